@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.h: the stack of the calling thread. One function; everything behind it may be exchanged.
+ *
+ * Two tiers: walk.c (own walk over .eh_frame rules with a process-wide lock-free cache) and, for what it does not
+ * express, unwind.c (libunwind, dlopen'ed RTLD_LOCAL on first need). A build with tier 2 alone (make CAPTURE=unwind) keeps the same contract.
+ */
+#ifndef SOCKLEAK_AGENT_CAPTURE_H
+#define SOCKLEAK_AGENT_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum capture_flag {
+    CAPTURE_IN_SIGNAL = 1, /* a signal frame was passed: the caller runs in a signal handler */
+    CAPTURE_CUT = 2,       /* deeper than MAX */
+    CAPTURE_NESTED = 4,    /* another capture of this thread is under way: nothing recorded */
+    CAPTURE_BROKEN = 8,    /* ended at something that no tier understands; what was found is right */
+};
+
+/*
+ * capture_stack: writes at most MAX (0..64) return addresses of the calling thread, innermost first, to PCS and returns their number.
+ * Frames inside the agent's own text are left out, so PCS[0] lies in the code that called the wrapped function. The look-up address of
+ * an entry is the entry minus 1; for the pc that a signal interrupted, the entry is the exact pc plus 1, so the same rule holds for all.
+ * *FLAGS (may be NULL) gets capture_flag bits. errno, the cancellation state and signal masks are as before; no allocation;
+ * async-signal-safe (in a signal handler tier 2 is not used). Never faults, whatever the stack looks like.
+ */
+unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags);
+
+/* Called once before the first capture, by the first thread that opens a socket, outside of signal handlers if possible. Cheap; loads nothing. */
+void capture_init(void);
+/* Around the program's dlclose: while one runs no rule is cached, at its end all rules are dropped. */
+void capture_dlclose_begin(void);
+void capture_dlclose_end(void);
+/* fork: no tier-2 capture is in flight across it. */
+void capture_fork_prepare(void);
+void capture_fork_parent(void);
+void capture_fork_child(void);
+
+/* Counters for verbosity and benchmarks. */
+struct capture_stats {
+    uint64_t captures, fallbacks, broken, rules_parsed;
+};
+void capture_get_stats(struct capture_stats *s);
+
+#endif

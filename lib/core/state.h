@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h: the layout of a state file, and the strict decoder that reads it.
+ *
+ * The agent keeps its whole live table in one shared mapping of one file, so that any reader with the
+ * owner's rights sees it while the process runs, hangs, is stopped, or was killed. The agent writes (lib/agent/table.c),
+ * the agent's own reports and the command read, through the same decoder (state.c).
+ *
+ * A file is: one header page; one table of 32-bit extent words; then the body, cut into extents of 16 KiB.
+ * Each extent holds records of one type. A record is named by its *ref*: its file offset divided by 64; ref 0
+ * is "none". The file is sparse: an extent that was never allocated takes no memory.
+ *
+ *     0        struct state_header               4 KiB
+ *     4096     uint32_t extents[16384]           64 KiB   type << 28 | parameter
+ *     69632    extent 0, extent 1, ...           16 KiB each
+ *
+ * All integers are in the byte order and widths of the writing machine (header.byte_order tells).
+ * Times are CLOCK_MONOTONIC nanoseconds, unless the name says real_ns (CLOCK_REALTIME); the header holds
+ * one pair of both, so a reader can convert.
+ *
+ * A reader must treat the file as hostile: every ref, count and length is checked by the decoder, loops are
+ * bounded by the number of extents, strings are cut at their field. The writer may change any byte while the reader
+ * looks: a slot is read as a copy between two equal readings of its word.
+ */
+#ifndef SOCKLEAK_CORE_STATE_H
+#define SOCKLEAK_CORE_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATE_MAGIC "sockleak" /* 8 bytes, no NUL */
+#define STATE_VERSION 1u
+#define STATE_BYTE_ORDER 0x01020304u
+#define STATE_PAGE 4096u
+#define STATE_EXTENT_SIZE 16384u
+#define STATE_MAX_EXTENTS 16384u
+#define STATE_TABLE_OFFSET STATE_PAGE
+#define STATE_BODY_OFFSET (STATE_PAGE + STATE_MAX_EXTENTS * 4u)
+#define STATE_MAX_SIZE (STATE_BODY_OFFSET + (uint64_t)STATE_MAX_EXTENTS * STATE_EXTENT_SIZE)
+#define STATE_REF_UNIT 64u
+#define STATE_MAX_FRAMES 64u
+#define STATE_NO_MODULE 0xffffu
+
+typedef uint32_t state_ref; /* file offset / 64; 0: none */
+
+/* Extent types; the parameter is said beside each. The word of an extent is (type << 28) | parameter. */
+enum state_extent_type {
+    EXTENT_FREE = 0,
+    EXTENT_SLOTS,   /* 256 slots; parameter: first descriptor / 256 */
+    EXTENT_SITES,   /* struct state_site records, one after the other, each `size` bytes long */
+    EXTENT_MODULES, /* 32 struct state_module; module number = (place of this extent among its type) * 32 + index */
+    EXTENT_DETAILS, /* 64 struct state_detail */
+    EXTENT_SHARES,  /* 256 struct state_share */
+    EXTENT_TAGS,    /* 256 tag names of 64 bytes, NUL-padded; tag number = (place among its type) * 256 + index; tag 0 unused */
+    EXTENT_INDEX,   /* the writer's own hash heads; readers skip it */
+};
+#define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
+#define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
+#define STATE_TAGS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
+
+/* What counts as a finding; bit positions are the public SOCKLEAK_* masks and the index of per-kind counters. */
+enum kind {
+    KIND_CLOSE_WAIT = 0,
+    KIND_FIN_WAIT_2,
+    KIND_DEAD,
+    KIND_NEVER_CONNECTED,
+    KIND_HANGUP,
+    KIND_OPEN,
+    KIND_COUNT,
+    KIND_NONE = 0xff,
+};
+#define KIND_BIT(k) (1u << (k))
+#define KINDS_DEFAULT 0x1fu
+#define KINDS_ALL 0x3fu
+
+enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT };            /* of KIND_DEAD */
+enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };                            /* was the program told of the end */
+enum origin { ORIGIN_SOCKET = 0, ORIGIN_ACCEPT, ORIGIN_SOCKETPAIR, ORIGIN_RECEIVED, ORIGIN_INHERITED, ORIGIN_BEFORE_ATTACH, ORIGIN_UNSEEN, ORIGIN_COUNT };
+enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
+
+/* Names as they stand in options, suppressions and JSON; NULL for a value out of range. kind_from_name: KIND_NONE when unknown. */
+const char *kind_name(unsigned kind);
+unsigned kind_from_name(const char *name, size_t len);
+const char *how_name(unsigned how);
+const char *origin_name(unsigned origin);
+const char *reason_name(unsigned reason);
+const char *family_name(unsigned family);     /* "inet", "inet6", "unix", "vsock", ... "other" */
+const char *tcp_state_name(unsigned tcp_state); /* "ESTABLISHED" ... RFC 9293's names as ss(8) writes them (CLOSE_WAIT); 0: "" */
+
+/* ---- header ------------------------------------------------------------------------------------------------ */
+
+enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STACK, DROP_RELEASE_RING, DROP_LOG, DROP_COUNT };
+enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT }; /* a killed process stays END_RUNNING */
+
+struct state_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t byte_order;
+    uint32_t header_size; /* sizeof(struct state_header) of the writer */
+    uint32_t slot_size;   /* 64 */
+    uint32_t pid, ppid, uid;
+    uint32_t word_bits;       /* 64 */
+    uint64_t start_ticks;     /* field 22 of /proc/PID/stat: with pid, the process' identity */
+    uint64_t opened_mono_ns;  /* one instant in both clocks */
+    uint64_t opened_real_ns;
+    uint64_t boot_id_hash;    /* FNV-1a of /proc/sys/kernel/random/boot_id; 0 unknown */
+    uint64_t exe_dev, exe_ino; /* of /proc/self/exe, 0 unknown */
+    _Atomic uint32_t n_extents; /* extents allocated so far */
+    _Atomic uint32_t enabled;   /* futex word: 1 recording, 0 dormant. `sockleak attach/detach` flips and wakes it */
+    _Atomic uint32_t request;   /* futex word: a reader adds 1 and wakes it to ask for a fresh look now */
+    _Atomic uint32_t answered;  /* futex word: the agent sets it to the request that it has served */
+    /* Effective options that a reader needs; the command may write grace_ns and kinds while enabled is 0. */
+    _Atomic uint32_t kinds;
+    uint32_t max_frames;
+    _Atomic uint64_t grace_ns;
+    _Atomic uint64_t interval_ns;
+    _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
+    _Atomic uint64_t looks;
+    _Atomic uint64_t dropped[DROP_COUNT + 2];
+    _Atomic uint64_t sockets_opened; /* all sites together */
+    _Atomic uint64_t sockets_closed;
+    _Atomic uint32_t end;            /* enum state_end */
+    _Atomic uint32_t exit_status;
+    _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
+    _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
+    _Atomic uint32_t watcher_tid;
+    _Atomic uint32_t stretched;      /* 1: looks take longer than their budget, the period was stretched */
+    _Atomic uint32_t attached;       /* 1: injected or woken by attach */
+    uint32_t reserved32;
+    _Atomic uint64_t port_range;     /* ephemeral ports: low << 16 | high; 0 unknown */
+    char exe[512];
+    char host[256];
+    char agent_version[32];
+};
+
+/* ---- records ----------------------------------------------------------------------------------------------- */
+
+/* The word of a slot: generation << 8 | phase. A new generation begins with each open of that number. */
+enum slot_phase { SLOT_EMPTY = 0, SLOT_FILLING, SLOT_LIVE, SLOT_CLOSING };
+#define SLOT_WORD(gen, phase) (((uint64_t)(gen) << 8) | (phase))
+#define SLOT_GEN(word) ((uint32_t)((word) >> 8))
+#define SLOT_PHASE(word) ((unsigned)((word)&0xff))
+
+enum slot_flag {
+    SLOT_CONNECTED = 1 << 0,  /* connect returned 0, accepted, a pair, or seen established */
+    SLOT_CONNECTING = 1 << 1, /* connect returned EINPROGRESS */
+    SLOT_SHUT_WR = 1 << 2,    /* this process called shutdown(SHUT_WR or SHUT_RDWR) */
+    SLOT_SHUT_RD = 1 << 3,
+    SLOT_TOLD_EOF = 1 << 4,   /* a receive call returned 0 */
+    SLOT_TOLD_ERROR = 1 << 5, /* a call returned the connection's error; told_errno */
+    SLOT_INHERITED = 1 << 6,  /* came through fork or exec and ... */
+    SLOT_USED = 1 << 7,       /* ... was used here since */
+    SLOT_IGNORED = 1 << 8,    /* sockleak_ignore() */
+    SLOT_CLOEXEC = 1 << 9,    /* opened with SOCK_CLOEXEC (a hint) */
+};
+
+struct state_slot { /* 64 bytes, one cache line, one descriptor */
+    _Atomic uint64_t word;
+    /* written by the opening thread, before word says SLOT_LIVE */
+    uint64_t opened_ns;
+    state_ref site;  /* the allocating stack; 0: no stack */
+    uint32_t tid;
+    state_ref share; /* struct state_share when dup'ed, else 0 */
+    uint16_t tag;    /* 0: none */
+    uint8_t family;  /* AF_*; 0 unknown yet */
+    uint8_t type_origin; /* SOCK_* type | enum origin << 4 */
+    /* written by the program's threads later on */
+    _Atomic state_ref told_site; /* the stack that was told of the end; 0 none */
+    _Atomic uint16_t flags;
+    _Atomic uint8_t told_errno;
+    uint8_t protocol; /* low 8 bits of IPPROTO_* as given to socket(2) */
+    _Atomic uint64_t told_ns;
+    /* written by the watcher alone; void unless watch_gen is the generation of word */
+    _Atomic uint32_t watch_gen;
+    _Atomic state_ref detail; /* struct state_detail, once the watcher saw a condition */
+    _Atomic uint64_t cookie;  /* SO_COOKIE; 0: not looked at yet */
+};
+#define SLOT_TYPE(s) ((unsigned)(s)->type_origin & 15u)
+#define SLOT_ORIGIN(s) ((unsigned)(s)->type_origin >> 4)
+
+struct state_site { /* `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64 */
+    _Atomic uint32_t size;    /* 0: end of this extent's records */
+    _Atomic uint32_t ready;   /* 1 once complete */
+    uint64_t hash;            /* writer's key over the raw addresses */
+    uint64_t siteid;          /* what reports print: stable over processes and hosts (siteid.h) */
+    _Atomic uint64_t opened;  /* sockets opened here; for a told site: times told */
+    _Atomic uint64_t closed;
+    _Atomic state_ref next;   /* writer's hash chain; readers never follow it */
+    _Atomic uint16_t stale;   /* a frame's module was unloaded */
+    uint16_t nframes;         /* 0..64 */
+    /* the watcher's: */
+    _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last look */
+    _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
+    _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing */
+    _Atomic uint32_t steady[KIND_COUNT];   /* looks in a row in which the count did not rise */
+    /* uint64_t pcs[]; uint16_t modules[]; */
+};
+#define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
+
+struct state_module { /* 512 bytes */
+    _Atomic uint32_t ready;
+    uint32_t build_id_len;  /* 0..20 */
+    uint64_t bias;          /* address in memory minus address in the file (dl_phdr_info.dlpi_addr); offset = pc - bias */
+    uint64_t start, end;    /* mapped range [start, end) */
+    _Atomic uint64_t unloaded_ns; /* 0: still there */
+    uint8_t build_id[20];
+    uint8_t pad[4];
+    char path[440];         /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
+};
+
+struct state_detail { /* 256 bytes: what the watcher knows of one socket in a condition */
+    _Atomic uint32_t gen;   /* the slot's generation; 0: free */
+    uint32_t fd;
+    uint8_t kind, how, eof, tcp_state;
+    _Atomic uint8_t reported; /* a report has named it */
+    uint8_t past_grace;
+    uint8_t pad0[2];
+    uint64_t since_ns;      /* the condition's clock: since when, with no byte moving */
+    uint64_t unread;        /* bytes waiting before the FIN */
+    uint64_t signature;     /* of the byte counters; a change restarts the clock */
+    uint64_t looked_ns;     /* when all this was seen */
+    uint64_t inode;         /* of the socket, 0 unknown */
+    char local[96];         /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
+    char peer[96];
+};
+
+struct state_share { /* 64 bytes: one open socket behind several descriptors */
+    _Atomic uint32_t refs;
+    uint32_t pad[15];
+};
+
+_Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one page");
+_Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
+_Static_assert(sizeof(struct state_module) == 512, "32 modules an extent");
+_Static_assert(sizeof(struct state_detail) == 256, "64 details an extent");
+_Static_assert(sizeof(struct state_share) == 64, "256 shares an extent");
+_Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
+
+/* ---- the decoder (state.c) --------------------------------------------------------------------------------- */
+
+struct state_view {
+    const unsigned char *base; /* of the mapping or buffer, at least 8-aligned */
+    uint64_t size;             /* bytes that may be read */
+    uint32_t n_extents;        /* as validated: never more than fit into size */
+};
+
+/*
+ * state_open_view: checks magic, version, byte order, widths and sizes of the SIZE bytes at BASE and fills VIEW.
+ * Returns NULL, or a static sentence that says what is wrong ("not a state file", "written by a newer sockleak (format 2)"...).
+ * Reads at most SIZE bytes. No allocation; async-signal-safe. The same holds for all below.
+ */
+const char *state_open_view(struct state_view *view, const void *base, uint64_t size);
+const struct state_header *state_head(const struct state_view *view);
+/* The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; non-printable bytes become '?'. */
+void state_string(char *out, size_t cap, const char *field, size_t field_size);
+
+/* Iterates live slots in descriptor order of extents: *POS starts at 0; returns false at the end. COPY is a consistent copy, FD its number. */
+bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, struct state_slot *copy);
+bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy); /* false: not live */
+
+struct state_site_view {
+    const struct state_site *site;
+    unsigned nframes;
+    const uint64_t *pcs;
+    const uint16_t *modules;
+};
+/* False when REF is no complete site within bounds. */
+bool state_site_at(const struct state_view *view, state_ref ref, struct state_site_view *out);
+/* Iterates all sites; *POS starts at 0. REF gets the site's ref. */
+bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *ref, struct state_site_view *out);
+/* NULL when REF is no detail of generation GEN. */
+const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen);
+/* NULL when NUMBER is no module. */
+const struct state_module *state_module_at(const struct state_view *view, unsigned number);
+/* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */
+void state_tag_at(const struct state_view *view, unsigned tag, char out[64]);
+/* The detail of a slot copy, if the watcher's part is of its generation; else NULL. */
+const struct state_detail *state_slot_detail(const struct state_view *view, const struct state_slot *copy);
+
+#endif

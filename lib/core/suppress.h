@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suppress.h: suppression files: parsing, matching, writing a ready line.
+ *
+ * The rules point into the text they were parsed from, which the caller keeps. No allocation: rules go into the caller's array.
+ */
+#ifndef SOCKLEAK_CORE_SUPPRESS_H
+#define SOCKLEAK_CORE_SUPPRESS_H
+
+#include "report.h"
+
+enum suppress_subject { SUPPRESS_STACK = 0, SUPPRESS_PEER, SUPPRESS_LOCAL };
+struct suppression {
+    uint8_t subject;
+    uint8_t kinds;        /* mask; "leak:" is all */
+    bool builtin;         /* ours, for a known idiom: not printed */
+    const char *pattern;
+    uint32_t pattern_len;
+    uint64_t sockets, groups; /* how often it matched */
+};
+/* Parses TEXT of LEN bytes, appending at RULES[*N] (CAP in all). WARN gets one sentence a bad line ("line 3: ..."). */
+void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap, void (*warn)(void *arg, const char *line), void *arg);
+/* The sanitizers' patterns: * any text, ^ start, $ end; without anchors it matches anywhere. Linear-ish time, no recursion. */
+bool pattern_match(const char *pattern, size_t pattern_len, const char *s);
+/* The first rule that matches the group's stack (frames' symbol, file or module), or NULL. Counting is the caller's. */
+struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g);
+/* The first peer:/local: rule that matches this socket, or NULL. */
+struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f);
+/* A ready line for G: "close_wait:db_connect\n" (the first frame with a symbol, else its module; peer:… for one without a stack). */
+void suppress_write_line(struct out *o, const struct group *g);
+/* The table printed at exit: "Suppressions used:" with count, and pattern; nothing when none but builtin ones matched. */
+void suppress_print(struct out *o, uint32_t pid, const struct suppression *rules, size_t n);
+
+#endif
