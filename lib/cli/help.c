@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * help.c: `sockleak help [COMMAND]`, the list of commands, and the guess at what a mistyped one meant.
+ */
+#include <string.h>
+
+#include "cli.h"
+#include "common.h"
+
+const char usage_help[] =
+    "usage: sockleak help [COMMAND]\n"
+    "\n"
+    "Without COMMAND lists the commands; with one prints its options and examples.\n"
+    "\n"
+    "EXAMPLES\n"
+    "  sockleak help\n"
+    "  sockleak help scan\n";
+
+void help_list(FILE *to)
+{
+    fputs("usage: sockleak COMMAND [options] ...\n"
+          "\n"
+          "Finds leaked sockets (CLOSE_WAIT, FIN_WAIT_2, dead, never connected) and the\n"
+          "lines of code that opened them.\n"
+          "\n",
+          to);
+    for (const struct command *c = cli_commands; c->name; c++)
+        fprintf(to, "  %-8s %s\n", c->name, c->summary);
+    fputs("\n"
+          "  --version\n"
+          "\n"
+          "EXAMPLES\n"
+          "  sockleak scan                     who holds stuck sockets on this machine?\n"
+          "  sockleak run -- ./server --port 80\n"
+          "  sockleak attach 4242              record in a process that runs already\n"
+          "  sockleak help run                 options of one command\n",
+          to);
+}
+
+/* Damerau's distance (insert, delete, change, swap) of two short words. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { MAX = 16 };
+    size_t la = strlen(a), lb = strlen(b);
+    unsigned d[MAX + 1][MAX + 1];
+    if (la > MAX || lb > MAX)
+        return MAX;
+    for (size_t i = 0; i <= la; i++) {
+        for (size_t j = 0; j <= lb; j++) {
+            if (i == 0 || j == 0) {
+                d[i][j] = (unsigned)(i + j);
+                continue;
+            }
+            unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[la][lb];
+}
+
+const char *help_nearest(const char *word)
+{
+    const char *near = NULL;
+    unsigned best = 3;
+    for (const struct command *c = cli_commands; c->name; c++) {
+        unsigned d = distance(word, c->name);
+        if (d < best && d < strlen(c->name) - 1) {
+            best = d;
+            near = c->name;
+        }
+    }
+    return near;
+}
+
+int cmd_help(int argc, char **argv)
+{
+    if (argc > 2)
+        return cli_misuse("takes one command");
+    if (argc < 2) {
+        help_list(stdout);
+        return cli_flush();
+    }
+    const struct command *c = cli_find(argv[1]);
+    if (!c) {
+        const char *near = help_nearest(argv[1]);
+        if (near)
+            return cli_misuse("unknown command '%s'; did you mean '%s'?", argv[1], near);
+        return cli_misuse("unknown command '%s'", argv[1]);
+    }
+    fputs(c->usage, stdout);
+    return cli_flush();
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c: the command `sockleak`: the table of its subcommands and the way into them.
+ *
+ * Everything else about a subcommand is in its own file; what they share is in common.c and help.c.
+ */
+#include <string.h>
+
+#include "cli.h"
+#include "common.h"
+
+const struct command cli_commands[] = {
+    {"run", "run a program and its children under the agent, report at the end", cmd_run, usage_run},
+    {"report", "report of live or dead processes from their state files", cmd_report, usage_report},
+    {"attach", "start recording in a running process", cmd_attach, usage_attach},
+    {"detach", "stop recording and undo every redirection", cmd_detach, usage_detach},
+    {"scan", "every process's stuck sockets from the kernel's tables, no agent needed", cmd_scan, usage_scan},
+    {"top", "live view of a process: its sites by stuck count, rate or age", cmd_top, usage_top},
+    {"clean", "remove state files of processes that are gone", cmd_clean, usage_clean},
+    {"help", "this list, or the help of one command", cmd_help, usage_help},
+    {NULL, NULL, NULL, NULL},
+};
+
+const struct command *cli_find(const char *name)
+{
+    for (const struct command *c = cli_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_list(stderr);
+        return CLI_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        printf("sockleak %s\n", SOCKLEAK_VERSION);
+        return cli_flush();
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        word = "help";
+    const struct command *c = cli_find(word);
+    if (!c) {
+        const char *near = help_nearest(word);
+        if (near)
+            return cli_misuse("unknown command '%s'; did you mean '%s'?", word, near);
+        return cli_misuse("unknown command '%s'", word);
+    }
+    cli_running = c;
+    return c->run(argc - 1, argv + 1);
+}
