@@ -207,7 +207,7 @@ struct state_module { /* 512 bytes */
     _Atomic uint64_t unloaded_ns; /* 0: still there */
     uint8_t build_id[20];
     uint8_t pad[4];
-    char path[440];         /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
+    char path[448];         /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
 };
 
 struct state_detail { /* 256 bytes: what the watcher knows of one socket in a condition */
@@ -222,6 +222,7 @@ struct state_detail { /* 256 bytes: what the watcher knows of one socket in a co
     uint64_t signature;     /* of the byte counters; a change restarts the clock */
     uint64_t looked_ns;     /* when all this was seen */
     uint64_t inode;         /* of the socket, 0 unknown */
+    uint64_t reported_ns;   /* when a report first named it */
     char local[96];         /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
     char peer[96];
 };
