@@ -1,16 +1,211 @@
-# sockleak: `make help` lists the targets.
+# SPDX-License-Identifier: MIT
+# Makefile: builds libsockleak.so (the agent), sockleak (the command), the tests' programs and the examples.
+# `make help` lists the targets. GNU make 4.3. Everything that is made goes below build/; a variant (CC=clang, DEBUG=1, SAN=..., CAPTURE=unwind) into a
+# directory of its own there, so that they can live side by side.
 
-CC ?= gcc
+VERSION := 0.1.0
+SONAME := libsockleak.so.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 V ?= 0
 DEBUG ?= 0
 SAN ?=
 CAPTURE ?= walk
-B ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+
+comma := ,
+variant := $(strip $(filter-out gcc cc,$(notdir $(firstword $(CC)))) $(if $(filter-out 0,$(DEBUG)),debug) $(subst $(comma), ,$(SAN)) $(filter-out walk,$(CAPTURE)))
+empty :=
+space := $(empty) $(empty)
+B ?= build$(if $(variant),/$(subst $(space),-,$(variant)))
 Q := $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+# --- flags -----------------------------------------------------------------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wwrite-strings
-OPT := $(if $(filter 0,$(DEBUG)),-O2,-O0)
-BASE_CFLAGS := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSION)"' -MMD -MP
+OPT := $(if $(filter-out 0,$(DEBUG)),-O0,-O2)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSION)"' -fasynchronous-unwind-tables $(SANFLAGS)
+# _FORTIFY_SOURCE would turn the agent's own calls into the __*_chk names that it wraps. Thread-local storage must not allocate when it is first
+# touched (a signal handler may be the first), so it is part of each thread's block from the start.
+AGENT_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
+CLI_CFLAGS := $(BASE) -fPIE
+# Programs whose stacks the tests compare: every function keeps a frame of its own.
+VICTIM_CFLAGS := -std=gnu11 -g -O1 -fno-inline -fno-optimize-sibling-calls $(WARN) -D_GNU_SOURCE -Iinclude -pthread
+EXAMPLE_CFLAGS := -std=gnu11 -g -O1 $(WARN) -D_GNU_SOURCE -Iinclude -pthread
+UNIT_CFLAGS := $(BASE) -Wno-missing-prototypes -Ilib -Iinclude -pthread
 
-.PHONY: all
-all:
+# now: lazy binding would run the loader's resolver inside a signal handler or a vfork child. nodelete: the wrappers stay in other objects' tables.
+AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id -Wl,--as-needed
+AGENT_MAP := $(wildcard lib/agent/libsockleak.map)
+AGENT_LIBS := -ldl -lpthread
+CLI_LDFLAGS := -pie -Wl,-z,now -Wl,-z,relro -Wl,--build-id -Wl,--as-needed
+CLI_LIBS = -ldw -lelf -lunwind-ptrace -lunwind-generic -lunwind -lmnl $(shell pkg-config --libs ncursesw 2>/dev/null || echo -lncursesw -ltinfo) -liberty -ldl -lpthread
+
+# --- sources ---------------------------------------------------------------------------------------------------------------------------------------
+
+# The second tier of the capture alone (CAPTURE=unwind), or the own walk with the second tier behind it (CAPTURE=walk).
+ifeq ($(CAPTURE),walk)
+CAPTURE_OUT := lib/agent/walk_none.c
+else ifeq ($(CAPTURE),unwind)
+CAPTURE_OUT := $(filter-out lib/agent/walk_none.c,$(wildcard lib/agent/walk*.c lib/agent/cfi*.c))
+else
+$(error CAPTURE=$(CAPTURE): write CAPTURE=walk or CAPTURE=unwind)
+endif
+
+CORE_SRC := $(sort $(wildcard lib/core/*.c))
+AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/agent/*.S)))
+CLI_SRC := $(sort $(wildcard lib/cli/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+# A unit test that includes nothing of the agent is pure: it is linked with lib/core alone and runs under the sanitizers too.
+PURE_SRC = $(shell grep -L 'agent/' /dev/null $(UNIT_SRC) | grep -v /dev/null)
+VICTIM_SRC := $(sort $(wildcard tests/victims/*.c))
+EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
+
+obj = $(patsubst lib/%,$(B)/obj/$(1)/%.o,$(basename $(2)))
+CORE_PIC := $(call obj,pic,$(CORE_SRC))
+AGENT_PIC := $(call obj,pic,$(AGENT_SRC))
+CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))
+# The wrappers carry libc's names: in a test program they would take over the test's own calls.
+TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrappers%,$(AGENT_PIC))
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+PURE = $(PURE_SRC:tests/unit/%.c=$(B)/unit/%)
+VICTIMS := $(VICTIM_SRC:tests/victims/%.c=$(B)/victims/%)
+EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
+
+# --- targets ---------------------------------------------------------------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all agent cli examples victims unit unit-pure setup demo check check-hosts bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
+
+all: agent cli ## build build/libsockleak.so and build/sockleak
+agent: $(B)/libsockleak.so
+cli: $(if $(CLI_SRC),$(B)/sockleak)
+examples: $(EXAMPLES)
+victims: $(VICTIMS)
+unit: $(UNIT)
+unit-pure: $(PURE)
+
+# Two stamps, each rewritten only when what it holds has changed: the flags (recompile) and the lists of sources (relink).
+flags_now := $(CC)|$(CFLAGS)|$(CPPFLAGS)|$(LDFLAGS)|$(AGENT_CFLAGS)|$(CLI_CFLAGS)|$(UNIT_CFLAGS)|$(VICTIM_CFLAGS)|$(EXAMPLE_CFLAGS)
+lists_now := $(CORE_SRC) $(AGENT_SRC) | $(CLI_SRC) | $(AGENT_LDFLAGS)
+stale = $(if $(filter-out x$(subst $(space),~,$(file <$(1))),x$(subst $(space),~,$(2))),FORCE)
+$(B)/flags: $(call stale,$(B)/flags,$(flags_now))
+	@:$(shell mkdir -p $(@D))$(file >$@,$(flags_now))
+$(B)/lists: $(call stale,$(B)/lists,$(lists_now))
+	@:$(shell mkdir -p $(@D))$(file >$@,$(lists_now))
+FORCE:
+
+$(B)/libsockleak.so: $(CORE_PIC) $(AGENT_PIC) $(AGENT_MAP) $(B)/lists
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(AGENT_LDFLAGS) $(SANFLAGS) $(AGENT_MAP:%=-Wl,--version-script=%) $(LDFLAGS) -o $@ $(CORE_PIC) $(AGENT_PIC) $(AGENT_LIBS)
+
+$(B)/sockleak: $(CLI_OBJ) $(B)/lists
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CLI_LDFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(CLI_LIBS)
+
+$(B)/libagent_test.a: $(TEST_PIC) $(B)/lists
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $(TEST_PIC)
+$(B)/libcore_test.a: $(CORE_PIC) $(B)/lists
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $(CORE_PIC)
+
+compile = $(Q)mkdir -p $(@D) && $(CC) $(1) -MMD -MP -MF $@.d -MT $@ $(CPPFLAGS) $(CFLAGS)
+$(B)/obj/pic/%.o: lib/%.c $(B)/flags
+	$(call say,CC,$<)
+	$(call compile,$(AGENT_CFLAGS)) -c -o $@ $<
+$(B)/obj/pic/%.o: lib/%.S $(B)/flags
+	$(call say,AS,$<)
+	$(call compile,$(AGENT_CFLAGS)) -c -o $@ $<
+$(B)/obj/cli/%.o: lib/%.c $(B)/flags
+	$(call say,CC,$<)
+	$(call compile,$(CLI_CFLAGS)) -c -o $@ $<
+
+$(B)/unit/%: tests/unit/%.c $(B)/flags
+	$(call say,TEST,$@)
+	$(call compile,$(UNIT_CFLAGS)) -Wl,--build-id $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lcmocka -ldl -lpthread
+ifeq ($(SAN),)
+$(UNIT): $(B)/libagent_test.a
+else
+$(UNIT): $(B)/libcore_test.a
+endif
+
+$(B)/victims/%: tests/victims/%.c $(B)/flags
+	$(call say,VICTIM,$@)
+	$(call compile,$(VICTIM_CFLAGS)) -Wl,--build-id $(LDFLAGS) -o $@ $< -ldl
+$(B)/examples/%: examples/%.c $(B)/flags
+	$(call say,CC,$<)
+	$(call compile,$(EXAMPLE_CFLAGS)) -Wl,--build-id $(LDFLAGS) -o $@ $<
+
+# A folder below tests/ or examples/ that needs rules of its own keeps them beside its files.
+include $(wildcard tests/*/*.mk examples/*/*.mk)
+-include $(wildcard $(B)/obj/*/*/*.d $(B)/unit/*.d $(B)/victims/*.d $(B)/examples/*.d)
+
+# --- what people call ------------------------------------------------------------------------------------------------------------------------------
+
+demo: ## set up what is missing, build, show the CLOSE_WAIT and FIN_WAIT_2 story
+	@scripts/setup --demo
+	@$(MAKE) --no-print-directory all examples
+	@scripts/demo $(B)
+check: ## set up what is missing, build, run every test
+	@scripts/setup --check
+	@$(MAKE) --no-print-directory all examples victims unit
+	@MAKE='$(MAKE)' scripts/check $(B)
+check-hosts: ## real servers and runtimes with and without the agent
+	@scripts/setup --check --hosts
+	@$(MAKE) --no-print-directory all
+	@tests/hosts/run $(B)
+bench: ## the benchmarks: a table of ratios, and build/bench.json
+	@scripts/setup --bench
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run $(B)
+bench-quick: ## the short form, under a minute
+	@scripts/setup
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run --quick $(B)
+fuzz: ## feed damaged input to every decoder for a while (TIME=60)
+	@tests/fuzz/run $(B)
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck
+	@scripts/setup --lint
+	@scripts/lint
+tidy: ## format the C files as `make lint` wants them
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+setup: ## install what a build needs and is missing
+	@scripts/setup --demo --check
+
+MAN1 := $(wildcard lib/cli/*.1)
+MAN3 := $(wildcard include/*.3)
+install: all ## PREFIX=/usr/local DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 755 $(B)/libsockleak.so $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libsockleak.so
+	$(if $(CLI_SRC),install -m 755 $(B)/sockleak $(DESTDIR)$(PREFIX)/bin/sockleak)
+	install -m 644 include/sockleak.h $(DESTDIR)$(PREFIX)/include/sockleak.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' sockleak.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
+	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
+	$(if $(MAN3),install -m 644 $(MAN3) $(DESTDIR)$(PREFIX)/share/man/man3)
+
+uninstall: ## with the same PREFIX and DESTDIR
+	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libsockleak.so $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
+	rm -f $(DESTDIR)$(PREFIX)/bin/sockleak $(DESTDIR)$(PREFIX)/include/sockleak.h
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sockleak.1 $(DESTDIR)$(PREFIX)/share/man/man3/sockleak.3
+dist: ## build/sockleak-VERSION.tar.gz from the last commit
+	@mkdir -p build
+	git archive --prefix=sockleak-$(VERSION)/ -o build/sockleak-$(VERSION).tar.gz HEAD
+	@echo build/sockleak-$(VERSION).tar.gz
+deb: all ## build/sockleak_VERSION_ARCH.deb
+	@MAKE='$(MAKE)' scripts/build-deb $(B) $(VERSION)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
+	@echo '  V=1 shows the commands; DEBUG=1 builds with -O0; SAN=address,undefined or SAN=thread; CC=clang; CAPTURE=unwind (no own stack walk)'
+clean: ## remove what was built
+	rm -rf build
