@@ -189,7 +189,7 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libsockleak.so
 	$(if $(CLI_SRC),install -m 755 $(B)/sockleak $(DESTDIR)$(PREFIX)/bin/sockleak)
 	install -m 644 include/sockleak.h $(DESTDIR)$(PREFIX)/include/sockleak.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' sockleak.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' include/sockleak.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(MAN3),install -m 644 $(MAN3) $(DESTDIR)$(PREFIX)/share/man/man3)
 
