@@ -26,6 +26,7 @@ struct finding {
     uint64_t unread;
     const char *local, *peer; /* "" or NULL: unknown */
     const char *tag;          /* NULL: none */
+    uint32_t pid;             /* 0: of the report's own process; else of another one of a report over several */
 };
 
 /* One line of a stack. Inlined calls are lines of their own, before the physical frame that holds them. Unknown strings NULL. */
