@@ -151,28 +151,28 @@ include $(wildcard tests/*/*.mk examples/*/*.mk)
 
 # --- what people call ------------------------------------------------------------------------------------------------------------------------------
 
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 demo: ## set up what is missing, build, show the CLOSE_WAIT and FIN_WAIT_2 story
 	@scripts/setup --demo
-	@$(MAKE) --no-print-directory all examples
+	@$(MAKE) --no-print-directory $(jobs) all examples
 	@scripts/demo $(B)
 check: ## set up what is missing, build, run every test
 	@scripts/setup --check
-	@$(MAKE) --no-print-directory all examples victims unit
 	@MAKE='$(MAKE)' scripts/check $(B)
-check-hosts: ## real servers and runtimes with and without the agent
-	@scripts/setup --check --hosts
-	@$(MAKE) --no-print-directory all
-	@tests/hosts/run $(B)
+check-hosts: ## real servers and runtimes with and without the agent (HOSTS='nginx redis')
+	@scripts/setup --check
+	@$(MAKE) --no-print-directory $(jobs) all
+	@HOSTS='$(HOSTS)' tests/hosts/run $(B)
 bench: ## the benchmarks: a table of ratios, and build/bench.json
 	@scripts/setup --bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run $(B)
 bench-quick: ## the short form, under a minute
 	@scripts/setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run --quick $(B)
-fuzz: ## feed damaged input to every decoder for a while (TIME=60)
-	@tests/fuzz/run $(B)
+fuzz: ## feed damaged input to every decoder for a while (FUZZ_SECONDS=60)
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(B)
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck
 	@scripts/setup --lint
 	@scripts/lint
