@@ -88,6 +88,7 @@ const char *origin_name(unsigned origin);
 const char *reason_name(unsigned reason);
 const char *family_name(unsigned family);     /* "inet", "inet6", "unix", "vsock", ... "other" */
 const char *tcp_state_name(unsigned tcp_state); /* "ESTABLISHED" ... RFC 9293's names as ss(8) writes them (CLOSE_WAIT); 0: "" */
+const char *errno_name(unsigned number);        /* "ECONNRESET" ...; NULL for one that no socket call is known for */
 
 /* ---- header ------------------------------------------------------------------------------------------------ */
 
@@ -254,7 +255,7 @@ struct state_view {
  */
 const char *state_open_view(struct state_view *view, const void *base, uint64_t size);
 const struct state_header *state_head(const struct state_view *view);
-/* The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; non-printable bytes become '?'. */
+/* The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no printable UTF-8 become '?'. */
 void state_string(char *out, size_t cap, const char *field, size_t field_size);
 
 /* Iterates live slots in descriptor order of extents: *POS starts at 0; returns false at the end. COPY is a consistent copy, FD its number. */

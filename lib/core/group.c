@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * group.c: findings sorted and cut into groups by kind and allocating stack.
+ *
+ * Called once a report by the thread that makes it, in the agent and in the command, over arrays that the caller owns. Heap sort, because it
+ * needs neither memory nor recursion and has no bad case.
+ */
+#include <string.h>
+
+#include "report.h"
+
+typedef int compare_fn(const void *a, const void *b);
+
+static void swap(char *a, char *b, size_t size)
+{
+    char tmp[64];
+    while (size > 0) {
+        size_t n = size < sizeof tmp ? size : sizeof tmp;
+        memcpy(tmp, a, n);
+        memcpy(a, b, n);
+        memcpy(b, tmp, n);
+        a += n;
+        b += n;
+        size -= n;
+    }
+}
+
+static void sift_down(char *base, size_t root, size_t n, size_t size, compare_fn *compare)
+{
+    for (;;) {
+        size_t child = 2 * root + 1;
+        if (child >= n)
+            return;
+        if (child + 1 < n && compare(base + child * size, base + (child + 1) * size) < 0)
+            child++;
+        if (compare(base + root * size, base + child * size) >= 0)
+            return;
+        swap(base + root * size, base + child * size, size);
+        root = child;
+    }
+}
+
+static void heap_sort(void *array, size_t n, size_t size, compare_fn *compare)
+{
+    char *base = array;
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(base, i, n, size, compare);
+    for (size_t end = n; end-- > 1;) {
+        swap(base, base + end * size, size);
+        sift_down(base, 0, end, size, compare);
+    }
+}
+
+#define ORDER(a, b)           \
+    do {                      \
+        if ((a) != (b))       \
+            return (a) < (b) ? -1 : 1; \
+    } while (0)
+
+/* A stack whose stable name is not known still groups by its record. */
+static state_ref second_key(const struct finding *f)
+{
+    return f->siteid ? 0 : f->site;
+}
+
+static bool same_group(const struct finding *a, const struct finding *b)
+{
+    return a->kind == b->kind && a->siteid == b->siteid && second_key(a) == second_key(b);
+}
+
+static int compare_findings(const void *pa, const void *pb)
+{
+    const struct finding *a = pa, *b = pb;
+    ORDER(a->kind, b->kind);
+    ORDER(a->siteid, b->siteid);
+    ORDER(second_key(a), second_key(b));
+    ORDER(a->since_ns, b->since_ns);
+    ORDER(a->fd, b->fd);
+    return 0;
+}
+
+static int compare_groups(const void *pa, const void *pb)
+{
+    const struct group *a = pa, *b = pb;
+    ORDER(b->count, a->count);
+    ORDER(a->kind, b->kind);
+    ORDER(a->siteid, b->siteid);
+    ORDER(a->site, b->site);
+    return 0;
+}
+
+static uint8_t most_frequent(const uint64_t *counts, unsigned n)
+{
+    unsigned best = 0;
+    for (unsigned i = 1; i < n; i++)
+        if (counts[i] > counts[best])
+            best = i;
+    return (uint8_t)best;
+}
+
+static uint64_t age(uint64_t now_ns, uint64_t since_ns)
+{
+    return now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
+static void fill(struct group *g, const struct finding *f, size_t n, uint64_t now_ns)
+{
+    uint64_t hows[HOW_TIMEOUT + 1] = { 0 }, eofs[EOF_UNREAD + 1] = { 0 };
+    state_ref told = 0;
+    uint64_t votes = 0;
+    memset(g, 0, sizeof *g);
+    for (size_t i = 0; i < n; i++) {
+        hows[f[i].how <= HOW_TIMEOUT ? f[i].how : HOW_NONE]++;
+        eofs[f[i].eof <= EOF_UNREAD ? f[i].eof : EOF_NONE]++;
+        if (!f[i].told_site)
+            continue;
+        /* Boyer and Moore's vote: the stack that told most of them, if one did; else one of those that did. */
+        if (votes == 0)
+            told = f[i].told_site;
+        votes = f[i].told_site == told ? votes + 1 : votes - 1;
+    }
+    g->kind = f->kind;
+    g->how = most_frequent(hows, HOW_TIMEOUT + 1);
+    g->eof = most_frequent(eofs, EOF_UNREAD + 1);
+    g->siteid = f->siteid;
+    g->site = f->site;
+    g->told_site = told;
+    g->count = n;
+    g->oldest_ns = age(now_ns, f[0].since_ns);
+    g->youngest_ns = age(now_ns, f[n - 1].since_ns);
+    g->n_findings = n;
+    g->findings = f;
+}
+
+size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns)
+{
+    size_t n_groups = 0;
+    heap_sort(findings, n, sizeof *findings, compare_findings);
+    for (size_t i = 0, end; i < n; i = end) {
+        end = i + 1;
+        while (end < n && same_group(&findings[i], &findings[end]))
+            end++;
+        fill(&groups[n_groups++], &findings[i], end - i, now_ns);
+    }
+    heap_sort(groups, n_groups, sizeof *groups, compare_groups);
+    return n_groups;
+}

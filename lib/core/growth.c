@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * growth.c: does a count grow, how fast, and when does a limit run out.
+ *
+ * Called by the watcher after each look, and by the command over a series of its own; one owner at a time.
+ */
+#include "growth.h"
+
+static uint32_t held(const struct growth *g)
+{
+    return g->n < GROWTH_SAMPLES ? g->n : GROWTH_SAMPLES;
+}
+
+/* Ring index of the sample that is AGO looks old; 0 is the last one. */
+static uint32_t index_of(const struct growth *g, uint32_t ago)
+{
+    return (g->n - 1 - ago) % GROWTH_SAMPLES;
+}
+
+void growth_add(struct growth *g, uint32_t count, uint64_t now_ns)
+{
+    /* n stays below twice the ring, so it never wraps in a process that runs for years */
+    if (g->n >= 2 * GROWTH_SAMPLES)
+        g->n -= GROWTH_SAMPLES;
+    g->count[g->n % GROWTH_SAMPLES] = count;
+    g->at_ns[g->n % GROWTH_SAMPLES] = now_ns;
+    g->n++;
+}
+
+bool growth_is_growing(const struct growth *g)
+{
+    uint32_t n = held(g);
+    return n >= 2 && g->count[index_of(g, 0)] > g->count[index_of(g, n - 1)];
+}
+
+uint32_t growth_rate_milli(const struct growth *g)
+{
+    if (!growth_is_growing(g))
+        return 0;
+    uint32_t first = index_of(g, held(g) - 1), last = index_of(g, 0);
+    uint64_t rise = g->count[last] - g->count[first];
+    uint64_t ms = g->at_ns[last] > g->at_ns[first] ? (g->at_ns[last] - g->at_ns[first]) / 1000000u : 0;
+    uint64_t rate = rise * 60000u * 1000u / (ms ? ms : 1);
+    /* It did rise: a rate too small to be told in thousandths is still not "never". */
+    return rate > UINT32_MAX ? UINT32_MAX : rate ? (uint32_t)rate : 1;
+}
+
+bool growth_is_steady(const struct growth *g)
+{
+    uint32_t n = held(g);
+    if (n <= GROWTH_STEADY_LOOKS || g->count[index_of(g, 0)] == 0)
+        return false;
+    for (uint32_t ago = 0; ago < GROWTH_STEADY_LOOKS; ago++)
+        if (g->count[index_of(g, ago)] > g->count[index_of(g, ago + 1)])
+            return false;
+    return true;
+}
+
+uint64_t growth_runs_out_s(uint64_t used, uint64_t limit, uint32_t rate_milli)
+{
+    if (rate_milli == 0 || limit == 0)
+        return 0;
+    if (used >= limit)
+        return 1; /* it is there already; 0 would say never */
+    uint64_t left = limit - used;
+    if (left > UINT64_MAX / 60000u - 1)
+        return 0; /* no limit in any practical sense (RLIM_INFINITY) */
+    return (left * 60000u + rate_milli - 1) / rate_milli;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.c: a report as JSON Lines: one object a line.
+ *
+ * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads the report. The order and meaning of the keys are part of the
+ * contract with users; new keys go behind the old ones. What is not known is null.
+ */
+#include <string.h>
+
+#include "report.h"
+
+static void put_key(struct out *o, const char *key)
+{
+    out_fmt(o, ",\"%s\":", key);
+}
+
+static void put_string(struct out *o, const char *key, const char *value)
+{
+    put_key(o, key);
+    out_json_opt(o, value);
+}
+
+static void put_u64(struct out *o, const char *key, uint64_t value)
+{
+    put_key(o, key);
+    out_u64(o, value);
+}
+
+/* A number, or null for the 0 that means "not known". */
+static void put_u64_opt(struct out *o, const char *key, uint64_t value)
+{
+    put_key(o, key);
+    if (value)
+        out_u64(o, value);
+    else
+        out_str(o, "null");
+}
+
+static void put_seconds(struct out *o, const char *key, uint64_t ns)
+{
+    put_key(o, key);
+    out_seconds(o, ns);
+}
+
+static void put_bool(struct out *o, const char *key, bool value)
+{
+    put_key(o, key);
+    out_str(o, value ? "true" : "false");
+}
+
+static void put_site(struct out *o, uint64_t siteid)
+{
+    put_key(o, "site");
+    if (!siteid) {
+        out_str(o, "null");
+        return;
+    }
+    out_char(o, '"');
+    out_hex(o, siteid, 16);
+    out_char(o, '"');
+}
+
+static void put_address(struct out *o, const char *key, uint64_t value)
+{
+    put_key(o, key);
+    out_str(o, "\"0x");
+    out_hex(o, value, 1);
+    out_char(o, '"');
+}
+
+static uint64_t age(const struct report *r, uint64_t since_ns)
+{
+    return r->now_ns > since_ns ? r->now_ns - since_ns : 0;
+}
+
+static void put_start(struct out *o, const struct report *r, const char *type)
+{
+    out_fmt(o, "{\"type\":\"%s\"", type);
+    put_key(o, "time");
+    out_char(o, '"');
+    out_rfc3339(o, r->now_real_ns);
+    out_char(o, '"');
+}
+
+static void put_frames(struct out *o, const char *key, const struct frame *frames, size_t n)
+{
+    put_key(o, key);
+    out_char(o, '[');
+    for (size_t i = 0; i < n; i++) {
+        const struct frame *f = &frames[i];
+        bool module = f->module && *f->module;
+        out_str(o, i ? ",{\"module\":" : "{\"module\":");
+        out_json_opt(o, f->module);
+        put_string(o, "build_id", f->build_id);
+        if (module)
+            put_address(o, "offset", f->offset);
+        else
+            out_str(o, ",\"offset\":null");
+        put_string(o, "symbol", f->symbol);
+        put_string(o, "file", f->file);
+        put_u64_opt(o, "line", f->line);
+        put_bool(o, "inlined", f->inlined);
+        if (!module)
+            put_address(o, "pc", f->pc);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
+
+static void put_error(struct out *o, unsigned number)
+{
+    const char *name = errno_name(number);
+    put_key(o, "error");
+    if (name || !number)
+        out_json_opt(o, name);
+    else
+        out_fmt(o, "\"errno %u\"", number);
+}
+
+static void put_socket(struct out *o, const struct report *r, const struct finding *f)
+{
+    out_fmt(o, "{\"fd\":%d", f->fd);
+    put_string(o, "family", f->family ? family_name(f->family) : NULL);
+    put_string(o, "local", f->local);
+    put_string(o, "peer", f->peer);
+    put_string(o, "state", tcp_state_name(f->tcp_state));
+    put_key(o, "age_s");
+    if (f->opened_ns)
+        out_seconds(o, age(r, f->opened_ns));
+    else
+        out_str(o, "null");
+    put_seconds(o, "stuck_s", age(r, f->since_ns));
+    put_u64(o, "unread", f->unread);
+    put_string(o, "origin", origin_name(f->origin));
+    put_string(o, "tag", f->tag);
+    put_u64_opt(o, "tid", f->tid);
+    put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
+    put_error(o, f->told_errno);
+    out_char(o, '}');
+}
+
+static const char *eof_word(unsigned eof)
+{
+    return eof == EOF_READ ? "read" : eof == EOF_UNREAD ? "unread" : NULL;
+}
+
+void json_group(struct out *o, const struct report *r, const struct group *g)
+{
+    put_start(o, r, "leak");
+    put_string(o, "host", r->host);
+    put_u64(o, "pid", r->pid);
+    put_string(o, "exe", r->exe);
+    put_string(o, "reason", reason_name(r->reason));
+    put_string(o, "kind", kind_name(g->kind));
+    put_string(o, "how", g->kind == KIND_DEAD ? how_name(g->how) : NULL);
+    put_string(o, "eof", eof_word(g->eof));
+    put_site(o, g->siteid);
+    put_u64(o, "count", g->count);
+    put_u64(o, "opened", g->opened);
+    put_u64(o, "closed", g->closed);
+    put_u64(o, "live", g->live);
+    put_bool(o, "growing", g->growing);
+    put_seconds(o, "oldest_s", g->oldest_ns);
+    put_seconds(o, "youngest_s", g->youngest_ns);
+    put_frames(o, "frames", g->frames, g->n_frames);
+    put_frames(o, "eof_frames", g->told, g->n_told);
+    put_key(o, "sockets");
+    out_char(o, '[');
+    for (size_t i = 0; i < g->n_findings && i < JSON_MAX_SOCKETS; i++) {
+        if (i)
+            out_char(o, ',');
+        put_socket(o, r, &g->findings[i]);
+    }
+    out_char(o, ']');
+    put_bool(o, "steady", g->steady);
+    put_key(o, "rate_per_minute");
+    out_fmt(o, "%u.%03u", g->rate_milli / 1000, g->rate_milli % 1000);
+    put_u64_opt(o, "fd_limit", g->fd_limit);
+    put_u64_opt(o, "fd_limit_in_s", g->fd_limit_in_s);
+    put_u64_opt(o, "ports", g->ports);
+    put_u64_opt(o, "ports_in_s", g->ports_in_s);
+    put_string(o, "ports_peer", g->ports_peer);
+    out_str(o, "}\n");
+}
+
+void json_summary(struct out *o, const struct report *r)
+{
+    put_start(o, r, "summary");
+    put_u64(o, "pid", r->pid);
+    put_string(o, "reason", reason_name(r->reason));
+    put_u64(o, "leaks", r->leaks);
+    put_u64(o, "sites", r->sites);
+    put_u64(o, "suppressed", r->suppressed);
+    put_u64(o, "dropped", r->dropped);
+    put_key(o, "by_kind");
+    out_char(o, '{');
+    const char *before = "";
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        if (r->by_kind[k]) {
+            out_fmt(o, "%s\"%s\":%lu", before, kind_name(k), (unsigned long)r->by_kind[k]);
+            before = ",";
+        }
+    }
+    out_char(o, '}');
+    put_u64(o, "groups_left_out", r->groups_left_out);
+    put_u64(o, "sockets_left_out", r->sockets_left_out);
+    out_str(o, "}\n");
+}
+
+void json_report(struct out *o, const struct report *r)
+{
+    if (r->n_groups == 0)
+        return;
+    for (size_t i = 0; i < r->n_groups; i++)
+        json_group(o, r, &r->groups[i]);
+    if (r->print_summary)
+        json_summary(o, r);
+}
+
+void json_release(struct out *o, const struct report *r, const struct release *rel)
+{
+    put_start(o, r, "release");
+    put_u64(o, "pid", r->pid);
+    put_key(o, "fd");
+    out_i64(o, rel->fd);
+    put_site(o, rel->siteid);
+    put_string(o, "kind", kind_name(rel->kind));
+    put_seconds(o, "stuck_s", rel->stuck_ns);
+    out_str(o, "}\n");
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge.c: from what the kernel says of one socket at one moment to its kind, and the condition's clock.
+ *
+ * Called by the watcher and by every check, on whatever thread looks. Pure: the kernel's state decides wherever there is one, the program's
+ * history only tells apart what the kernel has already forgotten (was a CLOSE socket ever connected, and how did it end).
+ * RFC 9293 section 3.3.2 and the kernel's tcp_poll, tcp_reset, tcp_fin, unix_poll and vsock_poll are the sources of the rules.
+ */
+#include "judge.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "state.h"
+
+#define FAMILY_SMC 43 /* AF_SMC is younger than some C libraries */
+
+static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
+{
+    return (struct verdict){ .kind = (uint8_t)kind, .how = (uint8_t)how, .eof = (uint8_t)eof };
+}
+
+/* How the program may have been told of an end that waits to be read. An error told it as well, though by no receive call that gave 0. */
+static enum eof eof_of(const struct observation *o)
+{
+    return o->told_eof ? EOF_READ : o->told_errno ? EOF_NONE : EOF_UNREAD;
+}
+
+static enum how how_it_ended(const struct observation *o)
+{
+    switch (o->told_errno) {
+    case ETIMEDOUT:
+    case EHOSTUNREACH: /* retransmission gave up, and an ICMP answer had said why (tcp_write_err) */
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+        return HOW_TIMEOUT;
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ENETRESET:
+        return HOW_RESET;
+    case EPIPE: /* a write after our own shutdown, or tcp_reset's word for an RST in CLOSE_WAIT */
+        return o->shut_wr && !o->pollerr ? HOW_FINISHED : HOW_RESET;
+    default:
+        break;
+    }
+    if (o->pollerr)
+        return o->retransmits > 0 ? HOW_TIMEOUT : HOW_RESET;
+    /* Without an error and without our own FIN a connection cannot reach CLOSE: the error was fetched where no wrapper saw it. */
+    return o->shut_wr ? HOW_FINISHED : HOW_RESET;
+}
+
+static struct verdict judge_tcp_close(const struct observation *o)
+{
+    if (o->was_connected) {
+        enum how how = how_it_ended(o);
+        if (how == HOW_FINISHED)
+            return verdict(KIND_DEAD, how, eof_of(o));
+        return verdict(KIND_DEAD, how, o->told_eof ? EOF_READ : EOF_NONE);
+    }
+    /* shutdown(SHUT_RD) succeeds without a connection only on a listening socket, which it turns back into CLOSE (a way to wake accept),
+     * or on a connect under way. The former did listen, so it is not 'never connected and never listened'. */
+    if (o->shut_rd && !o->connecting && o->told_errno == 0 && !o->pollerr)
+        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    return verdict(KIND_NEVER_CONNECTED, HOW_NONE, EOF_NONE);
+}
+
+static struct verdict judge_tcp(const struct observation *o)
+{
+    switch (o->tcp_state) {
+    case ST_CLOSE_WAIT: /* our own shutdown would have made it LAST_ACK */
+        return verdict(KIND_CLOSE_WAIT, HOW_NONE, o->told_eof ? EOF_READ : EOF_UNREAD);
+    case ST_FIN_WAIT_1: /* entered by a shutdown alone while the descriptor is held, whichever holder called it */
+    case ST_FIN_WAIT_2:
+        return verdict(KIND_FIN_WAIT_2, HOW_NONE, EOF_NONE);
+    case ST_TIME_WAIT:
+    case ST_LAST_ACK:
+    case ST_CLOSING: /* both FINs are on their way */
+        return verdict(KIND_DEAD, HOW_FINISHED, eof_of(o));
+    case ST_CLOSE:
+        return judge_tcp_close(o);
+    default: /* LISTEN, SYN_SENT, SYN_RECV, ESTABLISHED */
+        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    }
+}
+
+/* Families whose stream sockets are of no use before connect or listen. Others (AF_ALG, Bluetooth ...) have ways of their own. */
+static bool connect_makes_it_useful(const struct observation *o)
+{
+    switch (o->family) {
+    case AF_INET:
+    case AF_INET6:
+    case FAMILY_SMC:
+        return o->type == SOCK_STREAM; /* SOCK_SEQPACKET is SCTP's one-to-many socket: it needs no connect */
+    case AF_UNIX:
+    case AF_VSOCK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Has the peer gone? From poll's bits, which families set differently. */
+static bool peer_is_gone(const struct observation *o)
+{
+    if (o->pollhup)
+        return true;
+    switch (o->family) {
+    case AF_INET:  /* SCTP has no half-close; MPTCP says HUP only when both sides are done, as TCP does */
+    case AF_INET6:
+    case FAMILY_SMC:
+    case AF_VSOCK: /* vsock_poll says RDHUP for a peer that closed, HUP only once this side has shut down as well */
+        return o->pollrdhup && !o->shut_rd;
+    default: /* AF_UNIX: RDHUP alone is a peer that shut down its writing half and still reads */
+        return false;
+    }
+}
+
+static struct verdict judge_by_poll(const struct observation *o)
+{
+    if (o->was_connected || o->has_peer) {
+        if (o->shut_rd && o->shut_wr)
+            return verdict(KIND_DEAD, HOW_FINISHED, o->told_eof ? EOF_READ : EOF_NONE);
+        if (peer_is_gone(o))
+            return verdict(KIND_HANGUP, HOW_NONE, eof_of(o));
+        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    }
+    if (o->connecting && !o->pollerr && !o->pollhup)
+        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    return verdict(connect_makes_it_useful(o) ? KIND_NEVER_CONNECTED : KIND_OPEN, HOW_NONE, EOF_NONE);
+}
+
+struct verdict judge(const struct observation *o)
+{
+    bool connects = o->type == SOCK_STREAM || o->type == SOCK_SEQPACKET;
+    if (o->family == AF_UNSPEC && o->tcp_state == ST_NONE)
+        return verdict(KIND_NONE, HOW_NONE, EOF_NONE);
+    if (!connects || o->listening)
+        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    if (o->tcp_state != ST_NONE && o->type == SOCK_STREAM)
+        return judge_tcp(o);
+    return judge_by_poll(o);
+}
+
+/* Does the kernel's idle time prove that this very condition is at least as old? Only where its last segment restarts that time. */
+static bool idle_proves(const struct verdict *v, const struct observation *o)
+{
+    switch (v->kind) {
+    case KIND_CLOSE_WAIT: /* the FIN carried an ACK (last_ack_recv) */
+        return true;
+    case KIND_FIN_WAIT_2: /* our FIN was acknowledged; in FIN_WAIT_1 it was not yet */
+        return o->tcp_state == ST_FIN_WAIT_2;
+    case KIND_DEAD: /* so was the last FIN; an RST or a timeout leaves no mark in those times */
+        return v->how == HOW_FINISHED && o->tcp_state == ST_CLOSE;
+    case KIND_OPEN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static uint64_t first_seen_since(const struct verdict *v, const struct observation *o, uint64_t now_ns, uint64_t opened_ns)
+{
+    uint64_t since = now_ns;
+    if (o->idle_ns > 0 && idle_proves(v, o))
+        since = o->idle_ns < now_ns ? now_ns - o->idle_ns : 0;
+    /* Nobody ever tried to connect it: it has been so from the start. */
+    if (v->kind == KIND_NEVER_CONNECTED && !o->connecting && !o->pollerr && o->told_errno == 0)
+        since = opened_ns;
+    if (since < opened_ns)
+        since = opened_ns;
+    return since < now_ns ? since : now_ns;
+}
+
+bool condition_update(struct condition *c, const struct verdict *v, const struct observation *o, uint64_t now_ns, uint64_t opened_ns)
+{
+    bool nothing_before = c->kind == KIND_NONE || c->kind == KIND_OPEN;
+    bool goes_on = c->kind == v->kind && c->signature == o->signature;
+    if (!goes_on)
+        c->since_ns = nothing_before && c->kind != v->kind ? first_seen_since(v, o, now_ns, opened_ns) : now_ns;
+    c->signature = o->signature;
+    c->kind = v->kind;
+    c->how = v->how;
+    return !goes_on && v->kind != KIND_NONE;
+}

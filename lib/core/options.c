@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c: SOCKLEAK_OPTIONS: one descriptor table for parsing, defaults and help.
+ *
+ * Called once at start in the target (possibly before its main and without any of libc's services), when attach wakes it, and by the command. The text is the
+ * user's and may hold anything; a bad word costs one warning, never the program.
+ */
+#include "options.h"
+
+#include <string.h>
+
+#include "utf8.h"
+
+typedef void warn_fn(void *arg, const char *line);
+
+enum option_type { OPT_BOOL, OPT_NUMBER, OPT_BIG, OPT_TIME, OPT_INTERVAL, OPT_KINDS, OPT_TEXT, OPT_FORMAT, OPT_COLOR, OPT_SIGNAL };
+
+struct option {
+    const char *key;
+    uint8_t type;
+    uint16_t offset, size; /* of the field in struct options */
+    uint64_t max;          /* of numbers */
+    const char *initial;   /* the default, as a user would write it */
+    const char *meaning;
+};
+
+#define FIELD(f) offsetof(struct options, f), sizeof(((struct options *)0)->f)
+
+static const struct option table[] = {
+    { "enabled", OPT_BOOL, FIELD(enabled), 1, "1", "0: loaded but dormant; records nothing until 'sockleak attach PID' wakes it" },
+    { "kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup", "what counts as a leak; 'all' adds open" },
+    { "grace", OPT_TIME, FIELD(grace_ns), 0, "30s", "running process: report a socket once its condition has lasted so long with no byte moving" },
+    { "interval", OPT_INTERVAL, FIELD(interval_ns), 0, "grace/4", "how often the watcher looks (default within 250ms..10s); 0: no watcher thread" },
+    { "leak_check_at_exit", OPT_BOOL, FIELD(leak_check_at_exit), 1, "1", "report at exit what is stuck then, whatever its age" },
+    { "exitcode", OPT_NUMBER, FIELD(exitcode), 255, "0", "exit status when leaks were reported at exit and the program itself exited with 0" },
+    { "max_allowed", OPT_BIG, FIELD(max_allowed), UINT64_MAX, "0", "so many leaked sockets at exit do not change the exit status" },
+    { "abort_on_error", OPT_BOOL, FIELD(abort_on_error), 1, "0", "1: abort() at the first reported leak" },
+    { "log_path", OPT_TEXT, FIELD(log_path), 0, "stderr", "stderr, stdout or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended" },
+    { "log_format", OPT_FORMAT, FIELD(log_json), 0, "text", "text or json" },
+    { "max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "32", "stack depth, 0..64; 0 keeps counts without stacks" },
+    { "max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit" },
+    { "max_sockets", OPT_NUMBER, FIELD(max_sockets), UINT32_MAX, "8", "sockets listed in a group in text" },
+    { "symbolize", OPT_BOOL, FIELD(symbolize), 1, "1", "look names up; 0 prints module and offset only" },
+    { "suppressions", OPT_TEXT, FIELD(suppressions), 0, "", "file of suppressions" },
+    { "print_suppressions", OPT_BOOL, FIELD(print_suppressions), 1, "1", "list at exit which suppressions matched and how often" },
+    { "print_summary", OPT_BOOL, FIELD(print_summary), 1, "1", "the SUMMARY line" },
+    { "color", OPT_COLOR, FIELD(color), 0, "auto", "auto, always or never; NO_COLOR is honoured" },
+    { "follow_children", OPT_BOOL, FIELD(follow_children), 1, "1", "0: child programs are started without the agent" },
+    { "state_dir", OPT_TEXT, FIELD(state_dir), 0, "", "where the state file lives; default $XDG_RUNTIME_DIR/sockleak, else /dev/shm/sockleak-UID" },
+    { "signal", OPT_SIGNAL, FIELD(signal), 64, "0", "a signal number: report now when it arrives; 0: none" },
+    { "verbosity", OPT_NUMBER, FIELD(verbosity), 9, "0", "1: say what the agent does" },
+    { "help", OPT_BOOL, FIELD(help), 1, "0", "1: print this list" },
+};
+#define N_OPTIONS (sizeof table / sizeof *table)
+
+static const char *const color_words[] = { "auto", "always", "never" };
+
+static void *field_of(struct options *o, const struct option *opt)
+{
+    return (char *)o + opt->offset;
+}
+
+static bool word_is(const char *s, size_t len, const char *word)
+{
+    return strlen(word) == len && memcmp(s, word, len) == 0;
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------------- */
+
+static bool parse_number(const char *s, size_t len, uint64_t max, uint64_t *value)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < len; i++)
+        if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (uint64_t)(s[i] - '0'), &v))
+            return false;
+    *value = v;
+    return len > 0 && v <= max;
+}
+
+static const char *set_bool(bool *field, const char *s, size_t len)
+{
+    if (word_is(s, len, "1") || word_is(s, len, "true") || word_is(s, len, "yes") || word_is(s, len, "on"))
+        *field = true;
+    else if (word_is(s, len, "0") || word_is(s, len, "false") || word_is(s, len, "no") || word_is(s, len, "off"))
+        *field = false;
+    else
+        return "write 0 or 1";
+    return NULL;
+}
+
+static const char *set_number(const struct option *opt, void *field, const char *s, size_t len)
+{
+    uint64_t v = 0;
+    if (!parse_number(s, len, opt->max, &v))
+        return opt->max == 255 ? "not a number from 0 to 255" : opt->max == STATE_MAX_FRAMES ? "not a number from 0 to 64" : opt->max == 9 ? "not a number from 0 to 9" : "not a number, or too large";
+    if (opt->type == OPT_BIG)
+        *(uint64_t *)field = v;
+    else
+        *(uint32_t *)field = (uint32_t)v;
+    return NULL;
+}
+
+static const char *set_signal(uint32_t *field, const char *s, size_t len)
+{
+    uint64_t v = 0;
+    if (!parse_number(s, len, 64, &v) || v == 9 || v == 19)
+        return "not the number of a signal that can be caught; write 12 for SIGUSR2";
+    *field = (uint32_t)v;
+    return NULL;
+}
+
+static const char *set_text(const struct option *opt, char *field, const char *s, size_t len)
+{
+    if (len >= opt->size)
+        return "too long (at most 511 bytes)";
+    if (len == 0 && *opt->initial)
+        return "empty";
+    memcpy(field, s, len);
+    field[len] = 0;
+    return NULL;
+}
+
+static const char *set_kinds(uint32_t *field, const char *s, size_t len)
+{
+    const char *bad = NULL;
+    size_t bad_len = 0;
+    if (!parse_kinds(s, len, field, &bad, &bad_len))
+        return "not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or all";
+    return NULL;
+}
+
+static const char *set_color(uint8_t *field, const char *s, size_t len)
+{
+    for (uint8_t i = 0; i < sizeof color_words / sizeof *color_words; i++) {
+        if (word_is(s, len, color_words[i])) {
+            *field = i;
+            return NULL;
+        }
+    }
+    return "write auto, always or never";
+}
+
+/* NULL when S was taken, else why not. */
+static const char *set_value(struct options *o, const struct option *opt, const char *s, size_t len)
+{
+    void *field = field_of(o, opt);
+    switch ((enum option_type)opt->type) {
+    case OPT_BOOL:
+        return set_bool(field, s, len);
+    case OPT_NUMBER:
+    case OPT_BIG:
+        return set_number(opt, field, s, len);
+    case OPT_TIME:
+    case OPT_INTERVAL:
+        if (!parse_time(s, len, field))
+            return "not a time; write 30s, 5m or 250ms";
+        o->interval_set |= opt->type == OPT_INTERVAL;
+        return NULL;
+    case OPT_KINDS:
+        return set_kinds(field, s, len);
+    case OPT_TEXT:
+        return set_text(opt, field, s, len);
+    case OPT_FORMAT:
+        if (!word_is(s, len, "text") && !word_is(s, len, "json"))
+            return "write text or json";
+        *(bool *)field = *s == 'j';
+        return NULL;
+    case OPT_COLOR:
+        return set_color(field, s, len);
+    case OPT_SIGNAL:
+        return set_signal(field, s, len);
+    }
+    return "unknown";
+}
+
+static void put_time(struct out *out, uint64_t ns)
+{
+    uint64_t ms = ns / 1000000u;
+    if (ms % 1000 != 0)
+        out_fmt(out, "%lums", (unsigned long)ms);
+    else if (ms % 3600000u == 0 && ms > 0)
+        out_fmt(out, "%luh", (unsigned long)(ms / 3600000u));
+    else if (ms % 60000u == 0 && ms > 0)
+        out_fmt(out, "%lum", (unsigned long)(ms / 60000u));
+    else
+        out_fmt(out, "%lus", (unsigned long)(ms / 1000u));
+}
+
+/* The present value, as a user would write it. */
+static void put_value(struct out *out, const struct options *o, const struct option *opt)
+{
+    const void *field = (const char *)o + opt->offset;
+    const char *before = "";
+    switch ((enum option_type)opt->type) {
+    case OPT_BOOL:
+        out_char(out, *(const bool *)field ? '1' : '0');
+        break;
+    case OPT_NUMBER:
+    case OPT_SIGNAL:
+        out_u64(out, *(const uint32_t *)field);
+        break;
+    case OPT_BIG:
+        out_u64(out, *(const uint64_t *)field);
+        break;
+    case OPT_INTERVAL:
+        if (!o->interval_set) {
+            out_str(out, opt->initial);
+            break;
+        }
+        /* fall through */
+    case OPT_TIME:
+        put_time(out, *(const uint64_t *)field);
+        break;
+    case OPT_KINDS:
+        for (unsigned k = 0; k < KIND_COUNT; k++) {
+            if (*(const uint32_t *)field & KIND_BIT(k)) {
+                out_fmt(out, "%s%s", before, kind_name(k));
+                before = ",";
+            }
+        }
+        break;
+    case OPT_TEXT:
+        out_str(out, *(const char *)field ? field : "none");
+        break;
+    case OPT_FORMAT:
+        out_str(out, *(const bool *)field ? "json" : "text");
+        break;
+    case OPT_COLOR:
+        out_str(out, color_words[*(const uint8_t *)field % 3]);
+        break;
+    }
+}
+
+/* ---- the text ------------------------------------------------------------------------------------------------------------- */
+
+struct warning {
+    struct out out;
+    char line[384];
+};
+
+/* At most so much of a bad word is repeated, and nothing that steers a terminal. */
+static void put_word(struct out *out, const char *s, size_t len)
+{
+    size_t i = 0;
+    while (i < len && i < 64) {
+        unsigned n = utf8_printable(s + i, len - i);
+        if (n)
+            out_bytes(out, s + i, n);
+        else
+            out_char(out, '?');
+        i += n ? n : 1;
+    }
+    if (i < len)
+        out_str(out, "...");
+}
+
+static void warning_begin(struct warning *w, const char *word, size_t len)
+{
+    w->out = (struct out){ .buf = w->line, .cap = sizeof w->line - 1 };
+    put_word(&w->out, word, len);
+}
+
+static void warning_end(struct warning *w, const char *after, warn_fn *warn, void *arg)
+{
+    out_str(&w->out, after);
+    w->line[w->out.len] = 0;
+    if (warn)
+        warn(arg, w->line);
+}
+
+static const struct option *find(const char *key, size_t len)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (word_is(key, len, table[i].key))
+            return &table[i];
+    return NULL;
+}
+
+static void apply(struct options *o, const char *key, size_t key_len, const char *value, size_t len, warn_fn *warn, void *arg)
+{
+    struct warning w;
+    const struct option *opt = find(key, key_len);
+    if (!opt) {
+        warning_begin(&w, key, key_len);
+        warning_end(&w, ": no such option; help=1 lists them all", warn, arg);
+        return;
+    }
+    const char *wrong = value ? set_value(o, opt, value, len) : "has no value";
+    if (!wrong)
+        return;
+    warning_begin(&w, key, key_len);
+    if (value) {
+        out_char(&w.out, '=');
+        put_word(&w.out, value, len);
+    }
+    out_fmt(&w.out, ": %s (kept ", wrong);
+    put_value(&w.out, o, opt);
+    warning_end(&w, ")", warn, arg);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The end of an item that begins at S: its colon, or the end of the text. A quoted value hides colons. */
+static const char *item_end(const char *s)
+{
+    s += strcspn(s, ":=");
+    if (*s == '=' && s[1] == '"') {
+        const char *close = strchr(s + 2, '"');
+        s = close ? close + 1 : s + strlen(s);
+    }
+    return s + strcspn(s, ":");
+}
+
+static void parse_item(struct options *o, const char *s, const char *end, warn_fn *warn, void *arg)
+{
+    while (s < end && is_blank(*s))
+        s++;
+    while (end > s && is_blank(end[-1]))
+        end--;
+    if (s == end)
+        return;
+    const char *equals = memchr(s, '=', (size_t)(end - s));
+    size_t key_len = (size_t)((equals ? equals : end) - s);
+    if (!equals) {
+        apply(o, s, key_len, NULL, 0, warn, arg);
+        return;
+    }
+    const char *value = equals + 1;
+    if (value < end && *value == '"') {
+        value++;
+        const char *close = memchr(value, '"', (size_t)(end - value));
+        if (!close || close + 1 != end) {
+            struct warning w;
+            warning_begin(&w, s, (size_t)(end - s));
+            warning_end(&w, close ? ": the closing quote must be followed by ':' or the end" : ": the quote is not closed", warn, arg);
+            return;
+        }
+        end = close;
+    }
+    apply(o, s, key_len, value, (size_t)(end - value), warn, arg);
+}
+
+void options_parse(struct options *o, const char *text, warn_fn *warn, void *arg)
+{
+    while (text && *text) {
+        const char *end = item_end(text);
+        parse_item(o, text, end, warn, arg);
+        text = *end ? end + 1 : end;
+    }
+}
+
+void options_default(struct options *o)
+{
+    memset(o, 0, sizeof *o);
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (table[i].type != OPT_INTERVAL)
+            set_value(o, &table[i], table[i].initial, strlen(table[i].initial));
+    options_finish(o);
+}
+
+void options_finish(struct options *o)
+{
+    const uint64_t least = 250u * 1000000ull, most = 10u * 1000000000ull;
+    if (o->interval_set)
+        return;
+    o->interval_ns = o->grace_ns / 4;
+    o->interval_ns = o->interval_ns < least ? least : o->interval_ns > most ? most : o->interval_ns;
+}
+
+void options_help(struct out *out)
+{
+    out_str(out, "SOCKLEAK_OPTIONS=\"key=value:key=value\"; a value may be put in \"double quotes\"; times take ms, s, m, h (a bare number is seconds)\n");
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *opt = &table[i];
+        out_fmt(out, "  %-18s  %s (default %s)\n", opt->key, opt->meaning, *opt->initial ? opt->initial : opt->type == OPT_TEXT ? "none" : "0");
+    }
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * siteid.c: the name of a call site that is the same in every process and on every host.
+ *
+ * Called by the agent when it interns a new stack (any thread, signal handlers too), and by the tests. What goes into the hash is fixed
+ * for good: users keep site names in tickets and dashboards. Bytes are hashed in an order that does not depend on the machine.
+ */
+#include "siteid.h"
+
+#include <string.h>
+
+#define FNV_OFFSET 0xcbf29ce484222325u
+#define FNV_PRIME 0x100000001b3u
+
+static uint64_t add_byte(uint64_t h, unsigned char b)
+{
+    return (h ^ b) * FNV_PRIME;
+}
+
+static uint64_t add_bytes(uint64_t h, const void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = add_byte(h, ((const unsigned char *)p)[i]);
+    return h;
+}
+
+uint64_t siteid_begin(void)
+{
+    return FNV_OFFSET;
+}
+
+uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc)
+{
+    if (!m)
+        return add_byte(h, 'J');
+    if (m->build_id_len > 0 && m->build_id_len <= sizeof m->build_id) {
+        h = add_byte(h, 'B');
+        h = add_bytes(h, m->build_id, m->build_id_len);
+    } else {
+        size_t len = strnlen(m->path, sizeof m->path), start = len;
+        while (start > 0 && m->path[start - 1] != '/')
+            start--;
+        h = add_byte(h, 'N');
+        h = add_bytes(h, m->path + start, len - start);
+        h = add_byte(h, 0);
+    }
+    uint64_t offset = pc - m->bias;
+    for (unsigned shift = 0; shift < 64; shift += 8)
+        h = add_byte(h, (unsigned char)(offset >> shift));
+    return h;
+}
+
+uint64_t siteid_end(uint64_t h)
+{
+    /* FNV's high bits know little of the last bytes; readers compare the first digits of what is printed. */
+    h ^= h >> 32;
+    h *= 0x9e3779b97f4a7c15u;
+    h ^= h >> 29;
+    return h ? h : 1;
+}

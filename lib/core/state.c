@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.c: the strict decoder of a state file.
+ *
+ * Called by the agent over its own live mapping (watcher, exit, any thread of a check) and by the command over files and mappings of other
+ * processes. The bytes are hostile and may change while they are read: each value that decides where to read next is loaded once, checked, and
+ * only the checked copy is used. No lock, no allocation, nothing is ever written.
+ */
+#include "state.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "utf8.h"
+
+typedef uint64_t __attribute__((may_alias)) state_word;
+
+#define COPY_TRIES 4 /* of a slot that its program keeps changing; a reader that comes again sees it later */
+
+static const unsigned char *body(const struct state_view *view, uint32_t extent)
+{
+    return view->base + STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE;
+}
+
+static uint32_t extent_word(const struct state_view *view, uint32_t extent)
+{
+    return __atomic_load_n((const uint32_t *)(const void *)(view->base + STATE_TABLE_OFFSET) + extent, __ATOMIC_ACQUIRE);
+}
+
+static unsigned extent_type(uint32_t word)
+{
+    return word >> 28;
+}
+
+/* The first descriptor of a SLOTS extent, or -1 when the number is no descriptor's. */
+static int extent_first_fd(uint32_t word)
+{
+    uint32_t parameter = word & 0x0fffffffu;
+    return parameter <= INT_MAX / STATE_SLOTS_PER_EXTENT - 1 ? (int)(parameter * STATE_SLOTS_PER_EXTENT) : -1;
+}
+
+const char *state_open_view(struct state_view *view, const void *base, uint64_t size)
+{
+    *view = (struct state_view){ 0 };
+    if (size < STATE_PAGE || (uintptr_t)base % 8 != 0 || memcmp(base, STATE_MAGIC, 8) != 0)
+        return "not a state file";
+    const struct state_header *h = base;
+    if (h->byte_order != STATE_BYTE_ORDER)
+        return "written by a machine of the other byte order";
+    if (h->version > STATE_VERSION)
+        return "written by a newer sockleak: read it with that version's command";
+    if (h->version != STATE_VERSION)
+        return "of a format that this sockleak does not know";
+    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size != sizeof(struct state_header))
+        return "written by a sockleak of another word size or build";
+    if (size < STATE_BODY_OFFSET)
+        return "cut short: its extent table is missing";
+    uint32_t n = atomic_load_explicit(&h->n_extents, memory_order_acquire);
+    if (n > STATE_MAX_EXTENTS)
+        return "damaged: it claims more extents than a file can have";
+    uint64_t fit = (size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    view->base = base;
+    view->size = size;
+    view->n_extents = n < fit ? n : (uint32_t)fit;
+    return NULL;
+}
+
+const struct state_header *state_head(const struct state_view *view)
+{
+    return (const struct state_header *)(const void *)view->base;
+}
+
+void state_string(char *out, size_t cap, const char *field, size_t field_size)
+{
+    size_t n = 0;
+    if (cap == 0)
+        return;
+    for (size_t i = 0; i < field_size && field[i] && n + 1 < cap;) {
+        /* A copy first: the field may change between the test of a byte and its use. */
+        char seq[4] = { 0 };
+        size_t left = field_size - i;
+        memcpy(seq, field + i, left < sizeof seq ? left : sizeof seq);
+        unsigned len = utf8_printable(seq, left < sizeof seq ? left : sizeof seq);
+        if (len > cap - 1 - n)
+            break;
+        if (len == 0) {
+            if (!seq[0])
+                break;
+            seq[0] = '?';
+            len = 1;
+        }
+        memcpy(out + n, seq, len);
+        n += len;
+        i += len;
+    }
+    out[n] = 0;
+}
+
+/* A consistent copy of a live slot: all words between two equal readings of the first. Each load is an acquire, so the last reading cannot move up. */
+static bool copy_slot(const unsigned char *at, struct state_slot *copy)
+{
+    const state_word *from = (const state_word *)(const void *)at;
+    state_word *to = (state_word *)(void *)copy;
+    for (int i = 0; i < COPY_TRIES; i++) {
+        uint64_t word = __atomic_load_n(&from[0], __ATOMIC_ACQUIRE);
+        if (SLOT_PHASE(word) != SLOT_LIVE)
+            return false;
+        to[0] = word;
+        for (unsigned w = 1; w < sizeof *copy / sizeof *to; w++)
+            to[w] = __atomic_load_n(&from[w], __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&from[0], __ATOMIC_ACQUIRE) == word)
+            return true;
+    }
+    return false;
+}
+
+bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, struct state_slot *copy)
+{
+    while (*pos < (uint64_t)view->n_extents * STATE_SLOTS_PER_EXTENT) {
+        uint32_t extent = (uint32_t)(*pos / STATE_SLOTS_PER_EXTENT), index = (uint32_t)(*pos % STATE_SLOTS_PER_EXTENT);
+        uint32_t word = extent_word(view, extent);
+        int first = extent_first_fd(word);
+        if (extent_type(word) != EXTENT_SLOTS || first < 0) {
+            *pos = (uint64_t)(extent + 1) * STATE_SLOTS_PER_EXTENT;
+            continue;
+        }
+        ++*pos;
+        if (copy_slot(body(view, extent) + (size_t)index * sizeof *copy, copy)) {
+            *fd = first + (int)index;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy)
+{
+    if (fd < 0)
+        return false;
+    uint32_t want = (uint32_t)EXTENT_SLOTS << 28 | (uint32_t)fd / STATE_SLOTS_PER_EXTENT;
+    for (uint32_t i = 0; i < view->n_extents; i++)
+        if (extent_word(view, i) == want)
+            return copy_slot(body(view, i) + (uint32_t)fd % STATE_SLOTS_PER_EXTENT * sizeof *copy, copy);
+    return false;
+}
+
+/* The record of TYPE at REF and the bytes from there to its extent's end in *LEFT; NULL when REF does not lie in such an extent. */
+static const unsigned char *record_at(const struct state_view *view, state_ref ref, enum state_extent_type type, uint32_t *left)
+{
+    uint64_t offset = (uint64_t)ref * STATE_REF_UNIT;
+    if (offset < STATE_BODY_OFFSET)
+        return NULL;
+    uint64_t extent = (offset - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    if (extent >= view->n_extents || extent_type(extent_word(view, (uint32_t)extent)) != type)
+        return NULL;
+    *left = STATE_EXTENT_SIZE - (uint32_t)((offset - STATE_BODY_OFFSET) % STATE_EXTENT_SIZE);
+    return view->base + offset;
+}
+
+/* The size that a record claims, if it is one that fits into LEFT bytes; else 0. */
+static uint32_t site_size(const unsigned char *at, uint32_t left)
+{
+    if (left < STATE_SITE_SIZE(0))
+        return 0;
+    const struct state_site *s = (const struct state_site *)(const void *)at;
+    uint32_t size = atomic_load_explicit(&s->size, memory_order_acquire);
+    return size >= STATE_SITE_SIZE(0) && size <= left && size % STATE_REF_UNIT == 0 ? size : 0;
+}
+
+static bool site_fill(const unsigned char *at, uint32_t size, struct state_site_view *out)
+{
+    const struct state_site *s = (const struct state_site *)(const void *)at;
+    if (atomic_load_explicit(&s->ready, memory_order_acquire) != 1)
+        return false;
+    unsigned n = __atomic_load_n(&s->nframes, __ATOMIC_RELAXED);
+    if (n > STATE_MAX_FRAMES || STATE_SITE_SIZE(n) > size)
+        return false;
+    out->site = s;
+    out->nframes = n;
+    out->pcs = (const uint64_t *)(const void *)(at + sizeof *s);
+    out->modules = (const uint16_t *)(const void *)(at + sizeof *s + n * sizeof(uint64_t));
+    return true;
+}
+
+bool state_site_at(const struct state_view *view, state_ref ref, struct state_site_view *out)
+{
+    uint32_t left = 0;
+    const unsigned char *at = record_at(view, ref, EXTENT_SITES, &left);
+    uint32_t size = at ? site_size(at, left) : 0;
+    return size && site_fill(at, size, out);
+}
+
+bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *ref, struct state_site_view *out)
+{
+    /* *POS counts units of 64 bytes in the body; every turn of the loop raises it. */
+    const uint64_t units = STATE_EXTENT_SIZE / STATE_REF_UNIT;
+    while (*pos < view->n_extents * units) {
+        state_ref here = (state_ref)(STATE_BODY_OFFSET / STATE_REF_UNIT + *pos);
+        uint32_t left = 0;
+        const unsigned char *at = record_at(view, here, EXTENT_SITES, &left);
+        uint32_t size = at ? site_size(at, left) : 0;
+        if (!size) {
+            *pos = (*pos / units + 1) * units;
+            continue;
+        }
+        *pos += size / STATE_REF_UNIT;
+        if (site_fill(at, size, out)) {
+            *ref = here;
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen)
+{
+    uint32_t left = 0;
+    const unsigned char *at = gen ? record_at(view, ref, EXTENT_DETAILS, &left) : NULL;
+    if (!at || left % sizeof(struct state_detail) != 0)
+        return NULL;
+    const struct state_detail *d = (const struct state_detail *)(const void *)at;
+    return atomic_load_explicit(&d->gen, memory_order_acquire) == gen ? d : NULL;
+}
+
+const struct state_detail *state_slot_detail(const struct state_view *view, const struct state_slot *copy)
+{
+    uint32_t gen = SLOT_GEN(copy->word);
+    return copy->watch_gen == gen ? state_detail_at(view, copy->detail, gen) : NULL;
+}
+
+/* The NTH extent of TYPE, or NULL. */
+static const unsigned char *nth_extent(const struct state_view *view, enum state_extent_type type, unsigned nth)
+{
+    for (uint32_t i = 0; i < view->n_extents; i++)
+        if (extent_type(extent_word(view, i)) == type && nth-- == 0)
+            return body(view, i);
+    return NULL;
+}
+
+const struct state_module *state_module_at(const struct state_view *view, unsigned number)
+{
+    if (number >= STATE_NO_MODULE)
+        return NULL;
+    const unsigned char *at = nth_extent(view, EXTENT_MODULES, number / STATE_MODULES_PER_EXTENT);
+    if (!at)
+        return NULL;
+    const struct state_module *m = (const struct state_module *)(const void *)at + number % STATE_MODULES_PER_EXTENT;
+    if (atomic_load_explicit(&m->ready, memory_order_acquire) != 1 || m->build_id_len > sizeof m->build_id)
+        return NULL;
+    return memchr(m->path, 0, sizeof m->path) ? m : NULL;
+}
+
+void state_tag_at(const struct state_view *view, unsigned tag, char out[64])
+{
+    out[0] = 0;
+    const unsigned char *at = tag ? nth_extent(view, EXTENT_TAGS, tag / STATE_TAGS_PER_EXTENT) : NULL;
+    if (at)
+        state_string(out, 64, (const char *)at + (size_t)(tag % STATE_TAGS_PER_EXTENT) * 64, 64);
+}

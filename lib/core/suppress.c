@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suppress.c: suppression files: parsing, matching, writing a ready line.
+ *
+ * Called while a report is made, by one thread at a time: rules count their matches. The text of a file is the user's and may hold anything.
+ */
+#include "suppress.h"
+
+#include <string.h>
+
+#include "utf8.h"
+
+#define WARN_WORD 48u /* bytes of a bad line that a warning repeats */
+
+typedef void warn_fn(void *arg, const char *line);
+
+struct line {
+    const char *text;
+    size_t len;
+    unsigned number;
+};
+
+static void put_word(struct out *o, const char *s, size_t len, size_t max)
+{
+    for (size_t i = 0; i < len && i < max;) {
+        unsigned n = utf8_printable(s + i, len - i);
+        if (n)
+            out_bytes(o, s + i, n);
+        else
+            out_char(o, '?');
+        i += n ? n : 1;
+    }
+    if (len > max)
+        out_str(o, "...");
+}
+
+static void warn_line(warn_fn *warn, void *arg, const struct line *l, const char *before, const char *word, size_t word_len, const char *after)
+{
+    char buf[512];
+    struct out o = { .buf = buf, .cap = sizeof buf - 1 };
+    out_fmt(&o, "line %u: %s", l->number, before);
+    put_word(&o, word, word_len, WARN_WORD);
+    out_str(&o, after);
+    buf[o.len] = 0;
+    if (warn)
+        warn(arg, buf);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
+
+static bool word_is(const char *word, size_t len, const char *name)
+{
+    return strlen(name) == len && memcmp(word, name, len) == 0;
+}
+
+/* Which rule does the word before the colon name? False when none. */
+static bool parse_subject(const char *word, size_t len, struct suppression *rule)
+{
+    unsigned kind = kind_from_name(word, len);
+    rule->subject = SUPPRESS_STACK;
+    rule->kinds = KINDS_ALL;
+    if (kind != KIND_NONE)
+        rule->kinds = (uint8_t)KIND_BIT(kind);
+    else if (word_is(word, len, "peer"))
+        rule->subject = SUPPRESS_PEER;
+    else if (word_is(word, len, "local"))
+        rule->subject = SUPPRESS_LOCAL;
+    else
+        return word_is(word, len, "leak");
+    return true;
+}
+
+static bool parse_rule(const struct line *l, struct suppression *rule, warn_fn *warn, void *arg)
+{
+    static const char how_to[] =
+        "'; write KIND:PATTERN, where KIND is close_wait, fin_wait_2, dead, never_connected, hangup, open, leak (all of these), peer or local";
+    const char *colon = memchr(l->text, ':', l->len);
+    if (!colon) {
+        warn_line(warn, arg, l, "no kind in '", l->text, l->len, how_to);
+        return false;
+    }
+    size_t word = (size_t)(colon - l->text);
+    *rule = (struct suppression){ .pattern = colon + 1, .pattern_len = (uint32_t)(l->len - word - 1) };
+    while (word > 0 && is_blank(l->text[word - 1]))
+        word--;
+    while (rule->pattern_len > 0 && is_blank(*rule->pattern)) {
+        rule->pattern++;
+        rule->pattern_len--;
+    }
+    if (!parse_subject(l->text, word, rule)) {
+        warn_line(warn, arg, l, "unknown kind '", l->text, word, how_to);
+        return false;
+    }
+    if (rule->pattern_len == 0) {
+        warn_line(warn, arg, l, "no pattern after '", l->text, word, ":'; write * to match everything");
+        return false;
+    }
+    return true;
+}
+
+void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap, warn_fn *warn, void *arg)
+{
+    struct line l = { .number = 0 };
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(text + at, '\n', len - at);
+        l.text = text + at;
+        l.len = end ? (size_t)(end - l.text) : len - at;
+        l.number++;
+        at += l.len + 1;
+        while (l.len > 0 && is_blank(l.text[l.len - 1]))
+            l.len--;
+        while (l.len > 0 && is_blank(*l.text)) {
+            l.text++;
+            l.len--;
+        }
+        if (l.len == 0 || *l.text == '#')
+            continue;
+        if (*n == cap) {
+            warn_line(warn, arg, &l, "too many suppressions: this one and all that follow are ignored", "", 0, "");
+            return;
+        }
+        if (l.len <= UINT32_MAX && parse_rule(&l, &rules[*n], warn, arg))
+            ++*n;
+    }
+}
+
+/* ---- matching ----------------------------------------------------------------------------------------------------------- */
+
+/* The first place in S where the LEN bytes at P stand; NULL when nowhere. */
+static const char *find(const char *s, size_t s_len, const char *p, size_t len)
+{
+    return len == 0 ? s : memmem(s, s_len, p, len);
+}
+
+/*
+ * A pattern is pieces between stars. The first and the last may be anchored; each piece between them is taken at its first place, which is
+ * never wrong, since a star takes any text: so there is nothing to go back to.
+ */
+bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
+{
+    const char *p = pattern, *p_end = pattern + pattern_len;
+    const char *s_end = s + strlen(s);
+    bool at_start = p < p_end && *p == '^';
+    p += at_start;
+    bool at_end = p < p_end && p_end[-1] == '$';
+    p_end -= at_end;
+    for (bool first = true;; first = false) {
+        const char *star = memchr(p, '*', (size_t)(p_end - p));
+        size_t len = (size_t)((star ? star : p_end) - p), left = (size_t)(s_end - s);
+        if (len > left)
+            return false;
+        if (first && at_start) {
+            if (memcmp(s, p, len) != 0)
+                return false;
+            if (!star && at_end && len != left)
+                return false;
+            s += len;
+        } else if (!star && at_end) {
+            return memcmp(s_end - len, p, len) == 0;
+        } else {
+            s = find(s, left, p, len);
+            if (!s)
+                return false;
+            s += len;
+        }
+        if (!star)
+            return true;
+        p = star + 1;
+    }
+}
+
+static bool matches(const struct suppression *rule, const char *s)
+{
+    return s && *s && pattern_match(rule->pattern, rule->pattern_len, s);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+/* A path matches as a whole or by its last part, so that ^libfoo.so.1$ does what it looks like. */
+static bool frame_matches(const struct suppression *rule, const struct frame *f)
+{
+    return matches(rule, f->symbol) || matches(rule, f->file) || matches(rule, base_name(f->file)) || matches(rule, f->module) ||
+           matches(rule, base_name(f->module));
+}
+
+struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i].subject != SUPPRESS_STACK || g->kind >= KIND_COUNT || !(rules[i].kinds & KIND_BIT(g->kind)))
+            continue;
+        for (size_t f = 0; f < g->n_frames; f++)
+            if (frame_matches(&rules[i], &g->frames[f]))
+                return &rules[i];
+    }
+    return NULL;
+}
+
+struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((rules[i].subject == SUPPRESS_PEER && matches(&rules[i], f->peer)) || (rules[i].subject == SUPPRESS_LOCAL && matches(&rules[i], f->local)))
+            return &rules[i];
+    }
+    return NULL;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+
+/* S as a pattern: a byte that cannot stand in a line becomes a star. */
+static void put_pattern(struct out *o, const char *s)
+{
+    for (; *s; s++)
+        out_char(o, (unsigned char)*s < 0x20 || *s == 0x7f ? '*' : *s);
+}
+
+void suppress_write_line(struct out *o, const struct group *g)
+{
+    const char *name = NULL, *kind = kind_name(g->kind);
+    for (size_t i = 0; i < g->n_frames && !name; i++)
+        if (g->frames[i].symbol && *g->frames[i].symbol)
+            name = g->frames[i].symbol;
+    for (size_t i = 0; i < g->n_frames && !name; i++)
+        if (g->frames[i].module && *g->frames[i].module)
+            name = base_name(g->frames[i].module);
+    if (name) {
+        out_fmt(o, "%s:", kind ? kind : "leak");
+        put_pattern(o, name);
+        out_char(o, '\n');
+        return;
+    }
+    for (size_t i = 0; i < g->n_findings; i++) {
+        const struct finding *f = &g->findings[i];
+        bool peer = f->peer && *f->peer;
+        if (peer || (f->local && *f->local)) {
+            out_str(o, peer ? "peer:^" : "local:^");
+            put_pattern(o, peer ? f->peer : f->local);
+            out_str(o, "$\n");
+            return;
+        }
+    }
+    out_fmt(o, "# %s: neither a stack nor an address to name it by\n", kind ? kind : "leak");
+}
+
+static void put_rule(struct out *o, const struct suppression *rule)
+{
+    if (rule->subject != SUPPRESS_STACK)
+        out_str(o, rule->subject == SUPPRESS_PEER ? "peer:" : "local:");
+    else if (rule->kinds == KINDS_ALL)
+        out_str(o, "leak:");
+    else
+        for (unsigned k = 0; k < KIND_COUNT; k++)
+            if (rule->kinds == KIND_BIT(k))
+                out_fmt(o, "%s:", kind_name(k));
+    put_word(o, rule->pattern, rule->pattern_len, SIZE_MAX);
+    out_char(o, '\n');
+}
+
+void suppress_print(struct out *o, uint32_t pid, const struct suppression *rules, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i].builtin || rules[i].sockets == 0)
+            continue;
+        if (!any)
+            out_fmt(o, "==%u==sockleak: Suppressions used:\n  sockets  groups  suppression\n", pid);
+        any = true;
+        out_fmt(o, "  %7lu  %6lu  ", (unsigned long)rules[i].sockets, (unsigned long)rules[i].groups);
+        put_rule(o, &rules[i]);
+    }
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.c: a report as text for people.
+ *
+ * Called by the agent (any thread that reports, never under a lock) and by the command, with everything already resolved. Only reads the report. Strings
+ * that come from files, symbol tables or socket addresses pass through put_clean: they must not steer the reader's terminal.
+ */
+#include <string.h>
+
+#include "report.h"
+#include "utf8.h"
+
+/* Beyond these widths a long name pushes its own line only, not the columns of all the others. */
+#define MAX_SYMBOL_COLUMN 40u
+#define MAX_SOURCE_COLUMN 48u
+
+#define RED "\033[1;31m"
+#define BOLD "\033[1m"
+#define PLAIN "\033[0m"
+
+static void put_color(struct out *o, const struct report *r, const char *code)
+{
+    if (r->color)
+        out_str(o, code);
+}
+
+static void put_clean(struct out *o, const char *s)
+{
+    size_t n = s ? strlen(s) : 0;
+    while (n > 0) {
+        unsigned len = utf8_printable(s, n);
+        if (len)
+            out_bytes(o, s, len);
+        else
+            out_char(o, '?');
+        len = len ? len : 1;
+        s += len;
+        n -= len;
+    }
+}
+
+/* Columns that S takes on a terminal, near enough: its code points. */
+static size_t columns(const char *s)
+{
+    size_t n = 0;
+    for (; s && *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+static void put_spaces(struct out *o, size_t n)
+{
+    while (n-- > 0)
+        out_char(o, ' ');
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* ---- a stack ---------------------------------------------------------------------------------------------------------- */
+
+struct columns {
+    size_t symbol, source; /* widths; 0: no frame has one */
+};
+
+static unsigned digits_of(uint64_t v)
+{
+    unsigned n = 1;
+    while (v >= 10) {
+        v /= 10;
+        n++;
+    }
+    return n;
+}
+
+static size_t source_width(const struct frame *f)
+{
+    return f->file && *f->file ? columns(f->file) + (f->line ? 1 + digits_of(f->line) : 0) : 0;
+}
+
+static bool has_symbol(const struct frame *f)
+{
+    return f->symbol && *f->symbol;
+}
+
+static void measure(struct columns *c, const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t symbol = has_symbol(&frames[i]) ? columns(frames[i].symbol) : 0, source = source_width(&frames[i]);
+        symbol = symbol < MAX_SYMBOL_COLUMN ? symbol : MAX_SYMBOL_COLUMN;
+        source = source < MAX_SOURCE_COLUMN ? source : MAX_SOURCE_COLUMN;
+        c->symbol = symbol > c->symbol ? symbol : c->symbol;
+        c->source = source > c->source ? source : c->source;
+    }
+}
+
+static void put_place(struct out *o, const struct frame *f)
+{
+    if (f->inlined) {
+        out_str(o, "(inlined)");
+    } else if (f->module && *f->module) {
+        out_char(o, '(');
+        put_clean(o, base_name(f->module));
+        out_str(o, "+0x");
+        out_hex(o, f->offset, 1);
+        out_char(o, ')');
+    } else {
+        out_str(o, "(0x");
+        out_hex(o, f->pc, 1);
+        out_char(o, ')');
+    }
+}
+
+static void put_frame(struct out *o, const struct columns *c, const struct frame *f, size_t number, size_t n_frames)
+{
+    out_fmt(o, "    #%zu ", number);
+    put_spaces(o, digits_of(n_frames - 1) - digits_of(number));
+    if (c->symbol) {
+        const char *symbol = has_symbol(f) ? f->symbol : "??";
+        size_t width = columns(symbol);
+        put_clean(o, symbol);
+        put_spaces(o, (width < c->symbol ? c->symbol - width : 0) + 2);
+    }
+    if (c->source) {
+        size_t width = source_width(f);
+        if (width) {
+            put_clean(o, f->file);
+            if (f->line)
+                out_fmt(o, ":%u", f->line);
+        }
+        put_spaces(o, (width < c->source ? c->source - width : 0) + 1);
+    }
+    put_place(o, f);
+    out_char(o, '\n');
+}
+
+static void put_stack(struct out *o, const struct columns *c, const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        put_frame(o, c, &frames[i], i, n);
+}
+
+/* ---- the words of each kind ------------------------------------------------------------------------------------------- */
+
+static const char *headline(const struct group *g)
+{
+    switch (g->kind) {
+    case KIND_CLOSE_WAIT:
+        return "stuck in CLOSE_WAIT: the peer has closed, this process never did";
+    case KIND_FIN_WAIT_2:
+        return "stuck in FIN_WAIT_2: this process shut down its side and still holds the descriptor, the peer has not finished";
+    case KIND_DEAD:
+        if (g->how == HOW_RESET)
+            return "dead (reset): the connection was reset, this process still holds the descriptor";
+        if (g->how == HOW_TIMEOUT)
+            return "dead (timeout): the peer stopped answering, this process still holds the descriptor";
+        return "dead (finished): both sides have finished, this process still holds the descriptor";
+    case KIND_NEVER_CONNECTED:
+        return "never connected: connect failed or was not called, this process still holds the descriptor";
+    case KIND_HANGUP:
+        return "hung up: the peer has closed, this process never did";
+    default:
+        return "still open: nothing is wrong with the connection, but nobody has closed it";
+    }
+}
+
+static const char *condition_words(unsigned kind)
+{
+    switch (kind) {
+    case KIND_CLOSE_WAIT:
+        return "stuck in CLOSE_WAIT";
+    case KIND_FIN_WAIT_2:
+        return "stuck in FIN_WAIT_2";
+    case KIND_DEAD:
+        return "dead";
+    case KIND_NEVER_CONNECTED:
+        return "never connected";
+    case KIND_HANGUP:
+        return "hung up";
+    default:
+        return "still open";
+    }
+}
+
+static void put_told_heading(struct out *o, const struct group *g)
+{
+    unsigned error = 0;
+    for (size_t i = 0; i < g->n_findings; i++) {
+        if (g->findings[i].told_site == g->told_site) {
+            error = g->findings[i].told_errno;
+            break;
+        }
+    }
+    if (!error) {
+        out_str(o, "  told of the end (recv returned 0) by\n");
+        return;
+    }
+    const char *what = g->kind == KIND_NEVER_CONNECTED                    ? "failure"
+                       : g->kind == KIND_DEAD && g->how == HOW_RESET   ? "reset"
+                       : g->kind == KIND_DEAD && g->how == HOW_TIMEOUT ? "timeout"
+                                                                        : "end";
+    const char *name = errno_name(error);
+    if (name)
+        out_fmt(o, "  told of the %s (%s) by\n", what, name);
+    else
+        out_fmt(o, "  told of the %s (error %u) by\n", what, error);
+}
+
+/* ---- the site line ------------------------------------------------------------------------------------------------------ */
+
+static void put_rate(struct out *o, uint32_t rate_milli)
+{
+    static const struct {
+        uint64_t per_minute_milli; /* the rate in this unit is rate_milli * times / divisor */
+        const char *unit;
+    } units[] = { { 1000, "a minute" }, { 60000, "an hour" }, { 1440000, "a day" } };
+    if (rate_milli >= 600000) {
+        out_fmt(o, "about %u a second", (unsigned)((rate_milli + 30000u) / 60000u));
+        return;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        uint64_t rounded = ((uint64_t)rate_milli * (units[i].per_minute_milli / 1000) + 500) / 1000;
+        if (rounded >= 1 || i + 1 == sizeof units / sizeof *units) {
+            if (rounded)
+                out_fmt(o, "about %lu %s", (unsigned long)rounded, units[i].unit);
+            else
+                out_str(o, "less than one a day");
+            return;
+        }
+    }
+}
+
+static void put_growth(struct out *o, const struct group *g)
+{
+    if (!g->growing) {
+        out_str(o, g->steady ? ", steady (a pool?)" : "");
+        return;
+    }
+    out_str(o, " and growing");
+    if (!g->rate_milli)
+        return;
+    out_str(o, " (");
+    put_rate(o, g->rate_milli);
+    if (g->fd_limit && g->fd_limit_in_s) {
+        out_fmt(o, "; descriptor limit %lu in ", (unsigned long)g->fd_limit);
+        out_duration(o, g->fd_limit_in_s);
+    }
+    if (g->ports && g->ports_in_s) {
+        out_fmt(o, "; %lu local port%s towards ", (unsigned long)g->ports, plural(g->ports));
+        put_clean(o, g->ports_peer && *g->ports_peer ? g->ports_peer : "this peer");
+        out_str(o, " in ");
+        out_duration(o, g->ports_in_s);
+    }
+    out_char(o, ')');
+}
+
+static void put_site(struct out *o, const struct report *r, const struct group *g)
+{
+    put_color(o, r, BOLD);
+    if (g->siteid) {
+        out_str(o, "site ");
+        out_hex(o, g->siteid, 16);
+        out_fmt(o, ": opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
+    } else {
+        out_str(o, "site unknown (no stack was recorded): ");
+    }
+    out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
+    put_growth(o, g);
+    put_color(o, r, PLAIN);
+    out_char(o, '\n');
+}
+
+/* ---- one socket --------------------------------------------------------------------------------------------------------- */
+
+static const char *state_words(const struct finding *f)
+{
+    const char *name = tcp_state_name(f->tcp_state);
+    if (*name)
+        return name;
+    switch (f->kind) {
+    case KIND_DEAD:
+        return "CLOSED";
+    case KIND_NEVER_CONNECTED:
+        return "UNCONNECTED";
+    case KIND_HANGUP:
+        return "HANGUP";
+    default:
+        return "OPEN";
+    }
+}
+
+static void put_socket(struct out *o, const struct report *r, const struct group *g, const struct finding *f)
+{
+    bool local = f->local && *f->local, peer = f->peer && *f->peer;
+    out_fmt(o, "  fd %d  ", f->fd);
+    if (local || peer)
+        put_clean(o, local ? f->local : "?");
+    else
+        out_str(o, family_name(f->family));
+    if (peer) {
+        out_str(o, " -> ");
+        put_clean(o, f->peer);
+    }
+    out_fmt(o, "  %s ", state_words(f));
+    out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
+    if (f->kind != KIND_NEVER_CONNECTED)
+        out_fmt(o, "  unread %lu", (unsigned long)f->unread);
+    if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
+        out_fmt(o, "  %s", how_name(f->how));
+    if (f->told_errno && errno_name(f->told_errno))
+        out_fmt(o, "  %s", errno_name(f->told_errno));
+    if (f->origin >= ORIGIN_RECEIVED && origin_name(f->origin))
+        out_fmt(o, "  %s", origin_name(f->origin));
+    if (f->tag && *f->tag) {
+        out_str(o, "  tag ");
+        put_clean(o, f->tag);
+    }
+    out_char(o, '\n');
+}
+
+void text_group(struct out *o, const struct report *r, const struct group *g)
+{
+    put_color(o, r, RED);
+    out_fmt(o, "==%u==WARNING: sockleak: %lu socket%s %s", r->pid, (unsigned long)g->count, plural(g->count), headline(g));
+    put_color(o, r, PLAIN);
+    out_char(o, '\n');
+    put_site(o, r, g);
+    struct columns c = { 0, 0 };
+    measure(&c, g->frames, g->n_frames);
+    measure(&c, g->told, g->n_told);
+    if (g->n_frames > 0) {
+        out_str(o, "  allocated by\n");
+        put_stack(o, &c, g->frames, g->n_frames);
+    }
+    if (g->n_told > 0) {
+        put_told_heading(o, g);
+        put_stack(o, &c, g->told, g->n_told);
+    } else if (g->eof == EOF_UNREAD) {
+        out_str(o, "  not told of the end: no receive call has read as far\n");
+    }
+    size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
+    for (size_t i = 0; i < shown; i++)
+        put_socket(o, r, g, &g->findings[i]);
+    if (shown > 0 && g->count > shown)
+        out_fmt(o, "  and %lu more\n", (unsigned long)(g->count - shown));
+}
+
+void text_summary(struct out *o, const struct report *r)
+{
+    put_color(o, r, RED);
+    out_fmt(o, "==%u==SUMMARY: sockleak: %lu socket%s leaked at %lu site%s", r->pid, (unsigned long)r->leaks, plural(r->leaks),
+            (unsigned long)r->sites, plural(r->sites));
+    const char *before = " (";
+    for (unsigned k = 0; k < KIND_COUNT; k++) {
+        if (r->by_kind[k]) {
+            out_fmt(o, "%s%lu %s", before, (unsigned long)r->by_kind[k], kind_name(k));
+            before = ", ";
+        }
+    }
+    if (*before == ',')
+        out_char(o, ')');
+    put_color(o, r, PLAIN);
+    out_char(o, '\n');
+}
+
+static void put_left_out(struct out *o, const struct report *r)
+{
+    if (r->groups_left_out)
+        out_fmt(o, "==%u==sockleak: %lu more group%s with %lu socket%s left out (max_leaks)\n", r->pid, (unsigned long)r->groups_left_out,
+                plural(r->groups_left_out), (unsigned long)r->sockets_left_out, plural(r->sockets_left_out));
+    else if (r->sockets_left_out)
+        out_fmt(o, "==%u==sockleak: %lu socket%s left out\n", r->pid, (unsigned long)r->sockets_left_out, plural(r->sockets_left_out));
+    if (r->suppressed)
+        out_fmt(o, "==%u==sockleak: %lu socket%s suppressed\n", r->pid, (unsigned long)r->suppressed, plural(r->suppressed));
+    if (r->dropped)
+        out_fmt(o, "==%u==sockleak: %lu event%s could not be recorded: the counts may be too low\n", r->pid, (unsigned long)r->dropped,
+                plural(r->dropped));
+}
+
+void text_report(struct out *o, const struct report *r)
+{
+    if (r->n_groups == 0)
+        return;
+    for (size_t i = 0; i < r->n_groups; i++)
+        text_group(o, r, &r->groups[i]);
+    put_left_out(o, r);
+    if (r->print_summary)
+        text_summary(o, r);
+}
+
+void text_release(struct out *o, const struct report *r, const struct release *rel)
+{
+    out_fmt(o, "==%u==sockleak: fd %d released after ", r->pid, rel->fd);
+    out_duration(o, rel->stuck_ns / 1000000000u);
+    out_fmt(o, ": it was %s", condition_words(rel->kind));
+    if (rel->siteid) {
+        out_str(o, " (site ");
+        out_hex(o, rel->siteid, 16);
+        out_char(o, ')');
+    }
+    out_char(o, '\n');
+}
