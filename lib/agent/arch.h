@@ -5,6 +5,16 @@
 #ifndef SOCKLEAK_AGENT_ARCH_H
 #define SOCKLEAK_AGENT_ARCH_H
 
+/*
+ * ARCH_SYSCALL_ENTRY: defines the hidden function NAME, with EXPORTED as its second symbol, in the shape of syscall(2): jumps to WANTED when the
+ * number is below SIZE and TABLE (bytes) has a non-zero entry for it, else to where the pointer ORIGINAL leads. The arguments, in
+ * registers and on the stack, are as the caller left them; only scratch registers are used. The symbols belong to this library and are hidden.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
 #if defined(__x86_64__)
 static inline long arch_syscall(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -16,6 +26,65 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
     return ret;
 }
 static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+
+/* --- stacks: registers by their DWARF numbers, which are libunwind's too --- */
+#define ARCH_REGS 17
+#define ARCH_FP 6
+#define ARCH_SP 7
+#define ARCH_PC 16
+#define ARCH_UNWIND_NAME "x86_64" /* in the names of libunwind's library and functions */
+/* At the signal trampoline sp points to the ucontext; these registers of the interrupted code lie there. */
+#define ARCH_UC_FP 120
+#define ARCH_UC_SP 160
+#define ARCH_UC_PC 168
+
+struct arch_frame {
+    uintptr_t pc, sp, fp;
+};
+
+/* The caller of the function that this is inlined into, which thereby gets a frame pointer. */
+static inline __attribute__((always_inline)) void arch_caller(struct arch_frame *f)
+{
+    const uintptr_t *fp = __builtin_frame_address(0);
+    f->fp = fp[0];
+    f->pc = fp[1];
+    f->sp = (uintptr_t)(fp + 2);
+}
+
+/* All registers as they are at one instruction of the function that this is inlined into; those that calls may change are 0. */
+static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARCH_REGS])
+{
+    for (int i = 0; i < ARCH_REGS; i++)
+        r[i] = 0;
+    __asm__ volatile("movq %%rbx, 24(%0)\n\tmovq %%rbp, 48(%0)\n\tmovq %%rsp, 56(%0)\n\tmovq %%r12, 96(%0)\n\tmovq %%r13, 104(%0)\n\t"
+                     "movq %%r14, 112(%0)\n\tmovq %%r15, 120(%0)\n\tleaq 0f(%%rip), %%rax\n0:\tmovq %%rax, 128(%0)"
+                     :
+                     : "r"(r)
+                     : "rax", "memory");
+}
+
+/* The end of a thread's own stack: its control block, which the C library puts there. */
+static inline uintptr_t arch_thread_pointer(void)
+{
+    uintptr_t p;
+    __asm__("movq %%fs:0, %0" : "=r"(p));
+    return p;
+}
+
+/* The signal trampoline's instructions: mov $15, %rax; syscall. */
+static inline bool arch_is_sigreturn(const unsigned char code[16])
+{
+    return !memcmp(code, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9);
+}
+#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original) \
+    __asm__(".text\n.p2align 4\n" \
+            ".globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
+            #name ":\n.cfi_startproc\n" \
+            "cmp $" #size ", %rdi\njae 1f\n" \
+            "lea " #table "(%rip), %rax\ncmpb $0, (%rax, %rdi)\njne " #wanted "\n" \
+            "1: jmp *" #original "(%rip)\n" \
+            ".cfi_endproc\n.size " #name ", .-" #name "\n" \
+            ".globl " #exported "\n.set " #exported ", " #name "\n")
 #elif defined(__aarch64__)
 static inline long arch_syscall(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -30,6 +99,47 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
     return x0;
 }
 static inline void arch_relax(void) { __asm__ volatile("yield" ::: "memory"); }
+
+/* --- stacks: registers by their DWARF numbers, which are libunwind's too --- */
+#define ARCH_REGS 33
+#define ARCH_FP 29
+#define ARCH_SP 31
+#define ARCH_PC 32
+#define ARCH_UNWIND_NAME "aarch64"
+
+struct arch_frame {
+    uintptr_t pc, sp, fp;
+};
+
+static inline __attribute__((always_inline)) void arch_caller(struct arch_frame *f)
+{
+    const uintptr_t *fp = __builtin_frame_address(0);
+    f->fp = fp[0];
+    f->pc = fp[1];
+    f->sp = (uintptr_t)(fp + 2);
+}
+static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARCH_REGS])
+{
+    for (int i = 0; i < ARCH_REGS; i++)
+        r[i] = 0;
+    __asm__ volatile("stp x19, x20, [%0, #152]\n\tstp x21, x22, [%0, #168]\n\tstp x23, x24, [%0, #184]\n\tstp x25, x26, [%0, #200]\n\t"
+                     "stp x27, x28, [%0, #216]\n\tstp x29, x30, [%0, #232]\n\tmov x1, sp\n\tadr x2, 0f\n0:\tstp x1, x2, [%0, #248]"
+                     :
+                     : "r"(r)
+                     : "x1", "x2", "memory");
+}
+static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
+/* mov x8, #139; svc #0 */
+static inline bool arch_is_sigreturn(const unsigned char code[16]) { return !memcmp(code, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
+#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original) \
+    __asm__(".text\n.p2align 4\n" \
+            ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
+            #name ":\n.cfi_startproc\n" \
+            "cmp x0, #" #size "\nb.hs 1f\n" \
+            "adrp x16, " #table "\nadd x16, x16, :lo12:" #table "\nldrb w16, [x16, x0]\ncbz w16, 1f\nb " #wanted "\n" \
+            "1: adrp x16, " #original "\nldr x16, [x16, :lo12:" #original "]\nbr x16\n" \
+            ".cfi_endproc\n.size " #name ", .-" #name "\n" \
+            ".globl " #exported "\n.set " #exported ", " #name "\n")
 #else
 #error "sockleak: no arch.h section for this processor"
 #endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wrappers_process.c: the calls after which the program, its image or a part of its code is no more.
+ *
+ * The agent is told before the real call: after most of them nobody is left to tell. exit(3) needs no wrapper, it runs our exit handler.
+ */
+#include "wrappers.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "sites.h"
+
+/* ---- the end ---- */
+
+#define EXIT(name) \
+    WRAPPER(void, name, (int status)) \
+    { \
+        real.name(track_exiting(status, END_EXIT)); \
+    }
+EXIT(_exit)
+EXIT(_Exit)
+EXIT(quick_exit)
+
+WRAPPER(void, abort, (void))
+{
+    track_exiting(128 + SIGABRT, END_ABORT);
+    real.abort();
+}
+
+/* ---- another image ---- */
+
+#define AROUND_EXEC(call) \
+    ({ \
+        track_exec(); \
+        int result = (call); \
+        track_exec_failed(); \
+        result; \
+    })
+
+WRAPPER(int, execve, (const char *path, char *const argv[], char *const envp[]))
+{
+    return AROUND_EXEC(real.execve(path, argv, envp));
+}
+
+WRAPPER(int, execv, (const char *path, char *const argv[]))
+{
+    return AROUND_EXEC(real.execv(path, argv));
+}
+
+WRAPPER(int, execvp, (const char *file, char *const argv[]))
+{
+    return AROUND_EXEC(real.execvp(file, argv));
+}
+
+WRAPPER(int, execvpe, (const char *file, char *const argv[], char *const envp[]))
+{
+    return AROUND_EXEC(real.execvpe(file, argv, envp));
+}
+
+WRAPPER(int, fexecve, (int fd, char *const argv[], char *const envp[]))
+{
+    return AROUND_EXEC(real.fexecve(fd, argv, envp));
+}
+
+WRAPPER(int, execveat, (int dir, const char *path, char *const argv[], char *const envp[], int flags))
+{
+    return AROUND_EXEC(real.execveat(dir, path, argv, envp, flags));
+}
+
+/* The arguments of execl and its kin as a vector on the stack: they may be called in a vfork child or a signal handler, where nothing can be
+ * allocated. BODY sees argv, and rest for what follows the closing NULL. */
+#define WITH_ARGUMENTS(arg, body) \
+    va_list rest; \
+    size_t count = 0; \
+    va_start(rest, arg); \
+    for (const char *a = arg; a; a = va_arg(rest, const char *)) \
+        count++; \
+    va_end(rest); \
+    char *argv[count + 1]; \
+    va_start(rest, arg); \
+    argv[0] = (char *)(uintptr_t)arg; \
+    for (size_t i = 1; i <= count; i++) \
+        argv[i] = va_arg(rest, char *); \
+    body va_end(rest);
+
+WRAPPER(int, execl, (const char *path, const char *arg, ...))
+{
+    int r;
+    WITH_ARGUMENTS(arg, r = AROUND_EXEC(real.execv(path, argv));)
+    return r;
+}
+
+WRAPPER(int, execlp, (const char *file, const char *arg, ...))
+{
+    int r;
+    WITH_ARGUMENTS(arg, r = AROUND_EXEC(real.execvp(file, argv));)
+    return r;
+}
+
+WRAPPER(int, execle, (const char *path, const char *arg, ...))
+{
+    int r;
+    WITH_ARGUMENTS(arg, char *const *envp = va_arg(rest, char *const *); r = AROUND_EXEC(real.execve(path, argv, envp));)
+    return r;
+}
+
+/* ---- daemon ---- */
+
+static __thread bool daemonizing;
+
+/* daemon(3) ends the parent inside libc, by an _exit that no wrapper sees: right after its fork. */
+static void parent_of_daemon(void)
+{
+    if (daemonizing)
+        track_exiting(0, END_EXIT);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, parent_of_daemon, NULL);
+}
+
+WRAPPER(int, daemon, (int nochdir, int noclose))
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    daemonizing = true;
+    int r = real.daemon(nochdir, noclose);
+    daemonizing = false;
+    if (r == 0 && !noclose) {
+        for (int fd = 0; fd <= 2; fd++)
+            track_closing(fd);
+    }
+    return r;
+}
+
+/* ---- code that goes away ---- */
+
+WRAPPER(int, dlclose, (void *handle))
+{
+    capture_dlclose_begin();
+    int r = real.dlclose(handle);
+    capture_dlclose_end();
+    sites_dlclose_done();
+    return r;
+}
