@@ -2,8 +2,8 @@
 /*
  * group.c: findings sorted and cut into groups by kind and allocating stack.
  *
- * Called once a report by the thread that makes it, in the agent and in the command, over arrays that the caller owns. Heap sort, because it
- * needs neither memory nor recursion and has no bad case.
+ * Called once a report by the thread that makes it, in the agent and in the command, over arrays that the caller owns. Heap sort, because
+ * it needs neither memory nor recursion and has no bad case.
  */
 #include <string.h>
 
@@ -51,17 +51,14 @@ static void heap_sort(void *array, size_t n, size_t size, compare_fn *compare)
     }
 }
 
-#define ORDER(a, b)           \
-    do {                      \
-        if ((a) != (b))       \
+#define ORDER(a, b)                    \
+    do {                               \
+        if ((a) != (b))                \
             return (a) < (b) ? -1 : 1; \
     } while (0)
 
 /* A stack whose stable name is not known still groups by its record. */
-static state_ref second_key(const struct finding *f)
-{
-    return f->siteid ? 0 : f->site;
-}
+static state_ref second_key(const struct finding *f) { return f->siteid ? 0 : f->site; }
 
 static bool same_group(const struct finding *a, const struct finding *b)
 {
@@ -75,6 +72,7 @@ static int compare_findings(const void *pa, const void *pb)
     ORDER(a->siteid, b->siteid);
     ORDER(second_key(a), second_key(b));
     ORDER(a->since_ns, b->since_ns);
+    ORDER(a->pid, b->pid);
     ORDER(a->fd, b->fd);
     return 0;
 }
@@ -98,14 +96,11 @@ static uint8_t most_frequent(const uint64_t *counts, unsigned n)
     return (uint8_t)best;
 }
 
-static uint64_t age(uint64_t now_ns, uint64_t since_ns)
-{
-    return now_ns > since_ns ? now_ns - since_ns : 0;
-}
+static uint64_t age(uint64_t now_ns, uint64_t since_ns) { return now_ns > since_ns ? now_ns - since_ns : 0; }
 
 static void fill(struct group *g, const struct finding *f, size_t n, uint64_t now_ns)
 {
-    uint64_t hows[HOW_TIMEOUT + 1] = { 0 }, eofs[EOF_UNREAD + 1] = { 0 };
+    uint64_t hows[HOW_TIMEOUT + 1] = {0}, eofs[EOF_UNREAD + 1] = {0};
     state_ref told = 0;
     uint64_t votes = 0;
     memset(g, 0, sizeof *g);

@@ -6,16 +6,10 @@
  */
 #include "growth.h"
 
-static uint32_t held(const struct growth *g)
-{
-    return g->n < GROWTH_SAMPLES ? g->n : GROWTH_SAMPLES;
-}
+static uint32_t held(const struct growth *g) { return g->n < GROWTH_SAMPLES ? g->n : GROWTH_SAMPLES; }
 
 /* Ring index of the sample that is AGO looks old; 0 is the last one. */
-static uint32_t index_of(const struct growth *g, uint32_t ago)
-{
-    return (g->n - 1 - ago) % GROWTH_SAMPLES;
-}
+static uint32_t index_of(const struct growth *g, uint32_t ago) { return (g->n - 1 - ago) % GROWTH_SAMPLES; }
 
 void growth_add(struct growth *g, uint32_t count, uint64_t now_ns)
 {

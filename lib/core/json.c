@@ -2,17 +2,14 @@
 /*
  * json.c: a report as JSON Lines: one object a line.
  *
- * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads the report. The order and meaning of the keys are part of the
- * contract with users; new keys go behind the old ones. What is not known is null.
+ * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads the report. The order and meaning of the
+ * keys are part of the contract with users; new keys go behind the old ones. What is not known is null.
  */
 #include <string.h>
 
 #include "report.h"
 
-static void put_key(struct out *o, const char *key)
-{
-    out_fmt(o, ",\"%s\":", key);
-}
+static void put_key(struct out *o, const char *key) { out_fmt(o, ",\"%s\":", key); }
 
 static void put_string(struct out *o, const char *key, const char *value)
 {
@@ -68,10 +65,7 @@ static void put_address(struct out *o, const char *key, uint64_t value)
     out_char(o, '"');
 }
 
-static uint64_t age(const struct report *r, uint64_t since_ns)
-{
-    return r->now_ns > since_ns ? r->now_ns - since_ns : 0;
-}
+static uint64_t age(const struct report *r, uint64_t since_ns) { return r->now_ns > since_ns ? r->now_ns - since_ns : 0; }
 
 static void put_start(struct out *o, const struct report *r, const char *type)
 {
@@ -136,13 +130,11 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_u64_opt(o, "tid", f->tid);
     put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
     put_error(o, f->told_errno);
+    put_u64(o, "pid", f->pid ? f->pid : r->pid);
     out_char(o, '}');
 }
 
-static const char *eof_word(unsigned eof)
-{
-    return eof == EOF_READ ? "read" : eof == EOF_UNREAD ? "unread" : NULL;
-}
+static const char *eof_word(unsigned eof) { return eof == EOF_READ ? "read" : eof == EOF_UNREAD ? "unread" : NULL; }
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
 {

@@ -18,14 +18,11 @@
 
 static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
 {
-    return (struct verdict){ .kind = (uint8_t)kind, .how = (uint8_t)how, .eof = (uint8_t)eof };
+    return (struct verdict){.kind = (uint8_t)kind, .how = (uint8_t)how, .eof = (uint8_t)eof};
 }
 
 /* How the program may have been told of an end that waits to be read. An error told it as well, though by no receive call that gave 0. */
-static enum eof eof_of(const struct observation *o)
-{
-    return o->told_eof ? EOF_READ : o->told_errno ? EOF_NONE : EOF_UNREAD;
-}
+static enum eof eof_of(const struct observation *o) { return o->told_eof ? EOF_READ : o->told_errno ? EOF_NONE : EOF_UNREAD; }
 
 static enum how how_it_ended(const struct observation *o)
 {
@@ -107,7 +104,7 @@ static bool peer_is_gone(const struct observation *o)
     if (o->pollhup)
         return true;
     switch (o->family) {
-    case AF_INET:  /* SCTP has no half-close; MPTCP says HUP only when both sides are done, as TCP does */
+    case AF_INET: /* SCTP has no half-close; MPTCP says HUP only when both sides are done, as TCP does */
     case AF_INET6:
     case FAMILY_SMC:
     case AF_VSOCK: /* vsock_poll says RDHUP for a peer that closed, HUP only once this side has shut down as well */

@@ -12,38 +12,52 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
-static const char *const kind_names[KIND_COUNT] = { "close_wait", "fin_wait_2", "dead", "never_connected", "hangup", "open" };
-static const char *const how_names[] = { NULL, "finished", "reset", "timeout" };
-static const char *const origin_names[ORIGIN_COUNT] = { "socket", "accept", "socketpair", "received", "inherited", "before_attach", "unseen" };
-static const char *const reason_names[REASON_COUNT] = { "exit", "grace", "check", "signal", "request" };
-static const char *const tcp_names[] = { "",         "ESTABLISHED", "SYN_SENT", "SYN_RECV",   "FIN_WAIT_1", "FIN_WAIT_2",
-                                         "TIME_WAIT", "CLOSE",      "CLOSE_WAIT", "LAST_ACK", "LISTEN",     "CLOSING" };
+static const char *const kind_names[KIND_COUNT] = {"close_wait", "fin_wait_2", "dead", "never_connected", "hangup", "open"};
+static const char *const how_names[] = {NULL, "finished", "reset", "timeout"};
+static const char *const origin_names[ORIGIN_COUNT] = {"socket",    "accept",        "socketpair", "received",
+                                                       "inherited", "before_attach", "unseen"};
+static const char *const reason_names[REASON_COUNT] = {"exit", "grace", "check", "signal", "request"};
+static const char *const tcp_names[] = {"",          "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT_1", "FIN_WAIT_2",
+                                        "TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",     "CLOSING"};
 
 static const struct {
     unsigned family;
     const char *name;
 } families[] = {
-    { AF_INET, "inet" },       { AF_INET6, "inet6" },         { AF_UNIX, "unix" },   { AF_VSOCK, "vsock" }, { AF_NETLINK, "netlink" },
-    { AF_PACKET, "packet" },   { AF_BLUETOOTH, "bluetooth" }, { AF_ALG, "alg" },     { AF_CAN, "can" },     { AF_TIPC, "tipc" },
-    { 43 /* AF_SMC */, "smc" }, { AF_RDS, "rds" },            { AF_KCM, "kcm" },     { AF_XDP, "xdp" },     { AF_KEY, "key" },
+    {AF_INET, "inet"},
+    {AF_INET6, "inet6"},
+    {AF_UNIX, "unix"},
+    {AF_VSOCK, "vsock"},
+    {AF_NETLINK, "netlink"},
+    {AF_PACKET, "packet"},
+    {AF_BLUETOOTH, "bluetooth"},
+    {AF_ALG, "alg"},
+    {AF_CAN, "can"},
+    {AF_TIPC, "tipc"},
+    {43 /* AF_SMC */, "smc"},
+    {AF_RDS, "rds"},
+    {AF_KCM, "kcm"},
+    {AF_XDP, "xdp"},
+    {AF_KEY, "key"},
 };
 
-#define ERROR(e) { e, #e }
+#define ERROR(e) \
+    {            \
+        e, #e    \
+    }
 static const struct {
     unsigned number;
     const char *name;
 } errors[] = {
-    ERROR(ECONNRESET), ERROR(ETIMEDOUT),    ERROR(EPIPE),         ERROR(ECONNREFUSED), ERROR(ECONNABORTED), ERROR(EHOSTUNREACH), ERROR(ENETUNREACH),
-    ERROR(EHOSTDOWN),  ERROR(ENETDOWN),     ERROR(ENETRESET),     ERROR(ENOTCONN),     ERROR(EADDRNOTAVAIL), ERROR(EADDRINUSE),  ERROR(EACCES),
-    ERROR(EPERM),      ERROR(ENOENT),       ERROR(EAGAIN),        ERROR(EINPROGRESS),  ERROR(EALREADY),     ERROR(EINVAL),       ERROR(EPROTO),
-    ERROR(EPROTOTYPE), ERROR(EAFNOSUPPORT), ERROR(ENOBUFS),       ERROR(ENOMEM),       ERROR(EINTR),        ERROR(ESHUTDOWN),    ERROR(ENOPROTOOPT),
-    ERROR(ENODEV),     ERROR(ENOTDIR),      ERROR(EIO),           ERROR(EISCONN),      ERROR(EBADF),        ERROR(EBADMSG),      ERROR(EKEYREJECTED),
+    ERROR(ECONNRESET),  ERROR(ETIMEDOUT), ERROR(EPIPE),     ERROR(ECONNREFUSED), ERROR(ECONNABORTED), ERROR(EHOSTUNREACH),
+    ERROR(ENETUNREACH), ERROR(EHOSTDOWN), ERROR(ENETDOWN),  ERROR(ENETRESET),    ERROR(ENOTCONN),     ERROR(EADDRNOTAVAIL),
+    ERROR(EADDRINUSE),  ERROR(EACCES),    ERROR(EPERM),     ERROR(ENOENT),       ERROR(EAGAIN),       ERROR(EINPROGRESS),
+    ERROR(EALREADY),    ERROR(EINVAL),    ERROR(EPROTO),    ERROR(EPROTOTYPE),   ERROR(EAFNOSUPPORT), ERROR(ENOBUFS),
+    ERROR(ENOMEM),      ERROR(EINTR),     ERROR(ESHUTDOWN), ERROR(ENOPROTOOPT),  ERROR(ENODEV),       ERROR(ENOTDIR),
+    ERROR(EIO),         ERROR(EISCONN),   ERROR(EBADF),     ERROR(EBADMSG),      ERROR(EKEYREJECTED),
 };
 
-const char *kind_name(unsigned kind)
-{
-    return kind < KIND_COUNT ? kind_names[kind] : NULL;
-}
+const char *kind_name(unsigned kind) { return kind < KIND_COUNT ? kind_names[kind] : NULL; }
 
 unsigned kind_from_name(const char *name, size_t len)
 {
@@ -53,20 +67,11 @@ unsigned kind_from_name(const char *name, size_t len)
     return KIND_NONE;
 }
 
-const char *how_name(unsigned how)
-{
-    return how < COUNT(how_names) ? how_names[how] : NULL;
-}
+const char *how_name(unsigned how) { return how < COUNT(how_names) ? how_names[how] : NULL; }
 
-const char *origin_name(unsigned origin)
-{
-    return origin < ORIGIN_COUNT ? origin_names[origin] : NULL;
-}
+const char *origin_name(unsigned origin) { return origin < ORIGIN_COUNT ? origin_names[origin] : NULL; }
 
-const char *reason_name(unsigned reason)
-{
-    return reason < REASON_COUNT ? reason_names[reason] : NULL;
-}
+const char *reason_name(unsigned reason) { return reason < REASON_COUNT ? reason_names[reason] : NULL; }
 
 const char *family_name(unsigned family)
 {
@@ -76,10 +81,7 @@ const char *family_name(unsigned family)
     return "other";
 }
 
-const char *tcp_state_name(unsigned tcp_state)
-{
-    return tcp_state < COUNT(tcp_names) ? tcp_names[tcp_state] : "";
-}
+const char *tcp_state_name(unsigned tcp_state) { return tcp_state < COUNT(tcp_names) ? tcp_names[tcp_state] : ""; }
 
 const char *errno_name(unsigned number)
 {

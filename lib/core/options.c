@@ -2,14 +2,14 @@
 /*
  * options.c: SOCKLEAK_OPTIONS: one descriptor table for parsing, defaults and help.
  *
- * Called once at start in the target (possibly before its main and without any of libc's services), when attach wakes it, and by the command. The text is the
- * user's and may hold anything; a bad word costs one warning, never the program.
+ * Called once at start in the target (possibly before its main and without any of libc's services), when attach wakes it, and by the command.
+ * The text is the user's and may hold anything; a bad word costs one warning, never the program.
  */
 #include "options.h"
 
 #include <string.h>
 
-#include "utf8.h"
+#define WARN_WORD 64u /* bytes of a bad word that a warning repeats */
 
 typedef void warn_fn(void *arg, const char *line);
 
@@ -27,43 +27,42 @@ struct option {
 #define FIELD(f) offsetof(struct options, f), sizeof(((struct options *)0)->f)
 
 static const struct option table[] = {
-    { "enabled", OPT_BOOL, FIELD(enabled), 1, "1", "0: loaded but dormant; records nothing until 'sockleak attach PID' wakes it" },
-    { "kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup", "what counts as a leak; 'all' adds open" },
-    { "grace", OPT_TIME, FIELD(grace_ns), 0, "30s", "running process: report a socket once its condition has lasted so long with no byte moving" },
-    { "interval", OPT_INTERVAL, FIELD(interval_ns), 0, "grace/4", "how often the watcher looks (default within 250ms..10s); 0: no watcher thread" },
-    { "leak_check_at_exit", OPT_BOOL, FIELD(leak_check_at_exit), 1, "1", "report at exit what is stuck then, whatever its age" },
-    { "exitcode", OPT_NUMBER, FIELD(exitcode), 255, "0", "exit status when leaks were reported at exit and the program itself exited with 0" },
-    { "max_allowed", OPT_BIG, FIELD(max_allowed), UINT64_MAX, "0", "so many leaked sockets at exit do not change the exit status" },
-    { "abort_on_error", OPT_BOOL, FIELD(abort_on_error), 1, "0", "1: abort() at the first reported leak" },
-    { "log_path", OPT_TEXT, FIELD(log_path), 0, "stderr", "stderr, stdout or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended" },
-    { "log_format", OPT_FORMAT, FIELD(log_json), 0, "text", "text or json" },
-    { "max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "32", "stack depth, 0..64; 0 keeps counts without stacks" },
-    { "max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit" },
-    { "max_sockets", OPT_NUMBER, FIELD(max_sockets), UINT32_MAX, "8", "sockets listed in a group in text" },
-    { "symbolize", OPT_BOOL, FIELD(symbolize), 1, "1", "look names up; 0 prints module and offset only" },
-    { "suppressions", OPT_TEXT, FIELD(suppressions), 0, "", "file of suppressions" },
-    { "print_suppressions", OPT_BOOL, FIELD(print_suppressions), 1, "1", "list at exit which suppressions matched and how often" },
-    { "print_summary", OPT_BOOL, FIELD(print_summary), 1, "1", "the SUMMARY line" },
-    { "color", OPT_COLOR, FIELD(color), 0, "auto", "auto, always or never; NO_COLOR is honoured" },
-    { "follow_children", OPT_BOOL, FIELD(follow_children), 1, "1", "0: child programs are started without the agent" },
-    { "state_dir", OPT_TEXT, FIELD(state_dir), 0, "", "where the state file lives; default $XDG_RUNTIME_DIR/sockleak, else /dev/shm/sockleak-UID" },
-    { "signal", OPT_SIGNAL, FIELD(signal), 64, "0", "a signal number: report now when it arrives; 0: none" },
-    { "verbosity", OPT_NUMBER, FIELD(verbosity), 9, "0", "1: say what the agent does" },
-    { "help", OPT_BOOL, FIELD(help), 1, "0", "1: print this list" },
+    {"enabled", OPT_BOOL, FIELD(enabled), 1, "1", "0: loaded but dormant; records nothing until 'sockleak attach PID' wakes it"},
+    {"kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup", "what counts as a leak; 'all' adds open"},
+    {"grace", OPT_TIME, FIELD(grace_ns), 0, "30s",
+     "while running, report a socket once its condition has lasted so long with no byte moving"},
+    {"interval", OPT_INTERVAL, FIELD(interval_ns), 0, "grace/4",
+     "how often the watcher looks (grace/4 within 250ms..10s); 0: no watcher thread"},
+    {"leak_check_at_exit", OPT_BOOL, FIELD(leak_check_at_exit), 1, "1", "report at exit what is stuck then, whatever its age"},
+    {"exitcode", OPT_NUMBER, FIELD(exitcode), 255, "0",
+     "exit status when leaks were reported at exit and the program would have exited with 0"},
+    {"max_allowed", OPT_BIG, FIELD(max_allowed), UINT64_MAX, "0", "so many leaked sockets at exit do not change the exit status"},
+    {"abort_on_error", OPT_BOOL, FIELD(abort_on_error), 1, "0", "1: abort() at the first reported leak"},
+    {"log_path", OPT_TEXT, FIELD(log_path), 0, "stderr",
+     "stderr, stdout or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended"},
+    {"log_format", OPT_FORMAT, FIELD(log_json), 0, "text", "text or json"},
+    {"max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "32", "stack depth, 0..64; 0 keeps counts without stacks"},
+    {"max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit"},
+    {"max_sockets", OPT_NUMBER, FIELD(max_sockets), UINT32_MAX, "8", "sockets listed in a group in text"},
+    {"symbolize", OPT_BOOL, FIELD(symbolize), 1, "1", "look names up; 0 prints module and offset only"},
+    {"suppressions", OPT_TEXT, FIELD(suppressions), 0, "", "file of suppressions"},
+    {"print_suppressions", OPT_BOOL, FIELD(print_suppressions), 1, "1", "list at exit which suppressions matched and how often"},
+    {"print_summary", OPT_BOOL, FIELD(print_summary), 1, "1", "the SUMMARY line"},
+    {"color", OPT_COLOR, FIELD(color), 0, "auto", "auto, always or never; NO_COLOR is honoured"},
+    {"follow_children", OPT_BOOL, FIELD(follow_children), 1, "1", "0: child programs are started without the agent"},
+    {"state_dir", OPT_TEXT, FIELD(state_dir), 0, "",
+     "where the state file lives; else $XDG_RUNTIME_DIR/sockleak, else /dev/shm/sockleak-UID"},
+    {"signal", OPT_SIGNAL, FIELD(signal), 64, "0", "a signal number: report now when it arrives; 0: none"},
+    {"verbosity", OPT_NUMBER, FIELD(verbosity), 9, "0", "1: say what the agent does"},
+    {"help", OPT_BOOL, FIELD(help), 1, "0", "1: print this list"},
 };
 #define N_OPTIONS (sizeof table / sizeof *table)
 
-static const char *const color_words[] = { "auto", "always", "never" };
+static const char *const color_words[] = {"auto", "always", "never"};
 
-static void *field_of(struct options *o, const struct option *opt)
-{
-    return (char *)o + opt->offset;
-}
+static void *field_of(struct options *o, const struct option *opt) { return (char *)o + opt->offset; }
 
-static bool word_is(const char *s, size_t len, const char *word)
-{
-    return strlen(word) == len && memcmp(s, word, len) == 0;
-}
+static bool word_is(const char *s, size_t len, const char *word) { return strlen(word) == len && memcmp(s, word, len) == 0; }
 
 /* ---- values --------------------------------------------------------------------------------------------------------------- */
 
@@ -92,7 +91,10 @@ static const char *set_number(const struct option *opt, void *field, const char 
 {
     uint64_t v = 0;
     if (!parse_number(s, len, opt->max, &v))
-        return opt->max == 255 ? "not a number from 0 to 255" : opt->max == STATE_MAX_FRAMES ? "not a number from 0 to 64" : opt->max == 9 ? "not a number from 0 to 9" : "not a number, or too large";
+        return opt->max == 255                ? "not a number from 0 to 255"
+               : opt->max == STATE_MAX_FRAMES ? "not a number from 0 to 64"
+               : opt->max == 9                ? "not a number from 0 to 9"
+                                              : "not a number, or too large";
     if (opt->type == OPT_BIG)
         *(uint64_t *)field = v;
     else
@@ -238,26 +240,10 @@ struct warning {
     char line[384];
 };
 
-/* At most so much of a bad word is repeated, and nothing that steers a terminal. */
-static void put_word(struct out *out, const char *s, size_t len)
-{
-    size_t i = 0;
-    while (i < len && i < 64) {
-        unsigned n = utf8_printable(s + i, len - i);
-        if (n)
-            out_bytes(out, s + i, n);
-        else
-            out_char(out, '?');
-        i += n ? n : 1;
-    }
-    if (i < len)
-        out_str(out, "...");
-}
-
 static void warning_begin(struct warning *w, const char *word, size_t len)
 {
-    w->out = (struct out){ .buf = w->line, .cap = sizeof w->line - 1 };
-    put_word(&w->out, word, len);
+    w->out = (struct out){.buf = w->line, .cap = sizeof w->line - 1};
+    out_clean(&w->out, word, len, WARN_WORD);
 }
 
 static void warning_end(struct warning *w, const char *after, warn_fn *warn, void *arg)
@@ -291,17 +277,14 @@ static void apply(struct options *o, const char *key, size_t key_len, const char
     warning_begin(&w, key, key_len);
     if (value) {
         out_char(&w.out, '=');
-        put_word(&w.out, value, len);
+        out_clean(&w.out, value, len, WARN_WORD);
     }
     out_fmt(&w.out, ": %s (kept ", wrong);
     put_value(&w.out, o, opt);
     warning_end(&w, ")", warn, arg);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 /* The end of an item that begins at S: its colon, or the end of the text. A quoted value hides colons. */
 static const char *item_end(const char *s)
@@ -372,9 +355,10 @@ void options_finish(struct options *o)
 
 void options_help(struct out *out)
 {
-    out_str(out, "SOCKLEAK_OPTIONS=\"key=value:key=value\"; a value may be put in \"double quotes\"; times take ms, s, m, h (a bare number is seconds)\n");
+    out_str(out, "SOCKLEAK_OPTIONS=\"key=value:key=value\"; a value may be put in \"double quotes\" to hold a colon;\n"
+                 "times take ms, s, m, h, and a bare number is seconds.\n");
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *opt = &table[i];
-        out_fmt(out, "  %-18s  %s (default %s)\n", opt->key, opt->meaning, *opt->initial ? opt->initial : opt->type == OPT_TEXT ? "none" : "0");
+        out_fmt(out, "  %-18s  %s (default %s)\n", opt->key, opt->meaning, *opt->initial ? opt->initial : "none");
     }
 }

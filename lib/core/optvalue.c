@@ -24,10 +24,7 @@ static uint64_t unit_ns(const char *s, size_t len)
     return 0;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool parse_time(const char *s, size_t len, uint64_t *ns)
 {
@@ -48,7 +45,9 @@ bool parse_time(const char *s, size_t len, uint64_t *ns)
     }
     uint64_t unit = unit_ns(s + i, len - i), total = 0;
     /* Callers add times to clocks, in signed arithmetic too: stay below 2^63. */
-    if (!unit || __builtin_mul_overflow(whole, unit, &total) || __builtin_add_overflow(total, fraction * unit / scale, &total) || total > INT64_MAX)
+    if (!unit || __builtin_mul_overflow(whole, unit, &total) || __builtin_add_overflow(total, fraction * unit / scale, &total))
+        return false;
+    if (total > INT64_MAX)
         return false;
     *ns = total;
     return true;
@@ -90,7 +89,7 @@ bool expand_path(char *outbuf, size_t cap, const char *pattern, uint32_t pid, co
 {
     if (cap == 0)
         return false;
-    struct out o = { .buf = outbuf, .cap = cap - 1 };
+    struct out o = {.buf = outbuf, .cap = cap - 1};
     bool has_pid = false;
     for (const char *p = pattern; *p; p++) {
         char c = *p == '%' ? p[1] : 0;

@@ -37,10 +37,7 @@ void out_str(struct out *o, const char *s)
         out_bytes(o, s, strlen(s));
 }
 
-void out_char(struct out *o, char c)
-{
-    out_bytes(o, &c, 1);
-}
+void out_char(struct out *o, char c) { out_bytes(o, &c, 1); }
 
 /* Digits of V in BASE at the end of BUF (at least 20 bytes); returns their start. */
 static char *digits(uint64_t v, unsigned base, char *end)
@@ -124,7 +121,7 @@ static void put_number(struct out *o, const struct spec *sp, uint64_t v, bool ne
 
 static const char *parse_spec(const char *f, struct spec *sp, va_list *ap)
 {
-    *sp = (struct spec){ .precision = SIZE_MAX };
+    *sp = (struct spec){.precision = SIZE_MAX};
     for (;; f++) {
         if (*f == '-')
             sp->left = true;
@@ -262,6 +259,21 @@ void out_seconds(struct out *o, uint64_t ns)
     out_u64(o, ns / 1000000000u);
     out_char(o, '.');
     out_char(o, (char)('0' + ns / 100000000u % 10u));
+}
+
+void out_clean(struct out *o, const char *s, size_t len, size_t max)
+{
+    size_t i = 0;
+    while (i < len && i < max) {
+        unsigned n = utf8_printable(s + i, len - i);
+        if (n)
+            out_bytes(o, s + i, n);
+        else
+            out_char(o, '?');
+        i += n ? n : 1;
+    }
+    if (i < len)
+        out_str(o, "...");
 }
 
 void out_json(struct out *o, const char *s)

@@ -39,6 +39,8 @@ void out_duration(struct out *o, uint64_t seconds);
 void out_rfc3339(struct out *o, uint64_t real_ns);
 /* Seconds with one decimal: 812.4 */
 void out_seconds(struct out *o, uint64_t ns);
+/* LEN bytes of S, as they may go to a terminal or a log line: what is no printable UTF-8 becomes '?'; beyond MAX bytes it is cut and "..." follows. */
+void out_clean(struct out *o, const char *s, size_t len, size_t max);
 /* A JSON string with quotes; invalid UTF-8 bytes become U+FFFD, controls \u00XX. out_json_opt writes null for NULL or "". */
 void out_json(struct out *o, const char *s);
 void out_json_opt(struct out *o, const char *s);

@@ -12,10 +12,7 @@
 #define FNV_OFFSET 0xcbf29ce484222325u
 #define FNV_PRIME 0x100000001b3u
 
-static uint64_t add_byte(uint64_t h, unsigned char b)
-{
-    return (h ^ b) * FNV_PRIME;
-}
+static uint64_t add_byte(uint64_t h, unsigned char b) { return (h ^ b) * FNV_PRIME; }
 
 static uint64_t add_bytes(uint64_t h, const void *p, size_t n)
 {
@@ -24,10 +21,7 @@ static uint64_t add_bytes(uint64_t h, const void *p, size_t n)
     return h;
 }
 
-uint64_t siteid_begin(void)
-{
-    return FNV_OFFSET;
-}
+uint64_t siteid_begin(void) { return FNV_OFFSET; }
 
 uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc)
 {

@@ -3,8 +3,8 @@
  * state.c: the strict decoder of a state file.
  *
  * Called by the agent over its own live mapping (watcher, exit, any thread of a check) and by the command over files and mappings of other
- * processes. The bytes are hostile and may change while they are read: each value that decides where to read next is loaded once, checked, and
- * only the checked copy is used. No lock, no allocation, nothing is ever written.
+ * processes. The bytes are hostile and may change while they are read: each value that decides where to read next is loaded once, checked,
+ * and only the checked copy is used. No lock, no allocation, nothing is ever written.
  */
 #include "state.h"
 
@@ -27,10 +27,7 @@ static uint32_t extent_word(const struct state_view *view, uint32_t extent)
     return __atomic_load_n((const uint32_t *)(const void *)(view->base + STATE_TABLE_OFFSET) + extent, __ATOMIC_ACQUIRE);
 }
 
-static unsigned extent_type(uint32_t word)
-{
-    return word >> 28;
-}
+static unsigned extent_type(uint32_t word) { return word >> 28; }
 
 /* The first descriptor of a SLOTS extent, or -1 when the number is no descriptor's. */
 static int extent_first_fd(uint32_t word)
@@ -41,7 +38,7 @@ static int extent_first_fd(uint32_t word)
 
 const char *state_open_view(struct state_view *view, const void *base, uint64_t size)
 {
-    *view = (struct state_view){ 0 };
+    *view = (struct state_view){0};
     if (size < STATE_PAGE || (uintptr_t)base % 8 != 0 || memcmp(base, STATE_MAGIC, 8) != 0)
         return "not a state file";
     const struct state_header *h = base;
@@ -51,7 +48,7 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
         return "written by a newer sockleak: read it with that version's command";
     if (h->version != STATE_VERSION)
         return "of a format that this sockleak does not know";
-    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size != sizeof(struct state_header))
+    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size != sizeof *h)
         return "written by a sockleak of another word size or build";
     if (size < STATE_BODY_OFFSET)
         return "cut short: its extent table is missing";
@@ -65,10 +62,7 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
     return NULL;
 }
 
-const struct state_header *state_head(const struct state_view *view)
-{
-    return (const struct state_header *)(const void *)view->base;
-}
+const struct state_header *state_head(const struct state_view *view) { return (const struct state_header *)(const void *)view->base; }
 
 void state_string(char *out, size_t cap, const char *field, size_t field_size)
 {
@@ -77,7 +71,7 @@ void state_string(char *out, size_t cap, const char *field, size_t field_size)
         return;
     for (size_t i = 0; i < field_size && field[i] && n + 1 < cap;) {
         /* A copy first: the field may change between the test of a byte and its use. */
-        char seq[4] = { 0 };
+        char seq[4] = {0};
         size_t left = field_size - i;
         memcpy(seq, field + i, left < sizeof seq ? left : sizeof seq);
         unsigned len = utf8_printable(seq, left < sizeof seq ? left : sizeof seq);
@@ -96,7 +90,8 @@ void state_string(char *out, size_t cap, const char *field, size_t field_size)
     out[n] = 0;
 }
 
-/* A consistent copy of a live slot: all words between two equal readings of the first. Each load is an acquire, so the last reading cannot move up. */
+/* A consistent copy of a live slot: all words between two equal readings of the first. Each load is an acquire, so that the last reading
+ * cannot move up. */
 static bool copy_slot(const unsigned char *at, struct state_slot *copy)
 {
     const state_word *from = (const state_word *)(const void *)at;

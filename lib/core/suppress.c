@@ -2,13 +2,12 @@
 /*
  * suppress.c: suppression files: parsing, matching, writing a ready line.
  *
- * Called while a report is made, by one thread at a time: rules count their matches. The text of a file is the user's and may hold anything.
+ * Called while a report is made, by one thread at a time, since rules count their matches. The text of a file is the user's and may hold
+ * anything.
  */
 #include "suppress.h"
 
 #include <string.h>
-
-#include "utf8.h"
 
 #define WARN_WORD 48u /* bytes of a bad line that a warning repeats */
 
@@ -20,41 +19,22 @@ struct line {
     unsigned number;
 };
 
-static void put_word(struct out *o, const char *s, size_t len, size_t max)
-{
-    for (size_t i = 0; i < len && i < max;) {
-        unsigned n = utf8_printable(s + i, len - i);
-        if (n)
-            out_bytes(o, s + i, n);
-        else
-            out_char(o, '?');
-        i += n ? n : 1;
-    }
-    if (len > max)
-        out_str(o, "...");
-}
-
-static void warn_line(warn_fn *warn, void *arg, const struct line *l, const char *before, const char *word, size_t word_len, const char *after)
+static void warn_line(warn_fn *warn, void *arg, const struct line *l, const char *before, const char *word, size_t word_len,
+                      const char *after)
 {
     char buf[512];
-    struct out o = { .buf = buf, .cap = sizeof buf - 1 };
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
     out_fmt(&o, "line %u: %s", l->number, before);
-    put_word(&o, word, word_len, WARN_WORD);
+    out_clean(&o, word, word_len, WARN_WORD);
     out_str(&o, after);
     buf[o.len] = 0;
     if (warn)
         warn(arg, buf);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
 
-static bool word_is(const char *word, size_t len, const char *name)
-{
-    return strlen(name) == len && memcmp(word, name, len) == 0;
-}
+static bool word_is(const char *word, size_t len, const char *name) { return strlen(name) == len && memcmp(word, name, len) == 0; }
 
 /* Which rule does the word before the colon name? False when none. */
 static bool parse_subject(const char *word, size_t len, struct suppression *rule)
@@ -76,14 +56,14 @@ static bool parse_subject(const char *word, size_t len, struct suppression *rule
 static bool parse_rule(const struct line *l, struct suppression *rule, warn_fn *warn, void *arg)
 {
     static const char how_to[] =
-        "'; write KIND:PATTERN, where KIND is close_wait, fin_wait_2, dead, never_connected, hangup, open, leak (all of these), peer or local";
+        "'; write KIND:PATTERN, KIND being close_wait, fin_wait_2, dead, never_connected, hangup, open, leak (all of these), peer or local";
     const char *colon = memchr(l->text, ':', l->len);
     if (!colon) {
         warn_line(warn, arg, l, "no kind in '", l->text, l->len, how_to);
         return false;
     }
     size_t word = (size_t)(colon - l->text);
-    *rule = (struct suppression){ .pattern = colon + 1, .pattern_len = (uint32_t)(l->len - word - 1) };
+    *rule = (struct suppression){.pattern = colon + 1, .pattern_len = (uint32_t)(l->len - word - 1)};
     while (word > 0 && is_blank(l->text[word - 1]))
         word--;
     while (rule->pattern_len > 0 && is_blank(*rule->pattern)) {
@@ -103,7 +83,7 @@ static bool parse_rule(const struct line *l, struct suppression *rule, warn_fn *
 
 void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap, warn_fn *warn, void *arg)
 {
-    struct line l = { .number = 0 };
+    struct line l = {.number = 0};
     for (size_t at = 0; at < len;) {
         const char *end = memchr(text + at, '\n', len - at);
         l.text = text + at;
@@ -130,10 +110,7 @@ void suppress_parse(const char *text, size_t len, struct suppression *rules, siz
 /* ---- matching ----------------------------------------------------------------------------------------------------------- */
 
 /* The first place in S where the LEN bytes at P stand; NULL when nowhere. */
-static const char *find(const char *s, size_t s_len, const char *p, size_t len)
-{
-    return len == 0 ? s : memmem(s, s_len, p, len);
-}
+static const char *find(const char *s, size_t s_len, const char *p, size_t len) { return len == 0 ? s : memmem(s, s_len, p, len); }
 
 /*
  * A pattern is pieces between stars. The first and the last may be anchored; each piece between them is taken at its first place, which is
@@ -172,10 +149,7 @@ bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
     }
 }
 
-static bool matches(const struct suppression *rule, const char *s)
-{
-    return s && *s && pattern_match(rule->pattern, rule->pattern_len, s);
-}
+static bool matches(const struct suppression *rule, const char *s) { return s && *s && pattern_match(rule->pattern, rule->pattern_len, s); }
 
 static const char *base_name(const char *path)
 {
@@ -205,7 +179,8 @@ struct suppression *suppress_group(struct suppression *rules, size_t n, const st
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f)
 {
     for (size_t i = 0; i < n; i++) {
-        if ((rules[i].subject == SUPPRESS_PEER && matches(&rules[i], f->peer)) || (rules[i].subject == SUPPRESS_LOCAL && matches(&rules[i], f->local)))
+        const char *address = rules[i].subject == SUPPRESS_PEER ? f->peer : rules[i].subject == SUPPRESS_LOCAL ? f->local : NULL;
+        if (matches(&rules[i], address))
             return &rules[i];
     }
     return NULL;
@@ -258,7 +233,7 @@ static void put_rule(struct out *o, const struct suppression *rule)
         for (unsigned k = 0; k < KIND_COUNT; k++)
             if (rule->kinds == KIND_BIT(k))
                 out_fmt(o, "%s:", kind_name(k));
-    put_word(o, rule->pattern, rule->pattern_len, SIZE_MAX);
+    out_clean(o, rule->pattern, rule->pattern_len, SIZE_MAX);
     out_char(o, '\n');
 }
 

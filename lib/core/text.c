@@ -2,17 +2,12 @@
 /*
  * text.c: a report as text for people.
  *
- * Called by the agent (any thread that reports, never under a lock) and by the command, with everything already resolved. Only reads the report. Strings
- * that come from files, symbol tables or socket addresses pass through put_clean: they must not steer the reader's terminal.
+ * Called by the agent (any thread that reports, never under a lock) and by the command, with everything already resolved. Only reads the
+ * report. Strings from files, symbol tables or socket addresses pass through text_clean: they must not steer the reader's terminal.
  */
 #include <string.h>
 
-#include "report.h"
-#include "utf8.h"
-
-/* Beyond these widths a long name pushes its own line only, not the columns of all the others. */
-#define MAX_SYMBOL_COLUMN 40u
-#define MAX_SOURCE_COLUMN 48u
+#include "text.h"
 
 #define RED "\033[1;31m"
 #define BOLD "\033[1m"
@@ -24,129 +19,7 @@ static void put_color(struct out *o, const struct report *r, const char *code)
         out_str(o, code);
 }
 
-static void put_clean(struct out *o, const char *s)
-{
-    size_t n = s ? strlen(s) : 0;
-    while (n > 0) {
-        unsigned len = utf8_printable(s, n);
-        if (len)
-            out_bytes(o, s, len);
-        else
-            out_char(o, '?');
-        len = len ? len : 1;
-        s += len;
-        n -= len;
-    }
-}
-
-/* Columns that S takes on a terminal, near enough: its code points. */
-static size_t columns(const char *s)
-{
-    size_t n = 0;
-    for (; s && *s; s++)
-        n += ((unsigned char)*s & 0xc0) != 0x80;
-    return n;
-}
-
-static void put_spaces(struct out *o, size_t n)
-{
-    while (n-- > 0)
-        out_char(o, ' ');
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
-static const char *plural(uint64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
-/* ---- a stack ---------------------------------------------------------------------------------------------------------- */
-
-struct columns {
-    size_t symbol, source; /* widths; 0: no frame has one */
-};
-
-static unsigned digits_of(uint64_t v)
-{
-    unsigned n = 1;
-    while (v >= 10) {
-        v /= 10;
-        n++;
-    }
-    return n;
-}
-
-static size_t source_width(const struct frame *f)
-{
-    return f->file && *f->file ? columns(f->file) + (f->line ? 1 + digits_of(f->line) : 0) : 0;
-}
-
-static bool has_symbol(const struct frame *f)
-{
-    return f->symbol && *f->symbol;
-}
-
-static void measure(struct columns *c, const struct frame *frames, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t symbol = has_symbol(&frames[i]) ? columns(frames[i].symbol) : 0, source = source_width(&frames[i]);
-        symbol = symbol < MAX_SYMBOL_COLUMN ? symbol : MAX_SYMBOL_COLUMN;
-        source = source < MAX_SOURCE_COLUMN ? source : MAX_SOURCE_COLUMN;
-        c->symbol = symbol > c->symbol ? symbol : c->symbol;
-        c->source = source > c->source ? source : c->source;
-    }
-}
-
-static void put_place(struct out *o, const struct frame *f)
-{
-    if (f->inlined) {
-        out_str(o, "(inlined)");
-    } else if (f->module && *f->module) {
-        out_char(o, '(');
-        put_clean(o, base_name(f->module));
-        out_str(o, "+0x");
-        out_hex(o, f->offset, 1);
-        out_char(o, ')');
-    } else {
-        out_str(o, "(0x");
-        out_hex(o, f->pc, 1);
-        out_char(o, ')');
-    }
-}
-
-static void put_frame(struct out *o, const struct columns *c, const struct frame *f, size_t number, size_t n_frames)
-{
-    out_fmt(o, "    #%zu ", number);
-    put_spaces(o, digits_of(n_frames - 1) - digits_of(number));
-    if (c->symbol) {
-        const char *symbol = has_symbol(f) ? f->symbol : "??";
-        size_t width = columns(symbol);
-        put_clean(o, symbol);
-        put_spaces(o, (width < c->symbol ? c->symbol - width : 0) + 2);
-    }
-    if (c->source) {
-        size_t width = source_width(f);
-        if (width) {
-            put_clean(o, f->file);
-            if (f->line)
-                out_fmt(o, ":%u", f->line);
-        }
-        put_spaces(o, (width < c->source ? c->source - width : 0) + 1);
-    }
-    put_place(o, f);
-    out_char(o, '\n');
-}
-
-static void put_stack(struct out *o, const struct columns *c, const struct frame *frames, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        put_frame(o, c, &frames[i], i, n);
-}
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 /* ---- the words of each kind ------------------------------------------------------------------------------------------- */
 
@@ -203,10 +76,10 @@ static void put_told_heading(struct out *o, const struct group *g)
         out_str(o, "  told of the end (recv returned 0) by\n");
         return;
     }
-    const char *what = g->kind == KIND_NEVER_CONNECTED                    ? "failure"
+    const char *what = g->kind == KIND_NEVER_CONNECTED                 ? "failure"
                        : g->kind == KIND_DEAD && g->how == HOW_RESET   ? "reset"
                        : g->kind == KIND_DEAD && g->how == HOW_TIMEOUT ? "timeout"
-                                                                        : "end";
+                                                                       : "end";
     const char *name = errno_name(error);
     if (name)
         out_fmt(o, "  told of the %s (%s) by\n", what, name);
@@ -221,7 +94,7 @@ static void put_rate(struct out *o, uint32_t rate_milli)
     static const struct {
         uint64_t per_minute_milli; /* the rate in this unit is rate_milli * times / divisor */
         const char *unit;
-    } units[] = { { 1000, "a minute" }, { 60000, "an hour" }, { 1440000, "a day" } };
+    } units[] = {{1000, "a minute"}, {60000, "an hour"}, {1440000, "a day"}};
     if (rate_milli >= 600000) {
         out_fmt(o, "about %u a second", (unsigned)((rate_milli + 30000u) / 60000u));
         return;
@@ -255,7 +128,7 @@ static void put_growth(struct out *o, const struct group *g)
     }
     if (g->ports && g->ports_in_s) {
         out_fmt(o, "; %lu local port%s towards ", (unsigned long)g->ports, plural(g->ports));
-        put_clean(o, g->ports_peer && *g->ports_peer ? g->ports_peer : "this peer");
+        text_clean(o, g->ports_peer && *g->ports_peer ? g->ports_peer : "this peer");
         out_str(o, " in ");
         out_duration(o, g->ports_in_s);
     }
@@ -300,14 +173,16 @@ static const char *state_words(const struct finding *f)
 static void put_socket(struct out *o, const struct report *r, const struct group *g, const struct finding *f)
 {
     bool local = f->local && *f->local, peer = f->peer && *f->peer;
+    if (f->pid && f->pid != r->pid)
+        out_fmt(o, "  pid %u", f->pid);
     out_fmt(o, "  fd %d  ", f->fd);
     if (local || peer)
-        put_clean(o, local ? f->local : "?");
+        text_clean(o, local ? f->local : "?");
     else
         out_str(o, family_name(f->family));
     if (peer) {
         out_str(o, " -> ");
-        put_clean(o, f->peer);
+        text_clean(o, f->peer);
     }
     out_fmt(o, "  %s ", state_words(f));
     out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
@@ -321,7 +196,7 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  %s", origin_name(f->origin));
     if (f->tag && *f->tag) {
         out_str(o, "  tag ");
-        put_clean(o, f->tag);
+        text_clean(o, f->tag);
     }
     out_char(o, '\n');
 }
@@ -333,16 +208,16 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_color(o, r, PLAIN);
     out_char(o, '\n');
     put_site(o, r, g);
-    struct columns c = { 0, 0 };
-    measure(&c, g->frames, g->n_frames);
-    measure(&c, g->told, g->n_told);
+    struct text_columns c = {0, 0};
+    text_measure(&c, g->frames, g->n_frames);
+    text_measure(&c, g->told, g->n_told);
     if (g->n_frames > 0) {
         out_str(o, "  allocated by\n");
-        put_stack(o, &c, g->frames, g->n_frames);
+        text_stack(o, &c, g->frames, g->n_frames);
     }
     if (g->n_told > 0) {
         put_told_heading(o, g);
-        put_stack(o, &c, g->told, g->n_told);
+        text_stack(o, &c, g->told, g->n_told);
     } else if (g->eof == EOF_UNREAD) {
         out_str(o, "  not told of the end: no receive call has read as far\n");
     }

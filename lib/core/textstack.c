@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * textstack.c: stacks as aligned text.
+ *
+ * Called by text.c and the command's views. Only reads the frames.
+ */
+#include <string.h>
+
+#include "text.h"
+
+/* Beyond these widths a long name pushes its own line only, not the columns of all the others. */
+#define MAX_SYMBOL_COLUMN 40u
+#define MAX_SOURCE_COLUMN 48u
+
+void text_clean(struct out *o, const char *s)
+{
+    if (s)
+        out_clean(o, s, strlen(s), SIZE_MAX);
+}
+
+const char *text_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Columns that S takes on a terminal, near enough: its code points. */
+static size_t columns(const char *s)
+{
+    size_t n = 0;
+    for (; s && *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+static void put_spaces(struct out *o, size_t n)
+{
+    while (n-- > 0)
+        out_char(o, ' ');
+}
+
+static unsigned digits_of(uint64_t v)
+{
+    unsigned n = 1;
+    while (v >= 10) {
+        v /= 10;
+        n++;
+    }
+    return n;
+}
+
+static size_t source_width(const struct frame *f)
+{
+    return f->file && *f->file ? columns(f->file) + (f->line ? 1 + digits_of(f->line) : 0) : 0;
+}
+
+static bool has_symbol(const struct frame *f) { return f->symbol && *f->symbol; }
+
+void text_measure(struct text_columns *c, const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t symbol = has_symbol(&frames[i]) ? columns(frames[i].symbol) : 0, source = source_width(&frames[i]);
+        symbol = symbol < MAX_SYMBOL_COLUMN ? symbol : MAX_SYMBOL_COLUMN;
+        source = source < MAX_SOURCE_COLUMN ? source : MAX_SOURCE_COLUMN;
+        c->symbol = symbol > c->symbol ? symbol : c->symbol;
+        c->source = source > c->source ? source : c->source;
+    }
+}
+
+static void put_place(struct out *o, const struct frame *f)
+{
+    if (f->inlined) {
+        out_str(o, "(inlined)");
+    } else if (f->module && *f->module) {
+        out_char(o, '(');
+        text_clean(o, text_base_name(f->module));
+        out_str(o, "+0x");
+        out_hex(o, f->offset, 1);
+        out_char(o, ')');
+    } else {
+        out_str(o, "(0x");
+        out_hex(o, f->pc, 1);
+        out_char(o, ')');
+    }
+}
+
+static void put_frame(struct out *o, const struct text_columns *c, const struct frame *f, size_t number, size_t n_frames)
+{
+    out_fmt(o, "    #%zu ", number);
+    put_spaces(o, digits_of(n_frames - 1) - digits_of(number));
+    if (c->symbol) {
+        const char *symbol = has_symbol(f) ? f->symbol : "??";
+        size_t width = columns(symbol);
+        text_clean(o, symbol);
+        put_spaces(o, (width < c->symbol ? c->symbol - width : 0) + 2);
+    }
+    if (c->source) {
+        size_t width = source_width(f);
+        if (width) {
+            text_clean(o, f->file);
+            if (f->line)
+                out_fmt(o, ":%u", f->line);
+        }
+        put_spaces(o, (width < c->source ? c->source - width : 0) + 1);
+    }
+    put_place(o, f);
+    out_char(o, '\n');
+}
+
+void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        put_frame(o, c, &frames[i], i, n);
+}
