@@ -63,6 +63,9 @@ bool cli_time(const char *what, const char *word, uint64_t *ns);
 bool cli_kinds(const char *what, const char *word, uint32_t *mask);
 bool cli_number(const char *what, const char *word, uint64_t max, uint64_t *number);
 
+/* Room for one more: returns ARRAY, or a larger one with *CAP raised, for N elements of SIZE bytes and one to come. Ends the command when memory is out. */
+void *cli_grow(void *array, size_t n, size_t *cap, size_t size);
+
 /* Standard output could take all that was written; else complains and returns CLI_FAILED. For the end of a command that prints. */
 int cli_flush(void);
 

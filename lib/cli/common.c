@@ -138,6 +138,18 @@ bool cli_kinds(const char *what, const char *word, uint32_t *mask)
     return false;
 }
 
+void *cli_grow(void *array, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return array;
+    size_t larger = *cap ? *cap * 2 : 64;
+    void *p = reallocarray(array, larger, size);
+    if (!p)
+        exit(cli_fail("out of memory"));
+    *cap = larger;
+    return p;
+}
+
 static void quiet(void *arg, const char *line)
 {
     (void)arg;
