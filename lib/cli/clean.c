@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clean.c: `sockleak clean`: removes the state files of processes that are gone.
+ *
+ * A state file outlives a process that was killed or had something to report. Only regular files of the caller's own, with a state file's
+ * name, in a directory that nobody else may write to, are ever removed: the default place lies in a world-writable directory.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "procfs.h"
+
+const char usage_clean[] =
+    "usage: sockleak clean [options] [DIR...]\n"
+    "\n"
+    "Removes the state files of processes that are gone, from DIR, or else from the state\n"
+    "directory of this user: $XDG_RUNTIME_DIR/sockleak and /dev/shm/sockleak-UID. Files of\n"
+    "processes that still run stay.\n"
+    "\n"
+    "  -n, --dry-run   print what would be removed, remove nothing\n"
+    "  -h, --help\n"
+    "\n"
+    "EXAMPLES\n"
+    "  sockleak clean\n"
+    "  sockleak clean --dry-run /var/tmp/states\n";
+
+struct tally {
+    uint64_t removed, alive;
+    bool dry;
+    int status;
+};
+
+/* The same process, by pid and start time. Where /proc hides it (hidepid=), a pid that exists at all is taken for it. */
+static bool lives(pid_t pid, uint64_t start_ticks)
+{
+    struct procfs_stat st;
+    if (procfs_stat(pid, &st) == 0)
+        return st.start_ticks == start_ticks;
+    return kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+static int open_directory(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        int e = errno;
+        if (e == ELOOP || (e == ENOTDIR && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)))
+            cli_fail("%s is a symbolic link; name the directory itself", path);
+        else
+            cli_fail("cannot open %s: %s", path, strerror(e));
+        errno = e;
+        return -1;
+    }
+    if (fstat(fd, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
+        cli_fail("%s: left alone, others may write there; it should be yours with mode 0700", path);
+        close(fd);
+        errno = EPERM;
+        return -1;
+    }
+    return fd;
+}
+
+static void clean_entry(struct tally *t, int dir, const char *path, const char *name)
+{
+    pid_t pid;
+    uint64_t start_ticks;
+    struct stat st;
+    if (!cli_state_name(name, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+        return;
+    if (lives(pid, start_ticks)) {
+        t->alive++;
+        return;
+    }
+    if (!t->dry && unlinkat(dir, name, 0) != 0) {
+        if (errno != ENOENT) /* another clean was faster */
+            t->status = cli_fail("cannot remove %s/%s: %s", path, name, strerror(errno));
+        return;
+    }
+    if (t->dry)
+        printf("%s/%s\n", path, name);
+    t->removed++;
+}
+
+static void clean_directory(struct tally *t, const char *path, bool must_exist)
+{
+    struct stat st;
+    if (!must_exist && lstat(path, &st) != 0 && errno == ENOENT)
+        return;
+    int fd = open_directory(path);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!d) {
+        t->status = CLI_FAILED;
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(d)))
+        clean_entry(t, fd, path, entry->d_name);
+    closedir(d);
+}
+
+int cmd_clean(int argc, char **argv)
+{
+    static const struct option options[] = {{"dry-run", no_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static char dirs[2][CLI_PATH_MAX];
+    struct tally t = {0};
+    int c;
+    while ((c = getopt_long(argc, argv, ":nh", options, NULL)) != -1) {
+        switch (c) {
+        case 'n':
+            t.dry = true;
+            break;
+        case 'h':
+            return cli_help();
+        default:
+            return cli_bad_option(c, argv);
+        }
+    }
+    if (optind < argc) {
+        for (int i = optind; i < argc; i++)
+            clean_directory(&t, argv[i], true);
+    } else {
+        size_t n = cli_state_dirs(dirs);
+        for (size_t i = 0; i < n; i++)
+            clean_directory(&t, dirs[i], false);
+    }
+    printf("%s %llu state file%s", t.dry ? "would remove" : "removed", (unsigned long long)t.removed, t.removed == 1 ? "" : "s");
+    if (t.alive)
+        printf("; %llu belong%s to running processes", (unsigned long long)t.alive, t.alive == 1 ? "s" : "");
+    putchar('\n');
+    int flushed = cli_flush();
+    return t.status ? t.status : flushed;
+}
