@@ -10,28 +10,78 @@
 
 extern struct options agent_options;
 
+/* What belongs to a thread. Zeroed in each new thread; the offsets are static (initial-exec), so no access allocates. */
+struct agent_thread {
+    int inside;       /* > 0: agent code runs, what it opens and closes is not tracked */
+    int paused;       /* > 0: sockleak_pause() */
+    uint32_t tid;     /* cached gettid; 0: not asked yet */
+    uint16_t tag;     /* sockleak_tag(); 0 none */
+};
+extern __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
+
 /* The cheap test at the start of every event: recording, in the process that the table belongs to, and not inside the agent itself on this
  * thread. Starts the agent (state file, table) on first use; in a fresh child of fork gives it a table of its own. */
 bool agent_ready(void);
 /* As above but never creates anything: false when no table exists yet. */
 bool agent_has_table(void);
 
-/* This thread runs agent code: what it opens and closes is not tracked. Nestable; per thread. */
-void agent_enter(void);
-void agent_leave(void);
-bool agent_inside(void);
+static inline void agent_enter(void) { agent_thread.inside++; }
+static inline void agent_leave(void) { agent_thread.inside--; }
+static inline bool agent_inside(void) { return agent_thread.inside > 0; }
 
 uint32_t agent_tid(void);    /* gettid, cached */
 uint64_t agent_now(void);    /* CLOCK_MONOTONIC ns */
 uint64_t agent_now_real(void);
-bool agent_is_vfork_child(void); /* one getpid */
+/* True in a child that shares the table's memory (vfork): one getpid. */
+bool agent_is_vfork_child(void);
 
-/* One line to the log: "==PID==sockleak: ..." */
+/* The constructor's work, done once, by whichever event comes first. */
+void agent_configure(void);
+
+/* Wakes a dormant agent, or starts one that was just injected: OPTIONS_TEXT (may be NULL) is applied over the present options. 0, or -1. */
+int agent_wake(const char *options_text);
+/* Stops recording; the watcher parks. */
+void agent_sleep(void);
+
+/* The end of the process: final look and report, state file kept or removed. Returns the status to end with. Later calls do nothing. */
+int agent_finish(int status, enum state_end how);
+
+/* ---- inherited.c: what a child of fork knows from its parent ---- */
+/* In the child: takes over the parent's live sockets into private memory and forgets the parent's table. */
+void inherited_take(uint64_t forked_ns);
+/* Puts them into the child's own table, those that the kernel still knows. */
+void inherited_import(void);
+/* Before the child has a table of its own: true when FD is one of them (so an event on it is worth a start). */
+bool inherited_has(int fd);
+unsigned inherited_count(void);
+
+/* ---- place.c: where the state file lives ---- */
+/* Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak". -errno with a reason in *WHY. */
+int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
+void place_remove(void); /* this process' state file */
+bool place_path(char *path, size_t cap); /* its full path; false when the state is in memory only */
+void place_forget(void); /* fork child */
+void place_in_memory(void);
+
+/* ---- log.c ---- */
+void log_init(void); /* remembers what standard output and error are */
+/* Writes N bytes as one piece where log_path says; opened and closed at each call. False when they could not be written (counted). */
+bool log_write(const char *p, size_t n);
+/* The same to an open descriptor of the caller's. */
+bool log_write_to(int fd, const char *p, size_t n);
+bool log_has_color(void);
+/* The descriptor that log_write would use for stderr/stdout, or one that it opened (*CLOSE_IT); -1 none. */
+int log_open(bool *close_it);
+/* One line: "==PID==sockleak: ...". */
 void agent_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "==PID==sockleak: warning: ..." */
 void agent_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Wakes an attached or dormant agent / puts it to sleep; called by attach through the injected entry and by the watcher on a flip of header.enabled. */
-void agent_wake(const char *options_text);
-void agent_sleep(void);
+/* An errno in words, without libc's locale machinery. */
+const char *agent_reason(int err);
+
+/* Scratch memory: zeroed pages. NULL when there is none. */
+void *agent_pages(size_t size);
+void agent_free_pages(void *p, size_t size);
 
 #endif

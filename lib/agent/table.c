@@ -80,12 +80,12 @@ static bool map(int fd, uint64_t size)
     return false;
 }
 
-static int map_file(const char *path)
+static int map_file(int dir, const char *name)
 {
     uint64_t size = affordable(true);
     if (size < STATE_BODY_OFFSET + 4 * STATE_EXTENT_SIZE)
         return -EFBIG;
-    long fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    long fd = sys_openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return (int)fd;
     long r = SYS2(SYS_ftruncate, fd, size);
@@ -93,13 +93,13 @@ static int map_file(const char *path)
         r = -ENOSPC;
     sys_close((int)fd);
     if (r < 0)
-        SYS3(SYS_unlinkat, AT_FDCWD, path, 0);
+        SYS3(SYS_unlinkat, dir, name, 0);
     return r < 0 ? (int)r : 0;
 }
 
-int table_open(const char *path, int *file_error)
+int table_open(int dir, const char *name, int *file_error)
 {
-    *file_error = path ? map_file(path) : -ENOENT;
+    *file_error = dir >= 0 ? map_file(dir, name) : dir;
     if (*file_error < 0 && !map(-1, affordable(false)))
         return -1;
     table_head = (struct state_header *)base;

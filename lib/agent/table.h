@@ -12,8 +12,11 @@
 
 extern struct state_header *table_head;  /* NULL: no table yet */
 
-/* Creates the mapping: a new file PATH (O_EXCL, 0600; PATH NULL or unusable: memory only). Returns 0, or -errno of the file's failure when it had to go to memory, in *FILE_ERROR. -1: not even memory. */
-int table_open(const char *path, int *file_error);
+/*
+ * Creates the mapping: a new file NAME in the open directory DIR (O_EXCL, 0600). DIR < 0, or a file that cannot be: memory only, and *FILE_ERROR says why
+ * (-errno; 0 with a file). Returns 0, or -1 when not even memory is to be had.
+ */
+int table_open(int dir, const char *name, int *file_error);
 /* Forgets the mapping without unmapping it (a forked child: the old one stays readable through VIEW); table_head becomes NULL. */
 void table_forget(struct state_view *old);
 struct state_view table_view(void);

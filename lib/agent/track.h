@@ -59,6 +59,16 @@ void track_closing_range(unsigned first, unsigned last);
  * For dup2/dup3 the caller has first called track_closing(new_fd) and puts back with track_close_failed when the real call failed. */
 void track_duped(int old_fd, int new_fd);
 
+/* ---- for the agent itself ---- */
+/* A fork's child has connections that it has not been seen to use: every transfer is looked at until it was. */
+void track_expect_use(bool expected);
+/* Enters a socket that nobody saw opened here: inherited (S: the parent's slot), or adopted by the watcher (S NULL). SITE: its stack here, or 0.
+ * COOKIE: SO_COOKIE as just read. False when the number was taken meanwhile. */
+bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie);
+bool track_adopt(int fd, enum origin origin, uint64_t cookie);
+/* The kernel says that FD (of generation GEN) is no longer the socket that the slot stands for. */
+void track_vanished(int fd, uint32_t gen);
+
 /* exec is about to happen / has failed. Nothing is lost when it fails. */
 void track_exec(void);
 void track_exec_failed(void);

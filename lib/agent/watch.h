@@ -8,16 +8,31 @@
 #include "../core/report.h"
 #include "../core/state.h"
 
-/* Starts the thread if there is none, the interval is not 0 and the agent is awake (or dormant: it then parks). Not from a signal handler. */
+/* Starts the thread if there is none and the interval is not 0; in a dormant agent it parks. Not from a signal handler. */
 void watch_start(void);
+bool watch_running(void);
 void watch_forked_child(void); /* the thread did not come along */
 /* Wakes the watcher to look now. Async-signal-safe. */
 void watch_poke(void);
-/* One look by the calling thread: observes sockets that are at least MIN_AGE_NS old, updates details and growth, retracts. */
-void watch_look(uint64_t min_age_ns);
-/* A reported socket is being closed by the program: remember to retract. Wait-free, from wrappers. */
+/* The signal of option `signal` arrived: the watcher reports; without one this thread does. */
+void watch_request_signal(void);
+/* A reported socket is being closed by the program: remember to retract it. Wait-free, from wrappers. */
 void watch_released(const struct state_slot *slot, int fd);
-/* The exit report. Returns the number of leaks reported (after suppressions). */
-uint64_t watch_final(enum reason reason);
+/* The last look and, with leak_check_at_exit, the exit report; removes the state file when nothing is stuck. Returns the sockets reported. */
+uint64_t watch_final(void);
+/*
+ * A look by the calling thread and a report over what it finds: sockets opened at or after SINCE_NS, of the kinds in KINDS, of thread TID (0: any) and tag
+ * TAG (0: any), that last at least MIN_NS. FD < 0: to the log, else to that descriptor; FD -2: only counted. Returns their number. */
+struct watch_query {
+    uint64_t since_ns, min_ns;
+    unsigned kinds;
+    uint32_t tid;
+    uint16_t tag;
+};
+uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd);
+
+/* Everything that looks, judges or reports holds this; never a wrapper. False when it could not be had within LIMIT_MS. */
+bool watch_lock(unsigned limit_ms);
+void watch_unlock(void);
 
 #endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.c: the composition root: constructor, first socket, fork, exit, sleep and wake.
+ *
+ * The constructor only reads options and registers handlers; a program without sockets pays no more. The table comes with the first event that needs
+ * it, on the program's own thread and with signals blocked, so that no handler can find it half made.
+ */
+#include "agent.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "capture.h"
+#include "inject.h"
+#include "real.h"
+#include "sites.h"
+#include "suppressions.h"
+#include "sys.h"
+#include "table.h"
+#include "track.h"
+#include "watch.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+extern const char *sockleak_default_options(void) __attribute__((weak));
+
+struct options agent_options;
+__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
+
+enum phase { FRESH = 0, STARTING, READY, FAILED };
+static _Atomic int phase;
+static _Atomic bool configured, finished;
+
+/* One byte that the kernel clears in a child made by fork, _Fork or a raw clone: 1 while the table is this process'. */
+static unsigned char never;
+static unsigned char *alive = &never;
+static uint64_t forked_ns;
+
+/* ---- clocks and names ---------------------------------------------------------------------------------------- */
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t); /* the vdso: no system call, errno untouched as the clocks exist */
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t agent_now(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t agent_now_real(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
+uint32_t agent_tid(void)
+{
+    if (!agent_thread.tid)
+        agent_thread.tid = (uint32_t)sys_gettid();
+    return agent_thread.tid;
+}
+
+bool agent_is_vfork_child(void)
+{
+    return table_head && (uint32_t)sys_getpid() != table_head->pid;
+}
+
+void *agent_pages(size_t size)
+{
+    void *p = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return sys_failed(p) ? NULL : p;
+}
+
+void agent_free_pages(void *p, size_t size)
+{
+    sys_munmap(p, size);
+}
+
+/* ---- the table's beginning ------------------------------------------------------------------------------------ */
+
+static void read_boot_id(struct state_header *h)
+{
+    char id[64];
+    long fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    long n = sys_read((int)fd, id, sizeof id);
+    sys_close((int)fd);
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (long i = 0; i < n && id[i] != '\n'; i++)
+        hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3u;
+    h->boot_id_hash = n > 0 ? hash : 0;
+}
+
+static void describe_program(struct state_header *h)
+{
+    struct stat st;
+    struct utsname u;
+#ifdef SYS_newfstatat
+    if (SYS4(SYS_newfstatat, AT_FDCWD, "/proc/self/exe", &st, 0) >= 0) {
+#else
+    if (SYS4(SYS_fstatat, AT_FDCWD, "/proc/self/exe", &st, 0) >= 0) {
+#endif
+        h->exe_dev = st.st_dev;
+        h->exe_ino = st.st_ino;
+    }
+    SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof h->exe - 1);
+    if (SYS1(SYS_uname, &u) >= 0)
+        strncpy(h->host, u.nodename, sizeof h->host - 1);
+    strncpy(h->agent_version, SOCKLEAK_VERSION, sizeof h->agent_version - 1);
+}
+
+static void fill_header(struct state_header *h, uint64_t start_ticks)
+{
+    h->version = STATE_VERSION;
+    h->byte_order = STATE_BYTE_ORDER;
+    h->header_size = sizeof *h;
+    h->slot_size = sizeof(struct state_slot);
+    h->word_bits = 64;
+    h->pid = (uint32_t)sys_getpid();
+    h->ppid = (uint32_t)SYS0(SYS_getppid);
+    h->uid = (uint32_t)SYS0(SYS_getuid);
+    h->start_ticks = start_ticks;
+    h->opened_mono_ns = agent_now();
+    h->opened_real_ns = agent_now_real();
+    h->max_frames = agent_options.max_frames;
+    h->kinds = agent_options.kinds;
+    h->grace_ns = agent_options.grace_ns;
+    h->interval_ns = agent_options.interval_ns;
+    h->enabled = agent_options.enabled;
+    read_boot_id(h);
+    describe_program(h);
+    struct rlimit64 r;
+    if (SYS4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &r) >= 0)
+        h->nofile_limit = r.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)r.rlim_cur;
+    memcpy(h->magic, STATE_MAGIC, 8);
+}
+
+static bool make_table(void)
+{
+    char name[64];
+    const char *why;
+    uint64_t ticks;
+    int error;
+    int dir = place_open(name, sizeof name, &ticks, &why);
+    int r = table_open(dir, name, &error);
+    if (dir >= 0)
+        sys_close(dir);
+    if (r < 0)
+        return false;
+    if (error < 0) {
+        place_in_memory();
+        static bool said;
+        if (!said)
+            agent_warn("no state file (%s); the table stays in memory, `sockleak report` cannot see this process", dir < 0 && *why ? why : agent_reason(-error));
+        said = true;
+    }
+    fill_header(table_head, ticks);
+    return true;
+}
+
+static bool make_alive(void)
+{
+    if (alive == &never) {
+        void *p = sys_mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (sys_failed(p))
+            return false;
+        SYS3(SYS_madvise, p, STATE_PAGE, MADV_WIPEONFORK);
+        alive = p;
+    }
+    *alive = 1;
+    return true;
+}
+
+static bool start(void)
+{
+    uint64_t all = ~0ull, old;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    agent_enter();
+    int expected = FRESH;
+    bool ok = false;
+    if (atomic_compare_exchange_strong(&phase, &expected, STARTING)) {
+        agent_configure();
+        sites_reset();
+        capture_init();
+        ok = make_table() && make_alive();
+        if (ok && inherited_count()) {
+            atomic_store(&table_head->inherited_from, table_head->ppid);
+            inherited_import();
+        }
+        atomic_store(&phase, ok ? READY : FAILED);
+        if (ok)
+            suppressions_load();
+    } else {
+        /* Another thread is at it; it runs with its signals blocked, so it gets on. */
+        while (atomic_load(&phase) == STARTING)
+            SYS0(SYS_sched_yield);
+        ok = atomic_load(&phase) == READY;
+    }
+    agent_leave();
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    return ok;
+}
+
+/* In a child that came by fork or a clone with its own memory. Nothing of the parent's table may be touched again. */
+static void forked_child(void)
+{
+    agent_enter();
+    agent_thread.tid = 0;
+    inherited_take(forked_ns ? forked_ns : UINT64_MAX);
+    place_forget();
+    sites_reset();
+    watch_forked_child();
+    capture_fork_child();
+    atomic_store(&finished, false);
+    atomic_store(&phase, FRESH);
+    agent_leave();
+}
+
+static bool usable(void)
+{
+    if (agent_inside())
+        return false;
+    int p = atomic_load(&phase);
+    if (p == READY && !*alive)
+        forked_child();
+    return p != FAILED;
+}
+
+bool agent_has_table(void)
+{
+    if (__builtin_expect(*alive, 1))
+        return !agent_inside() && atomic_load_explicit(&table_head->enabled, memory_order_relaxed);
+    if (!usable())
+        return false;
+    /* In a fresh child an event on an inherited connection is what a table is made for; callers ask inherited_has() first. */
+    return false;
+}
+
+bool agent_ready(void)
+{
+    if (__builtin_expect(!*alive, 0) && (!usable() || (atomic_load(&phase) != READY && !start())))
+        return false;
+    if (agent_inside())
+        return false;
+    if (__builtin_expect(atomic_load_explicit(&table_head->enabled, memory_order_relaxed), 1))
+        return true;
+    watch_start(); /* dormant: a parked thread is what attach wakes */
+    return false;
+}
+
+/* ---- sleep and wake --------------------------------------------------------------------------------------------- */
+
+static void warn_option(void *arg, const char *line)
+{
+    (void)arg;
+    agent_warn("%s", line);
+}
+
+int agent_wake(const char *options_text)
+{
+    agent_configure();
+    if (options_text)
+        options_parse(&agent_options, options_text, warn_option, NULL);
+    agent_options.enabled = true;
+    options_finish(&agent_options);
+    if (!*alive && (!usable() || (atomic_load(&phase) != READY && !start())))
+        return -1;
+    struct state_header *h = table_head;
+    h->kinds = agent_options.kinds;
+    h->grace_ns = agent_options.grace_ns;
+    h->interval_ns = agent_options.interval_ns;
+    atomic_store(&h->attached, 1);
+    atomic_store(&h->enabled, 1);
+    watch_start();
+    sys_futex((volatile void *)&h->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    watch_poke();
+    return 0;
+}
+
+void agent_sleep(void)
+{
+    if (!*alive)
+        return;
+    atomic_store(&table_head->enabled, 0);
+    watch_poke();
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------- */
+
+int agent_finish(int status, enum state_end how)
+{
+    if (agent_inside() || !*alive || !table_head || agent_is_vfork_child())
+        return status;
+    if (atomic_exchange(&finished, true))
+        return status;
+    agent_enter();
+    uint64_t leaks = watch_final();
+    atomic_store(&table_head->exit_status, (uint32_t)status);
+    atomic_store(&table_head->end, how);
+    agent_leave();
+    if (agent_options.leak_check_at_exit && leaks > agent_options.max_allowed && status == 0 && agent_options.exitcode && how == END_EXIT)
+        return (int)agent_options.exitcode;
+    return status;
+}
+
+/* Registered before any other handler, so it runs after all of them and after every destructor. It may only change the status by exiting anew: what is
+ * left to run (the flush of stdio) is then run by that call. */
+static void at_exit(int status, void *arg)
+{
+    (void)arg;
+    int changed = agent_finish(status, END_EXIT);
+    if (changed != status)
+        exit(changed);
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+    forked_ns = agent_now();
+    capture_fork_prepare();
+}
+
+static void after_fork_parent(void)
+{
+    capture_fork_parent();
+}
+
+static void after_fork_child(void)
+{
+    if (atomic_load(&phase) == READY)
+        forked_child();
+    else
+        capture_fork_child();
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    watch_request_signal();
+}
+
+static void install_signal(void)
+{
+    struct sigaction sa;
+    memset(&sa, 0, sizeof sa);
+    sa.sa_handler = on_signal;
+    sa.sa_flags = SA_RESTART;
+    sigfillset(&sa.sa_mask);
+    if (agent_options.signal && sigaction((int)agent_options.signal, &sa, NULL) < 0)
+        agent_warn("signal=%u: this signal cannot be caught; no report on a signal", agent_options.signal);
+}
+
+static const char *variable(const char *name)
+{
+    extern char **environ;
+    size_t n = strlen(name);
+    for (char **e = environ; e && *e; e++)
+        if (!strncmp(*e, name, n) && (*e)[n] == '=')
+            return *e + n + 1;
+    return NULL;
+}
+
+/* Takes the agent's own name out of LD_PRELOAD, in place, for the programs that this one will start. */
+static void leave_children_alone(void)
+{
+    char *list = (char *)(uintptr_t)variable("LD_PRELOAD");
+    if (!list)
+        return;
+    char *to = list;
+    for (char *from = list; *from;) {
+        size_t n = strcspn(from, ": ");
+        bool ours = memmem(from, n, "libsockleak", 11) != NULL;
+        if (!ours && n) {
+            if (to != list)
+                *to++ = ':';
+            memmove(to, from, n);
+            to += n;
+        }
+        from += n + (from[n] != 0);
+    }
+    *to = 0;
+}
+
+static void print_help(void)
+{
+    static char text[16384];
+    struct out o = {.buf = text, .cap = sizeof text};
+    options_help(&o);
+    log_write(text, o.len);
+}
+
+void agent_configure(void)
+{
+    if (atomic_exchange(&configured, true))
+        return;
+    agent_enter();
+    options_default(&agent_options);
+    const char *text = variable("SOCKLEAK_OPTIONS");
+    log_init();
+    if (sockleak_default_options) {
+        const char *defaults = sockleak_default_options();
+        if (defaults)
+            options_parse(&agent_options, defaults, warn_option, NULL);
+    }
+    if (text)
+        options_parse(&agent_options, text, warn_option, NULL);
+    options_finish(&agent_options);
+    log_init();
+    agent_leave();
+}
+
+__attribute__((constructor)) static void agent_load(void)
+{
+    agent_configure();
+    agent_enter();
+    if (agent_options.help)
+        print_help();
+    if (!agent_options.follow_children)
+        leave_children_alone();
+    if (agent_options.signal)
+        install_signal();
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    on_exit(at_exit, NULL);
+    agent_leave();
+}

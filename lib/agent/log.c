@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c: where the agent's words go.
+ *
+ * Called by the watcher, at exit, and in the constructor. Standard error is written to only while it is still the file that it was at the start:
+ * a program that closed it may have a connection there. Never blocks for long, never raises SIGPIPE or SIGXFSZ in the program.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../core/out.h"
+#include "agent.h"
+#include "sys.h"
+#include "table.h"
+
+#define WAIT_MS 2000
+#define PIECE 4096 /* a pipe that poll calls writable takes so much without blocking */
+
+struct identity_of {
+    bool usable;
+    dev_t dev;
+    ino_t ino;
+};
+static struct identity_of at_start[3];
+static _Atomic bool complained;
+
+static long stat_fd(int fd, struct stat *st)
+{
+#ifdef SYS_newfstatat
+    return SYS4(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+#else
+    return SYS2(SYS_fstat, fd, st);
+#endif
+}
+
+static void remember(int fd)
+{
+    struct stat st;
+    at_start[fd].usable = false;
+    if (stat_fd(fd, &st) < 0)
+        return;
+    if (S_ISSOCK(st.st_mode)) {
+        /* journald's stream is a Unix socket; an inetd service has its client here. */
+        int family = 0;
+        unsigned len = sizeof family;
+        if (sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 || family != AF_UNIX)
+            return;
+    }
+    at_start[fd] = (struct identity_of){true, st.st_dev, st.st_ino};
+}
+
+void log_init(void)
+{
+    remember(STDERR_FILENO);
+    if (!strcmp(agent_options.log_path, "stdout"))
+        remember(STDOUT_FILENO);
+}
+
+static bool unchanged(int fd)
+{
+    struct stat st;
+    return at_start[fd].usable && stat_fd(fd, &st) >= 0 && st.st_dev == at_start[fd].dev && st.st_ino == at_start[fd].ino;
+}
+
+const char *agent_reason(int err)
+{
+    switch (err) {
+    case EACCES:
+    case EPERM: return "permission denied";
+    case ENOENT: return "no such file or directory";
+    case ENOTDIR: return "not a directory";
+    case EISDIR: return "is a directory";
+    case EROFS: return "read-only file system";
+    case ENOSPC: return "no space left";
+    case EFBIG: return "RLIMIT_FSIZE is too small";
+    case EMFILE:
+    case ENFILE: return "no descriptor left";
+    case ENAMETOOLONG: return "name too long";
+    case ELOOP: return "a symbolic link is in the way";
+    case EEXIST: return "it exists already";
+    default: return "the system refused";
+    }
+}
+
+static int open_path(void)
+{
+    char path[600], host[65] = "host", exe[512] = "program";
+    struct utsname u;
+    if (SYS1(SYS_uname, &u) >= 0)
+        memcpy(host, u.nodename, sizeof host);
+    long n = SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = 0;
+    const char *name = strrchr(exe, '/');
+    uint64_t start = table_head ? table_head->opened_real_ns : agent_now_real();
+    if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
+        return -ENAMETOOLONG;
+    return (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+}
+
+int log_open(bool *close_it)
+{
+    *close_it = false;
+    if (!strcmp(agent_options.log_path, "stdout"))
+        return unchanged(STDOUT_FILENO) ? STDOUT_FILENO : -1;
+    if (strcmp(agent_options.log_path, "stderr") != 0) {
+        int fd = open_path();
+        if (fd >= 0) {
+            *close_it = true;
+            return fd;
+        }
+        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO)) {
+            char line[700];
+            struct out o = {.buf = line, .cap = sizeof line};
+            out_fmt(&o, "==%u==sockleak: warning: log_path=%s cannot be opened (%s); reports go to standard error\n", (unsigned)sys_getpid(), agent_options.log_path,
+                    agent_reason(-fd));
+            sys_write(STDERR_FILENO, line, o.len);
+        }
+    }
+    return unchanged(STDERR_FILENO) ? STDERR_FILENO : -1;
+}
+
+static bool wait_writable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    struct timespec limit = {WAIT_MS / 1000, 0};
+    long r;
+    do
+        r = SYS5(SYS_ppoll, &p, 1, &limit, NULL, 0);
+    while (r == -EINTR);
+    return r > 0 && (p.revents & POLLOUT);
+}
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+    struct stat st;
+    bool regular = stat_fd(fd, &st) >= 0 && S_ISREG(st.st_mode);
+    while (n) {
+        if (!regular && !wait_writable(fd))
+            return false;
+        /* One write for a file or a terminal, pieces for what may block. */
+        size_t piece = !regular && n > PIECE && !S_ISCHR(st.st_mode) ? PIECE : n;
+        long w = sys_write(fd, p, piece);
+        if (w == -EINTR || w == -EAGAIN)
+            continue;
+        if (w <= 0)
+            return false;
+        p += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* A write may raise SIGPIPE or SIGXFSZ at this thread: both are held back, and taken away again if it was us who raised them. */
+static bool write_quietly(int fd, const char *p, size_t n)
+{
+    uint64_t block = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1), old = 0, before = 0, after = 0;
+    SYS4(SYS_rt_sigprocmask, SIG_BLOCK, &block, &old, 8);
+    SYS2(SYS_rt_sigpending, &before, 8);
+    bool ok = write_all(fd, p, n);
+    SYS2(SYS_rt_sigpending, &after, 8);
+    uint64_t ours = after & ~before & block;
+    struct timespec zero = {0, 0};
+    while (ours && SYS4(SYS_rt_sigtimedwait, &ours, NULL, &zero, 8) > 0)
+        ;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    return ok;
+}
+
+bool log_write_to(int fd, const char *p, size_t n)
+{
+    return !n || write_quietly(fd, p, n);
+}
+
+bool log_write(const char *p, size_t n)
+{
+    if (!n)
+        return true;
+    bool close_it;
+    int fd = log_open(&close_it);
+    bool ok = fd >= 0 && write_quietly(fd, p, n);
+    if (close_it)
+        sys_close(fd);
+    if (!ok)
+        table_drop(DROP_LOG);
+    return ok;
+}
+
+bool log_has_color(void)
+{
+    if (agent_options.color != COLOR_AUTO)
+        return agent_options.color == COLOR_ALWAYS;
+    struct termios t;
+    bool err = !strcmp(agent_options.log_path, "stderr"), out = !strcmp(agent_options.log_path, "stdout");
+    return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
+}
+
+static void line(const char *before, const char *fmt, va_list ap)
+{
+    char buf[1024];
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    out_fmt(&o, "==%u==sockleak: %s", (unsigned)sys_getpid(), before);
+    out_vfmt(&o, fmt, ap);
+    buf[o.len++] = '\n';
+    log_write(buf, o.len);
+}
+
+void agent_say(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    line("", fmt, ap);
+    va_end(ap);
+}
+
+void agent_warn(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    line("warning: ", fmt, ap);
+    va_end(ap);
+}

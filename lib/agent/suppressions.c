@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suppressions.c: the suppression rules of this process.
+ *
+ * Read once, when the table is made: a wrong path is told at once and not hours later. The text stays mapped, for the rules point into it.
+ */
+#include "suppressions.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent.h"
+#include "sys.h"
+
+#define MAX_RULES 1024
+#define MAX_TEXT (1u << 20)
+
+extern const char *sockleak_default_suppressions(void) __attribute__((weak));
+
+/* Idioms that look like a leak and are meant. Each line says whose. */
+static const char builtin[] =
+    /* The JDK keeps one end of a socketpair whose other end it closed, to dup2 it over descriptors that are being closed. */
+    "hangup:^Java_sun_nio_ch_*\n"
+    "hangup:^Java_java_net_*\n"
+    "hangup:*/libnet.so$\n"
+    "hangup:*/libnio.so$\n";
+
+static struct suppression *rules;
+static size_t n_rules, max_rules;
+
+static void warn(void *arg, const char *line)
+{
+    agent_warn("suppressions %s: %s", (const char *)arg, line);
+}
+
+static void parse(const char *text, size_t len, const char *where)
+{
+    size_t before = n_rules;
+    suppress_parse(text, len, rules, &n_rules, max_rules, warn, (void *)(uintptr_t)where);
+    if (where == builtin)
+        for (size_t i = before; i < n_rules; i++)
+            rules[i].builtin = true;
+}
+
+static void read_file(const char *path)
+{
+    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd < 0) {
+        agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-fd));
+        return;
+    }
+    char *text = agent_pages(MAX_TEXT);
+    size_t len = 0;
+    long n = -ENOMEM;
+    while (text && len < MAX_TEXT && (n = sys_read((int)fd, text + len, MAX_TEXT - len)) > 0)
+        len += (size_t)n;
+    sys_close((int)fd);
+    if (n < 0)
+        agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-n));
+    else if (len == MAX_TEXT)
+        agent_warn("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
+    if (len)
+        parse(text, len, path);
+    else if (text)
+        agent_free_pages(text, MAX_TEXT);
+}
+
+void suppressions_load(void)
+{
+    if (rules)
+        return;
+    size_t size = MAX_RULES * sizeof *rules;
+    rules = agent_pages(size);
+    max_rules = rules ? MAX_RULES : 0;
+    parse(builtin, sizeof builtin - 1, builtin);
+    if (sockleak_default_suppressions) {
+        const char *text = sockleak_default_suppressions();
+        if (text)
+            parse(text, strlen(text), "of the program");
+    }
+    if (agent_options.suppressions[0])
+        read_file(agent_options.suppressions);
+}
+
+struct suppression *suppressions_rules(size_t *n)
+{
+    *n = n_rules;
+    return rules;
+}

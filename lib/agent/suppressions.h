@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suppressions.h: the suppression rules of this process: built-in ones, the program's, the file's.
+ */
+#ifndef SOCKLEAK_AGENT_SUPPRESSIONS_H
+#define SOCKLEAK_AGENT_SUPPRESSIONS_H
+
+#include "../core/suppress.h"
+
+/* Reads everything once; complaints go to the log. Not in signal handlers. */
+void suppressions_load(void);
+struct suppression *suppressions_rules(size_t *n);
+
+#endif

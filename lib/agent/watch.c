@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c: the watcher: one thread that looks now and then, and the lock under which anybody looks.
+ *
+ * The thread has all signals blocked, a small stack, and sleeps on a futex in the state file, which the program's threads, a signal handler or
+ * another process may wake. It never makes a call that blocks on one of the program's descriptors.
+ */
+#include "watch.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "agent.h"
+#include "compose.h"
+#include "forecast.h"
+#include "inject.h"
+#include "look.h"
+#include "release.h"
+#include "scratch.h"
+#include "suppressions.h"
+#include "sys.h"
+#include "table.h"
+#include "tally.h"
+#include "wait.h"
+
+#define MS 1000000u
+#define STACK_SIZE (64u * 1024)
+#define BUDGET 500         /* a look may take 1/500 of a period: 0.2 % of one core */
+#define SCAN_BUDGET 4000   /* ... and the search for unseen sockets 1/4000 */
+#define SECOND_SCAN_NS (20u * MS)
+
+_Atomic uint32_t wait_bell, wait_waiters;
+
+static _Atomic bool running;
+static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
+static _Atomic bool signal_wanted;
+
+/* ---- the lock ------------------------------------------------------------------------------------------------------- */
+
+bool watch_lock(unsigned limit_ms)
+{
+    uint32_t is = 0;
+    if (atomic_compare_exchange_strong(&lock, &is, 1))
+        return true;
+    uint64_t until = agent_now() + (uint64_t)limit_ms * MS;
+    while (atomic_exchange(&lock, 2) != 0) {
+        uint64_t now = agent_now();
+        if (now >= until)
+            return false;
+        struct timespec left = {(time_t)((until - now) / 1000000000u), (long)((until - now) % 1000000000u)};
+        sys_futex((volatile void *)&lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &left, NULL, 0);
+    }
+    return true;
+}
+
+void watch_unlock(void)
+{
+    if (atomic_exchange(&lock, 0) == 2)
+        sys_futex((volatile void *)&lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+}
+
+/* ---- what a look leads to --------------------------------------------------------------------------------------------- */
+
+static void tell_releases(void)
+{
+    struct report r;
+    struct release rel;
+    struct out o;
+    unsigned told = 0, more = 0;
+    scratch_out(&o);
+    compose_head(&r, REASON_GRACE);
+    while (release_next(&rel)) {
+        if (agent_options.log_json)
+            json_release(&o, &r, &rel);
+        else if (told++ < agent_options.max_sockets || !agent_options.max_sockets)
+            text_release(&o, &r, &rel);
+        else
+            more++;
+    }
+    if (more)
+        out_fmt(&o, "==%u==sockleak: and %u more released\n", r.pid, more);
+    if (o.len)
+        log_write(o.buf, o.len);
+    scratch_out_free(&o);
+}
+
+static void mark_reported(const struct composed *c)
+{
+    for (size_t i = 0; i < c->n_findings; i++) {
+        struct state_slot slot;
+        struct state_view view = table_view();
+        if (!state_slot_at(&view, c->findings[i].fd, &slot))
+            continue;
+        /* Also what was suppressed, or cut from the list, is not said again until it doubles. */
+        const struct state_detail *d = state_slot_detail(&view, &slot);
+        if (d) {
+            struct state_detail *mine = (struct state_detail *)(uintptr_t)d;
+            mine->reported_ns = c->report.now_ns;
+            atomic_store(&mine->reported, 1);
+        }
+        struct tally *t = tally_of(c->findings[i].site, c->findings[i].kind);
+        if (t)
+            tally_set_reported(t);
+    }
+}
+
+static void report_due(void)
+{
+    uint32_t kinds = atomic_load(&table_head->kinds);
+    struct selection s = {.kinds = kinds, .due_only = true};
+    struct composed c;
+    if (!tally_any_due(kinds))
+        return;
+    if (compose(&c, &s, REASON_GRACE)) {
+        mark_reported(&c);
+        if (c.report.n_groups) {
+            compose_write(&c, -1);
+            if (agent_options.abort_on_error)
+                abort();
+        }
+    }
+    compose_free(&c);
+}
+
+static uint64_t report_all(const struct selection *s, enum reason reason, int fd)
+{
+    struct composed c;
+    uint64_t n = 0;
+    if (compose(&c, s, reason)) {
+        n = c.report.leaks;
+        if (n && fd != -2)
+            compose_write(&c, fd);
+        if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
+            compose_free(&c);
+            abort();
+        }
+    }
+    compose_free(&c);
+    return n;
+}
+
+uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
+{
+    struct selection s = {.since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag};
+    look_all(0);
+    tell_releases();
+    return report_all(&s, reason, fd);
+}
+
+static void serve_signal(void)
+{
+    struct watch_query q = {.kinds = atomic_load(&table_head->kinds)};
+    if (atomic_exchange(&signal_wanted, false))
+        watch_report(&q, REASON_SIGNAL, -1);
+}
+
+/* With the lock held. Returns when the next look is due. */
+static uint64_t look_and_report(uint64_t interval)
+{
+    uint64_t begin = agent_now();
+    uint32_t request = atomic_load(&table_head->request);
+    forecast_refresh();
+    look_for_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
+    uint64_t next_grace = look_all(interval < 2000u * MS ? interval : 2000u * MS);
+    tell_releases();
+    report_due();
+    serve_signal();
+    atomic_store(&table_head->answered, request);
+    sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    uint64_t now = agent_now(), next = begin + interval, cost = (now - begin) * BUDGET;
+    bool stretched = cost > interval;
+    if (stretched)
+        next = begin + (cost < 10 * interval ? cost : 10 * interval);
+    atomic_store(&table_head->stretched, stretched);
+    return next_grace < next ? next_grace : next;
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------------------------------- */
+
+static void sleep_until(uint64_t when, volatile void *word, uint32_t value)
+{
+    uint64_t now = agent_now();
+    if (now >= when)
+        return;
+    struct timespec left = {(time_t)((when - now) / 1000000000u), (long)((when - now) % 1000000000u)};
+    sys_futex(word, FUTEX_WAIT, value, &left, NULL, 0);
+}
+
+static void pause_ns(uint64_t ns)
+{
+    struct timespec t = {0, (long)ns};
+    SYS2(SYS_nanosleep, &t, NULL);
+}
+
+/* What is open already when recording begins. Two scans, so that a socket is known by both or is none of ours (unseen.c). */
+static void know_the_present(enum origin origin)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass && origin == ORIGIN_BEFORE_ATTACH)
+            pause_ns(SECOND_SCAN_NS);
+        if (watch_lock(10000)) {
+            look_for_unseen(UINT64_MAX, origin);
+            watch_unlock();
+        }
+        if (origin != ORIGIN_BEFORE_ATTACH)
+            break; /* the second scan is the first regular look: nobody waits for it */
+    }
+}
+
+static void park(struct state_header *h)
+{
+    if (inject_active())
+        inject_undo();
+    while (!atomic_load(&h->enabled))
+        sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
+    know_the_present(ORIGIN_BEFORE_ATTACH);
+}
+
+static void *watch_thread(void *arg)
+{
+    (void)arg;
+    agent_enter(); /* for good */
+    SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
+    struct state_header *h = table_head;
+    atomic_store(&h->watcher_tid, agent_tid());
+    if (atomic_load(&h->enabled))
+        know_the_present(atomic_load(&h->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
+    uint64_t next = agent_now() + atomic_load(&h->interval_ns);
+    uint32_t served = atomic_load(&h->answered);
+    for (;;) {
+        if (!atomic_load(&h->enabled)) {
+            park(h);
+            next = 0;
+        }
+        uint64_t interval = atomic_load(&h->interval_ns);
+        uint32_t request = atomic_load(&h->request);
+        if (request == served)
+            sleep_until(next, (volatile void *)&h->request, request);
+        if (!atomic_load(&h->enabled) || !watch_lock(10000))
+            continue;
+        served = atomic_load(&h->request);
+        next = look_and_report(interval ? interval : MS * 1000u);
+        watch_unlock();
+    }
+    return NULL;
+}
+
+static size_t stack_size(unsigned attempt)
+{
+    /* The thread's static TLS lies on its stack: a program with much of it needs more than we do. */
+    return (size_t)STACK_SIZE << (attempt * 2);
+}
+
+static bool create(void)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    bool ok = false;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
+        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 && pthread_create(&thread, &attr, watch_thread, NULL) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+bool watch_running(void)
+{
+    return atomic_load_explicit(&running, memory_order_relaxed);
+}
+
+void watch_start(void)
+{
+    if (watch_running() || !table_head || (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
+        return;
+    uint64_t all = ~0ull, old;
+    int saved = errno;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    agent_enter();
+    bool ok = create();
+    agent_leave();
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    errno = saved;
+    static bool said;
+    if (!ok && !said) {
+        said = true; /* RUNNING stays set: a program that may have no thread is not asked again and again */
+        agent_warn("no watcher thread can be made; leaks are reported at exit only");
+    }
+}
+
+void watch_forked_child(void)
+{
+    atomic_store(&running, false);
+    atomic_store(&lock, 0);
+    atomic_store(&signal_wanted, false);
+    atomic_store(&wait_waiters, 0);
+    release_reset();
+    look_reset();
+    inject_forked_child();
+}
+
+void watch_poke(void)
+{
+    if (!table_head)
+        return;
+    atomic_fetch_add(&table_head->request, 1);
+    sys_futex((volatile void *)&table_head->request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+}
+
+void watch_request_signal(void)
+{
+    if (!agent_has_table())
+        return;
+    atomic_store(&signal_wanted, true);
+    if (watch_running()) {
+        watch_poke();
+        return;
+    }
+    agent_enter();
+    if (watch_lock(0)) {
+        serve_signal();
+        watch_unlock();
+    }
+    agent_leave();
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------------------- */
+
+static void print_suppressions(void)
+{
+    size_t n;
+    struct suppression *rules = suppressions_rules(&n);
+    struct out o;
+    scratch_out(&o);
+    if (agent_options.print_suppressions && !agent_options.log_json)
+        suppress_print(&o, table_head->pid, rules, n);
+    if (o.len)
+        log_write(o.buf, o.len);
+    scratch_out_free(&o);
+}
+
+uint64_t watch_final(void)
+{
+    struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true};
+    if (!atomic_load(&table_head->enabled)) {
+        place_remove();
+        return 0;
+    }
+    if (!watch_lock(5000)) {
+        agent_warn("the watcher is stuck (is nobody reading its output?); no exit report, `sockleak report` reads the state file");
+        return 0;
+    }
+    look_all(0);
+    if (agent_options.leak_check_at_exit)
+        tell_releases();
+    uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
+    if (agent_options.leak_check_at_exit)
+        print_suppressions();
+    if (!n)
+        place_remove();
+    /* The lock stays taken: nothing is looked at or said after this. */
+    return n;
+}
