@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# helpers.bash: what the end-to-end tests share. A test file begins with `load helpers`; that gives it setup and teardown.
+#
+#   $TOP $BUILD $AGENT $SOCKLEAK   the tree, the build, the library, the command
+#   $TESTTMP                       a folder of this test's own, removed at its end; state files go there too (XDG_RUNTIME_DIR)
+#
+# A file that has a setup or teardown of its own calls helpers_setup and helpers_teardown in it.
+
+helpers_setup()
+{
+    TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    BUILD=${SOCKLEAK_BUILD:-$TOP/build}
+    AGENT=$BUILD/libsockleak.so
+    SOCKLEAK=$BUILD/sockleak
+    VICTIMS=$BUILD/victims
+    EXAMPLES=$BUILD/examples
+    export TOP BUILD AGENT SOCKLEAK VICTIMS EXAMPLES
+    TESTTMP=$(mktemp -d "${TMPDIR:-/tmp}/slt.XXXXXX")
+    mkdir -m 700 "$TESTTMP/run"
+    export TESTTMP XDG_RUNTIME_DIR=$TESTTMP/run
+    unset SOCKLEAK_OPTIONS LD_PRELOAD NO_COLOR
+    PATH=$PATH:/usr/sbin:/sbin
+    STARTED=()
+}
+
+helpers_teardown()
+{
+    local pid
+    for pid in "${STARTED[@]}"; do
+        kill -KILL "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
+    [[ ${TESTTMP-} ]] && rm -rf "$TESTTMP"
+    return 0
+}
+
+setup() { helpers_setup; }
+teardown() { helpers_teardown; }
+
+# wait_for SECONDS COMMAND...: until COMMAND succeeds; fails, and says what it waited for, when the limit is over. Choose a generous limit.
+wait_for()
+{
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= end)); then
+            echo "waited in vain for: $*"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# start NAME COMMAND...: in the background, output to $TESTTMP/NAME.out and NAME.err; its number in $pid. Killed at the test's end at the latest.
+start()
+{
+    local name=$1
+    shift
+    "$@" >"$TESTTMP/$name.out" 2>"$TESTTMP/$name.err" 3>&- 4>&- </dev/null &
+    pid=$!
+    STARTED+=("$pid")
+}
+
+# start_agent NAME OPTIONS COMMAND...: the same with the agent preloaded.
+start_agent()
+{
+    local name=$1 options=$2
+    shift 2
+    start "$name" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "$@"
+}
+
+# with_agent OPTIONS COMMAND...: in the foreground, for `run with_agent ...`.
+with_agent()
+{
+    local options=$1
+    shift
+    env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "$@" 3>&- 4>&-
+}
+
+# stop PID [SIGNAL]: ends it in good order, waits, and gives its status.
+stop()
+{
+    kill "-${2:-TERM}" "$1"
+    wait "$1"
+}
+
+# ended PID: for wait_for. A zombie has ended.
+ended()
+{
+    local stat
+    stat=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
+    [[ ! $stat || $stat == Z* ]]
+}
+
+# free_port: a port that was free a moment ago. Better let the server bind port 0 and say what it got.
+free_port()
+{
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# port_of NAME: of a server started with `start NAME` that prints "listening on PORT".
+port_of()
+{
+    wait_for 20 grep -q '^listening on ' "$TESTTMP/$1.out" || { cat "$TESTTMP/$1.err"; return 1; }
+    sed -n 's/^listening on //p' "$TESTTMP/$1.out" | head -n 1
+}
+
+# build_victim NAME SOURCE [FLAGS...]: compiles a program of the test's own into $TESTTMP/NAME.
+build_victim()
+{
+    local name=$1 source=$2
+    shift 2
+    "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-inline -fno-optimize-sibling-calls -I"$TOP/include" -pthread -o "$TESTTMP/$name" "$source" "$@" -ldl
+}
+
+# contains FILE-OR-TEXT REGEX: an extended regex; shows the text when it is not found.
+contains()
+{
+    local text=$1
+    [[ -f $1 ]] && text=$(cat "$1")
+    grep -qE -- "$2" <<<"$text" && return 0
+    printf 'not found: %s\nin:\n%s\n' "$2" "$text"
+    return 1
+}
+lacks()
+{
+    local text=$1
+    [[ -f $1 ]] && text=$(cat "$1")
+    grep -qE -- "$2" <<<"$text" || return 0
+    printf 'found, but should not be: %s\nin:\n%s\n' "$2" "$text"
+    return 1
+}
+is_empty()
+{
+    [[ -s $1 ]] || return 0
+    printf '%s should be empty:\n' "$1"
+    cat "$1"
+    return 1
+}
+
+# json FILE EXPRESSION: each line must be JSON; prints a Python expression over `lines`, and over `leaks`, the lines of type "leak".
+json()
+{
+    python3 - "$1" "$2" <<'PY'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+leaks = [line for line in lines if line["type"] == "leak"]
+print(eval(sys.argv[2]))
+PY
+}
