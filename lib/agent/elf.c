@@ -28,12 +28,16 @@
 #endif
 
 /* The kernel reads the new mask before it refuses the invalid first argument: EFAULT when it cannot. Allowed by every sandbox, changes nothing. */
-static bool readable(const unsigned char *p, size_t n)
+static bool readable(const unsigned char *p, size_t n, uint64_t *seen)
 {
-    uintptr_t last = (uintptr_t)p + n - 1;
-    for (uintptr_t page = (uintptr_t)p & ~(uintptr_t)(PAGE - 1); page <= last; page += PAGE)
+    uint64_t last = (uintptr_t)p + n - 1;
+    for (uint64_t page = (uintptr_t)p & ~(uint64_t)(PAGE - 1); page <= last; page += PAGE) {
+        if (page == *seen)
+            continue;
         if (SYS4(SYS_rt_sigprocmask, ~0u, page, 0, 8) == -EFAULT)
             return false;
+        *seen = page;
+    }
     return true;
 }
 
@@ -52,7 +56,7 @@ static bool pread_all(int fd, uint64_t offset, unsigned char *to, size_t n)
     return true;
 }
 
-bool elf_read(const struct elf *e, uint64_t offset, void *to, size_t n)
+bool elf_read(struct elf *e, uint64_t offset, void *to, size_t n)
 {
     if (offset > e->size || n > e->size - offset)
         return false;
@@ -60,13 +64,13 @@ bool elf_read(const struct elf *e, uint64_t offset, void *to, size_t n)
         return true;
     if (!e->bytes)
         return pread_all(e->fd, offset, to, n);
-    if (e->probe && !readable(e->bytes + offset, n))
+    if (e->probe && !readable(e->bytes + offset, n, &e->seen_page))
         return false;
     memcpy(to, e->bytes + offset, n);
     return true;
 }
 
-size_t elf_string(const struct elf *e, uint64_t offset, uint64_t limit, char *to, size_t cap)
+size_t elf_string(struct elf *e, uint64_t offset, uint64_t limit, char *to, size_t cap)
 {
     if (limit > e->size)
         limit = e->size;
@@ -164,18 +168,18 @@ bool elf_close(struct elf *e)
 
 /* ---- headers --------------------------------------------------------------------------------------------------- */
 
-bool elf_segment(const struct elf *e, unsigned index, Elf64_Phdr *p)
+bool elf_segment(struct elf *e, unsigned index, Elf64_Phdr *p)
 {
     return index < e->head.e_phnum && index < ELF_MAX_SEGMENTS && e->head.e_phoff <= e->size &&
            elf_read(e, e->head.e_phoff + (uint64_t)index * sizeof *p, p, sizeof *p);
 }
 
-bool elf_section(const struct elf *e, unsigned index, Elf64_Shdr *s)
+bool elf_section(struct elf *e, unsigned index, Elf64_Shdr *s)
 {
     return index < e->sections && elf_read(e, e->head.e_shoff + (uint64_t)index * sizeof *s, s, sizeof *s);
 }
 
-bool elf_find_section(const struct elf *e, uint32_t type, unsigned *index, Elf64_Shdr *s)
+bool elf_find_section(struct elf *e, uint32_t type, unsigned *index, Elf64_Shdr *s)
 {
     Elf64_Shdr some[16];
     for (unsigned at = *index; at < e->sections;) {
@@ -194,7 +198,7 @@ bool elf_find_section(const struct elf *e, uint32_t type, unsigned *index, Elf64
     return false;
 }
 
-uint64_t elf_fingerprint(const struct elf *e)
+uint64_t elf_fingerprint(struct elf *e)
 {
     uint64_t h = 0xcbf29ce484222325u;
     const unsigned char *raw = (const unsigned char *)&e->head;
@@ -217,7 +221,7 @@ static uint64_t round_up(uint64_t n, uint64_t align)
     return (n + align - 1) & ~(align - 1);
 }
 
-static unsigned build_id_among(const struct elf *e, uint64_t offset, uint64_t size, uint64_t align, uint8_t id[ELF_BUILD_ID])
+static unsigned build_id_among(struct elf *e, uint64_t offset, uint64_t size, uint64_t align, uint8_t id[ELF_BUILD_ID])
 {
     Elf64_Nhdr note;
     align = align == 8 ? 8 : 4;
@@ -242,7 +246,7 @@ static unsigned build_id_among(const struct elf *e, uint64_t offset, uint64_t si
     return 0;
 }
 
-unsigned elf_build_id(const struct elf *e, uint8_t id[ELF_BUILD_ID])
+unsigned elf_build_id(struct elf *e, uint8_t id[ELF_BUILD_ID])
 {
     /* Sections first: the program headers of a separate debug file still point where things were in the stripped one. */
     Elf64_Shdr s;
@@ -261,7 +265,7 @@ unsigned elf_build_id(const struct elf *e, uint8_t id[ELF_BUILD_ID])
     return 0;
 }
 
-unsigned elf_build_id_in_memory(const struct elf *e, uint64_t bias, uint8_t id[ELF_BUILD_ID])
+unsigned elf_build_id_in_memory(struct elf *e, uint64_t bias, uint8_t id[ELF_BUILD_ID])
 {
     Elf64_Phdr p;
     for (unsigned i = 0; elf_segment(e, i, &p); i++) {
@@ -273,7 +277,7 @@ unsigned elf_build_id_in_memory(const struct elf *e, uint64_t bias, uint8_t id[E
     return 0;
 }
 
-bool elf_debuglink(const struct elf *e, char name[256], uint32_t *crc)
+bool elf_debuglink(struct elf *e, char name[256], uint32_t *crc)
 {
     Elf64_Shdr names, s;
     if (!elf_section(e, e->names_section, &names) || names.sh_type != SHT_STRTAB)
@@ -293,7 +297,7 @@ bool elf_debuglink(const struct elf *e, char name[256], uint32_t *crc)
     return false;
 }
 
-bool elf_crc32(const struct elf *e, uint32_t *crc)
+bool elf_crc32(struct elf *e, uint32_t *crc)
 {
     uint32_t table[16], c = ~0u;
     for (uint32_t i = 0; i < 16; i++) {

@@ -24,6 +24,7 @@ struct elf {
     uint64_t size;
     int fd;
     bool probe;                 /* BYTES is live memory */
+    uint64_t seen_page;         /* ... and this page of it can be read */
     uint64_t dev, ino;          /* of the file, to tell at the end whether FD is still ours */
     Elf64_Ehdr head;
     uint32_t sections;          /* with the extended numbering resolved */
@@ -38,23 +39,23 @@ bool elf_open_file(struct elf *e, const char *path);
 bool elf_close(struct elf *e);
 
 /* N bytes at OFFSET, all or nothing. */
-bool elf_read(const struct elf *e, uint64_t offset, void *to, size_t n);
+bool elf_read(struct elf *e, uint64_t offset, void *to, size_t n);
 /* The NUL-terminated string at OFFSET, cut at CAP-1 bytes and at LIMIT (exclusive offset). Returns its length; 0 also when it cannot be read. */
-size_t elf_string(const struct elf *e, uint64_t offset, uint64_t limit, char *to, size_t cap);
+size_t elf_string(struct elf *e, uint64_t offset, uint64_t limit, char *to, size_t cap);
 
-bool elf_segment(const struct elf *e, unsigned index, Elf64_Phdr *p);
+bool elf_segment(struct elf *e, unsigned index, Elf64_Phdr *p);
 /* By index; and the first section of TYPE from index *INDEX on, whose index is left there. */
-bool elf_section(const struct elf *e, unsigned index, Elf64_Shdr *s);
-bool elf_find_section(const struct elf *e, uint32_t type, unsigned *index, Elf64_Shdr *s);
+bool elf_section(struct elf *e, unsigned index, Elf64_Shdr *s);
+bool elf_find_section(struct elf *e, uint32_t type, unsigned *index, Elf64_Shdr *s);
 
 /* The GNU build-id: its length (0: none), cut at ELF_BUILD_ID. For a file or bytes; and for an object in memory whose load bias is BIAS. */
-unsigned elf_build_id(const struct elf *e, uint8_t id[ELF_BUILD_ID]);
-unsigned elf_build_id_in_memory(const struct elf *e, uint64_t bias, uint8_t id[ELF_BUILD_ID]);
+unsigned elf_build_id(struct elf *e, uint8_t id[ELF_BUILD_ID]);
+unsigned elf_build_id_in_memory(struct elf *e, uint64_t bias, uint8_t id[ELF_BUILD_ID]);
 /* A fingerprint of the ELF header and the program headers: equal for the file and for its image in memory. 0: unreadable. */
-uint64_t elf_fingerprint(const struct elf *e);
+uint64_t elf_fingerprint(struct elf *e);
 /* .gnu_debuglink: a file name without directories, and the CRC-32 of that file. */
-bool elf_debuglink(const struct elf *e, char name[256], uint32_t *crc);
+bool elf_debuglink(struct elf *e, char name[256], uint32_t *crc);
 /* CRC-32 of the whole file; false for files above 256 MiB. */
-bool elf_crc32(const struct elf *e, uint32_t *crc);
+bool elf_crc32(struct elf *e, uint32_t *crc);
 
 #endif

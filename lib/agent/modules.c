@@ -41,6 +41,7 @@ static struct state_module being_made; /* stands in EXTENTS for one that a threa
 static _Atomic uint32_t last_hit;
 static _Atomic uint32_t epoch = 1;
 static _Atomic uint32_t closing; /* dlclose calls under way */
+static _Atomic bool resetting;   /* a signal handler that comes between finds nothing rather than half of it */
 static void (*_Atomic on_revived)(unsigned);
 static void (*_Atomic on_gone)(unsigned);
 
@@ -255,7 +256,7 @@ static unsigned known(uint64_t addr)
 
 unsigned modules_of(uint64_t addr)
 {
-    if (!table_head)
+    if (!table_head || atomic_load_explicit(&resetting, memory_order_relaxed))
         return STATE_NO_MODULE;
     int saved = errno;
     struct object o;
@@ -271,6 +272,13 @@ unsigned modules_of(uint64_t addr)
 void modules_dlclose_begin(void)
 {
     atomic_fetch_add(&closing, 1);
+}
+
+void modules_dlclose_end(void)
+{
+    uint32_t n = atomic_load(&closing); /* 0: a fork came between */
+    while (n > 0 && !atomic_compare_exchange_weak(&closing, &n, n - 1))
+        ;
 }
 
 void modules_check_unloaded(void (*gone)(unsigned number))
@@ -289,9 +297,6 @@ void modules_check_unloaded(void (*gone)(unsigned number))
     }
     /* Something else may lie at the same place by now with the same key; that is for its first caller to notice, who can look at it safely. */
     atomic_fetch_add(&epoch, 1);
-    uint32_t n = atomic_load(&closing);
-    while (n > 0 && !atomic_compare_exchange_weak(&closing, &n, n - 1))
-        ;
     errno = saved;
 }
 
@@ -302,6 +307,7 @@ void modules_on_revived(void (*revived)(unsigned number))
 
 void modules_reset(void)
 {
+    atomic_store(&resetting, true);
     for (unsigned i = 0; i < MAX_MODULES && atomic_load(&starts[i]) != 0; i++) {
         atomic_store(&places[i].state, FILLING);
         atomic_store(&starts[i], 0);
@@ -310,4 +316,5 @@ void modules_reset(void)
         atomic_store(&extents[i], NULL);
     atomic_store(&last_hit, 0);
     atomic_store(&closing, 0);
+    atomic_store(&resetting, false);
 }

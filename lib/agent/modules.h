@@ -14,8 +14,9 @@
 unsigned modules_of(uint64_t addr);
 /* The record of a module number, or NULL. */
 const struct state_module *modules_at(unsigned number);
-/* Before a dlclose (optional): until modules_check_unloaded ends it, what is known of a place is compared with what lies there now. */
+/* Around a dlclose, the check below included: while one is under way, each look-up compares what is known of a place with what lies there now. */
 void modules_dlclose_begin(void);
+void modules_dlclose_end(void);
 /* After a dlclose: marks the modules that went away; calls GONE for each number that did. */
 void modules_check_unloaded(void (*gone)(unsigned number));
 /* After a dlopen/registration of a module identical to an unloaded one (same place, build-id, path), it is revived: REVIVED is called with its number. */

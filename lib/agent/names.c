@@ -18,6 +18,7 @@
 #define CHUNK_SIZE (64u << 10)
 #define SCRATCH_SIZE (64u << 10)
 #define MAX_PATH 1024u
+#define VDSO_TAIL (16u << 10)
 
 struct job {
     uint64_t pc;
@@ -136,14 +137,14 @@ static size_t hex(char *to, const uint8_t *bytes, unsigned n)
     return 2 * (size_t)n;
 }
 
-static bool same_id(const struct part *p, const struct elf *e)
+static bool same_id(const struct part *p, struct elf *e)
 {
     uint8_t id[ELF_BUILD_ID];
     return p->id_len > 0 && elf_build_id(e, id) == p->id_len && memcmp(id, p->id, p->id_len) == 0;
 }
 
 /* An object without a build-id is compared with its image in memory, while that is there. */
-static bool same_headers(const struct part *p, const struct elf *e)
+static bool same_headers(const struct part *p, struct elf *e)
 {
     struct elf image;
     if (p->id_len > 0 || p->unloaded || !elf_open_memory(&image, p->start, p->end))
@@ -154,8 +155,8 @@ static bool same_headers(const struct part *p, const struct elf *e)
 
 static bool open_module(const struct part *p, struct elf *e)
 {
-    if (strcmp(p->path, "[vdso]") == 0)
-        return elf_open_memory(e, p->start, p->end);
+    if (strcmp(p->path, "[vdso]") == 0) /* its section headers lie behind the last segment */
+        return elf_open_memory(e, p->start, p->end + VDSO_TAIL);
     /* The program may have been replaced on disk while it runs, or lie outside of a chroot: this name leads to it all the same. */
     const char *names[2] = {object_is_program(p->start, p->end) ? "/proc/self/exe" : NULL, p->path};
     for (int i = 0; i < 2; i++) {
@@ -185,7 +186,7 @@ static bool open_by_build_id(const struct part *p, struct elf *e)
     return false;
 }
 
-static bool open_by_link(const struct part *p, const struct elf *of, struct elf *e)
+static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
 {
     char link[256];
     uint32_t crc, is;
@@ -209,7 +210,7 @@ static bool open_by_link(const struct part *p, const struct elf *of, struct elf 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
 /* Names what the table of TYPE in E can name. False: no memory. */
-static bool name_from(struct part *p, const struct elf *e, uint32_t type)
+static bool name_from(struct part *p, struct elf *e, uint32_t type)
 {
     unsigned at = 0;
     Elf64_Shdr table;
@@ -235,7 +236,7 @@ static bool name_from(struct part *p, const struct elf *e, uint32_t type)
     return true;
 }
 
-static bool has_table(const struct elf *e, uint32_t type)
+static bool has_table(struct elf *e, uint32_t type)
 {
     unsigned at = 0;
     Elf64_Shdr table;

@@ -54,7 +54,7 @@ static bool is_function(const Elf64_Sym *s)
     return (type == STT_FUNC || type == STT_GNU_IFUNC) && s->st_shndx != SHN_UNDEF && s->st_name != 0;
 }
 
-void symbols_find(const struct elf *e, const Elf64_Shdr *table, struct symbol_target *targets, size_t n, void *scratch, size_t scratch_size)
+void symbols_find(struct elf *e, const Elf64_Shdr *table, struct symbol_target *targets, size_t n, void *scratch, size_t scratch_size)
 {
     for (size_t i = 0; i < n; i++)
         targets[i].holds.count = targets[i].before.count = 0;
@@ -108,7 +108,7 @@ static bool nicer(const char *a, const char *b)
     return la != lb ? la < lb : strcmp(a, b) < 0;
 }
 
-static const struct symbol_pick *choose(const struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t)
+static const struct symbol_pick *choose(struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t)
 {
     if (t->holds.count)
         return &t->holds;
@@ -122,7 +122,7 @@ static const struct symbol_pick *choose(const struct elf *e, const Elf64_Shdr *t
     return together ? p : NULL;
 }
 
-size_t symbols_name(const struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t, char name[SYMBOL_MAX_NAME])
+size_t symbols_name(struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t, char name[SYMBOL_MAX_NAME])
 {
     Elf64_Shdr strings;
     const struct symbol_pick *p = choose(e, table, t);

@@ -31,12 +31,12 @@ struct symbol_target {
  * Fills `holds` and `before` of the N TARGETS (ascending addr, no two equal) that have no name yet from the table in section TABLE of E. SCRATCH: at least
  * 4 KiB for reading, the larger the fewer system calls. Work is bounded whatever the file says.
  */
-void symbols_find(const struct elf *e, const Elf64_Shdr *table, struct symbol_target *targets, size_t n, void *scratch, size_t scratch_size);
+void symbols_find(struct elf *e, const Elf64_Shdr *table, struct symbol_target *targets, size_t n, void *scratch, size_t scratch_size);
 /*
  * The name of T's function to NAME (SYMBOL_MAX_NAME bytes, NUL-terminated); its length, 0 when there is none. A function without a size is
  * taken only from a .symtab, when nothing else begins between it and the address and both lie in one section; a gap behind a function with a size has no name.
  * Of aliases: the one with the fewest leading underscores, then the shortest. A version ("@GLIBC_2.34") is cut off.
  */
-size_t symbols_name(const struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t, char name[SYMBOL_MAX_NAME]);
+size_t symbols_name(struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t, char name[SYMBOL_MAX_NAME]);
 
 #endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/* test_modules.c: the objects that addresses lie in, as they are recorded. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <gnu/libc-version.h>
+#include <link.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/elf.h"
+#include "agent/modules.h"
+#include "agent/table.h"
+#include "objects.h"
+
+/* Functions that no sanitizer puts one of its own in front of. */
+#define in_libc gnu_get_libc_version
+#define also_in_libc gnu_get_libc_release
+
+uint64_t agent_now(void)
+{
+    return 12345;
+}
+
+static unsigned gone_count, revived_count, last_gone, last_revived;
+
+static void note_gone(unsigned number)
+{
+    gone_count++;
+    last_gone = number;
+}
+
+static void note_revived(unsigned number)
+{
+    revived_count++;
+    last_revived = number;
+}
+
+static int fresh_table(void **state)
+{
+    (void)state;
+    int error;
+    struct state_view old;
+    if (table_head)
+        table_forget(&old);
+    if (table_open(-1, NULL, &error) != 0)
+        return -1;
+    ssize_t n = readlink("/proc/self/exe", table_head->exe, sizeof table_head->exe - 1);
+    modules_reset();
+    modules_on_revived(note_revived);
+    gone_count = revived_count = 0;
+    return n > 0 ? 0 : -1;
+}
+
+static unsigned of(const void *p)
+{
+    return modules_of((uint64_t)(uintptr_t)p);
+}
+
+static void the_program_itself_is_recorded_with_its_path_and_build_id(void **state)
+{
+    (void)state;
+    char exe[512] = "";
+    struct elf e;
+    uint8_t id[ELF_BUILD_ID];
+    assert_true(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+    unsigned n = of((void *)(uintptr_t)&the_program_itself_is_recorded_with_its_path_and_build_id);
+    const struct state_module *m = modules_at(n);
+    assert_int_equal(n, 0);
+    assert_non_null(m);
+    assert_string_equal(m->path, exe);
+    assert_true(elf_open_file(&e, exe));
+    assert_int_equal(elf_build_id(&e, id), m->build_id_len);
+    assert_int_equal(m->build_id_len, 20);
+    assert_memory_equal(id, m->build_id, 20);
+    assert_true(elf_close(&e));
+    assert_int_equal(m->bias, ((struct link_map *)dlopen(NULL, RTLD_NOW))->l_addr);
+    assert_true(m->start <= (uintptr_t)&fresh_table && (uintptr_t)&fresh_table < m->end);
+}
+
+static void one_object_has_one_number_and_the_reader_finds_it_by_that(void **state)
+{
+    (void)state;
+    unsigned program = of((void *)(uintptr_t)&fresh_table), libc = of((void *)(uintptr_t)&in_libc), vdso = of((void *)getauxval(AT_SYSINFO_EHDR));
+    assert_int_equal(of((void *)(uintptr_t)&note_gone), program);
+    assert_int_equal(of((void *)(uintptr_t)&also_in_libc), libc);
+    assert_int_not_equal(program, libc);
+    assert_non_null(strstr(modules_at(libc)->path, "/libc.so"));
+    assert_string_equal(modules_at(vdso)->path, "[vdso]");
+    struct state_view view = table_view();
+    for (unsigned i = 0; i < 3; i++)
+        assert_ptr_equal(state_module_at(&view, i), modules_at(i));
+    assert_null(modules_at(3));
+    assert_null(modules_at(STATE_NO_MODULE));
+}
+
+static void an_address_outside_of_all_objects_has_none(void **state)
+{
+    (void)state;
+    void *jit = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = 77;
+    assert_int_equal(of(jit), STATE_NO_MODULE);
+    assert_int_equal(of(NULL), STATE_NO_MODULE);
+    assert_int_equal(of((void *)-1), STATE_NO_MODULE);
+    assert_int_equal(errno, 77);
+    munmap(jit, 4096);
+}
+
+static void no_number_is_given_without_a_table(void **state)
+{
+    (void)state;
+    struct state_header *head = table_head;
+    table_head = NULL;
+    assert_int_equal(of((void *)(uintptr_t)&in_libc), STATE_NO_MODULE);
+    table_head = head;
+}
+
+static void a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_with_its_absolute_path(void **state)
+{
+    (void)state;
+    char cwd[512];
+    objects_write("a.c", "int f(void){return 1;}");
+    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id=none -o 'rel ative.so' a.c"), 0);
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    assert_int_equal(chdir(objects_dir), 0);
+    void *h = dlopen("./rel ative.so", RTLD_NOW);
+    assert_int_equal(chdir(cwd), 0);
+    assert_non_null(h);
+    const struct state_module *m = modules_at(of(dlsym(h, "f")));
+    assert_non_null(m);
+    assert_string_equal(m->path, objects_path("rel ative.so"));
+    assert_int_equal(m->build_id_len, 0);
+    dlclose(h);
+}
+
+/* ---- dlclose --------------------------------------------------------------------------------------------------- */
+
+static void an_unloaded_library_is_marked_and_revived_when_the_same_comes_back(void **state)
+{
+    (void)state;
+    objects_write("a.c", "int f(void){return 1;}");
+    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id -o same.so a.c"), 0);
+    void *h = dlopen(objects_path("same.so"), RTLD_NOW), *f = dlsym(h, "f");
+    unsigned n = of(f);
+    modules_check_unloaded(note_gone);
+    assert_int_equal(gone_count, 0);
+    dlclose(h);
+    modules_check_unloaded(note_gone);
+    assert_int_equal(gone_count, 1);
+    assert_int_equal(last_gone, n);
+    assert_int_equal(modules_at(n)->unloaded_ns, 12345);
+    assert_int_equal(of(f), STATE_NO_MODULE);
+    modules_check_unloaded(note_gone);
+    assert_int_equal(gone_count, 1);
+    h = dlopen(objects_path("same.so"), RTLD_NOW);
+    if (dlsym(h, "f") != f)
+        skip(); /* the loader chose another place */
+    assert_int_equal(of(f), n);
+    assert_int_equal(revived_count, 1);
+    assert_int_equal(last_revived, n);
+    assert_int_equal(modules_at(n)->unloaded_ns, 0);
+    dlclose(h);
+}
+
+static void two_twins(const char *id)
+{
+    objects_write("a.c", "int f(void){return 1;}");
+    objects_write("b.c", "int f(void){return 2;}");
+    assert_int_equal(objects_run("mkdir -p 1 2 && cc -shared -fPIC -Wl,--build-id=%s -o 1/twin.so a.c && cc -shared -fPIC -Wl,--build-id=%s -o 2/twin.so b.c", id, id), 0);
+}
+
+/* The loader reuses address, link map and all; only the file is another one. Seen by the check in between or not. */
+static void another_library_at_the_same_place_gets_a_number_of_its_own(void **state)
+{
+    (void)state;
+    two_twins("sha1");
+    for (int checked = 0; checked < 2; checked++) {
+        void *h = dlopen(objects_path("1/twin.so"), RTLD_NOW), *f = dlsym(h, "f");
+        unsigned first = of(f);
+        assert_string_equal(modules_at(first)->path, objects_path("1/twin.so"));
+        modules_dlclose_begin();
+        dlclose(h);
+        if (checked) {
+            modules_check_unloaded(note_gone);
+            modules_dlclose_end();
+        }
+        h = dlopen(objects_path("2/twin.so"), RTLD_NOW);
+        if (dlsym(h, "f") != f)
+            skip();
+        unsigned second = of(f);
+        assert_int_not_equal(first, second);
+        assert_int_not_equal(second, STATE_NO_MODULE);
+        assert_string_equal(modules_at(second)->path, objects_path("2/twin.so"));
+        if (!checked) {
+            modules_check_unloaded(note_gone);
+            modules_dlclose_end();
+            assert_int_equal(of(f), second);
+        }
+        assert_int_not_equal(modules_at(first)->unloaded_ns, 0);
+        dlclose(h);
+        modules_check_unloaded(note_gone);
+    }
+}
+
+/* As above, but nobody looked while the second one was being loaded: the check alone sees the same key. */
+static void a_look_up_after_a_check_notices_that_a_place_has_changed_hands(void **state)
+{
+    (void)state;
+    two_twins("sha1");
+    void *h = dlopen(objects_path("1/twin.so"), RTLD_NOW), *f = dlsym(h, "f");
+    unsigned first = of(f);
+    dlclose(h);
+    h = dlopen(objects_path("2/twin.so"), RTLD_NOW);
+    if (dlsym(h, "f") != f)
+        skip();
+    modules_check_unloaded(note_gone);
+    unsigned second = of(f);
+    assert_int_not_equal(first, second);
+    assert_string_equal(modules_at(second)->path, objects_path("2/twin.so"));
+    dlclose(h);
+}
+
+static void loading_and_unloading_one_library_for_ever_takes_one_record(void **state)
+{
+    (void)state;
+    objects_write("a.c", "int f(void){return 1;}");
+    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id=none -o loop.so a.c"), 0);
+    unsigned first = STATE_NO_MODULE, highest = 0;
+    for (int i = 0; i < 200; i++) {
+        void *h = dlopen(objects_path("loop.so"), RTLD_NOW);
+        unsigned n = of(dlsym(h, "f"));
+        first = first == STATE_NO_MODULE ? n : first;
+        highest = n > highest ? n : highest;
+        modules_dlclose_begin();
+        dlclose(h);
+        modules_check_unloaded(note_gone);
+        modules_dlclose_end();
+    }
+    assert_int_not_equal(first, STATE_NO_MODULE);
+    assert_in_range(highest, first, first + 3); /* the loader may move it a time or two */
+}
+
+/* ---- many, and at once ----------------------------------------------------------------------------------------- */
+
+#define LIBRARIES 70
+#define THREADS 8
+
+static void *functions[LIBRARIES];
+static unsigned numbers[THREADS][LIBRARIES];
+static pthread_barrier_t all_here;
+
+static void *look_at_all(void *arg)
+{
+    unsigned *mine = arg, at = (unsigned)((unsigned(*)[LIBRARIES])arg - numbers);
+    pthread_barrier_wait(&all_here);
+    for (unsigned i = 0; i < LIBRARIES; i++) {
+        unsigned lib = (i + at * 3) % LIBRARIES;
+        mine[lib] = of(functions[lib]);
+    }
+    return NULL;
+}
+
+static void many_threads_that_meet_many_libraries_agree_on_their_numbers(void **state)
+{
+    void *handles[LIBRARIES];
+    objects_write("a.c", "int f(void){return 1;}");
+    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id -o 0.so a.c; for i in $(seq %d); do cp 0.so $i.so; done", LIBRARIES - 1), 0);
+    for (int i = 0; i < LIBRARIES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.so", i);
+        handles[i] = dlopen(objects_path(name), RTLD_NOW | RTLD_LOCAL);
+        assert_non_null(handles[i]);
+        functions[i] = dlsym(handles[i], "f");
+    }
+    for (int round = 0; round < 30; round++) {
+        pthread_t t[THREADS];
+        assert_int_equal(fresh_table(state), 0);
+        pthread_barrier_init(&all_here, NULL, THREADS);
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_create(&t[i], NULL, look_at_all, numbers[i]), 0);
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(t[i], NULL);
+        pthread_barrier_destroy(&all_here);
+        struct state_view view = table_view();
+        for (int lib = 0; lib < LIBRARIES; lib++) {
+            char name[16];
+            snprintf(name, sizeof name, "%d.so", lib);
+            for (int i = 0; i < THREADS; i++) {
+                const struct state_module *m = state_module_at(&view, numbers[i][lib]);
+                if (!m) /* another thread was recording it and had to wait for a processor: allowed, but only then */
+                    continue;
+                assert_string_equal(m->path, objects_path(name));
+                assert_true(m->start <= (uintptr_t)functions[lib] && (uintptr_t)functions[lib] < m->end);
+            }
+            assert_int_not_equal(of(functions[lib]), STATE_NO_MODULE);
+        }
+    }
+    for (int i = 0; i < LIBRARIES; i++)
+        dlclose(handles[i]);
+}
+
+static void a_reset_starts_the_numbers_anew(void **state)
+{
+    unsigned libc = of((void *)(uintptr_t)&in_libc);
+    assert_int_equal(libc, 0);
+    assert_int_equal(of((void *)(uintptr_t)&fresh_table), 1);
+    assert_int_equal(fresh_table(state), 0);
+    assert_null(modules_at(0));
+    assert_int_equal(of((void *)(uintptr_t)&fresh_table), 0);
+    assert_int_equal(of((void *)(uintptr_t)&in_libc), 1);
+}
+
+/* A handler that interrupts a recording anywhere, on the same stack, comes to an end and gets the right object. */
+static void *interrupted;
+static _Atomic int handled, wrong;
+
+static void look_in_handler(int sig)
+{
+    (void)sig;
+    int saved = errno;
+    errno = 4242;
+    unsigned n = of(interrupted);
+    const struct state_module *m = n == STATE_NO_MODULE ? NULL : modules_at(n);
+    if (m && !(m->start <= (uintptr_t)interrupted && (uintptr_t)interrupted < m->end))
+        wrong = 1;
+    if (errno != 4242)
+        wrong = 1;
+    errno = saved;
+    handled++;
+}
+
+static void *pester(void *arg)
+{
+    pthread_t victim = *(pthread_t *)arg;
+    for (int i = 0; i < 1500; i++) {
+        int before = handled;
+        if (pthread_kill(victim, SIGUSR1) != 0)
+            break;
+        while (handled == before)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void a_signal_handler_may_ask_while_a_module_is_being_recorded(void **state)
+{
+    struct sigaction sa = {.sa_handler = look_in_handler, .sa_flags = SA_RESTART}, old;
+    pthread_t self = pthread_self(), other;
+    interrupted = (void *)(uintptr_t)&in_libc;
+    handled = wrong = 0;
+    assert_int_equal(sigaction(SIGUSR1, &sa, &old), 0);
+    assert_int_equal(pthread_create(&other, NULL, pester, &self), 0);
+    while (handled < 1500) {
+        modules_reset();
+        for (int i = 0; i < 20; i++) {
+            unsigned n = of((void *)(uintptr_t)&in_libc);
+            if (n != STATE_NO_MODULE)
+                assert_true(modules_at(n)->start <= (uintptr_t)&in_libc);
+        }
+        if (table_head->n_extents > 1000) {
+            sigset_t all, mask;
+            sigfillset(&all);
+            pthread_sigmask(SIG_SETMASK, &all, &mask);
+            assert_int_equal(fresh_table(state), 0);
+            pthread_sigmask(SIG_SETMASK, &mask, NULL);
+        }
+    }
+    pthread_join(other, NULL);
+    sigaction(SIGUSR1, &old, NULL);
+    assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_program_itself_is_recorded_with_its_path_and_build_id, fresh_table),
+        cmocka_unit_test_setup(one_object_has_one_number_and_the_reader_finds_it_by_that, fresh_table),
+        cmocka_unit_test_setup(an_address_outside_of_all_objects_has_none, fresh_table),
+        cmocka_unit_test_setup(no_number_is_given_without_a_table, fresh_table),
+        cmocka_unit_test_setup(a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_with_its_absolute_path, fresh_table),
+        cmocka_unit_test_setup(an_unloaded_library_is_marked_and_revived_when_the_same_comes_back, fresh_table),
+        cmocka_unit_test_setup(another_library_at_the_same_place_gets_a_number_of_its_own, fresh_table),
+        cmocka_unit_test_setup(a_look_up_after_a_check_notices_that_a_place_has_changed_hands, fresh_table),
+        cmocka_unit_test_setup(loading_and_unloading_one_library_for_ever_takes_one_record, fresh_table),
+        cmocka_unit_test_setup(many_threads_that_meet_many_libraries_agree_on_their_numbers, fresh_table),
+        cmocka_unit_test_setup(a_reset_starts_the_numbers_anew, fresh_table),
+        cmocka_unit_test_setup(a_signal_handler_may_ask_while_a_module_is_being_recorded, fresh_table),
+    };
+    return cmocka_run_group_tests(tests, objects_setup, objects_teardown);
+}
