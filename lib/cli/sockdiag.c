@@ -57,6 +57,25 @@ static uint32_t idle_of(const unsigned char *info, size_t len)
     return idle;
 }
 
+/* The attribute at A, or NULL when none is whole there. (mnl_attr_for_each lets the last one end in padding that need not be there.) */
+static const struct nlattr *attribute(const struct nlmsghdr *message, const struct nlattr *a)
+{
+    const unsigned char *end = (const unsigned char *)message + message->nlmsg_len;
+    if ((const unsigned char *)a + sizeof *a > end || !mnl_attr_ok(a, (int)(end - (const unsigned char *)a)))
+        return NULL;
+    return a;
+}
+
+static const struct nlattr *first(const struct nlmsghdr *message, size_t fixed)
+{
+    return attribute(message, mnl_nlmsg_get_payload_offset(message, fixed));
+}
+
+static const struct nlattr *following(const struct nlmsghdr *message, const struct nlattr *a)
+{
+    return attribute(message, mnl_attr_next(a));
+}
+
 bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket *out)
 {
     struct inet_diag_msg m;
@@ -79,9 +98,7 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
     out->unread = m.idiag_rqueue;
     out->cookie = (uint64_t)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
     out->path = "";
-    const struct nlattr *a;
-    mnl_attr_for_each(a, message, sizeof m)
-    {
+    for (const struct nlattr *a = first(message, sizeof m); a; a = following(message, a)) {
         if (mnl_attr_get_type(a) == INET_DIAG_INFO)
             out->idle_ms = idle_of(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
     }
@@ -104,9 +121,7 @@ bool sockdiag_parse_unix(const struct nlmsghdr *message, struct sockdiag_socket 
     out->cookie = (uint64_t)m.udiag_cookie[1] << 32 | m.udiag_cookie[0];
     path_buf[0] = 0;
     out->path = path_buf;
-    const struct nlattr *a;
-    mnl_attr_for_each(a, message, sizeof m)
-    {
+    for (const struct nlattr *a = first(message, sizeof m); a; a = following(message, a)) {
         const unsigned char *p = mnl_attr_get_payload(a);
         size_t len = mnl_attr_get_payload_len(a);
         switch (mnl_attr_get_type(a)) {
