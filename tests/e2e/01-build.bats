@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+# What a build leaves behind, what the set-up does, and what the house's own checks would catch.
+load helpers
+
+# The make of these tests is nobody's sub-make.
+plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory -C "$TOP" B="$BUILD" "$@" 3>&- 4>&-; }
+
+@test "a second make does nothing" {
+    run plain_make all
+    [ "$status" -eq 0 ]
+    run plain_make all
+    echo "$output"
+    [ "$status" -eq 0 ]
+    contains "$output" 'Nothing to be done'
+}
+
+@test "the library needs libc alone and carries its version's name" {
+    run readelf -d "$AGENT"
+    contains "$output" 'SONAME.*\[libsockleak\.so\.0\]'
+    [ "$(grep -c NEEDED <<<"$output")" -eq "$(grep -cE 'NEEDED.*\[(libc\.so\.6|ld-linux[^]]*|libdl\.so\.2|libpthread\.so\.0)\]' <<<"$output")" ]
+    contains "$output" 'BIND_NOW'
+    contains "$output" 'NODELETE'
+}
+
+@test "the library's code asks for no executable stack and no text relocation" {
+    contains "$(readelf -lW "$AGENT")" 'GNU_STACK .* RW '
+    lacks "$(readelf -d "$AGENT")" TEXTREL
+}
+
+@test "make help names every target of the README" {
+    run plain_make help
+    for target in all demo check bench install uninstall fuzz lint clean; do contains "$output" "make $target "; done
+    contains "$output" 'V=1'
+    contains "$output" 'SAN='
+}
+
+@test "a capture back end that does not exist is refused in one line" {
+    run plain_make CAPTURE=magic
+    [ "$status" -ne 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+    contains "$output" 'write CAPTURE=walk or CAPTURE=unwind'
+}
+
+@test "make install puts everything below DESTDIR and make uninstall takes all of it away" {
+    run plain_make install DESTDIR="$TESTTMP/root" PREFIX=/opt/x
+    echo "$output"
+    [ "$status" -eq 0 ]
+    cd "$TESTTMP/root/opt/x"
+    [ -x bin/sockleak ]
+    [ -e lib/libsockleak.so ]
+    [ "$(readlink lib/libsockleak.so)" = libsockleak.so.0 ]
+    [ -e include/sockleak.h ]
+    [ -e share/man/man1/sockleak.1 ]
+    [ -e share/man/man3/sockleak.3 ]
+    contains lib/pkgconfig/sockleak.pc '^prefix=/opt/x$'
+    run plain_make uninstall DESTDIR="$TESTTMP/root" PREFIX=/opt/x
+    [ "$status" -eq 0 ]
+    run find "$TESTTMP/root" ! -type d
+    [ -z "$output" ]
+}
+
+@test "the installed library works from where it was installed" {
+    plain_make install DESTDIR="$TESTTMP/root" PREFIX=/usr >/dev/null
+    run env LD_PRELOAD="$TESTTMP/root/usr/lib/libsockleak.so" /bin/echo works
+    [ "$output" = works ]
+}
+
+@test "the set-up says and does nothing when nothing is missing" {
+    "$TOP/scripts/setup" --demo --check --print >"$TESTTMP/list"
+    [ ! -s "$TESTTMP/list" ] || skip "something is missing here"
+    run "$TOP/scripts/setup" --demo --check
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+}
+
+# A PATH on which neither bats nor sudo exist.
+path_without()
+{
+    mkdir "$TESTTMP/bin"
+    local tool
+    for tool in bash env cat uname tail rm mktemp gcc ar make pkg-config ss python3 g++ pgrep apt-get apt-cache; do
+        [[ $tool == "$1" ]] || ln -s "$(command -v "$tool" || echo /nonexistent)" "$TESTTMP/bin/$tool"
+    done
+}
+
+@test "the set-up names what is missing" {
+    path_without bats
+    run env PATH="$TESTTMP/bin" "$TOP/scripts/setup" --check --print
+    [ "$status" -eq 0 ]
+    contains "$output" '^bats$'
+}
+
+@test "without root and without sudo the set-up says in one line what to run as root" {
+    path_without bats
+    local as=()
+    if [ "$EUID" -eq 0 ]; then
+        chmod 755 "$TESTTMP"
+        as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+        setpriv --reuid 65534 --regid 65534 --clear-groups test -r "$TOP/scripts/setup" || skip "another user cannot read this folder"
+    fi
+    run "${as[@]}" env PATH="$TESTTMP/bin" bash "$TOP/scripts/setup" --check
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    contains "$output" 'not root and no sudo: run as root: .*bats'
+}
+
+# A copy of the tree's sources, small enough to break.
+copy_of_lib()
+{
+    mkdir "$TESTTMP/tree"
+    cp -r "$TOP/scripts" "$TOP/lib" "$TOP/include" "$TESTTMP/tree/"
+    mkdir "$TESTTMP/tree/examples" "$TESTTMP/tree/tests"
+}
+
+@test "check-layers passes this tree, and finds an include that goes up" {
+    copy_of_lib
+    run "$TESTTMP/tree/scripts/check-layers"
+    [ "$status" -eq 0 ]
+    echo '#include "../agent/table.h"' >>"$TESTTMP/tree/lib/core/judge.c"
+    run "$TESTTMP/tree/scripts/check-layers"
+    [ "$status" -eq 1 ]
+    contains "$output" 'lib/core/judge.c:.*core includes nothing of the others'
+}
+
+@test "check-layers finds the command and the agent including each other" {
+    copy_of_lib
+    echo '#include "../cli/cli.h"' >>"$TESTTMP/tree/lib/agent/table.c"
+    echo '#include "../agent/table.h"' >>"$TESTTMP/tree/lib/cli/main.c"
+    echo '#include <libunwind.h>' >>"$TESTTMP/tree/lib/agent/watch.c"
+    run "$TESTTMP/tree/scripts/check-layers"
+    [ "$status" -eq 1 ]
+    contains "$output" 'lib/agent/table.c:.*never include each other'
+    contains "$output" 'lib/cli/main.c:.*never include each other'
+    contains "$output" 'lib/agent/watch.c:.*<libunwind.h> belongs in'
+}
+
+# A tree in which the runner finds only what this test puts there.
+runner_tree()
+{
+    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/tests/e2e"
+    cp "$TOP/scripts/check" "$TESTTMP/tree/scripts/"
+    printf '#!/bin/sh\n' >"$TESTTMP/tree/scripts/check-layers"
+    chmod +x "$TESTTMP/tree/scripts/check-layers"
+    printf 'all examples victims unit unit-pure:\n\t@true\n' >"$TESTTMP/tree/Makefile"
+}
+
+@test "the runner's last line counts what passed, failed and was skipped, and a failure gives a status" {
+    runner_tree
+    run "$TESTTMP/tree/scripts/check"
+    [ "$status" -eq 0 ]
+    [ "${lines[-1]}" = '4 passed, 0 failed' ]
+    printf '@test "a" { true; }\n@test "b" { false; }\n@test "c" { skip; }\n' >"$TESTTMP/tree/tests/e2e/x.bats"
+    run "$TESTTMP/tree/scripts/check"
+    [ "$status" -eq 1 ]
+    [ "${lines[-1]}" = '5 passed, 1 failed, 1 skipped' ]
+}
+
+@test "the runner fails a suite that leaves a process or a file behind, and ends the process" {
+    runner_tree
+    # bats would take a line that begins with its keyword for a test of this file.
+    printf '%s "a" { sleep 1000 >/dev/null 2>&1 3>&- 4>&- & echo $! >%s; touch "$TMPDIR/left"; }\n' @test "$TESTTMP/left" >"$TESTTMP/tree/tests/e2e/x.bats"
+    run "$TESTTMP/tree/scripts/check"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    contains "$output" 'left processes behind'
+    contains "$output" 'left files behind'
+    wait_for 10 ended "$(cat "$TESTTMP/left")"
+}
