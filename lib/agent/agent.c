@@ -332,16 +332,19 @@ static void at_exit(int status, void *arg)
 static void before_fork(void)
 {
     forked_ns = agent_now();
+    inject_fork_prepare();
     capture_fork_prepare();
 }
 
 static void after_fork_parent(void)
 {
     capture_fork_parent();
+    inject_fork_parent();
 }
 
 static void after_fork_child(void)
 {
+    inject_forked_child();
     if (atomic_load(&phase) == READY)
         forked_child();
     else

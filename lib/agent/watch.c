@@ -213,10 +213,10 @@ static void know_the_present(enum origin origin)
 
 static void park(struct state_header *h)
 {
-    if (inject_active())
-        inject_undo();
+    inject_follow(false);
     while (!atomic_load(&h->enabled))
         sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
+    inject_follow(true);
     know_the_present(ORIGIN_BEFORE_ATTACH);
 }
 
@@ -240,6 +240,7 @@ static void *watch_thread(void *arg)
         uint32_t request = atomic_load(&h->request);
         if (request == served)
             sleep_until(next, (volatile void *)&h->request, request);
+        inject_follow(atomic_load(&h->enabled));
         if (!atomic_load(&h->enabled) || !watch_lock(10000))
             continue;
         served = atomic_load(&h->request);
