@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * confirm.c: the kernel's word on a live process' sockets, from /proc/PID/fd and /proc/PID/net.
+ *
+ * Called by model.c. An agent that answered has asked the kernel itself a moment ago; then only the descriptors are compared. One that is stopped,
+ * hangs or has no watcher is judged by the kernel's tables instead.
+ */
+#include "confirm.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../core/judge.h"
+#include "procfs.h"
+#include "sockdiag.h"
+
+struct held {
+    int fd;
+    uint32_t inode;
+};
+
+struct entry {
+    uint32_t inode, unread;
+    uint8_t state, family;
+    uint16_t local_port, peer_port;
+    unsigned char local[16], peer[16];
+};
+
+struct confirm {
+    struct arena *arena;
+    struct held *held;
+    size_t n_held, cap_held;
+    struct entry *entries;
+    size_t n_entries, cap_entries;
+    bool judge; /* the last look is old: the tables decide */
+    uint64_t last_look_ns;
+};
+
+static void on_descriptor(void *arg, int fd, uint32_t inode)
+{
+    struct confirm *c = arg;
+    if (c->n_held == c->cap_held)
+        c->held = arena_grow(c->held, c->cap_held = c->cap_held ? c->cap_held * 2 : 256, sizeof *c->held);
+    c->held[c->n_held++] = (struct held){.fd = fd, .inode = inode};
+}
+
+static int by_fd(const void *a, const void *b)
+{
+    const struct held *x = a, *y = b;
+    return x->fd < y->fd ? -1 : x->fd > y->fd;
+}
+
+static void on_tcp(void *arg, const struct sockdiag_socket *s)
+{
+    struct confirm *c = arg;
+    if (!s->inode)
+        return;
+    if (c->n_entries == c->cap_entries)
+        c->entries = arena_grow(c->entries, c->cap_entries = c->cap_entries ? c->cap_entries * 2 : 256, sizeof *c->entries);
+    struct entry *e = &c->entries[c->n_entries++];
+    *e = (struct entry){.inode = s->inode,
+                        .unread = s->unread,
+                        .state = s->state,
+                        .family = s->family,
+                        .local_port = s->local_port,
+                        .peer_port = s->peer_port};
+    memcpy(e->local, s->local, sizeof e->local);
+    memcpy(e->peer, s->peer, sizeof e->peer);
+}
+
+static int by_inode(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+struct confirm *confirm_begin(const struct loaded *l, struct arena *arena, bool want_addresses)
+{
+    struct confirm *c = arena_grow(NULL, 1, sizeof *c);
+    *c = (struct confirm){.arena = arena, .last_look_ns = atomic_load(&state_head(&l->view)->last_look_ns)};
+    if (procfs_each_socket(l->pid, on_descriptor, c, NULL) != 0) {
+        confirm_end(c);
+        return NULL;
+    }
+    if (c->n_held)
+        qsort(c->held, c->n_held, sizeof *c->held, by_fd);
+    if (!l->answered || want_addresses) {
+        c->judge = procfs_each_tcp(l->pid, on_tcp, c) == 0 && !l->answered;
+        if (c->n_entries)
+            qsort(c->entries, c->n_entries, sizeof *c->entries, by_inode);
+    }
+    return c;
+}
+
+void confirm_end(struct confirm *c)
+{
+    if (!c)
+        return;
+    free(c->held);
+    free(c->entries);
+    free(c);
+}
+
+/* A state that began after the last look: it is at most that old. */
+static void became(const struct confirm *c, struct finding *f, uint8_t kind)
+{
+    if (f->kind == kind)
+        return;
+    f->kind = kind;
+    f->how = HOW_NONE;
+    f->past_grace = false;
+    f->since_ns = kind != KIND_OPEN && c->last_look_ns > f->opened_ns ? c->last_look_ns : f->opened_ns;
+}
+
+static void judge_again(const struct confirm *c, struct finding *f, const struct entry *e, bool was_connected)
+{
+    if (!e) { /* in no table: closed by the protocol, or never bound and connected */
+        f->tcp_state = ST_CLOSE;
+        if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && was_connected))
+            became(c, f, KIND_DEAD);
+        return;
+    }
+    f->tcp_state = e->state;
+    f->unread = e->unread;
+    switch (e->state) {
+    case ST_CLOSE_WAIT:
+        if (f->kind != KIND_CLOSE_WAIT) {
+            became(c, f, KIND_CLOSE_WAIT);
+            f->eof = EOF_UNREAD; /* told ones were seen as such by the wrappers */
+        }
+        break;
+    case ST_FIN_WAIT_2:
+        became(c, f, KIND_FIN_WAIT_2);
+        break;
+    case ST_ESTABLISHED:
+    case ST_LISTEN:
+    case ST_SYN_SENT:
+    case ST_SYN_RECV:
+        became(c, f, KIND_OPEN);
+        break;
+    default: /* on its way: what the last look said stands */
+        break;
+    }
+}
+
+bool confirm_socket(const struct confirm *c, struct finding *f, uint64_t inode, bool was_connected)
+{
+    struct held *h = bsearch(&(struct held){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
+    if (!h || (inode && inode != h->inode))
+        return false;
+    if (f->family != AF_INET && f->family != AF_INET6)
+        return true;
+    struct entry *e =
+        c->n_entries ? bsearch(&(struct entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_inode) : NULL;
+    if (c->judge)
+        judge_again(c, f, e, was_connected);
+    if (e && !f->local && !f->peer) {
+        char text[SOCKDIAG_ADDRESS];
+        f->local = arena_string(c->arena, sockdiag_address(text, e->family, e->local, e->local_port));
+        if (e->peer_port)
+            f->peer = arena_string(c->arena, sockdiag_address(text, e->family, e->peer, e->peer_port));
+        if (!f->tcp_state)
+            f->tcp_state = e->state;
+    }
+    return true;
+}
