@@ -85,7 +85,7 @@ PY
     stuck small close_wait 2
     local small=$pid
     stuck large close_wait 60
-    run "$SOCKLEAK" scan
+    run "$SOCKLEAK" scan --all
     [ "$status" -eq 0 ]
     local at_large at_small
     at_large=$(grep -nE " $pid scan_stuck " <<<"$output" | head -n 1 | cut -d: -f1)
@@ -104,10 +104,12 @@ PY
 
 @test "scan looks into other network namespaces" {
     unshare -n true 2>/dev/null || skip "no right to make a network namespace"
-    start inside unshare -n sh -c "ip link set lo up && exec '$VICTIMS/scan_stuck' close_wait 6"
+    start inside unshare -n sh -c "ip link set lo up && exec '$VICTIMS/scan_stuck' hangup 2 close_wait 6"
     port=$(port_of inside)
     run "$SOCKLEAK" scan --json
-    row "only(pid=$pid)['close_wait'] == 6 and only(pid=$pid)['netns'] != $(stat -Lc %i /proc/self/ns/net)"
+    row "only(pid=$pid, direction='out')['close_wait'] == 6 and only(pid=$pid, direction='out')['netns'] != $(stat -Lc %i /proc/self/ns/net)"
+    # Unix sockets are seen only from within.
+    row "only(pid=$pid, direction='unix')['hangup'] == 2"
     row "last['namespaces'] >= 2"
 }
 
