@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * api.c: the public interface (include/sockleak.h).
+ *
+ * Called by the program's own threads. Looks are made by the caller under the watch lock; a check sleeps on the bell that every close rings, never for a
+ * fixed time, and asks the kernel anew now and then for closes that no wrapper sees.
+ */
+#include "../../include/sockleak.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent.h"
+#include "compose.h"
+#include "look.h"
+#include "sys.h"
+#include "table.h"
+#include "tags.h"
+#include "wait.h"
+#include "watch.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define LOCK_MS 60000
+#define RECHECK_MS 100
+#define MS 1000000u
+
+_Static_assert(SOCKLEAK_ALL == KINDS_ALL && SOCKLEAK_STUCK == KINDS_DEFAULT, "the public masks are the state file's");
+
+EXPORT int sockleak_active(void)
+{
+    return agent_has_table() || (!agent_inside() && agent_ready());
+}
+
+EXPORT sockleak_mark_t sockleak_mark(void)
+{
+    return sockleak_active() ? agent_now() : 0;
+}
+
+static struct selection selection_of(sockleak_mark_t since, unsigned kinds)
+{
+    struct selection s = {.since_ns = since, .kinds = kinds & KINDS_ALL};
+    if (kinds & SOCKLEAK_THIS_THREAD)
+        s.tid = agent_tid();
+    if (kinds & SOCKLEAK_THIS_TAG)
+        s.tag = agent_thread.tag;
+    return s;
+}
+
+static int not_active(void)
+{
+    errno = ENOSYS;
+    return -1;
+}
+
+/* Everything below runs as agent code, under the lock, and cannot be cancelled half way. */
+static bool begin(int *cancel)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel);
+    agent_enter();
+    if (watch_lock(LOCK_MS))
+        return true;
+    agent_leave();
+    pthread_setcancelstate(*cancel, NULL);
+    return false;
+}
+
+static void end(int cancel)
+{
+    watch_unlock();
+    agent_leave();
+    pthread_setcancelstate(cancel, NULL);
+}
+
+static int count(const struct selection *s)
+{
+    int cancel, n = 0;
+    if (begin(&cancel)) {
+        look_all(0);
+        n = (int)compose_each(s, NULL, NULL);
+        end(cancel);
+    }
+    return n;
+}
+
+static bool wait_for_close(uint32_t bell, uint64_t until)
+{
+    uint64_t now = agent_now();
+    if (now >= until)
+        return false;
+    uint64_t ns = until - now < RECHECK_MS * (uint64_t)MS ? until - now : RECHECK_MS * (uint64_t)MS;
+    struct timespec t = {0, (long)ns};
+    sys_futex((volatile void *)&wait_bell, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, bell, &t, NULL, 0);
+    return true;
+}
+
+EXPORT int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
+{
+    int saved = errno;
+    if (!sockleak_active())
+        return not_active();
+    struct selection s = selection_of(since, kinds);
+    uint64_t until = timeout_ms < 0 ? UINT64_MAX : agent_now() + (uint64_t)timeout_ms * MS;
+    atomic_fetch_add(&wait_waiters, 1);
+    uint32_t bell;
+    do
+        bell = atomic_load(&wait_bell);
+    while (count(&s) && wait_for_close(bell, until));
+    atomic_fetch_sub(&wait_waiters, 1);
+    int cancel, n = 0;
+    if (begin(&cancel)) {
+        struct composed c;
+        look_all(0);
+        if (compose(&c, &s, REASON_CHECK)) {
+            n = (int)c.report.leaks;
+            if (n)
+                compose_write(&c, -1);
+        }
+        compose_free(&c);
+        end(cancel);
+    }
+    errno = saved;
+    return n;
+}
+
+EXPORT int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
+{
+    int cancel, n = 0, saved = errno;
+    if (!sockleak_active() || !begin(&cancel))
+        return not_active();
+    struct selection s = selection_of(since, kinds);
+    struct composed c;
+    look_all(0);
+    if (compose(&c, &s, REASON_CHECK)) {
+        n = (int)c.report.leaks;
+        if (n && !compose_write(&c, fd)) {
+            n = -1;
+            saved = EIO;
+        }
+    }
+    compose_free(&c);
+    end(cancel);
+    errno = saved;
+    return n;
+}
+
+static size_t frames_of(struct sockleak_frame *out, const struct frame *in, size_t n)
+{
+    for (size_t i = 0; i < n && i < STATE_MAX_FRAMES; i++)
+        out[i] = (struct sockleak_frame){in[i].module, in[i].symbol, in[i].offset, in[i].pc};
+    return n < STATE_MAX_FRAMES ? n : STATE_MAX_FRAMES;
+}
+
+static int call_for(const struct report *r, const struct group *g, const struct finding *f, sockleak_callback call, void *arg)
+{
+    struct sockleak_frame frames[STATE_MAX_FRAMES], told[STATE_MAX_FRAMES];
+    struct sockleak_finding out = {
+        .size = sizeof out,
+        .fd = f->fd,
+        .kind = KIND_BIT(f->kind),
+        .site = f->siteid,
+        .age_s = (double)(r->now_ns - f->opened_ns) / 1e9,
+        .stuck_s = (double)(r->now_ns - f->since_ns) / 1e9,
+        .unread = f->unread,
+        .how = f->kind == KIND_DEAD ? how_name(f->how) : NULL,
+        .eof = f->eof == EOF_READ ? "read" : f->eof == EOF_UNREAD ? "unread" : NULL,
+        .local = f->local ? f->local : "",
+        .peer = f->peer ? f->peer : "",
+        .tag = f->tag,
+        .tid = (int)f->tid,
+        .frames = frames,
+        .eof_frames = told,
+    };
+    out.n_frames = frames_of(frames, g->frames, g->n_frames);
+    out.n_eof_frames = f->told_site ? frames_of(told, g->told, g->n_told) : 0;
+    return call(&out, arg);
+}
+
+EXPORT int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call, void *arg)
+{
+    int cancel, n = 0, saved = errno;
+    if (!sockleak_active() || !begin(&cancel))
+        return not_active();
+    struct selection s = selection_of(since, kinds);
+    struct composed c;
+    look_all(0);
+    bool ok = compose(&c, &s, REASON_CHECK);
+    end(cancel); /* the callback is the program's: it may close what it was shown */
+    for (size_t i = 0; ok && i < c.report.n_groups; i++)
+        for (size_t j = 0; j < c.report.groups[i].n_findings; j++) {
+            n++;
+            if (call_for(&c.report, &c.report.groups[i], &c.report.groups[i].findings[j], call, arg)) {
+                i = c.report.n_groups;
+                break;
+            }
+        }
+    compose_free(&c);
+    errno = saved;
+    return n;
+}
+
+EXPORT void sockleak_ignore(int fd)
+{
+    struct state_slot *slot = agent_has_table() ? slot_of(fd) : NULL;
+    if (slot && SLOT_PHASE(atomic_load(&slot->word)) == SLOT_LIVE)
+        atomic_fetch_or(&slot->flags, SLOT_IGNORED);
+}
+
+EXPORT void sockleak_pause(void)
+{
+    agent_thread.paused++;
+}
+
+EXPORT void sockleak_resume(void)
+{
+    if (agent_thread.paused)
+        agent_thread.paused--;
+}
+
+EXPORT void sockleak_tag(const char *name)
+{
+    agent_thread.tag = name && *name && sockleak_active() ? tags_number(name) : 0;
+}
