@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wrappers_open.c: calls that open, duplicate and close descriptors report it, at the right moment. */
+#include "wrappers_notes.h"
+
+static void sockets_are_told_when_they_are_open(void **state)
+{
+    (void)state;
+    int fd = wrap_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    noted("opened(%d,%d,%d,%d,%d) ", fd, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP, ORIGIN_SOCKET);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    bind(fd, (struct sockaddr *)&at, sizeof at);
+    listen(fd, 5);
+    getsockname(fd, (struct sockaddr *)&at, &len);
+    int client[3], server[3];
+    client[0] = wrap___socket(AF_INET, SOCK_STREAM, 0);
+    noted("opened(%d,%d,%d,0,0) ", client[0], AF_INET, SOCK_STREAM);
+    client[1] = (int)wrap_syscall(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0, 0);
+    noted("opened(%d,%d,%d,0,0) ", client[1], AF_INET, SOCK_STREAM);
+    client[2] = real.socket(AF_INET, SOCK_STREAM, 0);
+    for (int i = 0; i < 3; i++) {
+        const struct sockaddr *to = (struct sockaddr *)&at;
+        long r = i == 0 ? wrap_connect(client[0], to, len) : i == 1 ? wrap___connect(client[1], to, len) : wrap_syscall(SYS_connect, client[2], (long)to, len, 0, 0, 0);
+        assert_int_equal(r, 0);
+        noted("connected(%d,0,0,to,%u) ", client[i], len);
+        static const int flags[] = {0, SOCK_NONBLOCK, SOCK_CLOEXEC};
+        server[i] = i == 0   ? wrap_accept(fd, NULL, NULL)
+                    : i == 1 ? wrap_accept4(fd, NULL, NULL, flags[1])
+                             : (int)wrap_syscall(SYS_accept4, fd, 0, 0, flags[2], 0, 0);
+        noted("accepted(%d,%d,%d) ", fd, server[i], flags[i]);
+        real.close(server[i]);
+        real.close(client[i]);
+    }
+    real.close(fd);
+    FAILS(wrap_socket(-1, SOCK_STREAM, 0), EAFNOSUPPORT, "");
+    FAILS(wrap_accept(A, NULL, NULL), EINVAL, "");
+    FAILS(wrap_socketpair(AF_INET, SOCK_STREAM, 0, client), EOPNOTSUPP, "");
+    assert_int_equal(wrap_syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, (long)client, 0, 0), 0);
+    noted("pair(%d,%d,%d,%d,0) ", client[0], client[1], AF_UNIX, SOCK_STREAM);
+    real.close(client[0]);
+    real.close(client[1]);
+    assert_int_equal(wrap_socketpair(AF_UNIX, SOCK_SEQPACKET, 0, client), 0);
+    noted("pair(%d,%d,%d,%d,0) ", client[0], client[1], AF_UNIX, SOCK_SEQPACKET);
+    real.close(client[0]);
+    real.close(client[1]);
+}
+
+static void an_address_that_the_kernel_did_not_read_is_not_passed_on(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1)};
+    int fd = real.socket(AF_INET, SOCK_STREAM, 0);
+    FAILS(wrap_connect(fd, (struct sockaddr *)&at, sizeof at), ECONNREFUSED, "connected(%d,-1,%d,to,%u) ", fd, ECONNREFUSED, (unsigned)sizeof at);
+    FAILS(wrap_connect(fd, (void *)8, sizeof at), EFAULT, "connected(%d,-1,%d,null,0) ", fd, EFAULT);
+    FAILS(wrap_connect(-1, (void *)8, sizeof at), EBADF, "connected(-1,-1,%d,null,0) ", EBADF);
+    FAILS(wrap_connect(P, (struct sockaddr *)&at, sizeof at), ENOTSOCK, "connected(%d,-1,%d,null,0) ", P, ENOTSOCK);
+    FAILS(wrap_connect(fd, (void *)8, 1000), EINVAL, "connected(%d,-1,%d,null,0) ", fd, EINVAL);
+    real.close(fd);
+}
+
+/* ---- second descriptors ---- */
+
+static void a_duplicate_is_a_second_reference(void **state)
+{
+    (void)state;
+    int fd[6] = {wrap_dup(A), wrap_fcntl(A, F_DUPFD, 0), wrap___fcntl(A, F_DUPFD_CLOEXEC, 0), wrap_fcntl64(A, F_DUPFD, 300),
+                 (int)wrap_syscall(SYS_dup, A, 0, 0, 0, 0, 0), (int)wrap_syscall(SYS_fcntl, A, F_DUPFD, 300, 0, 0, 0)};
+    noted("duped(%d,%d) duped(%d,%d) duped(%d,%d) duped(%d,300) duped(%d,%d) duped(%d,301) ", A, fd[0], A, fd[1], A, fd[2], A, A, fd[4], A);
+    assert_int_equal(wrap_fcntl(fd[2], F_GETFD, 0), FD_CLOEXEC);
+    assert_int_equal(wrap_syscall(SYS_fcntl, fd[2], F_GETFD, 0, 0, 0, 0), FD_CLOEXEC);
+    FAILS(wrap_dup(-1), EBADF, "");
+    FAILS(wrap_fcntl(-1, F_DUPFD, 0), EBADF, "");
+    for (int i = 0; i < 6; i++)
+        real.close(fd[i]);
+}
+
+static void dup2_closes_its_target_and_puts_it_back_when_it_fails(void **state)
+{
+    (void)state;
+    assert_int_equal(wrap_dup2(A, P), P);
+    noted("closing(%d,open) duped(%d,%d) ", P, A, P);
+    assert_int_equal(wrap___dup2(A, P), P);
+    noted("closing(%d,open) duped(%d,%d) ", P, A, P);
+    assert_int_equal(wrap_dup3(A, P, O_CLOEXEC), P);
+    noted("closing(%d,open) duped(%d,%d) ", P, A, P);
+    assert_int_equal(wrap_dup2(A, A), A);
+    noted("");
+    FAILS(wrap_dup3(A, A, 0), EINVAL, "");
+    FAILS(wrap_dup2(-1, P), EBADF, "closing(%d,open) back(%d,77) ", P, P);
+    FAILS(wrap_dup3(A, P, 12345), EINVAL, "closing(%d,open) back(%d,77) ", P, P);
+    assert_int_equal(wrap_syscall(SYS_dup3, A, P, 0, 0, 0, 0), P);
+    noted("closing(%d,open) duped(%d,%d) ", P, A, P);
+    FAILS(wrap_syscall(SYS_dup3, -1, P, 0, 0, 0, 0), EBADF, "closing(%d,open) back(%d,77) ", P, P);
+#ifdef SYS_dup2
+    assert_int_equal(wrap_syscall(SYS_dup2, A, A, 0, 0, 0, 0), A);
+    noted("");
+#endif
+}
+
+/* ---- closing ---- */
+
+static int interrupted(int fd)
+{
+    libc.close(fd);
+    errno = EINTR;
+    return -1;
+}
+
+static void a_close_is_told_before_it_happens(void **state)
+{
+    (void)state;
+    assert_int_equal(wrap_close(A), 0);
+    noted("closing(%d,open) ", A);
+    FAILS(wrap_close(A), EBADF, "closing(%d,gone) back(%d,77) ", A, A);
+    FAILS(wrap___close(A), EBADF, "closing(%d,gone) back(%d,77) ", A, A);
+    FAILS(wrap_syscall(SYS_close, A, 0, 0, 0, 0, 0), EBADF, "closing(%d,gone) back(%d,77) ", A, A);
+    next_token = 0;
+    FAILS(wrap_close(A), EBADF, "closing(%d,gone) ", A);
+    next_token = 77;
+    real.close = interrupted;
+    FAILS(wrap_close(B), EINTR, "closing(%d,open) ", B);
+    assert_int_equal(wrap_syscall(SYS_close, P, 0, 0, 0, 0, 0), 0);
+    noted("closing(%d,open) ", P);
+}
+
+static void shutdown_is_told_when_it_succeeded(void **state)
+{
+    (void)state;
+    assert_int_equal(wrap_shutdown(A, SHUT_WR), 0);
+    noted("shutdown(%d,%d) ", A, SHUT_WR);
+    assert_int_equal(wrap_syscall(SYS_shutdown, A, SHUT_RD, 0, 0, 0, 0), 0);
+    noted("shutdown(%d,%d) ", A, SHUT_RD);
+    FAILS(wrap_shutdown(P, SHUT_WR), ENOTSOCK, "");
+}
+
+static void a_range_is_told_only_if_it_is_closed_for_all(void **state)
+{
+    (void)state;
+    assert_int_equal(wrap_close_range(400, 500, 0), 0);
+    noted("range(400,500) ");
+    assert_int_equal(wrap_syscall(SYS_close_range, 400, 500, 0, 0, 0, 0), 0);
+    noted("range(400,500) ");
+    assert_int_equal(wrap_close_range(400, 500, CLOSE_RANGE_CLOEXEC), 0);
+    noted("");
+    FAILS(wrap_close_range(400, 300, 0), EINVAL, "");
+    FAILS(wrap_close_range(400, 500, 1 << 20), EINVAL, "");
+    wrap_closefrom(400);
+    noted("range(400,%u) ", UINT_MAX);
+}
+
+static void a_stream_takes_its_descriptor_with_it(void **state)
+{
+    (void)state;
+    FILE *f = fdopen(A, "r+");
+    errno = ENOTUNIQ;
+    assert_int_equal(wrap_fclose(f), 0);
+    assert_int_equal(errno, ENOTUNIQ);
+    noted("closing(%d,open) ", A);
+    assert_int_equal(wrap__IO_fclose(fdopen(B, "r")), 0);
+    noted("closing(%d,open) ", B);
+    f = wrap_freopen("/dev/null", "r", fdopen(P, "r"));
+    assert_non_null(f);
+    noted("closing(%d,open) ", P);
+    assert_null(wrap_freopen64("/no/such/file", "r", f));
+    noted("closing(%d,open) ", P);
+    f = fmemopen(buf, sizeof buf, "r");
+    errno = ENOTUNIQ;
+    assert_int_equal(wrap_fclose(f), 0);
+    assert_int_equal(errno, ENOTUNIQ);
+    noted("");
+    f = popen("exit 3", "r");
+    int fd = fileno(f);
+    assert_int_equal(wrap_pclose(f), 3 << 8);
+    noted("closing(%d,open) ", fd);
+    f = fdopen(Q, "w");
+    real.close(Q);
+    FAILS(wrap_fclose(f), EBADF, "closing(%d,gone) back(%d,77) ", Q, Q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(sockets_are_told_when_they_are_open),
+        CASE(an_address_that_the_kernel_did_not_read_is_not_passed_on),
+        CASE(a_duplicate_is_a_second_reference),
+        CASE(dup2_closes_its_target_and_puts_it_back_when_it_fails),
+        CASE(a_close_is_told_before_it_happens),
+        CASE(shutdown_is_told_when_it_succeeded),
+        CASE(a_range_is_told_only_if_it_is_closed_for_all),
+        CASE(a_stream_takes_its_descriptor_with_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

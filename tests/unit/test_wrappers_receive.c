@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* test_wrappers_receive.c: calls that receive and send report what tells of an end, and nothing else. */
+#include "wrappers_notes.h"
+
+static struct iovec iov[2] = {{buf, 4}, {buf + 4, 3}};
+
+static void a_receive_that_returns_data_reports_nothing(void **state)
+{
+    (void)state;
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+    struct mmsghdr v = {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 2}};
+    assert_int_equal(wrap_write(B, "0123456789ABCDE", 15), 15);
+    assert_int_equal(wrap_recv(A, buf, 1, 0), 1);
+    assert_int_equal(wrap___recv(A, buf, 1, 0), 1);
+    assert_int_equal(wrap___recv_chk(A, buf, 1, 1, 0), 1);
+    assert_int_equal(wrap_recvfrom(A, buf, 1, 0, NULL, NULL), 1);
+    assert_int_equal(wrap___recvfrom_chk(A, buf, 1, 1, 0, NULL, NULL), 1);
+    assert_int_equal(wrap_read(A, buf, 1), 1);
+    assert_int_equal(wrap___read(A, buf, 1), 1);
+    assert_int_equal(wrap___read_chk(A, buf, 1, 1), 1);
+    iov[0].iov_len = 1;
+    assert_int_equal(wrap_readv(A, iov, 1), 1);
+    assert_int_equal(wrap_preadv2(A, iov, 1, -1, 0), 1);
+    assert_int_equal(wrap_preadv64v2(A, iov, 1, -1, 0), 1);
+    msg.msg_iovlen = v.msg_hdr.msg_iovlen = 1;
+    assert_int_equal(wrap_recvmsg(A, &msg, 0), 1);
+    assert_int_equal(wrap_recvmmsg(A, &v, 1, 0, NULL), 1);
+    assert_int_equal(wrap_splice(A, NULL, Q, NULL, 1, 0), 1);
+    assert_int_equal(wrap_syscall(SYS_recvfrom, A, (long)buf, 1, 0, 0, 0), 1);
+    iov[0].iov_len = 4;
+    noted("");
+}
+
+static void a_receive_of_nothing_is_told_with_what_was_asked_for(void **state)
+{
+    (void)state;
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+    struct mmsghdr v[2] = {{.msg_hdr = {.msg_iov = iov, .msg_iovlen = 2}}, {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}}};
+    real.shutdown(B, SHUT_WR);
+#define END(call, wanted, flags) \
+    assert_int_equal(call, 0); \
+    noted("received(%d,0,0,%d,%d) ", A, wanted, flags)
+    END(wrap_recv(A, buf, 5, MSG_PEEK), 5, MSG_PEEK);
+    END(wrap_recv(A, buf, 0, 0), 0, 0);
+    END(wrap___recv(A, buf, 6, 0), 6, 0);
+    END(wrap___recv_chk(A, buf, 7, 8, MSG_WAITALL), 7, MSG_WAITALL);
+    END(wrap_recvfrom(A, buf, 8, 0, NULL, NULL), 8, 0);
+    END(wrap___recvfrom_chk(A, buf, 9, 10, MSG_DONTWAIT, NULL, NULL), 9, MSG_DONTWAIT);
+    END(wrap_read(A, buf, 5), 5, 0);
+    END(wrap___read(A, buf, 6), 6, 0);
+    END(wrap___read_chk(A, buf, 7, 8), 7, 0);
+    END(wrap_readv(A, iov, 2), 7, 0);
+    END(wrap_preadv2(A, iov, 2, -1, 0), 7, 0);
+    END(wrap_preadv64v2(A, iov, 1, -1, 0), 4, 0);
+    END(wrap_recvmsg(A, &msg, 0), 7, 0);
+    END(wrap_splice(A, NULL, Q, NULL, 3, 0), 3, 0);
+    END(wrap_syscall(SYS_read, A, (long)buf, 5, 0, 0, 0), 5, 0);
+    END(wrap_syscall(SYS_readv, A, (long)iov, 2, 0, 0, 0), 7, 0);
+    END(wrap_syscall(SYS_recvfrom, A, (long)buf, 6, MSG_PEEK, 0, 0), 6, MSG_PEEK);
+    END(wrap_syscall(SYS_recvmsg, A, (long)&msg, 0, 0, 0, 0), 7, 0);
+    assert_int_equal(wrap_recvmmsg(A, v, 2, 0, NULL), 2);
+    noted("received(%d,0,0,7,0) ", A);
+    assert_int_equal(wrap_syscall(SYS_recvmmsg, A, (long)v, 2, 0, 0, 0), 2);
+    noted("received(%d,0,0,7,0) ", A);
+}
+
+static void an_error_is_told_and_stays_in_errno(void **state)
+{
+    (void)state;
+    FAILS(wrap_recv(A, buf, 5, MSG_DONTWAIT), EAGAIN, "received(%d,-1,%d,5,%d) ", A, EAGAIN, MSG_DONTWAIT);
+    FAILS(wrap_read(-1, buf, 5), EBADF, "received(-1,-1,%d,5,0) ", EBADF);
+    FAILS(wrap_readv(-1, (void *)8, 5), EBADF, "received(-1,-1,%d,0,0) ", EBADF);
+    FAILS(wrap_recvmsg(-1, (void *)8, 0), EBADF, "received(-1,-1,%d,0,0) ", EBADF);
+    FAILS(wrap_recvmmsg(-1, (void *)8, 5, 0, NULL), EBADF, "received(-1,-1,%d,0,0) ", EBADF);
+    FAILS(wrap_pread(A, buf, 5, 0), ESPIPE, "received(%d,-1,%d,5,0) ", A, ESPIPE);
+    FAILS(wrap_pread64(A, buf, 5, 0), ESPIPE, "received(%d,-1,%d,5,0) ", A, ESPIPE);
+    FAILS(wrap___pread64(A, buf, 5, 0), ESPIPE, "received(%d,-1,%d,5,0) ", A, ESPIPE);
+    FAILS(wrap___pread_chk(A, buf, 5, 0, 6), ESPIPE, "received(%d,-1,%d,5,0) ", A, ESPIPE);
+    FAILS(wrap___pread64_chk(A, buf, 5, 0, 6), ESPIPE, "received(%d,-1,%d,5,0) ", A, ESPIPE);
+    FAILS(wrap_preadv(A, iov, 2, 0), ESPIPE, "received(%d,-1,%d,0,0) ", A, ESPIPE);
+    FAILS(wrap_preadv64(A, iov, 2, 0), ESPIPE, "received(%d,-1,%d,0,0) ", A, ESPIPE);
+    FAILS(wrap_splice(A, NULL, Q, NULL, 5, SPLICE_F_NONBLOCK), EAGAIN, "received(%d,-1,%d,5,0) sent(%d,-1,%d) ", A, EAGAIN, Q, EAGAIN);
+    FAILS(wrap_syscall(SYS_recvfrom, A, (long)buf, 5, MSG_DONTWAIT, 0, 0), EAGAIN, "received(%d,-1,%d,5,%d) ", A, EAGAIN, MSG_DONTWAIT);
+}
+
+static void the_error_queue_says_nothing_of_the_connection(void **state)
+{
+    (void)state;
+    int udp = real.socket(AF_INET, SOCK_DGRAM, 0);
+    FAILS(wrap_recv(udp, buf, 5, MSG_ERRQUEUE | MSG_DONTWAIT), EAGAIN, "");
+    real.close(udp);
+}
+
+static void a_broken_pipe_is_the_writing_sides(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    real.shutdown(A, SHUT_WR);
+    real.close(P);
+    real.write(B, "x", 1);
+    FAILS(wrap_splice(A, NULL, Q, NULL, 5, 0), EPIPE, "sent(%d,-1,%d) ", Q, EPIPE);
+    FAILS(wrap_write(A, "x", 1), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap___write(A, "x", 1), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_writev(A, iov, 2), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_send(A, "x", 1, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap___send(A, "x", 1, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_sendto(A, "x", 1, 0, NULL, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    struct mmsghdr v = {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 2}};
+    FAILS(wrap_sendmsg(A, &v.msg_hdr, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_sendmmsg(A, &v, 1, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap___sendmmsg(A, &v, 1, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    int file = open("/proc/self/exe", O_RDONLY);
+    FAILS(wrap_sendfile(A, file, NULL, 5), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_sendfile64(A, file, NULL, 5), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_syscall(SYS_sendfile, A, file, 0, 5, 0, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_syscall(SYS_writev, A, (long)iov, 2, 0, 0, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_syscall(SYS_sendmsg, A, (long)&v, 0, 0, 0, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_syscall(SYS_sendmmsg, A, (long)&v, 1, 0, 0, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_syscall(SYS_write, A, (long)"x", 1, 0, 0, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    FAILS(wrap_syscall(SYS_sendto, A, (long)"x", 1, 0, 0, 0), EPIPE, "sent(%d,-1,%d) ", A, EPIPE);
+    real.close(file);
+    real.write(B, "x", 1);
+    assert_int_equal(wrap_read(A, buf, 1), 1);
+    noted("");
+}
+
+static void every_use_is_told_while_inherited_connections_are_looked_for(void **state)
+{
+    (void)state;
+    track_quiet = SSIZE_MAX;
+    assert_int_equal(wrap_write(B, "xyz", 3), 3);
+    noted("sent(%d,3,0) ", B);
+    assert_int_equal(wrap_read(A, buf, 1), 1);
+    noted("received(%d,1,0,1,0) ", A);
+    struct mmsghdr v = {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 2}};
+    assert_int_equal(wrap_recvmmsg(A, &v, 1, 0, NULL), 1);
+    noted("received(%d,2,0,0,0) ", A);
+}
+
+static void descriptors_that_arrive_in_a_message_are_told(void **state)
+{
+    (void)state;
+    char c = 'x', room[64] __attribute__((aligned(8))) = {0};
+    struct iovec one = {&c, 1};
+    struct msghdr msg = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = room, .msg_controllen = CMSG_SPACE(sizeof(int))};
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    *cmsg = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+    memcpy(CMSG_DATA(cmsg), &P, sizeof P);
+    for (int i = 0; i < 4; i++) {
+        msg.msg_controllen = CMSG_SPACE(sizeof(int));
+        memcpy(CMSG_DATA(cmsg), &P, sizeof P);
+        assert_int_equal(wrap_sendmsg(B, &msg, 0), 1);
+        noted("");
+        struct mmsghdr v = {.msg_hdr = msg};
+        if (i == 0)
+            assert_int_equal(wrap_recvmsg(A, &msg, 0), 1);
+        else if (i == 1)
+            assert_int_equal(wrap_syscall(SYS_recvmsg, A, (long)&msg, 0, 0, 0, 0), 1);
+        else if (i == 2)
+            assert_int_equal(wrap_recvmmsg(A, &v, 1, 0, NULL), 1);
+        else
+            assert_int_equal(wrap_syscall(SYS_recvmmsg, A, (long)&v, 1, 0, 0, 0), 1);
+        noted("rights(%d) ", SCM_RIGHTS);
+        int fd;
+        memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
+        real.close(fd);
+    }
+}
+
+static void poll_tells_of_errors_and_hangups(void **state)
+{
+    (void)state;
+    struct pollfd v[3] = {{.fd = P, .events = POLLIN}, {.fd = A, .events = POLLIN}, {.fd = B, .events = POLLOUT}};
+    struct timespec none = {0, 0};
+    assert_int_equal(wrap_poll(v, 3, 0), 1);
+    noted("");
+    real.close(B);
+    B = -1;
+    v[2].fd = -1;
+    assert_int_equal(wrap_poll(v, 3, 0), 1);
+    noted("told(%d,0) ", A);
+    assert_int_equal(wrap___poll(v, 3, 0), 1);
+    noted("told(%d,0) ", A);
+    assert_int_equal(wrap___poll_chk(v, 3, 0, sizeof v), 1);
+    noted("told(%d,0) ", A);
+    assert_int_equal(wrap_ppoll(v, 3, &none, NULL), 1);
+    noted("told(%d,0) ", A);
+    assert_int_equal(wrap___ppoll_chk(v, 3, &none, NULL, sizeof v), 1);
+    noted("told(%d,0) ", A);
+    assert_int_equal(wrap_syscall(SYS_ppoll, (long)v, 3, (long)&none, 0, 8, 0), 1);
+    noted("told(%d,0) ", A);
+    FAILS(wrap_poll((void *)8, 3, 0), EFAULT, "");
+}
+
+static int refused(int fd, int level, int name, void *value, socklen_t *len)
+{
+    (void)fd, (void)level, (void)name;
+    *(int *)value = ECONNREFUSED;
+    *len = sizeof(int);
+    return 0;
+}
+
+static void a_pending_error_that_is_fetched_is_told(void **state)
+{
+    (void)state;
+    int value = 1;
+    socklen_t len = sizeof value;
+    assert_int_equal(wrap_getsockopt(A, SOL_SOCKET, SO_ERROR, &value, &len), 0);
+    assert_int_equal(wrap_getsockopt(A, SOL_SOCKET, SO_TYPE, &value, &len), 0);
+    noted("");
+    real.getsockopt = refused;
+    assert_int_equal(wrap_getsockopt(A, SOL_SOCKET, SO_ERROR, &value, &len), 0);
+    noted("told(%d,%d) ", A, ECONNREFUSED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_receive_that_returns_data_reports_nothing),
+        CASE(a_receive_of_nothing_is_told_with_what_was_asked_for),
+        CASE(an_error_is_told_and_stays_in_errno),
+        CASE(the_error_queue_says_nothing_of_the_connection),
+        CASE(a_broken_pipe_is_the_writing_sides),
+        CASE(every_use_is_told_while_inherited_connections_are_looked_for),
+        CASE(descriptors_that_arrive_in_a_message_are_told),
+        CASE(poll_tells_of_errors_and_hangups),
+        CASE(a_pending_error_that_is_fetched_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
