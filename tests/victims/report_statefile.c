@@ -105,7 +105,8 @@ __attribute__((noinline)) static void leak(void)
     s->size = STATE_SITE_SIZE(n);
     s->nframes = (uint16_t)n;
     s->siteid = 0x1000 + n_sites;
-    s->opened = 2 * (s->stuck[KIND_CLOSE_WAIT] = per_site);
+    s->stuck[KIND_CLOSE_WAIT] = per_site;
+    s->opened = 2 * per_site;
     s->closed = per_site;
     uint64_t *at = (uint64_t *)(void *)(s + 1);
     for (int i = 0; i < n; i++) {
@@ -180,7 +181,8 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &mono);
     clock_gettime(CLOCK_REALTIME, &real);
     now = (uint64_t)mono.tv_sec * 1000000000u + (uint64_t)mono.tv_nsec;
-    head->opened_mono_ns = head->last_look_ns = now;
+    head->opened_mono_ns = now;
+    head->last_look_ns = now;
     head->opened_real_ns = (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec;
     if (readlink("/proc/self/exe", head->exe, sizeof head->exe - 1) < 0)
         return 1;
