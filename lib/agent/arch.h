@@ -72,9 +72,38 @@ static inline uintptr_t arch_thread_pointer(void)
 }
 
 /* The signal trampoline's instructions: mov $15, %rax; syscall. */
-static inline bool arch_is_sigreturn(const unsigned char code[16])
+static inline bool arch_is_sigreturn(const unsigned char *pc)
 {
-    return !memcmp(code, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9);
+    return !memcmp(pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9);
+}
+
+/* The 7 bytes before PC end in a call instruction: relative, or through a register or memory. */
+static inline bool arch_after_call(const unsigned char *pc)
+{
+    if (pc[-5] == 0xe8)
+        return true;
+    for (int n = 2; n <= 7; n++)
+        if (n != 5 && pc[-n] == 0xff && (pc[-n + 1] & 0x38) == 0x10)
+            return true;
+    return false;
+}
+
+/* PC is in a linkage stub for which a linker wrote no unwind rules: the distance from sp to the CFA there. 0: no stub. */
+static inline unsigned arch_stub(const unsigned char *pc)
+{
+    const unsigned char *p = pc;
+
+    if (!memcmp(p, "\xf3\x0f\x1e\xfa", 4))
+        p += 4;
+    if (*p == 0xf2)
+        p++;
+    if (p[0] == 0xff && p[1] == 0x25) /* jmp *slot; in the first stub of all after push link_map */
+        return pc[-6] == 0xff && pc[-5] == 0x35 ? 24 : 8;
+    if (p[0] == 0x68 && (p[5] == 0xe9 || (p[5] == 0xf2 && p[6] == 0xe9))) /* push index; jmp first stub */
+        return 8;
+    if (p[0] == 0xe9 && pc[-5] == 0x68)
+        return 16;
+    return p[0] == 0xff && p[1] == 0x35 ? 16 : 0;
 }
 #define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original) \
     __asm__(".text\n.p2align 4\n" \
@@ -130,7 +159,7 @@ static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARC
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
 /* mov x8, #139; svc #0 */
-static inline bool arch_is_sigreturn(const unsigned char code[16]) { return !memcmp(code, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
+static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
 #define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original) \
     __asm__(".text\n.p2align 4\n" \
             ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.c: the calling thread's stack: the walk first, libunwind behind it, and what holds for both.
+ *
+ * Called by sites.c in the program's threads, for each socket that is opened and each that ends, also in signal handlers. Must not allocate, lock or call
+ * the kernel while the walk finds its way.
+ */
+#include "capture.h"
+
+#include <stdatomic.h>
+#include <sys/auxv.h>
+
+#include "ehframe.h"
+#include "readable.h"
+#include "unwind.h"
+
+#define SITES 256u
+#define TRIES 64u /* fruitless ones at one place, then no more */
+#define COUNTERS 64u
+
+struct counters {
+    _Atomic uint64_t captures, fallbacks, broken;
+} __attribute__((aligned(64)));
+
+static struct counters counters[COUNTERS];
+static struct span own_text;
+static _Atomic bool initialized;
+
+/* The places where the second tier was of no use. */
+static struct {
+    _Atomic uint64_t pc;
+    _Atomic uint32_t fruitless;
+} hopeless[SITES];
+
+/*
+ * This thread's capture under way. One that a signal handler left by longjmp never ends: its mark, which lies on the stack, tells by being overwritten.
+ */
+struct mark {
+    uintptr_t self;
+};
+static __thread struct mark *inside;
+
+/* Threads count in lines of their own, and without locked instructions: a lost count does not matter. */
+static inline void count(_Atomic uint64_t *c)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+static inline struct counters *my_counters(void) { return &counters[arch_thread_pointer() >> 12 & (COUNTERS - 1)]; }
+
+void capture_init(void)
+{
+    struct ehframe own;
+    uintptr_t program = getauxval(AT_PHDR);
+
+    if (atomic_load(&initialized))
+        return;
+    walk_init();
+    /* Linked into the program itself there is no text of ours apart from it. */
+    if (ehframe_of((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
+        own_text = (struct span){.lo = own.start, .len = own.end - own.start};
+    atomic_store(&initialized, true);
+}
+
+static unsigned place(uint64_t pc) { return (unsigned)(pc ^ pc >> 8) % SITES; }
+
+static bool worth_trying(uint64_t pc)
+{
+    unsigned i = place(pc);
+
+    if (atomic_load_explicit(&hopeless[i].pc, memory_order_relaxed) != pc) {
+        atomic_store_explicit(&hopeless[i].pc, pc, memory_order_relaxed);
+        atomic_store_explicit(&hopeless[i].fruitless, 0, memory_order_relaxed);
+    }
+    return atomic_fetch_add_explicit(&hopeless[i].fruitless, 1, memory_order_relaxed) < TRIES;
+}
+
+/* W was lost. Takes what libunwind finds if it goes further, and does not contradict what the walk is sure of. */
+static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, struct counters *c)
+{
+    uint64_t lost_at = w->at.pc, pcs[64];
+    struct walk again = {.at = *from, .max = w->max, .pcs = pcs, .hidden = w->hidden};
+
+    if (w->in_signal || !worth_trying(lost_at))
+        return WALK_LOST;
+    count(&c->fallbacks);
+    enum walk_end end = unwind_run(&again);
+    if (again.n <= w->n || memcmp(pcs, w->pcs, w->n * sizeof *pcs) != 0)
+        return WALK_LOST;
+    atomic_store_explicit(&hopeless[place(lost_at)].fruitless, 0, memory_order_relaxed);
+    memcpy(w->pcs, pcs, again.n * sizeof *pcs);
+    w->n = again.n;
+    w->in_signal = again.in_signal;
+    return end;
+}
+
+static bool nested(void) { return inside && readable((uintptr_t)inside) && inside->self == (uintptr_t)inside; }
+
+__attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
+{
+    struct walk w = {.max = max < 64 ? max : 64, .pcs = pcs, .hidden = own_text};
+    struct counters *c = my_counters();
+    struct arch_frame from;
+    volatile struct mark mark;
+
+    if (flags)
+        *flags = 0;
+    if (__builtin_expect(inside != NULL, 0) && nested()) {
+        if (flags)
+            *flags = CAPTURE_NESTED;
+        return 0;
+    }
+    if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
+        capture_init();
+    mark.self = (uintptr_t)&mark;
+    inside = (struct mark *)&mark;
+    atomic_signal_fence(memory_order_seq_cst);
+
+    arch_caller(&from);
+    w.at = from;
+    count(&c->captures);
+    enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
+    if (__builtin_expect(end == WALK_LOST, 0)) {
+        end = second_tier(&w, &from, c);
+        if (end == WALK_LOST)
+            count(&c->broken);
+    }
+
+    atomic_signal_fence(memory_order_seq_cst);
+    inside = NULL;
+    mark.self = 0;
+    if (flags)
+        *flags = (w.in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0);
+    return w.n;
+}
+
+void capture_dlclose_begin(void) { walk_dlclose_begin(); }
+void capture_dlclose_end(void) { walk_dlclose_end(); }
+
+void capture_fork_prepare(void) { unwind_fork_prepare(); }
+void capture_fork_parent(void) { unwind_fork_done(false); }
+void capture_fork_child(void) { unwind_fork_done(true); }
+
+void capture_get_stats(struct capture_stats *s)
+{
+    *s = (struct capture_stats){.rules_parsed = walk_rules_parsed()};
+    for (unsigned i = 0; i < COUNTERS; i++) {
+        s->captures += atomic_load_explicit(&counters[i].captures, memory_order_relaxed);
+        s->fallbacks += atomic_load_explicit(&counters[i].fallbacks, memory_order_relaxed);
+        s->broken += atomic_load_explicit(&counters[i].broken, memory_order_relaxed);
+    }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk.h: the first tier: an own walk over .eh_frame rules, remembered for the whole process by code address.
+ *
+ * walk.c walks and remembers, walk_rule.c makes a rule of an address, walk_odd.c steps over a frame whose rule needs more than two registers,
+ * walk_memory.c says what can be read. walk_none.c stands in for all of them in a build with the second tier alone.
+ * Everything but walk_init and walk_dlclose_* may run in any thread and in signal handlers: no allocation, no lock; a system call only to probe
+ * memory that is not known to be the thread's own stack.
+ */
+#ifndef SOCKLEAK_AGENT_WALK_H
+#define SOCKLEAK_AGENT_WALK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch.h"
+
+/* Memory that can be read: LEN bytes from LO on, both multiples of 8. */
+struct span {
+    uintptr_t lo, len;
+};
+
+struct walk {
+    struct arch_frame at;   /* the frame under way */
+    bool exact;             /* its pc is where it was interrupted, not a return address */
+    bool in_signal;         /* a signal frame was passed */
+    unsigned n, max;        /* addresses recorded, room */
+    uint64_t *pcs;
+    struct span hidden;     /* code that is not recorded: the agent's own */
+    struct span span;       /* where AT's stack is known to be readable */
+};
+
+enum walk_end {
+    WALK_OUTERMOST, /* complete */
+    WALK_FULL,      /* PCS is full and there are more frames */
+    WALK_LOST,      /* AT, which is recorded already, cannot be left */
+};
+
+/* False: this C library has no _dl_find_object. */
+bool walk_available(void);
+void walk_init(void);
+/* Records from AT (included) outwards. */
+enum walk_end walk_run(struct walk *w);
+void walk_dlclose_begin(void);
+void walk_dlclose_end(void);
+uint64_t walk_rules_parsed(void);
+
+/* --- inside walk_*.c --- */
+
+/* A rule is 17 bits. KIND of its low two, then by kind: */
+enum {
+    RULE_SP,       /* CFA = sp + 8 * (10 bits); the frame pointer at CFA - 8 - 8 * (5 bits), or 0: in its register */
+    RULE_FP,       /* CFA = fp + ..., the same */
+    RULE_SHAPE,    /* the number of a shape: walk_shape */
+    RULE_SPECIAL,  /* one of below */
+    RULE_KIND = 3,
+    RULE_CFA_SHIFT = 2, RULE_CFA_MAX = 1023,
+    RULE_FP_SHIFT = 12, RULE_FP_MAX = 31,
+    RULE_END = RULE_SPECIAL,               /* the outermost frame */
+    RULE_SIGNAL = RULE_SPECIAL | 1 << 2,   /* sp points to a ucontext */
+    RULE_ODD = RULE_SPECIAL | 2 << 2,      /* known, but only walk_odd_step can follow it, or nobody */
+    RULE_NONE = RULE_SPECIAL | 3 << 2,     /* no object knows this address; never remembered */
+};
+
+/* The rules beyond sp and fp plus an offset, shared by all addresses that have the same. CFA = (sp or fp) + OFF, DEREF: loaded from there; + ADD. */
+struct walk_shape {
+    bool from_fp, deref;
+    uint8_t fp_how; /* 0 in its register, 1 at CFA + FP, 2 at frame pointer + FP */
+    int16_t off, fp;
+    int32_t add;
+};
+
+uint32_t walk_rule(uintptr_t key); /* parses; any of the above */
+struct walk_shape walk_shape_at(uint32_t rule);
+struct cfi_row;
+/* The whole row of KEY; false when no table has it. */
+bool walk_row(uintptr_t key, struct cfi_row *row);
+
+/* Leaves AT with all registers: unwinds from here, so AT must be a frame of the calling thread. *END: AT is the outermost frame. */
+bool walk_odd_step(struct walk *w, bool *end);
+/* Leaves a frame that no object knows: a signal trampoline, a stub, or by the frame pointer's chain. */
+bool walk_unknown_step(struct walk *w);
+bool walk_signal_step(struct walk *w);
+
+/* What is known about the stack at SP without asking the kernel, or by asking once per thread. */
+struct span walk_span(uintptr_t sp);
+/* Makes the 8 bytes at A part of the span, or replaces the span; false: not readable. */
+bool walk_reach(struct span *s, uintptr_t a);
+void walk_memory_init(void);
+
+static inline bool walk_load(struct span *s, uintptr_t a, uintptr_t *v)
+{
+    if (__builtin_expect(a - s->lo >= s->len, 0) && !walk_reach(s, a))
+        return false;
+    *v = *(const uintptr_t *)a;
+    return true;
+}
+
+#endif

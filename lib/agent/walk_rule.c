@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk_rule.c: from a code address to its rule: which object holds it, what that object's tables say, and that in 17 bits.
+ *
+ * Called for addresses that the walk does not remember. Objects are found through _dl_find_object (glibc 2.35), which takes no lock and is
+ * async-signal-safe. Must not trust the tables: what they say is bounded by the object's readable segments.
+ */
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdatomic.h>
+
+#include "cfi.h"
+#include "readable.h"
+#include "walk.h"
+
+#pragma weak _dl_find_object
+
+#define PAGE 4096u
+#define SHAPES 2048u
+
+static _Atomic uint64_t shapes[SHAPES];
+static _Atomic uint64_t parsed;
+
+bool walk_available(void) { return _dl_find_object != NULL; }
+uint64_t walk_rules_parsed(void) { return atomic_load_explicit(&parsed, memory_order_relaxed); }
+
+/*
+ * The run of readable segments around the tables. The program headers are taken from the ELF header that begins the mapping; an object that was
+ * rearranged so that they are elsewhere is taken as a whole.
+ */
+static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
+{
+    uintptr_t start = (uintptr_t)o->dlfo_map_start, end = (uintptr_t)o->dlfo_map_end, hdr = (uintptr_t)o->dlfo_eh_frame;
+    const ElfW(Ehdr) *e = o->dlfo_map_start;
+
+    *image = (struct cfi_image){.lo = start, .hi = end, .hdr = hdr};
+    if (hdr < start || hdr >= end || !readable(start))
+        return false;
+    if (memcmp(e->e_ident, ELFMAG, SELFMAG) || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE || e->e_phoff % 8 ||
+        e->e_phoff + (size_t)e->e_phnum * sizeof(ElfW(Phdr)) > PAGE)
+        return true;
+
+    const ElfW(Phdr) *p = (const void *)(start + e->e_phoff);
+    uintptr_t bias = 0, lo = 0, hi = 0;
+    for (unsigned i = 0; i < e->e_phnum; i++)
+        if (p[i].p_type == PT_LOAD) {
+            bias = start - (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1));
+            break;
+        }
+    for (unsigned i = 0; i < e->e_phnum; i++) {
+        if (p[i].p_type != PT_LOAD)
+            continue;
+        uintptr_t from = bias + (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1)), to = bias + ((p[i].p_vaddr + p[i].p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+        if (!(p[i].p_flags & PF_R) || from < start || to < from)
+            continue;
+        if (from == hi)
+            hi = to;
+        else if (hi <= hdr)
+            lo = from, hi = to;
+    }
+    if (hdr < lo || hdr >= hi)
+        return false;
+    image->lo = lo;
+    image->hi = hi;
+    return true;
+}
+
+bool walk_row(uintptr_t key, struct cfi_row *row)
+{
+    struct dl_find_object o;
+    struct cfi_image image;
+
+    return _dl_find_object((void *)key, &o) == 0 && o.dlfo_eh_frame && image_of(&o, &image) && cfi_find(&image, key, row) == CFI_OK;
+}
+
+/* FROM_FP, DEREF, FP_HOW in the low bits; then FP, OFF, ADD; never 0. */
+static uint64_t pack(const struct walk_shape *s)
+{
+    return 1u | (uint64_t)s->from_fp << 1 | (uint64_t)s->deref << 2 | (uint64_t)s->fp_how << 3 | (uint64_t)((uint16_t)s->fp >> 3) << 5 |
+           (uint64_t)(uint16_t)s->off << 18 | (uint64_t)((uint32_t)s->add >> 2) << 34;
+}
+
+struct walk_shape walk_shape_at(uint32_t rule)
+{
+    uint64_t v = atomic_load_explicit(&shapes[rule >> 2 & (SHAPES - 1)], memory_order_relaxed);
+
+    return (struct walk_shape){.from_fp = v >> 1 & 1,
+                               .deref = v >> 2 & 1,
+                               .fp_how = v >> 3 & 3,
+                               .fp = (int16_t)((v >> 5 & 0x1fff) << 3),
+                               .off = (int16_t)(v >> 18 & 0xffff),
+                               .add = (int32_t)((uint32_t)(v >> 34) << 2)};
+}
+
+static uint32_t intern(const struct walk_shape *s)
+{
+    uint64_t v = pack(s);
+    uint32_t h = (uint32_t)((v * 0x9E3779B97F4A7C15u) >> 40);
+
+    for (uint32_t i = 0; i < 32; i++) {
+        uint32_t at = (h + i) & (SHAPES - 1);
+        uint64_t there = 0;
+        if (atomic_compare_exchange_strong_explicit(&shapes[at], &there, v, memory_order_relaxed, memory_order_relaxed) || there == v)
+            return RULE_SHAPE | at << 2;
+    }
+    return RULE_ODD;
+}
+
+#ifdef ARCH_UC_PC
+static bool is_ucontext(const struct cfi_row *r)
+{
+    const struct cfi_loc *ra = &r->reg[ARCH_PC], *fp = &r->reg[ARCH_FP];
+
+    return !r->cfa.odd && r->cfa.deref && r->cfa.reg == ARCH_SP && r->cfa.off == ARCH_UC_SP && r->cfa.add == 0 && ra->how == CFI_SAVED &&
+           ra->reg == ARCH_SP && ra->off == ARCH_UC_PC && fp->how == CFI_SAVED && fp->reg == ARCH_SP && fp->off == ARCH_UC_FP;
+}
+#endif
+
+static uint32_t compile(const struct cfi_row *r)
+{
+    struct cfi_loc ra = r->reg[r->ra], fp = r->reg[ARCH_FP], sp = r->reg[ARCH_SP];
+    struct walk_shape s = {.from_fp = r->cfa.reg == ARCH_FP, .deref = r->cfa.deref, .off = (int16_t)r->cfa.off, .add = r->cfa.add};
+
+    if (ra.how == CFI_UNDEFINED)
+        return RULE_END;
+    if (r->signal)
+        return is_ucontext(r) ? RULE_SIGNAL : RULE_ODD;
+    if (r->cfa.odd || (r->cfa.reg != ARCH_SP && r->cfa.reg != ARCH_FP) || ra.how != CFI_SAVED || ra.reg != CFI_CFA || ra.off != -8 ||
+        !(sp.how == CFI_SAME || (sp.how == CFI_IS && sp.reg == CFI_CFA && sp.off == 0)))
+        return RULE_ODD;
+    if (s.add % 8 || s.off != r->cfa.off || s.off % 8 || (!s.deref && !s.from_fp && s.add < 8))
+        return RULE_ODD;
+
+    if (fp.how == CFI_SAVED && fp.reg == ARCH_SP && r->cfa.reg == ARCH_SP && !s.deref)
+        fp = (struct cfi_loc){.how = CFI_SAVED, .reg = CFI_CFA, .off = fp.off - s.add};
+    s.fp = (int16_t)fp.off;
+    if (fp.how == CFI_SAME || fp.how == CFI_UNDEFINED)
+        s.fp_how = 0, s.fp = 0;
+    else if (fp.how == CFI_SAVED && fp.reg == CFI_CFA)
+        s.fp_how = 1;
+    else if (fp.how == CFI_SAVED && fp.reg == ARCH_FP)
+        s.fp_how = 2;
+    else
+        return RULE_ODD;
+    if (s.fp_how && (s.fp != fp.off || s.fp % 8))
+        return RULE_ODD;
+
+    uint32_t slot = s.fp_how ? (uint32_t)(-8 - s.fp) / 8 : 0;
+    if (s.deref || s.fp_how == 2 || (s.fp_how && (s.fp > -16 || slot > RULE_FP_MAX)) || s.add < 8 || s.add / 8 > RULE_CFA_MAX)
+        return intern(&s);
+    return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)(s.add / 8) << RULE_CFA_SHIFT | slot << RULE_FP_SHIFT;
+}
+
+uint32_t walk_rule(uintptr_t key)
+{
+    struct dl_find_object o;
+    struct cfi_image image;
+    struct cfi_row row;
+
+    atomic_fetch_add_explicit(&parsed, 1, memory_order_relaxed);
+    if (_dl_find_object((void *)key, &o) != 0 || !o.dlfo_eh_frame)
+        return RULE_NONE;
+    if (!image_of(&o, &image))
+        return RULE_ODD;
+    switch (cfi_find(&image, key, &row)) {
+    case CFI_OK: return compile(&row);
+    case CFI_NONE: return RULE_NONE;
+    default: return RULE_ODD;
+    }
+}
