@@ -216,6 +216,7 @@ static void of_several_names_of_one_place_the_visible_plain_and_short_one_is_tak
     add_function("__libc_thing", 0x1000, 0x10, STB_GLOBAL);
     add_function("thing_with_tail", 0x1000, 0x10, STB_GLOBAL);
     add_function("thing@@GLIBC_2.34", 0x1000, 0x10, STB_WEAK);
+    add_function("x", 0x1000, 0x10, STB_LOCAL);
     assert_string_equal(name_at(0x1008), "thing");
     build(NULL);
     add_function("only_local", 0x1000, 0x10, STB_LOCAL);
