@@ -45,7 +45,6 @@ static _Atomic bool configured, finished;
 /* One byte that the kernel clears in a child made by fork, _Fork or a raw clone: 1 while the table is this process'. */
 static unsigned char never;
 static unsigned char *alive = &never;
-static uint64_t forked_ns;
 
 /* ---- clocks and names ---------------------------------------------------------------------------------------- */
 
@@ -216,11 +215,11 @@ static bool start(void)
 }
 
 /* In a child that came by fork or a clone with its own memory. Nothing of the parent's table may be touched again. */
-static void forked_child(void)
+static void forked_child(bool prepared)
 {
     agent_enter();
     agent_thread.tid = 0;
-    inherited_take(forked_ns ? forked_ns : UINT64_MAX);
+    inherited_take(prepared);
     place_forget();
     sites_reset();
     watch_forked_child();
@@ -236,7 +235,7 @@ static bool usable(void)
         return false;
     int p = atomic_load(&phase);
     if (p == READY && !*alive)
-        forked_child();
+        forked_child(false);
     return p != FAILED;
 }
 
@@ -331,7 +330,8 @@ static void at_exit(int status, void *arg)
 
 static void before_fork(void)
 {
-    forked_ns = agent_now();
+    if (*alive)
+        inherited_prepare();
     inject_fork_prepare();
     capture_fork_prepare();
 }
@@ -346,7 +346,7 @@ static void after_fork_child(void)
 {
     inject_forked_child();
     if (atomic_load(&phase) == READY)
-        forked_child();
+        forked_child(true);
     else
         capture_fork_child();
 }

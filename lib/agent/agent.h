@@ -16,6 +16,7 @@ struct agent_thread {
     int paused;       /* > 0: sockleak_pause() */
     uint32_t tid;     /* cached gettid; 0: not asked yet */
     uint16_t tag;     /* sockleak_tag(); 0 none */
+    struct fork_copy *fork_copy; /* between this thread's fork handlers: inherited.c */
 };
 extern __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
 
@@ -47,8 +48,11 @@ void agent_sleep(void);
 int agent_finish(int status, enum state_end how);
 
 /* ---- inherited.c: what a child of fork knows from its parent ---- */
-/* In the child: takes over the parent's live sockets into private memory and forgets the parent's table. */
-void inherited_take(uint64_t forked_ns);
+/* By the forking thread, before the fork and, in the parent, after it. */
+void inherited_prepare(void);
+void inherited_discard(void);
+/* In the child: forgets the parent's table and keeps what was PREPARED, or what the parent's table says now. */
+void inherited_take(bool prepared);
 /* Puts them into the child's own table, those that the kernel still knows. */
 void inherited_import(void);
 /* Before the child has a table of its own: true when FD is one of them (so an event on it is worth a start). */

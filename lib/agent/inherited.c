@@ -2,8 +2,10 @@
 /*
  * inherited.c: what a child of fork knows of the sockets that it got from its parent.
  *
- * The parent's table is a shared mapping that goes on changing, so the child copies the live slots into private memory at once (fork handler, one
- * thread). Most children never use a socket and stop there; a child that does gets a table of its own, and what it inherited is entered into it.
+ * The table is a shared mapping, and the parent goes on changing it: it may close its copy of a connection before the child runs first. So the forking
+ * thread copies the live slots into private pages right before the fork; the parent gives them back after it. Most children never use a socket and
+ * stop there; a child that does gets a table of its own, and what it inherited is entered into it. A child made by _Fork or a raw clone is noticed
+ * late, and copies what the parent's table says then.
  */
 #include <sys/mman.h>
 
@@ -19,9 +21,14 @@ struct entry {
     struct state_slot slot;
 };
 
-static struct entry *entries;
-static unsigned n_entries;
-static size_t entries_size;
+/* The copy that the forking thread made, with its room; private pages, so that the child has its own. */
+struct fork_copy {
+    size_t size;
+    unsigned n;
+    struct entry entries[];
+};
+
+static struct fork_copy *copy; /* of this process, a child that has no table yet */
 static uint64_t *present; /* a bit for each descriptor: every read and write of a child asks until it has a table */
 static size_t present_size;
 static int highest = -1;
@@ -29,49 +36,62 @@ static struct state_view parent; /* the parent's mapping, for its stacks; still 
 
 static void drop_entries(void)
 {
-    if (entries)
-        agent_free_pages(entries, entries_size);
+    if (copy)
+        agent_free_pages(copy, copy->size);
     if (present)
         agent_free_pages(present, present_size);
-    entries = NULL;
+    copy = NULL;
     present = NULL;
-    n_entries = 0;
     highest = -1;
 }
 
 static void mark_present(void)
 {
-    for (unsigned i = 0; i < n_entries; i++)
-        if (entries[i].fd > highest)
-            highest = entries[i].fd;
+    for (unsigned i = 0; i < inherited_count(); i++)
+        if (copy->entries[i].fd > highest)
+            highest = copy->entries[i].fd;
     present_size = (size_t)highest / 8 + 8;
     present = highest >= 0 ? agent_pages(present_size) : NULL;
-    for (unsigned i = 0; present && i < n_entries; i++)
-        present[entries[i].fd / 64] |= 1ull << entries[i].fd % 64;
+    for (unsigned i = 0; present && i < copy->n; i++)
+        present[copy->entries[i].fd / 64] |= 1ull << copy->entries[i].fd % 64;
 }
 
-static void copy_slots(uint64_t forked_ns)
+static struct fork_copy *copy_slots(const struct state_view *view)
 {
     uint64_t pos = 0;
     int fd;
     struct state_slot s;
     unsigned n = 0;
-    while (state_next_slot(&parent, &pos, &fd, &s))
+    while (state_next_slot(view, &pos, &fd, &s))
         n++;
     if (!n)
-        return;
-    entries_size = (n + 16) * sizeof *entries; /* the parent's other threads go on opening */
-    entries = agent_pages(entries_size);
-    if (!entries)
-        return;
+        return NULL;
+    n += 16; /* other threads go on opening */
+    size_t size = sizeof(struct fork_copy) + n * sizeof(struct entry);
+    struct fork_copy *c = agent_pages(size);
+    if (!c)
+        return NULL;
+    c->size = size;
     pos = 0;
-    while (n_entries < n + 16 && state_next_slot(&parent, &pos, &fd, &s))
-        if (s.opened_ns <= forked_ns)
-            entries[n_entries++] = (struct entry){fd, s};
-    mark_present();
+    while (c->n < n && state_next_slot(view, &pos, &fd, &s))
+        c->entries[c->n++] = (struct entry){fd, s};
+    return c;
 }
 
-void inherited_take(uint64_t forked_ns)
+void inherited_prepare(void)
+{
+    struct state_view view = table_view();
+    agent_thread.fork_copy = copy_slots(&view);
+}
+
+void inherited_discard(void)
+{
+    if (agent_thread.fork_copy)
+        agent_free_pages(agent_thread.fork_copy, agent_thread.fork_copy->size);
+    agent_thread.fork_copy = NULL;
+}
+
+void inherited_take(bool prepared)
 {
     if (!table_head)
         return; /* a child of a child that had no table yet: what it took is ours too */
@@ -80,17 +100,19 @@ void inherited_take(uint64_t forked_ns)
     if (old.base)
         sys_munmap((void *)(uintptr_t)old.base, old.size);
     drop_entries();
-    copy_slots(forked_ns);
+    copy = prepared ? agent_thread.fork_copy : copy_slots(&parent);
+    agent_thread.fork_copy = NULL;
+    mark_present();
     bool connected = false;
-    for (unsigned i = 0; i < n_entries; i++)
-        if (atomic_load(&entries[i].slot.flags) & SLOT_CONNECTED)
+    for (unsigned i = 0; i < inherited_count(); i++)
+        if (atomic_load(&copy->entries[i].slot.flags) & SLOT_CONNECTED)
             connected = true;
     track_expect_use(connected);
 }
 
 unsigned inherited_count(void)
 {
-    return n_entries;
+    return copy ? copy->n : 0;
 }
 
 bool inherited_has(int fd)
@@ -100,8 +122,8 @@ bool inherited_has(int fd)
 
 void inherited_import(void)
 {
-    for (unsigned i = 0; i < n_entries; i++) {
-        struct entry *e = &entries[i];
+    for (unsigned i = 0; i < inherited_count(); i++) {
+        struct entry *e = &copy->entries[i];
         uint64_t stamped = atomic_load(&e->slot.watch_gen) == SLOT_GEN(atomic_load(&e->slot.word)) ? atomic_load(&e->slot.cookie) : 0;
         uint64_t cookie = observe_cookie(e->fd);
         if (cookie && (!stamped || stamped == cookie))
