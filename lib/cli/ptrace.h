@@ -67,6 +67,12 @@ uint64_t ptrace_put_string(struct tracee *t, const char *s);
 /* Puts everything back and lets the thread go. Always to be called after a hold that gave 0. */
 void ptrace_release(struct tracee *t);
 
+/*
+ * ptrace_seccomp.c: would the held thread's seccomp filters kill it for one of the calls that loading the agent makes? *FORBIDDEN names the call, NULL: no. 0, or -errno: it
+ * has filters that this user may not read.
+ */
+int ptrace_check_seccomp(struct tracee *t, const char **forbidden);
+
 /* ptrace_safe.c: is the held thread T inside code that must not be entered again? WHERE gets the name of the function. */
 struct unsafe_ranges;
 struct unsafe_ranges *unsafe_open(const struct remote *r);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attach.c: `sockleak attach PID`: starts recording in a running process.
+ *
+ * The gentlest way that does it: a dormant agent with a state file is woken by one word in shared memory; one that has no file yet by a call of
+ * its entry; and only a process without the agent gets it loaded.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "cli.h"
+#include "load.h"
+#include "remote_agent.h"
+
+const char usage_attach[] =
+    "usage: sockleak attach [options] PID\n"
+    "\n"
+    "Starts recording in a running process: wakes an agent that was preloaded with enabled=0, or\n"
+    "else loads the agent into it. Sockets that are open already are known as before_attach.\n"
+    "Needs the rights that a debugger needs: the same user, or root.\n"
+    "\n"
+    "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
+    "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
+    "  --for TIME      record for so long, then report and detach\n"
+    "  -h, --help\n"
+    "\n"
+    "EXAMPLES\n"
+    "  sockleak attach 4242\n"
+    "  sockleak attach --for 60s --grace 10s $(pidof myserver)\n"
+    "  sockleak report 4242\n"
+    "  sockleak detach 4242\n";
+
+#define ANSWER_LIMIT_MS 5000
+
+struct wanted {
+    uint64_t grace_ns, for_ns;
+    uint32_t kinds;
+    bool grace_set, kinds_set, for_set;
+};
+
+static void nap_ms(int ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+void attach_wake_word(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid)
+{
+    uint64_t end = load_mono_ns() + ANSWER_LIMIT_MS * 1000000ull;
+    for (int ms = 1; !reached(h, arg); ms = ms < 16 ? ms * 2 : ms) {
+        if (load_mono_ns() > end || (kill(pid, 0) < 0 && errno == ESRCH))
+            return false;
+        nap_ms(ms);
+    }
+    return true;
+}
+
+bool attach_load(struct loaded *l, pid_t pid)
+{
+    bool nothing = false;
+    if (load_process(l, pid, &nothing) || nothing)
+        return false;
+    if (load_is_live(l))
+        return true;
+    load_free(l); /* of the program that this process was before an exec */
+    return false;
+}
+
+static bool has_looked(const struct state_header *h, uint64_t before)
+{
+    return atomic_load(&h->looks) > before || atomic_load(&h->end) != END_RUNNING;
+}
+
+static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
+{
+    struct state_header *h = l->writable;
+    if (!h)
+        return cli_fail("no permission to write %s: run as the process' user or as root", l->path);
+    uint64_t looks = atomic_load(&h->looks);
+    if (w->grace_set) {
+        uint64_t interval = w->grace_ns / 4;
+        interval = interval < 250000000u ? 250000000u : interval > 10000000000u ? 10000000000u : interval;
+        atomic_store(&h->grace_ns, w->grace_ns);
+        if (atomic_load(&h->interval_ns))
+            atomic_store(&h->interval_ns, interval);
+    }
+    if (w->kinds_set)
+        atomic_store(&h->kinds, w->kinds);
+    atomic_store(&h->enabled, 1);
+    attach_wake_word(&h->enabled);
+    if (l->life == LIFE_STOPPED) {
+        cli_warn("process %d is stopped: recording begins when it goes on", pid);
+        return CLI_OK;
+    }
+    if (atomic_load(&h->watcher_tid) && !attach_wait(has_looked, h, looks, pid))
+        cli_warn("process %d records, but its watcher has not answered within %d s", pid, ANSWER_LIMIT_MS / 1000);
+    return CLI_OK;
+}
+
+static int inject(pid_t pid, const struct wanted *w)
+{
+    struct refusal why;
+    struct remote_stats stats = {0};
+    char options[256];
+    int n = 0;
+    options[0] = '\0';
+    if (w->grace_set)
+        n += snprintf(options + n, sizeof(options) - (size_t)n, "grace=%llums:", (unsigned long long)(w->grace_ns / 1000000));
+    for (unsigned k = 0, any = 0; w->kinds_set && k < KIND_COUNT; k++)
+        if (w->kinds & KIND_BIT(k))
+            n += snprintf(options + n, sizeof(options) - (size_t)n, "%s%s", any++ ? "," : "kinds=", kind_name(k));
+    const char *refused = agent_inject(pid, options, &stats, &why);
+    if (refused)
+        return cli_fail("%s", refused);
+    if (stats.broken)
+        cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", stats.broken, stats.objects + stats.broken);
+    if (stats.missed)
+        cli_warn("%u entries lead elsewhere than to the C library and were left so; the kernel's tables cover what is missed", stats.missed);
+    return CLI_OK;
+}
+
+/* A number in kernel's own words: `sockleak report` with the same options that a user would give. */
+static int report_and_leave(pid_t pid, const struct wanted *w)
+{
+    char number[16], word_report[] = "report";
+    char *report_argv[] = {word_report, number, NULL}, *detach_argv[] = {word_report, number, NULL};
+    snprintf(number, sizeof(number), "%d", pid);
+    uint64_t end = load_mono_ns() + w->for_ns;
+    for (uint64_t now = load_mono_ns(); now < end && (kill(pid, 0) == 0 || errno != ESRCH); now = load_mono_ns())
+        nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
+    optind = 0;
+    int status = cmd_report(2, report_argv);
+    if (kill(pid, 0) < 0 && errno == ESRCH)
+        return status;
+    optind = 0;
+    int detached = cmd_detach(2, detach_argv);
+    return status ? status : detached;
+}
+
+static int begin(pid_t pid, const struct wanted *w)
+{
+    struct refusal why;
+    struct loaded l;
+    const char *refused = check_exists(pid, &why);
+    if (refused)
+        return cli_fail("%s", refused);
+    if (attach_load(&l, pid)) {
+        int status;
+        if (atomic_load(&state_head(&l.view)->enabled))
+            status = cli_fail("process %d (%s) is recording already: see `sockleak report %d`, or detach first", pid, process_name(pid), pid);
+        else
+            status = wake_dormant(pid, &l, w);
+        load_free(&l);
+        return status;
+    }
+    return inject(pid, w);
+}
+
+static const struct option options_of_attach[] = {
+    {"grace", required_argument, NULL, 'g'},
+    {"kinds", required_argument, NULL, 'k'},
+    {"for", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+int cmd_attach(int argc, char **argv)
+{
+    struct wanted w = {0};
+    pid_t pid;
+    int c;
+    while ((c = getopt_long(argc, argv, ":h", options_of_attach, NULL)) != -1) {
+        switch (c) {
+        case 'g':
+            if (!cli_time("--grace", optarg, &w.grace_ns))
+                return CLI_USAGE;
+            w.grace_set = true;
+            break;
+        case 'k':
+            if (!cli_kinds("--kinds", optarg, &w.kinds))
+                return CLI_USAGE;
+            w.kinds_set = true;
+            break;
+        case 'f':
+            if (!cli_time("--for", optarg, &w.for_ns))
+                return CLI_USAGE;
+            w.for_set = true;
+            break;
+        case 'h': return cli_help();
+        default: return cli_bad_option(c, argv);
+        }
+    }
+    if (argc - optind != 1)
+        return cli_misuse("give one PID");
+    if (!cli_pid(argv[optind], &pid))
+        return CLI_USAGE;
+    int status = begin(pid, &w);
+    return status == CLI_OK && w.for_set ? report_and_leave(pid, &w) : status;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * remote_agent.c: loads the agent into a running process and calls its entries.
+ *
+ * Called by attach and detach where no word in shared memory will do. Everything between ptrace_begin and ptrace_end holds one thread of the process.
+ */
+#include "remote_agent.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ptrace.h"
+
+#define SAFE_LIMIT_MS 5000
+#define CALL_LIMIT_MS 5000
+#define RTLD_LIBC_PRIVATE 0x80000000u /* __RTLD_DLOPEN: how glibc < 2.34 knows that the call is a dlopen of its own making */
+
+static const char *say(struct refusal *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *say(struct refusal *why, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why->text, sizeof(why->text), fmt, ap);
+    va_end(ap);
+    return why->text;
+}
+
+static const char *call_failed(const struct tracee *t, enum call_result c, struct refusal *why)
+{
+    pid_t pid = t->r->pid;
+    switch (c) {
+    case CALL_DONE: return NULL;
+    case CALL_BLOCKED: return say(why, "process %d holds the dynamic linker's lock and did not give it back within %d s; nothing was changed, try again", pid, CALL_LIMIT_MS / 1000);
+    case CALL_CRASHED: return say(why, "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was", pid, t->fault, strsignal(t->fault));
+    case CALL_STUCK: return say(why, "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic linker's lock may stay held: restart it when you can", pid);
+    case CALL_GONE: return say(why, "process %d ended meanwhile", pid);
+    case CALL_REFUSED: return say(why, "the kernel refused to change process %d: %s", pid, strerror(t->error));
+    }
+    return NULL;
+}
+
+/* The agent as it is mapped there, whatever its file is called by now. */
+static struct remote_module *mapped_agent(const struct remote *r)
+{
+    return remote_module_named(r, "libsockleak");
+}
+
+static bool find_dlopen(const struct remote *r, uint64_t *at, unsigned *flags)
+{
+    *flags = RTLD_NOW;
+    if (remote_symbol(r, remote_module_named(r, "libc"), "dlopen", at, NULL) || remote_symbol(r, remote_module_named(r, "libdl"), "dlopen", at, NULL))
+        return true;
+    *flags |= RTLD_LIBC_PRIVATE;
+    return remote_symbol(r, remote_module_named(r, "libc"), "__libc_dlopen_mode", at, NULL);
+}
+
+static const char *why_not_loaded(struct tracee *t, const char *library, struct refusal *why)
+{
+    uint64_t dlerror_at, text = 0;
+    const uint64_t none[3] = {0, 0, 0};
+    char reason[512] = "";
+    if (remote_symbol(t->r, remote_module_named(t->r, "libc"), "dlerror", &dlerror_at, NULL) || remote_symbol(t->r, remote_module_named(t->r, "libdl"), "dlerror", &dlerror_at, NULL))
+        if (ptrace_call(t, dlerror_at, none, &text, CALL_LIMIT_MS) == CALL_DONE && text)
+            remote_string(t->r, text, reason, sizeof(reason));
+    return say(why, "process %d could not load %s%s%s", t->r->pid, library, *reason ? ": " : "", reason);
+}
+
+static const char *load_library(struct tracee *t, struct remote *r, const char *library, struct refusal *why)
+{
+    uint64_t dlopen_at, handle = 0;
+    unsigned flags;
+    if (!find_dlopen(r, &dlopen_at, &flags))
+        return say(why, "process %d has no dlopen: use `sockleak scan %d`", r->pid, r->pid);
+    const uint64_t args[3] = {ptrace_put_string(t, library), flags, 0};
+    enum call_result c = ptrace_call(t, dlopen_at, args, &handle, CALL_LIMIT_MS);
+    if (c != CALL_DONE)
+        return call_failed(t, c, why);
+    if (!handle)
+        return why_not_loaded(t, library, why);
+    remote_refresh(r);
+    return NULL;
+}
+
+static const char *call_entry(struct tracee *t, const char *name, const char *text, struct remote_stats *stats, int32_t *result, struct refusal *why)
+{
+    uint64_t at, got = 0;
+    if (!remote_symbol(t->r, mapped_agent(t->r), name, &at, NULL))
+        return say(why, "the agent in process %d is of a version that cannot be attached to (%s is missing)", t->r->pid, name);
+    uint64_t string = ptrace_put_string(t, text), room = string + ((strlen(text) + 16) & ~15ull);
+    const uint64_t args[3] = {string, room, 0};
+    enum call_result c = ptrace_call(t, at, args, &got, CALL_LIMIT_MS);
+    *result = (int32_t)got;
+    if (c == CALL_DONE && stats && *result >= 0)
+        remote_read(t->r, room, stats, sizeof(*stats));
+    return call_failed(t, c, why);
+}
+
+static const char *check_filters(struct tracee *t, struct refusal *why)
+{
+    const char *forbidden;
+    int err = ptrace_check_seccomp(t, &forbidden);
+    pid_t pid = t->r->pid;
+    if (err == -EACCES || err == -EPERM)
+        return say(why, "process %d (%s) runs under a seccomp filter, which only root can examine: run as root, or start it with libsockleak.so preloaded and enabled=0", pid, process_name(pid));
+    if (err)
+        return say(why, "process %d (%s) runs under a seccomp filter that this kernel does not show (%s); start it with libsockleak.so preloaded and enabled=0 instead", pid, process_name(pid), strerror(-err));
+    if (forbidden)
+        return say(why, "process %d (%s) runs under a seccomp filter that would kill it for %s; use `sockleak scan %d`", pid, process_name(pid), forbidden, pid);
+    return NULL;
+}
+
+static const char *hold_thread(struct tracee *t, const struct remote *r, struct refusal *why)
+{
+    char where[128];
+    int err = ptrace_hold_safe(t, r, SAFE_LIMIT_MS, where, sizeof(where));
+    if (err == -EAGAIN)
+        return say(why, "no thread of process %d (%s) could be interrupted safely within %d s (the last one was in %s): try again", r->pid, process_name(r->pid), SAFE_LIMIT_MS / 1000, where);
+    if (err == -ESRCH)
+        return say(why, "process %d ended meanwhile", r->pid);
+    return err ? check_permission(r->pid, -err, why) : NULL;
+}
+
+struct work {
+    const char *library; /* NULL: it is mapped */
+    const char *entry, *text;
+    struct remote_stats *stats;
+};
+
+static const char *run_held(struct tracee *t, struct remote *r, const struct work *w, struct refusal *why)
+{
+    int32_t result = 0;
+    const char *refused = check_filters(t, why);
+    if (!refused)
+        refused = call_failed(t, ptrace_prepare(t), why);
+    if (!refused && w->library)
+        refused = load_library(t, r, w->library, why);
+    if (!refused)
+        refused = call_entry(t, w->entry, w->text, w->stats, &result, why);
+    if (refused || result >= 0)
+        return refused;
+    if (call_entry(t, "sockleak_detach_entry", "", NULL, &(int32_t){0}, why))
+        return why->text;
+    if (result == -2)
+        return say(why, "nothing in process %d (%s) calls the C library for its sockets (Go, a sanitizer's runtime, or a program that is linked to its own): use `sockleak scan %d`", r->pid, process_name(r->pid), r->pid);
+    return say(why, "the agent in process %d got no memory for its table", r->pid);
+}
+
+static const char *run_in(pid_t pid, struct work *w, bool may_load, struct refusal *why)
+{
+    struct remote r;
+    struct tracee t;
+    char library[PATH_MAX];
+    const char *refused = check_kind(pid, why);
+    if (refused)
+        return refused;
+    int err = remote_open(&r, pid);
+    if (err)
+        return check_permission(pid, -err, why);
+    refused = check_libc(&r, why);
+    if (!refused && !mapped_agent(&r) && may_load) {
+        w->library = library;
+        if (!find_library(library, sizeof(library)))
+            refused = say(why, "libsockleak.so was not found beside the command or in ../lib: set SOCKLEAK_LIBRARY to its path");
+        else
+            refused = check_visible(pid, library, why);
+    } else if (!refused && !mapped_agent(&r)) {
+        refused = say(why, "the agent is not loaded in process %d (%s)", pid, process_name(pid));
+    }
+    if (!refused) {
+        ptrace_begin();
+        refused = hold_thread(&t, &r, why);
+        if (!refused) {
+            refused = run_held(&t, &r, w, why);
+            ptrace_release(&t);
+        }
+        ptrace_end();
+    }
+    remote_close(&r);
+    return refused;
+}
+
+const char *agent_inject(pid_t pid, const char *options, struct remote_stats *stats, struct refusal *why)
+{
+    struct work w = {.entry = "sockleak_attach_entry", .text = options, .stats = stats};
+    return run_in(pid, &w, true, why);
+}
+
+const char *agent_withdraw(pid_t pid, struct refusal *why)
+{
+    struct work w = {.entry = "sockleak_detach_entry", .text = ""};
+    return run_in(pid, &w, false, why);
+}
+
+int agent_is_mapped(pid_t pid)
+{
+    struct remote r;
+    if (remote_open(&r, pid) < 0)
+        return -1;
+    int mapped = mapped_agent(&r) != NULL;
+    remote_close(&r);
+    return mapped;
+}
