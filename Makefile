@@ -35,9 +35,9 @@ BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSIO
 # touched (a signal handler may be the first), so it is part of each thread's block from the start.
 AGENT_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
 CLI_CFLAGS := $(BASE) -fPIE
-# Programs whose stacks the tests compare: every function keeps a frame of its own.
+# Programs whose stacks the tests and the demo read: every function keeps a frame of its own.
 VICTIM_CFLAGS := -std=gnu11 -g -O1 -fno-inline -fno-optimize-sibling-calls $(WARN) -D_GNU_SOURCE -Iinclude -pthread
-EXAMPLE_CFLAGS := -std=gnu11 -g -O1 $(WARN) -D_GNU_SOURCE -Iinclude -pthread
+EXAMPLE_CFLAGS := -std=gnu11 -g -O1 -fno-inline $(WARN) -D_GNU_SOURCE -Iinclude -pthread
 UNIT_CFLAGS := $(BASE) -Wno-missing-prototypes -Ilib -Iinclude -pthread
 
 # now: lazy binding would run the loader's resolver inside a signal handler or a vfork child. nodelete: the wrappers stay in other objects' tables.

@@ -68,8 +68,10 @@ int main(int argc, char **argv)
 
     unsigned port = (unsigned)atoi(argv[1]);
     int logins = atoi(argv[2]), good = 0;
-    for (int i = 0; i < logins; i++)
+    for (int i = 0; i < logins; i++) {
         good += login(port);
+        usleep(250 * 1000);
+    }
     printf("%d logins tried, %d worked\n", logins, good);
     fflush(stdout);
 
