@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# sockleak.fish: fish completion of sockleak(1).
+
+set -l commands run report attach detach scan top clean help
+set -l kinds close_wait,fin_wait_2,dead,never_connected,hangup all close_wait fin_wait_2 dead never_connected hangup open
+
+complete -c sockleak -f
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -l version -d 'Print the version'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a run -d 'Run a program under the agent'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a report -d 'Report of live or dead processes'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a attach -d 'Start recording in a running process'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a detach -d 'Stop recording'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a scan -d 'Stuck sockets of every process'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a top -d 'Live view of a process'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a clean -d 'Remove state files of gone processes'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a help -d 'List of commands, or the help of one'
+
+complete -c sockleak -n "__fish_seen_subcommand_from $commands" -s h -l help -d 'Options and examples'
+complete -c sockleak -n '__fish_seen_subcommand_from help' -a "$commands"
+complete -c sockleak -n '__fish_seen_subcommand_from attach detach scan top report' -a '(__fish_complete_pids)'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -F
+complete -c sockleak -n '__fish_seen_subcommand_from clean' -a '(__fish_complete_directories)'
+complete -c sockleak -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
+
+complete -c sockleak -n '__fish_seen_subcommand_from run report attach' -l kinds -x -a "$kinds" -d 'What counts as a leak'
+complete -c sockleak -n '__fish_seen_subcommand_from run attach' -l grace -x -d 'Report what has lasted so long'
+complete -c sockleak -n '__fish_seen_subcommand_from run report' -l suppressions -r -F -d 'Leave out what matches'
+complete -c sockleak -n '__fish_seen_subcommand_from run' -l exitcode -x -d 'Exit status when leaks were found'
+complete -c sockleak -n '__fish_seen_subcommand_from run' -l json -r -F -d 'Write JSON Lines too'
+complete -c sockleak -n '__fish_seen_subcommand_from run' -l output -x -a '(__fish_complete_directories)' -d 'Keep the state files'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l format -x -a 'text json folded junit sarif' -d 'Of the report'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l min-age -x -d 'Only what has been stuck so long'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l sort -x -a 'stuck rate age' -d 'Order of groups'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l max-sockets -x -d 'Listed in a group'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l gen-suppressions -d 'Print ready suppression lines'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l sysroot -x -a '(__fish_complete_directories)' -d 'Find programs below'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l debug-dir -x -a '(__fish_complete_directories)' -d 'Find debug files in'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l no-names -d 'Modules and offsets only'
+complete -c sockleak -n '__fish_seen_subcommand_from report' -l verbose -d 'Say where names were not found'
+complete -c sockleak -n '__fish_seen_subcommand_from attach' -l for -x -d 'Record so long, report, detach'
+complete -c sockleak -n '__fish_seen_subcommand_from scan' -s w -l watch -x -d 'Look again and again'
+complete -c sockleak -n '__fish_seen_subcommand_from scan' -s n -l count -x -d 'End after so many looks'
+complete -c sockleak -n '__fish_seen_subcommand_from scan' -s a -l all -d 'Every row'
+complete -c sockleak -n '__fish_seen_subcommand_from scan' -s j -l json -d 'One JSON object a line'
+complete -c sockleak -n '__fish_seen_subcommand_from top' -s d -l delay -x -d 'Time between looks'
+complete -c sockleak -n '__fish_seen_subcommand_from top' -s s -l sort -x -a 'stuck growth age' -d 'Order of sites'
+complete -c sockleak -n '__fish_seen_subcommand_from clean' -s n -l dry-run -d 'Only name them'
