@@ -82,6 +82,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 
 @test "a pool that keeps connections which its server closed is marked steady; one that forgets them is not" {
     start server "$EXAMPLES/server" 0
+    server=$pid
     port=$(port_of server)
     start_agent steady grace=2s:interval=250ms "$EXAMPLES/pool" "$port" 5
     steady=$pid
