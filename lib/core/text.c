@@ -89,26 +89,18 @@ static void put_told_heading(struct out *o, const struct group *g)
 
 /* ---- the site line ------------------------------------------------------------------------------------------------------ */
 
-static void put_rate(struct out *o, uint32_t rate_milli)
+/* In the smallest unit of a minute, an hour, a day in which it is at least one; the least rate there is makes one a day. */
+static void put_rate(struct out *o, uint64_t rate_milli)
 {
-    static const struct {
-        uint64_t per_minute_milli; /* the rate in this unit is rate_milli * times / divisor */
-        const char *unit;
-    } units[] = {{1000, "a minute"}, {60000, "an hour"}, {1440000, "a day"}};
-    if (rate_milli >= 600000) {
-        out_fmt(o, "about %u a second", (unsigned)((rate_milli + 30000u) / 60000u));
-        return;
-    }
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        uint64_t rounded = ((uint64_t)rate_milli * (units[i].per_minute_milli / 1000) + 500) / 1000;
-        if (rounded >= 1 || i + 1 == sizeof units / sizeof *units) {
-            if (rounded)
-                out_fmt(o, "about %lu %s", (unsigned long)rounded, units[i].unit);
-            else
-                out_str(o, "less than one a day");
-            return;
-        }
-    }
+    uint64_t a_minute = (rate_milli + 500) / 1000, an_hour = (rate_milli * 60 + 500) / 1000, a_day = (rate_milli * 1440 + 500) / 1000;
+    if (a_minute >= 600)
+        out_fmt(o, "about %lu a second", (unsigned long)((a_minute + 30) / 60));
+    else if (a_minute)
+        out_fmt(o, "about %lu a minute", (unsigned long)a_minute);
+    else if (an_hour)
+        out_fmt(o, "about %lu an hour", (unsigned long)an_hour);
+    else
+        out_fmt(o, "about %lu a day", (unsigned long)a_day);
 }
 
 static void put_growth(struct out *o, const struct group *g)

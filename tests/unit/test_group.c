@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_group.c: findings are grouped by kind and allocating stack, exactly, in any order and number.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/report.h"
+
+static uint64_t seed = 88172645463325252ull;
+static uint64_t any(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static void three_sites_give_three_groups_with_exact_counts(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    struct finding *f = calloc(N, sizeof *f);
+    struct group *g = calloc(N, sizeof *g);
+    for (int i = 0; i < N; i++)
+        f[i] = (struct finding){.fd = i,
+                                .kind = KIND_CLOSE_WAIT,
+                                .eof = EOF_READ,
+                                .siteid = i % 10 < 5   ? 11
+                                          : i % 10 < 8 ? 22
+                                                       : 33,
+                                .since_ns = (uint64_t)i};
+    assert_int_equal(group_findings(f, N, g, 10000), 3);
+    assert_int_equal(g[0].siteid, 11);
+    assert_int_equal(g[0].count, 2500);
+    assert_int_equal(g[1].siteid, 22);
+    assert_int_equal(g[1].count, 1500);
+    assert_int_equal(g[2].siteid, 33);
+    assert_int_equal(g[2].count, 1000);
+    assert_int_equal(g[2].n_findings, 1000);
+    assert_int_equal(g[0].oldest_ns, 10000);
+    assert_int_equal(g[0].youngest_ns, 10000 - 4994);
+    for (size_t i = 1; i < g[1].n_findings; i++)
+        assert_true(g[1].findings[i - 1].since_ns <= g[1].findings[i].since_ns);
+    free(f);
+    free(g);
+}
+
+static void kinds_of_one_site_and_sites_of_one_kind_stay_apart(void **state)
+{
+    (void)state;
+    struct finding f[] = {
+        {.fd = 3, .kind = KIND_DEAD, .siteid = 1, .how = HOW_RESET},
+        {.fd = 4, .kind = KIND_CLOSE_WAIT, .siteid = 1},
+        {.fd = 5, .kind = KIND_CLOSE_WAIT, .siteid = 2},
+        {.fd = 6, .kind = KIND_DEAD, .siteid = 1, .how = HOW_FINISHED},
+        {.fd = 7, .kind = KIND_DEAD, .siteid = 1, .how = HOW_FINISHED},
+        {.fd = 8, .kind = KIND_CLOSE_WAIT},
+        {.fd = 9, .kind = KIND_CLOSE_WAIT},
+        {.fd = 10, .kind = KIND_CLOSE_WAIT, .site = 77},
+    };
+    struct group g[8];
+    assert_int_equal(group_findings(f, 8, g, 100), 5);
+    assert_int_equal(g[0].kind, KIND_DEAD);
+    assert_int_equal(g[0].count, 3);
+    assert_int_equal(g[0].how, HOW_FINISHED); /* of most of them */
+    assert_int_equal(g[1].count, 2);          /* those without a stack, by kind alone */
+    assert_int_equal(g[1].siteid, 0);
+    assert_int_equal(g[1].site, 0);
+    assert_int_equal(g[2].site, 77); /* a stack whose name is not known is a stack */
+}
+
+static void the_stack_that_told_most_of_them_is_the_groups(void **state)
+{
+    (void)state;
+    struct finding f[9];
+    static const state_ref told[9] = {0, 5, 9, 0, 9, 5, 9, 0, 9};
+    for (int i = 0; i < 9; i++)
+        f[i] =
+            (struct finding){.fd = i, .kind = KIND_CLOSE_WAIT, .siteid = 1, .told_site = told[i], .eof = told[i] ? EOF_READ : EOF_UNREAD};
+    struct group g[9];
+    assert_int_equal(group_findings(f, 9, g, 100), 1);
+    assert_int_equal(g[0].told_site, 9);
+    assert_int_equal(g[0].eof, EOF_READ);
+}
+
+static void no_finding_is_lost_or_doubled_in_random_heaps(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        size_t n = any() % 200;
+        struct finding *f = calloc(n + 1, sizeof *f);
+        struct group *g = calloc(n + 1, sizeof *g);
+        unsigned want[KIND_COUNT][5] = {{0}}, want_groups = 0;
+        for (size_t i = 0; i < n; i++) {
+            unsigned kind = any() % KIND_COUNT, site = any() % 5;
+            f[i] = (struct finding){.fd = (int)i, .kind = (uint8_t)kind, .siteid = site, .since_ns = any() % 50};
+            want_groups += want[kind][site]++ == 0;
+        }
+        size_t n_groups = group_findings(f, n, g, 20); /* some began 'later' than now */
+        assert_int_equal(n_groups, want_groups);
+        char *seen = calloc(n + 1, 1);
+        for (size_t i = 0; i < n_groups; i++) {
+            assert_int_equal(g[i].count, want[g[i].kind][g[i].siteid]);
+            assert_true(i == 0 || g[i - 1].count >= g[i].count);
+            assert_true(g[i].youngest_ns <= g[i].oldest_ns && g[i].oldest_ns <= 20);
+            for (size_t k = 0; k < g[i].n_findings; k++) {
+                assert_int_equal(seen[g[i].findings[k].fd]++, 0);
+                assert_int_equal(g[i].findings[k].kind, g[i].kind);
+                assert_int_equal(g[i].findings[k].siteid, g[i].siteid);
+            }
+        }
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(seen[i], 1);
+        free(seen);
+        free(f);
+        free(g);
+    }
+}
+
+/* Sorted, reversed or all the same: a quadratic sort would need hours here. */
+static void a_quarter_of_a_million_findings_take_no_bad_case(void **state)
+{
+    (void)state;
+    enum { N = 250000 };
+    struct finding *f = calloc(N, sizeof *f);
+    struct group *g = calloc(N, sizeof *g);
+    for (unsigned shape = 0; shape < 3; shape++) {
+        for (unsigned i = 0; i < N; i++)
+            f[i] = (struct finding){.fd = (int)i, .siteid = shape == 0 ? i + 1 : shape == 1 ? N - i : 7, .since_ns = i};
+        assert_int_equal(group_findings(f, N, g, N), shape == 2 ? 1 : N);
+    }
+    free(f);
+    free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_sites_give_three_groups_with_exact_counts),
+        cmocka_unit_test(kinds_of_one_site_and_sites_of_one_kind_stay_apart),
+        cmocka_unit_test(the_stack_that_told_most_of_them_is_the_groups),
+        cmocka_unit_test(no_finding_is_lost_or_doubled_in_random_heaps),
+        cmocka_unit_test(a_quarter_of_a_million_findings_take_no_bad_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

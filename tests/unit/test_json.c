@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_json.c: each line is one JSON object with the documented keys in their order, whatever the strings hold.
+ *
+ * Carries a strict checker of its own (RFC 8259, and UTF-8): it accepts nothing that a parser might stumble over.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "core/judge.h"
+#include "core/report.h"
+
+#define S 1000000000ull
+
+/* ---- a strict JSON checker: each function returns the place behind what it read, or NULL --------------------------------------- */
+
+static const char *json_value(const char *p, unsigned depth);
+
+static const char *json_utf8(const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    static const struct {
+        unsigned char first, last, second_first, second_last;
+        unsigned more;
+    } forms[] = {{0xc2, 0xdf, 0x80, 0xbf, 1}, {0xe0, 0xe0, 0xa0, 0xbf, 2}, {0xe1, 0xec, 0x80, 0xbf, 2}, {0xed, 0xed, 0x80, 0x9f, 2},
+                 {0xee, 0xef, 0x80, 0xbf, 2}, {0xf0, 0xf0, 0x90, 0xbf, 3}, {0xf1, 0xf3, 0x80, 0xbf, 3}, {0xf4, 0xf4, 0x80, 0x8f, 3}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (p[0] < forms[i].first || p[0] > forms[i].last)
+            continue;
+        if (p[1] < forms[i].second_first || p[1] > forms[i].second_last)
+            return NULL;
+        for (unsigned k = 2; k <= forms[i].more; k++)
+            if ((p[k] & 0xc0) != 0x80)
+                return NULL;
+        return s + 1 + forms[i].more;
+    }
+    return NULL;
+}
+
+static const char *json_string(const char *p)
+{
+    if (*p++ != '"')
+        return NULL;
+    while (p && *p != '"') {
+        unsigned char c = (unsigned char)*p;
+        if (c < 0x20)
+            return NULL;
+        if (c >= 0x80) {
+            p = json_utf8(p);
+        } else if (c != '\\') {
+            p++;
+        } else if (p[1] == 'u') {
+            if (strspn(p + 2, "0123456789abcdefABCDEF") < 4)
+                return NULL;
+            p += 6;
+        } else {
+            if (!p[1] || !strchr("\"\\/bfnrt", p[1]))
+                return NULL;
+            p += 2;
+        }
+    }
+    return p ? p + 1 : NULL;
+}
+
+static const char *json_digits(const char *p)
+{
+    size_t n = strspn(p, "0123456789");
+    return n ? p + n : NULL;
+}
+
+static const char *json_number(const char *p)
+{
+    p += *p == '-';
+    if (*p == '0' && p[1] >= '0' && p[1] <= '9')
+        return NULL;
+    p = json_digits(p);
+    if (p && *p == '.')
+        p = json_digits(p + 1);
+    if (p && (*p == 'e' || *p == 'E')) {
+        p++;
+        p += *p == '+' || *p == '-';
+        p = json_digits(p);
+    }
+    return p;
+}
+
+static const char *json_list(const char *p, char close, unsigned depth)
+{
+    if (depth > 8)
+        return NULL;
+    if (*++p == close)
+        return p + 1;
+    for (;;) {
+        if (close == '}') {
+            p = json_string(p);
+            if (!p || *p++ != ':')
+                return NULL;
+        }
+        p = json_value(p, depth + 1);
+        if (!p || (*p != ',' && *p != close))
+            return NULL;
+        if (*p++ == close)
+            return p;
+    }
+}
+
+static const char *json_value(const char *p, unsigned depth)
+{
+    switch (*p) {
+    case '{':
+        return json_list(p, '}', depth);
+    case '[':
+        return json_list(p, ']', depth);
+    case '"':
+        return json_string(p);
+    case 't':
+        return strncmp(p, "true", 4) == 0 ? p + 4 : NULL;
+    case 'f':
+        return strncmp(p, "false", 5) == 0 ? p + 5 : NULL;
+    case 'n':
+        return strncmp(p, "null", 4) == 0 ? p + 4 : NULL;
+    default:
+        return json_number(p);
+    }
+}
+
+/* Each line of TEXT is one object; returns their number, or fails. */
+static unsigned objects_in(const char *text)
+{
+    unsigned n = 0;
+    for (const char *p = text; *p; n++) {
+        const char *end = *p == '{' ? json_value(p, 0) : NULL;
+        if (!end || *end != '\n')
+            fail_msg("not an object: %s", p);
+        p = end + 1;
+    }
+    return n;
+}
+
+static void the_checker_itself_is_strict(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"{}", "{\"a\":[1,-0.5,1e9,\"\\u00ff\\n\",null,true]}", "[[],{}]", "\"\xc3\xbc\""};
+    static const char *const bad[] = {"{,}", "{\"a\"}",  "[1,]", "01", "1.",           "\"\\x\"", "\"\x01\"",  "\"\xff\"",
+                                      "\"a", "{\"a\":1", "nul",  "",   "\"\xc0\x80\"", "--1",     "\"\\u00f\""};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        const char *end = json_value(good[i], 0);
+        assert_non_null(end);
+        assert_int_equal(*end, 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *end = json_value(bad[i], 0);
+        assert_true(!end || *end);
+    }
+}
+
+/* ---- the report ------------------------------------------------------------------------------------------------------------- */
+
+static char buf[1 << 17];
+
+static const char *rendered(const struct report *r)
+{
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    json_report(&o, r);
+    assert_int_equal(o.lost, 0);
+    buf[o.len] = 0;
+    return buf;
+}
+
+static const struct frame allocated[] = {
+    {.module = "/srv/app", .build_id = "00ff", .offset = 0x1234, .symbol = "db_connect", .file = "src/db.c", .line = 42},
+    {.pc = 0x7f0012},
+};
+static const struct frame told[] = {{.module = "/srv/app", .offset = 0x1456, .symbol = "read_reply", .inlined = true}};
+static struct finding findings[100];
+static struct group group;
+
+static struct report example(void)
+{
+    for (int i = 0; i < 100; i++)
+        findings[i] = (struct finding){.fd = 14 + i,
+                                       .kind = KIND_CLOSE_WAIT,
+                                       .family = AF_INET,
+                                       .tcp_state = ST_CLOSE_WAIT,
+                                       .tid = 4243,
+                                       .opened_ns = 100 * S,
+                                       .since_ns = 187600000000ull,
+                                       .unread = 7,
+                                       .local = "10.0.0.7:51222",
+                                       .peer = "10.0.0.5:1433"};
+    group = (struct group){.kind = KIND_CLOSE_WAIT,
+                           .eof = EOF_READ,
+                           .siteid = 0x0f3a9c01d2e4b678,
+                           .opened = 1240,
+                           .closed = 1203,
+                           .live = 37,
+                           .count = 37,
+                           .growing = true,
+                           .oldest_ns = 812400000000ull,
+                           .youngest_ns = 3100000000ull,
+                           .n_findings = 1,
+                           .findings = findings,
+                           .n_frames = 2,
+                           .frames = allocated,
+                           .n_told = 1,
+                           .told = told};
+    return (struct report){.pid = 4242,
+                           .exe = "/srv/app",
+                           .host = "box",
+                           .reason = REASON_EXIT,
+                           .now_ns = 1000 * S,
+                           .now_real_ns = 1767323045678000000ull,
+                           .n_groups = 1,
+                           .groups = &group,
+                           .leaks = 37,
+                           .sites = 1,
+                           .by_kind = {37},
+                           .print_summary = true};
+}
+
+static void the_documented_keys_stand_in_their_order(void **state)
+{
+    (void)state;
+    struct report r = example();
+    static const char leak[] =
+        "{\"type\":\"leak\",\"time\":\"2026-01-02T03:04:05.678Z\",\"host\":\"box\",\"pid\":4242,\"exe\":\"/srv/app\",\"reason\":\"exit\","
+        "\"kind\":\"close_wait\",\"how\":null,\"eof\":\"read\",\"site\":\"0f3a9c01d2e4b678\",\"count\":37,\"opened\":1240,\"closed\":1203,"
+        "\"live\":37,"
+        "\"growing\":true,\"oldest_s\":812.4,\"youngest_s\":3.1,"
+        "\"frames\":[{\"module\":\"/srv/app\",\"build_id\":\"00ff\",\"offset\":\"0x1234\",\"symbol\":\"db_connect\",\"file\":\"src/"
+        "db.c\",\"line\":42,"
+        "\"inlined\":false},"
+        "{\"module\":null,\"build_id\":null,\"offset\":null,\"symbol\":null,\"file\":null,\"line\":null,\"inlined\":false,\"pc\":"
+        "\"0x7f0012\"}],"
+        "\"eof_frames\":[{\"module\":\"/srv/"
+        "app\",\"build_id\":null,\"offset\":\"0x1456\",\"symbol\":\"read_reply\",\"file\":null,\"line\":null,"
+        "\"inlined\":true}],"
+        "\"sockets\":[{\"fd\":14,\"family\":\"inet\",\"local\":\"10.0.0.7:51222\",\"peer\":\"10.0.0.5:1433\",\"state\":\"CLOSE_WAIT\","
+        "\"age_s\":900.0,\"stuck_s\":812.4,\"unread\":7,\"origin\":\"socket\",\"tag\":null,\"tid\":4243";
+    static const char summary[] =
+        "\n{\"type\":\"summary\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"reason\":\"exit\",\"leaks\":37,\"sites\":1,"
+        "\"suppressed\":0,\"dropped\":0,\"by_kind\":{\"close_wait\":37}";
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_memory_equal(text, leak, sizeof leak - 1);
+    assert_non_null(strstr(text, summary));
+    struct release rel = {.fd = 14, .kind = KIND_CLOSE_WAIT, .siteid = 0x0f3a9c01d2e4b678, .stuck_ns = 812400000000ull};
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    json_release(&o, &r, &rel);
+    buf[o.len] = 0;
+    assert_string_equal(buf,
+                        "{\"type\":\"release\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"fd\":14,\"site\":\"0f3a9c01d2e4b678\","
+                        "\"kind\":\"close_wait\",\"stuck_s\":812.4}\n");
+}
+
+static void what_is_not_known_is_null(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.host = r.exe = NULL;
+    group.siteid = 0;
+    group.kind = KIND_DEAD;
+    group.how = HOW_RESET;
+    group.eof = EOF_NONE;
+    findings[0] = (struct finding){
+        .fd = 3, .kind = KIND_DEAD, .how = HOW_RESET, .told_errno = ECONNRESET, .origin = ORIGIN_BEFORE_ATTACH, .family = AF_UNIX};
+    const char *text = rendered(&r);
+    objects_in(text);
+    static const char *const parts[] = {"\"host\":null",
+                                        "\"exe\":null",
+                                        "\"site\":null",
+                                        "\"how\":\"reset\",\"eof\":null",
+                                        "\"state\":null,\"age_s\":null",
+                                        "\"local\":null,\"peer\":null",
+                                        "\"tid\":null",
+                                        "\"family\":\"unix\"",
+                                        "\"origin\":\"before_attach\"",
+                                        "\"error\":\"ECONNRESET\""};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(text, parts[i]))
+            fail_msg("%s not in %s", parts[i], text);
+}
+
+static void at_most_sixty_four_sockets_are_listed(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.count = group.n_findings = 100;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    unsigned n = 0;
+    for (const char *p = text; (p = strstr(p, "{\"fd\":")); p++)
+        n++;
+    assert_int_equal(n, 64);
+    assert_non_null(strstr(text, "\"count\":100"));
+}
+
+static void a_report_without_groups_is_empty_and_the_summary_can_be_left_out(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.print_summary = false;
+    assert_int_equal(objects_in(rendered(&r)), 1);
+    r.print_summary = true;
+    r.n_groups = 0;
+    assert_string_equal(rendered(&r), "");
+}
+
+/* Every string of the report in turn holds each byte. */
+static void no_byte_in_any_string_breaks_a_line(void **state)
+{
+    (void)state;
+    char evil[8] = "a?\"\\b";
+    struct frame f = {.module = evil, .build_id = evil, .symbol = evil, .file = evil};
+    for (unsigned c = 1; c < 256; c++) {
+        evil[1] = (char)c;
+        struct report r = example();
+        r.host = r.exe = evil;
+        group.frames = group.told = &f;
+        group.n_frames = group.n_told = 1;
+        group.ports_peer = evil;
+        findings[0].local = findings[0].peer = findings[0].tag = evil;
+        assert_int_equal(objects_in(rendered(&r)), 2);
+    }
+}
+
+static void every_number_of_every_kind_is_a_valid_line(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 256; kind++) {
+        struct report r = example();
+        r.reason = (uint8_t)kind;
+        group = (struct group){.kind = (uint8_t)kind,
+                               .how = (uint8_t)kind,
+                               .eof = (uint8_t)kind,
+                               .findings = findings,
+                               .n_findings = 2,
+                               .rate_milli = UINT32_MAX,
+                               .count = UINT64_MAX};
+        findings[0] = (struct finding){.fd = -1,
+                                       .kind = (uint8_t)kind,
+                                       .how = (uint8_t)kind,
+                                       .eof = (uint8_t)kind,
+                                       .origin = (uint8_t)kind,
+                                       .family = (uint8_t)kind,
+                                       .tcp_state = (uint8_t)kind,
+                                       .told_errno = (uint8_t)kind,
+                                       .opened_ns = UINT64_MAX,
+                                       .since_ns = UINT64_MAX};
+        for (unsigned k = 0; k < KIND_COUNT; k++)
+            r.by_kind[k] = UINT64_MAX;
+        assert_int_equal(objects_in(rendered(&r)), 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_checker_itself_is_strict),
+        cmocka_unit_test(the_documented_keys_stand_in_their_order),
+        cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(at_most_sixty_four_sockets_are_listed),
+        cmocka_unit_test(a_report_without_groups_is_empty_and_the_summary_can_be_left_out),
+        cmocka_unit_test(no_byte_in_any_string_breaks_a_line),
+        cmocka_unit_test(every_number_of_every_kind_is_a_valid_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

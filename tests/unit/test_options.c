@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_options.c: every option takes its values, and a bad one costs one clear line and changes nothing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/options.h"
+
+#define MS 1000000ull
+#define S (1000 * MS)
+
+struct said {
+    unsigned n;
+    char line[8][512];
+};
+
+static void hear(void *arg, const char *line)
+{
+    struct said *s = arg;
+    assert_null(strchr(line, '\n'));
+    if (s->n < 8)
+        snprintf(s->line[s->n], sizeof s->line[0], "%s", line);
+    s->n++;
+}
+
+static struct options parse(const char *text, struct said *said)
+{
+    struct options o;
+    options_default(&o);
+    memset(said, 0, sizeof *said);
+    options_parse(&o, text, hear, said);
+    options_finish(&o);
+    return o;
+}
+
+static void the_defaults_are_those_that_are_documented(void **state)
+{
+    (void)state;
+    struct options o;
+    options_default(&o);
+    assert_true(o.enabled && o.leak_check_at_exit && o.symbolize && o.print_suppressions && o.print_summary && o.follow_children);
+    assert_false(o.abort_on_error || o.log_json || o.help || o.interval_set);
+    assert_int_equal(o.kinds, KINDS_DEFAULT);
+    assert_int_equal(o.grace_ns, 30 * S);
+    assert_int_equal(o.interval_ns, 7500 * MS);
+    assert_int_equal(o.max_frames, 32);
+    assert_int_equal(o.max_sockets, 8);
+    assert_int_equal(o.exitcode + o.max_leaks + o.signal + o.verbosity + o.max_allowed, 0);
+    assert_int_equal(o.color, COLOR_AUTO);
+    assert_string_equal(o.log_path, "stderr");
+    assert_string_equal(o.suppressions, "");
+    assert_string_equal(o.state_dir, "");
+    struct said said;
+    struct options same = parse("", &said);
+    assert_memory_equal(&same, &o, sizeof o);
+    same = parse(NULL, &said);
+    assert_memory_equal(&same, &o, sizeof o);
+    assert_int_equal(said.n, 0);
+}
+
+static void every_option_takes_its_values(void **state)
+{
+    (void)state;
+    struct said said;
+    struct options o =
+        parse("enabled=0:kinds=close_wait,dead:grace=5m:interval=250ms:leak_check_at_exit=no:exitcode=23:max_allowed=18446744073709551615:"
+              "abort_on_error=1:log_path=/tmp/x.%p:log_format=json:max_frames=64:max_leaks=10:max_sockets=0:symbolize=false:"
+              "suppressions=/etc/s:print_suppressions=off:print_summary=0:color=never:follow_children=0:state_dir=/run/s:signal=12:"
+              "verbosity=1:help=1",
+              &said);
+    assert_int_equal(said.n, 0);
+    assert_false(o.enabled || o.leak_check_at_exit || o.symbolize || o.print_suppressions || o.print_summary || o.follow_children);
+    assert_true(o.abort_on_error && o.log_json && o.help && o.interval_set);
+    assert_int_equal(o.kinds, KIND_BIT(KIND_CLOSE_WAIT) | KIND_BIT(KIND_DEAD));
+    assert_int_equal(o.grace_ns, 300 * S);
+    assert_int_equal(o.interval_ns, 250 * MS);
+    assert_int_equal(o.exitcode, 23);
+    assert_true(o.max_allowed == UINT64_MAX);
+    assert_int_equal(o.max_frames, 64);
+    assert_int_equal(o.max_leaks, 10);
+    assert_int_equal(o.max_sockets, 0);
+    assert_int_equal(o.color, COLOR_NEVER);
+    assert_int_equal(o.signal, 12);
+    assert_int_equal(o.verbosity, 1);
+    assert_string_equal(o.log_path, "/tmp/x.%p");
+    assert_string_equal(o.suppressions, "/etc/s");
+    assert_string_equal(o.state_dir, "/run/s");
+}
+
+static void colons_in_quotes_blanks_and_empty_items_do_no_harm(void **state)
+{
+    (void)state;
+    struct said said;
+    struct options o = parse(":: log_path=\"/tmp/a:b=c\" :\n grace=2s :suppressions=\"\":grace=3s:state_dir=/a=b:", &said);
+    assert_int_equal(said.n, 0);
+    assert_string_equal(o.log_path, "/tmp/a:b=c");
+    assert_int_equal(o.grace_ns, 3 * S); /* the later one wins */
+    assert_string_equal(o.state_dir, "/a=b");
+    o = parse("grace=\"4s\":kinds=\"all\"", &said);
+    assert_int_equal(o.grace_ns, 4 * S);
+    assert_int_equal(o.kinds, KINDS_ALL);
+}
+
+static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *line;
+    } rows[] = {
+        {"grace=abc", "grace=abc: not a time; write 30s, 5m or 250ms (kept 30s)"},
+        {"grace=", "grace=: not a time; write 30s, 5m or 250ms (kept 30s)"},
+        {"grace", "grace: has no value (kept 30s)"},
+        {"graze=1s", "graze: no such option; help=1 lists them all"},
+        {"interval=-1", "interval=-1: not a time; write 30s, 5m or 250ms (kept grace/4)"},
+        {"kinds=close_wait,nonsense",
+         "kinds=close_wait,nonsense: not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or "
+         "all (kept close_wait,fin_wait_2,dead,never_connected,hangup)"},
+        {"exitcode=256", "exitcode=256: not a number from 0 to 255 (kept 0)"},
+        {"max_frames=65", "max_frames=65: not a number from 0 to 64 (kept 32)"},
+        {"max_leaks=4294967296", "max_leaks=4294967296: not a number, or too large (kept 0)"},
+        {"max_allowed=18446744073709551616", "max_allowed=18446744073709551616: not a number, or too large (kept 0)"},
+        {"enabled=maybe", "enabled=maybe: write 0 or 1 (kept 1)"},
+        {"log_format=xml", "log_format=xml: write text or json (kept text)"},
+        {"color=red", "color=red: write auto, always or never (kept auto)"},
+        {"signal=9", "signal=9: not the number of a signal that can be caught; write 12 for SIGUSR2 (kept 0)"},
+        {"signal=USR2", "signal=USR2: not the number of a signal that can be caught; write 12 for SIGUSR2 (kept 0)"},
+        {"log_path=", "log_path=: empty (kept stderr)"},
+        {"log_path=\"/tmp/x", "log_path=\"/tmp/x: the quote is not closed"},
+        {"log_path=\"/tmp/x\"y", "log_path=\"/tmp/x\"y: the closing quote must be followed by ':' or the end"},
+        {"a\033[2Jb=1", "a?[2Jb: no such option; help=1 lists them all"},
+        {"=5", ": no such option; help=1 lists them all"},
+    };
+    struct options before;
+    options_default(&before);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct said said;
+        struct options o = parse(rows[i].text, &said);
+        assert_int_equal(said.n, 1);
+        assert_string_equal(said.line[0], rows[i].line);
+        assert_memory_equal(&o, &before, sizeof o);
+    }
+    struct said said;
+    struct options o = parse("nonsense:exitcode=7:grace=x:grace=1s", &said); /* what follows a bad word counts */
+    assert_int_equal(said.n, 2);
+    assert_int_equal(o.exitcode, 7);
+    assert_int_equal(o.grace_ns, S);
+}
+
+static void an_overlong_value_is_refused_and_an_overlong_word_is_cut_in_the_warning(void **state)
+{
+    (void)state;
+    char text[2000] = "log_path=";
+    memset(text + 9, 'x', 511);
+    struct said said;
+    struct options o = parse(text, &said);
+    assert_int_equal(said.n, 0);
+    assert_int_equal(strlen(o.log_path), 511);
+    memset(text + 9, 'x', 1500);
+    o = parse(text, &said);
+    assert_int_equal(said.n, 1);
+    assert_true(strlen(said.line[0]) < 200);
+    assert_non_null(strstr(said.line[0], "...: too long (at most 511 bytes) (kept stderr)"));
+    assert_string_equal(o.log_path, "stderr");
+    memset(text, 'k', 1500);
+    parse(text, &said);
+    assert_true(said.n == 1 && strlen(said.line[0]) < 200);
+    options_parse(&o, "a=b:c=d:grace=", NULL, NULL); /* nobody listens */
+}
+
+static void the_interval_follows_grace_within_its_limits_unless_it_is_given(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t interval;
+    } rows[] = {
+        {"grace=1s", 250 * MS}, {"grace=0", 250 * MS}, {"grace=4s", S},
+        {"grace=1h", 10 * S},   {"interval=0", 0},     {"grace=1h:interval=20s", 20 * S},
+        {"interval=1ms", MS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct said said;
+        struct options o = parse(rows[i].text, &said);
+        assert_int_equal(o.interval_ns, rows[i].interval);
+    }
+}
+
+static void times_are_read_exactly_or_not_at_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t ns; /* UINT64_MAX: no time */
+    } rows[] = {
+        {"0", 0},
+        {"12", 12 * S},
+        {"30s", 30 * S},
+        {"250ms", 250 * MS},
+        {"5m", 300 * S},
+        {"2h", 7200 * S},
+        {"1.5s", 1500 * MS},
+        {"0.25", 250 * MS},
+        {"1.0000000001s", S},
+        {"9223372036s", 9223372036 * S},
+        {"9223372037s", UINT64_MAX},
+        {"99999999999999999999", UINT64_MAX},
+        {"2562048h", UINT64_MAX},
+        {"", UINT64_MAX},
+        {"s", UINT64_MAX},
+        {"-1", UINT64_MAX},
+        {"+1", UINT64_MAX},
+        {" 1", UINT64_MAX},
+        {"1 s", UINT64_MAX},
+        {"1d", UINT64_MAX},
+        {"1.s", UINT64_MAX},
+        {".5", UINT64_MAX},
+        {"1e3", UINT64_MAX},
+        {"1sm", UINT64_MAX},
+        {"0x10", UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t ns = 77;
+        bool ok = parse_time(rows[i].text, strlen(rows[i].text), &ns);
+        if (ok != (rows[i].ns != UINT64_MAX) || ns != (ok ? rows[i].ns : 77))
+            fail_msg("%s: %d %lu", rows[i].text, ok, ns);
+    }
+    uint64_t ns = 0;
+    assert_true(parse_time("30seconds", 3, &ns)); /* only so many bytes count */
+    assert_int_equal(ns, 30 * S);
+}
+
+static void lists_of_kinds_name_the_bad_word(void **state)
+{
+    (void)state;
+    uint32_t mask = 77;
+    const char *bad;
+    size_t bad_len;
+    assert_true(parse_kinds("close_wait", 10, &mask, &bad, &bad_len));
+    assert_int_equal(mask, 1);
+    assert_true(parse_kinds("open,hangup,open", 16, &mask, &bad, &bad_len));
+    assert_int_equal(mask, KIND_BIT(KIND_OPEN) | KIND_BIT(KIND_HANGUP));
+    assert_true(parse_kinds("dead,all", 8, &mask, &bad, &bad_len));
+    assert_int_equal(mask, KINDS_ALL);
+    mask = 77;
+    assert_false(parse_kinds("dead,closed,open", 16, &mask, &bad, &bad_len));
+    assert_int_equal(mask, 77);
+    assert_int_equal(bad_len, 6);
+    assert_memory_equal(bad, "closed", 6);
+    assert_false(parse_kinds("", 0, &mask, &bad, &bad_len));
+    assert_false(parse_kinds("dead,", 5, &mask, &bad, &bad_len));
+    assert_false(parse_kinds("clos", 4, &mask, &bad, &bad_len));
+}
+
+static void a_log_path_names_its_process(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *path;
+    } rows[] = {
+        {"/tmp/log", "/tmp/log.42"}, {"/tmp/log.%p", "/tmp/log.42"}, {"/tmp/%e-%h-%t-%p%%", "/tmp/a_b-host-1700000000-42%"},
+        {"/tmp/%e", "/tmp/a_b.42"},  {"/tmp/%z%", "/tmp/%z%.42"},    {"", ".42"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[64];
+        assert_true(expand_path(out, sizeof out, rows[i].pattern, 42, "a/b", "host", 1700000000));
+        assert_string_equal(out, rows[i].path);
+        size_t need = strlen(rows[i].path) + 1;
+        char *tight = malloc(need);
+        assert_true(expand_path(tight, need, rows[i].pattern, 42, "a/b", "host", 1700000000));
+        assert_false(expand_path(tight, need - 1, rows[i].pattern, 42, "a/b", "host", 1700000000));
+        free(tight);
+    }
+    assert_false(expand_path(NULL, 0, "x", 1, "", "", 0));
+}
+
+static void help_names_every_option_that_parsing_knows(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"enabled",
+                                       "kinds",
+                                       "grace",
+                                       "interval",
+                                       "leak_check_at_exit",
+                                       "exitcode",
+                                       "max_allowed",
+                                       "abort_on_error",
+                                       "log_path",
+                                       "log_format",
+                                       "max_frames",
+                                       "max_leaks",
+                                       "max_sockets",
+                                       "symbolize",
+                                       "suppressions",
+                                       "print_suppressions",
+                                       "print_summary",
+                                       "color",
+                                       "follow_children",
+                                       "state_dir",
+                                       "signal",
+                                       "verbosity",
+                                       "help"};
+    char buf[8192];
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    options_help(&o);
+    buf[o.len] = 0;
+    assert_int_equal(o.lost, 0);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char line_start[64];
+        snprintf(line_start, sizeof line_start, "\n  %s ", keys[i]);
+        assert_non_null(strstr(buf, line_start));
+        struct said said;
+        parse(keys[i], &said); /* without a value: known, so another complaint than 'no such option' */
+        assert_null(strstr(said.line[0], "no such option"));
+    }
+    unsigned lines = 0;
+    for (const char *p = buf; (p = strstr(p, "\n  ")); p++)
+        lines++;
+    assert_int_equal(lines, sizeof keys / sizeof *keys);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_defaults_are_those_that_are_documented),
+        cmocka_unit_test(every_option_takes_its_values),
+        cmocka_unit_test(colons_in_quotes_blanks_and_empty_items_do_no_harm),
+        cmocka_unit_test(a_bad_word_is_named_once_and_the_old_value_stays),
+        cmocka_unit_test(an_overlong_value_is_refused_and_an_overlong_word_is_cut_in_the_warning),
+        cmocka_unit_test(the_interval_follows_grace_within_its_limits_unless_it_is_given),
+        cmocka_unit_test(times_are_read_exactly_or_not_at_all),
+        cmocka_unit_test(lists_of_kinds_name_the_bad_word),
+        cmocka_unit_test(a_log_path_names_its_process),
+        cmocka_unit_test(help_names_every_option_that_parsing_knows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

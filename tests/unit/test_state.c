@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_state.c: the decoder reads what is there, refuses what is not, and never leaves the file.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "image.h"
+
+static struct state_view open_image(const struct image *im)
+{
+    struct state_view v;
+    assert_null(state_open_view(&v, im->base, im->size));
+    return v;
+}
+
+static void every_kind_of_record_is_read_back(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 6);
+    image_extent(&im, 0, EXTENT_SLOTS, 1);
+    image_extent(&im, 1, EXTENT_SITES, 0);
+    image_extent(&im, 2, EXTENT_MODULES, 0);
+    image_extent(&im, 3, EXTENT_DETAILS, 0);
+    image_extent(&im, 4, EXTENT_TAGS, 0);
+    image_extent(&im, 5, EXTENT_INDEX, 0);
+    struct state_site *site = image_site(&im, 1, 0, 3);
+    image_site(&im, 1, site->size, 0);
+    struct state_module *m = image_at(&im, 2, 512 * 5);
+    m->ready = 1;
+    m->build_id_len = 20;
+    strcpy(m->path, "/srv/app");
+    struct state_detail *d = image_at(&im, 3, 256 * 63);
+    d->gen = 7;
+    d->fd = 258;
+    strcpy(image_at(&im, 4, 64 * 9), "my test");
+    struct state_slot *s = image_at(&im, 0, 64 * 2);
+    s->word = SLOT_WORD(7, SLOT_LIVE);
+    s->site = image_ref(1, 0);
+    s->watch_gen = 7;
+    s->detail = image_ref(3, 256 * 63);
+    s->opened_ns = 123;
+
+    struct state_view v = open_image(&im);
+    assert_int_equal(v.n_extents, 6);
+    assert_int_equal(state_head(&v)->pid, 4242);
+    struct state_slot copy;
+    uint64_t pos = 0;
+    int fd = -1;
+    assert_true(state_next_slot(&v, &pos, &fd, &copy));
+    assert_int_equal(fd, 258);
+    assert_int_equal(copy.opened_ns, 123);
+    assert_false(state_next_slot(&v, &pos, &fd, &copy));
+    assert_false(state_next_slot(&v, &pos, &fd, &copy));
+    assert_true(state_slot_at(&v, 258, &copy));
+    assert_false(state_slot_at(&v, 2, &copy));
+    assert_false(state_slot_at(&v, 259, &copy));
+    assert_false(state_slot_at(&v, -1, &copy));
+    assert_false(state_slot_at(&v, INT_MAX, &copy));
+
+    struct state_site_view sv;
+    assert_true(state_site_at(&v, copy.site, &sv));
+    assert_int_equal(sv.nframes, 3);
+    assert_int_equal(sv.pcs[2], 0x400002);
+    assert_int_equal(sv.modules[2], 2);
+    state_ref ref = 0;
+    pos = 0;
+    assert_true(state_next_site(&v, &pos, &ref, &sv));
+    assert_int_equal(ref, image_ref(1, 0));
+    assert_true(state_next_site(&v, &pos, &ref, &sv));
+    assert_int_equal(sv.nframes, 0);
+    assert_false(state_next_site(&v, &pos, &ref, &sv));
+
+    assert_ptr_equal(state_slot_detail(&v, &copy), d);
+    copy.watch_gen = 6; /* what the watcher wrote belongs to the descriptor's former life */
+    assert_null(state_slot_detail(&v, &copy));
+    assert_null(state_detail_at(&v, image_ref(3, 256 * 63), 6));
+    assert_null(state_detail_at(&v, image_ref(3, 0), 0)); /* a free one */
+    assert_ptr_equal(state_module_at(&v, 5), m);
+    assert_null(state_module_at(&v, 4)); /* never completed */
+    assert_null(state_module_at(&v, 32));
+    assert_null(state_module_at(&v, STATE_NO_MODULE));
+    char tag[64];
+    state_tag_at(&v, 9, tag);
+    assert_string_equal(tag, "my test");
+    state_tag_at(&v, 0, tag);
+    assert_string_equal(tag, "");
+    state_tag_at(&v, 256 + 9, tag);
+    assert_string_equal(tag, "");
+    image_free(&im);
+}
+
+static void a_header_that_is_not_ours_is_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t offset;
+        uint32_t value;
+        const char *sentence;
+    } rows[] = {
+        {offsetof(struct state_header, magic), 0, "not a state file"},
+        {offsetof(struct state_header, version), STATE_VERSION + 1, "written by a newer sockleak"},
+        {offsetof(struct state_header, version), 0, "of a format that this sockleak does not know"},
+        {offsetof(struct state_header, byte_order), 0x04030201, "of the other byte order"},
+        {offsetof(struct state_header, header_size), 8, "of another word size or build"},
+        {offsetof(struct state_header, slot_size), 128, "of another word size or build"},
+        {offsetof(struct state_header, word_bits), 32, "of another word size or build"},
+        {offsetof(struct state_header, n_extents), STATE_MAX_EXTENTS + 1, "damaged"},
+        {offsetof(struct state_header, n_extents), UINT32_MAX, "damaged"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct image im;
+        struct state_view v;
+        image_make(&im, 1);
+        memcpy(im.base + rows[i].offset, &rows[i].value, 4);
+        const char *said = state_open_view(&v, im.base, im.size);
+        assert_non_null(said);
+        assert_non_null(strstr(said, rows[i].sentence));
+        image_free(&im);
+    }
+}
+
+static void a_file_cut_anywhere_is_refused_or_holds_its_whole_extents(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 3);
+    for (uint64_t size = 0; size <= im.size; size += 61) {
+        /* moved up against the unreadable page, so that each byte too many faults */
+        uint64_t room = (size + 7) & ~7ull;
+        unsigned char *base = im.map + im.size - room;
+        unsigned char *whole = malloc(im.size);
+        memcpy(whole, im.base, im.size);
+        memmove(base, im.base, size);
+        struct state_view v;
+        const char *said = state_open_view(&v, base, size);
+        if (size < STATE_BODY_OFFSET)
+            assert_non_null(said);
+        else
+            assert_int_equal(v.n_extents, (size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE);
+        memcpy(im.base, whole, im.size);
+        free(whole);
+    }
+    image_free(&im);
+}
+
+static void a_site_that_lies_about_its_size_or_frames_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t offset, size;
+        unsigned nframes;
+        bool good;
+    } rows[] = {
+        {0, STATE_SITE_SIZE(4), 4, true},
+        {0, 0, 0, false},
+        {0, 64, 0, false}, /* smaller than the record's head */
+        {0, STATE_SITE_SIZE(4) + 1, 4, false},
+        {0, STATE_SITE_SIZE(4), 40, false},
+        {0, STATE_SITE_SIZE(64), 64, true},
+        {0, STATE_SITE_SIZE(65), 65, false},
+        {0, STATE_EXTENT_SIZE, 65535, false},
+        {0, STATE_EXTENT_SIZE, 64, true},
+        {0, STATE_EXTENT_SIZE + 64, 4, false},
+        {0, UINT32_MAX, 4, false},
+        {0, UINT32_MAX - 63, 4, false},
+        {STATE_EXTENT_SIZE - STATE_SITE_SIZE(0), STATE_SITE_SIZE(0), 0, true},
+        {STATE_EXTENT_SIZE - STATE_SITE_SIZE(0), STATE_SITE_SIZE(8), 8, false},
+        {STATE_EXTENT_SIZE - 64, STATE_SITE_SIZE(0), 0, false}, /* its head would not fit */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct image im;
+        image_make(&im, 1);
+        image_extent(&im, 0, EXTENT_SITES, 0);
+        uint32_t *size = image_at(&im, 0, rows[i].offset);
+        *size = rows[i].size;
+        if (rows[i].offset + sizeof(struct state_site) <= STATE_EXTENT_SIZE) {
+            struct state_site *s = (void *)size;
+            s->nframes = (uint16_t)rows[i].nframes;
+            s->ready = 1;
+        }
+        struct state_view v = open_image(&im);
+        struct state_site_view sv;
+        assert_int_equal(state_site_at(&v, image_ref(0, rows[i].offset), &sv), rows[i].good);
+        if (rows[i].good) {
+            uint64_t sum = 0;
+            for (unsigned f = 0; f < sv.nframes; f++)
+                sum += sv.pcs[f] + sv.modules[f];
+            assert_int_equal(sum, 0);
+        }
+        uint64_t pos = 0;
+        state_ref ref = 0;
+        unsigned n = 0;
+        while (state_next_site(&v, &pos, &ref, &sv))
+            assert_true(++n < 256);
+        image_free(&im);
+    }
+}
+
+static void a_site_that_is_not_complete_is_passed_over_and_the_next_one_found(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 1);
+    image_extent(&im, 0, EXTENT_SITES, 0);
+    struct state_site *first = image_site(&im, 0, 0, 5);
+    first->ready = 0;
+    image_site(&im, 0, first->size, 2);
+    struct state_view v = open_image(&im);
+    struct state_site_view sv;
+    uint64_t pos = 0;
+    state_ref ref = 0;
+    assert_true(state_next_site(&v, &pos, &ref, &sv));
+    assert_int_equal(sv.nframes, 2);
+    assert_false(state_site_at(&v, image_ref(0, 0), &sv));
+    image_free(&im);
+}
+
+/* Extents filled with one byte value after the other, and every ref there is: whatever is accepted must lie within the file. */
+static void no_ref_and_no_content_leads_outside_the_file(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 6);
+    uint64_t seen = 0;
+    for (unsigned fill = 0; fill < 256; fill += fill < 8 ? 1 : 37) {
+        for (unsigned type = 1; type <= 6; type++) {
+            image_extent(&im, type - 1, type, fill);
+            memset(image_at(&im, type - 1, 0), (int)fill, STATE_EXTENT_SIZE);
+        }
+        struct state_view v = open_image(&im);
+        for (uint64_t ref = 0; ref < im.size / STATE_REF_UNIT + 4096; ref++) {
+            struct state_site_view sv;
+            if (state_site_at(&v, (state_ref)ref, &sv))
+                for (unsigned f = 0; f < sv.nframes; f++)
+                    seen += sv.pcs[f] + sv.modules[f];
+            const struct state_detail *d = state_detail_at(&v, (state_ref)ref, fill * 0x01010101u);
+            if (d)
+                seen += d->fd + (unsigned char)d->peer[95];
+        }
+        static const state_ref far[] = {UINT32_MAX, UINT32_MAX - 1, 0x80000000u, STATE_MAX_SIZE / STATE_REF_UNIT};
+        for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+            struct state_site_view sv;
+            assert_false(state_site_at(&v, far[i], &sv));
+            assert_null(state_detail_at(&v, far[i], 1));
+        }
+        for (unsigned number = 0; number <= STATE_NO_MODULE; number++) {
+            const struct state_module *m = state_module_at(&v, number);
+            if (m)
+                seen += strlen(m->path) + m->build_id[m->build_id_len ? m->build_id_len - 1 : 0];
+        }
+        for (unsigned tag = 0; tag < 1024; tag++) {
+            char name[64];
+            state_tag_at(&v, tag, name);
+            assert_true(strlen(name) < 64);
+        }
+        uint64_t pos = 0;
+        struct state_slot copy;
+        int fd;
+        while (state_next_slot(&v, &pos, &fd, &copy))
+            assert_true(fd >= 0);
+    }
+    assert_true(seen > 0);
+    image_free(&im);
+}
+
+static void a_slot_extent_of_no_possible_descriptor_is_passed_over(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_SLOTS, 0x0fffffff);
+    image_extent(&im, 1, EXTENT_SLOTS, INT_MAX / 256 - 1);
+    for (unsigned e = 0; e < 2; e++)
+        for (unsigned i = 0; i < STATE_SLOTS_PER_EXTENT; i++)
+            ((struct state_slot *)image_at(&im, e, i * 64))->word = SLOT_WORD(1, SLOT_LIVE);
+    struct state_view v = open_image(&im);
+    uint64_t pos = 0;
+    struct state_slot copy;
+    int fd, n = 0, last = -1;
+    while (state_next_slot(&v, &pos, &fd, &copy)) {
+        assert_true(fd > last);
+        last = fd;
+        n++;
+    }
+    assert_int_equal(n, STATE_SLOTS_PER_EXTENT);
+    image_free(&im);
+}
+
+static void only_live_slots_are_given(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 1);
+    image_extent(&im, 0, EXTENT_SLOTS, 0);
+    for (unsigned phase = 0; phase < 256; phase++)
+        ((struct state_slot *)image_at(&im, 0, phase * 64))->word = SLOT_WORD(3, phase);
+    struct state_view v = open_image(&im);
+    uint64_t pos = 0;
+    struct state_slot copy;
+    int fd = -1;
+    assert_true(state_next_slot(&v, &pos, &fd, &copy));
+    assert_int_equal(fd, SLOT_LIVE);
+    assert_false(state_next_slot(&v, &pos, &fd, &copy));
+    image_free(&im);
+}
+
+static void strings_are_cut_at_their_field_and_cannot_steer_a_terminal(void **state)
+{
+    (void)state;
+    char out[16], field[8] = {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'};
+    state_string(out, sizeof out, field, sizeof field);
+    assert_string_equal(out, "abcdefgh");
+    state_string(out, 4, field, sizeof field);
+    assert_string_equal(out, "abc");
+    state_string(out, 1, field, sizeof field);
+    assert_string_equal(out, "");
+    state_string(out, sizeof out, "a\033[1m\x7f", 7);
+    assert_string_equal(out, "a?[1m?");
+    state_string(out, sizeof out, "b\xc3\xbc\xc2\x9b\xff!", 8);
+    assert_string_equal(out, "b\xc3\xbc??"
+                             "?!");
+    state_string(out, 3, "a\xc3\xbc", 4); /* no half of a character at the end */
+    assert_string_equal(out, "a");
+    state_string(out, sizeof out, "ab\xc3", 3);
+    assert_string_equal(out, "ab?");
+}
+
+/* ---- a reader beside a writer --------------------------------------------------------------------------------------------- */
+
+struct race {
+    struct image im;
+    _Atomic bool stop;
+};
+
+/* All fields of one life of the descriptor carry its generation; every store is a release, as the agent's are. */
+static void *reopen_all_the_time(void *arg)
+{
+    struct race *r = arg;
+    struct state_slot *s = image_at(&r->im, 0, 5 * 64);
+    for (uint32_t gen = 1; !r->stop; gen++) {
+        atomic_store_explicit(&s->word, SLOT_WORD(gen, SLOT_FILLING), memory_order_release);
+        __atomic_store_n(&s->opened_ns, gen, __ATOMIC_RELEASE);
+        __atomic_store_n(&s->site, gen, __ATOMIC_RELEASE);
+        __atomic_store_n(&s->tid, gen, __ATOMIC_RELEASE);
+        __atomic_store_n(&s->share, gen, __ATOMIC_RELEASE);
+        atomic_store_explicit(&s->told_site, gen, memory_order_release);
+        atomic_store_explicit(&s->told_ns, gen, memory_order_release);
+        atomic_store_explicit(&s->cookie, gen, memory_order_release);
+        atomic_store_explicit(&s->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
+        for (unsigned i = 0; i < gen % 256; i++) /* now and then long enough for a copy, now and then not */
+            __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+static void a_copy_never_mixes_two_lives_of_a_descriptor(void **state)
+{
+    (void)state;
+    struct race r = {.stop = false};
+    image_make(&r.im, 1);
+    image_extent(&r.im, 0, EXTENT_SLOTS, 0);
+    struct state_view v = open_image(&r.im);
+    pthread_t writer;
+    assert_int_equal(pthread_create(&writer, NULL, reopen_all_the_time, &r), 0);
+    unsigned copies = 0, lives = 0, mixed = 0;
+    uint64_t last = 0;
+    while (lives < 3000 && copies < 20000000) {
+        struct state_slot c;
+        if (!state_slot_at(&v, 5, &c))
+            continue;
+        copies++;
+        uint32_t gen = SLOT_GEN(c.word);
+        lives += gen != last;
+        last = gen;
+        mixed += c.opened_ns != gen || c.site != gen || c.tid != gen || c.share != gen || c.told_site != gen || c.told_ns != gen ||
+                 c.cookie != gen;
+    }
+    r.stop = true;
+    pthread_join(writer, NULL);
+    assert_true(lives > 1);
+    assert_int_equal(mixed, 0);
+    image_free(&r.im);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_record_is_read_back),
+        cmocka_unit_test(a_header_that_is_not_ours_is_refused_with_a_sentence),
+        cmocka_unit_test(a_file_cut_anywhere_is_refused_or_holds_its_whole_extents),
+        cmocka_unit_test(a_site_that_lies_about_its_size_or_frames_is_refused),
+        cmocka_unit_test(a_site_that_is_not_complete_is_passed_over_and_the_next_one_found),
+        cmocka_unit_test(no_ref_and_no_content_leads_outside_the_file),
+        cmocka_unit_test(a_slot_extent_of_no_possible_descriptor_is_passed_over),
+        cmocka_unit_test(only_live_slots_are_given),
+        cmocka_unit_test(strings_are_cut_at_their_field_and_cannot_steer_a_terminal),
+        cmocka_unit_test(a_copy_never_mixes_two_lives_of_a_descriptor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_text.c: the text report, byte for byte.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "core/judge.h"
+#include "core/report.h"
+
+#define S 1000000000ull
+
+static char buf[16384];
+
+static const char *rendered(const struct report *r)
+{
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    text_report(&o, r);
+    assert_int_equal(o.lost, 0);
+    buf[o.len] = 0;
+    return buf;
+}
+
+static const struct frame allocated[] = {
+    {.module = "/srv/app", .offset = 0x1234, .symbol = "db_connect", .file = "src/db.c", .line = 42},
+    {.module = "/srv/app", .offset = 0x1a00, .symbol = "login", .file = "src/web.c", .line = 88},
+};
+static const struct frame told[] = {{.module = "/srv/app", .offset = 0x1456, .symbol = "read_reply", .file = "src/db.c", .line = 77}};
+
+static struct finding findings[8];
+static struct group group;
+
+/* The example that the documentation shows. */
+static struct report example(void)
+{
+    for (int i = 0; i < 8; i++)
+        findings[i] = (struct finding){.fd = 14 + i,
+                                       .kind = KIND_CLOSE_WAIT,
+                                       .family = AF_INET,
+                                       .tcp_state = ST_CLOSE_WAIT,
+                                       .eof = EOF_READ,
+                                       .told_site = 9,
+                                       .since_ns = 188 * S,
+                                       .local = "10.0.0.7:51222",
+                                       .peer = "10.0.0.5:1433"};
+    group = (struct group){.kind = KIND_CLOSE_WAIT,
+                           .eof = EOF_READ,
+                           .siteid = 0x5f3a9c01d2e4b678,
+                           .told_site = 9,
+                           .opened = 1240,
+                           .closed = 1203,
+                           .live = 37,
+                           .count = 37,
+                           .growing = true,
+                           .rate_milli = 3010,
+                           .fd_limit = 1024,
+                           .fd_limit_in_s = 19205,
+                           .n_findings = 8,
+                           .findings = findings,
+                           .n_frames = 2,
+                           .frames = allocated,
+                           .n_told = 1,
+                           .told = told};
+    return (struct report){.pid = 4242,
+                           .now_ns = 1000 * S,
+                           .n_groups = 1,
+                           .groups = &group,
+                           .leaks = 37,
+                           .sites = 1,
+                           .by_kind = {37},
+                           .print_summary = true,
+                           .max_sockets = 8};
+}
+
+static void the_documented_example_comes_out_byte_for_byte(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.max_sockets = 2;
+    assert_string_equal(rendered(&r),
+                        "==4242==WARNING: sockleak: 37 sockets stuck in CLOSE_WAIT: the peer has closed, this process never did\n"
+                        "site 5f3a9c01d2e4b678: opened 1240, closed 1203, stuck 37 and growing (about 3 a minute; descriptor limit 1024 "
+                        "in 5 h 20 min)\n"
+                        "  allocated by\n"
+                        "    #0 db_connect  src/db.c:42  (app+0x1234)\n"
+                        "    #1 login       src/web.c:88 (app+0x1a00)\n"
+                        "  told of the end (recv returned 0) by\n"
+                        "    #0 read_reply  src/db.c:77  (app+0x1456)\n"
+                        "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n"
+                        "  fd 15  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n"
+                        "  and 35 more\n"
+                        "==4242==SUMMARY: sockleak: 37 sockets leaked at 1 site (37 close_wait)\n");
+}
+
+static void the_default_list_ends_in_how_many_more(void **state)
+{
+    (void)state;
+    struct report r = example();
+    assert_non_null(strstr(rendered(&r), "\n  and 29 more\n"));
+    group.count = 8;
+    assert_null(strstr(rendered(&r), " more\n"));
+    r.max_sockets = 0;
+    assert_null(strstr(rendered(&r), "fd 14"));
+}
+
+static void one_socket_is_singular(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.count = group.n_findings = 1;
+    group.growing = false;
+    r.leaks = 1;
+    r.by_kind[KIND_CLOSE_WAIT] = 1;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "sockleak: 1 socket stuck in CLOSE_WAIT: "));
+    assert_non_null(strstr(text, "stuck 1\n"));
+    assert_non_null(strstr(text, "SUMMARY: sockleak: 1 socket leaked at 1 site (1 close_wait)\n"));
+}
+
+static void no_groups_make_no_report(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.n_groups = 0;
+    assert_string_equal(rendered(&r), "");
+}
+
+static void every_kind_says_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t kind, how;
+        int error;
+        const char *headline, *heading;
+    } rows[] = {
+        {KIND_FIN_WAIT_2, 0, 0,
+         "2 sockets stuck in FIN_WAIT_2: this process shut down its side and still holds the descriptor, the peer has not finished\n",
+         NULL},
+        {KIND_DEAD, HOW_FINISHED, EPIPE, "2 sockets dead (finished): ", "told of the end (EPIPE) by\n"},
+        {KIND_DEAD, HOW_RESET, ECONNRESET, "2 sockets dead (reset): ", "told of the reset (ECONNRESET) by\n"},
+        {KIND_DEAD, HOW_TIMEOUT, ETIMEDOUT, "2 sockets dead (timeout): ", "told of the timeout (ETIMEDOUT) by\n"},
+        {KIND_DEAD, HOW_FINISHED, 0, "2 sockets dead (finished): ", "told of the end (recv returned 0) by\n"},
+        {KIND_NEVER_CONNECTED, 0, ECONNREFUSED, "2 sockets never connected: ", "told of the failure (ECONNREFUSED) by\n"},
+        {KIND_HANGUP, 0, 0, "2 sockets hung up: the peer has closed, this process never did\n", "told of the end (recv returned 0) by\n"},
+        {KIND_HANGUP, 0, 250, "2 sockets hung up: ", "told of the end (error 250) by\n"},
+        {KIND_OPEN, 0, 0, "2 sockets still open: ", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.kind = rows[i].kind;
+        group.how = rows[i].how;
+        group.count = group.n_findings = 2;
+        for (int f = 0; f < 2; f++) {
+            findings[f].kind = rows[i].kind;
+            findings[f].how = rows[i].how;
+            findings[f].told_errno = (uint8_t)rows[i].error;
+        }
+        const char *text = rendered(&r);
+        assert_non_null(strstr(text, rows[i].headline));
+        if (rows[i].heading)
+            assert_non_null(strstr(text, rows[i].heading));
+    }
+}
+
+static void an_end_that_nobody_read_is_said(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 0;
+    group.eof = EOF_UNREAD;
+    findings[0].unread = 77;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\n  not told of the end: no receive call has read as far\n"));
+    assert_non_null(strstr(text, "  unread 77\n"));
+    group.kind = KIND_FIN_WAIT_2;
+    group.eof = EOF_NONE;
+    assert_null(strstr(rendered(&r), "told of"));
+}
+
+static void frames_say_what_is_known_and_no_more(void **state)
+{
+    (void)state;
+    static const struct frame plain[] = {{.module = "/srv/app", .offset = 0x1234, .symbol = "db_connect"},
+                                         {.module = "/usr/lib/libc.so.6", .offset = 0x99, .symbol = "start"}};
+    static const struct frame bare[] = {{.module = "/srv/app", .offset = 0x1234}, {.pc = 0x7f12345678}};
+    static const struct frame mixed[] = {{.symbol = "inner", .file = "a.h", .line = 7, .module = "/srv/app", .offset = 5, .inlined = true},
+                                         {.symbol = "outer_function", .file = "b.c", .module = "/srv/app", .offset = 5},
+                                         {.module = "/opt/x.so", .offset = 6},
+                                         {.pc = 0xabc}};
+    struct report r = example();
+    group.n_told = 0;
+    group.eof = EOF_NONE;
+    group.frames = plain;
+    assert_non_null(strstr(rendered(&r), "  allocated by\n    #0 db_connect  (app+0x1234)\n    #1 start       (libc.so.6+0x99)\n  fd"));
+    group.frames = bare;
+    assert_non_null(strstr(rendered(&r), "  allocated by\n    #0 (app+0x1234)\n    #1 (0x7f12345678)\n  fd"));
+    group.frames = mixed;
+    group.n_frames = 4;
+    assert_non_null(strstr(rendered(&r), "    #0 inner           a.h:7 (inlined)\n"
+                                         "    #1 outer_function  b.c   (app+0x5)\n"
+                                         "    #2 ??                    (x.so+0x6)\n"
+                                         "    #3 ??                    (0xabc)\n"));
+    group.n_frames = 0;
+    assert_null(strstr(rendered(&r), "allocated by"));
+}
+
+static void one_long_name_does_not_push_the_others(void **state)
+{
+    (void)state;
+    static const char name[] = "boost::asio::detail::a_function_with_a_name_of_more_than_forty_letters";
+    static const struct frame frames[] = {{.module = "a", .symbol = name}, {.module = "a", .symbol = "main"}};
+    struct frame many[12];
+    for (int i = 0; i < 12; i++)
+        many[i] = frames[i == 0 ? 0 : 1];
+    struct report r = example();
+    group.n_told = 0;
+    group.frames = many;
+    group.n_frames = 12;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "    #0  boost::asio::detail::a_function_with_a_name_of_more_than_forty_letters  (a+0x0)\n"));
+    assert_non_null(strstr(text, "    #11 main                                      (a+0x0)\n"));
+}
+
+static void names_from_outside_cannot_steer_the_terminal(void **state)
+{
+    (void)state;
+    static const struct frame evil[] = {{.module = "/srv/\033[2Japp", .symbol = "f\033]0;x\a", .file = "a\nb.c", .line = 1}};
+    struct report r = example();
+    group.frames = evil;
+    group.n_frames = 1;
+    findings[0].peer = "@\033[31m";
+    findings[0].local = "\x9b";
+    findings[0].tag = "t\r";
+    const char *text = rendered(&r);
+    for (const char *p = text; *p; p++)
+        assert_true(*p == '\n' || ((unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f));
+}
+
+static void a_socket_line_shows_what_is_known_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        struct finding f;
+        const char *line;
+    } rows[] = {
+        {{.fd = 3,
+          .kind = KIND_NEVER_CONNECTED,
+          .family = AF_INET,
+          .tcp_state = ST_CLOSE,
+          .told_errno = ECONNREFUSED,
+          .peer = "10.0.0.5:1"},
+         "  fd 3  ? -> 10.0.0.5:1  CLOSE 16 min  ECONNREFUSED\n"},
+        {{.fd = 4, .kind = KIND_HANGUP, .family = AF_UNIX, .unread = 5}, "  fd 4  unix  HANGUP 16 min  unread 5\n"},
+        {{.fd = 5, .kind = KIND_HANGUP, .family = AF_UNIX, .local = "/run/x.sock", .origin = ORIGIN_INHERITED, .tag = "my test"},
+         "  fd 5  /run/x.sock  HANGUP 16 min  unread 0  inherited  tag my test\n"},
+        {{.fd = 6,
+          .kind = KIND_DEAD,
+          .how = HOW_TIMEOUT,
+          .family = AF_INET6,
+          .tcp_state = ST_CLOSE,
+          .local = "[::1]:80",
+          .pid = 99,
+          .since_ns = 2000 * S},
+         "  pid 99  fd 6  [::1]:80  CLOSE 0 s  unread 0  timeout\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        findings[0] = rows[i].f;
+        if (strstr(rendered(&r), rows[i].line) == NULL)
+            fail_msg("%s not in\n%s", rows[i].line, buf);
+    }
+}
+
+static void growth_is_told_in_the_unit_that_fits(void **state)
+{
+    (void)state;
+    static const struct {
+        bool growing, steady;
+        uint32_t rate_milli;
+        uint64_t limit_s, ports_s;
+        const char *words;
+    } rows[] = {
+        {false, false, 0, 0, 0, "stuck 37\n"},
+        {false, true, 0, 0, 0, "stuck 37, steady (a pool?)\n"},
+        {true, true, 1000, 0, 0, "stuck 37 and growing (about 1 a minute)\n"},
+        {true, false, 0, 0, 0, "stuck 37 and growing\n"},
+        {true, false, 100, 0, 0, "stuck 37 and growing (about 6 an hour)\n"},
+        {true, false, 5, 0, 0, "stuck 37 and growing (about 7 a day)\n"},
+        {true, false, 0xffffffff, 0, 0, "stuck 37 and growing (about 71583 a second)\n"},
+        {true, false, 3000, 60, 7200,
+         "stuck 37 and growing (about 3 a minute; descriptor limit 1024 in 60 s; 28232 local ports towards 10.0.0.5:1433 in 2 h)\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.growing = rows[i].growing;
+        group.steady = rows[i].steady;
+        group.rate_milli = rows[i].rate_milli;
+        group.fd_limit_in_s = rows[i].limit_s;
+        group.ports = 28232;
+        group.ports_in_s = rows[i].ports_s;
+        group.ports_peer = "10.0.0.5:1433";
+        if (strstr(rendered(&r), rows[i].words) == NULL)
+            fail_msg("%s not in\n%s", rows[i].words, buf);
+    }
+}
+
+static void what_was_left_out_is_counted_before_the_summary(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.groups_left_out = 2;
+    r.sockets_left_out = 15;
+    r.suppressed = 1;
+    r.dropped = 3;
+    r.sites = 3;
+    r.by_kind[KIND_DEAD] = 4;
+    assert_non_null(strstr(rendered(&r), "  and 29 more\n"
+                                         "==4242==sockleak: 2 more groups with 15 sockets left out (max_leaks)\n"
+                                         "==4242==sockleak: 1 socket suppressed\n"
+                                         "==4242==sockleak: 3 events could not be recorded: the counts may be too low\n"
+                                         "==4242==SUMMARY: sockleak: 37 sockets leaked at 3 sites (37 close_wait, 4 dead)\n"));
+    r.print_summary = false;
+    assert_null(strstr(rendered(&r), "SUMMARY"));
+}
+
+static void sockets_without_a_stack_say_so(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.siteid = 0;
+    group.n_frames = group.n_told = 0;
+    group.growing = false;
+    assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): stuck 37\n  fd 14"));
+}
+
+static void colour_only_wraps_and_is_off_by_default(void **state)
+{
+    (void)state;
+    struct report r = example();
+    assert_null(strchr(rendered(&r), '\033'));
+    static char plain[16384];
+    strcpy(plain, rendered(&r));
+    r.color = true;
+    const char *from = rendered(&r);
+    assert_non_null(strchr(from, '\033'));
+    char without[16384], *to = without;
+    while (*from) {
+        if (*from == '\033')
+            from = strchr(from, 'm') + 1;
+        else
+            *to++ = *from++;
+    }
+    *to = 0;
+    assert_string_equal(without, plain);
+}
+
+static void a_release_is_one_line(void **state)
+{
+    (void)state;
+    struct report r = example();
+    struct release rel = {.fd = 14, .kind = KIND_CLOSE_WAIT, .siteid = 0x5f3a9c01d2e4b678, .stuck_ns = 812 * S};
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    text_release(&o, &r, &rel);
+    rel = (struct release){.fd = 3, .kind = KIND_NEVER_CONNECTED};
+    text_release(&o, &r, &rel);
+    buf[o.len] = 0;
+    assert_string_equal(buf, "==4242==sockleak: fd 14 released after 812 s: it was stuck in CLOSE_WAIT (site 5f3a9c01d2e4b678)\n"
+                             "==4242==sockleak: fd 3 released after 0 s: it was never connected\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_documented_example_comes_out_byte_for_byte),
+        cmocka_unit_test(the_default_list_ends_in_how_many_more),
+        cmocka_unit_test(one_socket_is_singular),
+        cmocka_unit_test(no_groups_make_no_report),
+        cmocka_unit_test(every_kind_says_what_is_wrong),
+        cmocka_unit_test(an_end_that_nobody_read_is_said),
+        cmocka_unit_test(frames_say_what_is_known_and_no_more),
+        cmocka_unit_test(one_long_name_does_not_push_the_others),
+        cmocka_unit_test(names_from_outside_cannot_steer_the_terminal),
+        cmocka_unit_test(a_socket_line_shows_what_is_known_of_it),
+        cmocka_unit_test(growth_is_told_in_the_unit_that_fits),
+        cmocka_unit_test(what_was_left_out_is_counted_before_the_summary),
+        cmocka_unit_test(sockets_without_a_stack_say_so),
+        cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
+        cmocka_unit_test(a_release_is_one_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
