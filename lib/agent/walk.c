@@ -26,36 +26,35 @@ static _Atomic unsigned epoch;   /* changes when one begins and when one ends */
 
 void walk_init(void) { walk_memory_init(); }
 
-static inline uint32_t home(uintptr_t key)
+/* An address is remembered as what is recorded of it: the return address, for an interrupted frame the pc plus 1. */
+static inline uint32_t home(uintptr_t entry)
 {
-    uint32_t page = ((uint32_t)(key >> 16) * 0x9E3779B1u) >> 24;
-
-    return page * PAGE_WORDS + (uint32_t)((key ^ key >> 9) & (PAGE_WORDS - 1));
+    return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS));
 }
 
-static uint32_t look_around(uintptr_t key, uint32_t at)
+static uint32_t look_around(uintptr_t entry, uint32_t at)
 {
     for (uint32_t i = 1; i < LINE; i++) {
         uint64_t word = atomic_load_explicit(&table[at ^ i], memory_order_relaxed);
-        if (word >> RULE_BITS == key)
+        if (word >> RULE_BITS == entry)
             return (uint32_t)word & RULE_MASK;
     }
     return 0;
 }
 
 /* A rule that was parsed before a dlclose and is stored after it would outlive its code: so the epoch is looked at again after the store. */
-static void remember(uintptr_t key, uint32_t rule, unsigned since)
+static void remember(uintptr_t entry, uint32_t rule, unsigned since)
 {
-    uint32_t at = home(key), page = at / PAGE_WORDS, i;
+    uint32_t at = home(entry), page = at / PAGE_WORDS, i;
 
-    if (key >= ADDRESS_END || atomic_load(&epoch) != since)
+    if (entry >= ADDRESS_END || atomic_load(&epoch) != since)
         return;
     if (!(atomic_load_explicit(&touched[page / 64], memory_order_relaxed) >> page % 64 & 1))
         atomic_fetch_or(&touched[page / 64], (uint64_t)1 << page % 64);
     for (i = 0; i < LINE && atomic_load_explicit(&table[at ^ i], memory_order_relaxed) != 0; i++)
         ;
     at ^= i == LINE ? 0 : i;
-    atomic_store(&table[at], (uint64_t)key << RULE_BITS | rule);
+    atomic_store(&table[at], (uint64_t)entry << RULE_BITS | rule);
     if (atomic_load(&epoch) != since)
         atomic_store(&table[at], 0);
 }
@@ -79,16 +78,16 @@ void walk_dlclose_end(void)
     atomic_fetch_sub(&closing, 1);
 }
 
-static uint32_t learn(uintptr_t key, unsigned since, bool keep)
+static uint32_t learn(uintptr_t entry, unsigned since, bool keep)
 {
-    uint32_t rule = walk_rule(key);
+    uint32_t rule = walk_rule(entry - 1);
 
     if (keep && rule != RULE_NONE)
-        remember(key, rule, since);
+        remember(entry, rule, since);
     return rule;
 }
 
-/* A CFA that does not come from sp: above it, on an 8-byte boundary, not absurdly far. */
+/* A CFA lies above sp, on an 8-byte boundary, and if it does not come from sp not absurdly far. */
 static bool climbs(uintptr_t cfa, uintptr_t sp) { return cfa > sp && cfa - sp < FAR && cfa % 8 == 0; }
 
 static bool shape_step(struct walk *w, uint32_t rule)
@@ -111,7 +110,7 @@ static bool shape_step(struct walk *w, uint32_t rule)
 }
 
 /* The rules that are not a register plus an offset. */
-static bool special_step(struct walk *w, uint32_t rule, bool *end)
+static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule, bool *end)
 {
     switch (rule) {
     case RULE_END: *end = true; return true;
@@ -122,47 +121,80 @@ static bool special_step(struct walk *w, uint32_t rule, bool *end)
     }
 }
 
+/* What is remembered beside an address' own place, or else parsed. */
+static __attribute__((noinline)) uint32_t find(uintptr_t entry, unsigned since, bool keep)
+{
+    uint32_t rule = keep ? look_around(entry, home(entry)) : 0;
+
+    return rule ? rule : learn(entry, since, keep);
+}
+
+/*
+ * The frame under way lives in local variables, and W->at is brought up to date only where others look at it: each frame's address depends on two loads of the
+ * one before, and everything that this chain is spared counts twenty times. ENTRY is the pc as it is recorded. The empty assembly keeps
+ * the compiler from choosing the base register without a branch, which would tie the two chains of sp and fp together.
+ */
 enum walk_end walk_run(struct walk *w)
 {
-    unsigned since = atomic_load_explicit(&epoch, memory_order_acquire), steps = 0;
-    bool keep = atomic_load_explicit(&closing, memory_order_relaxed) == 0;
+    unsigned since = atomic_load_explicit(&epoch, memory_order_acquire), n = w->n, max = w->max, hidden = 0;
+    bool keep = atomic_load_explicit(&closing, memory_order_relaxed) == 0, end = false;
+    uintptr_t entry = w->at.pc + w->exact, sp = w->at.sp, fp = w->at.fp, cfa;
+    uintptr_t hidden_lo = w->hidden.lo, hidden_len = w->hidden.len;
+    uint64_t *pcs = w->pcs;
+    struct span span = walk_span(sp);
+    enum walk_end how = WALK_LOST;
 
-    w->span = walk_span(w->at.sp);
-    for (;; steps++) {
-        uintptr_t pc = w->at.pc, key = pc - !w->exact;
+    for (;;) {
+        if (__builtin_expect(entry - hidden_lo >= hidden_len, 1)) {
+            if (__builtin_expect(n == max, 0)) {
+                how = WALK_FULL;
+                break;
+            }
+            pcs[n++] = entry;
+        } else if (++hidden > HIDDEN_MAX)
+            break;
 
-        if (pc - w->hidden.lo >= w->hidden.len) {
-            if (w->n == w->max)
-                return WALK_FULL;
-            w->pcs[w->n++] = key + 1;
+        uint64_t word = atomic_load_explicit(&table[home(entry)], memory_order_relaxed);
+        uint32_t rule = (uint32_t)word; /* what lies above the rule is cut off where it is used */
+        if (__builtin_expect(word >> RULE_BITS != entry || !keep, 0))
+            rule = find(entry, since, keep);
+
+        switch (rule & RULE_KIND) {
+        case RULE_SP:
+            cfa = sp + (rule & RULE_CFA);
+            __asm__("" : "+r"(cfa));
+            break;
+        case RULE_FP:
+            cfa = fp + (rule & RULE_CFA);
+            __asm__("" : "+r"(cfa));
+            break;
+        default:
+            w->at = (struct arch_frame){.pc = entry - w->exact, .sp = sp, .fp = fp};
+            w->span = span;
+            if (!special_step(w, rule & RULE_MASK, &end))
+                goto out;
+            entry = w->at.pc ? w->at.pc + w->exact : 0, sp = w->at.sp, fp = w->at.fp;
+            span = w->span;
+            if (entry == 0 || end) {
+                how = WALK_OUTERMOST;
+                goto out;
+            }
+            continue;
         }
-        if (steps - w->n > HIDDEN_MAX && steps > w->n)
-            return WALK_LOST;
 
-        uint32_t at = home(key), rule;
-        uint64_t word = atomic_load_explicit(&table[at], memory_order_relaxed);
-        if (__builtin_expect(keep && word >> RULE_BITS == key, 1))
-            rule = (uint32_t)word & RULE_MASK;
-        else if (!keep || !(rule = look_around(key, at)))
-            rule = learn(key, since, keep);
-
-        if (__builtin_expect((rule & RULE_KIND) <= RULE_FP, 1)) {
-            uintptr_t cfa = ((rule & RULE_KIND) == RULE_SP ? w->at.sp : w->at.fp) + (rule >> RULE_CFA_SHIFT & RULE_CFA_MAX) * 8;
-            uintptr_t slot = rule >> RULE_FP_SHIFT & RULE_FP_MAX, fp = w->at.fp;
-            if ((rule & RULE_KIND) == RULE_FP && !climbs(cfa, w->at.sp))
-                return WALK_LOST;
-            if (!walk_load(&w->span, cfa - 8, &pc) || (slot && !walk_load(&w->span, cfa - 8 - slot * 8, &fp)))
-                return WALK_LOST;
-            w->at = (struct arch_frame){.pc = pc, .sp = cfa, .fp = fp};
-            w->exact = false;
-        } else {
-            bool end = false;
-            if (!special_step(w, rule, &end))
-                return WALK_LOST;
-            if (end)
-                return WALK_OUTERMOST;
+        uintptr_t slot = rule >> RULE_FP_SHIFT & RULE_FP_MAX;
+        if (__builtin_expect(!climbs(cfa, sp), 0) || !walk_load(&span, cfa - 8, &entry) || (slot && !walk_load(&span, cfa - 8 - slot * 8, &fp)))
+            break;
+        sp = cfa;
+        w->exact = false;
+        if (__builtin_expect(entry == 0, 0)) {
+            how = WALK_OUTERMOST;
+            break;
         }
-        if (w->at.pc == 0)
-            return WALK_OUTERMOST;
     }
+out:
+    w->n = n;
+    if (how == WALK_LOST && n)
+        w->at = (struct arch_frame){.pc = pcs[n - 1], .sp = sp, .fp = fp};
+    return how;
 }

@@ -47,19 +47,22 @@ uint64_t walk_rules_parsed(void);
 
 /* --- inside walk_*.c --- */
 
-/* A rule is 17 bits. KIND of its low two, then by kind: */
+/*
+ * A rule is 17 bits: what kind it is in the low two; for the first two kinds the distance of the CFA in bytes where it lies ready to be added, and above it
+ * where the frame pointer was saved.
+ */
 enum {
-    RULE_SP,       /* CFA = sp + 8 * (10 bits); the frame pointer at CFA - 8 - 8 * (5 bits), or 0: in its register */
+    RULE_SP,       /* CFA = sp + (rule & RULE_CFA); the frame pointer at CFA - 8 - 8 * (rule >> RULE_FP_SHIFT), or 0: in its register */
     RULE_FP,       /* CFA = fp + ..., the same */
-    RULE_SHAPE,    /* the number of a shape: walk_shape */
+    RULE_SHAPE,    /* the number of a shape in the bits above: walk_shape_at */
     RULE_SPECIAL,  /* one of below */
     RULE_KIND = 3,
-    RULE_CFA_SHIFT = 2, RULE_CFA_MAX = 1023,
-    RULE_FP_SHIFT = 12, RULE_FP_MAX = 31,
-    RULE_END = RULE_SPECIAL,               /* the outermost frame */
-    RULE_SIGNAL = RULE_SPECIAL | 1 << 2,   /* sp points to a ucontext */
-    RULE_ODD = RULE_SPECIAL | 2 << 2,      /* known, but only walk_odd_step can follow it, or nobody */
-    RULE_NONE = RULE_SPECIAL | 3 << 2,     /* no object knows this address; never remembered */
+    RULE_CFA = 0x1ff8,
+    RULE_FP_SHIFT = 13, RULE_FP_MAX = 15,
+    RULE_END = RULE_SPECIAL,             /* the outermost frame */
+    RULE_SIGNAL = RULE_SPECIAL | 1 << 2, /* sp points to a ucontext */
+    RULE_ODD = RULE_SPECIAL | 2 << 2,    /* known, but only walk_odd_step can follow it, or nobody */
+    RULE_NONE = RULE_SPECIAL | 3 << 2,   /* no object knows this address; never remembered */
 };
 
 /* The rules beyond sp and fp plus an offset, shared by all addresses that have the same. CFA = (sp or fp) + OFF, DEREF: loaded from there; + ADD. */

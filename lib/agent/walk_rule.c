@@ -147,9 +147,9 @@ static uint32_t compile(const struct cfi_row *r)
         return RULE_ODD;
 
     uint32_t slot = s.fp_how ? (uint32_t)(-8 - s.fp) / 8 : 0;
-    if (s.deref || s.fp_how == 2 || (s.fp_how && (s.fp > -16 || slot > RULE_FP_MAX)) || s.add < 8 || s.add / 8 > RULE_CFA_MAX)
+    if (s.deref || s.fp_how == 2 || (s.fp_how && (s.fp > -16 || slot > RULE_FP_MAX)) || s.add < 8 || s.add > RULE_CFA)
         return intern(&s);
-    return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)(s.add / 8) << RULE_CFA_SHIFT | slot << RULE_FP_SHIFT;
+    return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)s.add | slot << RULE_FP_SHIFT;
 }
 
 uint32_t walk_rule(uintptr_t key)
