@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "../core/growth.h"
+#include "../core/judge.h"
 #include "confirm.h"
 
 static uint64_t load_relaxed64(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
@@ -35,6 +36,7 @@ static bool infer(const struct state_slot *s, struct finding *f)
         f->kind = s->flags & SLOT_CONNECTED ? KIND_DEAD : KIND_NEVER_CONNECTED;
         if (f->kind == KIND_DEAD)
             f->how = s->told_errno == ETIMEDOUT ? HOW_TIMEOUT : HOW_RESET;
+        f->tcp_state = tcp ? ST_CLOSE : ST_NONE;
         return true;
     }
     if (!(s->flags & SLOT_TOLD_EOF))
@@ -47,8 +49,10 @@ static bool infer(const struct state_slot *s, struct finding *f)
     if (s->flags & SLOT_SHUT_WR) {
         f->kind = KIND_DEAD;
         f->how = HOW_FINISHED;
+        f->tcp_state = ST_CLOSE;
     } else {
         f->kind = KIND_CLOSE_WAIT;
+        f->tcp_state = ST_CLOSE_WAIT;
     }
     return true;
 }
@@ -99,6 +103,8 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
 {
     struct model *m = c->m;
     struct finding f = {.fd = fd, .kind = KIND_OPEN, .since_ns = s->opened_ns};
+    if (c->l->life == LIFE_EXECED && s->flags & SLOT_CLOEXEC) /* exec has closed it */
+        return;
     m->tracked++;
     if (s->flags & SLOT_IGNORED || ((s->flags & SLOT_INHERITED) && !(s->flags & SLOT_USED)))
         return;

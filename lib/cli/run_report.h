@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run_report.h: the report at the end of `sockleak run`, over the state files of one directory. For run.c alone.
+ */
+#ifndef SOCKLEAK_CLI_RUN_REPORT_H
+#define SOCKLEAK_CLI_RUN_REPORT_H
+
+#include <stdio.h>
+
+#include "arena.h"
+#include "load.h"
+#include "model.h"
+
+struct run_report {
+    const char *dir;
+    bool keep;        /* the directory is the user's */
+    const char *json; /* file to write JSON Lines to, "-" standard output, NULL none */
+    const char *suppressions[2];
+    const char *exe; /* the program, as resolved */
+    pid_t pid;
+    uint64_t started_ns; /* CLOCK_MONOTONIC: older files in the directory are another run's */
+    uint32_t kinds;      /* 0: each process' own */
+    uint64_t grace_ns;
+    bool grace_set;
+    unsigned max_sockets;
+    /* run_report_ready's: */
+    struct arena arena;
+    struct suppression *rules;
+    size_t n_rules;
+    FILE *json_file;
+};
+
+/* Reads suppressions and opens the JSON file, so that what is wrong is said before the program runs. False: complained, nothing is held. */
+bool run_report_ready(struct run_report *r);
+/*
+ * Prints the report to standard error and the JSON file, passes on what the agents warned of, and removes the directory as far as nothing that still
+ * runs uses it. *LEAKS: sockets after suppressions. Releases what run_report_ready took. CLI_FAILED when something could not be written or read.
+ */
+int run_report_print(struct run_report *r, uint64_t *leaks);
+
+#endif
