@@ -162,10 +162,7 @@ static bool make_table(void)
         return false;
     if (error < 0) {
         place_in_memory();
-        static bool said;
-        if (!said)
-            agent_warn("no state file (%s); the table stays in memory, `sockleak report` cannot see this process", dir < 0 && *why ? why : agent_reason(-error));
-        said = true;
+        agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ", dir < 0 && *why ? why : agent_reason(-error));
     }
     fill_header(table_head, ticks);
     return true;
@@ -201,8 +198,6 @@ static bool start(void)
             inherited_import();
         }
         atomic_store(&phase, ok ? READY : FAILED);
-        if (ok)
-            suppressions_load();
     } else {
         /* Another thread is at it; it runs with its signals blocked, so it gets on. */
         while (atomic_load(&phase) == STARTING)
@@ -437,6 +432,8 @@ __attribute__((constructor)) static void agent_load(void)
         leave_children_alone();
     if (agent_options.signal)
         install_signal();
+    if (agent_options.suppressions[0])
+        suppressions_load();
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     on_exit(at_exit, NULL);
     agent_leave();

@@ -84,6 +84,10 @@ void agent_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* An errno in words, without libc's locale machinery. */
 const char *agent_reason(int err);
 
+/* Keeps one line for later: wrappers never print, the watcher or the exit does. The first few are kept, FMT takes one string at most. */
+void agent_note(const char *text, const char *arg);
+void agent_tell_notes(void);
+
 /* Scratch memory: zeroed pages. NULL when there is none. */
 void *agent_pages(size_t size);
 void agent_free_pages(void *p, size_t size);

@@ -223,8 +223,11 @@ static void count_group(struct group *g)
     if (s) {
         g->opened = atomic_load(&s->opened);
         g->closed = atomic_load(&s->closed);
-        g->live = g->opened > g->closed ? g->opened - g->closed : 0;
+    } else {
+        g->opened = atomic_load(&table_head->sockets_opened);
+        g->closed = atomic_load(&table_head->sockets_closed);
     }
+    g->live = g->opened > g->closed ? g->opened - g->closed : 0;
     const struct tally *t = tally_of(g->site, g->kind);
     if (t) {
         g->growing = growth_is_growing(&t->growth);

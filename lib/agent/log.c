@@ -227,3 +227,35 @@ void agent_warn(const char *fmt, ...)
     line("warning: ", fmt, ap);
     va_end(ap);
 }
+
+/* ---- notes ------------------------------------------------------------------------------------------------------ */
+
+#define MAX_NOTES 4
+static struct {
+    _Atomic int state; /* 0 free, 1 being written, 2 to be told, 3 told */
+    const char *text, *arg;
+} notes[MAX_NOTES];
+
+void agent_note(const char *text, const char *arg)
+{
+    for (int i = 0; i < MAX_NOTES; i++) {
+        int unused = 0;
+        if (atomic_load(&notes[i].state) && notes[i].text == text)
+            return;
+        if (atomic_compare_exchange_strong(&notes[i].state, &unused, 1)) {
+            notes[i].text = text;
+            notes[i].arg = arg;
+            atomic_store(&notes[i].state, 2);
+            return;
+        }
+    }
+}
+
+void agent_tell_notes(void)
+{
+    for (int i = 0; i < MAX_NOTES; i++) {
+        int waiting = 2;
+        if (atomic_compare_exchange_strong(&notes[i].state, &waiting, 3))
+            agent_warn("%s%s", notes[i].text, notes[i].arg);
+    }
+}

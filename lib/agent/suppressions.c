@@ -2,7 +2,7 @@
 /*
  * suppressions.c: the suppression rules of this process.
  *
- * Read once, when the table is made: a wrong path is told at once and not hours later. The text stays mapped, for the rules point into it.
+ * A file is read when the program starts, so that a wrong path is told at once and not hours later. The text stays mapped, for the rules point into it.
  */
 #include "suppressions.h"
 
@@ -85,6 +85,7 @@ void suppressions_load(void)
 
 struct suppression *suppressions_rules(size_t *n)
 {
+    suppressions_load();
     *n = n_rules;
     return rules;
 }

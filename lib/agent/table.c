@@ -22,6 +22,7 @@ _Static_assert(STATE_SLOTS_PER_EXTENT == 1u << CHUNK_SHIFT, "one extent of slots
 typedef _Atomic(struct state_slot *) chunk_ptr;
 
 struct state_header *table_head;
+_Atomic bool table_overflowed;
 
 static unsigned char *base;
 static uint64_t mapped;
@@ -31,14 +32,18 @@ static _Atomic(chunk_ptr *) high; /* for descriptors from 2^20 on: mapped when t
 static _Atomic uint32_t top_chunk; /* number of the highest chunk in use + 1 */
 static _Atomic uint64_t cursor[EXTENT_INDEX + 1]; /* by type: (extent + 1) << 32 | units used */
 
+/* Makes pages usable. Where the file system has no room for them, private memory takes their place: the process goes on knowing everything, a
+ * reader of the file sees zeros there. Nobody else uses these pages yet. */
 static bool commit(uint64_t offset, uint64_t size)
 {
     unsigned char *p = base + offset;
     if (sys_mprotect(p, size, PROT_READ | PROT_WRITE) < 0)
         return false;
     for (uint64_t at = 0; at < size; at += STATE_PAGE)
-        if (!sys_touch(p + at))
-            return false;
+        if (!sys_touch(p + at)) {
+            atomic_store(&table_overflowed, true);
+            return !sys_failed(sys_mmap(p, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        }
     return true;
 }
 
@@ -73,7 +78,8 @@ static bool map(int fd, uint64_t size)
     base = p;
     mapped = size;
     max_extents = (uint32_t)((size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE);
-    if (commit(0, STATE_PAGE) && commit(STATE_TABLE_OFFSET, STATE_PAGE))
+    atomic_store(&table_overflowed, false);
+    if (commit(0, STATE_PAGE) && commit(STATE_TABLE_OFFSET, STATE_PAGE) && (fd < 0 || !atomic_load(&table_overflowed)))
         return true;
     sys_munmap(p, size);
     base = NULL;

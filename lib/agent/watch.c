@@ -158,11 +158,21 @@ static void serve_signal(void)
         watch_report(&q, REASON_SIGNAL, -1);
 }
 
+static void say_what_went_wrong(void)
+{
+    if (atomic_load(&table_overflowed))
+        agent_note("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
+    if (atomic_load(&table_head->dropped[DROP_TABLE_FULL]) + atomic_load(&table_head->dropped[DROP_SITE_FULL]))
+        agent_note("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
+    agent_tell_notes();
+}
+
 /* With the lock held. Returns when the next look is due. */
 static uint64_t look_and_report(uint64_t interval)
 {
     uint64_t begin = agent_now();
     uint32_t request = atomic_load(&table_head->request);
+    say_what_went_wrong();
     forecast_refresh();
     look_for_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
     uint64_t next_grace = look_all(interval < 2000u * MS ? interval : 2000u * MS);
@@ -226,6 +236,7 @@ static void *watch_thread(void *arg)
     agent_enter(); /* for good */
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
     struct state_header *h = table_head;
+    agent_tell_notes();
     atomic_store(&h->watcher_tid, agent_tid());
     if (atomic_load(&h->enabled))
         know_the_present(atomic_load(&h->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
@@ -286,11 +297,8 @@ void watch_start(void)
     agent_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     errno = saved;
-    static bool said;
-    if (!ok && !said) {
-        said = true; /* RUNNING stays set: a program that may have no thread is not asked again and again */
-        agent_warn("no watcher thread can be made; leaks are reported at exit only");
-    }
+    if (!ok) /* RUNNING stays set: a program that may have no thread is not asked again and again */
+        agent_note("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
 void watch_forked_child(void)
@@ -355,6 +363,7 @@ uint64_t watch_final(void)
         agent_warn("the watcher is stuck (is nobody reading its output?); no exit report, `sockleak report` reads the state file");
         return 0;
     }
+    say_what_went_wrong();
     look_all(0);
     if (agent_options.leak_check_at_exit)
         tell_releases();
