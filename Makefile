@@ -145,6 +145,11 @@ $(B)/examples/%: examples/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(call compile,$(EXAMPLE_CFLAGS)) -Wl,--build-id $(LDFLAGS) -o $@ $<
 
+# libFuzzer's programs; tests/fuzz/run calls this with CC=clang SAN=fuzzer-no-link,address,undefined.
+$(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libagent_test.a $(B)/flags
+	$(call say,FUZZ,$@)
+	$(call compile,$(UNIT_CFLAGS)) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(B)/libagent_test.a -lmnl -ldl -lpthread
+
 # A folder below tests/ or examples/ that needs rules of its own keeps them beside its files.
 include $(wildcard tests/*/*.mk examples/*/*.mk)
 -include $(wildcard $(B)/obj/*/*/*.d $(B)/unit/*.d $(B)/victims/*.d $(B)/examples/*.d)
@@ -192,10 +197,15 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' include/sockleak.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(MAN3),install -m 644 $(MAN3) $(DESTDIR)$(PREFIX)/share/man/man3)
+	install -D -m 644 lib/cli/completions/sockleak.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockleak
+	install -D -m 644 lib/cli/completions/_sockleak $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sockleak
+	install -D -m 644 lib/cli/completions/sockleak.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sockleak.fish
 
 uninstall: ## with the same PREFIX and DESTDIR
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libsockleak.so $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
 	rm -f $(DESTDIR)$(PREFIX)/bin/sockleak $(DESTDIR)$(PREFIX)/include/sockleak.h
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockleak $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sockleak
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sockleak.fish
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sockleak.1 $(DESTDIR)$(PREFIX)/share/man/man3/sockleak.3
 dist: ## build/sockleak-VERSION.tar.gz from the last commit
 	@mkdir -p build
