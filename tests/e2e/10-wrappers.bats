@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The wrapped calls: each close is seen, each end that the program is told of is kept, and the program cannot tell that anybody looks.
+
+load helpers
+
+# The leaks that VICTIM leaves, as `kind origin eof` lines; its own output must be empty.
+left_by()
+{
+    rm -f "$TESTTMP"/log*
+    with_agent "log_format=json:log_path=$TESTTMP/log.%p:${WITH-}" "$@" || return
+    cat "$TESTTMP"/log.* >"$TESTTMP/log" 2>/dev/null || return 0
+    json "$TESTTMP/log" '"\n".join(f"{l['"'kind'"']} {l['"'sockets'"'][0]['"'origin'"']} {l['"'eof'"']}" for l in leaks)' | sed '/^$/d'
+}
+
+# left_by, which must give WANTED.
+expect_left()
+{
+    local wanted=$1 got
+    shift
+    got=$(left_by "$@") || { echo "$* failed: status $?, $got"; return 1; }
+    [[ $got == "$wanted" ]] || { printf '%s left: %s\nwanted: %s\n' "$*" "$got" "$wanted"; return 1; }
+}
+
+# The same output, errors and status with and without the agent.
+same_as_bare()
+{
+    local bare=0 watched=0
+    "$@" >"$TESTTMP/bare.out" 2>"$TESTTMP/bare.err" 3>&- 4>&- </dev/null || bare=$?
+    with_agent "log_path=$TESTTMP/log.%p:${WITH-}" "$@" >"$TESTTMP/watched.out" 2>"$TESTTMP/watched.err" </dev/null || watched=$?
+    [[ $bare == "$watched" ]] || { echo "status $bare bare, $watched with the agent"; return 1; }
+    diff "$TESTTMP/bare.out" "$TESTTMP/watched.out" && diff "$TESTTMP/bare.err" "$TESTTMP/watched.err"
+}
+
+@test "the list of wrapped calls, the version script, the library and libc agree (B3)" {
+    "$TOP/scripts/check-wrapped" "$AGENT"
+}
+
+@test "the list is compared in earnest: a name that libc has under another alias is missed" {
+    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/lib/agent"
+    cp "$TOP/scripts/check-wrapped" "$TESTTMP/tree/scripts"
+    sed '/, __read_chk,/d' "$TOP/lib/agent/wrapped.def" >"$TESTTMP/tree/lib/agent/wrapped.def"
+    cp "$TOP/lib/agent/libsockleak.map" "$TESTTMP/tree/lib/agent"
+    run "$TESTTMP/tree/scripts/check-wrapped" "$AGENT"
+    [ "$status" -eq 1 ]
+    contains "$output" 'libc.*__read_chk'
+    contains "$output" 'libsockleak.map, missing in lib/agent/wrapped.def: __read_chk'
+}
+
+@test "a socket closed through stdio is not reported (B1)" {
+    for way in fclose fclose_of_two freopen; do
+        expect_left "" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "a socket closed by syscall(SYS_close) and its like is not reported (B2)" {
+    for way in syscall_close syscall_close_range syscall_dup3; do
+        expect_left "" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "a socket closed under an alias is not reported (B3)" {
+    for way in close __close __dup2; do
+        expect_left "" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "a socket closed by close_range or closefrom is not reported (B4)" {
+    for way in close_range closefrom close_range_unshare; do
+        expect_left "" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+state_files_gone() { [[ -z $(find "$XDG_RUNTIME_DIR" -name '*.sockleak') ]]; }
+
+@test "daemon ends the parent as _exit does: in good order, and with what it held (B4)" {
+    expect_left "" "$VICTIMS/wrap_closes" clean_daemon
+    wait_for 20 state_files_gone
+    expect_left "close_wait accept unread" "$VICTIMS/wrap_closes" daemon
+}
+
+@test "close_range that only marks, or fails, closes nothing (B4)" {
+    for way in kept_cloexec kept_bad_range; do
+        expect_left "close_wait accept unread" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "dup2 and dup3 onto a socket close it (B5)" {
+    for way in dup2 __dup2 dup3 moved; do
+        expect_left "" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "a socket lives on in its duplicate, with the stack that opened it (B5)" {
+    for way in kept_dup kept_dup2 kept_F_DUPFD kept_F_DUPFD_CLOEXEC; do
+        expect_left "close_wait accept unread" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "a dup2 that fails or goes to itself closes nothing (B5)" {
+    for way in kept_dup2_self kept_dup2_failed kept_dup3_failed; do
+        expect_left "close_wait accept unread" "$VICTIMS/wrap_closes" $way
+    done
+}
+
+@test "an exec that fails loses nothing" {
+    expect_left "close_wait accept unread" "$VICTIMS/wrap_closes" kept_exec_failed
+}
+
+@test "a connection that came in a message is known as received (B6)" {
+    for call in recvmsg recvmmsg; do
+        expect_left "hangup received unread" "$VICTIMS/wrap_sockets" $call
+    done
+}
+
+@test "accept4, socketpair, seqpacket and calls by number are tracked like the rest (B7)" {
+    expect_left "close_wait accept unread" "$VICTIMS/wrap_sockets" accept4
+    expect_left "close_wait accept unread" "$VICTIMS/wrap_sockets" syscall_accept4
+    expect_left "hangup socketpair unread" "$VICTIMS/wrap_sockets" socketpair
+    expect_left "hangup socketpair unread" "$VICTIMS/wrap_sockets" seqpacket
+}
+
+@test "an MPTCP socket is tracked like TCP (B7)" {
+    "$VICTIMS/wrap_sockets" mptcp || skip "this kernel has no MPTCP"
+    expect_left "never_connected socket None" "$VICTIMS/wrap_sockets" mptcp
+}
+
+@test "every receiving call tells of the end (B8)" {
+    for call in recv __recv __recv_chk recvfrom __recvfrom_chk read __read __read_chk readv preadv2 preadv64v2 recvmsg recvmmsg splice peek \
+        syscall_read syscall_recvfrom; do
+        expect_left "close_wait accept read" "$VICTIMS/wrap_told" $call
+    done
+}
+
+@test "the stack that was told of the end is the receiving call's (B8)" {
+    left_by "$VICTIMS/wrap_told" readv
+    [ "$(json "$TESTTMP/log" 'leaks[0]["eof_frames"][0]["symbol"]')" = told_by ]
+}
+
+@test "an empty buffer, an empty vector and the error queue tell nothing (B8)" {
+    for call in not_zero_length not_empty_vector not_errqueue; do
+        expect_left "close_wait accept unread" "$VICTIMS/wrap_told" $call
+    done
+}
+
+@test "every wrapped call gives the result and errno that it gives without us" {
+    same_as_bare "$VICTIMS/wrap_results"
+    [ "$(wc -l <"$TESTTMP/bare.out")" -gt 60 ]
+}
+
+@test "the same while the agent is dormant" {
+    WITH=enabled=0 same_as_bare "$VICTIMS/wrap_results"
+}
+
+@test "a thread that is cancelled inside a wrapped call cleans up, and all works on (C5)" {
+    for call in recv read readv recvmsg accept accept4 poll close; do
+        expect_left "close_wait socket read" "$VICTIMS/wrap_cancel" $call
+    done
+}
+
+build_preload() # NAME: tests/victims/preload/NAME.c
+{
+    "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O1 -fno-builtin -fno-inline -shared -fPIC -o "$TESTTMP/$1.so" "$TOP/tests/victims/preload/$1.c" -ldl
+}
+
+@test "an allocator that reads and closes in its first call starts before us or after us, and what it opened is known (B12)" {
+    build_preload early
+    for order in "$TESTTMP/early.so:$AGENT" "$AGENT:$TESTTMP/early.so"; do
+        rm -f "$TESTTMP"/log*
+        run env LD_PRELOAD="$order" SOCKLEAK_OPTIONS="kinds=all:log_format=json:log_path=$TESTTMP/log.%p" "$VICTIMS/wrap_told" recv
+        [ "$status" -eq 0 ]
+        [ "$output" = "" ]
+        cat "$TESTTMP"/log.* >"$TESTTMP/log"
+        [ "$(json "$TESTTMP/log" 'sorted((l["kind"], l["frames"][0]["symbol"]) for l in leaks)')" = \
+            "[('close_wait', 'main'), ('open', 'begin')]" ]
+    done
+}
+
+@test "another preload library keeps its place, before us and after us (B13)" {
+    build_preload counter
+    env LD_PRELOAD="$TESTTMP/counter.so" "$VICTIMS/wrap_results" >/dev/null 2>"$TESTTMP/bare.err" || true
+    contains "$TESTTMP/bare.err" 'sockets [1-9].*receives [1-9].*closes [1-9].*controls [1-9]'
+    for order in "$TESTTMP/counter.so:$AGENT" "$AGENT:$TESTTMP/counter.so"; do
+        env LD_PRELOAD="$order" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log.%p" "$VICTIMS/wrap_results" >/dev/null 2>"$TESTTMP/both.err" || true
+        diff "$TESTTMP/bare.err" "$TESTTMP/both.err"
+        env LD_PRELOAD="$order" SOCKLEAK_OPTIONS="log_path=$TESTTMP/leak.%p" "$VICTIMS/wrap_told" recv 2>/dev/null
+        contains "$(cat "$TESTTMP"/leak.*)" '1 socket.*CLOSE_WAIT'
+        rm -f "$TESTTMP"/leak.*
+    done
+}
+
+sanitized() # FLAG...: wrap_results and a leak of a socket under a sanitizer, bare and with the agent
+{
+    build_victim results "$TOP/tests/victims/wrap_results.c" -w -I"$TOP/tests/victims" "$@" || skip "this compiler has no $*"
+    build_victim told "$TOP/tests/victims/wrap_told.c" -w -I"$TOP/tests/victims" "$@"
+    local runtime
+    runtime=$(ldd "$TESTTMP/told" | sed -n 's/.*lib[at]san[^ ]* => \([^ ]*\).*/\1/p')
+    export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=report_bugs=1
+    "$TESTTMP/results" >"$TESTTMP/bare.out" 2>"$TESTTMP/bare.err" || true
+    # The sanitizer wants to be first, and says so; it may be listed there as well.
+    LD_PRELOAD="$runtime:$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log.%p" "$TESTTMP/results" >"$TESTTMP/both.out" 2>"$TESTTMP/both.err" || true
+    diff "$TESTTMP/bare.out" "$TESTTMP/both.out"
+    diff <(sed 's/==[0-9]*==//' "$TESTTMP/bare.err") <(sed 's/==[0-9]*==//' "$TESTTMP/both.err")
+    LD_PRELOAD="$runtime:$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/leak.%p" "$TESTTMP/told" recv
+    contains "$(cat "$TESTTMP"/leak.*)" '1 socket.*CLOSE_WAIT'
+}
+
+@test "a program with AddressSanitizer behaves the same and is watched (B13)" {
+    sanitized -fsanitize=address
+}
+
+@test "a program with ThreadSanitizer behaves the same and is watched (B13)" {
+    sanitized -fsanitize=thread
+}
