@@ -167,7 +167,7 @@ static void gather(void *arg, const struct finding *f)
     struct suppression *rule = suppress_socket(rules, n_rules, f);
     if (rule) {
         rule->sockets++;
-        c->report.suppressed++;
+        c->report.suppressed += !rule->builtin;
         return;
     }
     if (c->n_findings == g->room)
@@ -247,7 +247,7 @@ static void drop_suppressed(struct report *r)
         if (rule) {
             rule->groups++;
             rule->sockets += r->groups[i].count;
-            r->suppressed += r->groups[i].count;
+            r->suppressed += rule->builtin ? 0 : r->groups[i].count;
         } else {
             r->groups[kept++] = r->groups[i];
         }
