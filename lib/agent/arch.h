@@ -9,6 +9,8 @@
  * ARCH_SYSCALL_ENTRY: defines the hidden function NAME, with EXPORTED as its second symbol, in the shape of syscall(2): jumps to WANTED when the
  * number is below SIZE and TABLE (bytes) has a non-zero entry for it, else to where the pointer ORIGINAL leads. The arguments, in
  * registers and on the stack, are as the caller left them; only scratch registers are used. The symbols belong to this library and are hidden.
+ *
+ * ARCH_CALL_ON_STACK: defines the hidden function void NAME(void *top, void (*call)(void *), void *arg), which runs CALL on the stack that ends at TOP (16-aligned).
  */
 
 #include <stdbool.h>
@@ -114,6 +116,12 @@ static inline unsigned arch_stub(const unsigned char *pc)
             "1: jmp *" #original "(%rip)\n" \
             ".cfi_endproc\n.size " #name ", .-" #name "\n" \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
+#define ARCH_CALL_ON_STACK(name) \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
+            #name ":\n.cfi_startproc\npush %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n" \
+            "mov %rsp, %rbp\n.cfi_def_cfa_register %rbp\n" \
+            "mov %rdi, %rsp\nmov %rdx, %rdi\ncall *%rsi\n" \
+            "leave\n.cfi_def_cfa %rsp, 8\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 #elif defined(__aarch64__)
 static inline long arch_syscall(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -169,6 +177,12 @@ static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(p
             "1: adrp x16, " #original "\nldr x16, [x16, :lo12:" #original "]\nbr x16\n" \
             ".cfi_endproc\n.size " #name ", .-" #name "\n" \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
+#define ARCH_CALL_ON_STACK(name) \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
+            #name ":\n.cfi_startproc\nstp x29, x30, [sp, #-16]!\n.cfi_def_cfa_offset 16\n.cfi_offset x29, -16\n.cfi_offset x30, -8\n" \
+            "mov x29, sp\n.cfi_def_cfa_register x29\n" \
+            "mov sp, x0\nmov x0, x2\nblr x1\n" \
+            "mov sp, x29\n.cfi_def_cfa_register sp\nldp x29, x30, [sp], #16\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 #else
 #error "sockleak: no arch.h section for this processor"
 #endif

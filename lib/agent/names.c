@@ -32,7 +32,8 @@ struct part {
     uint64_t bias, start, end;
     uint8_t id[ELF_BUILD_ID];
     unsigned id_len;
-    bool unloaded, demangle;
+    bool unloaded;
+    struct demangler *demangler; /* NULL: names as they are */
     char path[sizeof ((struct state_module *)0)->path];
     struct symbol_target *targets;
     size_t n;
@@ -224,7 +225,7 @@ static bool name_from(struct part *p, struct elf *e, uint32_t type)
         if (len == 0)
             continue;
         const char *text = raw;
-        size_t nice_len = p->demangle ? demangle(raw, nice, SYMBOL_MAX_NAME) : 0;
+        size_t nice_len = p->demangler ? demangle(p->demangler, raw, nice, SYMBOL_MAX_NAME) : 0;
         if (nice_len > 0) {
             text = nice;
             len = nice_len;
@@ -329,7 +330,9 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
         return true;
     if (n > UINT32_MAX)
         return false;
-    struct part p = {.arena = arena, .demangle = demangle_them};
+    struct demangler demangler;
+    demangle_begin(&demangler);
+    struct part p = {.arena = arena, .demangler = demangle_them ? &demangler : NULL};
     struct job *jobs = take(n * sizeof *jobs);
     p.scratch = take(SCRATCH_SIZE);
     bool ok = jobs && p.scratch;
@@ -348,6 +351,7 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
         if (m && copy_module(&p, m))
             ok = resolve_module(&p, frames, jobs + from, to - from, symbols);
     }
+    demangle_end(&demangler);
     if (p.scratch)
         sys_munmap(p.scratch, SCRATCH_SIZE);
     if (jobs)

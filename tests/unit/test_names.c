@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -16,8 +17,10 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/demangle.h"
 #include "agent/modules.h"
 #include "agent/names.h"
+#include "agent/symbols.h"
 #include "agent/table.h"
 #include "objects.h"
 
@@ -235,7 +238,37 @@ static void a_function_without_a_size_counts_up_to_the_next_one_in_its_section(v
     unload();
 }
 
-static void cpp_names_are_demangled_once_the_process_has_what_it_takes_and_rust_hashes_go(void **state)
+static void rust_names_are_read_without_help_and_lose_their_hash(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"_ZN4core3fmt5write17h0123456789abcdefE", "core::fmt::write"},
+        {"_ZN62_$LT$std..net..TcpStream$u20$as$u20$app..Pool$LT$T$C$$RF$u8$GT$$GT$4open17hfedcba9876543210E.llvm.42", NULL},
+        {"_ZN67_$LT$std..net..TcpStream$u20$as$u20$app..Pool$LT$T$C$$RF$u8$GT$$GT$4open17hfedcba9876543210E.llvm.42",
+         "<std::net::TcpStream as app::Pool<T,&u8>>::open.llvm.42"},
+        {"_ZN4core99999999999999999999999999write17h0123456789abcdefE", NULL},
+        {"_ZN4core17h0123456789abcdeXE", NULL},
+        {"_ZN17h0123456789abcdefE", NULL},
+        {"_ZN4core", NULL},
+        {"_ZN", NULL},
+        {"main", NULL},
+    };
+    struct demangler d = {.looked = true}; /* and found nothing */
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[128];
+        size_t n = demangle(&d, names[i][0], text, sizeof text);
+        assert_int_equal(n, names[i][1] ? strlen(names[i][1]) : 0);
+        if (names[i][1])
+            assert_string_equal(text, names[i][1]);
+        for (size_t cap = 4; cap < sizeof text; cap++) {
+            char *tight = malloc(cap); /* a sanitizer sees one byte too many */
+            assert_true(demangle(&d, names[i][0], tight, cap) < cap);
+            free(tight);
+        }
+    }
+}
+
+static void cpp_names_are_demangled_once_the_process_has_what_it_takes(void **state)
 {
     (void)state;
     objects_write("m.c", "int _ZN3foo3barEi(int x) { return x; } int _ZN4core3fmt5write17h0123456789abcdefE(int x) { return x + 1; }\n"
@@ -248,6 +281,7 @@ static void cpp_names_are_demangled_once_the_process_has_what_it_takes_and_rust_
         assert_string_equal(name_of(where[0]), "_ZN3foo3barEi");
         assert_null(dlerror());
     }
+    assert_string_equal(name_of(where[1]), "core::fmt::write");
     void *cpp = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_GLOBAL);
     if (!cpp)
         skip();
@@ -256,6 +290,46 @@ static void cpp_names_are_demangled_once_the_process_has_what_it_takes_and_rust_
     assert_string_equal(name_of(where[2]), "_Zbad");
     dlclose(cpp);
     unload();
+}
+
+/* Long and deeply nested names, in a thread with the smallest stack that there is. */
+static void *demangle_deep(void *arg)
+{
+    static const char *const shapes[][2] = {{"P", ""}, {"1AI", "E"}, {"PFi", "E"}, {"N1aI", "E"}, {"M1AF", "vE"}, {"KPRO", ""}};
+    static char name[DEMANGLE_MAX + 1], text[SYMBOL_MAX_NAME];
+    struct demangler *d = arg;
+    for (unsigned i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        size_t each = strlen(shapes[i][0]) + strlen(shapes[i][1]), n = (DEMANGLE_MAX - 5) / each;
+        strcpy(name, "_Z1f");
+        for (size_t k = 0; k < n; k++)
+            strcat(name, shapes[i][0]);
+        strcat(name, "i");
+        for (size_t k = 0; k < n; k++)
+            strcat(name, shapes[i][1]);
+        demangle(d, name, text, sizeof text);
+    }
+    return NULL;
+}
+
+static void demangling_needs_next_to_no_stack_of_its_caller(void **state)
+{
+    (void)state;
+    void *cpp = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_GLOBAL);
+    pthread_attr_t attr;
+    pthread_t t;
+    struct demangler d;
+    if (!cpp)
+        skip();
+    demangle_begin(&d);
+    pthread_attr_init(&attr);
+    assert_int_equal(pthread_attr_setstacksize(&attr, (size_t)sysconf(_SC_THREAD_STACK_MIN) + 8192), 0);
+    assert_int_equal(pthread_create(&t, &attr, demangle_deep, &d), 0);
+    pthread_join(t, NULL);
+    pthread_attr_destroy(&attr);
+    assert_non_null(d.stack);
+    demangle_end(&d);
+    assert_null(d.stack);
+    dlclose(cpp);
 }
 
 /* ---- never a wrong one ----------------------------------------------------------------------------------------- */
@@ -423,7 +497,9 @@ int main(int argc, char **argv)
         CASE(of_several_names_the_visible_and_plain_one_is_taken),
         CASE(a_symbol_version_is_cut_off),
         CASE(a_function_without_a_size_counts_up_to_the_next_one_in_its_section),
-        CASE(cpp_names_are_demangled_once_the_process_has_what_it_takes_and_rust_hashes_go),
+        CASE(rust_names_are_read_without_help_and_lose_their_hash),
+        CASE(cpp_names_are_demangled_once_the_process_has_what_it_takes),
+        CASE(demangling_needs_next_to_no_stack_of_its_caller),
         CASE(a_library_that_was_replaced_on_disk_gives_no_name),
         CASE(a_truncated_library_gives_no_name_and_no_fault),
         CASE(a_program_that_was_deleted_while_it_runs_keeps_its_names),
