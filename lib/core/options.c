@@ -222,7 +222,7 @@ static void put_value(struct out *out, const struct options *o, const struct opt
         }
         break;
     case OPT_TEXT:
-        out_str(out, *(const char *)field ? field : "none");
+        out_clean(out, *(const char *)field ? field : "none", *(const char *)field ? strlen(field) : 4, WARN_WORD);
         break;
     case OPT_FORMAT:
         out_str(out, *(const bool *)field ? "json" : "text");

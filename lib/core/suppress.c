@@ -188,11 +188,14 @@ struct suppression *suppress_socket(struct suppression *rules, size_t n, const s
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
 
-/* S as a pattern: a byte that cannot stand in a line becomes a star. */
+/* S as a pattern that matches it: what cannot stand in a line, or would mean something else at an end of a pattern, becomes a star. */
 static void put_pattern(struct out *o, const char *s)
 {
-    for (; *s; s++)
-        out_char(o, (unsigned char)*s < 0x20 || *s == 0x7f ? '*' : *s);
+    for (const char *p = s; *p; p++) {
+        bool control = (unsigned char)*p < 0x20 || *p == 0x7f;
+        bool end = (p == s && (*p == '^' || is_blank(*p))) || (!p[1] && (*p == '$' || is_blank(*p)));
+        out_char(o, control || end ? '*' : *p);
+    }
 }
 
 void suppress_write_line(struct out *o, const struct group *g)

@@ -151,6 +151,8 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
     assert_int_equal(said.n, 2);
     assert_int_equal(o.exitcode, 7);
     assert_int_equal(o.grace_ns, S);
+    parse("log_path=a\033[2J:log_path=", &said); /* the value that is kept is the user's text too */
+    assert_string_equal(said.line[0], "log_path=: empty (kept a?[2J)");
 }
 
 static void an_overlong_value_is_refused_and_an_overlong_word_is_cut_in_the_warning(void **state)

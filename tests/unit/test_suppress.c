@@ -263,6 +263,17 @@ static void the_ready_line_matches_what_it_was_made_from(void **state)
     assert_string_equal(written(&g), "close_wait:operator*(V const&)\n");
     assert_int_equal(read_rules(written(&g)), 1);
     assert_non_null(suppress_group(rules, 1, &g));
+    static const struct frame anchors[] = {{.symbol = "^lambda$1$"}}, blanks[] = {{.symbol = " a b\t"}};
+    g.n_frames = 1;
+    g.frames = anchors;
+    assert_string_equal(written(&g), "close_wait:*lambda$1*\n");
+    assert_int_equal(read_rules(written(&g)), 1);
+    assert_non_null(suppress_group(rules, 1, &g));
+    g.frames = blanks;
+    assert_string_equal(written(&g), "close_wait:*a b*\n");
+    assert_int_equal(read_rules(written(&g)), 1);
+    assert_non_null(suppress_group(rules, 1, &g));
+    g.n_frames = 2;
     g.frames = module_only;
     g.kind = KIND_DEAD;
     assert_string_equal(written(&g), "dead:libfoo.so\n");
