@@ -68,25 +68,67 @@ static void no_socket(void *arg, int fd, uint32_t inode)
     (void)inode;
 }
 
+static enum model_sort sorting;
+
+static int by_choice(const void *x, const void *y)
+{
+    const struct group *a = x, *b = y;
+    const uint64_t keys[][2] = {{a->rate_milli, b->rate_milli}, {a->oldest_ns, b->oldest_ns}, {a->count, b->count}, {a->siteid, b->siteid}};
+    for (size_t i = sorting == SORT_RATE ? 0 : sorting == SORT_AGE ? 1 : 2; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i][0] != keys[i][1])
+            return keys[i][0] > keys[i][1] ? -1 : 1;
+    return 0;
+}
+
+static void sort_groups(struct top *t)
+{
+    sorting = t->sort;
+    if (t->from && t->model.report.n_groups)
+        qsort(t->model.report.groups, t->model.report.n_groups, sizeof *t->model.report.groups, by_choice);
+}
+
+/* The header counts only sockets without a stack. A site that was told of an end never closed anything. */
+static uint64_t closed_so_far(const struct loaded *l)
+{
+    uint64_t closed = atomic_load_explicit(&state_head(&l->view)->sockets_closed, memory_order_relaxed), pos = 0;
+    struct state_site_view site;
+    for (state_ref ref; state_next_site(&l->view, &pos, &ref, &site);)
+        closed += atomic_load_explicit(&site.site->closed, memory_order_relaxed);
+    return closed;
+}
+
+static void forget(struct session *s)
+{
+    if (s->top.from)
+        model_free(&s->top.model);
+    s->top.from = NULL;
+}
+
 static void look(struct session *s)
 {
     struct top *t = &s->top;
-    if (t->from)
-        model_free(&t->model);
-    if (s->set.n == 0 || s->set.items[0].life == LIFE_EXECED)
-        find(s); /* no longer there: the next lines show what it left */
-    t->from = s->set.n ? &s->set.items[0] : NULL;
     s->next_ns = load_mono_ns() + s->delay_ns;
-    if (!t->from)
+    if (s->set.n)
+        load_recheck(&s->set.items[0]);
+    if (s->set.n == 0 || s->set.items[0].life == LIFE_EXECED) {
+        forget(s);
+        find(s); /* what that process left stays, when there is nothing newer */
+    }
+    if (s->set.n == 0)
         return;
-    load_recheck(&s->set.items[0]);
-    const struct model_options options = {.min_age_set = true, .sort = t->sort, .reason = -1};
+    if (t->from && !load_is_live(t->from))
+        return; /* what was seen last says more than what the file was told by then */
+    forget(s);
+    t->from = &s->set.items[0];
+    const struct model_options options = {.min_age_set = true, .reason = -1};
     model_build(&t->model, t->from, s->symbols, &options);
+    sort_groups(t);
     const struct state_header *h = state_head(&t->from->view);
     t->before_ns = t->now_ns;
     t->opened_before = t->opened;
     t->now_ns = load_mono_ns();
-    t->opened = atomic_load_explicit(&h->sockets_opened, memory_order_relaxed);
+    t->closed = closed_so_far(t->from);
+    t->opened = t->closed + t->model.tracked;
     t->fd_limit = atomic_load_explicit(&h->nofile_limit, memory_order_relaxed);
     t->fds = 0;
     if (load_is_live(t->from))
@@ -163,7 +205,7 @@ static void sort_by(struct session *s, enum model_sort sort)
     s->top.sort = sort;
     s->top.chosen = false;
     s->scroll = 0;
-    look(s);
+    sort_groups(&s->top);
 }
 
 /* False: quit. */
@@ -303,8 +345,7 @@ static int watch(struct session *s)
         status = snapshot(s);
     }
     top_page_free(&s->page);
-    if (s->top.from)
-        model_free(&s->top.model);
+    forget(s);
     symbolizer_free(s->symbols);
     load_set_free(&s->set);
     return status;

@@ -18,7 +18,7 @@ struct top {
     char command[64];
     /* Counters of the look before, for the rate at which sockets are opened. */
     uint64_t now_ns, before_ns;
-    uint64_t opened, opened_before;
+    uint64_t opened, opened_before, closed;
     uint64_t fds, fd_limit;    /* 0: unknown */
     uint8_t kind;              /* the chosen group, by what it is: groups change places */
     uint64_t siteid;

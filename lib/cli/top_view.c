@@ -184,14 +184,16 @@ static void head_process(struct top_page *p, const struct top *t, unsigned width
         head(p, line(p, width, false, "the agent is loaded; no socket was opened yet"));
         return;
     }
-    const char *look = "no look yet";
-    if (t->model.looked_ns)
-        look = arena_printf(&p->arena, "looked %s ago", duration(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
+    const char *look = ", no look yet";
+    if (width < 60)
+        look = "";
+    else if (t->model.looked_ns)
+        look = arena_printf(&p->arena, ", looked %s ago", duration(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
     const char *asleep = atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed) ? "" : ", not recording";
     if (load_is_live(t->from))
-        head(p, line(p, width, true, "%s (PID %d): %s%s, %s", t->command, (int)t->pid, life_words(t->from), asleep, look));
+        head(p, line(p, width, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
     else
-        head(p, line(p, width, true, "%s (PID %d) %s; this is its last state", t->command, (int)t->pid, life_words(t->from)));
+        head(p, line(p, width, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from), width < 60 ? "" : "; this is its last state"));
 }
 
 static void head_totals(struct top_page *p, const struct top *t, unsigned width)
@@ -200,16 +202,16 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     struct forecast f = forecast(r);
     const char *text = arena_printf(&p->arena, "%llu stuck at %llu site%s", (unsigned long long)r->leaks, (unsigned long long)r->sites, r->sites == 1 ? "" : "s");
     head(p, r->leaks ? line(p, width, false, "%s: %s", text, kinds_of(p, r)) : line(p, width, false, "nothing stuck"));
-    const char *grow = f.rate_milli ? arena_printf(&p->arena, "growing %s", rate(p, f.rate_milli, false)) : "not growing";
+    bool small = width < 60;
+    const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate(p, f.rate_milli, false)) : "not growing";
     const char *ends = "";
     if (f.limit_in_s)
-        ends = arena_printf(&p->arena, "; descriptors out in %s", duration(p, f.limit_in_s));
-    if (f.ports_in_s)
+        ends = arena_printf(&p->arena, "; %s out in %s", small ? "fds" : "descriptors", duration(p, f.limit_in_s));
+    if (f.ports_in_s && !small)
         ends = arena_printf(&p->arena, "%s; ports to %s out in %s", ends, f.ports_peer, duration(p, f.ports_in_s));
     head(p, line(p, width, false, "%s%s", grow, ends));
-    if (width < 60)
+    if (small)
         return; /* a small window is for the sites */
-    const struct state_header *h = state_head(&t->from->view);
     const char *speed = "", *fds = "";
     if (t->before_ns && t->now_ns > t->before_ns && t->opened >= t->opened_before) {
         uint64_t tenths = (t->opened - t->opened_before) * 10000000000u / (t->now_ns - t->before_ns);
@@ -217,8 +219,7 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     }
     if (t->fds && t->fd_limit)
         fds = arena_printf(&p->arena, "; descriptors %llu of %llu", (unsigned long long)t->fds, (unsigned long long)t->fd_limit);
-    head(p, line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed,
-                 (unsigned long long)atomic_load_explicit(&h->sockets_closed, memory_order_relaxed), fds));
+    head(p, line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed, (unsigned long long)t->closed, fds));
     if (r->dropped)
         head(p, line(p, width, false, "%llu events were not recorded", (unsigned long long)r->dropped));
 }
@@ -239,7 +240,7 @@ void top_page_list(struct top_page *p, const struct top *t, unsigned width)
 {
     top_page_free(p);
     head_process(p, t, width);
-    p->foot = line(p, width, true, width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age   up/down choose   Enter stack and sockets   r look now   q quit");
+    p->foot = line(p, width, true, width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
     if (!t->from)
         return;
     head_totals(p, t, width);
