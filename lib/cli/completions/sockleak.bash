@@ -63,10 +63,10 @@ _sockleak()
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --max-sockets) return ;;
+    --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --max-allowed | --max-sockets) return ;;
     esac
     case $command in
-    run) words='--exitcode --kinds --grace --suppressions --json --output --help --' ;;
+    run) words='--exitcode --max-allowed --kinds --grace --suppressions --json --output --help --' ;;
     report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --verbose --help' ;;
     attach) words='--grace --kinds --for --help' ;;
     detach) words='--help' ;;
