@@ -3,7 +3,7 @@
  * confirm.c: the kernel's word on a live process' sockets, from /proc/PID/fd and /proc/PID/net.
  *
  * Called by model.c. An agent that answered has asked the kernel itself a moment ago; then only the descriptors are compared. One that is stopped,
- * hangs or has no watcher is judged by the kernel's tables instead.
+ * hangs or has no watcher, and a socket too young for its look, is judged by the kernel's tables instead.
  */
 #include "confirm.h"
 
@@ -34,7 +34,9 @@ struct confirm {
     size_t n_held, cap_held;
     struct entry *entries;
     size_t n_entries, cap_entries;
-    bool judge; /* the last look is old: the tables decide */
+    pid_t pid;
+    bool fresh; /* the agent has just looked */
+    bool tried, tables;
     uint64_t last_look_ns;
 };
 
@@ -76,22 +78,30 @@ static int by_inode(const void *a, const void *b)
     return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
-struct confirm *confirm_begin(const struct loaded *l, struct arena *arena, bool want_addresses)
+struct confirm *confirm_begin(const struct loaded *l, struct arena *arena)
 {
     struct confirm *c = arena_grow(NULL, 1, sizeof *c);
-    *c = (struct confirm){.arena = arena, .last_look_ns = atomic_load(&state_head(&l->view)->last_look_ns)};
+    *c = (struct confirm){
+        .arena = arena, .pid = l->pid, .fresh = l->answered, .last_look_ns = atomic_load(&state_head(&l->view)->last_look_ns)};
     if (procfs_each_socket(l->pid, on_descriptor, c, NULL) != 0) {
         confirm_end(c);
         return NULL;
     }
     if (c->n_held)
         qsort(c->held, c->n_held, sizeof *c->held, by_fd);
-    if (!l->answered || want_addresses) {
-        c->judge = procfs_each_tcp(l->pid, on_tcp, c) == 0 && !l->answered;
+    return c;
+}
+
+/* The TCP tables, read once. False: they cannot be. */
+static bool has_tables(struct confirm *c)
+{
+    if (!c->tried) {
+        c->tried = true;
+        c->tables = procfs_each_tcp(c->pid, on_tcp, c) == 0;
         if (c->n_entries)
             qsort(c->entries, c->n_entries, sizeof *c->entries, by_inode);
     }
-    return c;
+    return c->tables;
 }
 
 void confirm_end(struct confirm *c)
@@ -145,17 +155,21 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     }
 }
 
-bool confirm_socket(const struct confirm *c, struct finding *f, uint64_t inode, bool was_connected)
+bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses)
 {
     struct held *h = bsearch(&(struct held){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
-    if (!h || (inode && inode != h->inode))
+    if (!h || (s->inode && s->inode != h->inode))
         return false;
     if (f->family != AF_INET && f->family != AF_INET6)
         return true;
+    bool judge = !c->fresh || !s->looked_at;
+    bool nameless = !f->local && !f->peer && (want_addresses || f->kind != KIND_OPEN);
+    if ((!judge && !nameless) || !has_tables(c))
+        return true;
     struct entry *e =
         c->n_entries ? bsearch(&(struct entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_inode) : NULL;
-    if (c->judge)
-        judge_again(c, f, e, was_connected);
+    if (judge)
+        judge_again(c, f, e, s->was_connected);
     if (e && !f->local && !f->peer) {
         char text[SOCKDIAG_ADDRESS];
         f->local = arena_string(c->arena, sockdiag_address(text, e->family, e->local, e->local_port));

@@ -12,15 +12,21 @@
 struct confirm;
 
 /*
- * Reads the process' descriptors and, when its agent did not answer or WANT_ADDRESSES, its TCP tables. NULL when it may not be looked into: then nothing can
- * be confirmed or refuted. Addresses that it adds to findings live in ARENA.
+ * Reads the process' descriptors; its TCP tables when they are first needed. NULL when it may not be looked into: then nothing can be confirmed or
+ * refuted. Addresses that it adds to findings live in ARENA.
  */
-struct confirm *confirm_begin(const struct loaded *l, struct arena *arena, bool want_addresses);
+struct confirm *confirm_begin(const struct loaded *l, struct arena *arena);
+/* What the slot says of the socket. */
+struct confirm_slot {
+    uint64_t inode; /* as the last look saw it, 0 unknown */
+    bool looked_at; /* the watcher has seen this very socket */
+    bool was_connected;
+};
 /*
- * False: descriptor F->fd is no longer that socket (INODE as the last look saw it, 0 unknown). Else F's kind is brought to what the kernel
- * says now where the look is old (it may become KIND_OPEN, or cease to be that), and unknown addresses are filled in.
+ * False: descriptor F->fd is no longer that socket. Else F's kind is brought to what the kernel says now where the agent's look is old or has not
+ * come to it yet (it may become KIND_OPEN, or cease to be that), and unknown addresses of what is not KIND_OPEN or WANT_ADDRESSES are filled in.
  */
-bool confirm_socket(const struct confirm *c, struct finding *f, uint64_t inode, bool was_connected);
+bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses);
 void confirm_end(struct confirm *c);
 
 #endif

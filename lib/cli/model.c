@@ -108,6 +108,7 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
     m->tracked++;
     if (s->flags & SLOT_IGNORED || ((s->flags & SLOT_INHERITED) && !(s->flags & SLOT_USED)))
         return;
+    bool looked_at = s->watch_gen == SLOT_GEN(s->word) && s->cookie;
     const struct state_detail *live = state_slot_detail(&c->l->view, s);
     struct state_detail d = {.kind = KIND_NONE};
     if (live) {
@@ -116,8 +117,8 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
             return;
         if (d.kind < KIND_COUNT)
             from_detail(m, &f, &d);
-    } else if (!load_is_live(c->l) && !c->o->trust_look) {
-        infer(s, &f);
+    } else if (!c->o->trust_look && (!load_is_live(c->l) || (!looked_at && s->family != AF_UNIX))) {
+        infer(s, &f); /* of a live one the kernel's word is asked below */
     }
     f.origin = SLOT_ORIGIN(s) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(s) : ORIGIN_UNSEEN;
     f.family = s->family;
@@ -137,7 +138,8 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
         f.tag = tag[0] ? arena_string(&m->arena, tag) : NULL;
     }
     uint8_t seen = f.kind;
-    bool held = !c->confirm || confirm_socket(c->confirm, &f, d.inode, s->flags & SLOT_CONNECTED);
+    struct confirm_slot slot = {.inode = d.inode, .looked_at = looked_at, .was_connected = s->flags & SLOT_CONNECTED};
+    bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
     if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))
         m->unconfirmed++;
     if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || share_seen(c, s->share))
@@ -166,7 +168,7 @@ static void collect(struct model *m, const struct loaded *l, const struct model_
     c.cap_shares = 4096;
     c.shares = arena_array(&m->arena, c.cap_shares, sizeof *c.shares);
     if (live && !o->trust_look)
-        c.confirm = confirm_begin(l, &m->arena, c.kinds & KIND_BIT(KIND_OPEN));
+        c.confirm = confirm_begin(l, &m->arena);
     m->checked = c.confirm != NULL;
     uint64_t pos = 0;
     struct state_slot slot;

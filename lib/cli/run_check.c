@@ -59,6 +59,7 @@ struct program {
     unsigned char ident[EI_NIDENT];
     unsigned machine, type;
     char interp[256]; /* empty: none */
+    bool readable;    /* its program headers could be read */
 };
 
 enum read_result { READ_ELF, READ_OTHER, READ_NOT };
@@ -109,7 +110,8 @@ static enum read_result read_program(const char *path, struct program *p, char f
             memcpy(p->ident, h.e_ident, EI_NIDENT);
             p->machine = h.e_machine;
             p->type = h.e_type;
-            result = read_interp(fd, &h, h.e_ident[EI_CLASS] == ELFCLASS64, p) ? READ_ELF : READ_NOT;
+            p->readable = read_interp(fd, &h, h.e_ident[EI_CLASS] == ELFCLASS64, p);
+            result = READ_ELF;
         }
     }
     close(fd);
@@ -137,6 +139,8 @@ static const char *check_elf(const char *path, const struct program *p, const ch
         snprintf(sentence, sizeof sentence, "%s is %s: build the agent for it" INSTEAD, path, what);
         return sentence;
     }
+    if (!p->readable) /* damaged: the kernel will say */
+        return NULL;
     if (!p->interp[0]) {
         if (p->type == ET_DYN && strncmp(base_name(path), "ld", 2) == 0) /* the loader itself, run by hand */
             return NULL;

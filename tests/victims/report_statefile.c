@@ -130,7 +130,8 @@ static inline __attribute__((always_inline)) void db_connect(void) { leak(); }
     __attribute__((noinline)) static void name(void) { TEN(TEN(db_connect();)) __asm__ volatile(""); }
 DEFINE(login0)
 DEFINE(login1)
-DEFINE(login2) DEFINE(login3) DEFINE(login4) DEFINE(login5) DEFINE(login6) DEFINE(login7) DEFINE(login8) DEFINE(login9)
+DEFINE(login2)
+DEFINE(login3) DEFINE(login4) DEFINE(login5) DEFINE(login6) DEFINE(login7) DEFINE(login8) DEFINE(login9)
 
     __attribute__((noinline)) static void serve(int depth)
 {

@@ -1,0 +1,360 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# sockleak run: a program tree under the agent, one report at its end, and nothing else that anybody could notice.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+# runs ARGS...: sockleak run with a time limit, without the test runner's descriptors.
+runs()
+{
+    timeout 60 "$SOCKLEAK" run "$@" 3>&- 4>&-
+}
+
+# No state file, directory or log of a run is left.
+nothing_left()
+{
+    [ -z "$(ls -A "$XDG_RUNTIME_DIR/sockleak")" ]
+}
+
+@test "the report names function, file and line, on standard error, and leaves nothing behind" {
+    run --separate-stderr runs -- "$VICTIMS/run_leak" 5
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
+    contains "$stderr" 'WARNING: sockleak: 5 sockets stuck in CLOSE_WAIT'
+    contains "$stderr" '#0 db_connect +tests/victims/run_leak.c:[0-9]+ +\(run_leak\+0x'
+    contains "$stderr" 'told of the end \(recv returned 0\) by'
+    contains "$stderr" 'SUMMARY: sockleak: 5 sockets leaked at 1 site'
+    nothing_left
+}
+
+@test "a program without leaks: its own output, its own status, not a word" {
+    run --separate-stderr runs --exitcode 23 -- sh -c 'echo out; echo err >&2; exit 7'
+    [ "$status" -eq 7 ]
+    [ "$output" = out ]
+    [ "$stderr" = err ]
+    nothing_left
+}
+
+@test "the status is the program's, 128+N after a signal, --exitcode's only for a leak and 0" {
+    run runs -- "$VICTIMS/run_leak" 1 exit 5
+    [ "$status" -eq 5 ]
+    run runs --exitcode 23 -- "$VICTIMS/run_leak" 1 exit 5
+    [ "$status" -eq 5 ]
+    run runs --exitcode 23 -- "$VICTIMS/run_leak" 1
+    [ "$status" -eq 23 ]
+    run runs --exitcode 23 -- "$VICTIMS/run_leak" 0
+    [ "$status" -eq 0 ]
+    run runs --exitcode 23 -- sh -c 'kill -TERM $$'
+    [ "$status" -eq 143 ]
+    SOCKLEAK_OPTIONS=exitcode=24 run runs -- "$VICTIMS/run_leak" 1
+    [ "$status" -eq 24 ]
+}
+
+@test "--max-allowed tolerates so many sockets and not one more" {
+    run runs --exitcode 23 --max-allowed 3 -- "$VICTIMS/run_leak" 3
+    [ "$status" -eq 0 ]
+    contains "$output" '3 sockets leaked'
+    run runs --exitcode 23 --max-allowed 3 -- "$VICTIMS/run_leak" 4
+    [ "$status" -eq 23 ]
+    SOCKLEAK_OPTIONS=exitcode=23:max_allowed=4 run runs -- "$VICTIMS/run_leak" 4
+    [ "$status" -eq 0 ]
+}
+
+@test "200 children of which three leak: one report, three processes in it" {
+    run runs -- "$VICTIMS/run_tree" 200 3
+    [ "$status" -eq 0 ]
+    [ "$(grep -c 'WARNING: sockleak' <<<"$output")" -eq 1 ]
+    contains "$output" 'WARNING: sockleak: 3 sockets hung up'
+    contains "$output" 'open_connection +tests/victims/run_tree.c:'
+    [ "$(grep -cE '^  pid [0-9]+  fd [0-9]+  unix' <<<"$output")" -eq 3 ]
+    [ "$(grep -cE 'run_tree: 1 socket stuck; exited with status 0' <<<"$output")" -eq 3 ]
+    contains "$output" 'SUMMARY: sockleak: 3 sockets leaked at 1 site \(3 hangup\)'
+    nothing_left
+}
+
+@test "a program that is killed is reported too" {
+    run runs --exitcode 23 -- "$VICTIMS/run_leak" 2 kill 9
+    [ "$status" -eq 137 ]
+    contains "$output" 'ended without an exit'
+    contains "$output" '2 sockets stuck in CLOSE_WAIT'
+    contains "$output" 'fd 4 .* CLOSE_WAIT'
+    nothing_left
+}
+
+@test "--kinds all reports what is just open" {
+    run runs --kinds all --exitcode 23 -- python3 -c 'import socket, os
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
+c = socket.create_connection(s.getsockname()); a, _ = s.accept(); s.close()
+c.detach(); a.detach()'
+    [ "$status" -eq 23 ]
+    contains "$output" '2 open'
+}
+
+@test "--json has each process' groups and one summary" {
+    runs --json "$TESTTMP/j" -- "$VICTIMS/run_tree" 10 2 2>/dev/null
+    python3 - "$TESTTMP/j" <<'PY'
+import json, sys
+lines = [json.loads(l) for l in open(sys.argv[1])]
+leaks = [l for l in lines if l["type"] == "leak"]
+assert len(leaks) == 2 and len({l["pid"] for l in leaks}) == 2 and len({l["site"] for l in leaks}) == 1
+assert leaks[0]["frames"][0]["symbol"] == "open_connection" and leaks[0]["frames"][0]["line"] > 1
+summary, = [l for l in lines if l["type"] == "summary"]
+assert summary["leaks"] == 2 and summary["sites"] == 1 and summary["by_kind"]["hangup"] == 2
+PY
+}
+
+@test "--output keeps the state files, and report reads them again" {
+    run runs --output "$TESTTMP/keep" -- "$VICTIMS/run_leak" 2
+    contains "$output" '2 sockets leaked'
+    run "$SOCKLEAK" report "$TESTTMP/keep"
+    contains "$output" '2 sockets stuck in CLOSE_WAIT'
+    # a second run into the same place reports its own leaks only
+    run runs --output "$TESTTMP/keep" -- "$VICTIMS/run_leak" 3
+    contains "$output" 'SUMMARY: sockleak: 3 sockets leaked'
+    chmod 755 "$TESTTMP/keep"
+    run runs --output "$TESTTMP/keep" -- true
+    [ "$status" -eq 1 ]
+    contains "$output" 'chmod 700'
+}
+
+@test "--suppressions leaves out what matches, by source file too" {
+    echo 'leak:run_leak.c' >"$TESTTMP/supp"
+    run runs --suppressions "$TESTTMP/supp" --exitcode 23 -- "$VICTIMS/run_leak" 2
+    [ "$status" -eq 0 ]
+    contains "$output" 'nothing is stuck but 2 suppressed sockets'
+    run runs --suppressions "$TESTTMP/none" -- touch "$TESTTMP/ran"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [ ! -e "$TESTTMP/ran" ]
+}
+
+@test "what the agent warns of is passed on once" {
+    SOCKLEAK_OPTIONS=frobnicate=1 run runs -- "$VICTIMS/run_tree" 20 0
+    [ "$status" -eq 0 ]
+    [ "$(grep -c frobnicate <<<"$output")" -eq 1 ]
+    nothing_left
+}
+
+@test "a preload that was there stays" {
+    echo 'int other_is_loaded;' >"$TESTTMP/other.c"
+    build_victim other.so "$TESTTMP/other.c" -shared -fPIC
+    LD_PRELOAD=$TESTTMP/other.so run runs -- cat /proc/self/maps
+    contains "$output" 'other.so'
+    contains "$output" 'libsockleak.so'
+}
+
+@test "a process that outlives the program is reported as a live one" {
+    mkfifo "$TESTTMP/hold"
+    exec 8<>"$TESTTMP/hold"
+    cat >"$TESTTMP/daemon" <<SH
+#!/bin/sh
+"$VICTIMS/run_leak" 2 wait <"$TESTTMP/hold" >"$TESTTMP/out" 2>&1 &
+echo \$! >"$TESTTMP/pid"
+until grep -q ready "$TESTTMP/out"; do sleep 0.05; done
+SH
+    chmod +x "$TESTTMP/daemon"
+    run runs --grace 0 -- "$TESTTMP/daemon" 8>&-
+    STARTED+=("$(cat "$TESTTMP/pid")")
+    [ "$status" -eq 0 ]
+    contains "$output" 'run_leak: still runs'
+    contains "$output" '2 sockets stuck in CLOSE_WAIT'
+    contains "$output" "1 process of the run still lives; 'sockleak report $XDG_RUNTIME_DIR/sockleak/run-"
+    run "$SOCKLEAK" report --min-age 0 "$(cat "$TESTTMP/pid")"
+    contains "$output" '2 sockets stuck in CLOSE_WAIT'
+}
+
+@test "a static program is refused with the reason, and does not run" {
+    echo 'int puts(const char *); int main(void) { puts("ran"); return 0; }' >"$TESTTMP/static.c"
+    build_victim static "$TESTTMP/static.c" -static
+    run runs -- "$TESTTMP/static"
+    [ "$status" -eq 1 ]
+    [ "$output" = "sockleak run: $TESTTMP/static is statically linked: no library can be preloaded into it; 'sockleak scan' sees its sockets without an agent" ]
+}
+
+@test "programs of another processor, class or libc are refused" {
+    for change in 18:'another processor' 4:32-bit; do
+        cp "$VICTIMS/run_leak" "$TESTTMP/other"
+        python3 - "$TESTTMP/other" "${change%%:*}" <<'PY'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at = int(sys.argv[2])
+if at == 18:
+    data[18:20] = b"\x2b\x00"  # SPARC v9: no machine that this runs on
+else:
+    data[4] = 1
+open(sys.argv[1], "wb").write(data)
+PY
+        run runs -- "$TESTTMP/other"
+        [ "$status" -eq 1 ]
+        [ "${#lines[@]}" -eq 1 ]
+        contains "$output" "${change#*:}"
+    done
+    python3 - "$VICTIMS/run_leak" "$TESTTMP/musl" <<'PY'
+import re, sys
+data = open(sys.argv[1], "rb").read()
+path = re.search(rb"/lib[^\0]*/ld-[^\0]*\0", data).group()
+musl = b"/lib/ld-musl-x.so.1\0"
+open(sys.argv[2], "wb").write(data.replace(path, musl + bytes(len(path) - len(musl)), 1))
+PY
+    chmod +x "$TESTTMP/musl"
+    run runs -- "$TESTTMP/musl"
+    [ "$status" -eq 1 ]
+    contains "$output" 'another libc'
+}
+
+@test "a set-user-ID program is refused to whom it would change" {
+    if [ "$(id -u)" -eq 0 ]; then
+        chmod 755 "$TESTTMP"
+        cp "$VICTIMS/run_leak" "$TESTTMP/suid"
+        chown nobody "$TESTTMP/suid"
+        chmod 4755 "$TESTTMP/suid"
+        findmnt -n -o OPTIONS -T "$TESTTMP" | grep -q nosuid && skip "$TESTTMP is mounted nosuid"
+        run runs -- "$TESTTMP/suid" 0
+    else
+        [ -u /bin/su ] || skip "no set-user-ID program here"
+        run runs -- /bin/su --version
+    fi
+    [ "$status" -eq 1 ]
+    contains "$output" "is set-user-ID: the loader ignores preloads there"
+}
+
+@test "a missing file, a directory and a file without x are one line and status 1" {
+    run runs -- "$TESTTMP/missing"
+    [ "$status" -eq 1 ]
+    [ "$output" = "sockleak run: cannot run $TESTTMP/missing: No such file or directory" ]
+    run runs -- no-such-command-anywhere
+    [ "$output" = "sockleak run: cannot run no-such-command-anywhere: no such command in PATH" ]
+    run runs -- "$TESTTMP"
+    [ "$status" -eq 1 ]
+    contains "$output" 'Is a directory'
+    : >"$TESTTMP/plain"
+    run runs -- "$TESTTMP/plain"
+    [ "$status" -eq 1 ]
+    contains "$output" 'not executable'
+    nothing_left || [ ! -e "$XDG_RUNTIME_DIR/sockleak" ]
+}
+
+@test "shell scripts run, with and without their first line; a static interpreter is refused" {
+    printf '#!/bin/sh\n"%s" 1\n' "$VICTIMS/run_leak" >"$TESTTMP/script"
+    printf '"%s" 1\n' "$VICTIMS/run_leak" >"$TESTTMP/bare"
+    printf '#!/usr/bin/env -S bash -e\n"%s" 1\n' "$VICTIMS/run_leak" >"$TESTTMP/env"
+    echo 'int main(void) { return 0; }' >"$TESTTMP/static.c"
+    build_victim static "$TESTTMP/static.c" -static
+    printf '#!%s\n' "$TESTTMP/static" >"$TESTTMP/bad"
+    chmod +x "$TESTTMP/script" "$TESTTMP/bare" "$TESTTMP/env" "$TESTTMP/bad"
+    for script in script bare env; do
+        run runs -- "$TESTTMP/$script"
+        [ "$status" -eq 0 ]
+        contains "$output" '1 socket leaked at 1 site'
+    done
+    run runs -- "$TESTTMP/bad"
+    [ "$status" -eq 1 ]
+    contains "$output" 'statically linked'
+}
+
+@test "a signal sent to sockleak alone reaches the program" {
+    start run "$SOCKLEAK" run -- bash -c 'trap "echo got-usr1; exit 9" USR1; echo ready; while :; do sleep 0.05; done'
+    wait_for 20 grep -q ready "$TESTTMP/run.out"
+    kill -USR1 "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 9 ]
+    grep -q got-usr1 "$TESTTMP/run.out"
+    start run "$SOCKLEAK" run -- sleep 100
+    wait_for 20 pgrep -P "$pid" -x sleep
+    kill -TERM "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 143 ]
+}
+
+@test "on a terminal: ctrl-C, ctrl-Z and fg, the program's own group, an interactive shell" {
+    python3 - "$SOCKLEAK" "$VICTIMS/run_leak" <<'PY'
+import os, pty, re, select, signal, sys, time
+sockleak, leak = sys.argv[1:]
+
+def session(commands, shell=("bash", "--norc", "--noprofile", "-i")):
+    pid, fd = pty.fork()
+    if pid == 0:
+        for extra in range(3, 64):
+            try: os.close(extra)
+            except OSError: pass
+        os.environ["PS1"] = "PROMPT> "
+        os.execvp(shell[0], shell)
+    seen = ""
+    def expect(pattern, limit=20):
+        nonlocal seen
+        end = time.monotonic() + limit
+        while not re.search(pattern, seen):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise AssertionError(f"waited in vain for {pattern!r} in {seen!r}")
+            try: chunk = os.read(fd, 4096)
+            except OSError: chunk = b""
+            if not chunk:
+                raise AssertionError(f"the terminal closed before {pattern!r}: {seen!r}")
+            seen += chunk.decode(errors="replace")
+        part, seen = seen, seen[re.search(pattern, seen).end():]
+        return part
+    def foreground(name):  # waits until a program of that name has the terminal
+        end = time.monotonic() + 20
+        while open(f"/proc/{os.tcgetpgrp(fd)}/comm").read().strip() != name:
+            assert time.monotonic() < end, f"{name} never got the terminal"
+            time.sleep(0.02)
+    try:
+        commands(lambda text: os.write(fd, text.encode()), expect, foreground)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.close(fd)
+        os.waitpid(pid, 0)
+
+def job_control(send, expect, foreground):
+    expect("PROMPT> ")
+    # ctrl-C reaches the program, which handles it and goes on; sockleak stays
+    send(f"{sockleak} run -- bash -c 'trap \"echo GOT-INT\" INT; echo UP; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; done; exit 6'; echo ST=$?\r")
+    expect("UP\r\n")
+    send("\x03")
+    expect("GOT-INT")
+    expect("ST=6")
+    expect("PROMPT> ")
+    # ctrl-Z stops the job, fg continues it, ctrl-C ends it
+    send(f"{sockleak} run -- {leak} 2 wait; echo ST=$?\r")
+    expect("ready\r\n")
+    send("\x1a")
+    expect("Stopped")
+    expect("PROMPT> ")
+    send("fg; echo ST=$?\r")
+    expect("run_leak 2 wait\r\n")
+    foreground("sockleak")
+    send("\x03")
+    expect("2 sockets leaked")
+    expect("ST=130")
+    expect("PROMPT> ")
+
+def interactive(send, expect, foreground):
+    expect("PROMPT> ")
+    send(f"{sockleak} run -- bash --norc --noprofile -i\r")
+    expect("PROMPT> ")
+    send("sleep 100\r")
+    foreground("sleep")
+    send("\x1a")
+    expect("Stopped")
+    send("kill %1; wait; tty >/dev/null && echo HAS-TTY; exit 4\r")
+    expect("HAS-TTY")
+    send("echo ST=$?\r")
+    expect("ST=4")
+
+session(job_control)
+session(interactive)
+PY
+}
+
+@test "wrong usage is status 2 and one line" {
+    for bad in '' '--exitcode 999 -- true' '--kinds foo -- true' '--nonsense' '--grace x -- true'; do
+        # shellcheck disable=SC2086
+        run runs $bad
+        [ "$status" -eq 2 ]
+        [ "${#lines[@]}" -eq 1 ]
+    done
+}
