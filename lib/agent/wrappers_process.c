@@ -141,6 +141,7 @@ WRAPPER(int, daemon, (int nochdir, int noclose))
 
 WRAPPER(int, dlclose, (void *handle))
 {
+    sites_dlclose_begin();
     capture_dlclose_begin();
     int r = real.dlclose(handle);
     capture_dlclose_end();
