@@ -118,6 +118,10 @@ void capture_dlclose_end(void)
 {
     note("} ");
 }
+void sites_dlclose_begin(void)
+{
+}
+
 void sites_dlclose_done(void)
 {
     note("sites ");
