@@ -63,7 +63,7 @@ AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/age
 CLI_SRC := $(sort $(wildcard lib/cli/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 # A unit test that includes nothing of the agent is pure: it is linked with lib/core alone and runs under the sanitizers too.
-PURE_SRC = $(shell grep -L 'agent/' /dev/null $(UNIT_SRC) | grep -v /dev/null)
+PURE_SRC = $(shell for t in $(UNIT_SRC); do $(CC) -MM -D_GNU_SOURCE -Ilib -Iinclude "$$t" | grep -q 'lib/agent/' || echo "$$t"; done)
 VICTIM_SRC := $(sort $(wildcard tests/victims/*.c))
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 
@@ -83,7 +83,7 @@ EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all agent cli examples victims unit unit-pure setup demo check check-hosts bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
+.PHONY: all agent cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
 
 all: agent cli ## build build/libsockleak.so and build/sockleak
 agent: $(B)/libsockleak.so
@@ -92,6 +92,8 @@ examples: $(EXAMPLES)
 victims: $(VICTIMS)
 unit: $(UNIT)
 unit-pure: $(PURE)
+print-unit-pure:
+	@printf '%s\n' $(PURE)
 
 # Two stamps, each rewritten only when what it holds has changed: the flags (recompile) and the lists of sources (relink).
 flags_now := $(CC)|$(CFLAGS)|$(CPPFLAGS)|$(LDFLAGS)|$(AGENT_CFLAGS)|$(CLI_CFLAGS)|$(UNIT_CFLAGS)|$(VICTIM_CFLAGS)|$(EXAMPLE_CFLAGS)

@@ -106,12 +106,13 @@ port_of()
     sed -n 's/^listening on //p' "$TESTTMP/$1.out" | head -n 1
 }
 
-# build_victim NAME SOURCE [FLAGS...]: compiles a program of the test's own into $TESTTMP/NAME.
+# build_victim NAME SOURCE [FLAGS...]: compiles a C program of the test's own into $TESTTMP/NAME. SOURCE may be -, standard input.
 build_victim()
 {
-    local name=$1 source=$2
+    local name=$1 source=("$2")
+    [[ $2 == - ]] && source=(-x c - -x none)
     shift 2
-    "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-inline -fno-optimize-sibling-calls -I"$TOP/include" -pthread -o "$TESTTMP/$name" "$source" "$@" -ldl
+    "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-inline -fno-optimize-sibling-calls -I"$TOP/include" -pthread -o "$TESTTMP/$name" "${source[@]}" "$@" -ldl
 }
 
 # contains FILE-OR-TEXT REGEX: an extended regex; shows the text when it is not found.
