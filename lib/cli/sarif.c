@@ -16,11 +16,11 @@ static const struct {
      "Close the socket when a receive call returns 0, on error paths too."},
     {"FinWait2", "This process has shut down its side and holds the socket, the peer has not finished (FIN_WAIT_2).",
      "Close the socket, or bound the wait for the peer."},
-    {"Dead", "The connection is over and still holds its descriptor.", "Close the socket when it reports its end or an error."},
+    {"DeadConnection", "The connection is over and still holds its descriptor.", "Close the socket when it reports its end or an error."},
     {"NeverConnected", "A stream socket whose connect failed or that was never connected is still open.",
      "Close the socket on the error path of connect."},
-    {"Hangup", "The peer of a connected socket has closed, this process has not.", "Close the socket when it reports its end."},
-    {"Open", "A socket is still open.", "Close the socket."},
+    {"PeerHungUp", "The peer of a connected socket has closed, this process has not.", "Close the socket when it reports its end."},
+    {"StillOpen", "A socket is still open.", "Close the socket."},
 };
 
 static void put_hex_digit(struct out *o, unsigned v) { out_char(o, (char)(v < 10 ? '0' + v : 'A' + v - 10)); }
