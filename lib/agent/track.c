@@ -331,7 +331,8 @@ static struct state_slot *unknown_socket(int fd)
     struct identity id;
     if (observe_identity(fd, &id) < 0 || id.type == SOCK_DGRAM || !agent_ready())
         return NULL;
-    track_adopt(fd, atomic_load(&table_head->looks) ? ORIGIN_UNSEEN : ORIGIN_INHERITED, id.cookie);
+    enum origin before = atomic_load(&table_head->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED;
+    track_adopt(fd, atomic_load(&table_head->looks) ? ORIGIN_UNSEEN : before, id.cookie);
     return live_slot(fd);
 }
 

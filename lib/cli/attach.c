@@ -60,7 +60,7 @@ void attach_wake_word(_Atomic uint32_t *word)
 bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid)
 {
     uint64_t end = load_mono_ns() + ANSWER_LIMIT_MS * 1000000ull;
-    for (int ms = 1; !reached(h, arg); ms = ms < 16 ? ms * 2 : ms) {
+    for (int ms = 1, n = 0; !reached(h, arg); ms = n++ < 50 ? 1 : 16) {
         if (load_mono_ns() > end || (kill(pid, 0) < 0 && errno == ESRCH))
             return false;
         nap_ms(ms);
@@ -84,6 +84,13 @@ static bool has_looked(const struct state_header *h, uint64_t before)
     return atomic_load(&h->looks) > before || atomic_load(&h->end) != END_RUNNING;
 }
 
+/* Only then is every socket that was open before known as such. */
+static void wait_for_look(pid_t pid, const struct state_header *h, uint64_t looks)
+{
+    if (atomic_load(&h->interval_ns) && !attach_wait(has_looked, h, looks, pid))
+        cli_warn("process %d records, but its watcher has not looked yet after %d s", pid, ANSWER_LIMIT_MS / 1000);
+}
+
 static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
 {
     struct state_header *h = l->writable;
@@ -105,8 +112,7 @@ static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
         cli_warn("process %d is stopped: recording begins when it goes on", pid);
         return CLI_OK;
     }
-    if (atomic_load(&h->watcher_tid) && !attach_wait(has_looked, h, looks, pid))
-        cli_warn("process %d records, but its watcher has not answered within %d s", pid, ANSWER_LIMIT_MS / 1000);
+    wait_for_look(pid, h, looks);
     return CLI_OK;
 }
 
@@ -129,10 +135,16 @@ static int inject(pid_t pid, const struct wanted *w)
         cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", stats.broken, stats.objects + stats.broken);
     if (stats.missed)
         cli_warn("%u entries lead elsewhere than to the C library and were left so; the kernel's tables cover what is missed", stats.missed);
+    struct loaded l;
+    if (attach_load(&l, pid)) {
+        wait_for_look(pid, state_head(&l.view), 0);
+        load_free(&l);
+    } else {
+        cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; see its own log", pid);
+    }
     return CLI_OK;
 }
 
-/* A number in kernel's own words: `sockleak report` with the same options that a user would give. */
 static int report_and_leave(pid_t pid, const struct wanted *w)
 {
     char number[16], word_report[] = "report";
