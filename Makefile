@@ -63,7 +63,7 @@ AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/age
 CLI_SRC := $(sort $(wildcard lib/cli/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 # A unit test that includes nothing of the agent is pure: it is linked with lib/core alone and runs under the sanitizers too.
-PURE_SRC = $(shell for t in $(UNIT_SRC); do $(CC) -MM -D_GNU_SOURCE -Ilib -Iinclude "$$t" | grep -q 'lib/agent/' || echo "$$t"; done)
+PURE_SRC := $(if $(filter unit-pure print-unit-pure,$(MAKECMDGOALS)),$(shell for t in $(UNIT_SRC); do $(CC) -MM -D_GNU_SOURCE -Ilib -Iinclude "$$t" | grep -q 'lib/agent/' || echo "$$t"; done))
 VICTIM_SRC := $(sort $(wildcard tests/victims/*.c))
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 
@@ -74,7 +74,7 @@ CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))
 # The wrappers carry libc's names: in a test program they would take over the test's own calls.
 TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrappers%,$(AGENT_PIC))
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
-PURE = $(PURE_SRC:tests/unit/%.c=$(B)/unit/%)
+PURE := $(PURE_SRC:tests/unit/%.c=$(B)/unit/%)
 VICTIMS := $(VICTIM_SRC:tests/victims/%.c=$(B)/victims/%)
 EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 
@@ -91,9 +91,11 @@ cli: $(if $(CLI_SRC),$(B)/sockleak)
 examples: $(EXAMPLES)
 victims: $(VICTIMS)
 unit: $(UNIT)
+ifneq ($(filter unit-pure print-unit-pure,$(MAKECMDGOALS)),)
 unit-pure: $(PURE)
 print-unit-pure:
 	@printf '%s\n' $(PURE)
+endif
 
 # Two stamps, each rewritten only when what it holds has changed: the flags (recompile) and the lists of sources (relink).
 flags_now := $(CC)|$(CFLAGS)|$(CPPFLAGS)|$(LDFLAGS)|$(AGENT_CFLAGS)|$(CLI_CFLAGS)|$(UNIT_CFLAGS)|$(VICTIM_CFLAGS)|$(EXAMPLE_CFLAGS)
