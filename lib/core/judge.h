@@ -3,7 +3,7 @@
  * judge.h: from what the kernel says of one socket at one moment to its kind. A pure function: no I/O, no state, no clock.
  *
  * Used by the agent (observe.c fills the observation from poll, getsockopt and ioctl) and by the tests, which run
- * it over every TCP state, family and flag. Whether the condition has *lasted* is the caller's matter (clock.h).
+ * it over every TCP state, family and flag. Whether the condition has *lasted* is told by condition_update.
  */
 #ifndef SOCKLEAK_CORE_JUDGE_H
 #define SOCKLEAK_CORE_JUDGE_H
@@ -12,26 +12,39 @@
 #include <stdint.h>
 
 /* TCP states by their numbers in <netinet/tcp.h>; 0: not TCP, or unknown. */
-enum { ST_NONE = 0, ST_ESTABLISHED = 1, ST_SYN_SENT, ST_SYN_RECV, ST_FIN_WAIT_1, ST_FIN_WAIT_2, ST_TIME_WAIT, ST_CLOSE, ST_CLOSE_WAIT, ST_LAST_ACK, ST_LISTEN, ST_CLOSING };
+enum {
+    ST_NONE = 0,
+    ST_ESTABLISHED = 1,
+    ST_SYN_SENT,
+    ST_SYN_RECV,
+    ST_FIN_WAIT_1,
+    ST_FIN_WAIT_2,
+    ST_TIME_WAIT,
+    ST_CLOSE,
+    ST_CLOSE_WAIT,
+    ST_LAST_ACK,
+    ST_LISTEN,
+    ST_CLOSING
+};
 
 struct observation {
-    int family;             /* AF_* */
-    int type;               /* SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM, ... */
-    int protocol;           /* IPPROTO_* (SO_PROTOCOL) */
-    unsigned tcp_state;     /* tcpi_state, or ST_NONE when the socket has no TCP_INFO */
-    bool listening;         /* SO_ACCEPTCONN */
-    bool has_peer;          /* getpeername answered */
-    bool was_connected;     /* a wrapper or an earlier look saw it connected, or TCP_INFO proves it (bytes_acked >= 1) */
-    bool connecting;        /* a connect is under way (EINPROGRESS, no outcome yet) */
+    int family;         /* AF_* */
+    int type;           /* SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM, ... */
+    int protocol;       /* IPPROTO_* (SO_PROTOCOL) */
+    unsigned tcp_state; /* tcpi_state, or ST_NONE when the socket has no TCP_INFO */
+    bool listening;     /* SO_ACCEPTCONN */
+    bool has_peer;      /* getpeername answered */
+    bool was_connected; /* a wrapper or an earlier look saw it connected, or TCP_INFO proves it (bytes_acked >= 1) */
+    bool connecting;    /* a connect is under way (EINPROGRESS, no outcome yet) */
     bool pollhup, pollerr, pollrdhup;
-    bool shut_wr, shut_rd;  /* this process called shutdown */
-    bool told_eof;          /* a receive call returned 0 */
-    int told_errno;         /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
-    unsigned retransmits;   /* tcpi_retransmits + tcpi_backoff + tcpi_probes: tells a timeout from a reset when the program was not told */
-    uint64_t unread;        /* SIOCINQ, without the FIN */
-    uint64_t unsent;        /* SIOCOUTQ */
-    uint64_t signature;     /* any value that changes when a byte moves either way */
-    uint64_t idle_ns;       /* the kernel's own word on how long nothing moved (TCP: least of last_data_recv, last_data_sent, last_ack_recv); 0 unknown */
+    bool shut_wr, shut_rd; /* this process called shutdown */
+    bool told_eof;         /* a receive call returned 0 */
+    int told_errno;        /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
+    unsigned retransmits;  /* tcpi_retransmits + tcpi_backoff + tcpi_probes: tells a timeout from a reset when the program was not told */
+    uint64_t unread;       /* SIOCINQ, without the FIN */
+    uint64_t unsent;       /* SIOCOUTQ */
+    uint64_t signature;    /* any value that changes when a byte moves either way */
+    uint64_t idle_ns; /* the kernel's word on how long nothing moved (TCP: least of last_data_recv, _data_sent, _ack_recv); 0 unknown */
 };
 
 struct verdict {
@@ -40,12 +53,19 @@ struct verdict {
     uint8_t eof;  /* enum eof */
 };
 
-/* Total over its input: never fails. KIND_OPEN for a listening or datagram socket too. */
+/*
+ * Where the kernel has a TCP state, it alone decides between close_wait, fin_wait_2, dead or never_connected (CLOSE), and open. Elsewhere poll's
+ * bits do: a Unix peer is gone at POLLHUP (POLLRDHUP alone is its half-close); for vsock, SCTP and MPTCP of unknown state POLLRDHUP is
+ * enough, since they say POLLHUP only once this side has shut down too. A listener that was shut down is open, not never_connected.
+ *
+ * Total over its input: never fails. KIND_OPEN for a listening or datagram socket too.
+ */
 struct verdict judge(const struct observation *o);
 
 /*
  * The condition's clock. A socket's condition starts when it is first seen, starts anew when its kind changes or a byte moves
- * (signature), and may start earlier than first seen when the kernel can prove it (idle_ns), never before OPENED_NS.
+ * (signature), and may start earlier than first seen when the kernel can prove it (idle_ns; not for a reset, a timeout or an unacknowledged FIN,
+ * which leave no mark there) or when nobody ever tried to connect it, never before OPENED_NS.
  */
 struct condition {
     uint64_t since_ns;

@@ -133,9 +133,9 @@ static const char *set_kinds(uint32_t *field, const char *s, size_t len)
 
 static const char *set_color(uint8_t *field, const char *s, size_t len)
 {
-    for (uint8_t i = 0; i < sizeof color_words / sizeof *color_words; i++) {
+    for (size_t i = 0; i < sizeof color_words / sizeof *color_words; i++) {
         if (word_is(s, len, color_words[i])) {
-            *field = i;
+            *field = (uint8_t)i;
             return NULL;
         }
     }

@@ -14,15 +14,15 @@ enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
     bool enabled, leak_check_at_exit, abort_on_error, log_json, symbolize, print_suppressions, print_summary, follow_children, help;
-    bool interval_set;     /* interval was given; else it follows grace */
-    uint32_t kinds;        /* mask of KIND_BIT */
+    bool interval_set; /* interval was given; else it follows grace */
+    uint32_t kinds;    /* mask of KIND_BIT */
     uint64_t grace_ns, interval_ns;
     uint32_t exitcode, max_frames, max_leaks, max_sockets, signal, verbosity;
-    uint64_t max_allowed;  /* sockets that a whole-program assertion tolerates at exit before exitcode counts; 0 */
+    uint64_t max_allowed; /* sockets that a whole-program assertion tolerates at exit before exitcode counts; 0 */
     uint8_t color;
-    char log_path[512];    /* "stderr", "stdout" or a pattern, as given */
+    char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];
-    char state_dir[512];   /* empty: the default place */
+    char state_dir[512]; /* empty: the default place */
 };
 
 void options_default(struct options *o);
@@ -39,6 +39,7 @@ bool parse_time(const char *s, size_t len, uint64_t *ns);
 bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, size_t *bad_len);
 
 /* log_path's %p %e %h %t expanded; ".PID" appended when it has no %p. False when CAP is too small. */
-bool expand_path(char *outbuf, size_t cap, const char *pattern, uint32_t pid, const char *exe_name, const char *host, uint64_t start_real_s);
+bool expand_path(char *outbuf, size_t cap, const char *pattern, uint32_t pid, const char *exe_name, const char *host,
+                 uint64_t start_real_s);
 
 #endif

@@ -19,41 +19,42 @@ struct finding {
     uint8_t family, tcp_state, told_errno;
     bool past_grace;
     uint32_t tid;
+    uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
-    uint64_t siteid;       /* of the allocating stack; 0: none. With `site` the grouping key */
+    uint64_t siteid; /* of the allocating stack; 0: none. With `site` the grouping key */
     state_ref site, told_site;
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
     const char *local, *peer; /* "" or NULL: unknown */
     const char *tag;          /* NULL: none */
-    uint32_t pid;             /* 0: of the report's own process; else of another one of a report over several */
 };
 
 /* One line of a stack. Inlined calls are lines of their own, before the physical frame that holds them. Unknown strings NULL. */
 struct frame {
     uint64_t pc;
-    uint64_t offset;          /* in MODULE; the *call's* address (return address - 1) is what names are looked up by, but offset is of the return address */
-    const char *module;       /* path, NULL for JIT code */
-    const char *build_id;     /* hex digits */
+    uint64_t
+        offset; /* in MODULE; the *call's* address (return address - 1) is what names are looked up by, but offset is of the return address */
+    const char *module;   /* path, NULL for JIT code */
+    const char *build_id; /* hex digits */
     const char *symbol;
     const char *file;
-    uint32_t line;            /* 0 unknown */
+    uint32_t line; /* 0 unknown */
     bool inlined;
 };
 
 struct group {
-    uint8_t kind, how, eof;   /* eof: of most of its sockets */
+    uint8_t kind, how, eof; /* eof: of most of its sockets */
     uint64_t siteid;
     state_ref site, told_site;
     uint64_t opened, closed, live; /* at this site since the start; live is opened - closed */
-    uint64_t count;           /* sockets of this kind here: stuck */
+    uint64_t count;                /* sockets of this kind here: stuck */
     bool growing, steady;
-    uint32_t rate_milli;      /* growth, thousandths of a socket a minute */
-    uint64_t fd_limit, fd_limit_in_s;     /* forecast; fd_limit 0: none */
-    uint64_t ports, ports_in_s;           /* ephemeral ports towards `ports_peer`; 0: none */
+    uint32_t rate_milli;              /* growth, thousandths of a socket a minute */
+    uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none */
+    uint64_t ports, ports_in_s;       /* ephemeral ports towards `ports_peer`; 0: none */
     const char *ports_peer;
-    uint64_t oldest_ns, youngest_ns;      /* ages of the condition */
-    size_t n_findings;        /* == count, unless the list was cut */
+    uint64_t oldest_ns, youngest_ns; /* ages of the condition */
+    size_t n_findings;               /* == count, unless the list was cut */
     const struct finding *findings;
     size_t n_frames, n_told;
     const struct frame *frames, *told;
@@ -66,11 +67,11 @@ struct report {
     uint64_t now_ns, now_real_ns;
     size_t n_groups;
     struct group *groups;
-    uint64_t leaks, sites;    /* over all groups, the cut ones too */
+    uint64_t leaks, sites; /* over all groups, the cut ones too */
     uint64_t by_kind[KIND_COUNT];
     uint64_t suppressed, dropped, groups_left_out, sockets_left_out;
     bool print_summary;
-    unsigned max_sockets;     /* in text; JSON lists up to 64 */
+    unsigned max_sockets; /* in text; JSON lists up to 64 */
     bool color;
 };
 

@@ -75,9 +75,18 @@ enum kind {
 #define KINDS_DEFAULT 0x1fu
 #define KINDS_ALL 0x3fu
 
-enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT };            /* of KIND_DEAD */
-enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };                            /* was the program told of the end */
-enum origin { ORIGIN_SOCKET = 0, ORIGIN_ACCEPT, ORIGIN_SOCKETPAIR, ORIGIN_RECEIVED, ORIGIN_INHERITED, ORIGIN_BEFORE_ATTACH, ORIGIN_UNSEEN, ORIGIN_COUNT };
+enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
+enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };                 /* was the program told of the end */
+enum origin {
+    ORIGIN_SOCKET = 0,
+    ORIGIN_ACCEPT,
+    ORIGIN_SOCKETPAIR,
+    ORIGIN_RECEIVED,
+    ORIGIN_INHERITED,
+    ORIGIN_BEFORE_ATTACH,
+    ORIGIN_UNSEEN,
+    ORIGIN_COUNT
+};
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
 
 /* Names as they stand in options, suppressions and JSON; NULL for a value out of range. kind_from_name: KIND_NONE when unknown. */
@@ -86,7 +95,7 @@ unsigned kind_from_name(const char *name, size_t len);
 const char *how_name(unsigned how);
 const char *origin_name(unsigned origin);
 const char *reason_name(unsigned reason);
-const char *family_name(unsigned family);     /* "inet", "inet6", "unix", "vsock", ... "other" */
+const char *family_name(unsigned family);       /* "inet", "inet6", "unix", "vsock", ... "other" */
 const char *tcp_state_name(unsigned tcp_state); /* "ESTABLISHED" ... RFC 9293's names as ss(8) writes them (CLOSE_WAIT); 0: "" */
 const char *errno_name(unsigned number);        /* "ECONNRESET" ...; NULL for one that no socket call is known for */
 
@@ -102,12 +111,12 @@ struct state_header {
     uint32_t header_size; /* sizeof(struct state_header) of the writer */
     uint32_t slot_size;   /* 64 */
     uint32_t pid, ppid, uid;
-    uint32_t word_bits;       /* 64 */
-    uint64_t start_ticks;     /* field 22 of /proc/PID/stat: with pid, the process' identity */
-    uint64_t opened_mono_ns;  /* one instant in both clocks */
+    uint32_t word_bits;      /* 64 */
+    uint64_t start_ticks;    /* field 22 of /proc/PID/stat: with pid, the process' identity */
+    uint64_t opened_mono_ns; /* one instant in both clocks */
     uint64_t opened_real_ns;
-    uint64_t boot_id_hash;    /* FNV-1a of /proc/sys/kernel/random/boot_id; 0 unknown */
-    uint64_t exe_dev, exe_ino; /* of /proc/self/exe, 0 unknown */
+    uint64_t boot_id_hash;      /* FNV-1a of /proc/sys/kernel/random/boot_id; 0 unknown */
+    uint64_t exe_dev, exe_ino;  /* of /proc/self/exe, 0 unknown */
     _Atomic uint32_t n_extents; /* extents allocated so far */
     _Atomic uint32_t enabled;   /* futex word: 1 recording, 0 dormant. `sockleak attach/detach` flips and wakes it */
     _Atomic uint32_t request;   /* futex word: a reader adds 1 and wakes it to ask for a fresh look now */
@@ -122,15 +131,15 @@ struct state_header {
     _Atomic uint64_t dropped[DROP_COUNT + 2];
     _Atomic uint64_t sockets_opened; /* all sites together */
     _Atomic uint64_t sockets_closed;
-    _Atomic uint32_t end;            /* enum state_end */
+    _Atomic uint32_t end; /* enum state_end */
     _Atomic uint32_t exit_status;
     _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
-    _Atomic uint32_t stretched;      /* 1: looks take longer than their budget, the period was stretched */
-    _Atomic uint32_t attached;       /* 1: injected or woken by attach */
+    _Atomic uint32_t stretched; /* 1: looks take longer than their budget, the period was stretched */
+    _Atomic uint32_t attached;  /* 1: injected or woken by attach */
     uint32_t reserved32;
-    _Atomic uint64_t port_range;     /* ephemeral ports: low << 16 | high; 0 unknown */
+    _Atomic uint64_t port_range; /* ephemeral ports: low << 16 | high; 0 unknown */
     char exe[512];
     char host[256];
     char agent_version[32];
@@ -161,11 +170,11 @@ struct state_slot { /* 64 bytes, one cache line, one descriptor */
     _Atomic uint64_t word;
     /* written by the opening thread, before word says SLOT_LIVE */
     uint64_t opened_ns;
-    state_ref site;  /* the allocating stack; 0: no stack */
+    state_ref site; /* the allocating stack; 0: no stack */
     uint32_t tid;
-    state_ref share; /* struct state_share when dup'ed, else 0 */
-    uint16_t tag;    /* 0: none */
-    uint8_t family;  /* AF_*; 0 unknown yet */
+    state_ref share;     /* struct state_share when dup'ed, else 0 */
+    uint16_t tag;        /* 0: none */
+    uint8_t family;      /* AF_*; 0 unknown yet */
     uint8_t type_origin; /* SOCK_* type | enum origin << 4 */
     /* written by the program's threads later on */
     _Atomic state_ref told_site; /* the stack that was told of the end; 0 none */
@@ -181,50 +190,50 @@ struct state_slot { /* 64 bytes, one cache line, one descriptor */
 #define SLOT_TYPE(s) ((unsigned)(s)->type_origin & 15u)
 #define SLOT_ORIGIN(s) ((unsigned)(s)->type_origin >> 4)
 
-struct state_site { /* `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64 */
-    _Atomic uint32_t size;    /* 0: end of this extent's records */
-    _Atomic uint32_t ready;   /* 1 once complete */
-    uint64_t hash;            /* writer's key over the raw addresses */
-    uint64_t siteid;          /* what reports print: stable over processes and hosts (siteid.h) */
-    _Atomic uint64_t opened;  /* sockets opened here; for a told site: times told */
+struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64 */
+    _Atomic uint32_t size;   /* 0: end of this extent's records */
+    _Atomic uint32_t ready;  /* 1 once complete */
+    uint64_t hash;           /* writer's key over the raw addresses */
+    uint64_t siteid;         /* what reports print: stable over processes and hosts (siteid.h) */
+    _Atomic uint64_t opened; /* sockets opened here; for a told site: times told */
     _Atomic uint64_t closed;
-    _Atomic state_ref next;   /* writer's hash chain; readers never follow it */
-    _Atomic uint16_t stale;   /* a frame's module was unloaded */
-    uint16_t nframes;         /* 0..64 */
+    _Atomic state_ref next; /* writer's hash chain; readers never follow it */
+    _Atomic uint16_t stale; /* a frame's module was unloaded */
+    uint16_t nframes;       /* 0..64 */
     /* the watcher's: */
-    _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last look */
-    _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
+    _Atomic uint32_t stuck[KIND_COUNT];      /* past grace, at the last look */
+    _Atomic uint32_t reported[KIND_COUNT];   /* the count at which the group was last reported */
     _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing */
-    _Atomic uint32_t steady[KIND_COUNT];   /* looks in a row in which the count did not rise */
+    _Atomic uint32_t steady[KIND_COUNT];     /* looks in a row in which the count did not rise */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
 
 struct state_module { /* 512 bytes */
     _Atomic uint32_t ready;
-    uint32_t build_id_len;  /* 0..20 */
-    uint64_t bias;          /* address in memory minus address in the file (dl_phdr_info.dlpi_addr); offset = pc - bias */
-    uint64_t start, end;    /* mapped range [start, end) */
+    uint32_t build_id_len;        /* 0..20 */
+    uint64_t bias;                /* address in memory minus address in the file (dl_phdr_info.dlpi_addr); offset = pc - bias */
+    uint64_t start, end;          /* mapped range [start, end) */
     _Atomic uint64_t unloaded_ns; /* 0: still there */
     uint8_t build_id[20];
     uint8_t pad[4];
-    char path[448];         /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
+    char path[448]; /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
 };
 
-struct state_detail { /* 256 bytes: what the watcher knows of one socket in a condition */
-    _Atomic uint32_t gen;   /* the slot's generation; 0: free */
+struct state_detail {     /* 256 bytes: what the watcher knows of one socket in a condition */
+    _Atomic uint32_t gen; /* the slot's generation; 0: free */
     uint32_t fd;
     uint8_t kind, how, eof, tcp_state;
     _Atomic uint8_t reported; /* a report has named it */
     uint8_t past_grace;
     uint8_t pad0[2];
-    uint64_t since_ns;      /* the condition's clock: since when, with no byte moving */
-    uint64_t unread;        /* bytes waiting before the FIN */
-    uint64_t signature;     /* of the byte counters; a change restarts the clock */
-    uint64_t looked_ns;     /* when all this was seen */
-    uint64_t inode;         /* of the socket, 0 unknown */
-    uint64_t reported_ns;   /* when a report first named it */
-    char local[96];         /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
+    uint64_t since_ns;    /* the condition's clock: since when, with no byte moving */
+    uint64_t unread;      /* bytes waiting before the FIN */
+    uint64_t signature;   /* of the byte counters; a change restarts the clock */
+    uint64_t looked_ns;   /* when all this was seen */
+    uint64_t inode;       /* of the socket, 0 unknown */
+    uint64_t reported_ns; /* when a report first named it */
+    char local[96];       /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
     char peer[96];
 };
 

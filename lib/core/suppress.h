@@ -12,14 +12,15 @@
 enum suppress_subject { SUPPRESS_STACK = 0, SUPPRESS_PEER, SUPPRESS_LOCAL };
 struct suppression {
     uint8_t subject;
-    uint8_t kinds;        /* mask; "leak:" is all */
-    bool builtin;         /* ours, for a known idiom: not printed */
-    const char *pattern;
+    uint8_t kinds; /* mask; "leak:" is all */
+    bool builtin;  /* ours, for a known idiom: not printed */
     uint32_t pattern_len;
+    const char *pattern;
     uint64_t sockets, groups; /* how often it matched */
 };
 /* Parses TEXT of LEN bytes, appending at RULES[*N] (CAP in all). WARN gets one sentence a bad line ("line 3: ..."). */
-void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap, void (*warn)(void *arg, const char *line), void *arg);
+void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap,
+                    void (*warn)(void *arg, const char *line), void *arg);
 /* The sanitizers' patterns: * any text, ^ start, $ end; without anchors it matches anywhere. Linear-ish time, no recursion. */
 bool pattern_match(const char *pattern, size_t pattern_len, const char *s);
 /* The first rule that matches the group's stack (frames' symbol, file or module), or NULL. Counting is the caller's. */

@@ -23,7 +23,7 @@ static void one_clean_line(void *arg, const char *line)
 /* A line made for G must be one rule that matches G. */
 static void written_line_matches(const struct group *g)
 {
-    char line[4096];
+    char line[4096] = "";
     struct out o = {.buf = line, .cap = sizeof line};
     struct suppression rule[2];
     size_t n = 0;

@@ -72,6 +72,11 @@ static void kinds_of_one_site_and_sites_of_one_kind_stay_apart(void **state)
     assert_int_equal(g[1].siteid, 0);
     assert_int_equal(g[1].site, 0);
     assert_int_equal(g[2].site, 77); /* a stack whose name is not known is a stack */
+
+    for (int i = 0; i < 8; i++)
+        f[i] = (struct finding){.fd = i, .kind = KIND_HANGUP, .site = i % 2 ? 77 : 78, .since_ns = (uint64_t)i};
+    assert_int_equal(group_findings(f, 8, g, 100), 2);
+    assert_int_equal(g[0].count, 4);
 }
 
 static void the_stack_that_told_most_of_them_is_the_groups(void **state)

@@ -70,10 +70,11 @@ static void a_million_looks_lose_nothing(void **state)
 {
     (void)state;
     struct growth g = {0};
-    for (uint32_t i = 0; i < 1000000; i++)
+    for (uint32_t i = 0; i < 1000000; i++) {
         growth_add(&g, i, i * S);
-    assert_int_equal(growth_rate_milli(&g), 60000);
-    assert_true(g.n >= GROWTH_SAMPLES && g.n <= 2 * GROWTH_SAMPLES);
+        if (i > 0 && growth_rate_milli(&g) != 60000)
+            fail_msg("after look %u: %u", i, growth_rate_milli(&g));
+    }
 }
 
 static void a_limit_runs_out_when_the_rate_says(void **state)

@@ -137,8 +137,10 @@ static unsigned objects_in(const char *text)
     unsigned n = 0;
     for (const char *p = text; *p; n++) {
         const char *end = *p == '{' ? json_value(p, 0) : NULL;
-        if (!end || *end != '\n')
+        if (!end || *end != '\n') {
             fail_msg("not an object: %s", p);
+            break;
+        }
         p = end + 1;
     }
     return n;

@@ -164,6 +164,9 @@ static void an_overlong_value_is_refused_and_an_overlong_word_is_cut_in_the_warn
     struct options o = parse(text, &said);
     assert_int_equal(said.n, 0);
     assert_int_equal(strlen(o.log_path), 511);
+    text[9 + 511] = 'x'; /* no room for the NUL */
+    o = parse(text, &said);
+    assert_int_equal(said.n, 1);
     memset(text + 9, 'x', 1500);
     o = parse(text, &said);
     assert_int_equal(said.n, 1);

@@ -26,11 +26,11 @@ static const char *end_of(struct text *t)
     return t->buf;
 }
 
-#define BUILD(t, call)                                                  \
-    do {                                                                \
-        (t).o = (struct out){.buf = (t).buf, .cap = sizeof(t).buf - 1}; \
-        struct out *o = &(t).o;                                         \
-        call;                                                           \
+#define BUILD(t, call)                                                    \
+    do {                                                                  \
+        (t).o = (struct out){.buf = (t).buf, .cap = sizeof((t).buf) - 1}; \
+        struct out *o = &(t).o;                                           \
+        call;                                                             \
     } while (0)
 
 #define SAME_AS_PRINTF(...)                         \

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,7 +16,7 @@ static struct state_module module_of(unsigned char id, const char *path, uint64_
 {
     struct state_module m = {.ready = 1, .bias = bias, .build_id_len = id ? 20 : 0};
     memset(m.build_id, id, sizeof m.build_id);
-    strcpy(m.path, path);
+    snprintf(m.path, sizeof m.path, "%s", path);
     return m;
 }
 

@@ -36,11 +36,11 @@ static void every_kind_of_record_is_read_back(void **state)
     struct state_module *m = image_at(&im, 2, 512 * 5);
     m->ready = 1;
     m->build_id_len = 20;
-    strcpy(m->path, "/srv/app");
+    memcpy(m->path, "/srv/app", 9);
     struct state_detail *d = image_at(&im, 3, 256 * 63);
     d->gen = 7;
     d->fd = 258;
-    strcpy(image_at(&im, 4, 64 * 9), "my test");
+    memcpy(image_at(&im, 4, 64 * 9), "my test", 8);
     struct state_slot *s = image_at(&im, 0, 64 * 2);
     s->word = SLOT_WORD(7, SLOT_LIVE);
     s->site = image_ref(1, 0);
@@ -223,6 +223,39 @@ static void a_site_that_is_not_complete_is_passed_over_and_the_next_one_found(vo
     image_free(&im);
 }
 
+static void a_module_that_lies_about_its_build_id_or_has_no_end_of_path_is_none(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 1);
+    image_extent(&im, 0, EXTENT_MODULES, 0);
+    struct state_view v = open_image(&im);
+    struct state_module *m = image_at(&im, 0, 0);
+    m->ready = 1;
+    m->build_id_len = 20;
+    assert_ptr_equal(state_module_at(&v, 0), m);
+    m->build_id_len = 21;
+    assert_null(state_module_at(&v, 0));
+    m->build_id_len = 20;
+    memset(m->path, 'x', sizeof m->path);
+    assert_null(state_module_at(&v, 0));
+    image_free(&im);
+}
+
+static void a_ref_into_the_middle_of_a_detail_is_refused(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 1);
+    image_extent(&im, 0, EXTENT_DETAILS, 0);
+    struct state_view v = open_image(&im);
+    for (uint32_t offset = 0; offset < STATE_EXTENT_SIZE; offset += STATE_REF_UNIT) {
+        *(uint32_t *)image_at(&im, 0, offset) = 5; /* what would be the generation there */
+        assert_int_equal(state_detail_at(&v, image_ref(0, offset), 5) != NULL, offset % sizeof(struct state_detail) == 0);
+    }
+    image_free(&im);
+}
+
 /* Extents filled with one byte value after the other, and every ref there is: whatever is accepted must lie within the file. */
 static void no_ref_and_no_content_leads_outside_the_file(void **state)
 {
@@ -398,6 +431,8 @@ int main(void)
         cmocka_unit_test(a_file_cut_anywhere_is_refused_or_holds_its_whole_extents),
         cmocka_unit_test(a_site_that_lies_about_its_size_or_frames_is_refused),
         cmocka_unit_test(a_site_that_is_not_complete_is_passed_over_and_the_next_one_found),
+        cmocka_unit_test(a_module_that_lies_about_its_build_id_or_has_no_end_of_path_is_none),
+        cmocka_unit_test(a_ref_into_the_middle_of_a_detail_is_refused),
         cmocka_unit_test(no_ref_and_no_content_leads_outside_the_file),
         cmocka_unit_test(a_slot_extent_of_no_possible_descriptor_is_passed_over),
         cmocka_unit_test(only_live_slots_are_given),
