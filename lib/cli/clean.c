@@ -16,19 +16,18 @@
 #include "cli.h"
 #include "procfs.h"
 
-const char usage_clean[] =
-    "usage: sockleak clean [options] [DIR...]\n"
-    "\n"
-    "Removes the state files of processes that are gone, from DIR, or else from the state\n"
-    "directory of this user: $XDG_RUNTIME_DIR/sockleak and /dev/shm/sockleak-UID. Files of\n"
-    "processes that still run stay.\n"
-    "\n"
-    "  -n, --dry-run   print what would be removed, remove nothing\n"
-    "  -h, --help\n"
-    "\n"
-    "EXAMPLES\n"
-    "  sockleak clean\n"
-    "  sockleak clean --dry-run /var/tmp/states\n";
+const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
+                           "\n"
+                           "Removes the state files of processes that are gone, from DIR, or else from the state\n"
+                           "directory of this user: $XDG_RUNTIME_DIR/sockleak and /dev/shm/sockleak-UID. Files of\n"
+                           "processes that still run stay.\n"
+                           "\n"
+                           "  -n, --dry-run   print what would be removed, remove nothing\n"
+                           "  -h, --help\n"
+                           "\n"
+                           "EXAMPLES\n"
+                           "  sockleak clean\n"
+                           "  sockleak clean --dry-run /var/tmp/states\n";
 
 struct tally {
     uint64_t removed, alive;

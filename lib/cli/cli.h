@@ -24,7 +24,7 @@ struct command {
     const char *name;
     const char *summary; /* one line of `sockleak help` */
     int (*run)(int argc, char **argv);
-    const char *usage;   /* `sockleak help NAME`: "usage: ..." first, EXAMPLES last, ends with a newline */
+    const char *usage; /* `sockleak help NAME`: "usage: ..." first, EXAMPLES last, ends with a newline */
 };
 
 int cmd_run(int argc, char **argv);

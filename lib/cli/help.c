@@ -7,14 +7,13 @@
 #include "cli.h"
 #include "common.h"
 
-const char usage_help[] =
-    "usage: sockleak help [COMMAND]\n"
-    "\n"
-    "Without COMMAND lists the commands; with one prints its options and examples.\n"
-    "\n"
-    "EXAMPLES\n"
-    "  sockleak help\n"
-    "  sockleak help scan\n";
+const char usage_help[] = "usage: sockleak help [COMMAND]\n"
+                          "\n"
+                          "Without COMMAND lists the commands; with one prints its options and examples.\n"
+                          "\n"
+                          "EXAMPLES\n"
+                          "  sockleak help\n"
+                          "  sockleak help scan\n";
 
 void help_list(FILE *to)
 {

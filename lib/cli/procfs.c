@@ -201,6 +201,7 @@ bool procfs_parse_tcp_line(const char *line, size_t len, int family, struct sock
     if (!take_number(&c, 10, &n) || n > UINT32_MAX)
         return false;
     out->inode = (uint32_t)n;
+    sockdiag_take_fin(out);
     return true;
 }
 

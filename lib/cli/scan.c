@@ -14,31 +14,30 @@
 #include "cli.h"
 #include "scan.h"
 
-const char usage_scan[] =
-    "usage: sockleak scan [options] [PID]\n"
-    "\n"
-    "Counts by process and peer the sockets that are stuck: in CLOSE_WAIT (the peer has\n"
-    "closed, the program never did), in FIN_WAIT_2 (the program shut down its side and\n"
-    "still holds the descriptor), dead or never connected but still held, and Unix\n"
-    "connections whose peer is gone (HANGUP). The worst process is the first line. Asks\n"
-    "the kernel, so it works for every program, static and Go ones too, in every network\n"
-    "namespace that may be entered. Without root it sees the caller's own processes.\n"
-    "\n"
-    "  FDS      descriptors in use, of the limit\n"
-    "  PORTS    ephemeral ports in use towards this peer, of all\n"
-    "  UNREAD   bytes that wait in these sockets\n"
-    "  PEER     10.0.0.5:1433 connected to; :8080 < 10.0.0.7 accepted at our port 8080\n"
-    "\n"
-    "  -w, --watch TIME   look again every TIME (2s, 500ms) and show the change\n"
-    "  -n, --count N      end after N looks\n"
-    "  -a, --all          every row (default: 8 peers a process, 40 rows)\n"
-    "  -j, --json         one JSON object a line\n"
-    "  -h, --help\n"
-    "\n"
-    "EXAMPLES\n"
-    "  sockleak scan\n"
-    "  sudo sockleak scan --watch 2s\n"
-    "  sockleak scan --json 4242 | jq -r 'select(.type == \"stuck\") | .peer'\n";
+const char usage_scan[] = "usage: sockleak scan [options] [PID]\n"
+                          "\n"
+                          "Counts by process and peer the sockets that are stuck: in CLOSE_WAIT (the peer has\n"
+                          "closed, the program never did), in FIN_WAIT_2 (the program shut down its side and\n"
+                          "still holds the descriptor), dead or never connected but still held, and Unix\n"
+                          "connections whose peer is gone (HANGUP). The worst process is the first line. Asks\n"
+                          "the kernel, so it works for every program, static and Go ones too, in every network\n"
+                          "namespace that may be entered. Without root it sees the caller's own processes.\n"
+                          "\n"
+                          "  FDS      descriptors in use, of the limit\n"
+                          "  PORTS    ephemeral ports in use towards this peer, of all\n"
+                          "  UNREAD   bytes that wait in these sockets\n"
+                          "  PEER     10.0.0.5:1433 connected to; :8080 < 10.0.0.7 accepted at our port 8080\n"
+                          "\n"
+                          "  -w, --watch TIME   look again every TIME (2s, 500ms) and show the change\n"
+                          "  -n, --count N      end after N looks\n"
+                          "  -a, --all          every row (default: 8 peers a process, 40 rows)\n"
+                          "  -j, --json         one JSON object a line\n"
+                          "  -h, --help\n"
+                          "\n"
+                          "EXAMPLES\n"
+                          "  sockleak scan\n"
+                          "  sudo sockleak scan --watch 2s\n"
+                          "  sockleak scan --json 4242 | jq -r 'select(.type == \"stuck\") | .peer'\n";
 
 struct look {
     struct scan scan;
@@ -73,7 +72,8 @@ static int cannot_collect(int error, pid_t pid)
     if (pid && (error == -ESRCH || error == -ENOENT))
         return cli_fail("no process %d", (int)pid);
     if (pid && (error == -EACCES || error == -EPERM))
-        return cli_fail("the descriptors of process %d may not be read: it is another user's; try sudo sockleak scan %d", (int)pid, (int)pid);
+        return cli_fail("the descriptors of process %d may not be read: it is another user's; try sudo sockleak scan %d", (int)pid,
+                        (int)pid);
     return cli_fail("cannot read the socket tables: %s; they come from /proc and sock_diag (kernel option INET_DIAG)", strerror(-error));
 }
 

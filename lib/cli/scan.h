@@ -17,12 +17,12 @@
 /* ---- scan_collect.c ----------------------------------------------------------------------------------------- */
 
 struct scan_namespace {
-    uint64_t inode; /* 0: unknown, taken for our own */
-    pid_t pid;      /* a process in it */
+    uint64_t inode;                                                  /* 0: unknown, taken for our own */
+    pid_t pid;                                                       /* a process in it */
     enum scan_source { SCAN_NONE = 0, SCAN_DIAG, SCAN_PROC } source; /* PROC: no sock_diag there, so no Unix sockets and no ages */
-    int error;      /* SCAN_NONE and SCAN_PROC: why sock_diag was not to be had (-errno) */
-    uint16_t port_low, port_high; /* ephemeral ports; 0: unknown */
-    unsigned char listening[65536 / 8]; /* local ports with a listener */
+    int error;                                                       /* SCAN_NONE and SCAN_PROC: why sock_diag was not to be had (-errno) */
+    uint16_t port_low, port_high;                                    /* ephemeral ports; 0: unknown */
+    unsigned char listening[65536 / 8];                              /* local ports with a listener */
 };
 
 struct scan_process {
@@ -52,7 +52,7 @@ struct scan_hold {
     int fd;
     uint32_t inode;
     enum scan_fate { FATE_NONE = 0, FATE_DEAD, FATE_NEVER, FATE_DEAD_OR_NEVER } fate; /* TCP sockets in no kernel table */
-    uint8_t family;   /* of those */
+    uint8_t family;                                                                   /* of those */
 };
 
 struct scan {
@@ -63,7 +63,7 @@ struct scan {
     size_t n_namespaces, cap_namespaces, n_processes, cap_processes, n_sockets, cap_sockets, n_holds, cap_holds;
     uint32_t *by_inode; /* indices of sockets with an inode, sorted by it, one for each */
     size_t n_by_inode;
-    uint32_t *others;   /* sorted inodes of healthy Unix sockets */
+    uint32_t *others; /* sorted inodes of healthy Unix sockets */
     size_t n_others, cap_others;
     uint64_t unseen_processes; /* whose descriptors may not be read */
     uint64_t scanned_processes;
@@ -84,27 +84,27 @@ struct scan_count {
     uint64_t unread;
 };
 
-struct scan_row { /* one process and one peer */
+struct scan_row {     /* one process and one peer */
     uint32_t process; /* index */
     uint32_t ns;
     uint8_t direction, family;
-    uint16_t port;    /* OUT: the peer's; IN: the local one */
+    uint16_t port; /* OUT: the peer's; IN: the local one */
     unsigned char peer[16];
     char path[SOCKDIAG_PATH / 2];
     bool fate_unclear; /* `dead` may hold sockets that were never connected */
     struct scan_count count;
-    uint32_t idle_ms;  /* the longest */
-    uint64_t ports;    /* OUT: local ephemeral ports in use towards this peer, TIME_WAIT included */
+    uint32_t idle_ms; /* the longest */
+    uint64_t ports;   /* OUT: local ephemeral ports in use towards this peer, TIME_WAIT included */
 };
 
 struct scan_rows {
     struct scan_row *rows; /* the culprit first: by the process's weight, then the row's */
     size_t n, cap;
-    struct scan_count total;        /* each socket once */
-    uint64_t processes;             /* that have a row, those not seen left out */
-    uint64_t orphans_fin_wait_2;    /* closed, no descriptor, the peer has not finished */
-    uint64_t unaccepted;            /* CLOSE_WAIT in a listener's queue: closed by the client before the program accepted it */
-    uint16_t unaccepted_port;       /* where most of them wait */
+    struct scan_count total;     /* each socket once */
+    uint64_t processes;          /* that have a row, those not seen left out */
+    uint64_t orphans_fin_wait_2; /* closed, no descriptor, the peer has not finished */
+    uint64_t unaccepted;         /* CLOSE_WAIT in a listener's queue: closed by the client before the program accepted it */
+    uint16_t unaccepted_port;    /* where most of them wait */
 };
 
 /* Sorts S's holds, and appends to its processes one of pid 0 for each user whose sockets no process seen holds (only when UNHELD). */
@@ -113,7 +113,8 @@ void scan_rows_free(struct scan_rows *r);
 /* How bad: CLOSE_WAIT, dead and hangup are this process's alone and count double. */
 uint64_t scan_weight(const struct scan_count *c);
 /* The row of PREVIOUS for the same process (identity, not index) and peer; NULL: it was not there. */
-const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now, const struct scan_row *row);
+const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now,
+                                       const struct scan_row *row);
 /* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(no peer)". BUF of SCAN_PEER bytes. */
 #define SCAN_PEER 160
 const char *scan_peer(char *buf, const struct scan_row *row);
@@ -123,10 +124,10 @@ const char *scan_peer(char *buf, const struct scan_row *row);
 struct scan_view {
     const struct scan *scan;
     const struct scan_rows *rows;
-    const struct scan *before;           /* --watch: the last look, else NULL */
+    const struct scan *before; /* --watch: the last look, else NULL */
     const struct scan_rows *rows_before;
-    pid_t pid;                           /* restricted to, else 0 */
-    unsigned width, max_rows;            /* of the table; max_rows 0: all */
+    pid_t pid;                /* restricted to, else 0 */
+    unsigned width, max_rows; /* of the table; max_rows 0: all */
 };
 void scan_print_text(const struct scan_view *v);
 void scan_print_json(const struct scan_view *v);

@@ -102,10 +102,7 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
     t->inode = d->inode;
     t->uid = d->uid;
     t->unread = d->state == TCP_LISTEN ? 0 : d->unread;
-    if (d->state == TCP_CLOSE_WAIT) { /* the kernel counts the FIN as one byte until it is read */
-        t->told = t->unread == 0;
-        t->unread -= t->unread ? 1 : 0;
-    }
+    t->told = d->state == TCP_CLOSE_WAIT && d->eof_read;
     t->idle_ms = d->idle_ms;
     t->ns = u->ns;
     t->family = d->family;
@@ -153,7 +150,7 @@ static int dump_diag(struct dump *u, struct mnl_socket *nl)
         if (e == 0)
             e = sockdiag_inet(nl, families[i], IPPROTO_TCP, STUCK_STATES, true, on_tcp, u);
         if (e == 0 || families[i] == AF_INET)
-            error = e; /* no IPv6 in this kernel is no failure */
+            error = e;                                                        /* no IPv6 in this kernel is no failure */
         sockdiag_inet(nl, families[i], IPPROTO_MPTCP, ~0u, false, on_tcp, u); /* absent before Linux 5.10 and where not configured */
     }
     if (error == 0)

@@ -46,10 +46,7 @@ static void counts(struct out *o, const struct scan_count *c, bool never_known)
     key_number(o, "unread", c->unread);
 }
 
-static uint64_t stuck(const struct scan_count *c)
-{
-    return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup;
-}
+static uint64_t stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
 
 static void row(struct out *o, const struct scan_view *v, const struct scan_row *r, uint64_t now)
 {
@@ -65,7 +62,10 @@ static void row(struct out *o, const struct scan_view *v, const struct scan_row 
     out_json_opt(o, p->pid ? p->comm : NULL);
     key_number(o, "uid", p->uid);
     key_known(o, "netns", p->netns, p->netns != 0);
-    out_fmt(o, ",\"direction\":\"%s\",\"family\":\"%s\"", directions[r->direction], r->family == AF_INET ? "inet" : r->family == AF_INET6 ? "inet6" : "unix");
+    out_fmt(o, ",\"direction\":\"%s\",\"family\":\"%s\"", directions[r->direction],
+            r->family == AF_INET    ? "inet"
+            : r->family == AF_INET6 ? "inet6"
+                                    : "unix");
     out_str(o, ",\"peer\":");
     switch (r->direction) {
     case SCAN_OUT:

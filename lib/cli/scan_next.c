@@ -47,7 +47,9 @@ const char *scan_next(char buf[SCAN_NEXT], const struct scan_view *v)
         return buf;
     }
     if (p->pid == 0) {
-        snprintf(buf, SCAN_NEXT, *sudo ? "sudo sockleak scan (sees whose they are)" : "sockleak scan on the host (their process is in no namespace seen from here)");
+        snprintf(buf, SCAN_NEXT,
+                 *sudo ? "sudo sockleak scan (sees whose they are)"
+                       : "sockleak scan on the host (their process is in no namespace seen from here)");
         return buf;
     }
     switch (look(p->pid)) {

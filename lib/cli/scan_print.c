@@ -14,9 +14,24 @@
 #include "scan.h"
 #include "scan_next.h"
 
-enum column { COL_CLOSE_WAIT, COL_FIN_WAIT_2, COL_DEAD, COL_NEVER, COL_HANGUP, COL_UNREAD, COL_FDS, COL_PORTS, COL_CHANGE, COL_PID, COL_COMMAND, COL_PEER, COL_COUNT };
+enum column {
+    COL_CLOSE_WAIT,
+    COL_FIN_WAIT_2,
+    COL_DEAD,
+    COL_NEVER,
+    COL_HANGUP,
+    COL_UNREAD,
+    COL_FDS,
+    COL_PORTS,
+    COL_CHANGE,
+    COL_PID,
+    COL_COMMAND,
+    COL_PEER,
+    COL_COUNT
+};
 
-static const char *const headings[COL_COUNT] = {"CLOSE_WAIT", "FIN_WAIT_2", "DEAD", "NEVER", "HANGUP", "UNREAD", "FDS", "PORTS", "CHANGE", "PID", "COMMAND", "PEER"};
+static const char *const headings[COL_COUNT] = {"CLOSE_WAIT", "FIN_WAIT_2", "DEAD",   "NEVER", "HANGUP",  "UNREAD",
+                                                "FDS",        "PORTS",      "CHANGE", "PID",   "COMMAND", "PEER"};
 
 #define CELL 176
 typedef char cells[COL_COUNT][CELL];
@@ -49,10 +64,7 @@ static void percent(char *cell, uint64_t part, uint64_t whole)
         snprintf(cell, CELL, "%llu%%", (unsigned long long)(part * 100 / whole));
 }
 
-static uint64_t stuck(const struct scan_count *c)
-{
-    return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup;
-}
+static uint64_t stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
 
 static void change(char *cell, const struct scan_view *v, const struct scan_row *row)
 {
@@ -68,10 +80,7 @@ static void change(char *cell, const struct scan_view *v, const struct scan_row 
         snprintf(cell, CELL, ".");
 }
 
-static void user_of(char *cell, const struct scan_process *p)
-{
-    snprintf(cell, CELL, "(uid %u)", (unsigned)p->uid);
-}
+static void user_of(char *cell, const struct scan_process *p) { snprintf(cell, CELL, "(uid %u)", (unsigned)p->uid); }
 
 static void count_cells(cells c, const struct scan_count *n)
 {
@@ -107,15 +116,9 @@ struct layout {
     size_t width[COL_COUNT]; /* 0: not shown */
 };
 
-static bool is_text(enum column col)
-{
-    return col == COL_COMMAND || col == COL_PEER;
-}
+static bool is_text(enum column col) { return col == COL_COMMAND || col == COL_PEER; }
 
-static bool always(enum column col)
-{
-    return col == COL_CLOSE_WAIT || col == COL_FDS || col >= COL_PID;
-}
+static bool always(enum column col) { return col == COL_CLOSE_WAIT || col == COL_FDS || col >= COL_PID; }
 
 static void widen(struct layout *l, cells c)
 {
@@ -227,7 +230,8 @@ static void print_total(const struct scan_view *v)
     piece(&first, t->dead, unclear ? "dead or never connected" : "dead");
     piece(&first, t->never, "never connected");
     piece(&first, t->hangup, "whose Unix peer is gone");
-    printf("; held by %llu of the %llu processes seen\n", (unsigned long long)v->rows->processes, (unsigned long long)v->scan->scanned_processes);
+    printf("; held by %llu of the %llu processes seen\n", (unsigned long long)v->rows->processes,
+           (unsigned long long)v->scan->scanned_processes);
 }
 
 /* The culprit in words: what the percentages of its row stand for. */
@@ -246,7 +250,8 @@ static void print_culprit(const struct scan_view *v)
         printf("unlimited");
     printf(" descriptors");
     if (row->direction == SCAN_OUT && row->ports && ns->port_low)
-        printf(", %llu of %d ephemeral ports to %s", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1, scan_peer(peer, row));
+        printf(", %llu of %d ephemeral ports to %s", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
+               scan_peer(peer, row));
     if (row->idle_ms >= 1000) {
         char buf[64];
         struct out o = {.buf = buf, .cap = sizeof buf};
@@ -255,7 +260,8 @@ static void print_culprit(const struct scan_view *v)
     }
     putchar('\n');
     if (row->count.close_wait)
-        printf("it has read the end of %llu of these %llu connections and closed none\n", (unsigned long long)row->count.told, (unsigned long long)row->count.close_wait);
+        printf("it has read the end of %llu of these %llu connections and closed none\n", (unsigned long long)row->count.told,
+               (unsigned long long)row->count.close_wait);
 }
 
 static void print_apart(const struct scan_view *v)
@@ -290,9 +296,11 @@ void scan_print_text(const struct scan_view *v)
     char next[SCAN_NEXT];
     if (v->rows->n == 0) {
         if (v->pid)
-            printf("nothing stuck: %s (PID %d) holds no socket in CLOSE_WAIT, FIN_WAIT_2 or dead\n", v->scan->processes[0].comm, (int)v->pid);
+            printf("nothing stuck: %s (PID %d) holds no socket in CLOSE_WAIT, FIN_WAIT_2 or dead\n", v->scan->processes[0].comm,
+                   (int)v->pid);
         else
-            printf("nothing stuck: no socket in CLOSE_WAIT, FIN_WAIT_2 or dead in %llu processes\n", (unsigned long long)v->scan->scanned_processes);
+            printf("nothing stuck: no socket in CLOSE_WAIT, FIN_WAIT_2 or dead in %llu processes\n",
+                   (unsigned long long)v->scan->scanned_processes);
     } else {
         struct layout l = {{0}};
         cells c = {{0}};

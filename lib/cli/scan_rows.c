@@ -13,10 +13,7 @@
 #include "cli.h"
 #include "scan.h"
 
-uint64_t scan_weight(const struct scan_count *c)
-{
-    return 2 * (c->close_wait + c->dead + c->hangup) + c->fin_wait_2 + c->never;
-}
+uint64_t scan_weight(const struct scan_count *c) { return 2 * (c->close_wait + c->dead + c->hangup) + c->fin_wait_2 + c->never; }
 
 static void add(struct scan_count *to, const struct scan_count *from)
 {
@@ -67,7 +64,8 @@ static struct scan_row *new_row(struct scan_rows *r)
     return row;
 }
 
-static void row_of_socket(struct scan_rows *r, const struct scan *s, uint32_t process, const struct scan_socket *t, const struct scan_count *c)
+static void row_of_socket(struct scan_rows *r, const struct scan *s, uint32_t process, const struct scan_socket *t,
+                          const struct scan_count *c)
 {
     struct scan_row *row = new_row(r);
     row->process = process;
@@ -301,7 +299,8 @@ void scan_rows_free(struct scan_rows *r)
     memset(r, 0, sizeof *r);
 }
 
-const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now, const struct scan_row *row)
+const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now,
+                                       const struct scan_row *row)
 {
     const struct scan_process *p = &now->processes[row->process];
     for (size_t i = 0; i < previous->n; i++) {

@@ -98,6 +98,7 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
     out->unread = m.idiag_rqueue;
     out->cookie = (uint64_t)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
     out->path = "";
+    sockdiag_take_fin(out);
     for (const struct nlattr *a = first(message, sizeof m); a; a = following(message, a)) {
         if (mnl_attr_get_type(a) == INET_DIAG_INFO)
             out->idle_ms = idle_of(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));

@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_CLI_SOCKDIAG_H
 #define SOCKLEAK_CLI_SOCKDIAG_H
 
+#include <netinet/tcp.h> /* TCP_CLOSE_WAIT ... */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,21 +14,31 @@ struct nlmsghdr;
 struct mnl_socket;
 
 struct sockdiag_socket {
-    uint8_t family; /* AF_INET, AF_INET6, AF_UNIX */
-    uint8_t type;   /* SOCK_*, Unix only */
-    uint8_t state;  /* TCP_* of <netinet/tcp.h>; Unix uses TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE alike */
-    uint8_t shutdown;   /* Unix: 1 no more receiving, 2 no more sending */
-    bool peer_known;    /* Unix: it has (had) a peer; peer_inode 0 then: the peer is closed, or not accepted yet */
+    uint8_t family;                 /* AF_INET, AF_INET6, AF_UNIX */
+    uint8_t type;                   /* SOCK_*, Unix only */
+    uint8_t state;                  /* TCP_* of <netinet/tcp.h>; Unix uses TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE alike */
+    bool eof_read;                  /* TCP in CLOSE_WAIT: a receive call has returned 0 */
+    uint8_t shutdown;               /* Unix: 1 no more receiving, 2 no more sending */
+    bool peer_known;                /* Unix: it has (had) a peer; peer_inode 0 then: the peer is closed, or not accepted yet */
     uint16_t local_port, peer_port; /* host order */
     uint32_t uid;
-    uint32_t inode;     /* 0: no descriptor holds it (an orphan, TIME_WAIT, not accepted yet) */
+    uint32_t inode; /* 0: no descriptor holds it (an orphan, TIME_WAIT, not accepted yet) */
     uint32_t peer_inode;
-    uint32_t unread;    /* bytes; a listener's: connections that wait */
-    uint32_t idle_ms;   /* no byte and no acknowledgement came or went for so long; 0 unknown */
+    uint32_t unread;  /* bytes, the FIN not counted; a listener's: connections that wait */
+    uint32_t idle_ms; /* no byte and no acknowledgement came or went for so long; 0 unknown */
     uint64_t cookie;
     unsigned char local[16], peer[16]; /* addresses, network order; IPv4 in the first 4 bytes */
-    const char *path;   /* Unix: bound name, "@" for an abstract one's NUL, unprintable bytes '?'; "" none. Valid during the callback */
+    const char *path; /* Unix: bound name, "@" for an abstract one's NUL, unprintable bytes '?'; "" none. Valid during the callback */
 };
+
+/* The kernel counts a received FIN as one byte until it is read. For the parsers here and in procfs.c. */
+static inline void sockdiag_take_fin(struct sockdiag_socket *s)
+{
+    if (s->state != TCP_CLOSE_WAIT && s->state != TCP_LAST_ACK && s->state != TCP_CLOSING)
+        return;
+    s->eof_read = s->unread == 0;
+    s->unread -= s->unread ? 1 : 0;
+}
 
 typedef void (*sockdiag_each)(void *arg, const struct sockdiag_socket *s);
 

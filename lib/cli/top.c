@@ -15,24 +15,23 @@
 #include "procfs.h"
 #include "top.h"
 
-const char usage_top[] =
-    "usage: sockleak top [options] PID\n"
-    "\n"
-    "The live view of a process that runs under the agent: its stuck sockets by call site,\n"
-    "how fast they grow, and when descriptors or ports run out. Works while the process\n"
-    "hangs, and shows its last state when it has ended. Without a terminal it prints one\n"
-    "snapshot.\n"
-    "\n"
-    "  -d, --delay TIME   look again every TIME (default 1s)\n"
-    "  -s, --sort KEY     stuck (default), growth or age\n"
-    "  -h, --help\n"
-    "\n"
-    "  keys: s g a sort; up, down choose; Enter stack and sockets; r have the agent look\n"
-    "  now; q back, quit\n"
-    "\n"
-    "EXAMPLES\n"
-    "  sockleak top 4242\n"
-    "  sockleak top --sort growth --delay 5s 4242\n";
+const char usage_top[] = "usage: sockleak top [options] PID\n"
+                         "\n"
+                         "The live view of a process that runs under the agent: its stuck sockets by call site,\n"
+                         "how fast they grow, and when descriptors or ports run out. Works while the process\n"
+                         "hangs, and shows its last state when it has ended. Without a terminal it prints one\n"
+                         "snapshot.\n"
+                         "\n"
+                         "  -d, --delay TIME   look again every TIME (default 1s)\n"
+                         "  -s, --sort KEY     stuck (default), growth or age\n"
+                         "  -h, --help\n"
+                         "\n"
+                         "  keys: s g a sort; up, down choose; Enter stack and sockets; r have the agent look\n"
+                         "  now; q back, quit\n"
+                         "\n"
+                         "EXAMPLES\n"
+                         "  sockleak top 4242\n"
+                         "  sockleak top --sort growth --delay 5s 4242\n";
 
 struct session {
     struct top top;
@@ -353,8 +352,10 @@ static int watch(struct session *s)
 
 int cmd_top(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"delay", required_argument, NULL, 'd'}, {"sort", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"delay", required_argument, NULL, 'd'},
+                                            {"sort", required_argument, NULL, 's'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct session s = {.delay_ns = 1000000000};
     int c;
     setlocale(LC_CTYPE, "");

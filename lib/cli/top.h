@@ -19,8 +19,8 @@ struct top {
     /* Counters of the look before, for the rate at which sockets are opened. */
     uint64_t now_ns, before_ns;
     uint64_t opened, opened_before, closed;
-    uint64_t fds, fd_limit;    /* 0: unknown */
-    uint8_t kind;              /* the chosen group, by what it is: groups change places */
+    uint64_t fds, fd_limit; /* 0: unknown */
+    uint8_t kind;           /* the chosen group, by what it is: groups change places */
     uint64_t siteid;
     bool chosen;
 };
@@ -31,8 +31,8 @@ struct top_line {
 };
 
 struct top_page {
-    struct top_line *head;  /* stays at the top */
-    struct top_line *body;  /* scrolls; of the list: one line a group, in the model's order */
+    struct top_line *head; /* stays at the top */
+    struct top_line *body; /* scrolls; of the list: one line a group, in the model's order */
     size_t n_head, n_body, cap_head, cap_body;
     struct top_line foot;
     struct arena arena;

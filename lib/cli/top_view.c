@@ -188,22 +188,26 @@ static void head_process(struct top_page *p, const struct top *t, unsigned width
     if (width < 60)
         look = "";
     else if (t->model.looked_ns)
-        look = arena_printf(&p->arena, ", looked %s ago", duration(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
+        look = arena_printf(&p->arena, ", looked %s ago",
+                            duration(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
     const char *asleep = atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed) ? "" : ", not recording";
     if (load_is_live(t->from))
         head(p, line(p, width, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
     else
-        head(p, line(p, width, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from), width < 60 ? "" : "; this is its last state"));
+        head(p, line(p, width, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from),
+                     width < 60 ? "" : "; this is its last state"));
 }
 
 static void head_totals(struct top_page *p, const struct top *t, unsigned width)
 {
     const struct report *r = &t->model.report;
     struct forecast f = forecast(r);
-    const char *text = arena_printf(&p->arena, "%llu stuck at %llu site%s", (unsigned long long)r->leaks, (unsigned long long)r->sites, r->sites == 1 ? "" : "s");
+    const char *text = arena_printf(&p->arena, "%llu stuck at %llu site%s", (unsigned long long)r->leaks, (unsigned long long)r->sites,
+                                    r->sites == 1 ? "" : "s");
     head(p, r->leaks ? line(p, width, false, "%s: %s", text, kinds_of(p, r)) : line(p, width, false, "nothing stuck"));
     bool small = width < 60;
-    const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate(p, f.rate_milli, false)) : "not growing";
+    const char *grow =
+        f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate(p, f.rate_milli, false)) : "not growing";
     const char *ends = "";
     if (f.limit_in_s)
         ends = arena_printf(&p->arena, "; %s out in %s", small ? "fds" : "descriptors", duration(p, f.limit_in_s));
@@ -219,7 +223,8 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     }
     if (t->fds && t->fd_limit)
         fds = arena_printf(&p->arena, "; descriptors %llu of %llu", (unsigned long long)t->fds, (unsigned long long)t->fd_limit);
-    head(p, line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed, (unsigned long long)t->closed, fds));
+    head(p,
+         line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed, (unsigned long long)t->closed, fds));
     if (r->dropped)
         head(p, line(p, width, false, "%llu events were not recorded", (unsigned long long)r->dropped));
 }
@@ -240,7 +245,9 @@ void top_page_list(struct top_page *p, const struct top *t, unsigned width)
 {
     top_page_free(p);
     head_process(p, t, width);
-    p->foot = line(p, width, true, width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
+    p->foot =
+        line(p, width, true,
+             width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
     if (!t->from)
         return;
     head_totals(p, t, width);
@@ -249,15 +256,16 @@ void top_page_list(struct top_page *p, const struct top *t, unsigned width)
     if (small)
         head(p, line(p, width, true, "%5s%c%5s%c %s", "STUCK", mark(t->sort, SORT_STUCK), "AGE", mark(t->sort, SORT_AGE), "WHERE"));
     else
-        head(p, line(p, width, true, "%6s%c%10s%c%5s%c%6s %-15s %s", "STUCK", mark(t->sort, SORT_STUCK), "GROWTH", mark(t->sort, SORT_RATE), "AGE", mark(t->sort, SORT_AGE), "LIVE",
-                     "KIND", "WHERE"));
+        head(p, line(p, width, true, "%6s%c%10s%c%5s%c%6s %-15s %s", "STUCK", mark(t->sort, SORT_STUCK), "GROWTH", mark(t->sort, SORT_RATE),
+                     "AGE", mark(t->sort, SORT_AGE), "LIVE", "KIND", "WHERE"));
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
         unsigned long long count = g->count, live = g->live;
         if (small)
             body(p, line(p, width, false, "%5llu %5s  %s", count, short_age(p, g->oldest_ns), where(p, g)));
         else
-            body(p, line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count, rate(p, g->rate_milli, g->steady), short_age(p, g->oldest_ns), live, kind_name(g->kind), where(p, g)));
+            body(p, line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count, rate(p, g->rate_milli, g->steady),
+                         short_age(p, g->oldest_ns), live, kind_name(g->kind), where(p, g)));
     }
 }
 
@@ -282,9 +290,10 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
     top_page_free(p);
     head_process(p, t, width);
     p->foot = line(p, width, true, width < 60 ? "up/down scroll  q back" : "up/down scroll   r look now   q back to the list");
-    head(p, line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind), g->growing ? rate(p, g->rate_milli, false) : "not growing",
-                 short_age(p, g->oldest_ns)));
-    body(p, line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid, (unsigned long long)g->opened, (unsigned long long)g->closed));
+    head(p, line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
+                 g->growing ? rate(p, g->rate_milli, false) : "not growing", short_age(p, g->oldest_ns)));
+    body(p, line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid, (unsigned long long)g->opened,
+                 (unsigned long long)g->closed));
     if (g->fd_limit)
         body(p, line(p, width, false, "descriptor limit %llu in %s", (unsigned long long)g->fd_limit, duration(p, g->fd_limit_in_s)));
     if (g->ports)
@@ -295,7 +304,8 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];
         uint64_t now = t->model.report.now_ns;
-        body(p, line(p, width, false, " fd %d  %s -> %s  %s  unread %llu", f->fd, f->local && f->local[0] ? f->local : "?", f->peer && f->peer[0] ? f->peer : "?",
-                     short_age(p, now > f->since_ns ? now - f->since_ns : 0), (unsigned long long)f->unread));
+        body(p, line(p, width, false, " fd %d  %s -> %s  %s  unread %llu", f->fd, f->local && f->local[0] ? f->local : "?",
+                     f->peer && f->peer[0] ? f->peer : "?", short_age(p, now > f->since_ns ? now - f->since_ns : 0),
+                     (unsigned long long)f->unread));
     }
 }

@@ -175,7 +175,7 @@ PY
     stuck client close_wait 3 fin_wait_2 2
     run env COLUMNS=80 "$SOCKLEAK" scan "$pid"
     [ "$status" -eq 0 ]
-    ! grep -E '^ .{80}' <<<"$output"
+    lacks "$output" '^ .{80}'
 }
 
 @test "wrong usage is one line and status 2, an impossible wish one line and status 1" {

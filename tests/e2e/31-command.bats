@@ -70,7 +70,7 @@ options_of() { "$SOCKLEAK" help "$1" | sed '/^EXAMPLES/,$d' | grep -oE '(^ +|, )
     for c in $(commands); do
         contains "$TOP/lib/cli/sockleak.1" "^\\.SS sockleak $c"
         for f in sockleak.bash _sockleak sockleak.fish; do
-            contains "$TOP/lib/cli/completions/$f" "(^| |\\(|')$c[ :)]" >/dev/null || { echo "$f: $c"; return 1; }
+            contains "$TOP/lib/cli/completions/$f" "(^| |\\(|')${c}[ :)]" >/dev/null || { echo "$f: $c"; return 1; }
         done
         for o in $(options_of "$c"); do
             [ "$o" = --help ] && continue
@@ -91,6 +91,7 @@ options_of() { "$SOCKLEAK" help "$1" | sed '/^EXAMPLES/,$d' | grep -oE '(^ +|, )
         [ "$status" -eq 0 ]
     fi
     if command -v fish; then
+        # shellcheck disable=SC2016 # fish's own $argv
         run env HOME="$TESTTMP" fish --no-config -c 'source $argv[1]; complete -C "sockleak sca"' "$TOP/lib/cli/completions/sockleak.fish"
         contains "$output" "^scan"
     fi
@@ -122,7 +123,7 @@ me() { echo "$$.$(awk '{print $22}' "/proc/$$/stat")"; }
     run "$SOCKLEAK" clean "$dir"
     [ "$status" -eq 0 ]
     [ "$output" = "removed 2 state files; 1 belongs to running processes" ]
-    [ "$(ls "$dir" | sort | tr '\n' ' ')" = "$(printf '%s\n' "$(me).sockleak" 1.2.3.sockleak notes x.1.sockleak | sort | tr '\n' ' ')" ]
+    [ "$(find "$dir" -type f -printf '%f\n' | sort)" = "$(printf '%s\n' "$(me).sockleak" 1.2.3.sockleak notes x.1.sockleak | sort)" ]
     run "$SOCKLEAK" clean "$dir"
     [ "$output" = "removed 0 state files; 1 belongs to running processes" ]
 }

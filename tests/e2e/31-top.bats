@@ -41,7 +41,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     wait_for 30 eval "'$SOCKLEAK' top $leaker | grep -q ' 12 .*login_once'"
     run "$SOCKLEAK" top "$leaker"
     [ "$status" -eq 0 ]
-    contains "${lines[0]}" "^scan_top \(PID $leaker\): running, looked "
+    contains "${lines[0]}" "^scan_top \(PID $leaker\): running, (looked|no look)"
     contains "$output" "^[0-9]+ stuck at 2 sites: [0-9]+ close_wait"
     contains "$output" "^opened [0-9]+, closed [0-9]+; descriptors [0-9]+ of [0-9]+"
     contains "$output" " +12 .* 12 close_wait +login_once .*scan_top\.c:[0-9]+"
@@ -90,6 +90,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     see "^ fd [0-9]+  127\.0\.0\.1:[0-9]+ -> 127\.0\.0\.1:$(port_of leaker) "
     keys q
     see "WHERE"
+    see "poll_status"
     keys Down Enter
     see "#0 poll_status "
     keys q q

@@ -25,7 +25,8 @@ static struct nlmsghdr *begin(const void *payload, size_t len)
 
 static struct nlmsghdr *an_inet_message(void)
 {
-    struct inet_diag_msg m = {.idiag_family = AF_INET, .idiag_state = TCP_CLOSE_WAIT, .idiag_inode = 4711, .idiag_uid = 1000, .idiag_rqueue = 6};
+    struct inet_diag_msg m = {
+        .idiag_family = AF_INET, .idiag_state = TCP_CLOSE_WAIT, .idiag_inode = 4711, .idiag_uid = 1000, .idiag_rqueue = 6};
     struct tcp_info info = {.tcpi_last_data_recv = 700, .tcpi_last_data_sent = 900, .tcpi_last_ack_recv = 500};
     m.id.idiag_sport = htons(50000);
     m.id.idiag_dport = htons(1433);
@@ -48,7 +49,8 @@ static void a_tcp_message_is_read_whole(void **state)
     assert_int_equal(s.peer_port, 1433);
     assert_int_equal(s.inode, 4711);
     assert_int_equal(s.uid, 1000);
-    assert_int_equal(s.unread, 6);
+    assert_int_equal(s.unread, 5); /* of the 6 one is the FIN */
+    assert_false(s.eof_read);
     assert_true(s.cookie == (1ull << 32 | 7));
     assert_int_equal(s.idle_ms, 500); /* the latest movement counts */
     assert_memory_equal(s.peer, "\x0a\0\0\5", 4);
@@ -171,7 +173,14 @@ static void a_close_wait_socket_of_ours_is_in_the_table(void **state)
     }
     assert_int_equal(w.times, 1);
     assert_int_equal(w.found.state, TCP_CLOSE_WAIT);
-    assert_int_equal(w.found.unread, 5); /* "ello" and the FIN */
+    assert_int_equal(w.found.unread, 4); /* "ello"; the kernel counts the FIN as one more */
+    assert_false(w.found.eof_read);
+    char rest[8];
+    assert_int_equal(recv(client, rest, sizeof rest, 0), 4);
+    assert_int_equal(recv(client, rest, sizeof rest, 0), 0);
+    assert_int_equal(sockdiag_inet(nl, AF_INET, IPPROTO_TCP, ~0u, false, look_for, &w), 0);
+    assert_int_equal(w.found.unread, 0);
+    assert_true(w.found.eof_read);
     assert_int_equal(w.found.peer_port, ntohs(a.sin_port));
     struct wanted none = {.inode = w.inode};
     assert_int_equal(sockdiag_inet(nl, AF_INET, IPPROTO_TCP, 1u << TCP_ESTABLISHED, false, look_for, &none), 0);

@@ -21,15 +21,9 @@ static void leak(int client)
     close(accept(listener, NULL, NULL));
 }
 
-static void login_once(void)
-{
-    leak(socket(AF_INET, SOCK_STREAM, 0));
-}
+static void login_once(void) { leak(socket(AF_INET, SOCK_STREAM, 0)); }
 
-static void poll_status(void)
-{
-    leak(socket(AF_INET, SOCK_STREAM, 0));
-}
+static void poll_status(void) { leak(socket(AF_INET, SOCK_STREAM, 0)); }
 
 int main(void)
 {
