@@ -72,9 +72,18 @@ uint32_t agent_tid(void)
     return agent_thread.tid;
 }
 
+static _Atomic bool shares_memory;
+
+void agent_shares_memory(void)
+{
+    atomic_store(&shares_memory, true);
+}
+
 bool agent_is_vfork_child(void)
 {
-    return table_head && (uint32_t)sys_getpid() != table_head->pid;
+    if (agent_thread.in_vfork)
+        return true;
+    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_head && (uint32_t)sys_getpid() != table_head->pid;
 }
 
 void *agent_pages(size_t size)
@@ -214,6 +223,7 @@ static void forked_child(bool prepared)
 {
     agent_enter();
     agent_thread.tid = 0;
+    agent_thread.in_vfork = 0;
     inherited_take(prepared);
     place_forget();
     sites_reset();

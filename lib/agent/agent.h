@@ -12,6 +12,7 @@ extern struct options agent_options;
 
 /* What belongs to a thread. Zeroed in each new thread; the offsets are static (initial-exec), so no access allocates. */
 struct agent_thread {
+    int in_vfork;     /* > 0: a vfork child runs in this thread's place (arch.h counts here: it must come first) */
     int inside;       /* > 0: agent code runs, what it opens and closes is not tracked */
     int paused;       /* > 0: sockleak_pause() */
     uint32_t tid;     /* cached gettid; 0: not asked yet */
@@ -33,8 +34,10 @@ static inline bool agent_inside(void) { return agent_thread.inside > 0; }
 uint32_t agent_tid(void);    /* gettid, cached */
 uint64_t agent_now(void);    /* CLOCK_MONOTONIC ns */
 uint64_t agent_now_real(void);
-/* True in a child that shares the table's memory (vfork): one getpid. */
+/* True in a child that shares the table's memory. Costs a load, and a getpid only in a program that has used clone(2) in an odd way. */
 bool agent_is_vfork_child(void);
+/* clone(CLONE_VM) without CLONE_THREAD and CLONE_VFORK: from now on only the process number tells who is who. */
+void agent_shares_memory(void);
 
 /* The constructor's work, done once, by whichever event comes first. */
 void agent_configure(void);

@@ -10,6 +10,10 @@
  * number is below SIZE and TABLE (bytes) has a non-zero entry for it, else to where the pointer ORIGINAL leads. The arguments, in
  * registers and on the stack, are as the caller left them; only scratch registers are used. The symbols belong to this library and are hidden.
  *
+ * ARCH_VFORK_ENTRY: defines the hidden function NAME, exported as EXPORTED and ALSO, in the shape of vfork(2). While the child runs, the int at the beginning
+ * of the calling thread's variable COUNT (initial-exec TLS, which the child shares) is one higher. FAILED(errno) is jumped to on failure.
+ * The child returns first, over the same stack: so nothing may lie there, and the way back is kept in a register.
+ *
  * ARCH_CALL_ON_STACK: defines the hidden function void NAME(void *top, void (*call)(void *), void *arg), which runs CALL on the stack that ends at TOP (16-aligned).
  */
 
@@ -116,6 +120,15 @@ static inline unsigned arch_stub(const unsigned char *pc)
             "1: jmp *" #original "(%rip)\n" \
             ".cfi_endproc\n.size " #name ", .-" #name "\n" \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
+#define ARCH_VFORK_ENTRY(name, exported, also, count, failed) \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
+            #name ":\n.cfi_startproc\npop %rdi\n.cfi_adjust_cfa_offset -8\n.cfi_register %rip, %rdi\n" \
+            "mov " #count "@gottpoff(%rip), %rdx\nincl %fs:(%rdx)\n" \
+            "mov $58, %eax\nsyscall\n" \
+            "push %rdi\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rip, -8\n" \
+            "test %eax, %eax\nje 1f\ndecl %fs:(%rdx)\ncmp $-4096, %eax\njbe 1f\nmov %eax, %edi\nneg %edi\njmp " #failed "\n" \
+            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n" \
+            ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
 #define ARCH_CALL_ON_STACK(name) \
     __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
             #name ":\n.cfi_startproc\npush %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n" \
@@ -177,6 +190,15 @@ static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(p
             "1: adrp x16, " #original "\nldr x16, [x16, :lo12:" #original "]\nbr x16\n" \
             ".cfi_endproc\n.size " #name ", .-" #name "\n" \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
+#define ARCH_VFORK_ENTRY(name, exported, also, count, failed) \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
+            #name ":\n.cfi_startproc\n" \
+            "mrs x9, tpidr_el0\nadrp x10, :gottprel:" #count "\nldr x10, [x10, :gottprel_lo12:" #count "]\nadd x9, x9, x10\n" \
+            "ldr w11, [x9]\nadd w11, w11, #1\nstr w11, [x9]\n" \
+            "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n" /* clone(CLONE_VM | CLONE_VFORK | SIGCHLD) */ \
+            "cbz x0, 1f\nldr w11, [x9]\nsub w11, w11, #1\nstr w11, [x9]\ncmn x0, #4095\nb.cc 1f\nneg w0, w0\nb " #failed "\n" \
+            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n" \
+            ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
 #define ARCH_CALL_ON_STACK(name) \
     __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
             #name ":\n.cfi_startproc\nstp x29, x30, [sp, #-16]!\n.cfi_def_cfa_offset 16\n.cfi_offset x29, -16\n.cfi_offset x30, -8\n" \

@@ -7,9 +7,12 @@
 #include "wrappers.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "agent.h"
+#include "arch.h"
 #include "capture.h"
 #include "sites.h"
 
@@ -136,6 +139,37 @@ WRAPPER(int, daemon, (int nochdir, int noclose))
     }
     return r;
 }
+
+/* ---- children in this process' memory ---- */
+
+/* What such a child closes is its own copy: its events must not reach the table. It runs in this thread's place, so a mark of the thread says so. */
+_Static_assert(offsetof(struct agent_thread, in_vfork) == 0, "arch.h counts at the beginning");
+pid_t wrapper_vfork_failed(int err) __attribute__((visibility("hidden"), used));
+pid_t wrapper_vfork_failed(int err)
+{
+    errno = err;
+    return -1;
+}
+ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, agent_thread, wrapper_vfork_failed);
+__asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfork\n");
+
+#define CLONE(name) \
+    WRAPPER(int, name, (int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid)) \
+    { \
+        bool shared = (flags & CLONE_VM) && !(flags & CLONE_THREAD); \
+        if (!shared) \
+            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid); \
+        if (!(flags & CLONE_VFORK) || (flags & CLONE_SETTLS)) { \
+            agent_shares_memory(); \
+            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid); \
+        } \
+        agent_thread.in_vfork++; \
+        int r = real.name(start, stack, flags, arg, parent_tid, tls, child_tid); \
+        agent_thread.in_vfork--; \
+        return r; \
+    }
+CLONE(clone)
+CLONE(__clone)
 
 /* ---- code that goes away ---- */
 

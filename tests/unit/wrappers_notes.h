@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define WRAPPER_EXPORT(name)
+#include "../../lib/agent/agent.h"
 #include "agent/wrappers.c"
 #include "agent/wrappers_close.c"
 #include "agent/wrappers_open.c"
@@ -118,6 +119,11 @@ void capture_dlclose_end(void)
 {
     note("} ");
 }
+__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
+void agent_shares_memory(void)
+{
+}
+
 void sites_dlclose_begin(void)
 {
 }
