@@ -93,12 +93,8 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 
 static bool guard(const void *base, uint64_t size)
 {
-    static bool installed;
-    if (!installed) {
-        struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
-        sigaction(SIGBUS, &sa, NULL);
-        installed = true;
-    }
+    struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &sa, NULL);
     for (size_t i = 0; i < MAX_GUARDED; i++) {
         if (guarded[i].end == 0) {
             guarded[i].start = (uintptr_t)base;

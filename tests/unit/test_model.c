@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_model.c: which sockets of a state file are findings: of a dead process, of this live one, of several together.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+
+#include "cli/model.h"
+#include "statefile.h"
+
+static struct image im;
+static struct state_header *head;
+static struct loaded l;
+static struct model m;
+static struct symbolizer *sym;
+static struct model_options options;
+
+static int setup(void **state)
+{
+    (void)state;
+    head = statefile_begin(&im);
+    head->end = END_EXIT;
+    options = (struct model_options){.max_sockets = 8, .reason = -1};
+    sym = symbolizer_new(&(struct symbolize_options){.names = false});
+    return 0;
+}
+
+static void build(void)
+{
+    statefile_write(&im);
+    assert_null(load_file(&l, statefile_path));
+    unlink(statefile_path);
+    model_build(&m, &l, sym, &options);
+}
+
+static void drop(void)
+{
+    model_free(&m);
+    load_free(&l);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    drop();
+    symbolizer_free(sym);
+    image_free(&im);
+    return 0;
+}
+
+static void a_dead_process_is_reported_as_its_last_look_saw_it(void **state)
+{
+    (void)state;
+    for (int fd = 3; fd < 8; fd++) {
+        statefile_socket(&im, fd, 0);
+        statefile_detail(&im, fd, KIND_CLOSE_WAIT, 1999 * SECOND); /* younger than grace: all the same */
+    }
+    statefile_socket(&im, 9, 256);
+    statefile_detail(&im, 9, KIND_DEAD, 1990 * SECOND)->how = HOW_RESET;
+    statefile_socket(&im, 10, 256); /* healthy */
+    build();
+    assert_int_equal(m.report.n_groups, 2);
+    assert_int_equal(m.report.groups[0].count, 5);
+    assert_int_equal(m.report.groups[0].oldest_ns, 1 * SECOND);
+    assert_int_equal(m.report.groups[0].opened, 5);
+    assert_string_equal(m.report.groups[0].findings[0].peer, "10.0.0.5:1433");
+    assert_int_equal(m.report.groups[1].kind, KIND_DEAD);
+    assert_int_equal(m.report.groups[1].how, HOW_RESET);
+    assert_int_equal(m.report.leaks, 6);
+    assert_int_equal(m.report.sites, 2);
+    assert_int_equal(m.report.by_kind[KIND_CLOSE_WAIT], 5);
+    assert_int_equal(m.report.reason, REASON_EXIT);
+    assert_int_equal(m.report.now_real_ns, 1700001000 * SECOND);
+    assert_int_equal(m.tracked, 7);
+}
+
+static void what_a_dead_process_was_told_after_its_last_look_counts(void **state)
+{
+    (void)state;
+    struct state_slot *s = statefile_socket(&im, 3, 0);
+    s->flags = SLOT_CONNECTED | SLOT_TOLD_EOF;
+    s->told_ns = 2010 * SECOND;
+    s = statefile_socket(&im, 4, 0);
+    s->flags = SLOT_CONNECTED | SLOT_TOLD_EOF | SLOT_SHUT_WR;
+    s = statefile_socket(&im, 5, 0);
+    s->flags = SLOT_CONNECTED | SLOT_TOLD_ERROR;
+    s->told_errno = ETIMEDOUT;
+    s = statefile_socket(&im, 6, 0);
+    s->flags = SLOT_TOLD_ERROR;
+    s->told_errno = ECONNREFUSED;
+    s = statefile_socket(&im, 7, 0);
+    s->family = AF_UNIX;
+    s->flags = SLOT_CONNECTED | SLOT_TOLD_EOF;
+    build();
+    assert_int_equal(m.report.by_kind[KIND_CLOSE_WAIT], 1);
+    assert_int_equal(m.report.by_kind[KIND_DEAD], 2);
+    assert_int_equal(m.report.by_kind[KIND_NEVER_CONNECTED], 1);
+    assert_int_equal(m.report.by_kind[KIND_HANGUP], 1);
+    assert_int_equal(m.report.now_ns, 2010 * SECOND);
+    for (size_t i = 0; i < m.n_findings; i++) {
+        if (m.findings[i].fd == 4)
+            assert_int_equal(m.findings[i].how, HOW_FINISHED);
+        if (m.findings[i].fd == 5)
+            assert_int_equal(m.findings[i].how, HOW_TIMEOUT);
+    }
+}
+
+static void kinds_age_and_flags_leave_out_what_they_should(void **state)
+{
+    (void)state;
+    statefile_socket(&im, 3, 0);
+    statefile_detail(&im, 3, KIND_CLOSE_WAIT, 1900 * SECOND);
+    statefile_socket(&im, 4, 0);
+    statefile_detail(&im, 4, KIND_CLOSE_WAIT, 1950 * SECOND);
+    statefile_socket(&im, 5, 0)->flags = SLOT_IGNORED;
+    statefile_detail(&im, 5, KIND_CLOSE_WAIT, 1900 * SECOND);
+    statefile_socket(&im, 6, 0)->flags = SLOT_INHERITED;
+    statefile_detail(&im, 6, KIND_CLOSE_WAIT, 1900 * SECOND);
+    statefile_socket(&im, 7, 0)->flags = SLOT_INHERITED | SLOT_USED;
+    statefile_detail(&im, 7, KIND_FIN_WAIT_2, 1900 * SECOND);
+    statefile_socket(&im, 8, 0);
+    build();
+    assert_int_equal(m.report.leaks, 3);
+    drop();
+    options.kinds = KIND_BIT(KIND_FIN_WAIT_2);
+    build();
+    assert_int_equal(m.report.leaks, 1);
+    drop();
+    options.kinds = KINDS_ALL;
+    build();
+    assert_int_equal(m.report.by_kind[KIND_OPEN], 1);
+    drop();
+    options.kinds = 0;
+    options.min_age_set = true;
+    options.min_age_ns = 60 * SECOND;
+    build();
+    assert_int_equal(m.report.leaks, 2);
+}
+
+static void a_socket_of_two_descriptors_counts_once(void **state)
+{
+    (void)state;
+    for (int fd = 3; fd < 6; fd++) {
+        statefile_socket(&im, fd, 0)->share = fd < 5 ? 77 : 0;
+        statefile_detail(&im, fd, KIND_CLOSE_WAIT, 1900 * SECOND);
+    }
+    build();
+    assert_int_equal(m.report.leaks, 2);
+}
+
+static void exec_has_closed_what_was_close_on_exec(void **state)
+{
+    (void)state;
+    head->end = END_EXEC;
+    statefile_socket(&im, 3, 0)->flags = SLOT_CONNECTED | SLOT_CLOEXEC;
+    statefile_detail(&im, 3, KIND_CLOSE_WAIT, 1900 * SECOND);
+    statefile_socket(&im, 4, 0);
+    statefile_detail(&im, 4, KIND_CLOSE_WAIT, 1900 * SECOND);
+    build();
+    assert_int_equal(m.report.leaks, 1);
+    assert_int_equal(m.findings[0].fd, 4);
+}
+
+static void growth_and_suppressions_reach_the_report(void **state)
+{
+    (void)state;
+    static const char text[] = "peer:10.0.0.5:*\n";
+    struct suppression rules[1];
+    size_t n = 0;
+    statefile_socket(&im, 3, 0);
+    statefile_detail(&im, 3, KIND_CLOSE_WAIT, 1900 * SECOND);
+    struct state_site *site = image_at(&im, IN_SITES, 0);
+    site->rate_milli[KIND_CLOSE_WAIT] = 3000;
+    build();
+    assert_true(m.report.groups[0].growing);
+    assert_int_equal(m.report.groups[0].rate_milli, 3000);
+    drop();
+    suppress_parse(text, sizeof text - 1, rules, &n, 1, NULL, NULL);
+    assert_int_equal(n, 1);
+    options.rules = rules;
+    options.n_rules = n;
+    build();
+    assert_int_equal(m.report.leaks, 0);
+    assert_int_equal(m.report.suppressed, 1);
+    assert_int_equal(rules[0].sockets, 1);
+}
+
+static void the_order_is_by_count_rate_or_age(void **state)
+{
+    (void)state;
+    for (int fd = 3; fd < 6; fd++) {
+        statefile_socket(&im, fd, 0);
+        statefile_detail(&im, fd, KIND_CLOSE_WAIT, 1990 * SECOND);
+    }
+    statefile_socket(&im, 6, 256);
+    statefile_detail(&im, 6, KIND_CLOSE_WAIT, 1800 * SECOND);
+    for (int fd = 7; fd < 9; fd++) {
+        statefile_socket(&im, fd, 512);
+        statefile_detail(&im, fd, KIND_CLOSE_WAIT, 1995 * SECOND);
+    }
+    struct state_site *fast = image_at(&im, IN_SITES, 512);
+    fast->rate_milli[KIND_CLOSE_WAIT] = 1;
+    static const struct {
+        enum model_sort sort;
+        uint64_t first;
+    } all[] = {{SORT_STUCK, 0x1000}, {SORT_AGE, 0x1100}, {SORT_RATE, 0x1200}};
+    for (size_t i = 0; i < 3; i++) {
+        if (i)
+            drop();
+        options.sort = all[i].sort;
+        build();
+        assert_int_equal(m.report.groups[0].siteid, all[i].first);
+    }
+    drop();
+    options.max_leaks = 1;
+    options.sort = SORT_STUCK;
+    build();
+    assert_int_equal(m.report.n_groups, 1);
+    assert_int_equal(m.report.groups_left_out, 2);
+    assert_int_equal(m.report.sockets_left_out, 3);
+    assert_int_equal(m.report.leaks, 6);
+}
+
+/* The live process is this one: a listener, a connected pair, and a socket that the peer has closed. */
+static void a_live_process_is_judged_by_the_kernel(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(listener, 5), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    int left = socket(AF_INET, SOCK_STREAM, 0), good = socket(AF_INET, SOCK_STREAM, 0), file = dup(2);
+    assert_int_equal(connect(left, (struct sockaddr *)&at, len), 0);
+    close(accept(listener, NULL, NULL));
+    assert_int_equal(connect(good, (struct sockaddr *)&at, len), 0);
+    int accepted = accept(listener, NULL, NULL);
+
+    char process_state;
+    head->end = END_RUNNING;
+    head->pid = (uint32_t)getpid();
+    assert_true(load_stat(getpid(), &head->start_ticks, &process_state));
+    head->last_look_ns = 0;                        /* no watcher */
+    statefile_socket(&im, left, 0)->opened_ns = 1; /* no look yet: the kernel says CLOSE_WAIT */
+    statefile_socket(&im, good, 0);
+    statefile_detail(&im, good, KIND_CLOSE_WAIT, 1); /* an old look, refuted */
+    statefile_socket(&im, accepted, 0);
+    statefile_socket(&im, file, 0);
+    statefile_detail(&im, file, KIND_CLOSE_WAIT, 1); /* no socket any more */
+    statefile_socket(&im, 200, 0);
+    statefile_detail(&im, 200, KIND_CLOSE_WAIT, 1); /* closed */
+    options.min_age_set = true;
+    build();
+    assert_true(m.checked);
+    assert_int_equal(m.report.leaks, 1);
+    assert_int_equal(m.findings[0].fd, left);
+    assert_int_equal(m.findings[0].kind, KIND_CLOSE_WAIT);
+    assert_non_null(strstr(m.findings[0].peer, "127.0.0.1:"));
+    assert_int_equal(m.unconfirmed, 3);
+    assert_int_equal(m.report.reason, REASON_REQUEST);
+    close(listener);
+    close(left);
+    close(good);
+    close(file);
+    close(accepted);
+}
+
+static void processes_are_merged_by_kind_and_stack(void **state)
+{
+    (void)state;
+    struct model parts[2], all;
+    struct loaded files[2];
+    for (int i = 0; i < 2; i++) {
+        head->pid = 4194304u + (unsigned)i;
+        head->last_look_ns = (2000 + 100 * (unsigned)i) * SECOND;
+        statefile_socket(&im, 3 + i, 0);
+        statefile_detail(&im, 3 + i, KIND_CLOSE_WAIT, 1990 * SECOND);
+        statefile_write(&im);
+        assert_null(load_file(&files[i], statefile_path));
+        unlink(statefile_path);
+        model_build(&parts[i], &files[i], sym, &options);
+    }
+    model_merge(&all, parts, 2, 17, "/bin/cmd", &options);
+    assert_int_equal(all.report.pid, 17);
+    assert_int_equal(all.report.n_groups, 1);
+    assert_int_equal(all.report.groups[0].count, 3);
+    assert_int_equal(all.report.groups[0].opened, 1 + 2);
+    assert_int_equal(all.report.groups[0].n_frames, 2);
+    assert_int_equal(all.report.groups[0].oldest_ns, 110 * SECOND);
+    assert_int_equal(all.report.groups[0].youngest_ns, 10 * SECOND);
+    assert_int_equal(all.report.groups[0].findings[2].pid, 4194304);
+    assert_int_equal(all.report.leaks, 3);
+    assert_int_equal(all.report.sites, 1);
+    model_free(&all);
+    for (int i = 0; i < 2; i++) {
+        model_free(&parts[i]);
+        load_free(&files[i]);
+    }
+    build();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_dead_process_is_reported_as_its_last_look_saw_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_dead_process_was_told_after_its_last_look_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(kinds_age_and_flags_leave_out_what_they_should, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_socket_of_two_descriptors_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(exec_has_closed_what_was_close_on_exec, setup, teardown),
+        cmocka_unit_test_setup_teardown(growth_and_suppressions_reach_the_report, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_order_is_by_count_rate_or_age, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_live_process_is_judged_by_the_kernel, setup, teardown),
+        cmocka_unit_test_setup_teardown(processes_are_merged_by_kind_and_stack, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_sarif.c: a report as SARIF 2.1.0.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "a_report.h"
+#include "cli/formats.h"
+
+static char text[65536];
+
+static void sarif(const struct report *r, const char *srcroot)
+{
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    sarif_report(&o, r, srcroot);
+    text[o.len] = 0;
+}
+
+static void has(const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("%s is not in\n%s", part, text);
+}
+
+static void a_result_stands_on_the_innermost_line(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    sarif(&r, NULL);
+    has("{\"ruleId\":\"close_wait\",\"ruleIndex\":0,\"level\":\"error\",\"message\":{\"text\":\"2 sockets stuck: The peer has closed");
+    has("\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":\"src/"
+        "db.c\",\"uriBaseId\":\"SRCROOT\"},\"region\":{\"startLine\":42}}");
+    has("\"partialFingerprints\":{\"sockleakSite/v1\":\"5f3a9c01d2e4b678\"},\"occurrenceCount\":2}");
+    has("\"message\":{\"text\":\"told of the end by\"}");
+    has("{\"ruleId\":\"dead\",\"ruleIndex\":2");
+    has("\"locations\":[],\"occurrenceCount\":1}");
+}
+
+static void files_below_the_source_root_are_relative_and_others_are_file_uris(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    sarif(&r, "/work");
+    has("{\"uri\":\"src/web.c\",\"uriBaseId\":\"SRCROOT\"}");
+    sarif(&r, "/wor");
+    has("{\"uri\":\"file:///work/src/web.c\"}");
+}
+
+static void odd_bytes_are_escaped_in_uris_and_strings(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    struct frame f = {.symbol = "a\"b\\\x01", .file = "a b%\xff.c", .line = 3};
+    a_group[0].frames = &f;
+    a_group[0].n_frames = 1;
+    sarif(&r, NULL);
+    has("\"uri\":\"a%20b%25%FF.c\"");
+    has("\"a\\\"b\\\\\\u0001\"");
+}
+
+static void no_leak_is_an_empty_list_of_results(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    r.n_groups = 0;
+    sarif(&r, NULL);
+    has("\"results\":[\n]}]}\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_result_stands_on_the_innermost_line),
+        cmocka_unit_test(files_below_the_source_root_are_relative_and_others_are_file_uris),
+        cmocka_unit_test(odd_bytes_are_escaped_in_uris_and_strings),
+        cmocka_unit_test(no_leak_is_an_empty_list_of_results),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
