@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap_closes WAY: one connection whose peer has closed, then closed in one of the ways that there are, or in one that only looks like it
- * (kept_*). At exit the former leave nothing, the latter leave it in CLOSE_WAIT.
+ * wrap_closes WAY: two connections from one line, whose peers have closed. One is never closed; the other is, in one of the ways that there are, or in
+ * one that only looks like it (kept_*). So at exit one or both are left in CLOSE_WAIT, and the line has closed one or none.
  */
 #include "victim.h"
 
@@ -20,11 +20,13 @@ static int is(const char *way, const char *name)
 int main(int argc, char **argv)
 {
     const char *way = argc > 1 ? argv[1] : "";
-    int listener = listen_loopback();
-    int client = connect_loopback();
-    int fd = (int)MUST(accept(listener, NULL, NULL));
-    int null = (int)MUST(open("/dev/null", O_RDWR));
-    MUST(close(client));
+    int listener = listen_loopback(), null = (int)MUST(open("/dev/null", O_RDWR)), fd = -1, kept = -1;
+    for (int i = 0; i < 2; i++) {
+        int client = connect_loopback();
+        kept = fd;
+        fd = (int)MUST(accept(listener, NULL, NULL));
+        MUST(close(client));
+    }
     MUST(close(listener));
 
     if (is(way, "close"))
@@ -60,7 +62,7 @@ int main(int argc, char **argv)
     else if (is(way, "daemon"))
         MUST(dup2(fd, 0) | close(fd) | daemon(1, 0)); /* the parent ends here, the child has /dev/null there */
     else if (is(way, "clean_daemon"))
-        MUST(close(fd) | daemon(1, 0));
+        MUST(close(fd) | close(kept) | daemon(1, 0));
     else if (is(way, "kept_cloexec"))
         MUST(close_range((unsigned)fd, ~0u, CLOSE_RANGE_CLOEXEC));
     else if (is(way, "kept_dup"))
