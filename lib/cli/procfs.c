@@ -189,8 +189,9 @@ bool procfs_parse_tcp_line(const char *line, size_t len, int family, struct sock
     if (!take_number(&c, 16, &n) || !take_char(&c, ':') || !take_number(&c, 16, &n))
         return false;
     out->unread = (uint32_t)n;
-    if (!skip_word(&c) || !skip_word(&c)) /* timer, retransmits */
-        return false;
+    for (int field = 0; field < 2; field++) /* timer, retransmits */
+        if (!skip_word(&c))
+            return false;
     skip_blanks(&c);
     if (!take_number(&c, 10, &n))
         return false;

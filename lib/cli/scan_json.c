@@ -89,7 +89,7 @@ static void row(struct out *o, const struct scan_view *v, const struct scan_row 
     key_known(o, "fds", p->fds, p->pid != 0);
     key_known(o, "fd_limit", p->fd_limit, p->fd_limit != 0 && p->fd_limit != UINT64_MAX);
     key_known(o, "ports_used", r->ports, r->direction == SCAN_OUT);
-    key_known(o, "ports_total", (uint64_t)(ns->port_high - ns->port_low + 1), r->direction == SCAN_OUT && ns->port_low);
+    key_known(o, "ports_total", (uint64_t)ns->port_high - ns->port_low + 1, r->direction == SCAN_OUT && ns->port_low);
     if (v->before) {
         const struct scan_row *old = scan_row_before(v->before, v->rows_before, v->scan, r);
         out_str(o, ",\"change\":");

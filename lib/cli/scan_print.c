@@ -100,7 +100,7 @@ static void row_cells(cells c, const struct scan_view *v, const struct scan_row 
     memset(c, 0, sizeof(cells));
     count_cells(c, &row->count);
     percent(c[COL_FDS], p->fds, p->fd_limit);
-    percent(c[COL_PORTS], row->ports, ns->port_low ? (uint64_t)(ns->port_high - ns->port_low + 1) : 0);
+    percent(c[COL_PORTS], row->ports, ns->port_low ? (uint64_t)ns->port_high - ns->port_low + 1 : 0);
     change(c[COL_CHANGE], v, row);
     if (p->pid) {
         snprintf(c[COL_PID], CELL, "%d", (int)p->pid);
