@@ -345,6 +345,7 @@ enum cfi_result cfi_find(const struct cfi_image *image, uintptr_t pc, struct cfi
     row->cfa = x.now.cfa;
     memcpy(row->reg, x.now.reg, sizeof row->reg);
     row->ra = cie.ra;
+    row->start = start;
     row->signal = cie.signal;
     return CFI_OK;
 }

@@ -46,6 +46,7 @@ struct cfi_row {
     struct cfi_value cfa;
     struct cfi_loc reg[CFI_REGS];
     uint8_t ra;    /* the return address' register */
+    uintptr_t start; /* the first address that the same rules were written for: a function's, mostly */
     bool signal;   /* 'S': the frame was entered by a signal; its caller's pc is exact, not a return address */
 };
 

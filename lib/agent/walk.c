@@ -78,15 +78,6 @@ void walk_dlclose_end(void)
     atomic_fetch_sub(&closing, 1);
 }
 
-static uint32_t learn(uintptr_t entry, unsigned since, bool keep)
-{
-    uint32_t rule = walk_rule(entry - 1);
-
-    if (keep && rule != RULE_NONE)
-        remember(entry, rule, since);
-    return rule;
-}
-
 /* A CFA lies above sp, on an 8-byte boundary, and if it does not come from sp not absurdly far. */
 static bool climbs(uintptr_t cfa, uintptr_t sp) { return cfa > sp && cfa - sp < FAR && cfa % 8 == 0; }
 
@@ -115,18 +106,25 @@ static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule
     switch (rule) {
     case RULE_END: *end = true; return true;
     case RULE_SIGNAL: return walk_signal_step(w);
-    case RULE_NONE: return walk_unknown_step(w);
+    case RULE_NONE:
+    case RULE_BOGUS: return walk_unknown_step(w);
     case RULE_ODD: return walk_odd_step(w, end);
     default: return shape_step(w, rule);
     }
 }
 
 /* What is remembered beside an address' own place, or else parsed. */
-static __attribute__((noinline)) uint32_t find(uintptr_t entry, unsigned since, bool keep)
+static __attribute__((noinline)) uint32_t find(uintptr_t entry, bool exact, unsigned since, bool remembering)
 {
-    uint32_t rule = keep ? look_around(entry, home(entry)) : 0;
+    uint32_t rule = remembering ? look_around(entry, home(entry)) : 0;
+    bool keep;
 
-    return rule ? rule : learn(entry, since, keep);
+    if (rule)
+        return rule;
+    rule = walk_rule(entry, exact, &keep);
+    if (keep && remembering)
+        remember(entry, rule, since);
+    return rule;
 }
 
 /*
@@ -137,7 +135,7 @@ static __attribute__((noinline)) uint32_t find(uintptr_t entry, unsigned since, 
 enum walk_end walk_run(struct walk *w)
 {
     unsigned since = atomic_load_explicit(&epoch, memory_order_acquire), n = w->n, max = w->max, hidden = 0;
-    bool keep = atomic_load_explicit(&closing, memory_order_relaxed) == 0, end = false;
+    bool remembering = atomic_load_explicit(&closing, memory_order_relaxed) == 0, end = false;
     uintptr_t entry = w->at.pc + w->exact, sp = w->at.sp, fp = w->at.fp, cfa;
     uintptr_t hidden_lo = w->hidden.lo, hidden_len = w->hidden.len;
     uint64_t *pcs = w->pcs;
@@ -156,8 +154,8 @@ enum walk_end walk_run(struct walk *w)
 
         uint64_t word = atomic_load_explicit(&table[home(entry)], memory_order_relaxed);
         uint32_t rule = (uint32_t)word; /* what lies above the rule is cut off where it is used */
-        if (__builtin_expect(word >> RULE_BITS != entry || !keep, 0))
-            rule = find(entry, since, keep);
+        if (__builtin_expect(word >> RULE_BITS != entry || !remembering, 0))
+            rule = find(entry, w->exact, since, remembering);
 
         switch (rule & RULE_KIND) {
         case RULE_SP:
@@ -171,8 +169,11 @@ enum walk_end walk_run(struct walk *w)
         default:
             w->at = (struct arch_frame){.pc = entry - w->exact, .sp = sp, .fp = fp};
             w->span = span;
-            if (!special_step(w, rule & RULE_MASK, &end))
+            if (!special_step(w, rule & RULE_MASK, &end)) {
+                if (rule == RULE_BOGUS && n && pcs[n - 1] == entry)
+                    n--; /* the frame before led astray */
                 goto out;
+            }
             entry = w->at.pc ? w->at.pc + w->exact : 0, sp = w->at.sp, fp = w->at.fp;
             span = w->span;
             if (entry == 0 || end) {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "arch.h"
+#include "cfi.h"
 
 /* Memory that can be read: LEN bytes from LO on, both multiples of 8. */
 struct span {
@@ -62,7 +63,8 @@ enum {
     RULE_END = RULE_SPECIAL,             /* the outermost frame */
     RULE_SIGNAL = RULE_SPECIAL | 1 << 2, /* sp points to a ucontext */
     RULE_ODD = RULE_SPECIAL | 2 << 2,    /* known, but only walk_odd_step can follow it, or nobody */
-    RULE_NONE = RULE_SPECIAL | 3 << 2,   /* no object knows this address; never remembered */
+    RULE_NONE = RULE_SPECIAL | 3 << 2,   /* no object knows this address */
+    RULE_BOGUS = RULE_SPECIAL | 4 << 2,  /* nor does a call lead back to it */
 };
 
 /* The rules beyond sp and fp plus an offset, shared by all addresses that have the same. CFA = (sp or fp) + OFF, DEREF: loaded from there; + ADD. */
@@ -73,11 +75,14 @@ struct walk_shape {
     int32_t add;
 };
 
-uint32_t walk_rule(uintptr_t key); /* parses; any of the above */
+/*
+ * Parses: the rule of a frame by what is recorded of it. *KEEP: it may be remembered for ENTRY. An address that no call leads back to is where execution goes on,
+ * not where it came from: a landing pad, a trampoline, the end of a coroutine; its rule is that of the address itself.
+ */
+uint32_t walk_rule(uintptr_t entry, bool exact, bool *keep);
 struct walk_shape walk_shape_at(uint32_t rule);
-struct cfi_row;
-/* The whole row of KEY; false when no table has it. */
-bool walk_row(uintptr_t key, struct cfi_row *row);
+/* The same, as the whole row. *CALLED: a call leads back to ENTRY; 0: none does; -1: there is no code. */
+enum cfi_result walk_row(uintptr_t entry, bool exact, int *called, struct cfi_row *row);
 
 /* Leaves AT with all registers: unwinds from here, so AT must be a frame of the calling thread. *END: AT is the outermost frame. */
 bool walk_odd_step(struct walk *w, bool *end);

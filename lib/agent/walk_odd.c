@@ -5,7 +5,6 @@
  * Called by walk.c, in any thread and in signal handlers. walk_odd_step starts anew at its own frame with all registers and parses every frame up to the one
  * in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign their stack.
  */
-#include "cfi.h"
 #include "readable.h"
 #include "walk.h"
 
@@ -47,34 +46,44 @@ static void code_around(uintptr_t pc, unsigned char code[32])
     }
 }
 
+/* The return address lies at A. */
+static bool leave(struct walk *w, uintptr_t a, uintptr_t fp)
+{
+    unsigned char code[32];
+    uintptr_t pc;
+
+    if (!walk_load(&w->span, a, &pc))
+        return false;
+    if (pc != 0) {
+        code_around(pc, code);
+        if (!arch_after_call(code + 16) && !arch_is_sigreturn(code + 16))
+            return false;
+    }
+    w->at = (struct arch_frame){.pc = pc, .sp = a + 8, .fp = fp};
+    w->exact = false;
+    return true;
+}
+
 bool walk_unknown_step(struct walk *w)
 {
     unsigned char code[32];
-    uintptr_t pc, fp;
-    unsigned pushed;
+    uintptr_t fp;
 
     code_around(w->at.pc, code);
     if (arch_is_sigreturn(code + 16))
         return walk_signal_step(w);
-    if (w->exact && (pushed = arch_stub(code + 16)) != 0) {
-        if (!walk_load(&w->span, w->at.sp + pushed - 8, &pc))
-            return false;
-        w->at.pc = pc;
-        w->at.sp += pushed;
-        w->exact = false;
-        return true;
-    }
-    if (w->at.fp < w->at.sp || w->at.fp - w->at.sp > CHAIN_FAR || w->at.fp % 8 || !walk_load(&w->span, w->at.fp + 8, &pc) ||
-        !walk_load(&w->span, w->at.fp, &fp))
+    if (w->exact) {
+        unsigned pushed = arch_stub(code + 16);
+        if (pushed)
+            return leave(w, w->at.sp + pushed - 8, w->at.fp);
+        /* A call through a wild pointer has got no further than to push its return address. */
+        if (!readable(w->at.pc & ~(uintptr_t)7))
+            return leave(w, w->at.sp, w->at.fp);
+    } else if (!arch_after_call(code + 16)) {
         return false;
-    if (pc != 0) {
-        code_around(pc, code);
-        if (!arch_after_call(code + 16))
-            return false;
     }
-    w->at = (struct arch_frame){.pc = pc, .sp = w->at.fp + 16, .fp = fp};
-    w->exact = false;
-    return true;
+    return w->at.fp >= w->at.sp && w->at.fp - w->at.sp <= CHAIN_FAR && w->at.fp % 8 == 0 && walk_load(&w->span, w->at.fp, &fp) &&
+           leave(w, w->at.fp + 8, fp);
 }
 
 static bool get(const struct registers *r, uint8_t reg, uintptr_t cfa, uintptr_t *v)
@@ -114,7 +123,10 @@ static bool row_step(struct registers *r, struct span *span, const struct cfi_ro
 
     if (row->reg[row->ra].how == CFI_UNDEFINED)
         return *end = true;
-    if (!cfa_of(r, span, &row->cfa, &cfa) || (!row->signal && (cfa <= r->v[ARCH_SP] || cfa % 8)))
+    if (!cfa_of(r, span, &row->cfa, &cfa) || cfa % 8)
+        return false;
+    /* Where sp is not said to be the CFA (signal frames, setcontext) another stack follows. The CFA is where sp is already after a function's last pop. */
+    if (row->reg[ARCH_SP].how == CFI_SAME && cfa < r->v[ARCH_SP])
         return false;
     for (unsigned i = 0; i < CFI_REGS; i++) {
         const struct cfi_loc *l = &row->reg[i];
@@ -126,8 +138,9 @@ static bool row_step(struct registers *r, struct span *span, const struct cfi_ro
         to.known |= (uint32_t)ok << i;
     }
     uint32_t both = 1u << ARCH_SP | 1u << ARCH_PC;
+    bool moved = to.v[ARCH_PC] != r->v[ARCH_PC] || to.v[ARCH_SP] != r->v[ARCH_SP];
     *r = to;
-    return (to.known & both) == both;
+    return (to.known & both) == both && to.v[ARCH_SP] % 8 == 0 && moved;
 }
 
 /* Code without tables: what the walk does with it, and no other register is known afterwards. */
@@ -155,7 +168,9 @@ __attribute__((noinline)) bool walk_odd_step(struct walk *w, bool *end)
     for (unsigned steps = 0; steps < ODD_STEPS; steps++) {
         struct cfi_row row;
         bool there = r.v[ARCH_PC] == w->at.pc && r.v[ARCH_SP] == w->at.sp && r.exact == w->exact;
-        if (!(walk_row(r.v[ARCH_PC] - !r.exact, &row) ? row_step(&r, &scratch.span, &row, end) : unknown_step(&r, &scratch)))
+        int called;
+        enum cfi_result found = walk_row(r.v[ARCH_PC] + r.exact, r.exact, &called, &row);
+        if (found == CFI_BAD || !(found == CFI_OK ? row_step(&r, &scratch.span, &row, end) : unknown_step(&r, &scratch)))
             return false;
         if (there) {
             w->at = (struct arch_frame){.pc = r.v[ARCH_PC], .sp = r.v[ARCH_SP], .fp = r.v[ARCH_FP]};

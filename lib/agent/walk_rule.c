@@ -10,7 +10,6 @@
 #include <link.h>
 #include <stdatomic.h>
 
-#include "cfi.h"
 #include "readable.h"
 #include "walk.h"
 
@@ -66,12 +65,36 @@ static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
     return true;
 }
 
-bool walk_row(uintptr_t key, struct cfi_row *row)
+/* Whether a call leads back to ENTRY. -1: cannot be read, so it is no code. */
+static int after_call(uintptr_t entry)
+{
+    unsigned char code[8];
+
+    for (unsigned i = 0; i < 8; i++) {
+        uintptr_t at = entry - 8 + i;
+        if ((i == 0 || at % PAGE == 0) && !readable(at & ~(uintptr_t)7))
+            return -1;
+        code[i] = *(const unsigned char *)at;
+    }
+    return arch_after_call(code + 8);
+}
+
+enum cfi_result walk_row(uintptr_t entry, bool exact, int *called, struct cfi_row *row)
 {
     struct dl_find_object o;
     struct cfi_image image;
 
-    return _dl_find_object((void *)key, &o) == 0 && o.dlfo_eh_frame && image_of(&o, &image) && cfi_find(&image, key, row) == CFI_OK;
+    *called = exact ? 1 : after_call(entry);
+    uintptr_t key = entry - (*called != 0);
+    if (_dl_find_object((void *)key, &o) != 0 || !o.dlfo_eh_frame)
+        return CFI_NONE;
+    if (!image_of(&o, &image))
+        return CFI_BAD;
+    enum cfi_result r = cfi_find(&image, key, row);
+    /* A function's first instruction was put on the stack by hand, and is the end of it: makecontext does so. */
+    if (r == CFI_OK && *called == 0 && row->start == entry && !row->signal)
+        row->reg[row->ra].how = CFI_UNDEFINED;
+    return r;
 }
 
 /* FROM_FP, DEREF, FP_HOW in the low bits; then FP, OFF, ADD; never 0. */
@@ -152,20 +175,16 @@ static uint32_t compile(const struct cfi_row *r)
     return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)s.add | slot << RULE_FP_SHIFT;
 }
 
-uint32_t walk_rule(uintptr_t key)
+uint32_t walk_rule(uintptr_t entry, bool exact, bool *keep)
 {
-    struct dl_find_object o;
-    struct cfi_image image;
     struct cfi_row row;
+    int called;
+    enum cfi_result found = walk_row(entry, exact, &called, &row);
+    uint32_t rule = found == CFI_OK ? compile(&row) : found == CFI_NONE ? RULE_NONE : RULE_ODD;
 
     atomic_fetch_add_explicit(&parsed, 1, memory_order_relaxed);
-    if (_dl_find_object((void *)key, &o) != 0 || !o.dlfo_eh_frame)
-        return RULE_NONE;
-    if (!image_of(&o, &image))
-        return RULE_ODD;
-    switch (cfi_find(&image, key, &row)) {
-    case CFI_OK: return compile(&row);
-    case CFI_NONE: return RULE_NONE;
-    default: return RULE_ODD;
-    }
+    if (rule == RULE_NONE)
+        return *keep = false, called == 1 ? RULE_NONE : RULE_BOGUS;
+    *keep = called != 0 || rule == RULE_END || rule == RULE_SIGNAL;
+    return rule;
 }
