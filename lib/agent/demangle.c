@@ -38,10 +38,7 @@ static void call_it(void *arg)
     c->text = c->d->function(c->name, NULL, NULL, &c->status);
 }
 
-void demangle_begin(struct demangler *d)
-{
-    *d = (struct demangler){0};
-}
+void demangle_begin(struct demangler *d) { *d = (struct demangler){0}; }
 
 void demangle_end(struct demangler *d)
 {

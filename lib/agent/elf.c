@@ -216,10 +216,7 @@ uint64_t elf_fingerprint(struct elf *e)
 
 /* ---- build-id and debuglink ------------------------------------------------------------------------------------ */
 
-static uint64_t round_up(uint64_t n, uint64_t align)
-{
-    return (n + align - 1) & ~(align - 1);
-}
+static uint64_t round_up(uint64_t n, uint64_t align) { return (n + align - 1) & ~(align - 1); }
 
 static unsigned build_id_among(struct elf *e, uint64_t offset, uint64_t size, uint64_t align, uint8_t id[ELF_BUILD_ID])
 {

@@ -23,11 +23,11 @@ struct elf {
     const unsigned char *bytes; /* NULL: a file */
     uint64_t size;
     int fd;
-    bool probe;                 /* BYTES is live memory */
-    uint64_t seen_page;         /* ... and this page of it can be read */
-    uint64_t dev, ino;          /* of the file, to tell at the end whether FD is still ours */
+    bool probe;         /* BYTES is live memory */
+    uint64_t seen_page; /* ... and this page of it can be read */
+    uint64_t dev, ino;  /* of the file, to tell at the end whether FD is still ours */
     Elf64_Ehdr head;
-    uint32_t sections;          /* with the extended numbering resolved */
+    uint32_t sections; /* with the extended numbering resolved */
     uint32_t names_section;
 };
 

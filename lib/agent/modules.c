@@ -94,7 +94,8 @@ const struct state_module *modules_at(unsigned number)
 /* What can be compared without reading the object, which another thread may be unloading. */
 static bool same_key(const struct place *p, const struct loaded *o)
 {
-    return atomic_load_explicit(&p->end, memory_order_relaxed) == o->end && atomic_load_explicit(&p->key[0], memory_order_relaxed) == o->key[0] &&
+    return atomic_load_explicit(&p->end, memory_order_relaxed) == o->end &&
+           atomic_load_explicit(&p->key[0], memory_order_relaxed) == o->key[0] &&
            atomic_load_explicit(&p->key[1], memory_order_relaxed) == o->key[1];
 }
 
@@ -269,10 +270,7 @@ unsigned modules_of(uint64_t addr)
 
 /* ---- dlclose, fork --------------------------------------------------------------------------------------------- */
 
-void modules_dlclose_begin(void)
-{
-    atomic_fetch_add(&closing, 1);
-}
+void modules_dlclose_begin(void) { atomic_fetch_add(&closing, 1); }
 
 void modules_dlclose_end(void)
 {
@@ -300,10 +298,7 @@ void modules_check_unloaded(void (*gone)(unsigned number))
     errno = saved;
 }
 
-void modules_on_revived(void (*revived)(unsigned number))
-{
-    atomic_store(&on_revived, revived);
-}
+void modules_on_revived(void (*revived)(unsigned number)) { atomic_store(&on_revived, revived); }
 
 void modules_reset(void)
 {

@@ -34,7 +34,7 @@ struct part {
     unsigned id_len;
     bool unloaded;
     struct demangler *demangler; /* NULL: names as they are */
-    char path[sizeof ((struct state_module *)0)->path];
+    char path[sizeof((struct state_module *)0)->path];
     struct symbol_target *targets;
     size_t n;
     void *scratch;
@@ -84,10 +84,7 @@ void names_free(struct names_arena *arena)
 
 /* ---- order ----------------------------------------------------------------------------------------------------- */
 
-static bool before(const struct job *a, const struct job *b)
-{
-    return a->module != b->module ? a->module < b->module : a->pc < b->pc;
-}
+static bool before(const struct job *a, const struct job *b) { return a->module != b->module ? a->module < b->module : a->pc < b->pc; }
 
 /* Heapsort: libc's qsort allocates. */
 static void sift(struct job *jobs, size_t at, size_t n)
@@ -177,7 +174,8 @@ static bool open_by_build_id(const struct part *p, struct elf *e)
     size_t n = hex(digits, p->id, p->id_len);
     if (p->id_len < 2)
         return false;
-    if (!add(path, root, sizeof root - 1) || !add(path, digits, 2) || !add(path, "/", 1) || !add(path, digits + 2, n - 2) || !add(path, ".debug", 6))
+    if (!add(path, root, sizeof root - 1) || !add(path, digits, 2) || !add(path, "/", 1) || !add(path, digits + 2, n - 2) ||
+        !add(path, ".debug", 6))
         return false;
     if (!elf_open_file(e, path))
         return false;
@@ -198,8 +196,8 @@ static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
     static const char *const before_dir[] = {"", "", "/usr/lib/debug"}, *const behind_dir[] = {"", ".debug/", ""};
     for (int i = 0; i < 3; i++) {
         char path[MAX_PATH] = "";
-        if (!add(path, before_dir[i], strlen(before_dir[i])) || !add(path, p->path, dir) || !add(path, behind_dir[i], strlen(behind_dir[i])) ||
-            !add(path, link, strlen(link)) || !elf_open_file(e, path))
+        if (!add(path, before_dir[i], strlen(before_dir[i])) || !add(path, p->path, dir) ||
+            !add(path, behind_dir[i], strlen(behind_dir[i])) || !add(path, link, strlen(link)) || !elf_open_file(e, path))
             continue;
         if (p->id_len > 0 ? same_id(p, e) : (elf_crc32(e, &is) && is == crc))
             return true;
@@ -300,8 +298,9 @@ static bool make_targets(struct part *p, const struct job *jobs, size_t n)
 static bool resolve_module(struct part *p, struct frame *frames, const struct job *jobs, size_t n, bool symbols)
 {
     char digits[2 * ELF_BUILD_ID + 1];
+    size_t n_digits = hex(digits, p->id, p->id_len);
     const char *path = keep(p->arena, p->path, strlen(p->path));
-    const char *id = p->id_len ? keep(p->arena, digits, hex(digits, p->id, p->id_len)) : NULL;
+    const char *id = p->id_len ? keep(p->arena, digits, n_digits) : NULL;
     if (!path || (p->id_len && !id))
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -324,7 +323,8 @@ static bool resolve_module(struct part *p, struct frame *frames, const struct jo
     return ok;
 }
 
-bool names_resolve(struct names_arena *arena, const struct state_view *view, struct frame *frames, const uint16_t *modules, size_t n, bool symbols, bool demangle_them)
+bool names_resolve(struct names_arena *arena, const struct state_view *view, struct frame *frames, const uint16_t *modules, size_t n,
+                   bool symbols, bool demangle_them)
 {
     if (n == 0)
         return true;

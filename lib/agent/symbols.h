@@ -16,15 +16,15 @@ struct symbol_pick {
     uint64_t value, size;
     uint32_t names[SYMBOL_ALIASES]; /* of symbols that share the place: offsets in the string table */
     uint16_t section;
-    uint8_t count;                  /* of NAMES; 0: none found */
-    uint8_t rank;                   /* 0 visible to other objects, 1 local */
+    uint8_t count; /* of NAMES; 0: none found */
+    uint8_t rank;  /* 0 visible to other objects, 1 local */
 };
 
 struct symbol_target {
-    uint64_t addr;              /* as in the file: address in memory - bias */
-    const char *name;           /* the caller's; a target that has one is passed over */
-    struct symbol_pick holds;   /* the function with addr in [value, value + size) that begins last */
-    struct symbol_pick before;  /* the function that begins last at or before addr, whatever its size */
+    uint64_t addr;             /* as in the file: address in memory - bias */
+    const char *name;          /* the caller's; a target that has one is passed over */
+    struct symbol_pick holds;  /* the function with addr in [value, value + size) that begins last */
+    struct symbol_pick before; /* the function that begins last at or before addr, whatever its size */
 };
 
 /*

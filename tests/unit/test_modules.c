@@ -29,10 +29,7 @@
 #define in_libc gnu_get_libc_version
 #define also_in_libc gnu_get_libc_release
 
-uint64_t agent_now(void)
-{
-    return 12345;
-}
+uint64_t agent_now(void) { return 12345; }
 
 static unsigned gone_count, revived_count, last_gone, last_revived;
 
@@ -64,10 +61,7 @@ static int fresh_table(void **state)
     return n > 0 ? 0 : -1;
 }
 
-static unsigned of(const void *p)
-{
-    return modules_of((uint64_t)(uintptr_t)p);
-}
+static unsigned of(const void *p) { return modules_of((uint64_t)(uintptr_t)p); }
 
 static void the_program_itself_is_recorded_with_its_path_and_build_id(void **state)
 {
@@ -93,7 +87,8 @@ static void the_program_itself_is_recorded_with_its_path_and_build_id(void **sta
 static void one_object_has_one_number_and_the_reader_finds_it_by_that(void **state)
 {
     (void)state;
-    unsigned program = of((void *)(uintptr_t)&fresh_table), libc = of((void *)(uintptr_t)&in_libc), vdso = of((void *)getauxval(AT_SYSINFO_EHDR));
+    unsigned program = of((void *)(uintptr_t)&fresh_table), libc = of((void *)(uintptr_t)&in_libc),
+             vdso = of((void *)getauxval(AT_SYSINFO_EHDR));
     assert_int_equal(of((void *)(uintptr_t)&note_gone), program);
     assert_int_equal(of((void *)(uintptr_t)&also_in_libc), libc);
     assert_int_not_equal(program, libc);
@@ -178,7 +173,11 @@ static void two_twins(const char *id)
 {
     objects_write("a.c", "int f(void){return 1;}");
     objects_write("b.c", "int f(void){return 2;}");
-    assert_int_equal(objects_run("mkdir -p 1 2 && cc -shared -fPIC -Wl,--build-id=%s -o 1/twin.so a.c && cc -shared -fPIC -Wl,--build-id=%s -o 2/twin.so b.c", id, id), 0);
+    assert_int_equal(
+        objects_run(
+            "mkdir -p 1 2 && cc -shared -fPIC -Wl,--build-id=%s -o 1/twin.so a.c && cc -shared -fPIC -Wl,--build-id=%s -o 2/twin.so b.c",
+            id, id),
+        0);
 }
 
 /* The loader reuses address, link map and all; only the file is another one. Seen by the check in between or not. */
@@ -276,7 +275,8 @@ static void many_threads_that_meet_many_libraries_agree_on_their_numbers(void **
 {
     void *handles[LIBRARIES];
     objects_write("a.c", "int f(void){return 1;}");
-    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id -o 0.so a.c; for i in $(seq %d); do cp 0.so $i.so; done", LIBRARIES - 1), 0);
+    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id -o 0.so a.c; for i in $(seq %d); do cp 0.so $i.so; done", LIBRARIES - 1),
+                     0);
     for (int i = 0; i < LIBRARIES; i++) {
         char name[16];
         snprintf(name, sizeof name, "%d.so", i);

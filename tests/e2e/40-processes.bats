@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Forks, execs, endings, signals and limits: the program does what it does without us, and what is stuck in which process is said of that one.
+
+load helpers
+
+json() { with_agent "log_format=json:log_path=$TESTTMP/log:grace=1h:$1" "${@:2}"; }
+# both OPTIONS WORD...: the program bare and with us; output and status must be the same. The status is in $status, the output in $output.
+both()
+{
+    local options=$1 bare
+    shift
+    run "$VICTIMS/processes" "$@"
+    bare="$status $output"
+    run json "$options" "$VICTIMS/processes" "$@"
+    echo "bare: $bare; with the agent: $status $output"
+    [ "$status $output" = "$bare" ]
+}
+# groups [PATTERN]: how many leak lines, over all processes, match
+groups() { cat "$TESTTMP"/log.* 2>/dev/null | grep '"type":"leak"' | grep -c -- "${1-}"; }
+# pids: how many processes reported something
+pids() { cat "$TESTTMP"/log.* 2>/dev/null | grep '"type":"leak"' | sed 's/.*"pid":\([0-9]*\).*/\1/' | sort -u | wc -l; }
+
+@test "a vfork child that closes, duplicates and closes by range leaves the parent's table alone (C1)" {
+    both "" vfork
+    [ "$(groups)" = 1 ]
+    [ "$(groups '"kind":"close_wait".*"count":1,')" = 1 ]
+}
+
+@test "python3's subprocess, which closes all in a vfork child, leaves the parent's table alone (C1)" {
+    command -v python3 || skip "no python3"
+    cat >"$TESTTMP/p.py" <<'END'
+import os, socket, subprocess
+l = socket.create_server(("127.0.0.1", 0))
+c = socket.create_connection(l.getsockname())
+s, _ = l.accept()
+s.close()
+for _ in range(20):
+    subprocess.run(["/bin/true"], close_fds=True, check=True)
+os._exit(0)
+END
+    json "" python3 "$TESTTMP/p.py"
+    [ "$(groups)" = 1 ]
+    [ "$(groups '"kind":"close_wait".*"count":1,')" = 1 ]
+}
+
+@test "a child of a threaded program never hangs, whatever its threads were doing (A4, C2)" {
+    both "" threads
+    [[ $output = "bad 0" ]]
+    [ "$(groups)" = 1 ]
+}
+
+@test "what a child opened is the child's, what the parent left stuck is the parent's: fork, _Fork and a raw clone (C2)" {
+    local how
+    for how in fork _Fork clone; do
+        rm -f "$TESTTMP"/log.*
+        both "" "$how"
+        [ "$(pids)" = 2 ]
+        [ "$(groups '"kind":"close_wait"')" = 1 ]
+        [ "$(groups '"kind":"never_connected"')" = 1 ]
+    done
+}
+
+@test "a child that uses no socket says nothing of its parent's (C2)" {
+    both "" quiet-child
+    [ "$(pids)" = 1 ]
+    [ "$(groups)" = 1 ]
+}
+
+@test "a stuck socket that came through exec is the new program's only once it is used (C3)" {
+    both "" exec
+    [ "$(groups '"kind":"never_connected"')" = 1 ]
+    [ "$(groups)" = 1 ]
+    rm -f "$TESTTMP"/log.*
+    both "" exec-use
+    [ "$(groups)" = 2 ]
+    [ "$(groups '"kind":"close_wait".*"origin":"inherited"')" = 1 ]
+}
+
+@test "_exit and quick_exit report, with the program's status (C6)" {
+    both "" _exit
+    [ "$status" = 5 ]
+    [ "$(groups '"reason":"exit"')" = 1 ]
+    rm -f "$TESTTMP"/log.*
+    both "" quick_exit
+    [ "$status" = 5 ]
+    [ "$(groups '"reason":"exit"')" = 1 ]
+}
+
+@test "abort and SIGTERM end the program as they do without us, and the state file has it all (C6)" {
+    local word
+    for word in abort term; do
+        rm -f "$XDG_RUNTIME_DIR"/sockleak/*
+        ulimit -c 0
+        both "" "$word"
+        run "$SOCKLEAK" report --kinds all --min-age 0 "$XDG_RUNTIME_DIR/sockleak"
+        echo "$output"
+        [[ $output == *" stuck "*"tests/victims/processes.c"* ]]
+    done
+}
+
+@test "a program that closes every descriptor finds none of ours and gets the numbers that it expects (C7)" {
+    both "interval=250ms" close-all
+    [[ $output == "open 3"$'\n'"next 3"$'\n'"open 3" ]]
+    [ "$(groups)" = 0 ]
+}
+
+@test "a socket that took the place of standard error is never written to (C8)" {
+    run with_agent "" "$VICTIMS/processes" stderr-is-socket
+    [ "$status" = 0 ]
+    [[ $output == *"bytes 0"* ]]
+    [[ $output != *sockleak* ]]
+}
+
+@test "after chroot and setuid the report still comes, complete (C9)" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    mkdir "$TESTTMP/root"
+    run with_agent "log_path=$TESTTMP/log" "$VICTIMS/processes" chroot "$TESTTMP/root"
+    [ "$status" = 0 ]
+    echo "$output"
+    [[ $output == *"stuck in CLOSE_WAIT"* ]]
+    [[ $output == *"never connected"* ]]
+    [[ $output == *"SUMMARY: sockleak: 2 sockets leaked at 2 sites"* ]]
+    [[ $output == *"(processes+0x"*"(libc.so.6+0x"* ]] # no file to take names from; never a wrong one
+}
+
+@test "descriptor limits may rise and fall, and the highest number is tracked (C11)" {
+    both "" limits
+    [ "$(groups "\"fd\":${output#fd },")" = 1 ]
+}
+
+@test "sigwait gets every signal, SIGCHLD and wait see the program's own children only (C12)" {
+    both "interval=250ms" signals
+    [[ $output == "signals 2000 children 10 left 1" ]]
+}
+
+@test "without a watcher the program stays single-threaded: it may enter a user namespace (C10)" {
+    both "interval=0" unshare
+    [ "$(groups)" = 1 ]
+}
+
+@test "a process that is stopped, traced or dumped goes on as before (C14)" {
+    command -v strace || skip "no strace"
+    run json "" strace -f -o /dev/null "$VICTIMS/processes" fork
+    [ "$status" = 0 ]
+    [ "$(groups '"kind":"close_wait"')" = 1 ]
+}
