@@ -57,6 +57,7 @@ start()
 {
     local name=$1
     shift
+    rm -f "$TESTTMP/$name".{out,err} # the background's redirection comes later than the caller's first look
     "$@" >"$TESTTMP/$name.out" 2>"$TESTTMP/$name.err" 3>&- 4>&- </dev/null &
     pid=$!
     STARTED+=("$pid")
