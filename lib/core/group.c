@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "judge.h"
 #include "report.h"
 
 typedef int compare_fn(const void *a, const void *b);
@@ -85,6 +86,15 @@ static int compare_groups(const void *pa, const void *pb)
     ORDER(a->siteid, b->siteid);
     ORDER(a->site, b->site);
     return 0;
+}
+
+const char *finding_state(const struct finding *f)
+{
+    if (f->kind == KIND_CLOSE_WAIT)
+        return tcp_state_name(ST_CLOSE_WAIT);
+    if (f->kind == KIND_FIN_WAIT_2 && f->tcp_state != ST_FIN_WAIT_1)
+        return tcp_state_name(ST_FIN_WAIT_2);
+    return tcp_state_name(f->tcp_state);
 }
 
 static uint8_t most_frequent(const uint64_t *counts, unsigned n)

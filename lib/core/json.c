@@ -117,7 +117,7 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "family", f->family ? family_name(f->family) : NULL);
     put_string(o, "local", f->local);
     put_string(o, "peer", f->peer);
-    put_string(o, "state", tcp_state_name(f->tcp_state));
+    put_string(o, "state", finding_state(f));
     put_key(o, "age_s");
     if (f->opened_ns)
         out_seconds(o, age(r, f->opened_ns));

@@ -14,7 +14,9 @@
 
 #include "state.h"
 
-#define FAMILY_SMC 43 /* AF_SMC is younger than some C libraries */
+/* Younger than some C libraries. */
+#define FAMILY_SMC 43
+#define PROTOCOL_MPTCP 262
 
 static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
 {
@@ -48,9 +50,11 @@ static enum how how_it_ended(const struct observation *o)
     return o->shut_wr ? HOW_FINISHED : HOW_RESET;
 }
 
+static bool is_connected(const struct observation *o) { return o->was_connected || o->has_peer; }
+
 static struct verdict judge_tcp_close(const struct observation *o)
 {
-    if (o->was_connected) {
+    if (is_connected(o)) {
         enum how how = how_it_ended(o);
         if (how == HOW_FINISHED)
             return verdict(KIND_DEAD, how, eof_of(o));
@@ -82,6 +86,26 @@ static struct verdict judge_tcp(const struct observation *o)
     }
 }
 
+/*
+ * TCP_INFO of an MPTCP socket is its first subflow's, which may be gone while the connection lives on others, and which stays ESTABLISHED when
+ * the peer ends the connection (DATA_FIN). Poll speaks for the whole: RDHUP for the peer's end, HUP for both ends or CLOSE.
+ */
+static struct verdict judge_mptcp(const struct observation *o)
+{
+    bool peer_done = o->pollrdhup && !o->shut_rd;
+    if (!is_connected(o) && (o->pollhup || !o->connecting))
+        return judge_tcp_close(o);
+    if (!is_connected(o))
+        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    if (o->pollhup && !(o->has_peer && o->shut_rd && o->shut_wr))
+        return judge_tcp_close(o);
+    if (peer_done && o->shut_wr)
+        return verdict(KIND_DEAD, HOW_FINISHED, eof_of(o));
+    if (peer_done)
+        return verdict(KIND_CLOSE_WAIT, HOW_NONE, o->told_eof ? EOF_READ : EOF_UNREAD);
+    return verdict(o->shut_wr ? KIND_FIN_WAIT_2 : KIND_OPEN, HOW_NONE, EOF_NONE);
+}
+
 /* Families whose stream sockets are of no use before connect or listen. Others (AF_ALG, Bluetooth ...) have ways of their own. */
 static bool connect_makes_it_useful(const struct observation *o)
 {
@@ -104,7 +128,7 @@ static bool peer_is_gone(const struct observation *o)
     if (o->pollhup)
         return true;
     switch (o->family) {
-    case AF_INET: /* SCTP has no half-close; MPTCP says HUP only when both sides are done, as TCP does */
+    case AF_INET: /* SCTP has no half-close */
     case AF_INET6:
     case FAMILY_SMC:
     case AF_VSOCK: /* vsock_poll says RDHUP for a peer that closed, HUP only once this side has shut down as well */
@@ -116,7 +140,7 @@ static bool peer_is_gone(const struct observation *o)
 
 static struct verdict judge_by_poll(const struct observation *o)
 {
-    if (o->was_connected || o->has_peer) {
+    if (is_connected(o)) {
         if (o->shut_rd && o->shut_wr)
             return verdict(KIND_DEAD, HOW_FINISHED, o->told_eof ? EOF_READ : EOF_NONE);
         if (peer_is_gone(o))
@@ -135,6 +159,8 @@ struct verdict judge(const struct observation *o)
         return verdict(KIND_NONE, HOW_NONE, EOF_NONE);
     if (!connects || o->listening)
         return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    if (o->protocol == PROTOCOL_MPTCP && o->type == SOCK_STREAM)
+        return judge_mptcp(o);
     if (o->tcp_state != ST_NONE && o->type == SOCK_STREAM)
         return judge_tcp(o);
     return judge_by_poll(o);
@@ -143,6 +169,8 @@ struct verdict judge(const struct observation *o)
 /* Does the kernel's idle time prove that this very condition is at least as old? Only where its last segment restarts that time. */
 static bool idle_proves(const struct verdict *v, const struct observation *o)
 {
+    if (o->protocol == PROTOCOL_MPTCP) /* the times are one subflow's */
+        return false;
     switch (v->kind) {
     case KIND_CLOSE_WAIT: /* the FIN carried an ACK (last_ack_recv) */
         return true;

@@ -55,8 +55,9 @@ struct verdict {
 
 /*
  * Where the kernel has a TCP state, it alone decides between close_wait, fin_wait_2, dead or never_connected (CLOSE), and open. Elsewhere poll's
- * bits do: a Unix peer is gone at POLLHUP (POLLRDHUP alone is its half-close); for vsock, SCTP and MPTCP of unknown state POLLRDHUP is
- * enough, since they say POLLHUP only once this side has shut down too. A listener that was shut down is open, not never_connected.
+ * bits do: a Unix peer is gone at POLLHUP (POLLRDHUP alone is its half-close); for vsock and SCTP POLLRDHUP is enough, since they say POLLHUP
+ * only once this side has shut down too. MPTCP has TCP's kinds, from poll's bits as well: its TCP_INFO is one subflow's. A listener that was
+ * shut down is open, not never_connected.
  *
  * Total over its input: never fails. KIND_OPEN for a listening or datagram socket too.
  */

@@ -42,6 +42,9 @@ struct frame {
     bool inlined;
 };
 
+/* The state as ss(8) would write it, "" for none. An MPTCP socket's tcp_state is only its first subflow's: then the kind names the state. */
+const char *finding_state(const struct finding *f);
+
 struct group {
     uint8_t kind, how, eof; /* eof: of most of its sockets */
     uint64_t siteid;

@@ -147,7 +147,7 @@ static void put_site(struct out *o, const struct report *r, const struct group *
 
 static const char *state_words(const struct finding *f)
 {
-    const char *name = tcp_state_name(f->tcp_state);
+    const char *name = finding_state(f);
     if (*name)
         return name;
     switch (f->kind) {

@@ -102,11 +102,32 @@ static const struct row rows[] = {
      HOW_FINISHED,
      0},
 
-    {"MPTCP in CLOSE_WAIT", {MPTCP, .tcp_state = ST_CLOSE_WAIT, WAS}, KIND_CLOSE_WAIT, 0, EOF_UNREAD},
-    {"MPTCP of unknown state, peer done", {MPTCP, WAS, .pollrdhup = true}, KIND_HANGUP, 0, EOF_UNREAD},
-    {"MPTCP of unknown state, healthy", {MPTCP, WAS}, KIND_OPEN, 0, 0},
-    {"MPTCP of unknown state, fresh", {MPTCP, .pollhup = true}, KIND_NEVER_CONNECTED, 0, 0},
-    {"MPTCP of unknown state, own SHUT_RD", {MPTCP, WAS, .shut_rd = true, .pollrdhup = true}, KIND_OPEN, 0, 0},
+    {"MPTCP, healthy", {MPTCP, .tcp_state = ST_ESTABLISHED, WAS, .has_peer = true}, KIND_OPEN, 0, 0},
+    {"MPTCP, first subflow gone", {MPTCP, .tcp_state = ST_CLOSE, WAS, .has_peer = true}, KIND_OPEN, 0, 0},
+    {"MPTCP, peer done", {MPTCP, .tcp_state = ST_ESTABLISHED, WAS, .has_peer = true, .pollrdhup = true}, KIND_CLOSE_WAIT, 0, EOF_UNREAD},
+    {"MPTCP, peer done and read",
+     {MPTCP, .tcp_state = ST_ESTABLISHED, WAS, .pollrdhup = true, .told_eof = true},
+     KIND_CLOSE_WAIT,
+     0,
+     EOF_READ},
+    {"MPTCP, own shutdown", {MPTCP, .tcp_state = ST_ESTABLISHED, WAS, .has_peer = true, .shut_wr = true}, KIND_FIN_WAIT_2, 0, 0},
+    {"MPTCP, own SHUT_RD", {MPTCP, .tcp_state = ST_ESTABLISHED, WAS, .shut_rd = true, .pollrdhup = true}, KIND_OPEN, 0, 0},
+    {"MPTCP, own SHUT_RDWR, peer not done", {MPTCP, WAS, .has_peer = true, .shut_rd = true, .shut_wr = true, HUP}, KIND_FIN_WAIT_2, 0, 0},
+    {"MPTCP, both done", {MPTCP, .tcp_state = ST_CLOSE, WAS, .shut_wr = true, .told_eof = true, HUP}, KIND_DEAD, HOW_FINISHED, EOF_READ},
+    {"MPTCP, both ending",
+     {MPTCP, .tcp_state = ST_ESTABLISHED, WAS, .shut_wr = true, .pollrdhup = true},
+     KIND_DEAD,
+     HOW_FINISHED,
+     EOF_UNREAD},
+    {"MPTCP, reset", {MPTCP, .tcp_state = ST_CLOSE, WAS, .pollhup = true, .pollerr = true}, KIND_DEAD, HOW_RESET, 0},
+    {"MPTCP, fresh", {MPTCP, .tcp_state = ST_CLOSE, .pollhup = true}, KIND_NEVER_CONNECTED, 0, 0},
+    {"MPTCP, connect under way", {MPTCP, .tcp_state = ST_SYN_SENT, .connecting = true}, KIND_OPEN, 0, 0},
+    {"MPTCP, connect refused",
+     {MPTCP, .tcp_state = ST_CLOSE, .connecting = true, .pollhup = true, .pollerr = true},
+     KIND_NEVER_CONNECTED,
+     0,
+     0},
+    {"MPTCP, listening", {MPTCP, .tcp_state = ST_LISTEN, .listening = true}, KIND_OPEN, 0, 0},
     {"SCTP one-to-one, peer gone", {SCTP1, WAS, .pollrdhup = true, .told_eof = true}, KIND_HANGUP, 0, EOF_READ},
     {"SCTP one-to-one, fresh", {SCTP1}, KIND_NEVER_CONNECTED, 0, 0},
     {"SCTP one-to-many needs no connect", {SCTPN}, KIND_OPEN, 0, 0},
@@ -168,11 +189,12 @@ enum {
     F_ALL = 2048
 };
 
-static struct observation observation_of(int family, int type, unsigned tcp_state, unsigned flags, int error)
+static struct observation observation_of(int family, int type, int protocol, unsigned tcp_state, unsigned flags, int error)
 {
     return (struct observation){
         .family = family,
         .type = type,
+        .protocol = protocol,
         .tcp_state = tcp_state,
         .listening = flags & F_LISTENING,
         .has_peer = flags & F_PEER,
@@ -193,7 +215,8 @@ static struct observation observation_of(int family, int type, unsigned tcp_stat
 static const char *broken_law(const struct observation *o, const struct verdict *v)
 {
     bool stream = o->type == SOCK_STREAM, connects = stream || o->type == SOCK_SEQPACKET;
-    bool tcp = stream && o->tcp_state != ST_NONE && !o->listening;
+    bool mptcp = stream && o->protocol == 262 && !o->listening, tcp = stream && o->tcp_state != ST_NONE && !o->listening && !mptcp;
+    bool tcp_like = tcp || mptcp;
     unsigned s = o->tcp_state;
     bool connected = o->was_connected || o->has_peer;
     if (o->family == AF_UNSPEC && s == ST_NONE)
@@ -204,27 +227,35 @@ static const char *broken_law(const struct observation *o, const struct verdict 
         return "'how' belongs to the dead, and each of them has one";
     if ((!connects || o->listening) && v->kind != KIND_OPEN)
         return "datagram, raw and listening sockets are only ever open";
-    if ((v->kind == KIND_CLOSE_WAIT) != (tcp && s == ST_CLOSE_WAIT))
+    if (!mptcp && (v->kind == KIND_CLOSE_WAIT) != (tcp && s == ST_CLOSE_WAIT))
         return "close_wait is the kernel's CLOSE_WAIT";
-    if ((v->kind == KIND_FIN_WAIT_2) != (tcp && (s == ST_FIN_WAIT_1 || s == ST_FIN_WAIT_2)))
+    if (mptcp && v->kind == KIND_CLOSE_WAIT && !(connected && o->pollrdhup && !o->shut_rd && !o->shut_wr))
+        return "an MPTCP connection is in CLOSE_WAIT when poll says that the peer has ended, and this process has not";
+    if (mptcp && v->kind == KIND_FIN_WAIT_2 && !(connected && o->shut_wr))
+        return "an MPTCP connection is in FIN_WAIT_2 when this process has shut it down";
+    if (mptcp && connected && o->pollhup && v->kind == KIND_OPEN)
+        return "an MPTCP connection at HUP is not healthy";
+    if (!mptcp && (v->kind == KIND_FIN_WAIT_2) != (tcp && (s == ST_FIN_WAIT_1 || s == ST_FIN_WAIT_2)))
         return "fin_wait_2 is the kernel's FIN_WAIT_1 or FIN_WAIT_2";
     if (tcp && (s == ST_ESTABLISHED || s == ST_SYN_SENT || s == ST_SYN_RECV || s == ST_LISTEN) && v->kind != KIND_OPEN)
         return "a connection that the kernel holds for healthy is open, whatever the history says";
     if (tcp && (s == ST_LAST_ACK || s == ST_CLOSING || s == ST_TIME_WAIT) && (v->kind != KIND_DEAD || v->how != HOW_FINISHED))
         return "after both FINs a connection is finished";
-    if (tcp && s == ST_CLOSE && o->was_connected != (v->kind == KIND_DEAD))
+    if (tcp && s == ST_CLOSE && connected != (v->kind == KIND_DEAD))
         return "in CLOSE a connection that was is dead, and one that never was is not";
-    if (v->kind == KIND_NEVER_CONNECTED && (o->was_connected || (!tcp && o->has_peer)))
+    if (v->kind == KIND_NEVER_CONNECTED && connected)
         return "what was connected is not never_connected";
-    if (v->kind == KIND_NEVER_CONNECTED && !tcp && o->connecting && !o->pollhup && !o->pollerr)
+    if (v->kind == KIND_NEVER_CONNECTED && !tcp_like && o->connecting && !o->pollhup && !o->pollerr)
         return "a connect under way is not never_connected";
-    if (v->kind == KIND_HANGUP && (tcp || !connected || !(o->pollhup || o->pollrdhup)))
+    if (v->kind == KIND_HANGUP && (tcp_like || !connected || !(o->pollhup || o->pollrdhup)))
         return "a hangup is of a connected socket without TCP states, and poll says it";
     if (v->kind == KIND_HANGUP && o->family == AF_UNIX && !o->pollhup)
         return "a Unix peer's half-close is not a hangup";
     if (v->kind == KIND_HANGUP && o->shut_rd && o->shut_wr)
         return "who shut down both ways was not hung up on";
-    if (v->kind == KIND_DEAD && !tcp && !(o->shut_rd && o->shut_wr && connected))
+    if (v->kind == KIND_DEAD && mptcp && !(connected && (o->pollhup || (o->pollrdhup && o->shut_wr))))
+        return "an MPTCP connection is dead at HUP, or once both sides have ended it";
+    if (v->kind == KIND_DEAD && !tcp_like && !(o->shut_rd && o->shut_wr && connected))
         return "without TCP states only an own shutdown of both ways is dead";
     if (v->eof == EOF_READ && !o->told_eof)
         return "read means that a receive call returned 0";
@@ -246,14 +277,15 @@ static void the_laws_hold_for_every_state_family_type_and_flag(void **state)
     (void)state;
     static const int families[] = {AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX, AF_VSOCK, AF_NETLINK, AF_ALG, AF_BLUETOOTH, 43, 9999};
     static const int types[] = {0, SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET};
+    static const int protocols[] = {IPPROTO_TCP, 262};
     static const int errors[] = {0, ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED, EHOSTUNREACH, 9999};
     uint64_t seen[KIND_COUNT] = {0};
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)
         for (size_t t = 0; t < sizeof types / sizeof *types; t++)
-            for (unsigned s = 0; s <= 13; s++)
+            for (unsigned s = 0, p = 0; s <= 13; p = !p, s += !p)
                 for (unsigned flags = 0; flags < F_ALL; flags++)
                     for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
-                        struct observation o = observation_of(families[f], types[t], s, flags, errors[e]);
+                        struct observation o = observation_of(families[f], types[t], protocols[p], s, flags, errors[e]);
                         struct verdict v = judge(&o);
                         const char *law = broken_law(&o, &v);
                         if (law)
@@ -271,7 +303,7 @@ static void a_local_shut_rd_changes_no_tcp_verdict_of_a_connection(void **state)
     (void)state;
     for (unsigned s = 1; s <= 12; s++)
         for (unsigned flags = 0; flags < F_ALL; flags++) {
-            struct observation o = observation_of(AF_INET, SOCK_STREAM, s, (flags | F_WAS) & ~(unsigned)F_SHUT_RD, 0);
+            struct observation o = observation_of(AF_INET, SOCK_STREAM, IPPROTO_TCP, s, (flags | F_WAS) & ~(unsigned)F_SHUT_RD, 0);
             struct verdict without = judge(&o);
             o.shut_rd = true;
             struct verdict with = judge(&o);
@@ -369,6 +401,10 @@ static void idle_time_proves_nothing_about_a_reset_or_an_unacknowledged_fin(void
     c = fresh();
     condition_update(&c, &fin_wait, &o, 100 * S, 10 * S);
     assert_int_equal(c.since_ns, 70 * S);
+    o.protocol = 262; /* one subflow's time says nothing of the others */
+    c = fresh();
+    condition_update(&c, &fin_wait, &o, 100 * S, 10 * S);
+    assert_int_equal(c.since_ns, 100 * S);
 }
 
 static void a_socket_that_nobody_tried_to_connect_is_stuck_since_it_was_opened(void **state)

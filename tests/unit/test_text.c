@@ -256,6 +256,9 @@ static void a_socket_line_shows_what_is_known_of_it(void **state)
           .told_errno = ECONNREFUSED,
           .peer = "10.0.0.5:1"},
          "  fd 3  ? -> 10.0.0.5:1  CLOSE 16 min  ECONNREFUSED\n"},
+        {{.fd = 8, .kind = KIND_CLOSE_WAIT, .family = AF_INET, .tcp_state = ST_ESTABLISHED},
+         "  fd 8  inet  CLOSE_WAIT 16 min  unread 0\n"}, /* MPTCP */
+        {{.fd = 9, .kind = KIND_FIN_WAIT_2, .family = AF_INET, .tcp_state = ST_FIN_WAIT_1}, "  fd 9  inet  FIN_WAIT_1 16 min  unread 0\n"},
         {{.fd = 4, .kind = KIND_HANGUP, .family = AF_UNIX, .unread = 5}, "  fd 4  unix  HANGUP 16 min  unread 5\n"},
         {{.fd = 5, .kind = KIND_HANGUP, .family = AF_UNIX, .local = "/run/x.sock", .origin = ORIGIN_INHERITED, .tag = "my test"},
          "  fd 5  /run/x.sock  HANGUP 16 min  unread 0  inherited  tag my test\n"},
