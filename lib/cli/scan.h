@@ -65,6 +65,7 @@ struct scan {
     size_t n_by_inode;
     uint32_t *others; /* sorted inodes of healthy Unix sockets */
     size_t n_others, cap_others;
+    uint32_t took_ms;          /* from the first descriptor to the last table */
     uint64_t unseen_processes; /* whose descriptors may not be read */
     uint64_t scanned_processes;
 };

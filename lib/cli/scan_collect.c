@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -24,7 +25,8 @@
 
 struct walk {
     struct scan *s;
-    int error; /* of the last process */
+    uint64_t own; /* inode of our network namespace, 0: unknown */
+    int error;    /* of the last process */
 };
 
 static void on_socket(void *arg, int fd, uint32_t inode)
@@ -73,6 +75,8 @@ static bool on_pid(void *arg, pid_t pid)
     p->uid = stat(path, &dir) == 0 ? dir.st_uid : (uid_t)-1;
     p->fd_limit = procfs_nofile(pid);
     p->netns = procfs_netns(pid);
+    if (p->netns == 0) /* a zombie has none; a table read twice would count its orphans twice */
+        p->netns = w->own;
     namespace_index(s, p->netns, pid);
     s->n_processes++;
     s->scanned_processes++;
@@ -275,10 +279,18 @@ const struct scan_socket *scan_find(const struct scan *s, uint32_t inode)
 
 /* ---- */
 
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 int scan_collect(struct scan *s, pid_t pid)
 {
     memset(s, 0, sizeof *s);
-    struct walk w = {s, 0};
+    uint64_t began_ns = now_ns(), own_inode = procfs_netns(getpid());
+    struct walk w = {s, own_inode, 0};
     if (pid) {
         on_pid(&w, pid);
         if (s->n_processes == 0)
@@ -287,10 +299,9 @@ int scan_collect(struct scan *s, pid_t pid)
         int e = procfs_each_pid(on_pid, &w);
         if (e)
             return e;
-        namespace_index(s, procfs_netns(getpid()), getpid());
+        namespace_index(s, own_inode, getpid());
     }
     int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    uint64_t own_inode = procfs_netns(getpid());
     int error = 0;
     bool any = false;
     for (uint32_t i = 0; i < s->n_namespaces; i++) {
@@ -302,6 +313,7 @@ int scan_collect(struct scan *s, pid_t pid)
         close(own);
     if (!any)
         return error ? error : -ENOENT;
+    s->took_ms = (uint32_t)((now_ns() - began_ns) / 1000000u) + 1;
     make_index(s);
     scan_find_dead(s);
     return 0;

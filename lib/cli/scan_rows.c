@@ -229,6 +229,12 @@ static uint32_t process_of_user(struct scan *s, uint32_t uid, uint64_t netns)
     return (uint32_t)s->n_processes++;
 }
 
+/* Where every process was seen, a socket that none held is one that was made or passed on while we looked, unless it lies silent for longer. */
+static bool is_newer(const struct scan *s, const struct scan_socket *t)
+{
+    return s->unseen_processes == 0 && (t->hangup || t->idle_ms <= s->took_ms);
+}
+
 static void add_unheld(struct scan_rows *r, struct scan *s)
 {
     uint32_t *held = calloc(s->n_holds ? s->n_holds : 1, sizeof *held);
@@ -249,7 +255,7 @@ static void add_unheld(struct scan_rows *r, struct scan *s)
             r->unaccepted++;
             if (++waiting[t->local_port] > waiting[r->unaccepted_port])
                 r->unaccepted_port = t->local_port;
-        } else if (!bsearch(&t->inode, held, s->n_holds, sizeof *held, by_u32)) {
+        } else if (!is_newer(s, t) && !bsearch(&t->inode, held, s->n_holds, sizeof *held, by_u32)) {
             add(&r->total, &c);
             row_of_socket(r, s, process_of_user(s, t->uid, s->namespaces[t->ns].inode), t, &c);
         }

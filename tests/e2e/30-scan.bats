@@ -102,6 +102,19 @@ PY
     row "[r for r in rows if r['pid'] == $pid] == []"
 }
 
+@test "counts are exact, also beside a zombie, which has no network namespace" {
+    unshare -npf --mount-proc true 2>/dev/null || skip "no right to make a namespace"
+    run unshare -npf --mount-proc --kill-child sh -c "
+        ip link set lo up
+        sh -c 'true & exec sleep 60' &
+        '$VICTIMS/scan_stuck' unaccepted 4 close_wait 3 hangup 1 >'$TESTTMP/all.out' &
+        until grep -qs '^listening' '$TESTTMP/all.out' && grep -qs '^State:.Z' /proc/[0-9]*/status; do sleep 0.05; done
+        '$SOCKLEAK' scan --json"
+    [ "$status" -eq 0 ]
+    row "(last['unaccepted'], last['orphans_fin_wait_2'], last['close_wait'], last['hangup']) == (4, 7, 3, 1)"
+    row "last['namespaces'] == 1 and last['holders'] == 1 and len(rows) == 2"
+}
+
 @test "scan looks into other network namespaces" {
     unshare -n true 2>/dev/null || skip "no right to make a network namespace"
     start inside unshare -n sh -c "ip link set lo up && exec '$VICTIMS/scan_stuck' hangup 2 close_wait 6"
