@@ -167,3 +167,14 @@ runner_tree()
     contains "$output" 'left files behind'
     wait_for 10 ended "$(cat "$TESTTMP/left")"
 }
+
+@test "the runner waits for a line that comes in pieces" {
+    runner_tree
+    mkdir -p "$TESTTMP/tree/tests/capture"
+    printf '#!/bin/sh\nprintf "1..1\\no"; sleep 2.5; printf "k 1 slow\\n"\n' >"$TESTTMP/tree/tests/capture/run.sh"
+    chmod +x "$TESTTMP/tree/tests/capture/run.sh"
+    run "$TESTTMP/tree/scripts/check"
+    echo "$output"
+    contains "$output" 'ok   slow'
+    [ "${lines[-1]}" = '5 passed, 0 failed' ]
+}
