@@ -177,7 +177,7 @@ bench: ## the benchmarks: a table of ratios, and build/bench.json
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run $(B)
 bench-quick: ## the short form, under a minute
-	@scripts/setup
+	@scripts/setup --check
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run --quick $(B)
 fuzz: ## feed damaged input to every decoder for a while (FUZZ_SECONDS=60)
