@@ -286,7 +286,6 @@ void inject_get_stats(struct inject_stats *s)
 /* ---- objects that come later ---- */
 
 /* Whoever loads an object asks dlsym for what is in it: that is the moment, with the object complete and on the thread that is about to use it. */
-void inject_before_dlsym(void) __attribute__((visibility("hidden")));
 void inject_before_dlsym(void)
 {
     if (active)

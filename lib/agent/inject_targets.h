@@ -28,6 +28,8 @@ bool targets_are_preloaded(void);
 /* Gives every wrapper its original, where one was found. */
 void targets_set_real(void);
 
+/* inject.c: looked in on each dlsym while entries are redirected. */
+void inject_before_dlsym(void) __attribute__((visibility("hidden")));
 extern void inject_dlsym(void) __attribute__((visibility("hidden")));
 extern void inject_dlvsym(void) __attribute__((visibility("hidden")));
 extern void *inject_real_dlsym __attribute__((visibility("hidden")));

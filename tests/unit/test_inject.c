@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_inject.c: entries of loaded objects are led to wrappers and put back, byte for byte.
+ *
+ * The wrappers are this test's own (getppid, getpagesize), the objects are small libraries linked in three ways.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/inject.h"
+#include "agent/inject_targets.h"
+#include "agent/real.h"
+#include "agent/sys.h"
+
+static pid_t (*real_getppid)(void);
+static int (*real_getpagesize)(void);
+static unsigned wrapped_calls;
+
+static pid_t my_getppid(void)
+{
+    wrapped_calls++;
+    return real_getppid() + 1000000;
+}
+
+static int my_getpagesize(void)
+{
+    wrapped_calls++;
+    return real_getpagesize() + 1;
+}
+
+const struct wrapped wrapped_table[] = {
+    {"getppid", (void *)my_getppid, (void **)&real_getppid},
+    {"getpagesize", (void *)my_getpagesize, (void **)&real_getpagesize},
+    {"sockleak_test_nobody_has_this", (void *)my_getppid, (void **)&real_getppid},
+};
+const unsigned wrapped_count = sizeof wrapped_table / sizeof wrapped_table[0];
+
+struct lib {
+    void *handle;
+    pid_t (*direct)(void);
+    pid_t (*saved)(void);
+    int (*never)(void);
+    int (*alone)(void);
+};
+
+static void path_of(char path[4096], const char *kind)
+{
+    ssize_t n = readlink("/proc/self/exe", path, 3500);
+    assert_true(n > 0);
+    path[n] = '\0';
+    sprintf(strrchr(path, '/'), "/inject_%s.so", kind);
+}
+
+static struct lib open_lib(const char *kind)
+{
+    char path[4096];
+    path_of(path, kind);
+    struct lib l = {.handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL)};
+    if (!l.handle)
+        fail_msg("%s", dlerror());
+    l.direct = (pid_t(*)(void))dlsym(l.handle, "direct");
+    l.saved = (pid_t(*)(void))dlsym(l.handle, "saved");
+    l.never = (int (*)(void))dlsym(l.handle, "never_called_before");
+    l.alone = (int (*)(void))dlsym(l.handle, "left_alone");
+    return l;
+}
+
+static void close_lib(struct lib *l)
+{
+    assert_int_equal(dlclose(l->handle), 0);
+}
+
+/* Every word that a relocation of a named symbol has written in our libraries. */
+static int fold_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    uint64_t *fold = arg, v[DT_NUM] = {0};
+    (void)size;
+    if (!strstr(info->dlpi_name, "/inject_"))
+        return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            for (const Elf64_Dyn *d = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr); d->d_tag; d++)
+                if (d->d_tag < DT_NUM)
+                    v[d->d_tag] = d->d_un.d_val;
+    for (int t = 0; t < 2; t++) {
+        const Elf64_Rela *r = (const void *)(t ? v[DT_RELA] : v[DT_JMPREL]);
+        for (size_t n = (t ? v[DT_RELASZ] : v[DT_PLTRELSZ]) / sizeof *r; n; n--, r++)
+            if (ELF64_R_SYM(r->r_info))
+                *fold = *fold * 1099511628211u ^ *(const uint64_t *)(info->dlpi_addr + r->r_offset);
+    }
+    return 0;
+}
+
+static uint64_t fold(void)
+{
+    uint64_t f = 0;
+    dl_iterate_phdr(fold_object, &f);
+    return f;
+}
+
+static unsigned long mappings(void)
+{
+    unsigned long n = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    for (int c; (c = getc(f)) != EOF;)
+        n += c == '\n';
+    fclose(f);
+    return n;
+}
+
+static const char *const kinds[] = {"lazy", "now", "noplt"};
+
+static void calls_lead_to_the_wrapper_and_back(void **state)
+{
+    (void)state;
+    pid_t parent = getppid();
+    for (size_t i = 0; i < 3; i++) {
+        struct lib l = open_lib(kinds[i]);
+        assert_int_equal(l.direct(), parent);
+        assert_true(inject_redirect() > 0);
+        assert_true(inject_active());
+        assert_int_equal(l.direct(), parent + 1000000);
+        assert_int_equal(l.saved(), parent + 1000000);
+        assert_int_equal(l.never(), getauxval(AT_PAGESZ) + 1);
+        assert_int_equal(l.alone(), 0);
+        assert_true(inject_undo() > 0);
+        assert_false(inject_active());
+        assert_int_equal(l.direct(), parent);
+        assert_int_equal(l.saved(), parent);
+        assert_int_equal(l.never(), getauxval(AT_PAGESZ));
+        close_lib(&l);
+    }
+}
+
+static void every_byte_is_put_back(void **state)
+{
+    (void)state;
+    struct lib lazy = open_lib("lazy"), now = open_lib("now");
+    uint64_t before = fold();
+    assert_true(inject_redirect() > 0);
+    assert_int_not_equal(fold(), before);
+    assert_true(inject_undo() > 0);
+    assert_int_equal(fold(), before);
+    close_lib(&lazy);
+    close_lib(&now);
+}
+
+static void a_second_pass_changes_nothing(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("now");
+    struct inject_stats a, b;
+    assert_true(inject_redirect() > 0);
+    inject_get_stats(&a);
+    assert_int_equal(inject_redirect(), 0);
+    assert_int_equal(inject_redirect_new(), 0);
+    inject_get_stats(&b);
+    assert_int_equal(a.redirected, b.redirected);
+    assert_true(a.redirected >= 3);
+    inject_undo();
+    assert_int_equal(inject_undo(), 0);
+    inject_get_stats(&b);
+    assert_int_equal(b.redirected, 0);
+    close_lib(&l);
+}
+
+static void a_thousand_times_cost_the_memory_of_one(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("now"), lazy = open_lib("lazy");
+    inject_redirect();
+    inject_undo();
+    unsigned long maps = mappings();
+    uint64_t before = fold();
+    for (int i = 0; i < 1000; i++) {
+        assert_true(inject_redirect() > 0);
+        assert_true(inject_undo() > 0);
+    }
+    assert_int_equal(mappings(), maps);
+    assert_int_equal(fold(), before);
+    close_lib(&l);
+    close_lib(&lazy);
+}
+
+static void read_only_entries_are_read_only_again(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("noplt");
+    char *end = NULL;
+    uint64_t *entry = NULL;
+    struct link_map *m = l.handle;
+    for (const Elf64_Dyn *d = m->l_ld; d->d_tag; d++)
+        if (d->d_tag == DT_PLTGOT)
+            end = (char *)d->d_un.d_ptr;
+    assert_non_null(end);
+    inject_redirect();
+    for (uint64_t *p = (uint64_t *)end; (char *)p < end + 512 && !entry; p++)
+        if (*p == (uint64_t)my_getppid)
+            entry = p;
+    assert_non_null(entry);
+    assert_false(sys_touch(entry));
+    inject_undo();
+    assert_false(sys_touch(entry));
+    close_lib(&l);
+}
+
+static pid_t somebody_elses(void)
+{
+    return 42;
+}
+
+static void what_somebody_else_has_put_there_stays(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("lazy");
+    pid_t (**pointer)(void) = dlsym(l.handle, "saved_getppid");
+    struct inject_stats s;
+    *pointer = somebody_elses;
+    inject_redirect();
+    assert_ptr_equal(*pointer, somebody_elses);
+    inject_get_stats(&s);
+    assert_true(s.missed >= 1);
+    assert_int_not_equal(l.direct(), real_getppid()); /* the other entry of that name is led away all the same */
+    inject_undo();
+    assert_ptr_equal(*pointer, somebody_elses);
+
+    inject_redirect();
+    *pointer = somebody_elses; /* and again, while we are there */
+    inject_undo();
+    assert_ptr_equal(*pointer, somebody_elses);
+    close_lib(&l);
+}
+
+static void a_later_object_is_redirected_when_dlsym_is_asked_for_it(void **state)
+{
+    (void)state;
+    struct lib first = open_lib("lazy");
+    inject_redirect();
+    struct lib later = open_lib("now"); /* this program's own dlsym is not redirected */
+    assert_int_equal(later.direct(), real_getppid());
+    inject_before_dlsym();
+    assert_int_equal(later.direct(), real_getppid() + 1000000);
+    inject_undo();
+    assert_int_equal(later.direct(), real_getppid());
+    close_lib(&later);
+    close_lib(&first);
+}
+
+static void an_object_that_went_away_is_not_written_to(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("now");
+    inject_redirect();
+    close_lib(&l);
+    struct lib other = open_lib("lazy"); /* most likely at the same place */
+    uint64_t before = fold();
+    inject_undo();
+    assert_int_equal(fold(), before);
+    assert_int_equal(other.direct(), real_getppid());
+    close_lib(&other);
+}
+
+static void originals_are_found_as_the_linker_finds_them(void **state)
+{
+    (void)state;
+    const struct target *t = target_named("getppid", 0x0);
+    assert_null(t); /* with the wrong hash */
+    assert_ptr_equal(real_getppid, dlsym(RTLD_DEFAULT, "getppid"));
+    assert_ptr_equal(inject_real_dlsym, dlsym(RTLD_DEFAULT, "dlsym"));
+}
+
+static volatile bool done;
+
+static void *work(void *arg)
+{
+    struct lib *l = arg;
+    pid_t parent = getppid();
+    uint64_t wrong = 0;
+    while (!done) {
+        pid_t p = l->direct();
+        wrong += p != parent && p != parent + 1000000;
+    }
+    return (void *)wrong;
+}
+
+static void *flip(void *arg)
+{
+    for (int i = 0; i < 300; i++) {
+        (void)(arg ? inject_redirect() : inject_undo());
+    }
+    return NULL;
+}
+
+static void threads_that_call_meanwhile_get_the_one_or_the_other(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("now");
+    uint64_t before = fold();
+    pthread_t caller, a, b;
+    void *wrong;
+    pthread_create(&caller, NULL, work, &l);
+    pthread_create(&a, NULL, flip, NULL);
+    pthread_create(&b, NULL, flip, &l);
+    pthread_join(a, NULL);
+    pthread_join(b, NULL);
+    done = true;
+    pthread_join(caller, &wrong);
+    assert_null(wrong);
+    inject_undo();
+    assert_int_equal(fold(), before);
+    close_lib(&l);
+}
+
+static void fork_finds_no_pass_under_way(void **state)
+{
+    (void)state;
+    pthread_t a, b;
+    struct lib l = open_lib("now");
+    pthread_create(&a, NULL, flip, NULL);
+    pthread_create(&b, NULL, flip, &l);
+    for (int i = 0; i < 50; i++) {
+        inject_fork_prepare();
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            inject_forked_child();
+            inject_redirect();
+            bool led = l.direct() != real_getppid();
+            inject_undo();
+            _exit(!(led && l.direct() == real_getppid()));
+        }
+        inject_fork_parent();
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    pthread_join(a, NULL);
+    pthread_join(b, NULL);
+    inject_undo();
+    close_lib(&l);
+}
+
+static int find_originals(void **state)
+{
+    (void)state;
+    targets_find();
+    targets_set_real();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_lead_to_the_wrapper_and_back),
+        cmocka_unit_test(originals_are_found_as_the_linker_finds_them),
+        cmocka_unit_test(every_byte_is_put_back),
+        cmocka_unit_test(a_second_pass_changes_nothing),
+        cmocka_unit_test(a_thousand_times_cost_the_memory_of_one),
+        cmocka_unit_test(read_only_entries_are_read_only_again),
+        cmocka_unit_test(what_somebody_else_has_put_there_stays),
+        cmocka_unit_test(a_later_object_is_redirected_when_dlsym_is_asked_for_it),
+        cmocka_unit_test(an_object_that_went_away_is_not_written_to),
+        cmocka_unit_test(threads_that_call_meanwhile_get_the_one_or_the_other),
+        cmocka_unit_test(fork_finds_no_pass_under_way),
+    };
+    return cmocka_run_group_tests_name("inject", tests, find_originals, NULL);
+}
