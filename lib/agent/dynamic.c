@@ -2,8 +2,9 @@
 /*
  * dynamic.c: reads the dynamic section of a loaded object, with every bound checked.
  *
- * Called under the loader's list lock, by the watcher or by the thread that runs the attach call. The number of symbols is nowhere stated: the hash table tells only of
- * the defined ones, and an object that defines nothing has an empty one. So the bound is where the table must end, not where it does.
+ * Called under the loader's list lock, by the watcher or by the thread that runs the attach call. The number of symbols is nowhere stated:
+ * the hash table tells only of the defined ones, and an object that defines nothing has an empty one. So the bound is where the table must
+ * end, not where it does.
  */
 #include "dynamic.h"
 
@@ -28,10 +29,7 @@ static uint64_t room_at(const struct dl_phdr_info *info, uint64_t addr, uint32_t
     return 0;
 }
 
-bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags)
-{
-    return room_at(d->info, addr, flags) > 0;
-}
+bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags) { return room_at(d->info, addr, flags) > 0; }
 
 /* The kernel reads the page for us: EFAULT where we would fault. With this `how` it never gets to use what it has read. */
 static bool readable(uint64_t at, uint64_t size)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dynamic.h: the dynamic section of a loaded object as it lies in this process' memory: relocations, symbols, names, the range that is read-only after relocation.
+ * dynamic.h: the dynamic section of a loaded object as it lies in this process' memory: relocations, symbols, names, the range that is
+ * read-only after relocation.
  *
- * For inject.c, inside a dl_iterate_phdr callback: the object cannot go away meanwhile. Nothing that the object says is trusted: every table must lie in
- * one of its own loaded, readable segments, and its pages are probed before they are read. No allocation, no lock, errno is kept.
+ * For inject.c, inside a dl_iterate_phdr callback: the object cannot go away meanwhile. Nothing that the object says is trusted: every
+ * table must lie in one of its own loaded, readable segments, and its pages are probed before they are read. No allocation, no lock, errno
+ * is kept.
  */
 #ifndef SOCKLEAK_AGENT_DYNAMIC_H
 #define SOCKLEAK_AGENT_DYNAMIC_H
@@ -18,17 +20,17 @@ struct dynamic {
     uint64_t bias;
     const struct dl_phdr_info *info;
     const Elf64_Sym *symbols;
-    uint64_t n_symbols;       /* an upper bound: what fits between the table and the end of its segment, or the names */
+    uint64_t n_symbols; /* an upper bound: what fits between the table and the end of its segment, or the names */
     const char *names;
     uint64_t names_size;
     const uint32_t *gnu_hash, *sysv_hash;
     uint64_t gnu_hash_room, sysv_hash_room; /* in words */
-    const uint16_t *versions; /* NULL, or n_symbols of them can be read up to versions_room */
+    const uint16_t *versions;               /* NULL, or n_symbols of them can be read up to versions_room */
     uint64_t versions_room;
     struct {
         const Elf64_Rela *at;
         size_t n;
-    } relocations[2];         /* of calls (lazy ones among them), and of data */
+    } relocations[2];                /* of calls (lazy ones among them), and of data */
     uint64_t relro_start, relro_end; /* whole pages; equal: none */
 };
 

@@ -2,8 +2,8 @@
 /*
  * inject.c: redirects table entries of loaded objects to our wrappers, and puts them back.
  *
- * A pass runs on the watcher, on the thread that attach borrowed, or on a thread of the program inside dlsym; one at a time. The program's other threads run on
- * all the while: an entry is one aligned word that is exchanged atomically, and both its values are right.
+ * A pass runs on the watcher, on the thread that attach borrowed, or on a thread of the program inside dlsym; one at a time. The program's
+ * other threads run on all the while: an entry is one aligned word that is exchanged atomically, and both its values are right.
  */
 #include "inject.h"
 
@@ -91,7 +91,8 @@ static bool leave_alone(const struct dl_phdr_info *info)
 {
     uint64_t loader = getauxval(AT_BASE), vdso = getauxval(AT_SYSINFO_EHDR);
     const char *name = info->dlpi_name ? info->dlpi_name : "";
-    if ((loader && info->dlpi_addr == loader) || (vdso && info->dlpi_addr == vdso) || strstr(name, "/ld-linux") || strstr(name, "linux-vdso"))
+    if ((loader && info->dlpi_addr == loader) || (vdso && info->dlpi_addr == vdso) || strstr(name, "/ld-linux") ||
+        strstr(name, "linux-vdso"))
         return true;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const Elf64_Phdr *p = &info->dlpi_phdr[i];
@@ -142,7 +143,8 @@ static void exchange(struct pass *p, struct page_lock *lock, uint64_t *entry, ui
 /* An entry of a call that was never made: it leads to the object's own stub, which asks the loader. */
 static bool is_lazy_stub(const struct dynamic *d, const Elf64_Rela *r, uint64_t value)
 {
-    return ELF64_R_TYPE(r->r_info) == ARCH_R_CALL && d->symbols[ELF64_R_SYM(r->r_info)].st_shndx == SHN_UNDEF && dynamic_holds(d, value, PF_X);
+    return ELF64_R_TYPE(r->r_info) == ARCH_R_CALL && d->symbols[ELF64_R_SYM(r->r_info)].st_shndx == SHN_UNDEF &&
+           dynamic_holds(d, value, PF_X);
 }
 
 static void visit_entry(struct pass *p, struct page_lock *lock, const Elf64_Rela *r)
@@ -221,7 +223,9 @@ static bool anything_new(void)
     return now != seen_generation;
 }
 
-/* The one who finds nobody at work does the work, also what others wish meanwhile; they go their way. The latest of redirect and undo wins. */
+/*
+ * The one who finds nobody at work does the work, also what others wish meanwhile; they go their way. The latest of redirect and undo wins.
+ */
 static int wish(unsigned what)
 {
     int saved = errno, result = 0;
@@ -240,25 +244,13 @@ static int wish(unsigned what)
     return result;
 }
 
-int inject_redirect(void)
-{
-    return wish(WISH_REDIRECT);
-}
+int inject_redirect(void) { return wish(WISH_REDIRECT); }
 
-int inject_redirect_new(void)
-{
-    return wish(WISH_NEW);
-}
+int inject_redirect_new(void) { return wish(WISH_NEW); }
 
-int inject_undo(void)
-{
-    return wish(WISH_UNDO);
-}
+int inject_undo(void) { return wish(WISH_UNDO); }
 
-bool inject_active(void)
-{
-    return active;
-}
+bool inject_active(void) { return active; }
 
 void inject_fork_prepare(void)
 {
@@ -273,19 +265,16 @@ void inject_fork_parent(void)
         wish(WISH_NEW);
 }
 
-void inject_forked_child(void)
-{
-    atomic_store(&busy, false);
-}
+void inject_forked_child(void) { atomic_store(&busy, false); }
 
-void inject_get_stats(struct inject_stats *s)
-{
-    *s = stats;
-}
+void inject_get_stats(struct inject_stats *s) { *s = stats; }
 
 /* ---- objects that come later ---- */
 
-/* Whoever loads an object asks dlsym for what is in it: that is the moment, with the object complete and on the thread that is about to use it. */
+/*
+ * Whoever loads an object asks dlsym for what is in it: that is the moment, with the object complete and on the thread that is about to use
+ * it.
+ */
 void inject_before_dlsym(void)
 {
     if (active)

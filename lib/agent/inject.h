@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.h: redirects the calls of objects that are already bound: their global offset tables and saved function pointers lead to our wrappers.
+ * inject.h: redirects the calls of objects that are already bound: their global offset tables and saved function pointers lead to our
+ * wrappers.
  *
- * Used where the preload's own symbol resolution does not reach: the agent was loaded late (attach), or an object was loaded with RTLD_DEEPBIND.
- * An entry is changed only when its symbol's name is one that we wrap and its value is the original's address, or still the object's own lazy
- * stub; so what another interposer has put there stays. Every change is remembered in mmap'ed memory and can be undone byte for byte.
+ * Used where the preload's own symbol resolution does not reach: the agent was loaded late (attach), or an object was loaded with
+ * RTLD_DEEPBIND. An entry is changed only when its symbol's name is one that we wrap and its value is the original's address, or still the
+ * object's own lazy stub; so what another interposer has put there stays. Every change is remembered in mmap'ed memory and can be undone
+ * byte for byte.
  *
- * All of it runs under the loader's list lock (dl_iterate_phdr), so that no object is unmapped meanwhile, and under no lock of ours: when two threads
- * come at once the second leaves its wish to the first and returns. Never from a signal handler. errno is kept.
+ * All of it runs under the loader's list lock (dl_iterate_phdr), so that no object is unmapped meanwhile, and under no lock of ours: when
+ * two threads come at once the second leaves its wish to the first and returns. Never from a signal handler. errno is kept.
  */
 #ifndef SOCKLEAK_AGENT_INJECT_H
 #define SOCKLEAK_AGENT_INJECT_H
@@ -23,12 +25,15 @@ struct inject_stats {
 };
 
 /*
- * Redirects every entry of every loaded object but the loader, the vdso and ourselves. Idempotent. Returns the number of entries changed by this call, -ENOMEM when
- * not all could be remembered (those were left as they are). From then on an object that is loaded later is redirected before the
- * program's dlsym returns anything of it.
+ * Redirects every entry of every loaded object but the loader, the vdso and ourselves. Idempotent. Returns the number of entries changed by
+ * this call, -ENOMEM when not all could be remembered (those were left as they are). From then on an object that is loaded later is
+ * redirected before the program's dlsym returns anything of it.
  */
 int inject_redirect(void);
-/* As above, but returns at once when no object was loaded or unloaded since the last pass. For the watcher, and in preload mode (RTLD_DEEPBIND). */
+/*
+ * As above, but returns at once when no object was loaded or unloaded since the last pass. For the watcher, and in preload mode
+ * (RTLD_DEEPBIND).
+ */
 int inject_redirect_new(void);
 /* Puts back every entry that we redirected and that still leads to us. Returns how many. */
 int inject_undo(void);
@@ -45,14 +50,14 @@ void inject_get_stats(struct inject_stats *s);
 /* This library came into a running process, so that only redirected entries lead to it. False when it was preloaded. */
 bool inject_is_late(void);
 /*
- * For the watcher, at each look and at each flip of header.enabled: a late agent redirects what is not redirected yet while ENABLED, and puts everything
- * back when it is not; in a preloaded one it only cares for new objects. header.attached says afterwards which it is.
+ * For the watcher, at each look and at each flip of header.enabled: a late agent redirects what is not redirected yet while ENABLED, and
+ * puts everything back when it is not; in a preloaded one it only cares for new objects. header.attached says afterwards which it is.
  */
 void inject_follow(bool enabled);
 /*
- * Called by `sockleak attach` on a stopped thread of the process: wakes the agent with OPTIONS, redirects. Returns the number of entries that lead to it (a
- * preloaded one: 1) and fills SEEN (may be NULL), or a negative value: -1 no memory for the table, -2 nothing in this process calls the C library for
- * what we watch.
+ * Called by `sockleak attach` on a stopped thread of the process: wakes the agent with OPTIONS, redirects. Returns the number of entries
+ * that lead to it (a preloaded one: 1) and fills SEEN (may be NULL), or a negative value: -1 no memory for the table, -2 nothing in this
+ * process calls the C library for what we watch.
  */
 int sockleak_attach_entry(const char *options, struct inject_stats *seen);
 /* Called by `sockleak detach` where no watcher can do it. Returns the number of entries put back. */

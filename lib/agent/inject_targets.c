@@ -57,7 +57,10 @@ struct search {
     bool settled[MAX_TARGETS];
 };
 
-/* An undefined symbol that has a value: the executable takes the function's address without position-independent code, and gives it that one everywhere. */
+/*
+ * An undefined symbol that has a value: the executable takes the function's address without position-independent code, and gives it that
+ * one everywhere.
+ */
 static void find_aliases(const struct dynamic *d)
 {
     for (unsigned which = 0; which < 2; which++) {
@@ -131,10 +134,7 @@ void targets_find(void)
     atomic_store(&found, FOUND);
 }
 
-bool targets_are_preloaded(void)
-{
-    return preloaded;
-}
+bool targets_are_preloaded(void) { return preloaded; }
 
 void targets_set_real(void)
 {

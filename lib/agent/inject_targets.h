@@ -17,8 +17,9 @@ struct target {
 };
 
 /*
- * Finds the originals among the loaded objects, in their order, as the dynamic linker would for a call: the first definition that is not ours. Unlike dlsym it never gives the
- * stub that an executable has for a function whose address it takes, which would lead back to our wrapper. Done once; later calls do nothing.
+ * Finds the originals among the loaded objects, in their order, as the dynamic linker would for a call: the first definition that is not
+ * ours. Unlike dlsym it never gives the stub that an executable has for a function whose address it takes, which would lead back to our
+ * wrapper. Done once; later calls do nothing.
  */
 void targets_find(void);
 /* NULL: not one of ours. HASH: dynamic_hash(NAME). */

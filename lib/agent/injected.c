@@ -2,8 +2,8 @@
 /*
  * injected.c: the life of an agent that was loaded into a running process: its beginning, its sleep, its waking.
  *
- * The entries are called by the command on a thread that it has stopped outside of the allocator and the loader, on a stack of its own, with signals blocked;
- * inject_follow by the watcher. No descriptor of the program is touched.
+ * The entries are called by the command on a thread that it has stopped outside of the allocator and the loader, on a stack of its own,
+ * with signals blocked; inject_follow by the watcher. No descriptor of the program is touched.
  */
 #include <stddef.h>
 

@@ -15,7 +15,9 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-/* The kernel's own results, never seen by programs (include/linux/errno.h): the call was interrupted and is to go on, if no handler runs. */
+/*
+ * The kernel's own results, never seen by programs (include/linux/errno.h): the call was interrupted and is to go on, if no handler runs.
+ */
 #define ARCH_ERESTARTSYS 512
 #define ARCH_ERESTARTNOHAND 514
 #define ARCH_ERESTART_RESTARTBLOCK 516
@@ -56,8 +58,8 @@ static inline void arch_set_syscall(arch_regs *r, uint64_t pc, long nr, const ui
     r->r9 = a[5];
 }
 /*
- * R is about to enter FUNC with A, on a stack that ends at the 16-aligned TOP; it returns to BACK. *SLOT is where the return address has to be stored (0: nowhere).
- * arch_sp is TOP once it has returned.
+ * R is about to enter FUNC with A, on a stack that ends at the 16-aligned TOP; it returns to BACK. *SLOT is where the return address has to
+ * be stored (0: nowhere). arch_sp is TOP once it has returned.
  */
 static inline void arch_set_call(arch_regs *r, uint64_t func, const uint64_t a[3], uint64_t top, uint64_t back, uint64_t *slot)
 {
@@ -96,7 +98,10 @@ static inline uint64_t arch_pc(const arch_regs *r) { return r->pc; }
 static inline uint64_t arch_sp(const arch_regs *r) { return r->sp; }
 static inline uint64_t arch_result(const arch_regs *r) { return r->regs[0]; }
 
-/* The kernel has already set the registers to run the call anew when it stops here; only a plain EINTR behind the instruction is left to see. */
+/*
+ * The kernel has already set the registers to run the call anew when it stops here; only a plain EINTR behind the instruction is left to
+ * see.
+ */
 static inline bool arch_interrupted_call(const arch_regs *r, long *nr, long *result)
 {
     *nr = (long)r->regs[8];

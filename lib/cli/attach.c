@@ -2,8 +2,8 @@
 /*
  * attach.c: `sockleak attach PID`: starts recording in a running process.
  *
- * The gentlest way that does it: a dormant agent with a state file is woken by one word in shared memory; one that has no file yet by a call of
- * its entry; and only a process without the agent gets it loaded.
+ * The gentlest way that does it: a dormant agent with a state file is woken by one word in shared memory; one that has no file yet by a
+ * call of its entry; and only a process without the agent gets it loaded.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,23 +20,22 @@
 #include "load.h"
 #include "remote_agent.h"
 
-const char usage_attach[] =
-    "usage: sockleak attach [options] PID\n"
-    "\n"
-    "Starts recording in a running process: wakes an agent that was preloaded with enabled=0, or\n"
-    "else loads the agent into it. Sockets that are open already are known as before_attach.\n"
-    "Needs the rights that a debugger needs: the same user, or root.\n"
-    "\n"
-    "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
-    "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
-    "  --for TIME      record for so long, then report and detach\n"
-    "  -h, --help\n"
-    "\n"
-    "EXAMPLES\n"
-    "  sockleak attach 4242\n"
-    "  sockleak attach --for 60s --grace 10s $(pidof myserver)\n"
-    "  sockleak report 4242\n"
-    "  sockleak detach 4242\n";
+const char usage_attach[] = "usage: sockleak attach [options] PID\n"
+                            "\n"
+                            "Starts recording in a running process: wakes an agent that was preloaded with enabled=0, or\n"
+                            "else loads the agent into it. Sockets that are open already are known as before_attach.\n"
+                            "Needs the rights that a debugger needs: the same user, or root.\n"
+                            "\n"
+                            "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
+                            "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
+                            "  --for TIME      record for so long, then report and detach\n"
+                            "  -h, --help\n"
+                            "\n"
+                            "EXAMPLES\n"
+                            "  sockleak attach 4242\n"
+                            "  sockleak attach --for 60s --grace 10s $(pidof myserver)\n"
+                            "  sockleak report 4242\n"
+                            "  sockleak detach 4242\n";
 
 #define ANSWER_LIMIT_MS 5000
 
@@ -52,10 +51,7 @@ static void nap_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-void attach_wake_word(_Atomic uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
+void attach_wake_word(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
 
 bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid)
 {
@@ -132,15 +128,18 @@ static int inject(pid_t pid, const struct wanted *w)
     if (refused)
         return cli_fail("%s", refused);
     if (stats.broken)
-        cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", stats.broken, stats.objects + stats.broken);
+        cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", stats.broken,
+                 stats.objects + stats.broken);
     if (stats.missed)
-        cli_warn("%u entries lead elsewhere than to the C library and were left so; the kernel's tables cover what is missed", stats.missed);
+        cli_warn("%u entries lead elsewhere than to the C library and were left so; the kernel's tables cover what is missed",
+                 stats.missed);
     struct loaded l;
     if (attach_load(&l, pid)) {
         wait_for_look(pid, state_head(&l.view), 0);
         load_free(&l);
     } else {
-        cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; see its own log", pid);
+        cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; see its own log",
+                 pid);
     }
     return CLI_OK;
 }
@@ -172,7 +171,8 @@ static int begin(pid_t pid, const struct wanted *w)
     if (attach_load(&l, pid)) {
         int status;
         if (atomic_load(&state_head(&l.view)->enabled))
-            status = cli_fail("process %d (%s) is recording already: see `sockleak report %d`, or detach first", pid, process_name(pid), pid);
+            status =
+                cli_fail("process %d (%s) is recording already: see `sockleak report %d`, or detach first", pid, process_name(pid), pid);
         else
             status = wake_dormant(pid, &l, w);
         load_free(&l);
@@ -211,8 +211,10 @@ int cmd_attach(int argc, char **argv)
                 return CLI_USAGE;
             w.for_set = true;
             break;
-        case 'h': return cli_help();
-        default: return cli_bad_option(c, argv);
+        case 'h':
+            return cli_help();
+        default:
+            return cli_bad_option(c, argv);
         }
     }
     if (argc - optind != 1)

@@ -2,7 +2,8 @@
 /*
  * detach.c: `sockleak detach PID`: stops recording; the process is as before but for a mapped, dormant library.
  *
- * The agent's own watcher undoes what it did, when the word in the shared state file says so; only where there is none, a thread of the process is borrowed.
+ * The agent's own watcher undoes what it did, when the word in the shared state file says so; only where there is none, a thread of the
+ * process is borrowed.
  */
 #include <linux/futex.h>
 #include <string.h>
@@ -12,16 +13,15 @@
 #include "load.h"
 #include "remote_agent.h"
 
-const char usage_detach[] =
-    "usage: sockleak detach PID\n"
-    "\n"
-    "Stops recording and undoes every redirection. The library stays mapped, dormant; `sockleak attach`\n"
-    "wakes it again. The state file keeps what was recorded: `sockleak report` still shows it.\n"
-    "\n"
-    "  -h, --help\n"
-    "\n"
-    "EXAMPLES\n"
-    "  sockleak detach 4242\n";
+const char usage_detach[] = "usage: sockleak detach PID\n"
+                            "\n"
+                            "Stops recording and undoes every redirection. The library stays mapped, dormant; `sockleak attach`\n"
+                            "wakes it again. The state file keeps what was recorded: `sockleak report` still shows it.\n"
+                            "\n"
+                            "  -h, --help\n"
+                            "\n"
+                            "EXAMPLES\n"
+                            "  sockleak detach 4242\n";
 
 static bool has_left(const struct state_header *h, uint64_t unused)
 {

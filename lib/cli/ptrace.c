@@ -2,9 +2,9 @@
 /*
  * ptrace.c: one thread of another process held, made to run a call, and let go as it was.
  *
- * Two rules carry it. The thread's own registers are put back only in a stop on the kernel's way through its signal code (PTRACE_EVENT_STOP): there, and
- * only there, the kernel looks afterwards whether an interrupted system call has to go on. And every set of registers of ours says that no
- * system call was interrupted, or the kernel would wind our own call back by one instruction.
+ * Two rules carry it. The thread's own registers are put back only in a stop on the kernel's way through its signal code
+ * (PTRACE_EVENT_STOP): there, and only there, the kernel looks afterwards whether an interrupted system call has to go on. And every set of
+ * registers of ours says that no system call was interrupted, or the kernel would wind our own call back by one instruction.
  */
 #include "ptrace.h"
 
@@ -35,10 +35,7 @@ void ptrace_begin(void)
     signal(SIGCHLD, SIG_DFL); /* an ignored SIGCHLD would not be queued, and each stop would be noticed late */
 }
 
-void ptrace_end(void)
-{
-    sigprocmask(SIG_SETMASK, &mask_before, NULL);
-}
+void ptrace_end(void) { sigprocmask(SIG_SETMASK, &mask_before, NULL); }
 
 static uint64_t now_ms(void)
 {
@@ -69,15 +66,9 @@ static int wait_stop(struct tracee *t, int *status, int limit_ms)
     }
 }
 
-static bool is_event_stop(int status)
-{
-    return status >> 16 == PTRACE_EVENT_STOP;
-}
+static bool is_event_stop(int status) { return status >> 16 == PTRACE_EVENT_STOP; }
 
-static bool is_syscall_stop(int status)
-{
-    return WSTOPSIG(status) == (SIGTRAP | 0x80);
-}
+static bool is_syscall_stop(int status) { return WSTOPSIG(status) == (SIGTRAP | 0x80); }
 
 static bool get_regs(struct tracee *t, arch_regs *regs)
 {
@@ -111,7 +102,10 @@ static bool postpone_signal(struct tracee *t, int sig)
     return true;
 }
 
-/* Brings a thread that runs, or stands in a stop of another kind, to an interrupt stop. Signals that come first are delivered to the program. */
+/*
+ * Brings a thread that runs, or stands in a stop of another kind, to an interrupt stop. Signals that come first are delivered to the
+ * program.
+ */
 static int to_event_stop(struct tracee *t, int limit_ms)
 {
     int status;
@@ -127,12 +121,16 @@ static int to_event_stop(struct tracee *t, int limit_ms)
     }
 }
 
-/* Calls that the kernel ends with EINTR when a thread is stopped, though no handler runs, and that have done nothing by then: they may simply be made again. */
+/*
+ * Calls that the kernel ends with EINTR when a thread is stopped, though no handler runs, and that have done nothing by then: they may
+ * simply be made again.
+ */
 static bool may_repeat(long nr)
 {
     static const long calls[] = {
-        SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_accept, SYS_accept4, SYS_connect, SYS_epoll_pwait,
-        SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait, SYS_io_getevents, SYS_msgrcv, SYS_msgsnd, SYS_futex, SYS_ppoll, SYS_pselect6,
+        SYS_read,           SYS_readv,  SYS_write,   SYS_writev,  SYS_recvfrom,    SYS_recvmsg,  SYS_recvmmsg,   SYS_sendto,
+        SYS_sendmsg,        SYS_accept, SYS_accept4, SYS_connect, SYS_epoll_pwait, SYS_semop,    SYS_semtimedop, SYS_rt_sigtimedwait,
+        SYS_io_getevents,   SYS_msgrcv, SYS_msgsnd,  SYS_futex,   SYS_ppoll,       SYS_pselect6,
 #ifdef SYS_epoll_wait
         SYS_epoll_wait,
 #endif
@@ -170,7 +168,10 @@ int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_m
         return -errno;
     int err = to_event_stop(t, limit_ms);
     if (err == -EAGAIN) {
-        /* In an uninterruptible sleep. It can only be let go when it stops: that is waited for a little, and else the end of the command does it. */
+        /*
+         * In an uninterruptible sleep. It can only be let go when it stops: that is waited for a little, and else the end of the command
+         * does it.
+         */
         if (to_event_stop(t, 20) == 0)
             ptrace(PTRACE_DETACH, tid, NULL, NULL);
         return -EAGAIN;
@@ -191,7 +192,8 @@ static bool save_state(struct tracee *t)
         return false;
     t->fp = malloc(MAX_XSTATE);
     struct iovec v = {t->fp, MAX_XSTATE};
-    if (!t->fp || ptrace(PTRACE_GETREGSET, t->tid, ARCH_FP_NOTE, &v) < 0 || ptrace(PTRACE_GETSIGMASK, t->tid, sizeof(t->sigmask), &t->sigmask) < 0) {
+    if (!t->fp || ptrace(PTRACE_GETREGSET, t->tid, ARCH_FP_NOTE, &v) < 0 ||
+        ptrace(PTRACE_GETSIGMASK, t->tid, sizeof(t->sigmask), &t->sigmask) < 0) {
         t->error = errno;
         return false;
     }
@@ -200,7 +202,9 @@ static bool save_state(struct tracee *t)
     return true;
 }
 
-/* Everything is blocked but what a fault raises: a fault under a blocked signal would make the kernel reset the program's handler for it. */
+/*
+ * Everything is blocked but what a fault raises: a fault under a blocked signal would make the kernel reset the program's handler for it.
+ */
 static bool block_signals(struct tracee *t)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
@@ -218,7 +222,8 @@ static bool find_gadget(struct tracee *t)
     struct remote_module *libc = remote_module_named(t->r, "libc");
     unsigned char code[256];
     uint64_t at, size;
-    if (!remote_symbol(t->r, libc, "syscall", &at, &size) || size < sizeof(arch_syscall_insn) || size > sizeof(code) || !remote_read(t->r, at, code, size))
+    if (!remote_symbol(t->r, libc, "syscall", &at, &size) || size < sizeof(arch_syscall_insn) || size > sizeof(code) ||
+        !remote_read(t->r, at, code, size))
         return false;
     for (size_t i = 0; i + sizeof(arch_syscall_insn) <= size; i++) {
         if (memcmp(code + i, arch_syscall_insn, sizeof(arch_syscall_insn)) == 0) {
@@ -229,7 +234,10 @@ static bool find_gadget(struct tracee *t)
     return false;
 }
 
-/* Waits for the next system call stop of a running T. Anything else on the way is passed over, but for a fault and the end. CALL_STUCK: it runs on. */
+/*
+ * Waits for the next system call stop of a running T. Anything else on the way is passed over, but for a fault and the end. CALL_STUCK: it
+ * runs on.
+ */
 static enum call_result wait_syscall_stop(struct tracee *t, int limit_ms)
 {
     for (;;) {
@@ -312,8 +320,8 @@ uint64_t ptrace_put_string(struct tracee *t, const char *s)
 }
 
 /*
- * The call takes longer than it should. When all that it has done is to wait for its first lock (a futex), or to spin, it can be given up with no trace. In
- * the middle of its work it holds locks itself, and giving up would leave them held for ever: wait on, for much longer.
+ * The call takes longer than it should. When all that it has done is to wait for its first lock (a futex), or to spin, it can be given up
+ * with no trace. In the middle of its work it holds locks itself, and giving up would leave them held for ever: wait on, for much longer.
  */
 static enum call_result call_overdue(struct tracee *t, int limit_ms)
 {

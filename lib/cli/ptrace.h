@@ -2,10 +2,10 @@
 /*
  * ptrace.h: a function call inside a running process, on one of its threads, that leaves the thread as it was.
  *
- * One thread is held, never all: the call may need a lock that another thread has, which must run on to give it back. The thread is
- * chosen by its stack (ptrace_safe.c), stopped without a signal (PTRACE_SEIZE, PTRACE_INTERRUPT), and runs the call on a stack of its own with
- * signals blocked. Registers, vector state, signal mask and errno are put back; a system call that the stop has interrupted goes on. The call ends at a system call
- * instruction, not at a trap: no signal is raised, so no handler or disposition of the program is touched.
+ * One thread is held, never all: the call may need a lock that another thread has, which must run on to give it back. The thread is chosen
+ * by its stack (ptrace_safe.c), stopped without a signal (PTRACE_SEIZE, PTRACE_INTERRUPT), and runs the call on a stack of its own with
+ * signals blocked. Registers, vector state, signal mask and errno are put back; a system call that the stop has interrupted goes on. The
+ * call ends at a system call instruction, not at a trap: no signal is raised, so no handler or disposition of the program is touched.
  *
  * While a thread is held the command must not die: the caller blocks signals (ptrace_begin, ptrace_end).
  */
@@ -30,20 +30,20 @@ enum call_result {
 struct tracee {
     const struct remote *r;
     pid_t tid;
-    bool stopped;         /* held, in a stop that registers may be written in */
-    bool saved;           /* the fields below hold the thread's own state */
+    bool stopped; /* held, in a stop that registers may be written in */
+    bool saved;   /* the fields below hold the thread's own state */
     arch_regs regs;
     unsigned char *fp;
     size_t fp_len;
     uint64_t sigmask;
-    uint64_t gadget;      /* a system call instruction */
+    uint64_t gadget;                     /* a system call instruction */
     uint64_t stack, stack_size, scratch; /* our own mapping there: a stack, then room for arguments */
     uint64_t errno_at;
     int errno_value;
-    int owed_signal;      /* came in between, to be sent again */
+    int owed_signal; /* came in between, to be sent again */
     int error;
-    int fault;            /* the signal of CALL_CRASHED */
-    unsigned syscalls;    /* that the present call has made */
+    int fault;         /* the signal of CALL_CRASHED */
+    unsigned syscalls; /* that the present call has made */
     long last_syscall;
 };
 
@@ -54,8 +54,8 @@ void ptrace_end(void);
 /* Stops thread TID of R within LIMIT_MS. 0, -ESRCH (gone), -EPERM, -EAGAIN (did not stop in time; it is let go). */
 int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_ms);
 /*
- * Finds a thread whose stack is inside no allocator, loader, lock or fork, and holds it. 0; -EAGAIN when there was none within LIMIT_MS: *WHERE then says what the last one
- * was inside of; -EPERM, -ESRCH.
+ * Finds a thread whose stack is inside no allocator, loader, lock or fork, and holds it. 0; -EAGAIN when there was none within LIMIT_MS:
+ * *WHERE then says what the last one was inside of; -EPERM, -ESRCH.
  */
 int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, char *where, size_t cap);
 /* Saves the thread's state and makes the stack. T must be held. */
@@ -68,8 +68,8 @@ uint64_t ptrace_put_string(struct tracee *t, const char *s);
 void ptrace_release(struct tracee *t);
 
 /*
- * ptrace_seccomp.c: would the held thread's seccomp filters kill it for one of the calls that loading the agent makes? *FORBIDDEN names the call, NULL: no. 0, or -errno: it
- * has filters that this user may not read.
+ * ptrace_seccomp.c: would the held thread's seccomp filters kill it for one of the calls that loading the agent makes? *FORBIDDEN names the
+ * call, NULL: no. 0, or -errno: it has filters that this user may not read.
  */
 int ptrace_check_seccomp(struct tracee *t, const char **forbidden);
 

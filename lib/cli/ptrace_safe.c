@@ -2,9 +2,10 @@
 /*
  * ptrace_safe.c: which thread may run a call of ours: one whose stack shows that it is not inside something that must not be entered twice.
  *
- * The call loads a library: it needs the allocator, the loader, and what the agent's constructor touches (fork handlers, exit handlers, thread creation).
- * A thread that was stopped inside one of these holds its lock, and would wait for itself. So its frames (libunwind-ptrace) are compared with the
- * address ranges of those functions, taken from the dynamic symbol tables; ranges, because names of stripped static functions mislead.
+ * The call loads a library: it needs the allocator, the loader, and what the agent's constructor touches (fork handlers, exit handlers,
+ * thread creation). A thread that was stopped inside one of these holds its lock, and would wait for itself. So its frames
+ * (libunwind-ptrace) are compared with the address ranges of those functions, taken from the dynamic symbol tables; ranges, because names
+ * of stripped static functions mislead.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,19 +24,85 @@
 
 /* Looked for in every object: a program may bring its own. */
 static const char *const allocators[] = {
-    "malloc", "free", "calloc", "realloc", "reallocarray", "memalign", "aligned_alloc", "posix_memalign", "valloc", "pvalloc", "malloc_trim", "malloc_usable_size",
-    "_Znwm", "_Znam", "_ZdlPv", "_ZdaPv", "_ZdlPvm", NULL,
+    "malloc",        "free",           "calloc", "realloc", "reallocarray", "memalign",
+    "aligned_alloc", "posix_memalign", "valloc", "pvalloc", "malloc_trim",  "malloc_usable_size",
+    "_Znwm",         "_Znam",          "_ZdlPv", "_ZdaPv",  "_ZdlPvm",      NULL,
 };
 /* Looked for in libc, and where older ones kept them: libpthread, libdl, libgcc_s. */
 static const char *const in_libc[] = {
-    "dlopen", "dlmopen", "dlclose", "dlsym", "dlvsym", "dladdr", "dladdr1", "dlinfo", "dlerror", "dl_iterate_phdr", "__libc_dlopen_mode", "__libc_dlsym", "__libc_dlclose",
-    "pthread_mutex_lock", "pthread_mutex_trylock", "pthread_mutex_timedlock", "pthread_mutex_clocklock", "pthread_mutex_unlock", "pthread_rwlock_rdlock",
-    "pthread_rwlock_wrlock", "pthread_rwlock_unlock", "pthread_spin_lock", "flockfile", "funlockfile", "ftrylockfile", "pthread_once",
-    "pthread_create", "pthread_exit", "pthread_getattr_np", "pthread_atfork", "__register_atfork", "__pthread_unregister_cancel",
-    "fork", "_Fork", "vfork", "__libc_fork", "posix_spawn", "posix_spawnp", "system", "popen", "daemon", "exit", "quick_exit", "abort", "atexit", "on_exit",
-    "__cxa_atexit", "__cxa_at_quick_exit", "__cxa_finalize", "__cxa_thread_atexit_impl", "mallinfo", "mallinfo2", "malloc_stats", "malloc_info", "mallopt",
-    "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "initgroups",
-    "setenv", "unsetenv", "putenv", "clearenv", "_Unwind_Find_FDE", "_Unwind_RaiseException", "_Unwind_ForcedUnwind", NULL,
+    "dlopen",
+    "dlmopen",
+    "dlclose",
+    "dlsym",
+    "dlvsym",
+    "dladdr",
+    "dladdr1",
+    "dlinfo",
+    "dlerror",
+    "dl_iterate_phdr",
+    "__libc_dlopen_mode",
+    "__libc_dlsym",
+    "__libc_dlclose",
+    "pthread_mutex_lock",
+    "pthread_mutex_trylock",
+    "pthread_mutex_timedlock",
+    "pthread_mutex_clocklock",
+    "pthread_mutex_unlock",
+    "pthread_rwlock_rdlock",
+    "pthread_rwlock_wrlock",
+    "pthread_rwlock_unlock",
+    "pthread_spin_lock",
+    "flockfile",
+    "funlockfile",
+    "ftrylockfile",
+    "pthread_once",
+    "pthread_create",
+    "pthread_exit",
+    "pthread_getattr_np",
+    "pthread_atfork",
+    "__register_atfork",
+    "__pthread_unregister_cancel",
+    "fork",
+    "_Fork",
+    "vfork",
+    "__libc_fork",
+    "posix_spawn",
+    "posix_spawnp",
+    "system",
+    "popen",
+    "daemon",
+    "exit",
+    "quick_exit",
+    "abort",
+    "atexit",
+    "on_exit",
+    "__cxa_atexit",
+    "__cxa_at_quick_exit",
+    "__cxa_finalize",
+    "__cxa_thread_atexit_impl",
+    "mallinfo",
+    "mallinfo2",
+    "malloc_stats",
+    "malloc_info",
+    "mallopt",
+    "setuid",
+    "setgid",
+    "seteuid",
+    "setegid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
+    "initgroups",
+    "setenv",
+    "unsetenv",
+    "putenv",
+    "clearenv",
+    "_Unwind_Find_FDE",
+    "_Unwind_RaiseException",
+    "_Unwind_ForcedUnwind",
+    NULL,
 };
 
 struct range {
@@ -68,10 +135,7 @@ static void add_names(struct unsafe_ranges *u, struct remote_module *m, const ch
             add_range(u, at, at + (size ? size : 16), *names);
 }
 
-static bool is_named(const struct remote_module *m, const char *prefix)
-{
-    return strncmp(m->base_name, prefix, strlen(prefix)) == 0;
-}
+static bool is_named(const struct remote_module *m, const char *prefix) { return strncmp(m->base_name, prefix, strlen(prefix)) == 0; }
 
 struct unsafe_ranges *unsafe_open(const struct remote *r)
 {
@@ -117,8 +181,9 @@ static const char *range_name(const struct unsafe_ranges *u, uint64_t pc)
 }
 
 /*
- * Inside a restartable sequence the kernel sends a thread back to the start of the sequence when it is disturbed. That mark is lost when our
- * call runs in between, so such a moment is not used. The kernel gives the place of the thread's mark since 5.13; without it there is no glibc that uses them.
+ * Inside a restartable sequence the kernel sends a thread back to the start of the sequence when it is disturbed. That mark is lost when
+ * our call runs in between, so such a moment is not used. The kernel gives the place of the thread's mark since 5.13; without it there is
+ * no glibc that uses them.
  */
 static bool in_rseq(const struct tracee *t, uint64_t pc)
 {
@@ -163,7 +228,10 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
         if (unw_step(&c) <= 0)
             break;
     }
-    /* A stack that ends inside libc, below the frame that called it, hides whether that was malloc. The last frame of a thread is libc's as well. */
+    /*
+     * A stack that ends inside libc, below the frame that called it, hides whether that was malloc. The last frame of a thread is libc's as
+     * well.
+     */
     const struct remote_module *m = remote_module_at(u->r, pc);
     if (!name && n == 0 && m && m == u->libc)
         name = "a part of libc without unwind tables";
@@ -173,7 +241,10 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
     return name != NULL;
 }
 
-/* How willing a thread is, from what /proc tells without disturbing it: asleep in a call that goes on after a stop as if nothing had been, before one whose time-out begins anew. */
+/*
+ * How willing a thread is, from what /proc tells without disturbing it: asleep in a call that goes on after a stop as if nothing had been,
+ * before one whose time-out begins anew.
+ */
 static int rank_of(pid_t pid, pid_t tid)
 {
     char name[64], text[256];

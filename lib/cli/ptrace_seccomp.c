@@ -2,8 +2,8 @@
 /*
  * ptrace_seccomp.c: would the held thread's seccomp filters kill it for what loading the agent does?
  *
- * The filters are fetched from the kernel (PTRACE_SECCOMP_GET_FILTER, root only) and run here over the calls that are to come. A filter that answers
- * with an error is fine: the load fails, and says so. One that kills is not to be tried.
+ * The filters are fetched from the kernel (PTRACE_SECCOMP_GET_FILTER, root only) and run here over the calls that are to come. A filter
+ * that answers with an error is fine: the load fails, and says so. One that kills is not to be tried.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -81,26 +81,40 @@ static uint32_t loaded(const struct machine *m, const struct sock_filter *i)
         if (i->k <= sizeof(*m->d) - sizeof(word))
             memcpy(&word, (const char *)m->d + i->k, sizeof(word));
         return word;
-    case BPF_MEM: return m->mem[i->k % BPF_MEMWORDS];
-    case BPF_LEN: return sizeof(*m->d);
-    default: return i->k;
+    case BPF_MEM:
+        return m->mem[i->k % BPF_MEMWORDS];
+    case BPF_LEN:
+        return sizeof(*m->d);
+    default:
+        return i->k;
     }
 }
 
 static uint32_t alu(uint16_t op, uint32_t a, uint32_t b)
 {
     switch (op) {
-    case BPF_ADD: return a + b;
-    case BPF_SUB: return a - b;
-    case BPF_MUL: return a * b;
-    case BPF_DIV: return b ? a / b : 0;
-    case BPF_MOD: return b ? a % b : 0;
-    case BPF_AND: return a & b;
-    case BPF_OR: return a | b;
-    case BPF_XOR: return a ^ b;
-    case BPF_LSH: return b < 32 ? a << b : 0;
-    case BPF_RSH: return b < 32 ? a >> b : 0;
-    case BPF_NEG: return -a;
+    case BPF_ADD:
+        return a + b;
+    case BPF_SUB:
+        return a - b;
+    case BPF_MUL:
+        return a * b;
+    case BPF_DIV:
+        return b ? a / b : 0;
+    case BPF_MOD:
+        return b ? a % b : 0;
+    case BPF_AND:
+        return a & b;
+    case BPF_OR:
+        return a | b;
+    case BPF_XOR:
+        return a ^ b;
+    case BPF_LSH:
+        return b < 32 ? a << b : 0;
+    case BPF_RSH:
+        return b < 32 ? a >> b : 0;
+    case BPF_NEG:
+        return -a;
     }
     return 0;
 }
@@ -118,13 +132,26 @@ static uint32_t answer(const struct sock_filter *f, size_t n, const struct secco
         const struct sock_filter *i = &f[pc];
         uint32_t operand = i->code & BPF_X ? m.x : i->k;
         switch (BPF_CLASS(i->code)) {
-        case BPF_LD: m.a = loaded(&m, i); break;
-        case BPF_LDX: m.x = loaded(&m, i); break;
-        case BPF_ST: m.mem[i->k % BPF_MEMWORDS] = m.a; break;
-        case BPF_STX: m.mem[i->k % BPF_MEMWORDS] = m.x; break;
-        case BPF_ALU: m.a = alu(BPF_OP(i->code), m.a, operand); break;
-        case BPF_JMP: pc += BPF_OP(i->code) == BPF_JA ? i->k : holds(BPF_OP(i->code), m.a, operand) ? i->jt : i->jf; break;
-        case BPF_RET: return BPF_RVAL(i->code) == BPF_A ? m.a : i->k;
+        case BPF_LD:
+            m.a = loaded(&m, i);
+            break;
+        case BPF_LDX:
+            m.x = loaded(&m, i);
+            break;
+        case BPF_ST:
+            m.mem[i->k % BPF_MEMWORDS] = m.a;
+            break;
+        case BPF_STX:
+            m.mem[i->k % BPF_MEMWORDS] = m.x;
+            break;
+        case BPF_ALU:
+            m.a = alu(BPF_OP(i->code), m.a, operand);
+            break;
+        case BPF_JMP:
+            pc += BPF_OP(i->code) == BPF_JA ? i->k : holds(BPF_OP(i->code), m.a, operand) ? i->jt : i->jf;
+            break;
+        case BPF_RET:
+            return BPF_RVAL(i->code) == BPF_A ? m.a : i->k;
         case BPF_MISC:
             if (BPF_MISCOP(i->code) == BPF_TAX)
                 m.x = m.a;

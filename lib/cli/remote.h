@@ -2,8 +2,8 @@
 /*
  * remote.h: another process' memory: what is mapped, the objects in it, their symbols.
  *
- * Everything is read from the live process (its memory, not the files on disk, which may have been replaced since it started). Nothing here stops it or
- * changes it but remote_write. Sizes and offsets in the other process' tables are not trusted.
+ * Everything is read from the live process (its memory, not the files on disk, which may have been replaced since it started). Nothing here
+ * stops it or changes it but remote_write. Sizes and offsets in the other process' tables are not trusted.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_H
 #define SOCKLEAK_CLI_REMOTE_H
@@ -22,7 +22,7 @@ struct remote_map {
 struct remote_module { /* an ELF object that is mapped */
     uint64_t start, end, bias;
     const char *path, *base_name; /* in a remote_map */
-    bool known;     /* the fields below were read */
+    bool known;                   /* the fields below were read */
     uint64_t symtab, strtab, strsz, gnu_hash, hash, versym;
 };
 

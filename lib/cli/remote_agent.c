@@ -2,7 +2,8 @@
 /*
  * remote_agent.c: loads the agent into a running process and calls its entries.
  *
- * Called by attach and detach where no word in shared memory will do. Everything between ptrace_begin and ptrace_end holds one thread of the process.
+ * Called by attach and detach where no word in shared memory will do. Everything between ptrace_begin and ptrace_end holds one thread of
+ * the process.
  */
 #include "remote_agent.h"
 
@@ -33,26 +34,35 @@ static const char *call_failed(const struct tracee *t, enum call_result c, struc
 {
     pid_t pid = t->r->pid;
     switch (c) {
-    case CALL_DONE: return NULL;
-    case CALL_BLOCKED: return say(why, "process %d holds the dynamic linker's lock and did not give it back within %d s; nothing was changed, try again", pid, CALL_LIMIT_MS / 1000);
-    case CALL_CRASHED: return say(why, "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was", pid, t->fault, strsignal(t->fault));
-    case CALL_STUCK: return say(why, "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic linker's lock may stay held: restart it when you can", pid);
-    case CALL_GONE: return say(why, "process %d ended meanwhile", pid);
-    case CALL_REFUSED: return say(why, "the kernel refused to change process %d: %s", pid, strerror(t->error));
+    case CALL_DONE:
+        return NULL;
+    case CALL_BLOCKED:
+        return say(why, "process %d holds the dynamic linker's lock and did not give it back within %d s; nothing was changed, try again",
+                   pid, CALL_LIMIT_MS / 1000);
+    case CALL_CRASHED:
+        return say(why, "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was", pid, t->fault,
+                   strsignal(t->fault));
+    case CALL_STUCK:
+        return say(why,
+                   "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic linker's lock may "
+                   "stay held: restart it when you can",
+                   pid);
+    case CALL_GONE:
+        return say(why, "process %d ended meanwhile", pid);
+    case CALL_REFUSED:
+        return say(why, "the kernel refused to change process %d: %s", pid, strerror(t->error));
     }
     return NULL;
 }
 
 /* The agent as it is mapped there, whatever its file is called by now. */
-static struct remote_module *mapped_agent(const struct remote *r)
-{
-    return remote_module_named(r, "libsockleak");
-}
+static struct remote_module *mapped_agent(const struct remote *r) { return remote_module_named(r, "libsockleak"); }
 
 static bool find_dlopen(const struct remote *r, uint64_t *at, unsigned *flags)
 {
     *flags = RTLD_NOW;
-    if (remote_symbol(r, remote_module_named(r, "libc"), "dlopen", at, NULL) || remote_symbol(r, remote_module_named(r, "libdl"), "dlopen", at, NULL))
+    if (remote_symbol(r, remote_module_named(r, "libc"), "dlopen", at, NULL) ||
+        remote_symbol(r, remote_module_named(r, "libdl"), "dlopen", at, NULL))
         return true;
     *flags |= RTLD_LIBC_PRIVATE;
     return remote_symbol(r, remote_module_named(r, "libc"), "__libc_dlopen_mode", at, NULL);
@@ -63,7 +73,8 @@ static const char *why_not_loaded(struct tracee *t, const char *library, struct 
     uint64_t dlerror_at, text = 0;
     const uint64_t none[3] = {0, 0, 0};
     char reason[512] = "";
-    if (remote_symbol(t->r, remote_module_named(t->r, "libc"), "dlerror", &dlerror_at, NULL) || remote_symbol(t->r, remote_module_named(t->r, "libdl"), "dlerror", &dlerror_at, NULL))
+    if (remote_symbol(t->r, remote_module_named(t->r, "libc"), "dlerror", &dlerror_at, NULL) ||
+        remote_symbol(t->r, remote_module_named(t->r, "libdl"), "dlerror", &dlerror_at, NULL))
         if (ptrace_call(t, dlerror_at, none, &text, CALL_LIMIT_MS) == CALL_DONE && text)
             remote_string(t->r, text, reason, sizeof(reason));
     return say(why, "process %d could not load %s%s%s", t->r->pid, library, *reason ? ": " : "", reason);
@@ -85,7 +96,8 @@ static const char *load_library(struct tracee *t, struct remote *r, const char *
     return NULL;
 }
 
-static const char *call_entry(struct tracee *t, const char *name, const char *text, struct remote_stats *stats, int32_t *result, struct refusal *why)
+static const char *call_entry(struct tracee *t, const char *name, const char *text, struct remote_stats *stats, int32_t *result,
+                              struct refusal *why)
 {
     uint64_t at, got = 0;
     if (!remote_symbol(t->r, mapped_agent(t->r), name, &at, NULL))
@@ -105,11 +117,18 @@ static const char *check_filters(struct tracee *t, struct refusal *why)
     int err = ptrace_check_seccomp(t, &forbidden);
     pid_t pid = t->r->pid;
     if (err == -EACCES || err == -EPERM)
-        return say(why, "process %d (%s) runs under a seccomp filter, which only root can examine: run as root, or start it with libsockleak.so preloaded and enabled=0", pid, process_name(pid));
+        return say(why,
+                   "process %d (%s) runs under a seccomp filter, which only root can examine: run as root, or start it with libsockleak.so "
+                   "preloaded and enabled=0",
+                   pid, process_name(pid));
     if (err)
-        return say(why, "process %d (%s) runs under a seccomp filter that this kernel does not show (%s); start it with libsockleak.so preloaded and enabled=0 instead", pid, process_name(pid), strerror(-err));
+        return say(why,
+                   "process %d (%s) runs under a seccomp filter that this kernel does not show (%s); start it with libsockleak.so "
+                   "preloaded and enabled=0 instead",
+                   pid, process_name(pid), strerror(-err));
     if (forbidden)
-        return say(why, "process %d (%s) runs under a seccomp filter that would kill it for %s; use `sockleak scan %d`", pid, process_name(pid), forbidden, pid);
+        return say(why, "process %d (%s) runs under a seccomp filter that would kill it for %s; use `sockleak scan %d`", pid,
+                   process_name(pid), forbidden, pid);
     return NULL;
 }
 
@@ -118,7 +137,8 @@ static const char *hold_thread(struct tracee *t, const struct remote *r, struct 
     char where[128];
     int err = ptrace_hold_safe(t, r, SAFE_LIMIT_MS, where, sizeof(where));
     if (err == -EAGAIN)
-        return say(why, "no thread of process %d (%s) could be interrupted safely within %d s (the last one was in %s): try again", r->pid, process_name(r->pid), SAFE_LIMIT_MS / 1000, where);
+        return say(why, "no thread of process %d (%s) could be interrupted safely within %d s (the last one was in %s): try again", r->pid,
+                   process_name(r->pid), SAFE_LIMIT_MS / 1000, where);
     if (err == -ESRCH)
         return say(why, "process %d ended meanwhile", r->pid);
     return err ? check_permission(r->pid, -err, why) : NULL;
@@ -145,7 +165,10 @@ static const char *run_held(struct tracee *t, struct remote *r, const struct wor
     if (call_entry(t, "sockleak_detach_entry", "", NULL, &(int32_t){0}, why))
         return why->text;
     if (result == -2)
-        return say(why, "nothing in process %d (%s) calls the C library for its sockets (Go, a sanitizer's runtime, or a program that is linked to its own): use `sockleak scan %d`", r->pid, process_name(r->pid), r->pid);
+        return say(why,
+                   "nothing in process %d (%s) calls the C library for its sockets (Go, a sanitizer's runtime, or a program that is linked "
+                   "to its own): use `sockleak scan %d`",
+                   r->pid, process_name(r->pid), r->pid);
     return say(why, "the agent in process %d got no memory for its table", r->pid);
 }
 

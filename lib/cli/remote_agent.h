@@ -12,8 +12,8 @@ struct remote_stats { /* as lib/agent/inject.h's struct inject_stats */
 };
 
 /*
- * Wakes the agent of process PID with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be. NULL, or WHY's sentence; then the process runs on as before
- * (a library that was loaded stays, dormant).
+ * Wakes the agent of process PID with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be. NULL, or WHY's sentence; then the
+ * process runs on as before (a library that was loaded stays, dormant).
  */
 const char *agent_inject(pid_t pid, const char *options, struct remote_stats *stats, struct refusal *why);
 /* Has the agent of PID put every redirection back. */

@@ -2,7 +2,8 @@
 /*
  * remote_check.c: what stands in the way of loading a library into a process, in words.
  *
- * Called by attach before it stops anything. A process may change between the check and the deed: the deed copes, these are for a good message.
+ * Called by attach before it stops anything. A process may change between the check and the deed: the deed copes, these are for a good
+ * message.
  */
 #include "remote_check.h"
 
@@ -76,25 +77,43 @@ const char *check_permission(pid_t pid, int err, struct refusal *why)
     if (err != EPERM && err != EACCES)
         return say(why, "process %d (%s) cannot be read: %s", pid, name, strerror(err));
     if (yama == 3)
-        return say(why, "no permission to trace process %d (%s): kernel.yama.ptrace_scope is 3, nobody may until the next boot; start it with libsockleak.so preloaded and enabled=0 instead", pid, name);
+        return say(why,
+                   "no permission to trace process %d (%s): kernel.yama.ptrace_scope is 3, nobody may until the next boot; start it with "
+                   "libsockleak.so preloaded and enabled=0 instead",
+                   pid, name);
     if (geteuid() != 0 && uid >= 0 && (uid_t)uid != geteuid())
         return say(why, "no permission to trace process %d (%s): it belongs to user %ld; run as that user or as root", pid, name, uid);
     if (yama > 0 && geteuid() != 0)
-        return say(why, "no permission to trace process %d (%s): kernel.yama.ptrace_scope is %ld; run as root, or set it to 0 (sysctl kernel.yama.ptrace_scope=0)", pid, name, yama);
+        return say(why,
+                   "no permission to trace process %d (%s): kernel.yama.ptrace_scope is %ld; run as root, or set it to 0 (sysctl "
+                   "kernel.yama.ptrace_scope=0)",
+                   pid, name, yama);
     if (geteuid() != 0)
-        return say(why, "no permission to trace process %d (%s): it has more rights than this user, or has forbidden it (not dumpable); run as root", pid, name);
-    return say(why, "no permission to trace process %d (%s) even as root: CAP_SYS_PTRACE is missing (a container?) or a security module forbids it; run on the host, or add the capability", pid, name);
+        return say(
+            why,
+            "no permission to trace process %d (%s): it has more rights than this user, or has forbidden it (not dumpable); run as root",
+            pid, name);
+    return say(why,
+               "no permission to trace process %d (%s) even as root: CAP_SYS_PTRACE is missing (a container?) or a security module forbids "
+               "it; run on the host, or add the capability",
+               pid, name);
 }
 
 static const char *machine_name(unsigned machine)
 {
     switch (machine) {
-    case EM_386: return "x86";
-    case EM_X86_64: return "x86-64";
-    case EM_ARM: return "ARM";
-    case EM_AARCH64: return "aarch64";
-    case EM_RISCV: return "RISC-V";
-    default: return "another";
+    case EM_386:
+        return "x86";
+    case EM_X86_64:
+        return "x86-64";
+    case EM_ARM:
+        return "ARM";
+    case EM_AARCH64:
+        return "aarch64";
+    case EM_RISCV:
+        return "RISC-V";
+    default:
+        return "another";
     }
 }
 
@@ -105,7 +124,8 @@ static const char *check_program(pid_t pid, struct refusal *why)
     snprintf(path, sizeof(path), "/proc/%d/exe", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? say(why, "%d (%s) is a thread of the kernel or has just ended", pid, process_name(pid)) : check_permission(pid, errno, why);
+        return errno == ENOENT ? say(why, "%d (%s) is a thread of the kernel or has just ended", pid, process_name(pid))
+                               : check_permission(pid, errno, why);
     Elf64_Ehdr eh;
     Elf64_Phdr ph;
     const char *refused = NULL;
@@ -113,9 +133,11 @@ static const char *check_program(pid_t pid, struct refusal *why)
     if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0)
         refused = say(why, "process %d (%s) runs no ELF program", pid, process_name(pid));
     else if (eh.e_ident[EI_CLASS] != ELFCLASS64)
-        refused = say(why, "process %d (%s) is a 32-bit program (%s), this agent is for %s: use `sockleak scan %d`", pid, process_name(pid), machine_name(eh.e_machine), ARCH_NAME, pid);
+        refused = say(why, "process %d (%s) is a 32-bit program (%s), this agent is for %s: use `sockleak scan %d`", pid, process_name(pid),
+                      machine_name(eh.e_machine), ARCH_NAME, pid);
     else if (eh.e_machine != ARCH_ELF_MACHINE)
-        refused = say(why, "process %d (%s) is a program for %s, this agent is for %s: use `sockleak scan %d`", pid, process_name(pid), machine_name(eh.e_machine), ARCH_NAME, pid);
+        refused = say(why, "process %d (%s) is a program for %s, this agent is for %s: use `sockleak scan %d`", pid, process_name(pid),
+                      machine_name(eh.e_machine), ARCH_NAME, pid);
     for (unsigned i = 0; !refused && !has_loader && i < eh.e_phnum; i++) {
         if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + i * sizeof(ph))) != sizeof(ph))
             break;
@@ -123,7 +145,8 @@ static const char *check_program(pid_t pid, struct refusal *why)
     }
     close(fd);
     if (!refused && !has_loader)
-        refused = say(why, "process %d (%s) is statically linked, nothing can be loaded into it: use `sockleak scan %d`", pid, process_name(pid), pid);
+        refused = say(why, "process %d (%s) is statically linked, nothing can be loaded into it: use `sockleak scan %d`", pid,
+                      process_name(pid), pid);
     return refused;
 }
 
@@ -141,7 +164,10 @@ const char *check_kind(pid_t pid, struct refusal *why)
     if (remote_status(pid, "State", text, sizeof(text)) && (text[0] == 'T' || text[0] == 't'))
         return say(why, "process %d (%s) is stopped: let it go on first (kill -CONT %d)", pid, process_name(pid), pid);
     if (remote_status(pid, "x86_Thread_features", text, sizeof(text)) && strstr(text, "shstk"))
-        return say(why, "process %d (%s) runs with a shadow stack, where a call from outside cannot return; start it with libsockleak.so preloaded and enabled=0 instead", pid, process_name(pid));
+        return say(why,
+                   "process %d (%s) runs with a shadow stack, where a call from outside cannot return; start it with libsockleak.so "
+                   "preloaded and enabled=0 instead",
+                   pid, process_name(pid));
     return NULL;
 }
 
@@ -150,7 +176,8 @@ const char *check_libc(const struct remote *r, struct refusal *why)
     uint64_t at;
     for (size_t i = 0; i < r->n_modules; i++)
         if (strncmp(r->modules[i].base_name, "ld-musl", 7) == 0 || strncmp(r->modules[i].base_name, "libc.musl", 9) == 0)
-            return say(why, "process %d (%s) runs on another C library (musl): use `sockleak scan %d`", r->pid, process_name(r->pid), r->pid);
+            return say(why, "process %d (%s) runs on another C library (musl): use `sockleak scan %d`", r->pid, process_name(r->pid),
+                       r->pid);
     if (!remote_symbol(r, remote_module_named(r, "libc"), "gnu_get_libc_version", &at, NULL))
         return say(why, "process %d (%s) has no GNU C library: use `sockleak scan %d`", r->pid, process_name(r->pid), r->pid);
     return NULL;
@@ -187,8 +214,10 @@ const char *check_visible(pid_t pid, const char *library, struct refusal *why)
     int err = errno;
     if (r < 0 && err != ENOENT && err != ENOTDIR)
         return check_permission(pid, err, why);
-    return say(why, "process %d (%s) lives in another file system (mount namespace or chroot) that has %s %s: copy it there first (cp %s /proc/%d/root%s)", pid, process_name(pid),
-               r < 0 ? "no" : "another", library, library, pid, library);
+    return say(why,
+               "process %d (%s) lives in another file system (mount namespace or chroot) that has %s %s: copy it there first (cp %s "
+               "/proc/%d/root%s)",
+               pid, process_name(pid), r < 0 ? "no" : "another", library, library, pid, library);
 }
 
 static bool usable(const char *path, char *to, size_t cap)
@@ -202,7 +231,12 @@ static bool usable(const char *path, char *to, size_t cap)
 
 bool find_library(char *path, size_t cap)
 {
-    static const char *const places[] = {"libsockleak.so", "../lib/libsockleak.so", "../lib64/libsockleak.so", "../lib/libsockleak.so.0", "../lib/x86_64-linux-gnu/libsockleak.so.0", "../lib/aarch64-linux-gnu/libsockleak.so.0"};
+    static const char *const places[] = {"libsockleak.so",
+                                         "../lib/libsockleak.so",
+                                         "../lib64/libsockleak.so",
+                                         "../lib/libsockleak.so.0",
+                                         "../lib/x86_64-linux-gnu/libsockleak.so.0",
+                                         "../lib/aarch64-linux-gnu/libsockleak.so.0"};
     char dir[PATH_MAX], name[PATH_MAX + 64];
     const char *given = getenv("SOCKLEAK_LIBRARY");
     if (given && *given)

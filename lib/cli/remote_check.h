@@ -20,7 +20,9 @@ struct refusal {
 
 /* There is such a process, alive, and not only a thread of one. */
 const char *check_exists(pid_t pid, struct refusal *why);
-/* It is of a kind that can load our library: this processor, dynamically linked, GNU C library; not stopped, not traced by somebody else. */
+/*
+ * It is of a kind that can load our library: this processor, dynamically linked, GNU C library; not stopped, not traced by somebody else.
+ */
 const char *check_kind(pid_t pid, struct refusal *why);
 const char *check_libc(const struct remote *r, struct refusal *why);
 /* LIBRARY (an absolute path of ours) is the same file for the process, or one with the same contents. */

@@ -10,10 +10,7 @@
 #include "remote.h"
 
 /* The loader has turned most of these into addresses already, but not in objects whose dynamic section it could not write. */
-static uint64_t to_address(const struct remote_module *m, uint64_t value)
-{
-    return value < m->bias ? value + m->bias : value;
-}
+static uint64_t to_address(const struct remote_module *m, uint64_t value) { return value < m->bias ? value + m->bias : value; }
 
 static bool read_dynamic(const struct remote *r, struct remote_module *m)
 {
@@ -33,13 +30,27 @@ static bool read_dynamic(const struct remote *r, struct remote_module *m)
         if (!remote_read(r, at + i * sizeof(d), &d, sizeof(d)))
             return false;
         switch (d.d_tag) {
-        case DT_NULL: at = 0; break;
-        case DT_SYMTAB: m->symtab = to_address(m, d.d_un.d_ptr); break;
-        case DT_STRTAB: m->strtab = to_address(m, d.d_un.d_ptr); break;
-        case DT_STRSZ: m->strsz = d.d_un.d_val; break;
-        case DT_GNU_HASH: m->gnu_hash = to_address(m, d.d_un.d_ptr); break;
-        case DT_HASH: m->hash = to_address(m, d.d_un.d_ptr); break;
-        case DT_VERSYM: m->versym = to_address(m, d.d_un.d_ptr); break;
+        case DT_NULL:
+            at = 0;
+            break;
+        case DT_SYMTAB:
+            m->symtab = to_address(m, d.d_un.d_ptr);
+            break;
+        case DT_STRTAB:
+            m->strtab = to_address(m, d.d_un.d_ptr);
+            break;
+        case DT_STRSZ:
+            m->strsz = d.d_un.d_val;
+            break;
+        case DT_GNU_HASH:
+            m->gnu_hash = to_address(m, d.d_un.d_ptr);
+            break;
+        case DT_HASH:
+            m->hash = to_address(m, d.d_un.d_ptr);
+            break;
+        case DT_VERSYM:
+            m->versym = to_address(m, d.d_un.d_ptr);
+            break;
         }
     }
     m->known = m->symtab && m->strtab && (m->gnu_hash || m->hash);

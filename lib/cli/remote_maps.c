@@ -2,7 +2,8 @@
 /*
  * remote_maps.c: another process' mappings and memory.
  *
- * An object is a mapping of a file from its first byte that begins with an ELF header; the mappings of the same file behind it belong to it.
+ * An object is a mapping of a file from its first byte that begins with an ELF header; the mappings of the same file behind it belong to
+ * it.
  */
 #include "remote.h"
 
@@ -39,8 +40,16 @@ static bool parse_line(char *line, struct remote_map *m)
     char *deleted = strstr(path, " (deleted)");
     if (deleted && deleted[10] == '\0')
         *deleted = '\0';
-    *m = (struct remote_map){.start = start, .end = end, .offset = offset, .dev = makedev(maj, min), .ino = ino,
-                             .read = prot[0] == 'r', .write = prot[1] == 'w', .exec = prot[2] == 'x', .shared = prot[3] == 's', .path = strdup(path)};
+    *m = (struct remote_map){.start = start,
+                             .end = end,
+                             .offset = offset,
+                             .dev = makedev(maj, min),
+                             .ino = ino,
+                             .read = prot[0] == 'r',
+                             .write = prot[1] == 'w',
+                             .exec = prot[2] == 'x',
+                             .shared = prot[3] == 's',
+                             .path = strdup(path)};
     return m->path != NULL;
 }
 
@@ -140,10 +149,7 @@ void remote_close(struct remote *r)
     r->mem = -1;
 }
 
-bool remote_read(const struct remote *r, uint64_t at, void *to, size_t n)
-{
-    return pread(r->mem, to, n, (off_t)at) == (ssize_t)n;
-}
+bool remote_read(const struct remote *r, uint64_t at, void *to, size_t n) { return pread(r->mem, to, n, (off_t)at) == (ssize_t)n; }
 
 bool remote_write(const struct remote *r, uint64_t at, const void *from, size_t n)
 {
@@ -180,7 +186,8 @@ struct remote_module *remote_module_named(const struct remote *r, const char *pr
     size_t len = strlen(prefix);
     for (size_t i = 0; i < r->n_modules; i++) {
         const char *base = r->modules[i].base_name;
-        if (strncmp(base, prefix, len) == 0 && (base[len] == '\0' || base[len] == '.' || base[len] == '-') && (base[len] != '-' || (base[len + 1] >= '0' && base[len + 1] <= '9')))
+        if (strncmp(base, prefix, len) == 0 && (base[len] == '\0' || base[len] == '.' || base[len] == '-') &&
+            (base[len] != '-' || (base[len + 1] >= '0' && base[len + 1] <= '9')))
             return &r->modules[i];
     }
     return NULL;

@@ -11,22 +11,10 @@ pid_t saved(void);
 int never_called_before(void);
 int left_alone(void);
 
-pid_t direct(void)
-{
-    return getppid() + 0;
-}
+pid_t direct(void) { return getppid() + 0; }
 
-pid_t saved(void)
-{
-    return saved_getppid() + 0;
-}
+pid_t saved(void) { return saved_getppid() + 0; }
 
-int never_called_before(void)
-{
-    return getpagesize() + 0;
-}
+int never_called_before(void) { return getpagesize() + 0; }
 
-int left_alone(void)
-{
-    return sched_yield() + 0;
-}
+int left_alone(void) { return sched_yield() + 0; }

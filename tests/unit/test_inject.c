@@ -79,10 +79,7 @@ static struct lib open_lib(const char *kind)
     return l;
 }
 
-static void close_lib(struct lib *l)
-{
-    assert_int_equal(dlclose(l->handle), 0);
-}
+static void close_lib(struct lib *l) { assert_int_equal(dlclose(l->handle), 0); }
 
 /* Every word that a relocation of a named symbol has written in our libraries. */
 static int fold_object(struct dl_phdr_info *info, size_t size, void *arg)
@@ -218,10 +215,7 @@ static void read_only_entries_are_read_only_again(void **state)
     close_lib(&l);
 }
 
-static pid_t somebody_elses(void)
-{
-    return 42;
-}
+static pid_t somebody_elses(void) { return 42; }
 
 static void what_somebody_else_has_put_there_stays(void **state)
 {

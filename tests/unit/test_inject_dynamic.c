@@ -2,7 +2,8 @@
 /*
  * test_inject_dynamic.c: the dynamic section of an object is read with every bound checked, whatever it says.
  *
- * Works on a copy of a small library, between two pages that cannot be read; the copy's addresses are as the linker wrote them, not relocated.
+ * Works on a copy of a small library, between two pages that cannot be read; the copy's addresses are as the linker wrote them, not
+ * relocated.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,10 +95,7 @@ static Elf64_Dyn *entry(int64_t tag)
     return NULL;
 }
 
-static void *find(const struct dynamic *d, const char *name)
-{
-    return dynamic_lookup(d, name, dynamic_hash(name));
-}
+static void *find(const struct dynamic *d, const char *name) { return dynamic_lookup(d, name, dynamic_hash(name)); }
 
 /* Everything that inject.c does with what was read. */
 static void use(const struct dynamic *d)

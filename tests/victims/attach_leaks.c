@@ -2,9 +2,9 @@
 /*
  * attach_leaks.c: a client of itself that leaks on command, for an agent that comes late.
  *
- * Opens one connection and prints "listening on PORT". Then each line on standard input: "open" leaks one connection by a plain call and one by a function pointer that
- * was set before main; "plugin PATH" loads PATH with RTLD_DEEPBIND and leaks one from there; "end" ends and reads the first connection;
- * anything else does nothing. Each line is answered with "done".
+ * Opens one connection and prints "listening on PORT". Then each line on standard input: "open" leaks one connection by a plain call and
+ * one by a function pointer that was set before main; "plugin PATH" loads PATH with RTLD_DEEPBIND and leaks one from there; "end" ends and
+ * reads the first connection; anything else does nothing. Each line is answered with "done".
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -55,10 +55,7 @@ static void leak_in_plugin(const char *path)
     told(s, connected(s));
 }
 
-static void told_late(int s, int peer)
-{
-    told(s, peer);
-}
+static void told_late(int s, int peer) { told(s, peer); }
 
 int main(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach_load.c: a client that loads a server with requests on several threads, some connections kept, most of them new, and checks every answer.
+ * attach_load.c: a client that loads a server with requests on several threads, some connections kept, most of them new, and checks every
+ * answer.
  *
  * usage: attach_load PORT THREADS. Runs until standard input ends, then prints "REQUESTS FAILED".
  */

@@ -2,8 +2,8 @@
 /*
  * attach_refuses.c: a process of a kind that attach has to leave alone.
  *
- * usage: attach_refuses KIND. "seccomp": a filter kills it for openat. "allocator": its only thread never leaves its own valloc. "traced PID": traces PID.
- * Prints "ready", then sleeps until its input ends, then prints "fine".
+ * usage: attach_refuses KIND. "seccomp": a filter kills it for openat. "allocator": its only thread never leaves its own valloc. "traced
+ * PID": traces PID. Prints "ready", then sleeps until its input ends, then prints "fine".
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -2,8 +2,9 @@
 /*
  * attach_server.c: a threaded server that answers each line with the same line; a healthy program that others attach to.
  *
- * usage: attach_server THREADS. Prints "listening on PORT". Each line on standard input is answered with "FOLD RSS_KB MAPS": a fold over every table entry of every loaded
- * object but the loader and the agent, the resident memory, and the number of mappings outside of heaps and stacks. Ends with standard input.
+ * usage: attach_server THREADS. Prints "listening on PORT". Each line on standard input is answered with "FOLD RSS_KB MAPS": a fold over
+ * every table entry of every loaded object but the loader and the agent, the resident memory, and the number of mappings outside of heaps
+ * and stacks. Ends with standard input.
  */
 #include <arpa/inet.h>
 #include <link.h>
@@ -43,7 +44,9 @@ static int fold_object(struct dl_phdr_info *info, size_t size, void *arg)
             for (const ElfW(Dyn) *d = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr); d->d_tag; d++)
                 if (d->d_tag < DT_NUM)
                     at[d->d_tag] = d->d_un.d_val;
-    const struct { unsigned long at, size; } tables[] = {{at[DT_JMPREL], at[DT_PLTRELSZ]}, {at[DT_RELA], at[DT_RELASZ]}};
+    const struct {
+        unsigned long at, size;
+    } tables[] = {{at[DT_JMPREL], at[DT_PLTRELSZ]}, {at[DT_RELA], at[DT_RELASZ]}};
     for (int t = 0; t < 2; t++)
         for (const ElfW(Rela) *r = (const void *)tables[t].at; (unsigned long)r < tables[t].at + tables[t].size; r++)
             if (ELF64_R_SYM(r->r_info) && ELF64_R_TYPE(r->r_info) != R_X86_64_DTPMOD64 && ELF64_R_TYPE(r->r_info) != R_X86_64_COPY)
