@@ -199,12 +199,14 @@ static void on_revived(unsigned number)
 void sites_dlclose_begin(void)
 {
     atomic_fetch_add(&dlclose_running, 1);
+    modules_dlclose_begin();
 }
 
 void sites_dlclose_done(void)
 {
     if (table_head)
         check_unloaded();
+    modules_dlclose_end();
     atomic_fetch_sub(&dlclose_running, 1);
 }
 

@@ -21,6 +21,7 @@
 
 struct suspect {
     int fd;
+    enum origin origin; /* what the scan that saw it first took it for */
     uint64_t cookie;
 };
 static struct suspect *suspects; /* of the last scan, by descriptor */
@@ -33,18 +34,18 @@ static bool live(int fd)
     return s && SLOT_PHASE(atomic_load(&s->word)) == SLOT_LIVE;
 }
 
-static bool seen_before(int fd, uint64_t cookie)
+static const struct suspect *seen_before(int fd, uint64_t cookie)
 {
     for (unsigned lo = 0, hi = n_suspects; lo < hi;) {
         unsigned mid = (lo + hi) / 2;
         if (suspects[mid].fd == fd)
-            return suspects[mid].cookie == cookie;
+            return suspects[mid].cookie == cookie ? &suspects[mid] : NULL;
         if (suspects[mid].fd < fd)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return false;
+    return NULL;
 }
 
 void look_for_unseen(uint64_t budget_ns, enum origin origin)
@@ -65,10 +66,11 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
         unsigned len = sizeof cookie;
         long r = sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
         closed = r == -EBADF ? closed + 1 : 0;
-        if (r >= 0 && seen_before(fd, cookie))
-            track_adopt(fd, origin, cookie);
+        const struct suspect *before = r >= 0 ? seen_before(fd, cookie) : NULL;
+        if (before)
+            track_adopt(fd, before->origin, cookie);
         else if (r >= 0 && n < MAX_SUSPECTS)
-            next[n++] = (struct suspect){fd, cookie};
+            next[n++] = (struct suspect){fd, origin, cookie};
         bool end = closed > GAP && fd > slot_highest();
         if (end || (fd % 64 == 0 && agent_now() - begin > budget_ns)) {
             resume = end ? 0 : fd + 1;
