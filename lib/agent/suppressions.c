@@ -18,27 +18,16 @@
 
 extern const char *sockleak_default_suppressions(void) __attribute__((weak));
 
-/* Idioms that look like a leak and are meant. Each line says whose. */
-static const char builtin[] =
-    /* The JDK keeps one end of a socketpair whose other end it closed, to dup2 it over descriptors that are being closed. */
-    "hangup:^Java_sun_nio_ch_*\n"
-    "hangup:^Java_java_net_*\n"
-    "hangup:*/libnet.so$\n"
-    "hangup:*/libnio.so$\n";
-
 static struct suppression *rules;
 static size_t n_rules, max_rules;
 
-static void warn(void *arg, const char *line)
-{
-    agent_warn("suppressions %s: %s", (const char *)arg, line);
-}
+static void warn(void *arg, const char *line) { agent_warn("suppressions %s: %s", (const char *)arg, line); }
 
 static void parse(const char *text, size_t len, const char *where)
 {
     size_t before = n_rules;
     suppress_parse(text, len, rules, &n_rules, max_rules, warn, (void *)(uintptr_t)where);
-    if (where == builtin)
+    if (where == suppress_builtin)
         for (size_t i = before; i < n_rules; i++)
             rules[i].builtin = true;
 }
@@ -73,7 +62,7 @@ void suppressions_load(void)
     size_t size = MAX_RULES * sizeof *rules;
     rules = agent_pages(size);
     max_rules = rules ? MAX_RULES : 0;
-    parse(builtin, sizeof builtin - 1, builtin);
+    parse(suppress_builtin, strlen(suppress_builtin), suppress_builtin);
     if (sockleak_default_suppressions) {
         const char *text = sockleak_default_suppressions();
         if (text)

@@ -108,12 +108,28 @@ void format_models(FILE *f, enum format format, const struct model *models, size
 
 static void warn_line(void *arg, const char *line) { cli_warn("%s: %s", (const char *)arg, line); }
 
+/* The agent's own rules behind the *N RULES of a file, so that what it leaves out of its reports is left out of ours. */
+static struct suppression *add_builtin(struct arena *a, const struct suppression *rules, size_t *n)
+{
+    size_t cap = *n + 1, before = *n;
+    for (const char *p = suppress_builtin; *p; p++)
+        cap += *p == '\n';
+    struct suppression *all = arena_array(a, cap, sizeof *all);
+    if (before)
+        memcpy(all, rules, before * sizeof *all);
+    suppress_parse(suppress_builtin, strlen(suppress_builtin), all, n, cap, NULL, NULL);
+    for (size_t i = before; i < *n; i++)
+        all[i].builtin = true;
+    return all;
+}
+
 bool format_suppressions(struct arena *a, const char *path, struct suppression **rules, size_t *n)
 {
-    *rules = NULL;
     *n = 0;
-    if (!path)
+    if (!path) {
+        *rules = add_builtin(a, NULL, n);
         return true;
+    }
     FILE *f = fopen(path, "re");
     size_t len = 0, cap = 0;
     char *text = NULL;
@@ -142,5 +158,6 @@ bool format_suppressions(struct arena *a, const char *path, struct suppression *
     char *kept = arena_bytes(a, text ? text : "", len); /* the rules point into it */
     free(text);
     suppress_parse(kept, len, *rules, n, lines, warn_line, (void *)path);
+    *rules = add_builtin(a, *rules, n);
     return true;
 }

@@ -29,7 +29,7 @@ void format_models(FILE *f, enum format format, const struct model *models, size
 void format_open(struct out *o, FILE *f, char *buf, size_t cap);
 void format_flush(struct out *o);
 
-/* Reads a suppressions file (NULL: none) into *RULES and *N, which live in A. False: it complained. */
+/* The rules of a suppressions file (PATH NULL: none) and the builtin ones into *RULES and *N, which live in A. False: it complained. */
 bool format_suppressions(struct arena *a, const char *path, struct suppression **rules, size_t *n);
 bool format_use_color(FILE *f);
 

@@ -77,24 +77,45 @@ struct collecting {
     struct model *m;
     const struct loaded *l;
     const struct model_options *o;
-    struct confirm *confirm; /* NULL: dead, or trusted */
+    struct confirm *confirm; /* NULL: dead */
     uint32_t kinds;
     uint64_t min_age_ns;
     size_t cap;
-    state_ref *shares; /* seen, with the findings' order */
-    size_t n_shares, cap_shares;
+    uint64_t *seen; /* open addressing; 0: free */
+    size_t n_seen, cap_seen;
 };
 
-static bool share_seen(struct collecting *c, state_ref share)
+static uint64_t *seen_place(uint64_t *seen, size_t cap, uint64_t key)
 {
-    if (!share)
+    size_t i = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & (cap - 1);
+    while (seen[i] && seen[i] != key)
+        i = (i + 1) & (cap - 1);
+    return &seen[i];
+}
+
+/* Several descriptors of one open socket are one finding, under the first of them. */
+static bool seen_again(struct collecting *c, const struct state_slot *s)
+{
+    bool known = s->watch_gen == SLOT_GEN(s->word) && s->cookie;
+    uint64_t key = known ? s->cookie : s->share ? (uint64_t)1 << 63 | s->share : 0;
+    if (!key)
         return false;
-    for (size_t i = 0; i < c->n_shares; i++) /* dup'ed sockets that are stuck are few */
-        if (c->shares[i] == share)
-            return true;
-    if (c->n_shares < c->cap_shares)
-        c->shares[c->n_shares++] = share;
-    return false;
+    if (2 * (c->n_seen + 1) > c->cap_seen) {
+        size_t cap = c->cap_seen ? c->cap_seen * 2 : 1024;
+        uint64_t *more = arena_grow(NULL, cap, sizeof *more);
+        memset(more, 0, cap * sizeof *more);
+        for (size_t i = 0; i < c->cap_seen; i++)
+            if (c->seen[i])
+                *seen_place(more, cap, c->seen[i]) = c->seen[i];
+        free(c->seen);
+        c->seen = more;
+        c->cap_seen = cap;
+    }
+    uint64_t *at = seen_place(c->seen, c->cap_seen, key);
+    bool again = *at != 0;
+    c->n_seen += !again;
+    *at = key;
+    return again;
 }
 
 static uint64_t age_of(uint64_t now, uint64_t then) { return now > then ? now - then : 0; }
@@ -117,7 +138,7 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
             return;
         if (d.kind < KIND_COUNT)
             from_detail(m, &f, &d);
-    } else if (!c->o->trust_look && (!load_is_live(c->l) || (!looked_at && s->family != AF_UNIX))) {
+    } else if (!load_is_live(c->l) || (!looked_at && s->family != AF_UNIX)) {
         infer(s, &f); /* of a live one the kernel's word is asked below */
     }
     f.origin = SLOT_ORIGIN(s) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(s) : ORIGIN_UNSEEN;
@@ -142,12 +163,15 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
     bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
     if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))
         m->unconfirmed++;
-    if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || share_seen(c, s->share))
+    /* Standard descriptors that came from outside are not this program's to close. */
+    if (!load_is_live(c->l) && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
+        return;
+    if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || seen_again(c, s))
         return;
     struct suppression *rule = suppress_socket(c->o->rules, c->o->n_rules, &f);
     if (rule) {
         rule->sockets++;
-        m->report.suppressed++;
+        m->report.suppressed += !rule->builtin;
         return;
     }
     if (m->n_findings == c->cap) {
@@ -164,10 +188,8 @@ static void collect(struct model *m, const struct loaded *l, const struct model_
     struct collecting c = {.m = m, .l = l, .o = o, .kinds = o->kinds ? o->kinds : load_relaxed32(&h->kinds) & KINDS_ALL};
     if (!c.kinds)
         c.kinds = KINDS_DEFAULT;
-    c.min_age_ns = o->min_age_set ? o->min_age_ns : live && !o->trust_look ? load_relaxed64(&h->grace_ns) : 0;
-    c.cap_shares = 4096;
-    c.shares = arena_array(&m->arena, c.cap_shares, sizeof *c.shares);
-    if (live && !o->trust_look)
+    c.min_age_ns = o->min_age_set ? o->min_age_ns : live ? load_relaxed64(&h->grace_ns) : 0;
+    if (live)
         c.confirm = confirm_begin(l, &m->arena);
     m->checked = c.confirm != NULL;
     uint64_t pos = 0;
@@ -175,6 +197,7 @@ static void collect(struct model *m, const struct loaded *l, const struct model_
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
         collect_slot(&c, fd, &slot);
     confirm_end(c.confirm);
+    free(c.seen);
 }
 
 /* ---- groups --------------------------------------------------------------------------------------------------- */
@@ -245,7 +268,7 @@ void model_finish(struct model *m, const struct model_options *o)
         if (rule) {
             rule->groups++;
             rule->sockets += r->groups[i].count;
-            r->suppressed += r->groups[i].count;
+            r->suppressed += rule->builtin ? 0 : r->groups[i].count;
         } else {
             r->groups[kept++] = r->groups[i];
         }
@@ -275,11 +298,11 @@ void model_finish(struct model *m, const struct model_options *o)
 }
 
 /* When the findings were true: now for what the kernel has just confirmed, else the last look. */
-static void set_time(struct model *m, const struct loaded *l, const struct model_options *o)
+static void set_time(struct model *m, const struct loaded *l)
 {
     const struct state_header *h = state_head(&l->view);
     m->looked_ns = load_relaxed64(&h->last_look_ns);
-    if (load_is_live(l) || (o->trust_look && l->same_boot)) {
+    if (load_is_live(l)) {
         m->report.now_ns = load_mono_ns();
     } else {
         m->report.now_ns = m->looked_ns ? m->looked_ns : h->opened_mono_ns;
@@ -308,7 +331,7 @@ void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym
     r->reason = o->reason >= 0 ? (uint8_t)o->reason : load_is_live(l) ? REASON_REQUEST : REASON_EXIT;
     for (unsigned i = 0; i < DROP_COUNT; i++)
         r->dropped += load_relaxed64(&h->dropped[i]);
-    set_time(m, l, o);
+    set_time(m, l);
     collect(m, l, o);
 
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);

@@ -20,7 +20,6 @@ struct model_options {
     uint32_t kinds; /* mask; 0: what the process itself reports */
     uint64_t min_age_ns;
     bool min_age_set; /* else: a live process' own grace, 0 for a dead one */
-    bool trust_look;  /* the process made the look itself for this very report: no confirmation, nothing inferred */
     enum model_sort sort;
     struct suppression *rules; /* their counters are raised */
     size_t n_rules;

@@ -13,6 +13,14 @@
 
 typedef void warn_fn(void *arg, const char *line);
 
+/* Each line says whose idiom it is. */
+const char suppress_builtin[] =
+    /* The JDK keeps one end of a socketpair whose other end it closed, to dup2 it over descriptors that are being closed. */
+    "hangup:^Java_sun_nio_ch_*\n"
+    "hangup:^Java_java_net_*\n"
+    "hangup:*/libnet.so$\n"
+    "hangup:*/libnio.so$\n";
+
 struct line {
     const char *text;
     size_t len;

@@ -18,6 +18,8 @@ struct suppression {
     const char *pattern;
     uint64_t sockets, groups; /* how often it matched */
 };
+/* Rules for idioms that look like a leak and are meant, in the same format. Whoever parses them sets `builtin`. */
+extern const char suppress_builtin[];
 /* Parses TEXT of LEN bytes, appending at RULES[*N] (CAP in all). WARN gets one sentence a bad line ("line 3: ..."). */
 void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap,
                     void (*warn)(void *arg, const char *line), void *arg);

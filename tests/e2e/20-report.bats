@@ -284,6 +284,22 @@ for r in run["results"]:
 PY
 }
 
+@test "the agent's filter answers each address with its functions, and nothing for garbage" {
+    prog=$VICTIMS/report_statefile
+    make_state a 1 1
+    read -r offset id < <("$SOCKLEAK" report --format json "$TESTTMP/a.sockleak" | leaks_of 'leaks[0]["frames"][0]["offset"], leaks[0]["frames"][0]["build_id"]')
+    run --separate-stderr "$SOCKLEAK" report --for-agent <<<"$offset $id $prog"$'\n'"ffffff $id $prog"$'\n'"10 - /nonexistent"
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "1 $(line_of 'db_connect(void)')"$'\ttests/victims/report_statefile.c\tdb_connect' ]
+    [ "${lines[1]}" = "0 $(line_of 'DEFINE(login0)')"$'\ttests/victims/report_statefile.c\tlogin0' ]
+    [ "${lines[2]}" = $'0 0\t\t' ]
+    [ "${lines[3]}" = $'0 0\t\t' ]
+    [ "${#lines[@]}" -eq 4 ]
+    run "$SOCKLEAK" report --for-agent <<<"zz"
+    [ "$status" -eq 1 ]
+    [ "$output" = "" ]
+}
+
 @test "wrong usage is status 2 and one line" {
     for bad in '--format xml' '--kinds foo' '--min-age x' '--sort name' '--nonsense'; do
         # shellcheck disable=SC2086

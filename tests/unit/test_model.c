@@ -143,15 +143,34 @@ static void kinds_age_and_flags_leave_out_what_they_should(void **state)
     assert_int_equal(m.report.leaks, 2);
 }
 
-static void a_socket_of_two_descriptors_counts_once(void **state)
+static void a_socket_of_several_descriptors_counts_once(void **state)
 {
     (void)state;
-    for (int fd = 3; fd < 6; fd++) {
-        statefile_socket(&im, fd, 0)->share = fd < 5 ? 77 : 0;
+    for (int fd = 3; fd < 9; fd++) {
+        struct state_slot *s = statefile_socket(&im, fd, 0);
         statefile_detail(&im, fd, KIND_CLOSE_WAIT, 1900 * SECOND);
+        if (fd < 5) {
+            s->cookie = 17; /* looked at: the kernel's identity */
+        } else if (fd < 8) {
+            s->cookie = 0; /* not yet: what dup told */
+            s->share = 77;
+        }
     }
     build();
-    assert_int_equal(m.report.leaks, 2);
+    assert_int_equal(m.report.leaks, 3);
+}
+
+static void standard_descriptors_from_outside_are_not_this_programs(void **state)
+{
+    (void)state;
+    for (int fd = 0; fd < 4; fd++) {
+        struct state_slot *s = statefile_socket(&im, fd, 0);
+        s->type_origin = SOCK_STREAM | ORIGIN_INHERITED << 4;
+        s->flags = SLOT_INHERITED | SLOT_USED;
+        statefile_detail(&im, fd, KIND_CLOSE_WAIT, 1900 * SECOND)->past_grace = fd == 1;
+    }
+    build();
+    assert_int_equal(m.report.leaks, 2); /* 1 has lasted, 3 is none of them */
 }
 
 static void exec_has_closed_what_was_close_on_exec(void **state)
@@ -312,7 +331,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_dead_process_is_reported_as_its_last_look_saw_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_dead_process_was_told_after_its_last_look_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(kinds_age_and_flags_leave_out_what_they_should, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_socket_of_two_descriptors_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_socket_of_several_descriptors_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(standard_descriptors_from_outside_are_not_this_programs, setup, teardown),
         cmocka_unit_test_setup_teardown(exec_has_closed_what_was_close_on_exec, setup, teardown),
         cmocka_unit_test_setup_teardown(growth_and_suppressions_reach_the_report, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_is_by_count_rate_or_age, setup, teardown),
