@@ -109,6 +109,7 @@ PY
         sh -c 'true & exec sleep 60' &
         '$VICTIMS/scan_stuck' unaccepted 4 close_wait 3 hangup 1 >'$TESTTMP/all.out' &
         until grep -qs '^listening' '$TESTTMP/all.out' && grep -qs '^State:.Z' /proc/[0-9]*/status; do sleep 0.05; done
+        while grep -q '^ *[0-9]*: [^ ]* [^ ]* 04 ' /proc/net/tcp; do sleep 0.05; done # FIN_WAIT_1: the answer is on its way
         '$SOCKLEAK' scan --json"
     [ "$status" -eq 0 ]
     row "(last['unaccepted'], last['orphans_fin_wait_2'], last['close_wait'], last['hangup']) == (4, 7, 3, 1)"
