@@ -105,7 +105,7 @@ void inherited_take(bool prepared)
     mark_present();
     bool connected = false;
     for (unsigned i = 0; i < inherited_count(); i++)
-        if (atomic_load(&copy->entries[i].slot.flags) & SLOT_CONNECTED)
+        if (track_is_awaited(&copy->entries[i].slot))
             connected = true;
     track_expect_use(connected);
 }

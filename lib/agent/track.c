@@ -54,8 +54,14 @@ static void count_closed(const struct state_slot *slot, int by)
 static void settle_use(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
-    if ((f & SLOT_INHERITED) && (f & SLOT_CONNECTED) && !(f & SLOT_USED) && atomic_fetch_sub(&unused, 1) == 1)
+    if ((f & SLOT_AWAITED) && !(f & SLOT_USED) && atomic_fetch_sub(&unused, 1) == 1)
         track_quiet = 0;
+}
+
+/* The ends of a socketpair are how a server's processes talk; many keep some that they never use, and must not pay for that on each transfer. */
+bool track_is_awaited(const struct state_slot *parents)
+{
+    return (atomic_load(&parents->flags) & SLOT_CONNECTED) && SLOT_ORIGIN(parents) != ORIGIN_SOCKETPAIR;
 }
 
 void track_expect_use(bool expected)
@@ -486,7 +492,7 @@ static bool enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;
     count_opened(o->site);
-    if ((o->flags & SLOT_INHERITED) && (o->flags & SLOT_CONNECTED)) {
+    if (o->flags & SLOT_AWAITED) {
         atomic_fetch_add(&unused, 1);
         track_quiet = SSIZE_MAX;
     }
@@ -496,7 +502,7 @@ static bool enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
     uint16_t flags = atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC);
-    struct opening o = {.family = s->family, .type = (int)SLOT_TYPE(s), .protocol = s->protocol, .origin = ORIGIN_INHERITED, .flags = flags | SLOT_INHERITED,
+    struct opening o = {.family = s->family, .type = (int)SLOT_TYPE(s), .protocol = s->protocol, .origin = ORIGIN_INHERITED, .flags = flags | SLOT_INHERITED | (track_is_awaited(s) ? SLOT_AWAITED : 0),
                         .now = s->opened_ns, .site = site};
     return enter_unseen(fd, &o, cookie);
 }
@@ -507,6 +513,8 @@ bool track_adopt(int fd, enum origin origin, uint64_t cookie)
     if (observe(fd, NULL, -1, &seen) < 0)
         return false;
     uint16_t flags = (seen.was_connected ? SLOT_CONNECTED : 0) | (origin == ORIGIN_INHERITED ? SLOT_INHERITED : 0);
+    if (origin == ORIGIN_INHERITED && seen.was_connected)
+        flags |= SLOT_AWAITED;
     struct opening o = {.family = seen.family, .type = seen.type, .protocol = seen.protocol, .origin = origin, .flags = flags, .now = agent_now()};
     return enter_unseen(fd, &o, cookie);
 }

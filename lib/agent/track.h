@@ -62,6 +62,7 @@ void track_duped(int old_fd, int new_fd);
 /* ---- for the agent itself ---- */
 /* A fork's child has connections that it has not been seen to use: every transfer is looked at until it was. */
 void track_expect_use(bool expected);
+bool track_is_awaited(const struct state_slot *parents);
 /* Enters a socket that nobody saw opened here: inherited (S: the parent's slot), or adopted by the watcher (S NULL). SITE: its stack here, or 0.
  * COOKIE: SO_COOKIE as just read. False when the number was taken meanwhile. */
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie);

@@ -164,6 +164,7 @@ enum slot_flag {
     SLOT_USED = 1 << 7,       /* ... was used here since */
     SLOT_IGNORED = 1 << 8,    /* sockleak_ignore() */
     SLOT_CLOEXEC = 1 << 9,    /* opened with SOCK_CLOEXEC (a hint) */
+    SLOT_AWAITED = 1 << 10,   /* inherited: every transfer of the process is looked at until this one was used */
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */
