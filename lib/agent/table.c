@@ -30,6 +30,8 @@ static uint32_t max_extents;
 static chunk_ptr low[LOW_CHUNKS];
 static _Atomic(chunk_ptr *) high; /* for descriptors from 2^20 on: mapped when the first one comes */
 static _Atomic uint32_t top_chunk; /* number of the highest chunk in use + 1 */
+static _Atomic uint32_t next_extent;
+static _Atomic int pages[STATE_MAX_EXTENTS * 4 / STATE_PAGE]; /* of the extent table: 0 not there, 1 in the making, 2 usable */
 static _Atomic uint64_t cursor[EXTENT_INDEX + 1]; /* by type: (extent + 1) << 32 | units used */
 
 /* Makes pages usable. Where the file system has no room for them, private memory takes their place: the process goes on knowing everything, a
@@ -69,6 +71,8 @@ static uint64_t affordable(bool file)
     return size;
 }
 
+static bool table_page(uint32_t extent);
+
 static bool map(int fd, uint64_t size)
 {
     int flags = fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS;
@@ -79,10 +83,11 @@ static bool map(int fd, uint64_t size)
     mapped = size;
     max_extents = (uint32_t)((size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE);
     atomic_store(&table_overflowed, false);
-    if (commit(0, STATE_PAGE) && commit(STATE_TABLE_OFFSET, STATE_PAGE) && (fd < 0 || !atomic_load(&table_overflowed)))
+    if (commit(0, STATE_PAGE) && table_page(0) && (fd < 0 || !atomic_load(&table_overflowed)))
         return true;
     sys_munmap(p, size);
     base = NULL;
+    atomic_store(&pages[0], 0);
     return false;
 }
 
@@ -128,6 +133,9 @@ void table_forget(struct state_view *old)
     atomic_store(&top_chunk, 0);
     for (unsigned t = 0; t <= EXTENT_INDEX; t++)
         atomic_store(&cursor[t], 0);
+    for (unsigned i = 0; i < sizeof pages / sizeof *pages; i++)
+        atomic_store(&pages[i], 0);
+    atomic_store(&next_extent, 0);
 }
 
 struct state_view table_view(void)
@@ -150,21 +158,39 @@ static uint64_t offset_of(uint32_t extent)
     return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE;
 }
 
-/* Takes the next extent; its word is set last, so that readers never see one that is not there. UINT32_MAX: full. */
+/* The page of the table that holds the word of EXTENT, and the one before it: n_extents must never reach into a page that cannot be read. */
+static bool table_page(uint32_t extent)
+{
+    static const unsigned words = STATE_PAGE / 4;
+    unsigned last = extent / words;
+    for (unsigned page = last ? last - 1 : 0; page <= last; page++) {
+        int none = 0;
+        if (atomic_compare_exchange_strong(&pages[page], &none, 1)) {
+            bool ok = commit(STATE_TABLE_OFFSET + (uint64_t)page * STATE_PAGE, STATE_PAGE);
+            atomic_store(&pages[page], ok ? 2 : 0);
+        }
+        for (unsigned tries = 0; atomic_load(&pages[page]) == 1 && tries < 100000; tries++)
+            arch_relax();
+        if (atomic_load(&pages[page]) != 2)
+            return false;
+    }
+    return true;
+}
+
+/* Takes the next extent; its word is set before n_extents counts it, so that readers never see one that is not there. UINT32_MAX: full. */
 static uint32_t new_extent(enum state_extent_type type, uint32_t parameter)
 {
-    if (atomic_load_explicit(&table_head->n_extents, memory_order_relaxed) >= max_extents)
-        return UINT32_MAX;
-    uint32_t e = atomic_fetch_add(&table_head->n_extents, 1);
-    if (e >= max_extents) {
-        atomic_fetch_sub(&table_head->n_extents, 1);
-        return UINT32_MAX;
-    }
-    if (e % (STATE_PAGE / 4) == 0 && e && !commit(STATE_TABLE_OFFSET + (uint64_t)e * 4, STATE_PAGE))
-        return UINT32_MAX;
-    if (!commit(offset_of(e), STATE_EXTENT_SIZE))
+    uint32_t e = atomic_load_explicit(&next_extent, memory_order_relaxed);
+    do
+        if (e >= max_extents)
+            return UINT32_MAX;
+    while (!atomic_compare_exchange_weak(&next_extent, &e, e + 1));
+    if (!table_page(e) || !commit(offset_of(e), STATE_EXTENT_SIZE))
         return UINT32_MAX;
     atomic_store_explicit(word_of(e), (uint32_t)type << 28 | parameter, memory_order_release);
+    uint32_t n = atomic_load(&table_head->n_extents);
+    while (n <= e && !atomic_compare_exchange_weak(&table_head->n_extents, &n, e + 1))
+        ;
     return e;
 }
 
