@@ -115,7 +115,7 @@ static struct suppression *add_builtin(struct arena *a, const struct suppression
     for (const char *p = suppress_builtin; *p; p++)
         cap += *p == '\n';
     struct suppression *all = arena_array(a, cap, sizeof *all);
-    if (before)
+    if (rules)
         memcpy(all, rules, before * sizeof *all);
     suppress_parse(suppress_builtin, strlen(suppress_builtin), all, n, cap, NULL, NULL);
     for (size_t i = before; i < *n; i++)

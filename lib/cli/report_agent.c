@@ -66,9 +66,10 @@ static bool parse_line(char *line, struct symbolizer *sym, uint64_t unchanged_si
     if (!id || end[1 + id] != ' ' || !parse_build_id(end + 1, id, &m))
         return false;
     const char *path = end + 1 + id + 1;
-    if (strlen(path) >= sizeof m.path)
+    size_t len = strlen(path);
+    if (len >= sizeof m.path)
         return false;
-    strcpy(m.path, path);
+    memcpy(m.path, path, len + 1);
     out->module = symbolize_module(sym, &m, NULL, unchanged_since, NULL);
     symbolize_want(sym, out->module, out->offset);
     return true;

@@ -161,7 +161,6 @@ static char *make_directory(const struct asked *a)
 
 static char **with_variables(struct arena *arena, const char *preload, const char *agent_options)
 {
-    extern char **environ;
     size_t n = 0, kept = 0;
     while (environ[n])
         n++;

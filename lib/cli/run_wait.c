@@ -28,7 +28,6 @@ static void choose_signals(sigset_t *set)
 /* In the child, on its way to exec. */
 static _Noreturn void become(const char *path, char **argv, char **envp, const sigset_t *mask, const struct sigaction *on_child, int report)
 {
-    extern char **environ;
     environ = envp;
     sigaction(SIGCHLD, on_child, NULL);
     sigprocmask(SIG_SETMASK, mask, NULL);

@@ -61,6 +61,7 @@ print('"$1"')'
     make_state a 1 3
     run --separate-stderr "$SOCKLEAK" report --format json "$TESTTMP/a.sockleak"
     [ "$status" -eq 0 ]
+    # shellcheck disable=SC2154 # by run --separate-stderr
     [ "$stderr" = "" ]
     [ "$(leaks_of 'leaks[0]["count"], leaks[0]["frames"][0]["symbol"], leaks[0]["frames"][0]["inlined"], leaks[0]["frames"][1]["symbol"], len(leaks[0]["frames"][1]["build_id"]) > 8, len(leaks[0]["sockets"])' <<<"$output")" = "3 db_connect True login0 True 3" ]
 }

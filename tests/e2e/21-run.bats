@@ -21,6 +21,7 @@ nothing_left()
     run --separate-stderr runs -- "$VICTIMS/run_leak" 5
     [ "$status" -eq 0 ]
     [ "$output" = "" ]
+    # shellcheck disable=SC2154 # by run --separate-stderr
     contains "$stderr" 'WARNING: sockleak: 5 sockets stuck in CLOSE_WAIT'
     contains "$stderr" '#0 db_connect +tests/victims/run_leak.c:[0-9]+ +\(run_leak\+0x'
     contains "$stderr" 'told of the end \(recv returned 0\) by'
@@ -256,6 +257,7 @@ PY
 @test "a signal sent to sockleak alone reaches the program" {
     start run "$SOCKLEAK" run -- bash -c 'trap "echo got-usr1; exit 9" USR1; echo ready; while :; do sleep 0.05; done'
     wait_for 20 grep -q ready "$TESTTMP/run.out"
+    # shellcheck disable=SC2154 # by start
     kill -USR1 "$pid"
     status=0
     wait "$pid" || status=$?

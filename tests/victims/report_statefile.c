@@ -123,15 +123,15 @@ __attribute__((noinline)) static void leak(void)
     n_sites++;
 }
 
-/* Calls of different addresses; every function of ten is inlined into the next but one. */
+/* A hundred calls of different addresses in each function, inlined through db_connect. */
 #define TEN(what) what what what what what what what what what what
 static inline __attribute__((always_inline)) void db_connect(void) { leak(); }
 #define DEFINE(name) \
     __attribute__((noinline)) static void name(void) { TEN(TEN(db_connect();)) __asm__ volatile(""); }
-DEFINE(login0)
-DEFINE(login1)
-DEFINE(login2)
-DEFINE(login3) DEFINE(login4) DEFINE(login5) DEFINE(login6) DEFINE(login7) DEFINE(login8) DEFINE(login9)
+/* clang-format off */
+DEFINE(login0) DEFINE(login1) DEFINE(login2) DEFINE(login3) DEFINE(login4)
+DEFINE(login5) DEFINE(login6) DEFINE(login7) DEFINE(login8) DEFINE(login9)
+/* clang-format on */
 
     __attribute__((noinline)) static void serve(int depth)
 {
