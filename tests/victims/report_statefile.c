@@ -126,14 +126,21 @@ __attribute__((noinline)) static void leak(void)
 /* A hundred calls of different addresses in each function, inlined through db_connect. */
 #define TEN(what) what what what what what what what what what what
 static inline __attribute__((always_inline)) void db_connect(void) { leak(); }
-#define DEFINE(name) \
-    __attribute__((noinline)) static void name(void) { TEN(TEN(db_connect();)) __asm__ volatile(""); }
-/* clang-format off */
-DEFINE(login0) DEFINE(login1) DEFINE(login2) DEFINE(login3) DEFINE(login4)
-DEFINE(login5) DEFINE(login6) DEFINE(login7) DEFINE(login8) DEFINE(login9)
-/* clang-format on */
+#define DEFINE(name)                                                                                   \
+    __attribute__((noinline)) static void name(void) { TEN(TEN(db_connect();)) __asm__ volatile(""); } \
+    struct defined_##name
+DEFINE(login0);
+DEFINE(login1);
+DEFINE(login2);
+DEFINE(login3);
+DEFINE(login4);
+DEFINE(login5);
+DEFINE(login6);
+DEFINE(login7);
+DEFINE(login8);
+DEFINE(login9);
 
-    __attribute__((noinline)) static void serve(int depth)
+__attribute__((noinline)) static void serve(int depth)
 {
     static void (*const all[])(void) = {login0, login1, login2, login3, login4, login5, login6, login7, login8, login9};
     if (depth > 0) {
