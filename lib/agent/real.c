@@ -68,25 +68,25 @@ static long kernel_closefrom(int first)
 
 #define WRAP(type, name, parameters, arguments, plain) \
     static type plain_##name parameters { return (type)answer(plain); }
-#define WRAP_LIBC(type, name, parameters, arguments, failure) \
-    static type plain_##name parameters \
-    { \
+#define WRAP_LIBC(type, name, parameters, arguments, failure)                 \
+    static type plain_##name parameters                                       \
+    {                                                                         \
         type(*found) parameters = (__typeof__(found))dlsym(RTLD_NEXT, #name); \
-        if (found) \
-            return found arguments; \
-        errno = ENOSYS; \
-        return failure; \
+        if (found)                                                            \
+            return found arguments;                                           \
+        errno = ENOSYS;                                                       \
+        return failure;                                                       \
     }
 #define WRAP_LISTED(type, name, parameters)
 #include "wrapped.def"
 
 #define WRAP(type, name, parameters, arguments, plain) \
-    static type first_##name parameters \
-    { \
-        if (resolving) \
-            return plain_##name arguments; \
-        real_resolve(); \
-        return real.name arguments; \
+    static type first_##name parameters                \
+    {                                                  \
+        if (resolving)                                 \
+            return plain_##name arguments;             \
+        real_resolve();                                \
+        return real.name arguments;                    \
     }
 #define WRAP_LISTED(type, name, parameters)
 #include "wrapped.def"
@@ -113,15 +113,9 @@ static const struct {
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 
-static bool is_ours(const void *p)
-{
-    return (const char *)p >= __ehdr_start && (const char *)p < _end;
-}
+static bool is_ours(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
 
-static void *next(const char *name)
-{
-    return dlsym(RTLD_NEXT, name);
-}
+static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 static void *first_in_order(const char *name)
 {
@@ -147,12 +141,6 @@ static void resolve(void *(*find)(const char *name))
     resolving = false;
 }
 
-void real_resolve(void)
-{
-    resolve(next);
-}
+void real_resolve(void) { resolve(next); }
 
-void real_resolve_default(void)
-{
-    resolve(first_in_order);
-}
+void real_resolve_default(void) { resolve(first_in_order); }

@@ -24,7 +24,7 @@
  * What a receive or send call must exceed to be of no interest. 0 normally. SSIZE_MAX in a forked or just attached process until the
  * inherited connections were seen in use.
  */
-extern ssize_t track_quiet;
+extern ssize_t track_quiet __attribute__((visibility("hidden"))); /* also where it is declared: read without the GOT */
 
 void track_opened(int fd, int family, int type, int protocol, enum origin origin);
 void track_pair(const int fd[2], int family, int type, int protocol);

@@ -14,9 +14,6 @@
 #include "real.h"
 #include "track.h"
 
-/* Hidden also where it is only declared: one compare with memory, not through the GOT. */
-extern ssize_t track_quiet __attribute__((visibility("hidden")));
-
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -25,10 +22,11 @@ extern ssize_t track_quiet __attribute__((visibility("hidden")));
 #define WRAP(type, name, parameters, arguments, plain) type wrap_##name parameters __attribute__((visibility("hidden")));
 #include "wrapped.def"
 #ifndef WRAPPER_EXPORT
-#define WRAPPER_EXPORT(name) extern __typeof__(wrap_##name) export_##name __asm__(#name) __attribute__((alias("wrap_" #name), visibility("default")));
+#define WRAPPER_EXPORT(name) \
+    extern __typeof__(wrap_##name) export_##name __asm__(#name) __attribute__((alias("wrap_" #name), visibility("default")));
 #endif
 #define WRAPPER(type, name, parameters) \
-    WRAPPER_EXPORT(name) \
+    WRAPPER_EXPORT(name)                \
     type wrap_##name parameters
 
 /* For the paths that are seldom taken: out of line, away from the hot ones. */
@@ -37,44 +35,44 @@ extern ssize_t track_quiet __attribute__((visibility("hidden")));
 /* What a slow path needs to know of the call, kept in memory over it: saving it in registers would cost a push and a pop for each. */
 #define KEEP(what) __asm__("" : "+m"(what))
 /* A slow path returns RESULT as it came. A compiler that sees that saves it across the call, which costs the fast path a push and two moves. */
-#define RETURN(result) \
-    do { \
+#define RETURN(result)              \
+    do {                            \
         __asm__("" : "+r"(result)); \
-        return result; \
+        return result;              \
     } while (0)
 
 /* Creating: the real call, then the event. */
-#define AROUND_DUP(fd, call) \
-    ({ \
-        int new_fd = (int)(call); \
-        if (likely(new_fd >= 0)) \
+#define AROUND_DUP(fd, call)           \
+    ({                                 \
+        int new_fd = (int)(call);      \
+        if (likely(new_fd >= 0))       \
             track_duped((fd), new_fd); \
-        new_fd; \
+        new_fd;                        \
     })
 
 /* Closing: the event before the real call, since another thread can get the number in between. EINTR has closed all the same. */
-#define AROUND_CLOSE(fd, call) \
-    ({ \
-        uint64_t token = track_closing(fd); \
-        __typeof__(call) result = (call); \
+#define AROUND_CLOSE(fd, call)                                 \
+    ({                                                         \
+        uint64_t token = track_closing(fd);                    \
+        __typeof__(call) result = (call);                      \
         if (unlikely(result == -1) && token && errno == EBADF) \
-            track_close_failed((fd), token); \
-        result; \
+            track_close_failed((fd), token);                   \
+        result;                                                \
     })
 
 /* dup2, dup3: both of these. Where it fails, whatever the reason, TARGET is still what it was. */
-#define AROUND_DUP2(fd, target, call) \
-    ({ \
-        bool same = (fd) == (target); \
+#define AROUND_DUP2(fd, target, call)                      \
+    ({                                                     \
+        bool same = (fd) == (target);                      \
         uint64_t token = same ? 0 : track_closing(target); \
-        int new_fd = (int)(call); \
-        if (unlikely(new_fd < 0)) { \
-            if (token) \
-                track_close_failed((target), token); \
-        } else if (!same) { \
-            track_duped((fd), new_fd); \
-        } \
-        new_fd; \
+        int new_fd = (int)(call);                          \
+        if (unlikely(new_fd < 0)) {                        \
+            if (token)                                     \
+                track_close_failed((target), token);       \
+        } else if (!same) {                                \
+            track_duped((fd), new_fd);                     \
+        }                                                  \
+        new_fd;                                            \
     })
 
 /* The slow paths that wrappers_syscall.c shares with the named calls; each returns its RESULT. wrappers_receive.c, wrappers_open.c. */

@@ -17,15 +17,9 @@ WRAPPER(int, shutdown, (int fd, int how))
     return r;
 }
 
-WRAPPER(int, close, (int fd))
-{
-    return AROUND_CLOSE(fd, real.close(fd));
-}
+WRAPPER(int, close, (int fd)) { return AROUND_CLOSE(fd, real.close(fd)); }
 
-WRAPPER(int, __close, (int fd))
-{
-    return AROUND_CLOSE(fd, real.__close(fd));
-}
+WRAPPER(int, __close, (int fd)) { return AROUND_CLOSE(fd, real.__close(fd)); }
 
 /* ---- many at once ---- */
 
@@ -63,26 +57,27 @@ static int number_of(FILE *file)
     return fd;
 }
 
-#define CLOSE_FILE(name) \
-    WRAPPER(int, name, (FILE * file)) \
-    { \
-        int fd = number_of(file); \
-        if (fd < 0) \
-            return real.name(file); \
+#define CLOSE_FILE(name)                          \
+    WRAPPER(int, name, (FILE * file))             \
+    {                                             \
+        int fd = number_of(file);                 \
+        if (fd < 0)                               \
+            return real.name(file);               \
         return AROUND_CLOSE(fd, real.name(file)); \
     }
+/* cppcheck-suppress useClosedFile -- the wrapper is named like the call that it makes */
 CLOSE_FILE(fclose)
 CLOSE_FILE(_IO_fclose)
 CLOSE_FILE(pclose)
 
 /* It closes whether or not the new file can be opened. */
-#define REOPEN_FILE(name) \
+#define REOPEN_FILE(name)                                                   \
     WRAPPER(FILE *, name, (const char *path, const char *mode, FILE *file)) \
-    { \
-        int fd = number_of(file); \
-        if (fd >= 0) \
-            track_closing(fd); \
-        return real.name(path, mode, file); \
+    {                                                                       \
+        int fd = number_of(file);                                           \
+        if (fd >= 0)                                                        \
+            track_closing(fd);                                              \
+        return real.name(path, mode, file);                                 \
     }
 REOPEN_FILE(freopen)
 REOPEN_FILE(freopen64)

@@ -6,13 +6,13 @@
  */
 #include "wrappers.h"
 
-#define SOCKET(name) \
-    WRAPPER(int, name, (int family, int type, int protocol)) \
-    { \
-        int fd = real.name(family, type, protocol); \
-        if (likely(fd >= 0)) \
+#define SOCKET(name)                                                 \
+    WRAPPER(int, name, (int family, int type, int protocol))         \
+    {                                                                \
+        int fd = real.name(family, type, protocol);                  \
+        if (likely(fd >= 0))                                         \
             track_opened(fd, family, type, protocol, ORIGIN_SOCKET); \
-        return fd; \
+        return fd;                                                   \
     }
 SOCKET(socket)
 SOCKET(__socket)
@@ -50,42 +50,30 @@ int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int resu
     return result;
 }
 
-#define CONNECT(name) \
+#define CONNECT(name)                                                      \
     WRAPPER(int, name, (int fd, const struct sockaddr *to, socklen_t len)) \
-    { \
-        return wrapper_connected(fd, to, len, real.name(fd, to, len)); \
+    {                                                                      \
+        return wrapper_connected(fd, to, len, real.name(fd, to, len));     \
     }
 CONNECT(connect)
 CONNECT(__connect)
 
 /* ---- second descriptors ---- */
 
-WRAPPER(int, dup, (int fd))
-{
-    return AROUND_DUP(fd, real.dup(fd));
-}
+WRAPPER(int, dup, (int fd)) { return AROUND_DUP(fd, real.dup(fd)); }
 
-WRAPPER(int, dup2, (int fd, int target))
-{
-    return AROUND_DUP2(fd, target, real.dup2(fd, target));
-}
+WRAPPER(int, dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.dup2(fd, target)); }
 
-WRAPPER(int, __dup2, (int fd, int target))
-{
-    return AROUND_DUP2(fd, target, real.__dup2(fd, target));
-}
+WRAPPER(int, __dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.__dup2(fd, target)); }
 
-WRAPPER(int, dup3, (int fd, int target, int flags))
-{
-    return AROUND_DUP2(fd, target, real.dup3(fd, target, flags));
-}
+WRAPPER(int, dup3, (int fd, int target, int flags)) { return AROUND_DUP2(fd, target, real.dup3(fd, target, flags)); }
 
-#define FCNTL(name) \
-    WRAPPER(int, name, (int fd, int command, long arg)) \
-    { \
+#define FCNTL(name)                                                   \
+    WRAPPER(int, name, (int fd, int command, long arg))               \
+    {                                                                 \
         if (likely(command != F_DUPFD && command != F_DUPFD_CLOEXEC)) \
-            return real.name(fd, command, arg); \
-        return AROUND_DUP(fd, real.name(fd, command, arg)); \
+            return real.name(fd, command, arg);                       \
+        return AROUND_DUP(fd, real.name(fd, command, arg));           \
     }
 FCNTL(fcntl)
 FCNTL(__fcntl)

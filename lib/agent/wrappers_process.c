@@ -19,10 +19,7 @@
 /* ---- the end ---- */
 
 #define EXIT(name) \
-    WRAPPER(void, name, (int status)) \
-    { \
-        real.name(track_exiting(status, END_EXIT)); \
-    }
+    WRAPPER(void, name, (int status)) { real.name(track_exiting(status, END_EXIT)); }
 EXIT(_exit)
 EXIT(_Exit)
 EXIT(quick_exit)
@@ -35,38 +32,23 @@ WRAPPER(void, abort, (void))
 
 /* ---- another image ---- */
 
-#define AROUND_EXEC(call) \
-    ({ \
-        track_exec(); \
+#define AROUND_EXEC(call)    \
+    ({                       \
+        track_exec();        \
         int result = (call); \
         track_exec_failed(); \
-        result; \
+        result;              \
     })
 
-WRAPPER(int, execve, (const char *path, char *const argv[], char *const envp[]))
-{
-    return AROUND_EXEC(real.execve(path, argv, envp));
-}
+WRAPPER(int, execve, (const char *path, char *const argv[], char *const envp[])) { return AROUND_EXEC(real.execve(path, argv, envp)); }
 
-WRAPPER(int, execv, (const char *path, char *const argv[]))
-{
-    return AROUND_EXEC(real.execv(path, argv));
-}
+WRAPPER(int, execv, (const char *path, char *const argv[])) { return AROUND_EXEC(real.execv(path, argv)); }
 
-WRAPPER(int, execvp, (const char *file, char *const argv[]))
-{
-    return AROUND_EXEC(real.execvp(file, argv));
-}
+WRAPPER(int, execvp, (const char *file, char *const argv[])) { return AROUND_EXEC(real.execvp(file, argv)); }
 
-WRAPPER(int, execvpe, (const char *file, char *const argv[], char *const envp[]))
-{
-    return AROUND_EXEC(real.execvpe(file, argv, envp));
-}
+WRAPPER(int, execvpe, (const char *file, char *const argv[], char *const envp[])) { return AROUND_EXEC(real.execvpe(file, argv, envp)); }
 
-WRAPPER(int, fexecve, (int fd, char *const argv[], char *const envp[]))
-{
-    return AROUND_EXEC(real.fexecve(fd, argv, envp));
-}
+WRAPPER(int, fexecve, (int fd, char *const argv[], char *const envp[])) { return AROUND_EXEC(real.fexecve(fd, argv, envp)); }
 
 WRAPPER(int, execveat, (int dir, const char *path, char *const argv[], char *const envp[], int flags))
 {
@@ -75,18 +57,18 @@ WRAPPER(int, execveat, (int dir, const char *path, char *const argv[], char *con
 
 /* The arguments of execl and its kin as a vector on the stack: they may be called in a vfork child or a signal handler, where nothing can be
  * allocated. BODY sees argv, and rest for what follows the closing NULL. */
-#define WITH_ARGUMENTS(arg, body) \
-    va_list rest; \
-    size_t count = 0; \
-    va_start(rest, arg); \
+#define WITH_ARGUMENTS(arg, body)                                \
+    va_list rest;                                                \
+    size_t count = 0;                                            \
+    va_start(rest, arg);                                         \
     for (const char *a = arg; a; a = va_arg(rest, const char *)) \
-        count++; \
-    va_end(rest); \
-    char *argv[count + 1]; \
-    va_start(rest, arg); \
-    argv[0] = (char *)(uintptr_t)arg; \
-    for (size_t i = 1; i <= count; i++) \
-        argv[i] = va_arg(rest, char *); \
+        count++;                                                 \
+    va_end(rest);                                                \
+    char *argv[count + 1];                                       \
+    va_start(rest, arg);                                         \
+    argv[0] = (char *)(uintptr_t)arg;                            \
+    for (size_t i = 1; i <= count; i++)                          \
+        argv[i] = va_arg(rest, char *);                          \
     body va_end(rest);
 
 WRAPPER(int, execl, (const char *path, const char *arg, ...))
@@ -121,10 +103,7 @@ static void parent_of_daemon(void)
         track_exiting(0, END_EXIT);
 }
 
-static void watch_forks(void)
-{
-    pthread_atfork(NULL, parent_of_daemon, NULL);
-}
+static void watch_forks(void) { pthread_atfork(NULL, parent_of_daemon, NULL); }
 
 WRAPPER(int, daemon, (int nochdir, int noclose))
 {
@@ -153,20 +132,20 @@ pid_t wrapper_vfork_failed(int err)
 ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, agent_thread, wrapper_vfork_failed);
 __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfork\n");
 
-#define CLONE(name) \
+#define CLONE(name)                                                                                                             \
     WRAPPER(int, name, (int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid)) \
-    { \
-        bool shared = (flags & CLONE_VM) && !(flags & CLONE_THREAD); \
-        if (!shared) \
-            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid); \
-        if (!(flags & CLONE_VFORK) || (flags & CLONE_SETTLS)) { \
-            agent_shares_memory(); \
-            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid); \
-        } \
-        agent_thread.in_vfork++; \
-        int r = real.name(start, stack, flags, arg, parent_tid, tls, child_tid); \
-        agent_thread.in_vfork--; \
-        return r; \
+    {                                                                                                                           \
+        bool shared = (flags & CLONE_VM) && !(flags & CLONE_THREAD);                                                            \
+        if (!shared)                                                                                                            \
+            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
+        if (!(flags & CLONE_VFORK) || (flags & CLONE_SETTLS)) {                                                                 \
+            agent_shares_memory();                                                                                              \
+            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
+        }                                                                                                                       \
+        agent_thread.in_vfork++;                                                                                                \
+        int r = real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                                \
+        agent_thread.in_vfork--;                                                                                                \
+        return r;                                                                                                               \
     }
 CLONE(clone)
 CLONE(__clone)

@@ -62,23 +62,23 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
 }
 
 #define RECEIVE(name, parameters, arguments, n, flags) \
-    WRAPPER(ssize_t, name, parameters) \
-    { \
-        struct receive call = {fd, flags, n}; \
-        KEEP(call); \
-        ssize_t result = real.name arguments; \
-        if (likely(result > track_quiet)) \
-            return result; \
-        return wrapper_received(&call, result); \
+    WRAPPER(ssize_t, name, parameters)                 \
+    {                                                  \
+        struct receive call = {fd, flags, n};          \
+        KEEP(call);                                    \
+        ssize_t result = real.name arguments;          \
+        if (likely(result > track_quiet))              \
+            return result;                             \
+        return wrapper_received(&call, result);        \
     }
-#define RECEIVE_IOV(name, parameters, arguments) \
-    WRAPPER(ssize_t, name, parameters) \
-    { \
+#define RECEIVE_IOV(name, parameters, arguments)    \
+    WRAPPER(ssize_t, name, parameters)              \
+    {                                               \
         struct receive_iov call = {fd, count, iov}; \
-        KEEP(call); \
-        ssize_t result = real.name arguments; \
-        if (likely(result > track_quiet)) \
-            return result; \
+        KEEP(call);                                 \
+        ssize_t result = real.name arguments;       \
+        if (likely(result > track_quiet))           \
+            return result;                          \
         return wrapper_received_iov(&call, result); \
     }
 
@@ -160,15 +160,13 @@ int wrapper_polled(const struct pollfd *v, nfds_t count, int result)
 }
 
 #define POLL(name, parameters, arguments) \
-    WRAPPER(int, name, parameters) \
-    { \
-        return wrapper_polled(v, count, real.name arguments); \
-    }
-POLL(poll, (struct pollfd *v, nfds_t count, int timeout), (v, count, timeout))
-POLL(__poll, (struct pollfd *v, nfds_t count, int timeout), (v, count, timeout))
-POLL(__poll_chk, (struct pollfd *v, nfds_t count, int timeout, size_t room), (v, count, timeout, room))
-POLL(ppoll, (struct pollfd *v, nfds_t count, const struct timespec *timeout, const sigset_t *mask), (v, count, timeout, mask))
-POLL(__ppoll_chk, (struct pollfd *v, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room), (v, count, timeout, mask, room))
+    WRAPPER(int, name, parameters) { return wrapper_polled(v, count, real.name arguments); }
+POLL(poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout))
+POLL(__poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout))
+POLL(__poll_chk, (struct pollfd * v, nfds_t count, int timeout, size_t room), (v, count, timeout, room))
+POLL(ppoll, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask), (v, count, timeout, mask))
+POLL(__ppoll_chk, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room),
+     (v, count, timeout, mask, room))
 
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result)
 {

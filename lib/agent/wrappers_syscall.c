@@ -105,39 +105,19 @@ static long followed(long number, long a, long b, long c, long d, long e, long f
 /* Numbers that are handled here, and how: before the call, or after. */
 enum { NOT_OURS = 0, BEFORE, AFTER };
 const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) = {
-    [SYS_close] = BEFORE,
-    [SYS_close_range] = BEFORE,
-    [SYS_dup] = BEFORE,
+    [SYS_close] = BEFORE,    [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
 #ifdef SYS_dup2
     [SYS_dup2] = BEFORE,
 #endif
-    [SYS_dup3] = BEFORE,
-    [SYS_fcntl] = BEFORE,
-    [SYS_exit_group] = BEFORE,
-    [SYS_execve] = BEFORE,
-    [SYS_execveat] = BEFORE,
-    [SYS_socket] = AFTER,
-    [SYS_socketpair] = AFTER,
-    [SYS_accept] = AFTER,
-    [SYS_accept4] = AFTER,
-    [SYS_connect] = AFTER,
-    [SYS_shutdown] = AFTER,
-    [SYS_getsockopt] = AFTER,
+    [SYS_dup3] = BEFORE,     [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE, [SYS_execve] = BEFORE,
+    [SYS_execveat] = BEFORE, [SYS_socket] = AFTER,       [SYS_socketpair] = AFTER,  [SYS_accept] = AFTER,
+    [SYS_accept4] = AFTER,   [SYS_connect] = AFTER,      [SYS_shutdown] = AFTER,    [SYS_getsockopt] = AFTER,
 #ifdef SYS_poll
     [SYS_poll] = AFTER,
 #endif
-    [SYS_ppoll] = AFTER,
-    [SYS_recvmmsg] = AFTER,
-    [SYS_recvmsg] = AFTER,
-    [SYS_read] = AFTER,
-    [SYS_recvfrom] = AFTER,
-    [SYS_readv] = AFTER,
-    [SYS_write] = AFTER,
-    [SYS_writev] = AFTER,
-    [SYS_sendto] = AFTER,
-    [SYS_sendmsg] = AFTER,
-    [SYS_sendmmsg] = AFTER,
-    [SYS_sendfile] = AFTER,
+    [SYS_ppoll] = AFTER,     [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,     [SYS_read] = AFTER,
+    [SYS_recvfrom] = AFTER,  [SYS_readv] = AFTER,        [SYS_write] = AFTER,       [SYS_writev] = AFTER,
+    [SYS_sendto] = AFTER,    [SYS_sendmsg] = AFTER,      [SYS_sendmmsg] = AFTER,    [SYS_sendfile] = AFTER,
 };
 
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)

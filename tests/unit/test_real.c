@@ -23,10 +23,10 @@
 
 #include "agent/real.h"
 
-static struct real untouched;       /* the table as the loader leaves it */
-static const char *hidden;          /* dlsym knows no name that begins so */
-static void *decoy;                 /* what RTLD_DEFAULT finds for close */
-static void (*inside)(void);        /* called once in the middle of a look-up */
+static struct real untouched; /* the table as the loader leaves it */
+static const char *hidden;    /* dlsym knows no name that begins so */
+static void *decoy;           /* what RTLD_DEFAULT finds for close */
+static void (*inside)(void);  /* called once in the middle of a look-up */
 static unsigned lookups;
 
 void *dlsym(void *restrict handle, const char *restrict name)
@@ -139,10 +139,7 @@ static void a_call_from_within_the_look_up_is_served(void **state)
     assert_true(in_libc((void *)real.close));
 }
 
-static void bury_a_stream(void)
-{
-    nested_results[0] = real.fclose(fopen("/dev/null", "r"));
-}
+static void bury_a_stream(void) { nested_results[0] = real.fclose(fopen("/dev/null", "r")); }
 
 static void a_call_without_a_system_call_is_served_within_the_look_up_too(void **state)
 {

@@ -9,7 +9,7 @@ static void sockets_are_told_when_they_are_open(void **state)
     noted("opened(%d,%d,%d,%d,%d) ", fd, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP, ORIGIN_SOCKET);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof at;
-    bind(fd, (struct sockaddr *)&at, sizeof at);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     listen(fd, 5);
     getsockname(fd, (struct sockaddr *)&at, &len);
     int client[3], server[3];
@@ -20,7 +20,9 @@ static void sockets_are_told_when_they_are_open(void **state)
     client[2] = real.socket(AF_INET, SOCK_STREAM, 0);
     for (int i = 0; i < 3; i++) {
         const struct sockaddr *to = (struct sockaddr *)&at;
-        long r = i == 0 ? wrap_connect(client[0], to, len) : i == 1 ? wrap___connect(client[1], to, len) : wrap_syscall(SYS_connect, client[2], (long)to, len, 0, 0, 0);
+        long r = i == 0   ? wrap_connect(client[0], to, len)
+                 : i == 1 ? wrap___connect(client[1], to, len)
+                          : wrap_syscall(SYS_connect, client[2], (long)to, len, 0, 0, 0);
         assert_int_equal(r, 0);
         noted("connected(%d,0,0,to,%u) ", client[i], len);
         static const int flags[] = {0, SOCK_NONBLOCK, SOCK_CLOEXEC};
@@ -50,7 +52,8 @@ static void an_address_that_the_kernel_did_not_read_is_not_passed_on(void **stat
     (void)state;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1)};
     int fd = real.socket(AF_INET, SOCK_STREAM, 0);
-    FAILS(wrap_connect(fd, (struct sockaddr *)&at, sizeof at), ECONNREFUSED, "connected(%d,-1,%d,to,%u) ", fd, ECONNREFUSED, (unsigned)sizeof at);
+    FAILS(wrap_connect(fd, (struct sockaddr *)&at, sizeof at), ECONNREFUSED, "connected(%d,-1,%d,to,%u) ", fd, ECONNREFUSED,
+          (unsigned)sizeof at);
     FAILS(wrap_connect(fd, (void *)8, sizeof at), EFAULT, "connected(%d,-1,%d,null,0) ", fd, EFAULT);
     FAILS(wrap_connect(-1, (void *)8, sizeof at), EBADF, "connected(-1,-1,%d,null,0) ", EBADF);
     FAILS(wrap_connect(P, (struct sockaddr *)&at, sizeof at), ENOTSOCK, "connected(%d,-1,%d,null,0) ", P, ENOTSOCK);
@@ -63,8 +66,12 @@ static void an_address_that_the_kernel_did_not_read_is_not_passed_on(void **stat
 static void a_duplicate_is_a_second_reference(void **state)
 {
     (void)state;
-    int fd[6] = {wrap_dup(A), wrap_fcntl(A, F_DUPFD, 0), wrap___fcntl(A, F_DUPFD_CLOEXEC, 0), wrap_fcntl64(A, F_DUPFD, 300),
-                 (int)wrap_syscall(SYS_dup, A, 0, 0, 0, 0, 0), (int)wrap_syscall(SYS_fcntl, A, F_DUPFD, 300, 0, 0, 0)};
+    int fd[6] = {wrap_dup(A),
+                 wrap_fcntl(A, F_DUPFD, 0),
+                 wrap___fcntl(A, F_DUPFD_CLOEXEC, 0),
+                 wrap_fcntl64(A, F_DUPFD, 300),
+                 (int)wrap_syscall(SYS_dup, A, 0, 0, 0, 0, 0),
+                 (int)wrap_syscall(SYS_fcntl, A, F_DUPFD, 300, 0, 0, 0)};
     noted("duped(%d,%d) duped(%d,%d) duped(%d,%d) duped(%d,300) duped(%d,%d) duped(%d,301) ", A, fd[0], A, fd[1], A, fd[2], A, A, fd[4], A);
     assert_int_equal(wrap_fcntl(fd[2], F_GETFD, 0), FD_CLOEXEC);
     assert_int_equal(wrap_syscall(SYS_fcntl, fd[2], F_GETFD, 0, 0, 0, 0), FD_CLOEXEC);

@@ -3,14 +3,8 @@
 #include "wrappers_notes.h"
 
 static int last_status;
-static void leave(int status)
-{
-    last_status = status;
-}
-static void give_up(void)
-{
-    last_status = -1;
-}
+static void leave(int status) { last_status = status; }
+static void give_up(void) { last_status = -1; }
 static long leave_by_number(long number, long a, long b, long c, long d, long e, long f)
 {
     (void)b, (void)c, (void)d, (void)e, (void)f;
@@ -50,10 +44,7 @@ static int run(const char *path, char *const argv[], char *const envp[])
     errno = ENOENT;
     return -1;
 }
-static int run_here(const char *path, char *const argv[])
-{
-    return run(path, argv, NULL);
-}
+static int run_here(const char *path, char *const argv[]) { return run(path, argv, NULL); }
 
 static void an_exec_that_fails_is_told_and_taken_back(void **state)
 {

@@ -38,7 +38,7 @@ static void a_receive_of_nothing_is_told_with_what_was_asked_for(void **state)
     struct mmsghdr v[2] = {{.msg_hdr = {.msg_iov = iov, .msg_iovlen = 2}}, {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}}};
     real.shutdown(B, SHUT_WR);
 #define END(call, wanted, flags) \
-    assert_int_equal(call, 0); \
+    assert_int_equal(call, 0);   \
     noted("received(%d,0,0,%d,%d) ", A, wanted, flags)
     END(wrap_recv(A, buf, 5, MSG_PEEK), 5, MSG_PEEK);
     END(wrap_recv(A, buf, 0, 0), 0, 0);

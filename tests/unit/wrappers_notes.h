@@ -20,6 +20,7 @@
 
 #define WRAPPER_EXPORT(name)
 #include "../../lib/agent/agent.h"
+/* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/wrappers.c"
 #include "agent/wrappers_close.c"
 #include "agent/wrappers_open.c"
@@ -27,6 +28,7 @@
 #include "agent/wrappers_receive.c"
 #include "agent/wrappers_send.c"
 #include "agent/wrappers_syscall.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 /* ---- a track that takes notes ---- */
 
@@ -53,85 +55,46 @@ void track_pair(const int fd[2], int family, int type, int protocol)
 {
     note("pair(%d,%d,%d,%d,%d) ", fd[0], fd[1], family, type, protocol);
 }
-void track_accepted(int listener, int fd, int flags)
-{
-    note("accepted(%d,%d,%d) ", listener, fd, flags);
-}
+void track_accepted(int listener, int fd, int flags) { note("accepted(%d,%d,%d) ", listener, fd, flags); }
 void track_rights(const struct msghdr *msg)
 {
-    note("rights(%d) ", (int)CMSG_FIRSTHDR(msg)->cmsg_type);
+    const struct cmsghdr *first = CMSG_FIRSTHDR(msg);
+    note("rights(%d) ", first ? (int)first->cmsg_type : -1);
 }
 void track_connected(int fd, int result, int err, const struct sockaddr *to, socklen_t len)
 {
     note("connected(%d,%d,%d,%s,%u) ", fd, result, err, to ? "to" : "null", len);
 }
-void track_shutdown(int fd, int how)
-{
-    note("shutdown(%d,%d) ", fd, how);
-}
+void track_shutdown(int fd, int how) { note("shutdown(%d,%d) ", fd, how); }
 void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {
     note("received(%d,%zd,%d,%zu,%d) ", fd, result, err, wanted, flags);
 }
-void track_sent(int fd, ssize_t result, int err)
-{
-    note("sent(%d,%zd,%d) ", fd, result, err);
-}
-void track_told_error(int fd, int err)
-{
-    note("told(%d,%d) ", fd, err);
-}
+void track_sent(int fd, ssize_t result, int err) { note("sent(%d,%zd,%d) ", fd, result, err); }
+void track_told_error(int fd, int err) { note("told(%d,%d) ", fd, err); }
 uint64_t track_closing(int fd)
 {
     note("closing(%d,%s) ", fd, real.fcntl(fd, F_GETFD, 0) < 0 ? "gone" : "open");
     return next_token;
 }
-void track_close_failed(int fd, uint64_t token)
-{
-    note("back(%d,%d) ", fd, (int)token);
-}
-void track_closing_range(unsigned first, unsigned last)
-{
-    note("range(%u,%u) ", first, last);
-}
-void track_duped(int old_fd, int new_fd)
-{
-    note("duped(%d,%d) ", old_fd, new_fd);
-}
-void track_exec(void)
-{
-    note("exec ");
-}
-void track_exec_failed(void)
-{
-    note("exec_failed ");
-}
+void track_close_failed(int fd, uint64_t token) { note("back(%d,%d) ", fd, (int)token); }
+void track_closing_range(unsigned first, unsigned last) { note("range(%u,%u) ", first, last); }
+void track_duped(int old_fd, int new_fd) { note("duped(%d,%d) ", old_fd, new_fd); }
+void track_exec(void) { note("exec "); }
+void track_exec_failed(void) { note("exec_failed "); }
 int track_exiting(int status, enum state_end how)
 {
     note("exiting(%d,%d) ", status, (int)how);
     return 55;
 }
-void capture_dlclose_begin(void)
-{
-    note("dlclose{ ");
-}
-void capture_dlclose_end(void)
-{
-    note("} ");
-}
+void capture_dlclose_begin(void) { note("dlclose{ "); }
+void capture_dlclose_end(void) { note("} "); }
 __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
-void agent_shares_memory(void)
-{
-}
+void agent_shares_memory(void) {}
 
-void sites_dlclose_begin(void)
-{
-}
+void sites_dlclose_begin(void) {}
 
-void sites_dlclose_done(void)
-{
-    note("sites ");
-}
+void sites_dlclose_done(void) { note("sites "); }
 
 /* Numbers in expected notes: A and B are the ends of a stream pair, P and Q of a pipe. */
 static int A, B, P, Q;
@@ -180,9 +143,9 @@ static void noted(const char *format, ...)
 }
 
 /* CALL fails with ERR and leaves the notes of the rest. */
-#define FAILS(call, err, ...) \
-    errno = 0; \
-    assert_int_equal(call, -1); \
+#define FAILS(call, err, ...)     \
+    errno = 0;                    \
+    assert_int_equal(call, -1);   \
     assert_int_equal(errno, err); \
     noted(__VA_ARGS__)
 

@@ -12,10 +12,7 @@
 int __close(int);
 int __dup2(int, int);
 
-static int is(const char *way, const char *name)
-{
-    return strcmp(way, name) == 0;
-}
+static int is(const char *way, const char *name) { return strcmp(way, name) == 0; }
 
 int main(int argc, char **argv)
 {

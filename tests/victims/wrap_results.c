@@ -12,11 +12,11 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#define SHOW(call) \
-    do { \
-        errno = 12345; \
-        long shown = (long)(call); \
-        int err = errno; \
+#define SHOW(call)                                         \
+    do {                                                   \
+        errno = 12345;                                     \
+        long shown = (long)(call);                         \
+        int err = errno;                                   \
         printf("%s = %ld, errno %d\n", #call, shown, err); \
     } while (0)
 
@@ -90,6 +90,7 @@ int main(void)
     SHOW(close_range(200, 300, 0));
     SHOW(fclose(fdopen(v[1], "r")));
     SHOW(pclose(popen("exit 7", "r")));
+    /* cppcheck-suppress [leakReturnValNotUsed, leakNoVarFunctionCall] */
     SHOW(freopen("/no/such/file", "r", fopen("/dev/null", "r")) == NULL);
     SHOW(execl("/no/such/file", "x", (char *)NULL));
     SHOW(execvp("no-such-program", (char *[]){buf, NULL}));

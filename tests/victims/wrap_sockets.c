@@ -44,7 +44,8 @@ static int received(int use_recvmmsg)
     MUST(sendmsg(v[0], &m.msg_hdr, 0));
     MUST(close(fd));
     MUST(use_recvmmsg ? recvmmsg(v[1], &m, 1, 0, NULL) : recvmsg(v[1], &m.msg_hdr, 0));
-    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m.msg_hdr)), sizeof fd);
+    MUST((cmsg = CMSG_FIRSTHDR(&m.msg_hdr)) ? 0 : -1);
+    memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
     MUST(close(v[0]) | close(v[1]));
     return fd;
 }

@@ -38,15 +38,9 @@ void *malloc(size_t n)
     return arena + at + 16;
 }
 
-void free(void *p)
-{
-    (void)p;
-}
+void free(void *p) { (void)p; }
 
-void *calloc(size_t n, size_t size)
-{
-    return malloc(n * size); /* the arena is never used twice */
-}
+void *calloc(size_t n, size_t size) { return malloc(n * size); /* the arena is never used twice */ }
 
 void *realloc(void *p, size_t n)
 {
@@ -56,7 +50,4 @@ void *realloc(void *p, size_t n)
     return q;
 }
 
-__attribute__((constructor)) static void prepare(void)
-{
-    free(malloc(1));
-}
+__attribute__((constructor)) static void prepare(void) { free(malloc(1)); }
