@@ -12,6 +12,7 @@
 #include "../core/judge.h"
 #include "agent.h"
 #include "forecast.h"
+#include "lines.h"
 #include "observe.h"
 #include "scratch.h"
 #include "sites.h"
@@ -300,6 +301,9 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
         name_frames(c);
+        /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
+        if (agent_options.symbolize && (reason == REASON_EXIT || reason == REASON_CHECK))
+            lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
         total(&c->report);
     }
