@@ -178,7 +178,7 @@ static struct mnl_socket *open_inside(struct scan_namespace *ns, int own)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/net", (int)ns->pid);
-    int there = open(path, O_RDONLY | O_CLOEXEC);
+    int there = own >= 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1; /* no way back, no way in */
     if (there < 0)
         return NULL;
     struct mnl_socket *nl = NULL;
@@ -258,7 +258,8 @@ static void make_index(struct scan *s)
             s->by_inode[kept++] = s->by_inode[i];
     }
     s->n_by_inode = kept;
-    qsort(s->others, s->n_others, sizeof *s->others, by_number);
+    if (s->n_others)
+        qsort(s->others, s->n_others, sizeof *s->others, by_number);
 }
 
 const struct scan_socket *scan_find(const struct scan *s, uint32_t inode)

@@ -123,7 +123,8 @@ static int by_key(const void *x, const void *y)
 
 static void merge(struct scan_rows *r)
 {
-    qsort(r->rows, r->n, sizeof *r->rows, by_key);
+    if (r->n)
+        qsort(r->rows, r->n, sizeof *r->rows, by_key);
     size_t kept = 0;
     for (size_t i = 0; i < r->n; i++) {
         struct scan_row *row = &r->rows[i];
@@ -204,7 +205,8 @@ static void sort_rows(struct scan_rows *r, const struct scan *s)
         r->processes += weight[r->rows[i].process] == 0 && s->processes[r->rows[i].process].pid != 0;
         weight[r->rows[i].process] += w;
     }
-    qsort_r(r->rows, r->n, sizeof *r->rows, by_weight, weight);
+    if (r->n)
+        qsort_r(r->rows, r->n, sizeof *r->rows, by_weight, weight);
     free(weight);
 }
 
@@ -275,7 +277,8 @@ static int by_inode_then_process(const void *x, const void *y)
 void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld)
 {
     memset(r, 0, sizeof *r);
-    qsort(s->holds, s->n_holds, sizeof *s->holds, by_inode_then_process);
+    if (s->n_holds) /* there is no array then, and qsort wants one */
+        qsort(s->holds, s->n_holds, sizeof *s->holds, by_inode_then_process);
     for (size_t i = 0; i < s->n_holds; i++) {
         const struct scan_hold *h = &s->holds[i], *before = i ? h - 1 : NULL;
         bool again = before && before->inode == h->inode;

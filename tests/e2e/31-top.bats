@@ -84,14 +84,21 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     see "AGE\*"
     keys Enter
     see "^allocated by"
-    see "#0 login_once .*scan_top\.c"
+    see "#0 (login_once|poll_status) .*scan_top\.c"
     see "#1 main "
     see "^sockets"
     see "^ fd [0-9]+  127\.0\.0\.1:[0-9]+ -> 127\.0\.0\.1:$(port_of leaker) "
     keys q
     see "WHERE"
     see "poll_status"
-    keys Down Enter
+    # Which of the two is older can change with their first looks.
+    keys Home Enter
+    see "^allocated by"
+    if shows "#0 login_once"; then
+        keys q
+        see "WHERE"
+        keys Down Enter
+    fi
     see "#0 poll_status "
     keys q q
     see "^ended 0"
