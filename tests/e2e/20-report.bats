@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # sockleak report: live and dead processes from their state files, with file and line, in every format; bad files cost one line each.
 
+# Each test is a subshell.
+# shellcheck disable=SC2030,SC2031
 bats_require_minimum_version 1.5.0
 load helpers
 
@@ -172,6 +174,57 @@ PY
     cp "$VICTIMS/report_statefile" "$TESTTMP/root$TESTTMP/prog"
     run "$SOCKLEAK" report --sysroot "$TESTTMP/root" "$TESTTMP/a.sockleak"
     contains "$output" 'db_connect +tests/victims/report_statefile.c:'
+}
+
+@test "a debuginfod server is asked where DEBUGINFOD_URLS names one" {
+    ldconfig -p | grep -q libdebuginfod || skip "no libdebuginfod here"
+    cp "$VICTIMS/report_statefile" "$TESTTMP/prog"
+    id=$(readelf -n "$TESTTMP/prog" | sed -n 's/.*Build ID: //p')
+    "$TESTTMP/prog" "$TESTTMP/a.sockleak" 1 3
+    mkdir -p "$TESTTMP/web/buildid/$id"
+    mv "$TESTTMP/prog" "$TESTTMP/web/buildid/$id/executable"
+    run "$SOCKLEAK" report "$TESTTMP/a.sockleak"
+    [[ $output != *db_connect* ]]
+    start web python3 -u -m http.server --bind 127.0.0.1 --directory "$TESTTMP/web" 0
+    wait_for 20 grep -q 'port [0-9]' "$TESTTMP/web.out"
+    port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$TESTTMP/web.out")
+    DEBUGINFOD_URLS="http://127.0.0.1:$port" DEBUGINFOD_CACHE_PATH="$TESTTMP/cache" run "$SOCKLEAK" report "$TESTTMP/a.sockleak"
+    contains "$output" 'db_connect +tests/victims/report_statefile.c:'
+}
+
+@test "clang's programs and split debug data have lines too" {
+    ways=("gcc -g -gsplit-dwarf")
+    ! command -v clang >/dev/null || ways+=("clang -g" "clang -g -gdwarf-4 -gsplit-dwarf")
+    for way in "${ways[@]}"; do
+        rm -f "$TESTTMP"/*.dwo
+        (cd "$TESTTMP" && $way -std=gnu11 -D_GNU_SOURCE -Wl,--build-id -o prog "$TOP/tests/victims/report_statefile.c")
+        "$TESTTMP/prog" "$TESTTMP/a.sockleak" 1 1
+        run "$SOCKLEAK" report "$TESTTMP/a.sockleak"
+        contains "$output" '#0 +db_connect +/.*/tests/victims/report_statefile.c:[0-9]+ +\(inlined\)'
+        contains "$output" '#1 +login0 +/.*/tests/victims/report_statefile.c:[0-9]+ +\(prog\+0x'
+    done
+}
+
+@test "a process of another mount and pid namespace is reported by its pid here, with lines from its own files" {
+    unshare -Urmpf --mount-proc true 2>/dev/null || skip "no namespaces for this user"
+    mkdir "$TESTTMP/inner"
+    cat >"$TESTTMP/enter" <<'SH'
+mount -t tmpfs none "$TESTTMP/inner" && mkdir -m 700 "$TESTTMP/inner/run" && cp "$VICTIMS/run_leak" "$AGENT" "$TESTTMP/inner" || exit 1
+export XDG_RUNTIME_DIR=$TESTTMP/inner/run LD_PRELOAD=$TESTTMP/inner/libsockleak.so SOCKLEAK_OPTIONS=grace=0:interval=60s
+exec "$TESTTMP/inner/run_leak" 2 wait
+SH
+    mkfifo "$TESTTMP/hold"
+    exec 8<>"$TESTTMP/hold"
+    unshare -Urmpf --mount-proc bash "$TESTTMP/enter" <"$TESTTMP/hold" >"$TESTTMP/out" 2>&1 3>&- 4>&- 8>&- &
+    STARTED+=($!)
+    wait_for 20 grep -q ready "$TESTTMP/out"
+    pid=$(pgrep -P $!)
+    STARTED+=("$pid")
+    [ ! -e "$TESTTMP/inner/run_leak" ]
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    [ "$status" -eq 0 ]
+    contains "$output" "==$pid==WARNING: sockleak: 2 sockets stuck in CLOSE_WAIT"
+    contains "$output" 'db_connect +tests/victims/run_leak.c:[0-9]+ +\(run_leak\+0x'
 }
 
 @test "C++ and Rust names are demangled" {
