@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""audit.py LIBRARY SOCKLEAK DIR: holds every process that maps LIBRARY against ss and /proc, at this moment.
+
+Prints one line a fact, for tests/hosts/run to add up:
+  processes N      looked at                       owned N TEXT      descriptors of the agent's
+  confirmed N      findings that the kernel says too
+  contradicted TEXT    a finding that neither the look before nor the look after it shows
+  missed TEXT          a CLOSE_WAIT beyond grace that the report or the agent's log leaves out
+A finding is one of `sockleak report` (the state file and the kernel, from outside) or of the agent's own log (what it said and has not taken back).
+"""
+import glob, json, os, re, subprocess, sys, time
+
+lib, sockleak, base = sys.argv[1:4]
+GRACE, INTERVAL, PATIENCE = 1.0, 0.25, 20.0
+
+
+def processes():
+    found = []
+    for d in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(d + "/maps") as f:
+                if lib in f.read() and open(d + "/stat").read().rsplit(") ", 1)[1][0] not in "ZX":
+                    found.append(int(d[6:]))
+        except OSError:
+            pass
+    return found
+
+
+def descriptors(pid):
+    links = {}
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                links[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return links
+
+
+def kernel():
+    """inode -> state, of TCP and of Unix sockets ("GONE" for one whose peer is gone)"""
+    states = {}
+    for line in subprocess.run(["ss", "-Htane", "-O"], capture_output=True, text=True).stdout.splitlines():
+        ino = re.search(r"\bino:(\d+)", line)
+        if ino:
+            states[int(ino.group(1))] = line.split()[0]
+    for line in subprocess.run(["ss", "-Hxa"], capture_output=True, text=True).stdout.splitlines():
+        w = line.split()
+        if len(w) >= 8:
+            states[int(w[5])] = "GONE" if w[1] == "ESTAB" and w[7] == "0" else "unix " + w[1]
+    return states
+
+
+def sockets(pids, states):
+    """(pid, fd) -> (inode, state)"""
+    out = {}
+    for pid in pids:
+        for fd, link in descriptors(pid).items():
+            if link.startswith("socket:["):
+                ino = int(link[8:-1])
+                out[pid, fd] = (ino, states.get(ino, "none"))
+    return out
+
+
+SAYS = {
+    "close_wait": lambda s: s == "CLOSE-WAIT",
+    "fin_wait_2": lambda s: s == "FIN-WAIT-2",
+    "dead": lambda s: s in ("none", "LAST-ACK", "CLOSING", "TIME-WAIT", "UNCONN", "GONE"),
+    "never_connected": lambda s: s in ("none", "UNCONN", "SYN-SENT", "unix UNCONN"),
+    "hangup": lambda s: s in ("none", "GONE") or s.startswith("unix"),
+    "open": lambda s: True,
+}
+
+
+def report(pid, min_age):
+    r = subprocess.run([sockleak, "report", "--format", "json", "--kinds", "all", "--min-age", min_age, str(pid)], capture_output=True, text=True)
+    found, total = {}, {}
+    for line in r.stdout.splitlines():
+        o = json.loads(line)
+        if o["type"] == "leak":
+            total[o["kind"]] = total.get(o["kind"], 0) + o["count"]
+            for s in o["sockets"]:
+                found[s["fd"]] = o["kind"]
+    return found, total, r.stderr.strip()
+
+
+def logged(pid):
+    """what the agent has said of this process and not taken back; the kinds that it spoke of at all"""
+    now, kinds = {}, set()
+    for name in glob.glob(f"{base}/log/*.{pid}"):
+        with open(name) as f:
+            for line in f:
+                try:
+                    o = json.loads(line)
+                except ValueError:
+                    continue
+                if o["type"] == "leak":
+                    kinds.add(o["kind"])
+                    for s in o["sockets"]:
+                        now[s["fd"]] = o["kind"]
+                elif o["type"] == "release":
+                    now.pop(o["fd"], None)
+    return now, kinds
+
+
+def alive(pid):
+    try:
+        return lib in open(f"/proc/{pid}/maps").read()
+    except OSError:
+        return False
+
+
+pids = processes()
+owned = 0
+for pid in pids:
+    for fd, link in descriptors(pid).items():
+        if "sockleak" in link and "/log/" not in link and base + "/work" not in link:
+            owned += 1
+            print(f"owned 1 {pid} fd {fd} -> {link}")
+print(f"processes {len(pids)}")
+
+first = sockets(pids, kernel())
+waiting = [k for k, v in first.items() if v[1] == "CLOSE-WAIT"]
+if waiting:
+    time.sleep(GRACE + 4 * INTERVAL)
+
+end = time.monotonic() + PATIENCE
+while True:
+    confirmed, contradicted, missed = 0, [], []
+    # A process that got a socket through fork or exec and does not use it leaves it to the one that opened it; one of them must report it.
+    reported = set()
+    for pid in pids:
+        now = sockets([pid], {})
+        reported |= {now[pid, fd][0] for fd, kind in report(pid, "0")[0].items() if kind == "close_wait" and (pid, fd) in now}
+    for pid in pids:
+        for source in ("report", "log"):
+            before = sockets([pid], kernel())
+            if source == "report":
+                found, total, complaint = report(pid, "0")
+                if complaint and alive(pid) and "no state file" not in complaint:
+                    missed.append(f"report of {pid}: {complaint}")
+            else:
+                found, kinds = logged(pid)
+            after = sockets([pid], kernel())
+            if not alive(pid):
+                continue
+            if source == "report":
+                found_by_report = {(pid, fd): kind for fd, kind in found.items()}
+            for fd, kind in found.items():
+                seen = [s[pid, fd] for s in (before, after) if (pid, fd) in s]
+                if any(SAYS[kind](state) for _, state in seen):
+                    confirmed += kind != "open"
+                else:
+                    contradicted.append(f"{source}: {pid} ({open(f'/proc/{pid}/comm').read().strip()}) fd {fd} {kind}, the kernel says {[s for _, s in seen] or 'closed'}")
+            held = [k for k in waiting if k[0] == pid and before.get(k) == first[k] and after.get(k) == first[k]]
+            if source == "report":
+                if sum(total.values()) == len(found):
+                    missed += [f"report: {pid} fd {fd} CLOSE_WAIT (ss), {found.get(fd)}" for k in held if (fd := k[1]) in found or first[k][0] not in reported if found.get(fd) != "close_wait"]
+                elif total.get("close_wait", 0) < len(held):
+                    missed.append(f"report: {pid} has {len(held)} in CLOSE_WAIT, reported {total.get('close_wait', 0)}")
+            elif any(found_by_report.get(k) == "close_wait" for k in held) and "close_wait" not in kinds:
+                missed.append(f"log: {pid} holds {len(held)} in CLOSE_WAIT, nothing was said")
+    if not contradicted and not missed or time.monotonic() > end:
+        break
+    time.sleep(INTERVAL)
+
+print(f"confirmed {confirmed}")
+for text in contradicted:
+    print("contradicted", text)
+for text in missed:
+    print("missed", text)
