@@ -249,9 +249,6 @@ static void print_culprit(const struct scan_view *v)
     else
         printf("unlimited");
     printf(" descriptors");
-    if (row->direction == SCAN_OUT && row->ports && ns->port_low)
-        printf(", %llu of %d ephemeral ports to %s", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
-               scan_peer(peer, row));
     if (row->idle_ms >= 1000) {
         char buf[64];
         struct out o = {.buf = buf, .cap = sizeof buf};
@@ -259,6 +256,9 @@ static void print_culprit(const struct scan_view *v)
         printf(", silent for %.*s", (int)o.len, buf);
     }
     putchar('\n');
+    if (row->direction == SCAN_OUT && row->ports && ns->port_low)
+        printf("%llu of %d ephemeral ports to %s are in use\n", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
+               scan_peer(peer, row));
     if (row->count.close_wait)
         printf("it has read the end of %llu of these %llu connections and closed none\n", (unsigned long long)row->count.told,
                (unsigned long long)row->count.close_wait);
@@ -268,11 +268,11 @@ static void print_apart(const struct scan_view *v)
 {
     const struct scan_rows *r = v->rows;
     if (v->pid == 0 && r->orphans_fin_wait_2)
-        printf("apart: %llu orphan%s in FIN_WAIT_2, closed by their program; the kernel drops them after tcp_fin_timeout\n",
-               (unsigned long long)r->orphans_fin_wait_2, r->orphans_fin_wait_2 == 1 ? "" : "s");
+        printf("apart: %llu orphan%s in FIN_WAIT_2, closed; the kernel drops them by itself\n", (unsigned long long)r->orphans_fin_wait_2,
+               r->orphans_fin_wait_2 == 1 ? "" : "s");
     if (v->pid == 0 && r->unaccepted)
-        printf("apart: %llu closed by their client before a program accepted them, most at port %u: its accept loop stands still\n",
-               (unsigned long long)r->unaccepted, r->unaccepted_port);
+        printf("apart: %llu closed by their client and never accepted, most of them at port %u\n", (unsigned long long)r->unaccepted,
+               r->unaccepted_port);
 }
 
 static void print_unseen(const struct scan_view *v)

@@ -186,10 +186,10 @@ PY
 }
 
 @test "a table of only the usual columns fits 80 columns" {
-    stuck client close_wait 3 fin_wait_2 2
+    stuck client close_wait 3 fin_wait_2 2 unaccepted 1
     run env COLUMNS=80 "$SOCKLEAK" scan "$pid"
     [ "$status" -eq 0 ]
-    lacks "$output" '^ .{80}'
+    lacks "$output" '^.{81}'
 }
 
 @test "wrong usage is one line and status 2, an impossible wish one line and status 1" {
