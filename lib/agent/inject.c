@@ -49,7 +49,7 @@ static bool make_room(void)
     struct change *more = sys_mmap(NULL, room * sizeof *more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (sys_failed(more))
         return false;
-    for (uint64_t i = 0; i < n_room; i++)
+    for (uint64_t i = 0; changes && i < n_room; i++)
         if (changes[i].entry)
             *find_change(more, room, changes[i].entry) = changes[i];
     if (changes)

@@ -76,6 +76,14 @@ static void find_aliases(const struct dynamic *d)
     }
 }
 
+/* Preloaded libraries ahead of us keep the calls that are bound to them, and theirs are bound to us. Our own originals come after us. */
+static void look_behind_us(struct search *s)
+{
+    memset(s->settled, 0, sizeof s->settled);
+    for (unsigned i = 0; i < n_targets; i++)
+        targets[i].original = NULL;
+}
+
 static bool is_ours(const struct dl_phdr_info *info)
 {
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
@@ -96,6 +104,8 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
         return 0;
     if (is_ours(info)) {
         preloaded = !s->libc_seen; /* an agent that came late stands behind libc */
+        if (preloaded)
+            look_behind_us(s);
         return 0;
     }
     if (program)

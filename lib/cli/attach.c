@@ -114,7 +114,7 @@ static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
 
 static int inject(pid_t pid, const struct wanted *w)
 {
-    struct refusal why;
+    struct refusal why = {""};
     struct remote_stats stats = {0};
     char options[256];
     int n = 0;
@@ -144,17 +144,50 @@ static int inject(pid_t pid, const struct wanted *w)
     return CLI_OK;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static bool is_gone(pid_t pid) { return kill(pid, 0) < 0 && errno == ESRCH; }
+
+/* Until the time is over, the process ends, or the user has seen enough. */
+static void record_for(pid_t pid, uint64_t ns)
+{
+    struct sigaction sa = {.sa_handler = interrupt}, before_int, before_term;
+    sigaction(SIGINT, &sa, &before_int);
+    sigaction(SIGTERM, &sa, &before_term);
+    uint64_t end = load_mono_ns() + ns;
+    for (uint64_t now = load_mono_ns(); now < end && !interrupted && !is_gone(pid); now = load_mono_ns())
+        nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
+    sigaction(SIGINT, &before_int, NULL);
+    sigaction(SIGTERM, &before_term, NULL);
+}
+
 static int report_and_leave(pid_t pid, const struct wanted *w)
 {
-    char number[16], word_report[] = "report";
-    char *report_argv[] = {word_report, number, NULL}, *detach_argv[] = {word_report, number, NULL};
+    char number[16], word_report[] = "report", *path = NULL;
+    struct loaded l;
+    if (attach_load(&l, pid)) {
+        path = strdup(l.path);
+        load_free(&l);
+    }
     snprintf(number, sizeof(number), "%d", pid);
-    uint64_t end = load_mono_ns() + w->for_ns;
-    for (uint64_t now = load_mono_ns(); now < end && (kill(pid, 0) == 0 || errno != ESRCH); now = load_mono_ns())
-        nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
+    record_for(pid, w->for_ns);
+    bool gone = is_gone(pid);
+    if (gone && (!path || access(path, R_OK) != 0)) {
+        free(path);
+        cli_warn("process %d has ended, with nothing stuck", pid);
+        return CLI_OK;
+    }
+    char *report_argv[] = {word_report, gone ? path : number, NULL}, *detach_argv[] = {word_report, number, NULL};
     optind = 0;
     int status = cmd_report(2, report_argv);
-    if (kill(pid, 0) < 0 && errno == ESRCH)
+    free(path);
+    if (gone)
         return status;
     optind = 0;
     int detached = cmd_detach(2, detach_argv);
@@ -163,7 +196,7 @@ static int report_and_leave(pid_t pid, const struct wanted *w)
 
 static int begin(pid_t pid, const struct wanted *w)
 {
-    struct refusal why;
+    struct refusal why = {""};
     struct loaded l;
     const char *refused = check_exists(pid, &why);
     if (refused)

@@ -43,14 +43,14 @@ static int put_to_sleep(pid_t pid, struct loaded *l)
     }
     if (!atomic_load(&h->attached) || (atomic_load(&h->watcher_tid) && attach_wait(has_left, h, 0, pid)))
         return CLI_OK;
-    struct refusal why;
+    struct refusal why = {""};
     const char *refused = agent_withdraw(pid, &why);
     return refused ? cli_fail("recording is off, but calls still go through the agent: %s", refused) : CLI_OK;
 }
 
 static int end(pid_t pid)
 {
-    struct refusal why;
+    struct refusal why = {""};
     struct loaded l;
     const char *refused = check_exists(pid, &why);
     if (refused)

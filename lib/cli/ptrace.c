@@ -177,7 +177,7 @@ int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_m
         return -EAGAIN;
     }
     t->stopped = err == 0;
-    arch_regs regs;
+    arch_regs regs = {0};
     long nr, result;
     if (t->stopped && get_regs(t, &regs) && arch_interrupted_call(&regs, &nr, &result) && result == -EINTR && may_repeat(nr)) {
         arch_continue_call(&regs);

@@ -248,7 +248,8 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
 static int rank_of(pid_t pid, pid_t tid)
 {
     char name[64], text[256];
-    long nr, a[6];
+    long nr;
+    unsigned long a[6];
     snprintf(name, sizeof(name), "/proc/%d/task/%d/syscall", pid, tid);
     FILE *f = fopen(name, "re");
     if (!f)

@@ -144,6 +144,28 @@ static const char *hold_thread(struct tracee *t, const struct remote *r, struct 
     return err ? check_permission(r->pid, -err, why) : NULL;
 }
 
+static uint64_t stack_end(const struct remote *r)
+{
+    for (size_t i = 0; i < r->n_maps; i++)
+        if (strcmp(r->maps[i].path, "[stack]") == 0)
+            return r->maps[i].end;
+    return 0;
+}
+
+/* An exec between our first look and the stop would have us call into a program that is no more. What R has open is of that one too. */
+static bool still_the_same(struct remote *r)
+{
+    struct remote now;
+    if (remote_open(&now, r->pid) < 0)
+        return false;
+    const struct remote_module *before = remote_module_named(r, "libc"), *after = remote_module_named(&now, "libc");
+    bool same = before && after && before->start == after->start && stack_end(r) == stack_end(&now);
+    remote_close(same ? r : &now);
+    if (same)
+        *r = now;
+    return same;
+}
+
 struct work {
     const char *library; /* NULL: it is mapped */
     const char *entry, *text;
@@ -172,7 +194,7 @@ static const char *run_held(struct tracee *t, struct remote *r, const struct wor
     return say(why, "the agent in process %d got no memory for its table", r->pid);
 }
 
-static const char *run_in(pid_t pid, struct work *w, bool may_load, struct refusal *why)
+static const char *run_in(pid_t pid, struct work w, bool may_load, struct refusal *why)
 {
     struct remote r;
     struct tracee t;
@@ -185,7 +207,7 @@ static const char *run_in(pid_t pid, struct work *w, bool may_load, struct refus
         return check_permission(pid, -err, why);
     refused = check_libc(&r, why);
     if (!refused && !mapped_agent(&r) && may_load) {
-        w->library = library;
+        w.library = library;
         if (!find_library(library, sizeof(library)))
             refused = say(why, "libsockleak.so was not found beside the command or in ../lib: set SOCKLEAK_LIBRARY to its path");
         else
@@ -197,7 +219,8 @@ static const char *run_in(pid_t pid, struct work *w, bool may_load, struct refus
         ptrace_begin();
         refused = hold_thread(&t, &r, why);
         if (!refused) {
-            refused = run_held(&t, &r, w, why);
+            refused =
+                still_the_same(&r) ? run_held(&t, &r, &w, why) : say(why, "process %d became another program meanwhile: try again", pid);
             ptrace_release(&t);
         }
         ptrace_end();
@@ -209,13 +232,13 @@ static const char *run_in(pid_t pid, struct work *w, bool may_load, struct refus
 const char *agent_inject(pid_t pid, const char *options, struct remote_stats *stats, struct refusal *why)
 {
     struct work w = {.entry = "sockleak_attach_entry", .text = options, .stats = stats};
-    return run_in(pid, &w, true, why);
+    return run_in(pid, w, true, why);
 }
 
 const char *agent_withdraw(pid_t pid, struct refusal *why)
 {
     struct work w = {.entry = "sockleak_detach_entry", .text = ""};
-    return run_in(pid, &w, false, why);
+    return run_in(pid, w, false, why);
 }
 
 int agent_is_mapped(pid_t pid)

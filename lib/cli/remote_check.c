@@ -225,7 +225,7 @@ static bool usable(const char *path, char *to, size_t cap)
     char full[PATH_MAX];
     if (!realpath(path, full) || access(full, R_OK) != 0 || strlen(full) >= cap)
         return false;
-    strcpy(to, full);
+    memcpy(to, full, strlen(full) + 1);
     return true;
 }
 

@@ -121,6 +121,43 @@ told() { report "$1" && [ "$(leaks 'sum(l["count"] for l in leaks if l["kind"] =
     [ "$(grep -c 'through the other' "$TESTTMP/leaks.err")" = 3 ]
 }
 
+@test "a preloaded interposer ahead of the agent keeps its place after the watcher has looked" {
+    echo '#define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <stdio.h>
+    #include <sys/socket.h>
+    int connect(int fd, const struct sockaddr *to, socklen_t len) {
+        fputs("through the other\n", stderr);
+        return ((int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "connect"))(fd, to, len); }' >"$TESTTMP/o.c"
+    gcc -shared -fPIC -o "$TESTTMP/o.so" "$TESTTMP/o.c" 2>/dev/null
+    mkfifo "$TESTTMP/leaks.in"
+    start leaks bash -c 'LD_PRELOAD=$1 SOCKLEAK_OPTIONS=interval=250ms exec "$2" <"$0"' "$TESTTMP/leaks.in" "$TESTTMP/o.so $AGENT" "$VICTIMS/attach_leaks"
+    exec {FEED}>"$TESTTMP/leaks.in"
+    port_of leaks >/dev/null
+    [ "$(ask leaks open)" = "done" ]
+    wait_for 20 told "$pid" 2
+    [ "$(ask leaks open)" = "done" ]
+    wait_for 20 told "$pid" 4
+    [ "$(grep -c 'through the other' "$TESTTMP/leaks.err")" = 5 ]
+}
+
+@test "B11: an object with RTLD_DEEPBIND is seen by a preloaded agent once its watcher has looked" {
+    echo '#include <sys/socket.h>
+    int plugin_socket(void); int plugin_socket(void) { return socket(AF_INET, SOCK_STREAM, 0); }' >"$TESTTMP/p.c"
+    gcc -shared -fPIC -g -O1 -o "$TESTTMP/p.so" "$TESTTMP/p.c"
+    mkfifo "$TESTTMP/leaks.in"
+    start leaks bash -c 'LD_PRELOAD=$1 SOCKLEAK_OPTIONS=interval=250ms exec "$2" <"$0"' "$TESTTMP/leaks.in" "$AGENT" "$VICTIMS/attach_leaks"
+    exec {FEED}>"$TESTTMP/leaks.in"
+    port_of leaks >/dev/null
+    plugin_is_seen()
+    {
+        ask leaks "plugin $TESTTMP/p.so" >/dev/null
+        report "$pid"
+        leaks '[f["symbol"] for l in leaks for f in l["frames"]]' | grep -q plugin_socket
+    }
+    wait_for 20 plugin_is_seen
+}
+
 @test "a dormant agent is woken by its state file, without stopping the process" {
     mkfifo "$TESTTMP/leaks.in"
     start leaks bash -c 'LD_PRELOAD=$1 SOCKLEAK_OPTIONS=enabled=0 exec "$2" <"$0"' "$TESTTMP/leaks.in" "$AGENT" "$VICTIMS/attach_leaks"
@@ -155,6 +192,28 @@ told() { report "$1" && [ "$(leaks 'sum(l["count"] for l in leaks if l["kind"] =
     [ "$(ask leaks open)" = "done" ]
     run "$SOCKLEAK" attach --for nonsense "$pid"
     [ "$status" = 2 ]
+}
+
+@test "--for ends early on an interrupt, and with the process" {
+    start_leaks
+    local leaks=$pid
+    echo open >&"$FEED"
+    start attach "$SOCKLEAK" attach --grace 100ms --for 600s "$leaks"
+    wait_for 20 grep -q libsockleak "/proc/$leaks/maps"
+    wait_for 20 told "$leaks" 2
+    kill -TERM "$pid"
+    wait "$pid"
+    contains "$TESTTMP/attach.out" 'SUMMARY'
+    run "$SOCKLEAK" detach "$leaks"
+    contains "$output" 'not recording'
+
+    start attach "$SOCKLEAK" attach --grace 100ms --for 600s "$leaks"
+    told_again() { echo open >&"$FEED"; report "$leaks"; [ "$(leaks 'any(l["frames"] for l in leaks)')" = True ]; }
+    wait_for 20 told_again
+    exec {FEED}>&-
+    wait "$leaks"
+    wait "$pid"
+    contains "$TESTTMP/attach.out" 'SUMMARY'
 }
 
 @test "a second attach says that the process is recorded already; a second detach has nothing to do" {

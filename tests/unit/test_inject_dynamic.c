@@ -59,7 +59,7 @@ static int copy_object(struct dl_phdr_info *from, size_t size, void *arg)
     for (Elf64_Dyn *d = section; d->d_tag; d++)
         if (d->d_un.d_ptr >= from->dlpi_addr && d->d_un.d_ptr < from->dlpi_addr + end)
             d->d_un.d_ptr -= from->dlpi_addr;
-    pristine = malloc(image_size);
+    pristine = malloc(image_size + PAGE);
     memcpy(pristine, image, image_size);
     memcpy(pristine_headers, headers, sizeof headers);
     info = (struct dl_phdr_info){.dlpi_addr = (uint64_t)image, .dlpi_name = "copy", .dlpi_phdr = headers, .dlpi_phnum = from->dlpi_phnum};

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +31,29 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static void *wait_for_ever(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+/* The same each time, if nobody meddles with the registers. */
+static double series(void)
+{
+    double x = 1;
+    for (int i = 0; i < 100000; i++)
+        x = x * 1.0000001 + 1e-9;
+    return x;
+}
+
 static long call(const char *name)
 {
     struct timespec two = {2, 0};
     struct timeval two_tv = {2, 0};
     struct pollfd wanted = {pair[0], POLLIN, 0};
     struct epoll_event ev = {.events = EPOLLIN};
-    double end = now() + 2, x = 1;
+    double end = now() + 2;
     char c;
     int status, ep = epoll_create1(0);
     epoll_ctl(ep, EPOLL_CTL_ADD, pair[0], &ev);
@@ -70,16 +88,19 @@ static long call(const char *name)
     if (!strcmp(name, "wait"))
         return waitpid(-1, &status, 0) > 0;
     if (!strcmp(name, "busy"))
+        for (double first = series(); now() < end;)
+            if (series() != first)
+                return 0;
+    if (!strcmp(name, "malloc")) {
+        pthread_t other; /* with a second thread the allocator takes its locks */
+        pthread_create(&other, NULL, wait_for_ever, NULL);
         while (now() < end)
-            for (int i = 0; i < 1000000; i++)
-                x = x * 1.0000001 + 1e-9;
-    if (!strcmp(name, "malloc"))
-        while (now() < end)
-            for (int i = 0; i < 20000; i++) {
-                void *volatile p = malloc(100 + (size_t)i);
+            for (size_t i = 0; i < 20000; i++) {
+                void *volatile p = malloc(2000 + i);
                 free(p);
             }
-    return x > 0;
+    }
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -92,6 +113,9 @@ int main(int argc, char **argv)
     fflush(stdout);
     long r = call(argv[1]);
     int e = errno;
-    printf("%s %ld %s\n", argv[1], r, strerrorname_np(e));
+    sigset_t none, blocked;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, &blocked);
+    printf("%s %ld %s%s\n", argv[1], r, strerrorname_np(e), memcmp(&none, &blocked, 8) ? " blocked signals" : "");
     return 0;
 }
