@@ -37,6 +37,7 @@ struct model {
     uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
     uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */
     bool checked;         /* against the kernel's word, now */
+    int signal;           /* that ended it, where the caller knows; model_build sets 0 */
     struct arena arena;
 };
 

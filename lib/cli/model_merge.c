@@ -158,7 +158,10 @@ void model_circumstances(const struct model *m, char *line, size_t cap)
         snprintf(how, sizeof how, "recorded on another machine or before its last boot, no exit seen");
         break;
     default:
-        snprintf(how, sizeof how, "ended without an exit (killed?)");
+        if (m->signal)
+            snprintf(how, sizeof how, "ended by signal %d (%s)", m->signal, strsignal(m->signal));
+        else
+            snprintf(how, sizeof how, "ended without an exit (killed?)");
     }
     if (!looked_real)
         snprintf(line, cap, "%s; it was never looked at: only what the program was told is known", how);

@@ -148,7 +148,9 @@ static void add_named(struct load_set *set, const char *word, int *status)
         if (why)
             *status = cli_fail("process %s: %s", word, why);
         else if (nothing)
-            cli_warn("process %s runs under the agent and has no socket opened yet", word);
+            cli_warn("process %s runs under the agent and has no state file: it opened no socket yet, or keeps its state in memory (its "
+                     "log says why)",
+                     word);
         return;
     }
     const char *why;

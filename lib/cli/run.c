@@ -231,6 +231,7 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
         return cli_fail("cannot run %s: %s", argv[0], why);
     }
     uint64_t leaks;
+    r.status = status;
     if (run_report_print(&r, &leaks) != CLI_OK && status == 0)
         status = CLI_FAILED;
     uint64_t exitcode = a->exitcode_set ? a->exitcode : users.exitcode;

@@ -52,37 +52,55 @@ struct said {
     size_t n, cap;
 };
 
-/* "==PID==sockleak: TEXT": a note of the agent; retractions and reports of the running process are in the final report. */
-static const char *note_of(const char *line)
+/* What follows "==PID==" in a line of the agent's; NULL for any other line. */
+static const char *after_pid(const char *line)
 {
-    const char *p = line;
-    if (strncmp(p, "==", 2) != 0)
+    if (strncmp(line, "==", 2) != 0)
         return NULL;
-    for (p += 2; isdigit((unsigned char)*p); p++)
+    for (line += 2; isdigit((unsigned char)*line); line++)
         ;
-    if (strncmp(p, "==sockleak: ", 12) != 0)
-        return NULL;
-    p += 12;
-    return strncmp(p, "fd ", 3) == 0 ? NULL : p;
+    return strncmp(line, "==", 2) == 0 ? line + 2 : NULL;
 }
 
-static void pass_notes(struct said *said, const char *path)
+/* A note, once however many processes have it. Retractions are in the final report. */
+static void pass_note(struct said *said, const char *line, const char *note)
 {
-    char *line = NULL;
-    size_t room = 0;
-    FILE *f = fopen(path, "re");
-    while (f && getline(&line, &room, f) > 0) {
-        const char *note = note_of(line);
-        bool known = !note;
-        for (size_t i = 0; i < said->n && !known; i++)
-            known = strcmp(said->lines[i], note) == 0;
-        if (known || said->n == 100)
+    for (size_t i = 0; i < said->n; i++)
+        if (strcmp(said->lines[i], note) == 0)
+            return;
+    if (said->n == 100 || strncmp(note, "sockleak: fd ", 13) == 0)
+        return;
+    if (said->n == said->cap)
+        said->lines = arena_grow(said->lines, said->cap = said->cap ? said->cap * 2 : 16, sizeof *said->lines);
+    said->lines[said->n++] = strdup(note);
+    fputs(line, stderr);
+}
+
+/*
+ * Notes, and the reports that somebody asked for (sockleak_check, a signal): they end with a summary. What the agent said by itself of a
+ * running program does not, and is in the final report.
+ */
+static void pass_log(struct said *said, const char *path)
+{
+    char *line = NULL, *report = NULL;
+    size_t room = 0, report_size = 0;
+    FILE *f = fopen(path, "re"), *block = open_memstream(&report, &report_size);
+    while (f && block && getline(&line, &room, f) > 0) {
+        const char *text = after_pid(line);
+        if (text && strncmp(text, "sockleak: ", 10) == 0) {
+            pass_note(said, line, text);
             continue;
-        if (said->n == said->cap)
-            said->lines = arena_grow(said->lines, said->cap = said->cap ? said->cap * 2 : 16, sizeof *said->lines);
-        said->lines[said->n++] = strdup(note);
-        fputs(line, stderr); /* the first process that says so speaks for all */
+        }
+        fputs(line, block);
+        if (text && strncmp(text, "SUMMARY: ", 9) == 0) {
+            fflush(block);
+            fwrite(report, 1, report_size, stderr);
+            rewind(block);
+        }
     }
+    if (block)
+        fclose(block);
+    free(report);
     free(line);
     if (f)
         fclose(f);
@@ -103,7 +121,7 @@ static void take_logs(const char *dir)
     for (int i = 0; i < n; i++) {
         if (has_suffix(names[i]->d_name, ".log")) {
             snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
-            pass_notes(&said, path);
+            pass_log(&said, path);
             unlink(path);
         }
         free(names[i]);
@@ -210,6 +228,8 @@ int run_report_print(struct run_report *r, uint64_t *leaks)
         o.min_age_set = r->grace_set && load_is_live(&set.items[i]);
         model_build(&models[i], &set.items[i], sym, &o);
         leaking += models[i].report.n_groups != 0;
+        if (set.items[i].pid == r->pid && r->status > 128)
+            models[i].signal = r->status - 128;
     }
     model_merge(&all, models, set.n, (uint32_t)r->pid, r->exe, &o);
     *leaks = all.report.leaks;

@@ -77,7 +77,7 @@ nothing_left()
 @test "a program that is killed is reported too" {
     run runs --exitcode 23 -- "$VICTIMS/run_leak" 2 kill 9
     [ "$status" -eq 137 ]
-    contains "$output" 'ended without an exit'
+    contains "$output" 'run_leak: ended by signal 9 \(Killed\)'
     contains "$output" '2 sockets stuck in CLOSE_WAIT'
     contains "$output" 'fd 4 .* CLOSE_WAIT'
     nothing_left
@@ -134,6 +134,31 @@ PY
     SOCKLEAK_OPTIONS=frobnicate=1 run runs -- "$VICTIMS/run_tree" 20 0
     [ "$status" -eq 0 ]
     [ "$(grep -c frobnicate <<<"$output")" -eq 1 ]
+    nothing_left
+}
+
+@test "a report that the program asked for is passed on" {
+    cat >"$TESTTMP/asks.c" <<'C'
+#include <sockleak.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    int pair[2];
+    sockleak_mark_t start = sockleak_mark();
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+        return 99;
+    int n = sockleak_check(start, SOCKLEAK_ALL, 0);
+    close(pair[0]);
+    close(pair[1]);
+    return n == 2 ? 0 : 98;
+}
+C
+    build_victim asks "$TESTTMP/asks.c"
+    run runs --exitcode 23 -- "$TESTTMP/asks"
+    [ "$status" -eq 0 ]
+    contains "$output" 'SUMMARY: sockleak: 2 sockets leaked at 1 site'
+    contains "$output" '#0 main +.*asks.c:[0-9]+'
     nothing_left
 }
 
