@@ -67,7 +67,7 @@ uint64_t agent_now_real(void)
 
 uint32_t agent_tid(void)
 {
-    if (!agent_thread.tid)
+    if (!agent_thread.tid && !agent_in_sandbox())
         agent_thread.tid = (uint32_t)sys_gettid();
     return agent_thread.tid;
 }
@@ -190,8 +190,16 @@ static bool make_alive(void)
     return true;
 }
 
+static _Atomic bool sandboxed;
+
+void agent_enter_sandbox(void) { atomic_store(&sandboxed, true); }
+
+bool agent_in_sandbox(void) { return atomic_load_explicit(&sandboxed, memory_order_relaxed); }
+
 static bool start(void)
 {
+    if (agent_in_sandbox())
+        return false;
     uint64_t all = ~0ull, old;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     agent_enter();
@@ -312,7 +320,7 @@ int agent_finish(int status, enum state_end how)
     if (atomic_exchange(&finished, true))
         return status;
     agent_enter();
-    uint64_t leaks = watch_final();
+    uint64_t leaks = agent_in_sandbox() ? 0 : watch_final();
     atomic_store(&table_head->exit_status, (uint32_t)status);
     atomic_store(&table_head->end, how);
     agent_leave();
@@ -434,6 +442,7 @@ void agent_configure(void)
 
 __attribute__((constructor)) static void agent_load(void)
 {
+    real_resolve(); /* here, so that no later first call has to do it inside a signal handler or a vfork child */
     agent_configure();
     agent_enter();
     if (agent_options.help)

@@ -39,6 +39,11 @@ bool agent_is_vfork_child(void);
 /* clone(CLONE_VM) without CLONE_THREAD and CLONE_VFORK: from now on only the process number tells who is who. */
 void agent_shares_memory(void);
 
+/* The program has put a seccomp filter on itself (sshd, Chromium): from now on no file is opened, no process or thread made, no socket asked by the
+ * filtered threads; what they record goes on, with the calls that every allocator makes. A watcher that already runs is not filtered. */
+void agent_enter_sandbox(void);
+bool agent_in_sandbox(void);
+
 /* The constructor's work, done once, by whichever event comes first. */
 void agent_configure(void);
 

@@ -80,7 +80,7 @@ static void received_one(int fd)
 
 void track_rights(const struct msghdr *msg)
 {
-    if (!msg->msg_control || !agent_ready())
+    if (!msg->msg_control || agent_in_sandbox() || !agent_ready())
         return;
     /* CMSG_NXTHDR wants a msghdr that may be written to; it only reads. */
     struct msghdr *m = (struct msghdr *)(uintptr_t)msg;

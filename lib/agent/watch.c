@@ -37,7 +37,9 @@ _Atomic uint32_t wait_bell, wait_waiters;
 
 static _Atomic bool running;
 static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
-static _Atomic bool signal_wanted;
+static _Atomic bool signal_wanted, quit, present_known;
+static _Atomic bool joinable;
+static pthread_t thread;
 
 /* ---- the lock ------------------------------------------------------------------------------------------------------- */
 
@@ -224,8 +226,10 @@ static void know_the_present(enum origin origin)
 static void park(struct state_header *h)
 {
     inject_follow(false);
-    while (!atomic_load(&h->enabled))
+    while (!atomic_load(&h->enabled) && !atomic_load(&quit))
         sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
+    if (atomic_load(&quit))
+        return;
     inject_follow(true);
     know_the_present(ORIGIN_BEFORE_ATTACH);
 }
@@ -238,11 +242,11 @@ static void *watch_thread(void *arg)
     struct state_header *h = table_head;
     agent_tell_notes();
     atomic_store(&h->watcher_tid, agent_tid());
-    if (atomic_load(&h->enabled))
+    if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
         know_the_present(atomic_load(&h->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
     uint64_t next = agent_now() + atomic_load(&h->interval_ns);
     uint32_t served = atomic_load(&h->answered);
-    for (;;) {
+    while (!atomic_load(&quit)) {
         if (!atomic_load(&h->enabled)) {
             park(h);
             next = 0;
@@ -252,7 +256,7 @@ static void *watch_thread(void *arg)
         if (request == served)
             sleep_until(next, (volatile void *)&h->request, request);
         inject_follow(atomic_load(&h->enabled));
-        if (!atomic_load(&h->enabled) || !watch_lock(10000))
+        if (atomic_load(&quit) || !atomic_load(&h->enabled) || !watch_lock(10000))
             continue;
         served = atomic_load(&h->request);
         next = look_and_report(interval ? interval : MS * 1000u);
@@ -270,13 +274,12 @@ static size_t stack_size(unsigned attempt)
 static bool create(void)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     bool ok = false;
     pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
         ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 && pthread_create(&thread, &attr, watch_thread, NULL) == 0;
     pthread_attr_destroy(&attr);
+    atomic_store(&joinable, ok);
     return ok;
 }
 
@@ -287,7 +290,7 @@ bool watch_running(void)
 
 void watch_start(void)
 {
-    if (watch_running() || !table_head || (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
+    if (watch_running() || !table_head || agent_in_sandbox() || (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
         return;
     uint64_t all = ~0ull, old;
     int saved = errno;
@@ -301,8 +304,38 @@ void watch_start(void)
         agent_note("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
+bool watch_suspend(void)
+{
+    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !atomic_exchange(&joinable, false))
+        return false;
+    int cancel, saved = errno;
+    atomic_store(&quit, true);
+    watch_poke();
+    sys_futex((volatile void *)&table_head->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    pthread_join(thread, NULL);
+    pthread_setcancelstate(cancel, NULL);
+    atomic_store(&quit, false);
+    atomic_store(&running, false);
+    errno = saved;
+    return true;
+}
+
+void watch_resume(void)
+{
+    watch_start();
+}
+
+void watch_settle(void)
+{
+    pause_ns(MS);
+}
+
 void watch_forked_child(void)
 {
+    atomic_store(&joinable, false);
+    atomic_store(&quit, false);
+    atomic_store(&present_known, true); /* by the parent: inherited.c */
     atomic_store(&running, false);
     atomic_store(&lock, 0);
     atomic_store(&signal_wanted, false);

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <linux/close_range.h>
 
+#include "watch.h"
+
 WRAPPER(int, shutdown, (int fd, int how))
 {
     int r = real.shutdown(fd, how);
@@ -37,7 +39,14 @@ void wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
 WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 {
     wrapper_closing_range(first, last, (unsigned)flags);
-    return real.close_range(first, last, flags);
+    if (!(flags & CLOSE_RANGE_UNSHARE))
+        return real.close_range(first, last, flags);
+    /* Our own thread must not be the one with whom the table is no longer shared: it would hold the connections open. */
+    bool watched = watch_suspend();
+    int r = real.close_range(first, last, flags);
+    if (watched)
+        watch_resume();
+    return r;
 }
 
 WRAPPER(void, closefrom, (int first))

@@ -9,12 +9,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "arch.h"
 #include "capture.h"
 #include "sites.h"
+#include "watch.h"
 
 /* ---- the end ---- */
 
@@ -149,6 +151,33 @@ __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfor
     }
 CLONE(clone)
 CLONE(__clone)
+
+/* ---- what only a process of one thread may do, or does otherwise than one of several ---- */
+
+/* The last thread is gone for pthread_join a moment before it is for the kernel, which then says EINVAL. */
+#define ALONE(name, parameters, arguments)                                            \
+    WRAPPER(int, name, parameters)                                                    \
+    {                                                                                 \
+        bool watched = watch_suspend();                                               \
+        int r = real.name arguments;                                                  \
+        for (int tries = 0; watched && r < 0 && errno == EINVAL && tries < 20; tries++) { \
+            watch_settle();                                                           \
+            r = real.name arguments;                                                  \
+        }                                                                             \
+        if (watched)                                                                  \
+            watch_resume();                                                           \
+        return r;                                                                     \
+    }
+ALONE(unshare, (int flags), (flags))
+ALONE(setns, (int fd, int type), (fd, type))
+
+WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
+{
+    int r = real.prctl(what, a, b, c, d);
+    if (unlikely(what == PR_SET_SECCOMP) && r == 0)
+        agent_enter_sandbox();
+    return r;
+}
 
 /* ---- code that goes away ---- */
 

@@ -7,9 +7,11 @@
  */
 #include "wrappers.h"
 
+#include <linux/seccomp.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "agent.h"
 #include "sys.h"
 
 #define CALL real.syscall(number, a, b, c, d, e, f)
@@ -70,6 +72,10 @@ static long followed(long number, long a, long b, long c, long d, long e, long f
         return r;
     case SYS_connect:
         return wrapper_connected(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
+    case SYS_seccomp:
+        if (r >= 0 && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
+            agent_enter_sandbox();
+        return r;
     case SYS_shutdown:
         if (r == 0)
             track_shutdown(FD, (int)b);

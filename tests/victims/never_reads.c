@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* never_reads: a client whose server closed after 5 bytes; it never receives anything and lives on until the test says a word. With "close": it then closes. */
+/* never_reads: a client whose server closed after 5 bytes; it never receives anything and lives on until the test says a word. With "close" it then
+ * closes; with "unshare" it takes its descriptors for itself before. */
+#include <sched.h>
+
 #include "victim.h"
 
 __attribute__((noinline)) static int forgetful_connect(void)
@@ -14,6 +17,8 @@ int main(int argc, char **argv)
     int listener = listen_loopback(), client = forgetful_connect(), server = (int)MUST(accept(listener, NULL, NULL));
     MUST(send(server, "hello", 5, 0));
     MUST(close(server));
+    if (argc > 1 && !strcmp(argv[1], "unshare"))
+        MUST(unshare(CLONE_FILES));
     say("closed");
     wait_for_word();
     if (argc > 1 && !strcmp(argv[1], "close")) {
