@@ -91,6 +91,10 @@ void capture_dlclose_begin(void) { note("dlclose{ "); }
 void capture_dlclose_end(void) { note("} "); }
 __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
 void agent_shares_memory(void) {}
+void agent_enter_sandbox(void) { note("sandbox "); }
+bool watch_suspend(void) { return false; }
+void watch_resume(void) {}
+void watch_settle(void) {}
 
 void sites_dlclose_begin(void) {}
 
