@@ -2,17 +2,18 @@
 /*
  * sockleak.h: "this test leaked no socket": the interface of the sockleak agent for programs and their tests.
  *
- * Nothing has to be linked. The functions are weak: they come with the agent (LD_PRELOAD=libsockleak.so, or `sockleak run -- ./test`),
- * and without it each call answers that it is not active. C99 and later, C++11 and later; Linux, any compiler that knows GNU attributes.
- *
  *     #include <sockleak.h>
  *
  *     sockleak_mark_t start = sockleak_mark();
  *     run_the_code_under_test();
  *     SOCKLEAK_ASSERT_NONE(start);      // fails with the report: which socket, and the stack that opened it
  *
- * Unless said otherwise every function may be called by any thread at any time, but not from a signal handler; none of them changes errno except
- * where a result says so; none is a cancellation point.
+ * Nothing has to be linked. The functions come with the agent (LD_PRELOAD=libsockleak.so, or `sockleak run -- ./test`); this header refers to
+ * them weakly, and without the agent each call answers that it is not active. C99 and later, C++11 and later; Linux, gcc and clang; dynamic, PIE and
+ * non-PIE programs (a static program cannot have the agent: every call answers "not active").
+ *
+ * Unless said otherwise every function may be called by any thread at any time, but not from a signal handler; none changes errno except where a result
+ * says so; none is a cancellation point.
  */
 #ifndef SOCKLEAK_H
 #define SOCKLEAK_H
@@ -38,14 +39,24 @@ extern "C" {
 #define SOCKLEAK_STUCK 0x1fu           /* all but OPEN */
 #define SOCKLEAK_ALL 0x3fu             /* every socket that is still open */
 
-/* May be added to KINDS: only sockets opened by the calling thread; only sockets that carry the calling thread's present tag. */
+/*
+ * May be added to KINDS, for tests that run side by side: only sockets opened by the calling thread; only sockets that carry the calling thread's
+ * present tag, whoever holds them now (a thread without a tag sees all).
+ */
 #define SOCKLEAK_THIS_THREAD 0x40000000u
 #define SOCKLEAK_THIS_TAG 0x80000000u
+/* May be added to the KINDS of sockleak_check: it waits and counts, and writes nothing. */
+#define SOCKLEAK_QUIET 0x20000000u
 
-/* A moment. Opaque; comparable only by passing it back. Valid in the process that made it. */
+/* ---- the shapes ------------------------------------------------------------------------------------------------- */
+
+/* A moment. Opaque: pass it back. Valid in the process that made it. */
 typedef uint64_t sockleak_mark_t;
 
-/* One call of a stack, innermost first. Strings are NULL when unknown. OFFSET is relative to MODULE's file, as addr2line -e MODULE wants it (of the return address). */
+/*
+ * One call of a stack, innermost first. Strings are NULL when unknown. OFFSET is relative to MODULE's file, as addr2line -e MODULE wants it (of the
+ * return address).
+ */
 struct sockleak_frame {
     const char *module;
     const char *symbol;
@@ -55,7 +66,7 @@ struct sockleak_frame {
 
 /* One socket. Everything pointed to belongs to the agent and is gone when the callback returns. */
 struct sockleak_finding {
-    size_t size;       /* sizeof(struct sockleak_finding) of the agent: later versions add fields at the end */
+    size_t size; /* sizeof(struct sockleak_finding) of the agent: later versions add fields at the end */
     int fd;
     unsigned kind;     /* one of SOCKLEAK_CLOSE_WAIT ... SOCKLEAK_OPEN */
     uint64_t site;     /* the call site that opened it: stable over processes and hosts; 0: no stack */
@@ -66,53 +77,269 @@ struct sockleak_finding {
     const char *eof;   /* "read": a receive call returned 0; "unread": the end waits in the kernel; else NULL */
     const char *local; /* "127.0.0.1:51222", "[::1]:80", "/run/x.sock"; "" unknown */
     const char *peer;
-    const char *tag;   /* the name that sockleak_tag() gave; NULL none */
-    int tid;           /* the thread that opened it; 0 unknown */
-    size_t n_frames;   /* the allocating stack */
+    const char *tag; /* the name that sockleak_tag() gave; NULL none */
+    int tid;         /* the thread that opened it; 0 unknown */
+    size_t n_frames; /* the allocating stack */
     const struct sockleak_frame *frames;
     size_t n_eof_frames; /* the stack that was told of the end */
     const struct sockleak_frame *eof_frames;
 };
 
-/* Returns 0 to go on, anything else to stop. It must not call sockleak_each, _check or _report. */
+/* Returns 0 to go on, anything else to stop. The agent holds no lock meanwhile: it may call the functions below and close what it is shown. */
 typedef int (*sockleak_callback)(const struct sockleak_finding *finding, void *arg);
 
-/* ---- the calls ------------------------------------------------------------------------------------------------- */
+/* ---- the calls -------------------------------------------------------------------------------------------------- */
 
-#define SOCKLEAK_WEAK __attribute__((weak, visibility("default")))
-#if defined(__GNUC__) && !defined(__clang__)
-#define SOCKLEAK_CALL __attribute__((weak, visibility("default"), noplt))
+#ifdef SOCKLEAK_AGENT /* the agent itself, which defines them */
+#define SOCKLEAK_API __attribute__((visibility("default")))
 #else
-#define SOCKLEAK_CALL SOCKLEAK_WEAK
+#define SOCKLEAK_API static inline __attribute__((unused))
 #endif
 
 /* 1 when the agent is loaded and recording, else 0. */
-int sockleak_active(void) SOCKLEAK_CALL;
+SOCKLEAK_API int sockleak_active(void);
 
 /* Now. Checks with this mark look only at sockets opened after it. 0 when not active. */
-sockleak_mark_t sockleak_mark(void) SOCKLEAK_CALL;
+SOCKLEAK_API sockleak_mark_t sockleak_mark(void);
 
 /*
  * Waits until no socket of KINDS that was opened after SINCE is left, or until TIMEOUT_MS milliseconds are over (0: looks once; negative: no limit). It
- * wakes at the close that it waits for. Reports what is left (to the agent's log) and returns its number, 0 when nothing is. -1 with errno ENOSYS when not active.
+ * wakes at the close that it waits for. Writes the report of what is left to the agent's log (unless SOCKLEAK_QUIET) and returns its number, 0 when
+ * nothing is. What is ignored, paused or suppressed is not counted. -1 with errno ENOSYS when not active, EBUSY when
+ * the agent could not look (another look hangs for a minute).
  */
-int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms) SOCKLEAK_CALL;
+SOCKLEAK_API int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms);
 
-/* Calls CALL for each such socket, in the order of descriptors, in the calling thread. Returns how many times it was called; -1 with errno ENOSYS when not active. */
-int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call, void *arg) SOCKLEAK_CALL;
+/*
+ * Calls CALLBACK with ARG for each such socket, call site by call site, in the calling thread. Returns how many times it was called; -1 with errno
+ * ENOSYS when not active.
+ */
+SOCKLEAK_API int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback callback, void *arg);
 
-/* Writes the report on such sockets to the open descriptor FD. Returns their number; -1 with errno ENOSYS when not active, EIO when it could not be written. */
-int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds) SOCKLEAK_CALL;
+/*
+ * Writes the report on such sockets to the open descriptor FD; nothing when there is none. Returns their number; -1 with errno ENOSYS when not active,
+ * EIO when it could not be written.
+ */
+SOCKLEAK_API int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds);
+
+/*
+ * The same report as text without colours, into BUF of SIZE bytes: cut where it does not fit, always ended by a NUL when SIZE > 0. Returns the bytes
+ * of the whole report without the NUL, as snprintf does (SIZE 0 and BUF NULL only asks); -1 with errno ENOSYS when not active.
+ */
+SOCKLEAK_API int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds);
 
 /* This open socket is meant to stay: it is never reported. Until it is closed; its number's next socket is watched again. */
-void sockleak_ignore(int fd) SOCKLEAK_CALL;
+SOCKLEAK_API void sockleak_ignore(int fd);
 
 /* The calling thread's new sockets are never reported, until as many sockleak_resume() have followed. Nestable; async-signal-safe. */
-void sockleak_pause(void) SOCKLEAK_CALL;
-void sockleak_resume(void) SOCKLEAK_CALL;
+SOCKLEAK_API void sockleak_pause(void);
+SOCKLEAK_API void sockleak_resume(void);
 
-/* The calling thread's new sockets carry NAME (at most 63 bytes are kept), wherever they are handed to. NULL or "": none. NAME is copied. */
-void sockleak_tag(const char *name) SOCKLEAK_CALL;
+/*
+ * The calling thread's new sockets carry NAME (at most 63 bytes are kept), whichever thread they are handed to. NULL or "": none. NAME is copied; one
+ * name is one tag, whichever thread gives it.
+ */
+SOCKLEAK_API void sockleak_tag(const char *name);
+
+/*
+ * Two hooks that a program may define; the agent calls each once, before main.
+ *
+ *     const char *sockleak_default_options(void) { return "exitcode=23:kinds=all"; }      as SOCKLEAK_OPTIONS, which overrides it
+ *     const char *sockleak_default_suppressions(void) { return "leak:my_pool_*\n"; }      in the format of a suppressions file
+ *
+ * The agent finds them among the program's dynamic symbols: link with -rdynamic, or -Wl,--export-dynamic-symbol=sockleak_default_options. (A hook in a
+ * shared library that the program is linked with is found without that.)
+ */
+const char *sockleak_default_options(void);
+const char *sockleak_default_suppressions(void);
+
+/* ---- the assertion ---------------------------------------------------------------------------------------------- */
+
+/* How long it waits for ends that come asynchronously: a thread that still closes, a peer's answer. Define it before the include to change it. */
+#ifndef SOCKLEAK_ASSERT_TIMEOUT_MS
+#define SOCKLEAK_ASSERT_TIMEOUT_MS 1000
+#endif
+
+/*
+ * How a test fails. Define it before the include for your harness; MESSAGE is a const char * with file and line, what is wrong, and the report. It may
+ * leave by longjmp or an exception.
+ *
+ *     #define SOCKLEAK_FAIL(message) fail_msg("%s", message)         // cmocka
+ *     #define SOCKLEAK_FAIL(message) ck_abort_msg("%s", message)     // Check
+ *     #define SOCKLEAK_FAIL(message) ADD_FAILURE() << message        // GoogleTest
+ *     #define SOCKLEAK_FAIL(message) FAIL(message)                   // Catch2
+ */
+#ifndef SOCKLEAK_FAIL
+#define SOCKLEAK_FAIL(message) (fputs(message, stderr), abort())
+#endif
+
+/* Room for MESSAGE, on the stack. A longer report is cut there, and written to standard error whole. */
+#ifndef SOCKLEAK_MESSAGE_SIZE
+#define SOCKLEAK_MESSAGE_SIZE 8192
+#endif
+
+/*
+ * Fails the test when a socket opened since MARK (of KINDS) is still open after SOCKLEAK_ASSERT_TIMEOUT_MS. Fails too, and says so, when the agent is
+ * not active: a check that cannot see must not pass. Define SOCKLEAK_OPTIONAL before the include to let it pass then.
+ *
+ * Tests that run side by side in threads of one process ask for their own sockets: by thread, or by the tag that they gave (sockleak_tag) when they hand
+ * sockets to other threads, or have them opened by threads that carry the same tag.
+ */
+#define SOCKLEAK_ASSERT_NONE(mark) SOCKLEAK_ASSERT_NONE_OF(mark, SOCKLEAK_ALL)
+#define SOCKLEAK_ASSERT_NONE_OF_THREAD(mark) SOCKLEAK_ASSERT_NONE_OF(mark, SOCKLEAK_ALL | SOCKLEAK_THIS_THREAD)
+#define SOCKLEAK_ASSERT_NONE_OF_TAG(mark) SOCKLEAK_ASSERT_NONE_OF(mark, SOCKLEAK_ALL | SOCKLEAK_THIS_TAG)
+#define SOCKLEAK_ASSERT_NONE_OF(mark, kinds)                                                                                          \
+    do {                                                                                                                              \
+        char sockleak_message_[SOCKLEAK_MESSAGE_SIZE];                                                                                \
+        if (sockleak_failed_(sockleak_message_, sizeof sockleak_message_, (mark), (kinds), SOCKLEAK_OPTIONAL_, __FILE__, __LINE__)) { \
+            SOCKLEAK_FAIL(sockleak_message_);                                                                                         \
+        }                                                                                                                             \
+    } while (0)
+
+#ifdef SOCKLEAK_OPTIONAL
+#define SOCKLEAK_OPTIONAL_ 1
+#else
+#define SOCKLEAK_OPTIONAL_ 0
+#endif
+
+/* ---- how a call finds the agent: nothing to use below this line --------------------------------------------------- */
+
+#ifndef SOCKLEAK_AGENT
+
+/*
+ * Each function is a small inline one (its own symbol is local, and another) that calls the agent's of that name when there is one. In a non-PIE program for x86-64 the compiler may take the
+ * address of a weak function for a constant, which the linker then settles as 0 for good: there it is read from the global offset table, which the
+ * dynamic loader fills in.
+ */
+#define SOCKLEAK_WEAK_(type, name, parameters)                                                     \
+    extern type sockleak_agent_##name parameters __asm__("sockleak_" #name) __attribute__((weak)); \
+    SOCKLEAK_API type sockleak_##name parameters __asm__("sockleak_inline_" #name)
+SOCKLEAK_WEAK_(int, active, (void));
+SOCKLEAK_WEAK_(sockleak_mark_t, mark, (void));
+SOCKLEAK_WEAK_(int, check, (sockleak_mark_t, unsigned, int));
+SOCKLEAK_WEAK_(int, each, (sockleak_mark_t, unsigned, sockleak_callback, void *));
+SOCKLEAK_WEAK_(int, report, (int, sockleak_mark_t, unsigned));
+SOCKLEAK_WEAK_(int, text, (char *, size_t, sockleak_mark_t, unsigned));
+SOCKLEAK_WEAK_(void, ignore, (int));
+SOCKLEAK_WEAK_(void, pause, (void));
+SOCKLEAK_WEAK_(void, resume, (void));
+SOCKLEAK_WEAK_(void, tag, (const char *));
+#undef SOCKLEAK_WEAK_
+
+#if defined(__x86_64__) && defined(__LP64__) && !defined(__PIC__) && !defined(__PIE__)
+#define SOCKLEAK_FIND_(name)                                                                                   \
+    __asm__(".weak sockleak_" #name "\n\t"                                                                     \
+            "{movq sockleak_" #name "@GOTPCREL(%%rip), %0|mov %0, QWORD PTR sockleak_" #name "@GOTPCREL[rip]}" \
+            : "=r"(call))
+#else
+#define SOCKLEAK_FIND_(name) (call = sockleak_agent_##name)
+#endif
+
+SOCKLEAK_API int sockleak_active(void)
+{
+    int (*call)(void);
+    SOCKLEAK_FIND_(active);
+    return call ? call() : 0;
+}
+
+SOCKLEAK_API sockleak_mark_t sockleak_mark(void)
+{
+    sockleak_mark_t (*call)(void);
+    SOCKLEAK_FIND_(mark);
+    return call ? call() : 0;
+}
+
+SOCKLEAK_API int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
+{
+    int (*call)(sockleak_mark_t, unsigned, int);
+    SOCKLEAK_FIND_(check);
+    return call ? call(since, kinds, timeout_ms) : (errno = ENOSYS, -1);
+}
+
+SOCKLEAK_API int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback callback, void *arg)
+{
+    int (*call)(sockleak_mark_t, unsigned, sockleak_callback, void *);
+    SOCKLEAK_FIND_(each);
+    return call ? call(since, kinds, callback, arg) : (errno = ENOSYS, -1);
+}
+
+SOCKLEAK_API int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
+{
+    int (*call)(int, sockleak_mark_t, unsigned);
+    SOCKLEAK_FIND_(report);
+    return call ? call(fd, since, kinds) : (errno = ENOSYS, -1);
+}
+
+SOCKLEAK_API int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
+{
+    int (*call)(char *, size_t, sockleak_mark_t, unsigned);
+    SOCKLEAK_FIND_(text);
+    return call ? call(buf, size, since, kinds) : (errno = ENOSYS, -1);
+}
+
+SOCKLEAK_API void sockleak_ignore(int fd)
+{
+    void (*call)(int);
+    SOCKLEAK_FIND_(ignore);
+    if (call)
+        call(fd);
+}
+
+SOCKLEAK_API void sockleak_pause(void)
+{
+    void (*call)(void);
+    SOCKLEAK_FIND_(pause);
+    if (call)
+        call();
+}
+
+SOCKLEAK_API void sockleak_resume(void)
+{
+    void (*call)(void);
+    SOCKLEAK_FIND_(resume);
+    if (call)
+        call();
+}
+
+SOCKLEAK_API void sockleak_tag(const char *name)
+{
+    void (*call)(const char *);
+    SOCKLEAK_FIND_(tag);
+    if (call)
+        call(name);
+}
+
+#undef SOCKLEAK_FIND_
+
+/* What SOCKLEAK_ASSERT_NONE asks: 1, with the message, when the test is to fail. */
+SOCKLEAK_API int sockleak_failed_(char *message, size_t size, sockleak_mark_t since, unsigned kinds, int optional, const char *file,
+                                  int line)
+{
+    int left = sockleak_check(since, kinds | SOCKLEAK_QUIET, SOCKLEAK_ASSERT_TIMEOUT_MS), n, whole;
+    if (left == 0 || (left < 0 && errno == ENOSYS && optional))
+        return 0;
+    if (left < 0 && errno != ENOSYS) {
+        snprintf(message, size, "%s:%d: the sockleak agent could not look for leaked sockets\n", file, line);
+        return 1;
+    }
+    if (left < 0) {
+        snprintf(
+            message, size,
+            "%s:%d: the sockleak agent is not active, so leaked sockets cannot be seen. Run the test as `sockleak run -- TEST` or with "
+            "LD_PRELOAD=libsockleak.so, or define SOCKLEAK_OPTIONAL before including sockleak.h\n",
+            file, line);
+        return 1;
+    }
+    n = snprintf(message, size, "%s:%d: %d socket%s opened by this test %s still open\n", file, line, left, left == 1 ? "" : "s",
+                 left == 1 ? "is" : "are");
+    if (n < 0 || (size_t)n >= size)
+        return 1;
+    whole = sockleak_text(message + n, size - (size_t)n, since, kinds);
+    if (whole >= 0 && (size_t)whole >= size - (size_t)n)
+        sockleak_report(2, since, kinds);
+    return 1;
+}
+#endif /* SOCKLEAK_AGENT */
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
  * Called by the program's own threads. Looks are made by the caller under the watch lock; a check sleeps on the bell that every close rings, never for a
  * fixed time, and asks the kernel anew now and then for closes that no wrapper sees.
  */
+#define SOCKLEAK_AGENT
 #include "../../include/sockleak.h"
 
 #include <pthread.h>
@@ -14,28 +15,22 @@
 #include "agent.h"
 #include "compose.h"
 #include "look.h"
+#include "scratch.h"
 #include "sys.h"
 #include "table.h"
 #include "tags.h"
 #include "wait.h"
 #include "watch.h"
 
-#define EXPORT __attribute__((visibility("default")))
 #define LOCK_MS 60000
 #define RECHECK_MS 100
 #define MS 1000000u
 
 _Static_assert(SOCKLEAK_ALL == KINDS_ALL && SOCKLEAK_STUCK == KINDS_DEFAULT, "the public masks are the state file's");
 
-EXPORT int sockleak_active(void)
-{
-    return agent_has_table() || (!agent_inside() && agent_ready());
-}
+int sockleak_active(void) { return agent_has_table() || (!agent_inside() && agent_ready()); }
 
-EXPORT sockleak_mark_t sockleak_mark(void)
-{
-    return sockleak_active() ? agent_now() : 0;
-}
+sockleak_mark_t sockleak_mark(void) { return sockleak_active() ? agent_now() : 0; }
 
 static struct selection selection_of(sockleak_mark_t since, unsigned kinds)
 {
@@ -72,14 +67,20 @@ static void end(int cancel)
     pthread_setcancelstate(cancel, NULL);
 }
 
+/* What is left. Most looks find nothing, and cost no names; what a rule suppresses is known only with them. */
 static int count(const struct selection *s)
 {
-    int cancel, n = 0;
-    if (begin(&cancel)) {
-        look_all(0);
-        n = (int)compose_each(s, NULL, NULL);
-        end(cancel);
+    int cancel, n;
+    if (!begin(&cancel))
+        return -1;
+    look_all(0);
+    if ((n = (int)compose_each(s, NULL, NULL)) != 0) {
+        struct composed c;
+        if (compose(&c, s, REASON_CHECK))
+            n = (int)c.report.leaks;
+        compose_free(&c);
     }
+    end(cancel);
     return n;
 }
 
@@ -94,7 +95,24 @@ static bool wait_for_close(uint32_t bell, uint64_t until)
     return true;
 }
 
-EXPORT int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
+/* Writes what is left to FD, or to the log. Its number; -1 when it could not be written. */
+static int report(const struct selection *s, int fd)
+{
+    int cancel, n = 0;
+    if (!begin(&cancel))
+        return -1;
+    struct composed c;
+    look_all(0);
+    if (compose(&c, s, REASON_CHECK))
+        n = (int)c.report.leaks;
+    if (n && !compose_write(&c, fd) && fd >= 0)
+        n = -1;
+    compose_free(&c);
+    end(cancel);
+    return n;
+}
+
+int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
 {
     int saved = errno;
     if (!sockleak_active())
@@ -103,45 +121,54 @@ EXPORT int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
     uint64_t until = timeout_ms < 0 ? UINT64_MAX : agent_now() + (uint64_t)timeout_ms * MS;
     atomic_fetch_add(&wait_waiters, 1);
     uint32_t bell;
+    int n;
     do
         bell = atomic_load(&wait_bell);
-    while (count(&s) && wait_for_close(bell, until));
+    while ((n = count(&s)) > 0 && wait_for_close(bell, until));
     atomic_fetch_sub(&wait_waiters, 1);
-    int cancel, n = 0;
+    if (n > 0 && !(kinds & SOCKLEAK_QUIET))
+        n = report(&s, -1);
+    errno = n < 0 ? EBUSY : saved;
+    return n;
+}
+
+int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
+{
+    int saved = errno;
+    if (!sockleak_active())
+        return not_active();
+    struct selection s = selection_of(since, kinds);
+    int n = report(&s, fd);
+    errno = n < 0 ? EIO : saved;
+    return n;
+}
+
+int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
+{
+    int cancel, saved = errno;
+    if (!sockleak_active())
+        return not_active();
+    struct selection s = selection_of(since, kinds);
+    struct out o = {0};
+    scratch_out(&o);
     if (begin(&cancel)) {
         struct composed c;
         look_all(0);
-        if (compose(&c, &s, REASON_CHECK)) {
-            n = (int)c.report.leaks;
-            if (n)
-                compose_write(&c, -1);
+        if (compose(&c, &s, REASON_CHECK) && c.report.leaks) {
+            c.report.color = false;
+            text_report(&o, &c.report);
         }
         compose_free(&c);
         end(cancel);
     }
-    errno = saved;
-    return n;
-}
-
-EXPORT int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
-{
-    int cancel, n = 0, saved = errno;
-    if (!sockleak_active() || !begin(&cancel))
-        return not_active();
-    struct selection s = selection_of(since, kinds);
-    struct composed c;
-    look_all(0);
-    if (compose(&c, &s, REASON_CHECK)) {
-        n = (int)c.report.leaks;
-        if (n && !compose_write(&c, fd)) {
-            n = -1;
-            saved = EIO;
-        }
+    size_t whole = o.len, n = whole < size ? whole : size ? size - 1 : 0;
+    if (size) {
+        memcpy(buf, o.buf, n);
+        buf[n] = 0;
     }
-    compose_free(&c);
-    end(cancel);
+    scratch_out_free(&o);
     errno = saved;
-    return n;
+    return (int)whole;
 }
 
 static size_t frames_of(struct sockleak_frame *out, const struct frame *in, size_t n)
@@ -163,7 +190,9 @@ static int call_for(const struct report *r, const struct group *g, const struct 
         .stuck_s = (double)(r->now_ns - f->since_ns) / 1e9,
         .unread = f->unread,
         .how = f->kind == KIND_DEAD ? how_name(f->how) : NULL,
-        .eof = f->eof == EOF_READ ? "read" : f->eof == EOF_UNREAD ? "unread" : NULL,
+        .eof = f->eof == EOF_READ     ? "read"
+               : f->eof == EOF_UNREAD ? "unread"
+                                      : NULL,
         .local = f->local ? f->local : "",
         .peer = f->peer ? f->peer : "",
         .tag = f->tag,
@@ -176,11 +205,15 @@ static int call_for(const struct report *r, const struct group *g, const struct 
     return call(&out, arg);
 }
 
-EXPORT int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call, void *arg)
+int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call, void *arg)
 {
     int cancel, n = 0, saved = errno;
-    if (!sockleak_active() || !begin(&cancel))
+    if (!sockleak_active())
         return not_active();
+    if (!begin(&cancel)) {
+        errno = EBUSY;
+        return -1;
+    }
     struct selection s = selection_of(since, kinds);
     struct composed c;
     look_all(0);
@@ -199,25 +232,19 @@ EXPORT int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callbac
     return n;
 }
 
-EXPORT void sockleak_ignore(int fd)
+void sockleak_ignore(int fd)
 {
     struct state_slot *slot = agent_has_table() ? slot_of(fd) : NULL;
     if (slot && SLOT_PHASE(atomic_load(&slot->word)) == SLOT_LIVE)
         atomic_fetch_or(&slot->flags, SLOT_IGNORED);
 }
 
-EXPORT void sockleak_pause(void)
-{
-    agent_thread.paused++;
-}
+void sockleak_pause(void) { agent_thread.paused++; }
 
-EXPORT void sockleak_resume(void)
+void sockleak_resume(void)
 {
     if (agent_thread.paused)
         agent_thread.paused--;
 }
 
-EXPORT void sockleak_tag(const char *name)
-{
-    agent_thread.tag = name && *name && sockleak_active() ? tags_number(name) : 0;
-}
+void sockleak_tag(const char *name) { agent_thread.tag = name && *name && sockleak_active() ? tags_number(name) : 0; }
