@@ -69,6 +69,16 @@ static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARC
                      : "rax", "memory");
 }
 
+/* Calls F(ARG) on the stack that ends at TOP (a multiple of 16). */
+static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
+{
+    __asm__ volatile("movq %%rsp, %%rbx\n\tmovq %1, %%rsp\n\tcall *%2\n\tmovq %%rbx, %%rsp"
+                     : "+D"(arg)
+                     : "r"(top), "r"(f)
+                     : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
 /* The end of a thread's own stack: its control block, which the C library puts there. */
 static inline uintptr_t arch_thread_pointer(void)
 {
@@ -177,6 +187,16 @@ static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARC
                      :
                      : "r"(r)
                      : "x1", "x2", "memory");
+}
+static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
+{
+    register void *x0 __asm__("x0") = arg;
+    __asm__ volatile("mov x19, sp\n\tmov sp, %1\n\tblr %2\n\tmov sp, x19"
+                     : "+r"(x0)
+                     : "r"(top), "r"(f)
+                     : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x30", "cc",
+                       "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
+                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
 /* mov x8, #139; svc #0 */

