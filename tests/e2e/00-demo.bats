@@ -44,6 +44,19 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     stop "$client"
 }
 
+@test "the complete reports at the end carry files and lines" {
+    story client grace=30s
+    both_stuck() { (($(ss -Htn "( sport = :$port or dport = :$port ) and ( state close-wait or state fin-wait-2 )" | wc -l) == 8)); }
+    wait_for 20 both_stuck
+    stop "$server"
+    stop "$client"
+    contains "$TESTTMP/client.err" "#0 login_connect +examples/client\\.c:$(grep -n 'int fd = socket' "$TOP/examples/client.c" | cut -d: -f1) "
+    contains "$TESTTMP/client.err" "#0 read_reply +examples/client\\.c:$(grep -n ' recv(fd' "$TOP/examples/client.c" | cut -d: -f1) "
+    contains "$TESTTMP/server.err" "#0 accept_client +examples/server\\.c:$(grep -n ' accept4(' "$TOP/examples/server.c" | cut -d: -f1) "
+    contains "$TESTTMP/client.err" 'SUMMARY: sockleak: 4 sockets leaked at 1 site \(4 close_wait\)'
+    contains "$TESTTMP/server.err" 'SUMMARY: sockleak: 4 sockets leaked at 1 site \(4 fin_wait_2\)'
+}
+
 @test "the exit report of the client is one JSON object a line with exact counts" {
     story client "log_format=json:log_path=$TESTTMP/%e.json"
     stop "$server"
