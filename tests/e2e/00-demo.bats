@@ -46,7 +46,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 
 @test "the complete reports at the end carry files and lines" {
     story client grace=30s
-    both_stuck() { (($(ss -Htn "( sport = :$port or dport = :$port ) and ( state close-wait or state fin-wait-2 )" | wc -l) == 8)); }
+    both_stuck() { (($(ss -Htn state close-wait state fin-wait-2 "( sport = :$port or dport = :$port )" | wc -l) == 8)); }
     wait_for 20 both_stuck
     stop "$server"
     stop "$client"
@@ -85,7 +85,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 
 @test "the fixed client and its server are not reported" {
     story client_fixed grace=500ms
-    nothing_open() { [[ -z $(ss -Htn "( sport = :$port or dport = :$port ) and not state time-wait") ]]; }
+    nothing_open() { [[ -z $(ss -Htn exclude time-wait exclude listening "( sport = :$port or dport = :$port )") ]]; }
     wait_for 20 nothing_open
     stop "$client"
     stop "$server"
