@@ -302,7 +302,7 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
             count_group(&c->report.groups[i]);
         name_frames(c);
         /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
-        if (agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK))
+        if (!s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK))
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
         total(&c->report);

@@ -32,6 +32,7 @@
 #define BUDGET 500         /* a look may take 1/500 of a period: 0.2 % of one core */
 #define SCAN_BUDGET 4000   /* ... and the search for unseen sockets 1/4000 */
 #define SECOND_SCAN_NS (20u * MS)
+#define SETTLE_NS (100u * MS)
 
 _Atomic uint32_t wait_bell, wait_waiters;
 
@@ -242,8 +243,11 @@ static void *watch_thread(void *arg)
     struct state_header *h = table_head;
     agent_tell_notes();
     atomic_store(&h->watcher_tid, agent_tid());
+    bool attached = atomic_load(&h->attached);
+    if (!attached) /* a process that lives shorter is spared the scan */
+        sleep_until(agent_now() + SETTLE_NS, (volatile void *)&h->request, atomic_load(&h->request));
     if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
-        know_the_present(atomic_load(&h->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
+        know_the_present(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
     uint64_t next = agent_now() + atomic_load(&h->interval_ns);
     uint32_t served = atomic_load(&h->answered);
     while (!atomic_load(&quit)) {
@@ -387,7 +391,7 @@ static void print_suppressions(void)
 
 uint64_t watch_final(void)
 {
-    struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true};
+    struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true, .counted_only = !agent_options.leak_check_at_exit};
     if (!atomic_load(&table_head->enabled)) {
         place_remove();
         return 0;
