@@ -301,9 +301,8 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
         name_frames(c);
-        /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. Who
-         * turned the exit report off (`sockleak run`) reads the state file afterwards. */
-        if (!s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_CHECK || (reason == REASON_EXIT && agent_options.leak_check_at_exit)))
+        /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
+        if (!s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK))
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
         total(&c->report);
