@@ -9,6 +9,7 @@ work()
     local main old
     ports 2
     helper backend python3 "$HERE/backend.py" "${PORTS[1]}" "$DIR/stop"
+    until_true 30 listens "${PORTS[1]}"
     cat >"$DIR/haproxy.cfg" <<END
 global
     stats socket $DIR/admin.sock mode 600 level admin expose-fd listeners

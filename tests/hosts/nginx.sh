@@ -12,16 +12,19 @@ work()
     helper backend python3 "$HERE/backend.py" "${PORTS[1]}" "$DIR/stop"
     cat >"$DIR/nginx.conf" <<END
 $( ((EUID)) || echo 'user root;')
-worker_processes 2; daemon off; pid $DIR/nginx.pid; error_log $DIR/nginx.log;
+worker_processes 2; pid $DIR/nginx.pid; error_log $DIR/nginx.log;
 events { worker_connections 512; }
 http { access_log off; client_body_temp_path $DIR/www; proxy_temp_path $DIR/www; fastcgi_temp_path $DIR/www; uwsgi_temp_path $DIR/www; scgi_temp_path $DIR/www;
   server { listen 127.0.0.1:${PORTS[0]}; location / { return 200 "hello\n"; }
     location /slow { proxy_pass http://127.0.0.1:${PORTS[1]}; proxy_ignore_client_abort on; } location /fast { proxy_pass http://127.0.0.1:${PORTS[1]}; } } }
 END
-    server nginx nginx -c "$DIR/nginx.conf"
-    main=$pid
+    until_true 30 listens "${PORTS[1]}"
+    # As a daemon: nginx upgrades its binary only then.
+    client nginx nginx -c "$DIR/nginx.conf"
     until_true 30 listens "${PORTS[0]}" || return 1
     until_true 30 test -s "$DIR/nginx.pid"
+    main=$(cat "$DIR/nginx.pid")
+    STARTED+=("$main")
     requests 2000
     curl -s "http://127.0.0.1:${PORTS[0]}/fast" "http://127.0.0.1:${PORTS[0]}/fast"
 
@@ -44,13 +47,15 @@ END
     until_true 30 test -s "$DIR/nginx.pid.oldbin"
     until_true 30 test -s "$DIR/nginx.pid"
     master=$(cat "$DIR/nginx.pid")
+    STARTED+=("$master")
     until_true 30 pgrep -P "$master"
     kill -WINCH "$main"
     until_true 30 childless "$main" "$master"
     requests 500
     descriptors "new master" "$master"
     look
-    echo "old master: $(stop "$main" QUIT)"
+    kill -QUIT "$main"
+    until_true 30 gone "$main"
     requests 200
     kill -QUIT "$master"
     until_true 30 gone "$master"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""outcomes.py MODULE FILE: runs a file of CPython's tests as `python3 -m test` does and writes each test's outcome to FILE, sorted."""
+import os, sys, unittest
+from test import support
+from test.support import os_helper
+
+name = sys.argv[1]
+outcomes = {}
+
+
+class Result(unittest.TextTestResult):
+    def note(self, test, what):
+        key = test.id().split(" ")[0].removeprefix("test.")
+        if outcomes.get(key) not in ("failed", "error"):
+            outcomes[key] = what
+
+    def addSuccess(self, t): super().addSuccess(t); self.note(t, "ok")
+    def addFailure(self, t, e): super().addFailure(t, e); self.note(t, "failed")
+    def addError(self, t, e): super().addError(t, e); self.note(t, "error")
+    def addSkip(self, t, why): super().addSkip(t, why); self.note(t, "skipped")
+    def addExpectedFailure(self, t, e): super().addExpectedFailure(t, e); self.note(t, "ok")
+    def addUnexpectedSuccess(self, t): super().addUnexpectedSuccess(t); self.note(t, "error")
+    def addSubTest(self, t, sub, e):
+        super().addSubTest(t, sub, e)
+        if e: self.note(t, "failed")
+
+
+support.verbose = True
+support.use_resources = ["subprocess"]
+here = os.path.abspath(sys.argv[2])
+try:
+    with os_helper.temp_cwd():
+        suite = unittest.defaultTestLoader.loadTestsFromName(name if name.startswith("test.") else "test." + name)
+        unittest.TextTestRunner(resultclass=Result, verbosity=2, stream=sys.stdout).run(suite)
+except unittest.SkipTest:
+    outcomes["the_file"] = "skipped"
+finally:
+    with open(here, "w") as f:
+        f.writelines(f"{k} {v}\n" for k, v in sorted(outcomes.items()))
+    sys.stdout.flush()
