@@ -32,11 +32,9 @@ static struct {
     _Atomic uint32_t fruitless;
 } hopeless[SITES];
 
-/*
- * This thread's capture under way. One that a signal handler left by longjmp never ends: its mark, which lies on the stack, tells by being overwritten.
- */
+/* This thread's capture under way. One that a signal handler left by longjmp never ends, so the mark is not believed without a look at the stack. */
 struct mark {
-    uintptr_t self;
+    uintptr_t self, caller;
 };
 static __thread struct mark *inside;
 
@@ -96,7 +94,21 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
     return end;
 }
 
-static bool nested(void) { return inside && readable((uintptr_t)inside) && inside->self == (uintptr_t)inside; }
+/* A capture is under way if its call's return address is on the stack, apart from our own call's. The walk can be interrupted anywhere and begun anew. */
+static __attribute__((noinline)) bool nested(const struct arch_frame *from)
+{
+    uint64_t pcs[64];
+    struct walk w = {.at = *from, .max = 64, .pcs = pcs};
+    struct mark *mark = inside;
+
+    if (!readable((uintptr_t)mark) || mark->self != (uintptr_t)mark)
+        return false;
+    enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
+    for (unsigned i = 1; i < w.n; i++)
+        if (pcs[i] == mark->caller)
+            return true;
+    return end == WALK_LOST;
+}
 
 __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
 {
@@ -107,7 +119,8 @@ __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, un
 
     if (flags)
         *flags = 0;
-    if (__builtin_expect(inside != NULL, 0) && nested()) {
+    arch_caller(&from);
+    if (__builtin_expect(inside != NULL, 0) && nested(&from)) {
         if (flags)
             *flags = CAPTURE_NESTED;
         return 0;
@@ -115,10 +128,10 @@ __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, un
     if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
         capture_init();
     mark.self = (uintptr_t)&mark;
+    mark.caller = from.pc;
     inside = (struct mark *)&mark;
     atomic_signal_fence(memory_order_seq_cst);
 
-    arch_caller(&from);
     w.at = from;
     count(&c->captures);
     enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;

@@ -94,7 +94,9 @@ static void load(struct machine *m)
 /* The pc itself is known, so what depends on it (the PLT's "pc & 15") becomes a number; it is taken modulo 16 MiB to stay within 32 bits. */
 static void push_register(struct machine *m, uint64_t reg, int64_t off, uintptr_t pc)
 {
-    if (reg == CFI_REGS - 1)
+    if (off != (int32_t)off)
+        m->odd = true;
+    else if (reg == CFI_REGS - 1)
         push(m, CFI_CONST, (int64_t)(pc & 0xffffff) + off);
     else if (reg < CFI_REGS)
         push(m, (uint8_t)reg, off);

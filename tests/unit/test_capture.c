@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_capture.c: what capture_stack promises: the right frames, at no cost to the program, in threads, handlers, and where libunwind has to help.
+ *
+ * The truth is what each function of the chain itself says of its return address. Comparisons over generated programs: tests/capture.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/capture.h"
+#include "agent/unwind.h"
+
+#define MAX 64
+
+struct chain {
+    uint64_t truth[128]; /* return addresses, outermost first */
+    unsigned depth, max;
+    uint64_t pcs[MAX + 1];
+    unsigned n, flags;
+    void (*at_end)(struct chain *);
+};
+static volatile int after;
+
+static __attribute__((noinline)) void take(struct chain *c)
+{
+    c->n = capture_stack(c->pcs, c->max, &c->flags);
+    after++;
+}
+static __attribute__((noinline)) void descend(struct chain *c, unsigned n)
+{
+    volatile char room[24];
+    room[0] = (char)n;
+    c->truth[c->depth++] = (uint64_t)__builtin_return_address(0);
+    if (n)
+        descend(c, n - 1);
+    else
+        c->at_end(c);
+    after += room[0];
+}
+/* capture_stack was called by take, that by the last descend. */
+static void assert_true_frames(const struct chain *c)
+{
+    unsigned want = c->depth < c->n - 2 ? c->depth : c->n - 2;
+    assert_true(c->n > 2);
+    for (unsigned i = 0; i < want; i++)
+        assert_int_equal(c->pcs[2 + i], c->truth[c->depth - 1 - i]);
+}
+
+static void frames_come_innermost_first_and_are_the_callers_return_addresses(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 40; n++) {
+        struct chain c = {.max = MAX, .at_end = take};
+        descend(&c, n);
+        assert_true(c.n > n + 3);
+        assert_int_equal(c.flags, 0);
+        assert_true_frames(&c);
+    }
+}
+
+static void a_stack_that_does_not_fit_is_cut_and_says_so(void **state)
+{
+    (void)state;
+    for (unsigned max = 0; max <= 12; max++) {
+        struct chain c = {.max = max, .at_end = take, .pcs[12] = 77};
+        c.pcs[max] = 4711;
+        descend(&c, 20);
+        assert_int_equal(c.n, max);
+        assert_int_equal(c.flags, CAPTURE_CUT);
+        assert_int_equal(c.pcs[max], 4711);
+        if (max > 2)
+            assert_true_frames(&c);
+    }
+    struct chain deep = {.max = MAX, .at_end = take};
+    descend(&deep, 100);
+    assert_int_equal(deep.n, MAX);
+    assert_int_equal(deep.flags, CAPTURE_CUT);
+}
+
+static void flags_may_be_left_out_and_errno_is_kept(void **state)
+{
+    uint64_t pcs[MAX];
+    (void)state;
+    errno = 4711;
+    assert_true(capture_stack(pcs, MAX, NULL) > 2);
+    assert_int_equal(errno, 4711);
+}
+
+/* --- threads --- */
+
+static void *in_thread(void *arg)
+{
+    struct chain *c = arg;
+    descend(c, 20);
+    return NULL;
+}
+static void the_first_stack_of_a_thread_is_complete(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        struct chain c = {.max = MAX, .at_end = take};
+        pthread_t t;
+        assert_int_equal(pthread_create(&t, NULL, in_thread, &c), 0);
+        pthread_join(t, NULL);
+        assert_int_equal(c.flags, 0);
+        assert_true(c.n >= 24 && c.n <= 27); /* take, 21 * descend, in_thread, start_thread, clone */
+        assert_true_frames(&c);
+    }
+}
+
+static _Atomic int go, done;
+static void *waiting_thread(void *arg)
+{
+    while (!go)
+        ;
+    in_thread(arg);
+    done = 1;
+    for (;;)
+        ;
+    return NULL;
+}
+
+/* From here on only these: anything else ends the process by SIGSYS. */
+static int forbid_system_calls(void)
+{
+    struct sock_filter f[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    struct sock_fprog p = {.len = sizeof f / sizeof *f, .filter = f};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return -1;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &p);
+}
+
+static void no_system_call_is_made_once_warm_nor_in_a_new_thread(void **state)
+{
+    (void)state;
+    if (!walk_available())
+        skip();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        static struct chain first = {.max = MAX, .at_end = take}, warm = {.max = MAX, .at_end = take}, fresh = {.max = MAX, .at_end = take};
+        static struct chain other = {.max = MAX, .at_end = take};
+        pthread_t t;
+        alarm(60);
+        go = 1;
+        if (pthread_create(&t, NULL, waiting_thread, &other) != 0)
+            _exit(2);
+        while (!done)
+            ;
+        go = done = 0;
+        if (pthread_create(&t, NULL, waiting_thread, &fresh) != 0)
+            _exit(2);
+        for (volatile int i = 0; i < 2; i++) { /* one call site: what is new is parsed, with a look at what can be read */
+            struct chain *c = i ? &warm : &first;
+            if (i && forbid_system_calls() != 0)
+                _exit(77);
+            descend(c, 20);
+        }
+        go = 1;
+        while (!done)
+            ;
+        _exit(warm.n == first.n && fresh.n >= 20 && !warm.flags && !fresh.flags ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+}
+
+/* --- signals --- */
+
+static struct chain handled;
+static void handler(int sig)
+{
+    (void)sig;
+    take(&handled);
+}
+static __attribute__((noinline)) void raise_it(struct chain *c)
+{
+    raise(SIGUSR1);
+    c->n = handled.n;
+    after++;
+}
+static void a_handlers_stack_goes_on_through_what_it_interrupted(void **state)
+{
+    struct chain c = {.max = MAX, .at_end = raise_it};
+    unsigned i = 0;
+    (void)state;
+    handled = (struct chain){.max = MAX};
+    signal(SIGUSR1, handler);
+    descend(&c, 5);
+    assert_int_equal(handled.flags, CAPTURE_IN_SIGNAL);
+    while (i < handled.n && handled.pcs[i] != c.truth[c.depth - 1])
+        i++;
+    assert_true(i + c.depth <= handled.n);
+    for (unsigned k = 0; k < c.depth; k++)
+        assert_int_equal(handled.pcs[i + k], c.truth[c.depth - 1 - k]);
+}
+
+static volatile sig_atomic_t seen_nested, nested_recorded, ticks;
+static sigjmp_buf *volatile leave;
+static void tick(int sig)
+{
+    uint64_t pcs[MAX];
+    unsigned flags, n = capture_stack(pcs, MAX, &flags);
+    (void)sig;
+    ticks++;
+    if (flags & CAPTURE_NESTED) {
+        seen_nested++;
+        nested_recorded += n != 0;
+        if (leave)
+            siglongjmp(*leave, 1);
+    }
+}
+static void timer(long usec)
+{
+    struct itimerval t = {.it_value = {.tv_usec = usec}, .it_interval = {.tv_usec = usec}};
+    setitimer(ITIMER_REAL, &t, NULL);
+}
+static int in_time(time_t start) { return time(NULL) - start < 30; }
+
+static void a_capture_inside_a_capture_records_nothing(void **state)
+{
+    uint64_t pcs[MAX];
+    time_t start = time(NULL);
+    (void)state;
+    seen_nested = nested_recorded = 0;
+    leave = NULL;
+    signal(SIGALRM, tick);
+    timer(300);
+    while (seen_nested < 20 && in_time(start))
+        capture_stack(pcs, MAX, NULL);
+    timer(0);
+    if (walk_available()) /* libunwind works with signals blocked, so little of such a capture can be interrupted */
+        assert_true(seen_nested >= 20);
+    assert_int_equal(nested_recorded, 0);
+}
+
+static void a_capture_that_a_handler_left_by_a_jump_does_not_silence_the_thread(void **state)
+{
+    static sigjmp_buf out;
+    time_t start = time(NULL);
+    (void)state;
+    if (!walk_available())
+        skip();
+    signal(SIGALRM, tick);
+    for (int i = 0; i < 20; i++) {
+        seen_nested = 0;
+        leave = &out;
+        timer(300);
+        if (sigsetjmp(out, 1) == 0) {
+            struct chain c = {.max = MAX, .at_end = take};
+            while (!seen_nested && in_time(start)) {
+                c.depth = 0;
+                descend(&c, 10);
+            }
+        }
+        timer(0);
+        leave = NULL;
+        /* Above, at, and below the place of the one that was left. */
+        unsigned silent = 0;
+        for (unsigned n = 0; n < 30; n++) {
+            struct chain c = {.max = MAX, .at_end = take};
+            descend(&c, n);
+            silent += c.n == 0;
+        }
+        assert_int_equal(silent, 0);
+        assert_true(seen_nested);
+    }
+}
+
+/* --- the second tier --- */
+
+static void by_libunwind(struct chain *c)
+{
+    struct walk w = {.max = c->max, .pcs = c->pcs};
+    arch_caller(&w.at);
+    enum walk_end end = unwind_run(&w);
+    c->n = w.n;
+    c->flags = end == WALK_LOST ? CAPTURE_BROKEN : end == WALK_FULL ? CAPTURE_CUT : 0;
+    after++;
+}
+
+static void libunwind_finds_the_same_and_takes_no_descriptor(void **state)
+{
+    int before = open("/dev/null", O_RDONLY), now;
+    (void)state;
+    close(before);
+    for (unsigned n = 0; n < 30; n += 7) {
+        struct chain walked = {.max = MAX, .at_end = take}, c = {.max = MAX, .at_end = by_libunwind};
+        descend(&walked, n);
+        descend(&c, n);
+        assert_int_equal(c.flags, 0);
+        assert_int_equal(c.n + 1, walked.n); /* it was not told of the function that called it */
+        for (unsigned i = 0; i < c.depth; i++)
+            assert_int_equal(c.pcs[i + 1], c.truth[c.depth - 1 - i]);
+    }
+    now = open("/dev/null", O_RDONLY);
+    close(now);
+    assert_int_equal(now, before);
+}
+
+static void libunwind_leaves_mask_and_cancellation_as_they_were(void **state)
+{
+    struct chain c = {.max = MAX, .at_end = by_libunwind};
+    sigset_t odd, is;
+    int cancel;
+    (void)state;
+    sigemptyset(&odd);
+    sigaddset(&odd, SIGUSR2);
+    memset(&is, 0, sizeof is);
+    pthread_sigmask(SIG_SETMASK, &odd, NULL);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    errno = 4711;
+    descend(&c, 3);
+    assert_int_equal(errno, 4711);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancel);
+    pthread_sigmask(SIG_SETMASK, NULL, &is);
+    assert_int_equal(cancel, PTHREAD_CANCEL_DISABLE);
+    assert_true(sigismember(&is, SIGUSR2) && !sigismember(&is, SIGUSR1) && !sigismember(&is, SIGALRM));
+    sigemptyset(&is);
+    pthread_sigmask(SIG_SETMASK, &is, NULL);
+}
+
+/* --- life --- */
+
+static void stacks_stay_right_while_libraries_are_unloaded(void **state)
+{
+    struct capture_stats before, now;
+    struct chain c = {.max = MAX, .at_end = take};
+    (void)state;
+    descend(&c, 3);
+    capture_get_stats(&before);
+    capture_dlclose_begin();
+    capture_dlclose_begin();
+    c.depth = 0;
+    descend(&c, 3);
+    assert_true_frames(&c);
+    capture_dlclose_end();
+    c.depth = 0;
+    descend(&c, 3);
+    assert_true_frames(&c);
+    capture_dlclose_end();
+    capture_get_stats(&now);
+    assert_int_equal(now.captures - before.captures, 2);
+    if (walk_available())
+        assert_true(now.rules_parsed >= before.rules_parsed + 2 * (uint64_t)(c.n - 2)); /* nothing was remembered meanwhile */
+    c.depth = 0;
+    descend(&c, 3);
+    assert_true_frames(&c);
+}
+
+static void a_forked_child_takes_its_own_stacks(void **state)
+{
+    (void)state;
+    capture_fork_prepare();
+    pid_t pid = fork();
+    if (pid == 0) {
+        capture_fork_child();
+        struct chain c = {.max = MAX, .at_end = take}, u = {.max = MAX, .at_end = by_libunwind};
+        alarm(20);
+        descend(&c, 4);
+        descend(&u, 4);
+        _exit(c.n > 6 && u.n > 5 ? 0 : 1);
+    }
+    capture_fork_parent();
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    struct chain c = {.max = MAX, .at_end = by_libunwind};
+    descend(&c, 4);
+    assert_int_equal(c.flags, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_come_innermost_first_and_are_the_callers_return_addresses),
+        cmocka_unit_test(a_stack_that_does_not_fit_is_cut_and_says_so),
+        cmocka_unit_test(flags_may_be_left_out_and_errno_is_kept),
+        cmocka_unit_test(the_first_stack_of_a_thread_is_complete),
+        cmocka_unit_test(no_system_call_is_made_once_warm_nor_in_a_new_thread),
+        cmocka_unit_test(a_handlers_stack_goes_on_through_what_it_interrupted),
+        cmocka_unit_test(a_capture_inside_a_capture_records_nothing),
+        cmocka_unit_test(a_capture_that_a_handler_left_by_a_jump_does_not_silence_the_thread),
+        cmocka_unit_test(libunwind_finds_the_same_and_takes_no_descriptor),
+        cmocka_unit_test(libunwind_leaves_mask_and_cancellation_as_they_were),
+        cmocka_unit_test(stacks_stay_right_while_libraries_are_unloaded),
+        cmocka_unit_test(a_forked_child_takes_its_own_stacks),
+    };
+    capture_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
