@@ -199,6 +199,8 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	$(if $(CLI_SRC),install -m 755 $(B)/sockleak $(DESTDIR)$(PREFIX)/bin/sockleak)
 	install -m 644 include/sockleak.h $(DESTDIR)$(PREFIX)/include/sockleak.h
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' include/sockleak.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
+	install -d $(DESTDIR)$(LIBDIR)/cmake/sockleak
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' include/sockleakConfig.cmake.in > $(DESTDIR)$(LIBDIR)/cmake/sockleak/sockleakConfig.cmake
 	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(MAN3),install -m 644 $(MAN3) $(DESTDIR)$(PREFIX)/share/man/man3)
 	install -D -m 644 lib/cli/completions/sockleak.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockleak
@@ -207,7 +209,8 @@ install: all ## PREFIX=/usr/local DESTDIR=
 
 uninstall: ## with the same PREFIX and DESTDIR
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libsockleak.so $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
-	rm -f $(DESTDIR)$(PREFIX)/bin/sockleak $(DESTDIR)$(PREFIX)/include/sockleak.h
+	rm -f $(DESTDIR)$(PREFIX)/bin/sockleak $(DESTDIR)$(PREFIX)/include/sockleak.h $(DESTDIR)$(LIBDIR)/cmake/sockleak/sockleakConfig.cmake
+	-rmdir $(DESTDIR)$(LIBDIR)/cmake/sockleak 2>/dev/null
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockleak $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sockleak
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sockleak.fish
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sockleak.1 $(DESTDIR)$(PREFIX)/share/man/man3/sockleak.3

@@ -164,10 +164,10 @@ const char *sockleak_default_suppressions(void);
  * How a test fails. Define it before the include for your harness; MESSAGE is a const char * with file and line, what is wrong, and the report. It may
  * leave by longjmp or an exception.
  *
- *     #define SOCKLEAK_FAIL(message) fail_msg("%s", message)         // cmocka
- *     #define SOCKLEAK_FAIL(message) ck_abort_msg("%s", message)     // Check
- *     #define SOCKLEAK_FAIL(message) ADD_FAILURE() << message        // GoogleTest
- *     #define SOCKLEAK_FAIL(message) FAIL(message)                   // Catch2
+ *     #define SOCKLEAK_FAIL(message) (fputs(message, stderr), fail()) // cmocka (fail_msg() cuts at 1,024 bytes)
+ *     #define SOCKLEAK_FAIL(message) ck_abort_msg("%s", message)      // Check
+ *     #define SOCKLEAK_FAIL(message) ADD_FAILURE() << message         // GoogleTest
+ *     #define SOCKLEAK_FAIL(message) FAIL(message)                    // Catch2; FAIL_CHECK in a destructor
  */
 #ifndef SOCKLEAK_FAIL
 #define SOCKLEAK_FAIL(message) (fputs(message, stderr), abort())
@@ -207,9 +207,9 @@ const char *sockleak_default_suppressions(void);
 #ifndef SOCKLEAK_AGENT
 
 /*
- * Each function is a small inline one (its own symbol is local, and another) that calls the agent's of that name when there is one. In a non-PIE program for x86-64 the compiler may take the
- * address of a weak function for a constant, which the linker then settles as 0 for good: there it is read from the global offset table, which the
- * dynamic loader fills in.
+ * Each function is a small inline one (its own symbol is local and has another name) that calls the agent's function when there is one. In a non-PIE program
+ * for x86-64 the compiler may take the address of a weak function for a constant, which the linker then settles as 0 for good: there it is read from the
+ * global offset table, which the dynamic loader fills in.
  */
 #define SOCKLEAK_WEAK_(type, name, parameters)                                                     \
     extern type sockleak_agent_##name parameters __asm__("sockleak_" #name) __attribute__((weak)); \
