@@ -126,9 +126,10 @@ static void the_first_stack_of_a_thread_is_complete(void **state)
     }
 }
 
-static _Atomic int go, done;
+static _Atomic int ready, go, done;
 static void *waiting_thread(void *arg)
 {
+    ready++;
     while (!go)
         ;
     in_thread(arg);
@@ -173,6 +174,8 @@ static void no_system_call_is_made_once_warm_nor_in_a_new_thread(void **state)
         go = done = 0;
         if (pthread_create(&t, NULL, waiting_thread, &fresh) != 0)
             _exit(2);
+        while (ready != 2)
+            ;
         for (volatile int i = 0; i < 2; i++) { /* one call site: what is new is parsed, with a look at what can be read */
             struct chain *c = i ? &warm : &first;
             if (i && forbid_system_calls() != 0)
