@@ -51,13 +51,15 @@ static void nap_ms(int ms)
     nanosleep(&t, NULL);
 }
 
+static bool is_gone(pid_t pid) { return kill(pid, 0) < 0 && errno == ESRCH; }
+
 void attach_wake_word(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
 
 bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid)
 {
     uint64_t end = load_mono_ns() + ANSWER_LIMIT_MS * 1000000ull;
     for (int ms = 1, n = 0; !reached(h, arg); ms = n++ < 50 ? 1 : 16) {
-        if (load_mono_ns() > end || (kill(pid, 0) < 0 && errno == ESRCH))
+        if (load_mono_ns() > end || is_gone(pid))
             return false;
         nap_ms(ms);
     }
@@ -137,7 +139,7 @@ static int inject(pid_t pid, const struct wanted *w)
     if (attach_load(&l, pid)) {
         wait_for_look(pid, state_head(&l.view), 0);
         load_free(&l);
-    } else {
+    } else if (!is_gone(pid)) {
         cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; see its own log",
                  pid);
     }
@@ -151,8 +153,6 @@ static void interrupt(int number)
     (void)number;
     interrupted = 1;
 }
-
-static bool is_gone(pid_t pid) { return kill(pid, 0) < 0 && errno == ESRCH; }
 
 /* Until the time is over, the process ends, or the user has seen enough. */
 static void record_for(pid_t pid, uint64_t ns)

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,7 +72,13 @@ static void clean_entry(struct tally *t, int dir, const char *path, const char *
     pid_t pid;
     uint64_t start_ticks;
     struct stat st;
-    if (!cli_state_name(name, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    char whole[NAME_MAX + 1];
+    /* A process that was killed while it began its file leaves it under this name. */
+    snprintf(whole, sizeof whole, "%s", name);
+    size_t n = strlen(whole);
+    if (n > 4 && strcmp(whole + n - 4, ".new") == 0)
+        whole[n - 4] = 0;
+    if (!cli_state_name(whole, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return;
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
         return;

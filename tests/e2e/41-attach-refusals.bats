@@ -156,6 +156,17 @@ print("ready", flush=True)'
     contains "$TESTTMP/away.out" '^fine$'
 }
 
+@test "a library that the process cannot load: the loader's reason is told, errno and the call that it was in are untouched" {
+    gcc -shared -o "$TESTTMP/libnothere.so" -x c /dev/null
+    gcc -shared -o "$TESTTMP/libbroken.so" -x c /dev/null -Wl,--no-as-needed -L"$TESTTMP" -lnothere
+    rm "$TESTTMP/libnothere.so"
+    start read "$VICTIMS/attach_blocked" read
+    wait_for 20 grep -q ready "$TESTTMP/read.out"
+    refused 'could not load .*libnothere.so: cannot open shared object file' env SOCKLEAK_LIBRARY="$TESTTMP/libbroken.so" "$SOCKLEAK" attach "$pid"
+    wait "$pid"
+    contains "$TESTTMP/read.out" '^read 1 EIO$'
+}
+
 @test "E6: a seccomp filter that would kill the process" {
     start_fed filtered "$VICTIMS/attach_refuses" seccomp
     if [ "$(id -u)" = 0 ]; then
