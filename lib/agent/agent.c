@@ -157,14 +157,25 @@ static void fill_header(struct state_header *h, uint64_t start_ticks)
     memcpy(h->magic, STATE_MAGIC, 8);
 }
 
+/* The file gets its name when its header is complete: whoever is killed at this moment leaves nothing under that name that cannot be read. */
 static bool make_table(void)
 {
-    char name[64];
+    char name[64], unfinished[72];
     const char *why;
     uint64_t ticks;
     int error;
     int dir = place_open(name, sizeof name, &ticks, &why);
-    int r = table_open(dir, name, &error);
+    struct out o = {.buf = unfinished, .cap = sizeof unfinished - 1};
+    out_fmt(&o, "%s.new", name);
+    unfinished[o.len] = 0;
+    int r = table_open(dir, unfinished, &error);
+    if (r == 0)
+        fill_header(table_head, ticks);
+    if (r == 0 && error == 0) {
+        error = (int)SYS5(SYS_renameat2, dir, unfinished, dir, name, 0);
+        if (error < 0)
+            SYS3(SYS_unlinkat, dir, unfinished, 0);
+    }
     if (dir >= 0)
         sys_close(dir);
     if (r < 0)
@@ -173,7 +184,6 @@ static bool make_table(void)
         place_in_memory();
         agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ", dir < 0 && *why ? why : agent_reason(-error));
     }
-    fill_header(table_head, ticks);
     return true;
 }
 
