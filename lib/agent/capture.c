@@ -81,7 +81,7 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
     uint64_t lost_at = w->at.pc, pcs[64];
     struct walk again = {.at = *from, .max = w->max, .pcs = pcs, .hidden = w->hidden};
 
-    if (w->in_signal || !worth_trying(lost_at))
+    if (w->in_signal || (walk_available() && !worth_trying(lost_at)))
         return WALK_LOST;
     count(&c->fallbacks);
     enum walk_end end = unwind_run(&again);

@@ -245,10 +245,14 @@ __attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
     static void *stack; /* under the lock */
     struct job job = {.w = w, .end = WALK_LOST};
     uint64_t all = ~(uint64_t)0, before;
-    int err = errno, cancel;
+    int err = errno, state, type;
 
-    /* Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    /*
+     * Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. Nor is the state: a signal that was sent
+     * before asks only for the type (glibc 2.36).
+     */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     if (unwind_load(w->at.sp)) {
         SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
         if (lock()) {
@@ -261,7 +265,8 @@ __attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
         SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
     }
     errno = err;
-    pthread_setcancelstate(cancel, NULL);
+    pthread_setcanceltype(type, NULL);
+    pthread_setcancelstate(state, NULL);
     return job.end;
 }
 

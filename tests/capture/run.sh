@@ -1,19 +1,19 @@
 #!/bin/sh
-# run.sh OUTDIR: compares the stacks of generated and of strange programs with libunwind's, a line a program; exit status 0 when none was wrong.
+# SPDX-License-Identifier: MIT
+# run.sh OUTDIR: compares the stacks of generated and of strange programs with libunwind's, a TAP line a program; exit status 0 when none was wrong.
+# What it builds goes to OUTDIR/capture.
 # CAPTURE_FULL=1: every compiler, language, optimisation and frame pointer choice, more seeds, longer. CAPTURE_ONLY=walk|unwind: one tier.
 set -u
-out=${1:?run.sh OUTDIR}
+out=${1:?run.sh OUTDIR}/capture
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 cc=${CC:-gcc}
 full=${CAPTURE_FULL:-0}
 failed=0
+tests=0
 
 agent="-std=gnu11 -g -O2 -D_GNU_SOURCE -fPIC -fvisibility=hidden -ftls-model=initial-exec -fasynchronous-unwind-tables -I$root/lib -I$here"
-common="capture ehframe unwind unwind_load"
-walk="$common walk walk_rule walk_odd walk_memory cfi cfi_expr"
-unwind="$common walk_none"
 
 say() { printf '%s\n' "$*"; }
 die() { say "run.sh: $*" >&2; exit 1; }
@@ -21,8 +21,12 @@ die() { say "run.sh: $*" >&2; exit 1; }
 # The capture in a shared object of its own, as in the agent; its text is not recorded.
 for tier in walk unwind; do
     mkdir -p "$out/$tier"
+    case $tier in
+    walk) parts="walk walk_rule walk_odd walk_memory cfi cfi_expr" ;;
+    *) parts=walk_none ;;
+    esac
     sources=
-    for f in $(eval "echo \$$tier"); do sources="$sources $root/lib/agent/$f.c"; done
+    for f in capture ehframe unwind unwind_load $parts; do sources="$sources $root/lib/agent/$f.c"; done
     # shellcheck disable=SC2086
     $cc $agent -shared -o "$out/$tier/libcheck.so" "$here/check.c" $sources -Wl,-z,now -lgcc_s -lunwind -ldl -lpthread || die "the capture does not compile"
 done
@@ -45,20 +49,20 @@ run() {
     name=$1 tier=$2 program=$3
     shift 3
     if LD_LIBRARY_PATH="$out/$tier" timeout 120 "$out/$program" "$@" >"$out/$name.log" 2>&1; then
-        cat "$out/$name.log"
+        say "ok $((tests += 1)) $(tail -n 1 "$out/$name.log")"
     else
         status=$?
         failed=1
-        say "$name: FAILED (status $status; 124: it did not end)"
-        sed 's/^/    /' "$out/$name.log" | head -60
+        say "not ok $((tests += 1)) $name ended with status $status (124: it did not end)"
+        sed 's/^/# /' "$out/$name.log" | head -n 60
     fi
 }
 
 # One generated program: COMPILER LANGUAGE SEED FLAGS
 build() {
-    "$out/generate" "$3" 45 >"$out/g-$5.c" &&
-        # shellcheck disable=SC2086
-        $1 -x "$2" $4 -g -w -D_GNU_SOURCE -I"$here" -o "$out/g-$5" "$out/g-$5.c" $link -Wl,-z,lazy
+    "$out/generate" "$3" 45 >"$out/g-$5.c" || return
+    # shellcheck disable=SC2086
+    $1 -x "$2" $4 -g -w -D_GNU_SOURCE -I"$here" -o "$out/g-$5" "$out/g-$5.c" $link -Wl,-z,lazy
 }
 all() {
     for language in c c++; do
@@ -97,7 +101,7 @@ for seed in $seeds; do
         number=$((number + 1))
         case $compiler-$language in gcc-c++) tool=g++ ;; clang-c++) tool=clang++ ;; *) tool=$compiler ;; esac
         if ! command -v "$tool" >/dev/null; then
-            say "$tool $o $fp: skipped, $tool is not installed"
+            say "ok $((tests += 1)) stacks of $tool $o $fp # SKIP $tool is not installed"
             continue
         fi
         printf '%s\t%s\t%s\n' "$number" "$((seed * 1000 + number))" "$tool ${o} ${fp}" >>"$out/built"
@@ -118,4 +122,5 @@ for tier in ${CAPTURE_ONLY:-walk unwind}; do
     run "$tier-modules" "$tier" modules "$out" $((loops / (div > 1 ? 10 : 1)))
     run "$tier-life" "$tier" life $((loops / 6))
 done
+say "1..$tests"
 [ "$failed" = 0 ]
