@@ -75,8 +75,8 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
     __asm__ volatile("movq %%rsp, %%rbx\n\tmovq %1, %%rsp\n\tcall *%2\n\tmovq %%rbx, %%rsp"
                      : "+D"(arg)
                      : "r"(top), "r"(f)
-                     : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-                       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+                     : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+                       "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 /* The end of a thread's own stack: its control block, which the C library puts there. */
@@ -88,10 +88,7 @@ static inline uintptr_t arch_thread_pointer(void)
 }
 
 /* The signal trampoline's instructions: mov $15, %rax; syscall. */
-static inline bool arch_is_sigreturn(const unsigned char *pc)
-{
-    return !memcmp(pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9);
-}
+static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9); }
 
 /* The 7 bytes before PC end in a call instruction: relative, or through a register or memory. */
 static inline bool arch_after_call(const unsigned char *pc)
@@ -121,29 +118,28 @@ static inline unsigned arch_stub(const unsigned char *pc)
         return 16;
     return p[0] == 0xff && p[1] == 0x35 ? 16 : 0;
 }
-#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original) \
-    __asm__(".text\n.p2align 4\n" \
-            ".globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
-            #name ":\n.cfi_startproc\n" \
-            "cmp $" #size ", %rdi\njae 1f\n" \
-            "lea " #table "(%rip), %rax\ncmpb $0, (%rax, %rdi)\njne " #wanted "\n" \
-            "1: jmp *" #original "(%rip)\n" \
-            ".cfi_endproc\n.size " #name ", .-" #name "\n" \
+#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original)                                   \
+    __asm__(".text\n.p2align 4\n"                                                                           \
+            ".globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name ":\n.cfi_startproc\n" \
+            "cmp $" #size ", %rdi\njae 1f\n"                                                                \
+            "lea " #table "(%rip), %rax\ncmpb $0, (%rax, %rdi)\njne " #wanted "\n"                          \
+            "1: jmp *" #original "(%rip)\n"                                                                 \
+            ".cfi_endproc\n.size " #name ", .-" #name "\n"                                                  \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
-#define ARCH_VFORK_ENTRY(name, exported, also, count, failed) \
-    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
-            #name ":\n.cfi_startproc\npop %rdi\n.cfi_adjust_cfa_offset -8\n.cfi_register %rip, %rdi\n" \
-            "mov " #count "@gottpoff(%rip), %rdx\nincl %fs:(%rdx)\n" \
-            "mov $58, %eax\nsyscall\n" \
-            "push %rdi\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rip, -8\n" \
+#define ARCH_VFORK_ENTRY(name, exported, also, count, failed)                                                                \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name                     \
+            ":\n.cfi_startproc\npop %rdi\n.cfi_adjust_cfa_offset -8\n.cfi_register %rip, %rdi\n"                             \
+            "mov " #count "@gottpoff(%rip), %rdx\nincl %fs:(%rdx)\n"                                                         \
+            "mov $58, %eax\nsyscall\n"                                                                                       \
+            "push %rdi\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rip, -8\n"                                                    \
             "test %eax, %eax\nje 1f\ndecl %fs:(%rdx)\ncmp $-4096, %eax\njbe 1f\nmov %eax, %edi\nneg %edi\njmp " #failed "\n" \
-            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n" \
+            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                           \
             ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
-#define ARCH_CALL_ON_STACK(name) \
-    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" \
-            #name ":\n.cfi_startproc\npush %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n" \
-            "mov %rsp, %rbp\n.cfi_def_cfa_register %rbp\n" \
-            "mov %rdi, %rsp\nmov %rdx, %rdi\ncall *%rsi\n" \
+#define ARCH_CALL_ON_STACK(name)                                                                         \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name \
+            ":\n.cfi_startproc\npush %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n"              \
+            "mov %rsp, %rbp\n.cfi_def_cfa_register %rbp\n"                                               \
+            "mov %rdi, %rsp\nmov %rdx, %rdi\ncall *%rsi\n"                                               \
             "leave\n.cfi_def_cfa %rsp, 8\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 #elif defined(__aarch64__)
 static inline long arch_syscall(long n, long a, long b, long c, long d, long e, long f)
@@ -194,36 +190,35 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
     __asm__ volatile("mov x19, sp\n\tmov sp, %1\n\tblr %2\n\tmov sp, x19"
                      : "+r"(x0)
                      : "r"(top), "r"(f)
-                     : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x30", "cc",
-                       "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
-                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+                     : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
+                       "x19", "x30", "cc", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13",
+                       "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
+                       "v30", "v31");
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
 /* mov x8, #139; svc #0 */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
-#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original) \
-    __asm__(".text\n.p2align 4\n" \
-            ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
-            #name ":\n.cfi_startproc\n" \
-            "cmp x0, #" #size "\nb.hs 1f\n" \
+#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original)                                             \
+    __asm__(".text\n.p2align 4\n"                                                                                     \
+            ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n"           \
+            "cmp x0, #" #size "\nb.hs 1f\n"                                                                           \
             "adrp x16, " #table "\nadd x16, x16, :lo12:" #table "\nldrb w16, [x16, x0]\ncbz w16, 1f\nb " #wanted "\n" \
-            "1: adrp x16, " #original "\nldr x16, [x16, :lo12:" #original "]\nbr x16\n" \
-            ".cfi_endproc\n.size " #name ", .-" #name "\n" \
+            "1: adrp x16, " #original "\nldr x16, [x16, :lo12:" #original "]\nbr x16\n"                               \
+            ".cfi_endproc\n.size " #name ", .-" #name "\n"                                                            \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
-#define ARCH_VFORK_ENTRY(name, exported, also, count, failed) \
-    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
-            #name ":\n.cfi_startproc\n" \
-            "mrs x9, tpidr_el0\nadrp x10, :gottprel:" #count "\nldr x10, [x10, :gottprel_lo12:" #count "]\nadd x9, x9, x10\n" \
-            "ldr w11, [x9]\nadd w11, w11, #1\nstr w11, [x9]\n" \
-            "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n" /* clone(CLONE_VM | CLONE_VFORK | SIGCHLD) */ \
-            "cbz x0, 1f\nldr w11, [x9]\nsub w11, w11, #1\nstr w11, [x9]\ncmn x0, #4095\nb.cc 1f\nneg w0, w0\nb " #failed "\n" \
-            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n" \
+#define ARCH_VFORK_ENTRY(name, exported, also, count, failed)                                                                  \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n" \
+            "mrs x9, tpidr_el0\nadrp x10, :gottprel:" #count "\nldr x10, [x10, :gottprel_lo12:" #count "]\nadd x9, x9, x10\n"  \
+            "ldr w11, [x9]\nadd w11, w11, #1\nstr w11, [x9]\n"                                                                 \
+            "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n" /* clone(CLONE_VM | CLONE_VFORK | SIGCHLD) */                \
+            "cbz x0, 1f\nldr w11, [x9]\nsub w11, w11, #1\nstr w11, [x9]\ncmn x0, #4095\nb.cc 1f\nneg w0, w0\nb " #failed "\n"  \
+            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                             \
             ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
-#define ARCH_CALL_ON_STACK(name) \
-    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" \
-            #name ":\n.cfi_startproc\nstp x29, x30, [sp, #-16]!\n.cfi_def_cfa_offset 16\n.cfi_offset x29, -16\n.cfi_offset x30, -8\n" \
-            "mov x29, sp\n.cfi_def_cfa_register x29\n" \
-            "mov sp, x0\nmov x0, x2\nblr x1\n" \
+#define ARCH_CALL_ON_STACK(name)                                                                                                \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name                        \
+            ":\n.cfi_startproc\nstp x29, x30, [sp, #-16]!\n.cfi_def_cfa_offset 16\n.cfi_offset x29, -16\n.cfi_offset x30, -8\n" \
+            "mov x29, sp\n.cfi_def_cfa_register x29\n"                                                                          \
+            "mov sp, x0\nmov x0, x2\nblr x1\n"                                                                                  \
             "mov sp, x29\n.cfi_def_cfa_register sp\nldp x29, x30, [sp], #16\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 #else
 #error "sockleak: no arch.h section for this processor"

@@ -2,8 +2,8 @@
 /*
  * capture.c: the calling thread's stack: the walk first, libunwind behind it, and what holds for both.
  *
- * Called by sites.c in the program's threads, for each socket that is opened and each that ends, also in signal handlers. Must not allocate, lock or call
- * the kernel while the walk finds its way.
+ * Called by sites.c in the program's threads, for each socket that is opened and each that ends, also in signal handlers. Must not
+ * allocate, lock or call the kernel while the walk finds its way.
  */
 #include "capture.h"
 
@@ -32,7 +32,10 @@ static struct {
     _Atomic uint32_t fruitless;
 } hopeless[SITES];
 
-/* This thread's capture under way. One that a signal handler left by longjmp never ends, so the mark is not believed without a look at the stack. */
+/*
+ * This thread's capture under way. One that a signal handler left by longjmp never ends, so the mark is not believed without a look at the
+ * stack.
+ */
 struct mark {
     uintptr_t self, caller;
 };
@@ -94,7 +97,10 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
     return end;
 }
 
-/* A capture is under way if its call's return address is on the stack, apart from our own call's. The walk can be interrupted anywhere and begun anew. */
+/*
+ * A capture is under way if its call's return address is on the stack, apart from our own call's. The walk can be interrupted anywhere and
+ * begun anew.
+ */
 static __attribute__((noinline)) bool nested(const struct arch_frame *from)
 {
     uint64_t pcs[64];

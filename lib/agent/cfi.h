@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CFI_REGS 17   /* DWARF numbers 0..16: the general registers and the return address (x86-64) */
-#define CFI_CFA 0xfe  /* in place of a register: the frame's CFA */
+#define CFI_REGS 17    /* DWARF numbers 0..16: the general registers and the return address (x86-64) */
+#define CFI_CFA 0xfe   /* in place of a register: the frame's CFA */
 #define CFI_CONST 0xff /* in place of a register: none, a number */
 
 /* Memory that holds the object's .eh_frame_hdr (at HDR) and .eh_frame; all of [LO, HI) can be read. */
@@ -24,7 +24,7 @@ struct cfi_image {
 struct cfi_value {
     uint8_t reg;
     bool deref;
-    bool odd;    /* anything else */
+    bool odd; /* anything else */
     int32_t off;
     int32_t add;
 };
@@ -45,9 +45,9 @@ struct cfi_loc {
 struct cfi_row {
     struct cfi_value cfa;
     struct cfi_loc reg[CFI_REGS];
-    uint8_t ra;    /* the return address' register */
+    uint8_t ra;      /* the return address' register */
     uintptr_t start; /* the first address that the same rules were written for: a function's, mostly */
-    bool signal;   /* 'S': the frame was entered by a signal; its caller's pc is exact, not a return address */
+    bool signal;     /* 'S': the frame was entered by a signal; its caller's pc is exact, not a return address */
 };
 
 enum cfi_result {

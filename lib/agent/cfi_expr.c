@@ -2,8 +2,8 @@
 /*
  * cfi_expr.c: DWARF expressions as compilers and assemblers write them into unwind rules, worked out without the registers' values.
  *
- * Called by cfi.c alone. An expression is run on a small stack of values of the form REG + ADD or *(REG + OFF) + ADD; whatever leaves that form
- * (branches, products of registers, two loads) makes the result odd. No loops but over the input, no reads outside of it.
+ * Called by cfi.c alone. An expression is run on a small stack of values of the form REG + ADD or *(REG + OFF) + ADD; whatever leaves that
+ * form (branches, products of registers, two loads) makes the result odd. No loops but over the input, no reads outside of it.
  */
 #include "cfi_reader.h"
 
@@ -33,7 +33,10 @@ static struct cfi_value pop(struct machine *m)
     return m->v[--m->n];
 }
 
-/* A register plus a number is kept as a form; all other operations need two numbers. Numbers stay within 32 bits, so nothing here overflows 64. */
+/*
+ * A register plus a number is kept as a form; all other operations need two numbers. Numbers stay within 32 bits, so nothing here overflows
+ * 64.
+ */
 static void binary(struct machine *m, uint8_t op)
 {
     struct cfi_value b = pop(m), a = pop(m);
@@ -60,20 +63,47 @@ static void binary(struct machine *m, uint8_t op)
         return;
     }
     switch (op) {
-    case 0x1a: push(m, CFI_CONST, x & y); break;
-    case 0x1e: push(m, CFI_CONST, x * y); break;
-    case 0x21: push(m, CFI_CONST, x | y); break;
-    case 0x24: push(m, CFI_CONST, (int64_t)((uint64_t)x << y)); break;
-    case 0x25: push(m, CFI_CONST, (int64_t)((uint64_t)x >> y)); break;
-    case 0x26: push(m, CFI_CONST, x >> y); break;
-    case 0x27: push(m, CFI_CONST, x ^ y); break;
-    case 0x29: push(m, CFI_CONST, x == y); break;
-    case 0x2a: push(m, CFI_CONST, x >= y); break;
-    case 0x2b: push(m, CFI_CONST, x > y); break;
-    case 0x2c: push(m, CFI_CONST, x <= y); break;
-    case 0x2d: push(m, CFI_CONST, x < y); break;
-    case 0x2e: push(m, CFI_CONST, x != y); break;
-    default: m->odd = true;
+    case 0x1a:
+        push(m, CFI_CONST, x & y);
+        break;
+    case 0x1e:
+        push(m, CFI_CONST, x * y);
+        break;
+    case 0x21:
+        push(m, CFI_CONST, x | y);
+        break;
+    case 0x24:
+        push(m, CFI_CONST, (int64_t)((uint64_t)x << y));
+        break;
+    case 0x25:
+        push(m, CFI_CONST, (int64_t)((uint64_t)x >> y));
+        break;
+    case 0x26:
+        push(m, CFI_CONST, x >> y);
+        break;
+    case 0x27:
+        push(m, CFI_CONST, x ^ y);
+        break;
+    case 0x29:
+        push(m, CFI_CONST, x == y);
+        break;
+    case 0x2a:
+        push(m, CFI_CONST, x >= y);
+        break;
+    case 0x2b:
+        push(m, CFI_CONST, x > y);
+        break;
+    case 0x2c:
+        push(m, CFI_CONST, x <= y);
+        break;
+    case 0x2d:
+        push(m, CFI_CONST, x < y);
+        break;
+    case 0x2e:
+        push(m, CFI_CONST, x != y);
+        break;
+    default:
+        m->odd = true;
     }
 }
 
@@ -91,7 +121,9 @@ static void load(struct machine *m)
     m->v[m->n++] = a;
 }
 
-/* The pc itself is known, so what depends on it (the PLT's "pc & 15") becomes a number; it is taken modulo 16 MiB to stay within 32 bits. */
+/*
+ * The pc itself is known, so what depends on it (the PLT's "pc & 15") becomes a number; it is taken modulo 16 MiB to stay within 32 bits.
+ */
 static void push_register(struct machine *m, uint64_t reg, int64_t off, uintptr_t pc)
 {
     if (off != (int32_t)off)
@@ -117,17 +149,37 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
         return;
     }
     switch (op) {
-    case 0x06: load(m); break;
-    case 0x08: push(m, CFI_CONST, cfi_u8(r)); break;
-    case 0x09: push(m, CFI_CONST, (int8_t)cfi_u8(r)); break;
-    case 0x0a: push(m, CFI_CONST, cfi_u16(r)); break;
-    case 0x0b: push(m, CFI_CONST, (int16_t)cfi_u16(r)); break;
-    case 0x0c: push(m, CFI_CONST, cfi_u32(r)); break;
-    case 0x0d: push(m, CFI_CONST, (int32_t)cfi_u32(r)); break;
+    case 0x06:
+        load(m);
+        break;
+    case 0x08:
+        push(m, CFI_CONST, cfi_u8(r));
+        break;
+    case 0x09:
+        push(m, CFI_CONST, (int8_t)cfi_u8(r));
+        break;
+    case 0x0a:
+        push(m, CFI_CONST, cfi_u16(r));
+        break;
+    case 0x0b:
+        push(m, CFI_CONST, (int16_t)cfi_u16(r));
+        break;
+    case 0x0c:
+        push(m, CFI_CONST, cfi_u32(r));
+        break;
+    case 0x0d:
+        push(m, CFI_CONST, (int32_t)cfi_u32(r));
+        break;
     case 0x0e:
-    case 0x0f: push(m, CFI_CONST, (int64_t)cfi_u64(r)); break;
-    case 0x10: push(m, CFI_CONST, (int64_t)cfi_uleb(r)); break;
-    case 0x11: push(m, CFI_CONST, cfi_sleb(r)); break;
+    case 0x0f:
+        push(m, CFI_CONST, (int64_t)cfi_u64(r));
+        break;
+    case 0x10:
+        push(m, CFI_CONST, (int64_t)cfi_uleb(r));
+        break;
+    case 0x11:
+        push(m, CFI_CONST, cfi_sleb(r));
+        break;
     case 0x12:
         if (m->n == 0 || m->n == DEPTH)
             m->odd = true;
@@ -136,7 +188,9 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
             m->n++;
         }
         break;
-    case 0x13: pop(m); break;
+    case 0x13:
+        pop(m);
+        break;
     case 0x23:
         push(m, CFI_CONST, (int64_t)cfi_uleb(r));
         if (!m->odd)
@@ -147,8 +201,10 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
         push_register(m, reg, cfi_sleb(r), pc);
         break;
     }
-    case 0x96: break;
-    default: binary(m, op);
+    case 0x96:
+        break;
+    default:
+        binary(m, op);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_reader.h: bytes of unwind tables, read with bounds. Inside cfi.c and cfi_expr.c only.
+ * cfi_reader.h: bytes of unwind tables, read with bounds. Inside cfi*.c only.
  *
  * A read past the end gives 0 and sets BAD, and all later reads give 0: the callers test BAD once at the end of a thought.
  */
@@ -28,12 +28,12 @@ static inline bool cfi_take(struct cfi_reader *r, void *to, size_t n)
     r->p += n;
     return true;
 }
-#define CFI_READ(name, type)                                                                                                                         \
-    static inline type name(struct cfi_reader *r)                                                                                                    \
-    {                                                                                                                                                \
-        type v;                                                                                                                                      \
-        cfi_take(r, &v, sizeof v);                                                                                                                   \
-        return v;                                                                                                                                    \
+#define CFI_READ(name, type)                      \
+    static inline type name(struct cfi_reader *r) \
+    {                                             \
+        type v;                                   \
+        cfi_take(r, &v, sizeof v);                \
+        return v;                                 \
     }
 CFI_READ(cfi_u8, uint8_t)
 CFI_READ(cfi_u16, uint16_t)
@@ -69,6 +69,18 @@ static inline int64_t cfi_sleb(struct cfi_reader *r)
     }
 }
 
+struct cfi_cie {
+    uint64_t code_align;
+    int64_t data_align;
+    uint8_t ra, fde_enc;
+    bool augmented, signal;
+    struct cfi_reader program;
+};
+
+/* A pointer in the encoding ENC; DATA is what data-relative ones count from. */
+uintptr_t cfi_encoded(struct cfi_reader *r, uint8_t enc, uintptr_t data);
+/* Runs the CIE's program and then PROGRAM, of a function that begins at START, up to PC. Fills the CFA and the registers; false: damaged. */
+bool cfi_run(const struct cfi_cie *cie, struct cfi_reader program, uintptr_t start, uintptr_t pc, struct cfi_row *row);
 /* R holds one expression. WITH_CFA: the CFA lies on its stack at the start (register rules, DWARF 5 section 6.4.2.3). */
 struct cfi_value cfi_expression(struct cfi_reader r, uintptr_t pc, bool with_cfa);
 

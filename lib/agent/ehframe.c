@@ -2,7 +2,8 @@
 /*
  * ehframe.c: which loaded object holds an address.
  *
- * Called by both tiers of the capture. The C library's own answer is used where it has one; it is a weak symbol, so that the same build runs without.
+ * Called by both tiers of the capture. The C library's own answer is used where it has one; it is a weak symbol, so that the same build
+ * runs without.
  */
 #include "ehframe.h"
 

@@ -2,8 +2,9 @@
 /*
  * readable.h: asks the kernel whether memory can be read.
  *
- * rt_sigprocmask with a nonsensical first argument copies the set from the address before it finds fault with the argument: EFAULT or EINVAL, and nothing
- * has changed. It needs no descriptor, and is among the few calls that every sandbox allows (sshd's kills a process for mincore).
+ * rt_sigprocmask with a nonsensical first argument copies the set from the address before it finds fault with the argument: EFAULT or
+ * EINVAL, and nothing has changed. It needs no descriptor, and is among the few calls that every sandbox allows (sshd's kills a process for
+ * mincore).
  */
 #ifndef SOCKLEAK_AGENT_READABLE_H
 #define SOCKLEAK_AGENT_READABLE_H
@@ -12,10 +13,10 @@
 
 #include "sys.h"
 
-/* The 8 bytes at A, which must not straddle two pages. The call takes address 0 for no set at all; nothing that we look for lies in the first page. */
-static inline bool readable(uintptr_t a)
-{
-    return a >= 4096 && SYS4(SYS_rt_sigprocmask, -1, a, 0, 8) != -EFAULT;
-}
+/*
+ * The 8 bytes at A, which must not straddle two pages. The call takes address 0 for no set at all; nothing that we look for lies in the
+ * first page.
+ */
+static inline bool readable(uintptr_t a) { return a >= 4096 && SYS4(SYS_rt_sigprocmask, -1, a, 0, 8) != -EFAULT; }
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * unwind.c: the second tier: libunwind on a leash.
  *
- * Called by capture.c in the program's threads, never in signal handlers. The generic library (libunwind-x86_64.so.8) is used with an address space of our
- * own, as a debugger would, so that tables and stack are read through us: it then needs no pipe, no mincore and no loader lock. One thread at a time, with
- * all signals blocked, so that neither a handler nor a cancellation comes between; the lock is waited for with a limit, because the one who holds it
- * may have been stopped or forked away.
+ * Called by capture.c in the program's threads, never in signal handlers. The generic library (libunwind-x86_64.so.8) is used with an
+ * address space of our own, as a debugger would, so that tables and stack are read through us: it then needs no pipe, no mincore and no
+ * loader lock. One thread at a time, with all signals blocked, so that neither a handler nor a cancellation comes between; the lock is
+ * waited for with a limit, because the one who holds it may have been stopped or forked away.
  */
 #include "unwind.h"
 
@@ -146,7 +146,8 @@ static bool is_trampoline(uintptr_t pc, struct eye *eye)
 {
     unw_word_t code[2];
 
-    return access_mem(NULL, pc, &code[0], 0, eye) == 0 && access_mem(NULL, pc + 8, &code[1], 0, eye) == 0 && arch_is_sigreturn((const unsigned char *)code);
+    return access_mem(NULL, pc, &code[0], 0, eye) == 0 && access_mem(NULL, pc + 8, &code[1], 0, eye) == 0 &&
+           arch_is_sigreturn((const unsigned char *)code);
 }
 
 /* Frames below W->at are this file's and its callers'. */
@@ -180,8 +181,9 @@ static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
 }
 
 /*
- * Loading runs the loader and malloc, which a handler must not do, and the walk may have been lost before it met the signal frame. So the stack is searched for
- * anything that could be a handler's return address: the address of a signal trampoline. Finding an old one by mistake only costs this capture.
+ * Loading runs the loader and malloc, which a handler must not do, and the walk may have been lost before it met the signal frame. So the
+ * stack is searched for anything that could be a handler's return address: the address of a signal trampoline. Finding an old one by
+ * mistake only costs this capture.
  */
 static bool maybe_in_handler(uintptr_t sp)
 {
@@ -248,8 +250,8 @@ __attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
     int err = errno, state, type;
 
     /*
-     * Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. Nor is the state: a signal that was sent
-     * before asks only for the type (glibc 2.36).
+     * Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. Nor is the state: a
+     * signal that was sent before asks only for the type (glibc 2.36).
      */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);

@@ -2,9 +2,9 @@
 /*
  * unwind_load.c: loads libunwind so that it cannot get at the program's descriptors.
  *
- * Called by unwind.c, in a program's thread, not in a signal handler, with no lock held. The library is loaded with RTLD_LOCAL, since it exports the whole _Unwind_*
- * set, and before its first function runs, its calls for a pipe of its own and for mincore are led to functions here that do nothing: it would
- * use them to check addresses that it reads by itself, which it never does for us.
+ * Called by unwind.c, in a program's thread, not in a signal handler, with no lock held. The library is loaded with RTLD_LOCAL, since it
+ * exports the whole _Unwind_* set, and before its first function runs, its calls for a pipe of its own and for mincore are led to functions
+ * here that do nothing: it would use them to check addresses that it reads by itself, which it never does for us.
  */
 #include "unwind_load.h"
 
@@ -34,7 +34,7 @@ static const struct {
     const char *name;
     long (*instead)(void);
 } leash[] = {
-    {"pipe", refused}, {"pipe2", refused}, {"open", refused}, {"read", refused},    {"write", refused},
+    {"pipe", refused},  {"pipe2", refused},   {"open", refused},    {"read", refused},  {"write", refused},
     {"close", refused}, {"syscall", refused}, {"mincore", nothing}, {"msync", nothing},
 };
 
@@ -52,11 +52,11 @@ static void put(uintptr_t *slot, uintptr_t value, bool relro)
 struct tables {
     uintptr_t base;
     const char *strings;
-    const ElfW(Sym) *symbols;
+    const ElfW(Sym) * symbols;
     bool bound_at_load; /* the slots are read-only by now */
 };
 
-static void lead(const struct tables *t, const ElfW(Rela) *rel, size_t bytes)
+static void lead(const struct tables *t, const ElfW(Rela) * rel, size_t bytes)
 {
     for (size_t i = 0; i < bytes / sizeof *rel; i++) {
         const char *name = t->strings + t->symbols[ELF64_R_SYM(rel[i].r_info)].st_name;
@@ -75,15 +75,33 @@ static bool put_on_leash(const struct link_map *map)
     for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
         uintptr_t p = d->d_un.d_ptr < map->l_addr ? d->d_un.d_ptr + map->l_addr : d->d_un.d_ptr;
         switch (d->d_tag) {
-        case DT_STRTAB: t.strings = (const char *)p; break;
-        case DT_SYMTAB: t.symbols = (const ElfW(Sym) *)p; break;
-        case DT_JMPREL: plt = (const ElfW(Rela) *)p; break;
-        case DT_PLTRELSZ: plt_bytes = d->d_un.d_val; break;
-        case DT_RELA: rela = (const ElfW(Rela) *)p; break;
-        case DT_RELASZ: rela_bytes = d->d_un.d_val; break;
-        case DT_BIND_NOW: t.bound_at_load = true; break;
-        case DT_FLAGS: t.bound_at_load |= (d->d_un.d_val & DF_BIND_NOW) != 0; break;
-        case DT_FLAGS_1: t.bound_at_load |= (d->d_un.d_val & DF_1_NOW) != 0; break;
+        case DT_STRTAB:
+            t.strings = (const char *)p;
+            break;
+        case DT_SYMTAB:
+            t.symbols = (const ElfW(Sym) *)p;
+            break;
+        case DT_JMPREL:
+            plt = (const ElfW(Rela) *)p;
+            break;
+        case DT_PLTRELSZ:
+            plt_bytes = d->d_un.d_val;
+            break;
+        case DT_RELA:
+            rela = (const ElfW(Rela) *)p;
+            break;
+        case DT_RELASZ:
+            rela_bytes = d->d_un.d_val;
+            break;
+        case DT_BIND_NOW:
+            t.bound_at_load = true;
+            break;
+        case DT_FLAGS:
+            t.bound_at_load |= (d->d_un.d_val & DF_BIND_NOW) != 0;
+            break;
+        case DT_FLAGS_1:
+            t.bound_at_load |= (d->d_un.d_val & DF_1_NOW) != 0;
+            break;
         }
     }
     if (!t.strings || !t.symbols)

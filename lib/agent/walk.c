@@ -2,9 +2,9 @@
 /*
  * walk.c: the walk itself, and the process-wide memory of rules by code address.
  *
- * Runs in the program's threads and signal handlers. The memory is a table of atomic words, each an address (47 bits) and its rule (17 bits): no word is ever
- * half written, losing one costs only parsing again, and forgetting all is plain stores of 0. It lies in .bss and takes memory only where it was
- * written: the addresses of one 64 KiB stretch of code share one page of it.
+ * Runs in the program's threads and signal handlers. The memory is a table of atomic words, each an address (47 bits) and its rule (17
+ * bits): no word is ever half written, losing one costs only parsing again, and forgetting all is plain stores of 0. It lies in .bss and
+ * takes memory only where it was written: the addresses of one 64 KiB stretch of code share one page of it.
  */
 #include "walk.h"
 
@@ -27,10 +27,7 @@ static _Atomic unsigned epoch;   /* changes when one begins and when one ends */
 void walk_init(void) { walk_memory_init(); }
 
 /* An address is remembered as what is recorded of it: the return address, for an interrupted frame the pc plus 1. */
-static inline uint32_t home(uintptr_t entry)
-{
-    return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS));
-}
+static inline uint32_t home(uintptr_t entry) { return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS)); }
 
 static uint32_t look_around(uintptr_t entry, uint32_t at)
 {
@@ -42,7 +39,9 @@ static uint32_t look_around(uintptr_t entry, uint32_t at)
     return 0;
 }
 
-/* A rule that was parsed before a dlclose and is stored after it would outlive its code: so the epoch is looked at again after the store. */
+/*
+ * A rule that was parsed before a dlclose and is stored after it would outlive its code: so the epoch is looked at again after the store.
+ */
 static void remember(uintptr_t entry, uint32_t rule, unsigned since)
 {
     uint32_t at = home(entry), page = at / PAGE_WORDS, i;
@@ -104,12 +103,18 @@ static bool shape_step(struct walk *w, uint32_t rule)
 static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule, bool *end)
 {
     switch (rule) {
-    case RULE_END: *end = true; return true;
-    case RULE_SIGNAL: return walk_signal_step(w);
+    case RULE_END:
+        *end = true;
+        return true;
+    case RULE_SIGNAL:
+        return walk_signal_step(w);
     case RULE_NONE:
-    case RULE_BOGUS: return walk_unknown_step(w);
-    case RULE_ODD: return walk_odd_step(w, end);
-    default: return shape_step(w, rule);
+    case RULE_BOGUS:
+        return walk_unknown_step(w);
+    case RULE_ODD:
+        return walk_odd_step(w, end);
+    default:
+        return shape_step(w, rule);
     }
 }
 
@@ -128,9 +133,9 @@ static __attribute__((noinline)) uint32_t find(uintptr_t entry, bool exact, unsi
 }
 
 /*
- * The frame under way lives in local variables, and W->at is brought up to date only where others look at it: each frame's address depends on two loads of the
- * one before, and everything that this chain is spared counts twenty times. ENTRY is the pc as it is recorded. The empty assembly keeps
- * the compiler from choosing the base register without a branch, which would tie the two chains of sp and fp together.
+ * The frame under way lives in local variables, and W->at is brought up to date only where others look at it: each frame's address depends
+ * on two loads of the one before, and everything that this chain is spared counts twenty times. ENTRY is the pc as it is recorded. The
+ * empty assembly keeps the compiler from choosing the base register without a branch, which would tie the two chains of sp and fp together.
  */
 enum walk_end walk_run(struct walk *w)
 {
@@ -184,7 +189,8 @@ enum walk_end walk_run(struct walk *w)
         }
 
         uintptr_t slot = rule >> RULE_FP_SHIFT & RULE_FP_MAX;
-        if (__builtin_expect(!climbs(cfa, sp), 0) || !walk_load(&span, cfa - 8, &entry) || (slot && !walk_load(&span, cfa - 8 - slot * 8, &fp)))
+        if (__builtin_expect(!climbs(cfa, sp), 0) || !walk_load(&span, cfa - 8, &entry) ||
+            (slot && !walk_load(&span, cfa - 8 - slot * 8, &fp)))
             break;
         sp = cfa;
         w->exact = false;

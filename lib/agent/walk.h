@@ -2,10 +2,10 @@
 /*
  * walk.h: the first tier: an own walk over .eh_frame rules, remembered for the whole process by code address.
  *
- * walk.c walks and remembers, walk_rule.c makes a rule of an address, walk_odd.c steps over a frame whose rule needs more than two registers,
- * walk_memory.c says what can be read. walk_none.c stands in for all of them in a build with the second tier alone.
- * Everything but walk_init and walk_dlclose_* may run in any thread and in signal handlers: no allocation, no lock; a system call only to probe
- * memory that is not known to be the thread's own stack.
+ * walk.c walks and remembers, walk_rule.c makes a rule of an address, walk_odd.c steps over a frame whose rule needs more than two
+ * registers, walk_memory.c says what can be read. walk_none.c stands in for all of them in a build with the second tier alone. Everything
+ * but walk_init and walk_dlclose_* may run in any thread and in signal handlers: no allocation, no lock; a system call only to probe memory
+ * that is not known to be the thread's own stack.
  */
 #ifndef SOCKLEAK_AGENT_WALK_H
 #define SOCKLEAK_AGENT_WALK_H
@@ -22,13 +22,13 @@ struct span {
 };
 
 struct walk {
-    struct arch_frame at;   /* the frame under way */
-    bool exact;             /* its pc is where it was interrupted, not a return address */
-    bool in_signal;         /* a signal frame was passed */
-    unsigned n, max;        /* addresses recorded, room */
+    struct arch_frame at; /* the frame under way */
+    bool exact;           /* its pc is where it was interrupted, not a return address */
+    bool in_signal;       /* a signal frame was passed */
+    unsigned n, max;      /* addresses recorded, room */
     uint64_t *pcs;
-    struct span hidden;     /* code that is not recorded: the agent's own */
-    struct span span;       /* where AT's stack is known to be readable */
+    struct span hidden; /* code that is not recorded: the agent's own */
+    struct span span;   /* where AT's stack is known to be readable */
 };
 
 enum walk_end {
@@ -49,17 +49,18 @@ uint64_t walk_rules_parsed(void);
 /* --- inside walk_*.c --- */
 
 /*
- * A rule is 17 bits: what kind it is in the low two; for the first two kinds the distance of the CFA in bytes where it lies ready to be added, and above it
- * where the frame pointer was saved.
+ * A rule is 17 bits: what kind it is in the low two; for the first two kinds the distance of the CFA in bytes where it lies ready to be
+ * added, and above it where the frame pointer was saved.
  */
 enum {
-    RULE_SP,       /* CFA = sp + (rule & RULE_CFA); the frame pointer at CFA - 8 - 8 * (rule >> RULE_FP_SHIFT), or 0: in its register */
-    RULE_FP,       /* CFA = fp + ..., the same */
-    RULE_SHAPE,    /* the number of a shape in the bits above: walk_shape_at */
-    RULE_SPECIAL,  /* one of below */
+    RULE_SP,      /* CFA = sp + (rule & RULE_CFA); the frame pointer at CFA - 8 - 8 * (rule >> RULE_FP_SHIFT), or 0: in its register */
+    RULE_FP,      /* CFA = fp + ..., the same */
+    RULE_SHAPE,   /* the number of a shape in the bits above: walk_shape_at */
+    RULE_SPECIAL, /* one of below */
     RULE_KIND = 3,
     RULE_CFA = 0x1ff8,
-    RULE_FP_SHIFT = 13, RULE_FP_MAX = 15,
+    RULE_FP_SHIFT = 13,
+    RULE_FP_MAX = 15,
     RULE_END = RULE_SPECIAL,             /* the outermost frame */
     RULE_SIGNAL = RULE_SPECIAL | 1 << 2, /* sp points to a ucontext */
     RULE_ODD = RULE_SPECIAL | 2 << 2,    /* known, but only walk_odd_step can follow it, or nobody */
@@ -67,7 +68,10 @@ enum {
     RULE_BOGUS = RULE_SPECIAL | 4 << 2,  /* nor does a call lead back to it */
 };
 
-/* The rules beyond sp and fp plus an offset, shared by all addresses that have the same. CFA = (sp or fp) + OFF, DEREF: loaded from there; + ADD. */
+/*
+ * The rules beyond sp and fp plus an offset, shared by all addresses that have the same. CFA = (sp or fp) + OFF, DEREF: loaded from there;
+ * + ADD.
+ */
 struct walk_shape {
     bool from_fp, deref;
     uint8_t fp_how; /* 0 in its register, 1 at CFA + FP, 2 at frame pointer + FP */
@@ -76,8 +80,9 @@ struct walk_shape {
 };
 
 /*
- * Parses: the rule of a frame by what is recorded of it. *KEEP: it may be remembered for ENTRY. An address that no call leads back to is where execution goes on,
- * not where it came from: a landing pad, a trampoline, the end of a coroutine; its rule is that of the address itself.
+ * Parses: the rule of a frame by what is recorded of it. *KEEP: it may be remembered for ENTRY. An address that no call leads back to is
+ * where execution goes on, not where it came from: a landing pad, a trampoline, the end of a coroutine; its rule is that of the address
+ * itself.
  */
 uint32_t walk_rule(uintptr_t entry, bool exact, bool *keep);
 struct walk_shape walk_shape_at(uint32_t rule);

@@ -2,10 +2,10 @@
 /*
  * walk_memory.c: which part of the stack can be read without a fault.
  *
- * A stack may be anywhere: the thread's own, a signal stack, a coroutine's, one that the program made. Only three things are known for nothing: the page that sp
- * points into; the first thread's stack up to where the kernel began it; and the end of a thread's own stack, where the C library keeps its
- * control block. Everything else is asked of the kernel, page by page; what was learned about the thread's own stack is kept in the thread,
- * since that cannot go away under it, and what was learned about others is forgotten with the walk.
+ * A stack may be anywhere: the thread's own, a signal stack, a coroutine's, one that the program made. Only three things are known for
+ * nothing: the page that sp points into; the first thread's stack up to where the kernel began it; and the end of a thread's own stack,
+ * where the C library keeps its control block. Everything else is asked of the kernel, page by page; what was learned about the thread's
+ * own stack is kept in the thread, since that cannot go away under it, and what was learned about others is forgotten with the walk.
  */
 #include "walk.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * walk_none.c: no first tier: a build in which libunwind alone takes the stacks (make CAPTURE=unwind, other architectures, C libraries before 2.35).
+ * walk_none.c: no first tier: a build in which libunwind alone takes the stacks (make CAPTURE=unwind, other architectures, C libraries
+ * before 2.35).
  *
  * Linked in place of walk*.c and cfi*.c.
  */

@@ -2,8 +2,9 @@
 /*
  * walk_odd.c: the rare steps: signal frames, code without tables, and rules that need registers which the walk does not carry along.
  *
- * Called by walk.c, in any thread and in signal handlers. walk_odd_step starts anew at its own frame with all registers and parses every frame up to the one
- * in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign their stack.
+ * Called by walk.c, in any thread and in signal handlers. walk_odd_step starts anew at its own frame with all registers and parses every
+ * frame up to the one in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign
+ * their stack.
  */
 #include "readable.h"
 #include "walk.h"
@@ -22,8 +23,8 @@ bool walk_signal_step(struct walk *w)
     struct arch_frame to;
     uintptr_t uc = w->at.sp;
 
-    if (!walk_load(&w->span, uc + ARCH_UC_PC, &to.pc) || !walk_load(&w->span, uc + ARCH_UC_SP, &to.sp) || !walk_load(&w->span, uc + ARCH_UC_FP, &to.fp) ||
-        to.sp % 8)
+    if (!walk_load(&w->span, uc + ARCH_UC_PC, &to.pc) || !walk_load(&w->span, uc + ARCH_UC_SP, &to.sp) ||
+        !walk_load(&w->span, uc + ARCH_UC_FP, &to.fp) || to.sp % 8)
         return false;
     /* The interrupted code may have run on another stack; its sp is only as good as the ucontext that the handler may have written to. */
     if (to.sp - w->span.lo >= w->span.len)
@@ -125,12 +126,16 @@ static bool row_step(struct registers *r, struct span *span, const struct cfi_ro
         return *end = true;
     if (!cfa_of(r, span, &row->cfa, &cfa) || cfa % 8)
         return false;
-    /* Where sp is not said to be the CFA (signal frames, setcontext) another stack follows. The CFA is where sp is already after a function's last pop. */
+    /*
+     * Where sp is not said to be the CFA (signal frames, setcontext) another stack follows. The CFA is where sp is already after a
+     * function's last pop.
+     */
     if (row->reg[ARCH_SP].how == CFI_SAME && cfa < r->v[ARCH_SP])
         return false;
     for (unsigned i = 0; i < CFI_REGS; i++) {
         const struct cfi_loc *l = &row->reg[i];
-        bool ok = l->how == CFI_SAME ? i != ARCH_PC && (r->known >> i & 1) : (l->how == CFI_SAVED || l->how == CFI_IS) && locate(r, span, l, cfa, &to.v[i]);
+        bool ok = l->how == CFI_SAME ? i != ARCH_PC && (r->known >> i & 1)
+                                     : (l->how == CFI_SAVED || l->how == CFI_IS) && locate(r, span, l, cfa, &to.v[i]);
         if (l->how == CFI_SAME)
             to.v[i] = r->v[i];
         if (i == ARCH_SP && l->how == CFI_SAME)

@@ -25,8 +25,8 @@ bool walk_available(void) { return _dl_find_object != NULL; }
 uint64_t walk_rules_parsed(void) { return atomic_load_explicit(&parsed, memory_order_relaxed); }
 
 /*
- * The run of readable segments around the tables. The program headers are taken from the ELF header that begins the mapping; an object that was
- * rearranged so that they are elsewhere is taken as a whole.
+ * The run of readable segments around the tables. The program headers are taken from the ELF header that begins the mapping; an object that
+ * was rearranged so that they are elsewhere is taken as a whole.
  */
 static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
 {
@@ -36,7 +36,7 @@ static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
     *image = (struct cfi_image){.lo = start, .hi = end, .hdr = hdr};
     if (hdr < start || hdr >= end || !readable(start))
         return false;
-    if (memcmp(e->e_ident, ELFMAG, SELFMAG) || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE || e->e_phoff % 8 ||
+    if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE || e->e_phoff % 8 ||
         e->e_phoff + (size_t)e->e_phnum * sizeof(ElfW(Phdr)) > PAGE)
         return true;
 
@@ -50,7 +50,8 @@ static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
     for (unsigned i = 0; i < e->e_phnum; i++) {
         if (p[i].p_type != PT_LOAD)
             continue;
-        uintptr_t from = bias + (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1)), to = bias + ((p[i].p_vaddr + p[i].p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+        uintptr_t from = bias + (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1)),
+                  to = bias + ((p[i].p_vaddr + p[i].p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
         if (!(p[i].p_flags & PF_R) || from < start || to < from)
             continue;
         if (from == hi)

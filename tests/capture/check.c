@@ -2,8 +2,9 @@
 /*
  * check.c: one stack, taken twice and compared: by capture_stack, and by libunwind.
  *
- * Called by the generated programs and the drivers. unw_backtrace is the quick reference; where it differs, and for one stack in 64, libunwind is stepped without any
- * cache, and that is the judge. Every difference is counted under its explanation; one without makes the program fail and is printed.
+ * Called by the generated programs and the drivers. unw_backtrace is the quick reference; where it differs, and for one stack in 64,
+ * libunwind is stepped without any cache, and that is the judge. Every difference is counted under its explanation; one without makes the
+ * program fail and is printed.
  */
 #define UNW_LOCAL_ONLY
 #include "check.h"
@@ -111,8 +112,8 @@ static void by_compiler(struct stack *s)
 }
 
 /*
- * An exception about to land: the compiler's unwinder has already put the registers of the landing frame in the place of its caller's, and leaves by a jump that no
- * return address stands for. No table describes these instructions.
+ * An exception about to land: the compiler's unwinder has already put the registers of the landing frame in the place of its caller's, and
+ * leaves by a jump that no return address stands for. No table describes these instructions.
  */
 static bool landing(const struct stack *s)
 {

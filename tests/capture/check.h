@@ -2,8 +2,8 @@
 /*
  * check.h: takes the caller's stack by capture_stack and by libunwind, and compares.
  *
- * Lives in a shared object together with the agent's capture, as the agent does. All functions may be called in any thread; check_here in signal
- * handlers too, where libunwind is stepped and not asked for unw_backtrace.
+ * Lives in a shared object together with the agent's capture, as the agent does. All functions may be called in any thread; check_here in
+ * signal handlers too, where libunwind is stepped and not asked for unw_backtrace.
  */
 #ifndef SOCKLEAK_TESTS_CHECK_H
 #define SOCKLEAK_TESTS_CHECK_H
@@ -16,9 +16,9 @@ extern "C" {
 
 /* What may differ from libunwind without being wrong, by program. */
 enum check_allow {
-    CHECK_MAY_BREAK = 1,  /* ended early and said so */
+    CHECK_MAY_BREAK = 1,     /* ended early and said so */
     CHECK_MAY_BE_LONGER = 2, /* libunwind stopped earlier */
-    CHECK_NO_REFERENCE = 4, /* libunwind itself is known to be wrong or unsafe here: only that it ends, without a fault */
+    CHECK_NO_REFERENCE = 4,  /* libunwind itself is known to be wrong or unsafe here: only that it ends, without a fault */
 };
 void check_allow(unsigned allow);
 
@@ -31,7 +31,9 @@ unsigned check_take(uint64_t *pcs, unsigned max, unsigned *flags);
 void check_fail(const char *why);
 uint64_t check_count(void);
 
-/* One SIGALRM in some hundred microseconds; the handler asks for the next, so that the program always gets on, however slow the comparison. */
+/*
+ * One SIGALRM in some hundred microseconds; the handler asks for the next, so that the program always gets on, however slow the comparison.
+ */
 void check_arm(void);
 
 /* Around dlclose, as the agent's wrapper does it. */

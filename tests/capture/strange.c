@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strange.c: stacks that no compiler makes: assembly without rules and with false ones, code made at run time, stacks that the program made itself, a frame pointer
- * that is a number, overwritten frames, a call through a wild pointer, a handler on a tiny signal stack.
+ * strange.c: stacks that no compiler makes: assembly without rules and with false ones, code made at run time, stacks that the program made
+ * itself, a frame pointer that is a number, overwritten frames, a call through a wild pointer, a handler on a tiny signal stack.
  *
  * Each case says what must be found; in all of them nothing may fault or run forever.
  */
@@ -43,10 +43,13 @@ void bare_leaf(void (*f)(void));
 void false_rule(void (*f)(void));
 void false_far(void (*f)(void));
 __asm__(".text\n"
-        ".globl bare_with_frame\nbare_with_frame:\n\tpush %rbp\n\tmov %rsp, %rbp\n\tsub $48, %rsp\n\tcall *%rdi\n\tleave\n\tret\n\t.skip 16, 0xcc\n"
+        ".globl bare_with_frame\nbare_with_frame:\n\tpush %rbp\n\tmov %rsp, %rbp\n\tsub $48, %rsp\n\tcall *%rdi\n\tleave\n\tret\n\t.skip "
+        "16, 0xcc\n"
         ".globl bare_leaf\nbare_leaf:\n\tpush %rbp\n\tmov $0x12345678, %rbp\n\tcall *%rdi\n\tpop %rbp\n\tret\n\t.skip 16, 0xcc\n"
-        ".globl false_rule\nfalse_rule:\n\t.cfi_startproc\n\tsub $40, %rsp\n\tcall *%rdi\n\tadd $40, %rsp\n\tret\n\t.cfi_endproc\n\t.skip 16, 0xcc\n"
-        ".globl false_far\nfalse_far:\n\t.cfi_startproc\n\t.cfi_def_cfa_offset 0x40000000\n\tsub $8, %rsp\n\tcall *%rdi\n\tadd $8, %rsp\n\tret\n\t.cfi_endproc\n\t.skip 16, 0xcc\n");
+        ".globl false_rule\nfalse_rule:\n\t.cfi_startproc\n\tsub $40, %rsp\n\tcall *%rdi\n\tadd $40, %rsp\n\tret\n\t.cfi_endproc\n\t.skip "
+        "16, 0xcc\n"
+        ".globl false_far\nfalse_far:\n\t.cfi_startproc\n\t.cfi_def_cfa_offset 0x40000000\n\tsub $8, %rsp\n\tcall *%rdi\n\tadd $8, "
+        "%rsp\n\tret\n\t.cfi_endproc\n\t.skip 16, 0xcc\n");
 
 __attribute__((noinline)) static void assembly(void)
 {
@@ -69,7 +72,8 @@ __attribute__((noinline)) static void assembly(void)
 
 static void made_code(void)
 {
-    static const unsigned char code[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3}; /* push rbp; mov rsp, rbp; call *rdi; pop rbp; ret */
+    static const unsigned char code[] = {0x55, 0x48, 0x89, 0xe5,
+                                         0xff, 0xd7, 0x5d, 0xc3}; /* push rbp; mov rsp, rbp; call *rdi; pop rbp; ret */
     unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     void (*f)(void (*)(void));
 
@@ -87,7 +91,8 @@ static void made_code(void)
 /* --- stacks that the program made --- */
 
 void on_stack(void *top, void (*f)(void));
-__asm__(".text\n.globl on_stack\non_stack:\n\t.cfi_startproc\n\tpush %rbp\n\t.cfi_def_cfa_offset 16\n\t.cfi_offset %rbp, -16\n\tmov %rsp, %rbp\n\t.cfi_def_cfa_register %rbp\n\t"
+__asm__(".text\n.globl on_stack\non_stack:\n\t.cfi_startproc\n\tpush %rbp\n\t.cfi_def_cfa_offset 16\n\t.cfi_offset %rbp, -16\n\tmov %rsp, "
+        "%rbp\n\t.cfi_def_cfa_register %rbp\n\t"
         "mov %rdi, %rsp\n\tcall *%rsi\n\tleave\n\t.cfi_def_cfa %rsp, 8\n\tret\n\t.cfi_endproc\n");
 
 __attribute__((noinline)) static void deep(int k)
@@ -112,7 +117,8 @@ static void own_stacks(void)
         mprotect(p + 4096, size, PROT_READ | PROT_WRITE);
         on_stack(p + 4096 + size, ten_deep);
         /* Above or below the stack that it was switched from; the frame pointer leads there, but only upwards is followed. */
-        if (n < 13 || !within(pcs[1], (void *)deep, 512) || !within(pcs[12], (void *)ten_deep, 64) || !within(pcs[13], (void *)on_stack, 64))
+        if (n < 13 || !within(pcs[1], (void *)deep, 512) || !within(pcs[12], (void *)ten_deep, 64) ||
+            !within(pcs[13], (void *)on_stack, 64))
             fail("a stack that the program made");
         munmap(p, size + 8192);
     }
@@ -150,12 +156,24 @@ __attribute__((noinline)) static void overwritten(unsigned long seed)
     for (unsigned i = 0; i < 24; i++) {
         seed = seed * 6364136223846793005ul + 1442695040888963407ul;
         switch (seed >> 33 & 7) {
-        case 0: at[i] = seed; break;
-        case 1: at[i] = 0; break;
-        case 2: at[i] = (unsigned long)frame + (seed >> 40 & 0xffff); break;
-        case 3: at[i] = (unsigned long)take + (seed >> 40 & 0xff); break;
-        case 4: at[i] = (unsigned long)&printf + (seed >> 40 & 0xfff); break;
-        case 5: at[i] = (unsigned long)frame - 64; break;
+        case 0:
+            at[i] = seed;
+            break;
+        case 1:
+            at[i] = 0;
+            break;
+        case 2:
+            at[i] = (unsigned long)frame + (seed >> 40 & 0xffff);
+            break;
+        case 3:
+            at[i] = (unsigned long)take + (seed >> 40 & 0xff);
+            break;
+        case 4:
+            at[i] = (unsigned long)&printf + (seed >> 40 & 0xfff);
+            break;
+        case 5:
+            at[i] = (unsigned long)frame - 64;
+            break;
         }
     }
     take();

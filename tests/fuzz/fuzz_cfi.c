@@ -2,8 +2,8 @@
 /*
  * fuzz_cfi.c: any bytes as unwind tables: no read outside of them, an end, and a row whose registers exist.
  *
- * The first byte chooses: even, the rest is .eh_frame_hdr with .eh_frame behind it, asked for addresses near its entries; odd, the rest is the rules of one function
- * (a byte for where in it, then the program), around which sound tables are put.
+ * The first byte chooses: even, the rest is .eh_frame_hdr with .eh_frame behind it, asked for addresses near its entries; odd, the rest is
+ * the rules of one function (a byte for where in it, then the program), around which sound tables are put.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_capture.c: what capture_stack promises: the right frames, at no cost to the program, in threads, handlers, and where libunwind has to help.
+ * test_capture.c: what capture_stack promises: the right frames, at no cost to the program, in threads, handlers, and where libunwind has
+ * to help.
  *
  * The truth is what each function of the chain itself says of its return address. Comparisons over generated programs: tests/capture.
  */

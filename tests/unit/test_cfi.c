@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_cfi.c: the rules of an address, from tables written by hand, and for every instruction of a real library against what its own tables say elsewhere.
+ * test_cfi.c: the rules of an address, from tables written by hand, and for every instruction of a real library against what its own tables
+ * say elsewhere.
  */
 #include <setjmp.h>
 #include <stdarg.h>
