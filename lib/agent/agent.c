@@ -363,6 +363,7 @@ static void after_fork_parent(void)
 {
     capture_fork_parent();
     inject_fork_parent();
+    inherited_discard();
 }
 
 static void after_fork_child(void)
