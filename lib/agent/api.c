@@ -68,15 +68,16 @@ static void end(int cancel)
 }
 
 /* What is left. Most looks find nothing, and cost no names; what a rule suppresses is known only with them. */
-static int count(const struct selection *s)
+static int count(struct selection s)
 {
     int cancel, n;
     if (!begin(&cancel))
         return -1;
     look_all(0);
-    if ((n = (int)compose_each(s, NULL, NULL)) != 0) {
+    if ((n = (int)compose_each(&s, NULL, NULL)) != 0) {
         struct composed c;
-        if (compose(&c, s, REASON_CHECK))
+        s.counted_only = true;
+        if (compose(&c, &s, REASON_CHECK))
             n = (int)c.report.leaks;
         compose_free(&c);
     }
@@ -124,7 +125,7 @@ int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
     int n;
     do
         bell = atomic_load(&wait_bell);
-    while ((n = count(&s)) > 0 && wait_for_close(bell, until));
+    while ((n = count(s)) > 0 && wait_for_close(bell, until));
     atomic_fetch_sub(&wait_waiters, 1);
     if (n > 0 && !(kinds & SOCKLEAK_QUIET))
         n = report(&s, -1);
@@ -215,15 +216,17 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
         return -1;
     }
     struct selection s = selection_of(since, kinds);
+    s.counted_only = true; /* frames as they are: a finding has no files and lines */
     struct composed c;
     look_all(0);
     bool ok = compose(&c, &s, REASON_CHECK);
-    end(cancel); /* the callback is the program's: it may close what it was shown */
-    for (size_t i = 0; ok && i < c.report.n_groups; i++)
+    end(cancel);                                                  /* the callback is the program's: it may close what it was shown */
+    size_t groups = c.report.n_groups + c.report.groups_left_out; /* max_leaks is for readers */
+    for (size_t i = 0; ok && i < groups; i++)
         for (size_t j = 0; j < c.report.groups[i].n_findings; j++) {
             n++;
             if (call_for(&c.report, &c.report.groups[i], &c.report.groups[i].findings[j], call, arg)) {
-                i = c.report.n_groups;
+                i = groups;
                 break;
             }
         }

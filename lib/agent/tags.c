@@ -2,60 +2,70 @@
 /*
  * tags.c: the names that threads give to their new sockets: records of 64 bytes in the state file, never removed.
  *
- * Called by the program's threads, seldom: once a test. Threads that give the same name at the same time get the same number: the one of the first record
- * that has it, for which the others wait the few instructions that it takes to write a name.
+ * Called by the program's threads, seldom: once a test, and not from signal handlers. One name is one number, whichever threads give it at the same time, and
+ * extents of tags are made one at a time (their order is part of the number): so new names are entered under a lock. Readers take none.
  */
 #include "tags.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "sys.h"
 #include "table.h"
 
 #define NAME_SIZE 64u
-#define PATIENCE 2000 /* an extent that two threads made at once stays empty: nobody will write there */
 
-/* A name's first byte is written last: the record is complete when it is there. */
-static bool is_complete(const char *record) { return __atomic_load_n(record, __ATOMIC_ACQUIRE) != 0; }
+static atomic_long owner; /* the process whose thread holds the lock: what a child of fork inherits from a thread that it has not is free */
 
-/* The number of the first record that has NAME, up to LAST (NULL: all that exist, as far as they are complete). 0: none, or too many. */
-static uint16_t look_up(const char *name, const char *last)
+static void lock(void)
 {
-    char *first;
-    int patience = PATIENCE;
-    for (unsigned nth = 0; (first = table_nth(EXTENT_TAGS, nth)) != NULL; nth++) {
-        for (unsigned i = nth ? 0 : 1; i < STATE_TAGS_PER_EXTENT; i++) {
-            const char *r = first + i * NAME_SIZE;
-            while (last && !is_complete(r) && patience-- > 0)
-                SYS0(SYS_sched_yield);
-            if (is_complete(r) && !strncmp(r, name, NAME_SIZE))
-                return nth * STATE_TAGS_PER_EXTENT + i <= UINT16_MAX ? (uint16_t)(nth * STATE_TAGS_PER_EXTENT + i) : 0;
-            if (r == last)
-                return 0;
-        }
+    for (long me = sys_getpid();; SYS0(SYS_sched_yield)) {
+        long held = atomic_load(&owner);
+        if (held != me && atomic_compare_exchange_strong(&owner, &held, me))
+            return;
     }
+}
+
+static void unlock(void) { atomic_store(&owner, 0); }
+
+/* The number of the record that has NAME; 0: none. A record's first byte is written last: it is complete when that is there. */
+static uint32_t look_up(const char *name)
+{
+    const char *first;
+    for (unsigned nth = 0; (first = table_nth(EXTENT_TAGS, nth)) != NULL; nth++)
+        for (unsigned i = 0; i < STATE_TAGS_PER_EXTENT; i++) {
+            const char *record = first + (size_t)i * NAME_SIZE;
+            if (__atomic_load_n(record, __ATOMIC_ACQUIRE) && !strncmp(record, name, NAME_SIZE))
+                return nth * STATE_TAGS_PER_EXTENT + i;
+        }
     return 0;
 }
 
-/* A record of one's own; the very first is left empty, for number 0 means none. */
-static char *new_record(void)
+static void enter(const char *name)
 {
     state_ref ref;
+    if (!table_nth(EXTENT_TAGS, 0))
+        table_alloc(EXTENT_TAGS, 1, &ref); /* number 0 means none */
     char *record = table_alloc(EXTENT_TAGS, 1, &ref);
-    return record && record == table_nth(EXTENT_TAGS, 0) ? table_alloc(EXTENT_TAGS, 1, &ref) : record;
+    if (!record)
+        return;
+    memcpy(record + 1, name + 1, NAME_SIZE - 1);
+    __atomic_store_n(record, name[0], __ATOMIC_RELEASE);
 }
 
 uint16_t tags_number(const char *name)
 {
     char copy[NAME_SIZE] = {0};
     strncpy(copy, name, NAME_SIZE - 1);
-    uint16_t known = look_up(copy, NULL);
-    if (known)
-        return known;
-    char *record = new_record();
-    if (!record)
-        return 0;
-    memcpy(record + 1, copy + 1, NAME_SIZE - 1);
-    __atomic_store_n(record, copy[0], __ATOMIC_RELEASE);
-    return look_up(copy, record);
+    uint32_t number = look_up(copy);
+    if (!number) {
+        lock();
+        number = look_up(copy);
+        if (!number) {
+            enter(copy);
+            number = look_up(copy);
+        }
+        unlock();
+    }
+    return number <= UINT16_MAX ? (uint16_t)number : 0;
 }

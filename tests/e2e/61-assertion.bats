@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# include/sockleak.h: it compiles everywhere, links with nothing, waits without sleeping, and lays each leak to the right test.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+# program NAME [FLAGS...]: from standard input, which is put into main().
+program()
+{
+    local name=$1
+    shift
+    {
+        printf '%s\n' '#include <pthread.h>' '#include <string.h>' '#include <sys/socket.h>' '#include <time.h>' '#include <unistd.h>' '#include <sockleak.h>'
+        cat
+    } >"$TESTTMP/$name.c"
+    build_victim "$name" "$TESTTMP/$name.c" "$@"
+}
+
+@test "the header compiles without a warning as C99 to C17 and C++11 to C++20, and works with no library, PIE or not, and static" {
+    cat >"$TESTTMP/t.c" <<'END'
+#include <sockleak.h>
+int main(void)
+{
+    int (*active)(void) = sockleak_active;
+    sockleak_mark_t start = sockleak_mark();
+    sockleak_pause(), sockleak_resume(), sockleak_tag("t"), sockleak_ignore(99);
+    int left = sockleak_check(start, SOCKLEAK_ALL, 0), why = left < 0 ? errno : 0;
+    printf("%d %d %d %d\n", active(), sockleak_active() && start, left, why == ENOSYS);
+    return 0;
+}
+END
+    cp "$TESTTMP/t.c" "$TESTTMP/t.cc"
+    local cc std mode level
+    try() # COMPILER STANDARD SOURCE FLAGS...
+    {
+        command -v "$1" >/dev/null || return 0
+        "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -I"$TOP/include" "${@:4}" -o "$TESTTMP/t" "$TESTTMP/$3" || { echo "$*"; return 1; }
+        [ "$("$TESTTMP/t")" = '0 0 -1 1' ] || { echo "without the agent: $*"; return 1; }
+        [[ $* == *-static* ]] || [ "$(with_agent '' "$TESTTMP/t")" = '1 1 0 0' ] || { echo "with the agent: $*"; return 1; }
+    }
+    for cc in gcc clang; do
+        for std in c99 c11 c17; do
+            for mode in '-fpie -pie' '-fno-pie -no-pie'; do
+                # shellcheck disable=SC2086
+                for level in -O0 -O2; do try $cc $std t.c $mode $level; done
+            done
+        done
+        try $cc c11 t.c -static
+    done
+    for cc in g++ clang++; do
+        for std in c++11 c++20; do
+            # shellcheck disable=SC2086
+            for mode in '-fpie -pie' '-fno-pie -no-pie'; do try $cc $std t.cc $mode; done
+        done
+    done
+    for mode in bfd gold lld; do
+        command -v "ld.$mode" >/dev/null || continue
+        try gcc c11 t.c -fno-pie -no-pie -fuse-ld=$mode
+        try gcc c11 t.c -fpie -pie -fuse-ld=$mode
+    done
+}
+
+@test "the assertion passes without a leak, fails with the report, fails without the agent, and passes then only when it is optional" {
+    program a <<'END'
+static int dial(void) { return socket(AF_INET, SOCK_DGRAM, 0); }
+int main(int argc, char **argv)
+{
+    sockleak_mark_t start = sockleak_mark();
+    int fd = dial();
+    (void)argv;
+    if (argc == 1)
+        close(fd);
+    SOCKLEAK_ASSERT_NONE(start);
+    puts("passed");
+    return 0;
+}
+END
+    run with_agent '' "$TESTTMP/a"
+    [ "$status" -eq 0 ]
+    [ "$output" = passed ]
+    run with_agent '' "$TESTTMP/a" leak
+    [ "$status" -eq 134 ]
+    contains "$output" 'a.c:[0-9]+: 1 socket opened by this test is still open'
+    contains "$output" '#0 dial '
+    run "$TESTTMP/a"
+    [ "$status" -eq 134 ]
+    contains "$output" 'sockleak agent is not active'
+    program b -DSOCKLEAK_OPTIONAL <"$TESTTMP/a.c"
+    run "$TESTTMP/b" leak
+    [ "$status" -eq 0 ]
+}
+
+@test "a check wakes at the close it waits for, made by another thread, and not before" {
+    program c <<'END'
+static void *closer(void *fd)
+{
+    struct timespec t = {0, 300000000};
+    nanosleep(&t, NULL);
+    close((int)(intptr_t)fd);
+    return NULL;
+}
+int main(void)
+{
+    for (int i = 0; i < 5; i++) {
+        struct timespec a, b;
+        pthread_t thread;
+        sockleak_mark_t start = sockleak_mark();
+        intptr_t fd = socket(AF_INET, SOCK_DGRAM, 0);
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        pthread_create(&thread, NULL, closer, (void *)fd);
+        int left = sockleak_check(start, SOCKLEAK_ALL, 60000);
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        pthread_join(thread, NULL);
+        long ms = (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
+        printf("%d left after %s\n", left, ms < 300 ? "too short a time" : ms < 10000 ? "the close" : "too long a time");
+    }
+    return 0;
+}
+END
+    run with_agent '' "$TESTTMP/c"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^0 left after the close$' <<<"$output")" -eq 5 ] || { echo "$output"; return 1; }
+}
+
+@test "ignored, paused and earlier sockets are not counted; tags follow a socket to another thread; suppressed ones do not use up the time" {
+    program d -rdynamic <<'END'
+const char *sockleak_default_suppressions(void) { return "leak:known_*\n"; }
+const char *sockleak_default_options(void) { return "max_leaks=1"; }
+static int known_one(void) { return socket(AF_INET, SOCK_DGRAM, 0); }
+static int nth(void) { return socket(AF_INET, SOCK_DGRAM, 0); }
+static int other(void) { return socket(AF_INET, SOCK_DGRAM, 0); }
+static int show(const struct sockleak_finding *f, void *arg)
+{
+    printf("%s%s ", f->frames[0].symbol, f->tag ? f->tag : "-");
+    return arg != NULL;
+}
+static void *elsewhere(void *tag)
+{
+    sockleak_tag(tag);
+    other();
+    return NULL;
+}
+int main(void)
+{
+    pthread_t thread;
+    nth();
+    sockleak_mark_t start = sockleak_mark();
+    sockleak_ignore(nth());
+    sockleak_pause(), sockleak_pause(), sockleak_resume();
+    nth();
+    sockleak_resume();
+    printf("%d ", sockleak_check(start, SOCKLEAK_ALL, 0));
+    known_one();
+    printf("%d\n", sockleak_check(start, SOCKLEAK_ALL, 60000));
+    sockleak_tag("A");
+    pthread_create(&thread, NULL, elsewhere, "A");
+    pthread_join(thread, NULL);
+    pthread_create(&thread, NULL, elsewhere, "B");
+    pthread_join(thread, NULL);
+    nth();
+    unsigned all = SOCKLEAK_ALL | SOCKLEAK_QUIET;
+    printf("%d %d %d\n", sockleak_check(start, all, 0), sockleak_check(start, all | SOCKLEAK_THIS_THREAD, 0), sockleak_check(start, all | SOCKLEAK_THIS_TAG, 0));
+    printf("%d\n", sockleak_each(start, SOCKLEAK_ALL, show, NULL));
+    printf("%d\n", sockleak_each(start, SOCKLEAK_ALL, show, ""));
+    char text[20];
+    int whole = sockleak_text(NULL, 0, start, SOCKLEAK_ALL);
+    int again = sockleak_text(text, sizeof text, start, SOCKLEAK_ALL);
+    printf("%d %d %zu\n", whole > 200, again > 200, strlen(text));
+    return 0;
+}
+END
+    run with_agent 'leak_check_at_exit=0' "$TESTTMP/d"
+    [ "$status" -eq 0 ]
+    echo "$output"
+    [ "${lines[0]}" = '0 0' ]
+    [ "${lines[1]}" = '3 1 2' ]
+    contains "$output" '^(otherA otherB nthA|nthA otherA otherB) 3$'
+    [ "${lines[4]}" = '1 1 19' ]
+}
+
+@test "eight threads of tests, 1,000 rounds: every leak is laid to the right test, none to a wrong one" {
+    run with_agent 'leak_check_at_exit=0' timeout 250 "$VICTIMS/api_parallel" 1000
+    [ "$status" -eq 0 ]
+    [ "$output" = 'active 1, found 2667, wrong 0' ]
+}
