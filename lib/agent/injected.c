@@ -67,6 +67,6 @@ void inject_follow(bool enabled)
         inject_redirect();
     else if (enabled)
         inject_redirect_new();
-    if (table_head && late && atomic_load(&table_head->attached) != (uint32_t)enabled)
-        atomic_store(&table_head->attached, enabled);
+    if (table_head && (late || !enabled) && atomic_load(&table_head->attached) != (uint32_t)enabled)
+        atomic_store(&table_head->attached, enabled); /* what detach waits for */
 }

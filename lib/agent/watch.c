@@ -244,11 +244,14 @@ static void *watch_thread(void *arg)
     agent_tell_notes();
     atomic_store(&h->watcher_tid, agent_tid());
     bool attached = atomic_load(&h->attached);
-    if (!attached) /* a process that lives shorter is spared the scan */
+    bool dormant = !atomic_load(&h->enabled);
+    if (!attached && !dormant) /* a process that lives shorter is spared the scan */
         sleep_until(agent_now() + SETTLE_NS, (volatile void *)&h->request, atomic_load(&h->request));
-    if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
+    if (dormant)
+        park(h); /* also when attach has been quicker than this thread */
+    else if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
         know_the_present(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
-    uint64_t next = agent_now() + atomic_load(&h->interval_ns);
+    uint64_t next = dormant ? 0 : agent_now() + atomic_load(&h->interval_ns);
     uint32_t served = atomic_load(&h->answered);
     while (!atomic_load(&quit)) {
         if (!atomic_load(&h->enabled)) {

@@ -104,6 +104,7 @@ static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
     }
     if (w->kinds_set)
         atomic_store(&h->kinds, w->kinds);
+    atomic_store(&h->attached, 1);
     atomic_store(&h->enabled, 1);
     attach_wake_word(&h->enabled);
     if (l->life == LIFE_STOPPED) {

@@ -200,7 +200,8 @@ told() { report "$1" && [ "$(leaks 'sum(l["count"] for l in leaks if l["kind"] =
     echo open >&"$FEED"
     start attach "$SOCKLEAK" attach --grace 100ms --for 600s "$leaks"
     wait_for 20 grep -q libsockleak "/proc/$leaks/maps"
-    wait_for 20 told "$leaks" 2
+    stuck_now() { "$SOCKLEAK" report "$leaks" | grep -q SUMMARY; }
+    wait_for 20 stuck_now
     kill -TERM "$pid"
     wait "$pid"
     contains "$TESTTMP/attach.out" 'SUMMARY'
