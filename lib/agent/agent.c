@@ -55,15 +55,9 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-uint64_t agent_now(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
+uint64_t agent_now(void) { return clock_ns(CLOCK_MONOTONIC); }
 
-uint64_t agent_now_real(void)
-{
-    return clock_ns(CLOCK_REALTIME);
-}
+uint64_t agent_now_real(void) { return clock_ns(CLOCK_REALTIME); }
 
 uint32_t agent_tid(void)
 {
@@ -74,16 +68,14 @@ uint32_t agent_tid(void)
 
 static _Atomic bool shares_memory;
 
-void agent_shares_memory(void)
-{
-    atomic_store(&shares_memory, true);
-}
+void agent_shares_memory(void) { atomic_store(&shares_memory, true); }
 
 bool agent_is_vfork_child(void)
 {
     if (agent_thread.in_vfork)
         return true;
-    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_head && (uint32_t)sys_getpid() != table_head->pid;
+    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_head &&
+           (uint32_t)sys_getpid() != table_head->pid;
 }
 
 void *agent_pages(size_t size)
@@ -92,10 +84,7 @@ void *agent_pages(size_t size)
     return sys_failed(p) ? NULL : p;
 }
 
-void agent_free_pages(void *p, size_t size)
-{
-    sys_munmap(p, size);
-}
+void agent_free_pages(void *p, size_t size) { sys_munmap(p, size); }
 
 /* ---- the table's beginning ------------------------------------------------------------------------------------ */
 
@@ -182,7 +171,8 @@ static bool make_table(void)
         return false;
     if (error < 0) {
         place_in_memory();
-        agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ", dir < 0 && *why ? why : agent_reason(-error));
+        agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
+                   dir < 0 && *why ? why : agent_reason(-error));
     }
     return true;
 }

@@ -12,11 +12,11 @@ extern struct options agent_options;
 
 /* What belongs to a thread. Zeroed in each new thread; the offsets are static (initial-exec), so no access allocates. */
 struct agent_thread {
-    int in_vfork;     /* > 0: a vfork child runs in this thread's place (arch.h counts here: it must come first) */
-    int inside;       /* > 0: agent code runs, what it opens and closes is not tracked */
-    int paused;       /* > 0: sockleak_pause() */
-    uint32_t tid;     /* cached gettid; 0: not asked yet */
-    uint16_t tag;     /* sockleak_tag(); 0 none */
+    int in_vfork;                /* > 0: a vfork child runs in this thread's place (arch.h counts here: it must come first) */
+    int inside;                  /* > 0: agent code runs, what it opens and closes is not tracked */
+    int paused;                  /* > 0: sockleak_pause() */
+    uint32_t tid;                /* cached gettid; 0: not asked yet */
+    uint16_t tag;                /* sockleak_tag(); 0 none */
     struct fork_copy *fork_copy; /* between this thread's fork handlers: inherited.c */
 };
 extern __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
@@ -31,8 +31,8 @@ static inline void agent_enter(void) { agent_thread.inside++; }
 static inline void agent_leave(void) { agent_thread.inside--; }
 static inline bool agent_inside(void) { return agent_thread.inside > 0; }
 
-uint32_t agent_tid(void);    /* gettid, cached */
-uint64_t agent_now(void);    /* CLOCK_MONOTONIC ns */
+uint32_t agent_tid(void); /* gettid, cached */
+uint64_t agent_now(void); /* CLOCK_MONOTONIC ns */
 uint64_t agent_now_real(void);
 /* True in a child that shares the table's memory. Costs a load, and a getpid only in a program that has used clone(2) in an odd way. */
 bool agent_is_vfork_child(void);
@@ -70,9 +70,9 @@ unsigned inherited_count(void);
 /* ---- place.c: where the state file lives ---- */
 /* Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak". -errno with a reason in *WHY. */
 int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
-void place_remove(void); /* this process' state file */
+void place_remove(void);                 /* this process' state file */
 bool place_path(char *path, size_t cap); /* its full path; false when the state is in memory only */
-void place_forget(void); /* fork child */
+void place_forget(void);                 /* fork child */
 void place_in_memory(void);
 
 /* ---- log.c ---- */

@@ -44,8 +44,8 @@ static bool seen_again(struct seen *seen, uint64_t cookie)
 static bool selected(const struct selection *s, const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
-    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED)) && slot->opened_ns >= s->since_ns && (!s->tid || slot->tid == s->tid) &&
-           (!s->tag || slot->tag == s->tag);
+    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED)) && slot->opened_ns >= s->since_ns &&
+           (!s->tid || slot->tid == s->tid) && (!s->tag || slot->tag == s->tag);
 }
 
 static bool due(const struct selection *s, const struct state_slot *slot, const struct state_detail *d)
@@ -59,9 +59,17 @@ static bool due(const struct selection *s, const struct state_slot *slot, const 
 static void from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
 {
     struct state_site_view site;
-    *f = (struct finding){.fd = fd, .kind = KIND_OPEN, .origin = (uint8_t)SLOT_ORIGIN(slot), .family = slot->family, .tid = slot->tid, .tag_number = slot->tag,
-                          .site = slot->site, .told_site = atomic_load(&slot->told_site), .told_errno = atomic_load(&slot->told_errno),
-                          .opened_ns = slot->opened_ns, .since_ns = slot->opened_ns};
+    *f = (struct finding){.fd = fd,
+                          .kind = KIND_OPEN,
+                          .origin = (uint8_t)SLOT_ORIGIN(slot),
+                          .family = slot->family,
+                          .tid = slot->tid,
+                          .tag_number = slot->tag,
+                          .site = slot->site,
+                          .told_site = atomic_load(&slot->told_site),
+                          .told_errno = atomic_load(&slot->told_errno),
+                          .opened_ns = slot->opened_ns,
+                          .since_ns = slot->opened_ns};
     if (state_site_at(view, slot->site, &site))
         f->siteid = site.site->siteid;
 }
@@ -109,11 +117,13 @@ static size_t each(const struct selection *s, struct seen *seen, void (*call)(vo
         from_slot(&f, fd, &slot, &view);
         const struct state_detail *d = state_slot_detail(&view, &slot);
         if (d ? !((s->kinds & KIND_BIT(d->kind)) && from_detail(&f, d) && now - d->since_ns >= s->min_ns && due(s, &slot, d))
-              : !((s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now - slot.opened_ns >= s->min_ns && open_now(&f, fd, &slot, local, peer)))
+              : !((s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now - slot.opened_ns >= s->min_ns &&
+                  open_now(&f, fd, &slot, local, peer)))
             continue;
         if (s->at_exit && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
             continue;
-        uint64_t cookie = atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) ? atomic_load(&slot.cookie) : observe_cookie(fd);
+        uint64_t cookie =
+            atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) ? atomic_load(&slot.cookie) : observe_cookie(fd);
         if (seen_again(seen, cookie))
             continue;
         if (!f.family) {
@@ -182,7 +192,8 @@ static void gather(void *arg, const struct finding *f)
 
 /* ---- names and counts ------------------------------------------------------------------------------------------------- */
 
-static size_t place_frames(const struct state_view *view, state_ref ref, struct frame *frames, uint16_t *modules, const struct frame **where)
+static size_t place_frames(const struct state_view *view, state_ref ref, struct frame *frames, uint16_t *modules,
+                           const struct frame **where)
 {
     struct state_site_view site;
     if (!state_site_at(view, ref, &site))
@@ -202,7 +213,8 @@ static bool name_frames(struct composed *c)
     const struct frame *ignored;
     size_t n = 0;
     for (size_t i = 0; i < r->n_groups; i++)
-        n += place_frames(&view, r->groups[i].site, NULL, NULL, &ignored) + place_frames(&view, r->groups[i].told_site, NULL, NULL, &ignored);
+        n += place_frames(&view, r->groups[i].site, NULL, NULL, &ignored) +
+             place_frames(&view, r->groups[i].told_site, NULL, NULL, &ignored);
     struct frame *frames = scratch_get(&c->scratch, (n + 1) * sizeof *frames);
     uint16_t *modules = scratch_get(&c->scratch, (n + 1) * sizeof *modules);
     if (!frames || !modules)
@@ -279,9 +291,15 @@ static void total(struct report *r)
 
 void compose_head(struct report *r, enum reason reason)
 {
-    *r = (struct report){.pid = table_head->pid, .exe = table_head->exe, .host = table_head->host, .reason = (uint8_t)reason, .now_ns = agent_now(),
-                         .now_real_ns = agent_now_real(), .print_summary = agent_options.print_summary && reason != REASON_GRACE,
-                         .max_sockets = agent_options.max_sockets, .color = log_has_color()};
+    *r = (struct report){.pid = table_head->pid,
+                         .exe = table_head->exe,
+                         .host = table_head->host,
+                         .reason = (uint8_t)reason,
+                         .now_ns = agent_now(),
+                         .now_real_ns = agent_now_real(),
+                         .print_summary = agent_options.print_summary && reason != REASON_GRACE,
+                         .max_sockets = agent_options.max_sockets,
+                         .color = log_has_color()};
 }
 
 bool compose(struct composed *c, const struct selection *s, enum reason reason)

@@ -11,14 +11,14 @@
 #include "names.h"
 
 struct selection {
-    uint64_t since_ns;  /* sockets opened at or after */
-    uint64_t min_ns;    /* whose condition lasts so long */
-    unsigned kinds;     /* mask */
-    uint32_t tid;       /* 0: any */
-    uint16_t tag;       /* 0: any */
-    bool due_only;      /* only groups that pass grace or double now */
-    bool counted_only;  /* nobody will read the report: no files and lines */
-    bool at_exit;       /* standard descriptors that came from outside are not this program's to close */
+    uint64_t since_ns; /* sockets opened at or after */
+    uint64_t min_ns;   /* whose condition lasts so long */
+    unsigned kinds;    /* mask */
+    uint32_t tid;      /* 0: any */
+    uint16_t tag;      /* 0: any */
+    bool due_only;     /* only groups that pass grace or double now */
+    bool counted_only; /* nobody will read the report: no files and lines */
+    bool at_exit;      /* standard descriptors that came from outside are not this program's to close */
 };
 
 struct composed {

@@ -52,7 +52,8 @@ static const char *one_peer(const struct group *g)
     const char *peer = g->findings[0].peer;
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];
-        if (f->origin != ORIGIN_SOCKET || (f->family != AF_INET && f->family != AF_INET6) || !f->peer || !peer || strcmp(f->peer, peer) != 0)
+        if (f->origin != ORIGIN_SOCKET || (f->family != AF_INET && f->family != AF_INET6) || !f->peer || !peer ||
+            strcmp(f->peer, peer) != 0)
             return NULL;
     }
     return peer;

@@ -29,7 +29,7 @@ struct fork_copy {
 };
 
 static struct fork_copy *copy; /* of this process, a child that has no table yet */
-static uint64_t *present; /* a bit for each descriptor: every read and write of a child asks until it has a table */
+static uint64_t *present;      /* a bit for each descriptor: every read and write of a child asks until it has a table */
 static size_t present_size;
 static int highest = -1;
 static struct state_view parent; /* the parent's mapping, for its stacks; still mapped here */
@@ -110,15 +110,9 @@ void inherited_take(bool prepared)
     track_expect_use(connected);
 }
 
-unsigned inherited_count(void)
-{
-    return copy ? copy->n : 0;
-}
+unsigned inherited_count(void) { return copy ? copy->n : 0; }
 
-bool inherited_has(int fd)
-{
-    return fd >= 0 && fd <= highest && present && (present[fd / 64] >> fd % 64 & 1);
-}
+bool inherited_has(int fd) { return fd >= 0 && fd <= highest && present && (present[fd / 64] >> fd % 64 & 1); }
 
 void inherited_import(void)
 {

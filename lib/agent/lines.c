@@ -47,10 +47,7 @@ static bool find_command(char *path, size_t cap)
     return false;
 }
 
-static bool is_asked(const struct frame *f)
-{
-    return f->module && f->module[0] == '/';
-}
+static bool is_asked(const struct frame *f) { return f->module && f->module[0] == '/'; }
 
 static size_t ask(struct out *o, const struct frame *frames, size_t n)
 {
@@ -156,10 +153,16 @@ bool lines_resolve(struct scratch **scratch, struct report *r)
     }
     out_u64(&number, table_head->opened_real_ns);
     since[number.len] = 0;
-    char *argv[] = {command, (char *)(uintptr_t)"report", (char *)(uintptr_t)"--for-agent", (char *)(uintptr_t)"--unchanged-since", since, NULL};
-    char *envp[] = {(char *)(uintptr_t)"LC_ALL=C", NULL};
+    char *argv[] = {
+        command, (char *)(uintptr_t) "report", (char *)(uintptr_t) "--for-agent", (char *)(uintptr_t) "--unchanged-since", since, NULL};
+    char *envp[] = {(char *)(uintptr_t) "LC_ALL=C", NULL};
     size_t room = asked * BYTES_A_FRAME + 65536;
-    struct helper_job job = {.path = command, .argv = argv, .envp = envp, .input = in.buf, .input_size = in.len, .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
+    struct helper_job job = {.path = command,
+                             .argv = argv,
+                             .envp = envp,
+                             .input = in.buf,
+                             .input_size = in.len,
+                             .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
     job.output = asked ? scratch_get(scratch, job.output_room) : NULL;
     bool ok = job.output && !in.lost && helper_run(&job, LIMIT_MS) && take(scratch, r, job.output, job.output_size, frames);
     scratch_out_free(&in);

@@ -74,19 +74,31 @@ const char *agent_reason(int err)
 {
     switch (err) {
     case EACCES:
-    case EPERM: return "permission denied";
-    case ENOENT: return "no such file or directory";
-    case ENOTDIR: return "not a directory";
-    case EISDIR: return "is a directory";
-    case EROFS: return "read-only file system";
-    case ENOSPC: return "no space left";
-    case EFBIG: return "RLIMIT_FSIZE is too small";
+    case EPERM:
+        return "permission denied";
+    case ENOENT:
+        return "no such file or directory";
+    case ENOTDIR:
+        return "not a directory";
+    case EISDIR:
+        return "is a directory";
+    case EROFS:
+        return "read-only file system";
+    case ENOSPC:
+        return "no space left";
+    case EFBIG:
+        return "RLIMIT_FSIZE is too small";
     case EMFILE:
-    case ENFILE: return "no descriptor left";
-    case ENAMETOOLONG: return "name too long";
-    case ELOOP: return "a symbolic link is in the way";
-    case EEXIST: return "it exists already";
-    default: return "the system refused";
+    case ENFILE:
+        return "no descriptor left";
+    case ENAMETOOLONG:
+        return "name too long";
+    case ELOOP:
+        return "a symbolic link is in the way";
+    case EEXIST:
+        return "it exists already";
+    default:
+        return "the system refused";
     }
 }
 
@@ -119,8 +131,8 @@ int log_open(bool *close_it)
         if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO)) {
             char line[700];
             struct out o = {.buf = line, .cap = sizeof line};
-            out_fmt(&o, "==%u==sockleak: warning: log_path=%s cannot be opened (%s); reports go to standard error\n", (unsigned)sys_getpid(), agent_options.log_path,
-                    agent_reason(-fd));
+            out_fmt(&o, "==%u==sockleak: warning: log_path=%s cannot be opened (%s); reports go to standard error\n",
+                    (unsigned)sys_getpid(), agent_options.log_path, agent_reason(-fd));
             sys_write(STDERR_FILENO, line, o.len);
         }
     }
@@ -174,10 +186,7 @@ static bool write_quietly(int fd, const char *p, size_t n)
     return ok;
 }
 
-bool log_write_to(int fd, const char *p, size_t n)
-{
-    return !n || write_quietly(fd, p, n);
-}
+bool log_write_to(int fd, const char *p, size_t n) { return !n || write_quietly(fd, p, n); }
 
 bool log_write(const char *p, size_t n)
 {

@@ -20,7 +20,8 @@
 struct names_arena {
     void *chunks;
 };
-bool names_resolve(struct names_arena *arena, const struct state_view *view, struct frame *frames, const uint16_t *modules, size_t n, bool symbols, bool demangle);
+bool names_resolve(struct names_arena *arena, const struct state_view *view, struct frame *frames, const uint16_t *modules, size_t n,
+                   bool symbols, bool demangle);
 void names_free(struct names_arena *arena);
 
 #endif

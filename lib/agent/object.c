@@ -23,10 +23,7 @@ extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 #define HAVE_FIND_OBJECT 0
 #endif
 
-bool object_lookup_is_free(void)
-{
-    return HAVE_FIND_OBJECT;
-}
+bool object_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
 
 struct search {
     uint64_t addr;
@@ -64,8 +61,11 @@ bool object_at(uint64_t addr, struct object *o)
     if (HAVE_FIND_OBJECT) {
         if (_dl_find_object((void *)(uintptr_t)addr, &f) != 0 || !f.dlfo_link_map)
             return false;
-        *o = (struct object){(uint64_t)(uintptr_t)f.dlfo_map_start, (uint64_t)(uintptr_t)f.dlfo_map_end, f.dlfo_link_map->l_addr,
-                             f.dlfo_link_map->l_name, {f.dlfo_link_map, f.dlfo_eh_frame}};
+        *o = (struct object){(uint64_t)(uintptr_t)f.dlfo_map_start,
+                             (uint64_t)(uintptr_t)f.dlfo_map_end,
+                             f.dlfo_link_map->l_addr,
+                             f.dlfo_link_map->l_name,
+                             {f.dlfo_link_map, f.dlfo_eh_frame}};
         return true;
     }
 #endif

@@ -12,8 +12,8 @@
 
 struct object {
     uint64_t start, end, bias;
-    const char *name;    /* the loader's; valid as long as the object is loaded */
-    const void *key[2];  /* differ, most likely, when something else is loaded at the same place */
+    const char *name;   /* the loader's; valid as long as the object is loaded */
+    const void *key[2]; /* differ, most likely, when something else is loaded at the same place */
 };
 
 bool object_lookup_is_free(void); /* without a lock */

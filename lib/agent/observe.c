@@ -61,10 +61,7 @@ static long poll_events(int fd)
     return r < 0 ? r : p.revents;
 }
 
-static bool is_ip(int family)
-{
-    return family == AF_INET || family == AF_INET6;
-}
+static bool is_ip(int family) { return family == AF_INET || family == AF_INET6; }
 
 static uint64_t smallest(uint64_t a, uint64_t b, uint64_t c)
 {

@@ -9,7 +9,7 @@
 #include "../core/state.h"
 
 struct identity {
-    uint64_t cookie;   /* SO_COOKIE */
+    uint64_t cookie; /* SO_COOKIE */
     int family, type, protocol;
 };
 /* Returns 0, or -EBADF / -ENOTSOCK ... */

@@ -120,15 +120,9 @@ int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
     return dir;
 }
 
-void place_in_memory(void)
-{
-    file_name[0] = 0;
-}
+void place_in_memory(void) { file_name[0] = 0; }
 
-void place_forget(void)
-{
-    file_name[0] = 0;
-}
+void place_forget(void) { file_name[0] = 0; }
 
 void place_remove(void)
 {

@@ -67,10 +67,7 @@ static bool grow(struct out *o, size_t need)
     return true;
 }
 
-void scratch_out(struct out *o)
-{
-    *o = (struct out){.flush = grow};
-}
+void scratch_out(struct out *o) { *o = (struct out){.flush = grow}; }
 
 void scratch_out_free(struct out *o)
 {

@@ -22,20 +22,11 @@ typedef _Atomic state_ref head_ref;
 static _Atomic(head_ref *) heads;
 static _Atomic unsigned dlclose_running;
 
-static uint64_t *pcs_of(struct state_site *s)
-{
-    return (uint64_t *)(void *)(s + 1);
-}
+static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
 
-static uint16_t *modules_of_site(struct state_site *s)
-{
-    return (uint16_t *)(void *)(pcs_of(s) + s->nframes);
-}
+static uint16_t *modules_of_site(struct state_site *s) { return (uint16_t *)(void *)(pcs_of(s) + s->nframes); }
 
-struct state_site *sites_at(state_ref ref)
-{
-    return table_at(ref);
-}
+struct state_site *sites_at(state_ref ref) { return table_at(ref); }
 
 static head_ref *index_heads(void)
 {
@@ -64,7 +55,8 @@ static state_ref find(state_ref first, state_ref until, uint64_t hash, const uin
 {
     for (state_ref r = first; r && r != until;) {
         struct state_site *s = table_at(r);
-        if (s->hash == hash && s->nframes == n && !atomic_load_explicit(&s->stale, memory_order_relaxed) && memcmp(pcs_of(s), pcs, n * sizeof *pcs) == 0)
+        if (s->hash == hash && s->nframes == n && !atomic_load_explicit(&s->stale, memory_order_relaxed) &&
+            memcmp(pcs_of(s), pcs, n * sizeof *pcs) == 0)
             return r;
         r = atomic_load_explicit(&s->next, memory_order_relaxed);
     }

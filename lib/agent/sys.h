@@ -29,15 +29,24 @@ static inline long sys_close(int fd) { return SYS1(SYS_close, fd); }
 static inline long sys_read(int fd, void *p, size_t n) { return SYS3(SYS_read, fd, p, n); }
 static inline long sys_write(int fd, const void *p, size_t n) { return SYS3(SYS_write, fd, p, n); }
 /* Returns the address, or -errno as a value above (uintptr_t)-4096. */
-static inline void *sys_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off) { return (void *)SYS6(SYS_mmap, at, n, prot, flags, fd, off); }
+static inline void *sys_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off)
+{
+    return (void *)SYS6(SYS_mmap, at, n, prot, flags, fd, off);
+}
 static inline int sys_failed(const void *p) { return (uintptr_t)p > (uintptr_t)-4096; }
 static inline long sys_munmap(void *p, size_t n) { return SYS2(SYS_munmap, p, n); }
 static inline long sys_mprotect(void *p, size_t n, int prot) { return SYS3(SYS_mprotect, p, n, prot); }
 static inline long sys_getpid(void) { return SYS0(SYS_getpid); }
 static inline long sys_gettid(void) { return SYS0(SYS_gettid); }
-static inline long sys_getsockopt(int fd, int level, int name, void *val, void *len) { return SYS5(SYS_getsockopt, fd, level, name, val, len); }
+static inline long sys_getsockopt(int fd, int level, int name, void *val, void *len)
+{
+    return SYS5(SYS_getsockopt, fd, level, name, val, len);
+}
 static inline long sys_ioctl(int fd, unsigned long req, void *arg) { return SYS3(SYS_ioctl, fd, req, arg); }
-static inline long sys_futex(volatile void *word, int op, uint32_t val, const void *timeout, volatile void *word2, uint32_t val3) { return SYS6(SYS_futex, word, op, val, timeout, word2, val3); }
+static inline long sys_futex(volatile void *word, int op, uint32_t val, const void *timeout, volatile void *word2, uint32_t val3)
+{
+    return SYS6(SYS_futex, word, op, val, timeout, word2, val3);
+}
 
 /* True when the page at P (writable mapping) can be written; makes the kernel allocate it. Never SIGBUS, never changes a byte. */
 int sys_touch(void *p);

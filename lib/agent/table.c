@@ -28,11 +28,11 @@ static unsigned char *base;
 static uint64_t mapped;
 static uint32_t max_extents;
 static chunk_ptr low[LOW_CHUNKS];
-static _Atomic(chunk_ptr *) high; /* for descriptors from 2^20 on: mapped when the first one comes */
+static _Atomic(chunk_ptr *) high;  /* for descriptors from 2^20 on: mapped when the first one comes */
 static _Atomic uint32_t top_chunk; /* number of the highest chunk in use + 1 */
 static _Atomic uint32_t next_extent;
 static _Atomic int pages[STATE_MAX_EXTENTS * 4 / STATE_PAGE]; /* of the extent table: 0 not there, 1 in the making, 2 usable */
-static _Atomic uint64_t cursor[EXTENT_INDEX + 1]; /* by type: (extent + 1) << 32 | units used */
+static _Atomic uint64_t cursor[EXTENT_INDEX + 1];             /* by type: (extent + 1) << 32 | units used */
 
 /* Makes pages usable. Where the file system has no room for them, private memory takes their place: the process goes on knowing everything, a
  * reader of the file sees zeros there. Nobody else uses these pages yet. */
@@ -148,15 +148,9 @@ struct state_view table_view(void)
     return v;
 }
 
-static _Atomic uint32_t *word_of(uint32_t extent)
-{
-    return (_Atomic uint32_t *)(base + STATE_TABLE_OFFSET) + extent;
-}
+static _Atomic uint32_t *word_of(uint32_t extent) { return (_Atomic uint32_t *)(base + STATE_TABLE_OFFSET) + extent; }
 
-static uint64_t offset_of(uint32_t extent)
-{
-    return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE;
-}
+static uint64_t offset_of(uint32_t extent) { return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE; }
 
 /* The page of the table that holds the word of EXTENT, and the one before it: n_extents must never reach into a page that cannot be read. */
 static bool table_page(uint32_t extent)
@@ -194,10 +188,7 @@ static uint32_t new_extent(enum state_extent_type type, uint32_t parameter)
     return e;
 }
 
-void *table_at(state_ref ref)
-{
-    return ref ? base + (uint64_t)ref * STATE_REF_UNIT : NULL;
-}
+void *table_at(state_ref ref) { return ref ? base + (uint64_t)ref * STATE_REF_UNIT : NULL; }
 
 void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref)
 {

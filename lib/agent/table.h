@@ -10,8 +10,8 @@
 
 #include "../core/state.h"
 
-extern struct state_header *table_head;  /* NULL: no table yet */
-extern _Atomic bool table_overflowed;    /* the file system is full: some extents are in private memory, readers of the file do not see them */
+extern struct state_header *table_head; /* NULL: no table yet */
+extern _Atomic bool table_overflowed; /* the file system is full: some extents are in private memory, readers of the file do not see them */
 
 /*
  * Creates the mapping: a new file NAME in the open directory DIR (O_EXCL, 0600). DIR < 0, or a file that cannot be: memory only, and *FILE_ERROR says why

@@ -81,10 +81,7 @@ void tally_end(uint64_t now_ns)
     }
 }
 
-bool tally_is_due(const struct tally *t)
-{
-    return t->past && (!t->reported || t->past >= 2 * t->reported);
-}
+bool tally_is_due(const struct tally *t) { return t->past && (!t->reported || t->past >= 2 * t->reported); }
 
 void tally_set_reported(struct tally *t)
 {

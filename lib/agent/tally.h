@@ -12,10 +12,10 @@
 struct tally {
     bool taken;
     uint8_t kind;
-    state_ref site;     /* 0: no stack */
-    uint32_t lasting;   /* sockets whose condition lasts at least an interval, at this look */
-    uint32_t past;      /* of these past grace */
-    uint32_t reported;  /* PAST when the group was last reported; 0: not yet */
+    state_ref site;    /* 0: no stack */
+    uint32_t lasting;  /* sockets whose condition lasts at least an interval, at this look */
+    uint32_t past;     /* of these past grace */
+    uint32_t reported; /* PAST when the group was last reported; 0: not yet */
     struct growth growth;
 };
 

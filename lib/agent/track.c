@@ -19,8 +19,6 @@
 
 /* ---- opening ---- */
 
-
-
 static void opened(int fd, struct opening *o)
 {
     bool in_signal;
@@ -95,7 +93,6 @@ void track_rights(const struct msghdr *msg)
         }
     }
 }
-
 
 /* ---- closing ---- */
 

@@ -44,7 +44,12 @@ void track_duped(int old_fd, int new_fd)
         slot_leave(stale, new_fd, SLOT_EMPTY); /* the number was closed where no wrapper saw it, and is no socket now */
         return;
     }
-    struct opening o = {.family = old->family, .type = (int)SLOT_TYPE(old), .protocol = old->protocol, .origin = SLOT_ORIGIN(old), .now = old->opened_ns, .site = old->site};
+    struct opening o = {.family = old->family,
+                        .type = (int)SLOT_TYPE(old),
+                        .protocol = old->protocol,
+                        .origin = SLOT_ORIGIN(old),
+                        .now = old->opened_ns,
+                        .site = old->site};
     struct state_slot *slot = slot_enter(new_fd, &o);
     if (!slot)
         return;
@@ -58,12 +63,17 @@ void track_duped(int old_fd, int new_fd)
     atomic_store(&slot->flags, atomic_load(&old->flags));
 }
 
-
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
-    uint16_t flags = atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC);
-    struct opening o = {.family = s->family, .type = (int)SLOT_TYPE(s), .protocol = s->protocol, .origin = ORIGIN_INHERITED, .flags = flags | SLOT_INHERITED | (track_is_awaited(s) ? SLOT_AWAITED : 0),
-                        .now = s->opened_ns, .site = site};
+    uint16_t flags =
+        atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC);
+    struct opening o = {.family = s->family,
+                        .type = (int)SLOT_TYPE(s),
+                        .protocol = s->protocol,
+                        .origin = ORIGIN_INHERITED,
+                        .flags = flags | SLOT_INHERITED | (track_is_awaited(s) ? SLOT_AWAITED : 0),
+                        .now = s->opened_ns,
+                        .site = site};
     return slot_enter_unseen(fd, &o, cookie);
 }
 
@@ -75,10 +85,10 @@ bool track_adopt(int fd, enum origin origin, uint64_t cookie)
     uint16_t flags = (seen.was_connected ? SLOT_CONNECTED : 0) | (origin == ORIGIN_INHERITED ? SLOT_INHERITED : 0);
     if (origin == ORIGIN_INHERITED && seen.was_connected)
         flags |= SLOT_AWAITED;
-    struct opening o = {.family = seen.family, .type = seen.type, .protocol = seen.protocol, .origin = origin, .flags = flags, .now = agent_now()};
+    struct opening o = {
+        .family = seen.family, .type = seen.type, .protocol = seen.protocol, .origin = origin, .flags = flags, .now = agent_now()};
     return slot_enter_unseen(fd, &o, cookie);
 }
-
 
 /* ---- the program's image ---- */
 
@@ -94,7 +104,4 @@ void track_exec_failed(void)
         atomic_store(&table_head->end, END_RUNNING);
 }
 
-int track_exiting(int status, enum state_end how)
-{
-    return agent_finish(status, how);
-}
+int track_exiting(int status, enum state_end how) { return agent_finish(status, how); }

@@ -83,7 +83,6 @@ uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
     return word;
 }
 
-
 /* ---- taking ---- */
 
 struct state_slot *slot_enter(int fd, const struct opening *o)

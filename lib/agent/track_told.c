@@ -15,9 +15,6 @@
 #include "table.h"
 #include "track_slot.h"
 
-
-
-
 static void told(struct state_slot *slot, uint16_t flag, int err)
 {
     bool in_signal;
@@ -86,8 +83,10 @@ static bool is_end(int err)
     case EHOSTDOWN:
     case ENETDOWN:
     case ENETRESET:
-    case ENONET: return true;
-    default: return false;
+    case ENONET:
+        return true;
+    default:
+        return false;
     }
 }
 

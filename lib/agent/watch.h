@@ -14,7 +14,7 @@ bool watch_running(void);
 /* Ends the thread, for a call that only a process of one thread may make. True when there was one: watch_resume then starts it again. */
 bool watch_suspend(void);
 void watch_resume(void);
-void watch_settle(void); /* a millisecond for the kernel */
+void watch_settle(void);       /* a millisecond for the kernel */
 void watch_forked_child(void); /* the thread did not come along */
 /* Wakes the watcher to look now. Async-signal-safe. */
 void watch_poke(void);

@@ -155,18 +155,18 @@ CLONE(__clone)
 /* ---- what only a process of one thread may do, or does otherwise than one of several ---- */
 
 /* The last thread is gone for pthread_join a moment before it is for the kernel, which then says EINVAL. */
-#define ALONE(name, parameters, arguments)                                            \
-    WRAPPER(int, name, parameters)                                                    \
-    {                                                                                 \
-        bool watched = watch_suspend();                                               \
-        int r = real.name arguments;                                                  \
+#define ALONE(name, parameters, arguments)                                                \
+    WRAPPER(int, name, parameters)                                                        \
+    {                                                                                     \
+        bool watched = watch_suspend();                                                   \
+        int r = real.name arguments;                                                      \
         for (int tries = 0; watched && r < 0 && errno == EINVAL && tries < 20; tries++) { \
-            watch_settle();                                                           \
-            r = real.name arguments;                                                  \
-        }                                                                             \
-        if (watched)                                                                  \
-            watch_resume();                                                           \
-        return r;                                                                     \
+            watch_settle();                                                               \
+            r = real.name arguments;                                                      \
+        }                                                                                 \
+        if (watched)                                                                      \
+            watch_resume();                                                               \
+        return r;                                                                         \
     }
 ALONE(unshare, (int flags), (flags))
 ALONE(setns, (int fd, int type), (fd, type))

@@ -42,7 +42,11 @@ int main(int argc, char **argv)
         begin = now();
         for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
             const struct state_slot *s = slot_of(fd);
-            struct observation o = {.family = s->family, .type = (int)SLOT_TYPE(s), .protocol = IPPROTO_TCP, .tcp_state = fd % 10 ? ST_ESTABLISHED : ST_CLOSE_WAIT, .was_connected = true};
+            struct observation o = {.family = s->family,
+                                    .type = (int)SLOT_TYPE(s),
+                                    .protocol = IPPROTO_TCP,
+                                    .tcp_state = fd % 10 ? ST_ESTABLISHED : ST_CLOSE_WAIT,
+                                    .was_connected = true};
             stuck += judge(&o).kind == KIND_CLOSE_WAIT;
             seen++;
         }

@@ -12,7 +12,6 @@ static void on_child(int number)
         _exit(98);
 }
 
-
 static void at_end(void)
 {
     if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
