@@ -21,10 +21,13 @@
 #include "track.h"
 #include "watch.h"
 
+#define TURNS 16 /* looks in which every healthy connection is asked once */
 #define BATCH 256
 
 struct look {
     uint64_t now, grace, interval, next_grace;
+    bool thorough;
+    unsigned turn;
 };
 
 static struct pollfd polled[BATCH];
@@ -155,6 +158,15 @@ static bool stamp(struct state_slot *slot, int fd, uint32_t gen)
     return true;
 }
 
+/* Poll does not tell a half-closed connection from a healthy one, and another descriptor or process may have shut it down. Asking the kernel for each
+ * would cost too much each time: those known to be shared, or stuck so, are asked always, the rest in turn, or all when somebody waits for the answer. */
+static bool may_be_shut_elsewhere(const struct look *l, const struct state_slot *slot, int fd)
+{
+    if (slot->family == AF_UNIX || SLOT_TYPE(slot) == SOCK_DGRAM)
+        return false;
+    return l->thorough || slot->share || atomic_load(&slot->detail) || SLOT_ORIGIN(slot) == ORIGIN_RECEIVED || ((unsigned)fd + l->turn) % TURNS == 0;
+}
+
 static void look_at(struct look *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
@@ -165,7 +177,7 @@ static void look_at(struct look *l, int fd, uint32_t gen, int revents)
         track_vanished(fd, gen);
         return;
     }
-    bool told = atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR);
+    bool told = atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
     if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
         healthy(slot, fd, gen);
         return;
@@ -196,6 +208,8 @@ static void look_at_batch(struct look *l, unsigned n)
 uint64_t look_all(uint64_t min_age_ns)
 {
     struct look l = {.now = agent_now(), .grace = atomic_load(&table_head->grace_ns), .interval = atomic_load(&table_head->interval_ns), .next_grace = UINT64_MAX};
+    l.thorough = min_age_ns == 0;
+    l.turn = (unsigned)atomic_load(&table_head->looks);
     unsigned n = 0;
     sweep_details();
     tally_begin();
