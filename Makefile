@@ -23,7 +23,8 @@ empty :=
 space := $(empty) $(empty)
 B ?= build$(if $(variant),/$(subst $(space),-,$(variant)))
 Q := $(if $(filter 0,$(V)),@)
-say = $(if $(filter 0,$(V)),@printf '  %-6s %s\n' '$(1)' '$(2)')
+quiet := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(filter 0,$(V)),$(if $(quiet),,@printf '  %-6s %s\n' '$(1)' '$(2)'))
 
 # --- flags -----------------------------------------------------------------------------------------------------------------------------------------
 
