@@ -96,6 +96,19 @@ static bool wait_for_close(uint32_t bell, uint64_t until)
     return true;
 }
 
+/* A test's few seconds say nothing about growth: no rates, no forecasts. */
+static bool compose_for_test(struct composed *c, const struct selection *s)
+{
+    look_all(0);
+    if (!compose(c, s, REASON_CHECK))
+        return false;
+    for (size_t i = 0; i < c->report.n_groups; i++) {
+        c->report.groups[i].growing = c->report.groups[i].steady = false;
+        c->report.groups[i].rate_milli = 0;
+    }
+    return true;
+}
+
 /* Writes what is left to FD, or to the log. Its number; -1 when it could not be written. */
 static int report(const struct selection *s, int fd)
 {
@@ -103,8 +116,7 @@ static int report(const struct selection *s, int fd)
     if (!begin(&cancel))
         return -1;
     struct composed c;
-    look_all(0);
-    if (compose(&c, s, REASON_CHECK))
+    if (compose_for_test(&c, s))
         n = (int)c.report.leaks;
     if (n && !compose_write(&c, fd) && fd >= 0)
         n = -1;
@@ -154,8 +166,7 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
     scratch_out(&o);
     if (begin(&cancel)) {
         struct composed c;
-        look_all(0);
-        if (compose(&c, &s, REASON_CHECK) && c.report.leaks) {
+        if (compose_for_test(&c, &s) && c.report.leaks) {
             c.report.color = false;
             text_report(&o, &c.report);
         }
