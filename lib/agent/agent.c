@@ -237,6 +237,7 @@ static void forked_child(bool prepared)
     sites_reset();
     watch_forked_child();
     capture_fork_child();
+    *alive = 0; /* a kernel without MADV_WIPEONFORK has left it as it was */
     atomic_store(&finished, false);
     atomic_store(&phase, FRESH);
     agent_leave();
@@ -359,7 +360,8 @@ static void after_fork_parent(void)
 static void after_fork_child(void)
 {
     inject_forked_child();
-    if (atomic_load(&phase) == READY)
+    int at = atomic_load(&phase);
+    if (at == READY || at == STARTING) /* STARTING: by another thread, which did not come along */
         forked_child(true);
     else
         capture_fork_child();
