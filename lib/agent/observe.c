@@ -141,6 +141,8 @@ int observe(int fd, const struct state_slot *s, int revents, struct observation 
             return r;
     }
     long events = revents < 0 ? poll_events(fd) : revents;
+    if (events == -EINVAL) /* RLIMIT_NOFILE is 0: nobody may poll, and the TCP state has to do */
+        events = 0;
     if (events < 0 || (events & POLLNVAL))
         return events < 0 ? (int)events : -EBADF;
     o->family = id.family;
