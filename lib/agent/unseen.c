@@ -55,8 +55,12 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
     if (!suspects && !((suspects = agent_pages(size)) && (next = agent_pages(size))))
         return;
     uint64_t begin = agent_now();
-    unsigned n = 0;
+    unsigned n = 0, kept = 0;
     int fd = resume, closed = 0;
+    bool end;
+    /* A scan in parts: what the others found stays known until they come by again. */
+    for (; kept < n_suspects && suspects[kept].fd < fd; kept++)
+        next[n++] = suspects[kept];
     for (;; fd++) {
         if (live(fd)) {
             closed = 0;
@@ -71,12 +75,15 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
             track_adopt(fd, before->origin, cookie);
         else if (r >= 0 && n < MAX_SUSPECTS)
             next[n++] = (struct suspect){fd, origin, cookie};
-        bool end = closed > GAP && fd > slot_highest();
+        end = closed > GAP && fd > slot_highest();
         if (end || (fd % 64 == 0 && agent_now() - begin > budget_ns)) {
             resume = end ? 0 : fd + 1;
             break;
         }
     }
+    for (; !end && kept < n_suspects && n < MAX_SUSPECTS; kept++)
+        if (suspects[kept].fd > fd)
+            next[n++] = suspects[kept];
     struct suspect *old = suspects;
     suspects = next;
     next = old;
