@@ -226,7 +226,7 @@ uint64_t look_all(uint64_t min_age_ns)
         }
     }
     look_at_batch(&l, n);
-    tally_end(l.now);
+    tally_end(l.now, l.interval);
     atomic_store(&table_head->last_look_ns, l.now);
     atomic_fetch_add(&table_head->looks, 1);
     return l.next_grace;

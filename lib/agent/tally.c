@@ -63,13 +63,22 @@ void tally_count(state_ref site, unsigned kind, bool lasting, bool past)
     t->past += past;
 }
 
-void tally_end(uint64_t now_ns)
+/* Looks that somebody asked for between the regular ones (a check, top) only bring the last sample up to date: the samples span periods, or a slow
+ * leak would look steady to whoever looks often. */
+static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t period_ns)
+{
+    if (g->n >= 2 && now_ns - g->at_ns[(g->n - 2) % GROWTH_SAMPLES] < period_ns)
+        g->n--;
+    growth_add(g, count, now_ns);
+}
+
+void tally_end(uint64_t now_ns, uint64_t period_ns)
 {
     for (size_t i = 0; i < room; i++) {
         struct tally *t = &table[i];
         if (!t->taken)
             continue;
-        growth_add(&t->growth, t->lasting, now_ns);
+        sample(&t->growth, t->lasting, now_ns, period_ns);
         if (!t->past)
             t->reported = 0;
         struct state_site *s = sites_at(t->site);
@@ -77,7 +86,7 @@ void tally_end(uint64_t now_ns)
             continue;
         atomic_store(&s->stuck[t->kind], t->past);
         atomic_store(&s->rate_milli[t->kind], growth_is_growing(&t->growth) ? growth_rate_milli(&t->growth) : 0);
-        atomic_store(&s->steady[t->kind], growth_is_steady(&t->growth));
+        atomic_store(&s->steady[t->kind], growth_is_steady(&t->growth) ? GROWTH_STEADY_LOOKS : 0);
     }
 }
 

@@ -21,8 +21,8 @@ struct tally {
 
 void tally_begin(void);
 void tally_count(state_ref site, unsigned kind, bool lasting, bool past);
-/* Samples growth and writes the counts into the sites' records. */
-void tally_end(uint64_t now_ns);
+/* Samples growth, once a period, and writes the counts into the sites' records. */
+void tally_end(uint64_t now_ns, uint64_t period_ns);
 /* NULL: nothing was ever counted there, or no memory. */
 struct tally *tally_of(state_ref site, unsigned kind);
 /* A group is due when it passes grace first and then each time its count has doubled. */
