@@ -271,6 +271,8 @@ static void *watch_thread(void *arg)
         uint32_t request = atomic_load(&h->request);
         if (request == served)
             sleep_until(next, (volatile void *)&h->request, request);
+        if (atomic_load(&quit)) /* before the loader is asked: who waits for us may hold its lock */
+            break;
         inject_follow(atomic_load(&h->enabled));
         if (atomic_load(&quit) || !atomic_load(&h->enabled) || !watch_lock(10000))
             continue;
@@ -327,9 +329,13 @@ bool watch_suspend(void)
     int cancel, saved = errno;
     atomic_store(&quit, true);
     watch_poke();
-    sys_futex((volatile void *)&table_head->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_join(thread, NULL);
+    struct timespec soon;
+    do { /* again and again: a thread that was just about to park has not heard the first call */
+        sys_futex((volatile void *)&table_head->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+        uint64_t until = agent_now_real() + 20u * MS;
+        soon = (struct timespec){(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+    } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT);
     pthread_setcancelstate(cancel, NULL);
     atomic_store(&quit, false);
     atomic_store(&running, false);
