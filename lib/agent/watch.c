@@ -193,7 +193,7 @@ static uint64_t look_and_report(uint64_t interval)
     serve_signal();
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
-    uint64_t now = agent_now(), next = begin + interval, cost = (now - begin) * BUDGET;
+    uint64_t next = begin + interval;
     bool stretched = cost > interval;
     if (stretched)
         next = begin + (cost < 10 * interval ? cost : 10 * interval);
