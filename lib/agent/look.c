@@ -112,7 +112,7 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
 {
     if (!detail_of(slot, gen))
         return;
-    watch_released(slot, fd);
+    watch_released(slot, fd, true);
     atomic_store(&slot->detail, 0);
 }
 
@@ -143,7 +143,9 @@ static void in_condition(const struct look *l, struct state_slot *slot, int fd, 
     atomic_store_explicit(&d->gen, gen, memory_order_release);
     if (!d->past_grace && c.since_ns + l->grace < *next_grace)
         *next_grace = c.since_ns + l->grace;
-    tally_count(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
+    uint16_t flags = atomic_load(&slot->flags);
+    if (!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) /* one that is another process' to report counts for nothing here */
+        tally_count(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
 }
 
 /* First sight: from now on this slot stands for the socket with this cookie. */

@@ -22,14 +22,8 @@ struct note {
 static struct note ring[ROOM];
 static _Atomic uint32_t head, tail;
 
-void watch_released(const struct state_slot *slot, int fd)
+static void put(int fd, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
 {
-    uint32_t gen = SLOT_GEN(atomic_load(&slot->word));
-    if (atomic_load(&slot->watch_gen) != gen)
-        return;
-    struct state_detail *d = table_at(atomic_load(&slot->detail));
-    if (!d || atomic_load(&d->gen) != gen || !atomic_exchange(&d->reported, 0))
-        return;
     uint32_t at = atomic_load(&head);
     do
         if (at - atomic_load(&tail) >= ROOM) {
@@ -38,12 +32,39 @@ void watch_released(const struct state_slot *slot, int fd)
         }
     while (!atomic_compare_exchange_weak(&head, &at, at + 1));
     struct note *n = &ring[at % ROOM];
-    const struct state_site *s = sites_at(slot->site);
     n->fd = fd;
-    n->kind = d->kind;
-    n->siteid = s ? s->siteid : 0;
-    n->stuck_ns = agent_now() - d->since_ns;
+    n->kind = kind;
+    n->siteid = siteid;
+    n->stuck_ns = stuck_ns;
     atomic_store_explicit(&n->turn, at + 1, memory_order_release);
+}
+
+void release_note(const struct finding *f)
+{
+    put(f->fd, f->kind, f->siteid, agent_now() - f->since_ns);
+}
+
+void watch_released(const struct state_slot *slot, int fd, bool last)
+{
+    uint32_t gen = SLOT_GEN(atomic_load(&slot->word));
+    if (atomic_load(&slot->watch_gen) != gen)
+        return;
+    struct state_detail *d = table_at(atomic_load(&slot->detail));
+    if (!d || atomic_load(&d->gen) != gen)
+        return;
+    struct state_share *share = table_at(slot->share);
+    bool reported = atomic_exchange(&d->reported, 0);
+    if (!last) { /* the last of its descriptors tells */
+        if (reported && share)
+            atomic_store(&share->reported, 1);
+        return;
+    }
+    if (share && atomic_exchange(&share->reported, 0))
+        reported = true;
+    if (!reported)
+        return;
+    const struct state_site *s = sites_at(slot->site);
+    put(fd, d->kind, s ? s->siteid : 0, agent_now() - d->since_ns);
 }
 
 bool release_next(struct release *r)

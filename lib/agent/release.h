@@ -9,6 +9,8 @@
 
 /* The oldest note not yet told; false: none. With the watch lock held. */
 bool release_next(struct release *r);
+/* FINDING, about to be reported, was closed while the report was made. With the watch lock held. */
+void release_note(const struct finding *finding);
 /* A forked child: what the parent's sockets did is the parent's to tell. */
 void release_reset(void);
 

@@ -92,12 +92,19 @@ void tally_end(uint64_t now_ns, uint64_t period_ns)
 
 bool tally_is_due(const struct tally *t) { return t->past && (!t->reported || t->past >= 2 * t->reported); }
 
-void tally_set_reported(struct tally *t)
+static void set_reported(struct tally *t)
 {
     struct state_site *s = sites_at(t->site);
     t->reported = t->past;
     if (s)
         atomic_store(&s->reported[t->kind], t->past);
+}
+
+void tally_all_reported(unsigned mask)
+{
+    for (size_t i = 0; i < room; i++)
+        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && tally_is_due(&table[i]))
+            set_reported(&table[i]);
 }
 
 bool tally_any_due(unsigned mask)

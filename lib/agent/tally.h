@@ -27,7 +27,8 @@ void tally_end(uint64_t now_ns, uint64_t period_ns);
 struct tally *tally_of(state_ref site, unsigned kind);
 /* A group is due when it passes grace first and then each time its count has doubled. */
 bool tally_is_due(const struct tally *t);
-void tally_set_reported(struct tally *t);
+/* The groups that are due, of the kinds in MASK, have been reported now. */
+void tally_all_reported(unsigned mask);
 /* Some group of the kinds in MASK is due. */
 bool tally_any_due(unsigned mask);
 void tally_reset(void);

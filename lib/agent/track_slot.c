@@ -33,20 +33,21 @@ void slot_count_opened(state_ref site, int by)
         atomic_fetch_add_explicit(&table_head->sockets_opened, (uint64_t)by, memory_order_relaxed);
 }
 
-/* By +1 at a close, by -1 when it turns out that nothing was closed. */
-void slot_count_closed(const struct state_slot *slot, int by)
+/* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
+bool slot_count_closed(const struct state_slot *slot, int by)
 {
     struct state_share *share = table_at(slot->share);
     if (share) {
         uint32_t left = atomic_fetch_sub(&share->refs, (uint32_t)by) - (uint32_t)by;
         if (by > 0 ? left != 0 : left != 1)
-            return; /* another descriptor still holds it */
+            return false;
     }
     struct state_site *s = sites_at(slot->site);
     if (s)
         atomic_fetch_add_explicit(&s->closed, (uint64_t)by, memory_order_relaxed);
     else
         atomic_fetch_add_explicit(&table_head->sockets_closed, (uint64_t)by, memory_order_relaxed);
+    return true;
 }
 
 static void settle_use(const struct state_slot *slot)
@@ -76,9 +77,9 @@ uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
         if (SLOT_PHASE(word) != SLOT_LIVE)
             return 0;
     while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
-    slot_count_closed(slot, 1);
+    bool last = slot_count_closed(slot, 1);
     settle_use(slot);
-    watch_released(slot, fd);
+    watch_released(slot, fd, last);
     wait_notify();
     return word;
 }

@@ -25,7 +25,7 @@ uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase);
 struct state_slot *slot_live(int fd);
 /* The socket behind SLOT was opened, or is closed (BY 1), or turned out not to be (BY -1). */
 void slot_count_opened(state_ref site, int by);
-void slot_count_closed(const struct state_slot *slot, int by);
+bool slot_count_closed(const struct state_slot *slot, int by);
 /* SLOT was seen in use. */
 void slot_used(struct state_slot *slot);
 

@@ -91,24 +91,31 @@ static void tell_releases(void)
     scratch_out_free(&o);
 }
 
+/* A socket that is closed while the report is made would have nobody to retract it: its closer saw no mark. */
+static void mark_slot(const struct state_view *view, const struct finding *f, const struct state_slot *slot, uint64_t now)
+{
+    struct state_detail *d = (struct state_detail *)(uintptr_t)state_slot_detail(view, slot);
+    if (!d)
+        return;
+    d->reported_ns = now;
+    atomic_store(&d->reported, 1);
+    const struct state_slot *live = slot_of(f->fd);
+    if (atomic_load(&live->word) != atomic_load(&slot->word) && atomic_exchange(&d->reported, 0))
+        release_note(f);
+}
+
 static void mark_reported(const struct composed *c)
 {
-    for (size_t i = 0; i < c->n_findings; i++) {
-        struct state_slot slot;
-        struct state_view view = table_view();
-        if (!state_slot_at(&view, c->findings[i].fd, &slot))
-            continue;
-        /* Also what was suppressed, or cut from the list, is not said again until it doubles. */
-        const struct state_detail *d = state_slot_detail(&view, &slot);
-        if (d) {
-            struct state_detail *mine = (struct state_detail *)(uintptr_t)d;
-            mine->reported_ns = c->report.now_ns;
-            atomic_store(&mine->reported, 1);
+    struct state_view view = table_view();
+    for (size_t g = 0; g < c->report.n_groups; g++)
+        for (size_t i = 0; i < c->report.groups[g].n_findings; i++) {
+            const struct finding *f = &c->report.groups[g].findings[i];
+            struct state_slot slot;
+            if (state_slot_at(&view, f->fd, &slot) && slot.opened_ns == f->opened_ns)
+                mark_slot(&view, f, &slot, c->report.now_ns);
+            else
+                release_note(f);
         }
-        struct tally *t = tally_of(c->findings[i].site, c->findings[i].kind);
-        if (t)
-            tally_set_reported(t);
-    }
 }
 
 static void report_due(void)
@@ -120,6 +127,7 @@ static void report_due(void)
         return;
     if (compose(&c, &s, REASON_GRACE)) {
         mark_reported(&c);
+        tally_all_reported(kinds); /* what was suppressed, or cut from the list, is not said again either until it doubles */
         if (c.report.n_groups) {
             compose_write(&c, -1);
             if (agent_options.abort_on_error)

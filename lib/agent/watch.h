@@ -20,8 +20,9 @@ void watch_forked_child(void); /* the thread did not come along */
 void watch_poke(void);
 /* The signal of option `signal` arrived: the watcher reports; without one this thread does. */
 void watch_request_signal(void);
-/* A reported socket is being closed by the program: remember to retract it. Wait-free, from wrappers. */
-void watch_released(const struct state_slot *slot, int fd);
+/* A reported socket is being closed by the program: remember to retract it, unless another descriptor still holds it (not LAST). Wait-free, from
+ * wrappers. */
+void watch_released(const struct state_slot *slot, int fd, bool last);
 /* The last look and, with leak_check_at_exit, the exit report; removes the state file when nothing is stuck. Returns the sockets reported. */
 uint64_t watch_final(void);
 /*

@@ -240,7 +240,8 @@ struct state_detail {     /* 256 bytes: what the watcher knows of one socket in 
 
 struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t refs;
-    uint32_t pad[15];
+    _Atomic uint32_t reported; /* a report has named one of its descriptors that is closed by now */
+    uint32_t pad[14];
 };
 
 _Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one page");
