@@ -25,11 +25,21 @@
 /* Where `make install` and a build put the command, seen from the library. */
 static const char *const places[] = {"/sockleak", "/../bin/sockleak", "/../../bin/sockleak"};
 
+/* It ends a program that makes a process with clone(2), as the helper does. Its own library is in the list of those to preload. */
+static bool under_valgrind(void)
+{
+    extern char **environ;
+    for (char **e = environ; e && *e; e++)
+        if (!strncmp(*e, "LD_PRELOAD=", 11) && strstr(*e, "/vgpreload_"))
+            return true;
+    return false;
+}
+
 static bool find_command(char *path, size_t cap)
 {
     struct loaded self;
     char library[512];
-    if (!loaded_at((uint64_t)(uintptr_t)&lines_resolve, &self))
+    if (under_valgrind() || !loaded_at((uint64_t)(uintptr_t)&lines_resolve, &self))
         return false;
     loaded_path(&self, library, sizeof library);
     char *slash = library[0] == '/' ? strrchr(library, '/') : NULL; /* a relative path could lead anywhere by now */
