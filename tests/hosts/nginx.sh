@@ -20,7 +20,7 @@ http { access_log off; client_body_temp_path $DIR/www; proxy_temp_path $DIR/www;
 END
     until_true 30 listens "${PORTS[1]}"
     # As a daemon: nginx upgrades its binary only then.
-    client nginx nginx -c "$DIR/nginx.conf"
+    client nginx "$(command -v nginx)" -c "$DIR/nginx.conf"
     until_true 30 listens "${PORTS[0]}" || return 1
     until_true 30 test -s "$DIR/nginx.pid"
     main=$(cat "$DIR/nginx.pid")

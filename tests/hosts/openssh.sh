@@ -7,7 +7,7 @@ needs="/usr/sbin/sshd=openssh-server ssh=openssh-client sftp=openssh-client ss=i
 work()
 {
     local daemon master forward
-    ((EUID == 0)) || { echo "not root: no privilege separation"; return 0; }
+    ((EUID == 0)) || { echo "skip: not root, so no privilege separation"; return 0; }
     ports 2
     mkdir -p /run/sshd "$DIR/home/.ssh"
     ssh-keygen -q -t ed25519 -N '' -f "$DIR/host" && ssh-keygen -q -t ed25519 -N '' -f "$DIR/key"
