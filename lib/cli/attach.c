@@ -5,12 +5,13 @@
  * The gentlest way that does it: a dormant agent with a state file is woken by one word in shared memory; one that has no file yet by a
  * call of its entry; and only a process without the agent gets it loaded.
  */
-#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,7 +52,12 @@ static void nap_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-static bool is_gone(pid_t pid) { return kill(pid, 0) < 0 && errno == ESRCH; }
+static bool is_gone(pid_t pid)
+{
+    char state;
+    uint64_t start;
+    return !load_stat(pid, &start, &state) || state == 'Z' || state == 'X';
+}
 
 void attach_wake_word(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
 
@@ -168,31 +174,43 @@ static void record_for(pid_t pid, uint64_t ns)
     sigaction(SIGTERM, &before_term, NULL);
 }
 
+static int report_on(char *what)
+{
+    char word[] = "report";
+    char *argv[] = {word, what, NULL};
+    optind = 0;
+    return cmd_report(2, argv);
+}
+
 static int report_and_leave(pid_t pid, const struct wanted *w)
 {
-    char number[16], word_report[] = "report", *path = NULL;
+    char number[16], file[32] = "", word[] = "detach";
+    char *detach_argv[] = {word, number, NULL};
     struct loaded l;
+    int fd = -1; /* the path may lead through the process' own root, which ends with it */
     if (attach_load(&l, pid)) {
-        path = strdup(l.path);
+        fd = open(l.path, O_RDONLY | O_CLOEXEC);
         load_free(&l);
     }
     snprintf(number, sizeof(number), "%d", pid);
+    snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
     record_for(pid, w->for_ns);
-    bool gone = is_gone(pid);
-    if (gone && (!path || access(path, R_OK) != 0)) {
-        free(path);
+    int status;
+    struct stat st;
+    if (!is_gone(pid)) {
+        status = report_on(number);
+        optind = 0;
+        int detached = cmd_detach(2, detach_argv);
+        status = status ? status : detached;
+    } else if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink) {
+        status = report_on(file);
+    } else {
         cli_warn("process %d has ended, with nothing stuck", pid);
-        return CLI_OK;
+        status = CLI_OK;
     }
-    char *report_argv[] = {word_report, gone ? path : number, NULL}, *detach_argv[] = {word_report, number, NULL};
-    optind = 0;
-    int status = cmd_report(2, report_argv);
-    free(path);
-    if (gone)
-        return status;
-    optind = 0;
-    int detached = cmd_detach(2, detach_argv);
-    return status ? status : detached;
+    if (fd >= 0)
+        close(fd);
+    return status;
 }
 
 static int begin(pid_t pid, const struct wanted *w)

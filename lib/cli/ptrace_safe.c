@@ -311,7 +311,7 @@ static size_t list_threads(pid_t pid, struct candidate *out, size_t cap)
 
 int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, char *where, size_t cap)
 {
-    struct timespec start, now, nap = {.tv_nsec = 1000000};
+    struct timespec start, now, nap = {.tv_nsec = 300000};
     struct unsafe_ranges *u = unsafe_open(r);
     if (!u)
         return -ENOMEM;
@@ -334,7 +334,7 @@ int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, cha
         if (err != -EAGAIN)
             break;
         nanosleep(&nap, NULL);
-        if (nap.tv_nsec < 16000000)
+        if (nap.tv_nsec < 2000000)
             nap.tv_nsec = nap.tv_nsec * 3 / 2;
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < limit_ms);

@@ -211,8 +211,7 @@ told() { report "$1" && [ "$(leaks 'sum(l["count"] for l in leaks if l["kind"] =
     start attach "$SOCKLEAK" attach --grace 100ms --for 600s "$leaks"
     told_again() { echo open >&"$FEED"; report "$leaks"; [ "$(leaks 'any(l["frames"] for l in leaks)')" = True ]; }
     wait_for 20 told_again
-    exec {FEED}>&-
-    wait "$leaks"
+    stop "$leaks" KILL || true
     wait "$pid"
     contains "$TESTTMP/attach.out" 'SUMMARY'
 }
@@ -247,6 +246,7 @@ blocked()
     wait_for 20 grep -q ready "$TESTTMP/$1.out"
     "$SOCKLEAK" attach "$pid"
     "$SOCKLEAK" detach "$pid"
+    case $1 in busy | malloc) kill -USR1 "$pid" ;; esac
     wait "$pid"
     contains "$TESTTMP/$1.out" "^$1 $2\$"
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach_blocked.c: one thread that waits two seconds in the call that is named, or computes for two seconds, and says what came of it.
+ * attach_blocked.c: one thread that waits two seconds in the call that is named, or computes, and says what came of it.
  *
- * usage: attach_blocked CALL. Prints "ready", then "CALL RESULT ERRNO", where ERRNO was EIO before the call.
+ * usage: attach_blocked CALL. "busy" and "malloc" compute until SIGUSR1. Prints "ready", then "CALL RESULT ERRNO", where ERRNO was EIO before the call.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -31,6 +31,10 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static volatile sig_atomic_t enough;
+
+static void stop_computing(int number) { enough = number; }
+
 static void *nothing(void *unused) { return unused; }
 
 /* The same each time, if nobody meddles with the registers. */
@@ -49,7 +53,7 @@ static long call(const char *name)
     struct timeval two_tv = {2, 0};
     struct pollfd wanted = {pair[0], POLLIN, 0};
     struct epoll_event ev = {.events = EPOLLIN};
-    double end = now() + 2;
+    double end = now() + 60;
     char c;
     int status, ep = epoll_create1(0);
     epoll_ctl(ep, EPOLL_CTL_ADD, pair[0], &ev);
@@ -84,14 +88,14 @@ static long call(const char *name)
     if (!strcmp(name, "wait"))
         return waitpid(-1, &status, 0) > 0;
     if (!strcmp(name, "busy"))
-        for (double first = series(); now() < end;)
+        for (double first = series(); !enough && now() < end;)
             if (series() != first)
                 return 0;
     if (!strcmp(name, "malloc")) {
         pthread_t other; /* from the second thread on the allocator takes its locks */
         pthread_create(&other, NULL, nothing, NULL);
         pthread_join(other, NULL);
-        while (now() < end)
+        while (!enough && now() < end)
             for (size_t i = 0; i < 20000; i++) {
                 void *volatile p = malloc(2000 + i);
                 free(p);
@@ -106,6 +110,7 @@ int main(int argc, char **argv)
         return 1;
     if (fork() == 0)
         _exit(sleep(2) || write(pair[1], "x", 1) != 1);
+    signal(SIGUSR1, stop_computing);
     puts("ready");
     fflush(stdout);
     long r = call(argv[1]);
