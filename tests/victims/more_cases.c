@@ -2,6 +2,8 @@
 /* more_cases: one corner each, by its name; every leak is a client whose server has closed. Steps on at each line on standard input. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,8 +32,10 @@ int main(int argc, char **argv)
         pthread_t t;
         MUST(-pthread_create(&t, NULL, open_one, NULL));
         usleep(300000);
+        alarm(15);
         pid_t child = (pid_t)MUST(fork());
         if (!child) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* hanging, it has all signals blocked */
             open_one(NULL);
             say("child done");
             _exit(0);
