@@ -38,7 +38,7 @@ char *scratch_string(struct scratch **s, const char *text)
 {
     size_t n = text ? strlen(text) : 0;
     char *copy = n ? scratch_get(s, n + 1) : NULL;
-    return copy ? memcpy(copy, text, n) : NULL;
+    return copy ? memcpy(copy, text, n + 1) : NULL;
 }
 
 void scratch_free(struct scratch **s)

@@ -52,7 +52,11 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
 {
     static struct suspect *next;
     const size_t size = MAX_SUSPECTS * sizeof *next;
-    if (!suspects && !((suspects = agent_pages(size)) && (next = agent_pages(size))))
+    if (!suspects)
+        suspects = agent_pages(size);
+    if (!next)
+        next = agent_pages(size);
+    if (!suspects || !next)
         return;
     uint64_t begin = agent_now();
     unsigned n = 0, kept = 0;

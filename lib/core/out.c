@@ -131,7 +131,7 @@ static const char *parse_spec(const char *f, struct spec *sp, va_list *ap)
             break;
     }
     if (*f == '*') {
-        int w = va_arg(*ap, int);
+        int w = va_arg(*ap, int); /* NOLINT(clang-analyzer-valist.Uninitialized): the caller has begun it */
         sp->left |= w < 0;
         sp->width = w < 0 ? 0u - (unsigned)w : (unsigned)w;
         f++;
