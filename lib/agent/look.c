@@ -78,8 +78,8 @@ static struct state_detail *new_detail(state_ref *ref)
 static struct state_slot *owner(const struct state_detail *d, state_ref ref)
 {
     struct state_slot *s = slot_of((int)d->fd);
-    bool same = s && atomic_load(&s->word) == SLOT_WORD(atomic_load(&d->gen), SLOT_LIVE) && atomic_load(&s->watch_gen) == atomic_load(&d->gen) &&
-                atomic_load(&s->detail) == ref;
+    bool same = s && atomic_load(&s->word) == SLOT_WORD(atomic_load(&d->gen), SLOT_LIVE) &&
+                atomic_load(&s->watch_gen) == atomic_load(&d->gen) && atomic_load(&s->detail) == ref;
     return same ? s : NULL;
 }
 
@@ -116,7 +116,8 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
     atomic_store(&slot->detail, 0);
 }
 
-static void in_condition(const struct look *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o, const struct verdict *v, uint64_t *next_grace)
+static void in_condition(const struct look *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
+                         const struct verdict *v, uint64_t *next_grace)
 {
     struct state_detail *d = detail_of(slot, gen);
     struct condition c = {.kind = KIND_NONE};
@@ -166,7 +167,8 @@ static bool may_be_shut_elsewhere(const struct look *l, const struct state_slot 
 {
     if (slot->family == AF_UNIX || SLOT_TYPE(slot) == SOCK_DGRAM)
         return false;
-    return l->thorough || slot->share || atomic_load(&slot->detail) || SLOT_ORIGIN(slot) == ORIGIN_RECEIVED || ((unsigned)fd + l->turn) % TURNS == 0;
+    return l->thorough || slot->share || atomic_load(&slot->detail) || SLOT_ORIGIN(slot) == ORIGIN_RECEIVED ||
+           ((unsigned)fd + l->turn) % TURNS == 0;
 }
 
 static void look_at(struct look *l, int fd, uint32_t gen, int revents)
@@ -209,7 +211,10 @@ static void look_at_batch(struct look *l, unsigned n)
 
 uint64_t look_all(uint64_t min_age_ns)
 {
-    struct look l = {.now = agent_now(), .grace = atomic_load(&table_head->grace_ns), .interval = atomic_load(&table_head->interval_ns), .next_grace = UINT64_MAX};
+    struct look l = {.now = agent_now(),
+                     .grace = atomic_load(&table_head->grace_ns),
+                     .interval = atomic_load(&table_head->interval_ns),
+                     .next_grace = UINT64_MAX};
     l.thorough = min_age_ns == 0;
     l.turn = (unsigned)atomic_load(&table_head->looks);
     unsigned n = 0;
@@ -218,7 +223,8 @@ uint64_t look_all(uint64_t min_age_ns)
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
         struct state_slot *slot = slot_of(fd);
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
-        if (SLOT_PHASE(word) != SLOT_LIVE || (atomic_load(&slot->flags) & SLOT_IGNORED) || (min_age_ns && l.now - slot->opened_ns < min_age_ns))
+        if (SLOT_PHASE(word) != SLOT_LIVE || (atomic_load(&slot->flags) & SLOT_IGNORED) ||
+            (min_age_ns && l.now - slot->opened_ns < min_age_ns))
             continue;
         polled[n] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
         generation[n] = SLOT_GEN(word);

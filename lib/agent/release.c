@@ -39,10 +39,7 @@ static void put(int fd, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
     atomic_store_explicit(&n->turn, at + 1, memory_order_release);
 }
 
-void release_note(const struct finding *f)
-{
-    put(f->fd, f->kind, f->siteid, agent_now() - f->since_ns);
-}
+void release_note(const struct finding *f) { put(f->fd, f->kind, f->siteid, agent_now() - f->since_ns); }
 
 void watch_released(const struct state_slot *slot, int fd, bool last)
 {

@@ -29,8 +29,8 @@
 
 #define MS 1000000u
 #define STACK_SIZE (64u * 1024)
-#define BUDGET 500         /* a look may take 1/500 of a period: 0.2 % of one core */
-#define SCAN_BUDGET 4000   /* ... and the search for unseen sockets 1/4000 */
+#define BUDGET 500       /* a look may take 1/500 of a period: 0.2 % of one core */
+#define SCAN_BUDGET 4000 /* ... and the search for unseen sockets 1/4000 */
 #define SECOND_SCAN_NS (20u * MS)
 #define SETTLE_NS (100u * MS)
 
@@ -309,14 +309,12 @@ static bool create(void)
     return ok;
 }
 
-bool watch_running(void)
-{
-    return atomic_load_explicit(&running, memory_order_relaxed);
-}
+bool watch_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
 
 void watch_start(void)
 {
-    if (watch_running() || !table_head || agent_in_sandbox() || (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
+    if (watch_running() || !table_head || agent_in_sandbox() ||
+        (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
         return;
     uint64_t all = ~0ull, old;
     int saved = errno;
@@ -351,15 +349,9 @@ bool watch_suspend(void)
     return true;
 }
 
-void watch_resume(void)
-{
-    watch_start();
-}
+void watch_resume(void) { watch_start(); }
 
-void watch_settle(void)
-{
-    pause_ns(MS);
-}
+void watch_settle(void) { pause_ns(MS); }
 
 void watch_forked_child(void)
 {

@@ -62,7 +62,10 @@ int main(int argc, char **argv)
         for (int i = 0; i < 800; i++)
             MUST(dup(null));
         register long r10 __asm__("r10") = 0;
-        __asm__ volatile("syscall" : "=a"(fd) : "0"((long)SYS_socket), "D"((long)AF_INET), "S"((long)SOCK_STREAM), "d"(0L), "r"(r10) : "rcx", "r11", "memory");
+        __asm__ volatile("syscall"
+                         : "=a"(fd)
+                         : "0"((long)SYS_socket), "D"((long)AF_INET), "S"((long)SOCK_STREAM), "d"(0L), "r"(r10)
+                         : "rcx", "r11", "memory");
         MUST(connect(fd, (struct sockaddr *)&victim_address, sizeof victim_address));
         MUST(close((int)MUST(accept(listener, NULL, NULL))));
     } else if (!strcmp(what, "child")) { /* a child that has a leak of its own beside those it got */

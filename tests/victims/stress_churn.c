@@ -223,7 +223,8 @@ static void missing(int fd)
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &four);
     getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &four);
     error = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-    snprintf(text, sizeof text, "nothing (inode %lu, domain %d, type %d, listens %d, TCP state %d)", inode_of(fd), domain, type, accepting, error ? -1 : info.tcpi_state);
+    snprintf(text, sizeof text, "nothing (inode %lu, domain %d, type %d, listens %d, TCP state %d)", inode_of(fd), domain, type, accepting,
+             error ? -1 : info.tcpi_state);
     complain(fd, made[fd].function ? made[fd].function : "?", text, "as /proc");
 }
 
