@@ -108,6 +108,8 @@ static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule
         return true;
     case RULE_SIGNAL:
         return walk_signal_step(w);
+    case RULE_START:
+        return walk_start_step(w, end);
     case RULE_NONE:
     case RULE_BOGUS:
         return walk_unknown_step(w);

@@ -65,6 +65,7 @@ enum {
     RULE_SIGNAL = RULE_SPECIAL | 1 << 2, /* sp points to a ucontext */
     RULE_ODD = RULE_SPECIAL | 2 << 2,    /* known, but only walk_odd_step can follow it, or nobody */
     RULE_NONE = RULE_SPECIAL | 3 << 2,   /* no object knows this address */
+    RULE_START = RULE_SPECIAL | 5 << 2,  /* a function's first instruction, put on the stack by hand */
     RULE_BOGUS = RULE_SPECIAL | 4 << 2,  /* nor does a call lead back to it */
 };
 
@@ -94,6 +95,7 @@ bool walk_odd_step(struct walk *w, bool *end);
 /* Leaves a frame that no object knows: a signal trampoline, a stub, or by the frame pointer's chain. */
 bool walk_unknown_step(struct walk *w);
 bool walk_signal_step(struct walk *w);
+bool walk_start_step(struct walk *w, bool *end);
 
 /* What is known about the stack at SP without asking the kernel, or by asking once per thread. */
 struct span walk_span(uintptr_t sp);

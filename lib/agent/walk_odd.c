@@ -87,6 +87,28 @@ bool walk_unknown_step(struct walk *w)
            leave(w, w->at.fp + 8, fp);
 }
 
+/*
+ * A coroutine that has not run yet has its first caller's address above it; where makecontext ends, and anywhere else, lies something that
+ * is no code.
+ */
+bool walk_start_step(struct walk *w, bool *end)
+{
+    struct cfi_row row;
+    uintptr_t pc;
+    int called = -1;
+
+    *end = true;
+    if (!walk_load(&w->span, w->at.sp, &pc))
+        return true;
+    enum cfi_result found = walk_row(pc, false, &called, &row);
+    if (found != CFI_OK || (called == 0 && row.start != pc))
+        return true;
+    *end = false;
+    w->at = (struct arch_frame){.pc = pc, .sp = w->at.sp + 8, .fp = w->at.fp};
+    w->exact = false;
+    return true;
+}
+
 static bool get(const struct registers *r, uint8_t reg, uintptr_t cfa, uintptr_t *v)
 {
     if (reg == CFI_CFA)

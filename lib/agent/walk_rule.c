@@ -186,6 +186,8 @@ uint32_t walk_rule(uintptr_t entry, bool exact, bool *keep)
     atomic_fetch_add_explicit(&parsed, 1, memory_order_relaxed);
     if (rule == RULE_NONE)
         return *keep = false, called == 1 ? RULE_NONE : RULE_BOGUS;
-    *keep = called != 0 || rule == RULE_END || rule == RULE_SIGNAL;
+    if (called == 0 && row.start == entry && rule == RULE_END)
+        rule = RULE_START;
+    *keep = called != 0 || rule == RULE_START || rule == RULE_END || rule == RULE_SIGNAL;
     return rule;
 }

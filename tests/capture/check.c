@@ -20,12 +20,13 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "agent/arch.h"
 #include "agent/capture.h"
 
 #define API __attribute__((visibility("default"), noinline))
 #define MAX 64
 
-static _Atomic uint64_t taken, same, broke, longer, derailed, landings, noise, backtrace_wrong, cut, in_signal, nested, wrong;
+static _Atomic uint64_t taken, same, broke, longer, derailed, landings, unbegun, noise, backtrace_wrong, cut, in_signal, nested, wrong;
 static unsigned allowed;
 
 struct stack {
@@ -160,6 +161,11 @@ static void judge(const struct stack *mine, const struct stack *ref)
     unsigned n = common(mine, ref);
     struct stack third = {.flags = 0};
 
+    if (n == ref->n && mine->n > n && !(mine->flags & CAPTURE_BROKEN) && n > 0 &&
+        !arch_after_call((const unsigned char *)mine->pc[n - 1])) {
+        unbegun++; /* the others look before its first instruction, where another function's rules are, or none */
+        return;
+    }
     if (landing(mine)) {
         landings++;
         return;
@@ -307,6 +313,8 @@ API int check_done(const char *name)
         printf(", %lu where libgcc agrees and libunwind does not", derailed);
     if (landings)
         printf(", %lu amid the jump to a landing pad", landings);
+    if (unbegun)
+        printf(", %lu of a coroutine that has not begun", unbegun);
     if (noise)
         printf(", %lu where libunwind goes on with a number that is no code", noise);
     if (broke)
