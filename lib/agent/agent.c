@@ -29,6 +29,8 @@
 #include "track.h"
 #include "watch.h"
 
+#define FORK_WAIT_MS 100
+
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
@@ -342,10 +344,13 @@ static void at_exit(int status, void *arg)
 
 /* ---- the beginning ------------------------------------------------------------------------------------------------- */
 
+/* Whoever looks may have a file open for a moment (a log, a symbol table), which the child must not get: so nobody looks meanwhile. */
 static void before_fork(void)
 {
-    if (*alive)
+    if (*alive) {
+        agent_thread.fork_holds = watch_lock(FORK_WAIT_MS);
         inherited_prepare();
+    }
     inject_fork_prepare();
     capture_fork_prepare();
 }
@@ -355,10 +360,16 @@ static void after_fork_parent(void)
     capture_fork_parent();
     inject_fork_parent();
     inherited_discard();
+    if (agent_thread.fork_holds)
+        watch_unlock();
+    agent_thread.fork_holds = false;
 }
 
 static void after_fork_child(void)
 {
+    if (agent_thread.fork_holds)
+        watch_unlock();
+    agent_thread.fork_holds = false;
     inject_forked_child();
     int at = atomic_load(&phase);
     if (at == READY || at == STARTING) /* STARTING: by another thread, which did not come along */

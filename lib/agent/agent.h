@@ -17,6 +17,7 @@ struct agent_thread {
     int paused;                  /* > 0: sockleak_pause() */
     uint32_t tid;                /* cached gettid; 0: not asked yet */
     uint16_t tag;                /* sockleak_tag(); 0 none */
+    bool fork_holds;             /* between its fork handlers: it has the watch lock */
     struct fork_copy *fork_copy; /* between this thread's fork handlers: inherited.c */
 };
 extern __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));

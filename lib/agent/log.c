@@ -213,12 +213,24 @@ bool log_has_color(void)
     return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
 }
 
+/* As an object of its own where the log is JSON Lines. */
 static void line(const char *before, const char *fmt, va_list ap)
 {
-    char buf[1024];
-    struct out o = {.buf = buf, .cap = sizeof buf - 1};
-    out_fmt(&o, "==%u==sockleak: %s", (unsigned)sys_getpid(), before);
-    out_vfmt(&o, fmt, ap);
+    char buf[1400], text[1024];
+    struct out o = {.buf = buf, .cap = sizeof buf - 1}, t = {.buf = text, .cap = sizeof text - 1};
+    out_str(&t, before);
+    out_vfmt(&t, fmt, ap);
+    text[t.len] = 0;
+    if (agent_options.log_json) {
+        out_str(&o, "{\"type\":\"note\",\"time\":");
+        out_char(&o, '"');
+        out_rfc3339(&o, agent_now_real());
+        out_fmt(&o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
+        out_json(&o, text);
+        out_char(&o, '}');
+    } else {
+        out_fmt(&o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
+    }
     buf[o.len++] = '\n';
     log_write(buf, o.len);
 }

@@ -7,11 +7,13 @@
  */
 #include "watch.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "agent.h"
@@ -149,6 +151,8 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
             compose_free(&c);
             abort();
         }
+    } else {
+        n = compose_each(s, NULL, NULL); /* no memory to say more: the number at least, and the state file is kept */
     }
     compose_free(&c);
     return n;
@@ -328,9 +332,21 @@ void watch_start(void)
         agent_note("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
+/* The program's threads and ours, as the kernel counts them: /proc/self/task has a link for each and two more. */
+static bool only_other_thread(void)
+{
+    struct stat st;
+#ifdef SYS_newfstatat
+    return SYS4(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0) >= 0 && st.st_nlink == 2 + 2;
+#else
+    return SYS4(SYS_fstatat, AT_FDCWD, "/proc/self/task", &st, 0) >= 0 && st.st_nlink == 2 + 2;
+#endif
+}
+
 bool watch_suspend(void)
 {
-    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !atomic_exchange(&joinable, false))
+    /* With threads of its own the program means what it says, and a watcher started anew would belong to the wrong one of them. */
+    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !only_other_thread() || !atomic_exchange(&joinable, false))
         return false;
     int cancel, saved = errno;
     atomic_store(&quit, true);
