@@ -66,6 +66,14 @@ static const struct planned plan[] = {
     {"nanosleep", SYS_nanosleep, {4096, 0}},
     {"sched_yield", SYS_sched_yield, {0}},
     {"unlinkat", SYS_unlinkat, {3, 4096, 0}},
+    {"renameat2", SYS_renameat2, {3, 4096, 3, 4096, 0}},
+    {"faccessat", SYS_faccessat, {(uint64_t)-100, 4096, 1}},
+    {"fcntl", SYS_fcntl, {3, 1}},
+    {"fstat", SYS_fstat, {3, 4096}},
+    {"geteuid", SYS_geteuid, {0}},
+    {"rt_sigpending", SYS_rt_sigpending, {4096, 8}},
+    {"wait4", SYS_wait4, {4096, 4096, 1u << 30, 0}},
+    {"write", SYS_write, {2, 4096, 1}},
 };
 
 struct machine {
