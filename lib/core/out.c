@@ -142,7 +142,7 @@ static const char *parse_spec(const char *f, struct spec *sp, va_list *ap)
         f++;
         sp->precision = 0;
         if (*f == '*') {
-            int p = va_arg(*ap, int);
+            int p = va_arg(*ap, int); /* NOLINT(clang-analyzer-valist.Uninitialized) */
             sp->precision = p < 0 ? SIZE_MAX : (size_t)p;
             f++;
         }

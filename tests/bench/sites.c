@@ -12,6 +12,7 @@ static void leak(void)
     MUST(close(pair[1]));
 }
 
+/* clang-format off */
 #define S(n)                                             \
     static __attribute__((noinline)) void site_##n(void) \
     {                                                    \
@@ -26,6 +27,7 @@ static void leak(void)
 S100(1)
 S100(2)
 S100(3) S100(4) S100(5) S100(6) S100(7) S100(8) S100(9) S100(10)
+    /* clang-format on */
 
     int main(int argc, char **argv)
 {

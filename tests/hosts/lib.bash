@@ -80,6 +80,7 @@ stop()
 # ports N: free a moment ago, in PORTS
 ports()
 {
+    # shellcheck disable=SC2034 # for the hosts' scripts
     read -r -a PORTS < <(python3 - "$1" <<'PY'
 import socket, sys
 all = [socket.socket() for _ in range(int(sys.argv[1]))]

@@ -24,8 +24,9 @@ static int rounds, pool[2];
 OPENER(0)
 OPENER(1)
 OPENER(2)
-OPENER(3) OPENER(4) OPENER(5) OPENER(6)
-    OPENER(7) static int (*const opener[TESTS])(void) = {open_0, open_1, open_2, open_3, open_4, open_5, open_6, open_7};
+OPENER(3)
+OPENER(4)
+OPENER(5) OPENER(6) OPENER(7) static int (*const opener[TESTS])(void) = {open_0, open_1, open_2, open_3, open_4, open_5, open_6, open_7};
 
 struct expected {
     int test, fd, seen;
