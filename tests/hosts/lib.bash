@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # lib.bash: what the hosts share. A host is tests/hosts/NAME.sh; it sets
 #
 #   what="..."            one line: what is done with it
