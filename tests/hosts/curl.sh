@@ -48,4 +48,4 @@ END
     until_true 60 gone "$pid"
     cat "$DIR/waits.out"
 }
-connected() { (($(ss -Htn state connected "dport = :$1" | wc -l) >= 1)); }
+connected() { ss -Htnp state established "dport = :$1" | grep -q "pid=$pid,"; }
