@@ -54,7 +54,7 @@ CLI_LIBS = -ldw -lelf -lunwind-ptrace -lunwind-generic -lunwind -lmnl $(shell pk
 ifeq ($(CAPTURE),walk)
 CAPTURE_OUT := lib/agent/walk_none.c
 else ifeq ($(CAPTURE),unwind)
-CAPTURE_OUT := $(filter-out lib/agent/walk_none.c,$(wildcard lib/agent/walk*.c lib/agent/cfi*.c))
+CAPTURE_OUT := $(filter-out lib/agent/walk_none.c,$(wildcard lib/agent/walk*.c))
 else
 $(error CAPTURE=$(CAPTURE): write CAPTURE=walk or CAPTURE=unwind)
 endif
