@@ -12,12 +12,10 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     wait_for 20 grep -q 'logins' "$TESTTMP/client.out"
 }
 
-@test "the demo shows all three acts and ends with status 0 within 15 seconds" {
-    local began=$SECONDS
+@test "the demo shows all three acts and ends with status 0" {
     run "$TOP/scripts/demo" "$BUILD"
     echo "$output"
     [ "$status" -eq 0 ]
-    ((SECONDS - began < 15))
     contains "$output" 'CLOSE-WAIT'
     contains "$output" 'FIN-WAIT-2'
     contains "$output" '4 sockets stuck in CLOSE_WAIT'
