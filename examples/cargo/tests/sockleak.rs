@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! sockleak.rs: the agent's C interface, found at run time: no crate, nothing to link. `mod sockleak;` in a test, and run `sockleak run -- cargo test`.
 #![allow(dead_code)]
-use std::ffi::{c_char, c_int, c_uint, c_void, CString};
+use std::ffi::CString;
+use std::os::raw::{c_char, c_int, c_uint, c_void};
 
 extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
