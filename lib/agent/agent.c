@@ -30,6 +30,7 @@
 #include "watch.h"
 
 #define FORK_WAIT_MS 100
+#define PAUSES 100
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -198,6 +199,14 @@ void agent_enter_sandbox(void) { atomic_store(&sandboxed, true); }
 
 bool agent_in_sandbox(void) { return atomic_load_explicit(&sandboxed, memory_order_relaxed); }
 
+void agent_yield(unsigned turn)
+{
+    if (turn < PAUSES || agent_in_sandbox())
+        arch_relax();
+    else
+        SYS0(SYS_sched_yield);
+}
+
 static bool start(void)
 {
     if (agent_in_sandbox())
@@ -219,8 +228,8 @@ static bool start(void)
         atomic_store(&phase, ok ? READY : FAILED);
     } else {
         /* Another thread is at it; it runs with its signals blocked, so it gets on. */
-        while (atomic_load(&phase) == STARTING)
-            SYS0(SYS_sched_yield);
+        for (unsigned turn = 0; atomic_load(&phase) == STARTING; turn++)
+            agent_yield(turn);
         ok = atomic_load(&phase) == READY;
     }
     agent_leave();

@@ -15,6 +15,8 @@ struct agent_thread {
     int in_vfork;                /* > 0: a vfork child runs in this thread's place (arch.h counts here: it must come first) */
     int inside;                  /* > 0: agent code runs, what it opens and closes is not tracked */
     int paused;                  /* > 0: sockleak_pause() */
+    uint16_t recording;          /* > 0: a module's record, ... */
+    uint16_t allotting;          /* ... or room for more of them, is in the making here (modules.c) */
     uint32_t tid;                /* cached gettid; 0: not asked yet */
     uint16_t tag;                /* sockleak_tag(); 0 none */
     bool fork_holds;             /* between its fork handlers: it has the watch lock */
@@ -44,6 +46,9 @@ void agent_shares_memory(void);
  * filtered threads; what they record goes on, with the calls that every allocator makes. A watcher that already runs is not filtered. */
 void agent_enter_sandbox(void);
 bool agent_in_sandbox(void);
+
+/* Turn number TURN of a wait for another thread, which may need the processor: a pause at first, then a yield (none in a sandbox). Async-signal-safe. */
+void agent_yield(unsigned turn);
 
 /* The constructor's work, done once, by whichever event comes first. */
 void agent_configure(void);

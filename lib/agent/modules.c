@@ -4,7 +4,9 @@
  *
  * Called when a new stack is recorded: in any thread, in signal handlers too; around dlclose; and by a forked child. The index is an array that only
  * grows: a thread takes the next place by swapping the object's start address in, so one object gets one place, and the place is the module's number.
- * Nobody waits for somebody who may be below on the same stack: a wait is bounded, and then the object is recorded once more.
+ * Who finds an object half recorded waits for the thread that is at it, which may have lost its processor: a stack without its modules would have no
+ * names and another site's number for good. Nobody waits for what is below on the same stack, and no wait is endless: then the object is
+ * recorded once more.
  */
 #include "modules.h"
 
@@ -19,7 +21,7 @@
 #include "table.h"
 
 #define MAX_MODULES 4096u
-#define PATIENCE 4000u
+#define PATIENCE 100000u /* turns, each a chance for the other thread to run */
 _Static_assert(MAX_MODULES < STATE_NO_MODULE, "a number of its own says: none");
 
 typedef _Atomic(struct state_module *) extent_ptr;
@@ -45,6 +47,15 @@ static _Atomic bool resetting;   /* a signal handler that comes between finds no
 static void (*_Atomic on_revived)(unsigned);
 static void (*_Atomic on_gone)(unsigned);
 
+/* The next turn of a wait for another thread. False: waited long enough, or the work is under way on this very stack (MINE), below a signal handler. */
+static bool wait_turn(unsigned turn, unsigned mine)
+{
+    if (mine || turn >= PATIENCE)
+        return false;
+    agent_yield(turn);
+    return true;
+}
+
 /* ---- records --------------------------------------------------------------------------------------------------- */
 
 /*
@@ -54,16 +65,16 @@ static void (*_Atomic on_gone)(unsigned);
 static struct state_module *extent(unsigned nth)
 {
     struct state_module *e = NULL;
-    if (atomic_compare_exchange_strong(&extents[nth], &e, &being_made)) {
+    unsigned below = agent_thread.allotting++;
+    bool mine = atomic_compare_exchange_strong(&extents[nth], &e, &being_made);
+    if (mine) {
         state_ref ref;
         e = table_alloc(EXTENT_MODULES, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
         atomic_store_explicit(&extents[nth], e, memory_order_release);
-        return e;
     }
-    for (unsigned i = 0; e == &being_made && i < PATIENCE; i++) {
-        arch_relax();
+    agent_thread.allotting--;
+    for (unsigned turn = 0; !mine && e == &being_made && wait_turn(turn, below); turn++)
         e = atomic_load_explicit(&extents[nth], memory_order_acquire);
-    }
     return e == &being_made ? NULL : e;
 }
 
@@ -197,21 +208,31 @@ static unsigned at_place(unsigned i, const struct loaded *o)
 {
     struct place *p = &places[i];
     uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
-    for (unsigned n = 0; state == FILLING && n < PATIENCE; n++) {
-        arch_relax();
+    unsigned number = STATE_NO_MODULE, below = agent_thread.recording++;
+    for (unsigned turn = 0; state == FILLING && wait_turn(turn, below); turn++)
         state = atomic_load_explicit(&p->state, memory_order_acquire);
-    }
-    if (state == READY) {
-        if (still_there(i, o))
-            return i;
+    if (state == READY && !still_there(i, o)) {
         mark_gone(i);
         state = GONE;
     }
-    if (state == GONE && same_object(i, o) && atomic_compare_exchange_strong(&p->state, &state, FILLING))
-        return revive(i, o);
-    if (state == FAILED && atomic_compare_exchange_strong(&p->state, &state, FILLING))
-        return record(i, o);
-    return STATE_NO_MODULE;
+    if (state == READY)
+        number = i;
+    else if (state == GONE && same_object(i, o) && atomic_compare_exchange_strong(&p->state, &state, FILLING))
+        number = revive(i, o);
+    else if (state == FAILED && atomic_compare_exchange_strong(&p->state, &state, FILLING))
+        number = record(i, o);
+    agent_thread.recording--;
+    return number;
+}
+
+/* As above for a place that was free: takes it. */
+static unsigned at_free_place(unsigned i, const struct loaded *o)
+{
+    uint64_t start = 0;
+    agent_thread.recording++; /* before others can find the place taken */
+    unsigned number = atomic_compare_exchange_strong(&starts[i], &start, o->start) ? record(i, o) : STATE_NO_MODULE;
+    agent_thread.recording--;
+    return start == o->start ? at_place(i, o) : number;
 }
 
 static unsigned find_or_record(const struct loaded *o)
@@ -223,8 +244,8 @@ static unsigned find_or_record(const struct loaded *o)
     for (unsigned i = 0; i < MAX_MODULES; i++) {
         uint64_t start = atomic_load_explicit(&starts[i], memory_order_acquire);
         unsigned number = STATE_NO_MODULE;
-        if (start == 0 && atomic_compare_exchange_strong(&starts[i], &start, o->start))
-            number = record(i, o);
+        if (start == 0)
+            number = at_free_place(i, o);
         else if (start == o->start)
             number = at_place(i, o);
         else

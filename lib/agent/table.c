@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "agent.h"
 #include "sys.h"
 
 #define CHUNK_SHIFT 8 /* descriptors a chunk: one extent of slots */
@@ -163,8 +164,8 @@ static bool table_page(uint32_t extent)
             bool ok = commit(STATE_TABLE_OFFSET + (uint64_t)page * STATE_PAGE, STATE_PAGE);
             atomic_store(&pages[page], ok ? 2 : 0);
         }
-        for (unsigned tries = 0; atomic_load(&pages[page]) == 1 && tries < 100000; tries++)
-            arch_relax();
+        for (unsigned turn = 0; atomic_load(&pages[page]) == 1 && turn < 100000; turn++)
+            agent_yield(turn);
         if (atomic_load(&pages[page]) != 2)
             return false;
     }
