@@ -30,7 +30,6 @@
 #include "watch.h"
 
 #define FORK_WAIT_MS 100
-#define PAUSES 100
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -109,11 +108,7 @@ static void describe_program(struct state_header *h)
 {
     struct stat st;
     struct utsname u;
-#ifdef SYS_newfstatat
-    if (SYS4(SYS_newfstatat, AT_FDCWD, "/proc/self/exe", &st, 0) >= 0) {
-#else
-    if (SYS4(SYS_fstatat, AT_FDCWD, "/proc/self/exe", &st, 0) >= 0) {
-#endif
+    if (sys_stat("/proc/self/exe", &st) >= 0) {
         h->exe_dev = st.st_dev;
         h->exe_ino = st.st_ino;
     }
@@ -193,19 +188,9 @@ static bool make_alive(void)
     return true;
 }
 
-static _Atomic bool sandboxed;
+void agent_enter_sandbox(void) { atomic_store(&sys_sandboxed, true); }
 
-void agent_enter_sandbox(void) { atomic_store(&sandboxed, true); }
-
-bool agent_in_sandbox(void) { return atomic_load_explicit(&sandboxed, memory_order_relaxed); }
-
-void agent_yield(unsigned turn)
-{
-    if (turn < PAUSES || agent_in_sandbox())
-        arch_relax();
-    else
-        SYS0(SYS_sched_yield);
-}
+bool agent_in_sandbox(void) { return atomic_load_explicit(&sys_sandboxed, memory_order_relaxed); }
 
 static bool start(void)
 {
@@ -229,7 +214,7 @@ static bool start(void)
     } else {
         /* Another thread is at it; it runs with its signals blocked, so it gets on. */
         for (unsigned turn = 0; atomic_load(&phase) == STARTING; turn++)
-            agent_yield(turn);
+            sys_yield(turn);
         ok = atomic_load(&phase) == READY;
     }
     agent_leave();
@@ -276,13 +261,14 @@ bool agent_has_table(void)
 
 bool agent_ready(void)
 {
-    if (__builtin_expect(!*alive, 0) && (!usable() || (atomic_load(&phase) != READY && !start())))
+    if (__builtin_expect(!*alive, 0) && (agent_thread.in_vfork || !usable() || (atomic_load(&phase) != READY && !start())))
         return false;
-    if (agent_inside())
+    if (agent_inside() || agent_is_vfork_child())
         return false;
     if (__builtin_expect(atomic_load_explicit(&table_head->enabled, memory_order_relaxed), 1))
         return true;
-    watch_start(); /* dormant: a parked thread is what attach wakes */
+    if (!watch_running())
+        watch_start(); /* dormant: a parked thread is what attach wakes */
     return false;
 }
 
@@ -325,14 +311,21 @@ void agent_sleep(void)
 
 /* ---- the end -------------------------------------------------------------------------------------------------------- */
 
-int agent_finish(int status, enum state_end how)
+int agent_finish(int status, enum state_end how, bool its_last)
 {
     if (agent_inside() || !*alive || !table_head || agent_is_vfork_child())
         return status;
-    if (atomic_exchange(&finished, true))
+    if (atomic_load(&finished) || (its_last && atomic_exchange(&finished, true)))
         return status;
+    /* abort() is called by the allocator too, on finding its heap damaged. */
+    agent_thread.no_malloc = how == END_ABORT || capture_in_handler();
     agent_enter();
-    uint64_t leaks = agent_in_sandbox() ? 0 : watch_final();
+    uint64_t leaks = agent_in_sandbox() ? 0 : watch_final(its_last);
+    agent_thread.no_malloc = false;
+    if (!its_last) {
+        agent_leave();
+        return status;
+    }
     atomic_store(&table_head->exit_status, (uint32_t)status);
     atomic_store(&table_head->end, how);
     agent_leave();
@@ -346,7 +339,7 @@ int agent_finish(int status, enum state_end how)
 static void at_exit(int status, void *arg)
 {
     (void)arg;
-    int changed = agent_finish(status, END_EXIT);
+    int changed = agent_finish(status, END_EXIT, true);
     if (changed != status)
         exit(changed);
 }
@@ -390,7 +383,9 @@ static void after_fork_child(void)
 static void on_signal(int number)
 {
     (void)number;
+    agent_thread.no_malloc = true; /* should this thread have to make the report itself */
     watch_request_signal();
+    agent_thread.no_malloc = false;
 }
 
 static void install_signal(void)

@@ -15,10 +15,9 @@ struct agent_thread {
     int in_vfork;                /* > 0: a vfork child runs in this thread's place (arch.h counts here: it must come first) */
     int inside;                  /* > 0: agent code runs, what it opens and closes is not tracked */
     int paused;                  /* > 0: sockleak_pause() */
-    uint16_t recording;          /* > 0: a module's record, ... */
-    uint16_t allotting;          /* ... or room for more of them, is in the making here (modules.c) */
     uint32_t tid;                /* cached gettid; 0: not asked yet */
     uint16_t tag;                /* sockleak_tag(); 0 none */
+    bool no_malloc;              /* a report is made where the program may be inside its allocator */
     bool fork_holds;             /* between its fork handlers: it has the watch lock */
     struct fork_copy *fork_copy; /* between this thread's fork handlers: inherited.c */
 };
@@ -47,9 +46,6 @@ void agent_shares_memory(void);
 void agent_enter_sandbox(void);
 bool agent_in_sandbox(void);
 
-/* Turn number TURN of a wait for another thread, which may need the processor: a pause at first, then a yield (none in a sandbox). Async-signal-safe. */
-void agent_yield(unsigned turn);
-
 /* The constructor's work, done once, by whichever event comes first. */
 void agent_configure(void);
 
@@ -58,8 +54,9 @@ int agent_wake(const char *options_text);
 /* Stops recording; the watcher parks. */
 void agent_sleep(void);
 
-/* The end of the process: final look and report, state file kept or removed. Returns the status to end with. Later calls do nothing. */
-int agent_finish(int status, enum state_end how);
+/* The end of the process: final look and report, state file kept or removed. Returns the status to end with. Later calls do nothing; but after an
+ * abort() that the program catches, or that never ends it (ITS_LAST false), everything goes on, with another report at the real end. */
+int agent_finish(int status, enum state_end how, bool its_last);
 
 /* ---- inherited.c: what a child of fork knows from its parent ---- */
 /* By the forking thread, before the fork and, in the parent, after it. */

@@ -155,6 +155,15 @@ __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, un
     return w.n;
 }
 
+bool capture_in_handler(void)
+{
+    uint64_t pcs[64];
+    unsigned flags;
+
+    capture_stack(pcs, 64, &flags);
+    return flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED);
+}
+
 void capture_dlclose_begin(void) { walk_dlclose_begin(); }
 void capture_dlclose_end(void) { walk_dlclose_end(); }
 

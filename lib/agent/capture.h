@@ -27,6 +27,12 @@ enum capture_flag {
  */
 unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags);
 
+/*
+ * True when the calling thread runs in a signal handler, or may: within a capture of its own that something has interrupted. Costs a capture.
+ * Beyond 64 frames nobody looks.
+ */
+bool capture_in_handler(void);
+
 /* Called once before the first capture, by the first thread that opens a socket, outside of signal handlers if possible. Cheap; loads nothing. */
 void capture_init(void);
 /* Around the program's dlclose: while one runs no rule is cached, at its end all rules are dropped. */

@@ -227,7 +227,7 @@ static bool name_frames(struct composed *c)
         g->n_told = place_frames(&view, g->told_site, frames + n, modules + n, &g->told);
         n += g->n_told;
     }
-    return names_resolve(&c->names, &view, frames, modules, n, agent_options.symbolize, true);
+    return names_resolve(&c->names, &view, frames, modules, n, agent_options.symbolize, !agent_thread.no_malloc);
 }
 
 static void count_group(struct group *g)

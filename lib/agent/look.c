@@ -19,6 +19,7 @@
 #include "table.h"
 #include "tally.h"
 #include "track.h"
+#include "track_slot.h"
 #include "watch.h"
 
 #define TURNS 16 /* looks in which every healthy connection is asked once */
@@ -27,7 +28,7 @@
 struct look {
     uint64_t now, grace, interval, next_grace;
     bool thorough;
-    unsigned turn;
+    uint32_t number; /* of this look, never 0 */
 };
 
 static struct pollfd polled[BATCH];
@@ -112,8 +113,15 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
 {
     if (!detail_of(slot, gen))
         return;
-    watch_released(slot, fd, true);
+    struct leaving was = slot_leaving(slot, SLOT_WORD(gen, SLOT_LIVE));
+    watch_released(&was, fd, true);
     atomic_store(&slot->detail, 0);
+}
+
+static bool counted_before(const struct look *l, const struct state_slot *slot)
+{
+    struct state_share *share = table_at(slot->share);
+    return share && atomic_exchange(&share->counted, l->number) == l->number;
 }
 
 static void in_condition(const struct look *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
@@ -145,7 +153,8 @@ static void in_condition(const struct look *l, struct state_slot *slot, int fd, 
     if (!d->past_grace && c.since_ns + l->grace < *next_grace)
         *next_grace = c.since_ns + l->grace;
     uint16_t flags = atomic_load(&slot->flags);
-    if (!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) /* one that is another process' to report counts for nothing here */
+    /* One that is another process' to report counts for nothing here; several descriptors of one socket count once. */
+    if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
         tally_count(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
 }
 
@@ -168,7 +177,7 @@ static bool may_be_shut_elsewhere(const struct look *l, const struct state_slot 
     if (slot->family == AF_UNIX || SLOT_TYPE(slot) == SOCK_DGRAM)
         return false;
     return l->thorough || slot->share || atomic_load(&slot->detail) || SLOT_ORIGIN(slot) == ORIGIN_RECEIVED ||
-           ((unsigned)fd + l->turn) % TURNS == 0;
+           ((unsigned)fd + l->number) % TURNS == 0;
 }
 
 static void look_at(struct look *l, int fd, uint32_t gen, int revents)
@@ -181,7 +190,7 @@ static void look_at(struct look *l, int fd, uint32_t gen, int revents)
         track_vanished(fd, gen);
         return;
     }
-    bool told = atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
+    bool told = slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
     if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
         healthy(slot, fd, gen);
         return;
@@ -216,7 +225,7 @@ uint64_t look_all(uint64_t min_age_ns)
                      .interval = atomic_load(&table_head->interval_ns),
                      .next_grace = UINT64_MAX};
     l.thorough = min_age_ns == 0;
-    l.turn = (unsigned)atomic_load(&table_head->looks);
+    l.number = (uint32_t)atomic_load(&table_head->looks) + 1;
     unsigned n = 0;
     sweep_details();
     tally_begin();

@@ -18,6 +18,7 @@
 #include "arch.h"
 #include "elf.h"
 #include "loaded.h"
+#include "sys.h"
 #include "table.h"
 
 #define MAX_MODULES 4096u
@@ -44,6 +45,8 @@ static _Atomic uint32_t last_hit;
 static _Atomic uint32_t epoch = 1;
 static _Atomic uint32_t closing; /* dlclose calls under way */
 static _Atomic bool resetting;   /* a signal handler that comes between finds nothing rather than half of it */
+/* How deep this thread is in the making of a record, and of room for more of them: a signal handler may come in between. */
+static __thread unsigned recording, allotting;
 static void (*_Atomic on_revived)(unsigned);
 static void (*_Atomic on_gone)(unsigned);
 
@@ -52,7 +55,7 @@ static bool wait_turn(unsigned turn, unsigned mine)
 {
     if (mine || turn >= PATIENCE)
         return false;
-    agent_yield(turn);
+    sys_yield(turn);
     return true;
 }
 
@@ -65,14 +68,14 @@ static bool wait_turn(unsigned turn, unsigned mine)
 static struct state_module *extent(unsigned nth)
 {
     struct state_module *e = NULL;
-    unsigned below = agent_thread.allotting++;
+    unsigned below = allotting++;
     bool mine = atomic_compare_exchange_strong(&extents[nth], &e, &being_made);
     if (mine) {
         state_ref ref;
         e = table_alloc(EXTENT_MODULES, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
         atomic_store_explicit(&extents[nth], e, memory_order_release);
     }
-    agent_thread.allotting--;
+    allotting--;
     for (unsigned turn = 0; !mine && e == &being_made && wait_turn(turn, below); turn++)
         e = atomic_load_explicit(&extents[nth], memory_order_acquire);
     return e == &being_made ? NULL : e;
@@ -208,7 +211,7 @@ static unsigned at_place(unsigned i, const struct loaded *o)
 {
     struct place *p = &places[i];
     uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
-    unsigned number = STATE_NO_MODULE, below = agent_thread.recording++;
+    unsigned number = STATE_NO_MODULE, below = recording++;
     for (unsigned turn = 0; state == FILLING && wait_turn(turn, below); turn++)
         state = atomic_load_explicit(&p->state, memory_order_acquire);
     if (state == READY && !still_there(i, o)) {
@@ -221,7 +224,7 @@ static unsigned at_place(unsigned i, const struct loaded *o)
         number = revive(i, o);
     else if (state == FAILED && atomic_compare_exchange_strong(&p->state, &state, FILLING))
         number = record(i, o);
-    agent_thread.recording--;
+    recording--;
     return number;
 }
 
@@ -229,9 +232,9 @@ static unsigned at_place(unsigned i, const struct loaded *o)
 static unsigned at_free_place(unsigned i, const struct loaded *o)
 {
     uint64_t start = 0;
-    agent_thread.recording++; /* before others can find the place taken */
+    recording++; /* before others can find the place taken */
     unsigned number = atomic_compare_exchange_strong(&starts[i], &start, o->start) ? record(i, o) : STATE_NO_MODULE;
-    agent_thread.recording--;
+    recording--;
     return start == o->start ? at_place(i, o) : number;
 }
 

@@ -20,6 +20,7 @@
 
 #include "../core/out.h"
 #include "sys.h"
+#include "table.h"
 
 #define NS_PER_MS 1000000u
 
@@ -129,10 +130,10 @@ int observe(int fd, const struct state_slot *s, int revents, struct observation 
     uint16_t flags = 0;
     struct identity id = {0, 0, 0, 0};
     if (s) {
-        flags = atomic_load(&s->flags);
+        flags = slot_flags(s);
         id.family = s->family;
         id.type = (int)SLOT_TYPE(s);
-        id.protocol = s->protocol;
+        id.protocol = flags & SLOT_MPTCP ? 262 : s->protocol;
         o->told_errno = atomic_load(&s->told_errno);
     }
     if (!id.family || !id.type) {
@@ -155,12 +156,13 @@ int observe(int fd, const struct state_slot *s, int revents, struct observation 
     o->shut_rd = flags & SLOT_SHUT_RD;
     o->told_eof = flags & SLOT_TOLD_EOF;
     o->was_connected = flags & SLOT_CONNECTED;
-    /* 262 is IPPROTO_MPTCP; a slot keeps the low byte, which is TCP's. */
+    /* 262 is IPPROTO_MPTCP. */
     bool tcp = is_ip(id.family) && id.type == SOCK_STREAM && (o->protocol == IPPROTO_TCP || o->protocol == 262);
     if (tcp)
         observe_tcp(fd, o);
     if (o->tcp_state == ST_NONE) {
         o->listening = option_int(fd, SO_ACCEPTCONN, 0) == 1;
+        o->connecting = flags & SLOT_CONNECTING;
         observe_other(fd, o);
     }
     o->has_peer = named_peer(fd);

@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "sites.h"
 #include "table.h"
+#include "track_slot.h"
 #include "watch.h"
 
 #define ROOM 512
@@ -16,13 +17,14 @@
 struct note {
     _Atomic uint32_t turn; /* 1 + the place in the sequence, once it is complete */
     int fd;
+    uint32_t gen; /* of its slot; 0: not to be asked */
     uint8_t kind;
     uint64_t siteid, stuck_ns;
 };
 static struct note ring[ROOM];
 static _Atomic uint32_t head, tail;
 
-static void put(int fd, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
+static void put(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
 {
     uint32_t at = atomic_load(&head);
     do
@@ -33,23 +35,21 @@ static void put(int fd, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
     while (!atomic_compare_exchange_weak(&head, &at, at + 1));
     struct note *n = &ring[at % ROOM];
     n->fd = fd;
+    n->gen = gen;
     n->kind = kind;
     n->siteid = siteid;
     n->stuck_ns = stuck_ns;
     atomic_store_explicit(&n->turn, at + 1, memory_order_release);
 }
 
-void release_note(const struct finding *f) { put(f->fd, f->kind, f->siteid, agent_now() - f->since_ns); }
+void release_note(const struct finding *f) { put(f->fd, 0, f->kind, f->siteid, agent_now() - f->since_ns); }
 
-void watch_released(const struct state_slot *slot, int fd, bool last)
+void watch_released(const struct leaving *was, int fd, bool last)
 {
-    uint32_t gen = SLOT_GEN(atomic_load(&slot->word));
-    if (atomic_load(&slot->watch_gen) != gen)
+    struct state_detail *d = was->watch_gen == was->gen ? table_at(was->detail) : NULL;
+    if (!d || atomic_load(&d->gen) != was->gen)
         return;
-    struct state_detail *d = table_at(atomic_load(&slot->detail));
-    if (!d || atomic_load(&d->gen) != gen)
-        return;
-    struct state_share *share = table_at(slot->share);
+    struct state_share *share = table_at(was->share);
     bool reported = atomic_exchange(&d->reported, 0);
     if (!last) { /* the last of its descriptors tells */
         if (reported && share)
@@ -60,8 +60,19 @@ void watch_released(const struct state_slot *slot, int fd, bool last)
         reported = true;
     if (!reported)
         return;
-    const struct state_site *s = sites_at(slot->site);
-    put(fd, d->kind, s ? s->siteid : 0, agent_now() - d->since_ns);
+    const struct state_site *s = sites_at(was->site);
+    put(fd, was->gen, d->kind, s ? s->siteid : 0, agent_now() - d->since_ns);
+}
+
+/* The close failed after all, and the slot is what it was: its next report is the next one to be taken back. */
+static bool never_happened(const struct note *n)
+{
+    const struct state_slot *slot = n->gen ? slot_of(n->fd) : NULL;
+    struct state_detail *d = slot && atomic_load(&slot->word) == SLOT_WORD(n->gen, SLOT_LIVE) ? table_at(atomic_load(&slot->detail)) : NULL;
+    if (!d || atomic_load(&d->gen) != n->gen)
+        return false;
+    atomic_store(&d->reported, 1);
+    return true;
 }
 
 bool release_next(struct release *r)
@@ -71,8 +82,9 @@ bool release_next(struct release *r)
     if (at == atomic_load(&head) || atomic_load_explicit(&n->turn, memory_order_acquire) != at + 1)
         return false;
     *r = (struct release){.fd = n->fd, .kind = n->kind, .siteid = n->siteid, .stuck_ns = n->stuck_ns};
+    bool happened = !never_happened(n);
     atomic_store(&tail, at + 1);
-    return true;
+    return happened || release_next(r);
 }
 
 void release_reset(void)

@@ -9,6 +9,7 @@
 #define SOCKLEAK_AGENT_SYS_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -26,6 +27,14 @@
 
 static inline long sys_openat(int dir, const char *path, int flags, unsigned mode) { return SYS4(SYS_openat, dir, path, flags, mode); }
 static inline long sys_close(int fd) { return SYS1(SYS_close, fd); }
+#ifdef SYS_newfstatat
+#define SYS_stat_at SYS_newfstatat
+#else
+#define SYS_stat_at SYS_fstatat
+#endif
+/* P: a struct stat. */
+static inline long sys_stat_at(int dir, const char *path, void *p, int flags) { return SYS4(SYS_stat_at, dir, path, p, flags); }
+static inline long sys_stat(const char *path, void *p) { return sys_stat_at(AT_FDCWD, path, p, 0); }
 static inline long sys_read(int fd, void *p, size_t n) { return SYS3(SYS_read, fd, p, n); }
 static inline long sys_write(int fd, const void *p, size_t n) { return SYS3(SYS_write, fd, p, n); }
 /* Returns the address, or -errno as a value above (uintptr_t)-4096. */
@@ -47,6 +56,11 @@ static inline long sys_futex(volatile void *word, int op, uint32_t val, const vo
 {
     return SYS6(SYS_futex, word, op, val, timeout, word2, val3);
 }
+
+/* Set for good: the program has put a seccomp filter on itself. */
+extern _Atomic int sys_sandboxed;
+/* Turn number TURN of a wait for another thread, which may need the processor: a pause at first, then a yield (none in a sandbox). */
+void sys_yield(unsigned turn);
 
 /* True when the page at P (writable mapping) can be written; makes the kernel allocate it. Never SIGBUS, never changes a byte. */
 int sys_touch(void *p);

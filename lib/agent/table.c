@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "agent.h"
 #include "sys.h"
 
 #define CHUNK_SHIFT 8 /* descriptors a chunk: one extent of slots */
@@ -165,7 +164,7 @@ static bool table_page(uint32_t extent)
             atomic_store(&pages[page], ok ? 2 : 0);
         }
         for (unsigned turn = 0; atomic_load(&pages[page]) == 1 && turn < 100000; turn++)
-            agent_yield(turn);
+            sys_yield(turn);
         if (atomic_load(&pages[page]) != 2)
             return false;
     }
@@ -226,6 +225,12 @@ void *table_nth(enum state_extent_type type, unsigned nth)
         if (atomic_load_explicit(word_of(e), memory_order_acquire) >> 28 == type && nth-- == 0)
             return base + offset_of(e);
     return NULL;
+}
+
+uint16_t slot_flags(const struct state_slot *slot)
+{
+    const struct state_share *share = table_at(slot->share);
+    return atomic_load(&slot->flags) | (share ? (uint16_t)atomic_load(&share->shut) : 0);
 }
 
 /* ---- slots -------------------------------------------------------------------------------------------------- */

@@ -30,6 +30,8 @@ void *table_nth(enum state_extent_type type, unsigned nth);
 
 /* The slot of FD: NULL when its extent was never allocated (slot_of) or cannot be (slot_make, counted). FD < 0 gives NULL. */
 struct state_slot *slot_of(int fd);
+/* The flags of SLOT, or of a copy of it, with the shutdowns that came by other descriptors of the same socket. */
+uint16_t slot_flags(const struct state_slot *slot);
 struct state_slot *slot_make(int fd);
 /* Iterates the descriptors of allocated extents from FD on (inclusive): the next with a slot whose phase is not EMPTY, or -1. */
 int slot_next(int fd);

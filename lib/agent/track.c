@@ -58,6 +58,7 @@ void track_accepted(int listener, int fd, int flags)
         o.family = l->family;
         o.type = (int)SLOT_TYPE(l);
         o.protocol = l->protocol;
+        o.flags |= atomic_load(&l->flags) & SLOT_MPTCP;
     }
     o.type |= flags & SOCK_CLOEXEC;
     opened(fd, &o);
@@ -111,9 +112,7 @@ void track_close_failed(int fd, uint64_t token)
     struct state_slot *slot = token ? slot_of(fd) : NULL;
     if (!slot)
         return;
-    uint64_t closing = SLOT_WORD(SLOT_GEN(token), SLOT_CLOSING);
-    if (atomic_compare_exchange_strong(&slot->word, &closing, token))
-        slot_count_closed(slot, -1);
+    slot_put_back(slot, token);
 }
 
 void track_closing_range(unsigned first, unsigned last)
@@ -135,7 +134,6 @@ void track_closing_range(unsigned first, unsigned last)
 void track_vanished(int fd, uint32_t gen)
 {
     struct state_slot *slot = slot_of(fd);
-    uint64_t word = SLOT_WORD(gen, SLOT_LIVE);
-    if (slot && atomic_load(&slot->word) == word)
-        slot_leave(slot, fd, SLOT_EMPTY);
+    if (slot)
+        slot_leave_gen(slot, fd, gen, SLOT_EMPTY);
 }

@@ -76,5 +76,7 @@ void track_exec_failed(void);
 
 /* The program is about to end by _exit, _Exit, quick_exit or abort with STATUS (exit(3) comes through the exit handler). Returns the status to end with. */
 int track_exiting(int status, enum state_end how);
+/* abort() is called and may be caught: says what there is to say, and is ready to go on. */
+void track_aborting(void);
 
 #endif

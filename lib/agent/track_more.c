@@ -6,8 +6,11 @@
  */
 #include "track.h"
 
+#include <signal.h>
+
 #include "agent.h"
 #include "observe.h"
+#include "sys.h"
 #include "sites.h"
 #include "table.h"
 #include "track_slot.h"
@@ -21,13 +24,17 @@ static state_ref shared(struct state_slot *slot)
         atomic_fetch_add(&share->refs, 1);
         return slot->share;
     }
-    state_ref ref;
+    state_ref ref, none = 0;
     share = table_alloc(EXTENT_SHARES, 1, &ref);
     if (!share)
         return 0;
     atomic_store(&share->refs, 2);
-    slot->share = ref;
-    return ref;
+    atomic_store(&share->shut, atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_SHUT_RD));
+    if (__atomic_compare_exchange_n(&slot->share, &none, ref, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+        return ref;
+    share = table_at(none); /* another thread makes a second reference at the same moment */
+    atomic_fetch_add(&share->refs, 1);
+    return none;
 }
 
 void track_duped(int old_fd, int new_fd)
@@ -48,25 +55,20 @@ void track_duped(int old_fd, int new_fd)
                         .type = (int)SLOT_TYPE(old),
                         .protocol = old->protocol,
                         .origin = SLOT_ORIGIN(old),
+                        .flags = atomic_load(&old->flags),
                         .now = old->opened_ns,
-                        .site = old->site};
-    struct state_slot *slot = slot_enter(new_fd, &o);
-    if (!slot)
+                        .site = old->site,
+                        .like = old};
+    if (!slot_make(new_fd))
         return;
-    slot_count_opened(old->site, -1); /* one socket, opened once */
-    slot->share = shared(old);
-    slot->tid = old->tid;
-    slot->tag = old->tag;
-    atomic_store(&slot->told_site, atomic_load(&old->told_site));
-    atomic_store(&slot->told_errno, atomic_load(&old->told_errno));
-    atomic_store(&slot->told_ns, atomic_load(&old->told_ns));
-    atomic_store(&slot->flags, atomic_load(&old->flags));
+    o.share = shared(old);
+    slot_enter(new_fd, &o);
 }
 
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
-    uint16_t flags =
-        atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC);
+    uint16_t flags = atomic_load(&s->flags) &
+                     (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC | SLOT_MPTCP);
     struct opening o = {.family = s->family,
                         .type = (int)SLOT_TYPE(s),
                         .protocol = s->protocol,
@@ -104,4 +106,16 @@ void track_exec_failed(void)
         atomic_store(&table_head->end, END_RUNNING);
 }
 
-int track_exiting(int status, enum state_end how) { return agent_finish(status, how); }
+int track_exiting(int status, enum state_end how) { return agent_finish(status, how, true); }
+
+void track_aborting(void)
+{
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } caught = {0};
+    SYS4(SYS_rt_sigaction, SIGABRT, NULL, &caught, sizeof caught.mask);
+    agent_finish(128 + SIGABRT, END_ABORT, caught.handler == (void *)SIG_DFL);
+}

@@ -9,6 +9,7 @@
 #include "track_slot.h"
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "agent.h"
@@ -18,6 +19,11 @@
 #include "track.h"
 #include "wait.h"
 #include "watch.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#define PATIENCE 10000u
 
 ssize_t track_quiet;
 static _Atomic int unused; /* inherited connections that this process has not been seen to use */
@@ -34,15 +40,15 @@ void slot_count_opened(state_ref site, int by)
 }
 
 /* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
-bool slot_count_closed(const struct state_slot *slot, int by)
+static bool count_closed(state_ref site, state_ref share_ref, int by)
 {
-    struct state_share *share = table_at(slot->share);
+    struct state_share *share = table_at(share_ref);
     if (share) {
         uint32_t left = atomic_fetch_sub(&share->refs, (uint32_t)by) - (uint32_t)by;
         if (by > 0 ? left != 0 : left != 1)
             return false;
     }
-    struct state_site *s = sites_at(slot->site);
+    struct state_site *s = sites_at(site);
     if (s)
         atomic_fetch_add_explicit(&s->closed, (uint64_t)by, memory_order_relaxed);
     else
@@ -50,11 +56,20 @@ bool slot_count_closed(const struct state_slot *slot, int by)
     return true;
 }
 
-static void settle_use(const struct state_slot *slot)
+static bool is_unused(uint16_t flags) { return (flags & SLOT_AWAITED) && !(flags & SLOT_USED); }
+
+static void settle_use(uint16_t flags)
 {
-    uint16_t f = atomic_load(&slot->flags);
-    if ((f & SLOT_AWAITED) && !(f & SLOT_USED) && atomic_fetch_sub(&unused, 1) == 1)
+    if (is_unused(flags) && atomic_fetch_sub(&unused, 1) == 1)
         track_quiet = 0;
+}
+
+static void await_use(uint16_t flags)
+{
+    if (is_unused(flags)) {
+        atomic_fetch_add(&unused, 1);
+        track_quiet = SSIZE_MAX;
+    }
 }
 
 /* The ends of a socketpair are how a server's processes talk; many keep some that they never use, and must not pay for that on each transfer. */
@@ -69,22 +84,80 @@ void track_expect_use(bool expected)
     track_quiet = expected ? SSIZE_MAX : 0;
 }
 
-/* Leaves LIVE for PHASE; what everybody has to know of it happens here. Returns the word that was there, 0 when it was not live. */
+/* ---- leaving ---- */
+
+struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
+{
+    return (struct leaving){.gen = SLOT_GEN(word),
+                            .watch_gen = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed),
+                            .site = slot->site,
+                            .share = slot->share,
+                            .detail = atomic_load_explicit(&slot->detail, memory_order_relaxed),
+                            .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
+}
+
+static void left(const struct leaving *was, int fd)
+{
+    bool last = count_closed(was->site, was->share, 1);
+    settle_use(was->flags);
+    watch_released(was, fd, last);
+    wait_notify();
+}
+
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
 {
-    uint64_t word = atomic_load(&slot->word);
-    do
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    struct leaving was;
+    do {
         if (SLOT_PHASE(word) != SLOT_LIVE)
             return 0;
-    while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
-    bool last = slot_count_closed(slot, 1);
-    settle_use(slot);
-    watch_released(slot, fd, last);
-    wait_notify();
+        was = slot_leaving(slot, word);
+    } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
+    left(&was, fd);
     return word;
 }
 
+bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase)
+{
+    uint64_t word = SLOT_WORD(gen, SLOT_LIVE);
+    if (atomic_load_explicit(&slot->word, memory_order_acquire) != word)
+        return false;
+    struct leaving was = slot_leaving(slot, word);
+    if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, phase)))
+        return false;
+    left(&was, fd);
+    return true;
+}
+
+void slot_put_back(struct state_slot *slot, uint64_t word)
+{
+    uint64_t closing = SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING);
+    struct leaving was = slot_leaving(slot, word);
+    if (!atomic_compare_exchange_strong(&slot->word, &closing, word))
+        return;
+    count_closed(was.site, was.share, -1);
+    await_use(was.flags);
+}
+
 /* ---- taking ---- */
+
+static uint8_t type_and_origin(const struct opening *o) { return (uint8_t)((o->type & 15) | (int)o->origin << 4); }
+
+/* All but the word; the caller has made sure that nobody else fills this slot. */
+static void fill(struct state_slot *slot, const struct opening *o, uint16_t flags)
+{
+    const struct state_slot *like = o->like;
+    slot->opened_ns = o->now;
+    slot->site = o->site;
+    slot->share = o->share;
+    slot->family = (uint8_t)o->family;
+    slot->type_origin = type_and_origin(o);
+    slot->protocol = (uint8_t)o->protocol;
+    atomic_store_explicit(&slot->told_site, like ? atomic_load(&like->told_site) : 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->told_errno, like ? atomic_load(&like->told_errno) : 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->told_ns, like ? atomic_load(&like->told_ns) : 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->flags, flags | (o->protocol == IPPROTO_MPTCP ? SLOT_MPTCP : 0), memory_order_relaxed);
+}
 
 struct state_slot *slot_enter(int fd, const struct opening *o)
 {
@@ -92,28 +165,41 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     if (!slot)
         return NULL;
     slot_leave(slot, fd, SLOT_EMPTY); /* closed where no wrapper saw it */
-    uint32_t gen = SLOT_GEN(atomic_load_explicit(&slot->word, memory_order_relaxed)) + 1;
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    for (unsigned turn = 0; __builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < PATIENCE; turn++) {
+        sys_yield(turn); /* the watcher is at it, and has a few stores to go */
+        word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    }
+    if (__builtin_expect(SLOT_PHASE(word) == SLOT_LIVE, 0))
+        slot_leave(slot, fd, SLOT_EMPTY);
+    uint32_t gen = SLOT_GEN(word) + 1;
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_FILLING), memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    slot->opened_ns = o->now;
-    slot->site = o->site;
-    slot->tid = agent_tid();
-    slot->share = 0;
-    slot->tag = agent_thread.tag;
-    slot->family = (uint8_t)o->family;
-    slot->type_origin = (uint8_t)((o->type & 15) | (int)o->origin << 4);
-    slot->protocol = (uint8_t)o->protocol;
-    atomic_store_explicit(&slot->told_site, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->told_errno, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->told_ns, 0, memory_order_relaxed);
     uint16_t flags = o->flags | (agent_thread.paused ? SLOT_IGNORED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
-    atomic_store_explicit(&slot->flags, flags, memory_order_relaxed);
-    slot_count_opened(o->site, 1);
+    slot->tid = o->like ? o->like->tid : agent_tid();
+    slot->tag = o->like ? o->like->tag : agent_thread.tag;
+    fill(slot, o, flags);
+    if (o->like)
+        await_use(flags);
+    else
+        slot_count_opened(o->site, 1);
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
     return slot;
 }
 
-/* The watcher's or a child's first thread enters a socket that no wrapper of this process saw. The word moves by compare-and-swap only, for the
+/*
+ * A slot in CLOSING whose socket is still there: the closing thread was cancelled before the kernel closed anything. It is what it was, stack and all, if
+ * the watcher had looked at it before.
+ */
+static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t cookie)
+{
+    if (SLOT_PHASE(word) != SLOT_CLOSING || atomic_load(&slot->watch_gen) != SLOT_GEN(word) || atomic_load(&slot->cookie) != cookie)
+        return false;
+    slot_put_back(slot, SLOT_WORD(SLOT_GEN(word), SLOT_LIVE));
+    return true;
+}
+
+/* The watcher or a child's first thread enters a socket that no wrapper of this process saw. The word moves by compare-and-swap only, for the
  * program may open the same number at this moment, and then the program is right. */
 bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 {
@@ -122,29 +208,20 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
         return false;
     uint64_t word = atomic_load(&slot->word);
     uint32_t gen = SLOT_GEN(word) + 1;
-    if (SLOT_PHASE(word) == SLOT_LIVE || SLOT_PHASE(word) == SLOT_FILLING || observe_cookie(fd) != cookie ||
-        !atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_FILLING)))
+    if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || observe_cookie(fd) != cookie)
         return false;
-    slot->opened_ns = o->now;
-    slot->site = o->site;
+    if (was_never_closed(slot, word, cookie))
+        return true;
+    if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_ADOPTING)))
+        return false;
     slot->tid = 0;
-    slot->share = 0;
     slot->tag = 0;
-    slot->family = (uint8_t)o->family;
-    slot->type_origin = (uint8_t)((o->type & 15) | (int)o->origin << 4);
-    slot->protocol = (uint8_t)o->protocol;
-    atomic_store(&slot->told_site, 0);
-    atomic_store(&slot->told_errno, 0);
-    atomic_store(&slot->told_ns, 0);
-    atomic_store(&slot->flags, o->flags);
-    word = SLOT_WORD(gen, SLOT_FILLING);
+    fill(slot, o, o->flags);
+    word = SLOT_WORD(gen, SLOT_ADOPTING);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;
     slot_count_opened(o->site, 1);
-    if (o->flags & SLOT_AWAITED) {
-        atomic_fetch_add(&unused, 1);
-        track_quiet = SSIZE_MAX;
-    }
+    await_use(o->flags);
     return true;
 }
 
@@ -162,9 +239,9 @@ struct state_slot *slot_live(int fd)
 void slot_used(struct state_slot *slot)
 {
     uint16_t f = atomic_load_explicit(&slot->flags, memory_order_relaxed);
-    if (!(f & SLOT_INHERITED) || (f & SLOT_USED))
+    if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || agent_is_vfork_child())
         return;
-    settle_use(slot);
-    atomic_fetch_or(&slot->flags, SLOT_USED);
+    f = atomic_fetch_or(&slot->flags, SLOT_USED);
+    settle_use(f); /* once: the flag is in F for all but the first */
     watch_start(); /* a child of fork gets its watcher with the first socket that it uses */
 }

@@ -30,6 +30,15 @@ static void told(struct state_slot *slot, uint16_t flag, int err)
     errno = saved;
 }
 
+/* What was told of an attempt before says nothing of the connection that came to be. */
+static void forget_told(struct state_slot *slot, uint16_t flags)
+{
+    atomic_fetch_and(&slot->flags, (uint16_t)~flags);
+    atomic_store(&slot->told_errno, 0);
+    atomic_store(&slot->told_site, 0);
+    atomic_store(&slot->told_ns, 0);
+}
+
 void track_connected(int fd, int result, int err, const struct sockaddr *to, socklen_t len)
 {
     struct state_slot *slot = slot_live(fd);
@@ -38,10 +47,9 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
     slot_used(slot);
     if (to && len >= sizeof to->sa_family && to->sa_family == AF_UNSPEC) {
         if (!result)
-            atomic_fetch_and(&slot->flags, (uint16_t) ~(SLOT_CONNECTED | SLOT_CONNECTING | SLOT_TOLD_EOF | SLOT_TOLD_ERROR));
+            forget_told(slot, SLOT_CONNECTED | SLOT_CONNECTING | SLOT_TOLD_EOF | SLOT_TOLD_ERROR);
     } else if (!result || err == EISCONN) {
-        atomic_store(&slot->told_errno, 0);
-        atomic_fetch_and(&slot->flags, (uint16_t) ~(SLOT_CONNECTING | SLOT_TOLD_ERROR));
+        forget_told(slot, SLOT_CONNECTING | SLOT_TOLD_ERROR);
         atomic_fetch_or(&slot->flags, SLOT_CONNECTED);
     } else if (err == EINPROGRESS || err == EINTR || err == EALREADY) {
         atomic_fetch_or(&slot->flags, SLOT_CONNECTING);
@@ -62,11 +70,8 @@ void track_shutdown(int fd, int how)
         atomic_fetch_or(&slot->flags, f);
         return;
     }
-    for (int other = slot_next(0); other >= 0; other = slot_next(other + 1)) {
-        struct state_slot *o = slot_of(other);
-        if (o->share == slot->share && SLOT_PHASE(atomic_load(&o->word)) == SLOT_LIVE)
-            atomic_fetch_or(&o->flags, f);
-    }
+    atomic_fetch_or(&share->shut, f); /* looks have it from there for the others: slot_flags() */
+    atomic_fetch_or(&slot->flags, f);
 }
 
 /* Errors that say that the connection is over (or never came to be), as opposed to those of the call. */
@@ -163,6 +168,6 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
         return;
     }
     /* After an own SHUT_RD 0 says nothing of the peer; a second 0 says nothing new. */
-    if (SLOT_TYPE(slot) != SOCK_DGRAM && !(atomic_load(&slot->flags) & (SLOT_TOLD_EOF | SLOT_SHUT_RD)))
+    if (SLOT_TYPE(slot) != SOCK_DGRAM && !(slot_flags(slot) & (SLOT_TOLD_EOF | SLOT_SHUT_RD)))
         told(slot, SLOT_TOLD_EOF, 0);
 }

@@ -17,9 +17,11 @@
 #include <time.h>
 
 #include "agent.h"
+#include "capture.h"
 #include "compose.h"
 #include "forecast.h"
 #include "inject.h"
+#include "last.h"
 #include "look.h"
 #include "release.h"
 #include "scratch.h"
@@ -30,9 +32,9 @@
 #include "wait.h"
 
 #define MS 1000000u
-#define STACK_SIZE (64u * 1024)
-#define BUDGET 500       /* a look may take 1/500 of a period: 0.2 % of one core */
-#define SCAN_BUDGET 4000 /* ... and the search for unseen sockets 1/4000 */
+#define STACK_SIZE (256u * 1024) /* the thread's static TLS lies on it too; untouched pages cost nothing */
+#define BUDGET 500               /* a look may take 1/500 of a period: 0.2 % of one core */
+#define SCAN_BUDGET 4000         /* ... and the search for unseen sockets 1/4000 */
 #define SECOND_SCAN_NS (20u * MS)
 #define SETTLE_NS (100u * MS)
 
@@ -205,12 +207,14 @@ static uint64_t look_and_report(uint64_t interval)
     serve_signal();
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
-    uint64_t next = begin + interval;
     bool stretched = cost > interval;
-    if (stretched)
-        next = begin + (cost < 10 * interval ? cost : 10 * interval);
+    uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;
     atomic_store(&table_head->stretched, stretched);
-    return next_grace < next ? next_grace : next;
+    /* A socket that will have lasted for its grace before the next look is worth one of its own, but not each of many: what a look costs is kept to. */
+    uint64_t soonest = begin + (cost > interval / 16 ? cost : interval / 16);
+    if (next_grace < soonest)
+        next_grace = soonest;
+    return next_grace < begin + period ? next_grace : begin + period;
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------------- */
@@ -282,9 +286,15 @@ static void *watch_thread(void *arg)
         uint64_t interval = atomic_load(&h->interval_ns);
         uint32_t request = atomic_load(&h->request);
         if (request == served)
-            sleep_until(next, (volatile void *)&h->request, request);
+            sleep_until(last_wake(next), (volatile void *)&h->request, request);
+        if (last_of_all()) {
+            last_goes();
+            break;
+        }
         if (atomic_load(&quit)) /* before the loader is asked: who waits for us may hold its lock */
             break;
+        if (request == served && request == atomic_load(&h->request) && agent_now() < next)
+            continue;
         inject_follow(atomic_load(&h->enabled));
         if (atomic_load(&quit) || !atomic_load(&h->enabled) || !watch_lock(10000))
             continue;
@@ -320,7 +330,12 @@ void watch_start(void)
     if (watch_running() || !table_head || agent_in_sandbox() ||
         (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
         return;
-    uint64_t all = ~0ull, old;
+    if (capture_in_handler()) { /* pthread_create is not for signal handlers: a later event comes by */
+        atomic_store(&running, false);
+        return;
+    }
+    /* The thread gets this mask for good. glibc's own two signals stay free: setuid(2) waits for each thread to answer one of them. */
+    uint64_t all = ~(3ull << (32 - 1)), old;
     int saved = errno;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     agent_enter();
@@ -332,21 +347,12 @@ void watch_start(void)
         agent_note("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
-/* The program's threads and ours, as the kernel counts them: /proc/self/task has a link for each and two more. */
-static bool only_other_thread(void)
-{
-    struct stat st;
-#ifdef SYS_newfstatat
-    return SYS4(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0) >= 0 && st.st_nlink == 2 + 2;
-#else
-    return SYS4(SYS_fstatat, AT_FDCWD, "/proc/self/task", &st, 0) >= 0 && st.st_nlink == 2 + 2;
-#endif
-}
+/* With threads of its own the program means what it says, and a watcher started anew would belong to the wrong one of them. */
+bool watch_suspend(void) { return last_with_one_other() && watch_stop(); }
 
-bool watch_suspend(void)
+bool watch_stop(void)
 {
-    /* With threads of its own the program means what it says, and a watcher started anew would belong to the wrong one of them. */
-    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !only_other_thread() || !atomic_exchange(&joinable, false))
+    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !atomic_exchange(&joinable, false))
         return false;
     int cancel, saved = errno;
     atomic_store(&quit, true);
@@ -373,7 +379,7 @@ void watch_forked_child(void)
 {
     atomic_store(&joinable, false);
     atomic_store(&quit, false);
-    atomic_store(&present_known, true); /* by the parent: inherited.c */
+    atomic_store(&present_known, false); /* what the parent's table did not hold yet (inherited.c) came by the fork all the same */
     atomic_store(&running, false);
     atomic_store(&lock, 0);
     atomic_store(&signal_wanted, false);
@@ -381,6 +387,7 @@ void watch_forked_child(void)
     release_reset();
     look_reset();
     inject_forked_child();
+    last_forked_child();
 }
 
 void watch_poke(void)
@@ -423,11 +430,12 @@ static void print_suppressions(void)
     scratch_out_free(&o);
 }
 
-uint64_t watch_final(void)
+uint64_t watch_final(bool its_last)
 {
     struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true, .counted_only = !agent_options.leak_check_at_exit};
     if (!atomic_load(&table_head->enabled)) {
-        place_remove();
+        if (its_last)
+            place_remove();
         return 0;
     }
     if (!watch_lock(5000)) {
@@ -441,8 +449,10 @@ uint64_t watch_final(void)
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
     if (agent_options.leak_check_at_exit)
         print_suppressions();
-    if (!n)
+    if (!its_last)
+        watch_unlock();
+    else if (!n)
         place_remove();
-    /* The lock stays taken: nothing is looked at or said after this. */
+    /* Else the lock stays taken: nothing is looked at or said after this. */
     return n;
 }

@@ -13,6 +13,7 @@
 
 #include "real.h"
 #include "track.h"
+#include "watch.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -73,6 +74,21 @@
             track_duped((fd), new_fd);                     \
         }                                                  \
         new_fd;                                            \
+    })
+
+/* Without our own thread, if it was there and can be spared (SUSPENDED). The last thread is gone for pthread_join a moment before it is for the kernel,
+ * which then says EINVAL. */
+#define WITHOUT_WATCHER(suspended, call)                                                       \
+    ({                                                                                         \
+        bool watched = (suspended);                                                            \
+        __typeof__(call) result = (call);                                                      \
+        for (int tries = 0; watched && result < 0 && errno == EINVAL && tries < 20; tries++) { \
+            watch_settle();                                                                    \
+            result = (call);                                                                   \
+        }                                                                                      \
+        if (watched)                                                                           \
+            watch_resume();                                                                    \
+        result;                                                                                \
     })
 
 /* The slow paths that wrappers_syscall.c shares with the named calls; each returns its RESULT. wrappers_receive.c, wrappers_open.c. */

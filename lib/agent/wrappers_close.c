@@ -39,14 +39,8 @@ void wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
 WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 {
     wrapper_closing_range(first, last, (unsigned)flags);
-    if (!(flags & CLOSE_RANGE_UNSHARE))
-        return real.close_range(first, last, flags);
     /* Our own thread must not be the one with whom the table is no longer shared: it would hold the connections open. */
-    bool watched = watch_suspend();
-    int r = real.close_range(first, last, flags);
-    if (watched)
-        watch_resume();
-    return r;
+    return WITHOUT_WATCHER((flags & CLOSE_RANGE_UNSHARE) && watch_suspend(), real.close_range(first, last, flags));
 }
 
 WRAPPER(void, closefrom, (int first))

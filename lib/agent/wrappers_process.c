@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -24,11 +25,35 @@
     WRAPPER(void, name, (int status)) { real.name(track_exiting(status, END_EXIT)); }
 EXIT(_exit)
 EXIT(_Exit)
-EXIT(quick_exit)
+
+/* The program's own at_quick_exit handlers come first: they may close what is open. Ours is the first to be registered, so the last to run. */
+static int quick_status;
+
+static void at_the_quick_end(void)
+{
+    int status = track_exiting(quick_status, END_EXIT);
+    if (status != quick_status)
+        real._exit(status);
+}
+
+__attribute__((constructor)) static void expect_quick_exit(void) { at_quick_exit(at_the_quick_end); }
+
+WRAPPER(void, quick_exit, (int status))
+{
+    quick_status = status;
+    real.quick_exit(status);
+}
+
+/* The first thread's end is not the process'; with the last one it is, and the watcher must not count for one. */
+WRAPPER(void, pthread_exit, (void *result))
+{
+    watch_thread_ends();
+    real.pthread_exit(result);
+}
 
 WRAPPER(void, abort, (void))
 {
-    track_exiting(128 + SIGABRT, END_ABORT);
+    track_aborting();
     real.abort();
 }
 
@@ -154,22 +179,8 @@ CLONE(__clone)
 
 /* ---- what only a process of one thread may do, or does otherwise than one of several ---- */
 
-/* The last thread is gone for pthread_join a moment before it is for the kernel, which then says EINVAL. */
-#define ALONE(name, parameters, arguments)                                                \
-    WRAPPER(int, name, parameters)                                                        \
-    {                                                                                     \
-        bool watched = watch_suspend();                                                   \
-        int r = real.name arguments;                                                      \
-        for (int tries = 0; watched && r < 0 && errno == EINVAL && tries < 20; tries++) { \
-            watch_settle();                                                               \
-            r = real.name arguments;                                                      \
-        }                                                                                 \
-        if (watched)                                                                      \
-            watch_resume();                                                               \
-        return r;                                                                         \
-    }
-ALONE(unshare, (int flags), (flags))
-ALONE(setns, (int fd, int type), (fd, type))
+WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watch_suspend(), real.unshare(flags)); }
+WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watch_suspend(), real.setns(fd, type)); }
 
 WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 {

@@ -7,6 +7,7 @@
  */
 #include "wrappers.h"
 
+#include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -17,6 +18,20 @@
 #define CALL real.syscall(number, a, b, c, d, e, f)
 #define FD ((int)a)
 
+/* A filter for all threads would be one for the watcher too, whose calls it does not know: then there is none from now on. */
+static long sandboxing(long number, long a, long b, long c, long d, long e, long f)
+{
+    bool all = a == SECCOMP_SET_MODE_FILTER && (b & SECCOMP_FILTER_FLAG_TSYNC), watched = all && watch_stop();
+    long r = CALL;
+    if (r == 0 && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
+        agent_enter_sandbox();
+    else if (r >= 0 && (b & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+        agent_enter_sandbox();
+    else if (watched)
+        watch_resume();
+    return r;
+}
+
 /* The descriptor calls and the end of the program. */
 static long watched(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -25,7 +40,12 @@ static long watched(long number, long a, long b, long c, long d, long e, long f)
         return AROUND_CLOSE(FD, CALL);
     case SYS_close_range:
         wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
-        return CALL;
+        return WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watch_suspend(), CALL);
+    case SYS_unshare:
+    case SYS_setns:
+        return WITHOUT_WATCHER(watch_suspend(), CALL);
+    case SYS_seccomp:
+        return sandboxing(number, a, b, c, d, e, f);
     case SYS_dup:
         return AROUND_DUP(FD, CALL);
 #ifdef SYS_dup2
@@ -72,10 +92,6 @@ static long followed(long number, long a, long b, long c, long d, long e, long f
         return r;
     case SYS_connect:
         return wrapper_connected(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
-    case SYS_seccomp:
-        if (r >= 0 && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
-            agent_enter_sandbox();
-        return r;
     case SYS_shutdown:
         if (r == 0)
             track_shutdown(FD, (int)b);
@@ -111,19 +127,19 @@ static long followed(long number, long a, long b, long c, long d, long e, long f
 /* Numbers that are handled here, and how: before the call, or after. */
 enum { NOT_OURS = 0, BEFORE, AFTER };
 const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) = {
-    [SYS_close] = BEFORE,    [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
+    [SYS_close] = BEFORE,   [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
 #ifdef SYS_dup2
     [SYS_dup2] = BEFORE,
 #endif
-    [SYS_dup3] = BEFORE,     [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE, [SYS_execve] = BEFORE,
-    [SYS_execveat] = BEFORE, [SYS_socket] = AFTER,       [SYS_socketpair] = AFTER,  [SYS_accept] = AFTER,
-    [SYS_accept4] = AFTER,   [SYS_connect] = AFTER,      [SYS_shutdown] = AFTER,    [SYS_getsockopt] = AFTER,
+    [SYS_dup3] = BEFORE,    [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE, [SYS_execve] = BEFORE,  [SYS_unshare] = BEFORE,
+    [SYS_setns] = BEFORE,   [SYS_seccomp] = BEFORE,     [SYS_execveat] = BEFORE,   [SYS_socket] = AFTER,   [SYS_socketpair] = AFTER,
+    [SYS_accept] = AFTER,   [SYS_accept4] = AFTER,      [SYS_connect] = AFTER,     [SYS_shutdown] = AFTER, [SYS_getsockopt] = AFTER,
 #ifdef SYS_poll
     [SYS_poll] = AFTER,
 #endif
-    [SYS_ppoll] = AFTER,     [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,     [SYS_read] = AFTER,
-    [SYS_recvfrom] = AFTER,  [SYS_readv] = AFTER,        [SYS_write] = AFTER,       [SYS_writev] = AFTER,
-    [SYS_sendto] = AFTER,    [SYS_sendmsg] = AFTER,      [SYS_sendmmsg] = AFTER,    [SYS_sendfile] = AFTER,
+    [SYS_ppoll] = AFTER,    [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,     [SYS_read] = AFTER,     [SYS_recvfrom] = AFTER,
+    [SYS_readv] = AFTER,    [SYS_write] = AFTER,        [SYS_writev] = AFTER,      [SYS_sendto] = AFTER,   [SYS_sendmsg] = AFTER,
+    [SYS_sendmmsg] = AFTER, [SYS_sendfile] = AFTER,
 };
 
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)

@@ -148,7 +148,13 @@ struct state_header {
 /* ---- records ----------------------------------------------------------------------------------------------- */
 
 /* The word of a slot: generation << 8 | phase. A new generation begins with each open of that number. */
-enum slot_phase { SLOT_EMPTY = 0, SLOT_FILLING, SLOT_LIVE, SLOT_CLOSING };
+enum slot_phase {
+    SLOT_EMPTY = 0,
+    SLOT_FILLING,
+    SLOT_LIVE,
+    SLOT_CLOSING,
+    SLOT_ADOPTING /* FILLING, by another thread than the opening one */
+};
 #define SLOT_WORD(gen, phase) (((uint64_t)(gen) << 8) | (phase))
 #define SLOT_GEN(word) ((uint32_t)((word) >> 8))
 #define SLOT_PHASE(word) ((unsigned)((word)&0xff))
@@ -165,6 +171,7 @@ enum slot_flag {
     SLOT_IGNORED = 1 << 8,    /* sockleak_ignore() */
     SLOT_CLOEXEC = 1 << 9,    /* opened with SOCK_CLOEXEC (a hint) */
     SLOT_AWAITED = 1 << 10,   /* inherited: every transfer of the process is looked at until this one was used */
+    SLOT_MPTCP = 1 << 12,     /* protocol is 262, of which only the low byte is kept */
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */
@@ -241,7 +248,9 @@ struct state_detail {     /* 256 bytes: what the watcher knows of one socket in 
 struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t refs;
     _Atomic uint32_t reported; /* a report has named one of its descriptors that is closed by now */
-    uint32_t pad[14];
+    _Atomic uint32_t shut;     /* SLOT_SHUT_*: a shutdown by any of the descriptors is one of the socket */
+    _Atomic uint32_t counted;  /* the look that has counted it, for the socket is one */
+    uint32_t pad[12];
 };
 
 _Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one page");

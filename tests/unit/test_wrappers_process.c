@@ -17,15 +17,15 @@ static void the_end_is_told_and_its_status_may_change(void **state)
     (void)state;
     real._exit = real._Exit = real.quick_exit = leave;
     real.abort = give_up;
-    void (*const ways[])(int) = {wrap__exit, wrap__Exit, wrap_quick_exit};
-    for (size_t i = 0; i < 3; i++) {
+    void (*const ways[])(int) = {wrap__exit, wrap__Exit};
+    for (size_t i = 0; i < 2; i++) {
         last_status = 0;
         ways[i](3);
         noted("exiting(3,%d) ", END_EXIT);
         assert_int_equal(last_status, 55);
     }
     wrap_abort();
-    noted("exiting(134,%d) ", END_ABORT);
+    noted("aborting ");
     assert_int_equal(last_status, -1);
     real.syscall = leave_by_number;
     wrap_syscall(SYS_exit_group, 4, 0, 0, 0, 0, 0);

@@ -93,6 +93,9 @@ __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec
 void agent_shares_memory(void) {}
 void agent_enter_sandbox(void) { note("sandbox "); }
 bool watch_suspend(void) { return false; }
+bool watch_stop(void) { return false; }
+void watch_thread_ends(void) { note("thread_ends "); }
+void track_aborting(void) { note("aborting "); }
 void watch_resume(void) {}
 void watch_settle(void) {}
 
