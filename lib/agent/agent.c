@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "capture.h"
+#include "explained.h"
 #include "inject.h"
 #include "real.h"
 #include "sites.h"
@@ -352,6 +353,7 @@ static void before_fork(void)
     if (*alive) {
         agent_thread.fork_holds = watch_lock(FORK_WAIT_MS);
         inherited_prepare();
+        explained_prepare();
     }
     inject_fork_prepare();
     capture_fork_prepare();

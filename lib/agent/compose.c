@@ -206,7 +206,8 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
     return site.nframes;
 }
 
-static bool name_frames(struct composed *c)
+/* SYMBOLS false: modules, build-ids and offsets alone. May be called again. */
+static bool name_frames(struct composed *c, bool symbols)
 {
     struct state_view view = table_view();
     struct report *r = &c->report;
@@ -227,7 +228,7 @@ static bool name_frames(struct composed *c)
         g->n_told = place_frames(&view, g->told_site, frames + n, modules + n, &g->told);
         n += g->n_told;
     }
-    return names_resolve(&c->names, &view, frames, modules, n, agent_options.symbolize, !agent_thread.no_malloc);
+    return names_resolve(&c->names, &view, frames, modules, n, symbols, !agent_thread.no_malloc);
 }
 
 static void count_group(struct group *g)
@@ -318,9 +319,13 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
-        name_frames(c);
+        bool lines =
+            !s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK);
+        bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
+        if (!known)
+            name_frames(c, agent_options.symbolize);
         /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
-        if (!s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK))
+        if (lines && !known)
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
         total(&c->report);

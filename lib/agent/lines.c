@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "explained.h"
 #include "helper.h"
 #include "loaded.h"
 #include "sys.h"
@@ -149,17 +150,103 @@ static bool take(struct scratch **scratch, struct report *r, char *text, size_t 
     return true;
 }
 
-bool lines_resolve(struct scratch **scratch, struct report *r)
+/* ---- what is known already ---- */
+
+typedef bool (*frame_call)(void *arg, const struct frame *f);
+
+/* CALL for each frame of R that is asked for, in the order of the questions, until it says false. */
+static bool each_asked(const struct report *r, frame_call call, void *arg)
+{
+    for (size_t i = 0; i < r->n_groups; i++) {
+        const struct group *g = &r->groups[i];
+        for (size_t j = 0; j < g->n_frames; j++)
+            if (is_asked(&g->frames[j]) && !call(arg, &g->frames[j]))
+                return false;
+        for (size_t j = 0; j < g->n_told; j++)
+            if (is_asked(&g->told[j]) && !call(arg, &g->told[j]))
+                return false;
+    }
+    return true;
+}
+
+struct known {
+    char *text; /* NULL: only counted */
+    size_t len;
+};
+
+static bool add_known(void *arg, const struct frame *f)
+{
+    struct known *k = arg;
+    size_t len;
+    const char *text = explained_get(f, &len);
+    if (!text)
+        return false;
+    if (k->text)
+        memcpy(k->text + k->len, text, len);
+    k->len += len;
+    return true;
+}
+
+static size_t count_frames(const struct report *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_groups; i++)
+        n += r->groups[i].n_frames + r->groups[i].n_told;
+    return n;
+}
+
+bool lines_known(struct scratch **scratch, struct report *r)
+{
+    struct known k = {NULL, 0};
+    if (!each_asked(r, add_known, &k))
+        return false;
+    k.text = scratch_get(scratch, k.len + 1);
+    k.len = 0;
+    return k.text && each_asked(r, add_known, &k) && take(scratch, r, k.text, k.len, count_frames(r));
+}
+
+/* The lines of one frame: the last of them is no inlined call. */
+static bool keep_answer(void *arg, const struct frame *f)
+{
+    struct known *rest = arg;
+    const char *first = rest->text;
+    for (bool inlined = true; inlined;) {
+        const char *newline = memchr(rest->text, '\n', rest->len);
+        if (!newline)
+            return false;
+        inlined = rest->text[0] == '1';
+        rest->len -= (size_t)(newline + 1 - rest->text);
+        rest->text += newline + 1 - rest->text;
+    }
+    explained_put(f, first, (size_t)(rest->text - first));
+    return true;
+}
+
+static bool keep_name(void *arg, const struct frame *f)
+{
+    char line[600];
+    struct out o = {.buf = line, .cap = sizeof line};
+    (void)arg;
+    out_str(&o, "0 0\t\t");
+    out_str(&o, f->symbol ? f->symbol : "");
+    out_char(&o, '\n');
+    if (!o.lost)
+        explained_put(f, line, o.len);
+    return true;
+}
+
+/* ---- asking ---- */
+
+static bool ask_command(struct scratch **scratch, struct report *r)
 {
     char command[600], since[32];
     struct out in, number = {.buf = since, .cap = sizeof since - 1};
-    size_t asked = 0, frames = 0;
+    size_t asked = 0;
     if (!find_command(command, sizeof command))
         return false;
     scratch_out(&in);
     for (size_t i = 0; i < r->n_groups; i++) {
         asked += ask(&in, r->groups[i].frames, r->groups[i].n_frames) + ask(&in, r->groups[i].told, r->groups[i].n_told);
-        frames += r->groups[i].n_frames + r->groups[i].n_told;
     }
     out_u64(&number, table_head->opened_real_ns);
     since[number.len] = 0;
@@ -174,7 +261,18 @@ bool lines_resolve(struct scratch **scratch, struct report *r)
                              .input_size = in.len,
                              .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
     job.output = asked ? scratch_get(scratch, job.output_room) : NULL;
-    bool ok = job.output && !in.lost && helper_run(&job, LIMIT_MS) && take(scratch, r, job.output, job.output_size, frames);
+    bool ok = job.output && !in.lost && helper_run(&job, LIMIT_MS);
     scratch_out_free(&in);
-    return ok;
+    if (!ok)
+        return false;
+    each_asked(r, keep_answer, &(struct known){job.output, job.output_size});
+    return take(scratch, r, job.output, job.output_size, count_frames(r));
+}
+
+bool lines_resolve(struct scratch **scratch, struct report *r)
+{
+    if (lines_known(scratch, r) || ask_command(scratch, r))
+        return true;
+    each_asked(r, keep_name, NULL); /* the next process need not ask in vain */
+    return false;
 }
