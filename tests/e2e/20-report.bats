@@ -84,6 +84,23 @@ print('"$1"')'
     contains "$output" 'nothing is stuck .*; 6 suppressed'
 }
 
+@test "sockets without a stack are counted too, and each of their peers has a suppression line" {
+    with_agent max_frames=0:exitcode=0:log_path="$TESTTMP/log" python3 -c 'import socket
+for i in range(3):
+    server = socket.create_server(("127.0.0.1", 0))
+    for k in range(2):
+        socket.create_connection(server.getsockname()).detach()
+        server.accept()[0].close()
+    server.close()
+'
+    "$SOCKLEAK" report --format json "$XDG_RUNTIME_DIR/sockleak" >"$TESTTMP/json"
+    [ "$(leaks_of '[(l["count"], l["opened"], l["closed"], l["live"], l["frames"]) for l in leaks]' <"$TESTTMP/json")" = "[(6, 15, 9, 6, [])]" ]
+    "$SOCKLEAK" report --gen-suppressions "$XDG_RUNTIME_DIR/sockleak" >"$TESTTMP/supp"
+    [ "$(grep -cE '^peer:\^127\.0\.0\.1:[0-9]+\$$' "$TESTTMP/supp")" -eq 3 ]
+    run "$SOCKLEAK" report --suppressions "$TESTTMP/supp" "$XDG_RUNTIME_DIR/sockleak"
+    contains "$output" 'nothing is stuck .*; 6 suppressed'
+}
+
 @test "--kinds and --min-age leave out what they should" {
     make_state a 1 3
     run "$SOCKLEAK" report --kinds dead "$TESTTMP/a.sockleak"
