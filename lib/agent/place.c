@@ -2,8 +2,9 @@
 /*
  * place.c: where the state file lives, and that nobody else can have put anything there.
  *
- * Runs once when the first socket is opened, and at exit to remove the file. The directory must be ours and closed to others; everything in it is
- * named relative to the descriptor that was checked, and no symbolic link is followed at its end.
+ * Runs once when the first socket is opened, and at exit to remove the file. The directory must be ours, and nobody else may
+ * write to it (the files are closed to others themselves); everything in it is named relative to the descriptor that was checked, and no symbolic
+ * link is followed at its end.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static bool is_private(int dir)
 #else
     long r = SYS2(SYS_fstat, dir, &st);
 #endif
-    return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & 0077);
+    return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 static int open_directory(const char *path, bool make, const char **why)
@@ -37,7 +38,7 @@ static int open_directory(const char *path, bool make, const char **why)
     }
     if (!is_private((int)fd)) {
         sys_close((int)fd);
-        *why = "it belongs to somebody else or is open to others (mode 0700 is needed)";
+        *why = "the directory belongs to somebody else, or others may write to it (chmod go-w)";
         return -EPERM;
     }
     return (int)fd;

@@ -59,7 +59,7 @@ static int open_directory(const char *path)
         return -1;
     }
     if (fstat(fd, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-        cli_fail("%s: left alone, others may write there; it should be yours with mode 0700", path);
+        cli_fail("%s: left alone, it is not yours or others may write there (chmod go-w %s)", path, path);
         close(fd);
         errno = EPERM;
         return -1;

@@ -123,29 +123,48 @@ static bool find_library(char *path, size_t cap)
     return false;
 }
 
+static bool is_link(const char *path)
+{
+    char bare[CLI_PATH_MAX];
+    struct stat st;
+    size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
+    while (n > 1 && n < sizeof bare && bare[n - 1] == '/') /* with a slash behind it the link's target would be asked for */
+        bare[--n] = 0;
+    return lstat(bare, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* What --output names, by its full name. The agents hold it against the same conditions. NULL: complained. */
+static char *output_directory(const char *output)
+{
+    struct stat st;
+    if (mkdir(output, 0700) != 0 && errno != EEXIST) {
+        cli_fail("cannot make the directory %s: %s", output, strerror(errno));
+        return NULL;
+    }
+    if (is_link(output)) {
+        cli_fail("--output %s: it is a symbolic link; name the directory itself", output);
+        return NULL;
+    }
+    char *real = realpath(output, NULL);
+    if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        cli_fail("--output %s: not a directory", output);
+    } else if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)) {
+        cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
+    } else if (strpbrk(real, "\"%\n")) {
+        cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
+    } else {
+        return real;
+    }
+    free(real);
+    return NULL;
+}
+
 /* A directory of this run alone below the usual one, or what --output names. NULL: complained. */
 static char *make_directory(const struct asked *a)
 {
     char dirs[2][CLI_PATH_MAX], path[CLI_PATH_MAX + 64];
-    struct stat st;
-    if (a->output) {
-        if (mkdir(a->output, 0700) != 0 && errno != EEXIST) {
-            cli_fail("cannot make the directory %s: %s", a->output, strerror(errno));
-            return NULL;
-        }
-        char *real = realpath(a->output, NULL);
-        if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
-            cli_fail("--output %s: not a directory", a->output);
-        } else if (st.st_uid != geteuid() || st.st_mode & 0077) {
-            cli_fail("--output %s: it must be yours and closed to others (chmod 700 %s)", a->output, a->output);
-        } else if (strpbrk(real, "\"%\n")) {
-            cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", a->output);
-        } else {
-            return real;
-        }
-        free(real);
-        return NULL;
-    }
+    if (a->output)
+        return output_directory(a->output);
     size_t n = cli_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);

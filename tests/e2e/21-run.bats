@@ -113,10 +113,34 @@ PY
     # a second run into the same place reports its own leaks only
     run runs --output "$TESTTMP/keep" -- "$VICTIMS/run_leak" 3
     contains "$output" 'SUMMARY: sockleak: 3 sockets leaked'
-    chmod 755 "$TESTTMP/keep"
-    run runs --output "$TESTTMP/keep" -- true
-    [ "$status" -eq 1 ]
-    contains "$output" 'chmod 700'
+}
+
+@test "--output takes a directory that others may read, none that they may write to, and no link" {
+    mkdir -m 755 "$TESTTMP/keep"
+    run runs --output "$TESTTMP/keep" -- "$VICTIMS/run_leak" 2
+    [ "$status" -eq 0 ]
+    contains "$output" '2 sockets leaked'
+    lacks "$output" 'no state file'
+    [ "$(stat -c %a "$TESTTMP"/keep/*.sockleak)" = 600 ]
+    ln -s keep "$TESTTMP/link"
+    for way in 775:keep 757:keep 700:link 700:link/; do
+        chmod "${way%%:*}" "$TESTTMP/keep"
+        run runs --output "$TESTTMP/${way#*:}" -- touch "$TESTTMP/ran"
+        [ "$status" -eq 1 ]
+        contains "$output" 'chmod go-w|symbolic link'
+        [ ! -e "$TESTTMP/ran" ]
+    done
+}
+
+@test "the state directory may be read by others, not written" {
+    mkdir -m 755 "$TESTTMP/states"
+    with_agent log_path="$TESTTMP/log.%p:state_dir=$TESTTMP/states" "$VICTIMS/run_leak" 2
+    [ -e "$TESTTMP"/states/*.sockleak ]
+    rm "$TESTTMP"/states/*.sockleak
+    chmod 775 "$TESTTMP/states"
+    with_agent log_path="$TESTTMP/log.%p:state_dir=$TESTTMP/states" "$VICTIMS/run_leak" 2
+    [ -z "$(ls -A "$TESTTMP/states")" ]
+    grep -q 'no state file.*others may write to it' "$TESTTMP"/log.*
 }
 
 @test "--suppressions leaves out what matches, by source file too" {
@@ -243,6 +267,17 @@ PY
     fi
     [ "$status" -eq 1 ]
     contains "$output" "is set-user-ID: the loader ignores preloads there"
+}
+
+@test "a set-user-ID or set-group-ID program is refused to its owner too" {
+    for mode in 4755 2755; do
+        cp "$VICTIMS/run_leak" "$TESTTMP/own"
+        chmod "$mode" "$TESTTMP/own"
+        run runs -- "$TESTTMP/own" 0
+        [ "$status" -eq 1 ]
+        contains "$output" "own is set-(user|group)-ID: for any user whose rights it changes the loader ignores preloads; .*'sockleak scan'"
+        [ "${#lines[@]}" -eq 1 ]
+    done
 }
 
 @test "a missing file, a directory and a file without x are one line and status 1" {
