@@ -139,6 +139,7 @@ static void fill_header(struct state_header *h, uint64_t start_ticks)
     h->kinds = agent_options.kinds;
     h->grace_ns = agent_options.grace_ns;
     h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
     h->enabled = agent_options.enabled;
     read_boot_id(h);
     describe_program(h);
@@ -298,6 +299,7 @@ int agent_wake(const char *options_text)
     h->kinds = agent_options.kinds;
     h->grace_ns = agent_options.grace_ns;
     h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
     atomic_store(&h->attached, 1);
     atomic_store(&h->enabled, 1);
     watch_start();

@@ -60,7 +60,9 @@ const char *load_file(struct loaded *l, const char *path);
  */
 const char *load_process(struct loaded *l, pid_t pid, bool *nothing);
 void load_free(struct loaded *l);
-/* Looks again what became of the process: sets pid, life, root. */
+/* Sees the extents that the writer has taken since. A header that was damaged meanwhile leaves the old view. */
+void load_review(struct loaded *l);
+/* The same, and looks again what became of the process: sets pid, life, root. */
 void load_recheck(struct loaded *l);
 
 /* Appends what load_file gives; the same file twice counts once. */

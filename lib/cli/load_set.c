@@ -248,5 +248,7 @@ void load_refresh(struct load_set *set, int timeout_ms)
         }
         if (!l->answered)
             load_recheck(l);
+        else
+            load_review(l);
     }
 }

@@ -129,16 +129,16 @@ struct state_header {
     _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
     _Atomic uint64_t looks;
     _Atomic uint64_t dropped[DROP_COUNT + 2];
-    _Atomic uint64_t sockets_opened; /* all sites together */
+    _Atomic uint64_t sockets_opened; /* those without a site, together */
     _Atomic uint64_t sockets_closed;
     _Atomic uint32_t end; /* enum state_end */
     _Atomic uint32_t exit_status;
     _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
-    _Atomic uint32_t stretched; /* 1: looks take longer than their budget, the period was stretched */
-    _Atomic uint32_t attached;  /* 1: injected or woken by attach */
-    uint32_t reserved32;
+    _Atomic uint32_t stretched;  /* 1: looks take longer than their budget, the period was stretched */
+    _Atomic uint32_t attached;   /* 1: injected or woken by attach */
+    uint32_t interval_given;     /* 1: the user chose interval_ns, it does not follow grace_ns */
     _Atomic uint64_t port_range; /* ephemeral ports: low << 16 | high; 0 unknown */
     char exe[512];
     char host[256];
