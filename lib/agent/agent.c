@@ -266,6 +266,8 @@ bool agent_has_table(void)
     return false;
 }
 
+bool agent_owns_table(void) { return *alive && !agent_inside() && !agent_is_vfork_child(); }
+
 bool agent_ready(void)
 {
     if (__builtin_expect(!*alive, 0) && (!usable() || (atomic_load(&phase) != READY && !start())))
@@ -469,6 +471,7 @@ __attribute__((constructor)) static void agent_load(void)
         install_signal();
     if (agent_options.suppressions[0])
         suppressions_load();
+    place_clear_aside();
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     on_exit(at_exit, NULL);
     agent_leave();

@@ -78,5 +78,10 @@ int cli_flush(void);
 size_t cli_state_dirs(char dirs[2][CLI_PATH_MAX]);
 /* "PID.START.sockleak" -> its numbers; false for any other name. START is field 22 of /proc/PID/stat. */
 bool cli_state_name(const char *name, pid_t *pid, uint64_t *start_ticks);
+/* "PID" with SUFFIX behind it: ".exec" (a state file that its process left behind at an exec, with nothing to report), ".log" (of a run). */
+bool cli_pid_name(const char *name, const char *suffix, pid_t *pid);
+/* "run-PID.XXXXXX", the directory of one `sockleak run` below a state directory; PID is that command's. */
+#define CLI_RUN_NAME "run-%d.XXXXXX"
+bool cli_run_name(const char *name, pid_t *pid);
 
 #endif
