@@ -155,7 +155,7 @@ static void add_named(struct load_set *set, const char *word, int *status)
     }
     const char *why;
     if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
-        why = load_set_dir(set, word, bad_file, status);
+        why = load_set_tree(set, word, bad_file, status);
     else
         why = load_set_file(set, word);
     if (why)
@@ -167,7 +167,7 @@ static void add_all(struct load_set *set, int *status)
     char dirs[2][CLI_PATH_MAX];
     size_t n = cli_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
-        const char *why = load_set_dir(set, dirs[i], bad_file, status);
+        const char *why = load_set_tree(set, dirs[i], bad_file, status);
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             *status = cli_fail("%s: %s", dirs[i], why);
     }

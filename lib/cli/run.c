@@ -168,7 +168,7 @@ static char *make_directory(const struct asked *a)
     size_t n = cli_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);
-        snprintf(path, sizeof path, "%s/run-%d.XXXXXX", dirs[i], (int)getpid());
+        snprintf(path, sizeof path, "%s/" CLI_RUN_NAME, dirs[i], (int)getpid());
         if (!strpbrk(path, "\"%\n") && mkdtemp(path))
             return strdup(path);
     }

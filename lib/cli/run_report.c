@@ -189,6 +189,24 @@ static void print_json(FILE *f, const struct model *models, size_t n, const stru
     format_flush(&o);
 }
 
+/* What processes left behind at an exec into a program without the agent. */
+static void remove_aside(const char *dir)
+{
+    char path[CLI_PATH_MAX + 300];
+    pid_t pid;
+    uint64_t start;
+    char state;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!cli_pid_name(e->d_name, ".exec", &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
+}
+
 /* Removes the state files of processes that are gone, then the directory if it is empty. Returns how many still live. */
 static size_t remove_directory(const struct load_set *set, const char *dir)
 {
@@ -199,6 +217,7 @@ static size_t remove_directory(const struct load_set *set, const char *dir)
         else
             unlink(set->items[i].path);
     }
+    remove_aside(dir);
     rmdir(dir);
     return live;
 }

@@ -120,6 +120,39 @@ for i in range(3):
     contains "$output" 'WARNING: sockleak: 4 sockets'
 }
 
+@test "what a run keeps for its processes is reported and cleaned too, but not through a link or a directory that others write to" {
+    local states=$XDG_RUNTIME_DIR/sockleak gone
+    sh -c : & gone=$!
+    wait "$gone"
+    mkdir -m 700 "$states" "$states/run-$gone.abcdef" "$states/run-$$.abcdef" "$TESTTMP/elsewhere"
+    mkdir -m 777 "$states/run-1.abcdef"
+    chmod 777 "$states/run-1.abcdef"
+    ln -s "$TESTTMP/elsewhere" "$states/run-$gone.ghijkl"
+    "$VICTIMS/report_statefile" "$states/run-$gone.abcdef/1999999999.1.sockleak" 1 2
+    "$VICTIMS/report_statefile" "$states/run-$$.abcdef/1999999999.1.sockleak" 1 3
+    "$VICTIMS/report_statefile" "$states/run-1.abcdef/1999999999.1.sockleak" 1 4
+    "$VICTIMS/report_statefile" "$TESTTMP/elsewhere/1999999999.1.sockleak" 1 5
+    echo note >"$states/run-$gone.abcdef/1999999999.log"
+    : >"$states/1999999999.exec"
+    run "$SOCKLEAK" report --kinds close_wait
+    contains "$output" 'WARNING: sockleak: 2 sockets'
+    contains "$output" 'WARNING: sockleak: 3 sockets'
+    lacks "$output" 'WARNING: sockleak: [45] sockets'
+    run "$SOCKLEAK" report "$states"
+    contains "$output" 'WARNING: sockleak: 2 sockets'
+    run "$SOCKLEAK" clean --dry-run "$states"
+    [ "$status" -eq 0 ]
+    contains "$output" "^$states/run-$gone.abcdef\$"
+    [ -e "$states/run-$gone.abcdef/1999999999.log" ]
+    run "$SOCKLEAK" clean "$states"
+    [ "$status" -eq 0 ]
+    [ ! -e "$states/run-$gone.abcdef" ]
+    [ ! -e "$states/1999999999.exec" ]
+    [ -z "$(ls -A "$states/run-$$.abcdef")" ] # its run, this test, lives
+    [ -e "$states/run-1.abcdef/1999999999.1.sockleak" ]
+    [ -e "$TESTTMP/elsewhere/1999999999.1.sockleak" ]
+}
+
 @test "a corrupt, cut, foreign or newer file costs one line and status 1; the others are reported" {
     make_state good 1 3
     cp "$TESTTMP/good.sockleak" "$TESTTMP/newer.sockleak"
