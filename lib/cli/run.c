@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,33 +94,6 @@ static int take_option(struct asked *a, int c, char **argv)
 }
 
 /* ---- where things are ----------------------------------------------------------------------------------------- */
-
-/* Beside the command (a build), or in the lib directory of its prefix (an installation), or in a multiarch directory there. */
-static bool find_library(char *path, size_t cap)
-{
-    static const char *const places[] = {
-        "/libsockleak.so",   "/../lib/libsockleak.so",   "/../lib64/libsockleak.so",   "/../lib/*/libsockleak.so",
-        "/libsockleak.so.0", "/../lib/libsockleak.so.0", "/../lib64/libsockleak.so.0", "/../lib/*/libsockleak.so.0"};
-    char self[CLI_PATH_MAX], pattern[CLI_PATH_MAX + 64];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return false;
-    self[n] = 0;
-    *strrchr(self, '/') = 0;
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        glob_t g;
-        snprintf(pattern, sizeof pattern, "%s%s", self, places[i]);
-        bool found = glob(pattern, 0, NULL, &g) == 0;
-        if (found) {
-            char *real = realpath(g.gl_pathv[0], NULL);
-            snprintf(path, cap, "%s", real ? real : g.gl_pathv[0]);
-            free(real);
-            globfree(&g);
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool is_link(const char *path)
 {
@@ -275,8 +247,9 @@ int cmd_run(int argc, char **argv)
     const char *why = run_find(cmd[0], path, sizeof path);
     if (why)
         return cli_fail("cannot run %s: %s", cmd[0], why);
-    if (!find_library(library, sizeof library))
-        return cli_fail("libsockleak.so is neither beside this command nor in ../lib; install both together ('make install')");
+    why = cli_library(library, sizeof library);
+    if (why)
+        return cli_fail("%s", why);
     if (strpbrk(library, " :\t"))
         return cli_fail("the loader cannot preload '%s': a blank or ':' in its path separates libraries; move it", library);
     why = run_check(path, library);

@@ -194,6 +194,23 @@ C
     contains "$output" 'libsockleak.so'
 }
 
+@test "SOCKLEAK_LIBRARY names the library for run, as it does for attach" {
+    mkdir "$TESTTMP/lib [x]"
+    cp "$AGENT" "$TESTTMP/here.so"
+    SOCKLEAK_LIBRARY=$TESTTMP/here.so run runs -- cat /proc/self/maps
+    contains "$output" "$TESTTMP/here.so"
+    SOCKLEAK_LIBRARY=$TESTTMP/missing.so run runs -- true
+    [ "$status" -eq 1 ]
+    [ "$output" = "sockleak run: SOCKLEAK_LIBRARY=$TESTTMP/missing.so: No such file or directory" ]
+    # a directory whose name looks like a pattern
+    cp "$SOCKLEAK" "$AGENT" "$TESTTMP/lib [x]"
+    run "$TESTTMP/lib [x]/sockleak" run -- true
+    contains "$output" 'cannot preload'
+    mv "$TESTTMP/lib [x]" "$TESTTMP/lib[x]"
+    run "$TESTTMP/lib[x]/sockleak" run -- cat /proc/self/maps 3>&- 4>&-
+    contains "$output" 'lib\[x\]/libsockleak.so'
+}
+
 @test "a process that outlives the program is reported as a live one" {
     mkfifo "$TESTTMP/hold"
     exec 8<>"$TESTTMP/hold"
