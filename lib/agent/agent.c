@@ -22,6 +22,7 @@
 #include "capture.h"
 #include "inject.h"
 #include "real.h"
+#include "said.h"
 #include "sites.h"
 #include "suppressions.h"
 #include "sys.h"
@@ -210,9 +211,12 @@ static bool start(void)
     bool ok = false;
     if (atomic_compare_exchange_strong(&phase, &expected, STARTING)) {
         agent_configure();
+        suppressions_load_early();
         sites_reset();
         capture_init();
         ok = make_table() && make_alive();
+        if (ok)
+            said_write();
         if (ok && inherited_count()) {
             atomic_store(&table_head->inherited_from, table_head->ppid);
             inherited_import();
@@ -448,6 +452,7 @@ void agent_configure(void)
     log_init();
     if (sockleak_default_options) {
         const char *defaults = sockleak_default_options();
+        said_options(defaults);
         if (defaults)
             options_parse(&agent_options, defaults, warn_option, NULL);
     }
@@ -469,8 +474,7 @@ __attribute__((constructor)) static void agent_load(void)
         leave_children_alone();
     if (agent_options.signal)
         install_signal();
-    if (agent_options.suppressions[0])
-        suppressions_load();
+    suppressions_load_early();
     place_clear_aside();
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     on_exit(at_exit, NULL);

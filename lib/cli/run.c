@@ -167,7 +167,8 @@ static char **with_variables(struct arena *arena, const char *preload, const cha
 /* The user's options first, ours after them: later ones win. */
 static const char *agent_options(struct arena *arena, const struct asked *a, const struct options *users, const char *text, const char *dir)
 {
-    return arena_printf(arena, "%s%s%s%s%s%s%sleak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s/%%p.log\":state_dir=\"%s\"",
+    return arena_printf(arena,
+                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s/%%p.log\":state_dir=\"%s\"",
                         text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
                         a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
                         /* A process that is killed is known by its last look: make that a young one. */
@@ -192,6 +193,16 @@ static char **environment(struct arena *arena, const struct asked *a, const char
 
 /* ---- the command ---------------------------------------------------------------------------------------------- */
 
+/* help=1: once, and not by each process. */
+static void print_options(void)
+{
+    char buf[16384];
+    struct out o;
+    format_open(&o, stderr, buf, sizeof buf);
+    options_help(&o);
+    format_flush(&o);
+}
+
 static int run_in(const struct asked *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
@@ -207,13 +218,14 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
     int status = 0;
     r.suppressions[0] = a->suppressions;
     r.suppressions[1] = users.suppressions[0] ? users.suppressions : NULL;
-    r.max_sockets = users.max_sockets;
     if (!run_report_ready(&r)) {
         rmdir(dir);
         arena_free(&arena);
         return CLI_FAILED;
     }
     r.exe = path;
+    if (users.help)
+        print_options();
     const char *why = run_program(path, argv, envp, &r.pid, &status);
     if (why) {
         if (!a->output)
@@ -225,8 +237,8 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
     r.status = status;
     if (run_report_print(&r, &leaks) != CLI_OK && status == 0)
         status = CLI_FAILED;
-    uint64_t exitcode = a->exitcode_set ? a->exitcode : users.exitcode;
-    uint64_t allowed = a->max_allowed_set ? a->max_allowed : users.max_allowed;
+    uint64_t exitcode = a->exitcode_set ? a->exitcode : r.said.exitcode;
+    uint64_t allowed = a->max_allowed_set ? a->max_allowed : r.said.max_allowed;
     arena_free(&arena);
     return status == 0 && leaks > allowed ? (int)exitcode : status;
 }

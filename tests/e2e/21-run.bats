@@ -194,6 +194,89 @@ C
     contains "$output" 'libsockleak.so'
 }
 
+# hooked: $TESTTMP/hooked, which leaks a pair of sockets in each of three functions, and has both hooks.
+hooked()
+{
+    cat >"$TESTTMP/hooked.c" <<'C'
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+const char *sockleak_default_options(void) { return "max_leaks=1:exitcode=77:kinds=hangup"; }
+const char *sockleak_default_suppressions(void) { return "# ours\nleak:known_one\n"; }
+static void leak(int n)
+{
+    for (int pair[2]; n-- > 0; close(pair[1]))
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+            exit(99);
+}
+static void known_one(void) { leak(1); }
+static void first(void) { leak(2); }
+static void second(void) { leak(3); }
+int main(int argc, char **argv)
+{
+    (void)argv;
+    known_one();
+    if (argc > 1)
+        return 0;
+    first();
+    second();
+    return 0;
+}
+C
+    build_victim hooked "$TESTTMP/hooked.c" -rdynamic
+}
+
+@test "the hooks of a program are heeded by run and report; the environment and the command line come before them" {
+    hooked
+    run runs --output "$TESTTMP/keep" -- "$TESTTMP/hooked"
+    [ "$status" -eq 77 ]
+    contains "$output" '3 sockets hung up'
+    lacks "$output" '2 sockets hung up'
+    lacks "$output" 'known_one  '
+    contains "$output" 'SUMMARY: sockleak: 5 sockets leaked at 2 sites'
+    contains "$output" 'Suppressions used:'
+    contains "$output" '^ +1 +1 +leak:known_one$'
+    run "$SOCKLEAK" report "$TESTTMP/keep"
+    contains "$output" '3 sockets hung up'
+    lacks "$output" '2 sockets hung up|known_one'
+    SOCKLEAK_OPTIONS=max_leaks=0:exitcode=78 run runs -- "$TESTTMP/hooked"
+    [ "$status" -eq 78 ]
+    contains "$output" '2 sockets hung up'
+    run runs --exitcode 79 --kinds close_wait -- "$TESTTMP/hooked"
+    [ "$status" -eq 0 ]
+    run runs --exitcode 79 -- "$TESTTMP/hooked"
+    [ "$status" -eq 79 ]
+    # all that is left is suppressed
+    run runs -- "$TESTTMP/hooked" x
+    [ "$status" -eq 0 ]
+    contains "$output" 'nothing is stuck but 1 suppressed socket'
+    contains "$output" '^ +1 +1 +leak:known_one$'
+    nothing_left
+}
+
+@test "run does what SOCKLEAK_OPTIONS says of the report: max_leaks, print_summary, symbolize, color, suppressions and their list" {
+    hooked
+    SOCKLEAK_OPTIONS=max_leaks=1:print_summary=0:symbolize=0:color=always:print_suppressions=0 run runs --json "$TESTTMP/j" -- "$TESTTMP/hooked"
+    lacks "$output" 'SUMMARY|db_connect|first|second|Suppressions used'
+    contains "$output" 'hooked\+0x'
+    contains "$output" $'\e\\['
+    lacks "$TESTTMP/j" summary
+    [ "$(wc -l <"$TESTTMP/j")" -eq 1 ]
+    echo 'hangup:second' >"$TESTTMP/supp"
+    SOCKLEAK_OPTIONS=suppressions=$TESTTMP/supp run runs -- "$TESTTMP/hooked"
+    contains "$output" '^ +3 +1 +hangup:second$'
+    contains "$output" '^ +1 +1 +leak:known_one$'
+    [ "$(grep -c 'Suppressions used' <<<"$output")" -eq 1 ]
+}
+
+@test "help=1 prints the options once, and the program runs" {
+    SOCKLEAK_OPTIONS=help=1 run --separate-stderr runs -- sh -c 'sh -c "echo ran"'
+    [ "$status" -eq 0 ]
+    [ "$output" = ran ]
+    [ "$(grep -c '^  max_leaks ' <<<"$stderr")" -eq 1 ]
+}
+
 @test "SOCKLEAK_LIBRARY names the library for run, as it does for attach" {
     mkdir "$TESTTMP/lib [x]"
     cp "$AGENT" "$TESTTMP/here.so"
