@@ -32,6 +32,7 @@ const char usage_report[] =
     "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too\n"
     "  --no-names            modules and offsets only\n"
     "  --verbose             say for which modules no names were found\n"
+    "  -h, --help\n"
     "\n"
     "EXAMPLES\n"
     "  sockleak report 4242\n"

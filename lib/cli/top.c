@@ -23,7 +23,7 @@ const char usage_top[] = "usage: sockleak top [options] PID\n"
                          "snapshot.\n"
                          "\n"
                          "  -d, --delay TIME   look again every TIME (default 1s)\n"
-                         "  -s, --sort KEY     stuck (default), growth or age\n"
+                         "  -s, --sort KEY     stuck (default), growth (or rate, the same) or age\n"
                          "  -h, --help\n"
                          "\n"
                          "  keys: s g a sort; up, down choose; Enter stack and sockets; r have the agent look\n"
@@ -369,7 +369,7 @@ int cmd_top(int argc, char **argv)
             break;
         case 's':
             if (!sort_from_name(optarg, &s.top.sort))
-                return cli_misuse("--sort %s: sort by stuck, growth or age", optarg);
+                return cli_misuse("--sort %s: sort by stuck, growth (or rate) or age", optarg);
             break;
         case 'h':
             return cli_help();
