@@ -98,6 +98,11 @@ static int take_option(struct asked *a, int c, char **argv)
 
 /* ---- where things are ----------------------------------------------------------------------------------------- */
 
+static bool is_private(const struct stat *st)
+{
+    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 static bool is_link(const char *path)
 {
     char bare[CLI_PATH_MAX];
@@ -123,7 +128,7 @@ static char *output_directory(const char *output)
     char *real = realpath(output, NULL);
     if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
         cli_fail("--output %s: not a directory", output);
-    } else if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)) {
+    } else if (!is_private(&st)) {
         cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
     } else if (strpbrk(real, "\"%\n")) {
         cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
@@ -138,11 +143,16 @@ static char *output_directory(const char *output)
 static char *make_directory(const struct asked *a)
 {
     char dirs[2][CLI_PATH_MAX], path[CLI_PATH_MAX + 64];
+    struct stat st;
     if (a->output)
         return output_directory(a->output);
     size_t n = cli_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);
+        if (lstat(dirs[i], &st) == 0 && !is_private(&st)) { /* whoever may write there could put another directory in our place */
+            errno = EPERM;
+            continue;
+        }
         snprintf(path, sizeof path, "%s/" CLI_RUN_NAME, dirs[i], (int)getpid());
         if (!strpbrk(path, "\"%\n") && mkdtemp(path))
             return strdup(path);
@@ -222,7 +232,8 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
     r.suppressions[0] = a->suppressions;
     r.suppressions[1] = users.suppressions[0] ? users.suppressions : NULL;
     if (!run_report_ready(&r)) {
-        rmdir(dir);
+        if (!a->output)
+            rmdir(dir);
         arena_free(&arena);
         return CLI_FAILED;
     }

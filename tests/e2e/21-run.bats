@@ -135,7 +135,7 @@ PY
 @test "the state directory may be read by others, not written" {
     mkdir -m 755 "$TESTTMP/states"
     with_agent log_path="$TESTTMP/log.%p:state_dir=$TESTTMP/states" "$VICTIMS/run_leak" 2
-    [ -e "$TESTTMP"/states/*.sockleak ]
+    [ "$(find "$TESTTMP/states" -name "*.sockleak" | wc -l)" -eq 1 ]
     rm "$TESTTMP"/states/*.sockleak
     chmod 775 "$TESTTMP/states"
     with_agent log_path="$TESTTMP/log.%p:state_dir=$TESTTMP/states" "$VICTIMS/run_leak" 2
@@ -268,6 +268,18 @@ C
     contains "$output" '^ +3 +1 +hangup:second$'
     contains "$output" '^ +1 +1 +leak:known_one$'
     [ "$(grep -c 'Suppressions used' <<<"$output")" -eq 1 ]
+}
+
+@test "a run that cannot begin leaves the user's directory; one goes nowhere that others may write" {
+    mkdir -m 700 "$TESTTMP/keep"
+    run runs --output "$TESTTMP/keep" --suppressions "$TESTTMP/missing" -- true
+    [ "$status" -eq 1 ]
+    [ -d "$TESTTMP/keep" ]
+    mkdir "$XDG_RUNTIME_DIR/sockleak"
+    chmod 777 "$XDG_RUNTIME_DIR/sockleak"
+    run runs -- sh -c "ls -A '$XDG_RUNTIME_DIR/sockleak'"
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
 }
 
 @test "help=1 prints the options once, and the program runs" {
