@@ -91,7 +91,7 @@ options_of() { "$SOCKLEAK" help "$1" | sed '/^EXAMPLES/,$d' | grep -oE '(^ +|, )
         [ "$key" = type ] || grep -qE "(^|[ .])$key( |$)" "$TESTTMP/keys" || { echo "no $key"; return 1; }
     done
     for key in $(SOCKLEAK_OPTIONS=help=1 "$SOCKLEAK" run true 2>&1 | sed -n 's/^  \([a-z_]*\) .*(default.*/\1/p'); do
-        grep -qE "(^\.BR?|,|\") ?$key[ =]" "$TESTTMP/page" || { echo "no $key"; return 1; }
+        grep -qE "(^\.BR?|,|\") ?${key}[ =]" "$TESTTMP/page" || { echo "no $key"; return 1; }
     done
     for key in SOCKLEAK_OPTIONS SOCKLEAK_LIBRARY XDG_RUNTIME_DIR DEBUGINFOD_URLS NO_COLOR; do
         sed -n '/^.SH ENVIRONMENT/,/^.SH FILES/p' "$TESTTMP/page" | grep -q "^.B $key" || { echo "no $key"; return 1; }
