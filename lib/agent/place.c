@@ -41,7 +41,7 @@ static int open_directory(const char *path, bool make, const char **why)
     }
     if (!is_private((int)fd)) {
         sys_close((int)fd);
-        *why = "the directory belongs to somebody else, or others may write to it (chmod go-w)";
+        *why = "the directory belongs to somebody else, or others may write to it (chmod go-w, or give it mode 0700)";
         return -EPERM;
     }
     return (int)fd;
