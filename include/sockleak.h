@@ -153,6 +153,11 @@ SOCKLEAK_API void sockleak_tag(const char *name);
 const char *sockleak_default_options(void);
 const char *sockleak_default_suppressions(void);
 
+/*
+ * The agent exports two names more, sockleak_attach_entry and sockleak_detach_entry. They belong to the command (`sockleak attach` and `detach` call them
+ * inside the process, with all threads stopped) and are no interface: a program must not call them, and they may change with any version.
+ */
+
 /* ---- the assertion ---------------------------------------------------------------------------------------------- */
 
 /* How long it waits for ends that come asynchronously: a thread that still closes, a peer's answer. Define it before the include to change it. */

@@ -23,6 +23,7 @@
 #include "explained.h"
 #include "inject.h"
 #include "real.h"
+#include "said.h"
 #include "sites.h"
 #include "suppressions.h"
 #include "sys.h"
@@ -136,6 +137,7 @@ static void fill_header(struct state_header *h, uint64_t start_ticks)
     h->kinds = agent_options.kinds;
     h->grace_ns = agent_options.grace_ns;
     h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
     h->enabled = agent_options.enabled;
     read_boot_id(h);
     describe_program(h);
@@ -204,9 +206,12 @@ static bool start(void)
     bool ok = false;
     if (atomic_compare_exchange_strong(&phase, &expected, STARTING)) {
         agent_configure();
+        suppressions_load_early();
         sites_reset();
         capture_init();
         ok = make_table() && make_alive();
+        if (ok)
+            said_write();
         if (ok && inherited_count()) {
             atomic_store(&table_head->inherited_from, table_head->ppid);
             inherited_import();
@@ -260,6 +265,8 @@ bool agent_has_table(void)
     return false;
 }
 
+bool agent_owns_table(void) { return *alive && !agent_inside() && !agent_is_vfork_child(); }
+
 bool agent_ready(void)
 {
     if (__builtin_expect(!*alive, 0) && (agent_thread.in_vfork || !usable() || (atomic_load(&phase) != READY && !start())))
@@ -294,6 +301,7 @@ int agent_wake(const char *options_text)
     h->kinds = agent_options.kinds;
     h->grace_ns = agent_options.grace_ns;
     h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
     atomic_store(&h->attached, 1);
     atomic_store(&h->enabled, 1);
     watch_start();
@@ -450,6 +458,7 @@ void agent_configure(void)
     log_init();
     if (sockleak_default_options) {
         const char *defaults = sockleak_default_options();
+        said_options(defaults);
         if (defaults)
             options_parse(&agent_options, defaults, warn_option, NULL);
     }
@@ -471,8 +480,8 @@ __attribute__((constructor)) static void agent_load(void)
         leave_children_alone();
     if (agent_options.signal)
         install_signal();
-    if (agent_options.suppressions[0])
-        suppressions_load();
+    suppressions_load_early();
+    place_clear_aside();
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
     on_exit(at_exit, NULL);
     agent_leave();

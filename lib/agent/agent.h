@@ -28,6 +28,8 @@ extern __thread struct agent_thread agent_thread __attribute__((tls_model("initi
 bool agent_ready(void);
 /* As above but never creates anything: false when no table exists yet. */
 bool agent_has_table(void);
+/* There is a table and it is this process' own, recording or dormant. */
+bool agent_owns_table(void);
 
 static inline void agent_enter(void) { agent_thread.inside++; }
 static inline void agent_leave(void) { agent_thread.inside--; }
@@ -77,6 +79,13 @@ void place_remove(void);                 /* this process' state file */
 bool place_path(char *path, size_t cap); /* its full path; false when the state is in memory only */
 void place_forget(void);                 /* fork child */
 void place_in_memory(void);
+/*
+ * Around an exec that takes nothing along worth a report: the file goes by the name "PID.exec" meanwhile. If the exec fails it steps back and nothing is
+ * lost; if not, the next program's agent removes it, as soon as it is loaded. Async-signal-safe.
+ */
+void place_step_aside(void);
+void place_step_back(void);
+void place_clear_aside(void);
 
 /* ---- log.c ---- */
 void log_init(void); /* remembers what standard output and error are */

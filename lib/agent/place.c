@@ -2,12 +2,15 @@
 /*
  * place.c: where the state file lives, and that nobody else can have put anything there.
  *
- * Runs once when the first socket is opened, and at exit to remove the file. The directory must be ours and closed to others; everything in it is
- * named relative to the descriptor that was checked, and no symbolic link is followed at its end.
+ * Runs once when the first socket is opened, and at exit to remove the file. The directory must be ours, and nobody else may
+ * write to it (the files are closed to others themselves); everything in it is named relative to the descriptor that was checked, and no symbolic
+ * link is followed at its end.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../core/out.h"
 #include "agent.h"
@@ -15,6 +18,7 @@
 
 static char directory[600]; /* the one in use; empty: none */
 static char file_name[64];  /* empty: the state is in memory only */
+static _Atomic bool aside;  /* during an exec */
 
 static bool is_private(int dir)
 {
@@ -24,7 +28,7 @@ static bool is_private(int dir)
 #else
     long r = SYS2(SYS_fstat, dir, &st);
 #endif
-    return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & 0077);
+    return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 static int open_directory(const char *path, bool make, const char **why)
@@ -37,7 +41,7 @@ static int open_directory(const char *path, bool make, const char **why)
     }
     if (!is_private((int)fd)) {
         sys_close((int)fd);
-        *why = "it belongs to somebody else or is open to others (mode 0700 is needed)";
+        *why = "the directory belongs to somebody else, or others may write to it (chmod go-w, or give it mode 0700)";
         return -EPERM;
     }
     return (int)fd;
@@ -122,7 +126,11 @@ int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
 
 void place_in_memory(void) { file_name[0] = 0; }
 
-void place_forget(void) { file_name[0] = 0; }
+void place_forget(void)
+{
+    file_name[0] = 0;
+    atomic_store(&aside, false);
+}
 
 void place_remove(void)
 {
@@ -135,6 +143,70 @@ void place_remove(void)
     SYS3(SYS_unlinkat, dir, file_name, 0);
     sys_close(dir);
     file_name[0] = 0;
+}
+
+/* ---- exec --------------------------------------------------------------------------------------------------------------- */
+
+/* Without the start time, so that a program which begins can ask for it with one call. */
+static void name_aside(struct out *o) { out_fmt(o, "%u.exec", (unsigned)sys_getpid()); }
+
+static bool rename_aside(bool back)
+{
+    const char *why;
+    char name[32];
+    struct out o = {.buf = name, .cap = sizeof name - 1};
+    name_aside(&o);
+    name[o.len] = 0;
+    int dir = open_directory(directory, false, &why);
+    if (dir < 0)
+        return false;
+    long r = SYS5(SYS_renameat2, dir, back ? name : file_name, dir, back ? file_name : name, RENAME_NOREPLACE);
+    sys_close(dir);
+    return r >= 0;
+}
+
+void place_step_aside(void)
+{
+    if (file_name[0] && !agent_in_sandbox() && rename_aside(false))
+        atomic_store(&aside, true);
+}
+
+void place_step_back(void)
+{
+    if (atomic_exchange(&aside, false))
+        rename_aside(true);
+}
+
+static void clear_aside(void)
+{
+    const char *why;
+    char path[sizeof directory + 32];
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    size_t n = strlen(directory) + 1;
+    out_fmt(&o, "%s/", directory);
+    name_aside(&o);
+    path[o.len] = 0;
+    if (o.lost || SYS3(SYS_faccessat, AT_FDCWD, path, F_OK) < 0)
+        return;
+    int dir = open_directory(directory, false, &why);
+    if (dir >= 0) {
+        SYS3(SYS_unlinkat, dir, path + n, 0);
+        sys_close(dir);
+    }
+}
+
+void place_clear_aside(void)
+{
+    if (agent_options.state_dir[0]) {
+        if (set_directory(agent_options.state_dir, "", UINT32_MAX))
+            clear_aside();
+        return;
+    }
+    const char *runtime = environment("XDG_RUNTIME_DIR");
+    if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX))
+        clear_aside();
+    set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
+    clear_aside();
 }
 
 bool place_path(char *path, size_t cap)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "agent.h"
+#include "said.h"
 #include "sys.h"
 
 #define MAX_RULES 1024
@@ -49,10 +50,18 @@ static void read_file(const char *path)
         agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-n));
     else if (len == MAX_TEXT)
         agent_warn("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
-    if (len)
+    if (len) {
+        said_rules(text, len);
         parse(text, len, path);
-    else if (text)
+    } else if (text) {
         agent_free_pages(text, MAX_TEXT);
+    }
+}
+
+void suppressions_load_early(void)
+{
+    if (agent_options.suppressions[0] || sockleak_default_suppressions)
+        suppressions_load();
 }
 
 void suppressions_load(void)
@@ -65,8 +74,10 @@ void suppressions_load(void)
     parse(suppress_builtin, strlen(suppress_builtin), suppress_builtin);
     if (sockleak_default_suppressions) {
         const char *text = sockleak_default_suppressions();
-        if (text)
+        if (text) {
+            said_rules(text, strlen(text));
             parse(text, strlen(text), "of the program");
+        }
     }
     if (agent_options.suppressions[0])
         read_file(agent_options.suppressions);

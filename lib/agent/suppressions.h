@@ -9,6 +9,8 @@
 
 /* Reads everything once; complaints go to the log. Not in signal handlers. */
 void suppressions_load(void);
+/* The same where there is more than the built-in rules: a wrong path is told when the program starts, not hours later. */
+void suppressions_load_early(void);
 struct suppression *suppressions_rules(size_t *n);
 
 #endif

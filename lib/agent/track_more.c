@@ -6,12 +6,13 @@
  */
 #include "track.h"
 
+#include <fcntl.h>
 #include <signal.h>
 
 #include "agent.h"
 #include "observe.h"
-#include "sys.h"
 #include "sites.h"
+#include "sys.h"
 #include "table.h"
 #include "track_slot.h"
 
@@ -94,16 +95,35 @@ bool track_adopt(int fd, enum origin origin, uint64_t cookie)
 
 /* ---- the program's image ---- */
 
+/* The kernel's word: the flag may have been set or taken away where no wrapper saw it. */
+static bool takes_sockets_along(void)
+{
+    for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
+        const struct state_slot *slot = slot_of(fd);
+        if (SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
+            continue;
+        long flags = SYS3(SYS_fcntl, fd, F_GETFD, 0);
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            return true;
+    }
+    return false;
+}
+
 void track_exec(void)
 {
-    if (agent_has_table() && !agent_is_vfork_child())
-        atomic_store(&table_head->end, END_EXEC);
+    if (!agent_owns_table())
+        return;
+    atomic_store(&table_head->end, END_EXEC);
+    if (!takes_sockets_along())
+        place_step_aside();
 }
 
 void track_exec_failed(void)
 {
-    if (agent_has_table() && !agent_is_vfork_child())
-        atomic_store(&table_head->end, END_RUNNING);
+    if (!agent_owns_table())
+        return;
+    place_step_back();
+    atomic_store(&table_head->end, END_RUNNING);
 }
 
 int track_exiting(int status, enum state_end how) { return agent_finish(status, how, true); }

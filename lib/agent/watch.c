@@ -146,7 +146,7 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
     struct composed c;
     uint64_t n = 0;
     if (compose(&c, s, reason)) {
-        n = c.report.leaks;
+        n = c.report.leaks + (s->counted_only ? c.report.suppressed : 0); /* who reports in our place counts those too */
         if (n && fd != -2)
             compose_write(&c, fd);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {

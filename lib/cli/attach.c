@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/options.h"
 #include "attach.h"
 #include "cli.h"
 #include "load.h"
@@ -25,11 +26,13 @@ const char usage_attach[] = "usage: sockleak attach [options] PID\n"
                             "\n"
                             "Starts recording in a running process: wakes an agent that was preloaded with enabled=0, or\n"
                             "else loads the agent into it. Sockets that are open already are known as before_attach.\n"
-                            "Needs the rights that a debugger needs: the same user, or root.\n"
+                            "Needs the rights that a debugger needs: the same user, or root. SOCKLEAK_LIBRARY names the library\n"
+                            "where it is not beside this command or in ../lib.\n"
                             "\n"
                             "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
                             "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
-                            "  --for TIME      record for so long, then report and detach\n"
+                            "  --for TIME      record for so long, then report and detach. Without --grace the report lists what has been\n"
+                            "                  stuck for the process' grace or half of TIME, whichever is shorter\n"
                             "  -h, --help\n"
                             "\n"
                             "EXAMPLES\n"
@@ -102,11 +105,11 @@ static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
         return cli_fail("no permission to write %s: run as the process' user or as root", l->path);
     uint64_t looks = atomic_load(&h->looks);
     if (w->grace_set) {
-        uint64_t interval = w->grace_ns / 4;
-        interval = interval < 250000000u ? 250000000u : interval > 10000000000u ? 10000000000u : interval;
+        struct options follows = {.grace_ns = w->grace_ns};
+        options_finish(&follows);
         atomic_store(&h->grace_ns, w->grace_ns);
-        if (atomic_load(&h->interval_ns))
-            atomic_store(&h->interval_ns, interval);
+        if (!h->interval_given)
+            atomic_store(&h->interval_ns, follows.interval_ns);
     }
     if (w->kinds_set)
         atomic_store(&h->kinds, w->kinds);
@@ -161,25 +164,40 @@ static void interrupt(int number)
     interrupted = 1;
 }
 
-/* Until the time is over, the process ends, or the user has seen enough. */
-static void record_for(pid_t pid, uint64_t ns)
+/* Until the time is over, the process ends, or the user has seen enough. Returns how long that was. */
+static uint64_t record_for(pid_t pid, uint64_t ns)
 {
     struct sigaction sa = {.sa_handler = interrupt}, before_int, before_term;
     sigaction(SIGINT, &sa, &before_int);
     sigaction(SIGTERM, &sa, &before_term);
-    uint64_t end = load_mono_ns() + ns;
-    for (uint64_t now = load_mono_ns(); now < end && !interrupted && !is_gone(pid); now = load_mono_ns())
+    uint64_t begun = load_mono_ns(), end = begun + ns, now;
+    for (now = begun; now < end && !interrupted && !is_gone(pid); now = load_mono_ns())
         nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
     sigaction(SIGINT, &before_int, NULL);
     sigaction(SIGTERM, &before_term, NULL);
+    return now < end ? now - begun : ns;
 }
 
-static int report_on(char *what)
+/* MIN_AGE_MS UINT64_MAX: what the process itself would report. */
+static int report_on(char *what, uint64_t min_age_ms)
 {
-    char word[] = "report";
-    char *argv[] = {word, what, NULL};
+    char word[] = "report", option[] = "--min-age", age[32];
+    bool plain = min_age_ms == UINT64_MAX;
+    char *argv[] = {word, plain ? what : option, plain ? NULL : age, what, NULL};
+    snprintf(age, sizeof age, "%llums", (unsigned long long)min_age_ms);
     optind = 0;
-    return cmd_report(2, argv);
+    return cmd_report(plain ? 2 : 4, argv);
+}
+
+/* A recording shorter than the process' grace would end before anything could have lasted so long: half of it is asked for then. */
+static uint64_t least_age_ms(pid_t pid, const struct wanted *w, uint64_t recorded_ns)
+{
+    struct loaded l;
+    if (w->grace_set || !attach_load(&l, pid))
+        return UINT64_MAX;
+    uint64_t grace_ns = atomic_load(&state_head(&l.view)->grace_ns);
+    load_free(&l);
+    return (grace_ns < recorded_ns / 2 ? grace_ns : recorded_ns / 2) / 1000000u;
 }
 
 static int report_and_leave(pid_t pid, const struct wanted *w)
@@ -194,16 +212,16 @@ static int report_and_leave(pid_t pid, const struct wanted *w)
     }
     snprintf(number, sizeof(number), "%d", pid);
     snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
-    record_for(pid, w->for_ns);
+    uint64_t recorded_ns = record_for(pid, w->for_ns);
     int status;
     struct stat st;
     if (!is_gone(pid)) {
-        status = report_on(number);
+        status = report_on(number, least_age_ms(pid, w, recorded_ns));
         optind = 0;
         int detached = cmd_detach(2, detach_argv);
         status = status ? status : detached;
     } else if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink) {
-        status = report_on(file);
+        status = report_on(file, UINT64_MAX);
     } else {
         cli_warn("process %d has ended, with nothing stuck", pid);
         status = CLI_OK;

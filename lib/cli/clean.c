@@ -21,7 +21,8 @@ const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
                            "\n"
                            "Removes the state files of processes that are gone, from DIR, or else from the state\n"
                            "directory of this user: $XDG_RUNTIME_DIR/sockleak and /dev/shm/sockleak-UID. Files of\n"
-                           "processes that still run stay.\n"
+                           "processes that still run stay. Goes through the directories that 'sockleak run' makes\n"
+                           "there, and removes them, with their logs, when they are empty and that run is gone.\n"
                            "\n"
                            "  -n, --dry-run   print what would be removed, remove nothing\n"
                            "  -h, --help\n"
@@ -36,14 +37,16 @@ struct tally {
     int status;
 };
 
-/* The same process, by pid and start time. Where /proc hides it (hidepid=), a pid that exists at all is taken for it. */
+/* The same process, by pid and start time (UINT64_MAX: whichever has that pid). Where /proc hides it (hidepid=), a pid that exists at all is taken for it. */
 static bool lives(pid_t pid, uint64_t start_ticks)
 {
     struct procfs_stat st;
     if (procfs_stat(pid, &st) == 0)
-        return st.start_ticks == start_ticks;
+        return start_ticks == UINT64_MAX || st.start_ticks == start_ticks;
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
+
+static bool is_private(const struct stat *st) { return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH)); }
 
 static int open_directory(const char *path)
 {
@@ -58,8 +61,8 @@ static int open_directory(const char *path)
         errno = e;
         return -1;
     }
-    if (fstat(fd, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-        cli_fail("%s: left alone, others may write there; it should be yours with mode 0700", path);
+    if (fstat(fd, &st) != 0 || !is_private(&st)) {
+        cli_fail("%s: left alone, it is not yours or others may write there (chmod go-w %s)", path, path);
         close(fd);
         errno = EPERM;
         return -1;
@@ -67,38 +70,75 @@ static int open_directory(const char *path)
     return fd;
 }
 
-static void clean_entry(struct tally *t, int dir, const char *path, const char *name)
+/* Which process NAME belongs to. False: it is no file of ours. LOGS: those of a run count too. */
+static bool file_of(const char *name, bool logs, pid_t *pid, uint64_t *start_ticks)
 {
-    pid_t pid;
-    uint64_t start_ticks;
-    struct stat st;
     char whole[NAME_MAX + 1];
     /* A process that was killed while it began its file leaves it under this name. */
     snprintf(whole, sizeof whole, "%s", name);
     size_t n = strlen(whole);
     if (n > 4 && strcmp(whole + n - 4, ".new") == 0)
         whole[n - 4] = 0;
-    if (!cli_state_name(whole, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return;
+    *start_ticks = UINT64_MAX;
+    return cli_state_name(whole, pid, start_ticks) || cli_pid_name(name, ".exec", pid) || (logs && cli_pid_name(name, ".log", pid));
+}
+
+/* True when NAME is gone now, or would be. */
+static bool clean_entry(struct tally *t, int dir, const char *path, const char *name, bool logs)
+{
+    pid_t pid;
+    uint64_t start_ticks;
+    struct stat st;
+    if (!file_of(name, logs, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
-        return;
+        return false;
     if (lives(pid, start_ticks)) {
         t->alive++;
-        return;
+        return false;
     }
     if (!t->dry && unlinkat(dir, name, 0) != 0) {
         if (errno != ENOENT) /* another clean was faster */
             t->status = cli_fail("cannot remove %s/%s: %s", path, name, strerror(errno));
-        return;
+        return errno == ENOENT;
     }
     if (t->dry)
         printf("%s/%s\n", path, name);
     t->removed++;
+    return true;
+}
+
+/* The directory of one `sockleak run`: what is in it, then itself, when it is empty and that command is gone. */
+static void clean_run(struct tally *t, int above, const char *path, const char *name, pid_t run)
+{
+    char inner[CLI_PATH_MAX + NAME_MAX + 2];
+    struct stat st;
+    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd >= 0 && fstat(fd, &st) == 0 && is_private(&st) ? fdopendir(fd) : NULL;
+    if (!d) { /* somebody else's */
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    snprintf(inner, sizeof inner, "%s/%s", path, name);
+    bool gone = !lives(run, UINT64_MAX), empty = true;
+    const struct dirent *entry;
+    while ((entry = readdir(d)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            empty = clean_entry(t, fd, inner, entry->d_name, gone) && empty;
+    closedir(d);
+    if (!gone || !empty)
+        return;
+    if (t->dry)
+        printf("%s\n", inner);
+    else if (unlinkat(above, name, AT_REMOVEDIR) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+        t->status = cli_fail("cannot remove %s: %s", inner, strerror(errno));
 }
 
 static void clean_directory(struct tally *t, const char *path, bool must_exist)
 {
     struct stat st;
+    pid_t run;
     if (!must_exist && lstat(path, &st) != 0 && errno == ENOENT)
         return;
     int fd = open_directory(path);
@@ -108,8 +148,12 @@ static void clean_directory(struct tally *t, const char *path, bool must_exist)
         return;
     }
     const struct dirent *entry;
-    while ((entry = readdir(d)))
-        clean_entry(t, fd, path, entry->d_name);
+    while ((entry = readdir(d))) {
+        if (cli_run_name(entry->d_name, &run))
+            clean_run(t, fd, path, entry->d_name, run);
+        else
+            clean_entry(t, fd, path, entry->d_name, false);
+    }
     closedir(d);
 }
 

@@ -70,6 +70,12 @@ void *cli_grow(void *array, size_t n, size_t *cap, size_t size);
 int cli_flush(void);
 
 /*
+ * library.c. The full path of the libsockleak.so that belongs to this command: $SOCKLEAK_LIBRARY, else beside the command, else where `make install` puts
+ * it. NULL, or a sentence that says why there is none, in a static buffer.
+ */
+const char *cli_library(char *path, size_t cap);
+
+/*
  * Where this user's state files may lie, most likely first: the state_dir of SOCKLEAK_OPTIONS alone, if it names one; else
  * $XDG_RUNTIME_DIR/sockleak (when set) and /dev/shm/sockleak-UID (a service has no XDG_RUNTIME_DIR, the shell that looks at it has).
  * Returns how many DIRS were filled: 1 or 2. None of them need exist.
@@ -78,5 +84,10 @@ int cli_flush(void);
 size_t cli_state_dirs(char dirs[2][CLI_PATH_MAX]);
 /* "PID.START.sockleak" -> its numbers; false for any other name. START is field 22 of /proc/PID/stat. */
 bool cli_state_name(const char *name, pid_t *pid, uint64_t *start_ticks);
+/* "PID" with SUFFIX behind it: ".exec" (a state file that its process left behind at an exec, with nothing to report), ".log" (of a run). */
+bool cli_pid_name(const char *name, const char *suffix, pid_t *pid);
+/* "run-PID.XXXXXX", the directory of one `sockleak run` below a state directory; PID is that command's. */
+#define CLI_RUN_NAME "run-%d.XXXXXX"
+bool cli_run_name(const char *name, pid_t *pid);
 
 #endif

@@ -177,6 +177,26 @@ size_t cli_state_dirs(char dirs[2][CLI_PATH_MAX])
     return n;
 }
 
+bool cli_pid_name(const char *name, const char *suffix, pid_t *pid)
+{
+    const char *dot = strchr(name, '.');
+    uint64_t n;
+    if (!dot || strcmp(dot, suffix) != 0 || !digits(name, (size_t)(dot - name), INT32_MAX, &n) || n == 0)
+        return false;
+    *pid = (pid_t)n;
+    return true;
+}
+
+bool cli_run_name(const char *name, pid_t *pid)
+{
+    uint64_t n;
+    size_t len = strncmp(name, "run-", 4) == 0 ? strcspn(name + 4, ".") : 0;
+    if (!digits(name + 4 * (len > 0), len, INT32_MAX, &n) || n == 0 || strlen(name + 4 + len) != strlen(".XXXXXX"))
+        return false;
+    *pid = (pid_t)n;
+    return true;
+}
+
 bool cli_state_name(const char *name, pid_t *pid, uint64_t *start_ticks)
 {
     const char *dot = strchr(name, '.');

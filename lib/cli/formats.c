@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../core/options.h"
 #include "cli.h"
 
 bool format_from_name(const char *word, enum format *format)
@@ -31,8 +32,10 @@ const char *format_base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path ? path : "";
 }
 
-bool format_use_color(FILE *f)
+bool format_use_color(FILE *f, unsigned choice)
 {
+    if (choice != COLOR_AUTO)
+        return choice == COLOR_ALWAYS;
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
     return isatty(fileno(f)) && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
 }
@@ -159,5 +162,23 @@ bool format_suppressions(struct arena *a, const char *path, struct suppression *
     free(text);
     suppress_parse(kept, len, *rules, n, lines, warn_line, (void *)path);
     *rules = add_builtin(a, *rules, n);
+    return true;
+}
+
+bool format_both_suppressions(struct arena *a, const char *first, const char *second, struct suppression **rules, size_t *n)
+{
+    struct suppression *more;
+    size_t n_more;
+    if (!format_suppressions(a, first, rules, n))
+        return false;
+    if (!second)
+        return true;
+    if (!format_suppressions(a, second, &more, &n_more))
+        return false;
+    struct suppression *all = arena_array(a, *n + n_more, sizeof *all);
+    memcpy(all, *rules, *n * sizeof *all);
+    memcpy(all + *n, more, n_more * sizeof *all);
+    *rules = all;
+    *n += n_more;
     return true;
 }

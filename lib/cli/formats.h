@@ -31,7 +31,10 @@ void format_flush(struct out *o);
 
 /* The rules of a suppressions file (PATH NULL: none) and the builtin ones into *RULES and *N, which live in A. False: it complained. */
 bool format_suppressions(struct arena *a, const char *path, struct suppression **rules, size_t *n);
-bool format_use_color(FILE *f);
+/* The rules of both files, each of which may be NULL. */
+bool format_both_suppressions(struct arena *a, const char *first, const char *second, struct suppression **rules, size_t *n);
+/* CHOICE is an enum color. */
+bool format_use_color(FILE *f, unsigned choice);
 
 /* What people call a process in one line: "exe" without its directories. */
 const char *format_base_name(const char *path);

@@ -10,6 +10,9 @@
 const char usage_help[] = "usage: sockleak help [COMMAND]\n"
                           "\n"
                           "Without COMMAND lists the commands; with one prints its options and examples.\n"
+                          "'sockleak COMMAND --help' prints the same.\n"
+                          "\n"
+                          "  -h, --help\n"
                           "\n"
                           "EXAMPLES\n"
                           "  sockleak help\n"
@@ -26,7 +29,8 @@ void help_list(FILE *to)
     for (const struct command *c = cli_commands; c->name; c++)
         fprintf(to, "  %-8s %s\n", c->name, c->summary);
     fputs("\n"
-          "  --version\n"
+          "  -V, --version     print the version\n"
+          "  -h, --help        print this list; after a COMMAND, its options and examples\n"
           "\n"
           "EXAMPLES\n"
           "  sockleak scan                     who holds stuck sockets on this machine?\n"
@@ -85,6 +89,8 @@ int cmd_help(int argc, char **argv)
         help_list(stdout);
         return cli_flush();
     }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return cli_help();
     const struct command *c = cli_find(argv[1]);
     if (!c) {
         const char *near = help_nearest(argv[1]);

@@ -222,8 +222,16 @@ static void set_root(struct loaded *l)
     snprintf(l->root, sizeof l->root, "%s", root);
 }
 
+void load_review(struct loaded *l)
+{
+    struct state_view now_there;
+    if (!state_open_view(&now_there, l->view.base, l->map_size))
+        l->view = now_there;
+}
+
 void load_recheck(struct loaded *l)
 {
+    load_review(l);
     const struct state_header *h = state_head(&l->view);
     uint32_t end = atomic_load_explicit(&h->end, memory_order_relaxed);
     l->pid = (pid_t)h->pid;

@@ -60,7 +60,9 @@ const char *load_file(struct loaded *l, const char *path);
  */
 const char *load_process(struct loaded *l, pid_t pid, bool *nothing);
 void load_free(struct loaded *l);
-/* Looks again what became of the process: sets pid, life, root. */
+/* Sees the extents that the writer has taken since. A header that was damaged meanwhile leaves the old view. */
+void load_review(struct loaded *l);
+/* The same, and looks again what became of the process: sets pid, life, root. */
 void load_recheck(struct loaded *l);
 
 /* Appends what load_file gives; the same file twice counts once. */
@@ -68,6 +70,8 @@ const char *load_set_file(struct load_set *set, const char *path);
 const char *load_set_process(struct load_set *set, pid_t pid, bool *nothing);
 /* Every *.sockleak file of a directory, in the order of pids. BAD gets each file that cannot be read. Returns a sentence when DIR itself cannot be. */
 const char *load_set_dir(struct load_set *set, const char *dir, void (*bad)(void *arg, const char *path, const char *why), void *arg);
+/* The same, and those below its run-PID.XXXXXX directories: of DIR's owner, that nobody else may write to, no links. */
+const char *load_set_tree(struct load_set *set, const char *dir, void (*bad)(void *arg, const char *path, const char *why), void *arg);
 void load_set_free(struct load_set *set);
 
 /*

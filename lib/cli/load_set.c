@@ -192,6 +192,33 @@ const char *load_set_dir(struct load_set *set, const char *dir, void (*bad)(void
     return NULL;
 }
 
+static int is_run(const struct dirent *e)
+{
+    pid_t pid;
+    return cli_run_name(e->d_name, &pid);
+}
+
+const char *load_set_tree(struct load_set *set, const char *dir, void (*bad)(void *arg, const char *path, const char *why), void *arg)
+{
+    struct dirent **names;
+    struct stat above, st;
+    const char *why = load_set_dir(set, dir, bad, arg);
+    int n = why || stat(dir, &above) != 0 ? -1 : scandir(dir, &names, is_run, by_version);
+    for (int i = 0; i < n; i++) {
+        char path[CLI_PATH_MAX + 256];
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == above.st_uid && !(st.st_mode & (S_IWGRP | S_IWOTH))) {
+            const char *inner = load_set_dir(set, path, bad, arg);
+            if (inner && strcmp(inner, strerror(ENOENT)) != 0)
+                bad(arg, path, inner);
+        }
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    return why;
+}
+
 void load_set_free(struct load_set *set)
 {
     for (size_t i = 0; i < set->n; i++)
@@ -248,5 +275,7 @@ void load_refresh(struct load_set *set, int timeout_ms)
         }
         if (!l->answered)
             load_recheck(l);
+        else
+            load_review(l);
     }
 }

@@ -169,6 +169,8 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
     if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || seen_again(c, s))
         return;
     struct suppression *rule = suppress_socket(c->o->rules, c->o->n_rules, &f);
+    if (!rule)
+        rule = suppress_socket(c->o->own, c->o->n_own, &f);
     if (rule) {
         rule->sockets++;
         m->report.suppressed += !rule->builtin;
@@ -217,11 +219,13 @@ static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
     const struct state_header *h = state_head(&m->from->view);
-    if (!g->site || !state_site_at(&m->from->view, g->site, &site))
-        return;
-    g->opened = load_relaxed64(&site.site->opened);
-    g->closed = load_relaxed64(&site.site->closed);
+    bool has_site = g->site && state_site_at(&m->from->view, g->site, &site);
+    /* The header counts the sockets that have no stack. */
+    g->opened = load_relaxed64(has_site ? &site.site->opened : &h->sockets_opened);
+    g->closed = load_relaxed64(has_site ? &site.site->closed : &h->sockets_closed);
     g->live = g->opened > g->closed ? g->opened - g->closed : 0;
+    if (!has_site)
+        return;
     g->rate_milli = load_relaxed32(&site.site->rate_milli[g->kind]);
     g->growing = g->rate_milli > 0;
     g->steady = !g->growing && load_relaxed32(&site.site->steady[g->kind]) >= GROWTH_STEADY_LOOKS;
@@ -259,12 +263,25 @@ static int by_siteid(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+void model_limit(struct model *m, unsigned max)
+{
+    struct report *r = &m->report;
+    if (!max || r->n_groups <= max)
+        return;
+    for (size_t i = max; i < r->n_groups; i++)
+        r->sockets_left_out += r->groups[i].count;
+    r->groups_left_out += r->n_groups - max;
+    r->n_groups = max;
+}
+
 void model_finish(struct model *m, const struct model_options *o)
 {
     struct report *r = &m->report;
     size_t kept = 0;
     for (size_t i = 0; i < r->n_groups; i++) {
         struct suppression *rule = suppress_group(o->rules, o->n_rules, &r->groups[i]);
+        if (!rule)
+            rule = suppress_group(o->own, o->n_own, &r->groups[i]);
         if (rule) {
             rule->groups++;
             rule->sockets += r->groups[i].count;
@@ -286,12 +303,7 @@ void model_finish(struct model *m, const struct model_options *o)
         r->sites += i == 0 || ids[i] != ids[i - 1];
     if (kept && o->sort != SORT_STUCK)
         qsort(r->groups, kept, sizeof *r->groups, o->sort == SORT_RATE ? by_rate : by_age);
-    if (o->max_leaks && kept > o->max_leaks) {
-        for (size_t i = o->max_leaks; i < kept; i++)
-            r->sockets_left_out += r->groups[i].count;
-        r->groups_left_out = kept - o->max_leaks;
-        r->n_groups = o->max_leaks;
-    }
+    model_limit(m, o->max_leaks);
     r->max_sockets = o->max_sockets;
     r->print_summary = o->print_summary;
     r->color = o->color;

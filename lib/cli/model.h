@@ -23,6 +23,8 @@ struct model_options {
     enum model_sort sort;
     struct suppression *rules; /* their counters are raised */
     size_t n_rules;
+    struct suppression *own; /* the program's own; asked last */
+    size_t n_own;
     unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
     bool color, print_summary;
     int reason; /* enum reason; -1: by what became of the process */
@@ -47,6 +49,8 @@ void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym
 void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o);
 /* Between model.c and model_merge.c: suppressions, sums, order and limits, once the groups have their frames. */
 void model_finish(struct model *m, const struct model_options *o);
+/* Leaves no more than MAX groups in the report (0: all), and counts what it leaves out. model_finish has done that for the options' max_leaks. */
+void model_limit(struct model *m, unsigned max);
 void model_free(struct model *m);
 
 /* One line on how the process ended and how old its last look is ("killed; last look 3 s before ..."), without a newline; "" when there is nothing to say. */

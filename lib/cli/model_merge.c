@@ -103,7 +103,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
         adopt(&r->groups[i], hit, count);
     }
     struct model_options quiet = *o;
-    quiet.n_rules = 0; /* each process' findings were held against them already */
+    quiet.n_rules = quiet.n_own = 0; /* each process' findings were held against them already */
     model_finish(m, &quiet);
 }
 

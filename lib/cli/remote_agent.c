@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli.h"
 #include "ptrace.h"
 
 #define SAFE_LIMIT_MS 5000
@@ -208,9 +209,8 @@ static const char *run_in(pid_t pid, struct work w, bool may_load, struct refusa
     refused = check_libc(&r, why);
     if (!refused && !mapped_agent(&r) && may_load) {
         w.library = library;
-        if (!find_library(library, sizeof(library)))
-            refused = say(why, "libsockleak.so was not found beside the command or in ../lib: set SOCKLEAK_LIBRARY to its path");
-        else
+        refused = cli_library(library, sizeof(library));
+        if (!refused)
             refused = check_visible(pid, library, why);
     } else if (!refused && !mapped_agent(&r)) {
         refused = say(why, "the agent is not loaded in process %d (%s)", pid, process_name(pid));

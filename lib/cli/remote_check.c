@@ -219,37 +219,3 @@ const char *check_visible(pid_t pid, const char *library, struct refusal *why)
                "/proc/%d/root%s)",
                pid, process_name(pid), r < 0 ? "no" : "another", library, library, pid, library);
 }
-
-static bool usable(const char *path, char *to, size_t cap)
-{
-    char full[PATH_MAX];
-    if (!realpath(path, full) || access(full, R_OK) != 0 || strlen(full) >= cap)
-        return false;
-    memcpy(to, full, strlen(full) + 1);
-    return true;
-}
-
-bool find_library(char *path, size_t cap)
-{
-    static const char *const places[] = {"libsockleak.so",
-                                         "../lib/libsockleak.so",
-                                         "../lib64/libsockleak.so",
-                                         "../lib/libsockleak.so.0",
-                                         "../lib/x86_64-linux-gnu/libsockleak.so.0",
-                                         "../lib/aarch64-linux-gnu/libsockleak.so.0"};
-    char dir[PATH_MAX], name[PATH_MAX + 64];
-    const char *given = getenv("SOCKLEAK_LIBRARY");
-    if (given && *given)
-        return usable(given, path, cap);
-    ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
-    if (n <= 0)
-        return false;
-    dir[n] = '\0';
-    *strrchr(dir, '/') = '\0';
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(name, sizeof(name), "%s/%s", dir, places[i]);
-        if (usable(name, path, cap))
-            return true;
-    }
-    return false;
-}

@@ -30,8 +30,6 @@ const char *check_visible(pid_t pid, const char *library, struct refusal *why);
 /* Why the kernel said ERR (EPERM, EACCES, ...) to tracing it. */
 const char *check_permission(pid_t pid, int err, struct refusal *why);
 
-/* The library that belongs to this command: $SOCKLEAK_LIBRARY, beside the command, or where `make install` puts it. False: nowhere. */
-bool find_library(char *path, size_t cap);
 /* "nginx", for messages. */
 const char *process_name(pid_t pid);
 

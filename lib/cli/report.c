@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "formats.h"
 #include "report_agent.h"
+#include "settings.h"
 
 const char usage_report[] =
     "usage: sockleak report [options] [PID|FILE|DIR...]\n"
@@ -31,6 +32,7 @@ const char usage_report[] =
     "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too\n"
     "  --no-names            modules and offsets only\n"
     "  --verbose             say for which modules no names were found\n"
+    "  -h, --help\n"
     "\n"
     "EXAMPLES\n"
     "  sockleak report 4242\n"
@@ -42,6 +44,7 @@ struct asked {
     enum format format;
     struct symbolize_options symbols;
     struct model_options model;
+    bool max_sockets_set;
     const char *suppressions;
     bool verbose;
 };
@@ -104,6 +107,7 @@ static int take_option(struct asked *a, int c, char **argv)
         if (!cli_number("--max-sockets", optarg, 1000000, &number))
             return CLI_USAGE;
         a->model.max_sockets = (unsigned)number;
+        a->max_sockets_set = true;
         return -1;
     case OPT_SUPPRESSIONS:
         a->suppressions = optarg;
@@ -155,7 +159,7 @@ static void add_named(struct load_set *set, const char *word, int *status)
     }
     const char *why;
     if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
-        why = load_set_dir(set, word, bad_file, status);
+        why = load_set_tree(set, word, bad_file, status);
     else
         why = load_set_file(set, word);
     if (why)
@@ -167,7 +171,7 @@ static void add_all(struct load_set *set, int *status)
     char dirs[2][CLI_PATH_MAX];
     size_t n = cli_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
-        const char *why = load_set_dir(set, dirs[i], bad_file, status);
+        const char *why = load_set_tree(set, dirs[i], bad_file, status);
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             *status = cli_fail("%s: %s", dirs[i], why);
     }
@@ -182,9 +186,27 @@ static void say_trouble(void *arg, const char *line)
     cli_warn("no names for %s", line);
 }
 
+/* How one process is reported: the program's default options, over them the environment's, over them the command line's. */
+static void build(struct model *m, const struct loaded *l, const struct asked *a, struct symbolizer *const sym[2],
+                  struct settings_rules *own)
+{
+    struct options said;
+    struct model_options o = a->model;
+    options_default(&said);
+    settings_program(&said, l);
+    settings_environment(&said);
+    o.max_leaks = a->format == FORMAT_SUPPRESSIONS ? 0 : said.max_leaks;
+    o.max_sockets = a->max_sockets_set ? o.max_sockets : said.max_sockets;
+    o.print_summary = said.print_summary;
+    o.color = a->format == FORMAT_TEXT && format_use_color(stdout, said.color);
+    o.own = settings_rules_of(own, l, &o.n_own);
+    model_build(m, l, sym[said.symbolize && a->symbols.names], &o);
+}
+
 int cmd_report(int argc, char **argv)
 {
-    struct asked a = {.model = {.max_sockets = 8, .print_summary = true, .reason = -1}, .symbols = {.names = true}};
+    struct asked a = {.model = {.reason = -1}, .symbols = {.names = true}};
+    struct options said;
     int c, status = CLI_OK;
     if (argc > 1 && strcmp(argv[1], "--for-agent") == 0)
         return report_for_agent(argc - 1, argv + 1);
@@ -194,7 +216,10 @@ int cmd_report(int argc, char **argv)
             return end;
     }
     struct arena arena = {0};
-    if (!format_suppressions(&arena, a.suppressions, &a.model.rules, &a.model.n_rules))
+    options_default(&said);
+    settings_environment(&said);
+    if (!format_both_suppressions(&arena, a.suppressions, said.suppressions[0] ? said.suppressions : NULL, &a.model.rules,
+                                  &a.model.n_rules))
         return CLI_FAILED;
     struct load_set set = {0};
     for (int i = optind; i < argc; i++)
@@ -203,11 +228,11 @@ int cmd_report(int argc, char **argv)
         add_all(&set, &status);
     load_refresh(&set, 1000);
 
-    struct symbolizer *sym = symbolizer_new(&a.symbols);
+    struct symbolizer *sym[2] = {symbolizer_new(&(struct symbolize_options){.names = false}), symbolizer_new(&a.symbols)};
+    struct settings_rules own = {0};
     struct model *models = arena_grow(NULL, set.n + 1, sizeof *models);
-    a.model.color = a.format == FORMAT_TEXT && format_use_color(stdout);
     for (size_t i = 0; i < set.n; i++)
-        model_build(&models[i], &set.items[i], sym, &a.model);
+        build(&models[i], &set.items[i], &a, sym, &own);
     if (set.n || a.format == FORMAT_JUNIT || a.format == FORMAT_SARIF)
         format_models(stdout, a.format, models, set.n, &a.model);
     for (size_t i = 0; i < set.n && a.format != FORMAT_TEXT; i++) {
@@ -219,11 +244,13 @@ int cmd_report(int argc, char **argv)
             cli_warn("process %u (%s): %s", models[i].report.pid, models[i].report.exe, circumstances);
     }
     if (a.verbose)
-        symbolize_troubles(sym, say_trouble, NULL);
+        symbolize_troubles(sym[1], say_trouble, NULL);
     for (size_t i = 0; i < set.n; i++)
         model_free(&models[i]);
     free(models);
-    symbolizer_free(sym);
+    symbolizer_free(sym[0]);
+    symbolizer_free(sym[1]);
+    settings_rules_free(&own);
     load_set_free(&set);
     arena_free(&arena);
     int flushed = cli_flush();

@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,12 +26,15 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  --exitcode N          end with N when leaks were found and CMD itself ended with 0\n"
                          "  --max-allowed N       so many leaked sockets are tolerated before --exitcode counts (default 0)\n"
                          "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
-                         "  --grace TIME          a process that still runs: what has been stuck so long (default 30s)\n"
+                         "  --grace TIME          of a process that still runs at the end, only what has been stuck so long (default:\n"
+                         "                        its own grace, 30s)\n"
                          "  --suppressions FILE   leave out what matches\n"
                          "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
                          "  --output DIR          keep the state files in DIR; 'sockleak report DIR' reads them again\n"
+                         "  -h, --help\n"
                          "\n"
                          "The exit status is CMD's own, 128+N when signal N ended it, 1 when CMD could not be run.\n"
+                         "SOCKLEAK_LIBRARY names the library where it is not beside this command or in ../lib.\n"
                          "\n"
                          "EXAMPLES\n"
                          "  sockleak run -- ./server --port 8080\n"
@@ -96,31 +98,45 @@ static int take_option(struct asked *a, int c, char **argv)
 
 /* ---- where things are ----------------------------------------------------------------------------------------- */
 
-/* Beside the command (a build), or in the lib directory of its prefix (an installation), or in a multiarch directory there. */
-static bool find_library(char *path, size_t cap)
+static bool is_private(const struct stat *st)
 {
-    static const char *const places[] = {
-        "/libsockleak.so",   "/../lib/libsockleak.so",   "/../lib64/libsockleak.so",   "/../lib/*/libsockleak.so",
-        "/libsockleak.so.0", "/../lib/libsockleak.so.0", "/../lib64/libsockleak.so.0", "/../lib/*/libsockleak.so.0"};
-    char self[CLI_PATH_MAX], pattern[CLI_PATH_MAX + 64];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return false;
-    self[n] = 0;
-    *strrchr(self, '/') = 0;
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        glob_t g;
-        snprintf(pattern, sizeof pattern, "%s%s", self, places[i]);
-        bool found = glob(pattern, 0, NULL, &g) == 0;
-        if (found) {
-            char *real = realpath(g.gl_pathv[0], NULL);
-            snprintf(path, cap, "%s", real ? real : g.gl_pathv[0]);
-            free(real);
-            globfree(&g);
-            return true;
-        }
+    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static bool is_link(const char *path)
+{
+    char bare[CLI_PATH_MAX];
+    struct stat st;
+    size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
+    while (n > 1 && n < sizeof bare && bare[n - 1] == '/') /* with a slash behind it the link's target would be asked for */
+        bare[--n] = 0;
+    return lstat(bare, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* What --output names, by its full name. The agents hold it against the same conditions. NULL: complained. */
+static char *output_directory(const char *output)
+{
+    struct stat st;
+    if (mkdir(output, 0700) != 0 && errno != EEXIST) {
+        cli_fail("cannot make the directory %s: %s", output, strerror(errno));
+        return NULL;
     }
-    return false;
+    if (is_link(output)) {
+        cli_fail("--output %s: it is a symbolic link; name the directory itself", output);
+        return NULL;
+    }
+    char *real = realpath(output, NULL);
+    if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        cli_fail("--output %s: not a directory", output);
+    } else if (!is_private(&st)) {
+        cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
+    } else if (strpbrk(real, "\"%\n")) {
+        cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
+    } else {
+        return real;
+    }
+    free(real);
+    return NULL;
 }
 
 /* A directory of this run alone below the usual one, or what --output names. NULL: complained. */
@@ -128,28 +144,16 @@ static char *make_directory(const struct asked *a)
 {
     char dirs[2][CLI_PATH_MAX], path[CLI_PATH_MAX + 64];
     struct stat st;
-    if (a->output) {
-        if (mkdir(a->output, 0700) != 0 && errno != EEXIST) {
-            cli_fail("cannot make the directory %s: %s", a->output, strerror(errno));
-            return NULL;
-        }
-        char *real = realpath(a->output, NULL);
-        if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
-            cli_fail("--output %s: not a directory", a->output);
-        } else if (st.st_uid != geteuid() || st.st_mode & 0077) {
-            cli_fail("--output %s: it must be yours and closed to others (chmod 700 %s)", a->output, a->output);
-        } else if (strpbrk(real, "\"%\n")) {
-            cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", a->output);
-        } else {
-            return real;
-        }
-        free(real);
-        return NULL;
-    }
+    if (a->output)
+        return output_directory(a->output);
     size_t n = cli_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);
-        snprintf(path, sizeof path, "%s/run-%d.XXXXXX", dirs[i], (int)getpid());
+        if (lstat(dirs[i], &st) == 0 && !is_private(&st)) { /* whoever may write there could put another directory in our place */
+            errno = EPERM;
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/" CLI_RUN_NAME, dirs[i], (int)getpid());
         if (!strpbrk(path, "\"%\n") && mkdtemp(path))
             return strdup(path);
     }
@@ -176,7 +180,8 @@ static char **with_variables(struct arena *arena, const char *preload, const cha
 /* The user's options first, ours after them: later ones win. */
 static const char *agent_options(struct arena *arena, const struct asked *a, const struct options *users, const char *text, const char *dir)
 {
-    return arena_printf(arena, "%s%s%s%s%s%s%sleak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s/%%p.log\":state_dir=\"%s\"",
+    return arena_printf(arena,
+                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s/%%p.log\":state_dir=\"%s\"",
                         text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
                         a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
                         /* A process that is killed is known by its last look: make that a young one. */
@@ -201,6 +206,16 @@ static char **environment(struct arena *arena, const struct asked *a, const char
 
 /* ---- the command ---------------------------------------------------------------------------------------------- */
 
+/* help=1: once, and not by each process. */
+static void print_options(void)
+{
+    char buf[16384];
+    struct out o;
+    format_open(&o, stderr, buf, sizeof buf);
+    options_help(&o);
+    format_flush(&o);
+}
+
 static int run_in(const struct asked *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
@@ -216,13 +231,15 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
     int status = 0;
     r.suppressions[0] = a->suppressions;
     r.suppressions[1] = users.suppressions[0] ? users.suppressions : NULL;
-    r.max_sockets = users.max_sockets;
     if (!run_report_ready(&r)) {
-        rmdir(dir);
+        if (!a->output)
+            rmdir(dir);
         arena_free(&arena);
         return CLI_FAILED;
     }
     r.exe = path;
+    if (users.help)
+        print_options();
     const char *why = run_program(path, argv, envp, &r.pid, &status);
     if (why) {
         if (!a->output)
@@ -234,8 +251,8 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
     r.status = status;
     if (run_report_print(&r, &leaks) != CLI_OK && status == 0)
         status = CLI_FAILED;
-    uint64_t exitcode = a->exitcode_set ? a->exitcode : users.exitcode;
-    uint64_t allowed = a->max_allowed_set ? a->max_allowed : users.max_allowed;
+    uint64_t exitcode = a->exitcode_set ? a->exitcode : r.said.exitcode;
+    uint64_t allowed = a->max_allowed_set ? a->max_allowed : r.said.max_allowed;
     arena_free(&arena);
     return status == 0 && leaks > allowed ? (int)exitcode : status;
 }
@@ -256,8 +273,9 @@ int cmd_run(int argc, char **argv)
     const char *why = run_find(cmd[0], path, sizeof path);
     if (why)
         return cli_fail("cannot run %s: %s", cmd[0], why);
-    if (!find_library(library, sizeof library))
-        return cli_fail("libsockleak.so is neither beside this command nor in ../lib; install both together ('make install')");
+    why = cli_library(library, sizeof library);
+    if (why)
+        return cli_fail("%s", why);
     if (strpbrk(library, " :\t"))
         return cli_fail("the loader cannot preload '%s': a blank or ':' in its path separates libraries; move it", library);
     why = run_check(path, library);

@@ -159,24 +159,28 @@ static const char *check_elf(const char *path, const struct program *p, const ch
     return NULL;
 }
 
-/* The kernel marks the program as secure (AT_SECURE) and the loader then ignores LD_PRELOAD paths. */
+/*
+ * Where such a program gives its user other rights, the kernel marks it as secure (AT_SECURE) and the loader ignores LD_PRELOAD. Whether it does depends
+ * on who runs it and on the mount, today and here: a set-user-ID or set-group-ID program is refused at any rate.
+ */
 static const char *check_privileges(const char *path)
 {
     struct stat st;
     struct statvfs fs;
-    const char *what = NULL;
-    if (stat(path, &st) != 0 || (statvfs(path, &fs) == 0 && fs.f_flag & ST_NOSUID))
+    if (stat(path, &st) != 0)
         return NULL;
-    if (st.st_mode & S_ISUID && st.st_uid != getuid())
-        what = "set-user-ID";
-    else if ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != getgid())
-        what = "set-group-ID";
-    else if (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
+    bool honoured = statvfs(path, &fs) != 0 || !(fs.f_flag & ST_NOSUID);
+    bool set_user = st.st_mode & S_ISUID, set_group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    const char *what = set_user ? "set-user-ID" : set_group ? "set-group-ID" : NULL;
+    bool changes = honoured && ((set_user && st.st_uid != getuid()) || (set_group && st.st_gid != getgid()));
+    if (!what && honoured && geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0) {
         what = "given capabilities (setcap)";
+        changes = true;
+    }
     if (!what)
         return NULL;
-    snprintf(sentence, sizeof sentence, "%s is %s: the loader ignores preloads there; run it as that user (or a copy without it)" INSTEAD,
-             path, what);
+    snprintf(sentence, sizeof sentence, "%s is %s: %s; run a copy without it" INSTEAD, path, what,
+             changes ? "the loader ignores preloads there" : "for any user whose rights it changes the loader ignores preloads");
     return sentence;
 }
 

@@ -17,23 +17,13 @@
 
 #include "cli.h"
 #include "formats.h"
+#include "settings.h"
 
 bool run_report_ready(struct run_report *r)
 {
-    for (int i = 0; i < 2; i++) {
-        struct suppression *rules;
-        size_t n;
-        if (!format_suppressions(&r->arena, r->suppressions[i], &rules, &n)) {
-            arena_free(&r->arena);
-            return false;
-        }
-        struct suppression *all = arena_array(&r->arena, r->n_rules + n, sizeof *all);
-        if (r->n_rules)
-            memcpy(all, r->rules, r->n_rules * sizeof *all);
-        if (n)
-            memcpy(all + r->n_rules, rules, n * sizeof *all);
-        r->rules = all;
-        r->n_rules += n;
+    if (!format_both_suppressions(&r->arena, r->suppressions[0], r->suppressions[1], &r->rules, &r->n_rules)) {
+        arena_free(&r->arena);
+        return false;
     }
     if (!r->json)
         return true;
@@ -185,8 +175,27 @@ static void print_json(FILE *f, const struct model *models, size_t n, const stru
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < models[i].report.n_groups; k++)
             json_group(&o, &models[i].report, &models[i].report.groups[k]);
-    json_summary(&o, &all->report);
+    if (all->report.print_summary)
+        json_summary(&o, &all->report);
     format_flush(&o);
+}
+
+/* What processes left behind at an exec into a program without the agent. */
+static void remove_aside(const char *dir)
+{
+    char path[CLI_PATH_MAX + 300];
+    pid_t pid;
+    uint64_t start;
+    char state;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!cli_pid_name(e->d_name, ".exec", &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
 }
 
 /* Removes the state files of processes that are gone, then the directory if it is empty. Returns how many still live. */
@@ -199,52 +208,89 @@ static size_t remove_directory(const struct load_set *set, const char *dir)
         else
             unlink(set->items[i].path);
     }
+    remove_aside(dir);
     rmdir(dir);
     return live;
+}
+
+static void resolve_options(struct run_report *r, const struct load_set *set)
+{
+    options_default(&r->said);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i].pid != r->pid)
+            settings_program(&r->said, &set->items[i]);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i].pid == r->pid)
+            settings_program(&r->said, &set->items[i]);
+    settings_environment(&r->said);
+}
+
+static void print_used(const struct run_report *r, const struct settings_rules *own)
+{
+    char buf[4096];
+    struct out o;
+    format_open(&o, stderr, buf, sizeof buf);
+    settings_print_used(&o, (uint32_t)r->pid, r->rules, r->n_rules, own);
+    format_flush(&o);
+}
+
+/* The groups of all processes, as text and JSON. */
+static int print_all(struct run_report *r, struct model *models, size_t n, struct model *all)
+{
+    size_t leaking = 0;
+    for (size_t i = 0; i < n; i++) {
+        leaking += models[i].report.n_groups != 0;
+        model_limit(&models[i], r->said.max_leaks);
+    }
+    model_limit(all, r->said.max_leaks);
+    if (leaking)
+        print_text(models, n, all, leaking);
+    else if (all->report.suppressed)
+        fprintf(stderr, "==%d==sockleak: nothing is stuck but %llu suppressed socket%s\n", (int)r->pid,
+                (unsigned long long)all->report.suppressed, all->report.suppressed == 1 ? "" : "s");
+    if (!r->json_file)
+        return CLI_OK;
+    print_json(r->json_file, models, n, all);
+    bool bad = ferror(r->json_file) != 0;
+    bad = (r->json_file == stdout ? fflush(stdout) : fclose(r->json_file)) != 0 || bad;
+    return bad ? cli_fail("cannot write %s: %s", r->json, strerror(errno)) : CLI_OK;
 }
 
 int run_report_print(struct run_report *r, uint64_t *leaks)
 {
     int status = CLI_OK;
     struct load_set set = {0};
-    struct model_options o = {.kinds = r->kinds,
-                              .min_age_ns = r->grace_ns,
-                              .rules = r->rules,
-                              .n_rules = r->n_rules,
-                              .max_sockets = r->max_sockets,
-                              .print_summary = true,
-                              .reason = -1,
-                              .color = format_use_color(stderr)};
+    struct settings_rules own = {0};
     take_logs(r->dir);
     const char *why = load_set_dir(&set, r->dir, bad_file, &status);
     if (why)
         status = cli_fail("%s: %s", r->dir, why);
     drop_older(&set, r->started_ns);
+    resolve_options(r, &set);
     load_refresh(&set, 1000);
-    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = true});
+    struct model_options o = {.kinds = r->kinds,
+                              .min_age_ns = r->grace_ns,
+                              .rules = r->rules,
+                              .n_rules = r->n_rules,
+                              .max_sockets = r->said.max_sockets,
+                              .print_summary = r->said.print_summary,
+                              .reason = -1,
+                              .color = format_use_color(stderr, r->said.color)};
+    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = r->said.symbolize});
     struct model *models = arena_grow(NULL, set.n + 1, sizeof *models), all;
-    size_t leaking = 0;
     for (size_t i = 0; i < set.n; i++) {
         o.min_age_set = r->grace_set && load_is_live(&set.items[i]);
+        o.own = settings_rules_of(&own, &set.items[i], &o.n_own);
         model_build(&models[i], &set.items[i], sym, &o);
-        leaking += models[i].report.n_groups != 0;
         if (set.items[i].pid == r->pid && r->status > 128)
             models[i].signal = r->status - 128;
     }
     model_merge(&all, models, set.n, (uint32_t)r->pid, r->exe, &o);
     *leaks = all.report.leaks;
-    if (leaking)
-        print_text(models, set.n, &all, leaking);
-    else if (all.report.suppressed)
-        fprintf(stderr, "==%d==sockleak: nothing is stuck but %llu suppressed socket%s\n", (int)r->pid,
-                (unsigned long long)all.report.suppressed, all.report.suppressed == 1 ? "" : "s");
-    if (r->json_file) {
-        print_json(r->json_file, models, set.n, &all);
-        bool bad = ferror(r->json_file) != 0;
-        bad = (r->json_file == stdout ? fflush(stdout) : fclose(r->json_file)) != 0 || bad;
-        if (bad)
-            status = cli_fail("cannot write %s: %s", r->json, strerror(errno));
-    }
+    if (print_all(r, models, set.n, &all) != CLI_OK)
+        status = CLI_FAILED;
+    if (r->said.print_suppressions)
+        print_used(r, &own);
     if (!r->keep) {
         size_t live = remove_directory(&set, r->dir);
         if (live)
@@ -256,6 +302,7 @@ int run_report_print(struct run_report *r, uint64_t *leaks)
     model_free(&all);
     free(models);
     symbolizer_free(sym);
+    settings_rules_free(&own);
     load_set_free(&set);
     arena_free(&r->arena);
     return status;

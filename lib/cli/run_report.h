@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "../core/options.h"
 #include "arena.h"
 #include "load.h"
 #include "model.h"
@@ -23,7 +24,8 @@ struct run_report {
     uint32_t kinds;      /* 0: each process' own */
     uint64_t grace_ns;
     bool grace_set;
-    unsigned max_sockets;
+    /* run_report_print's: what the programs and the environment chose together, the program that was started over the others. */
+    struct options said;
     /* run_report_ready's: */
     struct arena arena;
     struct suppression *rules;

@@ -7,6 +7,8 @@
  */
 #include <locale.h>
 #include <ncurses.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +25,7 @@ const char usage_top[] = "usage: sockleak top [options] PID\n"
                          "snapshot.\n"
                          "\n"
                          "  -d, --delay TIME   look again every TIME (default 1s)\n"
-                         "  -s, --sort KEY     stuck (default), growth or age\n"
+                         "  -s, --sort KEY     stuck (default), growth (or rate, the same) or age\n"
                          "  -h, --help\n"
                          "\n"
                          "  keys: s g a sort; up, down choose; Enter stack and sockets; r have the agent look\n"
@@ -264,6 +266,27 @@ static bool on_key(struct session *s, int key)
     return true;
 }
 
+/* ncurses puts the terminal right after SIGINT and SIGTERM only. */
+static volatile sig_atomic_t ended_by;
+
+static void on_end(int number) { ended_by = number; }
+
+static void heed_signals(void)
+{
+    static const int numbers[] = {SIGQUIT, SIGHUP};
+    struct sigaction sa = {.sa_handler = on_end}, old;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            sigaction(numbers[i], &sa, NULL);
+}
+
+/* Of which getch says no more than that no key came. */
+static bool terminal_is_gone(void)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
 static void loop(struct session *s)
 {
     cbreak();
@@ -276,7 +299,7 @@ static void loop(struct session *s)
         uint64_t now = load_mono_ns();
         timeout(now >= s->next_ns ? 0 : (int)((s->next_ns - now) / 1000000u) + 1);
         int key = getch(); /* KEY_RESIZE too: drawn anew */
-        if (key != ERR && !on_key(s, key))
+        if (ended_by || (key == ERR ? terminal_is_gone() : !on_key(s, key)))
             return;
         if (load_mono_ns() >= s->next_ns)
             look(s);
@@ -337,9 +360,14 @@ static int watch(struct session *s)
     int status = CLI_OK;
     SCREEN *screen = open_screen();
     if (screen) {
+        heed_signals();
         loop(s);
         endwin();
         delscreen(screen);
+        if (ended_by) {
+            signal(ended_by, SIG_DFL);
+            raise(ended_by);
+        }
     } else {
         status = snapshot(s);
     }
@@ -369,7 +397,7 @@ int cmd_top(int argc, char **argv)
             break;
         case 's':
             if (!sort_from_name(optarg, &s.top.sort))
-                return cli_misuse("--sort %s: sort by stuck, growth or age", optarg);
+                return cli_misuse("--sort %s: sort by stuck, growth (or rate) or age", optarg);
             break;
         case 'h':
             return cli_help();

@@ -245,6 +245,14 @@ const struct state_module *state_module_at(const struct state_view *view, unsign
     return memchr(m->path, 0, sizeof m->path) ? m : NULL;
 }
 
+const struct state_text *state_text_of(const struct state_view *view)
+{
+    const struct state_text *t = (const struct state_text *)(const void *)nth_extent(view, EXTENT_TEXT, 0);
+    if (!t || atomic_load_explicit(&t->ready, memory_order_acquire) != 1)
+        return NULL;
+    return t->options_len <= sizeof t->options && t->rules_len <= sizeof t->rules ? t : NULL;
+}
+
 void state_tag_at(const struct state_view *view, unsigned tag, char out[64])
 {
     out[0] = 0;

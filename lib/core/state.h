@@ -54,6 +54,7 @@ enum state_extent_type {
     EXTENT_DETAILS, /* 64 struct state_detail */
     EXTENT_SHARES,  /* 256 struct state_share */
     EXTENT_TAGS,    /* 256 tag names of 64 bytes, NUL-padded; tag number = (place among its type) * 256 + index; tag 0 unused */
+    EXTENT_TEXT,    /* one struct state_text, where the process has something to say in it */
     EXTENT_INDEX,   /* the writer's own hash heads; readers skip it */
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
@@ -129,16 +130,16 @@ struct state_header {
     _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
     _Atomic uint64_t looks;
     _Atomic uint64_t dropped[DROP_COUNT + 2];
-    _Atomic uint64_t sockets_opened; /* all sites together */
+    _Atomic uint64_t sockets_opened; /* those without a site, together */
     _Atomic uint64_t sockets_closed;
     _Atomic uint32_t end; /* enum state_end */
     _Atomic uint32_t exit_status;
     _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
-    _Atomic uint32_t stretched; /* 1: looks take longer than their budget, the period was stretched */
-    _Atomic uint32_t attached;  /* 1: injected or woken by attach */
-    uint32_t reserved32;
+    _Atomic uint32_t stretched;  /* 1: looks take longer than their budget, the period was stretched */
+    _Atomic uint32_t attached;   /* 1: injected or woken by attach */
+    uint32_t interval_given;     /* 1: the user chose interval_ns, it does not follow grace_ns */
     _Atomic uint64_t port_range; /* ephemeral ports: low << 16 | high; 0 unknown */
     char exe[512];
     char host[256];
@@ -253,11 +254,20 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     uint32_t pad[12];
 };
 
+struct state_text { /* a whole extent: what the process says of itself, so that other reports on it heed that too */
+    _Atomic uint32_t ready;
+    uint32_t options_len, rules_len;
+    uint32_t pad;
+    char options[1008]; /* of sockleak_default_options(); cut before an option that does not fit */
+    char rules[15360];  /* suppressions, of sockleak_default_suppressions() and its file; cut at a line's end */
+};
+
 _Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one page");
 _Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
 _Static_assert(sizeof(struct state_module) == 512, "32 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "64 details an extent");
 _Static_assert(sizeof(struct state_share) == 64, "256 shares an extent");
+_Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 
 /* ---- the decoder (state.c) --------------------------------------------------------------------------------- */
@@ -298,6 +308,8 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */
 void state_tag_at(const struct state_view *view, unsigned tag, char out[64]);
+/* NULL when there is none. The lengths were within their fields just now; a reader that trusts nobody checks the copy that it uses. */
+const struct state_text *state_text_of(const struct state_view *view);
 /* The detail of a slot copy, if the watcher's part is of its generation; else NULL. */
 const struct state_detail *state_slot_detail(const struct state_view *view, const struct state_slot *copy);
 

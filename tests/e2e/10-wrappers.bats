@@ -36,8 +36,21 @@ same_as_bare()
     "$TOP/scripts/check-wrapped" "$AGENT"
 }
 
+@test "the library's own names are counted one by one: one that the header does not speak of is told" {
+    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/include" "$TESTTMP/tree/lib/agent"
+    cp "$TOP/scripts/check-wrapped" "$TESTTMP/tree/scripts"
+    cp "$TOP/lib/agent/"{wrapped.def,libsockleak.map} "$TESTTMP/tree/lib/agent"
+    sed 's/sockleak_tag\|sockleak_attach_entry/x/' "$TOP/include/sockleak.h" >"$TESTTMP/tree/include/sockleak.h"
+    lacks "$TOP/lib/agent/libsockleak.map" 'sockleak_\*'
+    run "$TESTTMP/tree/scripts/check-wrapped" "$AGENT"
+    [ "$status" -eq 1 ]
+    contains "$output" 'not in include/sockleak.h: sockleak_tag'
+    contains "$output" 'not in include/sockleak.h: sockleak_attach_entry'
+}
+
 @test "the list is compared in earnest: a name that libc has under another alias is missed" {
     mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/lib/agent"
+    cp -r "$TOP/include" "$TESTTMP/tree"
     cp "$TOP/scripts/check-wrapped" "$TESTTMP/tree/scripts"
     sed '/, __read_chk,/d' "$TOP/lib/agent/wrapped.def" >"$TESTTMP/tree/lib/agent/wrapped.def"
     cp "$TOP/lib/agent/libsockleak.map" "$TESTTMP/tree/lib/agent"

@@ -84,6 +84,23 @@ print('"$1"')'
     contains "$output" 'nothing is stuck .*; 6 suppressed'
 }
 
+@test "sockets without a stack are counted too, and each of their peers has a suppression line" {
+    with_agent max_frames=0:exitcode=0:log_path="$TESTTMP/log" python3 -c 'import socket
+for i in range(3):
+    server = socket.create_server(("127.0.0.1", 0))
+    for k in range(2):
+        socket.create_connection(server.getsockname()).detach()
+        server.accept()[0].close()
+    server.close()
+'
+    "$SOCKLEAK" report --format json "$XDG_RUNTIME_DIR/sockleak" >"$TESTTMP/json"
+    [ "$(leaks_of '[(l["count"], l["opened"], l["closed"], l["live"], l["frames"]) for l in leaks]' <"$TESTTMP/json")" = "[(6, 15, 9, 6, [])]" ]
+    "$SOCKLEAK" report --gen-suppressions "$XDG_RUNTIME_DIR/sockleak" >"$TESTTMP/supp"
+    [ "$(grep -cE '^peer:\^127\.0\.0\.1:[0-9]+\$$' "$TESTTMP/supp")" -eq 3 ]
+    run "$SOCKLEAK" report --suppressions "$TESTTMP/supp" "$XDG_RUNTIME_DIR/sockleak"
+    contains "$output" 'nothing is stuck .*; 6 suppressed'
+}
+
 @test "--kinds and --min-age leave out what they should" {
     make_state a 1 3
     run "$SOCKLEAK" report --kinds dead "$TESTTMP/a.sockleak"
@@ -101,6 +118,39 @@ print('"$1"')'
     run "$SOCKLEAK" report --kinds close_wait
     contains "$output" 'WARNING: sockleak: 2 sockets'
     contains "$output" 'WARNING: sockleak: 4 sockets'
+}
+
+@test "what a run keeps for its processes is reported and cleaned too, but not through a link or a directory that others write to" {
+    local states=$XDG_RUNTIME_DIR/sockleak gone
+    sh -c : & gone=$!
+    wait "$gone"
+    mkdir -m 700 "$states" "$states/run-$gone.abcdef" "$states/run-$$.abcdef" "$TESTTMP/elsewhere"
+    mkdir -m 777 "$states/run-1.abcdef"
+    chmod 777 "$states/run-1.abcdef"
+    ln -s "$TESTTMP/elsewhere" "$states/run-$gone.ghijkl"
+    "$VICTIMS/report_statefile" "$states/run-$gone.abcdef/1999999999.1.sockleak" 1 2
+    "$VICTIMS/report_statefile" "$states/run-$$.abcdef/1999999999.1.sockleak" 1 3
+    "$VICTIMS/report_statefile" "$states/run-1.abcdef/1999999999.1.sockleak" 1 4
+    "$VICTIMS/report_statefile" "$TESTTMP/elsewhere/1999999999.1.sockleak" 1 5
+    echo note >"$states/run-$gone.abcdef/1999999999.log"
+    : >"$states/1999999999.exec"
+    run "$SOCKLEAK" report --kinds close_wait
+    contains "$output" 'WARNING: sockleak: 2 sockets'
+    contains "$output" 'WARNING: sockleak: 3 sockets'
+    lacks "$output" 'WARNING: sockleak: [45] sockets'
+    run "$SOCKLEAK" report "$states"
+    contains "$output" 'WARNING: sockleak: 2 sockets'
+    run "$SOCKLEAK" clean --dry-run "$states"
+    [ "$status" -eq 0 ]
+    contains "$output" "^$states/run-$gone.abcdef\$"
+    [ -e "$states/run-$gone.abcdef/1999999999.log" ]
+    run "$SOCKLEAK" clean "$states"
+    [ "$status" -eq 0 ]
+    [ ! -e "$states/run-$gone.abcdef" ]
+    [ ! -e "$states/1999999999.exec" ]
+    [ -z "$(ls -A "$states/run-$$.abcdef")" ] # its run, this test, lives
+    [ -e "$states/run-1.abcdef/1999999999.1.sockleak" ]
+    [ -e "$TESTTMP/elsewhere/1999999999.1.sockleak" ]
 }
 
 @test "a corrupt, cut, foreign or newer file costs one line and status 1; the others are reported" {

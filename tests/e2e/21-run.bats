@@ -113,10 +113,34 @@ PY
     # a second run into the same place reports its own leaks only
     run runs --output "$TESTTMP/keep" -- "$VICTIMS/run_leak" 3
     contains "$output" 'SUMMARY: sockleak: 3 sockets leaked'
-    chmod 755 "$TESTTMP/keep"
-    run runs --output "$TESTTMP/keep" -- true
-    [ "$status" -eq 1 ]
-    contains "$output" 'chmod 700'
+}
+
+@test "--output takes a directory that others may read, none that they may write to, and no link" {
+    mkdir -m 755 "$TESTTMP/keep"
+    run runs --output "$TESTTMP/keep" -- "$VICTIMS/run_leak" 2
+    [ "$status" -eq 0 ]
+    contains "$output" '2 sockets leaked'
+    lacks "$output" 'no state file'
+    [ "$(stat -c %a "$TESTTMP"/keep/*.sockleak)" = 600 ]
+    ln -s keep "$TESTTMP/link"
+    for way in 775:keep 757:keep 700:link 700:link/; do
+        chmod "${way%%:*}" "$TESTTMP/keep"
+        run runs --output "$TESTTMP/${way#*:}" -- touch "$TESTTMP/ran"
+        [ "$status" -eq 1 ]
+        contains "$output" 'chmod go-w|symbolic link'
+        [ ! -e "$TESTTMP/ran" ]
+    done
+}
+
+@test "the state directory may be read by others, not written" {
+    mkdir -m 755 "$TESTTMP/states"
+    with_agent log_path="$TESTTMP/log.%p:state_dir=$TESTTMP/states" "$VICTIMS/run_leak" 2
+    [ "$(find "$TESTTMP/states" -name "*.sockleak" | wc -l)" -eq 1 ]
+    rm "$TESTTMP"/states/*.sockleak
+    chmod 775 "$TESTTMP/states"
+    with_agent log_path="$TESTTMP/log.%p:state_dir=$TESTTMP/states" "$VICTIMS/run_leak" 2
+    [ -z "$(ls -A "$TESTTMP/states")" ]
+    grep -q 'no state file.*others may write to it' "$TESTTMP"/log.*
 }
 
 @test "--suppressions leaves out what matches, by source file too" {
@@ -168,6 +192,118 @@ C
     LD_PRELOAD=$TESTTMP/other.so run runs -- cat /proc/self/maps
     contains "$output" 'other.so'
     contains "$output" 'libsockleak.so'
+}
+
+# hooked: $TESTTMP/hooked, which leaks a pair of sockets in each of three functions, and has both hooks.
+hooked()
+{
+    cat >"$TESTTMP/hooked.c" <<'C'
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+const char *sockleak_default_options(void) { return "max_leaks=1:exitcode=77:kinds=hangup"; }
+const char *sockleak_default_suppressions(void) { return "# ours\nleak:known_one\n"; }
+static void leak(int n)
+{
+    for (int pair[2]; n-- > 0; close(pair[1]))
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+            exit(99);
+}
+static void known_one(void) { leak(1); }
+static void first(void) { leak(2); }
+static void second(void) { leak(3); }
+int main(int argc, char **argv)
+{
+    (void)argv;
+    known_one();
+    if (argc > 1)
+        return 0;
+    first();
+    second();
+    return 0;
+}
+C
+    build_victim hooked "$TESTTMP/hooked.c" -rdynamic
+}
+
+@test "the hooks of a program are heeded by run and report; the environment and the command line come before them" {
+    hooked
+    run runs --output "$TESTTMP/keep" -- "$TESTTMP/hooked"
+    [ "$status" -eq 77 ]
+    contains "$output" '3 sockets hung up'
+    lacks "$output" '2 sockets hung up'
+    lacks "$output" 'known_one  '
+    contains "$output" 'SUMMARY: sockleak: 5 sockets leaked at 2 sites'
+    contains "$output" 'Suppressions used:'
+    contains "$output" '^ +1 +1 +leak:known_one$'
+    run "$SOCKLEAK" report "$TESTTMP/keep"
+    contains "$output" '3 sockets hung up'
+    lacks "$output" '2 sockets hung up|known_one'
+    SOCKLEAK_OPTIONS=max_leaks=0:exitcode=78 run runs -- "$TESTTMP/hooked"
+    [ "$status" -eq 78 ]
+    contains "$output" '2 sockets hung up'
+    run runs --exitcode 79 --kinds close_wait -- "$TESTTMP/hooked"
+    [ "$status" -eq 0 ]
+    run runs --exitcode 79 -- "$TESTTMP/hooked"
+    [ "$status" -eq 79 ]
+    # all that is left is suppressed
+    run runs -- "$TESTTMP/hooked" x
+    [ "$status" -eq 0 ]
+    contains "$output" 'nothing is stuck but 1 suppressed socket'
+    contains "$output" '^ +1 +1 +leak:known_one$'
+    nothing_left
+}
+
+@test "run does what SOCKLEAK_OPTIONS says of the report: max_leaks, print_summary, symbolize, color, suppressions and their list" {
+    hooked
+    SOCKLEAK_OPTIONS=max_leaks=1:print_summary=0:symbolize=0:color=always:print_suppressions=0 run runs --json "$TESTTMP/j" -- "$TESTTMP/hooked"
+    lacks "$output" 'SUMMARY|db_connect|first|second|Suppressions used'
+    contains "$output" 'hooked\+0x'
+    contains "$output" $'\e\\['
+    lacks "$TESTTMP/j" summary
+    [ "$(wc -l <"$TESTTMP/j")" -eq 1 ]
+    echo 'hangup:second' >"$TESTTMP/supp"
+    SOCKLEAK_OPTIONS=suppressions=$TESTTMP/supp run runs -- "$TESTTMP/hooked"
+    contains "$output" '^ +3 +1 +hangup:second$'
+    contains "$output" '^ +1 +1 +leak:known_one$'
+    [ "$(grep -c 'Suppressions used' <<<"$output")" -eq 1 ]
+}
+
+@test "a run that cannot begin leaves the user's directory; one goes nowhere that others may write" {
+    mkdir -m 700 "$TESTTMP/keep"
+    run runs --output "$TESTTMP/keep" --suppressions "$TESTTMP/missing" -- true
+    [ "$status" -eq 1 ]
+    [ -d "$TESTTMP/keep" ]
+    mkdir "$XDG_RUNTIME_DIR/sockleak"
+    chmod 777 "$XDG_RUNTIME_DIR/sockleak"
+    run runs -- sh -c "ls -A '$XDG_RUNTIME_DIR/sockleak'"
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
+}
+
+@test "help=1 prints the options once, and the program runs" {
+    SOCKLEAK_OPTIONS=help=1 run --separate-stderr runs -- sh -c 'sh -c "echo ran"'
+    [ "$status" -eq 0 ]
+    [ "$output" = ran ]
+    [ "$(grep -c '^  max_leaks ' <<<"$stderr")" -eq 1 ]
+}
+
+@test "SOCKLEAK_LIBRARY names the library for run, as it does for attach" {
+    mkdir "$TESTTMP/lib [x]"
+    cp "$AGENT" "$TESTTMP/here.so"
+    SOCKLEAK_LIBRARY=$TESTTMP/here.so run runs -- cat /proc/self/maps
+    contains "$output" "$TESTTMP/here.so"
+    SOCKLEAK_LIBRARY=$TESTTMP/missing.so run runs -- true
+    [ "$status" -eq 1 ]
+    [ "$output" = "sockleak run: SOCKLEAK_LIBRARY=$TESTTMP/missing.so: No such file or directory" ]
+    # a directory whose name looks like a pattern
+    cp "$SOCKLEAK" "$AGENT" "$TESTTMP/lib [x]"
+    run "$TESTTMP/lib [x]/sockleak" run -- true
+    contains "$output" 'cannot preload'
+    mv "$TESTTMP/lib [x]" "$TESTTMP/lib[x]"
+    run "$TESTTMP/lib[x]/sockleak" run -- cat /proc/self/maps 3>&- 4>&-
+    contains "$output" 'lib\[x\]/libsockleak.so'
 }
 
 @test "a process that outlives the program is reported as a live one" {
@@ -243,6 +379,17 @@ PY
     fi
     [ "$status" -eq 1 ]
     contains "$output" "is set-user-ID: the loader ignores preloads there"
+}
+
+@test "a set-user-ID or set-group-ID program is refused to its owner too" {
+    for mode in 4755 2755; do
+        cp "$VICTIMS/run_leak" "$TESTTMP/own"
+        chmod "$mode" "$TESTTMP/own"
+        run runs -- "$TESTTMP/own" 0
+        [ "$status" -eq 1 ]
+        contains "$output" "own is set-(user|group)-ID: for any user whose rights it changes the loader ignores preloads; .*'sockleak scan'"
+        [ "${#lines[@]}" -eq 1 ]
+    done
 }
 
 @test "a missing file, a directory and a file without x are one line and status 1" {

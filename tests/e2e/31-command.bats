@@ -83,6 +83,36 @@ options_of() { "$SOCKLEAK" help "$1" | sed '/^EXAMPLES/,$d' | grep -oE '(^ +|, )
     done
 }
 
+@test "the man page names every key of the JSON lines, every option of the library, and the variables of the environment" {
+    local key
+    sed 's/\\-/-/g' "$TOP/lib/cli/sockleak.1" >"$TESTTMP/page"
+    sed -n '/^.SH JSON OUTPUT OF REPORTS/,/^.SH JSON OUTPUT OF SCAN/p' "$TESTTMP/page" >"$TESTTMP/keys"
+    for key in $(grep -oE '(put_[a-z0-9_]*\([^"]*|\{\\|,\\)"[a-z_]+\\?"' "$TOP/lib/core/json.c" | grep -oE '"[a-z_]+' | tr -d '"' | sort -u); do
+        [ "$key" = type ] || grep -qE "(^|[ .])$key( |$)" "$TESTTMP/keys" || { echo "no $key"; return 1; }
+    done
+    for key in $(SOCKLEAK_OPTIONS=help=1 "$SOCKLEAK" run true 2>&1 | sed -n 's/^  \([a-z_]*\) .*(default.*/\1/p'); do
+        grep -qE "(^\.BR?|,|\") ?${key}[ =]" "$TESTTMP/page" || { echo "no $key"; return 1; }
+    done
+    for key in SOCKLEAK_OPTIONS SOCKLEAK_LIBRARY XDG_RUNTIME_DIR DEBUGINFOD_URLS NO_COLOR; do
+        sed -n '/^.SH ENVIRONMENT/,/^.SH FILES/p' "$TESTTMP/page" | grep -q "^.B $key" || { echo "no $key"; return 1; }
+    done
+}
+
+@test "every command's help speaks of --help, and top sorts by rate, which it calls growth" {
+    local c
+    for c in $(commands); do
+        contains "$("$SOCKLEAK" help "$c")" '^  -h, --help'
+        run "$SOCKLEAK" "$c" -h
+        [ "$status" -eq 0 ]
+        [ "$output" = "$("$SOCKLEAK" help "$c")" ]
+    done
+    for c in rate growth; do
+        run "$SOCKLEAK" top --sort "$c" 4194303
+        [ "$status" -eq 1 ]
+        contains "$("$SOCKLEAK" help top)" "$c"
+    done
+}
+
 @test "the completions load in their shells and complete" {
     run bash --norc -c 'source "$1/sockleak.bash"; COMP_WORDS=(sockleak report --kinds close_wait,d) COMP_CWORD=3; _sockleak; echo "${COMPREPLY[@]}"' _ "$TOP/lib/cli/completions"
     [ "$output" = "close_wait,dead" ]

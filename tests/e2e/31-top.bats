@@ -166,3 +166,54 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
         [ "${#lines[@]}" -eq 1 ]
     done
 }
+
+@test "the view ends with its terminal, also where nobody is told of that" {
+    leaker
+    python3 - "$SOCKLEAK" "$pid" <<'PY'
+import os, pty, signal, sys, time
+child, fd = pty.fork()
+if child == 0:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], [sys.argv[1], "top", sys.argv[2]])
+seen = b""
+while b"quit" not in seen:
+    seen += os.read(fd, 4096)
+os.close(fd)
+end = time.monotonic() + 20
+while os.waitpid(child, os.WNOHANG)[0] == 0:
+    if time.monotonic() > end:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        sys.exit("it runs on")
+    time.sleep(0.05)
+PY
+}
+
+@test "ctrl-\\ ends the view too, and leaves the terminal as it was" {
+    leaker
+    python3 - "$SOCKLEAK" "$leaker" <<'PY'
+import os, pty, signal, sys, termios
+child, fd = pty.fork()
+if child == 0:
+    os.environ["TERM"] = "xterm"
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    os.execv(sys.argv[1], [sys.argv[1], "top", sys.argv[2]])
+seen = b""
+while b"quit" not in seen:
+    seen += os.read(fd, 4096)
+os.write(fd, b"\x1c")
+try:
+    while True:
+        more = os.read(fd, 4096)
+        if not more:
+            break
+        seen += more
+except OSError: # the terminal has no process any more
+    pass
+status = os.waitpid(child, 0)[1]
+assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGQUIT, status
+assert b"\x1b[?1049l" in seen, seen[-200:]
+assert termios.tcgetattr(fd)[3] & termios.ECHO
+PY
+}

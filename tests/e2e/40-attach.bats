@@ -194,6 +194,49 @@ told() { report "$1" && [ "$(leaks 'sum(l["count"] for l in leaks if l["kind"] =
     [ "$status" = 2 ]
 }
 
+@test "--for without --grace reports what was stuck for half of the time, though grace is longer" {
+    start_leaks
+    echo open >&"$FEED"
+    run timeout 60 "$SOCKLEAK" attach --for 3s "$pid"
+    [ "$status" = 0 ]
+    contains "$output" 'stuck in CLOSE_WAIT'
+    run timeout 60 "$SOCKLEAK" attach --grace 1h --for 1s "$pid"
+    [ "$status" = 0 ]
+    contains "$output" 'nothing is stuck'
+}
+
+# The interval as the state file of PID has it, in ms.
+interval_of()
+{
+    python3 - "$XDG_RUNTIME_DIR"/sockleak/"$1".*.sockleak "$TOP/lib/core/state.h" <<'PY'
+import ctypes, re, sys
+sizes = {"char": 1, "uint32_t": 4, "uint64_t": 8}
+body = re.search(r"struct state_header {(.*?)\n};", open(sys.argv[2]).read(), re.S).group(1)
+body = re.sub(r"/\*.*?\*/", "", body, flags=re.S).replace("_Atomic ", "")
+at = 0
+for kind, names in re.findall(r"(\w+) ([^;]+);", body):
+    for name in names.split(","):
+        name = name.strip()
+        at += -at % sizes[kind]
+        if name == "interval_ns":
+            print(int.from_bytes(open(sys.argv[1], "rb").read(at + 8)[at:], sys.byteorder) // 1000000)
+            sys.exit()
+        count = re.search(r"\[(.*)\]", name)
+        at += sizes[kind] * (eval(count.group(1).replace("DROP_COUNT", "6")) if count else 1)
+PY
+}
+
+@test "attach --grace keeps an interval that the user chose, and lets the default one follow" {
+    for way in interval=3s:3000 '':500; do
+        start_agent idle "enabled=0:grace=40s:${way%:*}" python3 -c 'import socket, time
+s = socket.socket(); print("ready", flush=True); time.sleep(600)'
+        wait_for 20 grep -q ready "$TESTTMP/idle.out"
+        "$SOCKLEAK" attach --grace 2s "$pid"
+        [ "$(interval_of "$pid")" = "${way##*:}" ]
+        stop "$pid" KILL || true
+    done
+}
+
 @test "--for ends early on an interrupt, and with the process" {
     start_leaks
     local leaks=$pid

@@ -77,6 +77,47 @@ END
     [ "$(groups '"kind":"close_wait".*"origin":"inherited"')" = 1 ]
 }
 
+# after_exec WHAT: python3 opens a socket, does WHAT with it and to exec, under the agent.
+after_exec()
+{
+    with_agent "log_path=$TESTTMP/log" python3 -c 'import os, signal, socket, sys
+s = socket.socket()
+'"$1"
+}
+states() { find "$XDG_RUNTIME_DIR" -type f; }
+
+@test "an exec with no socket left leaves no state file; a program without the agent leaves none that is reported" {
+    after_exec 's.close(); os.execv("/bin/true", ["true"])'
+    [ -z "$(states)" ]
+    after_exec 'os.execv("/bin/true", ["true"])' # close-on-exec
+    [ -z "$(states)" ]
+    after_exec 's.close(); os.execve("/bin/true", ["true"], {})'
+    [ -z "$(find "$XDG_RUNTIME_DIR" -name '*.sockleak')" ]
+    "$SOCKLEAK" clean "$XDG_RUNTIME_DIR/sockleak"
+    [ -z "$(states)" ]
+    # a dormant agent's as well
+    with_agent "enabled=0:log_path=$TESTTMP/log" python3 -c 'import os, socket; socket.socket(); os.execv("/bin/true", ["true"])'
+    [ -z "$(states)" ]
+}
+
+@test "a socket that goes along keeps the file, and an exec that fails loses nothing" {
+    after_exec 's.set_inheritable(True); os.execve("/bin/true", ["true"], {})'
+    [ "$(states | grep -c '[.]sockleak$')" -eq 1 ]
+    rm "$(states)"
+    after_exec 's.close()
+for path in "/nonexistent", "/etc/passwd":
+    try: os.execv(path, ["x"])
+    except OSError: pass
+a, b = socket.socketpair()
+b.close()
+a.recv(1)
+a.detach()
+os.kill(os.getpid(), signal.SIGKILL)' || true
+    [ "$(states | grep -c '[.]sockleak$')" -eq 1 ]
+    run "$SOCKLEAK" report "$XDG_RUNTIME_DIR/sockleak"
+    contains "$output" '1 socket hung up'
+}
+
 @test "_exit and quick_exit report, with the program's status (C6)" {
     both "" _exit
     [ "$status" = 5 ]

@@ -423,10 +423,32 @@ static void a_copy_never_mixes_two_lives_of_a_descriptor(void **state)
     image_free(&r.im);
 }
 
+static void a_text_whose_lengths_lie_is_none(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 1);
+    image_extent(&im, 0, EXTENT_TEXT, 0);
+    struct state_view v = open_image(&im);
+    struct state_text *t = image_at(&im, 0, 0);
+    assert_null(state_text_of(&v)); /* not ready */
+    t->ready = 1;
+    t->options_len = sizeof t->options;
+    t->rules_len = sizeof t->rules;
+    assert_ptr_equal(state_text_of(&v), t);
+    t->options_len++;
+    assert_null(state_text_of(&v));
+    t->options_len = 0;
+    t->rules_len = UINT32_MAX;
+    assert_null(state_text_of(&v));
+    image_free(&im);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_record_is_read_back),
+        cmocka_unit_test(a_text_whose_lengths_lie_is_none),
         cmocka_unit_test(a_header_that_is_not_ours_is_refused_with_a_sentence),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_or_holds_its_whole_extents),
         cmocka_unit_test(a_site_that_lies_about_its_size_or_frames_is_refused),

@@ -49,7 +49,7 @@ _sockleak()
         return
         ;;
     --sort)
-        [[ $command == top ]] && words='stuck growth age' || words='stuck rate age'
+        [[ $command == top ]] && words='stuck growth rate age' || words='stuck rate age'
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
         return
         ;;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * said.c: what the process says of itself: sockleak_default_options(), sockleak_default_suppressions(), and its file of suppressions.
+ *
+ * The command reports on this process from its state file, maybe when it is gone: it finds these texts there. Noted when they are read, written when a
+ * table is made, a forked child's too; by one thread with signals blocked.
+ */
+#include "said.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "table.h"
+
+#define MAX_RULES 2
+
+static const char *options;
+static struct {
+    const char *text;
+    size_t len;
+} rules[MAX_RULES];
+static unsigned n_rules;
+
+void said_options(const char *text) { options = text; }
+
+void said_rules(const char *text, size_t len)
+{
+    if (n_rules < MAX_RULES) {
+        rules[n_rules].text = text;
+        rules[n_rules++].len = len;
+    }
+}
+
+/* So much of the LEN bytes at TEXT as fits into ROOM and ends before a SEPARATOR or at the text's end. */
+static size_t fitting(const char *text, size_t len, size_t room, char separator)
+{
+    if (len <= room)
+        return len;
+    const char *end = memrchr(text, separator, room + 1);
+    return end ? (size_t)(end - text) : 0;
+}
+
+void said_write(void)
+{
+    state_ref ref;
+    if (!options && !n_rules)
+        return;
+    struct state_text *t = table_alloc(EXTENT_TEXT, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
+    if (!t)
+        return;
+    if (options) {
+        t->options_len = (uint32_t)fitting(options, strlen(options), sizeof t->options, ':');
+        memcpy(t->options, options, t->options_len);
+    }
+    for (unsigned i = 0; i < n_rules; i++) {
+        size_t at = t->rules_len, n = fitting(rules[i].text, rules[i].len, sizeof t->rules - at - (at > 0), '\n');
+        if (!n)
+            continue;
+        if (at)
+            t->rules[at++] = '\n';
+        memcpy(t->rules + at, rules[i].text, n);
+        t->rules_len = (uint32_t)(at + n);
+        if (t->rules_len == sizeof t->rules)
+            break;
+    }
+    atomic_store_explicit(&t->ready, 1, memory_order_release);
+}
