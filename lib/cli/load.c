@@ -222,8 +222,17 @@ static void set_root(struct loaded *l)
     snprintf(l->root, sizeof l->root, "%s", root);
 }
 
+void load_grown(struct loaded *l)
+{
+    uint64_t n = atomic_load_explicit(&state_head(&l->view)->n_extents, memory_order_acquire);
+    uint64_t fit = (l->view.size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    if (n <= STATE_MAX_EXTENTS) /* else damaged since it was opened: what was seen then stays */
+        l->view.n_extents = (uint32_t)(n < fit ? n : fit);
+}
+
 void load_recheck(struct loaded *l)
 {
+    load_grown(l);
     const struct state_header *h = state_head(&l->view);
     uint32_t end = atomic_load_explicit(&h->end, memory_order_relaxed);
     l->pid = (pid_t)h->pid;

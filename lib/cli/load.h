@@ -60,8 +60,10 @@ const char *load_file(struct loaded *l, const char *path);
  */
 const char *load_process(struct loaded *l, pid_t pid, bool *nothing);
 void load_free(struct loaded *l);
-/* Looks again what became of the process: sets pid, life, root. */
+/* Looks again what became of the process and its table: sets pid, life, root, and what load_grown does. */
 void load_recheck(struct loaded *l);
+/* Takes into the view what the table has grown by since it was mapped. */
+void load_grown(struct loaded *l);
 
 /* Appends what load_file gives; the same file twice counts once. */
 const char *load_set_file(struct load_set *set, const char *path);

@@ -246,7 +246,6 @@ void load_refresh(struct load_set *set, int timeout_ms)
             if (!load_stat(l->pid, &start, &state) || state == 'Z' || state == 'T' || state == 't')
                 break;
         }
-        if (!l->answered)
-            load_recheck(l);
+        l->answered ? load_grown(l) : load_recheck(l);
     }
 }
