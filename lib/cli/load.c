@@ -71,17 +71,17 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
 
 /* ---- a mapping that survives its file being cut --------------------------------------------------------------- */
 
-#define MAX_GUARDED 4096
-static struct {
+static struct guarded {
     uintptr_t start, end;
-} guarded[MAX_GUARDED];
+} * guarded; /* the handler reads it: faults come from our own reading of a file, never from within guard() */
+static size_t n_guarded, cap_guarded;
 
 /* A page behind the file's end becomes a page of zeros, which the decoder reads as free; what is not ours keeps its default. */
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
     (void)context;
     uintptr_t at = (uintptr_t)info->si_addr;
-    for (size_t i = 0; i < MAX_GUARDED; i++) {
+    for (size_t i = 0; i < n_guarded; i++) {
         if (at >= guarded[i].start && at < guarded[i].end) {
             void *page = (void *)(at & ~(uintptr_t)(STATE_PAGE - 1));
             if (mmap(page, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
@@ -95,21 +95,26 @@ static bool guard(const void *base, uint64_t size)
 {
     struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &sa, NULL);
-    for (size_t i = 0; i < MAX_GUARDED; i++) {
-        if (guarded[i].end == 0) {
-            guarded[i].start = (uintptr_t)base;
-            guarded[i].end = (uintptr_t)base + size;
-            return true;
-        }
+    if (n_guarded == cap_guarded) {
+        size_t cap = cap_guarded ? cap_guarded * 2 : 64;
+        struct guarded *more = realloc(guarded, cap * sizeof *more);
+        if (!more)
+            return false;
+        guarded = more;
+        cap_guarded = cap;
     }
-    return false;
+    guarded[n_guarded++] = (struct guarded){(uintptr_t)base, (uintptr_t)base + size};
+    return true;
 }
 
 static void unguard(const void *base)
 {
-    for (size_t i = 0; i < MAX_GUARDED; i++)
-        if (guarded[i].start == (uintptr_t)base)
-            guarded[i].start = guarded[i].end = 0;
+    for (size_t i = 0; i < n_guarded; i++) {
+        if (guarded[i].start == (uintptr_t)base) {
+            guarded[i] = guarded[--n_guarded];
+            return;
+        }
+    }
 }
 
 /* ---- whose file it is ----------------------------------------------------------------------------------------- */
@@ -293,12 +298,16 @@ static const char *map_file(struct loaded *l, int fd, const char *path, bool may
         return strerror(errno);
     if (!guard(base, size)) {
         munmap(base, size);
-        return "too many state files at once; name fewer";
+        return strerror(ENOMEM);
     }
     struct state_header *writable = NULL;
     if (may_write) {
         writable = mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (writable == MAP_FAILED || !guard(writable, STATE_PAGE))
+        if (writable != MAP_FAILED && !guard(writable, STATE_PAGE)) {
+            munmap(writable, STATE_PAGE);
+            writable = MAP_FAILED;
+        }
+        if (writable == MAP_FAILED)
             writable = NULL;
     }
     struct loaded got = {.writable = writable, .map_size = size, .dev = st.st_dev, .ino = st.st_ino};

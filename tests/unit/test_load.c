@@ -212,6 +212,23 @@ static void the_same_file_counts_once(void **state)
     load_set_free(&set);
 }
 
+static void thousands_of_files_are_loaded_at_once(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    struct loaded *all = calloc(MANY, sizeof *all);
+    assert_non_null(all);
+    statefile_write(&im);
+    for (size_t i = 0; i < MANY; i++)
+        assert_null(load_file(&all[i], statefile_path));
+    assert_int_equal(truncate(statefile_path, 0), 0); /* each is guarded, the first and the last */
+    assert_int_equal(state_head(&all[0].view)->pid, 0);
+    assert_int_equal(state_head(&all[MANY - 1].view)->pid, 0);
+    for (size_t i = 0; i < MANY; i++)
+        load_free(&all[i]);
+    free(all);
+}
+
 static void *watcher(void *arg)
 {
     struct loaded *l = arg;
@@ -272,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_boot_is_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(pid_start_time_and_program_make_a_live_process, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_file_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(thousands_of_files_are_loaded_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watcher_is_asked_and_its_answer_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_one_is_given_up_and_one_without_watcher_not_asked, setup, teardown),
     };
