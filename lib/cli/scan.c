@@ -159,6 +159,8 @@ int cmd_scan(int argc, char **argv)
         case 'n':
             if (!cli_number("--count", optarg, UINT32_MAX, &set.count))
                 return CLI_USAGE;
+            if (set.count == 0)
+                return cli_misuse("--count %s: at least 1", optarg);
             break;
         case 'a':
             set.all = true;
