@@ -9,6 +9,7 @@
 #include <ncurses.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -121,6 +122,7 @@ static void look(struct session *s)
     t->from = &s->set.items[0];
     const struct model_options options = {.min_age_set = true, .reason = -1};
     model_build(&t->model, t->from, s->symbols, &options);
+    s->set.items[0].answered = false; /* the agent's answer to the key r holds for this look alone */
     sort_groups(t);
     const struct state_header *h = state_head(&t->from->view);
     t->before_ns = t->now_ns;
@@ -264,8 +266,19 @@ static bool on_key(struct session *s, int key)
     return true;
 }
 
+/*
+ * The terminal is gone, and we ignore the signal that says so (nohup): no key comes any more, and no wait for one either. An early return
+ * alone may be a signal's doing.
+ */
+static bool is_hung_up(unsigned early)
+{
+    struct termios t;
+    return early > 50 || (early && tcgetattr(STDIN_FILENO, &t) != 0);
+}
+
 static void loop(struct session *s)
 {
+    unsigned early = 0; /* waits in a row that ended before their time without a key */
     cbreak();
     noecho();
     keypad(stdscr, TRUE);
@@ -278,7 +291,11 @@ static void loop(struct session *s)
         int key = getch(); /* KEY_RESIZE too: drawn anew */
         if (key != ERR && !on_key(s, key))
             return;
-        if (load_mono_ns() >= s->next_ns)
+        bool due = load_mono_ns() >= s->next_ns;
+        early = key == ERR && !due ? early + 1 : 0;
+        if (is_hung_up(early))
+            return;
+        if (due)
             look(s);
     }
 }
