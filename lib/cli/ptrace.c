@@ -148,6 +148,7 @@ static int to_event_stop(struct tracee *t, int limit_ms)
         if (is_event_stop(status))
             return 0;
         int sig = is_syscall_stop(status) ? 0 : WSTOPSIG(status);
+        ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL); /* any stop takes back the one that was asked for */
         if (ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)sig) < 0)
             return -ESRCH;
     }
