@@ -13,9 +13,10 @@
 bool ptrace_may_repeat(long nr)
 {
     static const long calls[] = {
-        SYS_read,           SYS_readv,  SYS_write,   SYS_writev,  SYS_recvfrom,    SYS_recvmsg,  SYS_recvmmsg,   SYS_sendto,
-        SYS_sendmsg,        SYS_accept, SYS_accept4, SYS_connect, SYS_epoll_pwait, SYS_semop,    SYS_semtimedop, SYS_rt_sigtimedwait,
-        SYS_io_getevents,   SYS_msgrcv, SYS_msgsnd,  SYS_futex,   SYS_ppoll,       SYS_pselect6,
+        SYS_read,           SYS_readv,   SYS_write,    SYS_writev,  SYS_recvfrom,    SYS_recvmsg,  SYS_recvmmsg,   SYS_sendto,
+        SYS_sendmsg,        SYS_accept,  SYS_accept4,  SYS_connect, SYS_epoll_pwait, SYS_semop,    SYS_semtimedop, SYS_rt_sigtimedwait,
+        SYS_io_getevents,   SYS_msgrcv,  SYS_msgsnd,   SYS_futex,   SYS_ppoll,       SYS_pselect6, SYS_sendmmsg,   SYS_sendfile,
+        SYS_splice,         SYS_pread64, SYS_pwrite64, SYS_preadv,  SYS_pwritev,     SYS_preadv2,  SYS_pwritev2,
 #ifdef SYS_epoll_wait
         SYS_epoll_wait,
 #endif

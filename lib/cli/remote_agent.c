@@ -124,6 +124,11 @@ static const char *check_filters(struct tracee *t, struct refusal *why)
     const char *forbidden;
     int err = ptrace_check_seccomp(t, &forbidden);
     pid_t pid = t->r->pid;
+    if ((err == -EACCES || err == -EPERM) && geteuid() == 0)
+        return say(why,
+                   "process %d (%s) runs under a seccomp filter, which may be examined only with CAP_SYS_ADMIN and outside of any such "
+                   "filter (a container's root has neither): run on the host, or start it with libsockleak.so preloaded and enabled=0",
+                   pid, process_name(pid));
     if (err == -EACCES || err == -EPERM)
         return say(why,
                    "process %d (%s) runs under a seccomp filter, which only root can examine: run as root, or start it with libsockleak.so "

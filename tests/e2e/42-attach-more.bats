@@ -49,3 +49,75 @@ C
     kill -TERM "$pid"
     wait "$pid"
 }
+
+# timed CALL: attached to and detached from while it waits in CALL, a program gets what it would have got
+timed()
+{
+    start "$1" "$VICTIMS/attach_timed" "$1"
+    wait_for 20 grep -q ready "$TESTTMP/$1.out"
+    "$SOCKLEAK" attach "$pid"
+    "$SOCKLEAK" detach "$pid"
+    wait "$pid"
+    contains "$TESTTMP/$1.out" "^$1 -1 EAGAIN\$"
+}
+
+@test "a thread blocked with a time limit in sendmmsg, sendfile, splice or preadv2 goes on with it" {
+    timed sendmmsg
+    timed sendfile
+    timed splice
+    timed preadv2
+}
+
+@test "a program whose first thread waits in pthread_join for one that holds a lock can be attached to" {
+    build_victim joins - <<'C'
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *worker(void *arg) { pthread_mutex_lock(&lock); return arg; }
+int main(void)
+{
+    pthread_t t;
+    pthread_mutex_lock(&lock);
+    close(socket(AF_INET, SOCK_STREAM, 0));
+    pthread_create(&t, NULL, worker, NULL);
+    puts("ready");
+    fflush(stdout);
+    pthread_join(t, NULL);
+}
+C
+    start joins "$TESTTMP/joins"
+    wait_for 20 grep -q ready "$TESTTMP/joins.out"
+    "$SOCKLEAK" attach "$pid"
+    "$SOCKLEAK" detach "$pid"
+}
+
+@test "root without CAP_SYS_ADMIN is told what is missing, not to be root" {
+    ((EUID == 0)) || skip "needs root"
+    command -v setpriv >/dev/null || skip "setpriv is not installed"
+    build_victim filtered - <<'C'
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(void)
+{
+    struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog p = {1, &all};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    puts(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) ? "no filter" : "ready");
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+C
+    start filtered "$TESTTMP/filtered"
+    wait_for 20 grep -q . "$TESTTMP/filtered.out"
+    grep -q ready "$TESTTMP/filtered.out" || skip "no filter can be set here"
+    run setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$SOCKLEAK" attach "$pid"
+    [ "$status" -eq 1 ]
+    contains "$output" "CAP_SYS_ADMIN"
+    lacks "$output" "run as root"
+}
