@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "procfs.h"
+
 static char why_buffer[512];
 
 uint64_t load_mono_ns(void)
@@ -66,6 +68,9 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
         p++;
     }
     *start_ticks = strtoull(p, NULL, 10);
+    struct procfs_stat other;
+    if (*state == 'Z' && procfs_stat(procfs_alive(pid), &other) == 0)
+        *state = other.state;
     return true;
 }
 
@@ -205,7 +210,7 @@ static bool same_program(pid_t pid, const struct state_header *h)
 {
     char path[32];
     struct stat st;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)procfs_alive(pid));
     if (h->exe_ino == 0 || stat(path, &st) != 0)
         return true;
     return st.st_ino == h->exe_ino && st.st_dev == h->exe_dev;
@@ -215,8 +220,9 @@ static void set_root(struct loaded *l)
 {
     struct stat ours, theirs;
     char ns[32], root[32];
-    snprintf(ns, sizeof ns, "/proc/%d/ns/mnt", (int)l->pid);
-    snprintf(root, sizeof root, "/proc/%d/root", (int)l->pid);
+    int pid = (int)procfs_alive(l->pid);
+    snprintf(ns, sizeof ns, "/proc/%d/ns/mnt", pid);
+    snprintf(root, sizeof root, "/proc/%d/root", pid);
     l->root[0] = 0;
     if (stat("/proc/self/ns/mnt", &ours) != 0 || stat(ns, &theirs) != 0)
         return;

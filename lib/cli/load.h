@@ -78,7 +78,7 @@ void load_set_free(struct load_set *set);
  */
 void load_refresh(struct load_set *set, int timeout_ms);
 
-/* Field 22 of /proc/PID/stat and field 3; false when there is no such process. */
+/* Field 22 of /proc/PID/stat and field 3 (of a thread that still runs, if any does); false when there is no such process. */
 bool load_stat(pid_t pid, uint64_t *start_ticks, char *state);
 uint64_t load_mono_ns(void);
 uint64_t load_real_ns(void);

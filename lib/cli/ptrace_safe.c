@@ -367,6 +367,7 @@ int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, cha
     do {
         struct candidate c[MAX_TRIED_THREADS];
         size_t n = list_threads(r->pid, c, MAX_TRIED_THREADS);
+        size_t denied = 0;
         err = n ? -EAGAIN : -ESRCH;
         for (size_t i = 0; i < n && err == -EAGAIN; i++) {
             int e = ptrace_hold(t, r, c[i].tid, 100);
@@ -374,9 +375,11 @@ int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, cha
                 err = 0;
             else if (e == 0)
                 ptrace_release(t);
-            else if (e == -EPERM)
-                err = e;
+            else if (e == -EPERM) /* also one that has just ended: of the others that says nothing */
+                denied++;
         }
+        if (n && denied == n)
+            err = -EPERM;
         if (err != -EAGAIN)
             break;
         nanosleep(&nap, NULL);
