@@ -114,6 +114,8 @@ static int loop(const struct settings *set)
             break;
         }
         scan_rows_make(&now->rows, &now->scan, set->pid == 0);
+        if (n)
+            scan_rows_index(&before->rows, &before->scan);
         struct scan_view v = {
             .scan = &now->scan,
             .rows = &now->rows,
