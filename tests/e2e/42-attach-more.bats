@@ -121,3 +121,47 @@ C
     contains "$output" "CAP_SYS_ADMIN"
     lacks "$output" "run as root"
 }
+
+@test "a forked child that inherited its parent's redirections and has no watcher is detached from all the same" {
+    build_victim forks - -I"$TOP/tests/victims" <<'C'
+#include <link.h>
+#include "victim.h"
+static ssize_t (*volatile saved)(int, void *, size_t, int) = recv; /* redirected like every entry */
+int main(void)
+{
+    char line[16];
+    ssize_t (*first)(int, void *, size_t, int) = saved;
+    int l = listen_loopback(), c = connect_loopback();
+    (void)l, (void)c;
+    puts("ready");
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        if (line[0] == 'f' && fork() == 0) {
+            printf("child %d\n", getpid());
+            fflush(stdout);
+            while (saved == first)
+                usleep(1000);
+            MUST(socket(AF_INET, SOCK_STREAM, 0)); /* a table of its own */
+            puts("inherited");
+            fflush(stdout);
+            while (saved != first)
+                usleep(1000);
+            puts("put back");
+            fflush(stdout);
+            _exit(0);
+        }
+    }
+}
+C
+    fifo in
+    start forks bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env SOCKLEAK_OPTIONS=interval=0 "$TESTTMP/forks"
+    wait_for 20 grep -q ready "$TESTTMP/forks.out"
+    "$SOCKLEAK" attach "$pid"
+    echo f >&"$FEED"
+    wait_for 20 grep -q inherited "$TESTTMP/forks.out"
+    local child
+    child=$(sed -n 's/^child //p' "$TESTTMP/forks.out")
+    STARTED+=("$child")
+    "$SOCKLEAK" detach "$child"
+    wait_for 20 grep -q 'put back' "$TESTTMP/forks.out"
+}
