@@ -41,6 +41,7 @@ int main(void)
 C
     mkfifo "$TESTTMP/in"
     exec {FEED}<>"$TESTTMP/in"
+    # shellcheck disable=SC2016 # the inner shell's own
     start headless bash -c 'exec "$@" <"$0"' "$TESTTMP/in" "$@" "$TESTTMP/headless"
     wait_for 20 grep -q leaked "$TESTTMP/headless.out"
     wait_for 20 grep -q '^State:.Z' "/proc/$pid/status"
