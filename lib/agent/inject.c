@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "arch_inject.h"
 #include "dynamic.h"
@@ -249,6 +250,13 @@ int inject_redirect(void) { return wish(WISH_REDIRECT); }
 int inject_redirect_new(void) { return wish(WISH_NEW); }
 
 int inject_undo(void) { return wish(WISH_UNDO); }
+
+void inject_settle(void)
+{
+    struct timespec nap = {.tv_nsec = 1000000};
+    for (int i = 0; i < 2000 && (atomic_load(&busy) || atomic_load(&wishes)); i++)
+        SYS2(SYS_nanosleep, &nap, NULL);
+}
 
 bool inject_active(void) { return active; }
 

@@ -37,6 +37,11 @@ int inject_redirect(void);
 int inject_redirect_new(void);
 /* Puts back every entry that we redirected and that still leads to us. Returns how many. */
 int inject_undo(void);
+/*
+ * Waits until nobody is at work and no wish is left, for a caller that got out of another thread's way and needs the outcome; at most about two
+ * seconds. Not for a thread of the program's own.
+ */
+void inject_settle(void);
 /* Entries are redirected now. */
 bool inject_active(void);
 /* fork: no pass is under way across it, or the child would find the loader's list locked for ever. */

@@ -39,6 +39,7 @@ SHOWN int sockleak_attach_entry(const char *options, struct inject_stats *seen)
         return 1;
     agent_enter();
     inject_redirect();
+    inject_settle(); /* the watcher, woken by agent_wake, may have been first */
     agent_leave();
     struct inject_stats s;
     inject_get_stats(&s);
@@ -52,6 +53,7 @@ SHOWN int sockleak_detach_entry(void)
     agent_sleep();
     agent_enter();
     int n = inject_is_late() ? inject_undo() : 0;
+    inject_settle();
     agent_leave();
     if (table_head)
         atomic_store(&table_head->attached, 0);

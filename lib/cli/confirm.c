@@ -14,6 +14,7 @@
 
 #include "../core/judge.h"
 #include "procfs.h"
+#include "scan_dead.h"
 #include "sockdiag.h"
 
 struct held {
@@ -124,14 +125,28 @@ static void became(const struct confirm *c, struct finding *f, uint8_t kind)
     f->since_ns = kind != KIND_OPEN && c->last_look_ns > f->opened_ns ? c->last_look_ns : f->opened_ns;
 }
 
-static void judge_again(const struct confirm *c, struct finding *f, const struct entry *e, bool was_connected)
+/*
+ * In no table: closed by the protocol, or never bound and connected; or not TCP (UDP, SCTP, and MPTCP, whose tables are others), in another
+ * network namespace, or opened since the tables were read. False: it is no longer that socket.
+ */
+static bool judge_missing(const struct confirm *c, struct finding *f, const struct confirm_slot *s, uint32_t inode)
 {
-    if (!e) { /* in no table: closed by the protocol, or never bound and connected */
-        f->tcp_state = ST_CLOSE;
-        if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && was_connected))
-            became(c, f, KIND_DEAD);
-        return;
-    }
+    char protocol[64];
+    bool tcp = (!s->type || s->type == SOCK_STREAM) && procfs_protocol(c->pid, f->fd, protocol, sizeof protocol) == 0 &&
+               (strcmp(protocol, "TCP") == 0 || strcmp(protocol, "TCPv6") == 0);
+    bool over = tcp && scan_fate(c->pid, f->fd) != FATE_NONE;
+    if (!procfs_holds(c->pid, f->fd, inode))
+        return false;
+    if (!over) /* what the last look said stands */
+        return true;
+    f->tcp_state = ST_CLOSE;
+    if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && s->was_connected))
+        became(c, f, KIND_DEAD);
+    return true;
+}
+
+static void judge_again(const struct confirm *c, struct finding *f, const struct entry *e)
+{
     f->tcp_state = e->state;
     f->unread = e->unread;
     switch (e->state) {
@@ -168,8 +183,10 @@ bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_s
         return true;
     struct entry *e =
         c->n_entries ? bsearch(&(struct entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_inode) : NULL;
+    if (judge && !e)
+        return judge_missing(c, f, s, h->inode);
     if (judge)
-        judge_again(c, f, e, s->was_connected);
+        judge_again(c, f, e);
     if (e && !f->local && !f->peer) {
         char text[SOCKDIAG_ADDRESS];
         f->local = arena_string(c->arena, sockdiag_address(text, e->family, e->local, e->local_port));

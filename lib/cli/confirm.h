@@ -21,6 +21,7 @@ struct confirm_slot {
     uint64_t inode; /* as the last look saw it, 0 unknown */
     bool looked_at; /* the watcher has seen this very socket */
     bool was_connected;
+    unsigned type; /* SOCK_*, 0 unknown */
 };
 /*
  * False: descriptor F->fd is no longer that socket. Else F's kind is brought to what the kernel says now where the agent's look is old or has not

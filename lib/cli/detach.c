@@ -6,11 +6,13 @@
  * process is borrowed.
  */
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "attach.h"
 #include "cli.h"
 #include "load.h"
+#include "procfs.h"
 #include "remote_agent.h"
 
 const char usage_detach[] = "usage: sockleak detach PID\n"
@@ -29,6 +31,27 @@ static bool has_left(const struct state_header *h, uint64_t unused)
     return !atomic_load(&h->attached) || atomic_load(&h->end) != END_RUNNING;
 }
 
+/* The library came with the program: then no entry leads to it but by the loader's own doing, and there is nothing to put back. */
+static bool is_preloaded(pid_t pid)
+{
+    char path[64], *word = NULL;
+    size_t cap = 0;
+    bool found = false;
+    snprintf(path, sizeof(path), "/proc/%d/environ", procfs_alive(pid));
+    FILE *f = fopen(path, "re");
+    while (f && !found && getdelim(&word, &cap, '\0', f) > 0)
+        found = strncmp(word, "LD_PRELOAD=", 11) == 0 && strstr(word, "libsockleak");
+    if (f)
+        fclose(f);
+    f = found ? NULL : fopen("/etc/ld.so.preload", "re");
+    while (f && !found && getline(&word, &cap, f) > 0)
+        found = strstr(word, "libsockleak");
+    if (f)
+        fclose(f);
+    free(word);
+    return found;
+}
+
 static int put_to_sleep(pid_t pid, struct loaded *l)
 {
     struct state_header *h = l->writable;
@@ -41,7 +64,9 @@ static int put_to_sleep(pid_t pid, struct loaded *l)
         cli_warn("process %d is stopped: what attach has redirected is put back when it goes on", pid);
         return CLI_OK;
     }
-    if (!atomic_load(&h->attached) || (atomic_load(&h->watcher_tid) && attach_wait(has_left, h, 0, pid)))
+    /* A forked child of an attached process has a table of its own that says nothing of attach, and its parent's redirected entries. */
+    bool watched = atomic_load(&h->watcher_tid);
+    if ((watched && attach_wait(has_left, h, 0, pid)) || (!watched && !atomic_load(&h->attached) && is_preloaded(pid)))
         return CLI_OK;
     struct refusal why = {""};
     const char *refused = agent_withdraw(pid, &why);

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "procfs.h"
+
 static char why_buffer[512];
 
 uint64_t load_mono_ns(void)
@@ -66,22 +68,25 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
         p++;
     }
     *start_ticks = strtoull(p, NULL, 10);
+    struct procfs_stat other;
+    if (*state == 'Z' && procfs_stat(procfs_alive(pid), &other) == 0)
+        *state = other.state;
     return true;
 }
 
 /* ---- a mapping that survives its file being cut --------------------------------------------------------------- */
 
-#define MAX_GUARDED 4096
-static struct {
+static struct guarded {
     uintptr_t start, end;
-} guarded[MAX_GUARDED];
+} * guarded; /* the handler reads it: faults come from our own reading of a file, never from within guard() */
+static size_t n_guarded, cap_guarded;
 
 /* A page behind the file's end becomes a page of zeros, which the decoder reads as free; what is not ours keeps its default. */
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
     (void)context;
     uintptr_t at = (uintptr_t)info->si_addr;
-    for (size_t i = 0; i < MAX_GUARDED; i++) {
+    for (size_t i = 0; i < n_guarded; i++) {
         if (at >= guarded[i].start && at < guarded[i].end) {
             void *page = (void *)(at & ~(uintptr_t)(STATE_PAGE - 1));
             if (mmap(page, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
@@ -95,21 +100,26 @@ static bool guard(const void *base, uint64_t size)
 {
     struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &sa, NULL);
-    for (size_t i = 0; i < MAX_GUARDED; i++) {
-        if (guarded[i].end == 0) {
-            guarded[i].start = (uintptr_t)base;
-            guarded[i].end = (uintptr_t)base + size;
-            return true;
-        }
+    if (n_guarded == cap_guarded) {
+        size_t cap = cap_guarded ? cap_guarded * 2 : 64;
+        struct guarded *more = realloc(guarded, cap * sizeof *more);
+        if (!more)
+            return false;
+        guarded = more;
+        cap_guarded = cap;
     }
-    return false;
+    guarded[n_guarded++] = (struct guarded){(uintptr_t)base, (uintptr_t)base + size};
+    return true;
 }
 
 static void unguard(const void *base)
 {
-    for (size_t i = 0; i < MAX_GUARDED; i++)
-        if (guarded[i].start == (uintptr_t)base)
-            guarded[i].start = guarded[i].end = 0;
+    for (size_t i = 0; i < n_guarded; i++) {
+        if (guarded[i].start == (uintptr_t)base) {
+            guarded[i] = guarded[--n_guarded];
+            return;
+        }
+    }
 }
 
 /* ---- whose file it is ----------------------------------------------------------------------------------------- */
@@ -200,7 +210,7 @@ static bool same_program(pid_t pid, const struct state_header *h)
 {
     char path[32];
     struct stat st;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)procfs_alive(pid));
     if (h->exe_ino == 0 || stat(path, &st) != 0)
         return true;
     return st.st_ino == h->exe_ino && st.st_dev == h->exe_dev;
@@ -210,8 +220,9 @@ static void set_root(struct loaded *l)
 {
     struct stat ours, theirs;
     char ns[32], root[32];
-    snprintf(ns, sizeof ns, "/proc/%d/ns/mnt", (int)l->pid);
-    snprintf(root, sizeof root, "/proc/%d/root", (int)l->pid);
+    int pid = (int)procfs_alive(l->pid);
+    snprintf(ns, sizeof ns, "/proc/%d/ns/mnt", pid);
+    snprintf(root, sizeof root, "/proc/%d/root", pid);
     l->root[0] = 0;
     if (stat("/proc/self/ns/mnt", &ours) != 0 || stat(ns, &theirs) != 0)
         return;
@@ -222,16 +233,17 @@ static void set_root(struct loaded *l)
     snprintf(l->root, sizeof l->root, "%s", root);
 }
 
-void load_review(struct loaded *l)
+void load_grown(struct loaded *l)
 {
-    struct state_view now_there;
-    if (!state_open_view(&now_there, l->view.base, l->map_size))
-        l->view = now_there;
+    uint64_t n = atomic_load_explicit(&state_head(&l->view)->n_extents, memory_order_acquire);
+    uint64_t fit = (l->view.size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    if (n <= STATE_MAX_EXTENTS) /* else damaged since it was opened: what was seen then stays */
+        l->view.n_extents = (uint32_t)(n < fit ? n : fit);
 }
 
 void load_recheck(struct loaded *l)
 {
-    load_review(l);
+    load_grown(l);
     const struct state_header *h = state_head(&l->view);
     uint32_t end = atomic_load_explicit(&h->end, memory_order_relaxed);
     l->pid = (pid_t)h->pid;
@@ -292,12 +304,16 @@ static const char *map_file(struct loaded *l, int fd, const char *path, bool may
         return strerror(errno);
     if (!guard(base, size)) {
         munmap(base, size);
-        return "too many state files at once; name fewer";
+        return strerror(ENOMEM);
     }
     struct state_header *writable = NULL;
     if (may_write) {
         writable = mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (writable == MAP_FAILED || !guard(writable, STATE_PAGE))
+        if (writable != MAP_FAILED && !guard(writable, STATE_PAGE)) {
+            munmap(writable, STATE_PAGE);
+            writable = MAP_FAILED;
+        }
+        if (writable == MAP_FAILED)
             writable = NULL;
     }
     struct loaded got = {.writable = writable, .map_size = size, .dev = st.st_dev, .ino = st.st_ino};

@@ -60,10 +60,10 @@ const char *load_file(struct loaded *l, const char *path);
  */
 const char *load_process(struct loaded *l, pid_t pid, bool *nothing);
 void load_free(struct loaded *l);
-/* Sees the extents that the writer has taken since. A header that was damaged meanwhile leaves the old view. */
-void load_review(struct loaded *l);
-/* The same, and looks again what became of the process: sets pid, life, root. */
+/* Looks again what became of the process and its table: sets pid, life, root, and what load_grown does. */
 void load_recheck(struct loaded *l);
+/* Takes into the view what the table has grown by since it was mapped. */
+void load_grown(struct loaded *l);
 
 /* Appends what load_file gives; the same file twice counts once. */
 const char *load_set_file(struct load_set *set, const char *path);
@@ -80,7 +80,7 @@ void load_set_free(struct load_set *set);
  */
 void load_refresh(struct load_set *set, int timeout_ms);
 
-/* Field 22 of /proc/PID/stat and field 3; false when there is no such process. */
+/* Field 22 of /proc/PID/stat and field 3 (of a thread that still runs, if any does); false when there is no such process. */
 bool load_stat(pid_t pid, uint64_t *start_ticks, char *state);
 uint64_t load_mono_ns(void);
 uint64_t load_real_ns(void);

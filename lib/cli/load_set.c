@@ -18,6 +18,7 @@
 
 #include "cli.h"
 #include "load.h"
+#include "procfs.h"
 
 static bool owned_by(struct loaded *l, pid_t pid) { return l->pid == pid && load_is_live(l); }
 
@@ -45,7 +46,8 @@ static bool from_maps(struct loaded *l, pid_t pid, bool *has_agent, bool *unread
     char path[CLI_PATH_MAX], *line = NULL;
     size_t room = 0;
     bool found = false;
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    int at = (int)procfs_alive(pid);
+    snprintf(path, sizeof path, "/proc/%d/maps", at);
     FILE *f = fopen(path, "re");
     *unreadable = !f;
     while (f && !found && getline(&line, &room, f) > 0) {
@@ -66,11 +68,11 @@ static bool from_maps(struct loaded *l, pid_t pid, bool *has_agent, bool *unread
             continue;
         *has_agent = true;
         if (!deleted) {
-            snprintf(path, sizeof path, "/proc/%d/root%s", (int)pid, name);
+            snprintf(path, sizeof path, "/proc/%d/root%s", at, name);
             found = try_path(l, pid, path, why, cap) || try_path(l, pid, name, why, cap);
         }
         if (!found) { /* root only, but right even for a removed file */
-            snprintf(path, sizeof path, "/proc/%d/map_files/%s", (int)pid, range);
+            snprintf(path, sizeof path, "/proc/%d/map_files/%s", at, range);
             found = try_path(l, pid, path, why, cap);
         }
     }
@@ -273,9 +275,6 @@ void load_refresh(struct load_set *set, int timeout_ms)
             if (!load_stat(l->pid, &start, &state) || state == 'Z' || state == 'T' || state == 't')
                 break;
         }
-        if (!l->answered)
-            load_recheck(l);
-        else
-            load_review(l);
+        l->answered ? load_grown(l) : load_recheck(l);
     }
 }

@@ -159,7 +159,7 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
         f.tag = tag[0] ? arena_string(&m->arena, tag) : NULL;
     }
     uint8_t seen = f.kind;
-    struct confirm_slot slot = {.inode = d.inode, .looked_at = looked_at, .was_connected = s->flags & SLOT_CONNECTED};
+    struct confirm_slot slot = {.inode = d.inode, .looked_at = looked_at, .was_connected = s->flags & SLOT_CONNECTED, .type = SLOT_TYPE(s)};
     bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
     if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))
         m->unconfirmed++;

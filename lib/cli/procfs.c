@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "../core/state.h"
 #include "procfs.h"
 #include "sockdiag.h"
 
@@ -78,10 +79,7 @@ bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out)
     size_t n = (size_t)(close - open - 1);
     if (n >= sizeof out->comm)
         n = sizeof out->comm - 1;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char b = (unsigned char)open[1 + i];
-        out->comm[i] = b >= 0x20 && b != 0x7f ? (char)b : '?';
-    }
+    state_string(out->comm, sizeof out->comm, open + 1, n);
     struct cursor c = {close + 1, text + len};
     uint64_t number;
     skip_blanks(&c);
@@ -242,11 +240,38 @@ int procfs_stat(pid_t pid, struct procfs_stat *out)
     return procfs_parse_stat(buf, (size_t)n, out) ? 0 : -ESRCH;
 }
 
+/* A name of only digits -> its number; -1 for any other entry. */
+static int number_of(const char *name)
+{
+    struct cursor c = {name, name + strlen(name)};
+    uint64_t n;
+    return take_number(&c, 10, &n) && c.p == c.end && n <= INT32_MAX ? (int)n : -1;
+}
+
+pid_t procfs_alive(pid_t pid)
+{
+    char path[64];
+    struct procfs_stat st;
+    if (procfs_stat(pid, &st) != 0 || st.state != 'Z')
+        return pid;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *d = opendir(path);
+    pid_t found = pid;
+    for (const struct dirent *entry; d && found == pid && (entry = readdir(d));) {
+        int tid = number_of(entry->d_name);
+        if (tid > 0 && tid != pid && procfs_stat(tid, &st) == 0 && st.state != 'Z' && st.state != 'X')
+            found = tid;
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
 uint64_t procfs_netns(pid_t pid)
 {
     char path[64], link[64];
     uint64_t inode;
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)procfs_alive(pid));
     ssize_t n = readlink(path, link, sizeof link);
     return n > 0 && procfs_parse_link(link, (size_t)n, "net", &inode) ? inode : 0;
 }
@@ -258,14 +283,6 @@ uint64_t procfs_nofile(pid_t pid)
     snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
     ssize_t n = procfs_read(path, buf, sizeof buf);
     return n > 0 && procfs_parse_nofile(buf, (size_t)n, &soft) ? soft : 0;
-}
-
-/* A name of only digits -> its number; -1 for any other entry. */
-static int number_of(const char *name)
-{
-    struct cursor c = {name, name + strlen(name)};
-    uint64_t n;
-    return take_number(&c, 10, &n) && c.p == c.end && n <= INT32_MAX ? (int)n : -1;
 }
 
 int procfs_each_pid(bool (*each)(void *arg, pid_t pid), void *arg)
@@ -313,6 +330,9 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
             each(arg, fd, inode);
     }
     closedir(d);
+    pid_t other = n == 0 ? procfs_alive(pid) : pid;
+    if (other != pid)
+        return procfs_each_socket(other, each, arg, count);
     if (count)
         *count = n;
     return 0;
@@ -323,7 +343,10 @@ bool procfs_holds(pid_t pid, int fd, uint32_t inode)
     char path[64];
     uint32_t now;
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-    return socket_at(AT_FDCWD, path, &now) && now == inode;
+    if (socket_at(AT_FDCWD, path, &now))
+        return now == inode;
+    pid_t other = procfs_alive(pid);
+    return other != pid && procfs_holds(other, fd, inode);
 }
 
 int procfs_protocol(pid_t pid, int fd, char *name, size_t cap)
@@ -331,8 +354,12 @@ int procfs_protocol(pid_t pid, int fd, char *name, size_t cap)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
     ssize_t n = getxattr(path, "system.sockprotoname", name, cap - 1);
+    int error = errno;
+    pid_t other = n < 0 ? procfs_alive(pid) : pid;
+    if (other != pid)
+        return procfs_protocol(other, fd, name, cap);
     if (n < 0)
-        return -errno;
+        return -error;
     name[n] = 0;
     return 0;
 }
@@ -344,6 +371,7 @@ int procfs_each_tcp(pid_t pid, void (*each)(void *arg, const struct sockdiag_soc
         int family;
     } tables[] = {{"tcp", AF_INET}, {"tcp6", AF_INET6}};
     int error = 0;
+    pid = procfs_alive(pid);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char path[64], *line = NULL;
         size_t cap = 0;

@@ -16,7 +16,7 @@
 struct sockdiag_socket;
 
 struct procfs_stat {
-    char comm[64]; /* unprintable bytes are '?': it goes to a terminal */
+    char comm[64]; /* what is not printable is '?': it goes to a terminal */
     char state;    /* R S D Z T ... */
     bool kernel_thread;
     pid_t ppid;
@@ -37,6 +37,11 @@ bool procfs_parse_tcp_line(const char *line, size_t len, int family, struct sock
 ssize_t procfs_read(const char *path, char *buf, size_t cap);
 /* 0 or -errno (-ENOENT, -ESRCH: no such process). */
 int procfs_stat(pid_t pid, struct procfs_stat *out);
+/*
+ * The number under which /proc shows the descriptors, memory and namespaces of process PID: PID, but another thread of it when its first
+ * thread has ended before the others (pthread_exit in main), which looks like a zombie.
+ */
+pid_t procfs_alive(pid_t pid);
 /* Inode of the process's network namespace; 0: it may not be seen. */
 uint64_t procfs_netns(pid_t pid);
 /* 0: unknown. */

@@ -44,6 +44,37 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* Threads that did not stop when they should, and will when their uninterruptible sleep is over. Too many: the end of the command lets go. */
+static pid_t late[64];
+static size_t n_late;
+
+static void remember_late(pid_t tid)
+{
+    if (n_late < sizeof(late) / sizeof(late[0]))
+        late[n_late++] = tid;
+}
+
+static void forget_late(pid_t tid)
+{
+    for (size_t i = 0; i < n_late; i++)
+        if (late[i] == tid)
+            late[i--] = late[--n_late];
+}
+
+/* Lets go of those that have stopped by now. */
+static void release_late(void)
+{
+    for (size_t i = 0; i < n_late; i++) {
+        int status;
+        pid_t got = waitpid(late[i], &status, __WALL | WNOHANG);
+        if (got == 0)
+            continue;
+        if (got == late[i] && WIFSTOPPED(status))
+            ptrace(PTRACE_DETACH, late[i], NULL, (void *)(long)(status >> 16 ? 0 : WSTOPSIG(status)));
+        late[i--] = late[--n_late];
+    }
+}
+
 /* The next stop of T. 0, -EAGAIN at the limit, -ESRCH when it has ended. */
 static int wait_stop(struct tracee *t, int *status, int limit_ms)
 {
@@ -60,6 +91,7 @@ static int wait_stop(struct tracee *t, int *status, int limit_ms)
         uint64_t now = now_ms();
         if (now >= end)
             return -EAGAIN;
+        release_late();
         /* A stop of another thread may have used up the signal: look again at least every 10 ms. */
         struct timespec nap = {.tv_nsec = (long)(end - now < 10 ? end - now : 10) * 1000000};
         sigtimedwait(&chld, NULL, &nap);
@@ -116,38 +148,10 @@ static int to_event_stop(struct tracee *t, int limit_ms)
         if (is_event_stop(status))
             return 0;
         int sig = is_syscall_stop(status) ? 0 : WSTOPSIG(status);
+        ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL); /* any stop takes back the one that was asked for */
         if (ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)sig) < 0)
             return -ESRCH;
     }
-}
-
-/*
- * Calls that the kernel ends with EINTR when a thread is stopped, though no handler runs, and that have done nothing by then: they may
- * simply be made again.
- */
-static bool may_repeat(long nr)
-{
-    static const long calls[] = {
-        SYS_read,           SYS_readv,  SYS_write,   SYS_writev,  SYS_recvfrom,    SYS_recvmsg,  SYS_recvmmsg,   SYS_sendto,
-        SYS_sendmsg,        SYS_accept, SYS_accept4, SYS_connect, SYS_epoll_pwait, SYS_semop,    SYS_semtimedop, SYS_rt_sigtimedwait,
-        SYS_io_getevents,   SYS_msgrcv, SYS_msgsnd,  SYS_futex,   SYS_ppoll,       SYS_pselect6,
-#ifdef SYS_epoll_wait
-        SYS_epoll_wait,
-#endif
-#ifdef SYS_epoll_pwait2
-        SYS_epoll_pwait2,
-#endif
-#ifdef SYS_io_uring_enter
-        SYS_io_uring_enter,
-#endif
-#ifdef SYS_io_pgetevents
-        SYS_io_pgetevents,
-#endif
-    };
-    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-        if (calls[i] == nr)
-            return true;
-    return false;
 }
 
 /* Seized before, but it did not stop then. */
@@ -162,24 +166,24 @@ static bool is_mine(pid_t tid)
 int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_ms)
 {
     *t = (struct tracee){.r = r, .tid = tid};
+    forget_late(tid);
     if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0 && !(errno == EPERM && is_mine(tid)))
         return -errno;
     if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
         return -errno;
     int err = to_event_stop(t, limit_ms);
     if (err == -EAGAIN) {
-        /*
-         * In an uninterruptible sleep. It can only be let go when it stops: that is waited for a little, and else the end of the command
-         * does it.
-         */
+        /* In an uninterruptible sleep. It can only be let go when it stops, or by our end. */
         if (to_event_stop(t, 20) == 0)
             ptrace(PTRACE_DETACH, tid, NULL, NULL);
+        else
+            remember_late(tid);
         return -EAGAIN;
     }
     t->stopped = err == 0;
     arch_regs regs = {0};
     long nr, result;
-    if (t->stopped && get_regs(t, &regs) && arch_interrupted_call(&regs, &nr, &result) && result == -EINTR && may_repeat(nr)) {
+    if (t->stopped && get_regs(t, &regs) && arch_interrupted_call(&regs, &nr, &result) && result == -EINTR && ptrace_may_repeat(nr)) {
         arch_continue_call(&regs);
         set_regs(t, &regs);
     }
@@ -378,6 +382,14 @@ static void put_back(struct tracee *t)
 
 void ptrace_release(struct tracee *t)
 {
+    /* It runs a call of ours, or sleeps in it, and must not come out of it but to be put back. */
+    while (t->saved && !t->stopped) {
+        ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+        int err = to_event_stop(t, HARD_LIMIT_MS);
+        t->stopped = err == 0;
+        if (err == -ESRCH)
+            break;
+    }
     if (t->stopped && t->saved) {
         const uint64_t unmap[6] = {t->stack, t->stack_size, 0, 0, 0, 0};
         long ignored;

@@ -7,7 +7,8 @@
  * signals blocked. Registers, vector state, signal mask and errno are put back; a system call that the stop has interrupted goes on. The
  * call ends at a system call instruction, not at a trap: no signal is raised, so no handler or disposition of the program is touched.
  *
- * While a thread is held the command must not die: the caller blocks signals (ptrace_begin, ptrace_end).
+ * While a thread is held the command must not die: the caller blocks signals (ptrace_begin, ptrace_end). And the process that holds should
+ * end soon after: a thread in an uninterruptible sleep stays seized until then, and would be stopped when that sleep is over.
  */
 #ifndef SOCKLEAK_CLI_PTRACE_H
 #define SOCKLEAK_CLI_PTRACE_H
@@ -51,7 +52,7 @@ struct tracee {
 void ptrace_begin(void);
 void ptrace_end(void);
 
-/* Stops thread TID of R within LIMIT_MS. 0, -ESRCH (gone), -EPERM, -EAGAIN (did not stop in time; it is let go). */
+/* Stops thread TID of R within LIMIT_MS. 0, -ESRCH (gone), -EPERM, -EAGAIN (did not stop in time; it is let go once it can be). */
 int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_ms);
 /*
  * Finds a thread whose stack is inside no allocator, loader, lock or fork, and holds it. 0; -EAGAIN when there was none within LIMIT_MS:
@@ -64,8 +65,14 @@ enum call_result ptrace_prepare(struct tracee *t);
 enum call_result ptrace_call(struct tracee *t, uint64_t func, const uint64_t a[3], uint64_t *result, int limit_ms);
 /* Copies a string to the scratch room: its address there, 0 when it does not fit. One at a time. */
 uint64_t ptrace_put_string(struct tracee *t, const char *s);
-/* Puts everything back and lets the thread go. Always to be called after a hold that gave 0. */
+/*
+ * Puts everything back and lets the thread go. Always to be called after a hold that gave 0. When a call was given up and the thread could
+ * not be stopped (saved, but not stopped) this waits until it can be, however long that takes.
+ */
 void ptrace_release(struct tracee *t);
+
+/* ptrace_repeat.c: may a system call that gave EINTR because of the stop simply be made again? */
+bool ptrace_may_repeat(long nr);
 
 /*
  * ptrace_seccomp.c: would the held thread's seccomp filters kill it for one of the calls that loading the agent makes? *FORBIDDEN names the

@@ -102,8 +102,13 @@ static const char *const in_libc[] = {
     "_Unwind_Find_FDE",
     "_Unwind_RaiseException",
     "_Unwind_ForcedUnwind",
+    "pthread_detach",
+    "pthread_tryjoin_np",
     NULL,
 };
+/* They free a thread's stack, under the lock that making a thread takes; while they wait for its end they hold nothing. */
+static const char *const joins[] = {"pthread_join", "pthread_timedjoin_np", "pthread_clockjoin_np", NULL};
+static const char a_join[] = "pthread_join";
 
 struct range {
     uint64_t start, end;
@@ -135,6 +140,14 @@ static void add_names(struct unsafe_ranges *u, struct remote_module *m, const ch
             add_range(u, at, at + (size ? size : 16), *names);
 }
 
+static void add_joins(struct unsafe_ranges *u, struct remote_module *m)
+{
+    uint64_t at, size;
+    for (size_t i = 0; joins[i]; i++)
+        if (remote_symbol(u->r, m, joins[i], &at, &size))
+            add_range(u, at, at + (size ? size : 16), a_join);
+}
+
 static bool is_named(const struct remote_module *m, const char *prefix) { return strncmp(m->base_name, prefix, strlen(prefix)) == 0; }
 
 struct unsafe_ranges *unsafe_open(const struct remote *r)
@@ -155,6 +168,8 @@ struct unsafe_ranges *unsafe_open(const struct remote *r)
             add_names(u, m, allocators);
         if (m == u->libc || is_named(m, "libpthread") || is_named(m, "libdl") || is_named(m, "libgcc_s"))
             add_names(u, m, in_libc);
+        if (m == u->libc || is_named(m, "libpthread"))
+            add_joins(u, m);
     }
     if (u->space && u->n)
         return u;
@@ -202,11 +217,37 @@ static bool in_rseq(const struct tracee *t, uint64_t pc)
 #endif
 }
 
+/* It sleeps in a futex, or would if it were not held. */
+static bool in_futex(const struct tracee *t)
+{
+    arch_regs regs;
+    struct iovec v = {&regs, sizeof(regs)};
+    unsigned char insn[sizeof(arch_syscall_insn)];
+    long nr, result;
+    if (ptrace(PTRACE_GETREGSET, t->tid, NT_PRSTATUS, &v) != 0)
+        return false;
+    if (arch_interrupted_call(&regs, &nr, &result))
+        return nr == SYS_futex;
+    /* Where the call is to be made anew, and the kernel has already gone back to it. */
+    return remote_read(t->r, arch_pc(&regs), insn, sizeof(insn)) && memcmp(insn, arch_syscall_insn, sizeof(insn)) == 0 &&
+           arch_entry_nr(&regs) == SYS_futex;
+}
+
+/*
+ * The end of a thread is libc's alone: it frees the stack as a join does. Everything else has a frame of somebody who called libc.
+ */
+static bool is_foreign(const struct unsafe_ranges *u, uint64_t pc)
+{
+    const struct remote_module *m = remote_module_at(u->r, pc);
+    return !m || (m != u->libc && !is_named(m, "libpthread"));
+}
+
 bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, size_t cap)
 {
     unw_cursor_t c;
     unw_word_t pc = 0, sp = 0, last_sp = 0;
     const char *name = NULL;
+    bool foreign = false;
     void *upt = _UPT_create(t->tid);
     if (!upt || unw_init_remote(&c, u->space, upt) < 0) {
         snprintf(where, cap, "code whose stack cannot be read");
@@ -222,6 +263,9 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
             name = "a restartable sequence";
         if (!name) /* a caller's pc is the instruction behind its call, which may be the next function's first */
             name = range_name(u, n && unw_is_signal_frame(&c) <= 0 ? pc - 1 : pc);
+        if (name == a_join && in_futex(t))
+            name = NULL;
+        foreign |= is_foreign(u, pc);
         if (name || (n && sp <= last_sp))
             break;
         last_sp = sp;
@@ -235,6 +279,8 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
     const struct remote_module *m = remote_module_at(u->r, pc);
     if (!name && n == 0 && m && m == u->libc)
         name = "a part of libc without unwind tables";
+    if (!name && n && !foreign)
+        name = "the end of a thread";
     _UPT_destroy(upt);
     if (name)
         snprintf(where, cap, "%s", name);
@@ -321,6 +367,7 @@ int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, cha
     do {
         struct candidate c[MAX_TRIED_THREADS];
         size_t n = list_threads(r->pid, c, MAX_TRIED_THREADS);
+        size_t denied = 0;
         err = n ? -EAGAIN : -ESRCH;
         for (size_t i = 0; i < n && err == -EAGAIN; i++) {
             int e = ptrace_hold(t, r, c[i].tid, 100);
@@ -328,9 +375,11 @@ int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, cha
                 err = 0;
             else if (e == 0)
                 ptrace_release(t);
-            else if (e == -EPERM)
-                err = e;
+            else if (e == -EPERM) /* also one that has just ended: of the others that says nothing */
+                denied++;
         }
+        if (n && denied == n)
+            err = -EPERM;
         if (err != -EAGAIN)
             break;
         nanosleep(&nap, NULL);

@@ -2,17 +2,20 @@
 /*
  * remote_agent.c: loads the agent into a running process and calls its entries.
  *
- * Called by attach and detach where no word in shared memory will do. Everything between ptrace_begin and ptrace_end holds one thread of
- * the process.
+ * Called by attach and detach where no word in shared memory will do. All tracing is done by a child of the command, which holds one
+ * thread of the process and ends when that is as it was.
  */
 #include "remote_agent.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "ptrace.h"
@@ -41,13 +44,18 @@ static const char *call_failed(const struct tracee *t, enum call_result c, struc
         return say(why, "process %d holds the dynamic linker's lock and did not give it back within %d s; nothing was changed, try again",
                    pid, CALL_LIMIT_MS / 1000);
     case CALL_CRASHED:
-        return say(why, "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was", pid, t->fault,
-                   strsignal(t->fault));
+        return say(why,
+                   "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was, but the dynamic "
+                   "linker's lock may stay held: restart it when you can",
+                   pid, t->fault, strsignal(t->fault));
     case CALL_STUCK:
         return say(why,
-                   "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic linker's lock may "
-                   "stay held: restart it when you can",
-                   pid);
+                   t->stopped
+                       ? "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic "
+                         "linker's lock may stay held: restart it when you can"
+                       : "loading the agent into process %d did not end, and its thread sleeps where it cannot be stopped; process %d "
+                         "waits to put it back, let that run; the dynamic linker's lock may stay held: restart it when you can",
+                   pid, getpid());
     case CALL_GONE:
         return say(why, "process %d ended meanwhile", pid);
     case CALL_REFUSED:
@@ -117,6 +125,11 @@ static const char *check_filters(struct tracee *t, struct refusal *why)
     const char *forbidden;
     int err = ptrace_check_seccomp(t, &forbidden);
     pid_t pid = t->r->pid;
+    if ((err == -EACCES || err == -EPERM) && geteuid() == 0)
+        return say(why,
+                   "process %d (%s) runs under a seccomp filter, which may be examined only with CAP_SYS_ADMIN and outside of any such "
+                   "filter (a container's root has neither): run on the host, or start it with libsockleak.so preloaded and enabled=0",
+                   pid, process_name(pid));
     if (err == -EACCES || err == -EPERM)
         return say(why,
                    "process %d (%s) runs under a seccomp filter, which only root can examine: run as root, or start it with libsockleak.so "
@@ -195,18 +208,46 @@ static const char *run_held(struct tracee *t, struct remote *r, const struct wor
     return say(why, "the agent in process %d got no memory for its table", r->pid);
 }
 
-static const char *run_in(pid_t pid, struct work w, bool may_load, struct refusal *why)
+/* What the tracing child tells the command. */
+struct outcome {
+    struct refusal why;
+    struct remote_stats stats;
+    bool refused, stays; /* it lives on to put a thread back */
+};
+
+static void tell(int to, const char *refused, const struct remote_stats *stats, bool stays)
 {
+    struct outcome o = {.refused = refused != NULL, .stays = stays};
+    if (refused)
+        snprintf(o.why.text, sizeof(o.why.text), "%s", refused);
+    if (stats)
+        o.stats = *stats;
+    ssize_t ignored = write(to, &o, sizeof(o)); /* less than PIPE_BUF */
+    (void)ignored;
+}
+
+/* The command goes its way without us: it, its shell and whoever reads its output must not wait. */
+static void stay_behind(void)
+{
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    setsid();
+}
+
+/* Gives the refusal, or NULL, to TO. */
+static void trace(pid_t pid, struct work w, bool may_load, int to)
+{
+    struct refusal reason = {""}, *why = &reason;
     struct remote r;
     struct tracee t;
     char library[PATH_MAX];
-    const char *refused = check_kind(pid, why);
-    if (refused)
-        return refused;
     int err = remote_open(&r, pid);
-    if (err)
-        return check_permission(pid, -err, why);
-    refused = check_libc(&r, why);
+    if (err) {
+        tell(to, check_permission(pid, -err, why), NULL, false);
+        return;
+    }
+    const char *refused = check_libc(&r, why);
     if (!refused && !mapped_agent(&r) && may_load) {
         w.library = library;
         refused = cli_library(library, sizeof(library));
@@ -215,18 +256,59 @@ static const char *run_in(pid_t pid, struct work w, bool may_load, struct refusa
     } else if (!refused && !mapped_agent(&r)) {
         refused = say(why, "the agent is not loaded in process %d (%s)", pid, process_name(pid));
     }
+    bool stays = false;
     if (!refused) {
         ptrace_begin();
         refused = hold_thread(&t, &r, why);
         if (!refused) {
             refused =
                 still_the_same(&r) ? run_held(&t, &r, &w, why) : say(why, "process %d became another program meanwhile: try again", pid);
+            stays = t.saved && !t.stopped;
+            if (stays) {
+                tell(to, refused, NULL, true);
+                stay_behind();
+            }
             ptrace_release(&t);
         }
-        ptrace_end();
     }
-    remote_close(&r);
-    return refused;
+    if (!stays)
+        tell(to, refused, w.stats, false);
+}
+
+/*
+ * A child does it: a tracer's end lets go of every thread, also of one in an uninterruptible sleep that could neither be stopped nor be let
+ * go, and that would stop for good in the midst of a long `attach --for` when it wakes.
+ */
+static const char *run_in(pid_t pid, struct work w, bool may_load, struct refusal *why)
+{
+    struct outcome o;
+    int pipe_fd[2];
+    const char *refused = check_kind(pid, why);
+    if (refused)
+        return refused;
+    if (pipe2(pipe_fd, O_CLOEXEC) < 0)
+        return say(why, "no pipe: %s", strerror(errno));
+    fflush(NULL);
+    ptrace_begin();
+    pid_t child = fork();
+    if (child == 0) {
+        trace(pid, w, may_load, pipe_fd[1]);
+        _exit(0);
+    }
+    int err = errno;
+    close(pipe_fd[1]);
+    ssize_t n = child < 0 ? 0 : read(pipe_fd[0], &o, sizeof(o));
+    close(pipe_fd[0]);
+    if (child > 0 && (n != sizeof(o) || !o.stays))
+        waitpid(child, NULL, 0);
+    ptrace_end();
+    if (child < 0)
+        return say(why, "no process to trace with: %s", strerror(err));
+    if (n != sizeof(o))
+        return say(why, "the process that was to load the agent ended before it was done");
+    if (w.stats)
+        *w.stats = o.stats;
+    return o.refused ? say(why, "%s", o.why.text) : NULL;
 }
 
 const char *agent_inject(pid_t pid, const char *options, struct remote_stats *stats, struct refusal *why)

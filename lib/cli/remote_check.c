@@ -19,7 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/state.h"
 #include "arch_ptrace.h"
+#include "procfs.h"
 
 static const char *say(struct refusal *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static const char *say(struct refusal *why, const char *fmt, ...)
@@ -40,8 +42,9 @@ static long status_number(pid_t pid, const char *field)
 const char *process_name(pid_t pid)
 {
     static char name[64];
-    if (!remote_status(pid, "Name", name, sizeof(name)))
-        snprintf(name, sizeof(name), "?");
+    char raw[64] = "?"; /* any bytes that the process likes, and this goes to a terminal */
+    remote_status(pid, "Name", raw, sizeof(raw));
+    state_string(name, sizeof(name), raw, sizeof(raw));
     return name;
 }
 
@@ -58,7 +61,7 @@ const char *check_exists(pid_t pid, struct refusal *why)
     long tgid = status_number(pid, "Tgid");
     if (tgid > 0 && tgid != pid)
         return say(why, "%d is a thread of process %ld: give that number", pid, tgid);
-    if (state[0] == 'Z' || state[0] == 'X')
+    if (state[0] == 'X' || (state[0] == 'Z' && procfs_alive(pid) == pid))
         return say(why, "process %d (%s) has ended already: a zombie that its parent has not collected", pid, process_name(pid));
     if (status_number(pid, "Kthread") == 1)
         return say(why, "%d (%s) is a thread of the kernel", pid, process_name(pid));
@@ -121,7 +124,7 @@ static const char *machine_name(unsigned machine)
 static const char *check_program(pid_t pid, struct refusal *why)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    snprintf(path, sizeof(path), "/proc/%d/exe", procfs_alive(pid));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? say(why, "%d (%s) is a thread of the kernel or has just ended", pid, process_name(pid))
@@ -161,7 +164,7 @@ const char *check_kind(pid_t pid, struct refusal *why)
         snprintf(text, sizeof(text), "%s", process_name((pid_t)tracer));
         return say(why, "process %d (%s) is already traced by process %ld (%s): end that first", pid, process_name(pid), tracer, text);
     }
-    if (remote_status(pid, "State", text, sizeof(text)) && (text[0] == 'T' || text[0] == 't'))
+    if (remote_status(procfs_alive(pid), "State", text, sizeof(text)) && (text[0] == 'T' || text[0] == 't'))
         return say(why, "process %d (%s) is stopped: let it go on first (kill -CONT %d)", pid, process_name(pid), pid);
     if (remote_status(pid, "x86_Thread_features", text, sizeof(text)) && strstr(text, "shstk"))
         return say(why,
@@ -205,7 +208,7 @@ const char *check_visible(pid_t pid, const char *library, struct refusal *why)
 {
     char there[PATH_MAX + 64];
     struct stat here, seen;
-    snprintf(there, sizeof(there), "/proc/%d/root%s", pid, library);
+    snprintf(there, sizeof(there), "/proc/%d/root%s", procfs_alive(pid), library);
     if (stat(library, &here) < 0)
         return say(why, "%s: %s", library, strerror(errno));
     int r = stat(there, &seen);
@@ -217,5 +220,5 @@ const char *check_visible(pid_t pid, const char *library, struct refusal *why)
     return say(why,
                "process %d (%s) lives in another file system (mount namespace or chroot) that has %s %s: copy it there first (cp %s "
                "/proc/%d/root%s)",
-               pid, process_name(pid), r < 0 ? "no" : "another", library, library, pid, library);
+               pid, process_name(pid), r < 0 ? "no" : "another", library, library, procfs_alive(pid), library);
 }

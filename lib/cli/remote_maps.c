@@ -16,6 +16,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "procfs.h"
+
 static void forget_maps(struct remote *r)
 {
     for (size_t i = 0; i < r->n_maps; i++)
@@ -56,7 +58,7 @@ static bool parse_line(char *line, struct remote_map *m)
 static int read_maps(struct remote *r)
 {
     char name[64];
-    snprintf(name, sizeof(name), "/proc/%d/maps", r->pid);
+    snprintf(name, sizeof(name), "/proc/%d/maps", procfs_alive(r->pid));
     FILE *f = fopen(name, "re");
     if (!f)
         return -errno;
@@ -131,7 +133,7 @@ int remote_open(struct remote *r, pid_t pid)
 {
     char name[64];
     *r = (struct remote){.pid = pid};
-    snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+    snprintf(name, sizeof(name), "/proc/%d/mem", procfs_alive(pid));
     r->mem = open(name, O_RDWR | O_CLOEXEC);
     if (r->mem < 0)
         return -errno;

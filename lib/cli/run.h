@@ -21,7 +21,7 @@ const char *run_check(const char *path, const char *library);
 
 /*
  * run_wait.c. Runs ARGV (program file PATH) with environment ENVP in the foreground, in our process group and session, and waits for it. Signals from
- * the terminal are left to it; others that are sent to us alone are passed on; we stop when it stops. *STATUS gets a shell's status: its own, or 128+N.
+ * the terminal and from below us are left to it; all others are passed on; we stop when it stops. *STATUS gets a shell's status: its own, or 128+N.
  * NULL, or a sentence why it could not be started.
  */
 const char *run_program(const char *path, char **argv, char **envp, pid_t *pid, int *status);

@@ -3,7 +3,7 @@
  * run_wait.c: runs a program in the foreground and stays out of its way.
  *
  * Called by run.c. The program shares our process group, so the terminal's signals, its size changes and its job control reach it as
- * if we were not there; what the terminal sends we therefore ignore, what somebody sends to our pid we pass on.
+ * if we were not there; what the terminal sends we therefore ignore, all else that comes to us we pass on.
  */
 #include "run.h"
 
@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "procfs.h"
 
 /* All that may be taken synchronously; those that a fault of ours raises stay as they are. */
 static void choose_signals(sigset_t *set)
@@ -73,12 +75,42 @@ static bool reap(pid_t pid, int *status)
     return false;
 }
 
+/* By one of our descendants: what it sends to its whole group has reached the program already. */
+static bool is_from_below(const siginfo_t *si)
+{
+    struct procfs_stat st;
+    if (si->si_code != SI_USER && si->si_code != SI_QUEUE && si->si_code != SI_TKILL)
+        return false;
+    for (pid_t pid = si->si_pid; pid > 1 && procfs_stat(pid, &st) == 0; pid = st.ppid)
+        if (st.ppid == getpid())
+            return true;
+    return false;
+}
+
+/*
+ * The kernel sends those of the keys and of job control to the whole foreground group, so that the program has its own. The hangup of
+ * a terminal reaches the session's leader alone; a timer that was set before our exec, a limit, and all else that is the kernel's, us alone.
+ */
+static bool has_its_own(const siginfo_t *si)
+{
+    switch (si->si_code == SI_KERNEL ? si->si_signo : 0) {
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGWINCH:
+        return true;
+    case SIGHUP:
+        return getsid(0) != getpid();
+    default:
+        return is_from_below(si);
+    }
+}
+
 static void pass_on(pid_t pid, const siginfo_t *si)
 {
-    bool from_terminal = si->si_code == SI_KERNEL, from_program = si->si_pid == pid;
-    if (si->si_signo == SIGCONT) /* `fg` may have continued us alone */
-        kill(pid, SIGCONT);
-    else if (!from_terminal && !from_program)
+    if (si->si_signo == SIGCONT || !has_its_own(si)) /* `fg` may have continued us alone */
         kill(pid, si->si_signo);
 }
 

@@ -114,6 +114,8 @@ static int loop(const struct settings *set)
             break;
         }
         scan_rows_make(&now->rows, &now->scan, set->pid == 0);
+        if (n)
+            scan_rows_index(&before->rows, &before->scan);
         struct scan_view v = {
             .scan = &now->scan,
             .rows = &now->rows,
@@ -159,6 +161,8 @@ int cmd_scan(int argc, char **argv)
         case 'n':
             if (!cli_number("--count", optarg, UINT32_MAX, &set.count))
                 return CLI_USAGE;
+            if (set.count == 0)
+                return cli_misuse("--count %s: at least 1", optarg);
             break;
         case 'a':
             set.all = true;

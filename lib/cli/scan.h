@@ -101,6 +101,7 @@ struct scan_row {     /* one process and one peer */
 struct scan_rows {
     struct scan_row *rows; /* the culprit first: by the process's weight, then the row's */
     size_t n, cap;
+    struct scan_row **index;     /* scan_rows_index */
     struct scan_count total;     /* each socket once */
     uint64_t processes;          /* that have a row, those not seen left out */
     uint64_t orphans_fin_wait_2; /* closed, no descriptor, the peer has not finished */
@@ -113,7 +114,9 @@ void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld);
 void scan_rows_free(struct scan_rows *r);
 /* How bad: CLOSE_WAIT, dead and hangup are this process's alone and count double. */
 uint64_t scan_weight(const struct scan_count *c);
-/* The row of PREVIOUS for the same process (identity, not index) and peer; NULL: it was not there. */
+/* Makes the rows of S ready to be looked up from a later look. */
+void scan_rows_index(struct scan_rows *r, const struct scan *s);
+/* The row of PREVIOUS (which has its index) for the same process (identity, not number) and peer; NULL: it was not there. */
 const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now,
                                        const struct scan_row *row);
 /* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(no peer)". BUF of SCAN_PEER bytes. */

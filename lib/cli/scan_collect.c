@@ -170,15 +170,40 @@ static void read_port_range(struct scan_namespace *ns)
         procfs_parse_port_range(buf, (size_t)n, &ns->port_low, &ns->port_high);
 }
 
+static int open_of(struct scan_namespace *ns, pid_t pid)
+{
+    char path[64];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)procfs_alive(pid));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_ino != ns->inode)) {
+        close(fd);
+        errno = ENOENT;
+        return -1;
+    }
+    if (fd >= 0)
+        ns->pid = pid;
+    return fd;
+}
+
+/* The first process that was seen in it may be gone by now: any other of it will do. */
+static int open_namespace(const struct scan *s, struct scan_namespace *ns)
+{
+    int fd = open_of(ns, ns->pid), error = errno;
+    for (size_t i = 0; fd < 0 && i < s->n_processes; i++)
+        if (s->processes[i].netns == ns->inode)
+            fd = open_of(ns, s->processes[i].pid);
+    errno = error;
+    return fd;
+}
+
 /*
  * Opens sock_diag inside namespace NS: enters it for two calls and comes back. /proc/sys/net shows the namespace of whoever opens it,
  * so the port range is read there too. OWN is our own namespace's file. Not being able to come back would make all that follows a lie.
  */
-static struct mnl_socket *open_inside(struct scan_namespace *ns, int own)
+static struct mnl_socket *open_inside(const struct scan *s, struct scan_namespace *ns, int own)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)ns->pid);
-    int there = own >= 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1; /* no way back, no way in */
+    int there = own >= 0 ? open_namespace(s, ns) : -1; /* no way back, no way in */
     if (there < 0)
         return NULL;
     struct mnl_socket *nl = NULL;
@@ -206,7 +231,7 @@ static void dump_namespace(struct scan *s, uint32_t index, uint64_t own_inode, i
         nl = sockdiag_open();
         read_port_range(ns);
     } else {
-        nl = open_inside(ns, own);
+        nl = open_inside(s, ns, own);
     }
     ns->error = nl ? 0 : -errno;
     if (nl) {

@@ -82,9 +82,18 @@ static enum scan_fate ask(int pidfd, int fd)
         return FATE_DEAD_OR_NEVER;
     int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
     if (copy < 0)
-        return errno == EBADF ? FATE_NONE : FATE_DEAD_OR_NEVER;
+        return FATE_DEAD_OR_NEVER;
     enum scan_fate fate = fate_of(copy);
     close(copy);
+    return fate;
+}
+
+enum scan_fate scan_fate(pid_t pid, int fd)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    enum scan_fate fate = ask(pidfd, fd);
+    if (pidfd >= 0)
+        close(pidfd);
     return fate;
 }
 

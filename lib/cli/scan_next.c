@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "procfs.h"
 #include "scan_next.h"
 
 enum program { PROGRAM_UNKNOWN, PROGRAM_WITH_AGENT, PROGRAM_WITH_LIBC, PROGRAM_OTHER };
@@ -17,7 +18,7 @@ static enum program look(pid_t pid)
     size_t cap = 0;
     enum program what = PROGRAM_OTHER;
     bool any = false;
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)procfs_alive(pid));
     FILE *f = fopen(path, "re");
     if (!f)
         return PROGRAM_UNKNOWN;

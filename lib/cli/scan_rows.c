@@ -99,18 +99,23 @@ static void row_of_fate(struct scan_rows *r, const struct scan_hold *h)
 
 /* ---- merging rows with the same process and peer --------------------------------------------------------------- */
 
-static int compare_peers(const struct scan_row *a, const struct scan_row *b)
+static int compare_ends(const struct scan_row *a, const struct scan_row *b)
 {
     if (a->direction != b->direction)
         return a->direction < b->direction ? -1 : 1;
     if (a->direction == SCAN_UNCONNECTED)
         return 0;
-    if (a->ns != b->ns)
-        return a->ns < b->ns ? -1 : 1;
     if (a->port != b->port)
         return a->port < b->port ? -1 : 1;
     int d = memcmp(a->peer, b->peer, sizeof a->peer);
     return d ? d : strcmp(a->path, b->path);
+}
+
+static int compare_peers(const struct scan_row *a, const struct scan_row *b)
+{
+    if (a->direction == b->direction && a->direction != SCAN_UNCONNECTED && a->ns != b->ns)
+        return a->ns < b->ns ? -1 : 1;
+    return compare_ends(a, b);
 }
 
 static int by_key(const void *x, const void *y)
@@ -305,22 +310,62 @@ void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld)
 void scan_rows_free(struct scan_rows *r)
 {
     free(r->rows);
+    free(r->index);
     memset(r, 0, sizeof *r);
+}
+
+/* ---- the same row in an earlier look ---------------------------------------------------------------------------- */
+
+static int compare_processes(const struct scan_process *p, const struct scan_process *q)
+{
+    if (p->pid != q->pid)
+        return p->pid < q->pid ? -1 : 1;
+    if (p->start_ticks != q->start_ticks)
+        return p->start_ticks < q->start_ticks ? -1 : 1;
+    return p->pid || p->uid == q->uid ? 0 : p->uid < q->uid ? -1 : 1;
+}
+
+/* Namespaces are numbered anew in each look; a process does not change its. */
+static int compare_over_looks(const struct scan_row *a, const struct scan_process *p, const struct scan_row *b,
+                              const struct scan_process *q)
+{
+    int d = compare_processes(p, q);
+    return d ? d : compare_ends(a, b);
+}
+
+static int by_identity(const void *x, const void *y, void *arg)
+{
+    const struct scan_process *processes = arg;
+    const struct scan_row *a = *(const struct scan_row *const *)x, *b = *(const struct scan_row *const *)y;
+    return compare_over_looks(a, &processes[a->process], b, &processes[b->process]);
+}
+
+void scan_rows_index(struct scan_rows *r, const struct scan *s)
+{
+    r->index = calloc(r->n ? r->n : 1, sizeof *r->index);
+    if (!r->index)
+        exit(cli_fail("out of memory"));
+    for (size_t i = 0; i < r->n; i++)
+        r->index[i] = &r->rows[i];
+    if (r->n)
+        qsort_r(r->index, r->n, sizeof *r->index, by_identity, s->processes);
 }
 
 const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now,
                                        const struct scan_row *row)
 {
     const struct scan_process *p = &now->processes[row->process];
-    for (size_t i = 0; i < previous->n; i++) {
-        const struct scan_row *old = &previous->rows[i];
-        const struct scan_process *q = &before->processes[old->process];
-        if (q->pid != p->pid || q->start_ticks != p->start_ticks || (p->pid == 0 && q->uid != p->uid))
-            continue;
-        struct scan_row same = *old;
-        same.ns = row->ns; /* numbered anew in each look; a process does not change its */
-        if (compare_peers(&same, row) == 0)
+    size_t low = 0, high = previous->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct scan_row *old = previous->index[mid];
+        int d = compare_over_looks(old, &before->processes[old->process], row, p);
+        if (d == 0)
             return old;
+        if (d < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return NULL;
 }

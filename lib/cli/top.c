@@ -7,10 +7,10 @@
  */
 #include <locale.h>
 #include <ncurses.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -123,6 +123,7 @@ static void look(struct session *s)
     t->from = &s->set.items[0];
     const struct model_options options = {.min_age_set = true, .reason = -1};
     model_build(&t->model, t->from, s->symbols, &options);
+    s->set.items[0].answered = false; /* the agent's answer to the key r holds for this look alone */
     sort_groups(t);
     const struct state_header *h = state_head(&t->from->view);
     t->before_ns = t->now_ns;
@@ -280,15 +281,19 @@ static void heed_signals(void)
             sigaction(numbers[i], &sa, NULL);
 }
 
-/* Of which getch says no more than that no key came. */
-static bool terminal_is_gone(void)
+/*
+ * The terminal is gone, and we ignore the signal that says so (nohup): no key comes any more, and no wait for one either. An early return
+ * alone may be a signal's doing.
+ */
+static bool is_hung_up(unsigned early)
 {
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-    return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL);
+    struct termios t;
+    return early > 50 || (early && tcgetattr(STDIN_FILENO, &t) != 0);
 }
 
 static void loop(struct session *s)
 {
+    unsigned early = 0; /* waits in a row that ended before their time without a key */
     cbreak();
     noecho();
     keypad(stdscr, TRUE);
@@ -299,9 +304,13 @@ static void loop(struct session *s)
         uint64_t now = load_mono_ns();
         timeout(now >= s->next_ns ? 0 : (int)((s->next_ns - now) / 1000000u) + 1);
         int key = getch(); /* KEY_RESIZE too: drawn anew */
-        if (ended_by || (key == ERR ? terminal_is_gone() : !on_key(s, key)))
+        if (ended_by || (key != ERR && !on_key(s, key)))
             return;
-        if (load_mono_ns() >= s->next_ns)
+        bool due = load_mono_ns() >= s->next_ns;
+        early = key == ERR && !due ? early + 1 : 0;
+        if (is_hung_up(early))
+            return;
+        if (due)
             look(s);
     }
 }

@@ -348,6 +348,38 @@ static void fork_finds_no_pass_under_way(void **state)
     close_lib(&l);
 }
 
+static _Atomic int about_to;
+
+static void *redirect_in_passing(void *arg)
+{
+    struct inject_stats *seen = arg;
+    about_to = 1;
+    inject_redirect(); /* somebody is at work: this leaves a wish */
+    inject_settle();
+    inject_get_stats(seen);
+    return NULL;
+}
+
+static void who_leaves_a_wish_can_wait_for_it(void **state)
+{
+    (void)state;
+    pthread_t t;
+    struct inject_stats before, seen = {0};
+    struct lib l = open_lib("now");
+    inject_get_stats(&before);
+    about_to = 0;
+    inject_fork_prepare(); /* as if a pass were under way */
+    pthread_create(&t, NULL, redirect_in_passing, &seen);
+    while (!about_to)
+        usleep(1000);
+    usleep(50000); /* time to do it wrong in */
+    inject_fork_parent();
+    pthread_join(t, NULL);
+    assert_true(seen.redirected > before.redirected);
+    inject_undo();
+    close_lib(&l);
+}
+
 static int find_originals(void **state)
 {
     (void)state;
@@ -370,6 +402,7 @@ int main(void)
         cmocka_unit_test(an_object_that_went_away_is_not_written_to),
         cmocka_unit_test(threads_that_call_meanwhile_get_the_one_or_the_other),
         cmocka_unit_test(fork_finds_no_pass_under_way),
+        cmocka_unit_test(who_leaves_a_wish_can_wait_for_it),
     };
     return cmocka_run_group_tests_name("inject", tests, find_originals, NULL);
 }

@@ -121,6 +121,27 @@ static void a_file_cut_while_it_is_mapped_reads_as_zeros(void **state)
     load_free(&l);
 }
 
+static void what_the_table_grows_by_is_seen_at_the_next_look(void **state)
+{
+    (void)state;
+    struct loaded l;
+    struct state_slot slot;
+    uint64_t pos = 0;
+    int fd;
+    statefile_socket(&im, 5, 0);
+    head->n_extents = 0;
+    assert_null(load(&l));
+    assert_false(state_next_slot(&l.view, &pos, &fd, &slot));
+    atomic_store(&l.writable->n_extents, IN_ALL);
+    load_recheck(&l);
+    assert_true(state_next_slot(&l.view, &pos, &fd, &slot));
+    assert_int_equal(fd, 5);
+    atomic_store(&l.writable->n_extents, STATE_MAX_EXTENTS); /* more than the file has room for */
+    load_recheck(&l);
+    assert_int_equal(l.view.n_extents, IN_ALL);
+    load_free(&l);
+}
+
 static void the_end_of_a_process_is_told(void **state)
 {
     (void)state;
@@ -191,12 +212,30 @@ static void the_same_file_counts_once(void **state)
     load_set_free(&set);
 }
 
+static void thousands_of_files_are_loaded_at_once(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    struct loaded *all = calloc(MANY, sizeof *all);
+    assert_non_null(all);
+    statefile_write(&im);
+    for (size_t i = 0; i < MANY; i++)
+        assert_null(load_file(&all[i], statefile_path));
+    assert_int_equal(truncate(statefile_path, 0), 0); /* each is guarded, the first and the last */
+    assert_int_equal(state_head(&all[0].view)->pid, 0);
+    assert_int_equal(state_head(&all[MANY - 1].view)->pid, 0);
+    for (size_t i = 0; i < MANY; i++)
+        load_free(&all[i]);
+    free(all);
+}
+
 static void *watcher(void *arg)
 {
     struct loaded *l = arg;
     uint32_t request;
     while ((request = atomic_load(&l->writable->request)) == 0)
         syscall(SYS_futex, &l->writable->request, FUTEX_WAIT, 0, NULL, NULL, 0);
+    atomic_store(&l->writable->n_extents, IN_ALL); /* the look has found more */
     atomic_store(&l->writable->answered, request);
     syscall(SYS_futex, &l->writable->answered, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
     return NULL;
@@ -209,12 +248,14 @@ static void a_watcher_is_asked_and_its_answer_waited_for(void **state)
     pthread_t thread;
     be_me();
     head->watcher_tid = head->pid;
+    head->n_extents = 0;
     statefile_write(&im);
     assert_null(load_set_file(&set, statefile_path));
     assert_int_equal(pthread_create(&thread, NULL, watcher, &set.items[0]), 0);
     load_refresh(&set, 60000);
     pthread_join(thread, NULL);
     assert_true(set.items[0].answered);
+    assert_int_equal(set.items[0].view.n_extents, IN_ALL);
     load_set_free(&set);
 }
 
@@ -243,10 +284,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_state_file_is_refused_with_a_sentence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fifo_does_not_hang_us, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_cut_while_it_is_mapped_reads_as_zeros, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_table_grows_by_is_seen_at_the_next_look, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_a_process_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(another_boot_is_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(pid_start_time_and_program_make_a_live_process, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_file_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(thousands_of_files_are_loaded_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watcher_is_asked_and_its_answer_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_one_is_given_up_and_one_without_watcher_not_asked, setup, teardown),
     };
