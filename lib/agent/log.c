@@ -31,6 +31,7 @@ struct identity_of {
 };
 static struct identity_of at_start[3];
 static _Atomic bool complained;
+static bool no_color;
 
 static long stat_fd(int fd, struct stat *st)
 {
@@ -57,8 +58,19 @@ static void remember(int fd)
     at_start[fd] = (struct identity_of){true, st.st_dev, st.st_ino};
 }
 
+/* Asked once, at the start: later on the program may be changing its environment while the watcher reads it. */
+static bool asks_for_no_color(void)
+{
+    extern char **environ;
+    for (char **e = environ; e && *e; e++)
+        if (!strncmp(*e, "NO_COLOR=", 9))
+            return (*e)[9] != 0;
+    return false;
+}
+
 void log_init(void)
 {
+    no_color = asks_for_no_color();
     remember(STDERR_FILENO);
     if (!strcmp(agent_options.log_path, "stdout"))
         remember(STDOUT_FILENO);
@@ -208,6 +220,8 @@ bool log_has_color(void)
 {
     if (agent_options.color != COLOR_AUTO)
         return agent_options.color == COLOR_ALWAYS;
+    if (no_color)
+        return false;
     struct termios t;
     bool err = !strcmp(agent_options.log_path, "stderr"), out = !strcmp(agent_options.log_path, "stdout");
     return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
