@@ -39,6 +39,14 @@ static void put_seconds(struct out *o, const char *key, uint64_t ns)
     out_seconds(o, ns);
 }
 
+/* Whole seconds as the other times are written, or null for the 0 that means "never". */
+static void put_whole_seconds(struct out *o, const char *key, uint64_t seconds)
+{
+    put_u64_opt(o, key, seconds);
+    if (seconds)
+        out_str(o, ".0");
+}
+
 static void put_bool(struct out *o, const char *key, bool value)
 {
     put_key(o, key);
@@ -168,9 +176,9 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_key(o, "rate_per_minute");
     out_fmt(o, "%u.%03u", g->rate_milli / 1000, g->rate_milli % 1000);
     put_u64_opt(o, "fd_limit", g->fd_limit);
-    put_u64_opt(o, "fd_limit_in_s", g->fd_limit_in_s);
+    put_whole_seconds(o, "fd_limit_in_s", g->fd_limit_in_s);
     put_u64_opt(o, "ports", g->ports);
-    put_u64_opt(o, "ports_in_s", g->ports_in_s);
+    put_whole_seconds(o, "ports_in_s", g->ports_in_s);
     put_string(o, "ports_peer", g->ports_peer);
     out_str(o, "}\n");
 }

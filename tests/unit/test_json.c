@@ -290,6 +290,21 @@ static void what_is_not_known_is_null(void **state)
             fail_msg("%s not in %s", parts[i], text);
 }
 
+static void forecasts_are_decimals_as_all_times_are(void **state)
+{
+    (void)state;
+    struct report r = example();
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\"fd_limit_in_s\":null"));
+    assert_non_null(strstr(text, "\"ports_in_s\":null"));
+    group.fd_limit_in_s = 19205;
+    group.ports_in_s = UINT64_MAX;
+    text = rendered(&r);
+    objects_in(text);
+    assert_non_null(strstr(text, "\"fd_limit_in_s\":19205.0,"));
+    assert_non_null(strstr(text, "\"ports_in_s\":18446744073709551615.0,"));
+}
+
 static void at_most_sixty_four_sockets_are_listed(void **state)
 {
     (void)state;
@@ -368,6 +383,7 @@ int main(void)
         cmocka_unit_test(the_checker_itself_is_strict),
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
         cmocka_unit_test(at_most_sixty_four_sockets_are_listed),
         cmocka_unit_test(a_report_without_groups_is_empty_and_the_summary_can_be_left_out),
         cmocka_unit_test(no_byte_in_any_string_breaks_a_line),
