@@ -207,6 +207,22 @@ void json_summary(struct out *o, const struct report *r)
     out_str(o, "}\n");
 }
 
+/* What a report without a summary would not say. */
+static void put_left_out(struct out *o, const struct report *r)
+{
+    if (!r->sockets_left_out)
+        return;
+    put_start(o, r, "note");
+    put_u64(o, "pid", r->pid);
+    put_key(o, "text");
+    out_char(o, '"');
+    report_left_out(o, r);
+    out_char(o, '"');
+    put_u64(o, "groups_left_out", r->groups_left_out);
+    put_u64(o, "sockets_left_out", r->sockets_left_out);
+    out_str(o, "}\n");
+}
+
 void json_report(struct out *o, const struct report *r)
 {
     if (r->n_groups == 0)
@@ -215,6 +231,8 @@ void json_report(struct out *o, const struct report *r)
         json_group(o, r, &r->groups[i]);
     if (r->print_summary)
         json_summary(o, r);
+    else
+        put_left_out(o, r);
 }
 
 void json_release(struct out *o, const struct report *r, const struct release *rel)

@@ -82,7 +82,10 @@ struct report {
  * Fills kind, how, eof, siteid, site, told_site, count, ages, findings; the rest is the caller's. Sockets with no stack group by kind alone. O(n log n), in place. */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
 
-/* text.c: INTERFACE "Text report". The whole report; nothing when there are no groups. */
+/* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were. Plain words, in text and JSON. */
+void report_left_out(struct out *o, const struct report *r);
+
+/* text.c: the whole report; nothing when there are no groups. */
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);

@@ -238,13 +238,22 @@ void text_summary(struct out *o, const struct report *r)
     out_char(o, '\n');
 }
 
-static void put_left_out(struct out *o, const struct report *r)
+void report_left_out(struct out *o, const struct report *r)
 {
     if (r->groups_left_out)
-        out_fmt(o, "==%u==sockleak: %lu more group%s with %lu socket%s left out (max_leaks)\n", r->pid, (unsigned long)r->groups_left_out,
-                plural(r->groups_left_out), (unsigned long)r->sockets_left_out, plural(r->sockets_left_out));
-    else if (r->sockets_left_out)
-        out_fmt(o, "==%u==sockleak: %lu socket%s left out\n", r->pid, (unsigned long)r->sockets_left_out, plural(r->sockets_left_out));
+        out_fmt(o, "%lu more group%s with ", (unsigned long)r->groups_left_out, plural(r->groups_left_out));
+    if (r->sockets_left_out)
+        out_fmt(o, "%lu socket%s left out%s", (unsigned long)r->sockets_left_out, plural(r->sockets_left_out),
+                r->groups_left_out ? " (max_leaks)" : "");
+}
+
+static void put_notes(struct out *o, const struct report *r)
+{
+    if (r->sockets_left_out) {
+        out_fmt(o, "==%u==sockleak: ", r->pid);
+        report_left_out(o, r);
+        out_char(o, '\n');
+    }
     if (r->suppressed)
         out_fmt(o, "==%u==sockleak: %lu socket%s suppressed\n", r->pid, (unsigned long)r->suppressed, plural(r->suppressed));
     if (r->dropped)
@@ -258,7 +267,7 @@ void text_report(struct out *o, const struct report *r)
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         text_group(o, r, &r->groups[i]);
-    put_left_out(o, r);
+    put_notes(o, r);
     if (r->print_summary)
         text_summary(o, r);
 }
