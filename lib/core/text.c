@@ -216,8 +216,8 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
     for (size_t i = 0; i < shown; i++)
         put_socket(o, r, g, &g->findings[i]);
-    if (shown > 0 && g->count > shown)
-        out_fmt(o, "  and %lu more\n", (unsigned long)(g->count - shown));
+    if (g->count > shown)
+        out_fmt(o, "  %sand %lu more\n", shown ? "" : "none listed (max_sockets), ", (unsigned long)(g->count - shown));
 }
 
 void text_summary(struct out *o, const struct report *r)

@@ -107,6 +107,7 @@ static void the_default_list_ends_in_how_many_more(void **state)
     assert_null(strstr(rendered(&r), " more\n"));
     r.max_sockets = 0;
     assert_null(strstr(rendered(&r), "fd 14"));
+    assert_non_null(strstr(rendered(&r), "\n  none listed (max_sockets), and 8 more\n"));
 }
 
 static void one_socket_is_singular(void **state)
