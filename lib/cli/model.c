@@ -217,6 +217,11 @@ static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
     const struct state_header *h = state_head(&m->from->view);
+    if (!g->site) {
+        g->opened = load_relaxed64(&h->sockets_opened);
+        g->closed = load_relaxed64(&h->sockets_closed);
+        g->live = g->opened > g->closed ? g->opened - g->closed : 0;
+    }
     if (!g->site || !state_site_at(&m->from->view, g->site, &site))
         return;
     g->opened = load_relaxed64(&site.site->opened);

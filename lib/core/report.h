@@ -49,7 +49,7 @@ struct group {
     uint8_t kind, how, eof; /* eof: of most of its sockets */
     uint64_t siteid;
     state_ref site, told_site;
-    uint64_t opened, closed, live; /* at this site since the start; live is opened - closed */
+    uint64_t opened, closed, live; /* at this site (all sockets without a stack are one) since the start; live is opened - closed */
     uint64_t count;                /* sockets of this kind here: stuck */
     bool growing, steady;
     uint32_t rate_milli;              /* growth, thousandths of a socket a minute */

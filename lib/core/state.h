@@ -129,7 +129,7 @@ struct state_header {
     _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
     _Atomic uint64_t looks;
     _Atomic uint64_t dropped[DROP_COUNT + 2];
-    _Atomic uint64_t sockets_opened; /* all sites together */
+    _Atomic uint64_t sockets_opened; /* those without a stack: the others are counted at their sites */
     _Atomic uint64_t sockets_closed;
     _Atomic uint32_t end; /* enum state_end */
     _Atomic uint32_t exit_status;

@@ -133,10 +133,12 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     if (g->siteid) {
         out_str(o, "site ");
         out_hex(o, g->siteid, 16);
-        out_fmt(o, ": opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
+        out_str(o, ": ");
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
     }
+    if (g->siteid || g->opened)
+        out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
     out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
     put_growth(o, g);
     put_color(o, r, PLAIN);
@@ -210,6 +212,8 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     if (g->n_told > 0) {
         put_told_heading(o, g);
         text_stack(o, &c, g->told, g->n_told);
+    } else if (g->eof == EOF_READ) {
+        out_str(o, "  told of the end (recv returned 0)\n");
     } else if (g->eof == EOF_UNREAD) {
         out_str(o, "  not told of the end: no receive call has read as far\n");
     }
