@@ -90,6 +90,9 @@ void agent_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "==PID==sockleak: warning: ..." */
 void agent_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The list of options (help=1). In the constructor only. */
+void agent_help(void);
+
 /* An errno in words, without libc's locale machinery. */
 const char *agent_reason(int err);
 

@@ -129,6 +129,31 @@ static int open_path(void)
     return (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
 }
 
+/* One line. As an object of its own where the log is JSON Lines. */
+static void put_line(struct out *o, const char *text)
+{
+    if (agent_options.log_json) {
+        out_str(o, "{\"type\":\"note\",\"time\":\"");
+        out_rfc3339(o, agent_now_real());
+        out_fmt(o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
+        out_json(o, text);
+        out_char(o, '}');
+    } else {
+        out_fmt(o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
+    }
+}
+
+static void complain_of_path(int error)
+{
+    char text[700], line[6 * sizeof text + 200];
+    struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
+    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, agent_reason(error));
+    text[t.len] = 0;
+    put_line(&o, text);
+    line[o.len++] = '\n';
+    sys_write(STDERR_FILENO, line, o.len);
+}
+
 int log_open(bool *close_it)
 {
     *close_it = false;
@@ -140,13 +165,8 @@ int log_open(bool *close_it)
             *close_it = true;
             return fd;
         }
-        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO)) {
-            char line[700];
-            struct out o = {.buf = line, .cap = sizeof line};
-            out_fmt(&o, "==%u==sockleak: warning: log_path=%s cannot be opened (%s); reports go to standard error\n",
-                    (unsigned)sys_getpid(), agent_options.log_path, agent_reason(-fd));
-            sys_write(STDERR_FILENO, line, o.len);
-        }
+        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO))
+            complain_of_path(-fd);
     }
     return unchanged(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
@@ -227,26 +247,30 @@ bool log_has_color(void)
     return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
 }
 
-/* As an object of its own where the log is JSON Lines. */
 static void line(const char *before, const char *fmt, va_list ap)
 {
-    char buf[1400], text[1024];
+    char text[1024], buf[6 * sizeof text + 200]; /* as \u00XX each byte takes six */
     struct out o = {.buf = buf, .cap = sizeof buf - 1}, t = {.buf = text, .cap = sizeof text - 1};
     out_str(&t, before);
     out_vfmt(&t, fmt, ap);
     text[t.len] = 0;
-    if (agent_options.log_json) {
-        out_str(&o, "{\"type\":\"note\",\"time\":");
-        out_char(&o, '"');
-        out_rfc3339(&o, agent_now_real());
-        out_fmt(&o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
-        out_json(&o, text);
-        out_char(&o, '}');
-    } else {
-        out_fmt(&o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
-    }
+    put_line(&o, text);
     buf[o.len++] = '\n';
     log_write(buf, o.len);
+}
+
+void agent_help(void)
+{
+    static char text[8192], lines[16384];
+    struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = lines, .cap = sizeof lines};
+    options_help(&t);
+    text[t.len] = 0;
+    for (char *at = text, *end; agent_options.log_json && (end = strchr(at, '\n')); at = end + 1) {
+        *end = 0;
+        put_line(&o, at);
+        out_char(&o, '\n');
+    }
+    log_write(agent_options.log_json ? lines : text, agent_options.log_json ? o.len : t.len);
 }
 
 void agent_say(const char *fmt, ...)

@@ -24,3 +24,17 @@ on_a_terminal() { python3 -c 'import pty, sys; sys.exit(pty.spawn(["env"] + sys.
     run "$SOCKLEAK" report
     contains "$output" '^site unknown \(no stack was recorded\): opened 3, closed 2, stuck 1$'
 }
+
+@test "with log_format=json every line is an object: the help, a log that cannot be opened, a bad option" {
+    with_agent help=1:log_format=json "$VICTIMS/each_kind" datagram 2>"$TESTTMP/help"
+    [ "$(json "$TESTTMP/help" 'len([l for l in lines if l["type"] == "note" and l["pid"] and l["time"]]) == len(lines) > 20')" = True ]
+    [ "$(json "$TESTTMP/help" '[l["text"] for l in lines if l["text"].startswith("  grace ")][0].endswith("(default 30s)")')" = True ]
+    with_agent colour=red:log_format=json:log_path=/nowhere/log "$VICTIMS/each_kind" hangup 2>"$TESTTMP/err"
+    [ "$(json "$TESTTMP/err" '[l["type"] for l in lines]')" = "['note', 'note', 'leak', 'summary']" ]
+    [ "$(json "$TESTTMP/err" '"colour: no such option" in lines[0]["text"]')" = True ]
+    [ "$(json "$TESTTMP/err" '"log_path=/nowhere/log cannot be opened (no such file" in lines[1]["text"]')" = True ]
+    with_agent "log_format=json:log_path=/$(printf '\001%.0s' {1..500})" "$VICTIMS/each_kind" datagram 2>"$TESTTMP/err"
+    [ "$(json "$TESTTMP/err" '[l["type"] for l in lines]')" = "[]" ]
+    with_agent "log_format=json:log_path=/$(printf '\001%.0s' {1..500})" "$VICTIMS/each_kind" hangup 2>"$TESTTMP/err"
+    [ "$(json "$TESTTMP/err" '[l["type"] for l in lines]')" = "['note', 'leak', 'summary']" ]
+}
