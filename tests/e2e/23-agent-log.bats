@@ -38,3 +38,30 @@ on_a_terminal() { python3 -c 'import pty, sys; sys.exit(pty.spawn(["env"] + sys.
     with_agent "log_format=json:log_path=/$(printf '\001%.0s' {1..500})" "$VICTIMS/each_kind" hangup 2>"$TESTTMP/err"
     [ "$(json "$TESTTMP/err" '[l["type"] for l in lines]')" = "['note', 'leak', 'summary']" ]
 }
+
+@test "abort_on_error aborts at the report of a check too, and at no check that is quiet or finds nothing" {
+    build_victim check - <<'END'
+#include <sockleak.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    sockleak_check(0, SOCKLEAK_ALL, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockleak_check(0, SOCKLEAK_ALL | SOCKLEAK_QUIET, 0);
+    sockleak_report(1, 0, SOCKLEAK_ALL);
+    puts("still here");
+    fflush(stdout);
+    sockleak_check(0, SOCKLEAK_ALL, 0);
+    puts("not here");
+    close(fd);
+    return 0;
+}
+END
+    run with_agent abort_on_error=1 "$TESTTMP/check"
+    echo "$output"
+    [ "$status" = 134 ]
+    contains "$output" '^still here$'
+    lacks "$output" '^not here$'
+    [ "$(grep -c WARNING <<<"$output")" = 2 ]
+}
