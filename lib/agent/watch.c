@@ -145,6 +145,8 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
     uint64_t n = 0;
     if (compose(&c, s, reason)) {
         n = c.report.leaks;
+        if (n && reason == REASON_SIGNAL)
+            mark_reported(&c);
         if (n && fd != -2)
             compose_write(&c, fd);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {

@@ -65,3 +65,48 @@ END
     lacks "$output" '^not here$'
     [ "$(grep -c WARNING <<<"$output")" = 2 ]
 }
+
+# closes_later OPTIONS: a client in CLOSE_WAIT that closes at the first line on descriptor 7; its output is v.out and v.err
+closes_later()
+{
+    mkfifo "$TESTTMP/in"
+    start_agent v "$1" bash -c "exec '$VICTIMS/never_reads' close <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^closed' "$TESTTMP/v.out"
+}
+
+@test "what a signal's report named is retracted when it is closed, with and without a watcher" {
+    local interval
+    for interval in 300ms 0; do
+        rm -f "$TESTTMP/in"
+        closes_later "signal=10:grace=1h:interval=$interval"
+        kill -USR1 "$pid"
+        wait_for 20 grep -q WARNING "$TESTTMP/v.err"
+        echo >&7
+        [ $interval = 0 ] || wait_for 20 grep -q 'released after' "$TESTTMP/v.err"
+        exec 7>&-
+        wait_for 20 ended "$pid"
+        contains "$TESTTMP/v.err" 'sockleak: fd [0-9]+ released after [0-9]+ s: it was stuck in CLOSE_WAIT \(site [0-9a-f]{16}\)$'
+    done
+}
+
+@test "what only a check's report named is not retracted" {
+    build_victim check - <<'END'
+#include <sockleak.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    int sv[2];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+    close(sv[1]);
+    sockleak_check(0, SOCKLEAK_ALL, 0);
+    sockleak_report(2, 0, SOCKLEAK_ALL);
+    close(sv[0]);
+    return 0;
+}
+END
+    run with_agent grace=1h:interval=100ms "$TESTTMP/check"
+    contains "$output" '1 socket hung up'
+    lacks "$output" 'released'
+}
