@@ -302,9 +302,19 @@ void compose_head(struct report *r, enum reason reason)
                          .color = log_has_color()};
 }
 
+/* What is listed at exit is how often each matched in the last report: over several, one socket would count as often as it was looked at. */
+static void count_matches_anew(void)
+{
+    size_t n;
+    struct suppression *rules = suppressions_rules(&n);
+    for (size_t i = 0; i < n; i++)
+        rules[i].sockets = rules[i].groups = 0;
+}
+
 bool compose(struct composed *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
+    count_matches_anew();
     compose_head(&c->report, reason);
     struct gathering g = {c, live_slots() + 64};
     struct seen seen;

@@ -416,10 +416,16 @@ static void print_suppressions(void)
 {
     size_t n;
     struct suppression *rules = suppressions_rules(&n);
+    struct report r;
     struct out o;
+    if (!agent_options.print_suppressions)
+        return;
     scratch_out(&o);
-    if (agent_options.print_suppressions && !agent_options.log_json)
-        suppress_print(&o, table_head->pid, rules, n);
+    compose_head(&r, REASON_EXIT);
+    if (agent_options.log_json)
+        suppress_json(&o, &r, rules, n);
+    else
+        suppress_print(&o, r.pid, rules, n);
     if (o.len)
         log_write(o.buf, o.len);
     scratch_out_free(&o);

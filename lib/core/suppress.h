@@ -33,5 +33,7 @@ struct suppression *suppress_socket(struct suppression *rules, size_t n, const s
 void suppress_write_line(struct out *o, const struct group *g);
 /* The table printed at exit: "Suppressions used:" with count, and pattern; nothing when none but builtin ones matched. */
 void suppress_print(struct out *o, uint32_t pid, const struct suppression *rules, size_t n);
+/* The same as JSON Lines, an object for each; of R only the time and the pid. */
+void suppress_json(struct out *o, const struct report *r, const struct suppression *rules, size_t n);
 
 #endif

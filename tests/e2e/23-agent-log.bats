@@ -110,3 +110,27 @@ END
     contains "$output" '1 socket hung up'
     lacks "$output" 'released'
 }
+
+@test "the suppressions listed at exit count the last look alone, in text and in JSON" {
+    build_victim checks - <<'END'
+#include <sockleak.h>
+#include <sys/socket.h>
+static int open_it(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+int main(void)
+{
+    int fd = open_it();
+    for (int i = 0; i < 3; i++)
+        sockleak_check(0, SOCKLEAK_ALL, 0);
+    return fd < 0;
+}
+END
+    printf 'leak:open_i*t\nleak:nothing_is_called_so\n' >"$TESTTMP/rules"
+    run with_agent "suppressions=$TESTTMP/rules" "$TESTTMP/checks"
+    contains "$output" '^ +1 +1  leak:open_i\*t$'
+    lacks "$output" 'nothing_is'
+    with_agent "suppressions=$TESTTMP/rules:log_format=json" "$TESTTMP/checks" 2>"$TESTTMP/err"
+    [ "$(json "$TESTTMP/err" '[(l["type"], l["pattern"], l["groups"], l["sockets"], l["pid"] > 0, "T" in l["time"]) for l in lines]')" = \
+        "[('suppression', 'leak:open_i*t', 1, 1, True, True)]" ]
+    with_agent "suppressions=$TESTTMP/rules:log_format=json:print_suppressions=0" "$TESTTMP/checks" 2>"$TESTTMP/err"
+    is_empty "$TESTTMP/err"
+}
