@@ -48,12 +48,12 @@ void track_duped(int old_fd, int new_fd)
                         .type = (int)SLOT_TYPE(old),
                         .protocol = old->protocol,
                         .origin = SLOT_ORIGIN(old),
+                        .flags = SLOT_UNCOUNTED, /* one socket, opened once */
                         .now = old->opened_ns,
                         .site = old->site};
     struct state_slot *slot = slot_enter(new_fd, &o);
     if (!slot)
         return;
-    slot_count_opened(old->site, -1); /* one socket, opened once */
     slot->share = shared(old);
     slot->tid = old->tid;
     slot->tag = old->tag;
@@ -66,7 +66,7 @@ void track_duped(int old_fd, int new_fd)
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
     uint16_t flags =
-        atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC);
+        atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC | SLOT_UNCOUNTED);
     struct opening o = {.family = s->family,
                         .type = (int)SLOT_TYPE(s),
                         .protocol = s->protocol,

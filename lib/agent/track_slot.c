@@ -24,13 +24,10 @@ static _Atomic int unused; /* inherited connections that this process has not be
 
 /* ---- counting ---- */
 
-void slot_count_opened(state_ref site, int by)
+static void count_opened(state_ref site)
 {
     struct state_site *s = sites_at(site);
-    if (s)
-        atomic_fetch_add_explicit(&s->opened, (uint64_t)by, memory_order_relaxed);
-    else
-        atomic_fetch_add_explicit(&table_head->sockets_opened, (uint64_t)by, memory_order_relaxed);
+    atomic_fetch_add_explicit(s ? &s->opened : &table_head->sockets_opened, 1, memory_order_relaxed);
 }
 
 /* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
@@ -42,6 +39,8 @@ bool slot_count_closed(const struct state_slot *slot, int by)
         if (by > 0 ? left != 0 : left != 1)
             return false;
     }
+    if (atomic_load(&slot->flags) & SLOT_UNCOUNTED)
+        return true;
     struct state_site *s = sites_at(slot->site);
     if (s)
         atomic_fetch_add_explicit(&s->closed, (uint64_t)by, memory_order_relaxed);
@@ -106,9 +105,10 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     atomic_store_explicit(&slot->told_site, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->told_errno, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->told_ns, 0, memory_order_relaxed);
-    uint16_t flags = o->flags | (agent_thread.paused ? SLOT_IGNORED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
+    uint16_t flags = o->flags | (agent_thread.paused ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
     atomic_store_explicit(&slot->flags, flags, memory_order_relaxed);
-    slot_count_opened(o->site, 1);
+    if (!(flags & SLOT_UNCOUNTED))
+        count_opened(o->site);
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
     return slot;
 }
@@ -140,7 +140,8 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     word = SLOT_WORD(gen, SLOT_FILLING);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;
-    slot_count_opened(o->site, 1);
+    if (!(o->flags & SLOT_UNCOUNTED))
+        count_opened(o->site);
     if (o->flags & SLOT_AWAITED) {
         atomic_fetch_add(&unused, 1);
         track_quiet = SSIZE_MAX;

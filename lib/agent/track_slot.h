@@ -23,8 +23,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie);
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase);
 /* The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is what makes one. */
 struct state_slot *slot_live(int fd);
-/* The socket behind SLOT was opened, or is closed (BY 1), or turned out not to be (BY -1). */
-void slot_count_opened(state_ref site, int by);
+/* The socket behind SLOT is closed (BY 1), or turned out not to be (BY -1). */
 bool slot_count_closed(const struct state_slot *slot, int by);
 /* SLOT was seen in use. */
 void slot_used(struct state_slot *slot);

@@ -165,6 +165,8 @@ enum slot_flag {
     SLOT_IGNORED = 1 << 8,    /* sockleak_ignore() */
     SLOT_CLOEXEC = 1 << 9,    /* opened with SOCK_CLOEXEC (a hint) */
     SLOT_AWAITED = 1 << 10,   /* inherited: every transfer of the process is looked at until this one was used */
+    SLOT_UNCOUNTED = 1 << 11, /* opened under sockleak_pause(): its site does not count it */
+    SLOT_ADOPTED = 1 << 12,   /* nobody saw it opened: opened_ns is when it was first seen */
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */

@@ -134,3 +134,36 @@ END
     with_agent "suppressions=$TESTTMP/rules:log_format=json:print_suppressions=0" "$TESTTMP/checks" 2>"$TESTTMP/err"
     is_empty "$TESTTMP/err"
 }
+
+@test "sockets opened under sockleak_pause are not counted at their site, nor when they are dup'ed or closed" {
+    build_victim paused - <<'END'
+#include <sockleak.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static int open_it(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+int main(void)
+{
+    int fd[5];
+    for (volatile int i = 0; i < 5; i++) { /* volatile: one loop, so one site; 0 and 4 are counted */
+        if (i == 1)
+            sockleak_pause();
+        if (i == 4)
+            sockleak_resume();
+        fd[i] = open_it();
+    }
+    sockleak_pause();
+    close(dup(fd[0]));
+    sockleak_resume();
+    close(fd[1]);
+    int second = dup(fd[2]);
+    close(fd[2]);
+    close(second);
+    close(fd[4]);
+    return 0;
+}
+END
+    run with_agent "" "$TESTTMP/paused"
+    contains "$output" '^site [0-9a-f]{16}: opened 2, closed 1, stuck 1$'
+    run with_agent max_frames=0 "$TESTTMP/paused"
+    contains "$output" 'opened 2, closed 1, stuck 1$'
+}
