@@ -62,6 +62,7 @@ static void from_slot(struct finding *f, int fd, const struct state_slot *slot, 
     *f = (struct finding){.fd = fd,
                           .kind = KIND_OPEN,
                           .origin = (uint8_t)SLOT_ORIGIN(slot),
+                          .adopted = atomic_load(&slot->flags) & SLOT_ADOPTED,
                           .family = slot->family,
                           .tid = slot->tid,
                           .tag_number = slot->tag,
@@ -96,6 +97,8 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
     f->unread = o.unread;
+    if (f->adopted && o.idle_ns && o.idle_ns < agent_now()) /* since when no byte moved is all that can be known of it */
+        f->since_ns = agent_now() - o.idle_ns;
     observe_addresses(fd, local, peer);
     f->local = local;
     f->peer = peer;

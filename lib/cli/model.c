@@ -147,6 +147,7 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
     f.tid = s->tid;
     f.tag_number = s->tag;
     f.opened_ns = s->opened_ns;
+    f.adopted = s->flags & SLOT_ADOPTED;
     f.told_site = s->told_site;
     struct state_site_view site;
     if (s->site && state_site_at(&c->l->view, s->site, &site)) {

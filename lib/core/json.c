@@ -127,7 +127,7 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "peer", f->peer);
     put_string(o, "state", finding_state(f));
     put_key(o, "age_s");
-    if (f->opened_ns)
+    if (f->opened_ns && !f->adopted)
         out_seconds(o, age(r, f->opened_ns));
     else
         out_str(o, "null");

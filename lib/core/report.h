@@ -18,6 +18,7 @@ struct finding {
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
     bool past_grace;
+    bool adopted; /* nobody saw it opened: opened_ns is when it was first seen, its age cannot be known */
     uint32_t tid;
     uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;

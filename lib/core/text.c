@@ -178,7 +178,7 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_str(o, " -> ");
         text_clean(o, f->peer);
     }
-    out_fmt(o, "  %s ", state_words(f));
+    out_fmt(o, "  %s %s", state_words(f), f->adopted && f->since_ns >= f->opened_ns ? "at least " : "");
     out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
     if (f->kind != KIND_NEVER_CONNECTED)
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);

@@ -167,3 +167,21 @@ END
     run with_agent max_frames=0 "$TESTTMP/paused"
     contains "$output" 'opened 2, closed 1, stuck 1$'
 }
+
+@test "of what was there before the agent the kernel tells since when it is stuck, and nobody how old it is" {
+    mkfifo "$TESTTMP/in"
+    closes_later_dormant() { start_agent v enabled=0:grace=1h bash -c "exec '$VICTIMS/never_reads' <'$TESTTMP/in'"; }
+    closes_later_dormant
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^closed' "$TESTTMP/v.out"
+    ls "$XDG_RUNTIME_DIR/sockleak"
+    sleep 4 # the condition's age, which must not be lost
+    "$SOCKLEAK" attach --grace 1h "$pid" 2>&1
+    found() { "$SOCKLEAK" report --min-age 1s --format json "$pid" >"$TESTTMP/r" && grep -q before_attach "$TESTTMP/r"; }
+    wait_for 20 found
+    [ "$(json "$TESTTMP/r" 'leaks[0]["sockets"][0]["age_s"]')" = None ]
+    [ "$(json "$TESTTMP/r" 'leaks[0]["sockets"][0]["stuck_s"] >= 4')" = True ]
+    exec 7>&-
+    wait_for 20 ended "$pid"
+    contains "$TESTTMP/v.err" 'CLOSE_WAIT ([4-9]|[0-9]{2,}) s '
+}

@@ -305,6 +305,16 @@ static void forecasts_are_decimals_as_all_times_are(void **state)
     assert_non_null(strstr(text, "\"ports_in_s\":18446744073709551615.0,"));
 }
 
+static void the_age_of_a_socket_that_nobody_saw_opened_is_null(void **state)
+{
+    (void)state;
+    struct report r = example();
+    findings[0].origin = ORIGIN_BEFORE_ATTACH;
+    findings[0].adopted = true;
+    findings[0].opened_ns = 900 * S;
+    assert_non_null(strstr(rendered(&r), "\"age_s\":null,\"stuck_s\":812.4,"));
+}
+
 static void at_most_sixty_four_sockets_are_listed(void **state)
 {
     (void)state;
@@ -401,6 +411,7 @@ int main(void)
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
+        cmocka_unit_test(the_age_of_a_socket_that_nobody_saw_opened_is_null),
         cmocka_unit_test(at_most_sixty_four_sockets_are_listed),
         cmocka_unit_test(a_report_without_groups_is_empty_and_the_summary_can_be_left_out),
         cmocka_unit_test(what_was_left_out_is_counted_with_and_without_a_summary),

@@ -184,6 +184,17 @@ static void an_end_that_nobody_read_is_said(void **state)
     assert_null(strstr(rendered(&r), "told of"));
 }
 
+static void what_was_there_before_it_was_first_seen_has_lasted_at_least_since(void **state)
+{
+    (void)state;
+    struct report r = example();
+    findings[0].adopted = true;
+    findings[0].opened_ns = 990 * S;
+    assert_non_null(strstr(rendered(&r), "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n")); /* the kernel knows */
+    findings[0].since_ns = 990 * S;
+    assert_non_null(strstr(rendered(&r), "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT at least 10 s  unread 0\n"));
+}
+
 static void frames_say_what_is_known_and_no_more(void **state)
 {
     (void)state;
@@ -393,6 +404,7 @@ int main(void)
         cmocka_unit_test(no_groups_make_no_report),
         cmocka_unit_test(every_kind_says_what_is_wrong),
         cmocka_unit_test(an_end_that_nobody_read_is_said),
+        cmocka_unit_test(what_was_there_before_it_was_first_seen_has_lasted_at_least_since),
         cmocka_unit_test(frames_say_what_is_known_and_no_more),
         cmocka_unit_test(one_long_name_does_not_push_the_others),
         cmocka_unit_test(names_from_outside_cannot_steer_the_terminal),
