@@ -254,19 +254,63 @@ static void count_group(struct group *g)
         forecast(g);
 }
 
+static void count_match(struct report *r, const struct group *g, struct suppression *rule)
+{
+    rule->groups++;
+    rule->sockets += g->count;
+    r->suppressed += rule->builtin ? 0 : g->count;
+}
+
 static void drop_suppressed(struct report *r)
 {
     size_t n_rules, kept = 0;
     struct suppression *rules = suppressions_rules(&n_rules);
     for (size_t i = 0; i < r->n_groups; i++) {
         struct suppression *rule = suppress_group(rules, n_rules, &r->groups[i]);
-        if (rule) {
-            rule->groups++;
-            rule->sockets += r->groups[i].count;
-            r->suppressed += rule->builtin ? 0 : r->groups[i].count;
-        } else {
+        if (rule)
+            count_match(r, &r->groups[i], rule);
+        else
             r->groups[kept++] = r->groups[i];
-        }
+    }
+    r->n_groups = kept;
+}
+
+/* Asks for the lines of the groups that no rule has decided yet, and keeps what the rules say of them. The groups stay as they are. */
+static void learn_by_lines(struct composed *c, const struct suppression *rules, size_t n_rules)
+{
+    struct report asked = c->report;
+    struct suppression *ignored;
+    asked.n_groups = 0;
+    asked.groups = scratch_get(&c->scratch, (c->report.n_groups + 1) * sizeof *asked.groups);
+    for (size_t i = 0; asked.groups && i < c->report.n_groups; i++) {
+        const struct group *g = &c->report.groups[i];
+        if (g->siteid && suppress_may_match(rules, n_rules, g->kind) && !suppressions_known(g, &ignored))
+            asked.groups[asked.n_groups++] = *g;
+    }
+    if (asked.n_groups)
+        lines_resolve(&c->scratch, &asked);
+    for (size_t i = 0; i < asked.n_groups; i++) /* without an answer too: asked again, the watcher would wait for it at each look */
+        suppressions_learnt(&asked.groups[i], suppress_group((struct suppression *)(uintptr_t)rules, n_rules, &asked.groups[i]));
+}
+
+/* A report that shows no lines: a rule may still speak of a file, or of a function that the compiler inlined. */
+static void drop_by_lines(struct composed *c)
+{
+    size_t n_rules, kept = 0;
+    const struct suppression *rules = suppressions_rules(&n_rules);
+    struct report *r = &c->report;
+    bool any = false;
+    for (size_t i = 0; i < r->n_groups && !any; i++)
+        any = suppress_may_match(rules, n_rules, r->groups[i].kind);
+    if (!any)
+        return;
+    learn_by_lines(c, rules, n_rules);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct suppression *rule = NULL;
+        if (suppressions_known(&r->groups[i], &rule) && rule)
+            count_match(r, &r->groups[i], rule);
+        else
+            r->groups[kept++] = r->groups[i];
     }
     r->n_groups = kept;
 }
@@ -333,9 +377,13 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
             count_group(&c->report.groups[i]);
         name_frames(c);
         /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
-        if (!s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK))
+        bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !s->in_handler;
+        bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
+        if (lines)
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
+        if (may_ask && !lines)
+            drop_by_lines(c);
         total(&c->report);
     }
     if (!ok)

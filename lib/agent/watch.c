@@ -162,15 +162,16 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
 
 uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
 {
-    struct selection s = {.since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag};
+    struct selection s = {
+        .since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag, .in_handler = q->in_handler};
     look_all(0);
     tell_releases();
     return report_all(&s, reason, fd);
 }
 
-static void serve_signal(void)
+static void serve_signal(bool in_handler)
 {
-    struct watch_query q = {.kinds = atomic_load(&table_head->kinds)};
+    struct watch_query q = {.kinds = atomic_load(&table_head->kinds), .in_handler = in_handler};
     if (atomic_exchange(&signal_wanted, false))
         watch_report(&q, REASON_SIGNAL, -1);
 }
@@ -204,7 +205,7 @@ static uint64_t look_and_report(uint64_t interval)
     uint64_t cost = (cpu_time() - used) * BUDGET; /* of the look alone: a report is seldom, and may wait for its reader */
     tell_releases();
     report_due();
-    serve_signal();
+    serve_signal(false);
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
     uint64_t next = begin + interval;
@@ -404,7 +405,7 @@ void watch_request_signal(void)
     }
     agent_enter();
     if (watch_lock(0)) {
-        serve_signal();
+        serve_signal(true);
         watch_unlock();
     }
     agent_leave();

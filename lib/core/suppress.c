@@ -184,6 +184,14 @@ struct suppression *suppress_group(struct suppression *rules, size_t n, const st
     return NULL;
 }
 
+bool suppress_may_match(const struct suppression *rules, size_t n, unsigned kind)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!rules[i].builtin && rules[i].subject == SUPPRESS_STACK && kind < KIND_COUNT && rules[i].kinds & KIND_BIT(kind))
+            return true;
+    return false;
+}
+
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f)
 {
     for (size_t i = 0; i < n; i++) {

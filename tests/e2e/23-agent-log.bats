@@ -185,3 +185,62 @@ END
     wait_for 20 ended "$pid"
     contains "$TESTTMP/v.err" 'CLOSE_WAIT ([4-9]|[0-9]{2,}) s '
 }
+
+# a program whose leaks are in /TESTTMP/z.c, one in a function that is inlined: checks first, then lives on until the end of its input
+leaks_in_z()
+{
+    cat >"$TESTTMP/z.c" <<'END'
+#include <sys/socket.h>
+static inline __attribute__((always_inline)) int inlined_opener(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+int open_in_z(void) { int fd = inlined_opener(); __asm__ volatile(""); return fd; }
+END
+    cat >"$TESTTMP/main.c" <<'END'
+#include <sockleak.h>
+int open_in_z(void);
+static int count_it(const struct sockleak_finding *f, void *arg) { return (void)f, ++*(int *)arg, 0; }
+int main(void)
+{
+    int seen = 0;
+    sockleak_mark_t mark = sockleak_mark();
+    open_in_z();
+    printf("check %d\n", sockleak_check(mark, SOCKLEAK_ALL, 300));
+    printf("each %d\n", sockleak_each(mark, SOCKLEAK_ALL, count_it, &seen));
+    fflush(stdout);
+    SOCKLEAK_ASSERT_NONE(mark);
+    puts("asserted");
+    fflush(stdout);
+    while (getchar() != EOF)
+        ;
+    return 0;
+}
+END
+    build_victim z "$TESTTMP/main.c" "$TESTTMP/z.c"
+}
+
+@test "a suppression by source file or inlined function holds in checks and in reports of a running process" {
+    leaks_in_z
+    run --separate-stderr with_agent "" "$TESTTMP/z" </dev/null
+    [ "$status" = 134 ]
+    [ "${lines[0]} ${lines[1]}" = 'check 1 each 1' ]
+    for rule in leak:z.c never_connected:inlined_opener; do
+        echo "$rule" >"$TESTTMP/rules"
+        rm -f "$TESTTMP/in"
+        mkfifo "$TESTTMP/in"
+        start_agent v "suppressions=$TESTTMP/rules:grace=200ms:interval=100ms:signal=10" bash -c "exec '$TESTTMP/z' <'$TESTTMP/in'"
+        exec 7>"$TESTTMP/in"
+        wait_for 20 grep -q '^asserted' "$TESTTMP/v.out"
+        contains "$TESTTMP/v.out" '^check 0$'
+        contains "$TESTTMP/v.out" '^each 0$'
+        past_grace() { "$SOCKLEAK" report --format json --min-age 1s "$pid" | grep -q never_connected; }
+        wait_for 20 past_grace
+        kill -USR1 "$pid"
+        exec 7>&-
+        wait_for 20 ended "$pid"
+        lacks "$TESTTMP/v.err" WARNING
+        contains "$TESTTMP/v.err" "^ +1 +1  $rule"
+    done
+    # a rule for another file suppresses nothing
+    echo leak:y.c >"$TESTTMP/rules"
+    run --separate-stderr with_agent "suppressions=$TESTTMP/rules" "$TESTTMP/z" </dev/null
+    [ "${lines[0]} ${lines[1]}" = 'check 1 each 1' ]
+}
