@@ -32,6 +32,7 @@ struct identity_of {
 static struct identity_of at_start[3];
 static _Atomic bool complained;
 static bool no_color;
+static uint32_t loaded_by; /* the process that the library was loaded into */
 
 static long stat_fd(int fd, struct stat *st)
 {
@@ -71,6 +72,7 @@ static bool asks_for_no_color(void)
 void log_init(void)
 {
     no_color = asks_for_no_color();
+    loaded_by = (uint32_t)sys_getpid();
     remember(STDERR_FILENO);
     if (!strcmp(agent_options.log_path, "stdout"))
         remember(STDOUT_FILENO);
@@ -312,8 +314,23 @@ void agent_note(const char *text, const char *arg)
     }
 }
 
+/* verbosity=1: where the table is, once a process. In a child that fork made the program was loaded by another. */
+static void tell_of_table(void)
+{
+    static _Atomic uint32_t told;
+    char path[600];
+    if (!agent_options.verbosity || !table_head || atomic_exchange(&told, table_head->pid) == table_head->pid)
+        return;
+    const char *whose = table_head->pid == loaded_by ? "" : "a child of fork got a table of its own; ";
+    if (place_path(path, sizeof path))
+        agent_say("%sthe state file is %s", whose, path);
+    else
+        agent_say("%sthere is no state file, the table is in memory", whose);
+}
+
 void agent_tell_notes(void)
 {
+    tell_of_table();
     for (int i = 0; i < MAX_NOTES; i++) {
         int waiting = 2;
         if (atomic_compare_exchange_strong(&notes[i].state, &waiting, 3))

@@ -251,12 +251,14 @@ static void know_the_present(enum origin origin)
 static void park(struct state_header *h)
 {
     inject_follow(false);
+    agent_tell("asleep: nothing is recorded until `sockleak attach` wakes it");
     while (!atomic_load(&h->enabled) && !atomic_load(&quit))
         sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
     if (atomic_load(&quit))
         return;
     inject_follow(true);
     know_the_present(ORIGIN_BEFORE_ATTACH);
+    agent_tell("awake: sockets are recorded from now on");
 }
 
 static void *watch_thread(void *arg)
@@ -267,6 +269,8 @@ static void *watch_thread(void *arg)
     struct state_header *h = table_head;
     agent_tell_notes();
     atomic_store(&h->watcher_tid, agent_tid());
+    agent_tell("the watcher has started (thread %u); it looks every %lu ms", agent_tid(),
+               (unsigned long)(atomic_load(&h->interval_ns) / MS));
     bool attached = atomic_load(&h->attached);
     bool dormant = !atomic_load(&h->enabled);
     if (!attached && !dormant) /* a process that lives shorter is spared the scan */
@@ -432,11 +436,26 @@ static void print_suppressions(void)
     scratch_out_free(&o);
 }
 
+/* What is stuck is left for `sockleak report`. */
+static void leave_file(uint64_t stuck)
+{
+    char path[600];
+    bool file = place_path(path, sizeof path);
+    if (!stuck)
+        place_remove();
+    if (file)
+        agent_tell("the state file is %s: %s", stuck ? "kept" : "removed", path);
+    else
+        agent_tell("no state file is left: the table was in memory");
+}
+
 uint64_t watch_final(void)
 {
     struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true, .counted_only = !agent_options.leak_check_at_exit};
     if (!atomic_load(&table_head->enabled)) {
-        place_remove();
+        if (agent_options.verbosity)
+            agent_tell_notes();
+        leave_file(0);
         return 0;
     }
     if (!watch_lock(5000)) {
@@ -450,8 +469,7 @@ uint64_t watch_final(void)
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
     if (agent_options.leak_check_at_exit)
         print_suppressions();
-    if (!n)
-        place_remove();
+    leave_file(n);
     /* The lock stays taken: nothing is looked at or said after this. */
     return n;
 }

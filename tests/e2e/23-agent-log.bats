@@ -244,3 +244,43 @@ END
     run --separate-stderr with_agent "suppressions=$TESTTMP/rules" "$TESTTMP/z" </dev/null
     [ "${lines[0]} ${lines[1]}" = 'check 1 each 1' ]
 }
+
+@test "verbosity=1 says what the agent does, a line each; verbosity=0 nothing" {
+    local file="$XDG_RUNTIME_DIR/sockleak/[0-9]+\.[0-9]+\.sockleak"
+    run with_agent verbosity=1:leak_check_at_exit=0:interval=0 "$VICTIMS/each_kind" hangup
+    [ "${#lines[@]}" = 2 ]
+    contains "${lines[0]}" "^==[0-9]+==sockleak: the state file is $file\$"
+    contains "${lines[1]}" "^==[0-9]+==sockleak: the state file is kept: $file\$"
+    run with_agent verbosity=1:interval=0 "$VICTIMS/each_kind" datagram
+    [ "${#lines[@]}" = 2 ]
+    contains "${lines[1]}" "sockleak: the state file is removed: $file\$"
+    run with_agent verbosity=1:interval=0:state_dir=/proc/nowhere "$VICTIMS/each_kind" datagram
+    contains "$output" 'warning: no state file, .*'
+    contains "$output" 'sockleak: there is no state file, the table is in memory$'
+    contains "$output" 'sockleak: no state file is left: the table was in memory$'
+    run with_agent verbosity=0 "$VICTIMS/each_kind" datagram
+    [ -z "$output" ]
+}
+
+@test "verbosity=1 tells of the watcher, of sleep and waking, and of a child's own table, as notes in a JSON log" {
+    mkfifo "$TESTTMP/in"
+    start_agent v verbosity=1:enabled=0:log_format=json bash -c "exec '$VICTIMS/more_cases' child <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    said() { [ "$(json "$TESTTMP/v.err" "len([l for l in lines if l['type'] == 'note' and '$1' in l['text']])")" -ge "${2:-1}" ]; }
+    wait_for 20 said "the watcher has started (thread "
+    wait_for 20 said "asleep: "
+    "$SOCKLEAK" attach "$pid"
+    wait_for 20 said "awake: "
+    "$SOCKLEAK" detach "$pid"
+    wait_for 20 said "asleep: " 2
+    exec 7>&-
+    wait_for 20 ended "$pid"
+
+    rm -f "$TESTTMP/in"
+    mkfifo "$TESTTMP/in"
+    start_agent v verbosity=1:log_format=json bash -c "exec '$VICTIMS/more_cases' child <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 said "a child of fork got a table of its own; the state file is $XDG_RUNTIME_DIR"
+    exec 7>&-
+    wait_for 20 ended "$pid"
+}
