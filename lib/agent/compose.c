@@ -344,6 +344,7 @@ void compose_head(struct report *r, enum reason reason)
                          .reason = (uint8_t)reason,
                          .now_ns = agent_now(),
                          .now_real_ns = agent_now_real(),
+                         .stretched_ms = reason == REASON_CHECK ? 0 : atomic_load(&table_head->stretched), /* a check looks by itself */
                          .print_summary = agent_options.print_summary && reason != REASON_GRACE,
                          .max_sockets = agent_options.max_sockets,
                          .color = log_has_color()};

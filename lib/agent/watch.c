@@ -209,10 +209,10 @@ static uint64_t look_and_report(uint64_t interval)
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
     uint64_t next = begin + interval;
-    bool stretched = cost > interval;
-    if (stretched)
-        next = begin + (cost < 10 * interval ? cost : 10 * interval);
-    atomic_store(&table_head->stretched, stretched);
+    uint64_t period = cost < 10 * interval ? cost : 10 * interval;
+    if (cost > interval)
+        next = begin + period;
+    atomic_store(&table_head->stretched, cost > interval ? (uint32_t)((period + MS - 1) / MS) : 0);
     return next_grace < next ? next_grace : next;
 }
 

@@ -337,6 +337,7 @@ void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym
     r->reason = o->reason >= 0 ? (uint8_t)o->reason : load_is_live(l) ? REASON_REQUEST : REASON_EXIT;
     for (unsigned i = 0; i < DROP_COUNT; i++)
         r->dropped += load_relaxed64(&h->dropped[i]);
+    r->stretched_ms = load_is_live(l) ? load_relaxed32(&h->stretched) : 0;
     set_time(m, l);
     collect(m, l, o);
 

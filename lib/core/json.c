@@ -207,17 +207,27 @@ void json_summary(struct out *o, const struct report *r)
     out_str(o, "}\n");
 }
 
-/* What a report without a summary would not say. */
-static void put_left_out(struct out *o, const struct report *r)
+static void put_note(struct out *o, const struct report *r, void (*words)(struct out *o, const struct report *r))
 {
-    if (!r->sockets_left_out)
-        return;
     put_start(o, r, "note");
     put_u64(o, "pid", r->pid);
     put_key(o, "text");
     out_char(o, '"');
-    report_left_out(o, r);
+    words(o, r);
     out_char(o, '"');
+}
+
+static void put_stretched(struct out *o, const struct report *r)
+{
+    put_note(o, r, report_stretched);
+    put_seconds(o, "period_s", r->stretched_ms * 1000000ull);
+    out_str(o, "}\n");
+}
+
+/* What a report without a summary would not say. */
+static void put_left_out(struct out *o, const struct report *r)
+{
+    put_note(o, r, report_left_out);
     put_u64(o, "groups_left_out", r->groups_left_out);
     put_u64(o, "sockets_left_out", r->sockets_left_out);
     out_str(o, "}\n");
@@ -229,9 +239,11 @@ void json_report(struct out *o, const struct report *r)
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         json_group(o, r, &r->groups[i]);
+    if (r->stretched_ms)
+        put_stretched(o, r);
     if (r->print_summary)
         json_summary(o, r);
-    else
+    else if (r->sockets_left_out)
         put_left_out(o, r);
 }
 

@@ -74,6 +74,7 @@ struct report {
     uint64_t leaks, sites; /* over all groups, the cut ones too */
     uint64_t by_kind[KIND_COUNT];
     uint64_t suppressed, dropped, groups_left_out, sockets_left_out;
+    uint32_t stretched_ms; /* the watcher looks so seldom now, to stay within its budget; 0: at its interval */
     bool print_summary;
     unsigned max_sockets; /* in text; JSON lists up to 64 */
     bool color;
@@ -85,6 +86,8 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
 
 /* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were. Plain words, in text and JSON. */
 void report_left_out(struct out *o, const struct report *r);
+/* "looks take long: the watcher looks every 2.5 s now, ...": the same, when the period is stretched. */
+void report_stretched(struct out *o, const struct report *r);
 
 /* text.c: the whole report; nothing when there are no groups. */
 void text_report(struct out *o, const struct report *r);

@@ -136,8 +136,9 @@ struct state_header {
     _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
-    _Atomic uint32_t stretched; /* 1: looks take longer than their budget, the period was stretched */
-    _Atomic uint32_t attached;  /* 1: injected or woken by attach */
+    _Atomic uint32_t
+        stretched; /* looks take longer than their budget: ms from the last to the next instead of the interval; 0: they do not */
+    _Atomic uint32_t attached; /* 1: injected or woken by attach */
     uint32_t reserved32;
     _Atomic uint64_t port_range; /* ephemeral ports: low << 16 | high; 0 unknown */
     char exe[512];

@@ -251,11 +251,24 @@ void report_left_out(struct out *o, const struct report *r)
                 r->groups_left_out ? " (max_leaks)" : "");
 }
 
+void report_stretched(struct out *o, const struct report *r)
+{
+    if (!r->stretched_ms)
+        return;
+    out_str(o, "looks take long: the watcher looks every ");
+    out_fmt(o, "%u.%03u s now, less often than its interval, to stay within its budget", r->stretched_ms / 1000, r->stretched_ms % 1000);
+}
+
 static void put_notes(struct out *o, const struct report *r)
 {
     if (r->sockets_left_out) {
         out_fmt(o, "==%u==sockleak: ", r->pid);
         report_left_out(o, r);
+        out_char(o, '\n');
+    }
+    if (r->stretched_ms) {
+        out_fmt(o, "==%u==sockleak: ", r->pid);
+        report_stretched(o, r);
         out_char(o, '\n');
     }
     if (r->suppressed)

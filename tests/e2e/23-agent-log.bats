@@ -284,3 +284,19 @@ END
     exec 7>&-
     wait_for 20 ended "$pid"
 }
+
+@test "a report says when the watcher looks less often than asked" {
+    closes_later "grace=300ms:interval=1ms" # no look takes less than a five-hundredth of that
+    wait_for 20 grep -q WARNING "$TESTTMP/v.err"
+    contains "$TESTTMP/v.err" 'sockleak: looks take long: the watcher looks every [0-9]+\.[0-9]{3} s now'
+    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/r"
+    [ "$(json "$TESTTMP/r" '[l["period_s"] >= 0 for l in lines if l["type"] == "note"]')" = '[True]' ]
+    exec 7>&-
+    wait_for 20 ended "$pid"
+    rm "$TESTTMP/in"
+    closes_later "grace=300ms:interval=10s"
+    wait_for 20 grep -q WARNING "$TESTTMP/v.err"
+    exec 7>&-
+    wait_for 20 ended "$pid"
+    lacks "$TESTTMP/v.err" 'looks take long'
+}

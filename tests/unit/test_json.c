@@ -357,6 +357,18 @@ static void what_was_left_out_is_counted_with_and_without_a_summary(void **state
                                  "\"groups_left_out\":2,\"sockets_left_out\":15}\n"));
 }
 
+static void a_stretched_period_is_a_note(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.print_summary = false;
+    r.stretched_ms = 2500;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "{\"type\":\"note\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"text\":\"looks take long: "));
+    assert_non_null(strstr(text, "\",\"period_s\":2.5}\n"));
+}
+
 /* Every string of the report in turn holds each byte. */
 static void no_byte_in_any_string_breaks_a_line(void **state)
 {
@@ -415,6 +427,7 @@ int main(void)
         cmocka_unit_test(at_most_sixty_four_sockets_are_listed),
         cmocka_unit_test(a_report_without_groups_is_empty_and_the_summary_can_be_left_out),
         cmocka_unit_test(what_was_left_out_is_counted_with_and_without_a_summary),
+        cmocka_unit_test(a_stretched_period_is_a_note),
         cmocka_unit_test(no_byte_in_any_string_breaks_a_line),
         cmocka_unit_test(every_number_of_every_kind_is_a_valid_line),
     };

@@ -344,6 +344,15 @@ static void what_was_left_out_is_counted_before_the_summary(void **state)
     assert_null(strstr(rendered(&r), "SUMMARY"));
 }
 
+static void a_stretched_period_is_said(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.stretched_ms = 2050;
+    assert_non_null(strstr(rendered(&r), "\n==4242==sockleak: looks take long: the watcher looks every 2.050 s now, less often than its "
+                                         "interval, to stay within its budget\n==4242==SUMMARY"));
+}
+
 static void sockets_without_a_stack_say_so(void **state)
 {
     (void)state;
@@ -411,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_socket_line_shows_what_is_known_of_it),
         cmocka_unit_test(growth_is_told_in_the_unit_that_fits),
         cmocka_unit_test(what_was_left_out_is_counted_before_the_summary),
+        cmocka_unit_test(a_stretched_period_is_said),
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
