@@ -203,17 +203,6 @@ static void collect(struct model *m, const struct loaded *l, const struct model_
 
 /* ---- groups --------------------------------------------------------------------------------------------------- */
 
-static bool same_peer(const struct group *g)
-{
-    const char *peer = g->findings[0].peer;
-    if (!peer)
-        return false;
-    for (size_t i = 1; i < g->n_findings; i++)
-        if (!g->findings[i].peer || strcmp(g->findings[i].peer, peer) != 0)
-            return false;
-    return true;
-}
-
 static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
@@ -238,11 +227,8 @@ static void fill_counters(const struct model *m, struct group *g)
     g->fd_limit = g->fd_limit_in_s ? limit : 0;
     uint64_t range = load_relaxed64(&h->port_range);
     uint64_t low = range >> 16 & 0xffff, high = range & 0xffff;
-    if (range && high >= low && g->findings[0].origin == ORIGIN_SOCKET && same_peer(g)) {
-        g->ports_in_s = growth_runs_out_s(g->count, high - low + 1, g->rate_milli);
-        g->ports = g->ports_in_s ? high - low + 1 : 0;
-        g->ports_peer = g->findings[0].peer;
-    }
+    if (range && high >= low)
+        group_forecast_ports(g, high - low + 1);
 }
 
 static int by_rate(const void *a, const void *b)

@@ -89,6 +89,12 @@ void report_left_out(struct out *o, const struct report *r);
 /* "looks take long: the watcher looks every 2.5 s now, ...": the same, when the period is stretched. */
 void report_stretched(struct out *o, const struct report *r);
 
+/* The peer whose ephemeral ports G may use up: that of clients which all go to one, from some number on; below it nobody wants to hear of ports.
+ * Else NULL. */
+const char *group_ports_peer(const struct group *g);
+/* When PORTS ephemeral ports towards that peer run out at G's rate: fills ports, ports_in_s and ports_peer, or leaves them. */
+void group_forecast_ports(struct group *g, uint64_t ports);
+
 /* text.c: the whole report; nothing when there are no groups. */
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
