@@ -246,9 +246,9 @@ static void count_group(struct group *g)
     g->live = g->opened > g->closed ? g->opened - g->closed : 0;
     const struct tally *t = tally_of(g->site, g->kind);
     if (t) {
-        g->growing = growth_is_growing(&t->growth);
-        g->steady = growth_is_steady(&t->growth);
-        g->rate_milli = g->growing ? growth_rate_milli(&t->growth) : 0;
+        g->growing = tally_trend(t) == TREND_GROWING;
+        g->steady = tally_trend(t) == TREND_STEADY;
+        g->rate_milli = growth_rate_milli(&t->growth);
     }
     if (g->rate_milli)
         forecast(g);

@@ -218,9 +218,9 @@ static void fill_counters(const struct model *m, struct group *g)
     g->closed = load_relaxed64(&site.site->closed);
     g->live = g->opened > g->closed ? g->opened - g->closed : 0;
     g->rate_milli = load_relaxed32(&site.site->rate_milli[g->kind]);
-    g->growing = g->rate_milli > 0;
-    g->steady = !g->growing && load_relaxed32(&site.site->steady[g->kind]) >= GROWTH_STEADY_LOOKS;
-    if (!g->growing || !load_is_live(m->from))
+    g->growing = load_relaxed32(&site.site->trend[g->kind]) == TREND_GROWING;
+    g->steady = load_relaxed32(&site.site->trend[g->kind]) == TREND_STEADY;
+    if (!g->rate_milli || !load_is_live(m->from))
         return;
     uint32_t limit = load_relaxed32(&h->nofile_limit);
     g->fd_limit_in_s = growth_runs_out_s(m->tracked, limit, g->rate_milli);

@@ -194,6 +194,8 @@ struct state_slot { /* 64 bytes, one cache line, one descriptor */
 #define SLOT_TYPE(s) ((unsigned)(s)->type_origin & 15u)
 #define SLOT_ORIGIN(s) ((unsigned)(s)->type_origin >> 4)
 
+enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING }; /* of the stuck count over the last looks */
+
 struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64 */
     _Atomic uint32_t size;   /* 0: end of this extent's records */
     _Atomic uint32_t ready;  /* 1 once complete */
@@ -207,8 +209,8 @@ struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], 
     /* the watcher's: */
     _Atomic uint32_t stuck[KIND_COUNT];      /* past grace, at the last look */
     _Atomic uint32_t reported[KIND_COUNT];   /* the count at which the group was last reported */
-    _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing */
-    _Atomic uint32_t steady[KIND_COUNT];     /* looks in a row in which the count did not rise */
+    _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
+    _Atomic uint32_t trend[KIND_COUNT];      /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))

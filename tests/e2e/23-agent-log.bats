@@ -300,3 +300,24 @@ END
     wait_for 20 ended "$pid"
     lacks "$TESTTMP/v.err" 'looks take long'
 }
+
+@test "at short looks a count is not steady before a grace without a rise, and a rate not said before it can be known" {
+    mkfifo "$TESTTMP/in"
+    start_agent v "grace=1h:interval=100ms:signal=10:log_format=json" bash -c "exec '$VICTIMS/more_cases' more 3 <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    for n in 1 2 3; do
+        wait_for 20 bash -c "[ \$(grep -c leaked '$TESTTMP/v.out') = $n ]"
+        sleep 0.3
+        echo >&7
+    done
+    sleep 0.2
+    for n in {1..20}; do
+        kill -USR1 "$pid"
+        wait_for 20 bash -c "[ \$(grep -c '\"reason\":\"signal\",\"kind' '$TESTTMP/v.err') -ge $n ]"
+        sleep 0.1
+    done
+    exec 7>&-
+    wait_for 20 ended "$pid"
+    [ "$(json "$TESTTMP/v.err" '{l["steady"] for l in leaks}')" = '{False}' ]
+    [ "$(json "$TESTTMP/v.err" '{l["rate_per_minute"] for l in leaks}')" = '{0.0}' ]
+}
