@@ -65,8 +65,8 @@ void track_duped(int old_fd, int new_fd)
 
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
-    uint16_t flags =
-        atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC | SLOT_UNCOUNTED | SLOT_ADOPTED);
+    uint16_t flags = atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED |
+                                               SLOT_CLOEXEC | SLOT_UNCOUNTED | SLOT_ADOPTED);
     struct opening o = {.family = s->family,
                         .type = (int)SLOT_TYPE(s),
                         .protocol = s->protocol,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # $output, $status and $pid come from bats and the helpers
 # What the agent writes by itself: colours, notes, objects, and what it counts.
 
 bats_require_minimum_version 1.5.0
