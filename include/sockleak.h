@@ -70,7 +70,7 @@ struct sockleak_finding {
     int fd;
     unsigned kind;     /* one of SOCKLEAK_CLOSE_WAIT ... SOCKLEAK_OPEN */
     uint64_t site;     /* the call site that opened it: stable over processes and hosts; 0: no stack */
-    double age_s;      /* since it was opened */
+    double age_s;      /* since it was opened; since it was first seen, when that was before the agent recorded */
     double stuck_s;    /* since its condition began, with no byte moving */
     uint64_t unread;   /* bytes received and not read */
     const char *how;   /* of SOCKLEAK_DEAD: "finished", "reset" or "timeout"; else NULL */

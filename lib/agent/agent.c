@@ -288,11 +288,20 @@ static void warn_option(void *arg, const char *line)
     agent_warn("%s", line);
 }
 
+/* Read twice, so that a complaint already has the format that comes behind what it complains of. */
+static void take_options(const char *text)
+{
+    struct options ahead = agent_options;
+    options_parse(&ahead, text, NULL, NULL);
+    agent_options.log_json = ahead.log_json;
+    options_parse(&agent_options, text, warn_option, NULL);
+}
+
 int agent_wake(const char *options_text)
 {
     agent_configure();
     if (options_text)
-        options_parse(&agent_options, options_text, warn_option, NULL);
+        take_options(options_text);
     agent_options.enabled = true;
     options_finish(&agent_options);
     if (!*alive && (!usable() || (atomic_load(&phase) != READY && !start())))
@@ -440,14 +449,6 @@ static void leave_children_alone(void)
     *to = 0;
 }
 
-static void print_help(void)
-{
-    static char text[16384];
-    struct out o = {.buf = text, .cap = sizeof text};
-    options_help(&o);
-    log_write(text, o.len);
-}
-
 void agent_configure(void)
 {
     if (atomic_exchange(&configured, true))
@@ -460,10 +461,10 @@ void agent_configure(void)
         const char *defaults = sockleak_default_options();
         said_options(defaults);
         if (defaults)
-            options_parse(&agent_options, defaults, warn_option, NULL);
+            take_options(defaults);
     }
     if (text)
-        options_parse(&agent_options, text, warn_option, NULL);
+        take_options(text);
     options_finish(&agent_options);
     log_init();
     agent_leave();
@@ -475,7 +476,7 @@ __attribute__((constructor)) static void agent_load(void)
     agent_configure();
     agent_enter();
     if (agent_options.help)
-        print_help();
+        agent_help();
     if (!agent_options.follow_children)
         leave_children_alone();
     if (agent_options.signal)

@@ -101,6 +101,16 @@ void agent_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "==PID==sockleak: warning: ..." */
 void agent_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The list of options (help=1). In the constructor only. */
+void agent_help(void);
+
+/* With verbosity=1: what the agent does. Never from a wrapper. */
+#define agent_tell(...)              \
+    do {                             \
+        if (agent_options.verbosity) \
+            agent_say(__VA_ARGS__);  \
+    } while (0)
+
 /* An errno in words, without libc's locale machinery. */
 const char *agent_reason(int err);
 

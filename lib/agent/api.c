@@ -9,6 +9,7 @@
 #include "../../include/sockleak.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -109,7 +110,7 @@ static bool compose_for_test(struct composed *c, const struct selection *s)
     return true;
 }
 
-/* Writes what is left to FD, or to the log. Its number; -1 when it could not be written. */
+/* Writes what is left to FD, or, FD < 0, to the log. Its number; -1 when it could not be written to FD. */
 static int report(const struct selection *s, int fd)
 {
     int cancel, n = 0;
@@ -120,6 +121,8 @@ static int report(const struct selection *s, int fd)
         n = (int)c.report.leaks;
     if (n && !compose_write(&c, fd) && fd >= 0)
         n = -1;
+    if (n > 0 && fd < 0 && agent_options.abort_on_error)
+        abort();
     compose_free(&c);
     end(cancel);
     return n;

@@ -62,6 +62,7 @@ static void from_slot(struct finding *f, int fd, const struct state_slot *slot, 
     *f = (struct finding){.fd = fd,
                           .kind = KIND_OPEN,
                           .origin = (uint8_t)SLOT_ORIGIN(slot),
+                          .adopted = atomic_load(&slot->flags) & SLOT_ADOPTED,
                           .family = slot->family,
                           .tid = slot->tid,
                           .tag_number = slot->tag,
@@ -96,6 +97,8 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
     f->unread = o.unread;
+    if (f->adopted && o.idle_ns && o.idle_ns < agent_now()) /* since when no byte moved is all that can be known of it */
+        f->since_ns = agent_now() - o.idle_ns;
     observe_addresses(fd, local, peer);
     f->local = local;
     f->peer = peer;
@@ -244,12 +247,19 @@ static void count_group(struct group *g)
     g->live = g->opened > g->closed ? g->opened - g->closed : 0;
     const struct tally *t = tally_of(g->site, g->kind);
     if (t) {
-        g->growing = growth_is_growing(&t->growth);
-        g->steady = growth_is_steady(&t->growth);
-        g->rate_milli = g->growing ? growth_rate_milli(&t->growth) : 0;
+        g->growing = tally_trend(t) == TREND_GROWING;
+        g->steady = tally_trend(t) == TREND_STEADY;
+        g->rate_milli = growth_rate_milli(&t->growth);
     }
     if (g->rate_milli)
         forecast(g);
+}
+
+static void count_match(struct report *r, const struct group *g, struct suppression *rule)
+{
+    rule->groups++;
+    rule->sockets += g->count;
+    r->suppressed += rule->builtin ? 0 : g->count;
 }
 
 static void drop_suppressed(struct report *r)
@@ -258,13 +268,50 @@ static void drop_suppressed(struct report *r)
     struct suppression *rules = suppressions_rules(&n_rules);
     for (size_t i = 0; i < r->n_groups; i++) {
         struct suppression *rule = suppress_group(rules, n_rules, &r->groups[i]);
-        if (rule) {
-            rule->groups++;
-            rule->sockets += r->groups[i].count;
-            r->suppressed += rule->builtin ? 0 : r->groups[i].count;
-        } else {
+        if (rule)
+            count_match(r, &r->groups[i], rule);
+        else
             r->groups[kept++] = r->groups[i];
-        }
+    }
+    r->n_groups = kept;
+}
+
+/* Asks for the lines of the groups that no rule has decided yet, and keeps what the rules say of them. The groups stay as they are. */
+static void learn_by_lines(struct composed *c, const struct suppression *rules, size_t n_rules)
+{
+    struct report asked = c->report;
+    struct suppression *ignored;
+    asked.n_groups = 0;
+    asked.groups = scratch_get(&c->scratch, (c->report.n_groups + 1) * sizeof *asked.groups);
+    for (size_t i = 0; asked.groups && i < c->report.n_groups; i++) {
+        const struct group *g = &c->report.groups[i];
+        if (g->siteid && suppress_may_match(rules, n_rules, g->kind) && !suppressions_known(g, &ignored))
+            asked.groups[asked.n_groups++] = *g;
+    }
+    if (asked.n_groups)
+        lines_resolve(&c->scratch, &asked);
+    for (size_t i = 0; i < asked.n_groups; i++) /* without an answer too: asked again, the watcher would wait for it at each look */
+        suppressions_learnt(&asked.groups[i], suppress_group((struct suppression *)(uintptr_t)rules, n_rules, &asked.groups[i]));
+}
+
+/* A report that shows no lines: a rule may still speak of a file, or of a function that the compiler inlined. */
+static void drop_by_lines(struct composed *c)
+{
+    size_t n_rules, kept = 0;
+    const struct suppression *rules = suppressions_rules(&n_rules);
+    struct report *r = &c->report;
+    bool any = false;
+    for (size_t i = 0; i < r->n_groups && !any; i++)
+        any = suppress_may_match(rules, n_rules, r->groups[i].kind);
+    if (!any)
+        return;
+    learn_by_lines(c, rules, n_rules);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct suppression *rule = NULL;
+        if (suppressions_known(&r->groups[i], &rule) && rule)
+            count_match(r, &r->groups[i], rule);
+        else
+            r->groups[kept++] = r->groups[i];
     }
     r->n_groups = kept;
 }
@@ -298,14 +345,25 @@ void compose_head(struct report *r, enum reason reason)
                          .reason = (uint8_t)reason,
                          .now_ns = agent_now(),
                          .now_real_ns = agent_now_real(),
+                         .stretched_ms = reason == REASON_CHECK ? 0 : atomic_load(&table_head->stretched), /* a check looks by itself */
                          .print_summary = agent_options.print_summary && reason != REASON_GRACE,
                          .max_sockets = agent_options.max_sockets,
                          .color = log_has_color()};
 }
 
+/* What is listed at exit is how often each matched in the last report: over several, one socket would count as often as it was looked at. */
+static void count_matches_anew(void)
+{
+    size_t n;
+    struct suppression *rules = suppressions_rules(&n);
+    for (size_t i = 0; i < n; i++)
+        rules[i].sockets = rules[i].groups = 0;
+}
+
 bool compose(struct composed *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
+    count_matches_anew();
     compose_head(&c->report, reason);
     struct gathering g = {c, live_slots() + 64};
     struct seen seen;
@@ -319,8 +377,8 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
-        bool lines =
-            !s->counted_only && agent_options.symbolize && !agent_in_sandbox() && (reason == REASON_EXIT || reason == REASON_CHECK);
+        bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !s->in_handler;
+        bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
         bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
         if (!known)
             name_frames(c, agent_options.symbolize);
@@ -328,6 +386,8 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         if (lines && !known)
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
+        if (may_ask && !lines)
+            drop_by_lines(c);
         total(&c->report);
     }
     if (!ok)

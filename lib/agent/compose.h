@@ -18,6 +18,7 @@ struct selection {
     uint16_t tag;      /* 0: any */
     bool due_only;     /* only groups that pass grace or double now */
     bool counted_only; /* nobody will read the report: no files and lines */
+    bool in_handler;   /* perhaps in a signal handler: no process may be made */
     bool at_exit;      /* standard descriptors that came from outside are not this program's to close */
 };
 

@@ -7,15 +7,11 @@
 #include "forecast.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include "../core/growth.h"
 #include "sys.h"
 #include "table.h"
-
-#define FEW_PORTS 64 /* below so many towards one peer nobody wants to hear of ports */
 
 void forecast_refresh(void)
 {
@@ -46,19 +42,6 @@ static uint64_t ephemeral_ports(void)
     return known ? (known & 0xffff) - (known >> 16) + 1 : 0;
 }
 
-/* The one peer that all sockets of a group of clients go to, or NULL. */
-static const char *one_peer(const struct group *g)
-{
-    const char *peer = g->findings[0].peer;
-    for (size_t i = 0; i < g->n_findings; i++) {
-        const struct finding *f = &g->findings[i];
-        if (f->origin != ORIGIN_SOCKET || (f->family != AF_INET && f->family != AF_INET6) || !f->peer || !peer ||
-            strcmp(f->peer, peer) != 0)
-            return NULL;
-    }
-    return peer;
-}
-
 void forecast(struct group *g)
 {
     uint64_t used = 0, limit = atomic_load(&table_head->nofile_limit);
@@ -69,11 +52,6 @@ void forecast(struct group *g)
         g->fd_limit = limit;
         g->fd_limit_in_s = growth_runs_out_s(used, limit, g->rate_milli);
     }
-    const char *peer = g->n_findings >= FEW_PORTS ? one_peer(g) : NULL;
-    uint64_t ports = peer ? ephemeral_ports() : 0;
-    if (ports) {
-        g->ports = ports;
-        g->ports_peer = peer;
-        g->ports_in_s = growth_runs_out_s(g->count, ports, g->rate_milli);
-    }
+    if (group_ports_peer(g)) /* else nobody asks how many there are */
+        group_forecast_ports(g, ephemeral_ports());
 }

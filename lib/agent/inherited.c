@@ -81,7 +81,10 @@ static struct fork_copy *copy_slots(const struct state_view *view)
 void inherited_prepare(void)
 {
     struct state_view view = table_view();
-    agent_thread.fork_copy = copy_slots(&view);
+    struct fork_copy *c = copy_slots(&view);
+    for (unsigned i = 0; c && i < c->n; i++) /* the child cannot see what several descriptors share here */
+        atomic_store(&c->entries[i].slot.flags, slot_flags(&c->entries[i].slot));
+    agent_thread.fork_copy = c;
 }
 
 void inherited_discard(void)

@@ -31,6 +31,8 @@ struct identity_of {
 };
 static struct identity_of at_start[3];
 static _Atomic bool complained;
+static bool no_color;
+static uint32_t loaded_by; /* the process that the library was loaded into */
 
 static long stat_fd(int fd, struct stat *st)
 {
@@ -57,8 +59,20 @@ static void remember(int fd)
     at_start[fd] = (struct identity_of){true, st.st_dev, st.st_ino};
 }
 
+/* Asked once, at the start: later on the program may be changing its environment while the watcher reads it. */
+static bool asks_for_no_color(void)
+{
+    extern char **environ;
+    for (char **e = environ; e && *e; e++)
+        if (!strncmp(*e, "NO_COLOR=", 9))
+            return (*e)[9] != 0;
+    return false;
+}
+
 void log_init(void)
 {
+    no_color = asks_for_no_color();
+    loaded_by = (uint32_t)sys_getpid();
     remember(STDERR_FILENO);
     if (!strcmp(agent_options.log_path, "stdout"))
         remember(STDOUT_FILENO);
@@ -117,6 +131,31 @@ static int open_path(void)
     return (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
 }
 
+/* One line. As an object of its own where the log is JSON Lines. */
+static void put_line(struct out *o, const char *text)
+{
+    if (agent_options.log_json) {
+        out_str(o, "{\"type\":\"note\",\"time\":\"");
+        out_rfc3339(o, agent_now_real());
+        out_fmt(o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
+        out_json(o, text);
+        out_char(o, '}');
+    } else {
+        out_fmt(o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
+    }
+}
+
+static void complain_of_path(int error)
+{
+    char text[700], line[6 * sizeof text + 200];
+    struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
+    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, agent_reason(error));
+    text[t.len] = 0;
+    put_line(&o, text);
+    line[o.len++] = '\n';
+    sys_write(STDERR_FILENO, line, o.len);
+}
+
 int log_open(bool *close_it)
 {
     *close_it = false;
@@ -128,13 +167,8 @@ int log_open(bool *close_it)
             *close_it = true;
             return fd;
         }
-        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO)) {
-            char line[700];
-            struct out o = {.buf = line, .cap = sizeof line};
-            out_fmt(&o, "==%u==sockleak: warning: log_path=%s cannot be opened (%s); reports go to standard error\n",
-                    (unsigned)sys_getpid(), agent_options.log_path, agent_reason(-fd));
-            sys_write(STDERR_FILENO, line, o.len);
-        }
+        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO))
+            complain_of_path(-fd);
     }
     return unchanged(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
@@ -208,31 +242,37 @@ bool log_has_color(void)
 {
     if (agent_options.color != COLOR_AUTO)
         return agent_options.color == COLOR_ALWAYS;
+    if (no_color)
+        return false;
     struct termios t;
     bool err = !strcmp(agent_options.log_path, "stderr"), out = !strcmp(agent_options.log_path, "stdout");
     return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
 }
 
-/* As an object of its own where the log is JSON Lines. */
 static void line(const char *before, const char *fmt, va_list ap)
 {
-    char buf[1400], text[1024];
+    char text[1024], buf[6 * sizeof text + 200]; /* as \u00XX each byte takes six */
     struct out o = {.buf = buf, .cap = sizeof buf - 1}, t = {.buf = text, .cap = sizeof text - 1};
     out_str(&t, before);
     out_vfmt(&t, fmt, ap);
     text[t.len] = 0;
-    if (agent_options.log_json) {
-        out_str(&o, "{\"type\":\"note\",\"time\":");
-        out_char(&o, '"');
-        out_rfc3339(&o, agent_now_real());
-        out_fmt(&o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
-        out_json(&o, text);
-        out_char(&o, '}');
-    } else {
-        out_fmt(&o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
-    }
+    put_line(&o, text);
     buf[o.len++] = '\n';
     log_write(buf, o.len);
+}
+
+void agent_help(void)
+{
+    static char text[8192], lines[16384];
+    struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = lines, .cap = sizeof lines};
+    options_help(&t);
+    text[t.len] = 0;
+    for (char *at = text, *end; agent_options.log_json && (end = strchr(at, '\n')); at = end + 1) {
+        *end = 0;
+        put_line(&o, at);
+        out_char(&o, '\n');
+    }
+    log_write(agent_options.log_json ? lines : text, agent_options.log_json ? o.len : t.len);
 }
 
 void agent_say(const char *fmt, ...)
@@ -274,8 +314,23 @@ void agent_note(const char *text, const char *arg)
     }
 }
 
+/* verbosity=1: where the table is, once a process. In a child that fork made the program was loaded by another. */
+static void tell_of_table(void)
+{
+    static _Atomic uint32_t told;
+    char path[600];
+    if (!agent_options.verbosity || !table_head || atomic_exchange(&told, table_head->pid) == table_head->pid)
+        return;
+    const char *whose = table_head->pid == loaded_by ? "" : "a child of fork got a table of its own; ";
+    if (place_path(path, sizeof path))
+        agent_say("%sthe state file is %s", whose, path);
+    else
+        agent_say("%sthere is no state file, the table is in memory", whose);
+}
+
 void agent_tell_notes(void)
 {
+    tell_of_table();
     for (int i = 0; i < MAX_NOTES; i++) {
         int waiting = 2;
         if (atomic_compare_exchange_strong(&notes[i].state, &waiting, 3))

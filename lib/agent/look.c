@@ -136,7 +136,7 @@ static void in_condition(const struct look *l, struct state_slot *slot, int fd, 
         return;
     else
         atomic_store(&slot->detail, ref);
-    bool fresh = condition_update(&c, v, o, l->now, slot->opened_ns);
+    bool fresh = condition_update(&c, v, o, l->now, atomic_load(&slot->flags) & SLOT_ADOPTED ? 0 : slot->opened_ns);
     if (fresh || !d->looked_ns)
         observe_addresses(fd, d->local, d->peer);
     d->fd = (uint32_t)fd;

@@ -16,6 +16,7 @@
 
 #define MAX_RULES 1024
 #define MAX_TEXT (1u << 20)
+#define MAX_KNOWN 1024 /* a power of two */
 
 extern const char *sockleak_default_suppressions(void) __attribute__((weak));
 
@@ -88,4 +89,32 @@ struct suppression *suppressions_rules(size_t *n)
     suppressions_load();
     *n = n_rules;
     return rules;
+}
+
+/* ---- what files and lines said ------------------------------------------------------------------------------------- */
+
+struct known {
+    uint64_t key;
+    struct suppression *rule; /* NULL: none matches */
+};
+static struct known *known; /* a newer one takes an older one's place; that one is asked for again */
+
+static uint64_t key_of(const struct group *g) { return (g->siteid ^ (g->kind + 1u)) * 0x9e3779b97f4a7c15u; }
+
+bool suppressions_known(const struct group *g, struct suppression **rule)
+{
+    const struct known *k = known ? &known[key_of(g) >> 32 & (MAX_KNOWN - 1)] : NULL;
+    if (!g->siteid || !k || k->key != key_of(g))
+        return false;
+    *rule = k->rule;
+    return true;
+}
+
+void suppressions_learnt(const struct group *g, struct suppression *rule)
+{
+    if (!known)
+        known = agent_pages(MAX_KNOWN * sizeof *known);
+    if (!known || !g->siteid)
+        return;
+    known[key_of(g) >> 32 & (MAX_KNOWN - 1)] = (struct known){key_of(g), rule};
 }

@@ -13,4 +13,11 @@ void suppressions_load(void);
 void suppressions_load_early(void);
 struct suppression *suppressions_rules(size_t *n);
 
+/*
+ * What the rules say of a group once its files and lines are known, kept for the next report: to ask for lines costs a process. By the site's stable
+ * name, so that it also holds in a forked child. False: not asked yet. With the watch lock held.
+ */
+bool suppressions_known(const struct group *g, struct suppression **rule);
+void suppressions_learnt(const struct group *g, struct suppression *rule);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "sites.h"
+#include "table.h"
 
 #define FIRST_ROOM 64
 
@@ -57,6 +58,7 @@ void tally_count(state_ref site, unsigned kind, bool lasting, bool past)
     struct tally *t = find(table, room, site, kind);
     if (!t->taken) {
         *t = (struct tally){.taken = true, .site = site, .kind = (uint8_t)kind};
+        t->growth.lower_ns = atomic_load(&table_head->last_look_ns); /* which saw none */
         n_taken++;
     }
     t->lasting += lasting;
@@ -72,6 +74,15 @@ static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t p
     growth_add(g, count, now_ns);
 }
 
+enum trend tally_trend(const struct tally *t)
+{
+    uint64_t grace = atomic_load(&table_head->grace_ns), interval = atomic_load(&table_head->interval_ns);
+    if (growth_is_growing(&t->growth))
+        return TREND_GROWING;
+    /* What is counted at a look had been stuck for an interval by then. */
+    return growth_is_steady(&t->growth, grace > interval ? grace - interval : 0) ? TREND_STEADY : TREND_NONE;
+}
+
 void tally_end(uint64_t now_ns, uint64_t period_ns)
 {
     for (size_t i = 0; i < room; i++) {
@@ -85,8 +96,8 @@ void tally_end(uint64_t now_ns, uint64_t period_ns)
         if (!s)
             continue;
         atomic_store(&s->stuck[t->kind], t->past);
-        atomic_store(&s->rate_milli[t->kind], growth_is_growing(&t->growth) ? growth_rate_milli(&t->growth) : 0);
-        atomic_store(&s->steady[t->kind], growth_is_steady(&t->growth) ? GROWTH_STEADY_LOOKS : 0);
+        atomic_store(&s->rate_milli[t->kind], growth_rate_milli(&t->growth));
+        atomic_store(&s->trend[t->kind], tally_trend(t));
     }
 }
 

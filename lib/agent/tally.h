@@ -31,6 +31,8 @@ bool tally_is_due(const struct tally *t);
 void tally_all_reported(unsigned mask);
 /* Some group of the kinds in MASK is due. */
 bool tally_any_due(unsigned mask);
+/* What the count of T does. Steady: no socket there has become stuck within the last grace. */
+enum trend tally_trend(const struct tally *t);
 void tally_reset(void);
 
 #endif

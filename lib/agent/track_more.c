@@ -68,8 +68,8 @@ void track_duped(int old_fd, int new_fd)
 
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
-    uint16_t flags = atomic_load(&s->flags) &
-                     (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED | SLOT_CLOEXEC | SLOT_MPTCP);
+    uint16_t flags = atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED |
+                                               SLOT_CLOEXEC | SLOT_MPTCP | SLOT_UNCOUNTED | SLOT_ADOPTED);
     struct opening o = {.family = s->family,
                         .type = (int)SLOT_TYPE(s),
                         .protocol = s->protocol,
@@ -85,7 +85,7 @@ bool track_adopt(int fd, enum origin origin, uint64_t cookie)
     struct observation seen;
     if (observe(fd, NULL, -1, &seen) < 0)
         return false;
-    uint16_t flags = (seen.was_connected ? SLOT_CONNECTED : 0) | (origin == ORIGIN_INHERITED ? SLOT_INHERITED : 0);
+    uint16_t flags = SLOT_ADOPTED | (seen.was_connected ? SLOT_CONNECTED : 0) | (origin == ORIGIN_INHERITED ? SLOT_INHERITED : 0);
     if (origin == ORIGIN_INHERITED && seen.was_connected)
         flags |= SLOT_AWAITED;
     struct opening o = {

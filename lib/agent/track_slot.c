@@ -30,29 +30,25 @@ static _Atomic int unused; /* inherited connections that this process has not be
 
 /* ---- counting ---- */
 
-void slot_count_opened(state_ref site, int by)
+static void count_opened(state_ref site)
 {
     struct state_site *s = sites_at(site);
-    if (s)
-        atomic_fetch_add_explicit(&s->opened, (uint64_t)by, memory_order_relaxed);
-    else
-        atomic_fetch_add_explicit(&table_head->sockets_opened, (uint64_t)by, memory_order_relaxed);
+    atomic_fetch_add_explicit(s ? &s->opened : &table_head->sockets_opened, 1, memory_order_relaxed);
 }
 
 /* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
-static bool count_closed(state_ref site, state_ref share_ref, int by)
+static bool count_closed(const struct leaving *was, int by)
 {
-    struct state_share *share = table_at(share_ref);
+    struct state_share *share = table_at(was->share);
     if (share) {
         uint32_t left = atomic_fetch_sub(&share->refs, (uint32_t)by) - (uint32_t)by;
         if (by > 0 ? left != 0 : left != 1)
             return false;
     }
-    struct state_site *s = sites_at(site);
-    if (s)
-        atomic_fetch_add_explicit(&s->closed, (uint64_t)by, memory_order_relaxed);
-    else
-        atomic_fetch_add_explicit(&table_head->sockets_closed, (uint64_t)by, memory_order_relaxed);
+    if (was->flags & SLOT_UNCOUNTED)
+        return true;
+    struct state_site *s = sites_at(was->site);
+    atomic_fetch_add_explicit(s ? &s->closed : &table_head->sockets_closed, (uint64_t)by, memory_order_relaxed);
     return true;
 }
 
@@ -98,7 +94,7 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
 
 static void left(const struct leaving *was, int fd)
 {
-    bool last = count_closed(was->site, was->share, 1);
+    bool last = count_closed(was, 1);
     settle_use(was->flags);
     watch_released(was, fd, last);
     wait_notify();
@@ -135,7 +131,7 @@ void slot_put_back(struct state_slot *slot, uint64_t word)
     struct leaving was = slot_leaving(slot, word);
     if (!atomic_compare_exchange_strong(&slot->word, &closing, word))
         return;
-    count_closed(was.site, was.share, -1);
+    count_closed(&was, -1);
     await_use(was.flags);
 }
 
@@ -175,14 +171,15 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     uint32_t gen = SLOT_GEN(word) + 1;
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_FILLING), memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    uint16_t flags = o->flags | (agent_thread.paused ? SLOT_IGNORED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
+    uint16_t flags =
+        o->flags | (agent_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
     slot->tid = o->like ? o->like->tid : agent_tid();
     slot->tag = o->like ? o->like->tag : agent_thread.tag;
     fill(slot, o, flags);
     if (o->like)
         await_use(flags);
-    else
-        slot_count_opened(o->site, 1);
+    else if (!(flags & SLOT_UNCOUNTED))
+        count_opened(o->site);
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
     return slot;
 }
@@ -220,7 +217,8 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     word = SLOT_WORD(gen, SLOT_ADOPTING);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;
-    slot_count_opened(o->site, 1);
+    if (!(o->flags & SLOT_UNCOUNTED))
+        count_opened(o->site);
     await_use(o->flags);
     return true;
 }

@@ -37,8 +37,6 @@ bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phas
 void slot_put_back(struct state_slot *slot, uint64_t word);
 /* The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is what makes one. */
 struct state_slot *slot_live(int fd);
-/* The socket behind SLOT was opened, or is closed (BY 1), or turned out not to be (BY -1). */
-void slot_count_opened(state_ref site, int by);
 /* SLOT was seen in use. */
 void slot_used(struct state_slot *slot);
 

@@ -147,6 +147,8 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
     uint64_t n = 0;
     if (compose(&c, s, reason)) {
         n = c.report.leaks + (s->counted_only ? c.report.suppressed : 0); /* who reports in our place counts those too */
+        if (n && reason == REASON_SIGNAL)
+            mark_reported(&c);
         if (n && fd != -2)
             compose_write(&c, fd);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
@@ -162,15 +164,16 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
 
 uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
 {
-    struct selection s = {.since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag};
+    struct selection s = {
+        .since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag, .in_handler = q->in_handler};
     look_all(0);
     tell_releases();
     return report_all(&s, reason, fd);
 }
 
-static void serve_signal(void)
+static void serve_signal(bool in_handler)
 {
-    struct watch_query q = {.kinds = atomic_load(&table_head->kinds)};
+    struct watch_query q = {.kinds = atomic_load(&table_head->kinds), .in_handler = in_handler};
     if (atomic_exchange(&signal_wanted, false))
         watch_report(&q, REASON_SIGNAL, -1);
 }
@@ -204,12 +207,12 @@ static uint64_t look_and_report(uint64_t interval)
     uint64_t cost = (cpu_time() - used) * BUDGET; /* of the look alone: a report is seldom, and may wait for its reader */
     tell_releases();
     report_due();
-    serve_signal();
+    serve_signal(false);
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
     bool stretched = cost > interval;
     uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;
-    atomic_store(&table_head->stretched, stretched);
+    atomic_store(&table_head->stretched, stretched ? (uint32_t)((period + MS - 1) / MS) : 0);
     /* A socket that will have lasted for its grace before the next look is worth one of its own, but not each of many: what a look costs is kept to. */
     uint64_t soonest = begin + (cost > interval / 16 ? cost : interval / 16);
     if (next_grace < soonest)
@@ -252,12 +255,14 @@ static void know_the_present(enum origin origin)
 static void park(struct state_header *h)
 {
     inject_follow(false);
+    agent_tell("asleep: nothing is recorded until `sockleak attach` wakes it");
     while (!atomic_load(&h->enabled) && !atomic_load(&quit))
         sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
     if (atomic_load(&quit))
         return;
     inject_follow(true);
     know_the_present(ORIGIN_BEFORE_ATTACH);
+    agent_tell("awake: sockets are recorded from now on");
 }
 
 static void *watch_thread(void *arg)
@@ -268,6 +273,8 @@ static void *watch_thread(void *arg)
     struct state_header *h = table_head;
     agent_tell_notes();
     atomic_store(&h->watcher_tid, agent_tid());
+    agent_tell("the watcher has started (thread %u); it looks every %lu ms", agent_tid(),
+               (unsigned long)(atomic_load(&h->interval_ns) / MS));
     bool attached = atomic_load(&h->attached);
     bool dormant = !atomic_load(&h->enabled);
     if (!attached && !dormant) /* a process that lives shorter is spared the scan */
@@ -409,7 +416,7 @@ void watch_request_signal(void)
     }
     agent_enter();
     if (watch_lock(0)) {
-        serve_signal();
+        serve_signal(true);
         watch_unlock();
     }
     agent_leave();
@@ -421,21 +428,42 @@ static void print_suppressions(void)
 {
     size_t n;
     struct suppression *rules = suppressions_rules(&n);
+    struct report r;
     struct out o;
+    if (!agent_options.print_suppressions)
+        return;
     scratch_out(&o);
-    if (agent_options.print_suppressions && !agent_options.log_json)
-        suppress_print(&o, table_head->pid, rules, n);
+    compose_head(&r, REASON_EXIT);
+    if (agent_options.log_json)
+        suppress_json(&o, &r, rules, n);
+    else
+        suppress_print(&o, r.pid, rules, n);
     if (o.len)
         log_write(o.buf, o.len);
     scratch_out_free(&o);
+}
+
+/* What is stuck is left for `sockleak report`. */
+static void leave_file(uint64_t stuck)
+{
+    char path[600];
+    bool file = place_path(path, sizeof path);
+    if (!stuck)
+        place_remove();
+    if (file)
+        agent_tell("the state file is %s: %s", stuck ? "kept" : "removed", path);
+    else
+        agent_tell("no state file is left: the table was in memory");
 }
 
 uint64_t watch_final(bool its_last)
 {
     struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true, .counted_only = !agent_options.leak_check_at_exit};
     if (!atomic_load(&table_head->enabled)) {
+        if (agent_options.verbosity)
+            agent_tell_notes();
         if (its_last)
-            place_remove();
+            leave_file(0);
         return 0;
     }
     if (!watch_lock(5000)) {
@@ -449,10 +477,10 @@ uint64_t watch_final(bool its_last)
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
     if (agent_options.leak_check_at_exit)
         print_suppressions();
-    if (!its_last)
+    if (its_last)
+        leave_file(n);
+    else
         watch_unlock();
-    else if (!n)
-        place_remove();
-    /* Else the lock stays taken: nothing is looked at or said after this. */
+    /* The lock else stays taken: nothing is looked at or said after this. */
     return n;
 }

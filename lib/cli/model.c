@@ -147,6 +147,7 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
     f.tid = s->tid;
     f.tag_number = s->tag;
     f.opened_ns = s->opened_ns;
+    f.adopted = s->flags & SLOT_ADOPTED;
     f.told_site = s->told_site;
     struct state_site_view site;
     if (s->site && state_site_at(&c->l->view, s->site, &site)) {
@@ -204,17 +205,6 @@ static void collect(struct model *m, const struct loaded *l, const struct model_
 
 /* ---- groups --------------------------------------------------------------------------------------------------- */
 
-static bool same_peer(const struct group *g)
-{
-    const char *peer = g->findings[0].peer;
-    if (!peer)
-        return false;
-    for (size_t i = 1; i < g->n_findings; i++)
-        if (!g->findings[i].peer || strcmp(g->findings[i].peer, peer) != 0)
-            return false;
-    return true;
-}
-
 static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
@@ -227,20 +217,17 @@ static void fill_counters(const struct model *m, struct group *g)
     if (!has_site)
         return;
     g->rate_milli = load_relaxed32(&site.site->rate_milli[g->kind]);
-    g->growing = g->rate_milli > 0;
-    g->steady = !g->growing && load_relaxed32(&site.site->steady[g->kind]) >= GROWTH_STEADY_LOOKS;
-    if (!g->growing || !load_is_live(m->from))
+    g->growing = load_relaxed32(&site.site->trend[g->kind]) == TREND_GROWING;
+    g->steady = load_relaxed32(&site.site->trend[g->kind]) == TREND_STEADY;
+    if (!g->rate_milli || !load_is_live(m->from))
         return;
     uint32_t limit = load_relaxed32(&h->nofile_limit);
     g->fd_limit_in_s = growth_runs_out_s(m->tracked, limit, g->rate_milli);
     g->fd_limit = g->fd_limit_in_s ? limit : 0;
     uint64_t range = load_relaxed64(&h->port_range);
     uint64_t low = range >> 16 & 0xffff, high = range & 0xffff;
-    if (range && high >= low && g->findings[0].origin == ORIGIN_SOCKET && same_peer(g)) {
-        g->ports_in_s = growth_runs_out_s(g->count, high - low + 1, g->rate_milli);
-        g->ports = g->ports_in_s ? high - low + 1 : 0;
-        g->ports_peer = g->findings[0].peer;
-    }
+    if (range && high >= low)
+        group_forecast_ports(g, high - low + 1);
 }
 
 static int by_rate(const void *a, const void *b)
@@ -343,6 +330,7 @@ void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym
     r->reason = o->reason >= 0 ? (uint8_t)o->reason : load_is_live(l) ? REASON_REQUEST : REASON_EXIT;
     for (unsigned i = 0; i < DROP_COUNT; i++)
         r->dropped += load_relaxed64(&h->dropped[i]);
+    r->stretched_ms = load_is_live(l) ? load_relaxed32(&h->stretched) : 0;
     set_time(m, l);
     collect(m, l, o);
 

@@ -99,11 +99,9 @@ static const char *short_age(struct top_page *p, uint64_t ns)
     return s < 100 * 3600 ? arena_printf(&p->arena, "%lluh", s / 3600) : arena_printf(&p->arena, "%llud", s / 86400);
 }
 
-static const char *rate(struct top_page *p, uint32_t milli, bool steady)
+static const char *rate(struct top_page *p, uint32_t milli)
 {
-    if (milli)
-        return arena_printf(&p->arena, "%u.%u/min", milli / 1000, milli % 1000 / 100);
-    return steady ? "steady" : ".";
+    return milli ? arena_printf(&p->arena, "%u.%u/min", milli / 1000, milli % 1000 / 100) : "growing"; /* too early to say how fast */
 }
 
 static const char *life_words(const struct loaded *l)
@@ -156,6 +154,7 @@ static const char *kinds_of(struct top_page *p, const struct report *r)
 }
 
 struct forecast {
+    bool growing;
     uint32_t rate_milli;
     uint64_t limit_in_s, ports_in_s; /* 0: never */
     const char *ports_peer;
@@ -166,6 +165,7 @@ static struct forecast forecast(const struct report *r)
     struct forecast f = {0};
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
+        f.growing |= g->growing;
         f.rate_milli += g->rate_milli;
         if (g->fd_limit && (!f.limit_in_s || g->fd_limit_in_s < f.limit_in_s))
             f.limit_in_s = g->fd_limit_in_s;
@@ -206,8 +206,9 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
                                     r->sites == 1 ? "" : "s");
     head(p, r->leaks ? line(p, width, false, "%s: %s", text, kinds_of(p, r)) : line(p, width, false, "nothing stuck"));
     bool small = width < 60;
-    const char *grow =
-        f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate(p, f.rate_milli, false)) : "not growing";
+    const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate(p, f.rate_milli))
+                       : f.growing  ? "growing"
+                                    : "not growing";
     const char *ends = "";
     if (f.limit_in_s)
         ends = arena_printf(&p->arena, "; %s out in %s", small ? "fds" : "descriptors", duration(p, f.limit_in_s));
@@ -264,7 +265,10 @@ void top_page_list(struct top_page *p, const struct top *t, unsigned width)
         if (small)
             body(p, line(p, width, false, "%5llu %5s  %s", count, short_age(p, g->oldest_ns), where(p, g)));
         else
-            body(p, line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count, rate(p, g->rate_milli, g->steady),
+            body(p, line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count,
+                         g->growing  ? rate(p, g->rate_milli)
+                         : g->steady ? "steady"
+                                     : ".",
                          short_age(p, g->oldest_ns), live, kind_name(g->kind), where(p, g)));
     }
 }
@@ -291,7 +295,7 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
     head_process(p, t, width);
     p->foot = line(p, width, true, width < 60 ? "up/down scroll  q back" : "up/down scroll   r look now   q back to the list");
     head(p, line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
-                 g->growing ? rate(p, g->rate_milli, false) : "not growing", short_age(p, g->oldest_ns)));
+                 g->growing ? rate(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
     body(p, line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid, (unsigned long long)g->opened,
                  (unsigned long long)g->closed));
     if (g->fd_limit)

@@ -6,9 +6,13 @@
  * it needs neither memory nor recursion and has no bad case.
  */
 #include <string.h>
+#include <sys/socket.h>
 
+#include "growth.h"
 #include "judge.h"
 #include "report.h"
+
+#define FEW_PORTS 64 /* below so many towards one peer nobody wants to hear of ports */
 
 typedef int compare_fn(const void *a, const void *b);
 
@@ -149,4 +153,27 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
     }
     heap_sort(groups, n_groups, sizeof *groups, compare_groups);
     return n_groups;
+}
+
+/* ---- forecasts ---------------------------------------------------------------------------------------------------------- */
+
+const char *group_ports_peer(const struct group *g)
+{
+    const char *peer = g->n_findings >= FEW_PORTS ? g->findings[0].peer : NULL;
+    for (size_t i = 0; peer && i < g->n_findings; i++) {
+        const struct finding *f = &g->findings[i];
+        if (f->origin != ORIGIN_SOCKET || (f->family != AF_INET && f->family != AF_INET6) || !f->peer || strcmp(f->peer, peer) != 0)
+            return NULL;
+    }
+    return peer;
+}
+
+void group_forecast_ports(struct group *g, uint64_t ports)
+{
+    const char *peer = ports ? group_ports_peer(g) : NULL;
+    if (!peer)
+        return;
+    g->ports = ports;
+    g->ports_peer = peer;
+    g->ports_in_s = growth_runs_out_s(g->count, ports, g->rate_milli);
 }

@@ -39,6 +39,14 @@ static void put_seconds(struct out *o, const char *key, uint64_t ns)
     out_seconds(o, ns);
 }
 
+/* Whole seconds as the other times are written, or null for the 0 that means "never". */
+static void put_whole_seconds(struct out *o, const char *key, uint64_t seconds)
+{
+    put_u64_opt(o, key, seconds);
+    if (seconds)
+        out_str(o, ".0");
+}
+
 static void put_bool(struct out *o, const char *key, bool value)
 {
     put_key(o, key);
@@ -119,7 +127,7 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "peer", f->peer);
     put_string(o, "state", finding_state(f));
     put_key(o, "age_s");
-    if (f->opened_ns)
+    if (f->opened_ns && !f->adopted)
         out_seconds(o, age(r, f->opened_ns));
     else
         out_str(o, "null");
@@ -168,9 +176,9 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_key(o, "rate_per_minute");
     out_fmt(o, "%u.%03u", g->rate_milli / 1000, g->rate_milli % 1000);
     put_u64_opt(o, "fd_limit", g->fd_limit);
-    put_u64_opt(o, "fd_limit_in_s", g->fd_limit_in_s);
+    put_whole_seconds(o, "fd_limit_in_s", g->fd_limit_in_s);
     put_u64_opt(o, "ports", g->ports);
-    put_u64_opt(o, "ports_in_s", g->ports_in_s);
+    put_whole_seconds(o, "ports_in_s", g->ports_in_s);
     put_string(o, "ports_peer", g->ports_peer);
     out_str(o, "}\n");
 }
@@ -199,14 +207,44 @@ void json_summary(struct out *o, const struct report *r)
     out_str(o, "}\n");
 }
 
+static void put_note(struct out *o, const struct report *r, void (*words)(struct out *o, const struct report *r))
+{
+    put_start(o, r, "note");
+    put_u64(o, "pid", r->pid);
+    put_key(o, "text");
+    out_char(o, '"');
+    words(o, r);
+    out_char(o, '"');
+}
+
+static void put_stretched(struct out *o, const struct report *r)
+{
+    put_note(o, r, report_stretched);
+    put_seconds(o, "period_s", r->stretched_ms * 1000000ull);
+    out_str(o, "}\n");
+}
+
+/* What a report without a summary would not say. */
+static void put_left_out(struct out *o, const struct report *r)
+{
+    put_note(o, r, report_left_out);
+    put_u64(o, "groups_left_out", r->groups_left_out);
+    put_u64(o, "sockets_left_out", r->sockets_left_out);
+    out_str(o, "}\n");
+}
+
 void json_report(struct out *o, const struct report *r)
 {
     if (r->n_groups == 0)
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         json_group(o, r, &r->groups[i]);
+    if (r->stretched_ms)
+        put_stretched(o, r);
     if (r->print_summary)
         json_summary(o, r);
+    else if (r->sockets_left_out)
+        put_left_out(o, r);
 }
 
 void json_release(struct out *o, const struct report *r, const struct release *rel)

@@ -192,7 +192,7 @@ static uint64_t first_seen_since(const struct verdict *v, const struct observati
         since = o->idle_ns < now_ns ? now_ns - o->idle_ns : 0;
     /* Nobody ever tried to connect it: it has been so from the start. */
     if (v->kind == KIND_NEVER_CONNECTED && !o->connecting && !o->pollerr && o->told_errno == 0)
-        since = opened_ns;
+        since = opened_ns ? opened_ns : now_ns;
     if (since < opened_ns)
         since = opened_ns;
     return since < now_ns ? since : now_ns;

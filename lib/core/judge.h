@@ -66,7 +66,7 @@ struct verdict judge(const struct observation *o);
 /*
  * The condition's clock. A socket's condition starts when it is first seen, starts anew when its kind changes or a byte moves
  * (signature), and may start earlier than first seen when the kernel can prove it (idle_ns; not for a reset, a timeout or an unacknowledged FIN,
- * which leave no mark there) or when nobody ever tried to connect it, never before OPENED_NS.
+ * which leave no mark there) or when nobody ever tried to connect it, never before OPENED_NS. OPENED_NS 0: nobody saw it opened.
  */
 struct condition {
     uint64_t since_ns;

@@ -50,8 +50,7 @@ static const struct option table[] = {
     {"print_summary", OPT_BOOL, FIELD(print_summary), 1, "1", "the SUMMARY line"},
     {"color", OPT_COLOR, FIELD(color), 0, "auto", "auto, always or never; NO_COLOR is honoured"},
     {"follow_children", OPT_BOOL, FIELD(follow_children), 1, "1", "0: child programs are started without the agent"},
-    {"state_dir", OPT_TEXT, FIELD(state_dir), 0, "",
-     "where the state file lives; else $XDG_RUNTIME_DIR/sockleak, else /dev/shm/sockleak-UID"},
+    {"state_dir", OPT_TEXT, FIELD(state_dir), 0, "", "where the state file lives"},
     {"signal", OPT_SIGNAL, FIELD(signal), 64, "0", "a signal number: report now when it arrives; 0: none"},
     {"verbosity", OPT_NUMBER, FIELD(verbosity), 9, "0", "1: say what the agent does"},
     {"help", OPT_BOOL, FIELD(help), 1, "0", "1: print this list"},
@@ -353,12 +352,20 @@ void options_finish(struct options *o)
     o->interval_ns = o->interval_ns < least ? least : o->interval_ns > most ? most : o->interval_ns;
 }
 
+/* An empty text is no value that a user would write: what it stands for, in words. */
+static const char *default_words(const struct option *opt)
+{
+    if (*opt->initial)
+        return opt->initial;
+    return opt->offset == offsetof(struct options, state_dir) ? "$XDG_RUNTIME_DIR/sockleak, else /dev/shm/sockleak-UID" : "no file";
+}
+
 void options_help(struct out *out)
 {
     out_str(out, "SOCKLEAK_OPTIONS=\"key=value:key=value\"; a value may be put in \"double quotes\" to hold a colon;\n"
                  "times take ms, s, m, h, and a bare number is seconds.\n");
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *opt = &table[i];
-        out_fmt(out, "  %-18s  %s (default %s)\n", opt->key, opt->meaning, *opt->initial ? opt->initial : "none");
+        out_fmt(out, "  %-18s  %s (default %s)\n", opt->key, opt->meaning, default_words(opt));
     }
 }

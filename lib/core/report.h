@@ -18,6 +18,7 @@ struct finding {
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
     bool past_grace;
+    bool adopted; /* nobody saw it opened: opened_ns is when it was first seen, its age cannot be known */
     uint32_t tid;
     uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
@@ -49,7 +50,7 @@ struct group {
     uint8_t kind, how, eof; /* eof: of most of its sockets */
     uint64_t siteid;
     state_ref site, told_site;
-    uint64_t opened, closed, live; /* at this site since the start; live is opened - closed */
+    uint64_t opened, closed, live; /* at this site (all sockets without a stack are one) since the start; live is opened - closed */
     uint64_t count;                /* sockets of this kind here: stuck */
     bool growing, steady;
     uint32_t rate_milli;              /* growth, thousandths of a socket a minute */
@@ -73,6 +74,7 @@ struct report {
     uint64_t leaks, sites; /* over all groups, the cut ones too */
     uint64_t by_kind[KIND_COUNT];
     uint64_t suppressed, dropped, groups_left_out, sockets_left_out;
+    uint32_t stretched_ms; /* the watcher looks so seldom now, to stay within its budget; 0: at its interval */
     bool print_summary;
     unsigned max_sockets; /* in text; JSON lists up to 64 */
     bool color;
@@ -82,7 +84,18 @@ struct report {
  * Fills kind, how, eof, siteid, site, told_site, count, ages, findings; the rest is the caller's. Sockets with no stack group by kind alone. O(n log n), in place. */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
 
-/* text.c: INTERFACE "Text report". The whole report; nothing when there are no groups. */
+/* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were. Plain words, in text and JSON. */
+void report_left_out(struct out *o, const struct report *r);
+/* "looks take long: the watcher looks every 2.5 s now, ...": the same, when the period is stretched. */
+void report_stretched(struct out *o, const struct report *r);
+
+/* The peer whose ephemeral ports G may use up: that of clients which all go to one, from some number on; below it nobody wants to hear of ports.
+ * Else NULL. */
+const char *group_ports_peer(const struct group *g);
+/* When PORTS ephemeral ports towards that peer run out at G's rate: fills ports, ports_in_s and ports_peer, or leaves them. */
+void group_forecast_ports(struct group *g, uint64_t ports);
+
+/* text.c: the whole report; nothing when there are no groups. */
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);

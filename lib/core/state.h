@@ -130,14 +130,14 @@ struct state_header {
     _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
     _Atomic uint64_t looks;
     _Atomic uint64_t dropped[DROP_COUNT + 2];
-    _Atomic uint64_t sockets_opened; /* those without a site, together */
+    _Atomic uint64_t sockets_opened; /* those without a stack: the others are counted at their sites */
     _Atomic uint64_t sockets_closed;
     _Atomic uint32_t end; /* enum state_end */
     _Atomic uint32_t exit_status;
     _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
-    _Atomic uint32_t stretched;  /* 1: looks take longer than their budget, the period was stretched */
+    _Atomic uint32_t stretched;  /* looks take longer than their budget: ms to the next one instead of the interval; 0: they do not */
     _Atomic uint32_t attached;   /* 1: injected or woken by attach */
     uint32_t interval_given;     /* 1: the user chose interval_ns, it does not follow grace_ns */
     _Atomic uint64_t port_range; /* ephemeral ports: low << 16 | high; 0 unknown */
@@ -172,7 +172,9 @@ enum slot_flag {
     SLOT_IGNORED = 1 << 8,    /* sockleak_ignore() */
     SLOT_CLOEXEC = 1 << 9,    /* opened with SOCK_CLOEXEC (a hint) */
     SLOT_AWAITED = 1 << 10,   /* inherited: every transfer of the process is looked at until this one was used */
-    SLOT_MPTCP = 1 << 12,     /* protocol is 262, of which only the low byte is kept */
+    SLOT_UNCOUNTED = 1 << 11, /* opened under sockleak_pause(): its site does not count it */
+    SLOT_ADOPTED = 1 << 12,   /* nobody saw it opened: opened_ns is when it was first seen */
+    SLOT_MPTCP = 1 << 13,     /* protocol is 262, of which only the low byte is kept */
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */
@@ -199,6 +201,8 @@ struct state_slot { /* 64 bytes, one cache line, one descriptor */
 #define SLOT_TYPE(s) ((unsigned)(s)->type_origin & 15u)
 #define SLOT_ORIGIN(s) ((unsigned)(s)->type_origin >> 4)
 
+enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING }; /* of the stuck count over the last looks */
+
 struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64 */
     _Atomic uint32_t size;   /* 0: end of this extent's records */
     _Atomic uint32_t ready;  /* 1 once complete */
@@ -212,8 +216,8 @@ struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], 
     /* the watcher's: */
     _Atomic uint32_t stuck[KIND_COUNT];      /* past grace, at the last look */
     _Atomic uint32_t reported[KIND_COUNT];   /* the count at which the group was last reported */
-    _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing */
-    _Atomic uint32_t steady[KIND_COUNT];     /* looks in a row in which the count did not rise */
+    _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
+    _Atomic uint32_t trend[KIND_COUNT];      /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))

@@ -184,6 +184,14 @@ struct suppression *suppress_group(struct suppression *rules, size_t n, const st
     return NULL;
 }
 
+bool suppress_may_match(const struct suppression *rules, size_t n, unsigned kind)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!rules[i].builtin && rules[i].subject == SUPPRESS_STACK && kind < KIND_COUNT && rules[i].kinds & KIND_BIT(kind))
+            return true;
+    return false;
+}
+
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f)
 {
     for (size_t i = 0; i < n; i++) {
@@ -245,19 +253,38 @@ static void put_rule(struct out *o, const struct suppression *rule)
             if (rule->kinds == KIND_BIT(k))
                 out_fmt(o, "%s:", kind_name(k));
     out_clean(o, rule->pattern, rule->pattern_len, SIZE_MAX);
-    out_char(o, '\n');
 }
+
+static bool is_listed(const struct suppression *rule) { return !rule->builtin && rule->sockets > 0; }
 
 void suppress_print(struct out *o, uint32_t pid, const struct suppression *rules, size_t n)
 {
     bool any = false;
     for (size_t i = 0; i < n; i++) {
-        if (rules[i].builtin || rules[i].sockets == 0)
+        if (!is_listed(&rules[i]))
             continue;
         if (!any)
             out_fmt(o, "==%u==sockleak: Suppressions used:\n  sockets  groups  suppression\n", pid);
         any = true;
         out_fmt(o, "  %7lu  %6lu  ", (unsigned long)rules[i].sockets, (unsigned long)rules[i].groups);
         put_rule(o, &rules[i]);
+        out_char(o, '\n');
+    }
+}
+
+void suppress_json(struct out *o, const struct report *r, const struct suppression *rules, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char pattern[4096];
+        struct out p = {.buf = pattern, .cap = sizeof pattern - 1};
+        if (!is_listed(&rules[i]))
+            continue;
+        put_rule(&p, &rules[i]);
+        pattern[p.len] = 0;
+        out_str(o, "{\"type\":\"suppression\",\"time\":\"");
+        out_rfc3339(o, r->now_real_ns);
+        out_fmt(o, "\",\"pid\":%u,\"pattern\":", r->pid);
+        out_json(o, pattern);
+        out_fmt(o, ",\"groups\":%lu,\"sockets\":%lu}\n", (unsigned long)rules[i].groups, (unsigned long)rules[i].sockets);
     }
 }

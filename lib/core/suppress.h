@@ -27,11 +27,15 @@ void suppress_parse(const char *text, size_t len, struct suppression *rules, siz
 bool pattern_match(const char *pattern, size_t pattern_len, const char *s);
 /* The first rule that matches the group's stack (frames' symbol, file or module), or NULL. Counting is the caller's. */
 struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g);
+/* Some rule that is not builtin speaks of stacks of KIND: it may match a file or an inlined function that G's frames do not show yet. */
+bool suppress_may_match(const struct suppression *rules, size_t n, unsigned kind);
 /* The first peer:/local: rule that matches this socket, or NULL. */
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f);
 /* A ready line for G: "close_wait:db_connect\n" (the first frame with a symbol, else its module; peer:… for one without a stack). */
 void suppress_write_line(struct out *o, const struct group *g);
 /* The table printed at exit: "Suppressions used:" with count, and pattern; nothing when none but builtin ones matched. */
 void suppress_print(struct out *o, uint32_t pid, const struct suppression *rules, size_t n);
+/* The same as JSON Lines, an object for each; of R only the time and the pid. */
+void suppress_json(struct out *o, const struct report *r, const struct suppression *rules, size_t n);
 
 #endif

@@ -133,10 +133,12 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     if (g->siteid) {
         out_str(o, "site ");
         out_hex(o, g->siteid, 16);
-        out_fmt(o, ": opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
+        out_str(o, ": ");
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
     }
+    if (g->siteid || g->opened)
+        out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
     out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
     put_growth(o, g);
     put_color(o, r, PLAIN);
@@ -176,7 +178,7 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_str(o, " -> ");
         text_clean(o, f->peer);
     }
-    out_fmt(o, "  %s ", state_words(f));
+    out_fmt(o, "  %s %s", state_words(f), f->adopted && f->since_ns >= f->opened_ns ? "at least " : "");
     out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
     if (f->kind != KIND_NEVER_CONNECTED)
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
@@ -210,14 +212,16 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     if (g->n_told > 0) {
         put_told_heading(o, g);
         text_stack(o, &c, g->told, g->n_told);
+    } else if (g->eof == EOF_READ) {
+        out_str(o, "  told of the end (recv returned 0)\n");
     } else if (g->eof == EOF_UNREAD) {
         out_str(o, "  not told of the end: no receive call has read as far\n");
     }
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
     for (size_t i = 0; i < shown; i++)
         put_socket(o, r, g, &g->findings[i]);
-    if (shown > 0 && g->count > shown)
-        out_fmt(o, "  and %lu more\n", (unsigned long)(g->count - shown));
+    if (g->count > shown)
+        out_fmt(o, "  %sand %lu more\n", shown ? "" : "none listed (max_sockets), ", (unsigned long)(g->count - shown));
 }
 
 void text_summary(struct out *o, const struct report *r)
@@ -238,13 +242,35 @@ void text_summary(struct out *o, const struct report *r)
     out_char(o, '\n');
 }
 
-static void put_left_out(struct out *o, const struct report *r)
+void report_left_out(struct out *o, const struct report *r)
 {
     if (r->groups_left_out)
-        out_fmt(o, "==%u==sockleak: %lu more group%s with %lu socket%s left out (max_leaks)\n", r->pid, (unsigned long)r->groups_left_out,
-                plural(r->groups_left_out), (unsigned long)r->sockets_left_out, plural(r->sockets_left_out));
-    else if (r->sockets_left_out)
-        out_fmt(o, "==%u==sockleak: %lu socket%s left out\n", r->pid, (unsigned long)r->sockets_left_out, plural(r->sockets_left_out));
+        out_fmt(o, "%lu more group%s with ", (unsigned long)r->groups_left_out, plural(r->groups_left_out));
+    if (r->sockets_left_out)
+        out_fmt(o, "%lu socket%s left out%s", (unsigned long)r->sockets_left_out, plural(r->sockets_left_out),
+                r->groups_left_out ? " (max_leaks)" : "");
+}
+
+void report_stretched(struct out *o, const struct report *r)
+{
+    if (!r->stretched_ms)
+        return;
+    out_str(o, "looks take long: the watcher looks every ");
+    out_fmt(o, "%u.%03u s now, less often than its interval, to stay within its budget", r->stretched_ms / 1000, r->stretched_ms % 1000);
+}
+
+static void put_notes(struct out *o, const struct report *r)
+{
+    if (r->sockets_left_out) {
+        out_fmt(o, "==%u==sockleak: ", r->pid);
+        report_left_out(o, r);
+        out_char(o, '\n');
+    }
+    if (r->stretched_ms) {
+        out_fmt(o, "==%u==sockleak: ", r->pid);
+        report_stretched(o, r);
+        out_char(o, '\n');
+    }
     if (r->suppressed)
         out_fmt(o, "==%u==sockleak: %lu socket%s suppressed\n", r->pid, (unsigned long)r->suppressed, plural(r->suppressed));
     if (r->dropped)
@@ -258,7 +284,7 @@ void text_report(struct out *o, const struct report *r)
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         text_group(o, r, &r->groups[i]);
-    put_left_out(o, r);
+    put_notes(o, r);
     if (r->print_summary)
         text_summary(o, r);
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -143,9 +144,38 @@ static void a_quarter_of_a_million_findings_take_no_bad_case(void **state)
     free(g);
 }
 
+static void ports_are_forecast_for_many_clients_of_one_peer(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    struct finding f[N];
+    for (int i = 0; i < N; i++)
+        f[i] = (struct finding){.fd = i, .family = AF_INET, .origin = ORIGIN_SOCKET, .peer = "10.0.0.5:1433"};
+    struct group g = {.count = N, .n_findings = N, .findings = f, .rate_milli = 60000};
+    group_forecast_ports(&g, 28232);
+    assert_int_equal(g.ports, 28232);
+    assert_int_equal(g.ports_in_s, 28232 - N);
+    assert_string_equal(g.ports_peer, "10.0.0.5:1433");
+    for (int wrong = 0; wrong < 5; wrong++) {
+        struct finding kept = f[7];
+        struct group none = {.count = N, .n_findings = wrong ? N : N - 1, .findings = f, .rate_milli = 60000};
+        if (wrong == 1)
+            f[7].peer = "10.0.0.6:1433";
+        if (wrong == 2)
+            f[7].origin = ORIGIN_ACCEPT;
+        if (wrong == 3)
+            f[7].family = AF_UNIX;
+        group_forecast_ports(&none, wrong == 4 ? 0 : 28232);
+        assert_int_equal(none.ports + none.ports_in_s, 0);
+        assert_null(none.ports_peer);
+        f[7] = kept;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ports_are_forecast_for_many_clients_of_one_peer),
         cmocka_unit_test(three_sites_give_three_groups_with_exact_counts),
         cmocka_unit_test(kinds_of_one_site_and_sites_of_one_kind_stay_apart),
         cmocka_unit_test(the_stack_that_told_most_of_them_is_the_groups),

@@ -50,8 +50,9 @@ static void a_series_of_counts_is_growing_steady_or_neither(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *r = &rows[i];
         struct growth g = series(r->counts, r->n, 10 * S);
-        if (growth_is_growing(&g) != r->growing || growth_is_steady(&g) != r->steady || growth_rate_milli(&g) != r->rate_milli)
-            fail_msg("%s: growing %d steady %d rate %u", r->what, growth_is_growing(&g), growth_is_steady(&g), growth_rate_milli(&g));
+        if (growth_is_growing(&g) != r->growing || growth_is_steady(&g, 30 * S) != r->steady || growth_rate_milli(&g) != r->rate_milli)
+            fail_msg("%s: growing %d steady %d rate %u", r->what, growth_is_growing(&g), growth_is_steady(&g, 30 * S),
+                     growth_rate_milli(&g));
     }
 }
 
@@ -59,8 +60,9 @@ static void the_rate_is_bounded_and_never_divides_by_zero(void **state)
 {
     (void)state;
     struct growth g = series((const uint32_t[]){0, UINT32_MAX}, 2, 0);
-    assert_int_equal(growth_rate_milli(&g), UINT32_MAX);
-    g = series((const uint32_t[]){0, UINT32_MAX}, 2, 1);
+    assert_true(growth_is_growing(&g));
+    assert_int_equal(growth_rate_milli(&g), 0); /* not known yet */
+    g = series((const uint32_t[]){0, UINT32_MAX}, 2, 10 * S);
     assert_int_equal(growth_rate_milli(&g), UINT32_MAX);
     g = series((const uint32_t[]){0, 1}, 2, 3600ull * 24 * 3650 * S); /* one in ten years is still not never */
     assert_int_equal(growth_rate_milli(&g), 1);
@@ -72,9 +74,41 @@ static void a_million_looks_lose_nothing(void **state)
     struct growth g = {0};
     for (uint32_t i = 0; i < 1000000; i++) {
         growth_add(&g, i, i * S);
-        if (i > 0 && growth_rate_milli(&g) != 60000)
+        if (growth_rate_milli(&g) != (i < 10 ? 0 : 60000))
             fail_msg("after look %u: %u", i, growth_rate_milli(&g));
     }
+}
+
+static void a_rate_waits_for_ten_seconds_and_reaches_further_back_than_the_ring(void **state)
+{
+    (void)state;
+    struct growth g = {0};
+    for (uint32_t i = 0; i <= 4 * 300; i++) { /* a look each 250 ms, one more each second: the ring spans less than two */
+        growth_add(&g, 3 + (i + 3) / 4, i * S / 4);
+        if (i < 40 && growth_rate_milli(&g))
+            fail_msg("a rate after look %u", i);
+        if (i >= 40 && growth_is_growing(&g) && (growth_rate_milli(&g) < 59000 || growth_rate_milli(&g) > 67000))
+            fail_msg("after look %u: %u", i, growth_rate_milli(&g));
+    }
+    for (uint32_t i = 1; i <= 8; i++) /* all were closed, and three new ones: the past says nothing of them */
+        growth_add(&g, i < 6 ? 0 : 3, 300 * S + i * S / 4);
+    assert_true(growth_is_growing(&g));
+    assert_int_equal(growth_rate_milli(&g), 0);
+}
+
+static void a_pool_is_steady_when_it_had_no_new_high_for_so_long(void **state)
+{
+    (void)state;
+    static const uint32_t renewed[] = {0, 4, 4, 4, 4, 4, 0, 4, 4, 4, 4, 4, 4}; /* it renews its four once */
+    struct growth g = {0};
+    for (uint32_t i = 0; i < sizeof renewed / sizeof *renewed; i++) {
+        growth_add(&g, renewed[i], i * S / 4);
+        bool now = i == 4 || i == 5 || i >= 10;
+        if (growth_is_steady(&g, S) != now)
+            fail_msg("after look %u of a quarter of a second", i);
+        assert_false(growth_is_steady(&g, 4 * S));
+    }
+    assert_true(growth_is_steady(&g, 3 * S));
 }
 
 static void a_limit_runs_out_when_the_rate_says(void **state)
@@ -96,6 +130,8 @@ int main(void)
         cmocka_unit_test(a_series_of_counts_is_growing_steady_or_neither),
         cmocka_unit_test(the_rate_is_bounded_and_never_divides_by_zero),
         cmocka_unit_test(a_million_looks_lose_nothing),
+        cmocka_unit_test(a_rate_waits_for_ten_seconds_and_reaches_further_back_than_the_ring),
+        cmocka_unit_test(a_pool_is_steady_when_it_had_no_new_high_for_so_long),
         cmocka_unit_test(a_limit_runs_out_when_the_rate_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

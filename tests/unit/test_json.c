@@ -290,6 +290,31 @@ static void what_is_not_known_is_null(void **state)
             fail_msg("%s not in %s", parts[i], text);
 }
 
+static void forecasts_are_decimals_as_all_times_are(void **state)
+{
+    (void)state;
+    struct report r = example();
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\"fd_limit_in_s\":null"));
+    assert_non_null(strstr(text, "\"ports_in_s\":null"));
+    group.fd_limit_in_s = 19205;
+    group.ports_in_s = UINT64_MAX;
+    text = rendered(&r);
+    objects_in(text);
+    assert_non_null(strstr(text, "\"fd_limit_in_s\":19205.0,"));
+    assert_non_null(strstr(text, "\"ports_in_s\":18446744073709551615.0,"));
+}
+
+static void the_age_of_a_socket_that_nobody_saw_opened_is_null(void **state)
+{
+    (void)state;
+    struct report r = example();
+    findings[0].origin = ORIGIN_BEFORE_ATTACH;
+    findings[0].adopted = true;
+    findings[0].opened_ns = 900 * S;
+    assert_non_null(strstr(rendered(&r), "\"age_s\":null,\"stuck_s\":812.4,"));
+}
+
 static void at_most_sixty_four_sockets_are_listed(void **state)
 {
     (void)state;
@@ -313,6 +338,35 @@ static void a_report_without_groups_is_empty_and_the_summary_can_be_left_out(voi
     r.print_summary = true;
     r.n_groups = 0;
     assert_string_equal(rendered(&r), "");
+}
+
+static void what_was_left_out_is_counted_with_and_without_a_summary(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.groups_left_out = 2;
+    r.sockets_left_out = 15;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "\"groups_left_out\":2,\"sockets_left_out\":15}"));
+    r.print_summary = false;
+    text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "{\"type\":\"note\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,"
+                                 "\"text\":\"2 more groups with 15 sockets left out (max_leaks)\","
+                                 "\"groups_left_out\":2,\"sockets_left_out\":15}\n"));
+}
+
+static void a_stretched_period_is_a_note(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.print_summary = false;
+    r.stretched_ms = 2500;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "{\"type\":\"note\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"text\":\"looks take long: "));
+    assert_non_null(strstr(text, "\",\"period_s\":2.5}\n"));
 }
 
 /* Every string of the report in turn holds each byte. */
@@ -368,8 +422,12 @@ int main(void)
         cmocka_unit_test(the_checker_itself_is_strict),
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
+        cmocka_unit_test(the_age_of_a_socket_that_nobody_saw_opened_is_null),
         cmocka_unit_test(at_most_sixty_four_sockets_are_listed),
         cmocka_unit_test(a_report_without_groups_is_empty_and_the_summary_can_be_left_out),
+        cmocka_unit_test(what_was_left_out_is_counted_with_and_without_a_summary),
+        cmocka_unit_test(a_stretched_period_is_a_note),
         cmocka_unit_test(no_byte_in_any_string_breaks_a_line),
         cmocka_unit_test(every_number_of_every_kind_is_a_valid_line),
     };

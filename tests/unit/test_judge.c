@@ -385,6 +385,19 @@ static void the_kernels_idle_time_dates_a_condition_back_but_not_before_the_sock
     assert_int_equal(c.since_ns, 100 * S);
 }
 
+static void of_a_socket_that_nobody_saw_opened_only_the_kernel_knows_how_long(void **state)
+{
+    (void)state;
+    struct observation o = {TCP4, .tcp_state = ST_CLOSE_WAIT, .idle_ns = 3600 * S};
+    struct condition c = fresh();
+    condition_update(&c, &close_wait, &o, 5000 * S, 0);
+    assert_int_equal(c.since_ns, 1400 * S);
+    c = fresh();
+    o.tcp_state = ST_CLOSE;
+    condition_update(&c, &unconnected, &o, 5000 * S, 0); /* not since the machine was started */
+    assert_int_equal(c.since_ns, 5000 * S);
+}
+
 static void idle_time_proves_nothing_about_a_reset_or_an_unacknowledged_fin(void **state)
 {
     (void)state;
@@ -440,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_byte_that_moves_starts_the_clock_anew),
         cmocka_unit_test(another_kind_starts_the_clock_anew),
         cmocka_unit_test(the_kernels_idle_time_dates_a_condition_back_but_not_before_the_socket),
+        cmocka_unit_test(of_a_socket_that_nobody_saw_opened_only_the_kernel_knows_how_long),
         cmocka_unit_test(idle_time_proves_nothing_about_a_reset_or_an_unacknowledged_fin),
         cmocka_unit_test(a_socket_that_nobody_tried_to_connect_is_stuck_since_it_was_opened),
         cmocka_unit_test(what_is_not_counted_has_no_condition),

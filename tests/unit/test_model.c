@@ -196,6 +196,7 @@ static void growth_and_suppressions_reach_the_report(void **state)
     statefile_detail(&im, 3, KIND_CLOSE_WAIT, 1900 * SECOND);
     struct state_site *site = image_at(&im, IN_SITES, 0);
     site->rate_milli[KIND_CLOSE_WAIT] = 3000;
+    site->trend[KIND_CLOSE_WAIT] = TREND_GROWING;
     build();
     assert_true(m.report.groups[0].growing);
     assert_int_equal(m.report.groups[0].rate_milli, 3000);

@@ -324,6 +324,9 @@ static void help_names_every_option_that_parsing_knows(void **state)
         parse(keys[i], &said); /* without a value: known, so another complaint than 'no such option' */
         assert_null(strstr(said.line[0], "no such option"));
     }
+    assert_non_null(strstr(buf, " where the state file lives (default $XDG_RUNTIME_DIR/sockleak, else /dev/shm/sockleak-UID)\n"));
+    assert_non_null(strstr(buf, " file of suppressions (default no file)\n"));
+    assert_null(strstr(buf, "default none"));
     unsigned lines = 0;
     for (const char *p = buf; (p = strstr(p, "\n  ")); p++)
         lines++;

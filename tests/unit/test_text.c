@@ -107,6 +107,7 @@ static void the_default_list_ends_in_how_many_more(void **state)
     assert_null(strstr(rendered(&r), " more\n"));
     r.max_sockets = 0;
     assert_null(strstr(rendered(&r), "fd 14"));
+    assert_non_null(strstr(rendered(&r), "\n  none listed (max_sockets), and 8 more\n"));
 }
 
 static void one_socket_is_singular(void **state)
@@ -181,6 +182,17 @@ static void an_end_that_nobody_read_is_said(void **state)
     group.kind = KIND_FIN_WAIT_2;
     group.eof = EOF_NONE;
     assert_null(strstr(rendered(&r), "told of"));
+}
+
+static void what_was_there_before_it_was_first_seen_has_lasted_at_least_since(void **state)
+{
+    (void)state;
+    struct report r = example();
+    findings[0].adopted = true;
+    findings[0].opened_ns = 990 * S;
+    assert_non_null(strstr(rendered(&r), "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n")); /* the kernel knows */
+    findings[0].since_ns = 990 * S;
+    assert_non_null(strstr(rendered(&r), "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT at least 10 s  unread 0\n"));
 }
 
 static void frames_say_what_is_known_and_no_more(void **state)
@@ -332,6 +344,15 @@ static void what_was_left_out_is_counted_before_the_summary(void **state)
     assert_null(strstr(rendered(&r), "SUMMARY"));
 }
 
+static void a_stretched_period_is_said(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.stretched_ms = 2050;
+    assert_non_null(strstr(rendered(&r), "\n==4242==sockleak: looks take long: the watcher looks every 2.050 s now, less often than its "
+                                         "interval, to stay within its budget\n==4242==SUMMARY"));
+}
+
 static void sockets_without_a_stack_say_so(void **state)
 {
     (void)state;
@@ -339,6 +360,11 @@ static void sockets_without_a_stack_say_so(void **state)
     group.siteid = 0;
     group.n_frames = group.n_told = 0;
     group.growing = false;
+    assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): opened 1240, closed 1203, stuck 37\n"
+                                         "  told of the end (recv returned 0)\n"
+                                         "  fd 14"));
+    group.eof = EOF_NONE;
+    group.opened = group.closed = 0; /* not known: of a stack at least one was opened */
     assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): stuck 37\n  fd 14"));
 }
 
@@ -387,12 +413,14 @@ int main(void)
         cmocka_unit_test(no_groups_make_no_report),
         cmocka_unit_test(every_kind_says_what_is_wrong),
         cmocka_unit_test(an_end_that_nobody_read_is_said),
+        cmocka_unit_test(what_was_there_before_it_was_first_seen_has_lasted_at_least_since),
         cmocka_unit_test(frames_say_what_is_known_and_no_more),
         cmocka_unit_test(one_long_name_does_not_push_the_others),
         cmocka_unit_test(names_from_outside_cannot_steer_the_terminal),
         cmocka_unit_test(a_socket_line_shows_what_is_known_of_it),
         cmocka_unit_test(growth_is_told_in_the_unit_that_fits),
         cmocka_unit_test(what_was_left_out_is_counted_before_the_summary),
+        cmocka_unit_test(a_stretched_period_is_said),
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
