@@ -95,6 +95,8 @@ void agent_free_pages(void *p, size_t size) { sys_munmap(p, size); }
 static void read_boot_id(struct state_header *h)
 {
     char id[64];
+    if (h->boot_id_hash)
+        return;
     long fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return;
@@ -110,6 +112,9 @@ static void describe_program(struct state_header *h)
 {
     struct stat st;
     struct utsname u;
+    strncpy(h->agent_version, SOCKLEAK_VERSION, sizeof h->agent_version - 1);
+    if (h->exe[0])
+        return;
     if (sys_stat("/proc/self/exe", &st) >= 0) {
         h->exe_dev = st.st_dev;
         h->exe_ino = st.st_ino;
@@ -117,7 +122,6 @@ static void describe_program(struct state_header *h)
     SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof h->exe - 1);
     if (SYS1(SYS_uname, &u) >= 0)
         strncpy(h->host, u.nodename, sizeof h->host - 1);
-    strncpy(h->agent_version, SOCKLEAK_VERSION, sizeof h->agent_version - 1);
 }
 
 static void fill_header(struct state_header *h, uint64_t start_ticks)
@@ -139,6 +143,7 @@ static void fill_header(struct state_header *h, uint64_t start_ticks)
     h->interval_ns = agent_options.interval_ns;
     h->interval_given = agent_options.interval_set;
     h->enabled = agent_options.enabled;
+    inherited_describe(h);
     read_boot_id(h);
     describe_program(h);
     struct rlimit64 r;

@@ -66,6 +66,8 @@ void inherited_prepare(void);
 void inherited_discard(void);
 /* In the child: forgets the parent's table and keeps what was PREPARED, or what the parent's table says now. */
 void inherited_take(bool prepared);
+/* Fills in what a fork leaves as it was: program, host, boot. Nothing when there was no parent with a table. */
+void inherited_describe(struct state_header *h);
 /* Puts them into the child's own table, those that the kernel still knows. */
 void inherited_import(void);
 /* Before the child has a table of its own: true when FD is one of them (so an event on it is worth a start). */

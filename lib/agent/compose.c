@@ -360,6 +360,18 @@ static void count_matches_anew(void)
         rules[i].sockets = rules[i].groups = 0;
 }
 
+/* Where only the number is asked for, names matter to our own rules alone: what the user's rules leave out counts as well. */
+static bool may_be_idiom(const struct report *r)
+{
+    size_t n_rules;
+    const struct suppression *rules = suppressions_rules(&n_rules);
+    for (size_t i = 0; i < n_rules; i++)
+        for (size_t g = 0; rules[i].builtin && g < r->n_groups; g++)
+            if (rules[i].kinds & KIND_BIT(r->groups[g].kind))
+                return true;
+    return false;
+}
+
 bool compose(struct composed *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
@@ -380,13 +392,13 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !s->in_handler;
         bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
         bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
-        if (!known)
+        if (!known && (!s->number_only || may_be_idiom(&c->report)))
             name_frames(c, agent_options.symbolize);
         /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
         if (lines && !known)
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);
-        if (may_ask && !lines)
+        if (may_ask && !lines && !s->number_only)
             drop_by_lines(c);
         total(&c->report);
     }

@@ -17,6 +17,7 @@ struct selection {
     uint32_t tid;      /* 0: any */
     uint16_t tag;      /* 0: any */
     bool due_only;     /* only groups that pass grace or double now */
+    bool number_only;  /* as below, and what the user's rules leave out counts too: no names */
     bool counted_only; /* nobody will read the report: no files and lines */
     bool in_handler;   /* perhaps in a signal handler: no process may be made */
     bool at_exit;      /* standard descriptors that came from outside are not this program's to close */

@@ -7,6 +7,7 @@
  * stop there; a child that does gets a table of its own, and what it inherited is entered into it. A child made by _Fork or a raw clone is noticed
  * late, and copies what the parent's table says then.
  */
+#include <string.h>
 #include <sys/mman.h>
 
 #include "agent.h"
@@ -116,6 +117,18 @@ void inherited_take(bool prepared)
 unsigned inherited_count(void) { return copy ? copy->n : 0; }
 
 bool inherited_has(int fd) { return fd >= 0 && fd <= highest && present && (present[fd / 64] >> fd % 64 & 1); }
+
+void inherited_describe(struct state_header *h)
+{
+    if (!parent.base)
+        return;
+    const struct state_header *p = state_head(&parent);
+    h->boot_id_hash = p->boot_id_hash;
+    h->exe_dev = p->exe_dev;
+    h->exe_ino = p->exe_ino;
+    memcpy(h->exe, p->exe, sizeof h->exe);
+    memcpy(h->host, p->host, sizeof h->host);
+}
 
 void inherited_import(void)
 {

@@ -40,28 +40,49 @@ static size_t fitting(const char *text, size_t len, size_t room, char separator)
     return end ? (size_t)(end - text) : 0;
 }
 
-void said_write(void)
+static struct state_text *new_text(void)
 {
     state_ref ref;
+    return table_alloc(EXTENT_TEXT, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
+}
+
+/* Into T and as many more as they need, each complete before the next is there. A line that fits into none is left out. */
+static void write_rules(struct state_text **t, const char *text, size_t len)
+{
+    for (size_t n; *t && len; text += n, len -= n) {
+        size_t at = (*t)->rules_len, room = sizeof(*t)->rules - at - (at > 0);
+        n = fitting(text, len, room, '\n');
+        if (!n && at) {
+            atomic_store_explicit(&(*t)->ready, 1, memory_order_release);
+            *t = new_text();
+            continue;
+        }
+        if (n && at)
+            (*t)->rules[at++] = '\n';
+        memcpy((*t)->rules + at, text, n);
+        (*t)->rules_len = (uint32_t)(at + n);
+        if (!n) {
+            const char *end = memchr(text, '\n', len);
+            n = end ? (size_t)(end - text) : len;
+        }
+        while (n < len && text[n] == '\n')
+            n++;
+    }
+}
+
+void said_write(void)
+{
     if (!options && !n_rules)
         return;
-    struct state_text *t = table_alloc(EXTENT_TEXT, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
+    struct state_text *t = new_text();
     if (!t)
         return;
     if (options) {
         t->options_len = (uint32_t)fitting(options, strlen(options), sizeof t->options, ':');
         memcpy(t->options, options, t->options_len);
     }
-    for (unsigned i = 0; i < n_rules; i++) {
-        size_t at = t->rules_len, n = fitting(rules[i].text, rules[i].len, sizeof t->rules - at - (at > 0), '\n');
-        if (!n)
-            continue;
-        if (at)
-            t->rules[at++] = '\n';
-        memcpy(t->rules + at, rules[i].text, n);
-        t->rules_len = (uint32_t)(at + n);
-        if (t->rules_len == sizeof t->rules)
-            break;
-    }
-    atomic_store_explicit(&t->ready, 1, memory_order_release);
+    for (unsigned i = 0; i < n_rules; i++)
+        write_rules(&t, rules[i].text, rules[i].len);
+    if (t)
+        atomic_store_explicit(&t->ready, 1, memory_order_release);
 }

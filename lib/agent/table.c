@@ -14,8 +14,8 @@
 
 #include "sys.h"
 
-#define CHUNK_SHIFT 8 /* descriptors a chunk: one extent of slots */
-#define LOW_CHUNKS 4096u
+#define CHUNK_SHIFT 6 /* descriptors a chunk: one extent of slots */
+#define LOW_CHUNKS 16384u
 #define HIGH_CHUNKS (1u << (31 - CHUNK_SHIFT))
 _Static_assert(STATE_SLOTS_PER_EXTENT == 1u << CHUNK_SHIFT, "one extent of slots is one chunk");
 
@@ -62,7 +62,7 @@ static uint64_t affordable(bool file)
 {
     uint64_t size = STATE_MAX_SIZE;
     if (limit_of(RLIMIT_AS) != RLIM64_INFINITY)
-        size = STATE_BODY_OFFSET + 128 * STATE_EXTENT_SIZE;
+        size = STATE_BODY_OFFSET + 512 * STATE_EXTENT_SIZE;
     if (file) {
         uint64_t fsize = limit_of(RLIMIT_FSIZE);
         if (fsize < size)
@@ -94,7 +94,7 @@ static bool map(int fd, uint64_t size)
 static int map_file(int dir, const char *name)
 {
     uint64_t size = affordable(true);
-    if (size < STATE_BODY_OFFSET + 4 * STATE_EXTENT_SIZE)
+    if (size < STATE_BODY_OFFSET + 16 * STATE_EXTENT_SIZE)
         return -EFBIG;
     long fd = sys_openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

@@ -146,7 +146,7 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
     struct composed c;
     uint64_t n = 0;
     if (compose(&c, s, reason)) {
-        n = c.report.leaks + (s->counted_only ? c.report.suppressed : 0); /* who reports in our place counts those too */
+        n = c.report.leaks + (s->number_only ? c.report.suppressed : 0); /* who reports in our place counts those too */
         if (n && reason == REASON_SIGNAL)
             mark_reported(&c);
         if (n && fd != -2)
@@ -458,7 +458,10 @@ static void leave_file(uint64_t stuck)
 
 uint64_t watch_final(bool its_last)
 {
-    struct selection s = {.kinds = atomic_load(&table_head->kinds), .at_exit = true, .counted_only = !agent_options.leak_check_at_exit};
+    struct selection s = {.kinds = atomic_load(&table_head->kinds),
+                          .at_exit = true,
+                          .counted_only = !agent_options.leak_check_at_exit,
+                          .number_only = !agent_options.leak_check_at_exit};
     if (!atomic_load(&table_head->enabled)) {
         if (agent_options.verbosity)
             agent_tell_notes();

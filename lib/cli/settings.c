@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_TEXTS 64
+
 static void ignore(void *arg, const char *line)
 {
     (void)arg;
@@ -28,7 +30,7 @@ static char *copy(const char *field, size_t room, uint32_t said, size_t *len)
 
 void settings_program(struct options *o, const struct loaded *l)
 {
-    const struct state_text *t = state_text_of(&l->view);
+    const struct state_text *t = state_text_of(&l->view, 0);
     size_t len;
     if (!t)
         return;
@@ -43,11 +45,29 @@ void settings_environment(struct options *o)
     options_parse(o, text ? text : "", ignore, NULL);
 }
 
+/* The pieces, a line's end between them. */
+static char *all_rules(const struct loaded *l, size_t *len)
+{
+    const struct state_text *t;
+    char *text = NULL;
+    *len = 0;
+    for (unsigned nth = 0; nth < MAX_TEXTS && (t = state_text_of(&l->view, nth)) != NULL; nth++) {
+        size_t n;
+        char *piece = copy(t->rules, sizeof t->rules, t->rules_len, &n);
+        text = arena_grow(text, *len + n + 2, 1);
+        if (*len && n)
+            text[(*len)++] = '\n';
+        memcpy(text + *len, piece, n);
+        *len += n;
+        free(piece);
+    }
+    return text;
+}
+
 struct suppression *settings_rules_of(struct settings_rules *s, const struct loaded *l, size_t *n)
 {
-    const struct state_text *t = state_text_of(&l->view);
-    size_t len = 0, lines = 1;
-    char *text = t ? copy(t->rules, sizeof t->rules, t->rules_len, &len) : NULL;
+    size_t len, lines = 1;
+    char *text = all_rules(l, &len);
     struct settings_set *set = NULL;
     *n = 0;
     for (size_t i = 0; len && i < s->n_sets && !set; i++)

@@ -245,9 +245,9 @@ const struct state_module *state_module_at(const struct state_view *view, unsign
     return memchr(m->path, 0, sizeof m->path) ? m : NULL;
 }
 
-const struct state_text *state_text_of(const struct state_view *view)
+const struct state_text *state_text_of(const struct state_view *view, unsigned nth)
 {
-    const struct state_text *t = (const struct state_text *)(const void *)nth_extent(view, EXTENT_TEXT, 0);
+    const struct state_text *t = (const struct state_text *)(const void *)nth_extent(view, EXTENT_TEXT, nth);
     if (!t || atomic_load_explicit(&t->ready, memory_order_acquire) != 1)
         return NULL;
     return t->options_len <= sizeof t->options && t->rules_len <= sizeof t->rules ? t : NULL;

@@ -6,13 +6,13 @@
  * owner's rights sees it while the process runs, hangs, is stopped, or was killed. The agent writes (lib/agent/table.c),
  * the agent's own reports and the command read, through the same decoder (state.c).
  *
- * A file is: one header page; one table of 32-bit extent words; then the body, cut into extents of 16 KiB.
+ * A file is: one header page; one table of 32-bit extent words; then the body, cut into extents of one page, 4 KiB.
  * Each extent holds records of one type. A record is named by its *ref*: its file offset divided by 64; ref 0
  * is "none". The file is sparse: an extent that was never allocated takes no memory.
  *
  *     0        struct state_header               4 KiB
- *     4096     uint32_t extents[16384]           64 KiB   type << 28 | parameter
- *     69632    extent 0, extent 1, ...           16 KiB each
+ *     4096     uint32_t extents[65536]           256 KiB  type << 28 | parameter
+ *     266240   extent 0, extent 1, ...           4 KiB each
  *
  * All integers are in the byte order and widths of the writing machine (header.byte_order tells).
  * Times are CLOCK_MONOTONIC nanoseconds, unless the name says real_ns (CLOCK_REALTIME); the header holds
@@ -34,8 +34,8 @@
 #define STATE_VERSION 1u
 #define STATE_BYTE_ORDER 0x01020304u
 #define STATE_PAGE 4096u
-#define STATE_EXTENT_SIZE 16384u
-#define STATE_MAX_EXTENTS 16384u
+#define STATE_EXTENT_SIZE 4096u
+#define STATE_MAX_EXTENTS 65536u
 #define STATE_TABLE_OFFSET STATE_PAGE
 #define STATE_BODY_OFFSET (STATE_PAGE + STATE_MAX_EXTENTS * 4u)
 #define STATE_MAX_SIZE (STATE_BODY_OFFSET + (uint64_t)STATE_MAX_EXTENTS * STATE_EXTENT_SIZE)
@@ -48,13 +48,13 @@ typedef uint32_t state_ref; /* file offset / 64; 0: none */
 /* Extent types; the parameter is said beside each. The word of an extent is (type << 28) | parameter. */
 enum state_extent_type {
     EXTENT_FREE = 0,
-    EXTENT_SLOTS,   /* 256 slots; parameter: first descriptor / 256 */
+    EXTENT_SLOTS,   /* 64 slots; parameter: first descriptor / 64 */
     EXTENT_SITES,   /* struct state_site records, one after the other, each `size` bytes long */
-    EXTENT_MODULES, /* 32 struct state_module; module number = (place of this extent among its type) * 32 + index */
-    EXTENT_DETAILS, /* 64 struct state_detail */
-    EXTENT_SHARES,  /* 256 struct state_share */
-    EXTENT_TAGS,    /* 256 tag names of 64 bytes, NUL-padded; tag number = (place among its type) * 256 + index; tag 0 unused */
-    EXTENT_TEXT,    /* one struct state_text, where the process has something to say in it */
+    EXTENT_MODULES, /* 8 struct state_module; module number = (place of this extent among its type) * 8 + index */
+    EXTENT_DETAILS, /* 16 struct state_detail */
+    EXTENT_SHARES,  /* 64 struct state_share */
+    EXTENT_TAGS,    /* 64 tag names of 64 bytes, NUL-padded; tag number = (place among its type) * 64 + index; tag 0 unused */
+    EXTENT_TEXT,    /* one struct state_text, where the process has something to say in it; several when its rules are long */
     EXTENT_INDEX,   /* the writer's own hash heads; readers skip it */
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
@@ -262,15 +262,15 @@ struct state_text { /* a whole extent: what the process says of itself, so that 
     _Atomic uint32_t ready;
     uint32_t options_len, rules_len;
     uint32_t pad;
-    char options[1008]; /* of sockleak_default_options(); cut before an option that does not fit */
-    char rules[15360];  /* suppressions, of sockleak_default_suppressions() and its file; cut at a line's end */
+    char options[1008]; /* of sockleak_default_options(); cut before an option that does not fit. In the first of them */
+    char rules[3072];   /* suppressions, of sockleak_default_suppressions() and its file; cut at a line's end, the rest is in the next */
 };
 
 _Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one page");
 _Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
-_Static_assert(sizeof(struct state_module) == 512, "32 modules an extent");
-_Static_assert(sizeof(struct state_detail) == 256, "64 details an extent");
-_Static_assert(sizeof(struct state_share) == 64, "256 shares an extent");
+_Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
+_Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
+_Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 
@@ -313,7 +313,7 @@ const struct state_module *state_module_at(const struct state_view *view, unsign
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */
 void state_tag_at(const struct state_view *view, unsigned tag, char out[64]);
 /* NULL when there is none. The lengths were within their fields just now; a reader that trusts nobody checks the copy that it uses. */
-const struct state_text *state_text_of(const struct state_view *view);
+const struct state_text *state_text_of(const struct state_view *view, unsigned nth);
 /* The detail of a slot copy, if the watcher's part is of its generation; else NULL. */
 const struct state_detail *state_slot_detail(const struct state_view *view, const struct state_slot *copy);
 

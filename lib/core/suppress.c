@@ -172,10 +172,20 @@ static bool frame_matches(const struct suppression *rule, const struct frame *f)
            matches(rule, base_name(f->module));
 }
 
+/* An idiom of ours is one of descriptors that its process made for itself: nobody's connection is hidden by it. */
+static bool made_for_itself(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (g->findings[i].origin != ORIGIN_SOCKETPAIR)
+            return false;
+    return true;
+}
+
 struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g)
 {
     for (size_t i = 0; i < n; i++) {
-        if (rules[i].subject != SUPPRESS_STACK || g->kind >= KIND_COUNT || !(rules[i].kinds & KIND_BIT(g->kind)))
+        if (rules[i].subject != SUPPRESS_STACK || g->kind >= KIND_COUNT || !(rules[i].kinds & KIND_BIT(g->kind)) ||
+            (rules[i].builtin && !made_for_itself(g)))
             continue;
         for (size_t f = 0; f < g->n_frames; f++)
             if (frame_matches(&rules[i], &g->frames[f]))

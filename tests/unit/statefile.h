@@ -63,13 +63,13 @@ static inline struct state_slot *statefile_socket(struct image *im, int fd, uint
 static inline struct state_detail *statefile_detail(struct image *im, int fd, unsigned kind, uint64_t since_ns)
 {
     struct state_slot *s = image_at(im, IN_SLOTS, (uint32_t)fd * sizeof *s);
-    struct state_detail *d = image_at(im, IN_DETAILS, (uint32_t)(fd % 64) * sizeof *d);
+    struct state_detail *d = image_at(im, IN_DETAILS, (uint32_t)(fd % 16) * sizeof *d);
     *d = (struct state_detail){.gen = 1, .fd = (uint32_t)fd, .kind = (uint8_t)kind, .since_ns = since_ns, .looked_ns = 2000 * SECOND};
     strcpy(d->local, "10.0.0.7:5000");
     strcpy(d->peer, "10.0.0.5:1433");
     s->watch_gen = 1;
     s->cookie = 1000 + (uint64_t)fd;
-    s->detail = image_ref(IN_DETAILS, (uint32_t)(fd % 64) * sizeof *d);
+    s->detail = image_ref(IN_DETAILS, (uint32_t)(fd % 16) * sizeof *d);
     return d;
 }
 

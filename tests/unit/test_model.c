@@ -274,8 +274,8 @@ static void a_live_process_is_judged_by_the_kernel(void **state)
     statefile_socket(&im, accepted, 0);
     statefile_socket(&im, file, 0);
     statefile_detail(&im, file, KIND_CLOSE_WAIT, 1); /* no socket any more */
-    statefile_socket(&im, 200, 0);
-    statefile_detail(&im, 200, KIND_CLOSE_WAIT, 1); /* closed */
+    statefile_socket(&im, 60, 0);
+    statefile_detail(&im, 60, KIND_CLOSE_WAIT, 1); /* closed */
     options.min_age_set = true;
     build();
     assert_true(m.checked);

@@ -25,7 +25,7 @@ static void every_kind_of_record_is_read_back(void **state)
     (void)state;
     struct image im;
     image_make(&im, 6);
-    image_extent(&im, 0, EXTENT_SLOTS, 1);
+    image_extent(&im, 0, EXTENT_SLOTS, 4);
     image_extent(&im, 1, EXTENT_SITES, 0);
     image_extent(&im, 2, EXTENT_MODULES, 0);
     image_extent(&im, 3, EXTENT_DETAILS, 0);
@@ -37,7 +37,7 @@ static void every_kind_of_record_is_read_back(void **state)
     m->ready = 1;
     m->build_id_len = 20;
     memcpy(m->path, "/srv/app", 9);
-    struct state_detail *d = image_at(&im, 3, 256 * 63);
+    struct state_detail *d = image_at(&im, 3, 256 * 15);
     d->gen = 7;
     d->fd = 258;
     memcpy(image_at(&im, 4, 64 * 9), "my test", 8);
@@ -45,7 +45,7 @@ static void every_kind_of_record_is_read_back(void **state)
     s->word = SLOT_WORD(7, SLOT_LIVE);
     s->site = image_ref(1, 0);
     s->watch_gen = 7;
-    s->detail = image_ref(3, 256 * 63);
+    s->detail = image_ref(3, 256 * 15);
     s->opened_ns = 123;
 
     struct state_view v = open_image(&im);
@@ -81,18 +81,18 @@ static void every_kind_of_record_is_read_back(void **state)
     assert_ptr_equal(state_slot_detail(&v, &copy), d);
     copy.watch_gen = 6; /* what the watcher wrote belongs to the descriptor's former life */
     assert_null(state_slot_detail(&v, &copy));
-    assert_null(state_detail_at(&v, image_ref(3, 256 * 63), 6));
+    assert_null(state_detail_at(&v, image_ref(3, 256 * 15), 6));
     assert_null(state_detail_at(&v, image_ref(3, 0), 0)); /* a free one */
     assert_ptr_equal(state_module_at(&v, 5), m);
     assert_null(state_module_at(&v, 4)); /* never completed */
-    assert_null(state_module_at(&v, 32));
+    assert_null(state_module_at(&v, STATE_MODULES_PER_EXTENT));
     assert_null(state_module_at(&v, STATE_NO_MODULE));
     char tag[64];
     state_tag_at(&v, 9, tag);
     assert_string_equal(tag, "my test");
     state_tag_at(&v, 0, tag);
     assert_string_equal(tag, "");
-    state_tag_at(&v, 256 + 9, tag);
+    state_tag_at(&v, STATE_TAGS_PER_EXTENT + 9, tag);
     assert_string_equal(tag, "");
     image_free(&im);
 }
@@ -310,7 +310,7 @@ static void a_slot_extent_of_no_possible_descriptor_is_passed_over(void **state)
     struct image im;
     image_make(&im, 2);
     image_extent(&im, 0, EXTENT_SLOTS, 0x0fffffff);
-    image_extent(&im, 1, EXTENT_SLOTS, INT_MAX / 256 - 1);
+    image_extent(&im, 1, EXTENT_SLOTS, INT_MAX / STATE_SLOTS_PER_EXTENT - 1);
     for (unsigned e = 0; e < 2; e++)
         for (unsigned i = 0; i < STATE_SLOTS_PER_EXTENT; i++)
             ((struct state_slot *)image_at(&im, e, i * 64))->word = SLOT_WORD(1, SLOT_LIVE);
@@ -331,8 +331,9 @@ static void only_live_slots_are_given(void **state)
 {
     (void)state;
     struct image im;
-    image_make(&im, 1);
-    image_extent(&im, 0, EXTENT_SLOTS, 0);
+    image_make(&im, 256 / STATE_SLOTS_PER_EXTENT);
+    for (unsigned e = 0; e < 256 / STATE_SLOTS_PER_EXTENT; e++)
+        image_extent(&im, e, EXTENT_SLOTS, e);
     for (unsigned phase = 0; phase < 256; phase++)
         ((struct state_slot *)image_at(&im, 0, phase * 64))->word = SLOT_WORD(3, phase);
     struct state_view v = open_image(&im);
@@ -431,16 +432,16 @@ static void a_text_whose_lengths_lie_is_none(void **state)
     image_extent(&im, 0, EXTENT_TEXT, 0);
     struct state_view v = open_image(&im);
     struct state_text *t = image_at(&im, 0, 0);
-    assert_null(state_text_of(&v)); /* not ready */
+    assert_null(state_text_of(&v, 0)); /* not ready */
     t->ready = 1;
     t->options_len = sizeof t->options;
     t->rules_len = sizeof t->rules;
-    assert_ptr_equal(state_text_of(&v), t);
+    assert_ptr_equal(state_text_of(&v, 0), t);
     t->options_len++;
-    assert_null(state_text_of(&v));
+    assert_null(state_text_of(&v, 0));
     t->options_len = 0;
     t->rules_len = UINT32_MAX;
-    assert_null(state_text_of(&v));
+    assert_null(state_text_of(&v, 0));
     image_free(&im);
 }
 
