@@ -217,8 +217,9 @@ dist: ## build/sockleak-VERSION.tar.gz from the last commit
 	@mkdir -p build
 	git archive --prefix=sockleak-$(VERSION)/ -o build/sockleak-$(VERSION).tar.gz HEAD
 	@echo build/sockleak-$(VERSION).tar.gz
-deb: all ## build/sockleak_VERSION_ARCH.deb
-	@MAKE='$(MAKE)' scripts/build-deb $(B) $(VERSION)
+deb: ## build/sockleak_VERSION_ARCH.deb, by dpkg-buildpackage
+	@scripts/setup --deb
+	@scripts/build-deb $(B) $(VERSION)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done

@@ -18,6 +18,40 @@ load helpers
     [ "$(find "$TESTTMP/root" ! -type d)" = '' ]
 }
 
+@test "make deb builds a package by dpkg-buildpackage that has all of it, depends on what the command links with, and is clean of lintian's errors" {
+    command -v dpkg-buildpackage >/dev/null || skip 'dpkg-buildpackage is missing (dpkg-dev)'
+    command -v dh >/dev/null || skip 'dh is missing (debhelper)'
+    (cd "$TOP/scripts" && dpkg-checkbuilddeps debian/control) || skip 'what the package is built with is not all there as packages'
+    run env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory -C "$TOP" B="$TESTTMP/b" deb 3>&- 4>&-
+    echo "$output"
+    [ "$status" -eq 0 ]
+    local deb=$output f list needs
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $deb =~ /b/sockleak_[0-9.]+_[a-z0-9]+\.deb$ ]]
+    list=$(dpkg-deb -c "$deb")
+    for f in usr/bin/sockleak 'usr/lib/[^/]*-linux-gnu[^/]*/libsockleak.so.0' 'usr/lib/[^/]*/libsockleak.so -> libsockleak.so.0' usr/include/sockleak.h \
+        'usr/lib/[^/]*/pkgconfig/sockleak.pc' 'usr/lib/[^/]*/cmake/sockleak/sockleakConfig.cmake' usr/share/man/man1/sockleak.1.gz \
+        usr/share/man/man3/sockleak.3.gz usr/share/bash-completion/completions/sockleak usr/share/zsh/vendor-completions/_sockleak \
+        usr/share/fish/vendor_completions.d/sockleak.fish usr/share/doc/sockleak/copyright usr/share/doc/sockleak/changelog.gz; do
+        contains "$list" " \./$f\$"
+    done
+    needs=$(dpkg-deb -f "$deb" Depends)
+    for f in 'libc6 \(>= ' 'libdw1 ' libunwind8; do contains "$needs" "$f"; done
+    lacks "$(dpkg-deb -c "$deb" | sed 's/ -> .*//')" '\./usr/(local|lib/debug)'
+    if command -v lintian >/dev/null; then
+        run lintian --allow-root --tag-display-limit 0 "$deb"
+        lacks "$output" '^[EW]: '
+    fi
+}
+
+@test "a package whose changelog speaks of another version than the Makefile is not built" {
+    command -v dh >/dev/null || skip 'dh is missing (debhelper)'
+    run "$TOP/scripts/build-deb" "$TESTTMP/b" 99.0
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    contains "$output" 'the Makefile about 99\.0'
+}
+
 @test "the manual pages have no mandoc warning" {
     command -v mandoc >/dev/null || skip 'mandoc is missing (mandoc)'
     mandoc -Tlint -Wwarning "$TOP/include/sockleak.3"
