@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Makefile: builds libsockleak.so (the agent), sockleak (the command), the tests' programs and the examples.
-# `make help` lists the targets. GNU make 4.3. Everything that is made goes below build/; a variant (CC=clang, DEBUG=1, SAN=..., CAPTURE=unwind) into a
-# directory of its own there, so that they can live side by side.
+# `make help` lists the targets. GNU make 4.3. Everything that is made goes into build/, whatever the compiler and the flags: when these change, all is
+# compiled again. Who wants a variant beside another says B=build/NAME.
 
 VERSION := 0.1.0
 SONAME := libsockleak.so.0
@@ -18,10 +18,9 @@ LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 
 comma := ,
-variant := $(strip $(filter-out gcc cc,$(notdir $(firstword $(CC)))) $(if $(filter-out 0,$(DEBUG)),debug) $(subst $(comma), ,$(SAN)) $(filter-out walk,$(CAPTURE)))
 empty :=
 space := $(empty) $(empty)
-B ?= build$(if $(variant),/$(subst $(space),-,$(variant)))
+B ?= build
 Q := $(if $(filter 0,$(V)),@)
 quiet := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(filter 0,$(V)),$(if $(quiet),,@printf '  %-6s %s\n' '$(1)' '$(2)'))
@@ -42,7 +41,8 @@ EXAMPLE_CFLAGS := -std=gnu11 -g -O1 -fno-inline $(WARN) -D_GNU_SOURCE -Iinclude 
 UNIT_CFLAGS := $(BASE) -Wno-missing-prototypes -Ilib -Iinclude -pthread
 
 # now: lazy binding would run the loader's resolver inside a signal handler or a vfork child. nodelete: the wrappers stay in other objects' tables.
-AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-z,nodelete -Wl,--build-id -Wl,--as-needed
+# defs: no undefined symbol, but with clang's sanitizers, whose runtime is in the program alone.
+AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-z,nodelete -Wl,--build-id -Wl,--as-needed
 AGENT_MAP := $(wildcard lib/agent/libsockleak.map)
 AGENT_LIBS := -ldl -lpthread
 CLI_LDFLAGS := -pie -Wl,-z,now -Wl,-z,relro -Wl,--build-id -Wl,--as-needed
@@ -63,7 +63,7 @@ CORE_SRC := $(sort $(wildcard lib/core/*.c))
 AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/agent/*.S)))
 CLI_SRC := $(sort $(wildcard lib/cli/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
-# A unit test that includes nothing of the agent is pure: it is linked with lib/core alone and runs under the sanitizers too.
+# A unit test that includes nothing of the agent is pure: `make unit-pure` links it with lib/core alone; `make check` runs these under the sanitizers.
 PURE_SRC := $(if $(filter unit-pure print-unit-pure,$(MAKECMDGOALS)),$(shell for t in $(UNIT_SRC); do $(CC) -MM -D_GNU_SOURCE -Ilib -Iinclude "$$t" | grep -q 'lib/agent/' || echo "$$t"; done))
 VICTIM_SRC := $(sort $(wildcard tests/victims/*.c))
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
@@ -87,13 +87,13 @@ EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 .PHONY: all agent cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
 
 all: agent cli ## build build/libsockleak.so and build/sockleak
-agent: $(B)/libsockleak.so
-cli: $(if $(CLI_SRC),$(B)/sockleak)
-examples: $(EXAMPLES)
-victims: $(VICTIMS)
-unit: $(UNIT)
+agent: $(B)/libsockleak.so ## build/libsockleak.so alone
+cli: $(if $(CLI_SRC),$(B)/sockleak) ## build/sockleak alone
+examples: $(EXAMPLES) ## the example programs
+victims: $(VICTIMS) ## the programs that the end-to-end tests look at
+unit: $(UNIT) ## the unit tests, built and not run; with SAN= too
 ifneq ($(filter unit-pure print-unit-pure,$(MAKECMDGOALS)),)
-unit-pure: $(PURE)
+unit-pure: $(PURE) ## those of them that need lib/core alone
 print-unit-pure:
 	@printf '%s\n' $(PURE)
 endif
@@ -124,9 +124,10 @@ $(B)/libcore_test.a: $(CORE_PIC) $(B)/lists
 	$(Q)rm -f $@ && ar rcs $@ $(CORE_PIC)
 
 compile = $(Q)mkdir -p $(@D) && $(CC) $(1) -MMD -MP -MF $@.d -MT $@ $(CPPFLAGS) $(CFLAGS)
+# -U again, last: packagers put -D_FORTIFY_SOURCE=2 into CPPFLAGS.
 $(B)/obj/pic/%.o: lib/%.c $(B)/flags
 	$(call say,CC,$<)
-	$(call compile,$(AGENT_CFLAGS)) -c -o $@ $<
+	$(call compile,$(AGENT_CFLAGS)) -U_FORTIFY_SOURCE -c -o $@ $<
 $(B)/obj/pic/%.o: lib/%.S $(B)/flags
 	$(call say,AS,$<)
 	$(call compile,$(AGENT_CFLAGS)) -c -o $@ $<
@@ -137,11 +138,8 @@ $(B)/obj/cli/%.o: lib/%.c $(B)/flags
 $(B)/unit/%: tests/unit/%.c $(B)/flags
 	$(call say,TEST,$@)
 	$(call compile,$(UNIT_CFLAGS)) -Wl,--build-id $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lcmocka -ldl -lpthread
-ifeq ($(SAN),)
-$(UNIT): $(B)/libagent_test.a
-else
-$(UNIT): $(B)/libcore_test.a
-endif
+$(filter-out $(PURE),$(UNIT)): $(B)/libagent_test.a
+$(PURE): $(B)/libcore_test.a
 
 $(B)/victims/%: tests/victims/%.c $(B)/flags
 	$(call say,VICTIM,$@)
@@ -219,11 +217,13 @@ dist: ## build/sockleak-VERSION.tar.gz from the last commit
 	@mkdir -p build
 	git archive --prefix=sockleak-$(VERSION)/ -o build/sockleak-$(VERSION).tar.gz HEAD
 	@echo build/sockleak-$(VERSION).tar.gz
-deb: all ## build/sockleak_VERSION_ARCH.deb
-	@MAKE='$(MAKE)' scripts/build-deb $(B) $(VERSION)
+deb: ## build/sockleak_VERSION_ARCH.deb, by dpkg-buildpackage
+	@scripts/setup --deb
+	@scripts/build-deb $(B) $(VERSION)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
-	@echo '  V=1 shows the commands; DEBUG=1 builds with -O0; SAN=address,undefined or SAN=thread; CC=clang; CAPTURE=unwind (no own stack walk)'
+	@echo 'With each of them: V=1 DEBUG=1 SAN=address,undefined|thread CC= CAPTURE=unwind B=build'
+	@echo '  (shows the commands; -O0; sanitizers; the compiler; stacks by libunwind alone; the folder that everything goes to)'
 clean: ## remove what was built
 	rm -rf build

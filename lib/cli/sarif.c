@@ -4,6 +4,8 @@
  *
  * Called by formats.c with one report over all processes. The location of a result is the innermost frame with a line, its whole stack
  * and the stack that was told of the end stand beside it; the stable site is its fingerprint, so that a review tool knows old from new.
+ * The standard allows a result without a file; GitHub's code scanning refuses the whole upload because of one. So where no line is known
+ * the location is the program itself.
  */
 #include <string.h>
 
@@ -51,17 +53,27 @@ static void put_uri(struct out *o, const char *path, const char *srcroot)
     out_json(o, text);
 }
 
+static void put_artifact(struct out *o, const char *path, const char *srcroot, uint32_t line)
+{
+    size_t n = srcroot ? strlen(srcroot) : 0;
+    out_str(o, "\"physicalLocation\":{\"artifactLocation\":{\"uri\":");
+    put_uri(o, path, srcroot);
+    if (path[0] != '/' || (n > 1 && strncmp(path, srcroot, n) == 0 && path[n] == '/'))
+        out_str(o, ",\"uriBaseId\":\"SRCROOT\"");
+    out_fmt(o, "},\"region\":{\"startLine\":%u}}", line);
+}
+
 static void put_location(struct out *o, const struct frame *f, const char *srcroot, bool with_message)
 {
     char text[1024];
     struct out message = {.buf = text, .cap = sizeof text - 1};
     out_str(o, "{");
     if (f->file && f->line) {
-        out_str(o, "\"physicalLocation\":{\"artifactLocation\":{\"uri\":");
-        put_uri(o, f->file, srcroot);
-        if (f->file[0] != '/' || (srcroot && strncmp(f->file, srcroot, strlen(srcroot)) == 0 && f->file[strlen(srcroot)] == '/'))
-            out_str(o, ",\"uriBaseId\":\"SRCROOT\"");
-        out_fmt(o, "},\"region\":{\"startLine\":%u}},", f->line);
+        put_artifact(o, f->file, srcroot, f->line);
+        out_char(o, ',');
+    } else if (!with_message && f->module && f->module[0]) {
+        put_artifact(o, f->module, srcroot, 1);
+        out_char(o, ',');
     }
     out_str(&message, f->symbol ? f->symbol : "??");
     if (f->module) {
@@ -99,34 +111,51 @@ static void put_stack(struct out *o, const char *title, const struct frame *fram
     out_str(o, "]}");
 }
 
-static void put_message(struct out *o, const struct report *r, const struct group *g)
+static void put_message(struct out *o, const struct group *g, const char *program)
 {
     char text[2048];
     struct out t = {.buf = text, .cap = sizeof text - 1};
     out_fmt(&t, "%llu socket%s stuck: %s Opened %llu, closed %llu here; the oldest for ", (unsigned long long)g->count,
             g->count == 1 ? "" : "s", rules[g->kind].text, (unsigned long long)g->opened, (unsigned long long)g->closed);
     out_duration(&t, g->oldest_ns / 1000000000u);
-    out_fmt(&t, " (in %s).", format_base_name(r->exe));
+    if (program && program[0])
+        out_fmt(&t, " (in %s)", format_base_name(program));
+    out_char(&t, '.');
     text[t.len] = 0;
     out_json(o, text);
 }
 
+/* The frame that stands for the stack: the innermost with a line, else the innermost of a file. NULL: no frame is of any file. */
+static const struct frame *best_frame(const struct group *g)
+{
+    const struct frame *best = NULL;
+    for (size_t i = 0; i < g->n_frames; i++) {
+        const struct frame *f = &g->frames[i];
+        if (f->file && f->line)
+            return f;
+        if (!best && f->module && f->module[0])
+            best = f;
+    }
+    return best;
+}
+
 static void put_result(struct out *o, const struct report *r, const struct group *g, const char *srcroot)
 {
-    const struct frame *best = g->n_frames ? &g->frames[0] : NULL;
-    for (size_t i = 0; i < g->n_frames; i++) {
-        if (g->frames[i].file && g->frames[i].line) {
-            best = &g->frames[i];
-            break;
-        }
-    }
+    const struct frame *best = best_frame(g);
+    /* R speaks of many processes, its name is one of theirs: the code's own file says better which program it is. */
+    bool own = g->n_findings && (g->findings[0].pid == 0 || g->findings[0].pid == r->pid);
     out_str(o, "{\"ruleId\":");
     out_json(o, kind_name(g->kind));
     out_fmt(o, ",\"ruleIndex\":%u,\"level\":\"%s\",\"message\":{\"text\":", g->kind, g->kind == KIND_OPEN ? "note" : "error");
-    put_message(o, r, g);
+    put_message(o, g, best ? best->module : own ? r->exe : NULL);
     out_str(o, "},\"locations\":[");
-    if (best)
+    if (best) {
         put_location(o, best, srcroot, false);
+    } else {
+        out_char(o, '{');
+        put_artifact(o, r->exe && r->exe[0] ? r->exe : "unknown", srcroot, 1);
+        out_char(o, '}');
+    }
     out_str(o, "]");
     if (g->n_frames || g->n_told) {
         out_str(o, ",\"stacks\":[");

@@ -29,9 +29,46 @@ plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory
 
 @test "make help names every target of the README" {
     run plain_make help
-    for target in all demo check bench install uninstall fuzz lint clean; do contains "$output" "make $target "; done
-    contains "$output" 'V=1'
-    contains "$output" 'SAN='
+    for target in all agent cli examples victims unit unit-pure demo check check-hosts bench bench-quick fuzz lint tidy setup install uninstall dist deb \
+        help clean; do contains "$output" "^ +make $target +[^ ]"; done
+    grep -qF 'V=1 DEBUG=1 SAN=address,undefined|thread CC=' <<<"$output"
+}
+
+# What make would run, with nothing of this runner's B: the README promises the two files' places to who types make alone. In a folder without build/,
+# where everything is to be made.
+@test "make, with whatever compiler, sanitizer or capture, makes build/libsockleak.so and build/sockleak" {
+    mkdir -p "$TESTTMP/tree"
+    cp -r "$TOP/Makefile" "$TOP/lib" "$TOP/include" "$TESTTMP/tree"
+    for variant in CC=gcc CC=clang DEBUG=1 SAN=address,undefined SAN=thread CAPTURE=unwind 'CC=clang SAN=thread DEBUG=1'; do
+        # shellcheck disable=SC2086
+        run env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u B make --no-print-directory -n V=1 -C "$TESTTMP/tree" $variant
+        [ "$status" -eq 0 ]
+        contains "$output" '-o build/libsockleak\.so '
+        contains "$output" '-o build/sockleak '
+    done
+}
+
+@test "other flags compile again what was compiled before, the same flags nothing" {
+    object=$TESTTMP/b/obj/pic/core/growth.o
+    compiled() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory -C "$TOP" V=1 B="$TESTTMP/b" "$@" "$object" 3>&- 4>&-; }
+    compiled DEBUG=1 >/dev/null
+    contains "$(compiled DEBUG=1)" 'is up to date'
+    contains "$(compiled)" '-O2 .*growth\.c'
+    contains "$(compiled)" 'is up to date'
+}
+
+@test "the sanitizers build too, with both compilers" {
+    for cc in gcc clang; do
+        command -v "$cc" >/dev/null || continue
+        # The smallest library and unit test with which the link shows.
+        plain_make CC="$cc" SAN=thread B="$TESTTMP/$cc" agent "$TESTTMP/$cc/unit/test_demangle" >/dev/null
+        "$TESTTMP/$cc/unit/test_demangle"
+    done
+}
+
+@test "a packager's _FORTIFY_SOURCE does not reach the library, which wraps the names that it would call" {
+    run plain_make -n V=1 CPPFLAGS=-D_FORTIFY_SOURCE=2 B="$TESTTMP/b" "$TESTTMP/b/obj/pic/agent/log.o"
+    contains "$output" '-D_FORTIFY_SOURCE=2 .*-U_FORTIFY_SOURCE .*log\.c'
 }
 
 @test "a capture back end that does not exist is refused in one line" {
@@ -103,6 +140,42 @@ path_without()
     [ "$status" -eq 1 ]
     [ "${#lines[@]}" -eq 1 ]
     contains "$output" 'not root and no sudo: run as root: .*bats'
+}
+
+# Another system's /etc/os-release and package manager, which has one name less than the set-up thinks and refuses the rest for its sake.
+@test "a name that this release does not have does not cost the other packages" {
+    unshare -m true 2>/dev/null || skip "no right to make a mount namespace"
+    path_without bats
+    local real=$PATH
+    ln -s "$(command -v mount)" "$(command -v chmod)" "$TESTTMP/bin/"
+    rm "$TESTTMP/bin/ss"
+    echo 'ID=arch' >"$TESTTMP/os-release"
+    cat >"$TESTTMP/bin/pacman" <<END
+#!/bin/bash
+[[ \$1 == -S ]] || exit 0
+shift 3
+for package; do [[ \$package != bats ]] || { echo 'error: target not found: bats' >&2; exit 1; }; done
+for package; do echo "\$package" >>"$TESTTMP/installed"; [[ \$package != iproute2 ]] || { printf '#!/bin/sh\n' >"$TESTTMP/bin/ss"; chmod +x "$TESTTMP/bin/ss"; }; done
+END
+    chmod +x "$TESTTMP/bin/pacman"
+    # shellcheck disable=SC2016
+    run unshare -m env PATH="$TESTTMP/bin" bash -c 'mount --bind "$1" /etc/os-release && exec "$2" --demo --check' - "$TESTTMP/os-release" "$TOP/scripts/setup"
+    PATH=$real
+    echo "$output"
+    [ "$status" -eq 0 ]
+    contains "$output" 'tests that need it are skipped: .*bats'
+    grep -qx iproute2 "$TESTTMP/installed"
+    lacks "$TESTTMP/installed" '^bats$'
+}
+
+@test "every package that the set-up names for this system exists" {
+    command -v apt-cache >/dev/null && [ "$(apt-cache pkgnames | head -n 100 | wc -l)" -eq 100 ] || skip "apt knows no packages here"
+    grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release || skip "the names are those of Debian 12"
+    sed -n '/^needs=/,/^END/p' "$TOP/scripts/setup" | awk -F'|' 'NF == 7 { gsub(/ /, "", $3); if ($3 != "-") print $3 }' | sort -u >"$TESTTMP/names"
+    [ "$(wc -l <"$TESTTMP/names")" -gt 50 ]
+    apt-cache pkgnames | sort >"$TESTTMP/known"
+    run comm -23 "$TESTTMP/names" "$TESTTMP/known"
+    [ -z "$output" ] || { echo "$output"; return 1; }
 }
 
 # A copy of the tree's sources, small enough to break.

@@ -75,6 +75,8 @@ blind()
     [ -e /usr/include/catch2/catch_all.hpp ] || needs hdr catch2/catch.hpp catch2
     # Catch2 breaks lines at 80 columns, wherever the paths happen to end.
     shows catch2 'test_login.cc:[0-9]+: FAILED' '1 socket' 'WARNING: sockleak' 'never'
+    run example catch2 leaking
+    contains "$(tr -d '\n ' <<<"$output")" '#0login.*leaking\.c:10'
     blind catch2 'agent'
 }
 
@@ -126,6 +128,23 @@ installed()
     needs cmd cmake cmake
     installed
     shows ctest '0% tests passed, 2 tests failed' '#0 login .*leaking.c:10' '1 socket opened by this test is still open'
+    run "$TESTTMP/out/with_assertion"
+    [ "$status" -ne 0 ]
+    contains "$output" 'sockleak agent is not active'
+}
+
+@test "CTest: the property line by hand does the same, and a test may have a budget" {
+    needs cmd cmake cmake
+    installed
+    # The line as the example shows it, uncommented, with the place of this installation.
+    sed -i -e '/^sockleak_test(plain_program)/d' -e "s|^#   \\(set_tests_properties.*LD_PRELOAD=\\)[^;]*|\\1$TESTTMP/usr/lib/libsockleak.so|" "$EX/ctest/CMakeLists.txt"
+    contains "$EX/ctest/CMakeLists.txt" "^set_tests_properties\\(plain_program PROPERTIES ENVIRONMENT .LD_PRELOAD=$TESTTMP/usr"
+    shows ctest '0% tests passed, 2 tests failed' '#0 login .*leaking.c:10'
+    sed -i -e '/^set_tests_properties/d' "$EX/ctest/CMakeLists.txt"
+    echo 'sockleak_test(plain_program OPTIONS exitcode=23:kinds=all:max_allowed=1)' >>"$EX/ctest/CMakeLists.txt"
+    run example ctest leaking
+    contains "$output" '50% tests passed, 1 tests failed'
+    contains "$output" 'plain_program +\.+ +Passed'
 }
 
 @test "Meson: the dependency knows what to preload; the leaking tests fail and name the line" {
@@ -133,6 +152,9 @@ installed()
     needs cmd ninja ninja-build
     installed
     shows meson 'Fail: +2' '#0 login .*leaking.c:10' '1 socket opened by this test is still open'
+    run "$TESTTMP/out/with_assertion"
+    [ "$status" -ne 0 ]
+    contains "$output" 'sockleak agent is not active'
 }
 
 @test "pkg-config alone: the header is found and nothing is linked" {

@@ -190,3 +190,31 @@ END
         [ "$output" = 'active 1, found 32, wrong 0' ] || { echo "run $i: $output"; return 1; }
     done
 }
+
+@test "a budget tolerates N sockets and not one more, in SOCKLEAK_OPTIONS and under run; suppressed ones use none of it" {
+    cp "$VICTIMS/run_leak" "$TESTTMP/suite"
+    local leaks
+    for leaks in 0 3 4; do
+        run with_agent 'exitcode=23:kinds=all:max_allowed=3' "$TESTTMP/suite" "$leaks"
+        [ "$status" -eq $((leaks > 3 ? 23 : 0)) ] || { echo "options, $leaks: $status"; return 1; }
+        ((leaks == 0)) || contains "$output" "SUMMARY: sockleak: $leaks sockets leaked"
+        run "$SOCKLEAK" run --exitcode 23 --kinds all --max-allowed 3 -- "$TESTTMP/suite" "$leaks" 3>&- 4>&-
+        [ "$status" -eq $((leaks > 3 ? 23 : 0)) ] || { echo "run, $leaks: $status"; return 1; }
+        SOCKLEAK_OPTIONS=exitcode=23:kinds=all:max_allowed=3 run "$SOCKLEAK" run -- "$TESTTMP/suite" "$leaks" 3>&- 4>&-
+        [ "$status" -eq $((leaks > 3 ? 23 : 0)) ] || { echo "options under run, $leaks: $status"; return 1; }
+    done
+    # A status of the program's own is passed on, budget or not.
+    run with_agent 'exitcode=23:max_allowed=1' "$TESTTMP/suite" 4 exit 5
+    [ "$status" -eq 5 ]
+    echo 'close_wait:db_connect' >"$TESTTMP/known"
+    run with_agent "exitcode=23:max_allowed=0:suppressions=$TESTTMP/known" "$TESTTMP/suite" 4
+    [ "$status" -eq 0 ]
+}
+
+@test "under run the budget is one for all processes" {
+    # 3 of 20 children leave one socket each.
+    run "$SOCKLEAK" run --exitcode 23 --max-allowed 2 -- "$VICTIMS/run_tree" 20 3 3>&- 4>&-
+    [ "$status" -eq 23 ]
+    run "$SOCKLEAK" run --exitcode 23 --max-allowed 3 -- "$VICTIMS/run_tree" 20 3 3>&- 4>&-
+    [ "$status" -eq 0 ]
+}

@@ -38,7 +38,34 @@ static void a_result_stands_on_the_innermost_line(void **state)
     has("\"partialFingerprints\":{\"sockleakSite/v1\":\"5f3a9c01d2e4b678\"},\"occurrenceCount\":2}");
     has("\"message\":{\"text\":\"told of the end by\"}");
     has("{\"ruleId\":\"dead\",\"ruleIndex\":2");
-    has("\"locations\":[],\"occurrenceCount\":1}");
+    has("\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":\"file:///srv/app\"},\"region\":{\"startLine\":1}}}],"
+        "\"occurrenceCount\":1}");
+}
+
+static void a_stack_without_lines_stands_on_its_module(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    struct frame frames[] = {{.pc = 0x7f0000001000}, {.symbol = "hidden", .module = "/srv/lib x.so", .offset = 0x10}};
+    a_group[0].frames = frames;
+    a_group[0].n_frames = 2;
+    sarif(&r, NULL);
+    has("\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":\"file:///srv/lib%20x.so\"},\"region\":{\"startLine\":1}},"
+        "\"logicalLocations\"");
+    has("(in lib x.so).");
+}
+
+static void another_process_is_not_called_by_the_first_ones_name(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    struct finding f = a_finding[2];
+    f.pid = r.pid + 1;
+    a_group[1].findings = &f;
+    sarif(&r, NULL);
+    has("(in app).\"}");
+    if (strstr(strstr(text, "\"ruleId\":\"dead\""), "(in app)"))
+        fail_msg("the second group is named after the first process:\n%s", text);
 }
 
 static void files_below_the_source_root_are_relative_and_others_are_file_uris(void **state)
@@ -76,6 +103,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_stands_on_the_innermost_line),
+        cmocka_unit_test(a_stack_without_lines_stands_on_its_module),
+        cmocka_unit_test(another_process_is_not_called_by_the_first_ones_name),
         cmocka_unit_test(files_below_the_source_root_are_relative_and_others_are_file_uris),
         cmocka_unit_test(odd_bytes_are_escaped_in_uris_and_strings),
         cmocka_unit_test(no_leak_is_an_empty_list_of_results),
