@@ -3,7 +3,7 @@
 # cpython: CPython's own tests, as Debian ships them, each test's outcome listed. A file with failures is run once more: what passes then has passed.
 # test_multiprocessing_fork is left out: its outcomes are the same (376), but the file hangs at its end without the agent as well.
 what="CPython's own tests of sockets, TLS, asyncio, processes, threads, signals"
-needs="/usr/bin/python3=python3 /usr/lib/python3*/test/test_socket.py=libpython3-testsuite ss=iproute2"
+needs="/usr/bin/python3=python3 /usr/lib/python3*/test/test_socket.py=libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite ss=iproute2"
 
 QUICK='test_selectors test_fork1 test_socketserver'
 ALL="$QUICK test_select test_poll test_epoll test_wait4 test_socket test_ssl test_os test_subprocess test_posix test_threading test_thread test_httplib test_httpservers test_urllib2_localnet test_ftplib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""outcomes.py MODULE FILE: runs a file of CPython's tests as `python3 -m test` does and writes each test's outcome to FILE, sorted."""
+"""outcomes.py MODULE FILE: runs a file of CPython's tests as `python3 -m test` does, or what another module's name with dots leads to, and writes
+each test's outcome to FILE, sorted."""
 import os, sys, unittest
 from test import support
 from test.support import os_helper
@@ -40,7 +41,7 @@ support.use_resources = ["subprocess"] + (["network"] if name.endswith("socketse
 here = os.path.abspath(sys.argv[2])
 try:
     with os_helper.temp_cwd(f"cwd{os.getpid()}"):
-        suite = unittest.defaultTestLoader.loadTestsFromName(name if name.startswith("test.") else "test." + name)
+        suite = unittest.defaultTestLoader.loadTestsFromName(name if "." in name else "test." + name)
         unittest.TextTestRunner(resultclass=Result, verbosity=2, stream=sys.stdout).run(unittest.TestSuite(left_in(suite)))
 except unittest.SkipTest:
     outcomes["the_file"] = "skipped"
