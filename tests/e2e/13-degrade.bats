@@ -32,7 +32,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"/nowhere/at.all"*"no such file"* ]]
 }
 
-@test "an unwritable log path is said once and the report goes to standard error" {
+@test "C9: an unwritable log path is said once and the report goes to standard error" {
     run with_agent "log_path=/nowhere/log" "$VICTIMS/each_kind" hangup
     echo "$output"
     [ "$status" = 0 ]
@@ -40,7 +40,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"1 socket hung up"* ]]
 }
 
-@test "a state directory that cannot be made is said in one line and the report is complete" {
+@test "C9: a state directory that cannot be made is said in one line and the report is complete" {
     run with_agent "state_dir=/proc/nowhere" "$VICTIMS/each_kind" hangup
     echo "$output"
     [[ ${lines[0]} == *"no state file"* ]]
@@ -64,7 +64,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [ -z "$(ls "$TESTTMP/target")" ]
 }
 
-@test "a full file system costs the readers of the state file, not the report" {
+@test "C9: a full file system costs the readers of the state file, not the report" {
     [ "$(id -u)" = 0 ] || skip "mounts a small tmpfs"
     mkdir "$TESTTMP/small"
     mount -t tmpfs -o size=110k tmpfs "$TESTTMP/small" || skip "cannot mount here"
@@ -91,7 +91,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"1 socket hung up"* ]]
 }
 
-@test "a closed standard error is never written to" {
+@test "C8: a closed standard error is never written to" {
     run bash -c "LD_PRELOAD='$AGENT' '$VICTIMS/each_kind' hangup 2>&-"
     [ "$status" = 0 ]
     [ -z "$output" ]

@@ -112,7 +112,7 @@ END
     contains "$output" 'wrong 0$'
 }
 
-@test "under strace with its children" {
+@test "C14: under strace with its children" {
     command -v strace >/dev/null || skip "no strace"
     run strace -f -qq -o "$TESTTMP/trace" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log" "$VICTIMS/stress_churn" 1 8 5
     echo "$output"
@@ -120,7 +120,7 @@ END
     lacks "$TESTTMP/trace" 'SIGSEGV|SIGBUS'
 }
 
-@test "under gdb: a breakpoint on socket shows the program's stack, and the program runs to its end" {
+@test "C14: under gdb: a breakpoint on socket shows the program's stack, and the program runs to its end" {
     command -v gdb >/dev/null || skip "no gdb"
     run gdb -nx -batch -iex 'set debuginfod enabled off' -ex "set environment LD_PRELOAD $AGENT" -ex "set environment SOCKLEAK_OPTIONS log_path=$TESTTMP/log" \
         -ex 'break connect_loopback' -ex run -ex 'info threads' -ex backtrace -ex delete -ex continue --args "$VICTIMS/wrap_told" recv
