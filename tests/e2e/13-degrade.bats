@@ -76,6 +76,37 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"SUMMARY: sockleak: 5000 sockets leaked at 3 sites"* ]]
 }
 
+# in_own_mounts COMMANDS: run in a shell whose mounts are its own
+in_own_mounts()
+{
+    [ "$(id -u)" = 0 ] || skip "mounts"
+    unshare -m true 2>/dev/null || skip "no mount namespaces here"
+    run unshare -m --propagation private bash -c "$1" 3>&-
+    echo "$output"
+    [ "$status" != 96 ] || skip "cannot mount here"
+}
+
+@test "C9: without /dev/shm and without XDG_RUNTIME_DIR that is said in one line, and the report is complete" {
+    in_own_mounts "mkdir '$TESTTMP/none' && mount --bind -o ro '$TESTTMP/none' /dev/shm && mount -o remount,ro,bind /dev/shm || exit 96
+        unset XDG_RUNTIME_DIR
+        LD_PRELOAD='$AGENT' '$VICTIMS/each_kind' hangup"
+    [ "$status" = 0 ]
+    [[ ${lines[0]} == *"no state file"* ]]
+    [[ $output == *"1 socket hung up"* ]]
+    [[ $output == *"SUMMARY: sockleak: 1 socket leaked at 1 site"* ]]
+    [ -z "$(ls "$TESTTMP/none")" ]
+}
+
+@test "C9: on a file system that is read-only throughout, the program runs to its end and the report is complete" {
+    in_own_mounts "for m in / \$(awk '{print \$2}' /proc/self/mounts | grep -vE '^/(proc|sys)(/|\$)'); do mount -o remount,ro,bind \"\$m\" 2>/dev/null; done
+        touch '$TESTTMP/x' 2>/dev/null && exit 96
+        LD_PRELOAD='$AGENT' SOCKLEAK_OPTIONS='log_path=$TESTTMP/log' '$VICTIMS/each_kind' hangup"
+    [ "$status" = 0 ]
+    contains "$output" 'no state file'
+    contains "$output" 'log_path=.* cannot be opened'
+    contains "$output" '1 socket hung up'
+}
+
 @test "a small RLIMIT_FSIZE raises no SIGXFSZ in the program" {
     run bash -c "ulimit -f 4; LD_PRELOAD='$AGENT' '$VICTIMS/each_kind' hangup"
     echo "$output"
