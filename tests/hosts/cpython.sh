@@ -4,6 +4,7 @@
 # then has passed.
 what="CPython's own tests of sockets, TLS, asyncio, processes, threads, signals"
 needs="/usr/bin/python3=python3 /usr/lib/python3*/test/test_socket.py=libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite ss=iproute2"
+limit=1200
 
 QUICK='test_selectors test_fork1 test_socketserver'
 # The longest ones first. Of test_asyncio every file, below.
