@@ -59,12 +59,12 @@ build_module()
 @test "A5: threads that take their stacks by libunwind beside one that loads libraries do not lock each other out" {
     build_module on_load -DON_LOAD
     both "" hard_loader loads "$TESTTMP/on_load.so"
-    [ "$output" = done ]
+    [ "$output" = "done" ]
 }
 
 @test "A6: a signal handler that opens sockets at any moment of a capture neither hangs nor crashes" {
     both "" hard_unwinder interrupted
-    [ "$output" = done ]
+    [ "$output" = "done" ]
 }
 
 @test "A7: a thread that is cancelled inside a capture ends as a cancelled thread does, and leaves no lock behind" {
@@ -91,7 +91,7 @@ build_module()
 
 @test "A10: a call that succeeds leaves errno alone, also when its stack is taken by libunwind for the first time" {
     both "" hard_unwinder errno
-    [ "$output" = done ]
+    [ "$output" = "done" ]
 }
 
 @test "A11: coroutines, stacks that the program made and a signal stack, with nothing readable around them: no fault, and the stack as far as it goes" {

@@ -43,7 +43,7 @@ of_last() { json "$TESTTMP/log" "[(f, f['sockets'][0]) for f in leaks[-1:]] and 
 
 @test "D3: a half-close in good faith with an answer that takes many times grace is not reported" {
     run with_agent "grace=500ms:interval=250ms" "$VICTIMS/half_close" 3000
-    [ "$output" = done ]
+    [ "$output" = "done" ]
 }
 
 @test "D4: the program's own SHUT_RD is not an end, though recv returns 0" {
