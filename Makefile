@@ -167,7 +167,7 @@ demo: ## set up what is missing, build, show the CLOSE_WAIT and FIN_WAIT_2 story
 check: ## set up what is missing, build, run every test
 	@scripts/setup --check
 	@MAKE='$(MAKE)' scripts/check $(B)
-check-hosts: ## real servers and runtimes with and without the agent (HOSTS='nginx redis')
+check-hosts: ## real servers and runtimes with and without the agent (HOSTS='nginx redis', HOSTS=quick, HOSTS=stress)
 	@scripts/setup --check
 	@$(MAKE) --no-print-directory $(jobs) all
 	@HOSTS='$(HOSTS)' tests/hosts/run $(B)

@@ -32,7 +32,7 @@ same_as_bare()
     diff "$TESTTMP/bare.out" "$TESTTMP/watched.out" && diff "$TESTTMP/bare.err" "$TESTTMP/watched.err"
 }
 
-@test "the list of wrapped calls, the version script, the library and libc agree (B3)" {
+@test "B3: the list of wrapped calls, the version script, the library and libc agree" {
     "$TOP/scripts/check-wrapped" "$AGENT"
 }
 
@@ -63,25 +63,25 @@ same_as_bare()
 closed_one() { COUNTS=1 expect_left "close_wait accept unread 1 2 1" "$VICTIMS/wrap_closes" "$1"; }
 closed_none() { COUNTS=1 expect_left "close_wait accept unread 2 2 0" "$VICTIMS/wrap_closes" "$1"; }
 
-@test "a socket closed through stdio is not reported (B1)" {
+@test "B1: a socket closed through stdio is not reported" {
     for way in fclose fclose_of_two freopen; do
         closed_one $way
     done
 }
 
-@test "a socket closed by syscall(SYS_close) and its like is not reported (B2)" {
+@test "B2: a socket closed by syscall(SYS_close) and its like is not reported" {
     for way in syscall_close syscall_close_range syscall_dup3; do
         closed_one $way
     done
 }
 
-@test "a socket closed under an alias is not reported (B3)" {
+@test "B3: a socket closed under an alias is not reported" {
     for way in close __close __dup2; do
         closed_one $way
     done
 }
 
-@test "a socket closed by close_range or closefrom is not reported (B4)" {
+@test "B4: a socket closed by close_range or closefrom is not reported" {
     for way in close_range closefrom; do
         closed_one $way
     done
@@ -91,31 +91,31 @@ closed_none() { COUNTS=1 expect_left "close_wait accept unread 2 2 0" "$VICTIMS/
 
 state_files_gone() { [[ -z $(find "$XDG_RUNTIME_DIR" -name '*.sockleak') ]]; }
 
-@test "daemon ends the parent as _exit does: in good order, and with what it held (B4)" {
+@test "B4: daemon ends the parent as _exit does: in good order, and with what it held" {
     expect_left "" "$VICTIMS/wrap_closes" clean_daemon
     wait_for 20 state_files_gone
     closed_none daemon
 }
 
-@test "close_range that only marks, or fails, closes nothing (B4)" {
+@test "B4: close_range that only marks, or fails, closes nothing" {
     for way in kept_cloexec kept_bad_range; do
         closed_none $way
     done
 }
 
-@test "dup2 and dup3 onto a socket close it (B5)" {
+@test "B5: dup2 and dup3 onto a socket close it" {
     for way in dup2 __dup2 dup3 moved; do
         closed_one $way
     done
 }
 
-@test "a socket lives on in its duplicate, with the stack that opened it (B5)" {
+@test "B5: a socket lives on in its duplicate, with the stack that opened it" {
     for way in kept_dup kept_dup2 kept_F_DUPFD kept_F_DUPFD_CLOEXEC; do
         closed_none $way
     done
 }
 
-@test "a dup2 that fails or goes to itself closes nothing (B5)" {
+@test "B5: a dup2 that fails or goes to itself closes nothing" {
     for way in kept_dup2_self kept_dup2_failed kept_dup3_failed; do
         closed_none $way
     done
@@ -125,37 +125,37 @@ state_files_gone() { [[ -z $(find "$XDG_RUNTIME_DIR" -name '*.sockleak') ]]; }
     closed_none kept_exec_failed
 }
 
-@test "a connection that came in a message is known as received (B6)" {
+@test "B6: a connection that came in a message is known as received" {
     for call in recvmsg recvmmsg; do
         expect_left "hangup received unread" "$VICTIMS/wrap_sockets" $call
     done
 }
 
-@test "accept4, socketpair, seqpacket and calls by number are tracked like the rest (B7)" {
+@test "B7: accept4, socketpair, seqpacket and calls by number are tracked like the rest" {
     expect_left "close_wait accept unread" "$VICTIMS/wrap_sockets" accept4
     expect_left "close_wait accept unread" "$VICTIMS/wrap_sockets" syscall_accept4
     expect_left "hangup socketpair unread" "$VICTIMS/wrap_sockets" socketpair
     expect_left "hangup socketpair unread" "$VICTIMS/wrap_sockets" seqpacket
 }
 
-@test "an MPTCP socket is tracked like TCP (B7)" {
+@test "B7: an MPTCP socket is tracked like TCP" {
     "$VICTIMS/wrap_sockets" mptcp || skip "this kernel has no MPTCP"
     expect_left "never_connected socket None" "$VICTIMS/wrap_sockets" mptcp
 }
 
-@test "every receiving call tells of the end (B8)" {
+@test "B8: every receiving call tells of the end" {
     for call in recv __recv __recv_chk recvfrom __recvfrom_chk read __read __read_chk readv preadv2 preadv64v2 recvmsg recvmmsg splice peek \
         syscall_read syscall_recvfrom; do
         expect_left "close_wait accept read" "$VICTIMS/wrap_told" $call
     done
 }
 
-@test "the stack that was told of the end is the receiving call's (B8)" {
+@test "B8: the stack that was told of the end is the receiving call's" {
     left_by "$VICTIMS/wrap_told" readv
     [ "$(json "$TESTTMP/log" 'leaks[0]["eof_frames"][0]["symbol"]')" = told_by ]
 }
 
-@test "an empty buffer, an empty vector and the error queue tell nothing (B8)" {
+@test "B8: an empty buffer, an empty vector and the error queue tell nothing" {
     for call in not_zero_length not_empty_vector not_errqueue; do
         expect_left "close_wait accept unread" "$VICTIMS/wrap_told" $call
     done
@@ -170,7 +170,7 @@ state_files_gone() { [[ -z $(find "$XDG_RUNTIME_DIR" -name '*.sockleak') ]]; }
     WITH=enabled=0 same_as_bare "$VICTIMS/wrap_results"
 }
 
-@test "a thread that is cancelled inside a wrapped call cleans up, and all works on (C5)" {
+@test "C5: a thread that is cancelled inside a wrapped call cleans up, and all works on" {
     # With -fexceptions the clean-up is a frame's, as C++ destructors are: the unwinder has to find its way through our frame.
     build_victim unwound "$TOP/tests/victims/wrap_cancel.c" -w -fexceptions -I"$TOP/tests/victims"
     for call in recv read readv recvmsg accept accept4 poll close; do
@@ -184,7 +184,7 @@ build_preload() # NAME: tests/victims/preload/NAME.c
     "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O1 -fno-builtin -fno-inline -shared -fPIC -o "$TESTTMP/$1.so" "$TOP/tests/victims/preload/$1.c" -ldl
 }
 
-@test "an allocator that reads and closes in its first call starts before us or after us, and what it opened is known (B12)" {
+@test "B12: an allocator that reads and closes in its first call starts before us or after us, and what it opened is known" {
     build_preload early
     for order in "$TESTTMP/early.so:$AGENT" "$AGENT:$TESTTMP/early.so"; do
         rm -f "$TESTTMP"/log*
@@ -197,7 +197,7 @@ build_preload() # NAME: tests/victims/preload/NAME.c
     done
 }
 
-@test "another preload library keeps its place, before us and after us (B13)" {
+@test "B13: another preload library keeps its place, before us and after us" {
     build_preload counter
     env LD_PRELOAD="$TESTTMP/counter.so" "$VICTIMS/wrap_results" >/dev/null 2>"$TESTTMP/bare.err" || true
     contains "$TESTTMP/bare.err" 'sockets [1-9].*receives [1-9].*closes [1-9].*controls [1-9]'
@@ -226,15 +226,15 @@ sanitized() # FLAG...: wrap_results and a leak of a socket under a sanitizer, ba
     contains "$(cat "$TESTTMP"/leak.*)" '1 socket.*CLOSE_WAIT'
 }
 
-@test "a program with AddressSanitizer behaves the same and is watched (B13)" {
+@test "B13: a program with AddressSanitizer behaves the same and is watched" {
     sanitized -fsanitize=address
 }
 
-@test "a program with ThreadSanitizer behaves the same and is watched (B13)" {
+@test "B13: a program with ThreadSanitizer behaves the same and is watched" {
     sanitized -fsanitize=thread
 }
 
-@test "allocators and other libraries that are often preloaded work with us in either order (B13)" {
+@test "B13: allocators and other libraries that are often preloaded work with us in either order" {
     local found=0 library
     for library in libjemalloc.so.2 libtcmalloc_minimal.so.4 libeatmydata.so; do
         [[ $(LD_PRELOAD=$library true 2>&1) ]] && continue # the loader complains when it is not installed

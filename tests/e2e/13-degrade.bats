@@ -32,7 +32,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"/nowhere/at.all"*"no such file"* ]]
 }
 
-@test "an unwritable log path is said once and the report goes to standard error" {
+@test "C9: an unwritable log path is said once and the report goes to standard error" {
     run with_agent "log_path=/nowhere/log" "$VICTIMS/each_kind" hangup
     echo "$output"
     [ "$status" = 0 ]
@@ -40,7 +40,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"1 socket hung up"* ]]
 }
 
-@test "a state directory that cannot be made is said in one line and the report is complete" {
+@test "C9: a state directory that cannot be made is said in one line and the report is complete" {
     run with_agent "state_dir=/proc/nowhere" "$VICTIMS/each_kind" hangup
     echo "$output"
     [[ ${lines[0]} == *"no state file"* ]]
@@ -64,7 +64,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [ -z "$(ls "$TESTTMP/target")" ]
 }
 
-@test "a full file system costs the readers of the state file, not the report" {
+@test "C9: a full file system costs the readers of the state file, not the report" {
     [ "$(id -u)" = 0 ] || skip "mounts a small tmpfs"
     mkdir "$TESTTMP/small"
     mount -t tmpfs -o size=110k tmpfs "$TESTTMP/small" || skip "cannot mount here"
@@ -74,6 +74,37 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [ "$status" = 0 ]
     [[ ${lines[0]} == *"is full"* ]]
     [[ $output == *"SUMMARY: sockleak: 5000 sockets leaked at 3 sites"* ]]
+}
+
+# in_own_mounts COMMANDS: run in a shell whose mounts are its own
+in_own_mounts()
+{
+    [ "$(id -u)" = 0 ] || skip "mounts"
+    unshare -m true 2>/dev/null || skip "no mount namespaces here"
+    run unshare -m --propagation private bash -c "$1" 3>&-
+    echo "$output"
+    [ "$status" != 96 ] || skip "cannot mount here"
+}
+
+@test "C9: without /dev/shm and without XDG_RUNTIME_DIR that is said in one line, and the report is complete" {
+    in_own_mounts "mkdir '$TESTTMP/none' && mount --bind -o ro '$TESTTMP/none' /dev/shm && mount -o remount,ro,bind /dev/shm || exit 96
+        unset XDG_RUNTIME_DIR
+        LD_PRELOAD='$AGENT' '$VICTIMS/each_kind' hangup"
+    [ "$status" = 0 ]
+    [[ ${lines[0]} == *"no state file"* ]]
+    [[ $output == *"1 socket hung up"* ]]
+    [[ $output == *"SUMMARY: sockleak: 1 socket leaked at 1 site"* ]]
+    [ -z "$(ls "$TESTTMP/none")" ]
+}
+
+@test "C9: on a file system that is read-only throughout, the program runs to its end and the report is complete" {
+    in_own_mounts "for m in / \$(awk '{print \$2}' /proc/self/mounts | grep -vE '^/(proc|sys)(/|\$)'); do mount -o remount,ro,bind \"\$m\" 2>/dev/null; done
+        touch '$TESTTMP/x' 2>/dev/null && exit 96
+        LD_PRELOAD='$AGENT' SOCKLEAK_OPTIONS='log_path=$TESTTMP/log' '$VICTIMS/each_kind' hangup"
+    [ "$status" = 0 ]
+    contains "$output" 'no state file'
+    contains "$output" 'log_path=.* cannot be opened'
+    contains "$output" '1 socket hung up'
 }
 
 @test "a small RLIMIT_FSIZE raises no SIGXFSZ in the program" {
@@ -91,7 +122,7 @@ quiet_run() { run with_agent "$1" "$VICTIMS/each_kind" datagram; }
     [[ $output == *"1 socket hung up"* ]]
 }
 
-@test "a closed standard error is never written to" {
+@test "C8: a closed standard error is never written to" {
     run bash -c "LD_PRELOAD='$AGENT' '$VICTIMS/each_kind' hangup 2>&-"
     [ "$status" = 0 ]
     [ -z "$output" ]

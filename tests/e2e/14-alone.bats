@@ -4,13 +4,13 @@
 
 load helpers
 
-@test "unshare and close_range do what they do without the agent, and each close is heard by its peer" {
+@test "C10: unshare and close_range do what they do without the agent, and each close is heard by its peer" {
     "$VICTIMS/alone" >"$TESTTMP/bare"
     with_agent "" "$VICTIMS/alone" >"$TESTTMP/preloaded"
     diff "$TESTTMP/bare" "$TESTTMP/preloaded"
 }
 
-@test "the watcher is back after such a call" {
+@test "C10: the watcher is back after such a call" {
     mkfifo "$TESTTMP/in"
     start_agent v "grace=500ms" bash -c "exec '$VICTIMS/never_reads' unshare <'$TESTTMP/in'"
     exec 7>"$TESTTMP/in"

@@ -22,7 +22,7 @@ victim() {
 step() { echo >&7; }
 finish() { exec 7>&-; wait_for 20 ended "$pid"; }
 
-@test "a reported socket is retracted when its last descriptor is closed, not before" {
+@test "D7: a reported socket is retracted when its last descriptor is closed, not before" {
     victim "grace=300ms:log_format=json" dup
     wait_for 20 grep -q '"type":"leak"' "$TESTTMP/v.err"
     step
@@ -47,13 +47,13 @@ finish() { exec 7>&-; wait_for 20 ended "$pid"; }
     lacks "$TESTTMP/v.err" "released"
 }
 
-@test "leaks are found and told under an RLIMIT_NOFILE of 0" {
+@test "C11: leaks are found and told under an RLIMIT_NOFILE of 0" {
     run with_agent "" "$VICTIMS/more_cases" nofile
     echo "$output"
     [[ $output == *"1 socket stuck in CLOSE_WAIT"* ]]
 }
 
-@test "a socket that no wrapper saw is found among many files at a short interval" {
+@test "B10: a socket that no wrapper saw is found among many files at a short interval" {
     [ "$(uname -m)" = x86_64 ] || skip "makes its system call by hand"
     victim "grace=300ms" unseen
     wait_for 20 grep -q "1 socket stuck in CLOSE_WAIT" "$TESTTMP/v.err"
@@ -79,7 +79,7 @@ finish() { exec 7>&-; wait_for 20 ended "$pid"; }
     [ "$(json "$TESTTMP/v.err" "leaks[1]['youngest_s'] < 1.9")" = True ]
 }
 
-@test "looks on request between the regular ones do not make a growing leak look steady" {
+@test "D6: looks on request between the regular ones do not make a growing leak look steady" {
     victim "grace=1s:interval=500ms:signal=10:log_format=json" more 3
     for n in 1 2 3; do
         wait_for 20 bash -c "[ \$(grep -c leaked '$TESTTMP/v.out') = $n ]"
@@ -95,14 +95,14 @@ finish() { exec 7>&-; wait_for 20 ended "$pid"; }
     [ "$(json "$TESTTMP/v.err" "[l['growing'] for l in leaks if l['reason'] == 'signal'][-1]")" = True ]
 }
 
-@test "sockleak report calls a steady handful a pool" {
+@test "D6: sockleak report calls a steady handful a pool" {
     victim "grace=300ms:log_path=/dev/null" more 1
     steady() { "$SOCKLEAK" report --format json "$pid" | grep -q '"steady":true'; }
     wait_for 20 steady
     finish
 }
 
-@test "a child that is forked while another thread starts the agent does not hang" {
+@test "C2: a child that is forked while another thread starts the agent does not hang" {
     command -v strace >/dev/null || skip "no strace"
     run timeout 20 strace -f -o /dev/null -P /proc/sys/kernel/random/boot_id -e inject=openat:delay_enter=1500000 \
         env LD_PRELOAD="$AGENT" "$VICTIMS/more_cases" fork_at_start

@@ -21,13 +21,13 @@ groups() { cat "$TESTTMP"/log.* 2>/dev/null | grep '"type":"leak"' | grep -c -- 
 # pids: how many processes reported something
 pids() { cat "$TESTTMP"/log.* 2>/dev/null | grep '"type":"leak"' | sed 's/.*"pid":\([0-9]*\).*/\1/' | sort -u | wc -l; }
 
-@test "a vfork child that closes, duplicates and closes by range leaves the parent's table alone (C1)" {
+@test "C1: a vfork child that closes, duplicates and closes by range leaves the parent's table alone" {
     both "" vfork
     [ "$(groups)" = 1 ]
     [ "$(groups '"kind":"close_wait".*"count":1,')" = 1 ]
 }
 
-@test "python3's subprocess, which closes all in a vfork child, leaves the parent's table alone (C1)" {
+@test "C1: python3's subprocess, which closes all in a vfork child, leaves the parent's table alone" {
     command -v python3 || skip "no python3"
     cat >"$TESTTMP/p.py" <<'END'
 import os, socket, subprocess
@@ -44,13 +44,13 @@ END
     [ "$(groups '"kind":"close_wait".*"count":1,')" = 1 ]
 }
 
-@test "a child of a threaded program never hangs, whatever its threads were doing (A4, C2)" {
+@test "A4, C2: a child of a threaded program never hangs, whatever its threads were doing" {
     both "" threads
     [[ $output = "bad 0" ]]
     [ "$(groups)" = 1 ]
 }
 
-@test "what a child opened is the child's, what the parent left stuck is the parent's: fork, _Fork and a raw clone (C2)" {
+@test "C2: what a child opened is the child's, what the parent left stuck is the parent's: fork, _Fork and a raw clone" {
     local how
     for how in fork _Fork clone; do
         rm -f "$TESTTMP"/log.*
@@ -61,13 +61,13 @@ END
     done
 }
 
-@test "a child that uses no socket says nothing of its parent's (C2)" {
+@test "C2: a child that uses no socket says nothing of its parent's" {
     both "" quiet-child
     [ "$(pids)" = 1 ]
     [ "$(groups)" = 1 ]
 }
 
-@test "a stuck socket that came through exec is the new program's only once it is used (C3)" {
+@test "C3: a stuck socket that came through exec is the new program's only once it is used" {
     both "" exec
     [ "$(groups '"kind":"never_connected"')" = 1 ]
     [ "$(groups)" = 1 ]
@@ -118,7 +118,7 @@ os.kill(os.getpid(), signal.SIGKILL)' || true
     contains "$output" '1 socket hung up'
 }
 
-@test "_exit and quick_exit report, with the program's status (C6)" {
+@test "C6: _exit and quick_exit report, with the program's status" {
     both "" _exit
     [ "$status" = 5 ]
     [ "$(groups '"reason":"exit"')" = 1 ]
@@ -128,7 +128,7 @@ os.kill(os.getpid(), signal.SIGKILL)' || true
     [ "$(groups '"reason":"exit"')" = 1 ]
 }
 
-@test "abort and SIGTERM end the program as they do without us, and the state file has it all (C6)" {
+@test "C6: abort and SIGTERM end the program as they do without us, and the state file has it all" {
     local word
     for word in abort term; do
         rm -f "$XDG_RUNTIME_DIR"/sockleak/*
@@ -140,20 +140,20 @@ os.kill(os.getpid(), signal.SIGKILL)' || true
     done
 }
 
-@test "a program that closes every descriptor finds none of ours and gets the numbers that it expects (C7)" {
+@test "C7: a program that closes every descriptor finds none of ours and gets the numbers that it expects" {
     both "interval=250ms" close-all
     [[ $output == "open 3"$'\n'"next 3"$'\n'"open 3" ]]
     [ "$(groups)" = 0 ]
 }
 
-@test "a socket that took the place of standard error is never written to (C8)" {
+@test "C8: a socket that took the place of standard error is never written to" {
     run with_agent "" "$VICTIMS/processes" stderr-is-socket
     [ "$status" = 0 ]
     [[ $output == *"bytes 0"* ]]
     [[ $output != *sockleak* ]]
 }
 
-@test "after chroot and setuid the report still comes, complete (C9)" {
+@test "C9: after chroot and setuid the report still comes, complete" {
     [ "$(id -u)" = 0 ] || skip "needs root"
     mkdir "$TESTTMP/root"
     run with_agent "log_path=$TESTTMP/log" "$VICTIMS/processes" chroot "$TESTTMP/root"
@@ -165,22 +165,22 @@ os.kill(os.getpid(), signal.SIGKILL)' || true
     [[ $output == *"(processes+0x"*"(libc.so.6+0x"* ]] # no file to take names from; never a wrong one
 }
 
-@test "descriptor limits may rise and fall, and the highest number is tracked (C11)" {
+@test "C11: descriptor limits may rise and fall, and the highest number is tracked" {
     both "" limits
     [ "$(groups "\"fd\":${output#fd },")" = 1 ]
 }
 
-@test "sigwait gets every signal, SIGCHLD and wait see the program's own children only (C12)" {
+@test "C12: sigwait gets every signal, SIGCHLD and wait see the program's own children only" {
     both "interval=250ms" signals
     [[ $output == "signals 2000 children 10 left 1" ]]
 }
 
-@test "without a watcher the program stays single-threaded: it may enter a user namespace (C10)" {
+@test "C10: without a watcher the program stays single-threaded: it may enter a user namespace" {
     both "interval=0" unshare
     [ "$(groups)" = 1 ]
 }
 
-@test "a process that is stopped, traced or dumped goes on as before (C14)" {
+@test "C14: a process that is stopped, traced or dumped goes on as before" {
     command -v strace || skip "no strace"
     run json "" strace -f -o /dev/null "$VICTIMS/processes" fork
     [ "$status" = 0 ]

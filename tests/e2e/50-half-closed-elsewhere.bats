@@ -34,7 +34,7 @@ looked()
     ((now >= $(head -n 1 "$TESTTMP/switches.$2") + $1))
 }
 
-@test "half-closed by a child, or through a duplicate that is closed again: reported as FIN_WAIT_2 while the program runs, and at its end" {
+@test "D8: half-closed by a child, or through a duplicate that is closed again: reported as FIN_WAIT_2 while the program runs, and at its end" {
     command -v python3 >/dev/null || skip "no python3"
     local how
     for how in child duplicate; do

@@ -27,23 +27,23 @@ in_company()
 # first_of PATTERN...: the first file that is there
 first_of() { compgen -G "$1" | head -n 1; }
 
-@test "libfaketime, before and behind us, with its clock months away (B13)" {
+@test "B13: libfaketime, before and behind us, with its clock months away" {
     in_company "$(first_of '/usr/lib/*/faketime/libfaketimeMT.so.1')" FAKETIME=-100d
 }
 
-@test "socket_wrapper, before and behind us: connections that become Unix sockets (B13)" {
+@test "B13: socket_wrapper, before and behind us: connections that become Unix sockets" {
     mkdir "$TESTTMP/sw"
     in_company "$(first_of '/usr/lib/*/libsocket_wrapper.so')" SOCKET_WRAPPER_DIR="$TESTTMP/sw" SOCKET_WRAPPER_DEFAULT_IFACE=1
 }
 
-@test "torsocks, before and behind us: what it refuses is refused (B13)" {
+@test "B13: torsocks, before and behind us: what it refuses is refused" {
     local library
     library=$(first_of '/usr/lib/*/torsocks/libtorsocks.so')
     printf 'TorAddress 127.0.0.1\nTorPort 9\nAllowOutboundLocalhost 1\nAllowInbound 1\n' >"$TESTTMP/torsocks.conf"
     in_company "$library" TORSOCKS_CONF_FILE="$TESTTMP/torsocks.conf" TORSOCKS_LOG_LEVEL=1
 }
 
-@test "an allocator under threads that open and close: jemalloc and tcmalloc (B12, B13)" {
+@test "B12, B13: an allocator under threads that open and close: jemalloc and tcmalloc" {
     local library n=0
     for library in $(first_of '/usr/lib/*/libjemalloc.so.2') $(first_of '/usr/lib/*/libtcmalloc_minimal.so.4'); do
         n=$((n + 1))
@@ -68,11 +68,11 @@ sanitized()
     contains "$(cat "$TESTTMP"/log.*)" 'SUMMARY: sockleak: 1 socket leaked at 1 site'
 }
 
-@test "a program with UndefinedBehaviorSanitizer is watched (B13)" {
+@test "B13: a program with UndefinedBehaviorSanitizer is watched" {
     sanitized ub -fsanitize=undefined
 }
 
-@test "AddressSanitizer still finds a program's own mistake, and its own leak of memory (B13)" {
+@test "B13: AddressSanitizer still finds a program's own mistake, and its own leak of memory" {
     local runtime
     build_victim wrong - -fsanitize=address <<'END' || skip "no AddressSanitizer"
 #include <stdlib.h>
@@ -101,7 +101,7 @@ END
     contains "$output" 'SUMMARY: sockleak: 1 socket leaked'
 }
 
-@test "ThreadSanitizer has nothing to say of us while threads open, pass and close (B13)" {
+@test "B13: ThreadSanitizer has nothing to say of us while threads open, pass and close" {
     local runtime
     build_victim churn "$TOP/tests/victims/stress_churn.c" -w -I"$TOP/tests/victims" -fsanitize=thread || skip "no ThreadSanitizer"
     runtime=$(ldd "$TESTTMP/churn" | sed -n 's/.*libtsan[^ ]* => \([^ ]*\).*/\1/p')
@@ -112,7 +112,7 @@ END
     contains "$output" 'wrong 0$'
 }
 
-@test "under strace with its children" {
+@test "C14: under strace with its children" {
     command -v strace >/dev/null || skip "no strace"
     run strace -f -qq -o "$TESTTMP/trace" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log" "$VICTIMS/stress_churn" 1 8 5
     echo "$output"
@@ -120,7 +120,7 @@ END
     lacks "$TESTTMP/trace" 'SIGSEGV|SIGBUS'
 }
 
-@test "under gdb: a breakpoint on socket shows the program's stack, and the program runs to its end" {
+@test "C14: under gdb: a breakpoint on socket shows the program's stack, and the program runs to its end" {
     command -v gdb >/dev/null || skip "no gdb"
     run gdb -nx -batch -iex 'set debuginfod enabled off' -ex "set environment LD_PRELOAD $AGENT" -ex "set environment SOCKLEAK_OPTIONS log_path=$TESTTMP/log" \
         -ex 'break connect_loopback' -ex run -ex 'info threads' -ex backtrace -ex delete -ex continue --args "$VICTIMS/wrap_told" recv

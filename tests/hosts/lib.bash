@@ -5,6 +5,7 @@
 #   what="..."            one line: what is done with it
 #   needs="cmd=package"   the commands (or absolute paths) it needs, and the Debian package of each
 #   optional="..."        the same, for parts that are left out when they are missing
+#   limit=SECONDS         after which each of the two runs is stopped, when 600 are not enough
 #   work()                does it, once bare and once under the agent, and prints what must be the same both times
 #
 # and uses the functions below. Everything is started with `server`, `client` or `with`: bare or preloaded, as $MODE says.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""outcomes.py MODULE FILE: runs a file of CPython's tests as `python3 -m test` does and writes each test's outcome to FILE, sorted."""
+"""outcomes.py MODULE FILE: runs a file of CPython's tests as `python3 -m test` does, or what another module's name with dots leads to, and writes
+each test's outcome to FILE, sorted."""
 import os, sys, unittest
 from test import support
 from test.support import os_helper
 
-name = sys.argv[1]
 outcomes = {}
 
 
@@ -34,17 +34,24 @@ def left_in(suite):
             yield t
 
 
-support.verbose = True
-# Nothing that leaves this machine; test_socketserver asks for the network and stays on loopback.
-support.use_resources = ["subprocess"] + (["network"] if name.endswith("socketserver") else [])
-here = os.path.abspath(sys.argv[2])
-try:
-    with os_helper.temp_cwd(f"cwd{os.getpid()}"):
-        suite = unittest.defaultTestLoader.loadTestsFromName(name if name.startswith("test.") else "test." + name)
-        unittest.TextTestRunner(resultclass=Result, verbosity=2, stream=sys.stdout).run(unittest.TestSuite(left_in(suite)))
-except unittest.SkipTest:
-    outcomes["the_file"] = "skipped"
-finally:
-    with open(here, "w") as f:
-        f.writelines(f"{k} {v}\n" for k, v in sorted(outcomes.items()))
-    sys.stdout.flush()
+def main():
+    name = sys.argv[1]
+    support.verbose = True
+    # Nothing that leaves this machine; test_socketserver asks for the network and stays on loopback.
+    support.use_resources = ["subprocess"] + (["network"] if name.endswith("socketserver") else [])
+    here = os.path.abspath(sys.argv[2])
+    try:
+        with os_helper.temp_cwd(f"cwd{os.getpid()}"):
+            suite = unittest.defaultTestLoader.loadTestsFromName(name if "." in name else "test." + name)
+            unittest.TextTestRunner(resultclass=Result, verbosity=2, stream=sys.stdout).run(unittest.TestSuite(left_in(suite)))
+    except unittest.SkipTest:
+        outcomes["the_file"] = "skipped"
+    finally:
+        with open(here, "w") as f:
+            f.writelines(f"{k} {v}\n" for k, v in sorted(outcomes.items()))
+        sys.stdout.flush()
+
+
+# Children that are spawned import this file.
+if __name__ == "__main__":
+    main()

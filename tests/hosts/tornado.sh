@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154
+# tornado: the tests of the tornado web server as Debian ships them: an event loop's servers and clients, libcurl's among them, in one process and in
+# forked ones; each test's outcome listed. What fails is run once more: what passes then has passed.
+what="tornado's own tests: event loop, streams, HTTP and WebSocket servers and clients, libcurl, forked servers"
+needs="/usr/bin/python3=python3 /usr/lib/python3/dist-packages/tornado/test/runtests.py=python3-tornado /usr/lib/python3/dist-packages/pycurl*.so=python3-pycurl ss=iproute2"
+
+work()
+{
+    local looked=
+    one first
+    grep -qE ' (failed|error)$|^the file' "$DIR/first" && one second
+    # An outcome that is better the second time counts.
+    cat "$DIR/first" "$DIR/second" 2>/dev/null |
+        awk 'function rank(s) { return s == "ok" ? 3 : s == "skipped" ? 2 : 1 }
+             $1 != "the" { if (!($1 in best) || rank($2) > rank(best[$1])) best[$1] = $2 } END { for (k in best) print k, best[k] }' | sort
+    tail -n 1 "$DIR/first" "$DIR/second" 2>/dev/null | grep '^the file'
+}
+# one WHICH: the outcomes, one a line, in $DIR/WHICH
+one()
+{
+    "${WITH[@]}" env PYTHONDONTWRITEBYTECODE=1 ASYNC_TEST_TIMEOUT=60 NO_NETWORK=1 timeout -k 5 240 /usr/bin/python3 "$HERE/outcomes.py" tornado.test.runtests.all "$DIR/$1" >>"$DIR/tests.log" 2>&1 </dev/null &
+    pid=$!
+    STARTED+=("$pid")
+    if [[ ! $looked ]]; then
+        until_true 60 busy && looked=1
+        look
+    fi
+    wait "$pid" || echo "the file ended with $?" >>"$DIR/$1"
+}
+# It is in the middle of its tests.
+busy() { (($(wc -l <"$DIR/tests.log") > 300)); }
