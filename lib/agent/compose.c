@@ -236,15 +236,8 @@ static bool name_frames(struct composed *c, bool symbols)
 
 static void count_group(struct group *g)
 {
-    const struct state_site *s = sites_at(g->site);
-    if (s) {
-        g->opened = atomic_load(&s->opened);
-        g->closed = atomic_load(&s->closed);
-    } else {
-        g->opened = atomic_load(&table_head->sockets_opened);
-        g->closed = atomic_load(&table_head->sockets_closed);
-    }
-    g->live = g->opened > g->closed ? g->opened - g->closed : 0;
+    struct state_view view = table_view();
+    group_count(g, &view);
     const struct tally *t = tally_of(g->site, g->kind);
     if (t) {
         g->growing = tally_trend(t) == TREND_GROWING;

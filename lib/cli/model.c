@@ -209,12 +209,7 @@ static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
     const struct state_header *h = state_head(&m->from->view);
-    bool has_site = g->site && state_site_at(&m->from->view, g->site, &site);
-    /* The header counts the sockets that have no stack. */
-    g->opened = load_relaxed64(has_site ? &site.site->opened : &h->sockets_opened);
-    g->closed = load_relaxed64(has_site ? &site.site->closed : &h->sockets_closed);
-    g->live = g->opened > g->closed ? g->opened - g->closed : 0;
-    if (!has_site)
+    if (!group_count(g, &m->from->view) || !state_site_at(&m->from->view, g->site, &site))
         return;
     g->rate_milli = load_relaxed32(&site.site->rate_milli[g->kind]);
     g->growing = load_relaxed32(&site.site->trend[g->kind]) == TREND_GROWING;

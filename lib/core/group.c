@@ -155,6 +155,45 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
     return n_groups;
 }
 
+/* ---- counters --------------------------------------------------------------------------------------------------------- */
+
+static void add_site(struct group *g, const struct state_site *s)
+{
+    g->opened += atomic_load_explicit(&s->opened, memory_order_relaxed);
+    g->closed += atomic_load_explicit(&s->closed, memory_order_relaxed);
+}
+
+/* One stack may have several records: code that was unloaded and loaded again elsewhere is the same code to a reader. */
+static bool is_of_one_record(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (g->findings[i].site != g->site)
+            return false;
+    return true;
+}
+
+bool group_count(struct group *g, const struct state_view *view)
+{
+    struct state_site_view v;
+    const struct state_header *h = state_head(view);
+    bool has_site = g->site && state_site_at(view, g->site, &v);
+    g->opened = g->closed = 0;
+    if (!has_site) { /* the header counts the sockets that have no stack */
+        g->opened = atomic_load_explicit(&h->sockets_opened, memory_order_relaxed);
+        g->closed = atomic_load_explicit(&h->sockets_closed, memory_order_relaxed);
+    } else if (is_of_one_record(g)) {
+        add_site(g, v.site);
+    } else {
+        uint64_t pos = 0;
+        state_ref ref;
+        while (state_next_site(view, &pos, &ref, &v))
+            if (v.site->siteid == g->siteid)
+                add_site(g, v.site);
+    }
+    g->live = g->opened > g->closed ? g->opened - g->closed : 0;
+    return has_site;
+}
+
 /* ---- forecasts ---------------------------------------------------------------------------------------------------------- */
 
 const char *group_ports_peer(const struct group *g)

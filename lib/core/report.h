@@ -83,6 +83,8 @@ struct report {
 /* Sorts FINDINGS (N of them) by (kind, siteid, oldest first) and cuts them into GROUPS (room for N). Returns the number of groups, largest count first.
  * Fills kind, how, eof, siteid, site, told_site, count, ages, findings; the rest is the caller's. Sockets with no stack group by kind alone. O(n log n), in place. */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
+/* Fills in opened, closed and live from the counters in VIEW, which the group's findings came from. False: of sockets without a stack. */
+bool group_count(struct group *g, const struct state_view *view);
 
 /* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were. Plain words, in text and JSON. */
 void report_left_out(struct out *o, const struct report *r);

@@ -111,4 +111,5 @@ build_module()
     stacks
     [ "$(stacks | sort -u)" = "module_opens call one_address main" ]
     [ "$(json "$TESTTMP/log" 'sum(l["count"] for l in leaks)')" = 200 ]
+    [ "$(json "$TESTTMP/log" '[l["opened"] == l["live"] == l["count"] for l in leaks]')" = '[True, True]' ]
 }
