@@ -116,31 +116,54 @@ static __attribute__((noinline)) bool nested(const struct arch_frame *from)
     return end == WALK_LOST;
 }
 
-__attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
+static unsigned flags_of(enum walk_end end, bool in_signal)
+{
+    return (in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0);
+}
+
+/* Walks from FROM, and takes down what it finds for the next time. */
+static __attribute__((noinline)) enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct walk_recalled *r)
+{
+    unsigned epoch, now;
+    struct memo *memo = walk_may_recall(&epoch) ? walk_memo_begin(from, w->max, epoch) : NULL;
+    w->memo = memo;
+    enum walk_end end = walk_run(w);
+    if (memo)
+        walk_memo_end(memo, w, end, w->memo && end != WALK_LOST && walk_may_recall(&now) && now == epoch, r);
+    return end;
+}
+
+/* Part of both functions below, whose caller is where the stack begins. */
+static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
+                                                              struct walk_recalled *r)
 {
     struct walk w = {.max = max < 64 ? max : 64, .pcs = pcs, .hidden = own_text};
     struct counters *c = my_counters();
     struct arch_frame from;
     volatile struct mark mark;
+    unsigned epoch;
 
-    if (flags)
-        *flags = 0;
+    r->memo = NULL;
+    r->note = 0;
     arch_caller(&from);
+    w.at = from;
     if (__builtin_expect(inside != NULL, 0) && nested(&from)) {
-        if (flags)
-            *flags = CAPTURE_NESTED;
+        *flags = CAPTURE_NESTED;
         return 0;
     }
     if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
         capture_init();
+    count(&c->captures);
+    if (walk_may_recall(&epoch) && walk_recall(&from, w.max, epoch, always, pcs, r)) {
+        *flags = flags_of(r->end, false);
+        return r->n;
+    }
     mark.self = (uintptr_t)&mark;
     mark.caller = from.pc;
     inside = (struct mark *)&mark;
     atomic_signal_fence(memory_order_seq_cst);
 
-    w.at = from;
-    count(&c->captures);
-    enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
+    enum walk_end end = walk_available() ? walk_anew(&w, &from, r) : WALK_LOST;
     if (__builtin_expect(end == WALK_LOST, 0)) {
         end = second_tier(&w, &from, c);
         if (end == WALK_LOST)
@@ -150,9 +173,28 @@ __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, un
     atomic_signal_fence(memory_order_seq_cst);
     inside = NULL;
     mark.self = 0;
-    if (flags)
-        *flags = (w.in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0);
+    *flags = flags_of(end, w.in_signal);
     return w.n;
+}
+
+__attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
+{
+    struct walk_recalled r;
+    unsigned ignored;
+    return capture(pcs, max, flags ? flags : &ignored, true, &r);
+}
+
+__attribute__((noinline)) unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *t)
+{
+    struct walk_recalled r;
+    unsigned n = capture(pcs, max, flags, false, &r);
+    *t = (struct capture_ticket){.note = r.note, .place = r.memo, .seq = r.seq};
+    return n;
+}
+
+void capture_note(const struct capture_ticket *t, uint64_t note)
+{
+    walk_note(&(struct walk_recalled){.memo = t->place, .seq = t->seq}, note);
 }
 
 bool capture_in_handler(void)

@@ -33,6 +33,17 @@ unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags);
  */
 bool capture_in_handler(void);
 
+/* What came of a stack that was seen before. PLACE and SEQ are capture.c's. */
+struct capture_ticket {
+    uint64_t note; /* as capture_note was given it for this very stack; 0: none */
+    void *place;
+    uint32_t seq;
+};
+/* The same; but a stack that has a note is not written to PCS, only counted: the note is what its caller wants to know. */
+unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *ticket);
+/* Keeps NOTE, not 0, with the stack that TICKET was given for. It may be lost at any time; it never comes with another stack. */
+void capture_note(const struct capture_ticket *ticket, uint64_t note);
+
 /* Called once before the first capture, by the first thread that opens a socket, outside of signal handlers if possible. Cheap; loads nothing. */
 void capture_init(void);
 /* Around the program's dlclose: while one runs no rule is cached, at its end all rules are dropped. */

@@ -21,6 +21,7 @@
 typedef _Atomic state_ref head_ref;
 static _Atomic(head_ref *) heads;
 static _Atomic unsigned dlclose_running;
+static _Atomic uint32_t generation = 1; /* of the table: refs of another are nothing here */
 
 static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
 
@@ -166,6 +167,15 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
     return publish(head, seen, s, ref);
 }
 
+/* A stack's note is its site and the table's generation. */
+static state_ref noted(uint64_t note)
+{
+    state_ref ref = (state_ref)note;
+    if (!note || note >> 32 != atomic_load_explicit(&generation, memory_order_relaxed))
+        return 0;
+    return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
+}
+
 state_ref sites_here(bool *in_signal)
 {
     uint64_t pcs[STATE_MAX_FRAMES];
@@ -174,12 +184,21 @@ state_ref sites_here(bool *in_signal)
         *in_signal = false;
     if (!agent_options.max_frames)
         return 0;
-    unsigned n = capture_stack(pcs, agent_options.max_frames, &flags);
+    struct capture_ticket ticket;
+    unsigned n = capture_stack_noted(pcs, agent_options.max_frames, &flags, &ticket);
+    state_ref ref = noted(ticket.note);
+    if (ref)
+        return ref;
+    if (ticket.note) /* of another table, or its code went away: the addresses themselves are wanted */
+        n = capture_stack(pcs, agent_options.max_frames, &flags);
     if (in_signal)
         *in_signal = flags & CAPTURE_IN_SIGNAL;
     if (!n)
         table_drop(flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
-    return sites_intern(pcs, n);
+    ref = sites_intern(pcs, n);
+    if (ref)
+        capture_note(&ticket, (uint64_t)atomic_load_explicit(&generation, memory_order_relaxed) << 32 | ref);
+    return ref;
 }
 
 static void on_revived(unsigned number)
@@ -205,6 +224,7 @@ void sites_dlclose_done(void)
 void sites_reset(void)
 {
     atomic_store(&heads, NULL);
+    atomic_fetch_add(&generation, 1);
     modules_reset();
     modules_on_revived(on_revived);
 }

@@ -77,6 +77,12 @@ void walk_dlclose_end(void)
     atomic_fetch_sub(&closing, 1);
 }
 
+bool walk_may_recall(unsigned *now)
+{
+    *now = atomic_load_explicit(&epoch, memory_order_acquire);
+    return atomic_load_explicit(&closing, memory_order_relaxed) == 0;
+}
+
 /* A CFA lies above sp, on an 8-byte boundary, and if it does not come from sp not absurdly far. */
 static bool climbs(uintptr_t cfa, uintptr_t sp) { return cfa > sp && cfa - sp < FAR && cfa % 8 == 0; }
 
@@ -147,6 +153,9 @@ enum walk_end walk_run(struct walk *w)
     uintptr_t hidden_lo = w->hidden.lo, hidden_len = w->hidden.len;
     uint64_t *pcs = w->pcs;
     struct span span = walk_span(sp);
+    struct memo *memo = w->memo;
+    uintptr_t fp_at = 0; /* where FP was loaded from, until that is taken down */
+    bool fp_is_first = true;
     enum walk_end how = WALK_LOST;
 
     for (;;) {
@@ -172,8 +181,15 @@ enum walk_end walk_run(struct walk *w)
         case RULE_FP:
             cfa = fp + (rule & RULE_CFA);
             __asm__("" : "+r"(cfa));
+            if (memo && fp_is_first)
+                walk_memo_needs_fp(memo);
+            else if (memo && fp_at && !walk_memo_word(memo, fp_at, fp))
+                memo = NULL;
+            fp_at = 0;
             break;
         default:
+            if ((rule & RULE_MASK) != RULE_END)
+                memo = NULL;
             w->at = (struct arch_frame){.pc = entry - w->exact, .sp = sp, .fp = fp};
             w->span = span;
             if (!special_step(w, rule & RULE_MASK, &end)) {
@@ -191,9 +207,16 @@ enum walk_end walk_run(struct walk *w)
         }
 
         uintptr_t slot = rule >> RULE_FP_SHIFT & RULE_FP_MAX;
-        if (__builtin_expect(!climbs(cfa, sp), 0) || !walk_load(&span, cfa - 8, &entry) ||
-            (slot && !walk_load(&span, cfa - 8 - slot * 8, &fp)))
+        if (__builtin_expect(!climbs(cfa, sp), 0) || !walk_load(&span, cfa - 8, &entry))
             break;
+        if (slot) {
+            fp_at = cfa - 8 - slot * 8;
+            fp_is_first = false;
+            if (!walk_load(&span, fp_at, &fp))
+                break;
+        }
+        if (memo && !walk_memo_word(memo, cfa - 8, entry))
+            memo = NULL;
         sp = cfa;
         w->exact = false;
         if (__builtin_expect(entry == 0, 0)) {
@@ -203,6 +226,7 @@ enum walk_end walk_run(struct walk *w)
     }
 out:
     w->n = n;
+    w->memo = memo;
     if (how == WALK_LOST && n)
         w->at = (struct arch_frame){.pc = pcs[n - 1], .sp = sp, .fp = fp};
     return how;

@@ -21,7 +21,10 @@ struct span {
     uintptr_t lo, len;
 };
 
+struct memo;
+
 struct walk {
+    struct memo *memo;    /* takes down what the walk reads; NULL: nothing does, or it has met what cannot be recognized by that */
     struct arch_frame at; /* the frame under way */
     bool exact;           /* its pc is where it was interrupted, not a return address */
     bool in_signal;       /* a signal frame was passed */
@@ -46,7 +49,35 @@ void walk_dlclose_begin(void);
 void walk_dlclose_end(void);
 uint64_t walk_rules_parsed(void);
 
+/* ---- walk_memo.c: stacks that were walked before ---- */
+
+#define MEMO_WORDS 96u /* that a walk may read to be remembered */
+
+struct walk_recalled {
+    unsigned n;
+    enum walk_end end;
+    uint64_t note;     /* what walk_note kept with this stack; 0: nothing */
+    struct memo *memo; /* NULL: the stack could not be remembered */
+    uint32_t seq;
+};
+
+/* True: a walk of MAX from FROM would be one that is remembered. Its addresses are in PCS, unless it has a note and they are
+ * not wanted ALWAYS. */
+bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs, struct walk_recalled *r);
+/* Around a walk whose memo is what BEGIN gave (NULL: none is free). END: W ended so; USABLE: it met nothing that may not be remembered. */
+struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsigned epoch);
+void walk_memo_end(struct memo *m, const struct walk *w, enum walk_end end, bool usable, struct walk_recalled *r);
+/* Keeps a note, not 0, with the stack that was just walked or recalled. It is lost with the stack. */
+void walk_note(const struct walk_recalled *r, uint64_t note);
+/* False while a dlclose runs: nothing is remembered or recalled then. *EPOCH changes when one begins and when one ends. */
+bool walk_may_recall(unsigned *epoch);
+
 /* --- inside walk_*.c --- */
+
+/* The walk has read WORD at A, of which its further way depends. False: that cannot be taken down. */
+bool walk_memo_word(struct memo *m, uintptr_t a, uint64_t word);
+/* It went by the frame pointer that it began with. */
+void walk_memo_needs_fp(struct memo *m);
 
 /*
  * A rule is 17 bits: what kind it is in the low two; for the first two kinds the distance of the CFA in bytes where it lies ready to be

@@ -22,7 +22,7 @@ die() { say "run.sh: $*" >&2; exit 1; }
 for tier in walk unwind; do
     mkdir -p "$out/$tier"
     case $tier in
-    walk) parts="walk walk_rule walk_odd walk_memory cfi cfi_program cfi_expr" ;;
+    walk) parts="walk walk_rule walk_odd walk_memo walk_memory cfi cfi_program cfi_expr" ;;
     *) parts=walk_none ;;
     esac
     sources=

@@ -247,6 +247,13 @@ static void timer(long usec)
 }
 static int in_time(time_t start) { return time(NULL) - start < 30; }
 
+/* A stack that is recognized takes no walk that could be interrupted. */
+static void forget_stacks(void)
+{
+    capture_dlclose_begin();
+    capture_dlclose_end();
+}
+
 static void a_capture_inside_a_capture_records_nothing(void **state)
 {
     uint64_t pcs[MAX];
@@ -256,8 +263,10 @@ static void a_capture_inside_a_capture_records_nothing(void **state)
     leave = NULL;
     signal(SIGALRM, tick);
     timer(300);
-    while (seen_nested < 20 && in_time(start))
+    while (seen_nested < 20 && in_time(start)) {
+        forget_stacks();
         capture_stack(pcs, MAX, NULL);
+    }
     timer(0);
     if (walk_available()) /* libunwind works with signals blocked, so little of such a capture can be interrupted */
         assert_true(seen_nested >= 20);
@@ -279,6 +288,7 @@ static void a_capture_that_a_handler_left_by_a_jump_does_not_silence_the_thread(
         if (sigsetjmp(out, 1) == 0) {
             struct chain c = {.max = MAX, .at_end = take};
             while (!seen_nested && in_time(start)) {
+                forget_stacks();
                 c.depth = 0;
                 descend(&c, 10);
             }
@@ -378,6 +388,64 @@ static void stacks_stay_right_while_libraries_are_unloaded(void **state)
     assert_true_frames(&c);
 }
 
+/* Two ways to one place: the same function, at the same depth of stack, called from two places that differ only further out. */
+static __attribute__((noinline, noclone)) unsigned noted_here(struct capture_ticket *t)
+{
+    uint64_t pcs[MAX];
+    unsigned flags, n = capture_stack_noted(pcs, MAX, &flags, t);
+    __asm__ volatile("" ::: "memory");
+    return n;
+}
+static __attribute__((noinline, noclone)) unsigned middle(struct capture_ticket *t)
+{
+    unsigned n = noted_here(t);
+    __asm__ volatile("" ::: "memory");
+    return n;
+}
+static __attribute__((noinline, noclone)) void by_two_ways(struct capture_ticket *a, struct capture_ticket *b)
+{
+    middle(a);
+    __asm__ volatile("" ::: "memory");
+    middle(b);
+    __asm__ volatile("" ::: "memory");
+}
+
+static void a_note_comes_back_with_its_own_stack_alone(void **state)
+{
+    struct capture_ticket a, b;
+    (void)state;
+    if (!walk_available())
+        skip();
+    forget_stacks();
+    void (*volatile both)(struct capture_ticket *, struct capture_ticket *) = by_two_ways;
+    for (volatile int i = 0; i < 100; i++) {
+        both(&a, &b);
+        if (i == 0) {
+            assert_int_equal(a.note, 0);
+            assert_int_equal(b.note, 0);
+            capture_note(&a, 11);
+            capture_note(&b, 22);
+            continue;
+        }
+        assert_int_equal(a.note, 11);
+        assert_int_equal(b.note, 22);
+    }
+    forget_stacks(); /* the code may be another's */
+    by_two_ways(&a, &b);
+    assert_int_equal(a.note, 0);
+    assert_int_equal(b.note, 0);
+    capture_note(&b, 33); /* of an entry that has been given to other stacks since: lost, not misplaced */
+    struct capture_ticket late = a;
+    for (unsigned n = 0; n < 40; n++) {
+        struct chain c = {.max = MAX, .at_end = take};
+        descend(&c, n % 20);
+    }
+    capture_note(&late, 44);
+    by_two_ways(&a, &b);
+    assert_true(a.note == 0 || a.note == 44);
+    assert_true(b.note == 0 || b.note == 33);
+}
+
 static void a_forked_child_takes_its_own_stacks(void **state)
 {
     (void)state;
@@ -414,6 +482,7 @@ int main(void)
         cmocka_unit_test(libunwind_finds_the_same_and_takes_no_descriptor),
         cmocka_unit_test(libunwind_leaves_mask_and_cancellation_as_they_were),
         cmocka_unit_test(stacks_stay_right_while_libraries_are_unloaded),
+        cmocka_unit_test(a_note_comes_back_with_its_own_stack_alone),
         cmocka_unit_test(a_forked_child_takes_its_own_stacks),
     };
     capture_init();
