@@ -8,6 +8,32 @@ load helpers
 
 runs() { timeout 60 "$SOCKLEAK" run "$@" 3>&- 4>&-; }
 
+@test "what run makes below a directory that others may read, they cannot read" {
+    build_victim asks - <<'C'
+#include <sockleak.h>
+#include <sys/socket.h>
+int main(void)
+{
+    int pair[2];
+    sockleak_mark_t start = sockleak_mark();
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || sockleak_check(start, SOCKLEAK_ALL, 0) != 2;
+}
+C
+    mkdir -m 755 "$TESTTMP/keep"
+    # shellcheck disable=SC2016 # the inner shell's own
+    run runs --kinds all --output "$TESTTMP/keep" -- sh -c 'umask 0; "$1" && stat -c "mode %a %n" "$2"/*' _ "$TESTTMP/asks" "$TESTTMP/keep"
+    [ "$status" -eq 0 ]
+    contains "$output" 'mode 600 .*\.log$'
+    contains "$output" 'mode 600 .*\.sockleak$'
+    [ "$(grep -c '^mode ' <<<"$output")" -eq "$(grep -c '^mode 600 ' <<<"$output")" ]
+}
+
+@test "a log that the user named elsewhere has the mode that the umask leaves" {
+    umask 022
+    with_agent "log_path=$TESTTMP/log" "$VICTIMS/run_leak" 1
+    [ "$(stat -c %a "$TESTTMP"/log.*)" = 644 ]
+}
+
 @test "--gen-suppressions cuts a name that is too long for a line, and the line still matches" {
     local name
     name=f$(printf '_%.0s' {1..6000})
