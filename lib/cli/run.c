@@ -28,7 +28,7 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
                          "  --grace TIME          of a process that still runs at the end, only what has been stuck so long (default:\n"
                          "                        its own grace, 30s)\n"
-                         "  --suppressions FILE   leave out what matches\n"
+                         "  --suppressions FILE   leave out what matches; may be given several times\n"
                          "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
                          "  --output DIR          keep the state files in DIR; 'sockleak report DIR' reads them again\n"
                          "  -h, --help\n"
@@ -46,7 +46,8 @@ struct asked {
     uint64_t grace_ns;
     bool grace_set, exitcode_set, max_allowed_set;
     uint64_t exitcode, max_allowed;
-    const char *kinds_word, *grace_word, *suppressions, *json, *output;
+    const char *kinds_word, *grace_word, *json, *output;
+    struct suppression_files suppressions;
 };
 
 enum { OPT_EXITCODE = 256, OPT_MAX_ALLOWED, OPT_KINDS, OPT_GRACE, OPT_SUPPRESSIONS, OPT_JSON, OPT_OUTPUT };
@@ -81,7 +82,7 @@ static int take_option(struct asked *a, int c, char **argv)
         a->grace_set = true;
         return cli_time("--grace", optarg, &a->grace_ns) ? -1 : CLI_USAGE;
     case OPT_SUPPRESSIONS:
-        a->suppressions = optarg;
+        format_add_suppressions(&a->suppressions, optarg);
         return -1;
     case OPT_JSON:
         a->json = optarg;
@@ -216,7 +217,7 @@ static void print_options(void)
     format_flush(&o);
 }
 
-static int run_in(const struct asked *a, const char *dir, const char *library, const char *path, char **argv)
+static int run_in(struct asked *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
     struct options users;
@@ -229,8 +230,9 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
                            .started_ns = load_mono_ns()};
     char **envp = environment(&arena, a, library, dir, &users);
     int status = 0;
-    r.suppressions[0] = a->suppressions;
-    r.suppressions[1] = users.suppressions[0] ? users.suppressions : NULL;
+    if (users.suppressions[0])
+        format_add_suppressions(&a->suppressions, users.suppressions);
+    r.suppressions = &a->suppressions;
     if (!run_report_ready(&r)) {
         if (!a->output)
             rmdir(dir);
@@ -286,5 +288,6 @@ int cmd_run(int argc, char **argv)
         return CLI_FAILED;
     int status = run_in(&a, dir, library, path, cmd);
     free(dir);
+    free(a.suppressions.paths);
     return status;
 }

@@ -34,6 +34,41 @@ C
     [ "$(stat -c %a "$TESTTMP"/log.*)" = 644 ]
 }
 
+@test "each of several --suppressions counts, in run and in report" {
+    echo 'hangup:no_such_function' >"$TESTTMP/other"
+    echo 'close_wait:db_connect' >"$TESTTMP/match"
+    local order
+    for order in 'match other' 'other match'; do
+        # shellcheck disable=SC2086
+        set -- $order
+        run runs --output "$TESTTMP/keep" --exitcode 23 --suppressions "$TESTTMP/$1" --suppressions "$TESTTMP/$2" -- "$VICTIMS/run_leak" 2
+        [ "$status" -eq 0 ]
+        contains "$output" 'nothing is stuck but 2 suppressed sockets'
+        run "$SOCKLEAK" report --suppressions "$TESTTMP/$1" --suppressions "$TESTTMP/$2" "$TESTTMP/keep"
+        contains "$output" '2 suppressed'
+        lacks "$output" SUMMARY
+    done
+    run "$SOCKLEAK" report --suppressions "$TESTTMP/none" --suppressions "$TESTTMP/match" "$TESTTMP/keep"
+    [ "$status" -eq 1 ]
+    contains "$output" "cannot read the suppressions file $TESTTMP/none"
+}
+
+@test "each of several --debug-dir is searched" {
+    mkdir "$TESTTMP/empty" "$TESTTMP/debug"
+    cp "$VICTIMS/run_leak" "$TESTTMP/leaks"
+    objcopy --only-keep-debug "$TESTTMP/leaks" "$TESTTMP/debug/leaks.debug"
+    strip "$TESTTMP/leaks"
+    objcopy --add-gnu-debuglink="$TESTTMP/debug/leaks.debug" "$TESTTMP/leaks"
+    runs --output "$TESTTMP/keep" -- "$TESTTMP/leaks" 1
+    local order
+    for order in 'debug empty' 'empty debug'; do
+        # shellcheck disable=SC2086
+        set -- $order
+        run "$SOCKLEAK" report --debug-dir "$TESTTMP/$1" --debug-dir "$TESTTMP/$2" "$TESTTMP/keep"
+        contains "$output" '#0 db_connect '
+    done
+}
+
 @test "--gen-suppressions cuts a name that is too long for a line, and the line still matches" {
     local name
     name=f$(printf '_%.0s' {1..6000})
