@@ -99,6 +99,10 @@ static int take_option(struct asked *a, int c, char **argv)
 
 /* ---- where things are ----------------------------------------------------------------------------------------- */
 
+/* What log_path can hold, the longest of the options that are made of the directory's name. */
+#define LOG_NAME "/%p.log"
+#define MAX_DIRECTORY (sizeof(((struct options *)0)->log_path) - sizeof LOG_NAME)
+
 static bool is_private(const struct stat *st)
 {
     return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
@@ -127,15 +131,16 @@ static char *output_directory(const char *output)
         return NULL;
     }
     char *real = realpath(output, NULL);
-    if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
+    if (real && strlen(real) > MAX_DIRECTORY)
+        cli_fail("--output %s: its full name has more than the %zu bytes that the agent takes", output, MAX_DIRECTORY);
+    else if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode))
         cli_fail("--output %s: not a directory", output);
-    } else if (!is_private(&st)) {
+    else if (!is_private(&st))
         cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
-    } else if (strpbrk(real, "\"%\n")) {
+    else if (strpbrk(real, "\"%\n"))
         cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
-    } else {
+    else
         return real;
-    }
     free(real);
     return NULL;
 }
@@ -155,8 +160,15 @@ static char *make_directory(const struct asked *a)
             continue;
         }
         snprintf(path, sizeof path, "%s/" CLI_RUN_NAME, dirs[i], (int)getpid());
-        if (!strpbrk(path, "\"%\n") && mkdtemp(path))
-            return strdup(path);
+        char *real = mkdtemp(path) ? realpath(path, NULL) : NULL; /* the program may go to another directory */
+        if (real && strlen(real) <= MAX_DIRECTORY && !strpbrk(real, "\"%\n"))
+            return real;
+        if (real)
+            errno = strlen(real) > MAX_DIRECTORY ? ENAMETOOLONG : EINVAL;
+        int err = errno;
+        rmdir(path);
+        free(real);
+        errno = err;
     }
     cli_fail("cannot make a directory in %s: %s; name one with --output", dirs[n - 1], strerror(errno));
     return NULL;
@@ -178,15 +190,15 @@ static char **with_variables(struct arena *arena, const char *preload, const cha
     return envp;
 }
 
-/* The user's options first, ours after them: later ones win. */
+/* The user's options first, ours after them: later ones win. What a quote that the user left open may swallow comes before the directory. */
 static const char *agent_options(struct arena *arena, const struct asked *a, const struct options *users, const char *text, const char *dir)
 {
     return arena_printf(arena,
-                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s/%%p.log\":state_dir=\"%s\"",
+                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
                         text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
                         a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
                         /* A process that is killed is known by its last look: make that a young one. */
-                        users->interval_set ? "" : "interval=1s:", dir, dir);
+                        users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
 static void ignore(void *arg, const char *line)

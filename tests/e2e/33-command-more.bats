@@ -8,6 +8,52 @@ load helpers
 
 runs() { timeout 60 "$SOCKLEAK" run "$@" 3>&- 4>&-; }
 
+@test "run records, whatever SOCKLEAK_OPTIONS says" {
+    local options
+    for options in enabled=0 'enabled=0:kinds="close_wait'; do
+        SOCKLEAK_OPTIONS=$options run runs --exitcode 23 -- "$VICTIMS/run_leak" 2
+        [ "$status" -eq 23 ]
+        contains "$output" 'SUMMARY: sockleak: 2 sockets leaked'
+    done
+}
+
+@test "a state directory whose name is too long for an option is refused, and the program does not run" {
+    local part long=$TESTTMP
+    part=$(printf 'd%.0s' {1..200})
+    for _ in 1 2 3; do
+        long+=/$part
+        mkdir -m 700 "$long"
+    done
+    run runs --output "$long" -- touch "$TESTTMP/ran"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    contains "$output" "^sockleak run: --output $long: its full name has more than the [0-9]+ bytes"
+    (
+        cd "$long/../.." # its name is short from here
+        run runs --output "$part/$part" -- touch "$TESTTMP/ran"
+        [ "$status" -eq 1 ]
+        contains "$output" 'full name has more than'
+        SOCKLEAK_OPTIONS=state_dir=$part/$part run runs -- touch "$TESTTMP/ran"
+        [ "$status" -eq 1 ]
+        [ "${#lines[@]}" -eq 1 ]
+        contains "$output" "^sockleak run: cannot make a directory in $part/$part: File name too long; name one with --output"
+    )
+    [ ! -e "$TESTTMP/ran" ]
+    [ -z "$(ls -A "$long")" ]
+    # as XDG_RUNTIME_DIR it is passed over, as the agent does
+    XDG_RUNTIME_DIR=$long run runs --exitcode 23 -- "$VICTIMS/run_leak" 2
+    [ "$status" -eq 23 ]
+}
+
+@test "a relative state_dir holds for a program that goes to another directory" {
+    cd "$TESTTMP"
+    mkdir -m 700 states
+    SOCKLEAK_OPTIONS=state_dir=states run runs --exitcode 23 -- sh -c 'cd / && "$1" 2' _ "$VICTIMS/run_leak"
+    [ "$status" -eq 23 ]
+    contains "$output" 'SUMMARY: sockleak: 2 sockets leaked'
+    [ -z "$(ls -A states)" ]
+}
+
 @test "what run makes below a directory that others may read, they cannot read" {
     build_victim asks - <<'C'
 #include <sockleak.h>
