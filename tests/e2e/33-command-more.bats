@@ -140,3 +140,25 @@ C
     run "$SOCKLEAK" report --suppressions "$TESTTMP/rules" "$TESTTMP/keep"
     contains "$output" '1 suppressed'
 }
+
+@test "report and clean without a name go through both places where a user's state files may lie" {
+    needs_alone
+    cat >"$TESTTMP/both" <<'SH'
+for states in "$XDG_RUNTIME_DIR/sockleak" "/dev/shm/sockleak-$(id -u)"; do
+    mkdir -m 700 "$states"
+    n=$((n + 2))
+    "$VICTIMS/report_statefile" "$states/1999999999.$n.sockleak" 1 "$n"
+    echo "$states/1999999999.$n.sockleak" >>"$TESTTMP/files"
+done
+"$SOCKLEAK" report --kinds close_wait >"$TESTTMP/report"
+"$SOCKLEAK" clean --dry-run >"$TESTTMP/dry"
+"$SOCKLEAK" clean >"$TESTTMP/clean"
+find "$XDG_RUNTIME_DIR/sockleak" "/dev/shm/sockleak-$(id -u)" -type f >"$TESTTMP/left"
+SH
+    alone bash -e "$TESTTMP/both"
+    contains "$TESTTMP/report" 'WARNING: sockleak: 2 sockets'
+    contains "$TESTTMP/report" 'WARNING: sockleak: 4 sockets'
+    [ "$(cat "$TESTTMP/files"; echo 'would remove 2 state files')" = "$(cat "$TESTTMP/dry")" ]
+    [ "$(cat "$TESTTMP/clean")" = 'removed 2 state files' ]
+    is_empty "$TESTTMP/left"
+}
