@@ -82,7 +82,7 @@ struct report {
  * Fills kind, how, eof, siteid, site, told_site, count, ages, findings; the rest is the caller's. Sockets with no stack group by kind alone. O(n log n), in place. */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
 
-/* text.c: INTERFACE "Text report". The whole report; nothing when there are no groups. */
+/* text.c: the report as users read it, whole; nothing when there are no groups. */
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
