@@ -91,6 +91,12 @@ static void forget(struct top_watch *s)
     s->top.from = NULL;
 }
 
+static bool is_ending(pid_t pid)
+{
+    struct procfs_stat st;
+    return procfs_stat(procfs_alive(pid), &st) != 0 || st.ending || st.state == 'Z';
+}
+
 void top_look(struct top_watch *s)
 {
     struct top *t = &s->top;
@@ -105,10 +111,16 @@ void top_look(struct top_watch *s)
         return;
     if (t->from && !load_is_live(t->from))
         return; /* what was seen last says more than what the file was told by then */
+    const struct model_options options = {.min_age_set = true, .reason = -1};
+    struct model fresh;
+    model_build(&fresh, &s->set.items[0], s->symbols, &options);
+    if (t->from && load_is_live(t->from) && is_ending(t->from->pid)) { /* what it still holds is only what the kernel has not closed yet */
+        model_free(&fresh);
+        return;
+    }
     forget(s);
     t->from = &s->set.items[0];
-    const struct model_options options = {.min_age_set = true, .reason = -1};
-    model_build(&t->model, t->from, s->symbols, &options);
+    t->model = fresh;
     s->set.items[0].answered = false; /* the agent's answer to the key r holds for this look alone */
     top_sort(t);
     const struct state_header *h = state_head(&t->from->view);
