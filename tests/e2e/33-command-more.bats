@@ -48,6 +48,7 @@ runs() { timeout 60 "$SOCKLEAK" run "$@" 3>&- 4>&-; }
 @test "a relative state_dir holds for a program that goes to another directory" {
     cd "$TESTTMP"
     mkdir -m 700 states
+    # shellcheck disable=SC2016 # the inner shell's own
     SOCKLEAK_OPTIONS=state_dir=states run runs --exitcode 23 -- sh -c 'cd / && "$1" 2' _ "$VICTIMS/run_leak"
     [ "$status" -eq 23 ]
     contains "$output" 'SUMMARY: sockleak: 2 sockets leaked'

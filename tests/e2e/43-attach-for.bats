@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # $output, $status and $pid come from bats and the helpers
+# shellcheck disable=SC2154,SC2034 # $output, $status and $pid come from bats and the helpers; a descriptor is held by its variable
 # Whatever ends `attach --for`, the process is left alone again.
 
 load helpers
