@@ -116,6 +116,13 @@ const char *agent_reason(int err)
     }
 }
 
+/* A log beside the state file (`sockleak run` asks for that) is closed to others as that is; any other is the user's, as the umask has it. */
+static unsigned mode_of(const char *path)
+{
+    size_t n = strlen(agent_options.state_dir);
+    return n && strncmp(path, agent_options.state_dir, n) == 0 && path[n] == '/' ? 0600 : 0644;
+}
+
 static int open_path(void)
 {
     char path[600], host[65] = "host", exe[512] = "program";
@@ -128,7 +135,7 @@ static int open_path(void)
     uint64_t start = table_head ? table_head->opened_real_ns : agent_now_real();
     if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
         return -ENAMETOOLONG;
-    return (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+    return (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, mode_of(path));
 }
 
 /* One line. As an object of its own where the log is JSON Lines. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ const char usage_attach[] = "usage: sockleak attach [options] PID\n"
                             "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
                             "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
                             "  --for TIME      record for so long, then report and detach. Without --grace the report lists what has been\n"
-                            "                  stuck for the process' grace or half of TIME, whichever is shorter\n"
+                            "                  stuck for the process' grace or half of TIME, whichever is shorter. Ctrl-C ends it early\n"
                             "  -h, --help\n"
                             "\n"
                             "EXAMPLES\n"
@@ -86,9 +87,31 @@ bool attach_load(struct loaded *l, pid_t pid)
     return false;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    interrupted = interrupted + 1;
+}
+
+/*
+ * What would end us before the process is left alone again, from before anything is put into it: Ctrl-C, a terminal that goes away, a reader of the
+ * report that had enough. A hang-up that is ignored already (nohup) stays so.
+ */
+static void outlive_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction sa = {.sa_handler = interrupt, .sa_flags = SA_RESTART}, old;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i] != SIGHUP || (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
+            sigaction(numbers[i], &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
 static bool has_looked(const struct state_header *h, uint64_t before)
 {
-    return atomic_load(&h->looks) > before || atomic_load(&h->end) != END_RUNNING;
+    return interrupted || atomic_load(&h->looks) > before || atomic_load(&h->end) != END_RUNNING;
 }
 
 /* Only then is every socket that was open before known as such. */
@@ -156,25 +179,12 @@ static int inject(pid_t pid, const struct wanted *w)
     return CLI_OK;
 }
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
 /* Until the time is over, the process ends, or the user has seen enough. Returns how long that was. */
 static uint64_t record_for(pid_t pid, uint64_t ns)
 {
-    struct sigaction sa = {.sa_handler = interrupt}, before_int, before_term;
-    sigaction(SIGINT, &sa, &before_int);
-    sigaction(SIGTERM, &sa, &before_term);
     uint64_t begun = load_mono_ns(), end = begun + ns, now;
     for (now = begun; now < end && !interrupted && !is_gone(pid); now = load_mono_ns())
         nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
-    sigaction(SIGINT, &before_int, NULL);
-    sigaction(SIGTERM, &before_term, NULL);
     return now < end ? now - begun : ns;
 }
 
@@ -187,6 +197,34 @@ static int report_on(char *what, uint64_t min_age_ms)
     snprintf(age, sizeof age, "%llums", (unsigned long long)min_age_ms);
     optind = 0;
     return cmd_report(plain ? 2 : 4, argv);
+}
+
+/* In a process of its own, which whatever comes may end: a second Ctrl-C, a pager that was left, a fault in somebody's debug data. */
+static int report_apart(char *what, uint64_t min_age_ms)
+{
+    sig_atomic_t before = interrupted;
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+            signal(numbers[i], SIG_DFL);
+        exit(report_on(what, min_age_ms));
+    }
+    if (child < 0)
+        return report_on(what, min_age_ms);
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (interrupted != before) /* it may have been sent to us alone */
+            kill(child, SIGTERM);
+        nap_ms(5);
+    }
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    if (WTERMSIG(status) == SIGPIPE)
+        return CLI_OK;
+    return cli_fail("the report was ended by signal %d (%s); `sockleak report` gives it again", WTERMSIG(status),
+                    strsignal(WTERMSIG(status)));
 }
 
 /* A recording shorter than the process' grace would end before anything could have lasted so long: half of it is asked for then. */
@@ -216,12 +254,12 @@ static int report_and_leave(pid_t pid, const struct wanted *w)
     int status;
     struct stat st;
     if (!is_gone(pid)) {
-        status = report_on(number, least_age_ms(pid, w, recorded_ns));
+        status = report_apart(number, least_age_ms(pid, w, recorded_ns));
         optind = 0;
         int detached = cmd_detach(2, detach_argv);
         status = status ? status : detached;
     } else if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink) {
-        status = report_on(file, UINT64_MAX);
+        status = report_apart(file, UINT64_MAX);
     } else {
         cli_warn("process %d has ended, with nothing stuck", pid);
         status = CLI_OK;
@@ -291,6 +329,8 @@ int cmd_attach(int argc, char **argv)
         return cli_misuse("give one PID");
     if (!cli_pid(argv[optind], &pid))
         return CLI_USAGE;
+    if (w.for_set)
+        outlive_signals();
     int status = begin(pid, &w);
     return status == CLI_OK && w.for_set ? report_and_leave(pid, &w) : status;
 }

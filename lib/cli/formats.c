@@ -111,74 +111,68 @@ void format_models(FILE *f, enum format format, const struct model *models, size
 
 static void warn_line(void *arg, const char *line) { cli_warn("%s: %s", (const char *)arg, line); }
 
-/* The agent's own rules behind the *N RULES of a file, so that what it leaves out of its reports is left out of ours. */
-static struct suppression *add_builtin(struct arena *a, const struct suppression *rules, size_t *n)
+void format_add_suppressions(struct suppression_files *files, const char *path)
 {
-    size_t cap = *n + 1, before = *n;
-    for (const char *p = suppress_builtin; *p; p++)
-        cap += *p == '\n';
-    struct suppression *all = arena_array(a, cap, sizeof *all);
-    if (rules)
-        memcpy(all, rules, before * sizeof *all);
-    suppress_parse(suppress_builtin, strlen(suppress_builtin), all, n, cap, NULL, NULL);
-    for (size_t i = before; i < *n; i++)
-        all[i].builtin = true;
-    return all;
+    files->paths = cli_grow(files->paths, files->n, &files->cap, sizeof *files->paths);
+    files->paths[files->n++] = path;
 }
 
-bool format_suppressions(struct arena *a, const char *path, struct suppression **rules, size_t *n)
+/* NULL: it complained. The text lives in A; rules point into it. */
+static char *read_suppressions(struct arena *a, const char *path, size_t *len)
 {
-    *n = 0;
-    if (!path) {
-        *rules = add_builtin(a, NULL, n);
-        return true;
-    }
     FILE *f = fopen(path, "re");
-    size_t len = 0, cap = 0;
+    size_t cap = 0;
     char *text = NULL;
+    *len = 0;
     while (f && !feof(f) && !ferror(f)) {
-        if (cap - len < 4096)
+        if (cap - *len < 4096)
             text = arena_grow(text, cap = cap ? cap * 2 : 8192, 1);
-        len += fread(text + len, 1, cap - len, f);
-        if (len > 64u << 20) {
+        *len += fread(text + *len, 1, cap - *len, f);
+        if (*len > 64u << 20) {
             errno = EFBIG;
             break;
         }
     }
     bool ok = f && feof(f) && !ferror(f);
-    int err = errno;
+    if (!ok)
+        cli_fail("cannot read the suppressions file %s: %s", path, strerror(errno));
     if (f)
         fclose(f);
-    if (!ok) {
-        free(text);
-        cli_fail("cannot read the suppressions file %s: %s", path, strerror(err));
-        return false;
-    }
-    size_t lines = 1;
-    for (size_t i = 0; i < len; i++)
-        lines += text[i] == '\n';
-    *rules = arena_array(a, lines, sizeof **rules);
-    char *kept = arena_bytes(a, text ? text : "", len); /* the rules point into it */
+    char *kept = ok ? arena_bytes(a, text ? text : "", *len) : NULL;
     free(text);
-    suppress_parse(kept, len, *rules, n, lines, warn_line, (void *)path);
-    *rules = add_builtin(a, *rules, n);
-    return true;
+    return kept;
 }
 
-bool format_both_suppressions(struct arena *a, const char *first, const char *second, struct suppression **rules, size_t *n)
+/* Room in RULES for what TEXT may hold. */
+static struct suppression *make_room(struct arena *a, struct suppression *rules, size_t n, const char *text, size_t len, size_t *cap)
 {
-    struct suppression *more;
-    size_t n_more;
-    if (!format_suppressions(a, first, rules, n))
-        return false;
-    if (!second)
-        return true;
-    if (!format_suppressions(a, second, &more, &n_more))
-        return false;
-    struct suppression *all = arena_array(a, *n + n_more, sizeof *all);
-    memcpy(all, *rules, *n * sizeof *all);
-    memcpy(all + *n, more, n_more * sizeof *all);
-    *rules = all;
-    *n += n_more;
+    *cap = n + 1;
+    for (size_t i = 0; i < len; i++)
+        *cap += text[i] == '\n';
+    struct suppression *more = arena_array(a, *cap, sizeof *more);
+    if (n)
+        memcpy(more, rules, n * sizeof *more);
+    return more;
+}
+
+/* The agent's own rules come last, so that what it leaves out of its reports is left out of ours. */
+bool format_suppressions(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n)
+{
+    size_t len, cap;
+    *rules = NULL;
+    *n = 0;
+    for (size_t i = 0; i < files->n; i++) {
+        const char *path = files->paths[i], *text = read_suppressions(a, path, &len);
+        if (!text)
+            return false;
+        *rules = make_room(a, *rules, *n, text, len, &cap);
+        suppress_parse(text, len, *rules, n, cap, warn_line, (void *)path);
+    }
+    size_t before = *n;
+    len = strlen(suppress_builtin);
+    *rules = make_room(a, *rules, *n, suppress_builtin, len, &cap);
+    suppress_parse(suppress_builtin, len, *rules, n, cap, NULL, NULL);
+    for (size_t i = before; i < *n; i++)
+        (*rules)[i].builtin = true;
     return true;
 }

@@ -29,10 +29,14 @@ void format_models(FILE *f, enum format format, const struct model *models, size
 void format_open(struct out *o, FILE *f, char *buf, size_t cap);
 void format_flush(struct out *o);
 
-/* The rules of a suppressions file (PATH NULL: none) and the builtin ones into *RULES and *N, which live in A. False: it complained. */
-bool format_suppressions(struct arena *a, const char *path, struct suppression **rules, size_t *n);
-/* The rules of both files, each of which may be NULL. */
-bool format_both_suppressions(struct arena *a, const char *first, const char *second, struct suppression **rules, size_t *n);
+/* Suppression files, in the order in which they were named. PATH is kept, not copied. */
+struct suppression_files {
+    const char **paths;
+    size_t n, cap;
+};
+void format_add_suppressions(struct suppression_files *files, const char *path);
+/* The rules of all FILES and the builtin ones into *RULES and *N, which live in A. False: it complained. */
+bool format_suppressions(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n);
 /* CHOICE is an enum color. */
 bool format_use_color(FILE *f, unsigned choice);
 

@@ -23,8 +23,15 @@ static bool has_name(const struct group *g)
 static char *write_line(struct arena *arena, const struct group *g)
 {
     char buf[4096];
-    struct out one = {.buf = buf, .cap = sizeof buf};
+    struct out one = {.buf = buf, .cap = sizeof buf - 2};
     suppress_write_line(&one, g);
+    if (one.lost) {                                              /* the beginning matches too */
+        while (((unsigned char)buf[one.len - 1] & 0xc0) == 0x80) /* no part of a character */
+            one.len--;
+        one.len--;
+        buf[one.len++] = '*';
+        buf[one.len++] = '\n';
+    }
     return arena_bytes(arena, buf, one.len);
 }
 

@@ -97,6 +97,7 @@ bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out)
     if (!take_number(&c, 10, &number))
         return false;
     out->kernel_thread = number & 0x00200000; /* PF_KTHREAD, <linux/sched.h> */
+    out->ending = number & 0x00000004;        /* PF_EXITING */
     for (int field = 10; field <= 21; field++)
         if (!skip_word(&c))
             return false;

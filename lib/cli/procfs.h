@@ -16,9 +16,9 @@
 struct sockdiag_socket;
 
 struct procfs_stat {
-    char comm[64]; /* what is not printable is '?': it goes to a terminal */
-    char state;    /* R S D Z T ... */
-    bool kernel_thread;
+    char comm[64];              /* what is not printable is '?': it goes to a terminal */
+    char state;                 /* R S D Z T ... */
+    bool kernel_thread, ending; /* ending: on its way out, its descriptors may be closed already */
     pid_t ppid;
     uint64_t start_ticks; /* with the pid, the identity of a process */
 };

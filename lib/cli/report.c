@@ -26,10 +26,11 @@ const char usage_report[] =
     "  --min-age TIME        only what has been stuck so long (default: the process' grace; 0 for a dead one)\n"
     "  --sort KEY            stuck (default), rate or age\n"
     "  --max-sockets N       sockets listed in a group in text (default 8)\n"
-    "  --suppressions FILE   leave out what matches\n"
+    "  --suppressions FILE   leave out what matches; may be given several times\n"
     "  --gen-suppressions    print a ready line for every group instead of the report\n"
     "  --sysroot DIR         find the programs and libraries below DIR (files of another machine)\n"
-    "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too\n"
+    "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too; may be given\n"
+    "                        several times\n"
     "  --no-names            modules and offsets only\n"
     "  --verbose             say for which modules no names were found\n"
     "  -h, --help\n"
@@ -45,7 +46,8 @@ struct asked {
     struct symbolize_options symbols;
     struct model_options model;
     bool max_sockets_set;
-    const char *suppressions;
+    struct suppression_files suppressions;
+    char *debug_dirs; /* with ':' between */
     bool verbose;
 };
 
@@ -79,6 +81,16 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
+static void add_debug_dir(struct asked *a, const char *dir)
+{
+    const char *before = a->debug_dirs ? a->debug_dirs : "";
+    size_t room = strlen(before) + strlen(dir) + 2;
+    char *both = arena_grow(NULL, room, 1);
+    snprintf(both, room, "%s%s%s", before, before[0] ? ":" : "", dir);
+    free(a->debug_dirs);
+    a->symbols.debug_dir = a->debug_dirs = both;
+}
+
 /* The status to end with, or -1 to go on. */
 static int take_option(struct asked *a, int c, char **argv)
 {
@@ -110,7 +122,7 @@ static int take_option(struct asked *a, int c, char **argv)
         a->max_sockets_set = true;
         return -1;
     case OPT_SUPPRESSIONS:
-        a->suppressions = optarg;
+        format_add_suppressions(&a->suppressions, optarg);
         return -1;
     case OPT_GENSUPP:
         a->format = FORMAT_SUPPRESSIONS;
@@ -119,7 +131,7 @@ static int take_option(struct asked *a, int c, char **argv)
         a->symbols.sysroot = optarg;
         return -1;
     case OPT_DEBUG_DIR:
-        a->symbols.debug_dir = optarg;
+        add_debug_dir(a, optarg);
         return -1;
     case OPT_NO_NAMES:
         a->symbols.names = false;
@@ -218,8 +230,9 @@ int cmd_report(int argc, char **argv)
     struct arena arena = {0};
     options_default(&said);
     settings_environment(&said);
-    if (!format_both_suppressions(&arena, a.suppressions, said.suppressions[0] ? said.suppressions : NULL, &a.model.rules,
-                                  &a.model.n_rules))
+    if (said.suppressions[0])
+        format_add_suppressions(&a.suppressions, said.suppressions);
+    if (!format_suppressions(&arena, &a.suppressions, &a.model.rules, &a.model.n_rules))
         return CLI_FAILED;
     struct load_set set = {0};
     for (int i = optind; i < argc; i++)
@@ -248,6 +261,8 @@ int cmd_report(int argc, char **argv)
     for (size_t i = 0; i < set.n; i++)
         model_free(&models[i]);
     free(models);
+    free(a.debug_dirs);
+    free(a.suppressions.paths);
     symbolizer_free(sym[0]);
     symbolizer_free(sym[1]);
     settings_rules_free(&own);

@@ -28,7 +28,7 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
                          "  --grace TIME          of a process that still runs at the end, only what has been stuck so long (default:\n"
                          "                        its own grace, 30s)\n"
-                         "  --suppressions FILE   leave out what matches\n"
+                         "  --suppressions FILE   leave out what matches; may be given several times\n"
                          "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
                          "  --output DIR          keep the state files in DIR; 'sockleak report DIR' reads them again\n"
                          "  -h, --help\n"
@@ -46,7 +46,8 @@ struct asked {
     uint64_t grace_ns;
     bool grace_set, exitcode_set, max_allowed_set;
     uint64_t exitcode, max_allowed;
-    const char *kinds_word, *grace_word, *suppressions, *json, *output;
+    const char *kinds_word, *grace_word, *json, *output;
+    struct suppression_files suppressions;
 };
 
 enum { OPT_EXITCODE = 256, OPT_MAX_ALLOWED, OPT_KINDS, OPT_GRACE, OPT_SUPPRESSIONS, OPT_JSON, OPT_OUTPUT };
@@ -81,7 +82,7 @@ static int take_option(struct asked *a, int c, char **argv)
         a->grace_set = true;
         return cli_time("--grace", optarg, &a->grace_ns) ? -1 : CLI_USAGE;
     case OPT_SUPPRESSIONS:
-        a->suppressions = optarg;
+        format_add_suppressions(&a->suppressions, optarg);
         return -1;
     case OPT_JSON:
         a->json = optarg;
@@ -97,6 +98,10 @@ static int take_option(struct asked *a, int c, char **argv)
 }
 
 /* ---- where things are ----------------------------------------------------------------------------------------- */
+
+/* What log_path can hold, the longest of the options that are made of the directory's name. */
+#define LOG_NAME "/%p.log"
+#define MAX_DIRECTORY (sizeof(((struct options *)0)->log_path) - sizeof LOG_NAME)
 
 static bool is_private(const struct stat *st)
 {
@@ -126,15 +131,16 @@ static char *output_directory(const char *output)
         return NULL;
     }
     char *real = realpath(output, NULL);
-    if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
+    if (real && strlen(real) > MAX_DIRECTORY)
+        cli_fail("--output %s: its full name has more than the %zu bytes that the agent takes", output, MAX_DIRECTORY);
+    else if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode))
         cli_fail("--output %s: not a directory", output);
-    } else if (!is_private(&st)) {
+    else if (!is_private(&st))
         cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
-    } else if (strpbrk(real, "\"%\n")) {
+    else if (strpbrk(real, "\"%\n"))
         cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
-    } else {
+    else
         return real;
-    }
     free(real);
     return NULL;
 }
@@ -154,8 +160,15 @@ static char *make_directory(const struct asked *a)
             continue;
         }
         snprintf(path, sizeof path, "%s/" CLI_RUN_NAME, dirs[i], (int)getpid());
-        if (!strpbrk(path, "\"%\n") && mkdtemp(path))
-            return strdup(path);
+        char *real = mkdtemp(path) ? realpath(path, NULL) : NULL; /* the program may go to another directory */
+        if (real && strlen(real) <= MAX_DIRECTORY && !strpbrk(real, "\"%\n"))
+            return real;
+        if (real)
+            errno = strlen(real) > MAX_DIRECTORY ? ENAMETOOLONG : EINVAL;
+        int err = errno;
+        rmdir(path);
+        free(real);
+        errno = err;
     }
     cli_fail("cannot make a directory in %s: %s; name one with --output", dirs[n - 1], strerror(errno));
     return NULL;
@@ -177,15 +190,15 @@ static char **with_variables(struct arena *arena, const char *preload, const cha
     return envp;
 }
 
-/* The user's options first, ours after them: later ones win. */
+/* The user's options first, ours after them: later ones win. What a quote that the user left open may swallow comes before the directory. */
 static const char *agent_options(struct arena *arena, const struct asked *a, const struct options *users, const char *text, const char *dir)
 {
     return arena_printf(arena,
-                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s/%%p.log\":state_dir=\"%s\"",
+                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
                         text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
                         a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
                         /* A process that is killed is known by its last look: make that a young one. */
-                        users->interval_set ? "" : "interval=1s:", dir, dir);
+                        users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
 static void ignore(void *arg, const char *line)
@@ -216,7 +229,7 @@ static void print_options(void)
     format_flush(&o);
 }
 
-static int run_in(const struct asked *a, const char *dir, const char *library, const char *path, char **argv)
+static int run_in(struct asked *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
     struct options users;
@@ -229,8 +242,9 @@ static int run_in(const struct asked *a, const char *dir, const char *library, c
                            .started_ns = load_mono_ns()};
     char **envp = environment(&arena, a, library, dir, &users);
     int status = 0;
-    r.suppressions[0] = a->suppressions;
-    r.suppressions[1] = users.suppressions[0] ? users.suppressions : NULL;
+    if (users.suppressions[0])
+        format_add_suppressions(&a->suppressions, users.suppressions);
+    r.suppressions = &a->suppressions;
     if (!run_report_ready(&r)) {
         if (!a->output)
             rmdir(dir);
@@ -286,5 +300,6 @@ int cmd_run(int argc, char **argv)
         return CLI_FAILED;
     int status = run_in(&a, dir, library, path, cmd);
     free(dir);
+    free(a.suppressions.paths);
     return status;
 }

@@ -21,7 +21,7 @@
 
 bool run_report_ready(struct run_report *r)
 {
-    if (!format_both_suppressions(&r->arena, r->suppressions[0], r->suppressions[1], &r->rules, &r->n_rules)) {
+    if (!format_suppressions(&r->arena, r->suppressions, &r->rules, &r->n_rules)) {
         arena_free(&r->arena);
         return false;
     }

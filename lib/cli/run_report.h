@@ -9,6 +9,7 @@
 
 #include "../core/options.h"
 #include "arena.h"
+#include "formats.h"
 #include "load.h"
 #include "model.h"
 
@@ -16,7 +17,7 @@ struct run_report {
     const char *dir;
     bool keep;        /* the directory is the user's */
     const char *json; /* file to write JSON Lines to, "-" standard output, NULL none */
-    const char *suppressions[2];
+    const struct suppression_files *suppressions;
     const char *exe; /* the program, as resolved */
     pid_t pid;
     int status;          /* of the program, as a shell has it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * top.h: between top.c (the command, its loop and keys) and top_view.c (what stands on the screen, as lines of text).
+ * top.h: between top.c (the command and its looks at the process), top_screen.c (the terminal and its keys) and top_view.c (what stands
+ * there, as lines of text).
  *
  * One thread. The lines of a page live until the next page is made of the same struct.
  */
@@ -8,7 +9,9 @@
 #define SOCKLEAK_CLI_TOP_H
 
 #include "arena.h"
+#include "load.h"
 #include "model.h"
+#include "symbolize.h"
 
 struct top {
     const struct loaded *from; /* NULL: the agent is there but has no table yet */
@@ -45,5 +48,22 @@ void top_page_list(struct top_page *p, const struct top *t, unsigned width);
 void top_page_group(struct top_page *p, const struct top *t, const struct group *g, unsigned width);
 /* Index of the chosen group, else 0. */
 size_t top_chosen(const struct top *t);
+
+/* One run of the command. */
+struct top_watch {
+    struct top top;
+    struct load_set set; /* at most the one process */
+    struct symbolizer *symbols;
+    struct top_page page;
+    uint64_t delay_ns, next_ns;
+    bool group; /* one group's page, else the list */
+    size_t scroll;
+};
+
+/* top.c. Looks at the process again, when there is anything to see; sorts the groups by T's choice. */
+void top_look(struct top_watch *s);
+void top_sort(struct top *t);
+/* top_screen.c. Shows it until the user has seen enough. False: there is no terminal for that, and nothing was shown. */
+bool top_screen(struct top_watch *s);
 
 #endif

@@ -39,6 +39,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
 @test "without a terminal top prints one snapshot: totals, and the sites by stuck count" {
     leaker
     wait_for 30 eval "'$SOCKLEAK' top $leaker | grep -q ' 12 .*login_once'"
+    wait_for 30 eval "'$SOCKLEAK' top $leaker | grep -q 'stuck at 2 sites'" # the second one has a leak some time later
     run "$SOCKLEAK" top "$leaker"
     [ "$status" -eq 0 ]
     contains "${lines[0]}" "^scan_top \(PID $leaker\): running, (looked|no look)"

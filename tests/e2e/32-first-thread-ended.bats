@@ -77,6 +77,22 @@ C
     wait_for 20 eval "[ \$(grep -c leaked '$TESTTMP/headless.out') = 3 ]"
 }
 
+@test "what was open before the attach is known and confirmed, while it runs and at its detach" {
+    headless
+    "$SOCKLEAK" attach --kinds all "$pid"
+    "$SOCKLEAK" report --min-age 0 --kinds all --format json "$pid" >"$TESTTMP/json"
+    [ "$(json "$TESTTMP/json" 'sorted((s["origin"], l["kind"]) for l in leaks for s in l["sockets"])')" = "[('before_attach', 'close_wait'), ('before_attach', 'open')]" ]
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" '1 socket stuck in CLOSE_WAIT'
+    lacks "$output" 'not confirmed'
+    # with the process stopped, the report confirms by itself
+    kill -STOP "$pid"
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" '1 socket stuck in CLOSE_WAIT'
+    kill -CONT "$pid"
+    "$SOCKLEAK" detach "$pid"
+}
+
 @test "a process that calls itself by a terminal's commands is named without them" {
     build_victim rude - <<'C'
 #include <stdio.h>

@@ -108,14 +108,29 @@ EOF
     local server=$pid
     wait_for 30 psql -h "$TESTTMP/pg" -p "$port" -U postgres -c 'select 1' postgres
     "$bin/pgbench" -h "$TESTTMP/pg" -p "$port" -U postgres -i -q postgres >/dev/null 2>&1
-    start load "$bin/pgbench" -h "$TESTTMP/pg" -p "$port" -U postgres -c 2 -T 4 postgres
-    local load=$pid
-    backend() { pgrep -P "$server" -f 'postgres: .*\[local\]'; }
-    wait_for 20 backend
+    # psql ends with 0 only when every statement was fine
+    # shellcheck disable=SC2016 # the inner shell's own
+    echo 'set -o pipefail
+        while [ ! -e "$1" ]; do
+            echo "begin; update pgbench_accounts set abalance = abalance + 1 where aid = $((RANDOM + 1)); select sum(abalance) from pgbench_accounts where aid < 1000; end;"
+        done | "${@:2}" -v ON_ERROR_STOP=1 -q -A -t && echo fine' >"$TESTTMP/load.sh"
+    local load=() n
+    for n in 1 2; do
+        start "load$n" bash "$TESTTMP/load.sh" "$TESTTMP/stop" psql -h "$TESTTMP/pg" -p "$port" -U postgres postgres
+        load+=("$pid")
+    done
+    backends() { [ "$(pgrep -c -P "$server" -f 'postgres: .*\[local\]')" = 2 ]; }
+    wait_for 20 backends
+    wait_for 20 test -s "$TESTTMP/load1.out"
+    wait_for 20 test -s "$TESTTMP/load2.out"
     # shellcheck disable=SC2046
-    cycles $(backend)
-    wait "$load"
-    contains "$TESTTMP/load.out" 'number of failed transactions: 0 '
+    cycles $(pgrep -P "$server" -f 'postgres: .*\[local\]')
+    touch "$TESTTMP/stop"
+    for n in 1 2; do
+        wait "${load[n - 1]}"
+        [ "$(tail -n 1 "$TESTTMP/load$n.out")" = fine ]
+        is_empty "$TESTTMP/load$n.err"
+    done
     stop "$server" INT
 }
 

@@ -151,3 +151,14 @@ leaks = [line for line in lines if line["type"] == "leak"]
 print(eval(sys.argv[2]))
 PY
 }
+
+# needs_alone: skips the test where `alone` is not allowed.
+# alone COMMAND...: with an empty /dev/shm of its own, so that a command that is given no names meets no other program's state files.
+needs_alone() { alone true 2>/dev/null || skip "no mount namespace of one's own"; }
+alone()
+{
+    local as=()
+    [ "$(id -u)" = 0 ] || as=(--user --map-root-user)
+    # shellcheck disable=SC2016 # the inner shell's own
+    unshare --mount "${as[@]}" sh -c 'mount -t tmpfs shm /dev/shm && exec "$@"' _ "$@" 3>&- 4>&-
+}

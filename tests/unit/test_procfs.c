@@ -45,10 +45,12 @@ static void a_name_cannot_send_escapes_to_the_terminal(void **state)
     assert_string_equal(st.comm, "?[2Jx?");
 }
 
-static void kernel_threads_are_told_by_their_flag(void **state)
+static void kernel_threads_and_what_is_on_its_way_out_are_told_by_their_flags(void **state)
 {
     struct procfs_stat st;
     (void)state;
+    assert_true(parse_stat("3 (app) R 1 3 3 0 -1 4194308 0 0 0 0 0 0 0 0 20 0 1 0 5 0", &st));
+    assert_true(st.ending);
     assert_true(parse_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5 0", &st));
     assert_true(st.kernel_thread);
 }
@@ -216,7 +218,7 @@ int main(void)
         cmocka_unit_test(a_process_is_known_by_its_start_time),
         cmocka_unit_test(a_name_with_brackets_and_blanks_does_not_shift_the_fields),
         cmocka_unit_test(a_name_cannot_send_escapes_to_the_terminal),
-        cmocka_unit_test(kernel_threads_are_told_by_their_flag),
+        cmocka_unit_test(kernel_threads_and_what_is_on_its_way_out_are_told_by_their_flags),
         cmocka_unit_test(every_cut_of_a_stat_line_is_refused_or_read_within_bounds),
         cmocka_unit_test(socket_and_namespace_links_give_their_inode),
         cmocka_unit_test(the_descriptor_limit_is_the_soft_one),
