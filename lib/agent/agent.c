@@ -358,13 +358,26 @@ int agent_finish(int status, enum state_end how, bool its_last)
 }
 
 /* Registered before any other handler, so it runs after all of them and after every destructor. It may only change the status by exiting anew: what is
- * left to run (the flush of stdio) is then run by that call. */
+ * left to run (the flush of stdio) is then run by that call. But where the library came late, to a program that has its handlers registered, it runs first: there
+ * our own destructor is the end, which comes after them. */
+static int late_status;
+
 static void at_exit(int status, void *arg)
 {
     (void)arg;
+    if (inject_came_late()) {
+        late_status = status;
+        return;
+    }
     int changed = agent_finish(status, END_EXIT, true);
     if (changed != status)
         exit(changed);
+}
+
+__attribute__((destructor)) static void at_late_exit(void)
+{
+    if (inject_came_late())
+        agent_finish(late_status, END_EXIT, true);
 }
 
 /* ---- the beginning ------------------------------------------------------------------------------------------------- */

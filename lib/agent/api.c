@@ -16,10 +16,12 @@
 #include "agent.h"
 #include "compose.h"
 #include "look.h"
+#include "observe.h"
 #include "scratch.h"
 #include "sys.h"
 #include "table.h"
 #include "tags.h"
+#include "track.h"
 #include "wait.h"
 #include "watch.h"
 
@@ -193,6 +195,9 @@ static size_t frames_of(struct sockleak_frame *out, const struct frame *in, size
     return n < STATE_MAX_FRAMES ? n : STATE_MAX_FRAMES;
 }
 
+/* A socket may be younger than the report. */
+static double seconds_since(uint64_t now, uint64_t then) { return then < now ? (double)(now - then) / 1e9 : 0; }
+
 static int call_for(const struct report *r, const struct group *g, const struct finding *f, sockleak_callback call, void *arg)
 {
     struct sockleak_frame frames[STATE_MAX_FRAMES], told[STATE_MAX_FRAMES];
@@ -201,8 +206,8 @@ static int call_for(const struct report *r, const struct group *g, const struct 
         .fd = f->fd,
         .kind = KIND_BIT(f->kind),
         .site = f->siteid,
-        .age_s = (double)(r->now_ns - f->opened_ns) / 1e9,
-        .stuck_s = (double)(r->now_ns - f->since_ns) / 1e9,
+        .age_s = seconds_since(r->now_ns, f->opened_ns),
+        .stuck_s = seconds_since(r->now_ns, f->since_ns),
         .unread = f->unread,
         .how = f->kind == KIND_DEAD ? how_name(f->how) : NULL,
         .eof = f->eof == EOF_READ     ? "read"
@@ -249,11 +254,25 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
     return n;
 }
 
+/* One that no wrapper saw is entered now: the watcher would find it later, and know nothing of this. */
+static struct state_slot *live_or_adopted(int fd)
+{
+    struct state_slot *slot = slot_of(fd);
+    if (slot && SLOT_PHASE(atomic_load(&slot->word)) == SLOT_LIVE)
+        return slot;
+    uint64_t cookie = observe_cookie(fd);
+    return cookie && track_adopt(fd, ORIGIN_UNSEEN, cookie) ? slot_of(fd) : NULL;
+}
+
 void sockleak_ignore(int fd)
 {
-    struct state_slot *slot = agent_has_table() ? slot_of(fd) : NULL;
-    if (slot && SLOT_PHASE(atomic_load(&slot->word)) == SLOT_LIVE)
-        atomic_fetch_or(&slot->flags, SLOT_IGNORED);
+    struct state_slot *slot = agent_has_table() ? live_or_adopted(fd) : NULL;
+    if (!slot)
+        return;
+    atomic_fetch_or(&slot->flags, SLOT_IGNORED);
+    for (int other = slot->share ? slot_next(0) : -1; other >= 0; other = slot_next(other + 1))
+        if (slot_of(other)->share == slot->share)
+            atomic_fetch_or(&slot_of(other)->flags, SLOT_IGNORED);
 }
 
 void sockleak_pause(void) { agent_thread.paused++; }

@@ -122,7 +122,7 @@ static unsigned flags_of(enum walk_end end, bool in_signal)
 }
 
 /* Walks from FROM, and takes down what it finds for the next time. */
-static __attribute__((noinline)) enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct walk_recalled *r)
+static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct walk_recalled *r)
 {
     unsigned epoch, now;
     struct memo *memo = walk_may_recall(&epoch) ? walk_memo_begin(from, w->max, epoch) : NULL;
@@ -133,20 +133,40 @@ static __attribute__((noinline)) enum walk_end walk_anew(struct walk *w, const s
     return end;
 }
 
+static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned max, const struct arch_frame *from, unsigned *flags,
+                                                       struct walk_recalled *r)
+{
+    struct walk w = {.at = *from, .max = max, .pcs = pcs, .hidden = own_text};
+    struct counters *c = my_counters();
+    volatile struct mark mark = {(uintptr_t)&mark, from->pc};
+
+    inside = (struct mark *)&mark;
+    atomic_signal_fence(memory_order_seq_cst);
+    enum walk_end end = walk_available() ? walk_anew(&w, from, r) : WALK_LOST;
+    if (__builtin_expect(end == WALK_LOST, 0)) {
+        end = second_tier(&w, from, c);
+        if (end == WALK_LOST)
+            count(&c->broken);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    inside = NULL;
+    mark.self = 0;
+    *flags = flags_of(end, w.in_signal);
+    return w.n;
+}
+
 /* Part of both functions below, whose caller is where the stack begins. */
 static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
                                                               struct walk_recalled *r)
 {
-    struct walk w = {.max = max < 64 ? max : 64, .pcs = pcs, .hidden = own_text};
     struct counters *c = my_counters();
     struct arch_frame from;
-    volatile struct mark mark;
     unsigned epoch;
 
     r->memo = NULL;
     r->note = 0;
     arch_caller(&from);
-    w.at = from;
+    max = max < 64 ? max : 64;
     if (__builtin_expect(inside != NULL, 0) && nested(&from)) {
         *flags = CAPTURE_NESTED;
         return 0;
@@ -154,27 +174,11 @@ static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, uns
     if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
         capture_init();
     count(&c->captures);
-    if (walk_may_recall(&epoch) && walk_recall(&from, w.max, epoch, always, pcs, r)) {
+    if (walk_may_recall(&epoch) && walk_recall(&from, max, epoch, always, pcs, r)) {
         *flags = flags_of(r->end, false);
         return r->n;
     }
-    mark.self = (uintptr_t)&mark;
-    mark.caller = from.pc;
-    inside = (struct mark *)&mark;
-    atomic_signal_fence(memory_order_seq_cst);
-
-    enum walk_end end = walk_available() ? walk_anew(&w, &from, r) : WALK_LOST;
-    if (__builtin_expect(end == WALK_LOST, 0)) {
-        end = second_tier(&w, &from, c);
-        if (end == WALK_LOST)
-            count(&c->broken);
-    }
-
-    atomic_signal_fence(memory_order_seq_cst);
-    inside = NULL;
-    mark.self = 0;
-    *flags = flags_of(end, w.in_signal);
-    return w.n;
+    return capture_anew(pcs, max, &from, flags, r);
 }
 
 __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)

@@ -115,12 +115,12 @@ static size_t each(const struct selection *s, struct seen *seen, void (*call)(vo
         struct state_slot slot;
         struct finding f;
         char local[96], peer[96], tag[64];
-        if (!state_slot_at(&view, fd, &slot) || !selected(s, &slot))
+        if (!state_copy_slot(slot_of(fd), &slot) || !selected(s, &slot))
             continue;
         from_slot(&f, fd, &slot, &view);
         const struct state_detail *d = state_slot_detail(&view, &slot);
-        if (d ? !((s->kinds & KIND_BIT(d->kind)) && from_detail(&f, d) && now - d->since_ns >= s->min_ns && due(s, &slot, d))
-              : !((s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now - slot.opened_ns >= s->min_ns &&
+        if (d ? !((s->kinds & KIND_BIT(d->kind)) && from_detail(&f, d) && now >= d->since_ns + s->min_ns && due(s, &slot, d))
+              : !((s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now >= slot.opened_ns + s->min_ns &&
                   open_now(&f, fd, &slot, local, peer)))
             continue;
         if (s->at_exit && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)

@@ -260,6 +260,16 @@ void inject_settle(void)
 
 bool inject_active(void) { return active; }
 
+void inject_find_targets(void)
+{
+    if (targets_are_found())
+        return;
+    while (atomic_exchange(&busy, true))
+        SYS0(SYS_sched_yield);
+    targets_find();
+    atomic_store(&busy, false);
+}
+
 void inject_fork_prepare(void)
 {
     while (atomic_exchange(&busy, true))

@@ -45,6 +45,8 @@ void inject_settle(void);
 /* Entries are redirected now. */
 bool inject_active(void);
 /* fork: no pass is under way across it, or the child would find the loader's list locked for ever. */
+/* Finds the calls that can be redirected and their originals, once. Asks the loader: never while a fork is under way. */
+void inject_find_targets(void);
 void inject_fork_prepare(void);
 void inject_fork_parent(void);
 void inject_forked_child(void);
@@ -54,6 +56,8 @@ void inject_get_stats(struct inject_stats *s);
 
 /* This library came into a running process, so that only redirected entries lead to it. False when it was preloaded. */
 bool inject_is_late(void);
+/* The same as it was found when attach came; false before. Asks nobody. */
+bool inject_came_late(void);
 /*
  * For the watcher, at each look and at each flip of header.enabled: a late agent redirects what is not redirected yet while ENABLED, and
  * puts everything back when it is not; in a preloaded one it only cares for new objects. header.attached says afterwards which it is.

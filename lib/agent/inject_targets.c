@@ -144,6 +144,8 @@ void targets_find(void)
     atomic_store(&found, FOUND);
 }
 
+bool targets_are_found(void) { return atomic_load(&found) == FOUND; }
+
 bool targets_are_preloaded(void) { return preloaded; }
 
 void targets_set_real(void)

@@ -25,6 +25,7 @@ void targets_find(void);
 /* NULL: not one of ours. HASH: dynamic_hash(NAME). */
 const struct target *target_named(const char *name, uint32_t hash);
 /* Our own definition comes first in the order: this library was preloaded. Known after targets_find. */
+bool targets_are_found(void);
 bool targets_are_preloaded(void);
 /* Gives every wrapper its original, where one was found. */
 void targets_set_real(void);

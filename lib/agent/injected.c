@@ -17,7 +17,7 @@
 
 bool inject_is_late(void)
 {
-    targets_find();
+    inject_find_targets();
     return !targets_are_preloaded();
 }
 
@@ -28,9 +28,14 @@ static void find_originals(void)
     targets_set_real();
 }
 
+static bool came_late;
+
+bool inject_came_late(void) { return came_late; }
+
 SHOWN int sockleak_attach_entry(const char *options, struct inject_stats *seen)
 {
     bool late = inject_is_late();
+    came_late = late;
     if (late && !inject_active())
         find_originals();
     if (agent_wake(options) < 0)

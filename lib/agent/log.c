@@ -22,7 +22,8 @@
 #include "table.h"
 
 #define WAIT_MS 2000
-#define PIECE 4096 /* a pipe that poll calls writable takes so much without blocking */
+#define OUT_OF_THE_WAY 200 /* of the low numbers, which programs count on */
+#define PIECE 4096         /* a pipe that poll calls writable takes so much without blocking */
 
 struct identity_of {
     bool usable;
@@ -34,14 +35,7 @@ static _Atomic bool complained;
 static bool no_color;
 static uint32_t loaded_by; /* the process that the library was loaded into */
 
-static long stat_fd(int fd, struct stat *st)
-{
-#ifdef SYS_newfstatat
-    return SYS4(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
-#else
-    return SYS2(SYS_fstat, fd, st);
-#endif
-}
+static long stat_fd(int fd, struct stat *st) { return sys_stat_at(fd, "", st, AT_EMPTY_PATH); }
 
 static void remember(int fd)
 {
@@ -135,7 +129,12 @@ static int open_path(void)
     uint64_t start = table_head ? table_head->opened_real_ns : agent_now_real();
     if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
         return -ENAMETOOLONG;
-    return (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, mode_of(path));
+    int fd = (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, mode_of(path));
+    long high = fd >= 0 ? SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) : -1;
+    if (high < 0)
+        return fd;
+    sys_close(fd);
+    return (int)high;
 }
 
 /* One line. As an object of its own where the log is JSON Lines. */
@@ -231,14 +230,23 @@ static bool write_quietly(int fd, const char *p, size_t n)
 
 bool log_write_to(int fd, const char *p, size_t n) { return !n || write_quietly(fd, p, n); }
 
+static bool is_still(int fd, const struct stat *was)
+{
+    struct stat now;
+    return stat_fd(fd, &now) >= 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino;
+}
+
 bool log_write(const char *p, size_t n)
 {
     if (!n)
         return true;
     bool close_it;
+    struct stat st;
     int fd = log_open(&close_it);
-    bool ok = fd >= 0 && write_quietly(fd, p, n);
-    if (close_it)
+    bool known = close_it && stat_fd(fd, &st) >= 0;
+    /* The program may close all descriptors meanwhile, and be given the number for a connection. */
+    bool ok = fd >= 0 && (!known || is_still(fd, &st)) && write_quietly(fd, p, n);
+    if (close_it && (!known || is_still(fd, &st)))
         sys_close(fd);
     if (!ok)
         table_drop(DROP_LOG);

@@ -331,7 +331,7 @@ void modules_reset(void)
         atomic_store(&places[i].state, FILLING);
         atomic_store(&starts[i], 0);
     }
-    for (unsigned i = 0; i < MAX_MODULES / STATE_MODULES_PER_EXTENT; i++)
+    for (unsigned i = 0; i < MAX_MODULES / STATE_MODULES_PER_EXTENT && atomic_load(&extents[i]); i++) /* made in this order */
         atomic_store(&extents[i], NULL);
     atomic_store(&last_hit, 0);
     atomic_store(&closing, 0);

@@ -23,11 +23,7 @@ static _Atomic bool aside;  /* during an exec */
 static bool is_private(int dir)
 {
     struct stat st;
-#ifdef SYS_newfstatat
-    long r = SYS4(SYS_newfstatat, dir, "", &st, AT_EMPTY_PATH);
-#else
-    long r = SYS2(SYS_fstat, dir, &st);
-#endif
+    long r = sys_stat_at(dir, "", &st, AT_EMPTY_PATH);
     return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 

@@ -89,7 +89,7 @@ bool release_next(struct release *r)
 
 void release_reset(void)
 {
-    for (unsigned i = 0; i < ROOM; i++)
+    for (unsigned i = 0; i < ROOM && i < atomic_load(&head); i++) /* no page is written that was not */
         atomic_store(&ring[i].turn, 0);
     atomic_store(&head, 0);
     atomic_store(&tail, 0);

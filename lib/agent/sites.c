@@ -17,10 +17,13 @@
 #include "table.h"
 
 #define HEADS (STATE_EXTENT_SIZE / 4u)
+/* A program whose stacks never repeat (deep recursion, generated code) must not fill the file system: from so many on, the innermost frames have to do. */
+#define MANY_SITES 32768u
+#define FEW_FRAMES 6u
 
 typedef _Atomic state_ref head_ref;
 static _Atomic(head_ref *) heads;
-static _Atomic unsigned dlclose_running;
+static _Atomic unsigned dlclose_running, n_sites;
 static _Atomic uint32_t generation = 1; /* of the table: refs of another are nothing here */
 
 static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
@@ -146,6 +149,8 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
         return 0;
     if (atomic_load_explicit(&dlclose_running, memory_order_relaxed))
         check_unloaded();
+    if (atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES && n > FEW_FRAMES)
+        n = FEW_FRAMES;
     uint64_t hash = hash_of(pcs, n);
     head_ref *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
@@ -164,6 +169,7 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
         id = siteid_frame(id, m == STATE_NO_MODULE ? NULL : modules_at(m), pcs[i]);
     }
     s->siteid = siteid_end(id);
+    atomic_fetch_add_explicit(&n_sites, 1, memory_order_relaxed);
     return publish(head, seen, s, ref);
 }
 
@@ -224,6 +230,7 @@ void sites_dlclose_done(void)
 void sites_reset(void)
 {
     atomic_store(&heads, NULL);
+    atomic_store(&n_sites, 0);
     atomic_fetch_add(&generation, 1);
     modules_reset();
     modules_on_revived(on_revived);

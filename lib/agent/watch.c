@@ -115,7 +115,7 @@ static void mark_reported(const struct composed *c)
         for (size_t i = 0; i < c->report.groups[g].n_findings; i++) {
             const struct finding *f = &c->report.groups[g].findings[i];
             struct state_slot slot;
-            if (state_slot_at(&view, f->fd, &slot) && slot.opened_ns == f->opened_ns)
+            if (state_copy_slot(slot_of(f->fd), &slot) && slot.opened_ns == f->opened_ns)
                 mark_slot(&view, f, &slot, c->report.now_ns);
             else
                 release_note(f);

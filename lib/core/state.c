@@ -128,6 +128,8 @@ bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, stru
     return false;
 }
 
+bool state_copy_slot(const struct state_slot *slot, struct state_slot *copy) { return copy_slot((const unsigned char *)slot, copy); }
+
 bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy)
 {
     if (fd < 0)

@@ -294,6 +294,8 @@ void state_string(char *out, size_t cap, const char *field, size_t field_size);
 
 /* Iterates live slots in descriptor order of extents: *POS starts at 0; returns false at the end. COPY is a consistent copy, FD its number. */
 bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, struct state_slot *copy);
+/* The same of a slot that is known by its address: the writer's own. */
+bool state_copy_slot(const struct state_slot *slot, struct state_slot *copy);
 bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy); /* false: not live */
 
 struct state_site_view {

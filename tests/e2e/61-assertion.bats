@@ -179,6 +179,26 @@ END
     [ "${lines[4]}" = '1 1 19' ]
 }
 
+@test "what is ignored is the socket: also by its other descriptors, and when no wrapper saw it opened" {
+    program i <<'END'
+#include <sys/syscall.h>
+int main(void)
+{
+    sockleak_mark_t start = sockleak_mark();
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), second = dup(fd), unseen;
+    sockleak_ignore(second);
+    close(second);
+    __asm__ volatile("syscall" : "=a"(unseen) : "a"(SYS_socket), "D"(AF_INET), "S"(SOCK_STREAM), "d"(0) : "rcx", "r11", "memory");
+    sockleak_ignore(unseen);
+    printf("%d\n", sockleak_check(start, SOCKLEAK_ALL, 0));
+    return 0;
+}
+END
+    run with_agent 'grace=0s' "$TESTTMP/i"
+    [ "$status" -eq 0 ]
+    [ "$output" = 0 ] || { echo "$output"; return 1; }
+}
+
 @test "eight threads of tests, 1,000 rounds: every leak is laid to the right test, none to a wrong one" {
     run with_agent 'leak_check_at_exit=0' timeout 250 "$VICTIMS/api_parallel" 1000
     [ "$output" = 'active 1, found 2667, wrong 0' ] || { echo "$output"; return 1; }
