@@ -7,16 +7,12 @@
  */
 #include "agent.h"
 
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include "capture.h"
@@ -37,14 +33,11 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-extern const char *sockleak_default_options(void) __attribute__((weak));
-
-struct options agent_options;
 __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
 
 enum phase { FRESH = 0, STARTING, READY, FAILED };
 static _Atomic int phase;
-static _Atomic bool configured, finished;
+static _Atomic bool finished;
 
 /* One byte that the kernel clears in a child made by fork, _Fork or a raw clone: 1 while the table is this process'. */
 static unsigned char never;
@@ -90,99 +83,6 @@ void *agent_pages(size_t size)
 
 void agent_free_pages(void *p, size_t size) { sys_munmap(p, size); }
 
-/* ---- the table's beginning ------------------------------------------------------------------------------------ */
-
-static void read_boot_id(struct state_header *h)
-{
-    char id[64];
-    if (h->boot_id_hash)
-        return;
-    long fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    long n = sys_read((int)fd, id, sizeof id);
-    sys_close((int)fd);
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (long i = 0; i < n && id[i] != '\n'; i++)
-        hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3u;
-    h->boot_id_hash = n > 0 ? hash : 0;
-}
-
-static void describe_program(struct state_header *h)
-{
-    struct stat st;
-    struct utsname u;
-    strncpy(h->agent_version, SOCKLEAK_VERSION, sizeof h->agent_version - 1);
-    if (h->exe[0])
-        return;
-    if (sys_stat("/proc/self/exe", &st) >= 0) {
-        h->exe_dev = st.st_dev;
-        h->exe_ino = st.st_ino;
-    }
-    SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof h->exe - 1);
-    if (SYS1(SYS_uname, &u) >= 0)
-        strncpy(h->host, u.nodename, sizeof h->host - 1);
-}
-
-static void fill_header(struct state_header *h, uint64_t start_ticks)
-{
-    h->version = STATE_VERSION;
-    h->byte_order = STATE_BYTE_ORDER;
-    h->header_size = sizeof *h;
-    h->slot_size = sizeof(struct state_slot);
-    h->word_bits = 64;
-    h->pid = (uint32_t)sys_getpid();
-    h->ppid = (uint32_t)SYS0(SYS_getppid);
-    h->uid = (uint32_t)SYS0(SYS_getuid);
-    h->start_ticks = start_ticks;
-    h->opened_mono_ns = agent_now();
-    h->opened_real_ns = agent_now_real();
-    h->max_frames = agent_options.max_frames;
-    h->kinds = agent_options.kinds;
-    h->grace_ns = agent_options.grace_ns;
-    h->interval_ns = agent_options.interval_ns;
-    h->interval_given = agent_options.interval_set;
-    h->enabled = agent_options.enabled;
-    inherited_describe(h);
-    read_boot_id(h);
-    describe_program(h);
-    struct rlimit64 r;
-    if (SYS4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &r) >= 0)
-        h->nofile_limit = r.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)r.rlim_cur;
-    memcpy(h->magic, STATE_MAGIC, 8);
-}
-
-/* The file gets its name when its header is complete: whoever is killed at this moment leaves nothing under that name that cannot be read. */
-static bool make_table(void)
-{
-    char name[64], unfinished[72];
-    const char *why;
-    uint64_t ticks;
-    int error;
-    int dir = place_open(name, sizeof name, &ticks, &why);
-    struct out o = {.buf = unfinished, .cap = sizeof unfinished - 1};
-    out_fmt(&o, "%s.new", name);
-    unfinished[o.len] = 0;
-    int r = table_open(dir, unfinished, &error);
-    if (r == 0)
-        fill_header(table_head, ticks);
-    if (r == 0 && error == 0) {
-        error = (int)SYS5(SYS_renameat2, dir, unfinished, dir, name, 0);
-        if (error < 0)
-            SYS3(SYS_unlinkat, dir, unfinished, 0);
-    }
-    if (dir >= 0)
-        sys_close(dir);
-    if (r < 0)
-        return false;
-    if (error < 0) {
-        place_in_memory();
-        agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
-                   dir < 0 && *why ? why : agent_reason(-error));
-    }
-    return true;
-}
-
 static bool make_alive(void)
 {
     if (alive == &never) {
@@ -214,7 +114,7 @@ static bool start(void)
         suppressions_load_early();
         sites_reset();
         capture_init();
-        ok = make_table() && make_alive();
+        ok = agent_make_table() && make_alive();
         if (ok)
             said_write();
         if (ok && inherited_count()) {
@@ -287,26 +187,11 @@ bool agent_ready(void)
 
 /* ---- sleep and wake --------------------------------------------------------------------------------------------- */
 
-static void warn_option(void *arg, const char *line)
-{
-    (void)arg;
-    agent_warn("%s", line);
-}
-
-/* Read twice, so that a complaint already has the format that comes behind what it complains of. */
-static void take_options(const char *text)
-{
-    struct options ahead = agent_options;
-    options_parse(&ahead, text, NULL, NULL);
-    agent_options.log_json = ahead.log_json;
-    options_parse(&agent_options, text, warn_option, NULL);
-}
-
 int agent_wake(const char *options_text)
 {
     agent_configure();
     if (options_text)
-        take_options(options_text);
+        agent_take_options(options_text);
     agent_options.enabled = true;
     options_finish(&agent_options);
     if (!*alive && (!usable() || (atomic_load(&phase) != READY && !start())))
@@ -436,58 +321,6 @@ static void install_signal(void)
         agent_warn("signal=%u: this signal cannot be caught; no report on a signal", agent_options.signal);
 }
 
-static const char *variable(const char *name)
-{
-    extern char **environ;
-    size_t n = strlen(name);
-    for (char **e = environ; e && *e; e++)
-        if (!strncmp(*e, name, n) && (*e)[n] == '=')
-            return *e + n + 1;
-    return NULL;
-}
-
-/* Takes the agent's own name out of LD_PRELOAD, in place, for the programs that this one will start. */
-static void leave_children_alone(void)
-{
-    char *list = (char *)(uintptr_t)variable("LD_PRELOAD");
-    if (!list)
-        return;
-    char *to = list;
-    for (char *from = list; *from;) {
-        size_t n = strcspn(from, ": ");
-        bool ours = memmem(from, n, "libsockleak", 11) != NULL;
-        if (!ours && n) {
-            if (to != list)
-                *to++ = ':';
-            memmove(to, from, n);
-            to += n;
-        }
-        from += n + (from[n] != 0);
-    }
-    *to = 0;
-}
-
-void agent_configure(void)
-{
-    if (atomic_exchange(&configured, true))
-        return;
-    agent_enter();
-    options_default(&agent_options);
-    const char *text = variable("SOCKLEAK_OPTIONS");
-    log_init();
-    if (sockleak_default_options) {
-        const char *defaults = sockleak_default_options();
-        said_options(defaults);
-        if (defaults)
-            take_options(defaults);
-    }
-    if (text)
-        take_options(text);
-    options_finish(&agent_options);
-    log_init();
-    agent_leave();
-}
-
 __attribute__((constructor)) static void agent_load(void)
 {
     real_resolve(); /* here, so that no later first call has to do it inside a signal handler or a vfork child */
@@ -496,7 +329,7 @@ __attribute__((constructor)) static void agent_load(void)
     if (agent_options.help)
         agent_help();
     if (!agent_options.follow_children)
-        leave_children_alone();
+        agent_leave_children_alone();
     if (agent_options.signal)
         install_signal();
     suppressions_load_early();

@@ -48,8 +48,19 @@ void agent_shares_memory(void);
 void agent_enter_sandbox(void);
 bool agent_in_sandbox(void);
 
-/* The constructor's work, done once, by whichever event comes first. */
+/* ---- configure.c ---- */
+/* The options, once, by whichever event comes first. */
 void agent_configure(void);
+/* Applies TEXT over them. */
+void agent_take_options(const char *text);
+/* Takes the agent's own name out of LD_PRELOAD, in place, for the programs that this one will start. */
+void agent_leave_children_alone(void);
+/* The value of a variable, without libc's lock; NULL: not set. Only where the program cannot be changing its environment: at the start. */
+const char *agent_environment(const char *name);
+
+/* ---- birth.c ---- */
+/* The table with its header, in a file if there can be one. False: no memory. */
+bool agent_make_table(void);
 
 /* Wakes a dormant agent, or starts one that was just injected: OPTIONS_TEXT (may be NULL) is applied over the present options. 0, or -1. */
 int agent_wake(const char *options_text);

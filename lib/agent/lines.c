@@ -29,11 +29,8 @@ static const char *const places[] = {"/sockleak", "/../bin/sockleak", "/../../bi
 /* It ends a program that makes a process with clone(2), as the helper does. Its own library is in the list of those to preload. */
 static bool under_valgrind(void)
 {
-    extern char **environ;
-    for (char **e = environ; e && *e; e++)
-        if (!strncmp(*e, "LD_PRELOAD=", 11) && strstr(*e, "/vgpreload_"))
-            return true;
-    return false;
+    const char *list = agent_environment("LD_PRELOAD");
+    return list && strstr(list, "/vgpreload_");
 }
 
 static bool find_command(char *path, size_t cap)

@@ -56,11 +56,8 @@ static void remember(int fd)
 /* Asked once, at the start: later on the program may be changing its environment while the watcher reads it. */
 static bool asks_for_no_color(void)
 {
-    extern char **environ;
-    for (char **e = environ; e && *e; e++)
-        if (!strncmp(*e, "NO_COLOR=", 9))
-            return (*e)[9] != 0;
-    return false;
+    const char *value = agent_environment("NO_COLOR");
+    return value && *value;
 }
 
 void log_init(void)

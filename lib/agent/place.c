@@ -43,16 +43,6 @@ static int open_directory(const char *path, bool make, const char **why)
     return (int)fd;
 }
 
-static const char *environment(const char *name)
-{
-    extern char **environ;
-    size_t n = strlen(name);
-    for (char **e = environ; e && *e; e++)
-        if (!strncmp(*e, name, n) && (*e)[n] == '=')
-            return *e + n + 1;
-    return NULL;
-}
-
 static bool set_directory(const char *parent, const char *sub, uint32_t uid)
 {
     struct out o = {.buf = directory, .cap = sizeof directory - 1};
@@ -70,7 +60,7 @@ static int find_directory(const char **why)
         set_directory(agent_options.state_dir, "", UINT32_MAX);
         return open_directory(directory, true, why);
     }
-    const char *runtime = environment("XDG_RUNTIME_DIR");
+    const char *runtime = agent_environment("XDG_RUNTIME_DIR");
     if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX)) {
         int fd = open_directory(directory, true, why);
         if (fd >= 0)
@@ -198,7 +188,7 @@ void place_clear_aside(void)
             clear_aside();
         return;
     }
-    const char *runtime = environment("XDG_RUNTIME_DIR");
+    const char *runtime = agent_environment("XDG_RUNTIME_DIR");
     if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX))
         clear_aside();
     set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
