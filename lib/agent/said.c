@@ -46,28 +46,38 @@ static struct state_text *new_text(void)
     return table_alloc(EXTENT_TEXT, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
 }
 
-/* Into T and as many more as they need, each complete before the next is there. A line that fits into none is left out. */
-static void write_rules(struct state_text **t, const char *text, size_t len)
+/* The length of the first line, and of the line ends behind it. */
+static size_t first_line(const char *text, size_t len)
 {
-    for (size_t n; *t && len; text += n, len -= n) {
-        size_t at = (*t)->rules_len, room = sizeof(*t)->rules - at - (at > 0);
-        n = fitting(text, len, room, '\n');
+    const char *end = memchr(text, '\n', len);
+    size_t n = end ? (size_t)(end - text) : len;
+    while (n < len && text[n] == '\n')
+        n++;
+    return n;
+}
+
+/* Into INTO, and as many more as they need, each complete before the next is there. A line that fits into none is left out. Returns the last one, NULL
+ * when there is no room for it. */
+static struct state_text *write_rules(struct state_text *into, const char *text, size_t len)
+{
+    while (len && into) {
+        size_t at = into->rules_len, n = fitting(text, len, sizeof into->rules - at - (at > 0), '\n');
         if (!n && at) {
-            atomic_store_explicit(&(*t)->ready, 1, memory_order_release);
-            *t = new_text();
+            atomic_store_explicit(&into->ready, 1, memory_order_release);
+            into = new_text();
             continue;
         }
         if (n && at)
-            (*t)->rules[at++] = '\n';
-        memcpy((*t)->rules + at, text, n);
-        (*t)->rules_len = (uint32_t)(at + n);
-        if (!n) {
-            const char *end = memchr(text, '\n', len);
-            n = end ? (size_t)(end - text) : len;
-        }
+            into->rules[at++] = '\n';
+        memcpy(into->rules + at, text, n);
+        into->rules_len = (uint32_t)(at + n);
+        n += first_line(text + n, n ? 0 : len);
         while (n < len && text[n] == '\n')
             n++;
+        text += n;
+        len -= n;
     }
+    return into;
 }
 
 void said_write(void)
@@ -82,7 +92,7 @@ void said_write(void)
         memcpy(t->options, options, t->options_len);
     }
     for (unsigned i = 0; i < n_rules; i++)
-        write_rules(&t, rules[i].text, rules[i].len);
+        t = write_rules(t, rules[i].text, rules[i].len);
     if (t)
         atomic_store_explicit(&t->ready, 1, memory_order_release);
 }

@@ -322,3 +322,17 @@ END
     [ "$(json "$TESTTMP/v.err" '{l["steady"] for l in leaks}')" = '{False}' ]
     [ "$(json "$TESTTMP/v.err" '{l["rate_per_minute"] for l in leaks}')" = '{0.0}' ]
 }
+
+@test "sockleak report heeds the process' own rules, however many: they go over several pieces of the state file" {
+    for ((i = 0; i < 400; i++)); do echo "leak:some_function_that_is_not_there_$i"; done >"$TESTTMP/rules"
+    echo leak:db_connect >>"$TESTTMP/rules"
+    mkfifo "$TESTTMP/in"
+    start_agent v "suppressions=$TESTTMP/rules:grace=100ms:interval=100ms" bash -c "exec '$VICTIMS/run_leak' 2 wait <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    looked() { "$SOCKLEAK" top "$pid" | grep -q '^2 stuck at 1 site'; }
+    wait_for 20 looked
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    exec 7>&-
+    lacks "$output" WARNING
+    contains "$output" 'nothing is stuck|suppressed'
+}

@@ -389,20 +389,20 @@ static void stacks_stay_right_while_libraries_are_unloaded(void **state)
 }
 
 /* Two ways to one place: the same function, at the same depth of stack, called from two places that differ only further out. */
-static __attribute__((noinline, noclone)) unsigned noted_here(struct capture_ticket *t)
+static __attribute__((noinline)) unsigned noted_here(struct capture_ticket *t)
 {
     uint64_t pcs[MAX];
     unsigned flags, n = capture_stack_noted(pcs, MAX, &flags, t);
     __asm__ volatile("" ::: "memory");
     return n;
 }
-static __attribute__((noinline, noclone)) unsigned middle(struct capture_ticket *t)
+static __attribute__((noinline)) unsigned middle(struct capture_ticket *t)
 {
     unsigned n = noted_here(t);
     __asm__ volatile("" ::: "memory");
     return n;
 }
-static __attribute__((noinline, noclone)) void by_two_ways(struct capture_ticket *a, struct capture_ticket *b)
+static __attribute__((noinline)) void by_two_ways(struct capture_ticket *a, struct capture_ticket *b)
 {
     middle(a);
     __asm__ volatile("" ::: "memory");
