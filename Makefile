@@ -71,6 +71,11 @@ EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 obj = $(patsubst lib/%,$(B)/obj/$(1)/%.o,$(basename $(2)))
 CORE_PIC := $(call obj,pic,$(CORE_SRC))
 AGENT_PIC := $(call obj,pic,$(AGENT_SRC))
+# What runs for a report only is kept small: all of the library's text is in each process' memory.
+AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o,$(CORE_PIC)) $(call obj,pic,$(addprefix lib/agent/,api.c birth.c compose.c \
+	configure.c demangle.c dynamic.c elf.c explained.c forecast.c helper.c inherited.c inject.c inject_targets.c injected.c lines.c log.c names.c place.c \
+	said.c suppressions.c symbols.c tell.c unwind.c unwind_load.c))
+$(AGENT_SELDOM): AGENT_CFLAGS += $(if $(filter -O2,$(OPT)),-Os)
 CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))
 # The wrappers carry libc's names: in a test program they would take over the test's own calls.
 TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrappers%,$(AGENT_PIC))
