@@ -11,7 +11,7 @@ helpers_setup()
 {
     TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     BUILD=${SOCKLEAK_BUILD:-$TOP/build}
-    AGENT=$BUILD/libsockleak.so
+    AGENT=$BUILD${SOCKLEAK_CAPTURE:+/$SOCKLEAK_CAPTURE}/libsockleak.so # a variant of the library alone
     SOCKLEAK=$BUILD/sockleak
     VICTIMS=$BUILD/victims
     EXAMPLES=$BUILD/examples
