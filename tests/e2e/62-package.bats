@@ -39,7 +39,7 @@ load helpers
     for f in 'libc6 \(>= ' 'libdw1 ' libunwind8; do contains "$needs" "$f"; done
     lacks "$(dpkg-deb -c "$deb" | sed 's/ -> .*//')" '\./usr/(local|lib/debug)'
     if command -v lintian >/dev/null; then
-        run lintian --allow-root --tag-display-limit 0 "$deb"
+        run env TMPDIR="$TESTTMP" lintian --allow-root --tag-display-limit 0 "$deb"
         lacks "$output" '^[EW]: '
     fi
 }

@@ -17,8 +17,8 @@ work()
     until_true 60 answers 1 'master_link_status:up' INFO replication
     redis-benchmark -p "${PORTS[0]}" -q --csv -t set,get,lpush,mset -n 2000 -c 16 -r 100 </dev/null 2>/dev/null | cut -d, -f1
     redis-benchmark -p "${PORTS[0]}" -q --csv -k 0 -t set -n 500 -c 8 </dev/null 2>/dev/null | cut -d, -f1
-    cli 0 SET key value
-    cli 0 WAIT 1 20000
+    # In one connection: WAIT is about the writes of its own.
+    printf 'SET key value\nWAIT 1 20000\n' | cli 0
     cli 1 GET key
     cli 0 BGSAVE
     until_true 60 answers 0 'rdb_bgsave_in_progress:0' INFO persistence
