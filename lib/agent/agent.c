@@ -305,9 +305,10 @@ static void after_fork_child(void)
 static void on_signal(int number)
 {
     (void)number;
-    agent_thread.no_malloc = true; /* should this thread have to make the report itself */
+    bool before = agent_thread.no_malloc; /* the handler may come into a report at the end */
+    agent_thread.no_malloc = true;        /* should this thread have to make the report itself */
     watch_request_signal();
-    agent_thread.no_malloc = false;
+    agent_thread.no_malloc = before;
 }
 
 static void install_signal(void)

@@ -382,7 +382,9 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
-        bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !s->in_handler;
+        /* The report on a signal is made in the program's own handler when there is no watcher: no process is made from there. */
+        bool in_handler = reason == REASON_SIGNAL && agent_thread.no_malloc;
+        bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !in_handler;
         bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
         bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
         if (!known && (!s->number_only || may_be_idiom(&c->report)))

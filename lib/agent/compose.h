@@ -19,7 +19,6 @@ struct selection {
     bool due_only;     /* only groups that pass grace or double now */
     bool number_only;  /* as below, and what the user's rules leave out counts too: no names */
     bool counted_only; /* nobody will read the report: no files and lines */
-    bool in_handler;   /* perhaps in a signal handler: no process may be made */
     bool at_exit;      /* standard descriptors that came from outside are not this program's to close */
 };
 

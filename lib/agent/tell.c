@@ -110,8 +110,7 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
 
 uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
 {
-    struct selection s = {
-        .since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag, .in_handler = q->in_handler};
+    struct selection s = {.since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag};
     look_all(0);
     tell_releases();
     return report_all(&s, reason, fd);

@@ -66,9 +66,9 @@ void watch_unlock(void)
         sys_futex((volatile void *)&lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
 }
 
-static void serve_signal(bool in_handler)
+static void serve_signal(void)
 {
-    struct watch_query q = {.kinds = atomic_load(&table_head->kinds), .in_handler = in_handler};
+    struct watch_query q = {.kinds = atomic_load(&table_head->kinds)};
     if (atomic_exchange(&signal_wanted, false))
         watch_report(&q, REASON_SIGNAL, -1);
 }
@@ -93,7 +93,7 @@ static uint64_t look_and_report(uint64_t interval)
     uint64_t cost = (cpu_time() - used) * BUDGET; /* of the look alone: a report is seldom, and may wait for its reader */
     tell_releases();
     tell_due();
-    serve_signal(false);
+    serve_signal();
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
     bool stretched = cost > interval;
@@ -302,7 +302,7 @@ void watch_request_signal(void)
     }
     agent_enter();
     if (watch_lock(0)) {
-        serve_signal(true);
+        serve_signal();
         watch_unlock();
     }
     agent_leave();

@@ -38,7 +38,6 @@ struct watch_query {
     unsigned kinds;
     uint32_t tid;
     uint16_t tag;
-    bool in_handler; /* perhaps in a signal handler */
 };
 uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd);
 

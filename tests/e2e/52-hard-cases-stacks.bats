@@ -5,19 +5,6 @@
 
 load helpers
 
-# both OPTIONS VICTIM WORD...: the same output and status bare and with the agent; the log is in $TESTTMP/log, the output in $output
-both()
-{
-    local options=$1 bare
-    shift
-    rm -f "$TESTTMP"/log*
-    run "$VICTIMS/$1" "${@:2}" 3>&-
-    bare="$status $output"
-    run with_agent "log_format=json:log_path=$TESTTMP/log.%p:$options" "$VICTIMS/$1" "${@:2}"
-    cat "$TESTTMP"/log.* >"$TESTTMP/log" 2>/dev/null || :
-    printf 'bare: %s\nwith the agent: %s %s\n' "$bare" "$status" "$output"
-    [ "$status $output" = "$bare" ]
-}
 # stacks: the functions of every leak's stack, innermost first, down to main
 stacks() { json "$TESTTMP/log" '"\n".join(sorted(" ".join(f["symbol"] or "?" for f in l["frames"]).split(" __libc_start")[0] for l in leaks))'; }
 
@@ -30,12 +17,12 @@ build_module()
 }
 
 @test "A1: closefrom, and sockets on the numbers of the unwinder's pipe: no byte is eaten and none is sent" {
-    both "" hard_unwinder streams
+    compared "" hard_unwinder streams
     [ "$(grep -c ': HELLO$' <<<"$output")" = 40 ]
 }
 
 @test "A2: under a filter that allows what sshd's does, the program lives, and each stack that is told of an end is recorded" {
-    both "" hard_unwinder sandboxed
+    compared "" hard_unwinder sandboxed
     [ "$status" = 0 ]
     [ "$output" = lived ]
     run "$SOCKLEAK" report --format json --kinds all --min-age 0 "$XDG_RUNTIME_DIR/sockleak"
@@ -45,38 +32,38 @@ build_module()
 
 @test "A3: a C program that loads C++ code later throws its exceptions through libgcc, and gets no unwinder of ours" {
     build_module throws -DTHROWS
-    both "" hard_loader throws "$TESTTMP/throws.so"
+    compared "" hard_loader throws "$TESTTMP/throws.so"
     contains "$output" '^caught 42$'
     contains "$output" '^unwinder /libgcc_s'
     contains "$output" '^global none$'
 }
 
 @test "A4: a child that is forked while other threads take their stacks by libunwind takes its own" {
-    both "" hard_loader forks "$TESTTMP"
+    compared "" hard_loader forks "$TESTTMP"
     [ "$output" = "bad 0" ]
 }
 
 @test "A5: threads that take their stacks by libunwind beside one that loads libraries do not lock each other out" {
     build_module on_load -DON_LOAD
-    both "" hard_loader loads "$TESTTMP/on_load.so"
+    compared "" hard_loader loads "$TESTTMP/on_load.so"
     [ "$output" = "done" ]
 }
 
 @test "A6: a signal handler that opens sockets at any moment of a capture neither hangs nor crashes" {
-    both "" hard_unwinder interrupted
+    compared "" hard_unwinder interrupted
     [ "$output" = "done" ]
 }
 
 @test "A7: a thread that is cancelled inside a capture ends as a cancelled thread does, and leaves no lock behind" {
-    both "" hard_unwinder cancelled
+    compared "" hard_unwinder cancelled
     [ "$output" = "others 0" ]
     [ "$(uname -m)" != x86_64 ] || contains "$(stacks)" '^opens odd_call deep cancelled main$'
 }
 
 @test "A8: code without tables and frame pointers that are garbage: no fault, no endless walk" {
-    both "" hard_stacks garbage
+    compared "" hard_stacks garbage
     [ "$output" = lived ]
-    both max_frames=64 hard_stacks garbage
+    compared max_frames=64 hard_stacks garbage
 }
 
 @test "A9: a thread that opens a socket takes no memory for that" {
@@ -90,12 +77,12 @@ build_module()
 }
 
 @test "A10: a call that succeeds leaves errno alone, also when its stack is taken by libunwind for the first time" {
-    both "" hard_unwinder errno
+    compared "" hard_unwinder errno
     [ "$output" = "done" ]
 }
 
 @test "A11: coroutines, stacks that the program made and a signal stack, with nothing readable around them: no fault, and the stack as far as it goes" {
-    both "" hard_stacks made_stacks
+    compared "" hard_stacks made_stacks
     [ "$output" = lived ]
     # A coroutine's ends at its beginning, in libc; the others go on in the function that switched the stack or was interrupted.
     contains "$(stacks)" '^opens leaves [?]$'
@@ -106,7 +93,7 @@ build_module()
 @test "A12: two libraries of different frames, one after the other at one address: every stack is right" {
     build_module small -DROOM=1024
     build_module large -DROOM=9216
-    both "" hard_loader one_address "$TESTTMP/small.so" "$TESTTMP/large.so"
+    compared "" hard_loader one_address "$TESTTMP/small.so" "$TESTTMP/large.so"
     contains "$output" 'same address 1'
     stacks
     [ "$(stacks | sort -u)" = "module_opens call one_address main" ]

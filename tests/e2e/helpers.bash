@@ -79,6 +79,20 @@ with_agent()
     env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "$@" 3>&- 4>&-
 }
 
+# compared OPTIONS VICTIM WORD...: the same output and status bare and with the agent; the log is in $TESTTMP/log, the output in $output
+compared()
+{
+    local options=$1 bare
+    shift
+    rm -f "$TESTTMP"/log*
+    run "$VICTIMS/$1" "${@:2}" 3>&-
+    bare="$status $output"
+    run with_agent "log_format=json:log_path=$TESTTMP/log.%p:$options" "$VICTIMS/$1" "${@:2}"
+    cat "$TESTTMP"/log.* >"$TESTTMP/log" 2>/dev/null || :
+    printf 'bare: %s\nwith the agent: %s %s\n' "$bare" "$status" "$output"
+    [ "$status $output" = "$bare" ]
+}
+
 # stop PID [SIGNAL]: ends it in good order, waits, and gives its status.
 stop()
 {
