@@ -86,6 +86,7 @@ compared()
     shift
     rm -f "$TESTTMP"/log*
     run "$VICTIMS/$1" "${@:2}" 3>&-
+    # shellcheck disable=SC2154 # by run
     bare="$status $output"
     run with_agent "log_format=json:log_path=$TESTTMP/log.%p:$options" "$VICTIMS/$1" "${@:2}"
     cat "$TESTTMP"/log.* >"$TESTTMP/log" 2>/dev/null || :
