@@ -33,7 +33,7 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fr
 BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSION)"' -fasynchronous-unwind-tables $(SANFLAGS)
 # _FORTIFY_SOURCE would turn the agent's own calls into the __*_chk names that it wraps. Thread-local storage must not allocate when it is first
 # touched (a signal handler may be the first), so it is part of each thread's block from the start.
-AGENT_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
+AGENT_CFLAGS := $(BASE) -fPIC -fdata-sections -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
 CLI_CFLAGS := $(BASE) -fPIE
 # Programs whose stacks the tests and the demo read: every function keeps a frame of its own.
 VICTIM_CFLAGS := -std=gnu11 -g -O1 -fno-inline -fno-optimize-sibling-calls $(WARN) -D_GNU_SOURCE -Iinclude -pthread
@@ -42,7 +42,7 @@ UNIT_CFLAGS := $(BASE) -Wno-missing-prototypes -Ilib -Iinclude -pthread
 
 # now: lazy binding would run the loader's resolver inside a signal handler or a vfork child. nodelete: the wrappers stay in other objects' tables.
 # defs: no undefined symbol, but with clang's sanitizers, whose runtime is in the program alone.
-AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-z,nodelete -Wl,--build-id -Wl,--as-needed
+AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-z,nodelete -Wl,--build-id -Wl,--as-needed -Wl,--sort-section=alignment
 AGENT_MAP := $(wildcard lib/agent/libsockleak.map)
 AGENT_LIBS := -ldl -lpthread
 CLI_LDFLAGS := -pie -Wl,-z,now -Wl,-z,relro -Wl,--build-id -Wl,--as-needed

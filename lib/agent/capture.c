@@ -12,6 +12,7 @@
 
 #include "ehframe.h"
 #include "readable.h"
+#include "sys.h"
 #include "unwind.h"
 
 #define SITES 256u
@@ -30,7 +31,7 @@ static _Atomic bool initialized;
 static struct {
     _Atomic uint64_t pc;
     _Atomic uint32_t fruitless;
-} hopeless[SITES];
+} hopeless[SITES] LARGE_TABLE;
 
 /*
  * This thread's capture under way. One that a signal handler left by longjmp never ends, so the mark is not believed without a look at the

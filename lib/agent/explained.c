@@ -7,15 +7,19 @@
  */
 #include "explained.h"
 
+#include <linux/futex.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include "agent.h"
 #include "sys.h"
 
 #define SIZE (256u << 10)
 #define HEADS 512u
+#define MS 1000000u
+#define TURN_MS 500u
 
 struct record {
     uint64_t key;
@@ -26,11 +30,13 @@ struct record {
 
 struct memory {
     _Atomic uint32_t used;
+    _Atomic uint32_t turn; /* when the turn of who has it is over, in milliseconds; 0: nobody's */
     _Atomic uint32_t heads[HEADS];
     unsigned char body[];
 };
 
 static struct memory *memory;
+static uint32_t my_turn; /* 0: none */
 
 void explained_prepare(void)
 {
@@ -94,4 +100,39 @@ void explained_put(const struct frame *frame, const char *text, size_t len)
     r->next = atomic_load(&memory->heads[key % HEADS]);
     while (!atomic_compare_exchange_weak(&memory->heads[key % HEADS], &r->next, at))
         ;
+}
+
+/* ---- turns ---- */
+
+static bool take_turn(uint32_t before)
+{
+    uint32_t end = (uint32_t)(agent_now() / MS) + TURN_MS;
+    my_turn = end ? end : 1;
+    if (atomic_compare_exchange_strong(&memory->turn, &before, my_turn))
+        return true;
+    my_turn = 0;
+    return false;
+}
+
+bool explained_wait(uint64_t until_ns)
+{
+    uint32_t turn = memory ? atomic_load(&memory->turn) : 0;
+    uint64_t now = agent_now();
+    if (!memory || now >= until_ns)
+        return false;
+    int32_t left = (int32_t)(turn - (uint32_t)(now / MS));
+    if (!turn || left <= 0 || left > (int32_t)TURN_MS)
+        return !take_turn(turn);
+    uint64_t wait = (uint64_t)left * MS < until_ns - now ? (uint64_t)left * MS : until_ns - now;
+    struct timespec limit = {0, (long)wait}; /* half a second at most */
+    sys_futex((volatile void *)&memory->turn, FUTEX_WAIT, turn, &limit, NULL, 0);
+    return true;
+}
+
+void explained_done(void)
+{
+    uint32_t turn = my_turn;
+    my_turn = 0;
+    if (turn && atomic_compare_exchange_strong(&memory->turn, &turn, 0))
+        sys_futex((volatile void *)&memory->turn, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
 }

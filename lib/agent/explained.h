@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../core/report.h"
 
@@ -19,5 +20,13 @@ void explained_prepare(void);
 const char *explained_get(const struct frame *frame, size_t *len);
 /* Keeps LEN bytes for FRAME, if it has a build-id and there is room. */
 void explained_put(const struct frame *frame, const char *text, size_t len);
+
+/*
+ * One process of the family finds out at a time, so that many which end together do not all ask for the same. explained_wait: true when another's turn is
+ * over, and the caller may look again; false when the turn is the caller's, or none came before UNTIL_NS (monotonic), or there is no family. Who does not
+ * end its turn loses it half a second later. explained_done ends the caller's turn, if it has one.
+ */
+bool explained_wait(uint64_t until_ns);
+void explained_done(void);
 
 #endif

@@ -21,9 +21,9 @@ extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 void *inject_real_dlsym, *inject_real_dlvsym;
 
-static struct target targets[MAX_TARGETS];
-static uint32_t hashes[MAX_TARGETS];
-static uint16_t buckets[BUCKETS]; /* index + 1; 0: free */
+static struct target targets[MAX_TARGETS] LARGE_TABLE;
+static uint32_t hashes[MAX_TARGETS] LARGE_TABLE;
+static uint16_t buckets[BUCKETS] LARGE_TABLE; /* index + 1; 0: free */
 static unsigned n_targets;
 static bool preloaded;
 static _Atomic int found;

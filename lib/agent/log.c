@@ -275,7 +275,7 @@ static void line(const char *before, const char *fmt, va_list ap)
 
 void agent_help(void)
 {
-    static char text[8192], lines[16384];
+    static char text[8192] LARGE_TABLE, lines[16384] LARGE_TABLE;
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = lines, .cap = sizeof lines};
     options_help(&t);
     text[t.len] = 0;

@@ -31,8 +31,8 @@ struct look {
     uint32_t number; /* of this look, never 0 */
 };
 
-static struct pollfd polled[BATCH];
-static uint32_t generation[BATCH];
+static struct pollfd polled[BATCH] LARGE_TABLE;
+static uint32_t generation[BATCH] LARGE_TABLE;
 
 /* ---- details ------------------------------------------------------------------------------------------------------ */
 

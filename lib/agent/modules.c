@@ -30,6 +30,7 @@ typedef _Atomic(struct state_module *) extent_ptr;
 enum { FILLING = 0, READY, FAILED, GONE };
 
 struct place {
+    _Atomic uint64_t start; /* of the object; 0: nothing here nor behind */
     _Atomic uint32_t state;
     _Atomic uint32_t checked; /* `epoch` when the object's identity was last seen to be this record's */
     _Atomic uint64_t end;
@@ -37,9 +38,8 @@ struct place {
     _Atomic uint64_t fingerprint;
 };
 
-static _Atomic uint64_t starts[MAX_MODULES]; /* 0: nothing here nor behind */
-static struct place places[MAX_MODULES];
-static extent_ptr extents[MAX_MODULES / STATE_MODULES_PER_EXTENT];
+static struct place places[MAX_MODULES] LARGE_TABLE;
+static extent_ptr extents[MAX_MODULES / STATE_MODULES_PER_EXTENT] LARGE_TABLE;
 static struct state_module being_made; /* stands in EXTENTS for one that a thread is just asking for */
 static _Atomic uint32_t last_hit;
 static _Atomic uint32_t epoch = 1;
@@ -233,7 +233,7 @@ static unsigned at_free_place(unsigned i, const struct loaded *o)
 {
     uint64_t start = 0;
     recording++; /* before others can find the place taken */
-    unsigned number = atomic_compare_exchange_strong(&starts[i], &start, o->start) ? record(i, o) : STATE_NO_MODULE;
+    unsigned number = atomic_compare_exchange_strong(&places[i].start, &start, o->start) ? record(i, o) : STATE_NO_MODULE;
     recording--;
     return start == o->start ? at_place(i, o) : number;
 }
@@ -241,11 +241,11 @@ static unsigned at_free_place(unsigned i, const struct loaded *o)
 static unsigned find_or_record(const struct loaded *o)
 {
     unsigned hit = atomic_load_explicit(&last_hit, memory_order_relaxed);
-    if (atomic_load_explicit(&starts[hit], memory_order_acquire) == o->start &&
+    if (atomic_load_explicit(&places[hit].start, memory_order_acquire) == o->start &&
         atomic_load_explicit(&places[hit].state, memory_order_acquire) == READY && still_there(hit, o))
         return hit;
     for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&starts[i], memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
         unsigned number = STATE_NO_MODULE;
         if (start == 0)
             number = at_free_place(i, o);
@@ -268,7 +268,7 @@ static unsigned find_or_record(const struct loaded *o)
 static unsigned known(uint64_t addr)
 {
     for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&starts[i], memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
         if (start == 0)
             break;
         if (addr >= start && atomic_load_explicit(&places[i].state, memory_order_acquire) == READY &&
@@ -308,7 +308,7 @@ void modules_check_unloaded(void (*gone)(unsigned number))
     int saved = errno;
     atomic_store(&on_gone, gone);
     for (unsigned i = 0; i < MAX_MODULES && table_head; i++) {
-        uint64_t start = atomic_load_explicit(&starts[i], memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
         struct loaded o;
         if (start == 0)
             break;
@@ -327,9 +327,9 @@ void modules_on_revived(void (*revived)(unsigned number)) { atomic_store(&on_rev
 void modules_reset(void)
 {
     atomic_store(&resetting, true);
-    for (unsigned i = 0; i < MAX_MODULES && atomic_load(&starts[i]) != 0; i++) {
+    for (unsigned i = 0; i < MAX_MODULES && atomic_load(&places[i].start) != 0; i++) {
         atomic_store(&places[i].state, FILLING);
-        atomic_store(&starts[i], 0);
+        atomic_store(&places[i].start, 0);
     }
     for (unsigned i = 0; i < MAX_MODULES / STATE_MODULES_PER_EXTENT && atomic_load(&extents[i]); i++) /* made in this order */
         atomic_store(&extents[i], NULL);

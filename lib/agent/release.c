@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "sites.h"
 #include "table.h"
+#include "sys.h"
 #include "track_slot.h"
 #include "watch.h"
 
@@ -21,7 +22,7 @@ struct note {
     uint8_t kind;
     uint64_t siteid, stuck_ns;
 };
-static struct note ring[ROOM];
+static struct note ring[ROOM] LARGE_TABLE;
 static _Atomic uint32_t head, tail;
 
 static void put(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)

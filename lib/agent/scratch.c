@@ -11,6 +11,8 @@
 
 #define CHUNK (256u * 1024)
 
+static bool keeping;
+
 struct scratch {
     struct scratch *next;
     size_t size, used;
@@ -43,7 +45,7 @@ char *scratch_string(struct scratch **s, const char *text)
 
 void scratch_free(struct scratch **s)
 {
-    while (*s) {
+    while (!keeping && *s) {
         struct scratch *next = (*s)->next;
         agent_free_pages(*s, (*s)->size);
         *s = next;
@@ -71,7 +73,9 @@ void scratch_out(struct out *o) { *o = (struct out){.flush = grow}; }
 
 void scratch_out_free(struct out *o)
 {
-    if (o->buf)
+    if (o->buf && !keeping)
         agent_free_pages(o->buf, o->cap);
     o->buf = NULL;
 }
+
+void scratch_keep(bool keep) { keeping = keep; }

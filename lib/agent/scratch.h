@@ -19,5 +19,7 @@ void scratch_free(struct scratch **s);
 /* An out buffer that grows; given back with scratch_out_free. */
 void scratch_out(struct out *o);
 void scratch_out_free(struct out *o);
+/* KEEP: the process is about to end, and nothing is given back any more, for the kernel takes all of it at once. */
+void scratch_keep(bool keep);
 
 #endif

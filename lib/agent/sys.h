@@ -17,6 +17,12 @@
 
 #include "arch.h"
 
+/*
+ * A table that may grow large, or that most processes never touch. The linker orders by alignment (Makefile), so these lie together, apart from the small
+ * variables, which share a page or two: a child of fork pays for each page that it writes to.
+ */
+#define LARGE_TABLE __attribute__((aligned(64)))
+
 #define SYS0(n) arch_syscall((n), 0, 0, 0, 0, 0, 0)
 #define SYS1(n, a) arch_syscall((n), (long)(a), 0, 0, 0, 0, 0)
 #define SYS2(n, a, b) arch_syscall((n), (long)(a), (long)(b), 0, 0, 0, 0)

@@ -27,7 +27,7 @@ _Atomic bool table_overflowed;
 static unsigned char *base;
 static uint64_t mapped;
 static uint32_t max_extents;
-static chunk_ptr low[LOW_CHUNKS];
+static chunk_ptr low[LOW_CHUNKS] LARGE_TABLE;
 static _Atomic(chunk_ptr *) high;  /* for descriptors from 2^20 on: mapped when the first one comes */
 static _Atomic uint32_t top_chunk; /* number of the highest chunk in use + 1 */
 static _Atomic uint32_t next_extent;

@@ -174,6 +174,8 @@ uint64_t watch_final(bool its_last)
         agent_warn("the watcher is stuck (is nobody reading its output?); no exit report, `sockleak report` reads the state file");
         return 0;
     }
+    if (its_last)
+        scratch_keep(true);
     tell_troubles();
     look_all(0);
     if (agent_options.leak_check_at_exit)

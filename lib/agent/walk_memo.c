@@ -32,29 +32,46 @@ struct memo {
 } __attribute__((aligned(64)));
 
 static struct memo memos[SETS * WAYS];
+/* Of each way of each set where it begins, on one cache line a set: the ways that are not meant, and memory that was never used, are not touched. */
+static _Atomic uint64_t begins[SETS][WAYS] __attribute__((aligned(64)));
 static _Atomic unsigned turn;
 
-static struct memo *set_of(uintptr_t sp) { return &memos[(sp >> 4 ^ sp >> 12) % SETS * WAYS]; }
+static unsigned set_of(uintptr_t sp) { return (unsigned)((sp >> 4 ^ sp >> 12) % SETS); }
 
-/* The words are the same, and all of them lie where the stack is known to be readable. */
+static uint64_t begin_of(const struct arch_frame *from) { return from->sp ^ from->pc << 16; }
+
+/*
+ * The words are the same, and all of them lie where the stack is known to be readable. Each place is read once, and judged as it was read: another
+ * thread may be overwriting the entry.
+ */
 static bool same_words(const struct memo *m, uintptr_t sp, uintptr_t words)
 {
     const volatile uint64_t *stack = (const volatile uint64_t *)sp;
-    unsigned n = m->words;
+    const volatile uint16_t *at = m->at;
+    const uint64_t *word = m->word;
+    unsigned n = m->words, i = 0;
     if (n > MEMO_WORDS)
         return false;
-    for (unsigned i = 0; i < n; i++)
-        if (m->at[i] >= words || stack[m->at[i]] != m->word[i])
+#define DIFFERS(k) ((place = at[i + (k)]) >= words || stack[place] != word[i + (k)])
+    uintptr_t place;
+    for (; i + 4 <= n; i += 4)
+        if (DIFFERS(0) || DIFFERS(1) || DIFFERS(2) || DIFFERS(3))
             return false;
+    for (; i < n; i++)
+        if (DIFFERS(0))
+            return false;
+#undef DIFFERS
     return true;
 }
 
 bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs, struct walk_recalled *r)
 {
-    struct memo *set = set_of(from->sp);
+    unsigned set = set_of(from->sp);
     uintptr_t words = 0;
     for (unsigned way = 0; way < WAYS; way++) {
-        struct memo *m = &set[way];
+        struct memo *m = &memos[set * WAYS + way];
+        if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin_of(from))
+            continue;
         uint32_t seq = atomic_load_explicit(&m->seq, memory_order_acquire);
         if ((seq & 1) || m->sp != from->sp || m->pc != from->pc || m->epoch != epoch || m->max != max || (m->needs_fp && m->fp != from->fp))
             continue;
@@ -77,7 +94,8 @@ bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bo
 /* The oldest way that nobody is at. */
 struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
-    struct memo *m = &set_of(from->sp)[atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % WAYS];
+    unsigned set = set_of(from->sp), way = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % WAYS;
+    struct memo *m = &memos[set * WAYS + way];
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed);
     if ((seq & 1) || !atomic_compare_exchange_strong(&m->seq, &seq, seq + 1))
         return NULL;
@@ -88,6 +106,7 @@ struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsign
     m->max = (uint8_t)max;
     m->needs_fp = false;
     m->words = 0;
+    atomic_store_explicit(&begins[set][way], begin_of(from), memory_order_relaxed);
     return m;
 }
 

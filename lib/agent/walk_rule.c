@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "readable.h"
+#include "sys.h"
 #include "walk.h"
 
 #pragma weak _dl_find_object
@@ -18,7 +19,7 @@
 #define PAGE 4096u
 #define SHAPES 2048u
 
-static _Atomic uint64_t shapes[SHAPES];
+static _Atomic uint64_t shapes[SHAPES] LARGE_TABLE;
 static _Atomic uint64_t parsed;
 
 bool walk_available(void) { return _dl_find_object != NULL; }

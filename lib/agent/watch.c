@@ -22,6 +22,7 @@
 #include "last.h"
 #include "look.h"
 #include "release.h"
+#include "scratch.h"
 #include "sys.h"
 #include "table.h"
 #include "tell.h"
@@ -277,6 +278,7 @@ void watch_forked_child(void)
     atomic_store(&lock, 0);
     atomic_store(&signal_wanted, false);
     atomic_store(&wait_waiters, 0);
+    scratch_keep(false);
     release_reset();
     look_reset();
     inject_forked_child();
