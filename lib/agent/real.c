@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "next.h"
 #include "sys.h"
 
 static __thread bool resolving;
@@ -115,6 +116,8 @@ extern const char _end[] __attribute__((visibility("hidden")));
 
 static bool is_ours(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
 
+#define WANTED (sizeof wanted / sizeof wanted[0])
+
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 static void *first_in_order(const char *name)
@@ -123,24 +126,41 @@ static void *first_in_order(const char *name)
     return p && !is_ours(p) ? p : next(name);
 }
 
-static void resolve(void *(*find)(const char *name))
+/* FIND: for what FIRST does not know. */
+static void resolve(const struct next_name *first, void *(*find)(const char *name))
 {
-    if (resolving)
-        return;
-    resolving = true;
-    int saved = errno;
     bool missed = false;
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        void *p = find(wanted[i].name);
+    for (size_t i = 0; i < WANTED; i++) {
+        void *p = first && first[i].found ? first[i].found : find(wanted[i].name);
         missed |= !p;
         __atomic_store_n(wanted[i].slot, p ? p : wanted[i].plain, __ATOMIC_RELAXED);
     }
     if (missed)
         dlerror(); /* or the program's next dlerror() would speak of our search */
-    errno = saved;
-    resolving = false;
 }
 
-void real_resolve(void) { resolve(next); }
+void real_resolve(void)
+{
+    struct next_name names[WANTED];
+    int saved = errno;
+    if (resolving)
+        return;
+    resolving = true;
+    for (size_t i = 0; i < WANTED; i++)
+        names[i].name = wanted[i].name;
+    next_find(names, WANTED);
+    resolve(names, next);
+    resolving = false;
+    errno = saved;
+}
 
-void real_resolve_default(void) { resolve(first_in_order); }
+void real_resolve_default(void)
+{
+    int saved = errno;
+    if (resolving)
+        return;
+    resolving = true;
+    resolve(NULL, first_in_order);
+    resolving = false;
+    errno = saved;
+}

@@ -55,7 +55,6 @@ left() { json "$TESTTMP/log" '"\n".join(sorted(f"{l['"'kind'"']} {l['"'how'"']} 
 }
 
 @test "C5: a close that is interrupted has closed" {
-    "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O1 -shared -fPIC -o "$TESTTMP/eintr.so" "$TOP/tests/victims/preload/eintr.c"
     build_victim one - <<'END'
 #include <errno.h>
 #include <signal.h>

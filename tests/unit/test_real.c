@@ -17,10 +17,12 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/next.h"
 #include "agent/real.h"
 
 static struct real untouched; /* the table as the loader leaves it */
@@ -59,6 +61,14 @@ static int setup(void **state)
     decoy = NULL;
     inside = NULL;
     lookups = 0;
+    setenv("LD_AUDIT", "none", 1); /* every name is asked of dlsym */
+    return 0;
+}
+
+static int setup_tables(void **state)
+{
+    setup(state);
+    unsetenv("LD_AUDIT");
     return 0;
 }
 
@@ -226,6 +236,45 @@ static void threads_that_look_up_at_once_agree(void **state)
     }
 }
 
+static void the_tables_say_what_dlsym_says(void **state)
+{
+    (void)state;
+    struct next_name names[] = {
+#define WRAP(type, name, parameters, arguments, plain) {#name, NULL},
+#include "agent/wrapped.def"
+    };
+    const size_t n = sizeof names / sizeof *names;
+    next_find(names, n);
+    for (size_t i = 0; i < n; i++)
+        assert_ptr_equal(names[i].found, dlsym(RTLD_NEXT, names[i].name));
+    lookups = 0;
+    real_resolve();
+    assert_int_equal(lookups, 0);
+    assert_ptr_equal(real.recv, dlsym(RTLD_NEXT, "recv"));
+}
+
+static void what_the_tables_cannot_say_is_left_to_dlsym(void **state)
+{
+    (void)state;
+    struct next_name names[] = {
+        {"no_such_function", NULL},
+        {"memcpy", NULL},            /* chosen at run time, for this processor */
+        {"__nss_next", NULL},        /* with a version for old programs only */
+        {"__libc_start_main", NULL}, /* with one for old programs, and another */
+        {"close", NULL},
+    };
+    next_find(names, 5);
+    assert_null(names[0].found);
+    assert_null(names[1].found);
+    assert_ptr_equal(names[2].found, dlsym(RTLD_NEXT, names[2].name));
+    assert_ptr_equal(names[3].found, dlsym(RTLD_NEXT, names[3].name));
+    assert_non_null(names[3].found);
+    assert_non_null(names[4].found);
+    setenv("LD_AUDIT", "none", 1);
+    next_find(names, 5);
+    assert_null(names[4].found);
+}
+
 int main(void)
 {
     memcpy(&untouched, &real, sizeof real);
@@ -239,6 +288,10 @@ int main(void)
         cmocka_unit_test_setup(a_name_that_libc_lacks_leaves_no_text_for_dlerror, setup),
         cmocka_unit_test_setup(the_programs_own_binding_is_taken_but_never_ourselves, setup),
         cmocka_unit_test_setup(threads_that_look_up_at_once_agree, setup),
+        cmocka_unit_test_setup(the_tables_say_what_dlsym_says, setup_tables),
+        cmocka_unit_test_setup(what_the_tables_cannot_say_is_left_to_dlsym, setup_tables),
+        cmocka_unit_test_setup(the_first_call_is_passed_on, setup_tables),
+        cmocka_unit_test_setup(threads_that_look_up_at_once_agree, setup_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
