@@ -46,7 +46,7 @@ static uint64_t begin_of(const struct arch_frame *from) { return from->sp ^ from
  */
 static bool same_words(const struct memo *m, uintptr_t sp, uintptr_t words)
 {
-    const volatile uint64_t *stack = (const volatile uint64_t *)sp;
+    const uint64_t *stack = (const uint64_t *)sp;
     const volatile uint16_t *at = m->at;
     const uint64_t *word = m->word;
     unsigned n = m->words, i = 0;
@@ -67,10 +67,11 @@ static bool same_words(const struct memo *m, uintptr_t sp, uintptr_t words)
 bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs, struct walk_recalled *r)
 {
     unsigned set = set_of(from->sp);
+    uint64_t begin = begin_of(from);
     uintptr_t words = 0;
     for (unsigned way = 0; way < WAYS; way++) {
         struct memo *m = &memos[set * WAYS + way];
-        if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin_of(from))
+        if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin)
             continue;
         uint32_t seq = atomic_load_explicit(&m->seq, memory_order_acquire);
         if ((seq & 1) || m->sp != from->sp || m->pc != from->pc || m->epoch != epoch || m->max != max || (m->needs_fp && m->fp != from->fp))
