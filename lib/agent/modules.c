@@ -36,6 +36,9 @@ struct place {
     _Atomic uint64_t end;
     const void *_Atomic key[2];
     _Atomic uint64_t fingerprint;
+    /* What a child of fork need not read again from an object that its parent has recorded here. */
+    bool known;
+    uint8_t build_id_len, build_id[ELF_BUILD_ID];
 };
 
 static struct place places[MAX_MODULES] LARGE_TABLE;
@@ -177,15 +180,20 @@ static unsigned record(unsigned i, const struct loaded *o)
         atomic_store_explicit(&p->state, FAILED, memory_order_release);
         return STATE_NO_MODULE;
     }
-    uint64_t fingerprint;
     uint32_t now = atomic_load(&epoch);
+    if (!p->known || atomic_load_explicit(&p->checked, memory_order_relaxed) != now || atomic_load(&closing) || !same_key(p, o)) {
+        uint64_t fingerprint;
+        p->build_id_len = (uint8_t)loaded_identity(o, p->build_id, &fingerprint);
+        atomic_store_explicit(&p->fingerprint, fingerprint, memory_order_relaxed);
+    }
+    p->known = false;
     m->bias = o->bias;
     m->start = o->start;
     m->end = o->end;
-    m->build_id_len = loaded_identity(o, m->build_id, &fingerprint);
+    m->build_id_len = p->build_id_len;
+    memcpy(m->build_id, p->build_id, sizeof m->build_id);
     loaded_path(o, m->path, sizeof m->path);
     atomic_store_explicit(&m->ready, 1, memory_order_release);
-    atomic_store_explicit(&p->fingerprint, fingerprint, memory_order_relaxed);
     atomic_store_explicit(&p->checked, now, memory_order_relaxed);
     set_key(p, o);
     atomic_store_explicit(&p->state, READY, memory_order_release);
@@ -299,6 +307,7 @@ void modules_dlclose_begin(void) { atomic_fetch_add(&closing, 1); }
 void modules_dlclose_end(void)
 {
     uint32_t n = atomic_load(&closing); /* 0: a fork came between */
+    atomic_fetch_add(&epoch, 1);        /* also where there is no table yet to look for what has gone */
     while (n > 0 && !atomic_compare_exchange_weak(&closing, &n, n - 1))
         ;
 }
@@ -327,7 +336,10 @@ void modules_on_revived(void (*revived)(unsigned number)) { atomic_store(&on_rev
 void modules_reset(void)
 {
     atomic_store(&resetting, true);
+    if (atomic_load(&closing)) /* by a thread that did not come along: who knows how far it is */
+        atomic_fetch_add(&epoch, 1);
     for (unsigned i = 0; i < MAX_MODULES && atomic_load(&places[i].start) != 0; i++) {
+        places[i].known = atomic_load(&places[i].state) == READY;
         atomic_store(&places[i].state, FILLING);
         atomic_store(&places[i].start, 0);
     }

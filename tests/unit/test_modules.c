@@ -45,7 +45,7 @@ static void note_revived(unsigned number)
     last_revived = number;
 }
 
-static int fresh_table(void **state)
+static int childs_table(void **state)
 {
     (void)state;
     int error;
@@ -59,6 +59,14 @@ static int fresh_table(void **state)
     modules_on_revived(note_revived);
     gone_count = revived_count = 0;
     return n > 0 ? 0 : -1;
+}
+
+/* As in another process: the libraries of the tests before lay at the same places. */
+static int fresh_table(void **state)
+{
+    modules_dlclose_begin();
+    modules_dlclose_end();
+    return childs_table(state);
 }
 
 static unsigned of(const void *p) { return modules_of((uint64_t)(uintptr_t)p); }
@@ -111,6 +119,34 @@ static void an_address_outside_of_all_objects_has_none(void **state)
     assert_int_equal(of((void *)-1), STATE_NO_MODULE);
     assert_int_equal(errno, 77);
     munmap(jit, 4096);
+}
+
+/* As a child of fork does: with a table of its own, and the objects of its parent. */
+static void an_object_that_the_parent_recorded_is_not_read_again(void **state)
+{
+    objects_write("known.c", "int known(void){return 1;}");
+    assert_int_equal(objects_run("cc -shared -fPIC -Wl,--build-id=sha1 -o known.so known.c"), 0);
+    void *h = dlopen(objects_path("known.so"), RTLD_NOW), *f = dlsym(h, "known");
+    uint8_t id[ELF_BUILD_ID];
+    const struct state_module *m = modules_at(of(f));
+    assert_non_null(m);
+    assert_int_equal(m->build_id_len, 20);
+    memcpy(id, m->build_id, 20);
+    void *headers = (void *)(uintptr_t)m->start;
+    assert_int_equal(mprotect(headers, 4096, PROT_NONE), 0);
+    assert_int_equal(childs_table(state), 0);
+    m = modules_at(of(f));
+    assert_non_null(m);
+    assert_int_equal(m->build_id_len, 20);
+    assert_memory_equal(m->build_id, id, 20);
+    /* After a dlclose, which another object may have used, nothing is known any more. */
+    modules_dlclose_begin();
+    modules_dlclose_end();
+    assert_int_equal(childs_table(state), 0);
+    m = modules_at(of(f));
+    assert_int_equal(m->build_id_len, 0);
+    assert_int_equal(mprotect(headers, 4096, PROT_READ), 0);
+    dlclose(h);
 }
 
 static void no_number_is_given_without_a_table(void **state)
@@ -388,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup(the_program_itself_is_recorded_with_its_path_and_build_id, fresh_table),
         cmocka_unit_test_setup(one_object_has_one_number_and_the_reader_finds_it_by_that, fresh_table),
         cmocka_unit_test_setup(an_address_outside_of_all_objects_has_none, fresh_table),
+        cmocka_unit_test_setup(an_object_that_the_parent_recorded_is_not_read_again, fresh_table),
         cmocka_unit_test_setup(no_number_is_given_without_a_table, fresh_table),
         cmocka_unit_test_setup(a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_with_its_absolute_path, fresh_table),
         cmocka_unit_test_setup(an_unloaded_library_is_marked_and_revived_when_the_same_comes_back, fresh_table),
