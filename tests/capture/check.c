@@ -12,6 +12,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <libunwind.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <unwind.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,7 +28,8 @@
 #define API __attribute__((visibility("default"), noinline))
 #define MAX 64
 
-static _Atomic uint64_t taken, same, broke, longer, derailed, landings, unbegun, noise, backtrace_wrong, cut, in_signal, nested, wrong;
+static _Atomic uint64_t taken, same, broke, longer, derailed, landings, unbegun, noise, faulted, backtrace_wrong, cut, in_signal, nested,
+    wrong;
 static unsigned allowed;
 
 struct stack {
@@ -66,6 +69,21 @@ static void add(struct stack *s, uint64_t pc, bool *exact)
     *exact = trampoline(pc);
 }
 
+/*
+ * libunwind may fault where a signal struck amid a jump to a landing pad: it follows registers that belong to two frames at once. That is caught for
+ * the reference alone; a fault of the capture ends the program.
+ */
+static __thread sigjmp_buf *guard;
+
+static void on_fault(int number)
+{
+    sigjmp_buf *to = guard;
+    guard = NULL;
+    if (to)
+        siglongjmp(*to, 1);
+    signal(number, SIG_DFL);
+}
+
 static void stepped(struct stack *s)
 {
     unw_context_t uc;
@@ -81,6 +99,18 @@ static void stepped(struct stack *s)
             break;
         add(s, pc, &exact);
     } while (s->n < MAX && unw_step(&c) > 0);
+}
+
+/* False: it faulted; what it had found until then is in S. */
+static __attribute__((noinline)) bool stepped_safely(struct stack *s)
+{
+    sigjmp_buf here;
+    if (sigsetjmp(here, 1))
+        return false;
+    guard = &here;
+    stepped(s);
+    guard = NULL;
+    return true;
 }
 
 static void quick(struct stack *s)
@@ -156,13 +186,16 @@ API void check_fail(const char *why)
         fprintf(stderr, "%s\n", why);
 }
 
+/* A frame that has not begun, rather than one that a signal interrupted at its first instruction: that one is recorded one byte further. */
+static bool at_first_instruction(uint64_t pc) { return _Unwind_FindEnclosingFunction((void *)(pc + 1)) == (void *)pc; }
+
 static void judge(const struct stack *mine, const struct stack *ref)
 {
     unsigned n = common(mine, ref);
     struct stack third = {.flags = 0};
 
-    if (n == ref->n && mine->n > n && !(mine->flags & CAPTURE_BROKEN) && n > 0 &&
-        !arch_after_call((const unsigned char *)mine->pc[n - 1])) {
+    if (mine->n > n && !(mine->flags & CAPTURE_BROKEN) && n > 0 && !arch_after_call((const unsigned char *)mine->pc[n - 1]) &&
+        (n == ref->n || at_first_instruction(mine->pc[n - 1]))) {
         unbegun++; /* the others look before its first instruction, where another function's rules are, or none */
         return;
     }
@@ -226,7 +259,12 @@ static __attribute__((noinline)) void check(bool handler)
         }
     }
     bool differed = !handler && !equal(&mine, &ref);
-    stepped(&ref);
+    if (!stepped_safely(&ref)) {
+        faulted++;
+        if (!landing(&mine))
+            check_fail("libunwind faulted, and not amid the jump to a landing pad");
+        return;
+    }
     if (equal(&mine, &ref)) {
         same++;
         backtrace_wrong += differed;
@@ -293,6 +331,8 @@ __attribute__((constructor)) static void begin(void)
 {
     capture_init();
     unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_PER_THREAD);
+    struct sigaction fault = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigaction(SIGSEGV, &fault, NULL);
 }
 
 API int check_done(const char *name)
@@ -315,6 +355,8 @@ API int check_done(const char *name)
         printf(", %lu amid the jump to a landing pad", landings);
     if (unbegun)
         printf(", %lu of a coroutine that has not begun", unbegun);
+    if (faulted)
+        printf(", %lu where libunwind faults", faulted);
     if (noise)
         printf(", %lu where libunwind goes on with a number that is no code", noise);
     if (broke)
