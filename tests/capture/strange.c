@@ -237,6 +237,54 @@ static void tiny_signal_stack(void)
     free(s.ss_sp);
 }
 
+/* --- a function's last instruction, and the address behind it, where a coroutine begins --- */
+
+void last_return(int), begins_behind(void), on_its_way(void);
+__asm__(".text\n"
+        ".type last_return,@function\nlast_return:\n.cfi_startproc\n"
+        "pushfq\n.cfi_adjust_cfa_offset 8\norq $0x100,(%rsp)\npopfq\n.cfi_adjust_cfa_offset -8\n" /* the trap flag */
+        "nop\n"
+        "ret\n.cfi_endproc\n.size last_return,.-last_return\n"
+        ".type begins_behind,@function\nbegins_behind:\n.cfi_startproc\nret\n.cfi_endproc\n.size begins_behind,.-begins_behind\n"
+        ".type on_its_way,@function\non_its_way:\n.cfi_startproc\ncall take\nret\n.cfi_endproc\n.size on_its_way,.-on_its_way\n");
+
+static void on_trap(int sig, siginfo_t *info, void *context)
+{
+    (void)sig, (void)info;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100;
+    take();
+}
+static void interrupted_at_the_end(void)
+{
+    static char stack[65536];
+    ucontext_t here, there;
+    struct sigaction trap = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO}, last = {.sa_handler = last_return};
+    int found = 0;
+
+    /* The address is remembered as where a coroutine begins... */
+    getcontext(&there);
+    there.uc_stack.ss_sp = stack;
+    there.uc_stack.ss_size = sizeof stack;
+    there.uc_link = &here;
+    makecontext(&there, begins_behind, 0);
+    greg_t *r = there.uc_mcontext.gregs;
+    r[REG_RSP] -= 8;
+    *(uint64_t *)r[REG_RSP] = (uint64_t)begins_behind;
+    r[REG_RIP] = (greg_t)on_its_way;
+    swapcontext(&here, &there);
+    if (!loose && (n < 3 || pcs[2] != (uint64_t)begins_behind || flags))
+        fail("a coroutine that has not begun");
+    /* ... and a signal handler is interrupted at the instruction before it. */
+    sigaction(SIGTRAP, &trap, NULL);
+    sigaction(SIGUSR1, &last, NULL);
+    raise(SIGUSR1);
+    signal(SIGTRAP, SIG_DFL);
+    for (unsigned i = 0; i < n; i++)
+        found |= within(pcs[i], (void *)interrupted_at_the_end, 1024);
+    if (!found || flags != IN_SIGNAL)
+        fail("a handler that was interrupted at its last instruction");
+}
+
 static void room_for_few(void)
 {
     for (unsigned max = 0; max < 4; max++) {
@@ -256,6 +304,7 @@ int main(int argc, char **argv)
     overwritten_frames();
     wild_call();
     tiny_signal_stack();
+    interrupted_at_the_end();
     room_for_few();
     return check_done(argc > 1 ? argv[1] : "strange");
 }
