@@ -22,7 +22,7 @@
 #include "table.h"
 #include "tally.h"
 
-#define EXPLAIN_WAIT_NS 500000000u
+#define EXPLAIN_WAIT_NS 1000000000u
 
 /* ---- which sockets -------------------------------------------------------------------------------------------------- */
 

@@ -19,7 +19,7 @@
 #define SIZE (256u << 10)
 #define HEADS 512u
 #define MS 1000000u
-#define TURN_MS 500u
+#define TURN_MS 1000u
 
 struct record {
     uint64_t key;
@@ -124,7 +124,7 @@ bool explained_wait(uint64_t until_ns)
     if (!turn || left <= 0 || left > (int32_t)TURN_MS)
         return !take_turn(turn);
     uint64_t wait = (uint64_t)left * MS < until_ns - now ? (uint64_t)left * MS : until_ns - now;
-    struct timespec limit = {0, (long)wait}; /* half a second at most */
+    struct timespec limit = {(time_t)(wait / (1000u * MS)), (long)(wait % (1000u * MS))};
     sys_futex((volatile void *)&memory->turn, FUTEX_WAIT, turn, &limit, NULL, 0);
     return true;
 }

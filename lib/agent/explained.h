@@ -24,7 +24,7 @@ void explained_put(const struct frame *frame, const char *text, size_t len);
 /*
  * One process of the family finds out at a time, so that many which end together do not all ask for the same. explained_wait: true when another's turn is
  * over, and the caller may look again; false when the turn is the caller's, or none came before UNTIL_NS (monotonic), or there is no family. Who does not
- * end its turn loses it half a second later. explained_done ends the caller's turn, if it has one.
+ * end its turn loses it a second later. explained_done ends the caller's turn, if it has one.
  */
 bool explained_wait(uint64_t until_ns);
 void explained_done(void);

@@ -54,7 +54,7 @@ load helpers
 @test "processes of one family that end at the same moment ask for the same lines once, not each for itself" {
     mkdir "$TESTTMP/lib"
     cp "$AGENT" "$TESTTMP/lib/"
-    printf '#!/bin/sh\necho asked >>%q\nsleep 0.2\nexec %q "$@"\n' "$TESTTMP/asked" "$SOCKLEAK" >"$TESTTMP/lib/sockleak"
+    printf '#!/bin/sh\ndate +%%s.%%N >>%q\nsleep 0.1\nexec %q "$@"\n' "$TESTTMP/asked" "$SOCKLEAK" >"$TESTTMP/lib/sockleak"
     chmod +x "$TESTTMP/lib/sockleak"
     build_victim family - <<'END'
 #include <netinet/in.h>
@@ -96,5 +96,7 @@ END
     echo "$output"
     [ "$(grep -c 'SUMMARY' <<<"$output")" = 8 ]
     [ "$(grep -cE '#0 main .*:[0-9]+' <<<"$output")" -ge 8 ]
-    [ "$(wc -l <"$TESTTMP/asked")" -le 4 ] # on a slow machine a second one may lose patience
+    # On a slow machine another may lose patience, but not before a second is over.
+    sort -n "$TESTTMP/asked"
+    [ "$(sort -n "$TESTTMP/asked" | awk 'NR == 1 { first = $1 } $1 < first + 0.3' | wc -l)" = 1 ]
 }
