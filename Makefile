@@ -41,7 +41,7 @@ EXAMPLE_CFLAGS := -std=gnu11 -g -O1 -fno-inline $(WARN) -D_GNU_SOURCE -Iinclude 
 UNIT_CFLAGS := $(BASE) -Wno-missing-prototypes -Ilib -Iinclude -pthread
 
 # now: lazy binding would run the loader's resolver inside a signal handler or a vfork child. nodelete: the wrappers stay in other objects' tables.
-# defs: no undefined symbol, but with clang's sanitizers, whose runtime is in the program alone.
+# defs: no undefined symbol, but with clang's sanitizers, whose runtime is in the program alone. sort-section: LARGE_TABLE (sys.h).
 AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-z,nodelete -Wl,--build-id -Wl,--as-needed -Wl,--sort-section=alignment
 AGENT_MAP := $(wildcard lib/agent/libsockleak.map)
 AGENT_LIBS := -ldl -lpthread

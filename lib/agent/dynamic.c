@@ -13,6 +13,8 @@
 
 #include "sys.h"
 
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
 #define PAGE 4096u
 #define MAX_DYNAMIC 512u
 #define MAX_CHAIN 100000u
@@ -29,6 +31,8 @@ static uint64_t room_at(const struct dl_phdr_info *info, uint64_t addr, uint32_t
     return 0;
 }
 
+bool dynamic_is_ours(const struct dl_phdr_info *info) { return room_at(info, (uint64_t)(uintptr_t)__ehdr_start, 0) > 0; }
+
 bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags) { return room_at(d->info, addr, flags) > 0; }
 
 /* The kernel reads the page for us: EFAULT where we would fault. With this `how` it never gets to use what it has read. */
@@ -38,12 +42,6 @@ static bool readable(uint64_t at, uint64_t size)
         if (SYS4(SYS_rt_sigprocmask, ~0, p, NULL, 8) == -EFAULT)
             return false;
     return true;
-}
-
-/* Most are addresses already; the loader leaves them as they are in an object whose dynamic section is read-only. */
-static uint64_t address(const struct dl_phdr_info *info, uint64_t value)
-{
-    return value < info->dlpi_addr ? value + info->dlpi_addr : value;
 }
 
 static bool take_relocations(struct dynamic *d, unsigned which, uint64_t at, uint64_t size)
@@ -116,19 +114,19 @@ bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *brok
         if (e->d_tag > 0 && e->d_tag < DT_NUM)
             v[e->d_tag] = e->d_un.d_val;
         else if (e->d_tag == DT_GNU_HASH)
-            gnu_hash = address(info, e->d_un.d_ptr);
+            gnu_hash = dynamic_address(d->bias, e->d_un.d_ptr);
         else if (e->d_tag == DT_VERSYM)
-            versions = address(info, e->d_un.d_ptr);
+            versions = dynamic_address(d->bias, e->d_un.d_ptr);
     }
     if (!v[DT_SYMTAB] || !v[DT_STRTAB]) {
         *broken = v[DT_JMPREL] || v[DT_RELA];
         return false;
     }
-    if (!take_symbols(d, address(info, v[DT_SYMTAB]), address(info, v[DT_STRTAB]), v[DT_STRSZ]))
+    if (!take_symbols(d, dynamic_address(d->bias, v[DT_SYMTAB]), dynamic_address(d->bias, v[DT_STRTAB]), v[DT_STRSZ]))
         return false;
-    if (v[DT_PLTRELSZ] && v[DT_PLTREL] == DT_RELA && !take_relocations(d, 0, address(info, v[DT_JMPREL]), v[DT_PLTRELSZ]))
+    if (v[DT_PLTRELSZ] && v[DT_PLTREL] == DT_RELA && !take_relocations(d, 0, dynamic_address(d->bias, v[DT_JMPREL]), v[DT_PLTRELSZ]))
         return false;
-    if (v[DT_RELASZ] && v[DT_RELAENT] == sizeof(Elf64_Rela) && !take_relocations(d, 1, address(info, v[DT_RELA]), v[DT_RELASZ]))
+    if (v[DT_RELASZ] && v[DT_RELAENT] == sizeof(Elf64_Rela) && !take_relocations(d, 1, dynamic_address(d->bias, v[DT_RELA]), v[DT_RELASZ]))
         return false;
     if (gnu_hash)
         d->gnu_hash = take_table(d, gnu_hash, 8, &d->gnu_hash_room);
@@ -136,7 +134,7 @@ bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *brok
     if (d->gnu_hash && !gnu_hash_fits(d))
         d->gnu_hash = NULL;
     if (v[DT_HASH])
-        d->sysv_hash = take_table(d, address(info, v[DT_HASH]), 4, &d->sysv_hash_room);
+        d->sysv_hash = take_table(d, dynamic_address(d->bias, v[DT_HASH]), 4, &d->sysv_hash_room);
     if (versions && versions % 2 == 0)
         d->versions_room = room_at(info, versions, PF_R) / 2;
     if (d->versions_room)

@@ -41,6 +41,10 @@ const char *dynamic_name(const struct dynamic *d, uint32_t index);
 /* The default version of a defined function NAME with hash dynamic_hash(NAME): its address, NULL. */
 void *dynamic_lookup(const struct dynamic *d, const char *name, uint32_t hash);
 uint32_t dynamic_hash(const char *name);
+/* An address in a dynamic section: the loader has added the bias already, but not where that section is read-only. */
+static inline uint64_t dynamic_address(uint64_t bias, uint64_t value) { return value < bias ? value + bias : value; }
+/* INFO is the object that holds this library's code. */
+bool dynamic_is_ours(const struct dl_phdr_info *info);
 /* ADDR lies in a segment of the object that has these PF_* flags. */
 bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags);
 

@@ -21,8 +21,6 @@
 #include "inject_targets.h"
 #include "sys.h"
 
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-
 /* ---- what was changed: entry -> old value, never shrinking, so that a thousand attachments need the memory of one ---- */
 
 struct change {
@@ -95,12 +93,7 @@ static bool leave_alone(const struct dl_phdr_info *info)
     if ((loader && info->dlpi_addr == loader) || (vdso && info->dlpi_addr == vdso) || strstr(name, "/ld-linux") ||
         strstr(name, "linux-vdso"))
         return true;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const Elf64_Phdr *p = &info->dlpi_phdr[i];
-        if (p->p_type == PT_LOAD && (uint64_t)__ehdr_start - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
-            return true;
-    }
-    return false;
+    return dynamic_is_ours(info);
 }
 
 struct page_lock { /* the object's read-only range, while it is open for writing */

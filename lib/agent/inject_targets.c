@@ -17,8 +17,6 @@
 #define MAX_TARGETS 256u
 #define BUCKETS 1024u
 
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-
 void *inject_real_dlsym, *inject_real_dlvsym;
 
 static struct target targets[MAX_TARGETS] LARGE_TABLE;
@@ -84,16 +82,6 @@ static void look_behind_us(struct search *s)
         targets[i].original = NULL;
 }
 
-static bool is_ours(const struct dl_phdr_info *info)
-{
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const Elf64_Phdr *p = &info->dlpi_phdr[i];
-        if (p->p_type == PT_LOAD && (uint64_t)__ehdr_start - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
-            return true;
-    }
-    return false;
-}
-
 static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *s = arg;
@@ -102,7 +90,7 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
     (void)size;
     if (!dynamic_read(&d, info, &broken))
         return 0;
-    if (is_ours(info)) {
+    if (dynamic_is_ours(info)) {
         preloaded = !s->libc_seen; /* an agent that came late stands behind libc */
         if (preloaded)
             look_behind_us(s);

@@ -18,8 +18,6 @@
 
 #define SURELY_OTHER ((void *)1) /* found, but for dlsym to say */
 
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-
 struct tables {
     uint64_t bias;
     const Elf64_Sym *symbols;
@@ -34,8 +32,6 @@ struct search {
     bool behind_us, hopeless;
 };
 
-static uint64_t address(uint64_t bias, uint64_t value) { return value < bias ? value + bias : value; }
-
 /* False: it defines nothing that could be found. *ODD: only dlsym can read it. */
 static bool tables_of(const struct dl_phdr_info *info, struct tables *t, bool *odd)
 {
@@ -46,7 +42,7 @@ static bool tables_of(const struct dl_phdr_info *info, struct tables *t, bool *o
             d = (const Elf64_Dyn *)(uintptr_t)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
     *t = (struct tables){.bias = info->dlpi_addr};
     for (; d && d->d_tag != DT_NULL; d++) {
-        uintptr_t at = (uintptr_t)address(t->bias, d->d_un.d_ptr);
+        uintptr_t at = (uintptr_t)dynamic_address(t->bias, d->d_un.d_ptr);
         switch (d->d_tag) {
         case DT_SYMTAB:
             t->symbols = (const Elf64_Sym *)at;
@@ -94,16 +90,6 @@ static const Elf64_Sym *lookup(const struct tables *t, const char *name, uint32_
     }
 }
 
-static bool is_ours(const struct dl_phdr_info *info)
-{
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const Elf64_Phdr *p = &info->dlpi_phdr[i];
-        if (p->p_type == PT_LOAD && (uint64_t)(uintptr_t)__ehdr_start - (info->dlpi_addr + p->p_vaddr) < p->p_memsz)
-            return true;
-    }
-    return false;
-}
-
 static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *s = arg;
@@ -111,7 +97,7 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
     bool odd;
     (void)size;
     if (!s->behind_us) {
-        s->behind_us = is_ours(info);
+        s->behind_us = dynamic_is_ours(info);
         return 0;
     }
     if (!tables_of(info, &t, &odd)) {

@@ -126,41 +126,32 @@ static void *first_in_order(const char *name)
     return p && !is_ours(p) ? p : next(name);
 }
 
-/* FIND: for what FIRST does not know. */
-static void resolve(const struct next_name *first, void *(*find)(const char *name))
+/* BEHIND_US: what comes after this library, and most of it without dlsym. Else what the program's own calls are bound to. */
+static void resolve(bool behind_us)
 {
+    struct next_name names[WANTED];
+    int saved = errno;
     bool missed = false;
+    if (resolving)
+        return;
+    resolving = true;
+    for (size_t i = 0; i < WANTED; i++)
+        names[i] = (struct next_name){wanted[i].name, NULL};
+    if (behind_us)
+        next_find(names, WANTED);
     for (size_t i = 0; i < WANTED; i++) {
-        void *p = first && first[i].found ? first[i].found : find(wanted[i].name);
+        void *p = names[i].found;
+        if (!p)
+            p = behind_us ? next(wanted[i].name) : first_in_order(wanted[i].name);
         missed |= !p;
         __atomic_store_n(wanted[i].slot, p ? p : wanted[i].plain, __ATOMIC_RELAXED);
     }
     if (missed)
         dlerror(); /* or the program's next dlerror() would speak of our search */
+    errno = saved;
+    resolving = false;
 }
 
-void real_resolve(void)
-{
-    struct next_name names[WANTED];
-    int saved = errno;
-    if (resolving)
-        return;
-    resolving = true;
-    for (size_t i = 0; i < WANTED; i++)
-        names[i].name = wanted[i].name;
-    next_find(names, WANTED);
-    resolve(names, next);
-    resolving = false;
-    errno = saved;
-}
+void real_resolve(void) { resolve(true); }
 
-void real_resolve_default(void)
-{
-    int saved = errno;
-    if (resolving)
-        return;
-    resolving = true;
-    resolve(NULL, first_in_order);
-    resolving = false;
-    errno = saved;
-}
+void real_resolve_default(void) { resolve(false); }

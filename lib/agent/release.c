@@ -8,8 +8,8 @@
 
 #include "agent.h"
 #include "sites.h"
-#include "table.h"
 #include "sys.h"
+#include "table.h"
 #include "track_slot.h"
 #include "watch.h"
 
