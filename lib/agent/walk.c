@@ -126,19 +126,16 @@ static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule
     }
 }
 
-/*
- * What is remembered beside an address' own place, or else parsed. The rule of an interrupted frame is not remembered: where the function's last
- * instruction was interrupted, what is recorded is the next function's first address, which stands for a coroutine that has not begun.
- */
+/* What is remembered beside an address' own place, or else parsed. */
 static __attribute__((noinline)) uint32_t find(uintptr_t entry, bool exact, unsigned since, bool remembering)
 {
-    uint32_t rule = remembering && !exact ? look_around(entry, home(entry)) : 0;
+    uint32_t rule = remembering ? look_around(entry, home(entry)) : 0;
     bool keep;
 
     if (rule)
         return rule;
     rule = walk_rule(entry, exact, &keep);
-    if (keep && remembering && !exact)
+    if (keep && remembering)
         remember(entry, rule, since);
     return rule;
 }
@@ -173,10 +170,12 @@ enum walk_end walk_run(struct walk *w)
 
         uint64_t word = atomic_load_explicit(&table[home(entry)], memory_order_relaxed);
         uint32_t rule = (uint32_t)word; /* what lies above the rule is cut off where it is used */
-        if (__builtin_expect(word >> RULE_BITS != entry || !remembering, 0))
-            rule = find(entry, w->exact, since, remembering);
+        /* An interrupted frame has no part in the memory: where it is at its function's last instruction, what is recorded is the next function's first
+         * address, which stands there for a coroutine that has not begun. */
+        bool remembered = remembering && !w->exact;
+        if (__builtin_expect(word >> RULE_BITS != entry || !remembered, 0))
+            rule = find(entry, w->exact, since, remembered);
 
-choose:
         switch (rule & RULE_KIND) {
         case RULE_SP:
             cfa = sp + (rule & RULE_CFA);
@@ -192,11 +191,6 @@ choose:
             fp_at = 0;
             break;
         default:
-            if (w->exact && word >> RULE_BITS == entry) { /* remembered, but perhaps of the function that begins behind this one */
-                rule = find(entry, true, since, false);
-                word = 0;
-                goto choose;
-            }
             if ((rule & RULE_MASK) != RULE_END)
                 memo = NULL;
             w->at = (struct arch_frame){.pc = entry - w->exact, .sp = sp, .fp = fp};
