@@ -11,7 +11,6 @@
 
 #include "../core/judge.h"
 #include "agent.h"
-#include "explained.h"
 #include "forecast.h"
 #include "lines.h"
 #include "observe.h"
@@ -21,8 +20,6 @@
 #include "sys.h"
 #include "table.h"
 #include "tally.h"
-
-#define EXPLAIN_WAIT_NS 1000000000u
 
 /* ---- which sockets -------------------------------------------------------------------------------------------------- */
 
@@ -368,17 +365,6 @@ static bool may_be_idiom(const struct report *r)
     return false;
 }
 
-/* What other processes of the family know, or find out at this moment. */
-static bool known_lines(struct composed *c)
-{
-    uint64_t until = agent_now() + EXPLAIN_WAIT_NS;
-    do
-        if (lines_known(&c->scratch, &c->report))
-            return true;
-    while (explained_wait(until));
-    return lines_known(&c->scratch, &c->report);
-}
-
 bool compose(struct composed *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
@@ -400,13 +386,12 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         bool in_handler = reason == REASON_SIGNAL && agent_thread.no_malloc;
         bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !in_handler;
         bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
-        bool known = lines && name_frames(c, false) && known_lines(c);
+        bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
         if (!known && (!s->number_only || may_be_idiom(&c->report)))
             name_frames(c, agent_options.symbolize);
         /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
         if (lines && !known)
             lines_resolve(&c->scratch, &c->report);
-        explained_done();
         drop_suppressed(&c->report);
         if (may_ask && !lines && !s->number_only)
             drop_by_lines(c);

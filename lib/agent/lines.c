@@ -20,6 +20,7 @@
 #include "table.h"
 
 #define LIMIT_MS 4000
+#define EXPLAIN_WAIT_NS 1000000000u
 #define MAX_OUTPUT (32u << 20)
 #define BYTES_A_FRAME 1024u
 
@@ -192,7 +193,7 @@ static size_t count_frames(const struct report *r)
     return n;
 }
 
-bool lines_known(struct scratch **scratch, struct report *r)
+static bool known_now(struct scratch **scratch, struct report *r)
 {
     struct known k = {NULL, 0};
     if (!each_asked(r, add_known, &k))
@@ -200,6 +201,18 @@ bool lines_known(struct scratch **scratch, struct report *r)
     k.text = scratch_get(scratch, k.len + 1);
     k.len = 0;
     return k.text && each_asked(r, add_known, &k) && take(scratch, r, k.text, k.len, count_frames(r));
+}
+
+bool lines_known(struct scratch **scratch, struct report *r)
+{
+    uint64_t until = agent_now() + EXPLAIN_WAIT_NS;
+    bool known = known_now(scratch, r);
+    while (!known && explained_wait(until))
+        known = known_now(scratch, r);
+    known = known || known_now(scratch, r);
+    if (known)
+        explained_done();
+    return known;
 }
 
 /* The lines of one frame: the last of them is no inlined call. */
@@ -268,8 +281,9 @@ static bool ask_command(struct scratch **scratch, struct report *r)
 
 bool lines_resolve(struct scratch **scratch, struct report *r)
 {
-    if (lines_known(scratch, r) || ask_command(scratch, r))
-        return true;
-    each_asked(r, keep_name, NULL); /* the next process need not ask in vain */
-    return false;
+    bool found = known_now(scratch, r) || ask_command(scratch, r);
+    if (!found)
+        each_asked(r, keep_name, NULL); /* the next process need not ask in vain */
+    explained_done();
+    return found;
 }

@@ -14,8 +14,9 @@
 /* Replaces the stacks of R's groups by ones with file and line; inlined calls become frames of their own. False, and R is as before: no command, no
  * helper, no answer in time. Memory comes from SCRATCH. */
 bool lines_resolve(struct scratch **scratch, struct report *r);
-/* The same from what was answered before, in this process or in one of its family (explained.h), without asking anybody. The frames need module,
- * build-id and offset only. */
+/* The same from what was answered before, in this process or in one of its family (explained.h), without asking anybody; while another of the family is
+ * asking it waits for that, a second at most. False: it is this process' turn to ask, and lines_resolve must follow. The frames need module, build-id
+ * and offset only. */
 bool lines_known(struct scratch **scratch, struct report *r);
 
 #endif
