@@ -52,15 +52,15 @@ CLI_LIBS = -ldw -lelf -lunwind-ptrace -lunwind-generic -lunwind -lmnl $(shell pk
 
 # The second tier of the capture alone (CAPTURE=unwind), or the own walk with the second tier behind it (CAPTURE=walk).
 ifeq ($(CAPTURE),walk)
-CAPTURE_OUT := lib/agent/walk_none.c
+CAPTURE_OUT := lib/agent/unwind/walk_none.c
 else ifeq ($(CAPTURE),unwind)
-CAPTURE_OUT := $(filter-out lib/agent/walk_none.c,$(wildcard lib/agent/walk*.c))
+CAPTURE_OUT := $(addprefix lib/agent/unwind/,walk.c step.c rule.c stack_cache.c stack_memory.c)
 else
 $(error CAPTURE=$(CAPTURE): write CAPTURE=walk or CAPTURE=unwind)
 endif
 
 CORE_SRC := $(sort $(wildcard lib/core/*.c))
-AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/agent/*.S)))
+AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/agent/*/*.c)))
 CLI_SRC := $(sort $(wildcard lib/cli/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 # A unit test that includes nothing of the agent is pure: `make unit-pure` links it with lib/core alone; `make check` runs these under the sanitizers.
@@ -72,13 +72,14 @@ obj = $(patsubst lib/%,$(B)/obj/$(1)/%.o,$(basename $(2)))
 CORE_PIC := $(call obj,pic,$(CORE_SRC))
 AGENT_PIC := $(call obj,pic,$(AGENT_SRC))
 # What runs for a report only is kept small: all of the library's text is in each process' memory.
-AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o,$(CORE_PIC)) $(call obj,pic,$(addprefix lib/agent/,api.c birth.c compose.c \
-	configure.c demangle.c dynamic.c elf.c explained.c forecast.c helper.c inherited.c inject.c inject_targets.c injected.c lines.c log.c names.c place.c \
-	said.c suppressions.c symbols.c tell.c unwind.c unwind_load.c))
+AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o,$(CORE_PIC)) $(call obj,pic,lib/agent/api.c \
+	$(addprefix lib/agent/,base/log.c watch/reporter.c unwind/libunwind.c unwind/libunwind_load.c table/state_dir.c table/state_file.c \
+	table/program_defaults.c elf/elf.c elf/dynamic.c report/build.c report/forecast.c report/suppressions.c) \
+	$(wildcard lib/agent/inject/*.c lib/agent/process/*.c lib/agent/symbolize/*.c))
 $(AGENT_SELDOM): AGENT_CFLAGS += $(if $(filter -O2,$(OPT)),-Os)
 CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))
 # The wrappers carry libc's names: in a test program they would take over the test's own calls.
-TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrappers%,$(AGENT_PIC))
+TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrap/%,$(AGENT_PIC))
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 PURE := $(PURE_SRC:tests/unit/%.c=$(B)/unit/%)
 VICTIMS := $(VICTIM_SRC:tests/victims/%.c=$(B)/victims/%)
@@ -123,7 +124,7 @@ $(B)/sockleak: $(CLI_OBJ) $(B)/lists
 
 $(B)/libagent_test.a: $(TEST_PIC) $(B)/lists
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $(TEST_PIC)
+	$(Q)rm -f $@ && ar qcs $@ $(TEST_PIC)
 $(B)/libcore_test.a: $(CORE_PIC) $(B)/lists
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(CORE_PIC)
@@ -160,7 +161,7 @@ $(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libagent_test.a $(B)/flags
 
 # A folder below tests/ or examples/ that needs rules of its own keeps them beside its files.
 include $(wildcard tests/*/*.mk examples/*/*.mk)
--include $(wildcard $(B)/obj/*/*/*.d $(B)/unit/*.d $(B)/victims/*.d $(B)/examples/*.d)
+-include $(wildcard $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d $(B)/unit/*.d $(B)/victims/*.d $(B)/examples/*.d)
 
 # --- what people call ------------------------------------------------------------------------------------------------------------------------------
 

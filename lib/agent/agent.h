@@ -12,14 +12,14 @@ extern struct options agent_options;
 
 /* What belongs to a thread. Zeroed in each new thread; the offsets are static (initial-exec), so no access allocates. */
 struct agent_thread {
-    int in_vfork;                /* > 0: a vfork child runs in this thread's place (arch.h counts here: it must come first) */
+    int in_vfork;                /* > 0: a vfork child runs in this thread's place (cpu.h counts here: it must come first) */
     int inside;                  /* > 0: agent code runs, what it opens and closes is not tracked */
     int paused;                  /* > 0: sockleak_pause() */
     uint32_t tid;                /* cached gettid; 0: not asked yet */
     uint16_t tag;                /* sockleak_tag(); 0 none */
     bool no_malloc;              /* a report is made where the program may be inside its allocator */
     bool fork_holds;             /* between its fork handlers: it has the watch lock */
-    struct fork_copy *fork_copy; /* between this thread's fork handlers: inherited.c */
+    struct fork_copy *fork_copy; /* between this thread's fork handlers: inherit.c */
 };
 extern __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
 
@@ -58,7 +58,7 @@ void agent_leave_children_alone(void);
 /* The value of a variable, without libc's lock; NULL: not set. Only where the program cannot be changing its environment: at the start. */
 const char *agent_environment(const char *name);
 
-/* ---- birth.c ---- */
+/* ---- state_file.c ---- */
 /* The table with its header, in a file if there can be one. False: no memory. */
 bool agent_make_table(void);
 
@@ -71,7 +71,7 @@ void agent_sleep(void);
  * abort() that the program catches, or that never ends it (ITS_LAST false), everything goes on, with another report at the real end. */
 int agent_finish(int status, enum state_end how, bool its_last);
 
-/* ---- inherited.c: what a child of fork knows from its parent ---- */
+/* ---- inherit.c: what a child of fork knows from its parent ---- */
 /* By the forking thread, before the fork and, in the parent, after it. */
 void inherited_prepare(void);
 void inherited_discard(void);
@@ -85,7 +85,7 @@ void inherited_import(void);
 bool inherited_has(int fd);
 unsigned inherited_count(void);
 
-/* ---- place.c: where the state file lives ---- */
+/* ---- state_dir.c: where the state file lives ---- */
 /* Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak". -errno with a reason in *WHY. */
 int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
 void place_remove(void);                 /* this process' state file */

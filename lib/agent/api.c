@@ -14,16 +14,16 @@
 #include <time.h>
 
 #include "agent.h"
-#include "compose.h"
-#include "look.h"
-#include "observe.h"
-#include "scratch.h"
-#include "sys.h"
-#include "table.h"
-#include "tags.h"
-#include "track.h"
-#include "wait.h"
-#include "watch.h"
+#include "report/build.h"
+#include "watch/check.h"
+#include "track/probe.h"
+#include "base/scratch.h"
+#include "base/sys.h"
+#include "table/table.h"
+#include "table/tags.h"
+#include "track/track.h"
+#include "track/close_bell.h"
+#include "watch/watcher.h"
 
 #define LOCK_MS 60000
 #define RECHECK_MS 100

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "agent/capture.h"
+#include "agent/stacks/capture.h"
 
 #define BATCH 20000
 #define THREADS 60 /* a run of new threads */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "agent/table.h"
+#include "agent/table/table.h"
 #include "core/judge.h"
 
 static double now(void)

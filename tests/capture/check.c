@@ -22,8 +22,8 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "agent/arch.h"
-#include "agent/capture.h"
+#include "arch/cpu.h"
+#include "agent/stacks/capture.h"
 
 #define API __attribute__((visibility("default"), noinline))
 #define MAX 64

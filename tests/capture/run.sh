@@ -22,11 +22,11 @@ die() { say "run.sh: $*" >&2; exit 1; }
 for tier in walk unwind; do
     mkdir -p "$out/$tier"
     case $tier in
-    walk) parts="walk walk_rule walk_odd walk_memo walk_memory cfi cfi_program cfi_expr" ;;
+    walk) parts="walk rule step stack_cache stack_memory cfi cfi_program cfi_expr" ;;
     *) parts=walk_none ;;
     esac
-    sources=
-    for f in capture ehframe unwind unwind_load $parts; do sources="$sources $root/lib/agent/$f.c"; done
+    sources="$root/lib/agent/stacks/capture.c $root/lib/agent/elf/ehframe.c"
+    for f in libunwind libunwind_load $parts; do sources="$sources $root/lib/agent/unwind/$f.c"; done
     # shellcheck disable=SC2086
     $cc $agent -shared -o "$out/$tier/libcheck.so" "$here/check.c" $sources -Wl,-z,now -lgcc_s -lunwind -ldl -lpthread || die "the capture does not compile"
 done

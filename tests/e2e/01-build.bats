@@ -67,7 +67,7 @@ plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory
 }
 
 @test "a packager's _FORTIFY_SOURCE does not reach the library, which wraps the names that it would call" {
-    run plain_make -n V=1 CPPFLAGS=-D_FORTIFY_SOURCE=2 B="$TESTTMP/b" "$TESTTMP/b/obj/pic/agent/log.o"
+    run plain_make -n V=1 CPPFLAGS=-D_FORTIFY_SOURCE=2 B="$TESTTMP/b" "$TESTTMP/b/obj/pic/agent/base/log.o"
     contains "$output" '-D_FORTIFY_SOURCE=2 .*-U_FORTIFY_SOURCE .*log\.c'
 }
 
@@ -190,7 +190,7 @@ copy_of_lib()
     copy_of_lib
     run "$TESTTMP/tree/scripts/check-layers"
     [ "$status" -eq 0 ]
-    echo '#include "../agent/table.h"' >>"$TESTTMP/tree/lib/core/judge.c"
+    echo '#include "../agent/table/table.h"' >>"$TESTTMP/tree/lib/core/judge.c"
     run "$TESTTMP/tree/scripts/check-layers"
     [ "$status" -eq 1 ]
     contains "$output" 'lib/core/judge.c:.*core includes nothing of the others'
@@ -198,14 +198,14 @@ copy_of_lib()
 
 @test "check-layers finds the command and the agent including each other" {
     copy_of_lib
-    echo '#include "../cli/cli.h"' >>"$TESTTMP/tree/lib/agent/table.c"
-    echo '#include "../agent/table.h"' >>"$TESTTMP/tree/lib/cli/main.c"
-    echo '#include <libunwind.h>' >>"$TESTTMP/tree/lib/agent/watch.c"
+    echo '#include "../../cli/cli.h"' >>"$TESTTMP/tree/lib/agent/table/table.c"
+    echo '#include "../agent/table/table.h"' >>"$TESTTMP/tree/lib/cli/main.c"
+    echo '#include <libunwind.h>' >>"$TESTTMP/tree/lib/agent/watch/watcher.c"
     run "$TESTTMP/tree/scripts/check-layers"
     [ "$status" -eq 1 ]
-    contains "$output" 'lib/agent/table.c:.*never include each other'
+    contains "$output" 'lib/agent/table/table.c:.*never include each other'
     contains "$output" 'lib/cli/main.c:.*never include each other'
-    contains "$output" 'lib/agent/watch.c:.*<libunwind.h> belongs in'
+    contains "$output" 'lib/agent/watch/watcher.c:.*<libunwind.h> belongs in'
 }
 
 # A tree in which the runner finds only what this test puts there.

@@ -37,9 +37,10 @@ same_as_bare()
 }
 
 @test "the library's own names are counted one by one: one that the header does not speak of is told" {
-    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/include" "$TESTTMP/tree/lib/agent"
+    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/include" "$TESTTMP/tree/lib/agent/libc"
     cp "$TOP/scripts/check-wrapped" "$TESTTMP/tree/scripts"
-    cp "$TOP/lib/agent/"{wrapped.def,libsockleak.map} "$TESTTMP/tree/lib/agent"
+    cp "$TOP/lib/agent/libc/wrapped.def" "$TESTTMP/tree/lib/agent/libc"
+    cp "$TOP/lib/agent/libsockleak.map" "$TESTTMP/tree/lib/agent"
     sed 's/sockleak_tag\|sockleak_attach_entry/x/' "$TOP/include/sockleak.h" >"$TESTTMP/tree/include/sockleak.h"
     lacks "$TOP/lib/agent/libsockleak.map" 'sockleak_\*'
     run "$TESTTMP/tree/scripts/check-wrapped" "$AGENT"
@@ -49,15 +50,15 @@ same_as_bare()
 }
 
 @test "the list is compared in earnest: a name that libc has under another alias is missed" {
-    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/lib/agent"
+    mkdir -p "$TESTTMP/tree/scripts" "$TESTTMP/tree/lib/agent/libc"
     cp -r "$TOP/include" "$TESTTMP/tree"
     cp "$TOP/scripts/check-wrapped" "$TESTTMP/tree/scripts"
-    sed '/, __read_chk,/d' "$TOP/lib/agent/wrapped.def" >"$TESTTMP/tree/lib/agent/wrapped.def"
+    sed '/, __read_chk,/d' "$TOP/lib/agent/libc/wrapped.def" >"$TESTTMP/tree/lib/agent/libc/wrapped.def"
     cp "$TOP/lib/agent/libsockleak.map" "$TESTTMP/tree/lib/agent"
     run "$TESTTMP/tree/scripts/check-wrapped" "$AGENT"
     [ "$status" -eq 1 ]
     contains "$output" 'libc.*__read_chk'
-    contains "$output" 'libsockleak.map, missing in lib/agent/wrapped.def: __read_chk'
+    contains "$output" 'libsockleak.map, missing in lib/agent/libc/wrapped.def: __read_chk'
 }
 
 closed_one() { COUNTS=1 expect_left "close_wait accept unread 1 2 1" "$VICTIMS/wrap_closes" "$1"; }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cfi.h"
+#include "agent/unwind/cfi.h"
 #include "standalone.h"
 
 static void sound(const struct cfi_row *row)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/elf.h"
-#include "agent/symbols.h"
+#include "agent/elf/elf.h"
+#include "agent/symbolize/symbols.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

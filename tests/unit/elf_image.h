@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "agent/elf.h"
+#include "agent/elf/elf.h"
 
 enum { STRINGS = 1, SYMBOLS, CODE, NOTE, LINK, SECTIONS };
 enum { AT_SEGMENT = 64, AT_STRINGS = 256, AT_SYMBOLS = 512, AT_NOTE = 1024, AT_LINK = 1100, AT_SECTIONS = 1536, IMAGE = 2048 };

@@ -26,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/capture.h"
-#include "agent/unwind.h"
+#include "agent/stacks/capture.h"
+#include "agent/unwind/libunwind.h"
 
 #define MAX 64
 

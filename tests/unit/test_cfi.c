@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cfi.h"
+#include "agent/unwind/cfi.h"
 
 enum { RBX = 3, RBP = 6, RSP = 7, R10 = 10, RA = 16 };
 

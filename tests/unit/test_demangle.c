@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/demangle.h"
+#include "agent/symbolize/demangle.h"
 
 /* cmocka's skip() does not return; the analyzer does not know it. */
 #define SKIP    \

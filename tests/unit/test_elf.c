@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "agent/elf.h"
-#include "agent/symbols.h"
+#include "agent/elf/elf.h"
+#include "agent/symbolize/symbols.h"
 #include "elf_image.h"
 #include "objects.h"
 

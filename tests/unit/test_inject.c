@@ -21,10 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/inject.h"
-#include "agent/inject_targets.h"
-#include "agent/real.h"
-#include "agent/sys.h"
+#include "agent/inject/redirect.h"
+#include "agent/inject/targets.h"
+#include "agent/libc/real.h"
+#include "agent/base/sys.h"
 
 static pid_t (*real_getppid)(void);
 static int (*real_getpagesize)(void);

@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/dynamic.h"
+#include "agent/elf/dynamic.h"
 
 #define MAX_PHDRS 16
 #define PAGE 4096u
@@ -97,7 +97,7 @@ static Elf64_Dyn *entry(int64_t tag)
 
 static void *find(const struct dynamic *d, const char *name) { return dynamic_lookup(d, name, dynamic_hash(name)); }
 
-/* Everything that inject.c does with what was read. */
+/* Everything that redirect.c does with what was read. */
 static void use(const struct dynamic *d)
 {
     uint64_t sum = 0;

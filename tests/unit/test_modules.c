@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/elf.h"
-#include "agent/modules.h"
-#include "agent/table.h"
+#include "agent/elf/elf.h"
+#include "agent/stacks/modules.h"
+#include "agent/table/table.h"
 #include "objects.h"
 
 /* Functions that no sanitizer puts one of its own in front of. */

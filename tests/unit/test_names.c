@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/modules.h"
-#include "agent/names.h"
-#include "agent/table.h"
+#include "agent/stacks/modules.h"
+#include "agent/symbolize/names.h"
+#include "agent/table/table.h"
 #include "objects.h"
 
 uint64_t agent_now(void) { return 1; }

@@ -22,8 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/next.h"
-#include "agent/real.h"
+#include "agent/libc/next_symbol.h"
+#include "agent/libc/real.h"
 
 static struct real untouched; /* the table as the loader leaves it */
 static const char *hidden;    /* dlsym knows no name that begins so */
@@ -99,7 +99,7 @@ static void one_call_finds_them_all(void **state)
     real.close(-1);
     unsigned n = lookups;
 #define WRAP(type, name, parameters, arguments, plain) assert_true(in_libc((void *)real.name));
-#include "agent/wrapped.def"
+#include "agent/libc/wrapped.def"
     real.dup(-1);
     assert_int_equal(lookups, n);
 }
@@ -241,7 +241,7 @@ static void the_tables_say_what_dlsym_says(void **state)
     (void)state;
     struct next_name names[] = {
 #define WRAP(type, name, parameters, arguments, plain) {#name, NULL},
-#include "agent/wrapped.def"
+#include "agent/libc/wrapped.def"
     };
     const size_t n = sizeof names / sizeof *names;
     next_find(names, n);

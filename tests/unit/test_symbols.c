@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "agent/symbols.h"
+#include "agent/symbolize/symbols.h"
 #include "elf_image.h"
 
 static const char *name_at(uint64_t addr)

@@ -21,13 +21,13 @@
 #define WRAPPER_EXPORT(name)
 #include "../../lib/agent/agent.h"
 /* NOLINTBEGIN(bugprone-suspicious-include) */
-#include "agent/wrappers.c"
-#include "agent/wrappers_close.c"
-#include "agent/wrappers_open.c"
-#include "agent/wrappers_process.c"
-#include "agent/wrappers_receive.c"
-#include "agent/wrappers_send.c"
-#include "agent/wrappers_syscall.c"
+#include "agent/wrap/table.c"
+#include "agent/wrap/close.c"
+#include "agent/wrap/open.c"
+#include "agent/wrap/process.c"
+#include "agent/wrap/receive.c"
+#include "agent/wrap/send.c"
+#include "agent/wrap/syscall.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
 /* ---- a track that takes notes ---- */

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c: where the agent's words go.
+ *
+ * Called by the watcher, at exit, and in the constructor. Standard error is written to only while it is still the file that it was at the start:
+ * a program that closed it may have a connection there. Never blocks for long, never raises SIGPIPE or SIGXFSZ in the program.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../../core/out.h"
+#include "../agent.h"
+#include "sys.h"
+#include "../table/table.h"
+
+#define WAIT_MS 2000
+#define OUT_OF_THE_WAY 200 /* of the low numbers, which programs count on */
+#define PIECE 4096         /* a pipe that poll calls writable takes so much without blocking */
+
+struct identity_of {
+    bool usable;
+    dev_t dev;
+    ino_t ino;
+};
+static struct identity_of at_start[3];
+static _Atomic bool complained;
+static bool no_color;
+static uint32_t loaded_by; /* the process that the library was loaded into */
+
+static long stat_fd(int fd, struct stat *st) { return sys_stat_at(fd, "", st, AT_EMPTY_PATH); }
+
+static void remember(int fd)
+{
+    struct stat st;
+    at_start[fd].usable = false;
+    if (stat_fd(fd, &st) < 0)
+        return;
+    if (S_ISSOCK(st.st_mode)) {
+        /* journald's stream is a Unix socket; an inetd service has its client here. */
+        int family = 0;
+        unsigned len = sizeof family;
+        if (sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 || family != AF_UNIX)
+            return;
+    }
+    at_start[fd] = (struct identity_of){true, st.st_dev, st.st_ino};
+}
+
+/* Asked once, at the start: later on the program may be changing its environment while the watcher reads it. */
+static bool asks_for_no_color(void)
+{
+    const char *value = agent_environment("NO_COLOR");
+    return value && *value;
+}
+
+void log_init(void)
+{
+    no_color = asks_for_no_color();
+    loaded_by = (uint32_t)sys_getpid();
+    remember(STDERR_FILENO);
+    if (!strcmp(agent_options.log_path, "stdout"))
+        remember(STDOUT_FILENO);
+}
+
+static bool unchanged(int fd)
+{
+    struct stat st;
+    return at_start[fd].usable && stat_fd(fd, &st) >= 0 && st.st_dev == at_start[fd].dev && st.st_ino == at_start[fd].ino;
+}
+
+const char *agent_reason(int err)
+{
+    switch (err) {
+    case EACCES:
+    case EPERM:
+        return "permission denied";
+    case ENOENT:
+        return "no such file or directory";
+    case ENOTDIR:
+        return "not a directory";
+    case EISDIR:
+        return "is a directory";
+    case EROFS:
+        return "read-only file system";
+    case ENOSPC:
+        return "no space left";
+    case EFBIG:
+        return "RLIMIT_FSIZE is too small";
+    case EMFILE:
+    case ENFILE:
+        return "no descriptor left";
+    case ENAMETOOLONG:
+        return "name too long";
+    case ELOOP:
+        return "a symbolic link is in the way";
+    case EEXIST:
+        return "it exists already";
+    default:
+        return "the system refused";
+    }
+}
+
+/* A log beside the state file (`sockleak run` asks for that) is closed to others as that is; any other is the user's, as the umask has it. */
+static unsigned mode_of(const char *path)
+{
+    size_t n = strlen(agent_options.state_dir);
+    return n && strncmp(path, agent_options.state_dir, n) == 0 && path[n] == '/' ? 0600 : 0644;
+}
+
+static int open_path(void)
+{
+    char path[600], host[65] = "host", exe[512] = "program";
+    struct utsname u;
+    if (SYS1(SYS_uname, &u) >= 0)
+        memcpy(host, u.nodename, sizeof host);
+    long n = SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = 0;
+    const char *name = strrchr(exe, '/');
+    uint64_t start = table_head ? table_head->opened_real_ns : agent_now_real();
+    if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
+        return -ENAMETOOLONG;
+    int fd = (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, mode_of(path));
+    long high = fd >= 0 ? SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) : -1;
+    if (high < 0)
+        return fd;
+    sys_close(fd);
+    return (int)high;
+}
+
+/* One line. As an object of its own where the log is JSON Lines. */
+static void put_line(struct out *o, const char *text)
+{
+    if (agent_options.log_json) {
+        out_str(o, "{\"type\":\"note\",\"time\":\"");
+        out_rfc3339(o, agent_now_real());
+        out_fmt(o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
+        out_json(o, text);
+        out_char(o, '}');
+    } else {
+        out_fmt(o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
+    }
+}
+
+static void complain_of_path(int error)
+{
+    char text[700], line[6 * sizeof text + 200];
+    struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
+    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, agent_reason(error));
+    text[t.len] = 0;
+    put_line(&o, text);
+    line[o.len++] = '\n';
+    sys_write(STDERR_FILENO, line, o.len);
+}
+
+int log_open(bool *close_it)
+{
+    *close_it = false;
+    if (!strcmp(agent_options.log_path, "stdout"))
+        return unchanged(STDOUT_FILENO) ? STDOUT_FILENO : -1;
+    if (strcmp(agent_options.log_path, "stderr") != 0) {
+        int fd = open_path();
+        if (fd >= 0) {
+            *close_it = true;
+            return fd;
+        }
+        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO))
+            complain_of_path(-fd);
+    }
+    return unchanged(STDERR_FILENO) ? STDERR_FILENO : -1;
+}
+
+static bool wait_writable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    struct timespec limit = {WAIT_MS / 1000, 0};
+    long r;
+    do
+        r = SYS5(SYS_ppoll, &p, 1, &limit, NULL, 0);
+    while (r == -EINTR);
+    if (r == -EINVAL) /* RLIMIT_NOFILE is 0: nobody may poll */
+        return true;
+    return r > 0 && (p.revents & POLLOUT);
+}
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+    struct stat st;
+    bool regular = stat_fd(fd, &st) >= 0 && S_ISREG(st.st_mode);
+    while (n) {
+        if (!regular && !wait_writable(fd))
+            return false;
+        /* One write for a file or a terminal, pieces for what may block. */
+        size_t piece = !regular && n > PIECE && !S_ISCHR(st.st_mode) ? PIECE : n;
+        long w = sys_write(fd, p, piece);
+        if (w == -EINTR || w == -EAGAIN)
+            continue;
+        if (w <= 0)
+            return false;
+        p += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* A write may raise SIGPIPE or SIGXFSZ at this thread: both are held back, and taken away again if it was us who raised them. */
+static bool write_quietly(int fd, const char *p, size_t n)
+{
+    uint64_t block = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1), old = 0, before = 0, after = 0;
+    SYS4(SYS_rt_sigprocmask, SIG_BLOCK, &block, &old, 8);
+    SYS2(SYS_rt_sigpending, &before, 8);
+    bool ok = write_all(fd, p, n);
+    SYS2(SYS_rt_sigpending, &after, 8);
+    uint64_t ours = after & ~before & block;
+    struct timespec zero = {0, 0};
+    while (ours && SYS4(SYS_rt_sigtimedwait, &ours, NULL, &zero, 8) > 0)
+        ;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    return ok;
+}
+
+bool log_write_to(int fd, const char *p, size_t n) { return !n || write_quietly(fd, p, n); }
+
+static bool is_still(int fd, const struct stat *was)
+{
+    struct stat now;
+    return stat_fd(fd, &now) >= 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino;
+}
+
+bool log_write(const char *p, size_t n)
+{
+    if (!n)
+        return true;
+    bool close_it;
+    struct stat st;
+    int fd = log_open(&close_it);
+    bool known = close_it && stat_fd(fd, &st) >= 0;
+    /* The program may close all descriptors meanwhile, and be given the number for a connection. */
+    bool ok = fd >= 0 && (!known || is_still(fd, &st)) && write_quietly(fd, p, n);
+    if (close_it && (!known || is_still(fd, &st)))
+        sys_close(fd);
+    if (!ok)
+        table_drop(DROP_LOG);
+    return ok;
+}
+
+bool log_has_color(void)
+{
+    if (agent_options.color != COLOR_AUTO)
+        return agent_options.color == COLOR_ALWAYS;
+    if (no_color)
+        return false;
+    struct termios t;
+    bool err = !strcmp(agent_options.log_path, "stderr"), out = !strcmp(agent_options.log_path, "stdout");
+    return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
+}
+
+static void line(const char *before, const char *fmt, va_list ap)
+{
+    char text[1024], buf[6 * sizeof text + 200]; /* as \u00XX each byte takes six */
+    struct out o = {.buf = buf, .cap = sizeof buf - 1}, t = {.buf = text, .cap = sizeof text - 1};
+    out_str(&t, before);
+    out_vfmt(&t, fmt, ap);
+    text[t.len] = 0;
+    put_line(&o, text);
+    buf[o.len++] = '\n';
+    log_write(buf, o.len);
+}
+
+void agent_help(void)
+{
+    static char text[8192] LARGE_TABLE, lines[16384] LARGE_TABLE;
+    struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = lines, .cap = sizeof lines};
+    options_help(&t);
+    text[t.len] = 0;
+    for (char *at = text, *end; agent_options.log_json && (end = strchr(at, '\n')); at = end + 1) {
+        *end = 0;
+        put_line(&o, at);
+        out_char(&o, '\n');
+    }
+    log_write(agent_options.log_json ? lines : text, agent_options.log_json ? o.len : t.len);
+}
+
+void agent_say(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    line("", fmt, ap);
+    va_end(ap);
+}
+
+void agent_warn(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    line("warning: ", fmt, ap);
+    va_end(ap);
+}
+
+/* ---- notes ------------------------------------------------------------------------------------------------------ */
+
+#define MAX_NOTES 4
+static struct {
+    _Atomic int state; /* 0 free, 1 being written, 2 to be told, 3 told */
+    const char *text, *arg;
+} notes[MAX_NOTES];
+
+void agent_note(const char *text, const char *arg)
+{
+    for (int i = 0; i < MAX_NOTES; i++) {
+        int unused = 0;
+        if (atomic_load(&notes[i].state) && notes[i].text == text)
+            return;
+        if (atomic_compare_exchange_strong(&notes[i].state, &unused, 1)) {
+            notes[i].text = text;
+            notes[i].arg = arg;
+            atomic_store(&notes[i].state, 2);
+            return;
+        }
+    }
+}
+
+/* verbosity=1: where the table is, once a process. In a child that fork made the program was loaded by another. */
+static void tell_of_table(void)
+{
+    static _Atomic uint32_t told;
+    char path[600];
+    if (!agent_options.verbosity || !table_head || atomic_exchange(&told, table_head->pid) == table_head->pid)
+        return;
+    const char *whose = table_head->pid == loaded_by ? "" : "a child of fork got a table of its own; ";
+    if (place_path(path, sizeof path))
+        agent_say("%sthe state file is %s", whose, path);
+    else
+        agent_say("%sthere is no state file, the table is in memory", whose);
+}
+
+void agent_tell_notes(void)
+{
+    tell_of_table();
+    for (int i = 0; i < MAX_NOTES; i++) {
+        int waiting = 2;
+        if (atomic_compare_exchange_strong(&notes[i].state, &waiting, 3))
+            agent_warn("%s%s", notes[i].text, notes[i].arg);
+    }
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scratch.c: memory for the time of one report.
+ */
+#include "scratch.h"
+
+#include <string.h>
+
+#include "../agent.h"
+#include "sys.h"
+
+#define CHUNK (256u * 1024)
+
+static bool keeping;
+
+struct scratch {
+    struct scratch *next;
+    size_t size, used;
+};
+
+void *scratch_get(struct scratch **s, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    struct scratch *c = *s;
+    if (!c || c->size - c->used < size) {
+        size_t need = size + sizeof *c + 15;
+        size_t pages = need > CHUNK ? (need + 4095) & ~(size_t)4095 : CHUNK;
+        struct scratch *fresh = agent_pages(pages);
+        if (!fresh)
+            return NULL;
+        *fresh = (struct scratch){.next = c, .size = pages, .used = (sizeof *c + 15) & ~(size_t)15};
+        *s = c = fresh;
+    }
+    void *p = (char *)c + c->used;
+    c->used += size;
+    return p;
+}
+
+char *scratch_string(struct scratch **s, const char *text)
+{
+    size_t n = text ? strlen(text) : 0;
+    char *copy = n ? scratch_get(s, n + 1) : NULL;
+    return copy ? memcpy(copy, text, n + 1) : NULL;
+}
+
+void scratch_free(struct scratch **s)
+{
+    while (!keeping && *s) {
+        struct scratch *next = (*s)->next;
+        agent_free_pages(*s, (*s)->size);
+        *s = next;
+    }
+}
+
+static bool grow(struct out *o, size_t need)
+{
+    size_t size = o->cap ? o->cap * 2 : 64 * 1024;
+    while (size < o->len + need)
+        size *= 2;
+    char *bigger = agent_pages(size);
+    if (!bigger)
+        return false;
+    if (o->buf) {
+        memcpy(bigger, o->buf, o->len);
+        agent_free_pages(o->buf, o->cap);
+    }
+    o->buf = bigger;
+    o->cap = size;
+    return true;
+}
+
+void scratch_out(struct out *o) { *o = (struct out){.flush = grow}; }
+
+void scratch_out_free(struct out *o)
+{
+    if (o->buf && !keeping)
+        agent_free_pages(o->buf, o->cap);
+    o->buf = NULL;
+}
+
+void scratch_keep(bool keep) { keeping = keep; }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.c: the loaded object at an address, as the dynamic loader tells it.
+ *
+ * Called by modules.c in any thread of the program, in signal handlers too. Inside a sandbox that was put on after the start even readlink may be deadly, so
+ * paths come from what is in memory already; only a library that was loaded by a relative name costs a look into /proc.
+ */
+#include "object.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "../base/sys.h"
+#include "../table/table.h"
+
+#ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older one */
+extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
+#define HAVE_FIND_OBJECT (_dl_find_object != NULL)
+#else
+#define HAVE_FIND_OBJECT 0
+#endif
+
+bool loaded_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
+
+struct search {
+    uint64_t addr;
+    struct loaded *o;
+};
+
+static int holds(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    struct search *s = arg;
+    uint64_t low = UINT64_MAX, high = 0;
+    bool inside = false;
+    const void *dynamic = NULL;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uint64_t at = info->dlpi_addr + p->p_vaddr;
+        if (p->p_type == PT_DYNAMIC)
+            dynamic = (const void *)(uintptr_t)at;
+        if (p->p_type != PT_LOAD)
+            continue;
+        inside |= s->addr >= at && s->addr - at < p->p_memsz;
+        low = at < low ? at : low;
+        high = at + p->p_memsz > high ? at + p->p_memsz : high;
+    }
+    if (!inside)
+        return 0;
+    *s->o = (struct loaded){low & ~(uint64_t)(STATE_PAGE - 1), high, info->dlpi_addr, info->dlpi_name, {info->dlpi_name, dynamic}};
+    return 1;
+}
+
+bool loaded_at(uint64_t addr, struct loaded *o)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+    struct dl_find_object f;
+    if (HAVE_FIND_OBJECT) {
+        if (_dl_find_object((void *)(uintptr_t)addr, &f) != 0 || !f.dlfo_link_map)
+            return false;
+        *o = (struct loaded){(uint64_t)(uintptr_t)f.dlfo_map_start,
+                             (uint64_t)(uintptr_t)f.dlfo_map_end,
+                             f.dlfo_link_map->l_addr,
+                             f.dlfo_link_map->l_name,
+                             {f.dlfo_link_map, f.dlfo_eh_frame}};
+        return true;
+    }
+#endif
+    return dl_iterate_phdr(holds, &(struct search){addr, o}) == 1;
+}
+
+unsigned loaded_identity(const struct loaded *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint)
+{
+    struct elf e;
+    *fingerprint = 0;
+    if (!elf_open_memory(&e, o->start, o->end))
+        return 0;
+    *fingerprint = elf_fingerprint(&e);
+    return elf_build_id_in_memory(&e, o->bias, id);
+}
+
+bool loaded_is_program(uint64_t start, uint64_t end)
+{
+    uint64_t headers = getauxval(AT_PHDR);
+    return headers >= start && headers < end;
+}
+
+/* ---- paths ----------------------------------------------------------------------------------------------------- */
+
+static void copy(char *to, size_t cap, const char *from)
+{
+    size_t n = strnlen(from, cap - 1);
+    memcpy(to, from, n);
+    to[n] = '\0';
+}
+
+static void drop_deleted(char *path)
+{
+    static const char mark[] = " (deleted)";
+    size_t n = strlen(path);
+    if (n > sizeof mark - 1 && strcmp(path + n - (sizeof mark - 1), mark) == 0)
+        path[n - (sizeof mark - 1)] = '\0';
+}
+
+/* One line of /proc/self/maps, fed byte by byte: "start-end perms offset dev inode   path". */
+struct maps_line {
+    uint64_t start;
+    unsigned field;
+    bool gap;
+    size_t len;
+};
+
+/* True when the line of START has been read to its end. */
+static bool feed(struct maps_line *l, char c, uint64_t start, char *path, size_t cap)
+{
+    if (c == '\n') {
+        bool found = l->start == start && l->len > 0;
+        path[l->len] = '\0';
+        *l = (struct maps_line){0};
+        return found;
+    }
+    if (l->field <= 5 && c == ' ') {
+        l->gap = true;
+        return false;
+    }
+    if (l->gap) {
+        l->field++;
+        l->gap = false;
+    }
+    if (l->field == 0 && c == '-')
+        l->field = 1;
+    else if (l->field == 0)
+        l->start = l->start << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+    else if (l->field > 5 && l->len < cap - 1)
+        path[l->len++] = c;
+    return false;
+}
+
+static bool path_from_maps(uint64_t start, char *path, size_t cap)
+{
+    char buf[1024];
+    struct maps_line line = {0};
+    int fd = (int)sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    bool found = false;
+    if (fd < 0)
+        return false;
+    for (long n; !found && (n = sys_read(fd, buf, sizeof buf)) > 0;)
+        for (long i = 0; i < n && !found; i++)
+            found = feed(&line, buf[i], start, path, cap);
+    sys_close(fd);
+    if (found)
+        drop_deleted(path);
+    return found && path[0] == '/';
+}
+
+void loaded_path(const struct loaded *o, char *path, size_t cap)
+{
+    bool program = loaded_is_program(o->start, o->end);
+    uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
+    if (vdso >= o->start && vdso < o->end) {
+        copy(path, cap, "[vdso]");
+        return;
+    }
+    /* AT_BASE is 0 when the loader itself was started with the program as its argument: /proc/self/exe is the loader then. */
+    if (program && getauxval(AT_BASE) != 0 && table_head->exe[0] == '/') {
+        copy(path, cap, table_head->exe);
+        drop_deleted(path);
+        return;
+    }
+    if (!program && o->name && o->name[0] == '/') {
+        copy(path, cap, o->name);
+        return;
+    }
+    if (path_from_maps(o->start, path, cap))
+        return;
+    const char *name = program ? (const char *)getauxval(AT_EXECFN) : o->name;
+    copy(path, cap, name ? name : "");
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real.c: finds the originals of the wrapped calls, and serves a call that comes before or while they are looked up.
+ *
+ * Runs once in the constructor, or in whatever thread makes the first wrapped call before that: another library's constructor, an allocator that
+ * dlsym itself has called, a signal handler. Takes no lock of its own: threads that resolve at once store the same values.
+ */
+#include "real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "next_symbol.h"
+#include "../base/sys.h"
+
+static __thread bool resolving;
+
+/* The kernel's answer as libc gives it. */
+static long answer(long r)
+{
+    if (r >= 0 || r < -4095)
+        return r;
+    errno = (int)-r;
+    return -1;
+}
+
+/* ---- system calls that some processors or kernels have only under another shape ---- */
+
+static long kernel_dup2(int fd, int target)
+{
+    if (fd != target)
+        return SYS3(SYS_dup3, fd, target, 0);
+    long r = SYS2(SYS_fcntl, fd, F_GETFD);
+    return r < 0 ? r : fd;
+}
+
+/* The kernel writes the time that is left into its argument. */
+static long kernel_ppoll(struct pollfd *v, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+    struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
+    return SYS5(SYS_ppoll, v, count, timeout ? &left : NULL, mask, 8);
+}
+
+static long kernel_poll(struct pollfd *v, nfds_t count, int timeout)
+{
+    struct timespec limit = {timeout / 1000, timeout % 1000 * 1000000L};
+    return kernel_ppoll(v, count, timeout < 0 ? NULL : &limit, NULL);
+}
+
+static long kernel_closefrom(int first)
+{
+    unsigned from = first < 0 ? 0 : (unsigned)first;
+    if (SYS3(SYS_close_range, from, UINT_MAX, 0) != -ENOSYS)
+        return 0;
+    struct rlimit limit;
+    if (SYS4(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0 || limit.rlim_cur > 1u << 20)
+        limit.rlim_cur = 1u << 20;
+    for (unsigned fd = from; fd < limit.rlim_cur; fd++)
+        sys_close((int)fd);
+    return 0;
+}
+
+/* ---- for every name: its plain form, and the pointer's first value ---- */
+
+#define WRAP(type, name, parameters, arguments, plain) \
+    static type plain_##name parameters { return (type)answer(plain); }
+#define WRAP_LIBC(type, name, parameters, arguments, failure)                 \
+    static type plain_##name parameters                                       \
+    {                                                                         \
+        type(*found) parameters = (__typeof__(found))dlsym(RTLD_NEXT, #name); \
+        if (found)                                                            \
+            return found arguments;                                           \
+        errno = ENOSYS;                                                       \
+        return failure;                                                       \
+    }
+#define WRAP_LISTED(type, name, parameters)
+#include "wrapped.def"
+
+#define WRAP(type, name, parameters, arguments, plain) \
+    static type first_##name parameters                \
+    {                                                  \
+        if (resolving)                                 \
+            return plain_##name arguments;             \
+        real_resolve();                                \
+        return real.name arguments;                    \
+    }
+#define WRAP_LISTED(type, name, parameters)
+#include "wrapped.def"
+
+struct real real = {
+#define WRAP(type, name, parameters, arguments, plain) .name = first_##name,
+#define WRAP_LISTED(type, name, parameters) .name = NULL,
+#include "wrapped.def"
+};
+
+/* ---- looking up ---- */
+
+static const struct {
+    const char *name;
+    void **slot;
+    void *plain;
+} wanted[] = {
+#define WRAP(type, name, parameters, arguments, plain) {#name, (void **)&real.name, (void *)plain_##name},
+#define WRAP_LISTED(type, name, parameters) {#name, (void **)&real.name, NULL},
+#include "wrapped.def"
+};
+
+/* The bounds of this library as it is mapped, from the linker. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+static bool is_ours(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
+
+#define WANTED (sizeof wanted / sizeof wanted[0])
+
+static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+
+static void *first_in_order(const char *name)
+{
+    void *p = dlsym(RTLD_DEFAULT, name);
+    return p && !is_ours(p) ? p : next(name);
+}
+
+/* BEHIND_US: what comes after this library, and most of it without dlsym. Else what the program's own calls are bound to. */
+static void resolve(bool behind_us)
+{
+    struct next_name names[WANTED];
+    int saved = errno;
+    bool missed = false;
+    if (resolving)
+        return;
+    resolving = true;
+    for (size_t i = 0; i < WANTED; i++)
+        names[i] = (struct next_name){wanted[i].name, NULL};
+    if (behind_us)
+        next_find(names, WANTED);
+    for (size_t i = 0; i < WANTED; i++) {
+        void *p = names[i].found;
+        if (!p)
+            p = behind_us ? next(wanted[i].name) : first_in_order(wanted[i].name);
+        missed |= !p;
+        __atomic_store_n(wanted[i].slot, p ? p : wanted[i].plain, __ATOMIC_RELAXED);
+    }
+    if (missed)
+        dlerror(); /* or the program's next dlerror() would speak of our search */
+    errno = saved;
+    resolving = false;
+}
+
+void real_resolve(void) { resolve(true); }
+
+void real_resolve_default(void) { resolve(false); }

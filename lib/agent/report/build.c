@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * build.c: puts a report together from the live table.
+ *
+ * Called with the watch lock held, by the watcher, at exit, or by a check, right after a look: the verdicts are those of the details. Names come last,
+ * for they cost the most: only groups that will be shown have any.
+ */
+#include "build.h"
+
+#include <string.h>
+
+#include "../../core/judge.h"
+#include "../agent.h"
+#include "forecast.h"
+#include "../symbolize/lines.h"
+#include "../track/probe.h"
+#include "../base/scratch.h"
+#include "../stacks/sites.h"
+#include "suppressions.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+#include "counts.h"
+
+/* ---- which sockets -------------------------------------------------------------------------------------------------- */
+
+/* Several descriptors of one open socket are one finding, under the lowest number. */
+struct seen {
+    uint64_t *cookie;
+    size_t room;
+};
+
+static bool seen_again(struct seen *seen, uint64_t cookie)
+{
+    if (!cookie)
+        return false;
+    size_t i = (cookie * 0x9e3779b97f4a7c15u >> 32) & (seen->room - 1);
+    while (seen->cookie[i] && seen->cookie[i] != cookie)
+        i = (i + 1) & (seen->room - 1);
+    bool again = seen->cookie[i] == cookie;
+    seen->cookie[i] = cookie;
+    return again;
+}
+
+static bool selected(const struct selection *s, const struct state_slot *slot)
+{
+    uint16_t f = atomic_load(&slot->flags);
+    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED)) && slot->opened_ns >= s->since_ns &&
+           (!s->tid || slot->tid == s->tid) && (!s->tag || slot->tag == s->tag);
+}
+
+static bool due(const struct selection *s, const struct state_slot *slot, const struct state_detail *d)
+{
+    if (!s->due_only)
+        return true;
+    const struct tally *t = d->past_grace ? tally_of(slot->site, d->kind) : NULL;
+    return t && tally_is_due(t);
+}
+
+static void from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
+{
+    struct state_site_view site;
+    *f = (struct finding){.fd = fd,
+                          .kind = KIND_OPEN,
+                          .origin = (uint8_t)SLOT_ORIGIN(slot),
+                          .adopted = atomic_load(&slot->flags) & SLOT_ADOPTED,
+                          .family = slot->family,
+                          .tid = slot->tid,
+                          .tag_number = slot->tag,
+                          .site = slot->site,
+                          .told_site = atomic_load(&slot->told_site),
+                          .told_errno = atomic_load(&slot->told_errno),
+                          .opened_ns = slot->opened_ns,
+                          .since_ns = slot->opened_ns};
+    if (state_site_at(view, slot->site, &site))
+        f->siteid = site.site->siteid;
+}
+
+static bool from_detail(struct finding *f, const struct state_detail *d)
+{
+    f->kind = d->kind;
+    f->how = d->how;
+    f->eof = d->eof;
+    f->tcp_state = d->tcp_state;
+    f->past_grace = d->past_grace;
+    f->since_ns = d->since_ns;
+    f->unread = d->unread;
+    f->local = d->local;
+    f->peer = d->peer;
+    return true;
+}
+
+static bool open_now(struct finding *f, int fd, const struct state_slot *slot, char local[96], char peer[96])
+{
+    struct observation o;
+    if (observe(fd, slot, -1, &o) < 0 || judge(&o).kind != KIND_OPEN)
+        return false;
+    f->family = (uint8_t)o.family;
+    f->tcp_state = (uint8_t)o.tcp_state;
+    f->unread = o.unread;
+    if (f->adopted && o.idle_ns && o.idle_ns < agent_now()) /* since when no byte moved is all that can be known of it */
+        f->since_ns = agent_now() - o.idle_ns;
+    observe_addresses(fd, local, peer);
+    f->local = local;
+    f->peer = peer;
+    return true;
+}
+
+/* Calls back for each socket that S selects, in the order of descriptors. */
+static size_t each(const struct selection *s, struct seen *seen, void (*call)(void *arg, const struct finding *f), void *arg)
+{
+    struct state_view view = table_view();
+    uint64_t now = agent_now();
+    size_t n = 0;
+    for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
+        struct state_slot slot;
+        struct finding f;
+        char local[96], peer[96], tag[64];
+        if (!state_copy_slot(slot_of(fd), &slot) || !selected(s, &slot))
+            continue;
+        from_slot(&f, fd, &slot, &view);
+        const struct state_detail *d = state_slot_detail(&view, &slot);
+        if (d ? !((s->kinds & KIND_BIT(d->kind)) && from_detail(&f, d) && now >= d->since_ns + s->min_ns && due(s, &slot, d))
+              : !((s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now >= slot.opened_ns + s->min_ns &&
+                  open_now(&f, fd, &slot, local, peer)))
+            continue;
+        if (s->at_exit && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
+            continue;
+        uint64_t cookie =
+            atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) ? atomic_load(&slot.cookie) : observe_cookie(fd);
+        if (seen_again(seen, cookie))
+            continue;
+        if (!f.family) {
+            struct identity id;
+            f.family = observe_identity(fd, &id) == 0 ? (uint8_t)id.family : 0;
+        }
+        state_tag_at(&view, slot.tag, tag);
+        f.tag = tag[0] ? tag : NULL;
+        n++;
+        if (call)
+            call(arg, &f);
+    }
+    return n;
+}
+
+static size_t live_slots(void)
+{
+    size_t n = 0;
+    for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1))
+        n++;
+    return n;
+}
+
+static bool make_seen(struct scratch **scratch, struct seen *seen, size_t slots)
+{
+    for (seen->room = 64; seen->room < slots * 2 + 64;)
+        seen->room *= 2;
+    seen->cookie = scratch_get(scratch, seen->room * sizeof *seen->cookie);
+    return seen->cookie != NULL;
+}
+
+size_t compose_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg)
+{
+    struct scratch *scratch = NULL;
+    struct seen seen;
+    size_t n = make_seen(&scratch, &seen, live_slots()) ? each(s, &seen, call, arg) : 0;
+    scratch_free(&scratch);
+    return n;
+}
+
+struct gathering {
+    struct composed *c;
+    size_t room;
+};
+
+static void gather(void *arg, const struct finding *f)
+{
+    struct gathering *g = arg;
+    struct composed *c = g->c;
+    size_t n_rules;
+    struct suppression *rules = suppressions_rules(&n_rules);
+    struct suppression *rule = suppress_socket(rules, n_rules, f);
+    if (rule) {
+        rule->sockets++;
+        c->report.suppressed += !rule->builtin;
+        return;
+    }
+    if (c->n_findings == g->room)
+        return;
+    struct finding *copy = &c->findings[c->n_findings++];
+    *copy = *f;
+    copy->local = scratch_string(&c->scratch, f->local);
+    copy->peer = scratch_string(&c->scratch, f->peer);
+    copy->tag = scratch_string(&c->scratch, f->tag);
+}
+
+/* ---- names and counts ------------------------------------------------------------------------------------------------- */
+
+static size_t place_frames(const struct state_view *view, state_ref ref, struct frame *frames, uint16_t *modules,
+                           const struct frame **where)
+{
+    struct state_site_view site;
+    if (!state_site_at(view, ref, &site))
+        return 0;
+    for (unsigned i = 0; frames && i < site.nframes; i++) {
+        frames[i].pc = site.pcs[i];
+        modules[i] = site.modules[i];
+    }
+    *where = frames;
+    return site.nframes;
+}
+
+/* SYMBOLS false: modules, build-ids and offsets alone. May be called again. */
+static bool name_frames(struct composed *c, bool symbols)
+{
+    struct state_view view = table_view();
+    struct report *r = &c->report;
+    const struct frame *ignored;
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_groups; i++)
+        n += place_frames(&view, r->groups[i].site, NULL, NULL, &ignored) +
+             place_frames(&view, r->groups[i].told_site, NULL, NULL, &ignored);
+    struct frame *frames = scratch_get(&c->scratch, (n + 1) * sizeof *frames);
+    uint16_t *modules = scratch_get(&c->scratch, (n + 1) * sizeof *modules);
+    if (!frames || !modules)
+        return false;
+    n = 0;
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct group *g = &r->groups[i];
+        g->n_frames = place_frames(&view, g->site, frames + n, modules + n, &g->frames);
+        n += g->n_frames;
+        g->n_told = place_frames(&view, g->told_site, frames + n, modules + n, &g->told);
+        n += g->n_told;
+    }
+    return names_resolve(&c->names, &view, frames, modules, n, symbols, !agent_thread.no_malloc);
+}
+
+static void count_group(struct group *g)
+{
+    struct state_view view = table_view();
+    group_count(g, &view);
+    const struct tally *t = tally_of(g->site, g->kind);
+    if (t) {
+        g->growing = tally_trend(t) == TREND_GROWING;
+        g->steady = tally_trend(t) == TREND_STEADY;
+        g->rate_milli = growth_rate_milli(&t->growth);
+    }
+    if (g->rate_milli)
+        forecast(g);
+}
+
+static void count_match(struct report *r, const struct group *g, struct suppression *rule)
+{
+    rule->groups++;
+    rule->sockets += g->count;
+    r->suppressed += rule->builtin ? 0 : g->count;
+}
+
+static void drop_suppressed(struct report *r)
+{
+    size_t n_rules, kept = 0;
+    struct suppression *rules = suppressions_rules(&n_rules);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct suppression *rule = suppress_group(rules, n_rules, &r->groups[i]);
+        if (rule)
+            count_match(r, &r->groups[i], rule);
+        else
+            r->groups[kept++] = r->groups[i];
+    }
+    r->n_groups = kept;
+}
+
+/* Asks for the lines of the groups that no rule has decided yet, and keeps what the rules say of them. The groups stay as they are. */
+static void learn_by_lines(struct composed *c, const struct suppression *rules, size_t n_rules)
+{
+    struct report asked = c->report;
+    struct suppression *ignored;
+    asked.n_groups = 0;
+    asked.groups = scratch_get(&c->scratch, (c->report.n_groups + 1) * sizeof *asked.groups);
+    for (size_t i = 0; asked.groups && i < c->report.n_groups; i++) {
+        const struct group *g = &c->report.groups[i];
+        if (g->siteid && suppress_may_match(rules, n_rules, g->kind) && !suppressions_known(g, &ignored))
+            asked.groups[asked.n_groups++] = *g;
+    }
+    if (asked.n_groups)
+        lines_resolve(&c->scratch, &asked);
+    for (size_t i = 0; i < asked.n_groups; i++) /* without an answer too: asked again, the watcher would wait for it at each look */
+        suppressions_learnt(&asked.groups[i], suppress_group((struct suppression *)(uintptr_t)rules, n_rules, &asked.groups[i]));
+}
+
+/* A report that shows no lines: a rule may still speak of a file, or of a function that the compiler inlined. */
+static void drop_by_lines(struct composed *c)
+{
+    size_t n_rules, kept = 0;
+    const struct suppression *rules = suppressions_rules(&n_rules);
+    struct report *r = &c->report;
+    bool any = false;
+    for (size_t i = 0; i < r->n_groups && !any; i++)
+        any = suppress_may_match(rules, n_rules, r->groups[i].kind);
+    if (!any)
+        return;
+    learn_by_lines(c, rules, n_rules);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct suppression *rule = NULL;
+        if (suppressions_known(&r->groups[i], &rule) && rule)
+            count_match(r, &r->groups[i], rule);
+        else
+            r->groups[kept++] = r->groups[i];
+    }
+    r->n_groups = kept;
+}
+
+static void total(struct report *r)
+{
+    for (size_t i = 0; i < r->n_groups; i++) {
+        const struct group *g = &r->groups[i];
+        r->leaks += g->count;
+        r->by_kind[g->kind] += g->count;
+        bool counted = false;
+        for (size_t j = 0; j < i && !counted; j++)
+            counted = r->groups[j].siteid == g->siteid;
+        r->sites += !counted;
+    }
+    if (agent_options.max_leaks && r->n_groups > agent_options.max_leaks) {
+        for (size_t i = agent_options.max_leaks; i < r->n_groups; i++)
+            r->sockets_left_out += r->groups[i].count;
+        r->groups_left_out = r->n_groups - agent_options.max_leaks;
+        r->n_groups = agent_options.max_leaks;
+    }
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        r->dropped += atomic_load(&table_head->dropped[i]);
+}
+
+void compose_head(struct report *r, enum reason reason)
+{
+    *r = (struct report){.pid = table_head->pid,
+                         .exe = table_head->exe,
+                         .host = table_head->host,
+                         .reason = (uint8_t)reason,
+                         .now_ns = agent_now(),
+                         .now_real_ns = agent_now_real(),
+                         .stretched_ms = reason == REASON_CHECK ? 0 : atomic_load(&table_head->stretched), /* a check looks by itself */
+                         .print_summary = agent_options.print_summary && reason != REASON_GRACE,
+                         .max_sockets = agent_options.max_sockets,
+                         .color = log_has_color()};
+}
+
+/* What is listed at exit is how often each matched in the last report: over several, one socket would count as often as it was looked at. */
+static void count_matches_anew(void)
+{
+    size_t n;
+    struct suppression *rules = suppressions_rules(&n);
+    for (size_t i = 0; i < n; i++)
+        rules[i].sockets = rules[i].groups = 0;
+}
+
+/* Where only the number is asked for, names matter to our own rules alone: what the user's rules leave out counts as well. */
+static bool may_be_idiom(const struct report *r)
+{
+    size_t n_rules;
+    const struct suppression *rules = suppressions_rules(&n_rules);
+    for (size_t i = 0; i < n_rules; i++)
+        for (size_t g = 0; rules[i].builtin && g < r->n_groups; g++)
+            if (rules[i].kinds & KIND_BIT(r->groups[g].kind))
+                return true;
+    return false;
+}
+
+bool compose(struct composed *c, const struct selection *s, enum reason reason)
+{
+    memset(c, 0, sizeof *c);
+    count_matches_anew();
+    compose_head(&c->report, reason);
+    struct gathering g = {c, live_slots() + 64};
+    struct seen seen;
+    c->findings = scratch_get(&c->scratch, g.room * sizeof *c->findings);
+    bool ok = c->findings && make_seen(&c->scratch, &seen, g.room);
+    if (ok && each(s, &seen, gather, &g) && c->n_findings) {
+        c->report.groups = scratch_get(&c->scratch, c->n_findings * sizeof *c->report.groups);
+        ok = c->report.groups != NULL;
+    }
+    if (ok && c->n_findings) {
+        c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
+        for (size_t i = 0; i < c->report.n_groups; i++)
+            count_group(&c->report.groups[i]);
+        /* The report on a signal is made in the program's own handler when there is no watcher: no process is made from there. */
+        bool in_handler = reason == REASON_SIGNAL && agent_thread.no_malloc;
+        bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !in_handler;
+        bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
+        bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
+        if (!known && (!s->number_only || may_be_idiom(&c->report)))
+            name_frames(c, agent_options.symbolize);
+        /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
+        if (lines && !known)
+            lines_resolve(&c->scratch, &c->report);
+        drop_suppressed(&c->report);
+        if (may_ask && !lines && !s->number_only)
+            drop_by_lines(c);
+        total(&c->report);
+    }
+    if (!ok)
+        table_drop(DROP_LOG);
+    return ok;
+}
+
+void compose_free(struct composed *c)
+{
+    names_free(&c->names);
+    scratch_free(&c->scratch);
+}
+
+bool compose_write(const struct composed *c, int fd)
+{
+    struct out o;
+    scratch_out(&o);
+    if (agent_options.log_json)
+        json_report(&o, &c->report);
+    else
+        text_report(&o, &c->report);
+    bool ok = fd < 0 ? log_write(o.buf, o.len) : log_write_to(fd, o.buf, o.len);
+    scratch_out_free(&o);
+    return ok;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counts.c: the counts by site and kind over the looks.
+ *
+ * An open-addressing table in private pages: an entry for each site that ever had a socket in a condition.
+ */
+#include "counts.h"
+
+#include "../agent.h"
+#include "../stacks/sites.h"
+#include "../table/table.h"
+
+#define FIRST_ROOM 64
+
+static struct tally *table;
+static size_t n_taken, room; /* room: a power of two */
+
+static struct tally *find(struct tally *in, size_t size, state_ref site, unsigned kind)
+{
+    size_t i = (site * 0x9e3779b1u + kind * 0x85ebca6bu) & (size - 1);
+    while (in[i].taken && (in[i].site != site || in[i].kind != kind))
+        i = (i + 1) & (size - 1);
+    return &in[i];
+}
+
+static bool grow(void)
+{
+    size_t size = room ? room * 2 : FIRST_ROOM;
+    struct tally *bigger = agent_pages(size * sizeof *bigger);
+    if (!bigger)
+        return false;
+    for (size_t i = 0; i < room; i++)
+        if (table[i].taken)
+            *find(bigger, size, table[i].site, table[i].kind) = table[i];
+    if (table)
+        agent_free_pages(table, room * sizeof *table);
+    table = bigger;
+    room = size;
+    return true;
+}
+
+struct tally *tally_of(state_ref site, unsigned kind)
+{
+    struct tally *t = room ? find(table, room, site, kind) : NULL;
+    return t && t->taken ? t : NULL;
+}
+
+void tally_begin(void)
+{
+    for (size_t i = 0; i < room; i++)
+        table[i].lasting = table[i].past = 0;
+}
+
+void tally_count(state_ref site, unsigned kind, bool lasting, bool past)
+{
+    if ((n_taken + 1) * 2 > room && !grow())
+        return;
+    struct tally *t = find(table, room, site, kind);
+    if (!t->taken) {
+        *t = (struct tally){.taken = true, .site = site, .kind = (uint8_t)kind};
+        t->growth.lower_ns = atomic_load(&table_head->last_look_ns); /* which saw none */
+        n_taken++;
+    }
+    t->lasting += lasting;
+    t->past += past;
+}
+
+/* Looks that somebody asked for between the regular ones (a check, top) only bring the last sample up to date: the samples span periods, or a slow
+ * leak would look steady to whoever looks often. */
+static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t period_ns)
+{
+    if (g->n >= 2 && now_ns - g->at_ns[(g->n - 2) % GROWTH_SAMPLES] < period_ns)
+        g->n--;
+    growth_add(g, count, now_ns);
+}
+
+enum trend tally_trend(const struct tally *t)
+{
+    uint64_t grace = atomic_load(&table_head->grace_ns), interval = atomic_load(&table_head->interval_ns);
+    if (growth_is_growing(&t->growth))
+        return TREND_GROWING;
+    /* What is counted at a look had been stuck for an interval by then. */
+    return growth_is_steady(&t->growth, grace > interval ? grace - interval : 0) ? TREND_STEADY : TREND_NONE;
+}
+
+void tally_end(uint64_t now_ns, uint64_t period_ns)
+{
+    for (size_t i = 0; i < room; i++) {
+        struct tally *t = &table[i];
+        if (!t->taken)
+            continue;
+        sample(&t->growth, t->lasting, now_ns, period_ns);
+        if (!t->past)
+            t->reported = 0;
+        struct state_site *s = sites_at(t->site);
+        if (!s)
+            continue;
+        atomic_store(&s->stuck[t->kind], t->past);
+        atomic_store(&s->rate_milli[t->kind], growth_rate_milli(&t->growth));
+        atomic_store(&s->trend[t->kind], tally_trend(t));
+    }
+}
+
+bool tally_is_due(const struct tally *t) { return t->past && (!t->reported || t->past >= 2 * t->reported); }
+
+static void set_reported(struct tally *t)
+{
+    struct state_site *s = sites_at(t->site);
+    t->reported = t->past;
+    if (s)
+        atomic_store(&s->reported[t->kind], t->past);
+}
+
+void tally_all_reported(unsigned mask)
+{
+    for (size_t i = 0; i < room; i++)
+        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && tally_is_due(&table[i]))
+            set_reported(&table[i]);
+}
+
+bool tally_any_due(unsigned mask)
+{
+    for (size_t i = 0; i < room; i++)
+        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && tally_is_due(&table[i]))
+            return true;
+    return false;
+}
+
+void tally_reset(void)
+{
+    table = NULL; /* another thread of the parent may have been growing it */
+    n_taken = room = 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counts.h: the counts by site and kind over the looks: what grows, what is steady, what was reported. With the watch lock held.
+ */
+#ifndef SOCKLEAK_AGENT_TALLY_H
+#define SOCKLEAK_AGENT_TALLY_H
+
+#include "../../core/growth.h"
+#include "../../core/state.h"
+
+/* What is known of the sockets of one kind that come from one site. */
+struct tally {
+    bool taken;
+    uint8_t kind;
+    state_ref site;    /* 0: no stack */
+    uint32_t lasting;  /* sockets whose condition lasts at least an interval, at this look */
+    uint32_t past;     /* of these past grace */
+    uint32_t reported; /* PAST when the group was last reported; 0: not yet */
+    struct growth growth;
+};
+
+void tally_begin(void);
+void tally_count(state_ref site, unsigned kind, bool lasting, bool past);
+/* Samples growth, once a period, and writes the counts into the sites' records. */
+void tally_end(uint64_t now_ns, uint64_t period_ns);
+/* NULL: nothing was ever counted there, or no memory. */
+struct tally *tally_of(state_ref site, unsigned kind);
+/* A group is due when it passes grace first and then each time its count has doubled. */
+bool tally_is_due(const struct tally *t);
+/* The groups that are due, of the kinds in MASK, have been reported now. */
+void tally_all_reported(unsigned mask);
+/* Some group of the kinds in MASK is due. */
+bool tally_any_due(unsigned mask);
+/* What the count of T does. Steady: no socket there has become stuck within the last grace. */
+enum trend tally_trend(const struct tally *t);
+void tally_reset(void);
+
+#endif

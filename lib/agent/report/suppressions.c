@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suppressions.c: the suppression rules of this process.
+ *
+ * A file is read when the program starts, so that a wrong path is told at once and not hours later. The text stays mapped, for the rules point into it.
+ */
+#include "suppressions.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../agent.h"
+#include "../table/program_defaults.h"
+#include "../base/sys.h"
+
+#define MAX_RULES 1024
+#define MAX_TEXT (1u << 20)
+#define MAX_KNOWN 1024 /* a power of two */
+
+extern const char *sockleak_default_suppressions(void) __attribute__((weak));
+
+static struct suppression *rules;
+static size_t n_rules, max_rules;
+
+static void warn(void *arg, const char *line) { agent_warn("suppressions %s: %s", (const char *)arg, line); }
+
+static void parse(const char *text, size_t len, const char *where)
+{
+    size_t before = n_rules;
+    suppress_parse(text, len, rules, &n_rules, max_rules, warn, (void *)(uintptr_t)where);
+    if (where == suppress_builtin)
+        for (size_t i = before; i < n_rules; i++)
+            rules[i].builtin = true;
+}
+
+static void read_file(const char *path)
+{
+    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd < 0) {
+        agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-fd));
+        return;
+    }
+    char *text = agent_pages(MAX_TEXT);
+    size_t len = 0;
+    long n = -ENOMEM;
+    while (text && len < MAX_TEXT && (n = sys_read((int)fd, text + len, MAX_TEXT - len)) > 0)
+        len += (size_t)n;
+    sys_close((int)fd);
+    if (n < 0)
+        agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-n));
+    else if (len == MAX_TEXT)
+        agent_warn("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
+    if (len) {
+        said_rules(text, len);
+        parse(text, len, path);
+    } else if (text) {
+        agent_free_pages(text, MAX_TEXT);
+    }
+}
+
+void suppressions_load_early(void)
+{
+    if (agent_options.suppressions[0] || sockleak_default_suppressions)
+        suppressions_load();
+}
+
+void suppressions_load(void)
+{
+    if (rules)
+        return;
+    size_t size = MAX_RULES * sizeof *rules;
+    rules = agent_pages(size);
+    max_rules = rules ? MAX_RULES : 0;
+    parse(suppress_builtin, strlen(suppress_builtin), suppress_builtin);
+    if (sockleak_default_suppressions) {
+        const char *text = sockleak_default_suppressions();
+        if (text) {
+            said_rules(text, strlen(text));
+            parse(text, strlen(text), "of the program");
+        }
+    }
+    if (agent_options.suppressions[0])
+        read_file(agent_options.suppressions);
+}
+
+struct suppression *suppressions_rules(size_t *n)
+{
+    suppressions_load();
+    *n = n_rules;
+    return rules;
+}
+
+/* ---- what files and lines said ------------------------------------------------------------------------------------- */
+
+struct known {
+    uint64_t key;
+    struct suppression *rule; /* NULL: none matches */
+};
+static struct known *known; /* a newer one takes an older one's place; that one is asked for again */
+
+static uint64_t key_of(const struct group *g) { return (g->siteid ^ (g->kind + 1u)) * 0x9e3779b97f4a7c15u; }
+
+bool suppressions_known(const struct group *g, struct suppression **rule)
+{
+    const struct known *k = known ? &known[key_of(g) >> 32 & (MAX_KNOWN - 1)] : NULL;
+    if (!g->siteid || !k || k->key != key_of(g))
+        return false;
+    *rule = k->rule;
+    return true;
+}
+
+void suppressions_learnt(const struct group *g, struct suppression *rule)
+{
+    if (!known)
+        known = agent_pages(MAX_KNOWN * sizeof *known);
+    if (!known || !g->siteid)
+        return;
+    known[key_of(g) >> 32 & (MAX_KNOWN - 1)] = (struct known){key_of(g), rule};
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.c: the calling thread's stack: the walk first, libunwind behind it, and what holds for both.
+ *
+ * Called by sites.c in the program's threads, for each socket that is opened and each that ends, also in signal handlers. Must not
+ * allocate, lock or call the kernel while the walk finds its way.
+ */
+#include "capture.h"
+
+#include <stdatomic.h>
+#include <sys/auxv.h>
+
+#include "../elf/ehframe.h"
+#include "../base/readable.h"
+#include "../base/sys.h"
+#include "../unwind/libunwind.h"
+
+#define SITES 256u
+#define TRIES 64u /* fruitless ones at one place, then no more */
+#define COUNTERS 64u
+
+struct counters {
+    _Atomic uint64_t captures, fallbacks, broken;
+} __attribute__((aligned(64)));
+
+static struct counters counters[COUNTERS];
+static struct span own_text;
+static _Atomic bool initialized;
+
+/* The places where the second tier was of no use. */
+static struct {
+    _Atomic uint64_t pc;
+    _Atomic uint32_t fruitless;
+} hopeless[SITES] LARGE_TABLE;
+
+/*
+ * This thread's capture under way. One that a signal handler left by longjmp never ends, so the mark is not believed without a look at the
+ * stack.
+ */
+struct mark {
+    uintptr_t self, caller;
+};
+static __thread struct mark *inside;
+
+/* Threads count in lines of their own, and without locked instructions: a lost count does not matter. */
+static inline void count(_Atomic uint64_t *c)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+static inline struct counters *my_counters(void) { return &counters[arch_thread_pointer() >> 12 & (COUNTERS - 1)]; }
+
+void capture_init(void)
+{
+    struct ehframe own;
+    uintptr_t program = getauxval(AT_PHDR);
+
+    if (atomic_load(&initialized))
+        return;
+    walk_init();
+    /* Where there is only libunwind, the first capture needs it; while one thread loads it the others would have no stacks. */
+    if (!walk_available())
+        unwind_load((uintptr_t)__builtin_frame_address(0));
+    /* Linked into the program itself there is no text of ours apart from it. */
+    if (ehframe_of((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
+        own_text = (struct span){.lo = own.start, .len = own.end - own.start};
+    atomic_store(&initialized, true);
+}
+
+static unsigned place(uint64_t pc) { return (unsigned)(pc ^ pc >> 8) % SITES; }
+
+static bool worth_trying(uint64_t pc)
+{
+    unsigned i = place(pc);
+
+    if (atomic_load_explicit(&hopeless[i].pc, memory_order_relaxed) != pc) {
+        atomic_store_explicit(&hopeless[i].pc, pc, memory_order_relaxed);
+        atomic_store_explicit(&hopeless[i].fruitless, 0, memory_order_relaxed);
+    }
+    return atomic_fetch_add_explicit(&hopeless[i].fruitless, 1, memory_order_relaxed) < TRIES;
+}
+
+/* W was lost. Takes what libunwind finds if it goes further, and does not contradict what the walk is sure of. */
+static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, struct counters *c)
+{
+    uint64_t lost_at = w->at.pc, pcs[64];
+    struct walk again = {.at = *from, .max = w->max, .pcs = pcs, .hidden = w->hidden};
+
+    if (w->in_signal || (walk_available() && !worth_trying(lost_at)))
+        return WALK_LOST;
+    count(&c->fallbacks);
+    enum walk_end end = unwind_run(&again);
+    if (again.n < w->n || (again.n == w->n && end != WALK_FULL) || memcmp(pcs, w->pcs, w->n * sizeof *pcs) != 0)
+        return WALK_LOST;
+    atomic_store_explicit(&hopeless[place(lost_at)].fruitless, 0, memory_order_relaxed);
+    memcpy(w->pcs, pcs, again.n * sizeof *pcs);
+    w->n = again.n;
+    w->in_signal = again.in_signal;
+    return end;
+}
+
+/*
+ * A capture is under way if its call's return address is on the stack, apart from our own call's. The walk can be interrupted anywhere and
+ * begun anew.
+ */
+static __attribute__((noinline)) bool nested(const struct arch_frame *from)
+{
+    uint64_t pcs[64];
+    struct walk w = {.at = *from, .max = 64, .pcs = pcs};
+    struct mark *mark = inside;
+
+    if (!readable((uintptr_t)mark) || mark->self != (uintptr_t)mark)
+        return false;
+    enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
+    for (unsigned i = 1; i < w.n; i++)
+        if (pcs[i] == mark->caller)
+            return true;
+    return end == WALK_LOST;
+}
+
+static unsigned flags_of(enum walk_end end, bool in_signal)
+{
+    return (in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0);
+}
+
+/* Walks from FROM, and takes down what it finds for the next time. */
+static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct walk_recalled *r)
+{
+    unsigned epoch, now;
+    struct memo *memo = walk_may_recall(&epoch) ? walk_memo_begin(from, w->max, epoch) : NULL;
+    w->memo = memo;
+    enum walk_end end = walk_run(w);
+    if (memo)
+        walk_memo_end(memo, w, end, w->memo && end != WALK_LOST && walk_may_recall(&now) && now == epoch, r);
+    return end;
+}
+
+static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned max, const struct arch_frame *from, unsigned *flags,
+                                                       struct walk_recalled *r)
+{
+    struct walk w = {.at = *from, .max = max, .pcs = pcs, .hidden = own_text};
+    struct counters *c = my_counters();
+    volatile struct mark mark = {(uintptr_t)&mark, from->pc};
+
+    inside = (struct mark *)&mark;
+    atomic_signal_fence(memory_order_seq_cst);
+    enum walk_end end = walk_available() ? walk_anew(&w, from, r) : WALK_LOST;
+    if (__builtin_expect(end == WALK_LOST, 0)) {
+        end = second_tier(&w, from, c);
+        if (end == WALK_LOST)
+            count(&c->broken);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    inside = NULL;
+    mark.self = 0;
+    *flags = flags_of(end, w.in_signal);
+    return w.n;
+}
+
+/* Part of both functions below, whose caller is where the stack begins. */
+static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
+                                                              struct walk_recalled *r)
+{
+    struct counters *c = my_counters();
+    struct arch_frame from;
+    unsigned epoch;
+
+    r->memo = NULL;
+    r->note = 0;
+    arch_caller(&from);
+    max = max < 64 ? max : 64;
+    if (__builtin_expect(inside != NULL, 0) && nested(&from)) {
+        *flags = CAPTURE_NESTED;
+        return 0;
+    }
+    if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
+        capture_init();
+    count(&c->captures);
+    if (walk_may_recall(&epoch) && walk_recall(&from, max, epoch, always, pcs, r)) {
+        *flags = flags_of(r->end, false);
+        return r->n;
+    }
+    return capture_anew(pcs, max, &from, flags, r);
+}
+
+__attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
+{
+    struct walk_recalled r;
+    unsigned ignored;
+    return capture(pcs, max, flags ? flags : &ignored, true, &r);
+}
+
+__attribute__((noinline)) unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *t)
+{
+    struct walk_recalled r;
+    unsigned n = capture(pcs, max, flags, false, &r);
+    *t = (struct capture_ticket){.note = r.note, .place = r.memo, .seq = r.seq};
+    return n;
+}
+
+void capture_note(const struct capture_ticket *t, uint64_t note)
+{
+    walk_note(&(struct walk_recalled){.memo = t->place, .seq = t->seq}, note);
+}
+
+bool capture_in_handler(void)
+{
+    uint64_t pcs[64];
+    unsigned flags;
+
+    capture_stack(pcs, 64, &flags);
+    return flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED);
+}
+
+void capture_dlclose_begin(void) { walk_dlclose_begin(); }
+void capture_dlclose_end(void) { walk_dlclose_end(); }
+
+void capture_fork_prepare(void) { unwind_fork_prepare(); }
+void capture_fork_parent(void) { unwind_fork_done(false); }
+void capture_fork_child(void) { unwind_fork_done(true); }
+
+void capture_get_stats(struct capture_stats *s)
+{
+    *s = (struct capture_stats){.rules_parsed = walk_rules_parsed()};
+    for (unsigned i = 0; i < COUNTERS; i++) {
+        s->captures += atomic_load_explicit(&counters[i].captures, memory_order_relaxed);
+        s->fallbacks += atomic_load_explicit(&counters[i].fallbacks, memory_order_relaxed);
+        s->broken += atomic_load_explicit(&counters[i].broken, memory_order_relaxed);
+    }
+}

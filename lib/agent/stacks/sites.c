@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sites.c: distinct stacks, interned lock-free in the state file.
+ *
+ * Called by the program's threads on every socket that is opened or told of its end, in signal handlers too. A stack that was seen before costs
+ * its hash and one comparison; a new one is written once, module numbers and stable name included, so that a reader can explain
+ * it when the process is gone.
+ */
+#include "sites.h"
+
+#include <string.h>
+
+#include "../../core/siteid.h"
+#include "../agent.h"
+#include "capture.h"
+#include "modules.h"
+#include "../table/table.h"
+
+#define HEADS (STATE_EXTENT_SIZE / 4u)
+/* A program whose stacks never repeat (deep recursion, generated code) must not fill the file system: from so many on, the innermost frames have to do. */
+#define MANY_SITES 32768u
+#define FEW_FRAMES 6u
+
+typedef _Atomic state_ref head_ref;
+static _Atomic(head_ref *) heads;
+static _Atomic unsigned dlclose_running, n_sites;
+static _Atomic uint32_t generation = 1; /* of the table: refs of another are nothing here */
+
+static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
+
+static uint16_t *modules_of_site(struct state_site *s) { return (uint16_t *)(void *)(pcs_of(s) + s->nframes); }
+
+struct state_site *sites_at(state_ref ref) { return table_at(ref); }
+
+static head_ref *index_heads(void)
+{
+    head_ref *h = atomic_load_explicit(&heads, memory_order_acquire);
+    if (h)
+        return h;
+    state_ref ref;
+    void *p = table_alloc(EXTENT_INDEX, HEADS * 4 / STATE_REF_UNIT, &ref);
+    if (p && !atomic_compare_exchange_strong(&heads, &h, p))
+        return h;
+    return p;
+}
+
+static uint64_t hash_of(const uint64_t *pcs, unsigned n)
+{
+    uint64_t h = 0x9e3779b97f4a7c15u ^ n;
+    for (unsigned i = 0; i < n; i++) {
+        h = (h ^ pcs[i]) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    return h;
+}
+
+/* From FIRST on until UNTIL (0: the end); the chain was built by this process alone. */
+static state_ref find(state_ref first, state_ref until, uint64_t hash, const uint64_t *pcs, unsigned n)
+{
+    for (state_ref r = first; r && r != until;) {
+        struct state_site *s = table_at(r);
+        if (s->hash == hash && s->nframes == n && !atomic_load_explicit(&s->stale, memory_order_relaxed) &&
+            memcmp(pcs_of(s), pcs, n * sizeof *pcs) == 0)
+            return r;
+        r = atomic_load_explicit(&s->next, memory_order_relaxed);
+    }
+    return 0;
+}
+
+static struct state_site *blank(unsigned n, state_ref *ref)
+{
+    uint32_t size = STATE_SITE_SIZE(n);
+    struct state_site *s = table_alloc(EXTENT_SITES, size / STATE_REF_UNIT, ref);
+    if (!s) {
+        table_drop(DROP_SITE_FULL);
+        return NULL;
+    }
+    s->nframes = (uint16_t)n;
+    atomic_store_explicit(&s->size, size, memory_order_release);
+    return s;
+}
+
+/* Links S under its hash unless an equal one has come meanwhile, whose ref is then returned (ours stays unused). */
+static state_ref publish(head_ref *head, state_ref seen, struct state_site *s, state_ref ref)
+{
+    for (;;) {
+        atomic_store_explicit(&s->next, seen, memory_order_relaxed);
+        atomic_store_explicit(&s->ready, 1, memory_order_release);
+        state_ref now = seen;
+        if (atomic_compare_exchange_strong(head, &now, ref))
+            return ref;
+        state_ref twin = find(now, seen, s->hash, pcs_of(s), s->nframes);
+        if (twin) {
+            atomic_store(&s->ready, 0);
+            return twin;
+        }
+        seen = now;
+    }
+}
+
+static void each_site(void (*call)(struct state_site *s))
+{
+    head_ref *all = atomic_load(&heads);
+    if (!all)
+        return;
+    for (unsigned i = 0; i < HEADS; i++)
+        for (state_ref r = atomic_load(&all[i]); r;) {
+            struct state_site *s = table_at(r);
+            call(s);
+            r = atomic_load(&s->next);
+        }
+}
+
+/* A site is stale while one of its modules is gone, and alive again when the same module came back to the same place. */
+static void refresh(struct state_site *s)
+{
+    bool gone = false;
+    for (unsigned i = 0; i < s->nframes; i++) {
+        unsigned number = modules_of_site(s)[i];
+        const struct state_module *m = number == STATE_NO_MODULE ? NULL : modules_at(number);
+        if (m && atomic_load(&m->unloaded_ns))
+            gone = true;
+    }
+    atomic_store(&s->stale, gone);
+}
+
+static _Atomic bool changed;
+
+static void note_change(unsigned number)
+{
+    (void)number;
+    atomic_store(&changed, true);
+}
+
+/* Cheap when nothing was unloaded: one look-up a module. */
+static void check_unloaded(void)
+{
+    modules_check_unloaded(note_change);
+    if (atomic_exchange(&changed, false))
+        each_site(refresh);
+}
+
+state_ref sites_intern(const uint64_t *pcs, unsigned n)
+{
+    if (!n || n > STATE_MAX_FRAMES)
+        return 0;
+    head_ref *all = index_heads();
+    if (!all)
+        return 0;
+    if (atomic_load_explicit(&dlclose_running, memory_order_relaxed))
+        check_unloaded();
+    if (atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES && n > FEW_FRAMES)
+        n = FEW_FRAMES;
+    uint64_t hash = hash_of(pcs, n);
+    head_ref *head = &all[hash % HEADS];
+    state_ref seen = atomic_load_explicit(head, memory_order_acquire);
+    state_ref ref = find(seen, 0, hash, pcs, n);
+    if (ref)
+        return ref;
+    struct state_site *s = blank(n, &ref);
+    if (!s)
+        return 0;
+    s->hash = hash;
+    memcpy(pcs_of(s), pcs, n * sizeof *pcs);
+    uint64_t id = siteid_begin();
+    for (unsigned i = 0; i < n; i++) {
+        unsigned m = modules_of(pcs[i] - 1);
+        modules_of_site(s)[i] = (uint16_t)m;
+        id = siteid_frame(id, m == STATE_NO_MODULE ? NULL : modules_at(m), pcs[i]);
+    }
+    s->siteid = siteid_end(id);
+    atomic_fetch_add_explicit(&n_sites, 1, memory_order_relaxed);
+    return publish(head, seen, s, ref);
+}
+
+/* A stack's note is its site and the table's generation. */
+static state_ref noted(uint64_t note)
+{
+    state_ref ref = (state_ref)note;
+    if (!note || note >> 32 != atomic_load_explicit(&generation, memory_order_relaxed))
+        return 0;
+    return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
+}
+
+state_ref sites_here(bool *in_signal)
+{
+    uint64_t pcs[STATE_MAX_FRAMES];
+    unsigned flags = 0;
+    if (in_signal)
+        *in_signal = false;
+    if (!agent_options.max_frames)
+        return 0;
+    struct capture_ticket ticket;
+    unsigned n = capture_stack_noted(pcs, agent_options.max_frames, &flags, &ticket);
+    state_ref ref = noted(ticket.note);
+    if (ref)
+        return ref;
+    if (ticket.note) /* of another table, or its code went away: the addresses themselves are wanted */
+        n = capture_stack(pcs, agent_options.max_frames, &flags);
+    if (in_signal)
+        *in_signal = flags & CAPTURE_IN_SIGNAL;
+    if (!n)
+        table_drop(flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
+    ref = sites_intern(pcs, n);
+    if (ref)
+        capture_note(&ticket, (uint64_t)atomic_load_explicit(&generation, memory_order_relaxed) << 32 | ref);
+    return ref;
+}
+
+static void on_revived(unsigned number)
+{
+    (void)number;
+    each_site(refresh);
+}
+
+void sites_dlclose_begin(void)
+{
+    atomic_fetch_add(&dlclose_running, 1);
+    modules_dlclose_begin();
+}
+
+void sites_dlclose_done(void)
+{
+    if (table_head)
+        check_unloaded();
+    modules_dlclose_end();
+    atomic_fetch_sub(&dlclose_running, 1);
+}
+
+void sites_reset(void)
+{
+    atomic_store(&heads, NULL);
+    atomic_store(&n_sites, 0);
+    atomic_fetch_add(&generation, 1);
+    modules_reset();
+    modules_on_revived(on_revived);
+}
+
+/* Module by module, for the numbers of the two files differ. The frames are still mapped here at the same places: this is a child of fork. */
+state_ref sites_import(const struct state_view *old, state_ref ref)
+{
+    struct state_site_view v;
+    if (!state_site_at(old, ref, &v))
+        return 0;
+    uint64_t pcs[STATE_MAX_FRAMES];
+    unsigned n = v.nframes < STATE_MAX_FRAMES ? v.nframes : STATE_MAX_FRAMES;
+    memcpy(pcs, v.pcs, n * sizeof *pcs);
+    return sites_intern(pcs, n);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * demangle.c: readable C++ and Rust names with what the process already has.
+ *
+ * Called by names.c while a report is made, in any thread but never in a signal handler; holds no lock.
+ */
+#include "demangle.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../base/sys.h"
+
+/* libstdc++ was seen to take 300 bytes for each character of a nested name. Only what is touched becomes memory. */
+#define STACK_SIZE (2u << 20)
+#define GUARD_SIZE (64u << 10)
+
+/* ---- C++ ------------------------------------------------------------------------------------------------------- */
+
+struct call {
+    const struct demangler *d;
+    const char *name;
+    char *text;
+    int status;
+};
+
+/* Not makecontext(3): a sanitizer that watches over the program warns of that one on standard error. */
+void demangle_on_stack(void *top, void (*call)(void *), void *arg);
+ARCH_CALL_ON_STACK(demangle_on_stack);
+
+static void call_it(void *arg)
+{
+    struct call *c = arg;
+    c->text = c->d->function(c->name, NULL, NULL, &c->status);
+}
+
+void demangle_begin(struct demangler *d) { *d = (struct demangler){0}; }
+
+void demangle_end(struct demangler *d)
+{
+    if (d->stack)
+        sys_munmap(d->stack, STACK_SIZE);
+    *d = (struct demangler){0};
+}
+
+static bool ready(struct demangler *d)
+{
+    if (d->looked)
+        return d->stack;
+    d->looked = true;
+    d->function = (char *(*)(const char *, char *, size_t *, int *))(uintptr_t)dlsym(RTLD_DEFAULT, "__cxa_demangle");
+    if (!d->function) {
+        (void)dlerror(); /* the program must not read our failure as its own */
+        return false;
+    }
+    void *p = sys_mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (sys_failed(p))
+        return false;
+    d->stack = p;
+    sys_mprotect(p, GUARD_SIZE, PROT_NONE);
+    return true;
+}
+
+static size_t cpp(struct demangler *d, const char *name, char *to, size_t cap)
+{
+    struct call c = {.d = d, .name = name, .status = -1};
+    if (!ready(d))
+        return 0;
+    demangle_on_stack(d->stack + STACK_SIZE, call_it, &c);
+    size_t len = 0;
+    if (c.text && c.status == 0) {
+        len = strnlen(c.text, cap - 1);
+        memcpy(to, c.text, len);
+        to[len] = '\0';
+    }
+    free(c.text);
+    return len;
+}
+
+/* ---- Rust: _ZN, parts with their lengths, a last part "h" and 16 digits, E; $..$ stands for what assemblers do not like ---------------------------- */
+
+static const struct {
+    const char *code;
+    char is;
+} codes[] = {{"SP", '@'}, {"BP", '*'}, {"RF", '&'}, {"LT", '<'}, {"GT", '>'}, {"LP", '('}, {"RP", ')'}, {"C", ','}};
+
+/* The character of the code between two dollars; 0: unknown. */
+static char decode(const char *code, size_t len)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strlen(codes[i].code) == len && memcmp(codes[i].code, code, len) == 0)
+            return codes[i].is;
+    if (len != 3 || code[0] != 'u')
+        return 0;
+    unsigned value = 0;
+    for (size_t i = 1; i < 3; i++) {
+        char c = code[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return 0;
+        value = value << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return value >= 0x20 && value < 0x7f ? (char)value : 0;
+}
+
+/* Appends one part in clear at TO; its length, never more than N. */
+static size_t part(char *to, const char *p, size_t n)
+{
+    size_t len = 0;
+    if (n > 2 && p[0] == '_' && p[1] == '$') { /* put there because a part cannot begin with a dollar */
+        p++;
+        n--;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *end = p[i] == '$' ? memchr(p + i + 1, '$', n - i - 1) : NULL;
+        char c = end ? decode(p + i + 1, (size_t)(end - p) - i - 1) : 0;
+        if (c) {
+            to[len++] = c;
+            i = (size_t)(end - p);
+        } else if (p[i] == '.' && i + 1 < n && p[i + 1] == '.') {
+            to[len++] = ':';
+            to[len++] = ':';
+            i++;
+        } else {
+            to[len++] = p[i];
+        }
+    }
+    return len;
+}
+
+static size_t rust(const char *name, char *to, size_t cap)
+{
+    const char *p = name + 3;
+    size_t len = 0;
+    if (strncmp(name, "_ZN", 3) != 0)
+        return 0;
+    while (*p >= '1' && *p <= '9') {
+        size_t n = 0;
+        while (*p >= '0' && *p <= '9' && n < DEMANGLE_MAX)
+            n = n * 10 + (size_t)(*p++ - '0');
+        if (n > strlen(p))
+            return 0;
+        if (p[n] == 'E') {
+            /* A suffix behind it (".llvm.123") is the compiler's and stays. */
+            bool hash = n == 17 && p[0] == 'h' && strspn(p + 1, "0123456789abcdef") >= 16;
+            size_t rest = strlen(p + n + 1);
+            if (!hash || len == 0 || (rest && p[n + 1] != '.') || rest + len >= cap)
+                return 0;
+            memcpy(to + len, p + n + 1, rest + 1);
+            return len + rest;
+        }
+        if (len + n + 3 > cap)
+            return 0;
+        if (len) {
+            to[len++] = ':';
+            to[len++] = ':';
+        }
+        len += part(to + len, p, n);
+        p += n;
+    }
+    return 0;
+}
+
+size_t demangle(struct demangler *d, const char *name, char *to, size_t cap)
+{
+    if (name[0] != '_' || name[1] != 'Z' || strlen(name) > DEMANGLE_MAX)
+        return 0;
+    int saved = errno;
+    size_t len = rust(name, to, cap);
+    if (len == 0)
+        len = cpp(d, name, to, cap);
+    errno = saved;
+    return len;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * line_cache.c: what was found out about frames, in pages that fork shares.
+ *
+ * Written by whoever makes a report, in any of the processes, and never changed: a record is complete when a list leads to it. No lock, so nobody who is
+ * killed half way stops the others; what did not get its record is found out again.
+ */
+#include "line_cache.h"
+
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "../agent.h"
+#include "../base/sys.h"
+
+#define SIZE (256u << 10)
+#define HEADS 512u
+#define MS 1000000u
+#define TURN_MS 1000u
+
+struct record {
+    uint64_t key;
+    uint32_t next; /* offset, 0: none */
+    uint32_t len;
+    char text[];
+};
+
+struct memory {
+    _Atomic uint32_t used;
+    _Atomic uint32_t turn; /* when the turn of who has it is over, in milliseconds; 0: nobody's */
+    _Atomic uint32_t heads[HEADS];
+    unsigned char body[];
+};
+
+static struct memory *memory;
+static uint32_t my_turn; /* 0: none */
+
+void explained_prepare(void)
+{
+    if (memory)
+        return;
+    void *p = sys_mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = sys_failed(p) ? NULL : p;
+}
+
+static uint64_t mix(uint64_t h, const char *text)
+{
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 0x100000001b3u;
+    return h;
+}
+
+/* A build-id names the code; the path is where its separate debug file may be looked for. 0: cannot be named. */
+static uint64_t key_of(const struct frame *f)
+{
+    if (!f->build_id || !f->module)
+        return 0;
+    uint64_t h = mix(mix(0xcbf29ce484222325u, f->build_id), f->module);
+    h = (h ^ f->offset) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 32;
+    return h ? h : 1;
+}
+
+const char *explained_get(const struct frame *frame, size_t *len)
+{
+    uint64_t key = memory ? key_of(frame) : 0;
+    if (!key)
+        return NULL;
+    for (uint32_t at = atomic_load_explicit(&memory->heads[key % HEADS], memory_order_acquire); at;) {
+        const struct record *r = (const struct record *)(void *)((unsigned char *)memory + at);
+        if (r->key == key) {
+            *len = r->len;
+            return r->text;
+        }
+        at = r->next;
+    }
+    return NULL;
+}
+
+void explained_put(const struct frame *frame, const char *text, size_t len)
+{
+    size_t had;
+    uint64_t key = memory && len <= SIZE ? key_of(frame) : 0;
+    if (!key || explained_get(frame, &had))
+        return;
+    const uint32_t begin = sizeof *memory, size = (uint32_t)((sizeof(struct record) + len + 7) & ~(size_t)7);
+    uint32_t at = atomic_load(&memory->used);
+    do
+        if (at + size > SIZE - begin)
+            return;
+    while (!atomic_compare_exchange_weak(&memory->used, &at, at + size));
+    at += begin;
+    struct record *r = (struct record *)(void *)((unsigned char *)memory + at);
+    r->key = key;
+    r->len = (uint32_t)len;
+    memcpy(r->text, text, len);
+    r->next = atomic_load(&memory->heads[key % HEADS]);
+    while (!atomic_compare_exchange_weak(&memory->heads[key % HEADS], &r->next, at))
+        ;
+}
+
+/* ---- turns ---- */
+
+static bool take_turn(uint32_t before)
+{
+    uint32_t end = (uint32_t)(agent_now() / MS) + TURN_MS;
+    my_turn = end ? end : 1;
+    if (atomic_compare_exchange_strong(&memory->turn, &before, my_turn))
+        return true;
+    my_turn = 0;
+    return false;
+}
+
+bool explained_wait(uint64_t until_ns)
+{
+    uint32_t turn = memory ? atomic_load(&memory->turn) : 0;
+    uint64_t now = agent_now();
+    if (!memory || now >= until_ns)
+        return false;
+    int32_t left = (int32_t)(turn - (uint32_t)(now / MS));
+    if (!turn || left <= 0 || left > (int32_t)TURN_MS)
+        return !take_turn(turn);
+    uint64_t wait = (uint64_t)left * MS < until_ns - now ? (uint64_t)left * MS : until_ns - now;
+    struct timespec limit = {(time_t)(wait / (1000u * MS)), (long)(wait % (1000u * MS))};
+    sys_futex((volatile void *)&memory->turn, FUTEX_WAIT, turn, &limit, NULL, 0);
+    return true;
+}
+
+void explained_done(void)
+{
+    uint32_t turn = my_turn;
+    my_turn = 0;
+    if (turn && atomic_compare_exchange_strong(&memory->turn, &turn, 0))
+        sys_futex((volatile void *)&memory->turn, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lines.c: files, lines and inlined calls for a report of the agent's own, from the command.
+ *
+ * The command is asked as a filter: a line for each frame goes in, the functions there come out, innermost first (lib/cli/report_agent.h).
+ * Called with the watch lock held, at exit or for a check.
+ */
+#include "lines.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../agent.h"
+#include "line_cache.h"
+#include "symbolizer_process.h"
+#include "../elf/object.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+
+#define LIMIT_MS 4000
+#define EXPLAIN_WAIT_NS 1000000000u
+#define MAX_OUTPUT (32u << 20)
+#define BYTES_A_FRAME 1024u
+
+/* Where `make install` and a build put the command, seen from the library. */
+static const char *const places[] = {"/sockleak", "/../bin/sockleak", "/../../bin/sockleak"};
+
+/* It ends a program that makes a process with clone(2), as the helper does. Its own library is in the list of those to preload. */
+static bool under_valgrind(void)
+{
+    const char *list = agent_environment("LD_PRELOAD");
+    return list && strstr(list, "/vgpreload_");
+}
+
+static bool find_command(char *path, size_t cap)
+{
+    struct loaded self;
+    char library[512];
+    if (under_valgrind() || !loaded_at((uint64_t)(uintptr_t)&lines_resolve, &self))
+        return false;
+    loaded_path(&self, library, sizeof library);
+    char *slash = library[0] == '/' ? strrchr(library, '/') : NULL; /* a relative path could lead anywhere by now */
+    if (!slash)
+        return false;
+    *slash = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct out o = {.buf = path, .cap = cap - 1};
+        out_str(&o, library);
+        out_str(&o, places[i]);
+        path[o.len] = 0;
+        if (!o.lost && SYS3(SYS_faccessat, AT_FDCWD, path, X_OK) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_asked(const struct frame *f) { return f->module && f->module[0] == '/'; }
+
+static size_t ask(struct out *o, const struct frame *frames, size_t n)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_asked(&frames[i]))
+            continue;
+        out_hex(o, frames[i].offset, 1);
+        out_char(o, ' ');
+        out_str(o, frames[i].build_id ? frames[i].build_id : "-");
+        out_char(o, ' ');
+        out_str(o, frames[i].module);
+        out_char(o, '\n');
+        asked++;
+    }
+    return asked;
+}
+
+/* Cuts the next line of *TEXT into its fields. False at the end, or when it is none. */
+static bool next_line(char **text, const char *end, struct frame *f)
+{
+    char *line = *text, *newline = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
+    if (!newline || newline - line < 3)
+        return false;
+    *newline = 0;
+    *text = newline + 1;
+    char *file = strchr(line, '\t'), *symbol = file ? strchr(file + 1, '\t') : NULL;
+    if (!symbol || line[1] != ' ')
+        return false;
+    *file++ = *symbol++ = 0;
+    f->inlined = line[0] == '1';
+    f->line = (uint32_t)strtoul(line + 2, NULL, 10);
+    f->file = *file ? file : NULL;
+    if (*symbol)
+        f->symbol = symbol;
+    return true;
+}
+
+/* Rebuilds N frames into OUT; returns how many, SIZE_MAX when the answer does not fit the question. OUT NULL: only counts. */
+static size_t rebuild(struct frame *out, const struct frame *frames, size_t n, char **text, const char *end)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct frame f = frames[i];
+        if (!is_asked(&f)) {
+            out[made++] = f;
+            continue;
+        }
+        do {
+            f = frames[i];
+            if (!next_line(text, end, &f))
+                return SIZE_MAX;
+            out[made++] = f;
+        } while (f.inlined);
+    }
+    return made;
+}
+
+static size_t count_lines(const char *text, size_t len)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = memchr(p, '\n', len - (size_t)(p - text))) != NULL; p++)
+        n++;
+    return n;
+}
+
+static bool take(struct scratch **scratch, struct report *r, char *text, size_t len, size_t frames)
+{
+    struct frame *all = scratch_get(scratch, (count_lines(text, len) + frames + 1) * sizeof *all);
+    struct group *changed = scratch_get(scratch, (r->n_groups + 1) * sizeof *changed);
+    const char *end = text + len;
+    if (!all || !changed)
+        return false;
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct group *g = &changed[i];
+        *g = r->groups[i];
+        g->n_frames = rebuild(all, r->groups[i].frames, r->groups[i].n_frames, &text, end);
+        if (g->n_frames == SIZE_MAX)
+            return false;
+        g->frames = all;
+        all += g->n_frames;
+        g->n_told = rebuild(all, r->groups[i].told, r->groups[i].n_told, &text, end);
+        if (g->n_told == SIZE_MAX)
+            return false;
+        g->told = all;
+        all += g->n_told;
+    }
+    memcpy(r->groups, changed, r->n_groups * sizeof *changed);
+    return true;
+}
+
+/* ---- what is known already ---- */
+
+typedef bool (*frame_call)(void *arg, const struct frame *f);
+
+/* CALL for each frame of R that is asked for, in the order of the questions, until it says false. */
+static bool each_asked(const struct report *r, frame_call call, void *arg)
+{
+    for (size_t i = 0; i < r->n_groups; i++) {
+        const struct group *g = &r->groups[i];
+        for (size_t j = 0; j < g->n_frames; j++)
+            if (is_asked(&g->frames[j]) && !call(arg, &g->frames[j]))
+                return false;
+        for (size_t j = 0; j < g->n_told; j++)
+            if (is_asked(&g->told[j]) && !call(arg, &g->told[j]))
+                return false;
+    }
+    return true;
+}
+
+struct known {
+    char *text; /* NULL: only counted */
+    size_t len;
+};
+
+static bool add_known(void *arg, const struct frame *f)
+{
+    struct known *k = arg;
+    size_t len;
+    const char *text = explained_get(f, &len);
+    if (!text)
+        return false;
+    if (k->text)
+        memcpy(k->text + k->len, text, len);
+    k->len += len;
+    return true;
+}
+
+static size_t count_frames(const struct report *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_groups; i++)
+        n += r->groups[i].n_frames + r->groups[i].n_told;
+    return n;
+}
+
+static bool known_now(struct scratch **scratch, struct report *r)
+{
+    struct known k = {NULL, 0};
+    if (!each_asked(r, add_known, &k))
+        return false;
+    k.text = scratch_get(scratch, k.len + 1);
+    k.len = 0;
+    return k.text && each_asked(r, add_known, &k) && take(scratch, r, k.text, k.len, count_frames(r));
+}
+
+bool lines_known(struct scratch **scratch, struct report *r)
+{
+    uint64_t until = agent_now() + EXPLAIN_WAIT_NS;
+    bool known = known_now(scratch, r);
+    while (!known && explained_wait(until))
+        known = known_now(scratch, r);
+    known = known || known_now(scratch, r);
+    if (known)
+        explained_done();
+    return known;
+}
+
+/* The lines of one frame: the last of them is no inlined call. */
+static bool keep_answer(void *arg, const struct frame *f)
+{
+    struct known *rest = arg;
+    const char *first = rest->text;
+    for (bool inlined = true; inlined;) {
+        const char *newline = memchr(rest->text, '\n', rest->len);
+        if (!newline)
+            return false;
+        inlined = rest->text[0] == '1';
+        rest->len -= (size_t)(newline + 1 - rest->text);
+        rest->text += newline + 1 - rest->text;
+    }
+    explained_put(f, first, (size_t)(rest->text - first));
+    return true;
+}
+
+static bool keep_name(void *arg, const struct frame *f)
+{
+    char line[600];
+    struct out o = {.buf = line, .cap = sizeof line};
+    (void)arg;
+    out_str(&o, "0 0\t\t");
+    out_str(&o, f->symbol ? f->symbol : "");
+    out_char(&o, '\n');
+    if (!o.lost)
+        explained_put(f, line, o.len);
+    return true;
+}
+
+/* ---- asking ---- */
+
+static bool ask_command(struct scratch **scratch, struct report *r)
+{
+    char command[600], since[32];
+    struct out in, number = {.buf = since, .cap = sizeof since - 1};
+    size_t asked = 0;
+    if (!find_command(command, sizeof command))
+        return false;
+    scratch_out(&in);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        asked += ask(&in, r->groups[i].frames, r->groups[i].n_frames) + ask(&in, r->groups[i].told, r->groups[i].n_told);
+    }
+    out_u64(&number, table_head->opened_real_ns);
+    since[number.len] = 0;
+    char *argv[] = {
+        command, (char *)(uintptr_t) "report", (char *)(uintptr_t) "--for-agent", (char *)(uintptr_t) "--unchanged-since", since, NULL};
+    char *envp[] = {(char *)(uintptr_t) "LC_ALL=C", NULL};
+    size_t room = asked * BYTES_A_FRAME + 65536;
+    struct helper_job job = {.path = command,
+                             .argv = argv,
+                             .envp = envp,
+                             .input = in.buf,
+                             .input_size = in.len,
+                             .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
+    job.output = asked ? scratch_get(scratch, job.output_room) : NULL;
+    bool ok = job.output && !in.lost && helper_run(&job, LIMIT_MS);
+    scratch_out_free(&in);
+    if (!ok)
+        return false;
+    each_asked(r, keep_answer, &(struct known){job.output, job.output_size});
+    return take(scratch, r, job.output, job.output_size, count_frames(r));
+}
+
+bool lines_resolve(struct scratch **scratch, struct report *r)
+{
+    bool found = known_now(scratch, r) || ask_command(scratch, r);
+    if (!found)
+        each_asked(r, keep_name, NULL); /* the next process need not ask in vain */
+    explained_done();
+    return found;
+}

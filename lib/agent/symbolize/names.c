@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c: function names inside the process, from .symtab, .dynsym and separate debug files.
+ *
+ * Called while a report is made: by the watcher, at exit, by a check. Frames are sorted by module and address, then each module's files are opened once. A name is
+ * only ever taken from a file that is proven to be the one that was loaded (build-id, else the headers in memory): no name is better than a wrong one.
+ */
+#include "names.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "demangle.h"
+#include "../elf/object.h"
+#include "symbols.h"
+#include "../base/sys.h"
+
+#define CHUNK_SIZE (64u << 10)
+#define SCRATCH_SIZE (64u << 10)
+#define MAX_PATH 1024u
+#define VDSO_TAIL (16u << 10)
+
+struct job {
+    uint64_t pc;
+    uint32_t frame;
+    uint16_t module;
+};
+
+/* One module's part of the work. */
+struct part {
+    struct names_arena *arena;
+    uint64_t bias, start, end;
+    uint8_t id[ELF_BUILD_ID];
+    unsigned id_len;
+    bool unloaded;
+    struct demangler *demangler; /* NULL: names as they are */
+    char path[sizeof((struct state_module *)0)->path];
+    struct symbol_target *targets;
+    size_t n;
+    void *scratch;
+};
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+struct chunk {
+    struct chunk *next;
+    size_t size, used;
+};
+
+static void *take(size_t size)
+{
+    void *p = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return sys_failed(p) ? NULL : p;
+}
+
+/* LEN bytes of TEXT, terminated; control characters, which no honest name has, become '?'. NULL: no memory. */
+static const char *keep(struct names_arena *a, const char *text, size_t len)
+{
+    struct chunk *c = a->chunks;
+    if (!c || c->size - c->used < len + 1) {
+        size_t size = len + 1 + sizeof *c > CHUNK_SIZE ? (len + 1 + sizeof *c + 4095) & ~(size_t)4095 : CHUNK_SIZE;
+        c = take(size);
+        if (!c)
+            return NULL;
+        *c = (struct chunk){a->chunks, size, sizeof *c};
+        a->chunks = c;
+    }
+    char *to = (char *)c + c->used;
+    for (size_t i = 0; i < len; i++)
+        to[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    to[len] = '\0';
+    c->used += len + 1;
+    return to;
+}
+
+void names_free(struct names_arena *arena)
+{
+    for (struct chunk *c = arena->chunks, *next; c; c = next) {
+        next = c->next;
+        sys_munmap(c, c->size);
+    }
+    arena->chunks = NULL;
+}
+
+/* ---- order ----------------------------------------------------------------------------------------------------- */
+
+static bool before(const struct job *a, const struct job *b) { return a->module != b->module ? a->module < b->module : a->pc < b->pc; }
+
+/* Heapsort: libc's qsort allocates. */
+static void sift(struct job *jobs, size_t at, size_t n)
+{
+    struct job moving = jobs[at];
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && before(&jobs[child], &jobs[child + 1]))
+            child++;
+        if (!before(&moving, &jobs[child]))
+            break;
+        jobs[at] = jobs[child];
+    }
+    jobs[at] = moving;
+}
+
+static void sort(struct job *jobs, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;)
+        sift(jobs, i, n);
+    for (size_t end = n; end-- > 1;) {
+        struct job last = jobs[end];
+        jobs[end] = jobs[0];
+        jobs[0] = last;
+        sift(jobs, 0, end);
+    }
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------------- */
+
+/* Appends to a path of MAX_PATH bytes; false when it does not fit. */
+static bool add(char *path, const char *more, size_t len)
+{
+    size_t at = strlen(path);
+    if (len >= MAX_PATH - at)
+        return false;
+    memcpy(path + at, more, len);
+    path[at + len] = '\0';
+    return true;
+}
+
+static size_t hex(char *to, const uint8_t *bytes, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        to[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        to[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    }
+    to[2 * n] = '\0';
+    return 2 * (size_t)n;
+}
+
+static bool same_id(const struct part *p, struct elf *e)
+{
+    uint8_t id[ELF_BUILD_ID];
+    return p->id_len > 0 && elf_build_id(e, id) == p->id_len && memcmp(id, p->id, p->id_len) == 0;
+}
+
+/* An object without a build-id is compared with its image in memory, while that is there. */
+static bool same_headers(const struct part *p, struct elf *e)
+{
+    struct elf image;
+    if (p->id_len > 0 || p->unloaded || !elf_open_memory(&image, p->start, p->end))
+        return false;
+    uint64_t print = elf_fingerprint(&image);
+    return print != 0 && print == elf_fingerprint(e);
+}
+
+static bool open_module(const struct part *p, struct elf *e)
+{
+    if (strcmp(p->path, "[vdso]") == 0) /* its section headers lie behind the last segment */
+        return elf_open_memory(e, p->start, p->end + VDSO_TAIL);
+    /* The program may have been replaced on disk while it runs, or lie outside of a chroot: this name leads to it all the same. */
+    const char *names[2] = {loaded_is_program(p->start, p->end) ? "/proc/self/exe" : NULL, p->path};
+    for (int i = 0; i < 2; i++) {
+        if (!names[i] || names[i][0] != '/' || !elf_open_file(e, names[i]))
+            continue;
+        if (same_id(p, e) || same_headers(p, e))
+            return true;
+        elf_close(e);
+    }
+    return false;
+}
+
+static bool open_by_build_id(const struct part *p, struct elf *e)
+{
+    static const char root[] = "/usr/lib/debug/.build-id/";
+    char path[MAX_PATH] = "", digits[2 * ELF_BUILD_ID + 1];
+    size_t n = hex(digits, p->id, p->id_len);
+    if (p->id_len < 2)
+        return false;
+    if (!add(path, root, sizeof root - 1) || !add(path, digits, 2) || !add(path, "/", 1) || !add(path, digits + 2, n - 2) ||
+        !add(path, ".debug", 6))
+        return false;
+    if (!elf_open_file(e, path))
+        return false;
+    if (same_id(p, e))
+        return true;
+    elf_close(e);
+    return false;
+}
+
+static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
+{
+    char link[256];
+    uint32_t crc, is;
+    const char *slash = strrchr(p->path, '/');
+    if (!slash || p->path[0] != '/' || !elf_debuglink(of, link, &crc))
+        return false;
+    size_t dir = (size_t)(slash - p->path) + 1;
+    static const char *const before_dir[] = {"", "", "/usr/lib/debug"}, *const behind_dir[] = {"", ".debug/", ""};
+    for (int i = 0; i < 3; i++) {
+        char path[MAX_PATH] = "";
+        if (!add(path, before_dir[i], strlen(before_dir[i])) || !add(path, p->path, dir) ||
+            !add(path, behind_dir[i], strlen(behind_dir[i])) || !add(path, link, strlen(link)) || !elf_open_file(e, path))
+            continue;
+        if (p->id_len > 0 ? same_id(p, e) : (elf_crc32(e, &is) && is == crc))
+            return true;
+        elf_close(e);
+    }
+    return false;
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------------- */
+
+/* Names what the table of TYPE in E can name. False: no memory. */
+static bool name_from(struct part *p, struct elf *e, uint32_t type)
+{
+    unsigned at = 0;
+    Elf64_Shdr table;
+    char *raw = p->scratch, *nice = raw + SYMBOL_MAX_NAME;
+    if (!elf_find_section(e, type, &at, &table))
+        return true;
+    symbols_find(e, &table, p->targets, p->n, p->scratch, SCRATCH_SIZE);
+    for (size_t i = 0; i < p->n; i++) {
+        struct symbol_target *t = &p->targets[i];
+        size_t len = t->name ? 0 : symbols_name(e, &table, t, raw);
+        if (len == 0)
+            continue;
+        const char *text = raw;
+        size_t nice_len = p->demangler ? demangle(p->demangler, raw, nice, SYMBOL_MAX_NAME) : 0;
+        if (nice_len > 0) {
+            text = nice;
+            len = nice_len;
+        }
+        t->name = keep(p->arena, text, len);
+        if (!t->name)
+            return false;
+    }
+    return true;
+}
+
+static bool has_table(struct elf *e, uint32_t type)
+{
+    unsigned at = 0;
+    Elf64_Shdr table;
+    return elf_find_section(e, type, &at, &table);
+}
+
+static void unname(struct part *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        p->targets[i].name = NULL;
+}
+
+static bool name_all(struct part *p)
+{
+    struct elf e, debug;
+    bool ok = true;
+    if (!open_module(p, &e))
+        return true;
+    if (has_table(&e, SHT_SYMTAB)) {
+        ok = name_from(p, &e, SHT_SYMTAB);
+    } else if (open_by_build_id(p, &debug) || open_by_link(p, &e, &debug)) {
+        ok = name_from(p, &debug, SHT_SYMTAB);
+        if (!elf_close(&debug))
+            unname(p);
+    }
+    ok = ok && name_from(p, &e, SHT_DYNSYM);
+    if (!elf_close(&e))
+        unname(p);
+    return ok;
+}
+
+/* ---- one module ------------------------------------------------------------------------------------------------ */
+
+static bool copy_module(struct part *p, const struct state_module *m)
+{
+    p->bias = m->bias;
+    p->start = m->start;
+    p->end = m->end;
+    p->id_len = m->build_id_len < ELF_BUILD_ID ? m->build_id_len : ELF_BUILD_ID;
+    memcpy(p->id, m->build_id, ELF_BUILD_ID);
+    p->unloaded = atomic_load(&m->unloaded_ns) != 0;
+    memcpy(p->path, m->path, sizeof p->path);
+    p->path[sizeof p->path - 1] = '\0';
+    return p->path[0] != '\0';
+}
+
+/* Room for every different address among the N jobs, filled. False: no memory. */
+static bool make_targets(struct part *p, const struct job *jobs, size_t n)
+{
+    p->targets = take(n * sizeof *p->targets);
+    if (!p->targets)
+        return false;
+    p->n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || jobs[i].pc != jobs[i - 1].pc)
+            p->targets[p->n++].addr = jobs[i].pc - 1 - p->bias;
+    return true;
+}
+
+static bool resolve_module(struct part *p, struct frame *frames, const struct job *jobs, size_t n, bool symbols)
+{
+    char digits[2 * ELF_BUILD_ID + 1];
+    size_t n_digits = hex(digits, p->id, p->id_len);
+    const char *path = keep(p->arena, p->path, strlen(p->path));
+    const char *id = p->id_len ? keep(p->arena, digits, n_digits) : NULL;
+    if (!path || (p->id_len && !id))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct frame *f = &frames[jobs[i].frame];
+        f->module = path;
+        f->build_id = id;
+        f->offset = jobs[i].pc - p->bias;
+    }
+    if (!symbols)
+        return true;
+    if (!make_targets(p, jobs, n))
+        return false;
+    bool ok = name_all(p);
+    for (size_t i = 0, t = 0; i < n; i++) {
+        if (i > 0 && jobs[i].pc != jobs[i - 1].pc)
+            t++;
+        frames[jobs[i].frame].symbol = p->targets[t].name;
+    }
+    sys_munmap(p->targets, n * sizeof *p->targets);
+    return ok;
+}
+
+bool names_resolve(struct names_arena *arena, const struct state_view *view, struct frame *frames, const uint16_t *modules, size_t n,
+                   bool symbols, bool demangle_them)
+{
+    if (n == 0)
+        return true;
+    if (n > UINT32_MAX)
+        return false;
+    struct demangler demangler;
+    if (demangle_them)
+        demangle_begin(&demangler);
+    struct part p = {.arena = arena, .demangler = demangle_them ? &demangler : NULL};
+    struct job *jobs = take(n * sizeof *jobs);
+    p.scratch = take(SCRATCH_SIZE);
+    bool ok = jobs && p.scratch;
+    for (size_t i = 0; i < n; i++) {
+        frames[i].module = frames[i].build_id = frames[i].symbol = NULL;
+        frames[i].offset = 0;
+        if (ok)
+            jobs[i] = (struct job){frames[i].pc, (uint32_t)i, modules[i]};
+    }
+    if (ok)
+        sort(jobs, n);
+    for (size_t from = 0, to; ok && from < n && jobs[from].module != STATE_NO_MODULE; from = to) {
+        for (to = from + 1; to < n && jobs[to].module == jobs[from].module; to++)
+            ;
+        const struct state_module *m = state_module_at(view, jobs[from].module);
+        if (m && copy_module(&p, m))
+            ok = resolve_module(&p, frames, jobs + from, to - from, symbols);
+    }
+    demangle_end(&demangler);
+    if (p.scratch)
+        sys_munmap(p.scratch, SCRATCH_SIZE);
+    if (jobs)
+        sys_munmap(jobs, n * sizeof *jobs);
+    return ok;
+}

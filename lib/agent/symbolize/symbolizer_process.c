@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * symbolizer_process.c: runs a program as a filter, unseen by the process it runs for.
+ *
+ * A keeper is made with clone: it shares the memory, so that nothing is copied however large the program is, but has descriptors of its own, which it
+ * closes at once; and it has no exit signal, so that neither SIGCHLD nor a plain wait knows it. The keeper makes the pipes, starts the filter,
+ * feeds it, kills it when the time is over, and waits for it. It uses raw system calls alone: libc's state is the calling thread's.
+ */
+#include "symbolizer_process.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../agent.h"
+#include "../libc/real.h"
+#include "../base/sys.h"
+
+#define STACK_SIZE 32768u
+#define MS 1000000u
+
+struct keeper {
+    struct helper_job *job;
+    uint64_t deadline_ns;
+    unsigned char *filter_stack;
+    int to[2], from[2]; /* pipes */
+    bool ok;
+    _Atomic uint32_t done;
+};
+
+static int filter(void *arg)
+{
+    struct keeper *k = arg;
+    uint64_t none = 0;
+    /* Out of the way of 0, 1 and 2, then into place. */
+    long in = SYS3(SYS_fcntl, k->to[0], F_DUPFD, 10), out = SYS3(SYS_fcntl, k->from[1], F_DUPFD, 10);
+    SYS3(SYS_dup3, in, 0, 0);
+    SYS3(SYS_dup3, out, 1, 0);
+    long null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+    SYS3(SYS_dup3, null, 2, 0);
+    SYS3(SYS_close_range, 3, ~0u, 0);
+    SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+    SYS3(SYS_execve, k->job->path, k->job->argv, k->job->envp);
+    SYS1(SYS_exit, 127);
+    return 127;
+}
+
+static uint64_t now(void)
+{
+    struct timespec t;
+    SYS2(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000u * MS + (uint64_t)t.tv_nsec;
+}
+
+/* Feeds the filter and takes what it says. True at the end of its output. */
+static bool converse(struct keeper *k)
+{
+    struct helper_job *j = k->job;
+    size_t fed = 0;
+    for (;;) {
+        uint64_t at = now();
+        if (at >= k->deadline_ns)
+            return false;
+        uint64_t left = k->deadline_ns - at;
+        struct timespec limit = {(time_t)(left / (1000u * MS)), (long)(left % (1000u * MS))};
+        struct pollfd p[2] = {{.fd = k->from[0], .events = POLLIN}, {.fd = k->to[1], .events = POLLOUT}};
+        if (SYS5(SYS_ppoll, p, 2, &limit, NULL, 0) < 0)
+            return false;
+        if (p[1].revents) {
+            long n = fed < j->input_size ? sys_write(k->to[1], j->input + fed, j->input_size - fed) : -EPIPE;
+            fed += n > 0 ? (size_t)n : 0;
+            if ((n < 0 && n != -EAGAIN) || fed == j->input_size) {
+                sys_close(k->to[1]);
+                k->to[1] = -1;
+            }
+        }
+        if (p[0].revents) {
+            if (j->output_size == j->output_room)
+                return false;
+            long n = sys_read(k->from[0], j->output + j->output_size, j->output_room - j->output_size);
+            if (n == 0)
+                return true;
+            if (n < 0 && n != -EAGAIN)
+                return false;
+            j->output_size += n > 0 ? (size_t)n : 0;
+        }
+    }
+}
+
+static int keep(void *arg)
+{
+    struct keeper *k = arg;
+    SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
+    /* Copies of the program's connections: while we hold one, its close would send no FIN. */
+    if (SYS3(SYS_close_range, 0, ~0u, 0) >= 0 && SYS2(SYS_pipe2, k->to, O_CLOEXEC) >= 0 && SYS2(SYS_pipe2, k->from, O_CLOEXEC) >= 0) {
+        long pid = real.clone(filter, k->filter_stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, k, NULL, NULL, NULL);
+        if (pid > 0) {
+            int status = -1;
+            sys_close(k->to[0]);
+            sys_close(k->from[1]);
+            SYS3(SYS_fcntl, k->to[1], F_SETFL, O_NONBLOCK);
+            SYS3(SYS_fcntl, k->from[0], F_SETFL, O_NONBLOCK);
+            bool heard = converse(k);
+            if (!heard)
+                SYS2(SYS_kill, pid, SIGKILL);
+            SYS4(SYS_wait4, pid, &status, 0, NULL);
+            k->ok = heard && status == 0;
+        }
+    }
+    atomic_store(&k->done, 1);
+    sys_futex((volatile void *)&k->done, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+    return 0;
+}
+
+static void await(struct keeper *k, uint64_t until)
+{
+    for (uint64_t at = now(); !atomic_load(&k->done) && at < until; at = now()) {
+        struct timespec left = {(time_t)((until - at) / (1000u * MS)), (long)((until - at) % (1000u * MS))};
+        sys_futex((volatile void *)&k->done, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &left, NULL, 0);
+    }
+}
+
+bool helper_run(struct helper_job *job, unsigned limit_ms)
+{
+    unsigned char *stacks = agent_pages(2 * STACK_SIZE);
+    struct keeper k = {.job = job, .deadline_ns = now() + (uint64_t)limit_ms * MS, .filter_stack = stacks};
+    uint64_t all = ~0ull, old;
+    if (!stacks)
+        return false;
+    job->output_size = 0;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    int saved = errno, cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    int pid = real.clone(keep, stacks + 2 * STACK_SIZE, CLONE_VM, &k, NULL, NULL, NULL);
+    if (pid > 0) {
+        /* The keeper minds the deadline itself; a second more, and it is taken away. */
+        await(&k, k.deadline_ns + 1000u * MS);
+        if (!atomic_load(&k.done))
+            SYS2(SYS_kill, pid, SIGKILL);
+        while (SYS4(SYS_wait4, pid, NULL, __WALL, NULL) == -EINTR)
+            ;
+    }
+    pthread_setcancelstate(cancel, NULL);
+    errno = saved;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    agent_free_pages(stacks, 2 * STACK_SIZE);
+    return pid > 0 && atomic_load(&k.done) && k.ok;
+}

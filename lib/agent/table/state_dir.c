@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state_dir.c: where the state file lives, and that nobody else can have put anything there.
+ *
+ * Runs once when the first socket is opened, and at exit to remove the file. The directory must be ours, and nobody else may
+ * write to it (the files are closed to others themselves); everything in it is named relative to the descriptor that was checked, and no symbolic
+ * link is followed at its end.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../core/out.h"
+#include "../agent.h"
+#include "../base/sys.h"
+
+static char directory[600]; /* the one in use; empty: none */
+static char file_name[64];  /* empty: the state is in memory only */
+static _Atomic bool aside;  /* during an exec */
+
+static bool is_private(int dir)
+{
+    struct stat st;
+    long r = sys_stat_at(dir, "", &st, AT_EMPTY_PATH);
+    return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static int open_directory(const char *path, bool make, const char **why)
+{
+    long made = make ? SYS3(SYS_mkdirat, AT_FDCWD, path, 0700) : -EEXIST;
+    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0) {
+        *why = agent_reason(made < 0 && made != -EEXIST ? (int)-made : (int)-fd);
+        return (int)fd;
+    }
+    if (!is_private((int)fd)) {
+        sys_close((int)fd);
+        *why = "the directory belongs to somebody else, or others may write to it (chmod go-w, or give it mode 0700)";
+        return -EPERM;
+    }
+    return (int)fd;
+}
+
+static bool set_directory(const char *parent, const char *sub, uint32_t uid)
+{
+    struct out o = {.buf = directory, .cap = sizeof directory - 1};
+    out_str(&o, parent);
+    out_str(&o, sub);
+    if (uid != UINT32_MAX)
+        out_u64(&o, uid);
+    directory[o.len] = 0;
+    return !o.lost;
+}
+
+static int find_directory(const char **why)
+{
+    if (agent_options.state_dir[0]) {
+        set_directory(agent_options.state_dir, "", UINT32_MAX);
+        return open_directory(directory, true, why);
+    }
+    const char *runtime = agent_environment("XDG_RUNTIME_DIR");
+    if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX)) {
+        int fd = open_directory(directory, true, why);
+        if (fd >= 0)
+            return fd;
+    }
+    set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
+    return open_directory(directory, true, why);
+}
+
+/* Field 22 of /proc/self/stat; the program's name before it may hold blanks and parentheses. */
+static uint64_t read_start_ticks(void)
+{
+    char buf[1024];
+    long fd = sys_openat(AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    long n = sys_read((int)fd, buf, sizeof buf - 1);
+    sys_close((int)fd);
+    buf[n > 0 ? n : 0] = 0;
+    const char *p = strrchr(buf, ')');
+    for (int field = 2; p && field < 22; field++) {
+        p = strchr(p, ' ');
+        if (p)
+            p++;
+    }
+    uint64_t ticks = 0;
+    for (; p && *p >= '0' && *p <= '9'; p++)
+        ticks = ticks * 10 + (uint64_t)(*p - '0');
+    return ticks;
+}
+
+int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
+{
+    *why = "";
+    *start_ticks = read_start_ticks();
+    struct out o = {.buf = name, .cap = cap - 1};
+    out_fmt(&o, "%u.%lu.sockleak", (unsigned)sys_getpid(), (unsigned long)*start_ticks);
+    name[o.len] = 0;
+    int dir = find_directory(why);
+    if (dir < 0) {
+        file_name[0] = 0;
+        return dir;
+    }
+    strncpy(file_name, name, sizeof file_name - 1);
+    /* What an earlier program image of this same process left: it has been replaced by exec. */
+    SYS3(SYS_unlinkat, dir, name, 0);
+    return dir;
+}
+
+void place_in_memory(void) { file_name[0] = 0; }
+
+void place_forget(void)
+{
+    file_name[0] = 0;
+    atomic_store(&aside, false);
+}
+
+void place_remove(void)
+{
+    const char *why;
+    if (!file_name[0])
+        return;
+    int dir = open_directory(directory, false, &why);
+    if (dir < 0)
+        return;
+    SYS3(SYS_unlinkat, dir, file_name, 0);
+    sys_close(dir);
+    file_name[0] = 0;
+}
+
+/* ---- exec --------------------------------------------------------------------------------------------------------------- */
+
+/* Without the start time, so that a program which begins can ask for it with one call. */
+static void name_aside(struct out *o) { out_fmt(o, "%u.exec", (unsigned)sys_getpid()); }
+
+static bool rename_aside(bool back)
+{
+    const char *why;
+    char name[32];
+    struct out o = {.buf = name, .cap = sizeof name - 1};
+    name_aside(&o);
+    name[o.len] = 0;
+    int dir = open_directory(directory, false, &why);
+    if (dir < 0)
+        return false;
+    long r = SYS5(SYS_renameat2, dir, back ? name : file_name, dir, back ? file_name : name, RENAME_NOREPLACE);
+    sys_close(dir);
+    return r >= 0;
+}
+
+void place_step_aside(void)
+{
+    if (file_name[0] && !agent_in_sandbox() && rename_aside(false))
+        atomic_store(&aside, true);
+}
+
+void place_step_back(void)
+{
+    if (atomic_exchange(&aside, false))
+        rename_aside(true);
+}
+
+static void clear_aside(void)
+{
+    const char *why;
+    char path[sizeof directory + 32];
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    size_t n = strlen(directory) + 1;
+    out_fmt(&o, "%s/", directory);
+    name_aside(&o);
+    path[o.len] = 0;
+    if (o.lost || SYS3(SYS_faccessat, AT_FDCWD, path, F_OK) < 0)
+        return;
+    int dir = open_directory(directory, false, &why);
+    if (dir >= 0) {
+        SYS3(SYS_unlinkat, dir, path + n, 0);
+        sys_close(dir);
+    }
+}
+
+void place_clear_aside(void)
+{
+    if (agent_options.state_dir[0]) {
+        if (set_directory(agent_options.state_dir, "", UINT32_MAX))
+            clear_aside();
+        return;
+    }
+    const char *runtime = agent_environment("XDG_RUNTIME_DIR");
+    if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX))
+        clear_aside();
+    set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
+    clear_aside();
+}
+
+bool place_path(char *path, size_t cap)
+{
+    struct out o = {.buf = path, .cap = cap - 1};
+    out_fmt(&o, "%s/%s", directory, file_name);
+    path[o.len] = 0;
+    return file_name[0] && !o.lost;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state_file.c: the table's beginning: its file, and the header that says whose it is.
+ *
+ * Called once a process, by the thread whose event is the first, with signals blocked.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "../agent.h"
+#include "../base/sys.h"
+#include "table.h"
+
+static void read_boot_id(struct state_header *h)
+{
+    char id[64];
+    if (h->boot_id_hash)
+        return;
+    long fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    long n = sys_read((int)fd, id, sizeof id);
+    sys_close((int)fd);
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (long i = 0; i < n && id[i] != '\n'; i++)
+        hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3u;
+    h->boot_id_hash = n > 0 ? hash : 0;
+}
+
+static void describe_program(struct state_header *h)
+{
+    struct stat st;
+    struct utsname u;
+    strncpy(h->agent_version, SOCKLEAK_VERSION, sizeof h->agent_version - 1);
+    if (h->exe[0])
+        return;
+    if (sys_stat("/proc/self/exe", &st) >= 0) {
+        h->exe_dev = st.st_dev;
+        h->exe_ino = st.st_ino;
+    }
+    SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof h->exe - 1);
+    if (SYS1(SYS_uname, &u) >= 0)
+        strncpy(h->host, u.nodename, sizeof h->host - 1);
+}
+
+static void fill_header(struct state_header *h, uint64_t start_ticks)
+{
+    h->version = STATE_VERSION;
+    h->byte_order = STATE_BYTE_ORDER;
+    h->header_size = sizeof *h;
+    h->slot_size = sizeof(struct state_slot);
+    h->word_bits = 64;
+    h->pid = (uint32_t)sys_getpid();
+    h->ppid = (uint32_t)SYS0(SYS_getppid);
+    h->uid = (uint32_t)SYS0(SYS_getuid);
+    h->start_ticks = start_ticks;
+    h->opened_mono_ns = agent_now();
+    h->opened_real_ns = agent_now_real();
+    h->max_frames = agent_options.max_frames;
+    h->kinds = agent_options.kinds;
+    h->grace_ns = agent_options.grace_ns;
+    h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
+    h->enabled = agent_options.enabled;
+    inherited_describe(h);
+    read_boot_id(h);
+    describe_program(h);
+    struct rlimit64 r;
+    if (SYS4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &r) >= 0)
+        h->nofile_limit = r.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)r.rlim_cur;
+    memcpy(h->magic, STATE_MAGIC, 8);
+}
+
+/* The file gets its name when its header is complete: whoever is killed at this moment leaves nothing under that name that cannot be read. */
+bool agent_make_table(void)
+{
+    char name[64], unfinished[72];
+    const char *why;
+    uint64_t ticks;
+    int error;
+    int dir = place_open(name, sizeof name, &ticks, &why);
+    struct out o = {.buf = unfinished, .cap = sizeof unfinished - 1};
+    out_fmt(&o, "%s.new", name);
+    unfinished[o.len] = 0;
+    int r = table_open(dir, unfinished, &error);
+    if (r == 0)
+        fill_header(table_head, ticks);
+    if (r == 0 && error == 0) {
+        error = (int)SYS5(SYS_renameat2, dir, unfinished, dir, name, 0);
+        if (error < 0)
+            SYS3(SYS_unlinkat, dir, unfinished, 0);
+    }
+    if (dir >= 0)
+        sys_close(dir);
+    if (r < 0)
+        return false;
+    if (error < 0) {
+        place_in_memory();
+        agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
+                   dir < 0 && *why ? why : agent_reason(-error));
+    }
+    return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h: the live table: a shared mapping of the state file, its extents, and the slots by descriptor number.
+ *
+ * Lock-free; every function but table_open and table_close may run in any thread and in signal handlers. Memory is taken from
+ * the mapping page by page and only after the kernel has agreed to back it (sys_touch): a full tmpfs is a counted drop, never SIGBUS.
+ */
+#ifndef SOCKLEAK_AGENT_TABLE_H
+#define SOCKLEAK_AGENT_TABLE_H
+
+#include "../../core/state.h"
+
+extern struct state_header *table_head; /* NULL: no table yet */
+extern _Atomic bool table_overflowed; /* the file system is full: some extents are in private memory, readers of the file do not see them */
+
+/*
+ * Creates the mapping: a new file NAME in the open directory DIR (O_EXCL, 0600). DIR < 0, or a file that cannot be: memory only, and *FILE_ERROR says why
+ * (-errno; 0 with a file). Returns 0, or -1 when not even memory is to be had.
+ */
+int table_open(int dir, const char *name, int *file_error);
+/* Forgets the mapping without unmapping it (a forked child: the old one stays readable through VIEW); table_head becomes NULL. */
+void table_forget(struct state_view *old);
+struct state_view table_view(void);
+
+/* A zeroed record of UNITS * 64 bytes in an extent of TYPE; NULL when full (counted). Records never cross an extent. */
+void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref);
+void *table_at(state_ref ref);
+/* The first record of extent INDEX of TYPE's own numbering, NULL when it does not exist. Used for modules and tags. */
+void *table_nth(enum state_extent_type type, unsigned nth);
+
+/* The slot of FD: NULL when its extent was never allocated (slot_of) or cannot be (slot_make, counted). FD < 0 gives NULL. */
+struct state_slot *slot_of(int fd);
+/* The flags of SLOT, or of a copy of it, with the shutdowns that came by other descriptors of the same socket. */
+uint16_t slot_flags(const struct state_slot *slot);
+struct state_slot *slot_make(int fd);
+/* Iterates the descriptors of allocated extents from FD on (inclusive): the next with a slot whose phase is not EMPTY, or -1. */
+int slot_next(int fd);
+int slot_highest(void); /* an upper bound of the descriptors that have a slot; -1 none */
+
+static inline void table_drop(enum state_drop why)
+{
+    if (table_head)
+        atomic_fetch_add_explicit(&table_head->dropped[why], 1, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open_close.c: sockets that come and go: the events of opening and closing, entered into the table.
+ *
+ * Runs in the program's threads, in signal handlers, and in vfork children (where it must do nothing).
+ */
+#include "track.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "../agent.h"
+#include "probe.h"
+#include "../stacks/sites.h"
+#include "../table/table.h"
+#include "slot.h"
+#include "../watch/watcher.h"
+
+/* ---- opening ---- */
+
+static void opened(int fd, struct opening *o)
+{
+    bool in_signal;
+    int saved = errno;
+    o->now = agent_now();
+    o->site = sites_here(&in_signal);
+    slot_enter(fd, o);
+    if (!watch_running() && !in_signal)
+        watch_start();
+    errno = saved;
+}
+
+void track_opened(int fd, int family, int type, int protocol, enum origin origin)
+{
+    struct opening o = {.family = family, .type = type, .protocol = protocol, .origin = origin};
+    if (fd >= 0 && agent_ready())
+        opened(fd, &o);
+}
+
+void track_pair(const int fd[2], int family, int type, int protocol)
+{
+    if (!agent_ready())
+        return;
+    struct opening o = {.family = family, .type = type, .protocol = protocol, .origin = ORIGIN_SOCKETPAIR, .flags = SLOT_CONNECTED};
+    opened(fd[0], &o);
+    o.now = agent_now();
+    slot_enter(fd[1], &o);
+}
+
+void track_accepted(int listener, int fd, int flags)
+{
+    if (fd < 0 || !agent_ready())
+        return;
+    struct opening o = {.origin = ORIGIN_ACCEPT, .flags = SLOT_CONNECTED};
+    const struct state_slot *l = slot_of(listener);
+    if (l && SLOT_PHASE(atomic_load(&l->word)) == SLOT_LIVE) {
+        o.family = l->family;
+        o.type = (int)SLOT_TYPE(l);
+        o.protocol = l->protocol;
+        o.flags |= atomic_load(&l->flags) & SLOT_MPTCP;
+    }
+    o.type |= flags & SOCK_CLOEXEC;
+    opened(fd, &o);
+}
+
+static void received_one(int fd)
+{
+    struct identity id;
+    if (observe_identity(fd, &id) == 0) {
+        struct opening o = {.family = id.family, .type = id.type, .protocol = id.protocol, .origin = ORIGIN_RECEIVED};
+        opened(fd, &o);
+        return;
+    }
+    struct state_slot *slot = slot_of(fd);
+    if (slot)
+        slot_leave(slot, fd, SLOT_EMPTY);
+}
+
+void track_rights(const struct msghdr *msg)
+{
+    if (!msg->msg_control || agent_in_sandbox() || !agent_ready())
+        return;
+    /* CMSG_NXTHDR wants a msghdr that may be written to; it only reads. */
+    struct msghdr *m = (struct msghdr *)(uintptr_t)msg;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(0))
+            continue;
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+            received_one(fd);
+        }
+    }
+}
+
+/* ---- closing ---- */
+
+uint64_t track_closing(int fd)
+{
+    if (!agent_has_table())
+        return 0;
+    struct state_slot *slot = slot_of(fd);
+    if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || agent_is_vfork_child())
+        return 0;
+    return slot_leave(slot, fd, SLOT_CLOSING);
+}
+
+void track_close_failed(int fd, uint64_t token)
+{
+    struct state_slot *slot = token ? slot_of(fd) : NULL;
+    if (!slot)
+        return;
+    slot_put_back(slot, token);
+}
+
+void track_closing_range(unsigned first, unsigned last)
+{
+    if (!agent_has_table() || first > INT_MAX)
+        return;
+    bool asked = false;
+    for (int fd = slot_next((int)first); fd >= 0 && (unsigned)fd <= last; fd = slot_next(fd + 1)) {
+        struct state_slot *slot = slot_of(fd);
+        if (SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
+            continue;
+        if (!asked && agent_is_vfork_child())
+            return;
+        asked = true;
+        slot_leave(slot, fd, SLOT_CLOSING);
+    }
+}
+
+void track_vanished(int fd, uint32_t gen)
+{
+    struct state_slot *slot = slot_of(fd);
+    if (slot)
+        slot_leave_gen(slot, fd, gen, SLOT_EMPTY);
+}

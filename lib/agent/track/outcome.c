@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outcome.c: what the program learns of a socket: connected, shut down, at its end, in error.
+ *
+ * Runs in the program's threads and signal handlers, after the call that learnt it and with its errno put aside.
+ */
+#include "track.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "../agent.h"
+#include "probe.h"
+#include "../stacks/sites.h"
+#include "../table/table.h"
+#include "slot.h"
+
+static void told(struct state_slot *slot, uint16_t flag, int err)
+{
+    bool in_signal;
+    int saved = errno;
+    atomic_store(&slot->told_site, sites_here(&in_signal));
+    struct state_site *s = sites_at(atomic_load(&slot->told_site));
+    if (s)
+        atomic_fetch_add_explicit(&s->opened, 1, memory_order_relaxed);
+    atomic_store(&slot->told_ns, agent_now());
+    if (err)
+        atomic_store(&slot->told_errno, (uint8_t)err);
+    atomic_fetch_or(&slot->flags, flag);
+    errno = saved;
+}
+
+/* What was told of an attempt before says nothing of the connection that came to be. */
+static void forget_told(struct state_slot *slot, uint16_t flags)
+{
+    atomic_fetch_and(&slot->flags, (uint16_t)~flags);
+    atomic_store(&slot->told_errno, 0);
+    atomic_store(&slot->told_site, 0);
+    atomic_store(&slot->told_ns, 0);
+}
+
+void track_connected(int fd, int result, int err, const struct sockaddr *to, socklen_t len)
+{
+    struct state_slot *slot = slot_live(fd);
+    if (!slot)
+        return;
+    slot_used(slot);
+    if (to && len >= sizeof to->sa_family && to->sa_family == AF_UNSPEC) {
+        if (!result)
+            forget_told(slot, SLOT_CONNECTED | SLOT_CONNECTING | SLOT_TOLD_EOF | SLOT_TOLD_ERROR);
+    } else if (!result || err == EISCONN) {
+        forget_told(slot, SLOT_CONNECTING | SLOT_TOLD_ERROR);
+        atomic_fetch_or(&slot->flags, SLOT_CONNECTED);
+    } else if (err == EINPROGRESS || err == EINTR || err == EALREADY) {
+        atomic_fetch_or(&slot->flags, SLOT_CONNECTING);
+    } else if (err != EBADF && err != ENOTSOCK && err != EFAULT) {
+        told(slot, SLOT_TOLD_ERROR, err);
+    }
+}
+
+void track_shutdown(int fd, int how)
+{
+    struct state_slot *slot = slot_live(fd);
+    if (!slot)
+        return;
+    slot_used(slot);
+    uint16_t f = how == SHUT_RD ? SLOT_SHUT_RD : how == SHUT_WR ? SLOT_SHUT_WR : SLOT_SHUT_RD | SLOT_SHUT_WR;
+    struct state_share *share = table_at(slot->share);
+    if (!share) {
+        atomic_fetch_or(&slot->flags, f);
+        return;
+    }
+    atomic_fetch_or(&share->shut, f); /* looks have it from there for the others: slot_flags() */
+    atomic_fetch_or(&slot->flags, f);
+}
+
+/* Errors that say that the connection is over (or never came to be), as opposed to those of the call. */
+static bool is_end(int err)
+{
+    switch (err) {
+    case ECONNRESET:
+    case ECONNREFUSED:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EPIPE:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+    case ENETRESET:
+    case ENONET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void told_error(struct state_slot *slot, int err)
+{
+    uint16_t f = atomic_load(&slot->flags);
+    slot_used(slot);
+    if (SLOT_TYPE(slot) == SOCK_DGRAM || ((f & SLOT_TOLD_ERROR) && (!err || atomic_load(&slot->told_errno))))
+        return;
+    told(slot, SLOT_TOLD_ERROR, err);
+}
+
+void track_told_error(int fd, int err)
+{
+    struct state_slot *slot = slot_live(fd);
+    if (slot && (!err || is_end(err)))
+        told_error(slot, err);
+}
+
+void track_sent(int fd, ssize_t result, int err)
+{
+    if (result < 0 && !is_end(err))
+        return;
+    struct state_slot *slot = slot_live(fd);
+    if (!slot)
+        return;
+    if (result >= 0)
+        slot_used(slot);
+    else
+        told_error(slot, err);
+}
+
+/*
+ * A read of 0 on a number without slot: a file at its end (nearly always), or a socket that nobody saw opened. The kernel is asked once a number,
+ * so that a program that reads files pays one call for each, not one for each end of file.
+ */
+static struct state_slot *unknown_socket(int fd)
+{
+    static _Atomic uint64_t asked[64]; /* descriptors below 4096 */
+    if (fd < 0 || agent_inside() || agent_in_sandbox())
+        return NULL;
+    if (fd < 4096) {
+        uint64_t bit = 1ull << fd % 64;
+        if (atomic_fetch_or_explicit(&asked[fd / 64], bit, memory_order_relaxed) & bit)
+            return NULL;
+    }
+    struct identity id;
+    if (observe_identity(fd, &id) < 0 || id.type == SOCK_DGRAM || !agent_ready())
+        return NULL;
+    enum origin before = atomic_load(&table_head->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED;
+    track_adopt(fd, atomic_load(&table_head->looks) ? ORIGIN_UNSEEN : before, id.cookie);
+    return slot_live(fd);
+}
+
+void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
+{
+    if (result < 0 && !is_end(err))
+        return;
+    struct state_slot *slot = slot_live(fd);
+    if (result > 0) {
+        if (slot)
+            slot_used(slot);
+        return;
+    }
+    if (result == 0 && (!wanted || (flags & MSG_ERRQUEUE)))
+        return;
+    if (!slot)
+        slot = unknown_socket(fd);
+    if (!slot)
+        return;
+    slot_used(slot);
+    if (result < 0) {
+        told_error(slot, err);
+        return;
+    }
+    /* After an own SHUT_RD 0 says nothing of the peer; a second 0 says nothing new. */
+    if (SLOT_TYPE(slot) != SOCK_DGRAM && !(slot_flags(slot) & (SLOT_TOLD_EOF | SLOT_SHUT_RD)))
+        told(slot, SLOT_TOLD_EOF, 0);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probe.c: the kernel's word on one descriptor.
+ *
+ * Called by the watcher and by whoever makes a report. Only calls that change nothing: never SO_ERROR, which would take the program's own error
+ * away, and never a call that could block or hold the open file for long.
+ */
+#include "probe.h"
+
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <linux/vm_sockets.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "../../core/out.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+
+#define NS_PER_MS 1000000u
+
+static long option(int fd, int level, int name, void *value, unsigned size)
+{
+    unsigned len = size;
+    long r = sys_getsockopt(fd, level, name, value, &len);
+    return r < 0 ? r : (long)len;
+}
+
+static int option_int(int fd, int name, int otherwise)
+{
+    int v = 0;
+    return option(fd, SOL_SOCKET, name, &v, sizeof v) < 0 ? otherwise : v;
+}
+
+uint64_t observe_cookie(int fd)
+{
+    uint64_t c = 0;
+    return option(fd, SOL_SOCKET, SO_COOKIE, &c, sizeof c) < 0 ? 0 : c;
+}
+
+int observe_identity(int fd, struct identity *id)
+{
+    long r = option(fd, SOL_SOCKET, SO_COOKIE, &id->cookie, sizeof id->cookie);
+    if (r < 0)
+        return (int)r;
+    id->family = option_int(fd, SO_DOMAIN, 0);
+    id->type = option_int(fd, SO_TYPE, 0);
+    id->protocol = option_int(fd, SO_PROTOCOL, 0);
+    return 0;
+}
+
+static long poll_events(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    struct timespec zero = {0, 0};
+    long r = SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0);
+    return r < 0 ? r : p.revents;
+}
+
+static bool is_ip(int family) { return family == AF_INET || family == AF_INET6; }
+
+static uint64_t smallest(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Retransmitted bytes are no movement, so what counts is what the peer has acknowledged, and what came from it. */
+static uint64_t mix(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    uint64_t h = a * 0x9e3779b97f4a7c15u;
+    h = (h ^ b) * 0xff51afd7ed558ccdu;
+    h = (h ^ c) * 0xc4ceb9fe1a85ec53u;
+    return (h ^ d) * 0x9e3779b97f4a7c15u;
+}
+
+static uint64_t queued(int fd, unsigned long request)
+{
+    int n = 0;
+    return sys_ioctl(fd, request, &n) < 0 || n < 0 ? 0 : (uint64_t)n;
+}
+
+static void observe_tcp(int fd, struct observation *o)
+{
+    struct tcp_info t;
+    memset(&t, 0, sizeof t);
+    if (option(fd, IPPROTO_TCP, TCP_INFO, &t, sizeof t) < 0)
+        return;
+    o->tcp_state = t.tcpi_state;
+    o->listening = t.tcpi_state == ST_LISTEN;
+    o->retransmits = (unsigned)t.tcpi_retransmits + t.tcpi_backoff + t.tcpi_probes;
+    o->connecting = t.tcpi_state == ST_SYN_SENT || t.tcpi_state == ST_SYN_RECV;
+    /* The SYN's acknowledgement counts as a byte: a refused connect has none. */
+    if (t.tcpi_bytes_acked || t.tcpi_bytes_received || (t.tcpi_state != ST_CLOSE && !o->connecting && !o->listening))
+        o->was_connected = true;
+    if (!o->listening) {
+        o->unread = queued(fd, SIOCINQ);
+        o->unsent = queued(fd, SIOCOUTQ);
+    }
+    o->signature = mix(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);
+    o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
+}
+
+static bool named_peer(int fd)
+{
+    char a[128];
+    unsigned len = sizeof a;
+    return SYS3(SYS_getpeername, fd, a, &len) >= 0;
+}
+
+static void observe_other(int fd, struct observation *o)
+{
+    if (o->listening)
+        return;
+    if (o->type == SOCK_STREAM || o->type == SOCK_SEQPACKET) {
+        o->unread = queued(fd, SIOCINQ);
+        o->unsent = queued(fd, SIOCOUTQ);
+    }
+    o->signature = mix(o->unread, o->unsent, 1, 1);
+}
+
+int observe(int fd, const struct state_slot *s, int revents, struct observation *o)
+{
+    memset(o, 0, sizeof *o);
+    uint16_t flags = 0;
+    struct identity id = {0, 0, 0, 0};
+    if (s) {
+        flags = slot_flags(s);
+        id.family = s->family;
+        id.type = (int)SLOT_TYPE(s);
+        id.protocol = flags & SLOT_MPTCP ? 262 : s->protocol;
+        o->told_errno = atomic_load(&s->told_errno);
+    }
+    if (!id.family || !id.type) {
+        int r = observe_identity(fd, &id);
+        if (r < 0)
+            return r;
+    }
+    long events = revents < 0 ? poll_events(fd) : revents;
+    if (events == -EINVAL) /* RLIMIT_NOFILE is 0: nobody may poll, and the TCP state has to do */
+        events = 0;
+    if (events < 0 || (events & POLLNVAL))
+        return events < 0 ? (int)events : -EBADF;
+    o->family = id.family;
+    o->type = id.type;
+    o->protocol = id.protocol ? id.protocol : is_ip(id.family) && id.type == SOCK_STREAM ? IPPROTO_TCP : 0;
+    o->pollhup = events & POLLHUP;
+    o->pollerr = events & POLLERR;
+    o->pollrdhup = events & POLLRDHUP;
+    o->shut_wr = flags & SLOT_SHUT_WR;
+    o->shut_rd = flags & SLOT_SHUT_RD;
+    o->told_eof = flags & SLOT_TOLD_EOF;
+    o->was_connected = flags & SLOT_CONNECTED;
+    /* 262 is IPPROTO_MPTCP. */
+    bool tcp = is_ip(id.family) && id.type == SOCK_STREAM && (o->protocol == IPPROTO_TCP || o->protocol == 262);
+    if (tcp)
+        observe_tcp(fd, o);
+    if (o->tcp_state == ST_NONE) {
+        o->listening = option_int(fd, SO_ACCEPTCONN, 0) == 1;
+        o->connecting = flags & SLOT_CONNECTING;
+        observe_other(fd, o);
+    }
+    o->has_peer = named_peer(fd);
+    if (o->has_peer)
+        o->was_connected = true;
+    return 0;
+}
+
+/* ---- addresses ---------------------------------------------------------------------------------------------- */
+
+static void write_ipv4(struct out *o, const unsigned char a[4])
+{
+    for (int i = 0; i < 4; i++) {
+        if (i)
+            out_char(o, '.');
+        out_u64(o, a[i]);
+    }
+}
+
+/* RFC 5952: the longest run of two or more zero groups becomes "::". */
+static void write_ipv6(struct out *o, const unsigned char a[16])
+{
+    unsigned group[8];
+    int best = -1, best_len = 1;
+    for (int i = 0; i < 8; i++)
+        group[i] = (unsigned)a[2 * i] << 8 | a[2 * i + 1];
+    for (int i = 0; i < 8; i++) {
+        int n = 0;
+        while (i + n < 8 && !group[i + n])
+            n++;
+        if (n > best_len) {
+            best = i;
+            best_len = n;
+        }
+        i += n;
+    }
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (!memcmp(a, mapped, sizeof mapped)) {
+        out_str(o, "::ffff:");
+        write_ipv4(o, a + 12);
+        return;
+    }
+    for (int i = 0; i < 8;) {
+        if (i == best) {
+            out_str(o, "::");
+            i += best_len;
+            continue;
+        }
+        if (i && i != best + best_len)
+            out_char(o, ':');
+        out_hex(o, group[i++], 1);
+    }
+}
+
+static void write_unix(struct out *o, const struct sockaddr_un *u, unsigned len)
+{
+    size_t n = len > offsetof(struct sockaddr_un, sun_path) ? len - offsetof(struct sockaddr_un, sun_path) : 0;
+    if (n > sizeof u->sun_path)
+        n = sizeof u->sun_path;
+    if (!n)
+        return;
+    bool abstract = !u->sun_path[0];
+    if (!abstract)
+        n = strnlen(u->sun_path, n);
+    for (size_t i = 0; i < n && o->len < o->cap; i++) {
+        char c = u->sun_path[i];
+        out_char(o, c == 0 ? '@' : c < 0x20 || c == 0x7f ? '?' : c);
+    }
+}
+
+void address_text(char out[96], const void *sockaddr, unsigned len)
+{
+    struct out o = {.buf = out, .cap = 95};
+    const struct sockaddr *sa = sockaddr;
+    if (len >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET) {
+        const struct sockaddr_in *in = sockaddr;
+        write_ipv4(&o, (const unsigned char *)&in->sin_addr);
+        out_fmt(&o, ":%u", ntohs(in->sin_port));
+    } else if (len >= sizeof(struct sockaddr_in6) && sa->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = sockaddr;
+        out_char(&o, '[');
+        write_ipv6(&o, in6->sin6_addr.s6_addr);
+        out_fmt(&o, "]:%u", ntohs(in6->sin6_port));
+    } else if (len >= sizeof(sa_family_t) && sa->sa_family == AF_UNIX) {
+        write_unix(&o, sockaddr, len);
+    } else if (len >= sizeof(struct sockaddr_vm) && sa->sa_family == AF_VSOCK) {
+        const struct sockaddr_vm *vm = sockaddr;
+        out_fmt(&o, "%u:%u", vm->svm_cid, vm->svm_port);
+    }
+    out[o.len] = 0;
+}
+
+void observe_addresses(int fd, char local[96], char peer[96])
+{
+    struct sockaddr_storage a;
+    unsigned len = sizeof a;
+    local[0] = peer[0] = 0;
+    if (SYS3(SYS_getsockname, fd, &a, &len) >= 0)
+        address_text(local, &a, len);
+    len = sizeof a;
+    if (SYS3(SYS_getpeername, fd, &a, &len) >= 0) {
+        address_text(peer, &a, len);
+        return;
+    }
+    /* SO_PEERNAME still answers for a TCP connection that is over; it wants the exact length. */
+    static const unsigned sizes[] = {sizeof(struct sockaddr_in6), sizeof(struct sockaddr_in)};
+    for (unsigned i = 0; i < 2; i++)
+        if (option(fd, SOL_SOCKET, SO_PEERNAME, &a, sizes[i]) > 0) {
+            address_text(peer, &a, sizes[i]);
+            return;
+        }
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * retract.c: reported sockets that are closed after all: noted by the closing thread, told by the watcher.
+ *
+ * The ring has many writers (wrappers, signal handlers) and one reader (who holds the watch lock). A writer never waits: a full ring is counted.
+ */
+#include "retract.h"
+
+#include "../agent.h"
+#include "../stacks/sites.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+#include "slot.h"
+#include "../watch/watcher.h"
+
+#define ROOM 512
+
+struct note {
+    _Atomic uint32_t turn; /* 1 + the place in the sequence, once it is complete */
+    int fd;
+    uint32_t gen; /* of its slot; 0: not to be asked */
+    uint8_t kind;
+    uint64_t siteid, stuck_ns;
+};
+static struct note ring[ROOM] LARGE_TABLE;
+static _Atomic uint32_t head, tail;
+
+static void put(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
+{
+    uint32_t at = atomic_load(&head);
+    do
+        if (at - atomic_load(&tail) >= ROOM) {
+            table_drop(DROP_RELEASE_RING);
+            return;
+        }
+    while (!atomic_compare_exchange_weak(&head, &at, at + 1));
+    struct note *n = &ring[at % ROOM];
+    n->fd = fd;
+    n->gen = gen;
+    n->kind = kind;
+    n->siteid = siteid;
+    n->stuck_ns = stuck_ns;
+    atomic_store_explicit(&n->turn, at + 1, memory_order_release);
+}
+
+void release_note(const struct finding *f) { put(f->fd, 0, f->kind, f->siteid, agent_now() - f->since_ns); }
+
+void watch_released(const struct leaving *was, int fd, bool last)
+{
+    struct state_detail *d = was->watch_gen == was->gen ? table_at(was->detail) : NULL;
+    if (!d || atomic_load(&d->gen) != was->gen)
+        return;
+    struct state_share *share = table_at(was->share);
+    bool reported = atomic_exchange(&d->reported, 0);
+    if (!last) { /* the last of its descriptors tells */
+        if (reported && share)
+            atomic_store(&share->reported, 1);
+        return;
+    }
+    if (share && atomic_exchange(&share->reported, 0))
+        reported = true;
+    if (!reported)
+        return;
+    const struct state_site *s = sites_at(was->site);
+    put(fd, was->gen, d->kind, s ? s->siteid : 0, agent_now() - d->since_ns);
+}
+
+/* The close failed after all, and the slot is what it was: its next report is the next one to be taken back. */
+static bool never_happened(const struct note *n)
+{
+    const struct state_slot *slot = n->gen ? slot_of(n->fd) : NULL;
+    struct state_detail *d = slot && atomic_load(&slot->word) == SLOT_WORD(n->gen, SLOT_LIVE) ? table_at(atomic_load(&slot->detail)) : NULL;
+    if (!d || atomic_load(&d->gen) != n->gen)
+        return false;
+    atomic_store(&d->reported, 1);
+    return true;
+}
+
+bool release_next(struct release *r)
+{
+    uint32_t at = atomic_load(&tail);
+    const struct note *n = &ring[at % ROOM];
+    if (at == atomic_load(&head) || atomic_load_explicit(&n->turn, memory_order_acquire) != at + 1)
+        return false;
+    *r = (struct release){.fd = n->fd, .kind = n->kind, .siteid = n->siteid, .stuck_ns = n->stuck_ns};
+    bool happened = !never_happened(n);
+    atomic_store(&tail, at + 1);
+    return happened || release_next(r);
+}
+
+void release_reset(void)
+{
+    for (unsigned i = 0; i < ROOM && i < atomic_load(&head); i++) /* no page is written that was not */
+        atomic_store(&ring[i].turn, 0);
+    atomic_store(&head, 0);
+    atomic_store(&tail, 0);
+}

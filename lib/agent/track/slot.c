@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slot.c: how a slot is taken and left.
+ *
+ * Runs in the program's threads, in signal handlers, and once in a child's first thread. No lock: the thread that the kernel just gave a descriptor to is
+ * the only writer of its slot; a closer detaches with compare-and-swap before the real close, so it can only ever touch the generation that
+ * it saw.
+ */
+#include "slot.h"
+
+#include <limits.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "../agent.h"
+#include "probe.h"
+#include "../stacks/sites.h"
+#include "../table/table.h"
+#include "track.h"
+#include "close_bell.h"
+#include "../watch/watcher.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#define PATIENCE 10000u
+
+ssize_t track_quiet;
+static _Atomic int unused; /* inherited connections that this process has not been seen to use */
+
+/* ---- counting ---- */
+
+static void count_opened(state_ref site)
+{
+    struct state_site *s = sites_at(site);
+    atomic_fetch_add_explicit(s ? &s->opened : &table_head->sockets_opened, 1, memory_order_relaxed);
+}
+
+/* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
+static bool count_closed(const struct leaving *was, int by)
+{
+    struct state_share *share = table_at(was->share);
+    if (share) {
+        uint32_t left = atomic_fetch_sub(&share->refs, (uint32_t)by) - (uint32_t)by;
+        if (by > 0 ? left != 0 : left != 1)
+            return false;
+    }
+    if (was->flags & SLOT_UNCOUNTED)
+        return true;
+    struct state_site *s = sites_at(was->site);
+    atomic_fetch_add_explicit(s ? &s->closed : &table_head->sockets_closed, (uint64_t)by, memory_order_relaxed);
+    return true;
+}
+
+static bool is_unused(uint16_t flags) { return (flags & SLOT_AWAITED) && !(flags & SLOT_USED); }
+
+static void settle_use(uint16_t flags)
+{
+    if (is_unused(flags) && atomic_fetch_sub(&unused, 1) == 1)
+        track_quiet = 0;
+}
+
+static void await_use(uint16_t flags)
+{
+    if (is_unused(flags)) {
+        atomic_fetch_add(&unused, 1);
+        track_quiet = SSIZE_MAX;
+    }
+}
+
+/* The ends of a socketpair are how a server's processes talk; many keep some that they never use, and must not pay for that on each transfer. */
+bool track_is_awaited(const struct state_slot *parents)
+{
+    return (atomic_load(&parents->flags) & SLOT_CONNECTED) && SLOT_ORIGIN(parents) != ORIGIN_SOCKETPAIR;
+}
+
+void track_expect_use(bool expected)
+{
+    atomic_store(&unused, 0);
+    track_quiet = expected ? SSIZE_MAX : 0;
+}
+
+/* ---- leaving ---- */
+
+struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
+{
+    return (struct leaving){.gen = SLOT_GEN(word),
+                            .watch_gen = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed),
+                            .site = slot->site,
+                            .share = slot->share,
+                            .detail = atomic_load_explicit(&slot->detail, memory_order_relaxed),
+                            .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
+}
+
+static void left(const struct leaving *was, int fd)
+{
+    bool last = count_closed(was, 1);
+    settle_use(was->flags);
+    watch_released(was, fd, last);
+    wait_notify();
+}
+
+uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    struct leaving was;
+    do {
+        if (SLOT_PHASE(word) != SLOT_LIVE)
+            return 0;
+        was = slot_leaving(slot, word);
+    } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
+    left(&was, fd);
+    return word;
+}
+
+bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase)
+{
+    uint64_t word = SLOT_WORD(gen, SLOT_LIVE);
+    if (atomic_load_explicit(&slot->word, memory_order_acquire) != word)
+        return false;
+    struct leaving was = slot_leaving(slot, word);
+    if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, phase)))
+        return false;
+    left(&was, fd);
+    return true;
+}
+
+void slot_put_back(struct state_slot *slot, uint64_t word)
+{
+    uint64_t closing = SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING);
+    struct leaving was = slot_leaving(slot, word);
+    if (!atomic_compare_exchange_strong(&slot->word, &closing, word))
+        return;
+    count_closed(&was, -1);
+    await_use(was.flags);
+}
+
+/* ---- taking ---- */
+
+static uint8_t type_and_origin(const struct opening *o) { return (uint8_t)((o->type & 15) | (int)o->origin << 4); }
+
+/* All but the word; the caller has made sure that nobody else fills this slot. */
+static void fill(struct state_slot *slot, const struct opening *o, uint16_t flags)
+{
+    const struct state_slot *like = o->like;
+    slot->opened_ns = o->now;
+    slot->site = o->site;
+    slot->share = o->share;
+    slot->family = (uint8_t)o->family;
+    slot->type_origin = type_and_origin(o);
+    slot->protocol = (uint8_t)o->protocol;
+    atomic_store_explicit(&slot->told_site, like ? atomic_load(&like->told_site) : 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->told_errno, like ? atomic_load(&like->told_errno) : 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->told_ns, like ? atomic_load(&like->told_ns) : 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->flags, flags | (o->protocol == IPPROTO_MPTCP ? SLOT_MPTCP : 0), memory_order_relaxed);
+}
+
+struct state_slot *slot_enter(int fd, const struct opening *o)
+{
+    struct state_slot *slot = slot_make(fd);
+    if (!slot)
+        return NULL;
+    slot_leave(slot, fd, SLOT_EMPTY); /* closed where no wrapper saw it */
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    for (unsigned turn = 0; __builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < PATIENCE; turn++) {
+        sys_yield(turn); /* the watcher is at it, and has a few stores to go */
+        word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    }
+    if (__builtin_expect(SLOT_PHASE(word) == SLOT_LIVE, 0))
+        slot_leave(slot, fd, SLOT_EMPTY);
+    uint32_t gen = SLOT_GEN(word) + 1;
+    atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_FILLING), memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    uint16_t flags =
+        o->flags | (agent_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
+    slot->tid = o->like ? o->like->tid : agent_tid();
+    slot->tag = o->like ? o->like->tag : agent_thread.tag;
+    fill(slot, o, flags);
+    if (o->like)
+        await_use(flags);
+    else if (!(flags & SLOT_UNCOUNTED))
+        count_opened(o->site);
+    atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
+    return slot;
+}
+
+/*
+ * A slot in CLOSING whose socket is still there: the closing thread was cancelled before the kernel closed anything. It is what it was, stack and all, if
+ * the watcher had looked at it before.
+ */
+static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t cookie)
+{
+    if (SLOT_PHASE(word) != SLOT_CLOSING || atomic_load(&slot->watch_gen) != SLOT_GEN(word) || atomic_load(&slot->cookie) != cookie)
+        return false;
+    slot_put_back(slot, SLOT_WORD(SLOT_GEN(word), SLOT_LIVE));
+    return true;
+}
+
+/* The watcher or a child's first thread enters a socket that no wrapper of this process saw. The word moves by compare-and-swap only, for the
+ * program may open the same number at this moment, and then the program is right. */
+bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
+{
+    struct state_slot *slot = slot_make(fd);
+    if (!slot)
+        return false;
+    uint64_t word = atomic_load(&slot->word);
+    uint32_t gen = SLOT_GEN(word) + 1;
+    if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || observe_cookie(fd) != cookie)
+        return false;
+    if (was_never_closed(slot, word, cookie))
+        return true;
+    if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_ADOPTING)))
+        return false;
+    slot->tid = 0;
+    slot->tag = 0;
+    fill(slot, o, o->flags);
+    word = SLOT_WORD(gen, SLOT_ADOPTING);
+    if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
+        return false;
+    if (!(o->flags & SLOT_UNCOUNTED))
+        count_opened(o->site);
+    await_use(o->flags);
+    return true;
+}
+
+/* ---- looking ---- */
+
+/* The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is what makes one. */
+struct state_slot *slot_live(int fd)
+{
+    if (!agent_has_table() && !(inherited_has(fd) && agent_ready()))
+        return NULL;
+    struct state_slot *slot = slot_of(fd);
+    return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
+}
+
+void slot_used(struct state_slot *slot)
+{
+    uint16_t f = atomic_load_explicit(&slot->flags, memory_order_relaxed);
+    if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || agent_is_vfork_child())
+        return;
+    f = atomic_fetch_or(&slot->flags, SLOT_USED);
+    settle_use(f); /* once: the flag is in F for all but the first */
+    watch_start(); /* a child of fork gets its watcher with the first socket that it uses */
+}

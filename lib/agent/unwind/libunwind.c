@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libunwind.c: the second tier: libunwind on a leash.
+ *
+ * Called by capture.c in the program's threads, never in signal handlers. The generic library (libunwind-x86_64.so.8) is used with an
+ * address space of our own, as a debugger would, so that tables and stack are read through us: it then needs no pipe, no mincore and no
+ * loader lock. One thread at a time, with all signals blocked, so that neither a handler nor a cancellation comes between; the lock is
+ * waited for with a limit, because the one who holds it may have been stopped or forked away.
+ */
+#include "libunwind.h"
+
+#include <libunwind.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "../elf/ehframe.h"
+#include "../base/readable.h"
+#include "libunwind_load.h"
+
+#define PAGE 4096u
+#define PAGES_KNOWN 64u
+#define STEPS 320u
+#define STACK (256u << 10)
+#define PATIENCE 50u /* slices of 20 ms in which the lock did not change hands */
+
+struct eye {
+    uintptr_t reg[ARCH_REGS];
+    uintptr_t page[PAGES_KNOWN]; /* seen to be readable in this capture */
+};
+
+struct job {
+    struct walk *w;
+    enum walk_end end;
+    struct eye eye;
+};
+
+static _Atomic int busy;
+static _Atomic(unw_addr_space_t) space;
+
+/* 0 free, 1 held, 2 held and waited for. */
+static bool lock(void)
+{
+    const struct timespec slice = {.tv_nsec = 20 * 1000 * 1000};
+    int was = 0;
+
+    if (atomic_compare_exchange_strong(&busy, &was, 1))
+        return true;
+    for (unsigned in_vain = 0; in_vain < PATIENCE;) {
+        if (atomic_exchange(&busy, 2) == 0)
+            return true;
+        if (sys_futex(&busy, FUTEX_WAIT_PRIVATE, 2, &slice, NULL, 0) == -ETIMEDOUT)
+            in_vain++;
+    }
+    return false;
+}
+static void unlock(void)
+{
+    if (atomic_exchange(&busy, 0) == 2)
+        sys_futex(&busy, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *val, int write, void *arg)
+{
+    struct eye *eye = arg;
+    unsigned char bytes[8];
+
+    (void)as;
+    if (write)
+        return -UNW_EINVAL;
+    for (unsigned i = 0; i < 2; i++) { /* the word may straddle two pages */
+        uintptr_t page = (addr + i * 7) & ~(uintptr_t)(PAGE - 1);
+        uintptr_t *known = &eye->page[page / PAGE % PAGES_KNOWN];
+        if (page == 0 || (*known != page && !readable(page)))
+            return -UNW_EINVAL;
+        *known = page;
+    }
+    memcpy(bytes, (const void *)addr, sizeof bytes);
+    memcpy(val, bytes, sizeof bytes);
+    return 0;
+}
+
+static int access_reg(unw_addr_space_t as, unw_regnum_t reg, unw_word_t *val, int write, void *arg)
+{
+    const struct eye *eye = arg;
+
+    (void)as;
+    if (write || reg < 0 || reg >= ARCH_REGS)
+        return -UNW_EBADREG;
+    *val = eye->reg[reg];
+    return 0;
+}
+
+static int access_fpreg(unw_addr_space_t as, unw_regnum_t reg, unw_fpreg_t *val, int write, void *arg)
+{
+    return (void)as, (void)reg, (void)val, (void)write, (void)arg, -UNW_EBADREG;
+}
+
+/* Describes the object's sorted table; libunwind searches it, reading through access_mem. */
+static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *pi, int need, void *arg)
+{
+    struct ehframe o;
+    unw_dyn_info_t di;
+    unw_word_t head;
+
+    if (!ehframe_of(ip, &o) || !o.hdr || access_mem(as, o.hdr, &head, 0, arg) < 0)
+        return -UNW_ENOINFO;
+    /* version 1, any pcrel/sdata4 pointer, udata4 count, datarel/sdata4 table: what every linker writes */
+    if ((head & 0xff) != 1 || (head >> 8 & 0x0f) != 0x0b || (head >> 16 & 0xff) != 0x03 || (head >> 24 & 0xff) != 0x3b ||
+        access_mem(as, o.hdr + 8, &head, 0, arg) < 0)
+        return -UNW_ENOINFO;
+    memset(&di, 0, sizeof di);
+    di.format = UNW_INFO_FORMAT_REMOTE_TABLE;
+    di.start_ip = o.start;
+    di.end_ip = o.end;
+    di.u.rti.segbase = o.hdr;
+    di.u.rti.table_data = o.hdr + 12;
+    di.u.rti.table_len = (head & 0xffffffff) * 8 / sizeof(unw_word_t);
+    return unwind_lib.search(as, ip, &di, pi, need, arg);
+}
+
+static void put_unwind_info(unw_addr_space_t as, unw_proc_info_t *pi, void *arg) { (void)as, (void)pi, (void)arg; }
+static int get_dyn_info(unw_addr_space_t as, unw_word_t *list, void *arg) { return (void)as, (void)list, (void)arg, -UNW_ENOINFO; }
+static int resume(unw_addr_space_t as, unw_cursor_t *c, void *arg) { return (void)as, (void)c, (void)arg, -UNW_EINVAL; }
+static int get_proc_name(unw_addr_space_t as, unw_word_t ip, char *buf, size_t len, unw_word_t *off, void *arg)
+{
+    return (void)as, (void)ip, (void)buf, (void)len, (void)off, (void)arg, -UNW_ENOINFO;
+}
+
+static unw_accessors_t accessors = {
+    .find_proc_info = find_proc_info,
+    .put_unwind_info = put_unwind_info,
+    .get_dyn_info_list_addr = get_dyn_info,
+    .access_mem = access_mem,
+    .access_reg = access_reg,
+    .access_fpreg = access_fpreg,
+    .resume = resume,
+    .get_proc_name = get_proc_name,
+};
+
+/* By its code: versions of libunwind differ in whether they say it of this frame or of the one that was interrupted. */
+static bool is_trampoline(uintptr_t pc, struct eye *eye)
+{
+    unw_word_t code[2];
+
+    return access_mem(NULL, pc, &code[0], 0, eye) == 0 && access_mem(NULL, pc + 8, &code[1], 0, eye) == 0 &&
+           arch_is_sigreturn((const unsigned char *)code);
+}
+
+/* Frames below W->at are this file's and its callers'. */
+static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
+{
+    unw_word_t pc, sp, last_sp = 0;
+    bool exact = true, started = false;
+
+    for (unsigned i = 0; i < STEPS; i++) {
+        if (unwind_lib.get_reg(c, UNW_REG_IP, &pc) < 0 || unwind_lib.get_reg(c, UNW_REG_SP, &sp) < 0)
+            return WALK_LOST;
+        started |= sp >= w->at.sp;
+        if (pc == 0)
+            return WALK_OUTERMOST;
+        if (started && pc - w->hidden.lo >= w->hidden.len) {
+            if (w->n == w->max)
+                return WALK_FULL;
+            w->pcs[w->n++] = pc + exact;
+        }
+        bool signal = is_trampoline(pc, eye);
+        if (sp < last_sp)
+            return WALK_LOST;
+        last_sp = signal ? 0 : sp;
+        int ret = unwind_lib.step(c);
+        if (ret <= 0)
+            return ret == 0 ? WALK_OUTERMOST : WALK_LOST;
+        exact = signal;
+        w->in_signal |= signal;
+    }
+    return WALK_LOST;
+}
+
+/*
+ * Loading runs the loader and malloc, which a handler must not do, and the walk may have been lost before it met the signal frame. So the
+ * stack is searched for anything that could be a handler's return address: the address of a signal trampoline. Finding an old one by
+ * mistake only costs this capture.
+ */
+static bool maybe_in_handler(uintptr_t sp)
+{
+    uintptr_t from = sp & ~(uintptr_t)7;
+    struct ehframe o;
+
+    for (uintptr_t a = from; a < from + (256u << 10); a += 8) {
+        if ((a == from || a % PAGE == 0) && !readable(a))
+            break;
+        uintptr_t v = *(const uintptr_t *)a;
+        if (v > PAGE && v < (uintptr_t)1 << 47 && ehframe_of(v, &o) && readable(v & ~(uintptr_t)7) && readable((v + 15) & ~(uintptr_t)7) &&
+            arch_is_sigreturn((const unsigned char *)v))
+            return true;
+    }
+    return false;
+}
+
+/* libunwind and the loader want some 20 KiB, and a coroutine's or a signal handler's stack may not have them. */
+static void *make_stack(void)
+{
+    void *p = sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    return sys_failed(p) ? NULL : (char *)p + STACK;
+}
+
+static void load(void *ok) { *(bool *)ok = unwind_lib_load(); }
+
+bool unwind_load(uintptr_t sp)
+{
+    bool ok = false;
+
+    if (atomic_load(&space))
+        return true;
+    if (maybe_in_handler(sp))
+        return false;
+    void *temporary = make_stack();
+    if (!temporary)
+        return false;
+    arch_on_stack(temporary, load, &ok);
+    sys_munmap((char *)temporary - STACK, STACK);
+    if (!ok)
+        return false;
+    unw_addr_space_t mine = unwind_lib.create_addr_space(&accessors, 0), none = NULL;
+    if (!mine)
+        return false;
+    unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* no rule survives its code */
+    atomic_compare_exchange_strong(&space, &none, mine);
+    return true;
+}
+
+static void work(void *arg)
+{
+    struct job *job = arg;
+    unw_cursor_t cursor;
+
+    if (unwind_lib.init_remote(&cursor, atomic_load(&space), &job->eye) >= 0)
+        job->end = steps(job->w, &cursor, &job->eye);
+}
+
+__attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
+{
+    static void *stack; /* under the lock */
+    struct job job = {.w = w, .end = WALK_LOST};
+    uint64_t all = ~(uint64_t)0, before;
+    int err = errno, state, type;
+
+    /*
+     * Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. Nor is the state: a
+     * signal that was sent before asks only for the type (glibc 2.36).
+     */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+    if (unwind_load(w->at.sp)) {
+        SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+        if (lock()) {
+            if (stack || (stack = make_stack())) {
+                arch_registers(job.eye.reg);
+                arch_on_stack(stack, work, &job);
+            }
+            unlock();
+        }
+        SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
+    }
+    errno = err;
+    pthread_setcanceltype(type, NULL);
+    pthread_setcancelstate(state, NULL);
+    return job.end;
+}
+
+static bool fork_locked;
+
+void unwind_fork_prepare(void)
+{
+    unwind_lib_quiet(true);
+    fork_locked = lock();
+}
+
+void unwind_fork_done(bool child)
+{
+    if (fork_locked || child)
+        unlock();
+    unwind_lib_quiet(false);
+}

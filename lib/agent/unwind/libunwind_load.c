@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libunwind_load.c: loads libunwind so that it cannot get at the program's descriptors.
+ *
+ * Called by libunwind.c, in a program's thread, not in a signal handler, with no lock held. The library is loaded with RTLD_LOCAL, since it
+ * exports the whole _Unwind_* set, and before its first function runs, its calls for a pipe of its own and for mincore are led to functions
+ * here that do nothing: it would use them to check addresses that it reads by itself, which it never does for us.
+ */
+#include "libunwind_load.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../../arch/cpu.h"
+#include "../base/sys.h"
+
+#define LIBRARY "libunwind-" ARCH_UNWIND_NAME ".so.8"
+#define PAGE 4096u
+#define PATIENCE 2000u /* yields */
+
+struct unwind_lib unwind_lib;
+
+enum { NOT_YET, LOADING, READY, FAILED, HELD };
+static _Atomic int state;
+
+static long nothing(void) { return 0; }
+static long refused(void) { return -1; }
+
+static const struct {
+    const char *name;
+    long (*instead)(void);
+} leash[] = {
+    {"pipe", refused},  {"pipe2", refused},   {"open", refused},    {"read", refused},  {"write", refused},
+    {"close", refused}, {"syscall", refused}, {"mincore", nothing}, {"msync", nothing},
+};
+
+static void put(uintptr_t *slot, uintptr_t value, bool relro)
+{
+    void *page = (void *)((uintptr_t)slot & ~(uintptr_t)(PAGE - 1));
+
+    if (relro && sys_mprotect(page, PAGE, PROT_READ | PROT_WRITE) < 0)
+        return;
+    *slot = value;
+    if (relro)
+        sys_mprotect(page, PAGE, PROT_READ);
+}
+
+struct tables {
+    uintptr_t base;
+    const char *strings;
+    const ElfW(Sym) * symbols;
+    bool bound_at_load; /* the slots are read-only by now */
+};
+
+static void lead(const struct tables *t, const ElfW(Rela) * rel, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof *rel; i++) {
+        const char *name = t->strings + t->symbols[ELF64_R_SYM(rel[i].r_info)].st_name;
+        for (size_t k = 0; k < sizeof leash / sizeof *leash; k++)
+            if (ELF64_R_SYM(rel[i].r_info) && !strcmp(name, leash[k].name))
+                put((uintptr_t *)(t->base + rel[i].r_offset), (uintptr_t)leash[k].instead, t->bound_at_load);
+    }
+}
+
+static bool put_on_leash(const struct link_map *map)
+{
+    const ElfW(Rela) *plt = NULL, *rela = NULL;
+    size_t plt_bytes = 0, rela_bytes = 0;
+    struct tables t = {.base = map->l_addr};
+
+    for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+        uintptr_t p = d->d_un.d_ptr < map->l_addr ? d->d_un.d_ptr + map->l_addr : d->d_un.d_ptr;
+        switch (d->d_tag) {
+        case DT_STRTAB:
+            t.strings = (const char *)p;
+            break;
+        case DT_SYMTAB:
+            t.symbols = (const ElfW(Sym) *)p;
+            break;
+        case DT_JMPREL:
+            plt = (const ElfW(Rela) *)p;
+            break;
+        case DT_PLTRELSZ:
+            plt_bytes = d->d_un.d_val;
+            break;
+        case DT_RELA:
+            rela = (const ElfW(Rela) *)p;
+            break;
+        case DT_RELASZ:
+            rela_bytes = d->d_un.d_val;
+            break;
+        case DT_BIND_NOW:
+            t.bound_at_load = true;
+            break;
+        case DT_FLAGS:
+            t.bound_at_load |= (d->d_un.d_val & DF_BIND_NOW) != 0;
+            break;
+        case DT_FLAGS_1:
+            t.bound_at_load |= (d->d_un.d_val & DF_1_NOW) != 0;
+            break;
+        }
+    }
+    if (!t.strings || !t.symbols)
+        return false;
+    lead(&t, plt, plt_bytes);
+    t.bound_at_load = true; /* the table of the other kind is read-only in any case */
+    lead(&t, rela, rela_bytes);
+    return true;
+}
+
+static bool load(void)
+{
+    const struct {
+        const char *name;
+        void *to;
+    } wanted[] = {
+#define NAME(f) "_U" ARCH_UNWIND_NAME "_" f
+        {NAME("create_addr_space"), &unwind_lib.create_addr_space},
+        {NAME("set_caching_policy"), &unwind_lib.set_caching_policy},
+        {NAME("init_remote"), &unwind_lib.init_remote},
+        {NAME("step"), &unwind_lib.step},
+        {NAME("get_reg"), &unwind_lib.get_reg},
+        {NAME("dwarf_search_unwind_table"), &unwind_lib.search},
+    };
+    struct link_map *map;
+    void *lib = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+
+    if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map) != 0 || !put_on_leash(map))
+        return false;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        void *f = dlsym(lib, wanted[i].name);
+        if (!f)
+            return false;
+        memcpy(wanted[i].to, &f, sizeof f);
+    }
+    return true;
+}
+
+bool unwind_lib_load(void)
+{
+    int was = NOT_YET;
+
+    if (atomic_load(&state) == READY)
+        return true;
+    if (!atomic_compare_exchange_strong(&state, &was, LOADING))
+        return was == READY;
+    bool ok = load();
+    atomic_store(&state, ok ? READY : FAILED);
+    return ok;
+}
+
+void unwind_lib_quiet(bool on)
+{
+    for (unsigned i = 0; on && i < PATIENCE; i++) {
+        int was = NOT_YET;
+        if (atomic_compare_exchange_weak(&state, &was, HELD) || was == READY || was == FAILED)
+            return;
+        SYS0(SYS_sched_yield);
+    }
+    int held = HELD;
+    atomic_compare_exchange_strong(&state, &held, NOT_YET);
+}

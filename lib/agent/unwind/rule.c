@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rule.c: from a code address to its rule: which object holds it, what that object's tables say, and that in 17 bits.
+ *
+ * Called for addresses that the walk does not remember. Objects are found through _dl_find_object (glibc 2.35), which takes no lock and is
+ * async-signal-safe. Must not trust the tables: what they say is bounded by the object's readable segments.
+ */
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdatomic.h>
+
+#include "../base/readable.h"
+#include "../base/sys.h"
+#include "walk.h"
+
+#pragma weak _dl_find_object
+
+#define PAGE 4096u
+#define SHAPES 2048u
+
+static _Atomic uint64_t shapes[SHAPES] LARGE_TABLE;
+static _Atomic uint64_t parsed;
+
+bool walk_available(void) { return _dl_find_object != NULL; }
+uint64_t walk_rules_parsed(void) { return atomic_load_explicit(&parsed, memory_order_relaxed); }
+
+/*
+ * The run of readable segments around the tables. The program headers are taken from the ELF header that begins the mapping; an object that
+ * was rearranged so that they are elsewhere is taken as a whole.
+ */
+static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
+{
+    uintptr_t start = (uintptr_t)o->dlfo_map_start, end = (uintptr_t)o->dlfo_map_end, hdr = (uintptr_t)o->dlfo_eh_frame;
+    const ElfW(Ehdr) *e = o->dlfo_map_start;
+
+    *image = (struct cfi_image){.lo = start, .hi = end, .hdr = hdr};
+    if (hdr < start || hdr >= end || !readable(start))
+        return false;
+    if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE || e->e_phoff % 8 ||
+        e->e_phoff + (size_t)e->e_phnum * sizeof(ElfW(Phdr)) > PAGE)
+        return true;
+
+    const ElfW(Phdr) *p = (const void *)(start + e->e_phoff);
+    uintptr_t bias = 0, lo = 0, hi = 0;
+    for (unsigned i = 0; i < e->e_phnum; i++)
+        if (p[i].p_type == PT_LOAD) {
+            bias = start - (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1));
+            break;
+        }
+    for (unsigned i = 0; i < e->e_phnum; i++) {
+        if (p[i].p_type != PT_LOAD)
+            continue;
+        uintptr_t from = bias + (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1)),
+                  to = bias + ((p[i].p_vaddr + p[i].p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+        if (!(p[i].p_flags & PF_R) || from < start || to < from)
+            continue;
+        if (from == hi)
+            hi = to;
+        else if (hi <= hdr)
+            lo = from, hi = to;
+    }
+    if (hdr < lo || hdr >= hi)
+        return false;
+    image->lo = lo;
+    image->hi = hi;
+    return true;
+}
+
+/* Whether a call leads back to ENTRY. -1: cannot be read, so it is no code. */
+static int after_call(uintptr_t entry)
+{
+    unsigned char code[8];
+
+    for (unsigned i = 0; i < 8; i++) {
+        uintptr_t at = entry - 8 + i;
+        if ((i == 0 || at % PAGE == 0) && !readable(at & ~(uintptr_t)7))
+            return -1;
+        code[i] = *(const unsigned char *)at;
+    }
+    return arch_after_call(code + 8);
+}
+
+enum cfi_result walk_row(uintptr_t entry, bool exact, int *called, struct cfi_row *row)
+{
+    struct dl_find_object o;
+    struct cfi_image image;
+
+    *called = exact ? 1 : after_call(entry);
+    uintptr_t key = entry - (*called != 0);
+    if (_dl_find_object((void *)key, &o) != 0 || !o.dlfo_eh_frame)
+        return CFI_NONE;
+    if (!image_of(&o, &image))
+        return CFI_BAD;
+    enum cfi_result r = cfi_find(&image, key, row);
+    /* A function's first instruction was put on the stack by hand, and is the end of it: makecontext does so. */
+    if (r == CFI_OK && *called == 0 && row->start == entry && !row->signal)
+        row->reg[row->ra].how = CFI_UNDEFINED;
+    return r;
+}
+
+/* FROM_FP, DEREF, FP_HOW in the low bits; then FP, OFF, ADD; never 0. */
+static uint64_t pack(const struct walk_shape *s)
+{
+    return 1u | (uint64_t)s->from_fp << 1 | (uint64_t)s->deref << 2 | (uint64_t)s->fp_how << 3 | (uint64_t)((uint16_t)s->fp >> 3) << 5 |
+           (uint64_t)(uint16_t)s->off << 18 | (uint64_t)((uint32_t)s->add >> 2) << 34;
+}
+
+struct walk_shape walk_shape_at(uint32_t rule)
+{
+    uint64_t v = atomic_load_explicit(&shapes[rule >> 2 & (SHAPES - 1)], memory_order_relaxed);
+
+    return (struct walk_shape){.from_fp = v >> 1 & 1,
+                               .deref = v >> 2 & 1,
+                               .fp_how = v >> 3 & 3,
+                               .fp = (int16_t)((v >> 5 & 0x1fff) << 3),
+                               .off = (int16_t)(v >> 18 & 0xffff),
+                               .add = (int32_t)((uint32_t)(v >> 34) << 2)};
+}
+
+static uint32_t intern(const struct walk_shape *s)
+{
+    uint64_t v = pack(s);
+    uint32_t h = (uint32_t)((v * 0x9E3779B97F4A7C15u) >> 40);
+
+    for (uint32_t i = 0; i < 32; i++) {
+        uint32_t at = (h + i) & (SHAPES - 1);
+        uint64_t there = 0;
+        if (atomic_compare_exchange_strong_explicit(&shapes[at], &there, v, memory_order_relaxed, memory_order_relaxed) || there == v)
+            return RULE_SHAPE | at << 2;
+    }
+    return RULE_ODD;
+}
+
+#ifdef ARCH_UC_PC
+static bool is_ucontext(const struct cfi_row *r)
+{
+    const struct cfi_loc *ra = &r->reg[ARCH_PC], *fp = &r->reg[ARCH_FP];
+
+    return !r->cfa.odd && r->cfa.deref && r->cfa.reg == ARCH_SP && r->cfa.off == ARCH_UC_SP && r->cfa.add == 0 && ra->how == CFI_SAVED &&
+           ra->reg == ARCH_SP && ra->off == ARCH_UC_PC && fp->how == CFI_SAVED && fp->reg == ARCH_SP && fp->off == ARCH_UC_FP;
+}
+#endif
+
+static uint32_t compile(const struct cfi_row *r)
+{
+    struct cfi_loc ra = r->reg[r->ra], fp = r->reg[ARCH_FP], sp = r->reg[ARCH_SP];
+    struct walk_shape s = {.from_fp = r->cfa.reg == ARCH_FP, .deref = r->cfa.deref, .off = (int16_t)r->cfa.off, .add = r->cfa.add};
+
+    if (ra.how == CFI_UNDEFINED)
+        return RULE_END;
+    if (r->signal)
+        return is_ucontext(r) ? RULE_SIGNAL : RULE_ODD;
+    if (r->cfa.odd || (r->cfa.reg != ARCH_SP && r->cfa.reg != ARCH_FP) || ra.how != CFI_SAVED || ra.reg != CFI_CFA || ra.off != -8 ||
+        !(sp.how == CFI_SAME || (sp.how == CFI_IS && sp.reg == CFI_CFA && sp.off == 0)))
+        return RULE_ODD;
+    if (s.add % 8 || s.off != r->cfa.off || s.off % 8 || (!s.deref && !s.from_fp && s.add < 8))
+        return RULE_ODD;
+
+    if (fp.how == CFI_SAVED && fp.reg == ARCH_SP && r->cfa.reg == ARCH_SP && !s.deref)
+        fp = (struct cfi_loc){.how = CFI_SAVED, .reg = CFI_CFA, .off = fp.off - s.add};
+    s.fp = (int16_t)fp.off;
+    if (fp.how == CFI_SAME || fp.how == CFI_UNDEFINED)
+        s.fp_how = 0, s.fp = 0;
+    else if (fp.how == CFI_SAVED && fp.reg == CFI_CFA)
+        s.fp_how = 1;
+    else if (fp.how == CFI_SAVED && fp.reg == ARCH_FP)
+        s.fp_how = 2;
+    else
+        return RULE_ODD;
+    if (s.fp_how && (s.fp != fp.off || s.fp % 8))
+        return RULE_ODD;
+
+    uint32_t slot = s.fp_how ? (uint32_t)(-8 - s.fp) / 8 : 0;
+    if (s.deref || s.fp_how == 2 || (s.fp_how && (s.fp > -16 || slot > RULE_FP_MAX)) || s.add < 8 || s.add > RULE_CFA)
+        return intern(&s);
+    return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)s.add | slot << RULE_FP_SHIFT;
+}
+
+uint32_t walk_rule(uintptr_t entry, bool exact, bool *keep)
+{
+    struct cfi_row row;
+    int called;
+    enum cfi_result found = walk_row(entry, exact, &called, &row);
+    uint32_t rule = found == CFI_OK ? compile(&row) : found == CFI_NONE ? RULE_NONE : RULE_ODD;
+
+    atomic_fetch_add_explicit(&parsed, 1, memory_order_relaxed);
+    if (rule == RULE_NONE)
+        return *keep = false, called == 1 ? RULE_NONE : RULE_BOGUS;
+    if (called == 0 && row.start == entry && rule == RULE_END)
+        rule = RULE_START;
+    *keep = called != 0 || rule == RULE_START || rule == RULE_END || rule == RULE_SIGNAL;
+    return rule;
+}

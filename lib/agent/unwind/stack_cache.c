@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack_cache.c: stacks that were walked before, to be recognized rather than walked again.
+ *
+ * Programs open their sockets from the same few places over and over. What a walk reads follows from where it begins and from the words that it finds on
+ * the stack; so when it begins at the same place and all those words are the same, it would end the same. They are compared one after the other, in the
+ * order of the walk: each says that the next lies where it lay. That is two loads a frame that wait for nothing, where the walk has three that wait
+ * for each other.
+ *
+ * Process-wide, shared by all threads (a new thread's stack often lies where an old one's lay), written under a sequence number that is odd meanwhile:
+ * nobody waits; who finds an entry in the making walks.
+ */
+#include "walk.h"
+
+#include <stdatomic.h>
+
+#define WAYS 4u
+#define SETS 32u
+#define UNIT 8u /* the stack's words */
+
+struct memo {
+    _Atomic uint32_t seq; /* odd: in the making */
+    uint32_t epoch;
+    uintptr_t pc, sp, fp;
+    bool needs_fp;
+    uint8_t max, n, words;
+    uint8_t end; /* enum walk_end */
+    _Atomic uint64_t note;
+    uint16_t at[MEMO_WORDS]; /* from sp on, in words */
+    uint64_t word[MEMO_WORDS];
+    uint64_t pcs[64];
+} __attribute__((aligned(64)));
+
+static struct memo memos[SETS * WAYS];
+/* Of each way of each set where it begins, on one cache line a set: the ways that are not meant, and memory that was never used, are not touched. */
+static _Atomic uint64_t begins[SETS][WAYS] __attribute__((aligned(64)));
+static _Atomic unsigned turn;
+
+static unsigned set_of(uintptr_t sp) { return (unsigned)((sp >> 4 ^ sp >> 12) % SETS); }
+
+static uint64_t begin_of(const struct arch_frame *from) { return from->sp ^ from->pc << 16; }
+
+/*
+ * The words are the same, and all of them lie where the stack is known to be readable. Each place is read once, and judged as it was read: another
+ * thread may be overwriting the entry.
+ */
+static bool same_words(const struct memo *m, uintptr_t sp, uintptr_t words)
+{
+    const uint64_t *stack = (const uint64_t *)sp;
+    const volatile uint16_t *at = m->at;
+    const uint64_t *word = m->word;
+    unsigned n = m->words, i = 0;
+    if (n > MEMO_WORDS)
+        return false;
+#define DIFFERS(k) ((place = at[i + (k)]) >= words || stack[place] != word[i + (k)])
+    uintptr_t place;
+    for (; i + 4 <= n; i += 4)
+        if (DIFFERS(0) || DIFFERS(1) || DIFFERS(2) || DIFFERS(3))
+            return false;
+    for (; i < n; i++)
+        if (DIFFERS(0))
+            return false;
+#undef DIFFERS
+    return true;
+}
+
+bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs, struct walk_recalled *r)
+{
+    unsigned set = set_of(from->sp);
+    uint64_t begin = begin_of(from);
+    uintptr_t words = 0;
+    for (unsigned way = 0; way < WAYS; way++) {
+        struct memo *m = &memos[set * WAYS + way];
+        if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin)
+            continue;
+        uint32_t seq = atomic_load_explicit(&m->seq, memory_order_acquire);
+        if ((seq & 1) || m->sp != from->sp || m->pc != from->pc || m->epoch != epoch || m->max != max || (m->needs_fp && m->fp != from->fp))
+            continue;
+        if (!words)
+            words = walk_span(from->sp).len / UNIT;
+        if (!same_words(m, from->sp, words))
+            continue;
+        *r = (struct walk_recalled){
+            .n = m->n, .end = m->end, .note = atomic_load_explicit(&m->note, memory_order_relaxed), .memo = m, .seq = seq};
+        if ((always || !r->note) && m->n <= 64)
+            for (unsigned i = 0; i < m->n; i++)
+                pcs[i] = m->pcs[i];
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&m->seq, memory_order_relaxed) == seq)
+            return true;
+    }
+    return false;
+}
+
+/* The oldest way that nobody is at. */
+struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
+{
+    unsigned set = set_of(from->sp), way = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % WAYS;
+    struct memo *m = &memos[set * WAYS + way];
+    uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed);
+    if ((seq & 1) || !atomic_compare_exchange_strong(&m->seq, &seq, seq + 1))
+        return NULL;
+    m->pc = from->pc;
+    m->sp = from->sp;
+    m->fp = from->fp;
+    m->epoch = epoch;
+    m->max = (uint8_t)max;
+    m->needs_fp = false;
+    m->words = 0;
+    atomic_store_explicit(&begins[set][way], begin_of(from), memory_order_relaxed);
+    return m;
+}
+
+bool walk_memo_word(struct memo *m, uintptr_t a, uint64_t word)
+{
+    uintptr_t at = (a - m->sp) / UNIT;
+    if (a < m->sp || (a - m->sp) % UNIT || at > UINT16_MAX || m->words == MEMO_WORDS)
+        return false;
+    m->at[m->words] = (uint16_t)at;
+    m->word[m->words++] = word;
+    return true;
+}
+
+void walk_memo_needs_fp(struct memo *m) { m->needs_fp = true; }
+
+void walk_memo_end(struct memo *m, const struct walk *w, enum walk_end end, bool usable, struct walk_recalled *r)
+{
+    uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed) + 1;
+    if (!usable)
+        m->sp = 0; /* nobody's */
+    m->n = (uint8_t)w->n;
+    m->end = (uint8_t)end;
+    atomic_store_explicit(&m->note, 0, memory_order_relaxed);
+    for (unsigned i = 0; i < w->n; i++)
+        m->pcs[i] = w->pcs[i];
+    atomic_store_explicit(&m->seq, seq, memory_order_release);
+    *r = (struct walk_recalled){.n = w->n, .end = end, .memo = usable ? m : NULL, .seq = seq};
+}
+
+/* Only while the entry is still that of the stack that was meant: another has another sequence number. */
+void walk_note(const struct walk_recalled *r, uint64_t note)
+{
+    struct memo *m = r->memo;
+    uint32_t seq = r->seq;
+    if (!m || !atomic_compare_exchange_strong(&m->seq, &seq, seq + 1))
+        return;
+    atomic_store_explicit(&m->note, note, memory_order_relaxed);
+    atomic_store_explicit(&m->seq, seq + 2, memory_order_release);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * step.c: the rare steps: signal frames, code without tables, and rules that need registers which the walk does not carry along.
+ *
+ * Called by walk.c, in any thread and in signal handlers. walk_odd_step starts anew at its own frame with all registers and parses every
+ * frame up to the one in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign
+ * their stack.
+ */
+#include "../base/readable.h"
+#include "walk.h"
+
+#define CHAIN_FAR (16u << 10) /* a frame pointer that leads further is taken for a number */
+#define ODD_STEPS 320u
+
+struct registers {
+    uintptr_t v[CFI_REGS];
+    uint32_t known;
+    bool exact;
+};
+
+bool walk_signal_step(struct walk *w)
+{
+    struct arch_frame to;
+    uintptr_t uc = w->at.sp;
+
+    if (!walk_load(&w->span, uc + ARCH_UC_PC, &to.pc) || !walk_load(&w->span, uc + ARCH_UC_SP, &to.sp) ||
+        !walk_load(&w->span, uc + ARCH_UC_FP, &to.fp) || to.sp % 8)
+        return false;
+    /* The interrupted code may have run on another stack; its sp is only as good as the ucontext that the handler may have written to. */
+    if (to.sp - w->span.lo >= w->span.len)
+        w->span = readable(to.sp) ? walk_span(to.sp) : (struct span){.len = 0};
+    w->at = to;
+    w->exact = true;
+    w->in_signal = true;
+    return true;
+}
+
+/* The 16 bytes of code before PC and the 16 from there on; zeros where they cannot be read. */
+static void code_around(uintptr_t pc, unsigned char code[32])
+{
+    bool ok = false;
+
+    for (uintptr_t i = 0, at = pc - 16; i < 32; i++, at++) {
+        if (i == 0 || at % 4096 == 0)
+            ok = readable(at & ~(uintptr_t)7);
+        code[i] = ok ? *(const unsigned char *)at : 0;
+    }
+}
+
+/* The return address lies at A. */
+static bool leave(struct walk *w, uintptr_t a, uintptr_t fp)
+{
+    unsigned char code[32];
+    uintptr_t pc;
+
+    if (!walk_load(&w->span, a, &pc))
+        return false;
+    if (pc != 0) {
+        code_around(pc, code);
+        if (!arch_after_call(code + 16) && !arch_is_sigreturn(code + 16))
+            return false;
+    }
+    w->at = (struct arch_frame){.pc = pc, .sp = a + 8, .fp = fp};
+    w->exact = false;
+    return true;
+}
+
+bool walk_unknown_step(struct walk *w)
+{
+    unsigned char code[32];
+    uintptr_t fp;
+
+    code_around(w->at.pc, code);
+    if (arch_is_sigreturn(code + 16))
+        return walk_signal_step(w);
+    if (w->exact) {
+        unsigned pushed = arch_stub(code + 16);
+        if (pushed)
+            return leave(w, w->at.sp + pushed - 8, w->at.fp);
+        /* A call through a wild pointer has got no further than to push its return address. */
+        if (!readable(w->at.pc & ~(uintptr_t)7))
+            return leave(w, w->at.sp, w->at.fp);
+    } else if (!arch_after_call(code + 16)) {
+        return false;
+    }
+    return w->at.fp >= w->at.sp && w->at.fp - w->at.sp <= CHAIN_FAR && w->at.fp % 8 == 0 && walk_load(&w->span, w->at.fp, &fp) &&
+           leave(w, w->at.fp + 8, fp);
+}
+
+/*
+ * A coroutine that has not run yet has its first caller's address above it; where makecontext ends, and anywhere else, lies something that
+ * is no code.
+ */
+bool walk_start_step(struct walk *w, bool *end)
+{
+    struct cfi_row row;
+    uintptr_t pc;
+    int called = -1;
+
+    *end = true;
+    if (!walk_load(&w->span, w->at.sp, &pc))
+        return true;
+    enum cfi_result found = walk_row(pc, false, &called, &row);
+    if (found != CFI_OK || (called == 0 && row.start != pc))
+        return true;
+    *end = false;
+    w->at = (struct arch_frame){.pc = pc, .sp = w->at.sp + 8, .fp = w->at.fp};
+    w->exact = false;
+    return true;
+}
+
+static bool get(const struct registers *r, uint8_t reg, uintptr_t cfa, uintptr_t *v)
+{
+    if (reg == CFI_CFA)
+        *v = cfa;
+    else if (reg < CFI_REGS && r->known >> reg & 1)
+        *v = r->v[reg];
+    else
+        return false;
+    return true;
+}
+
+static bool locate(const struct registers *r, struct span *span, const struct cfi_loc *l, uintptr_t cfa, uintptr_t *v)
+{
+    if (!get(r, l->reg, cfa, v))
+        return false;
+    *v += (uintptr_t)(intptr_t)l->off;
+    return l->how == CFI_IS || walk_load(span, *v, v);
+}
+
+static bool cfa_of(const struct registers *r, struct span *span, const struct cfi_value *c, uintptr_t *cfa)
+{
+    if (c->odd || !get(r, c->reg, 0, cfa))
+        return false;
+    if (c->deref && !walk_load(span, *cfa + (uintptr_t)(intptr_t)c->off, cfa))
+        return false;
+    *cfa += (uintptr_t)(intptr_t)c->add;
+    return true;
+}
+
+/* One frame outwards by its whole row. */
+static bool row_step(struct registers *r, struct span *span, const struct cfi_row *row, bool *end)
+{
+    struct registers to = {.exact = row->signal};
+    uintptr_t cfa;
+
+    if (row->reg[row->ra].how == CFI_UNDEFINED)
+        return *end = true;
+    if (!cfa_of(r, span, &row->cfa, &cfa) || cfa % 8)
+        return false;
+    /*
+     * Where sp is not said to be the CFA (signal frames, setcontext) another stack follows. The CFA is where sp is already after a
+     * function's last pop.
+     */
+    if (row->reg[ARCH_SP].how == CFI_SAME && cfa < r->v[ARCH_SP])
+        return false;
+    for (unsigned i = 0; i < CFI_REGS; i++) {
+        const struct cfi_loc *l = &row->reg[i];
+        bool ok = l->how == CFI_SAME ? i != ARCH_PC && (r->known >> i & 1)
+                                     : (l->how == CFI_SAVED || l->how == CFI_IS) && locate(r, span, l, cfa, &to.v[i]);
+        if (l->how == CFI_SAME)
+            to.v[i] = r->v[i];
+        if (i == ARCH_SP && l->how == CFI_SAME)
+            to.v[i] = cfa, ok = true;
+        to.known |= (uint32_t)ok << i;
+    }
+    uint32_t both = 1u << ARCH_SP | 1u << ARCH_PC;
+    bool moved = to.v[ARCH_PC] != r->v[ARCH_PC] || to.v[ARCH_SP] != r->v[ARCH_SP];
+    *r = to;
+    return (to.known & both) == both && to.v[ARCH_SP] % 8 == 0 && moved;
+}
+
+/* Code without tables: what the walk does with it, and no other register is known afterwards. */
+static bool unknown_step(struct registers *r, struct walk *scratch)
+{
+    scratch->at = (struct arch_frame){.pc = r->v[ARCH_PC], .sp = r->v[ARCH_SP], .fp = r->v[ARCH_FP]};
+    scratch->exact = r->exact;
+    if (!(r->known >> ARCH_FP & 1) || !walk_unknown_step(scratch))
+        return false;
+    r->v[ARCH_PC] = scratch->at.pc;
+    r->v[ARCH_SP] = scratch->at.sp;
+    r->v[ARCH_FP] = scratch->at.fp;
+    r->known = 1u << ARCH_PC | 1u << ARCH_SP | 1u << ARCH_FP;
+    r->exact = scratch->exact;
+    return true;
+}
+
+__attribute__((noinline)) bool walk_odd_step(struct walk *w, bool *end)
+{
+    struct registers r = {.known = (1u << CFI_REGS) - 1, .exact = true};
+    struct walk scratch = {.n = 0};
+
+    arch_registers(r.v);
+    scratch.span = walk_span(r.v[ARCH_SP]);
+    for (unsigned steps = 0; steps < ODD_STEPS; steps++) {
+        struct cfi_row row;
+        bool there = r.v[ARCH_PC] == w->at.pc && r.v[ARCH_SP] == w->at.sp && r.exact == w->exact;
+        int called;
+        enum cfi_result found = walk_row(r.v[ARCH_PC] + r.exact, r.exact, &called, &row);
+        if (found == CFI_BAD || !(found == CFI_OK ? row_step(&r, &scratch.span, &row, end) : unknown_step(&r, &scratch)))
+            return false;
+        if (there) {
+            w->at = (struct arch_frame){.pc = r.v[ARCH_PC], .sp = r.v[ARCH_SP], .fp = r.v[ARCH_FP]};
+            w->exact = r.exact;
+            w->span = scratch.span;
+            return true;
+        }
+        if (*end)
+            break;
+    }
+    *end = false;
+    return false;
+}

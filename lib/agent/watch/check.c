@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c: one look at the sockets of the table.
+ *
+ * One poll (never blocking) for each 256 sockets; only those that poll says have ended, or that the program has been told about, are looked at
+ * more closely. Single writer of the watcher's part of each slot and of all details.
+ */
+#include "check.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../core/judge.h"
+#include "../agent.h"
+#include "../track/probe.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+#include "../report/counts.h"
+#include "../track/track.h"
+#include "../track/slot.h"
+#include "watcher.h"
+
+#define TURNS 16 /* looks in which every healthy connection is asked once */
+#define BATCH 256
+
+struct look {
+    uint64_t now, grace, interval, next_grace;
+    bool thorough;
+    uint32_t number; /* of this look, never 0 */
+};
+
+static struct pollfd polled[BATCH] LARGE_TABLE;
+static uint32_t generation[BATCH] LARGE_TABLE;
+
+/* ---- details ------------------------------------------------------------------------------------------------------ */
+
+/* Refs of all details in use, and of those free again; private, for the file has no need of them. */
+static state_ref *in_use, *free_list;
+static size_t n_in_use, n_free, room;
+
+static bool more_room(void)
+{
+    size_t bigger = room ? room * 2 : 1024;
+    state_ref *a = agent_pages(bigger * sizeof *a), *b = agent_pages(bigger * sizeof *b);
+    if (!a || !b)
+        return false;
+    if (room) {
+        memcpy(a, in_use, n_in_use * sizeof *a);
+        memcpy(b, free_list, n_free * sizeof *b);
+        agent_free_pages(in_use, room * sizeof *a);
+        agent_free_pages(free_list, room * sizeof *b);
+    }
+    in_use = a;
+    free_list = b;
+    room = bigger;
+    return true;
+}
+
+static struct state_detail *new_detail(state_ref *ref)
+{
+    struct state_detail *d;
+    if (n_in_use + n_free >= room && !more_room())
+        return NULL;
+    if (n_free) {
+        *ref = free_list[--n_free];
+        d = table_at(*ref);
+        memset(d, 0, sizeof *d);
+    } else {
+        d = table_alloc(EXTENT_DETAILS, sizeof *d / STATE_REF_UNIT, ref);
+    }
+    if (d)
+        in_use[n_in_use++] = *ref;
+    return d;
+}
+
+/* The slot that D speaks of, if it is still that socket's. */
+static struct state_slot *owner(const struct state_detail *d, state_ref ref)
+{
+    struct state_slot *s = slot_of((int)d->fd);
+    bool same = s && atomic_load(&s->word) == SLOT_WORD(atomic_load(&d->gen), SLOT_LIVE) &&
+                atomic_load(&s->watch_gen) == atomic_load(&d->gen) && atomic_load(&s->detail) == ref;
+    return same ? s : NULL;
+}
+
+static void sweep_details(void)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n_in_use; i++) {
+        struct state_detail *d = table_at(in_use[i]);
+        if (owner(d, in_use[i])) {
+            in_use[kept++] = in_use[i];
+        } else {
+            atomic_store(&d->gen, 0);
+            free_list[n_free++] = in_use[i];
+        }
+    }
+    n_in_use = kept;
+}
+
+static struct state_detail *detail_of(struct state_slot *slot, uint32_t gen)
+{
+    state_ref ref = atomic_load(&slot->watch_gen) == gen ? atomic_load(&slot->detail) : 0;
+    struct state_detail *d = table_at(ref);
+    return d && atomic_load(&d->gen) == gen ? d : NULL;
+}
+
+/* ---- one socket ----------------------------------------------------------------------------------------------------- */
+
+/* The condition is over though the socket is not closed: it connected at last, or bytes arrived on what was shut down. */
+static void healthy(struct state_slot *slot, int fd, uint32_t gen)
+{
+    if (!detail_of(slot, gen))
+        return;
+    struct leaving was = slot_leaving(slot, SLOT_WORD(gen, SLOT_LIVE));
+    watch_released(&was, fd, true);
+    atomic_store(&slot->detail, 0);
+}
+
+static bool counted_before(const struct look *l, const struct state_slot *slot)
+{
+    struct state_share *share = table_at(slot->share);
+    return share && atomic_exchange(&share->counted, l->number) == l->number;
+}
+
+static void in_condition(const struct look *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
+                         const struct verdict *v, uint64_t *next_grace)
+{
+    struct state_detail *d = detail_of(slot, gen);
+    struct condition c = {.kind = KIND_NONE};
+    state_ref ref;
+    if (d)
+        c = (struct condition){d->since_ns, d->signature, d->kind, d->how};
+    else if (!(d = new_detail(&ref)))
+        return;
+    else
+        atomic_store(&slot->detail, ref);
+    bool fresh = condition_update(&c, v, o, l->now, atomic_load(&slot->flags) & SLOT_ADOPTED ? 0 : slot->opened_ns);
+    if (fresh || !d->looked_ns)
+        observe_addresses(fd, d->local, d->peer);
+    d->fd = (uint32_t)fd;
+    d->kind = v->kind;
+    d->how = v->how;
+    d->eof = v->eof;
+    d->tcp_state = (uint8_t)o->tcp_state;
+    d->since_ns = c.since_ns;
+    d->signature = c.signature;
+    d->unread = o->unread;
+    d->looked_ns = l->now;
+    d->past_grace = l->now - c.since_ns >= l->grace;
+    atomic_store_explicit(&d->gen, gen, memory_order_release);
+    if (!d->past_grace && c.since_ns + l->grace < *next_grace)
+        *next_grace = c.since_ns + l->grace;
+    uint16_t flags = atomic_load(&slot->flags);
+    /* One that is another process' to report counts for nothing here; several descriptors of one socket count once. */
+    if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
+        tally_count(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
+}
+
+/* First sight: from now on this slot stands for the socket with this cookie. */
+static bool stamp(struct state_slot *slot, int fd, uint32_t gen)
+{
+    uint64_t cookie = observe_cookie(fd);
+    if (!cookie)
+        return false;
+    atomic_store(&slot->detail, 0);
+    atomic_store(&slot->cookie, cookie);
+    atomic_store_explicit(&slot->watch_gen, gen, memory_order_release);
+    return true;
+}
+
+/* Poll does not tell a half-closed connection from a healthy one, and another descriptor or process may have shut it down. Asking the kernel for each
+ * would cost too much each time: those known to be shared, or stuck so, are asked always, the rest in turn, or all when somebody waits for the answer. */
+static bool may_be_shut_elsewhere(const struct look *l, const struct state_slot *slot, int fd)
+{
+    if (slot->family == AF_UNIX || SLOT_TYPE(slot) == SOCK_DGRAM)
+        return false;
+    return l->thorough || slot->share || atomic_load(&slot->detail) || SLOT_ORIGIN(slot) == ORIGIN_RECEIVED ||
+           ((unsigned)fd + l->number) % TURNS == 0;
+}
+
+static void look_at(struct look *l, int fd, uint32_t gen, int revents)
+{
+    struct state_slot *slot = slot_of(fd);
+    if (atomic_load_explicit(&slot->word, memory_order_acquire) != SLOT_WORD(gen, SLOT_LIVE))
+        return;
+    bool stamped = atomic_load(&slot->watch_gen) == gen && atomic_load(&slot->cookie);
+    if ((revents >= 0 && revents & POLLNVAL) || (!stamped && !stamp(slot, fd, gen))) {
+        track_vanished(fd, gen);
+        return;
+    }
+    bool told = slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
+    if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
+        healthy(slot, fd, gen);
+        return;
+    }
+    struct observation o;
+    if ((stamped && observe_cookie(fd) != atomic_load(&slot->cookie)) || observe(fd, slot, revents, &o) < 0) {
+        track_vanished(fd, gen);
+        return;
+    }
+    struct verdict v = judge(&o);
+    if (v.kind == KIND_NONE || v.kind == KIND_OPEN)
+        healthy(slot, fd, gen);
+    else
+        in_condition(l, slot, fd, gen, &o, &v, &l->next_grace);
+}
+
+static void look_at_batch(struct look *l, unsigned n)
+{
+    struct timespec zero = {0, 0};
+    if (!n)
+        return;
+    /* Fails when RLIMIT_NOFILE was lowered below the batch: each is then asked for alone. */
+    bool answered = SYS5(SYS_ppoll, polled, n, &zero, NULL, 0) >= 0;
+    for (unsigned i = 0; i < n; i++)
+        look_at(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
+}
+
+uint64_t look_all(uint64_t min_age_ns)
+{
+    struct look l = {.now = agent_now(),
+                     .grace = atomic_load(&table_head->grace_ns),
+                     .interval = atomic_load(&table_head->interval_ns),
+                     .next_grace = UINT64_MAX};
+    l.thorough = min_age_ns == 0;
+    l.number = (uint32_t)atomic_load(&table_head->looks) + 1;
+    unsigned n = 0;
+    sweep_details();
+    tally_begin();
+    for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
+        struct state_slot *slot = slot_of(fd);
+        uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+        if (SLOT_PHASE(word) != SLOT_LIVE || (atomic_load(&slot->flags) & SLOT_IGNORED) ||
+            (min_age_ns && l.now - slot->opened_ns < min_age_ns))
+            continue;
+        polled[n] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
+        generation[n] = SLOT_GEN(word);
+        if (++n == BATCH) {
+            look_at_batch(&l, n);
+            n = 0;
+        }
+    }
+    look_at_batch(&l, n);
+    tally_end(l.now, l.interval);
+    atomic_store(&table_head->last_look_ns, l.now);
+    atomic_fetch_add(&table_head->looks, 1);
+    return l.next_grace;
+}
+
+void look_reset(void)
+{
+    /* Another thread of the parent may have been changing these: begin anew, a few pages are lost. */
+    in_use = free_list = NULL;
+    n_in_use = n_free = room = 0;
+    tally_reset();
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.h: one look at the sockets of the table: the kernel is asked, the judge decides, and what is in a condition gets a detail record.
+ *
+ * All calls: with the watch lock held, from the watcher, at exit, or from a check; never from a wrapper.
+ */
+#ifndef SOCKLEAK_AGENT_LOOK_H
+#define SOCKLEAK_AGENT_LOOK_H
+
+#include "../../core/state.h"
+
+/* Looks at all sockets that were opened at least MIN_AGE_NS ago. Returns when the next one passes grace (CLOCK_MONOTONIC; UINT64_MAX: none). */
+uint64_t look_all(uint64_t min_age_ns);
+/* Sockets that no wrapper saw are entered when two scans in a row have seen them. BUDGET_NS bounds a scan; ORIGIN is what the new ones are said to be. */
+void look_for_unseen(uint64_t budget_ns, enum origin origin);
+/* A forked child's table is new: forget what belonged to the old one. */
+void look_reset(void);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watcher.c: the watcher: one thread that looks now and then, and the lock under which anybody looks.
+ *
+ * The thread has all signals blocked, a small stack, and sleeps on a futex in the state file, which the program's threads, a signal handler or
+ * another process may wake. It never makes a call that blocks on one of the program's descriptors.
+ */
+#include "watcher.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "../agent.h"
+#include "../stacks/capture.h"
+#include "../report/forecast.h"
+#include "../inject/redirect.h"
+#include "last_thread.h"
+#include "check.h"
+#include "../track/retract.h"
+#include "../base/scratch.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+#include "reporter.h"
+#include "../track/close_bell.h"
+
+#define MS 1000000u
+#define STACK_SIZE (256u * 1024) /* the thread's static TLS lies on it too; untouched pages cost nothing */
+#define BUDGET 500               /* a look may take 1/500 of a period: 0.2 % of one core */
+#define SCAN_BUDGET 4000         /* ... and the search for unseen sockets 1/4000 */
+#define SECOND_SCAN_NS (20u * MS)
+#define SETTLE_NS (100u * MS)
+
+_Atomic uint32_t wait_bell, wait_waiters;
+
+static _Atomic bool running;
+static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
+static _Atomic bool signal_wanted, quit, present_known;
+static _Atomic bool joinable;
+static pthread_t thread;
+
+/* ---- the lock ------------------------------------------------------------------------------------------------------- */
+
+bool watch_lock(unsigned limit_ms)
+{
+    uint32_t is = 0;
+    if (atomic_compare_exchange_strong(&lock, &is, 1))
+        return true;
+    uint64_t until = agent_now() + (uint64_t)limit_ms * MS;
+    while (atomic_exchange(&lock, 2) != 0) {
+        uint64_t now = agent_now();
+        if (now >= until)
+            return false;
+        struct timespec left = {(time_t)((until - now) / 1000000000u), (long)((until - now) % 1000000000u)};
+        sys_futex((volatile void *)&lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &left, NULL, 0);
+    }
+    return true;
+}
+
+void watch_unlock(void)
+{
+    if (atomic_exchange(&lock, 0) == 2)
+        sys_futex((volatile void *)&lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+}
+
+static void serve_signal(void)
+{
+    struct watch_query q = {.kinds = atomic_load(&table_head->kinds)};
+    if (atomic_exchange(&signal_wanted, false))
+        watch_report(&q, REASON_SIGNAL, -1);
+}
+
+/* Of the calling thread; what others took meanwhile is not its cost. */
+static uint64_t cpu_time(void)
+{
+    struct timespec t = {0, 0};
+    SYS2(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* With the lock held. Returns when the next look is due. */
+static uint64_t look_and_report(uint64_t interval)
+{
+    uint64_t begin = agent_now(), used = cpu_time();
+    uint32_t request = atomic_load(&table_head->request);
+    tell_troubles();
+    forecast_refresh();
+    look_for_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
+    uint64_t next_grace = look_all(interval < 2000u * MS ? interval : 2000u * MS);
+    uint64_t cost = (cpu_time() - used) * BUDGET; /* of the look alone: a report is seldom, and may wait for its reader */
+    tell_releases();
+    tell_due();
+    serve_signal();
+    atomic_store(&table_head->answered, request);
+    sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    bool stretched = cost > interval;
+    uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;
+    atomic_store(&table_head->stretched, stretched ? (uint32_t)((period + MS - 1) / MS) : 0);
+    /* A socket that will have lasted for its grace before the next look is worth one of its own, but not each of many: what a look costs is kept to. */
+    uint64_t soonest = begin + (cost > interval / 16 ? cost : interval / 16);
+    if (next_grace < soonest)
+        next_grace = soonest;
+    return next_grace < begin + period ? next_grace : begin + period;
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------------------------------- */
+
+static void sleep_until(uint64_t when, volatile void *word, uint32_t value)
+{
+    uint64_t now = agent_now();
+    if (now >= when)
+        return;
+    struct timespec left = {(time_t)((when - now) / 1000000000u), (long)((when - now) % 1000000000u)};
+    sys_futex(word, FUTEX_WAIT, value, &left, NULL, 0);
+}
+
+static void pause_ns(uint64_t ns)
+{
+    struct timespec t = {0, (long)ns};
+    SYS2(SYS_nanosleep, &t, NULL);
+}
+
+/* What is open already when recording begins. Two scans, so that a socket is known by both or is none of ours (discover.c). */
+static void know_the_present(enum origin origin)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass && origin == ORIGIN_BEFORE_ATTACH)
+            pause_ns(SECOND_SCAN_NS);
+        if (watch_lock(10000)) {
+            look_for_unseen(UINT64_MAX, origin);
+            watch_unlock();
+        }
+        if (origin != ORIGIN_BEFORE_ATTACH)
+            break; /* the second scan is the first regular look: nobody waits for it */
+    }
+}
+
+static void park(struct state_header *h)
+{
+    inject_follow(false);
+    agent_tell("asleep: nothing is recorded until `sockleak attach` wakes it");
+    while (!atomic_load(&h->enabled) && !atomic_load(&quit))
+        sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
+    if (atomic_load(&quit))
+        return;
+    inject_follow(true);
+    know_the_present(ORIGIN_BEFORE_ATTACH);
+    agent_tell("awake: sockets are recorded from now on");
+}
+
+static void *watch_thread(void *arg)
+{
+    (void)arg;
+    agent_enter(); /* for good */
+    SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
+    struct state_header *h = table_head;
+    agent_tell_notes();
+    atomic_store(&h->watcher_tid, agent_tid());
+    agent_tell("the watcher has started (thread %u); it looks every %lu ms", agent_tid(),
+               (unsigned long)(atomic_load(&h->interval_ns) / MS));
+    bool attached = atomic_load(&h->attached);
+    bool dormant = !atomic_load(&h->enabled);
+    if (!attached && !dormant) /* a process that lives shorter is spared the scan */
+        sleep_until(agent_now() + SETTLE_NS, (volatile void *)&h->request, atomic_load(&h->request));
+    if (dormant)
+        park(h); /* also when attach has been quicker than this thread */
+    else if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
+        know_the_present(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
+    uint64_t next = dormant ? 0 : agent_now() + atomic_load(&h->interval_ns);
+    uint32_t served = atomic_load(&h->answered);
+    while (!atomic_load(&quit)) {
+        if (!atomic_load(&h->enabled)) {
+            park(h);
+            next = 0;
+        }
+        uint64_t interval = atomic_load(&h->interval_ns);
+        uint32_t request = atomic_load(&h->request);
+        if (request == served)
+            sleep_until(last_wake(next), (volatile void *)&h->request, request);
+        if (last_of_all()) {
+            last_goes();
+            break;
+        }
+        if (atomic_load(&quit)) /* before the loader is asked: who waits for us may hold its lock */
+            break;
+        if (request == served && request == atomic_load(&h->request) && agent_now() < next)
+            continue;
+        inject_follow(atomic_load(&h->enabled));
+        if (atomic_load(&quit) || !atomic_load(&h->enabled) || !watch_lock(10000))
+            continue;
+        served = atomic_load(&h->request);
+        next = look_and_report(interval ? interval : MS * 1000u);
+        watch_unlock();
+    }
+    return NULL;
+}
+
+static size_t stack_size(unsigned attempt)
+{
+    /* The thread's static TLS lies on its stack: a program with much of it needs more than we do. */
+    return (size_t)STACK_SIZE << (attempt * 2);
+}
+
+static bool create(void)
+{
+    pthread_attr_t attr;
+    bool ok = false;
+    pthread_attr_init(&attr);
+    for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
+        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 && pthread_create(&thread, &attr, watch_thread, NULL) == 0;
+    pthread_attr_destroy(&attr);
+    atomic_store(&joinable, ok);
+    return ok;
+}
+
+bool watch_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
+
+void watch_start(void)
+{
+    if (watch_running() || !table_head || agent_in_sandbox() ||
+        (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
+        return;
+    if (capture_in_handler()) { /* pthread_create is not for signal handlers: a later event comes by */
+        atomic_store(&running, false);
+        return;
+    }
+    /* The thread gets this mask for good. glibc's own two signals stay free: setuid(2) waits for each thread to answer one of them. */
+    uint64_t all = ~(3ull << (32 - 1)), old;
+    int saved = errno;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    agent_enter();
+    bool ok = create();
+    agent_leave();
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    errno = saved;
+    if (!ok) /* RUNNING stays set: a program that may have no thread is not asked again and again */
+        agent_note("no watcher thread can be made; leaks are reported at exit only", "");
+}
+
+/* With threads of its own the program means what it says, and a watcher started anew would belong to the wrong one of them. */
+bool watch_suspend(void) { return last_with_one_other() && watch_stop(); }
+
+bool watch_stop(void)
+{
+    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !atomic_exchange(&joinable, false))
+        return false;
+    int cancel, saved = errno;
+    atomic_store(&quit, true);
+    watch_poke();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    struct timespec soon;
+    do { /* again and again: a thread that was just about to park has not heard the first call */
+        sys_futex((volatile void *)&table_head->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+        uint64_t until = agent_now_real() + 20u * MS;
+        soon = (struct timespec){(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+    } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT);
+    pthread_setcancelstate(cancel, NULL);
+    atomic_store(&quit, false);
+    atomic_store(&running, false);
+    errno = saved;
+    return true;
+}
+
+void watch_resume(void) { watch_start(); }
+
+void watch_settle(void) { pause_ns(MS); }
+
+void watch_forked_child(void)
+{
+    atomic_store(&joinable, false);
+    atomic_store(&quit, false);
+    atomic_store(&present_known, false); /* what the parent's table did not hold yet (inherit.c) came by the fork all the same */
+    atomic_store(&running, false);
+    atomic_store(&lock, 0);
+    atomic_store(&signal_wanted, false);
+    atomic_store(&wait_waiters, 0);
+    scratch_keep(false);
+    release_reset();
+    look_reset();
+    inject_forked_child();
+    last_forked_child();
+}
+
+void watch_poke(void)
+{
+    if (!table_head)
+        return;
+    atomic_fetch_add(&table_head->request, 1);
+    sys_futex((volatile void *)&table_head->request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+}
+
+void watch_request_signal(void)
+{
+    if (!agent_has_table())
+        return;
+    atomic_store(&signal_wanted, true);
+    if (watch_running()) {
+        watch_poke();
+        return;
+    }
+    agent_enter();
+    if (watch_lock(0)) {
+        serve_signal();
+        watch_unlock();
+    }
+    agent_leave();
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open.c: the calls that make a socket, a connection, or a second descriptor for one.
+ *
+ * Real call first, event after: a number is known only when the kernel has given it.
+ */
+#include "wrap.h"
+
+#define SOCKET(name)                                                 \
+    WRAPPER(int, name, (int family, int type, int protocol))         \
+    {                                                                \
+        int fd = real.name(family, type, protocol);                  \
+        if (likely(fd >= 0))                                         \
+            track_opened(fd, family, type, protocol, ORIGIN_SOCKET); \
+        return fd;                                                   \
+    }
+SOCKET(socket)
+SOCKET(__socket)
+
+WRAPPER(int, socketpair, (int family, int type, int protocol, int pair[2]))
+{
+    int r = real.socketpair(family, type, protocol, pair);
+    if (likely(r == 0))
+        track_pair(pair, family, type, protocol);
+    return r;
+}
+
+WRAPPER(int, accept, (int fd, struct sockaddr *from, socklen_t *len))
+{
+    int new_fd = real.accept(fd, from, len);
+    if (likely(new_fd >= 0))
+        track_accepted(fd, new_fd, 0);
+    return new_fd;
+}
+
+WRAPPER(int, accept4, (int fd, struct sockaddr *from, socklen_t *len, int flags))
+{
+    int new_fd = real.accept4(fd, from, len, flags);
+    if (likely(new_fd >= 0))
+        track_accepted(fd, new_fd, flags);
+    return new_fd;
+}
+
+/* TO is passed on only when the kernel has read it: with these errors it may point anywhere. */
+int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result)
+{
+    int err = result < 0 ? errno : 0;
+    bool unread = err == EFAULT || err == EBADF || err == ENOTSOCK || len > sizeof(struct sockaddr_storage);
+    track_connected(fd, result, err, unread ? NULL : to, unread ? 0 : len);
+    return result;
+}
+
+#define CONNECT(name)                                                      \
+    WRAPPER(int, name, (int fd, const struct sockaddr *to, socklen_t len)) \
+    {                                                                      \
+        return wrapper_connected(fd, to, len, real.name(fd, to, len));     \
+    }
+CONNECT(connect)
+CONNECT(__connect)
+
+/* ---- second descriptors ---- */
+
+WRAPPER(int, dup, (int fd)) { return AROUND_DUP(fd, real.dup(fd)); }
+
+WRAPPER(int, dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.dup2(fd, target)); }
+
+WRAPPER(int, __dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.__dup2(fd, target)); }
+
+WRAPPER(int, dup3, (int fd, int target, int flags)) { return AROUND_DUP2(fd, target, real.dup3(fd, target, flags)); }
+
+#define FCNTL(name)                                                   \
+    WRAPPER(int, name, (int fd, int command, long arg))               \
+    {                                                                 \
+        if (likely(command != F_DUPFD && command != F_DUPFD_CLOEXEC)) \
+            return real.name(fd, command, arg);                       \
+        return AROUND_DUP(fd, real.name(fd, command, arg));           \
+    }
+FCNTL(fcntl)
+FCNTL(__fcntl)
+FCNTL(fcntl64)

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c: the calls after which the program, its image or a part of its code is no more.
+ *
+ * The agent is told before the real call: after most of them nobody is left to tell. exit(3) needs no wrapper, it runs our exit handler.
+ */
+#include "wrap.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "../agent.h"
+#include "../../arch/cpu.h"
+#include "../stacks/capture.h"
+#include "../stacks/sites.h"
+#include "../watch/watcher.h"
+
+/* ---- the end ---- */
+
+#define EXIT(name) \
+    WRAPPER(void, name, (int status)) { real.name(track_exiting(status, END_EXIT)); }
+EXIT(_exit)
+EXIT(_Exit)
+
+/* The program's own at_quick_exit handlers come first: they may close what is open. Ours is the first to be registered, so the last to run. */
+static int quick_status;
+
+static void at_the_quick_end(void)
+{
+    int status = track_exiting(quick_status, END_EXIT);
+    if (status != quick_status)
+        real._exit(status);
+}
+
+__attribute__((constructor)) static void expect_quick_exit(void) { (void)at_quick_exit(at_the_quick_end); }
+
+WRAPPER(void, quick_exit, (int status))
+{
+    quick_status = status;
+    real.quick_exit(status);
+}
+
+/* The first thread's end is not the process'; with the last one it is, and the watcher must not count for one. */
+WRAPPER(void, pthread_exit, (void *result))
+{
+    watch_thread_ends();
+    real.pthread_exit(result);
+}
+
+WRAPPER(void, abort, (void))
+{
+    track_aborting();
+    real.abort();
+}
+
+/* ---- another image ---- */
+
+#define AROUND_EXEC(call)    \
+    ({                       \
+        track_exec();        \
+        int result = (call); \
+        track_exec_failed(); \
+        result;              \
+    })
+
+WRAPPER(int, execve, (const char *path, char *const argv[], char *const envp[])) { return AROUND_EXEC(real.execve(path, argv, envp)); }
+
+WRAPPER(int, execv, (const char *path, char *const argv[])) { return AROUND_EXEC(real.execv(path, argv)); }
+
+WRAPPER(int, execvp, (const char *file, char *const argv[])) { return AROUND_EXEC(real.execvp(file, argv)); }
+
+WRAPPER(int, execvpe, (const char *file, char *const argv[], char *const envp[])) { return AROUND_EXEC(real.execvpe(file, argv, envp)); }
+
+WRAPPER(int, fexecve, (int fd, char *const argv[], char *const envp[])) { return AROUND_EXEC(real.fexecve(fd, argv, envp)); }
+
+WRAPPER(int, execveat, (int dir, const char *path, char *const argv[], char *const envp[], int flags))
+{
+    return AROUND_EXEC(real.execveat(dir, path, argv, envp, flags));
+}
+
+/* The arguments of execl and its kin as a vector on the stack: they may be called in a vfork child or a signal handler, where nothing can be
+ * allocated. BODY sees argv, and rest for what follows the closing NULL. */
+#define WITH_ARGUMENTS(arg, body)                                \
+    va_list rest;                                                \
+    size_t count = 0;                                            \
+    va_start(rest, arg);                                         \
+    for (const char *a = arg; a; a = va_arg(rest, const char *)) \
+        count++;                                                 \
+    va_end(rest);                                                \
+    char *argv[count + 1];                                       \
+    va_start(rest, arg);                                         \
+    argv[0] = (char *)(uintptr_t)arg;                            \
+    for (size_t i = 1; i <= count; i++)                          \
+        argv[i] = va_arg(rest, char *);                          \
+    body va_end(rest);
+
+WRAPPER(int, execl, (const char *path, const char *arg, ...))
+{
+    int r;
+    WITH_ARGUMENTS(arg, r = AROUND_EXEC(real.execv(path, argv));)
+    return r;
+}
+
+WRAPPER(int, execlp, (const char *file, const char *arg, ...))
+{
+    int r;
+    WITH_ARGUMENTS(arg, r = AROUND_EXEC(real.execvp(file, argv));)
+    return r;
+}
+
+WRAPPER(int, execle, (const char *path, const char *arg, ...))
+{
+    int r;
+    WITH_ARGUMENTS(arg, char *const *envp = va_arg(rest, char *const *); r = AROUND_EXEC(real.execve(path, argv, envp));)
+    return r;
+}
+
+/* ---- daemon ---- */
+
+static __thread bool daemonizing;
+
+/* daemon(3) ends the parent inside libc, by an _exit that no wrapper sees: right after its fork. */
+static void parent_of_daemon(void)
+{
+    if (daemonizing)
+        track_exiting(0, END_EXIT);
+}
+
+static void watch_forks(void) { pthread_atfork(NULL, parent_of_daemon, NULL); }
+
+WRAPPER(int, daemon, (int nochdir, int noclose))
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    daemonizing = true;
+    int r = real.daemon(nochdir, noclose);
+    daemonizing = false;
+    if (r == 0 && !noclose) {
+        for (int fd = 0; fd <= 2; fd++)
+            track_closing(fd);
+    }
+    return r;
+}
+
+/* ---- children in this process' memory ---- */
+
+/* What such a child closes is its own copy: its events must not reach the table. It runs in this thread's place, so a mark of the thread says so. */
+_Static_assert(offsetof(struct agent_thread, in_vfork) == 0, "cpu.h counts at the beginning");
+pid_t wrapper_vfork_failed(int err) __attribute__((visibility("hidden"), used));
+pid_t wrapper_vfork_failed(int err)
+{
+    errno = err;
+    return -1;
+}
+ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, agent_thread, wrapper_vfork_failed);
+__asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfork\n");
+
+#define CLONE(name)                                                                                                             \
+    WRAPPER(int, name, (int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid)) \
+    {                                                                                                                           \
+        bool shared = (flags & CLONE_VM) && !(flags & CLONE_THREAD);                                                            \
+        if (!shared)                                                                                                            \
+            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
+        if (!(flags & CLONE_VFORK) || (flags & CLONE_SETTLS)) {                                                                 \
+            agent_shares_memory();                                                                                              \
+            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
+        }                                                                                                                       \
+        agent_thread.in_vfork++;                                                                                                \
+        int r = real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                                \
+        agent_thread.in_vfork--;                                                                                                \
+        return r;                                                                                                               \
+    }
+CLONE(clone)
+CLONE(__clone)
+
+/* ---- what only a process of one thread may do, or does otherwise than one of several ---- */
+
+WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watch_suspend(), real.unshare(flags)); }
+WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watch_suspend(), real.setns(fd, type)); }
+
+WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
+{
+    int r = real.prctl(what, a, b, c, d);
+    if (unlikely(what == PR_SET_SECCOMP) && r == 0)
+        agent_enter_sandbox();
+    return r;
+}
+
+/* ---- code that goes away ---- */
+
+WRAPPER(int, dlclose, (void *handle))
+{
+    sites_dlclose_begin();
+    capture_dlclose_begin();
+    int r = real.dlclose(handle);
+    capture_dlclose_end();
+    sites_dlclose_done();
+    return r;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * receive.c: the calls that can tell the program that a connection is over: a receive of 0 bytes, an error, a poll that says so.
+ *
+ * A call that returns data is none of our business: one compare, and back. What the slow paths read of the caller's memory (vectors, messages)
+ * they read only after a success: then the kernel has read it too.
+ */
+#include "wrap.h"
+
+static size_t iov_size(const struct iovec *iov, size_t count)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        n += iov[i].iov_len;
+    return n;
+}
+
+/* The error queue holds reports about what was sent; its being empty says nothing about the connection. */
+static void told(int fd, ssize_t result, size_t asked, int flags)
+{
+    if (!(flags & MSG_ERRQUEUE))
+        track_received(fd, result, result < 0 ? errno : 0, asked, flags);
+}
+
+SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result)
+{
+    told(call->fd, result, call->wanted, call->flags);
+    RETURN(result);
+}
+
+SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result)
+{
+    told(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0);
+    RETURN(result);
+}
+
+SLOW ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result)
+{
+    const struct msghdr *msg = call->msg;
+    if (result >= 0 && msg->msg_controllen > 0)
+        track_rights(msg);
+    if (result <= track_quiet)
+        told(call->fd, result, result == 0 ? iov_size(msg->msg_iov, msg->msg_iovlen) : 0, call->flags);
+    RETURN(result);
+}
+
+/* Once for the call: after the first message of no bytes, more of them say the same. */
+int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result)
+{
+    const struct mmsghdr *end = NULL;
+    for (int i = 0; i < result; i++) {
+        if (unlikely(v[i].msg_hdr.msg_controllen > 0))
+            track_rights(&v[i].msg_hdr);
+        if (unlikely(v[i].msg_len <= track_quiet) && !end)
+            end = &v[i];
+    }
+    if (unlikely(end != NULL))
+        told(fd, end->msg_len, end->msg_len == 0 ? iov_size(end->msg_hdr.msg_iov, end->msg_hdr.msg_iovlen) : 0, flags);
+    if (unlikely(result < 0))
+        told(fd, result, 0, flags);
+    return result;
+}
+
+#define RECEIVE(name, parameters, arguments, n, flags) \
+    WRAPPER(ssize_t, name, parameters)                 \
+    {                                                  \
+        struct receive call = {fd, flags, n};          \
+        KEEP(call);                                    \
+        ssize_t result = real.name arguments;          \
+        if (likely(result > track_quiet))              \
+            return result;                             \
+        return wrapper_received(&call, result);        \
+    }
+#define RECEIVE_IOV(name, parameters, arguments)    \
+    WRAPPER(ssize_t, name, parameters)              \
+    {                                               \
+        struct receive_iov call = {fd, count, iov}; \
+        KEEP(call);                                 \
+        ssize_t result = real.name arguments;       \
+        if (likely(result > track_quiet))           \
+            return result;                          \
+        return wrapper_received_iov(&call, result); \
+    }
+
+RECEIVE(read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0)
+RECEIVE(__read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0)
+RECEIVE(__read_chk, (int fd, void *buf, size_t n, size_t room), (fd, buf, n, room), n, 0)
+RECEIVE(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0)
+RECEIVE(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0)
+RECEIVE(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0)
+RECEIVE(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0)
+RECEIVE(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0)
+RECEIVE(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags)
+RECEIVE(__recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags)
+RECEIVE(__recv_chk, (int fd, void *buf, size_t n, size_t room, int flags), (fd, buf, n, room, flags), n, flags)
+RECEIVE(recvfrom, (int fd, void *buf, size_t n, int flags, struct sockaddr *from, socklen_t *len), (fd, buf, n, flags, from, len), n, flags)
+RECEIVE(__recvfrom_chk, (int fd, void *buf, size_t n, size_t room, int flags, struct sockaddr *from, socklen_t *len),
+        (fd, buf, n, room, flags, from, len), n, flags)
+
+RECEIVE_IOV(readv, (int fd, const struct iovec *iov, int count), (fd, iov, count))
+RECEIVE_IOV(preadv, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at))
+RECEIVE_IOV(preadv64, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at))
+RECEIVE_IOV(preadv2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags))
+RECEIVE_IOV(preadv64v2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags))
+
+WRAPPER(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
+{
+    struct receive_msg call = {fd, flags, msg};
+    KEEP(call);
+    ssize_t result = real.recvmsg(fd, msg, flags);
+    if (likely(result > track_quiet && call.msg->msg_controllen == 0))
+        return result;
+    return wrapper_received_msg(&call, result);
+}
+
+WRAPPER(int, recvmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags, struct timespec *limit))
+{
+    return wrapper_received_mmsg(fd, v, flags, real.recvmmsg(fd, v, count, flags, limit));
+}
+
+/* One side is a pipe. EPIPE is about the side that is written to; any other error may be about either, and a pipe has no record to spoil. */
+struct splicing {
+    int in, out;
+    size_t wanted;
+};
+
+static SLOW ssize_t spliced(const struct splicing *call, ssize_t result)
+{
+    if (result >= 0 || errno != EPIPE)
+        told(call->in, result, call->wanted, 0);
+    if (result < 0)
+        wrapper_sent(&(struct sending){call->out}, result);
+    RETURN(result);
+}
+
+WRAPPER(ssize_t, splice, (int fd, off_t *at, int out, off_t *out_at, size_t n, unsigned flags))
+{
+    struct splicing call = {fd, out, n};
+    KEEP(call);
+    ssize_t result = real.splice(fd, at, out, out_at, n, flags);
+    if (likely(result > track_quiet))
+        return result;
+    return spliced(&call, result);
+}
+
+/* ---- told by other means ---- */
+
+/* The kernel has counted the entries that are ready: the search ends with the last of them. */
+int wrapper_polled(const struct pollfd *v, nfds_t count, int result)
+{
+    int ready = result;
+    for (nfds_t i = 0; ready > 0 && i < count; i++) {
+        if (v[i].revents == 0)
+            continue;
+        ready--;
+        if (unlikely(v[i].revents & (POLLERR | POLLHUP)))
+            track_told_error(v[i].fd, 0);
+    }
+    return result;
+}
+
+#define POLL(name, parameters, arguments) \
+    WRAPPER(int, name, parameters) { return wrapper_polled(v, count, real.name arguments); }
+POLL(poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout))
+POLL(__poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout))
+POLL(__poll_chk, (struct pollfd * v, nfds_t count, int timeout, size_t room), (v, count, timeout, room))
+POLL(ppoll, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask), (v, count, timeout, mask))
+POLL(__ppoll_chk, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room),
+     (v, count, timeout, mask, room))
+
+int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result)
+{
+    if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *len >= sizeof(int) && *(const int *)value != 0)
+        track_told_error(fd, *(const int *)value);
+    return result;
+}
+
+WRAPPER(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *len))
+{
+    return wrapper_got_option(fd, level, name, value, len, real.getsockopt(fd, level, name, value, len));
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * syscall.c: syscall(2), by which some programs and libraries make the calls that are wrapped by name elsewhere (libuv closes so).
+ *
+ * Every number that is not ours must reach the real function with nothing changed, not even the stack: vfork returns twice, and a caller that
+ * passed three arguments owns the place where a seventh would lie. So those are handed on by a jump.
+ */
+#include "wrap.h"
+
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "../agent.h"
+#include "../base/sys.h"
+
+#define CALL real.syscall(number, a, b, c, d, e, f)
+#define FD ((int)a)
+
+/* A filter for all threads would be one for the watcher too, whose calls it does not know: then there is none from now on. */
+static long sandboxing(long number, long a, long b, long c, long d, long e, long f)
+{
+    bool all = a == SECCOMP_SET_MODE_FILTER && (b & SECCOMP_FILTER_FLAG_TSYNC), watched = all && watch_stop();
+    long r = CALL;
+    if (r == 0 && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
+        agent_enter_sandbox();
+    else if (r >= 0 && (b & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+        agent_enter_sandbox();
+    else if (watched)
+        watch_resume();
+    return r;
+}
+
+/* The descriptor calls and the end of the program. */
+static long watched(long number, long a, long b, long c, long d, long e, long f)
+{
+    switch (number) {
+    case SYS_close:
+        return AROUND_CLOSE(FD, CALL);
+    case SYS_close_range:
+        wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
+        return WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watch_suspend(), CALL);
+    case SYS_unshare:
+    case SYS_setns:
+        return WITHOUT_WATCHER(watch_suspend(), CALL);
+    case SYS_seccomp:
+        return sandboxing(number, a, b, c, d, e, f);
+    case SYS_dup:
+        return AROUND_DUP(FD, CALL);
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+        return AROUND_DUP2(FD, (int)b, CALL);
+    case SYS_fcntl:
+        if (b != F_DUPFD && b != F_DUPFD_CLOEXEC)
+            return CALL;
+        return AROUND_DUP(FD, CALL);
+    case SYS_exit_group:
+        a = track_exiting((int)a, END_EXIT);
+        return CALL;
+    case SYS_execve:
+    case SYS_execveat: {
+        track_exec();
+        long r = CALL;
+        track_exec_failed();
+        return r;
+    }
+    default:
+        return CALL;
+    }
+}
+
+/* The calls that are followed by their event. */
+static long followed(long number, long a, long b, long c, long d, long e, long f)
+{
+    long r = CALL;
+    switch (number) {
+    case SYS_socket:
+        if (r >= 0)
+            track_opened((int)r, (int)a, (int)b, (int)c, ORIGIN_SOCKET);
+        return r;
+    case SYS_socketpair:
+        if (r == 0)
+            track_pair((const int *)d, (int)a, (int)b, (int)c);
+        return r;
+    case SYS_accept:
+    case SYS_accept4:
+        if (r >= 0)
+            track_accepted(FD, (int)r, number == SYS_accept4 ? (int)d : 0);
+        return r;
+    case SYS_connect:
+        return wrapper_connected(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
+    case SYS_shutdown:
+        if (r == 0)
+            track_shutdown(FD, (int)b);
+        return r;
+    case SYS_getsockopt:
+        return wrapper_got_option(FD, (int)b, (int)c, (const void *)d, (const socklen_t *)e, (int)r);
+#ifdef SYS_poll
+    case SYS_poll:
+#endif
+    case SYS_ppoll:
+        return wrapper_polled((const struct pollfd *)a, (nfds_t)b, (int)r);
+    case SYS_recvmmsg:
+        return wrapper_received_mmsg(FD, (const struct mmsghdr *)b, (int)d, (int)r);
+    case SYS_recvmsg:
+        return wrapper_received_msg(&(struct receive_msg){FD, (int)c, (struct msghdr *)b}, r);
+    default:
+        break;
+    }
+    if (likely(r > track_quiet))
+        return r;
+    switch (number) {
+    case SYS_read:
+        return wrapper_received(&(struct receive){FD, 0, (size_t)c}, r);
+    case SYS_recvfrom:
+        return wrapper_received(&(struct receive){FD, (int)d, (size_t)c}, r);
+    case SYS_readv:
+        return wrapper_received_iov(&(struct receive_iov){FD, (int)c, (const struct iovec *)b}, r);
+    default:
+        return wrapper_sent(&(struct sending){FD}, r);
+    }
+}
+
+/* Numbers that are handled here, and how: before the call, or after. */
+enum { NOT_OURS = 0, BEFORE, AFTER };
+const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) = {
+    [SYS_close] = BEFORE,   [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
+#ifdef SYS_dup2
+    [SYS_dup2] = BEFORE,
+#endif
+    [SYS_dup3] = BEFORE,    [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE, [SYS_execve] = BEFORE,  [SYS_unshare] = BEFORE,
+    [SYS_setns] = BEFORE,   [SYS_seccomp] = BEFORE,     [SYS_execveat] = BEFORE,   [SYS_socket] = AFTER,   [SYS_socketpair] = AFTER,
+    [SYS_accept] = AFTER,   [SYS_accept4] = AFTER,      [SYS_connect] = AFTER,     [SYS_shutdown] = AFTER, [SYS_getsockopt] = AFTER,
+#ifdef SYS_poll
+    [SYS_poll] = AFTER,
+#endif
+    [SYS_ppoll] = AFTER,    [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,     [SYS_read] = AFTER,     [SYS_recvfrom] = AFTER,
+    [SYS_readv] = AFTER,    [SYS_write] = AFTER,        [SYS_writev] = AFTER,      [SYS_sendto] = AFTER,   [SYS_sendmsg] = AFTER,
+    [SYS_sendmmsg] = AFTER, [SYS_sendfile] = AFTER,
+};
+
+long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    return wrapper_numbers[number] == BEFORE ? watched(number, a, b, c, d, e, f) : followed(number, a, b, c, d, e, f);
+}
+
+_Static_assert(offsetof(struct real, syscall) == 0, "the entry below reads real.syscall as the first word of real");
+ARCH_SYSCALL_ENTRY(wrap_syscall, syscall, wrapper_numbers, 512, wrapper_watched_syscall, real);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.h: registers, system calls, entries and code patterns of x86-64. Included by ../cpu.h alone. */
+#ifndef SOCKLEAK_ARCH_X86_64_CPU_H
+#define SOCKLEAK_ARCH_X86_64_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline long arch_syscall(long n, long a, long b, long c, long d, long e, long f)
+{
+    long ret;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    __asm__ volatile("syscall" : "=a"(ret) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+    return ret;
+}
+static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+
+/* --- stacks: registers by their DWARF numbers, which are libunwind's too --- */
+#define ARCH_REGS 17
+#define ARCH_FP 6
+#define ARCH_SP 7
+#define ARCH_PC 16
+#define ARCH_UNWIND_NAME "x86_64" /* in the names of libunwind's library and functions */
+/* At the signal trampoline sp points to the ucontext; these registers of the interrupted code lie there. */
+#define ARCH_UC_FP 120
+#define ARCH_UC_SP 160
+#define ARCH_UC_PC 168
+
+struct arch_frame {
+    uintptr_t pc, sp, fp;
+};
+
+/* The caller of the function that this is inlined into, which thereby gets a frame pointer. */
+static inline __attribute__((always_inline)) void arch_caller(struct arch_frame *f)
+{
+    const uintptr_t *fp = __builtin_frame_address(0);
+    f->fp = fp[0];
+    f->pc = fp[1];
+    f->sp = (uintptr_t)(fp + 2);
+}
+
+/* All registers as they are at one instruction of the function that this is inlined into; those that calls may change are 0. */
+static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARCH_REGS])
+{
+    for (int i = 0; i < ARCH_REGS; i++)
+        r[i] = 0;
+    __asm__ volatile("movq %%rbx, 24(%0)\n\tmovq %%rbp, 48(%0)\n\tmovq %%rsp, 56(%0)\n\tmovq %%r12, 96(%0)\n\tmovq %%r13, 104(%0)\n\t"
+                     "movq %%r14, 112(%0)\n\tmovq %%r15, 120(%0)\n\tleaq 0f(%%rip), %%rax\n0:\tmovq %%rax, 128(%0)"
+                     :
+                     : "r"(r)
+                     : "rax", "memory");
+}
+
+/* Calls F(ARG) on the stack that ends at TOP (a multiple of 16). */
+static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
+{
+    __asm__ volatile("movq %%rsp, %%rbx\n\tmovq %1, %%rsp\n\tcall *%2\n\tmovq %%rbx, %%rsp"
+                     : "+D"(arg)
+                     : "r"(top), "r"(f)
+                     : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+                       "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+/* The end of a thread's own stack: its control block, which the C library puts there. */
+static inline uintptr_t arch_thread_pointer(void)
+{
+    uintptr_t p;
+    __asm__("movq %%fs:0, %0" : "=r"(p));
+    return p;
+}
+
+/* The signal trampoline's instructions: mov $15, %rax; syscall. */
+static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9); }
+
+/* The 7 bytes before PC end in a call instruction: relative, or through a register or memory. */
+static inline bool arch_after_call(const unsigned char *pc)
+{
+    if (pc[-5] == 0xe8)
+        return true;
+    for (int n = 2; n <= 7; n++)
+        if (n != 5 && pc[-n] == 0xff && (pc[-n + 1] & 0x38) == 0x10)
+            return true;
+    return false;
+}
+
+/* PC is in a linkage stub for which a linker wrote no unwind rules: the distance from sp to the CFA there. 0: no stub. */
+static inline unsigned arch_stub(const unsigned char *pc)
+{
+    const unsigned char *p = pc;
+
+    if (!memcmp(p, "\xf3\x0f\x1e\xfa", 4))
+        p += 4;
+    if (*p == 0xf2)
+        p++;
+    if (p[0] == 0xff && p[1] == 0x25) /* jmp *slot; in the first stub of all after push link_map */
+        return pc[-6] == 0xff && pc[-5] == 0x35 ? 24 : 8;
+    if (p[0] == 0x68 && (p[5] == 0xe9 || (p[5] == 0xf2 && p[6] == 0xe9))) /* push index; jmp first stub */
+        return 8;
+    if (p[0] == 0xe9 && pc[-5] == 0x68)
+        return 16;
+    return p[0] == 0xff && p[1] == 0x35 ? 16 : 0;
+}
+#define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original)                                   \
+    __asm__(".text\n.p2align 4\n"                                                                           \
+            ".globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name ":\n.cfi_startproc\n" \
+            "cmp $" #size ", %rdi\njae 1f\n"                                                                \
+            "lea " #table "(%rip), %rax\ncmpb $0, (%rax, %rdi)\njne " #wanted "\n"                          \
+            "1: jmp *" #original "(%rip)\n"                                                                 \
+            ".cfi_endproc\n.size " #name ", .-" #name "\n"                                                  \
+            ".globl " #exported "\n.set " #exported ", " #name "\n")
+#define ARCH_VFORK_ENTRY(name, exported, also, count, failed)                                                                \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name                     \
+            ":\n.cfi_startproc\npop %rdi\n.cfi_adjust_cfa_offset -8\n.cfi_register %rip, %rdi\n"                             \
+            "mov " #count "@gottpoff(%rip), %rdx\nincl %fs:(%rdx)\n"                                                         \
+            "mov $58, %eax\nsyscall\n"                                                                                       \
+            "push %rdi\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rip, -8\n"                                                    \
+            "test %eax, %eax\nje 1f\ndecl %fs:(%rdx)\ncmp $-4096, %eax\njbe 1f\nmov %eax, %edi\nneg %edi\njmp " #failed "\n" \
+            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                           \
+            ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
+#define ARCH_CALL_ON_STACK(name)                                                                         \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name \
+            ":\n.cfi_startproc\npush %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n"              \
+            "mov %rsp, %rbp\n.cfi_def_cfa_register %rbp\n"                                               \
+            "mov %rdi, %rsp\nmov %rdx, %rdi\ncall *%rsi\n"                                               \
+            "leave\n.cfi_def_cfa %rsp, 8\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
+
+#endif
