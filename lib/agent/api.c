@@ -13,17 +13,22 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent.h"
-#include "report/build.h"
-#include "watch/check.h"
-#include "track/probe.h"
+#include "base/clock.h"
+#include "base/options.h"
 #include "base/scratch.h"
 #include "base/sys.h"
+#include "base/thread.h"
+#include "libc/real.h"
+#include "report/build.h"
 #include "table/table.h"
 #include "table/tags.h"
-#include "track/track.h"
+#include "track/adopt.h"
 #include "track/close_bell.h"
-#include "watch/watcher.h"
+#include "track/gate.h"
+#include "track/probe.h"
+#include "track/track.h"
+#include "watch/check.h"
+#include "watch/wake.h"
 
 #define LOCK_MS 60000
 #define RECHECK_MS 100
@@ -31,17 +36,17 @@
 
 _Static_assert(SOCKLEAK_ALL == KINDS_ALL && SOCKLEAK_STUCK == KINDS_DEFAULT, "the public masks are the state file's");
 
-int sockleak_active(void) { return agent_has_table() || (!agent_inside() && agent_ready()); }
+int sockleak_active(void) { return gate_has_table() || (!thread_inside() && gate_ready()); }
 
-sockleak_mark_t sockleak_mark(void) { return sockleak_active() ? agent_now() : 0; }
+sockleak_mark_t sockleak_mark(void) { return sockleak_active() ? clock_now() : 0; }
 
 static struct selection selection_of(sockleak_mark_t since, unsigned kinds)
 {
     struct selection s = {.since_ns = since, .kinds = kinds & KINDS_ALL};
     if (kinds & SOCKLEAK_THIS_THREAD)
-        s.tid = agent_tid();
+        s.tid = thread_tid();
     if (kinds & SOCKLEAK_THIS_TAG)
-        s.tag = agent_thread.tag;
+        s.tag = this_thread.tag;
     return s;
 }
 
@@ -55,10 +60,10 @@ static int not_active(void)
 static bool begin(int *cancel)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel);
-    agent_enter();
+    thread_enter();
     if (watch_lock(LOCK_MS))
         return true;
-    agent_leave();
+    thread_leave();
     pthread_setcancelstate(*cancel, NULL);
     return false;
 }
@@ -66,7 +71,7 @@ static bool begin(int *cancel)
 static void end(int cancel)
 {
     watch_unlock();
-    agent_leave();
+    thread_leave();
     pthread_setcancelstate(cancel, NULL);
 }
 
@@ -76,13 +81,13 @@ static int count(struct selection s)
     int cancel, n;
     if (!begin(&cancel))
         return -1;
-    look_all(0);
-    if ((n = (int)compose_each(&s, NULL, NULL)) != 0) {
-        struct composed c;
+    check_all(0);
+    if ((n = (int)report_each(&s, NULL, NULL)) != 0) {
+        struct built c;
         s.counted_only = true;
-        if (compose(&c, &s, REASON_CHECK))
+        if (report_build(&c, &s, REASON_CHECK))
             n = (int)c.report.leaks;
-        compose_free(&c);
+        report_free(&c);
     }
     end(cancel);
     return n;
@@ -90,20 +95,20 @@ static int count(struct selection s)
 
 static bool wait_for_close(uint32_t bell, uint64_t until)
 {
-    uint64_t now = agent_now();
+    uint64_t now = clock_now();
     if (now >= until)
         return false;
     uint64_t ns = until - now < RECHECK_MS * (uint64_t)MS ? until - now : RECHECK_MS * (uint64_t)MS;
     struct timespec t = {0, (long)ns};
-    sys_futex((volatile void *)&wait_bell, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, bell, &t, NULL, 0);
+    sys_futex((volatile void *)&close_bell, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, bell, &t, NULL, 0);
     return true;
 }
 
 /* A test's few seconds say nothing about growth: no rates, no forecasts. */
-static bool compose_for_test(struct composed *c, const struct selection *s)
+static bool compose_for_test(struct built *c, const struct selection *s)
 {
-    look_all(0);
-    if (!compose(c, s, REASON_CHECK))
+    check_all(0);
+    if (!report_build(c, s, REASON_CHECK))
         return false;
     for (size_t i = 0; i < c->report.n_groups; i++) {
         c->report.groups[i].growing = c->report.groups[i].steady = false;
@@ -118,14 +123,14 @@ static int report(const struct selection *s, int fd)
     int cancel, n = 0;
     if (!begin(&cancel))
         return -1;
-    struct composed c;
+    struct built c;
     if (compose_for_test(&c, s))
         n = (int)c.report.leaks;
-    if (n && !compose_write(&c, fd) && fd >= 0)
+    if (n && !report_write(&c, fd) && fd >= 0)
         n = -1;
     if (n > 0 && fd < 0 && agent_options.abort_on_error)
-        abort();
-    compose_free(&c);
+        real.abort();
+    report_free(&c);
     end(cancel);
     return n;
 }
@@ -136,14 +141,14 @@ int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
     if (!sockleak_active())
         return not_active();
     struct selection s = selection_of(since, kinds);
-    uint64_t until = timeout_ms < 0 ? UINT64_MAX : agent_now() + (uint64_t)timeout_ms * MS;
-    atomic_fetch_add(&wait_waiters, 1);
+    uint64_t until = timeout_ms < 0 ? UINT64_MAX : clock_now() + (uint64_t)timeout_ms * MS;
+    atomic_fetch_add(&close_bell_waiters, 1);
     uint32_t bell;
     int n;
     do
-        bell = atomic_load(&wait_bell);
+        bell = atomic_load(&close_bell);
     while ((n = count(s)) > 0 && wait_for_close(bell, until));
-    atomic_fetch_sub(&wait_waiters, 1);
+    atomic_fetch_sub(&close_bell_waiters, 1);
     if (n > 0 && !(kinds & SOCKLEAK_QUIET))
         n = report(&s, -1);
     errno = n < 0 ? EBUSY : saved;
@@ -170,12 +175,12 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
     struct out o = {0};
     scratch_out(&o);
     if (begin(&cancel)) {
-        struct composed c;
+        struct built c;
         if (compose_for_test(&c, &s) && c.report.leaks) {
             c.report.color = false;
             text_report(&o, &c.report);
         }
-        compose_free(&c);
+        report_free(&c);
         end(cancel);
     }
     size_t whole = o.len, n = whole < size ? whole : size ? size - 1 : 0;
@@ -236,9 +241,9 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
     }
     struct selection s = selection_of(since, kinds);
     s.counted_only = true; /* frames as they are: a finding has no files and lines */
-    struct composed c;
-    look_all(0);
-    bool ok = compose(&c, &s, REASON_CHECK);
+    struct built c;
+    check_all(0);
+    bool ok = report_build(&c, &s, REASON_CHECK);
     end(cancel);                                                  /* the callback is the program's: it may close what it was shown */
     size_t groups = c.report.n_groups + c.report.groups_left_out; /* max_leaks is for readers */
     for (size_t i = 0; ok && i < groups; i++)
@@ -249,7 +254,7 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
                 break;
             }
         }
-    compose_free(&c);
+    report_free(&c);
     errno = saved;
     return n;
 }
@@ -260,13 +265,13 @@ static struct state_slot *live_or_adopted(int fd)
     struct state_slot *slot = slot_of(fd);
     if (slot && SLOT_PHASE(atomic_load(&slot->word)) == SLOT_LIVE)
         return slot;
-    uint64_t cookie = observe_cookie(fd);
+    uint64_t cookie = probe_cookie(fd);
     return cookie && track_adopt(fd, ORIGIN_UNSEEN, cookie) ? slot_of(fd) : NULL;
 }
 
 void sockleak_ignore(int fd)
 {
-    struct state_slot *slot = agent_has_table() ? live_or_adopted(fd) : NULL;
+    struct state_slot *slot = gate_has_table() ? live_or_adopted(fd) : NULL;
     if (!slot)
         return;
     atomic_fetch_or(&slot->flags, SLOT_IGNORED);
@@ -275,12 +280,12 @@ void sockleak_ignore(int fd)
             atomic_fetch_or(&slot_of(other)->flags, SLOT_IGNORED);
 }
 
-void sockleak_pause(void) { agent_thread.paused++; }
+void sockleak_pause(void) { this_thread.paused++; }
 
 void sockleak_resume(void)
 {
-    if (agent_thread.paused)
-        agent_thread.paused--;
+    if (this_thread.paused)
+        this_thread.paused--;
 }
 
-void sockleak_tag(const char *name) { agent_thread.tag = name && *name && sockleak_active() ? tags_number(name) : 0; }
+void sockleak_tag(const char *name) { this_thread.tag = name && *name && sockleak_active() ? tags_number(name) : 0; }

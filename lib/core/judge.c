@@ -16,7 +16,6 @@
 
 /* Younger than some C libraries. */
 #define FAMILY_SMC 43
-#define PROTOCOL_MPTCP 262
 
 static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
 {

@@ -2,7 +2,7 @@
 /*
  * judge.h: from what the kernel says of one socket at one moment to its kind. A pure function: no I/O, no state, no clock.
  *
- * Used by the agent (observe.c fills the observation from poll, getsockopt and ioctl) and by the tests, which run
+ * Used by the agent (track/probe.c fills the observation from poll, getsockopt and ioctl) and by the tests, which run
  * it over every TCP state, family and flag. Whether the condition has *lasted* is told by condition_update.
  */
 #ifndef SOCKLEAK_CORE_JUDGE_H
@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* IPPROTO_MPTCP, which older C libraries do not name (linux/in.h). */
+#define PROTOCOL_MPTCP 262
 
 /* TCP states by their numbers in <netinet/tcp.h>; 0: not TCP, or unknown. */
 enum {

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/inject/dlsym.h"
 #include "agent/inject/redirect.h"
 #include "agent/inject/targets.h"
 #include "agent/libc/real.h"
@@ -42,12 +43,11 @@ static int my_getpagesize(void)
     return real_getpagesize() + 1;
 }
 
-const struct wrapped wrapped_table[] = {
+static const struct wrapped calls[] = {
     {"getppid", (void *)my_getppid, (void **)&real_getppid},
     {"getpagesize", (void *)my_getpagesize, (void **)&real_getpagesize},
     {"sockleak_test_nobody_has_this", (void *)my_getppid, (void **)&real_getppid},
 };
-const unsigned wrapped_count = sizeof wrapped_table / sizeof wrapped_table[0];
 
 struct lib {
     void *handle;
@@ -128,14 +128,14 @@ static void calls_lead_to_the_wrapper_and_back(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct lib l = open_lib(kinds[i]);
         assert_int_equal(l.direct(), parent);
-        assert_true(inject_redirect() > 0);
-        assert_true(inject_active());
+        assert_true(redirect_all() > 0);
+        assert_true(redirect_active());
         assert_int_equal(l.direct(), parent + 1000000);
         assert_int_equal(l.saved(), parent + 1000000);
         assert_int_equal(l.never(), getauxval(AT_PAGESZ) + 1);
         assert_int_equal(l.alone(), 0);
-        assert_true(inject_undo() > 0);
-        assert_false(inject_active());
+        assert_true(redirect_undo() > 0);
+        assert_false(redirect_active());
         assert_int_equal(l.direct(), parent);
         assert_int_equal(l.saved(), parent);
         assert_int_equal(l.never(), getauxval(AT_PAGESZ));
@@ -148,9 +148,9 @@ static void every_byte_is_put_back(void **state)
     (void)state;
     struct lib lazy = open_lib("lazy"), now = open_lib("now");
     uint64_t before = fold();
-    assert_true(inject_redirect() > 0);
+    assert_true(redirect_all() > 0);
     assert_int_not_equal(fold(), before);
-    assert_true(inject_undo() > 0);
+    assert_true(redirect_undo() > 0);
     assert_int_equal(fold(), before);
     close_lib(&lazy);
     close_lib(&now);
@@ -160,17 +160,17 @@ static void a_second_pass_changes_nothing(void **state)
 {
     (void)state;
     struct lib l = open_lib("now");
-    struct inject_stats a, b;
-    assert_true(inject_redirect() > 0);
-    inject_get_stats(&a);
-    assert_int_equal(inject_redirect(), 0);
-    assert_int_equal(inject_redirect_new(), 0);
-    inject_get_stats(&b);
+    struct redirect_stats a, b;
+    assert_true(redirect_all() > 0);
+    redirect_get_stats(&a);
+    assert_int_equal(redirect_all(), 0);
+    assert_int_equal(redirect_new(), 0);
+    redirect_get_stats(&b);
     assert_int_equal(a.redirected, b.redirected);
     assert_true(a.redirected >= 3);
-    inject_undo();
-    assert_int_equal(inject_undo(), 0);
-    inject_get_stats(&b);
+    redirect_undo();
+    assert_int_equal(redirect_undo(), 0);
+    redirect_get_stats(&b);
     assert_int_equal(b.redirected, 0);
     close_lib(&l);
 }
@@ -179,13 +179,13 @@ static void a_thousand_times_cost_the_memory_of_one(void **state)
 {
     (void)state;
     struct lib l = open_lib("now"), lazy = open_lib("lazy");
-    inject_redirect();
-    inject_undo();
+    redirect_all();
+    redirect_undo();
     unsigned long maps = mappings();
     uint64_t before = fold();
     for (int i = 0; i < 1000; i++) {
-        assert_true(inject_redirect() > 0);
-        assert_true(inject_undo() > 0);
+        assert_true(redirect_all() > 0);
+        assert_true(redirect_undo() > 0);
     }
     assert_int_equal(mappings(), maps);
     assert_int_equal(fold(), before);
@@ -204,13 +204,13 @@ static void read_only_entries_are_read_only_again(void **state)
         if (d->d_tag == DT_PLTGOT)
             end = (char *)d->d_un.d_ptr;
     assert_non_null(end);
-    inject_redirect();
+    redirect_all();
     for (uint64_t *p = (uint64_t *)end; (char *)p < end + 512 && !entry; p++)
         if (*p == (uint64_t)my_getppid)
             entry = p;
     assert_non_null(entry);
     assert_false(sys_touch(entry));
-    inject_undo();
+    redirect_undo();
     assert_false(sys_touch(entry));
     close_lib(&l);
 }
@@ -222,19 +222,19 @@ static void what_somebody_else_has_put_there_stays(void **state)
     (void)state;
     struct lib l = open_lib("lazy");
     pid_t (**pointer)(void) = dlsym(l.handle, "saved_getppid");
-    struct inject_stats s;
+    struct redirect_stats s;
     *pointer = somebody_elses;
-    inject_redirect();
+    redirect_all();
     assert_ptr_equal(*pointer, somebody_elses);
-    inject_get_stats(&s);
+    redirect_get_stats(&s);
     assert_true(s.missed >= 1);
     assert_int_not_equal(l.direct(), real_getppid()); /* the other entry of that name is led away all the same */
-    inject_undo();
+    redirect_undo();
     assert_ptr_equal(*pointer, somebody_elses);
 
-    inject_redirect();
+    redirect_all();
     *pointer = somebody_elses; /* and again, while we are there */
-    inject_undo();
+    redirect_undo();
     assert_ptr_equal(*pointer, somebody_elses);
     close_lib(&l);
 }
@@ -243,12 +243,12 @@ static void a_later_object_is_redirected_when_dlsym_is_asked_for_it(void **state
 {
     (void)state;
     struct lib first = open_lib("lazy");
-    inject_redirect();
+    redirect_all();
     struct lib later = open_lib("now"); /* this program's own dlsym is not redirected */
     assert_int_equal(later.direct(), real_getppid());
-    inject_before_dlsym();
+    dlsym_look_in();
     assert_int_equal(later.direct(), real_getppid() + 1000000);
-    inject_undo();
+    redirect_undo();
     assert_int_equal(later.direct(), real_getppid());
     close_lib(&later);
     close_lib(&first);
@@ -258,11 +258,11 @@ static void an_object_that_went_away_is_not_written_to(void **state)
 {
     (void)state;
     struct lib l = open_lib("now");
-    inject_redirect();
+    redirect_all();
     close_lib(&l);
     struct lib other = open_lib("lazy"); /* most likely at the same place */
     uint64_t before = fold();
-    inject_undo();
+    redirect_undo();
     assert_int_equal(fold(), before);
     assert_int_equal(other.direct(), real_getppid());
     close_lib(&other);
@@ -274,7 +274,7 @@ static void originals_are_found_as_the_linker_finds_them(void **state)
     const struct target *t = target_named("getppid", 0x0);
     assert_null(t); /* with the wrong hash */
     assert_ptr_equal(real_getppid, dlsym(RTLD_DEFAULT, "getppid"));
-    assert_ptr_equal(inject_real_dlsym, dlsym(RTLD_DEFAULT, "dlsym"));
+    assert_ptr_equal(dlsym_real, dlsym(RTLD_DEFAULT, "dlsym"));
 }
 
 static volatile bool done;
@@ -294,7 +294,7 @@ static void *work(void *arg)
 static void *flip(void *arg)
 {
     for (int i = 0; i < 300; i++) {
-        (void)(arg ? inject_redirect() : inject_undo());
+        (void)(arg ? redirect_all() : redirect_undo());
     }
     return NULL;
 }
@@ -314,7 +314,7 @@ static void threads_that_call_meanwhile_get_the_one_or_the_other(void **state)
     done = true;
     pthread_join(caller, &wrong);
     assert_null(wrong);
-    inject_undo();
+    redirect_undo();
     assert_int_equal(fold(), before);
     close_lib(&l);
 }
@@ -327,24 +327,24 @@ static void fork_finds_no_pass_under_way(void **state)
     pthread_create(&a, NULL, flip, NULL);
     pthread_create(&b, NULL, flip, &l);
     for (int i = 0; i < 50; i++) {
-        inject_fork_prepare();
+        redirect_fork_prepare();
         pid_t child = fork();
         if (child == 0) {
             alarm(20);
-            inject_forked_child();
-            inject_redirect();
+            redirect_forked_child();
+            redirect_all();
             bool led = l.direct() != real_getppid();
-            inject_undo();
+            redirect_undo();
             _exit(!(led && l.direct() == real_getppid()));
         }
-        inject_fork_parent();
+        redirect_fork_parent();
         int status;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
     }
     pthread_join(a, NULL);
     pthread_join(b, NULL);
-    inject_undo();
+    redirect_undo();
     close_lib(&l);
 }
 
@@ -352,11 +352,11 @@ static _Atomic int about_to;
 
 static void *redirect_in_passing(void *arg)
 {
-    struct inject_stats *seen = arg;
+    struct redirect_stats *seen = arg;
     about_to = 1;
-    inject_redirect(); /* somebody is at work: this leaves a wish */
-    inject_settle();
-    inject_get_stats(seen);
+    redirect_all(); /* somebody is at work: this leaves a wish */
+    redirect_settle();
+    redirect_get_stats(seen);
     return NULL;
 }
 
@@ -364,25 +364,26 @@ static void who_leaves_a_wish_can_wait_for_it(void **state)
 {
     (void)state;
     pthread_t t;
-    struct inject_stats before, seen = {0};
+    struct redirect_stats before, seen = {0};
     struct lib l = open_lib("now");
-    inject_get_stats(&before);
+    redirect_get_stats(&before);
     about_to = 0;
-    inject_fork_prepare(); /* as if a pass were under way */
+    redirect_fork_prepare(); /* as if a pass were under way */
     pthread_create(&t, NULL, redirect_in_passing, &seen);
     while (!about_to)
         usleep(1000);
     usleep(50000); /* time to do it wrong in */
-    inject_fork_parent();
+    redirect_fork_parent();
     pthread_join(t, NULL);
     assert_true(seen.redirected > before.redirected);
-    inject_undo();
+    redirect_undo();
     close_lib(&l);
 }
 
 static int find_originals(void **state)
 {
     (void)state;
+    targets_use(calls, sizeof calls / sizeof *calls, dlsym_wrapped);
     targets_find();
     targets_set_real();
     return 0;

@@ -15,13 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/base/clock.h"
 #include "agent/stacks/modules.h"
 #include "agent/symbolize/names.h"
 #include "agent/table/table.h"
 #include "objects.h"
 
-uint64_t agent_now(void) { return 1; }
+uint64_t clock_now(void) { return 1; }
 
 /* cmocka's skip() does not return; the analyzer does not know it. */
 #define SKIP    \

@@ -239,12 +239,12 @@ static void threads_that_look_up_at_once_agree(void **state)
 static void the_tables_say_what_dlsym_says(void **state)
 {
     (void)state;
-    struct next_name names[] = {
+    struct next_symbol names[] = {
 #define WRAP(type, name, parameters, arguments, plain) {#name, NULL},
 #include "agent/libc/wrapped.def"
     };
     const size_t n = sizeof names / sizeof *names;
-    next_find(names, n);
+    next_symbol_find(names, n);
     for (size_t i = 0; i < n; i++)
         assert_ptr_equal(names[i].found, dlsym(RTLD_NEXT, names[i].name));
     lookups = 0;
@@ -256,14 +256,14 @@ static void the_tables_say_what_dlsym_says(void **state)
 static void what_the_tables_cannot_say_is_left_to_dlsym(void **state)
 {
     (void)state;
-    struct next_name names[] = {
+    struct next_symbol names[] = {
         {"no_such_function", NULL},
         {"memcpy", NULL},            /* chosen at run time, for this processor */
         {"__nss_next", NULL},        /* with a version for old programs only */
         {"__libc_start_main", NULL}, /* with one for old programs, and another */
         {"close", NULL},
     };
-    next_find(names, 5);
+    next_symbol_find(names, 5);
     assert_null(names[0].found);
     assert_null(names[1].found);
     assert_ptr_equal(names[2].found, dlsym(RTLD_NEXT, names[2].name));
@@ -271,7 +271,7 @@ static void what_the_tables_cannot_say_is_left_to_dlsym(void **state)
     assert_non_null(names[3].found);
     assert_non_null(names[4].found);
     setenv("LD_AUDIT", "none", 1);
-    next_find(names, 5);
+    next_symbol_find(names, 5);
     assert_null(names[4].found);
 }
 

@@ -19,7 +19,17 @@
 #include <unistd.h>
 
 #define WRAPPER_EXPORT(name)
-#include "../../lib/agent/agent.h"
+#include "../../lib/agent/base/sys.h"
+#include "../../lib/agent/base/thread.h"
+#include "../../lib/agent/process/exec.h"
+#include "../../lib/agent/process/exit.h"
+#include "../../lib/agent/track/dup.h"
+#include "../../lib/agent/track/gate.h"
+#include "../../lib/agent/track/open_close.h"
+#include "../../lib/agent/track/outcome.h"
+#include "../../lib/agent/track/slot.h"
+#include "../../lib/agent/watch/last_thread.h"
+#include "../../lib/agent/watch/watcher.h"
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/wrap/table.c"
 #include "agent/wrap/close.c"
@@ -80,24 +90,23 @@ uint64_t track_closing(int fd)
 void track_close_failed(int fd, uint64_t token) { note("back(%d,%d) ", fd, (int)token); }
 void track_closing_range(unsigned first, unsigned last) { note("range(%u,%u) ", first, last); }
 void track_duped(int old_fd, int new_fd) { note("duped(%d,%d) ", old_fd, new_fd); }
-void track_exec(void) { note("exec "); }
-void track_exec_failed(void) { note("exec_failed "); }
-int track_exiting(int status, enum state_end how)
+void exec_begins(void) { note("exec "); }
+void exec_failed(void) { note("exec_failed "); }
+int exit_begins(int status, enum state_end how)
 {
     note("exiting(%d,%d) ", status, (int)how);
     return 55;
 }
 void capture_dlclose_begin(void) { note("dlclose{ "); }
 void capture_dlclose_end(void) { note("} "); }
-__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
-void agent_shares_memory(void) {}
-void agent_enter_sandbox(void) { note("sandbox "); }
-bool watch_suspend(void) { return false; }
-bool watch_stop(void) { return false; }
-void watch_thread_ends(void) { note("thread_ends "); }
-void track_aborting(void) { note("aborting "); }
-void watch_resume(void) {}
-void watch_settle(void) {}
+__thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
+void gate_shares_memory(void) {}
+bool watcher_suspend(void) { return false; }
+bool watcher_stop(void) { return false; }
+void last_thread_ends(void) { note("thread_ends "); }
+void exit_aborting(void) { note("aborting "); }
+void watcher_resume(void) {}
+void watcher_settle(void) {}
 
 void sites_dlclose_begin(void) {}
 

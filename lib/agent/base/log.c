@@ -5,9 +5,12 @@
  * Called by the watcher, at exit, and in the constructor. Standard error is written to only while it is still the file that it was at the start:
  * a program that closed it may have a connection there. Never blocks for long, never raises SIGPIPE or SIGXFSZ in the program.
  */
+#include "log.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -17,9 +20,10 @@
 #include <unistd.h>
 
 #include "../../core/out.h"
-#include "../agent.h"
+#include "clock.h"
+#include "environ.h"
+#include "errno_text.h"
 #include "sys.h"
-#include "../table/table.h"
 
 #define WAIT_MS 2000
 #define OUT_OF_THE_WAY 200 /* of the low numbers, which programs count on */
@@ -33,7 +37,8 @@ struct identity_of {
 static struct identity_of at_start[3];
 static _Atomic bool complained;
 static bool no_color;
-static uint32_t loaded_by; /* the process that the library was loaded into */
+static _Atomic uint64_t start_real_ns; /* log_path's %t; 0: now */
+static _Atomic uint64_t lost;          /* pieces that could not be written */
 
 static long stat_fd(int fd, struct stat *st) { return sys_stat_at(fd, "", st, AT_EMPTY_PATH); }
 
@@ -56,55 +61,26 @@ static void remember(int fd)
 /* Asked once, at the start: later on the program may be changing its environment while the watcher reads it. */
 static bool asks_for_no_color(void)
 {
-    const char *value = agent_environment("NO_COLOR");
+    const char *value = environ_get("NO_COLOR");
     return value && *value;
 }
 
 void log_init(void)
 {
     no_color = asks_for_no_color();
-    loaded_by = (uint32_t)sys_getpid();
     remember(STDERR_FILENO);
     if (!strcmp(agent_options.log_path, "stdout"))
         remember(STDOUT_FILENO);
 }
 
+void log_set_start(uint64_t real_ns) { atomic_store(&start_real_ns, real_ns); }
+
+uint64_t log_take_lost(void) { return atomic_exchange(&lost, 0); }
+
 static bool unchanged(int fd)
 {
     struct stat st;
     return at_start[fd].usable && stat_fd(fd, &st) >= 0 && st.st_dev == at_start[fd].dev && st.st_ino == at_start[fd].ino;
-}
-
-const char *agent_reason(int err)
-{
-    switch (err) {
-    case EACCES:
-    case EPERM:
-        return "permission denied";
-    case ENOENT:
-        return "no such file or directory";
-    case ENOTDIR:
-        return "not a directory";
-    case EISDIR:
-        return "is a directory";
-    case EROFS:
-        return "read-only file system";
-    case ENOSPC:
-        return "no space left";
-    case EFBIG:
-        return "RLIMIT_FSIZE is too small";
-    case EMFILE:
-    case ENFILE:
-        return "no descriptor left";
-    case ENAMETOOLONG:
-        return "name too long";
-    case ELOOP:
-        return "a symbolic link is in the way";
-    case EEXIST:
-        return "it exists already";
-    default:
-        return "the system refused";
-    }
 }
 
 /* A log beside the state file (`sockleak run` asks for that) is closed to others as that is; any other is the user's, as the umask has it. */
@@ -123,7 +99,9 @@ static int open_path(void)
     long n = SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, sizeof exe - 1);
     exe[n > 0 ? n : 0] = 0;
     const char *name = strrchr(exe, '/');
-    uint64_t start = table_head ? table_head->opened_real_ns : agent_now_real();
+    uint64_t start = atomic_load(&start_real_ns);
+    if (!start)
+        start = clock_now_real();
     if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
         return -ENAMETOOLONG;
     int fd = (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, mode_of(path));
@@ -139,7 +117,7 @@ static void put_line(struct out *o, const char *text)
 {
     if (agent_options.log_json) {
         out_str(o, "{\"type\":\"note\",\"time\":\"");
-        out_rfc3339(o, agent_now_real());
+        out_rfc3339(o, clock_now_real());
         out_fmt(o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
         out_json(o, text);
         out_char(o, '}');
@@ -152,14 +130,15 @@ static void complain_of_path(int error)
 {
     char text[700], line[6 * sizeof text + 200];
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
-    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, agent_reason(error));
+    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, errno_text(error));
     text[t.len] = 0;
     put_line(&o, text);
     line[o.len++] = '\n';
     sys_write(STDERR_FILENO, line, o.len);
 }
 
-int log_open(bool *close_it)
+/* The descriptor to write to, or one that was opened for it (*CLOSE_IT); -1: none. */
+static int open_log(bool *close_it)
 {
     *close_it = false;
     if (!strcmp(agent_options.log_path, "stdout"))
@@ -239,14 +218,14 @@ bool log_write(const char *p, size_t n)
         return true;
     bool close_it;
     struct stat st;
-    int fd = log_open(&close_it);
+    int fd = open_log(&close_it);
     bool known = close_it && stat_fd(fd, &st) >= 0;
     /* The program may close all descriptors meanwhile, and be given the number for a connection. */
     bool ok = fd >= 0 && (!known || is_still(fd, &st)) && write_quietly(fd, p, n);
     if (close_it && (!known || is_still(fd, &st)))
         sys_close(fd);
     if (!ok)
-        table_drop(DROP_LOG);
+        atomic_fetch_add(&lost, 1);
     return ok;
 }
 
@@ -273,7 +252,7 @@ static void line(const char *before, const char *fmt, va_list ap)
     log_write(buf, o.len);
 }
 
-void agent_help(void)
+void log_help(void)
 {
     static char text[8192] LARGE_TABLE, lines[16384] LARGE_TABLE;
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = lines, .cap = sizeof lines};
@@ -287,7 +266,7 @@ void agent_help(void)
     log_write(agent_options.log_json ? lines : text, agent_options.log_json ? o.len : t.len);
 }
 
-void agent_say(const char *fmt, ...)
+void log_info(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -295,57 +274,10 @@ void agent_say(const char *fmt, ...)
     va_end(ap);
 }
 
-void agent_warn(const char *fmt, ...)
+void log_warn(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     line("warning: ", fmt, ap);
     va_end(ap);
-}
-
-/* ---- notes ------------------------------------------------------------------------------------------------------ */
-
-#define MAX_NOTES 4
-static struct {
-    _Atomic int state; /* 0 free, 1 being written, 2 to be told, 3 told */
-    const char *text, *arg;
-} notes[MAX_NOTES];
-
-void agent_note(const char *text, const char *arg)
-{
-    for (int i = 0; i < MAX_NOTES; i++) {
-        int unused = 0;
-        if (atomic_load(&notes[i].state) && notes[i].text == text)
-            return;
-        if (atomic_compare_exchange_strong(&notes[i].state, &unused, 1)) {
-            notes[i].text = text;
-            notes[i].arg = arg;
-            atomic_store(&notes[i].state, 2);
-            return;
-        }
-    }
-}
-
-/* verbosity=1: where the table is, once a process. In a child that fork made the program was loaded by another. */
-static void tell_of_table(void)
-{
-    static _Atomic uint32_t told;
-    char path[600];
-    if (!agent_options.verbosity || !table_head || atomic_exchange(&told, table_head->pid) == table_head->pid)
-        return;
-    const char *whose = table_head->pid == loaded_by ? "" : "a child of fork got a table of its own; ";
-    if (place_path(path, sizeof path))
-        agent_say("%sthe state file is %s", whose, path);
-    else
-        agent_say("%sthere is no state file, the table is in memory", whose);
-}
-
-void agent_tell_notes(void)
-{
-    tell_of_table();
-    for (int i = 0; i < MAX_NOTES; i++) {
-        int waiting = 2;
-        if (atomic_compare_exchange_strong(&notes[i].state, &waiting, 3))
-            agent_warn("%s%s", notes[i].text, notes[i].arg);
-    }
 }

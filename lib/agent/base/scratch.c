@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "../agent.h"
+#include "pages.h"
 #include "sys.h"
 
 #define CHUNK (256u * 1024)
@@ -25,7 +25,7 @@ void *scratch_get(struct scratch **s, size_t size)
     if (!c || c->size - c->used < size) {
         size_t need = size + sizeof *c + 15;
         size_t pages = need > CHUNK ? (need + 4095) & ~(size_t)4095 : CHUNK;
-        struct scratch *fresh = agent_pages(pages);
+        struct scratch *fresh = pages_alloc(pages);
         if (!fresh)
             return NULL;
         *fresh = (struct scratch){.next = c, .size = pages, .used = (sizeof *c + 15) & ~(size_t)15};
@@ -47,7 +47,7 @@ void scratch_free(struct scratch **s)
 {
     while (!keeping && *s) {
         struct scratch *next = (*s)->next;
-        agent_free_pages(*s, (*s)->size);
+        pages_free(*s, (*s)->size);
         *s = next;
     }
 }
@@ -57,12 +57,12 @@ static bool grow(struct out *o, size_t need)
     size_t size = o->cap ? o->cap * 2 : 64 * 1024;
     while (size < o->len + need)
         size *= 2;
-    char *bigger = agent_pages(size);
+    char *bigger = pages_alloc(size);
     if (!bigger)
         return false;
     if (o->buf) {
         memcpy(bigger, o->buf, o->len);
-        agent_free_pages(o->buf, o->cap);
+        pages_free(o->buf, o->cap);
     }
     o->buf = bigger;
     o->cap = size;
@@ -74,7 +74,7 @@ void scratch_out(struct out *o) { *o = (struct out){.flush = grow}; }
 void scratch_out_free(struct out *o)
 {
     if (o->buf && !keeping)
-        agent_free_pages(o->buf, o->cap);
+        pages_free(o->buf, o->cap);
     o->buf = NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys.c: the one helper of sys.h that is too long to be inline.
+ * sys.c: the out-of-line helpers of sys.h.
  */
 #include "sys.h"
 
@@ -19,7 +19,7 @@ int sys_touch(void *p)
 
 #define PAUSES 100
 
-_Atomic int sys_sandboxed;
+_Atomic bool sys_sandboxed;
 
 void sys_yield(unsigned turn)
 {

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -63,8 +65,14 @@ static inline long sys_futex(volatile void *word, int op, uint32_t val, const vo
     return SYS6(SYS_futex, word, op, val, timeout, word2, val3);
 }
 
-/* Set for good: the program has put a seccomp filter on itself. */
-extern _Atomic int sys_sandboxed;
+/*
+ * The program has put a seccomp filter on itself (sshd, Chromium). From then on the filtered threads open no file, make no
+ * process or thread, and ask no socket; what they record goes on, with the calls that every allocator makes. A watcher that
+ * already runs is not filtered. Set for good.
+ */
+extern _Atomic bool sys_sandboxed;
+static inline void sys_enter_sandbox(void) { atomic_store(&sys_sandboxed, true); }
+static inline bool sys_in_sandbox(void) { return atomic_load_explicit(&sys_sandboxed, memory_order_relaxed); }
 /* Turn number TURN of a wait for another thread, which may need the processor: a pause at first, then a yield (none in a sandbox). */
 void sys_yield(unsigned turn);
 

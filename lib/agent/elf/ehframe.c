@@ -12,7 +12,7 @@
 
 #ifdef DLFO_EH_SEGMENT_TYPE
 #pragma weak _dl_find_object
-static bool ask_library(uintptr_t addr, struct ehframe *o, bool *found)
+static bool ask_library(uintptr_t addr, struct object_tables *o, bool *found)
 {
     struct dl_find_object r;
 
@@ -20,22 +20,23 @@ static bool ask_library(uintptr_t addr, struct ehframe *o, bool *found)
         return false;
     *found = _dl_find_object((void *)addr, &r) == 0;
     if (*found)
-        *o = (struct ehframe){.start = (uintptr_t)r.dlfo_map_start, .end = (uintptr_t)r.dlfo_map_end, .hdr = (uintptr_t)r.dlfo_eh_frame};
+        *o = (struct object_tables){
+            .start = (uintptr_t)r.dlfo_map_start, .end = (uintptr_t)r.dlfo_map_end, .hdr = (uintptr_t)r.dlfo_eh_frame};
     return true;
 }
 #else
-static bool ask_library(uintptr_t addr, struct ehframe *o, bool *found) { return (void)addr, (void)o, *found = false; }
+static bool ask_library(uintptr_t addr, struct object_tables *o, bool *found) { return (void)addr, (void)o, *found = false; }
 #endif
 
 struct search {
     uintptr_t addr;
-    struct ehframe *o;
+    struct object_tables *o;
 };
 
 static int visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *s = arg;
-    struct ehframe o = {.start = UINTPTR_MAX};
+    struct object_tables o = {.start = UINTPTR_MAX};
     bool inside = false;
 
     (void)size;
@@ -57,7 +58,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
     return inside;
 }
 
-bool ehframe_of(uintptr_t addr, struct ehframe *o)
+bool object_tables_of(uintptr_t addr, struct object_tables *o)
 {
     struct search s = {.addr = addr, .o = o};
     bool found;

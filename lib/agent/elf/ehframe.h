@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ehframe {
+struct object_tables {
     uintptr_t start, end; /* its mapping */
     uintptr_t hdr;        /* 0: none */
 };
 
-bool ehframe_of(uintptr_t addr, struct ehframe *o);
+bool object_tables_of(uintptr_t addr, struct object_tables *o);
 
 #endif

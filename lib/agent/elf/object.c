@@ -23,11 +23,11 @@ extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 #define HAVE_FIND_OBJECT 0
 #endif
 
-bool loaded_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
+bool object_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
 
 struct search {
     uint64_t addr;
-    struct loaded *o;
+    struct object *o;
 };
 
 static int holds(struct dl_phdr_info *info, size_t size, void *arg)
@@ -50,18 +50,18 @@ static int holds(struct dl_phdr_info *info, size_t size, void *arg)
     }
     if (!inside)
         return 0;
-    *s->o = (struct loaded){low & ~(uint64_t)(STATE_PAGE - 1), high, info->dlpi_addr, info->dlpi_name, {info->dlpi_name, dynamic}};
+    *s->o = (struct object){low & ~(uint64_t)(STATE_PAGE - 1), high, info->dlpi_addr, info->dlpi_name, {info->dlpi_name, dynamic}};
     return 1;
 }
 
-bool loaded_at(uint64_t addr, struct loaded *o)
+bool object_at(uint64_t addr, struct object *o)
 {
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
     struct dl_find_object f;
     if (HAVE_FIND_OBJECT) {
         if (_dl_find_object((void *)(uintptr_t)addr, &f) != 0 || !f.dlfo_link_map)
             return false;
-        *o = (struct loaded){(uint64_t)(uintptr_t)f.dlfo_map_start,
+        *o = (struct object){(uint64_t)(uintptr_t)f.dlfo_map_start,
                              (uint64_t)(uintptr_t)f.dlfo_map_end,
                              f.dlfo_link_map->l_addr,
                              f.dlfo_link_map->l_name,
@@ -72,7 +72,7 @@ bool loaded_at(uint64_t addr, struct loaded *o)
     return dl_iterate_phdr(holds, &(struct search){addr, o}) == 1;
 }
 
-unsigned loaded_identity(const struct loaded *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint)
+unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint)
 {
     struct elf e;
     *fingerprint = 0;
@@ -82,7 +82,7 @@ unsigned loaded_identity(const struct loaded *o, uint8_t id[ELF_BUILD_ID], uint6
     return elf_build_id_in_memory(&e, o->bias, id);
 }
 
-bool loaded_is_program(uint64_t start, uint64_t end)
+bool object_is_program(uint64_t start, uint64_t end)
 {
     uint64_t headers = getauxval(AT_PHDR);
     return headers >= start && headers < end;
@@ -156,9 +156,9 @@ static bool path_from_maps(uint64_t start, char *path, size_t cap)
     return found && path[0] == '/';
 }
 
-void loaded_path(const struct loaded *o, char *path, size_t cap)
+void object_path(const struct object *o, char *path, size_t cap)
 {
-    bool program = loaded_is_program(o->start, o->end);
+    bool program = object_is_program(o->start, o->end);
     uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
     if (vdso >= o->start && vdso < o->end) {
         copy(path, cap, "[vdso]");

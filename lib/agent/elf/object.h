@@ -2,7 +2,7 @@
 /*
  * object.h: the loaded object at an address, as the dynamic loader tells it.
  *
- * Async-signal-safe with glibc >= 2.35 (_dl_find_object, no lock). On older ones loaded_at takes the loader's lock (dl_iterate_phdr): never call it
+ * Async-signal-safe with glibc >= 2.35 (_dl_find_object, no lock). On older ones object_at takes the loader's lock (dl_iterate_phdr): never call it
  * while holding one of ours. errno may change; no allocation.
  */
 #ifndef SOCKLEAK_AGENT_LOADED_H
@@ -10,20 +10,20 @@
 
 #include "elf.h"
 
-struct loaded {
+struct object {
     uint64_t start, end, bias;
     const char *name;   /* the loader's; valid as long as the object is loaded */
     const void *key[2]; /* differ, most likely, when something else is loaded at the same place */
 };
 
-bool loaded_lookup_is_free(void); /* without a lock */
+bool object_lookup_is_free(void); /* without a lock */
 /* False: ADDR lies in no object. */
-bool loaded_at(uint64_t addr, struct loaded *o);
+bool object_at(uint64_t addr, struct object *o);
 /* The build-id's length (0: none) and the fingerprint of the headers, read from memory. The object must stay loaded meanwhile: the caller runs in it. */
-unsigned loaded_identity(const struct loaded *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint);
+unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint);
 /* The file's absolute path; "[vdso]"; the executable's own. A file that is meanwhile deleted keeps its old name. Cut at CAP-1. */
-void loaded_path(const struct loaded *o, char *path, size_t cap);
+void object_path(const struct object *o, char *path, size_t cap);
 /* Whether [START, END) holds the program itself. */
-bool loaded_is_program(uint64_t start, uint64_t end);
+bool object_is_program(uint64_t start, uint64_t end);
 
 #endif

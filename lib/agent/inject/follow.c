@@ -1,79 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * follow.c: the life of an agent that was loaded into a running process: its beginning, its sleep, its waking.
+ * follow.c: keeps the redirection as the agent is: recording or asleep, preloaded or late.
  *
- * The entries are called by the command on a thread that it has stopped outside of the allocator and the loader, on a stack of its own,
- * with signals blocked; inject_follow by the watcher. No descriptor of the program is touched.
+ * Runs on the watcher, and on the thread that attach borrows. No descriptor of the program is touched.
  */
-#include <stddef.h>
+#include "follow.h"
 
-#include "../agent.h"
+#include "../table/table.h"
+#include "dlsym.h"
 #include "redirect.h"
 #include "targets.h"
-#include "../libc/real.h"
-#include "../table/table.h"
 
-#define SHOWN __attribute__((visibility("default")))
+void follow_use(const struct wrapped *table, unsigned n) { targets_use(table, n, dlsym_wrapped); }
 
-bool inject_is_late(void)
+bool follow_is_late(void)
 {
-    inject_find_targets();
-    return !targets_are_preloaded();
-}
-
-/* The search for originals that the preload uses starts behind us in the symbol order, where a late agent has no place. */
-static void find_originals(void)
-{
-    real_resolve_default();
-    targets_set_real();
+    redirect_find_targets();
+    return targets_are_found() && !targets_are_preloaded();
 }
 
 static bool came_late;
 
-bool inject_came_late(void) { return came_late; }
+bool follow_attached(void) { return came_late = follow_is_late(); }
 
-SHOWN int sockleak_attach_entry(const char *options, struct inject_stats *seen)
-{
-    bool late = inject_is_late();
-    came_late = late;
-    if (late && !inject_active())
-        find_originals();
-    if (agent_wake(options) < 0)
-        return -1;
-    if (!late)
-        return 1;
-    agent_enter();
-    inject_redirect();
-    inject_settle(); /* the watcher, woken by agent_wake, may have been first */
-    agent_leave();
-    struct inject_stats s;
-    inject_get_stats(&s);
-    if (seen)
-        *seen = s;
-    return s.redirected ? (int)s.redirected : -2;
-}
+bool follow_came_late(void) { return came_late; }
 
-SHOWN int sockleak_detach_entry(void)
+void follow(bool enabled)
 {
-    agent_sleep();
-    agent_enter();
-    int n = inject_is_late() ? inject_undo() : 0;
-    inject_settle();
-    agent_leave();
-    if (table_head)
-        atomic_store(&table_head->attached, 0);
-    return n;
-}
-
-void inject_follow(bool enabled)
-{
-    bool late = inject_is_late();
-    if (!enabled && late && inject_active())
-        inject_undo();
-    else if (enabled && late && !inject_active())
-        inject_redirect();
+    bool late = follow_is_late();
+    if (!enabled && late && redirect_active())
+        redirect_undo();
+    else if (enabled && late && !redirect_active())
+        redirect_all();
     else if (enabled)
-        inject_redirect_new();
+        redirect_new();
     if (table_head && (late || !enabled) && atomic_load(&table_head->attached) != (uint32_t)enabled)
         atomic_store(&table_head->attached, enabled); /* what detach waits for */
 }

@@ -17,9 +17,9 @@
 #include <time.h>
 
 #include "../../arch/plt.h"
+#include "../base/sys.h"
 #include "../elf/dynamic.h"
 #include "targets.h"
-#include "../base/sys.h"
 
 /* ---- what was changed: entry -> old value, never shrinking, so that a thousand attachments need the memory of one ---- */
 
@@ -76,10 +76,10 @@ struct pass {
     bool undo;
     int changed;
     bool out_of_memory;
-    struct inject_stats seen;
+    struct redirect_stats seen;
 };
 
-static struct inject_stats stats;
+static struct redirect_stats stats;
 static uint64_t seen_generation; /* objects loaded plus objects unloaded, ever, at the last pass */
 static bool active;
 static _Atomic unsigned wishes;
@@ -238,22 +238,22 @@ static int wish(unsigned what)
     return result;
 }
 
-int inject_redirect(void) { return wish(WISH_REDIRECT); }
+int redirect_all(void) { return wish(WISH_REDIRECT); }
 
-int inject_redirect_new(void) { return wish(WISH_NEW); }
+int redirect_new(void) { return wish(WISH_NEW); }
 
-int inject_undo(void) { return wish(WISH_UNDO); }
+int redirect_undo(void) { return wish(WISH_UNDO); }
 
-void inject_settle(void)
+void redirect_settle(void)
 {
     struct timespec nap = {.tv_nsec = 1000000};
     for (int i = 0; i < 2000 && (atomic_load(&busy) || atomic_load(&wishes)); i++)
         SYS2(SYS_nanosleep, &nap, NULL);
 }
 
-bool inject_active(void) { return active; }
+bool redirect_active(void) { return active; }
 
-void inject_find_targets(void)
+void redirect_find_targets(void)
 {
     if (targets_are_found())
         return;
@@ -263,33 +263,19 @@ void inject_find_targets(void)
     atomic_store(&busy, false);
 }
 
-void inject_fork_prepare(void)
+void redirect_fork_prepare(void)
 {
     while (atomic_exchange(&busy, true))
         SYS0(SYS_sched_yield);
 }
 
-void inject_fork_parent(void)
+void redirect_fork_parent(void)
 {
     atomic_store(&busy, false);
     if (atomic_load(&wishes))
         wish(WISH_NEW);
 }
 
-void inject_forked_child(void) { atomic_store(&busy, false); }
+void redirect_forked_child(void) { atomic_store(&busy, false); }
 
-void inject_get_stats(struct inject_stats *s) { *s = stats; }
-
-/* ---- objects that come later ---- */
-
-/*
- * Whoever loads an object asks dlsym for what is in it: that is the moment, with the object complete and on the thread that is about to use
- * it.
- */
-void inject_before_dlsym(void)
-{
-    if (active)
-        inject_redirect_new();
-}
-ARCH_LOOK_IN(inject_dlsym, inject_before_dlsym, inject_real_dlsym);
-ARCH_LOOK_IN(inject_dlvsym, inject_before_dlsym, inject_real_dlvsym);
+void redirect_get_stats(struct redirect_stats *s) { *s = stats; }

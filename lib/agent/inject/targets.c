@@ -10,14 +10,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../elf/dynamic.h"
-#include "../libc/real.h"
 #include "../base/sys.h"
+#include "../elf/dynamic.h"
 
 #define MAX_TARGETS 256u
 #define BUCKETS 1024u
 
-void *inject_real_dlsym, *inject_real_dlvsym;
+static const struct wrapped *calls, *loaders; /* as given */
+static unsigned n_calls;
 
 static struct target targets[MAX_TARGETS] LARGE_TABLE;
 static uint32_t hashes[MAX_TARGETS] LARGE_TABLE;
@@ -110,19 +110,29 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
+void targets_use(const struct wrapped *table, unsigned n, const struct wrapped both[2])
+{
+    n_calls = n;
+    loaders = both;
+    __atomic_store_n(&calls, table, __ATOMIC_RELEASE);
+}
+
 void targets_find(void)
 {
     static struct search s;
     int expected = NOT_YET;
+    const struct wrapped *table = __atomic_load_n(&calls, __ATOMIC_ACQUIRE);
+    if (!table)
+        return;
     if (!atomic_compare_exchange_strong(&found, &expected, SEARCHING)) {
         while (atomic_load(&found) != FOUND)
             SYS0(SYS_sched_yield);
         return;
     }
-    for (unsigned i = 0; i < wrapped_count; i++)
-        add(wrapped_table[i].name, wrapped_table[i].wrapper, wrapped_table[i].real);
-    add("dlsym", (void *)inject_dlsym, &inject_real_dlsym);
-    add("dlvsym", (void *)inject_dlvsym, &inject_real_dlvsym);
+    for (unsigned i = 0; i < n_calls; i++)
+        add(table[i].name, table[i].wrapper, table[i].real);
+    for (unsigned i = 0; i < 2; i++)
+        add(loaders[i].name, loaders[i].wrapper, loaders[i].real);
     dl_iterate_phdr(search_object, &s);
     for (unsigned i = n_targets - 2; i < n_targets; i++) {
         *targets[i].real = targets[i].original;

@@ -27,7 +27,7 @@ struct tables {
 };
 
 struct search {
-    struct next_name *names;
+    struct next_symbol *names;
     size_t n, left;
     bool behind_us, hopeless;
 };
@@ -115,7 +115,7 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
     return s->left == 0;
 }
 
-void next_find(struct next_name *names, size_t n)
+void next_symbol_find(struct next_symbol *names, size_t n)
 {
     struct search s = {.names = names, .n = n, .left = n, .hopeless = getenv("LD_AUDIT") != NULL};
     for (size_t i = 0; i < n; i++)

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-struct next_name {
+struct next_symbol {
     const char *name;
     void *found; /* NULL: to be asked of dlsym */
 };
@@ -20,6 +20,6 @@ struct next_name {
  * nobody behind us defines, one that is chosen at run time (STT_GNU_IFUNC), all of them where an auditor (LD_AUDIT) may choose, or where an object
  * on the way has no GNU hash table, or when this library was not loaded at the start and stands behind the others.
  */
-void next_find(struct next_name *names, size_t n);
+void next_symbol_find(struct next_symbol *names, size_t n);
 
 #endif

@@ -15,8 +15,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "next_symbol.h"
 #include "../base/sys.h"
+#include "next_symbol.h"
 
 static __thread bool resolving;
 
@@ -129,16 +129,16 @@ static void *first_in_order(const char *name)
 /* BEHIND_US: what comes after this library, and most of it without dlsym. Else what the program's own calls are bound to. */
 static void resolve(bool behind_us)
 {
-    struct next_name names[WANTED];
+    struct next_symbol names[WANTED];
     int saved = errno;
     bool missed = false;
     if (resolving)
         return;
     resolving = true;
     for (size_t i = 0; i < WANTED; i++)
-        names[i] = (struct next_name){wanted[i].name, NULL};
+        names[i] = (struct next_symbol){wanted[i].name, NULL};
     if (behind_us)
-        next_find(names, WANTED);
+        next_symbol_find(names, WANTED);
     for (size_t i = 0; i < WANTED; i++) {
         void *p = names[i].found;
         if (!p)

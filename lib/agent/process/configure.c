@@ -4,35 +4,30 @@
  *
  * Called by the constructor, or by an event that comes before it; and when attach brings more.
  */
+#include "configure.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../agent.h"
+#include "../base/environ.h"
+#include "../base/log.h"
+#include "../base/options.h"
+#include "../base/thread.h"
 #include "../table/program_defaults.h"
+#include "../watch/reporter.h"
 
 extern const char *sockleak_default_options(void) __attribute__((weak));
 
-struct options agent_options;
 static _Atomic bool configured;
-
-const char *agent_environment(const char *name)
-{
-    extern char **environ;
-    size_t n = strlen(name);
-    for (char **e = environ; e && *e; e++)
-        if (!strncmp(*e, name, n) && (*e)[n] == '=')
-            return *e + n + 1;
-    return NULL;
-}
 
 static void warn_option(void *arg, const char *line)
 {
     (void)arg;
-    agent_warn("%s", line);
+    log_warn("%s", line);
 }
 
 /* Read twice, so that a complaint already has the format that comes behind what it complains of. */
-void agent_take_options(const char *text)
+void configure_take(const char *text)
 {
     struct options ahead = agent_options;
     options_parse(&ahead, text, NULL, NULL);
@@ -40,9 +35,9 @@ void agent_take_options(const char *text)
     options_parse(&agent_options, text, warn_option, NULL);
 }
 
-void agent_leave_children_alone(void)
+void configure_children(void)
 {
-    char *list = (char *)(uintptr_t)agent_environment("LD_PRELOAD");
+    char *list = (char *)(uintptr_t)environ_get("LD_PRELOAD");
     if (!list)
         return;
     char *to = list;
@@ -60,23 +55,24 @@ void agent_leave_children_alone(void)
     *to = 0;
 }
 
-void agent_configure(void)
+void configure(void)
 {
     if (atomic_exchange(&configured, true))
         return;
-    agent_enter();
+    thread_enter();
     options_default(&agent_options);
-    const char *text = agent_environment("SOCKLEAK_OPTIONS");
+    const char *text = environ_get("SOCKLEAK_OPTIONS");
     log_init();
+    reporter_loaded();
     if (sockleak_default_options) {
         const char *defaults = sockleak_default_options();
-        said_options(defaults);
+        defaults_options(defaults);
         if (defaults)
-            agent_take_options(defaults);
+            configure_take(defaults);
     }
     if (text)
-        agent_take_options(text);
+        configure_take(text);
     options_finish(&agent_options);
     log_init();
-    agent_leave();
+    thread_leave();
 }

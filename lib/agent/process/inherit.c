@@ -7,15 +7,17 @@
  * stop there; a child that does gets a table of its own, and what it inherited is entered into it. A child made by _Fork or a raw clone is noticed
  * late, and copies what the parent's table says then.
  */
-#include <string.h>
-#include <sys/mman.h>
+#include "inherit.h"
 
-#include "../agent.h"
-#include "../track/probe.h"
-#include "../stacks/sites.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
+#include "../base/thread.h"
+#include "../stacks/sites.h"
 #include "../table/table.h"
-#include "../track/track.h"
+#include "../track/adopt.h"
+#include "../track/inherited_set.h"
+#include "../track/probe.h"
+#include "../track/slot.h"
 
 struct entry {
     int fd;
@@ -29,32 +31,26 @@ struct fork_copy {
     struct entry entries[];
 };
 
-static struct fork_copy *copy; /* of this process, a child that has no table yet */
-static uint64_t *present;      /* a bit for each descriptor: every read and write of a child asks until it has a table */
-static size_t present_size;
-static int highest = -1;
+static struct fork_copy *copy;   /* of this process, a child that has no table yet */
 static struct state_view parent; /* the parent's mapping, for its stacks; still mapped here */
 
 static void drop_entries(void)
 {
     if (copy)
-        agent_free_pages(copy, copy->size);
-    if (present)
-        agent_free_pages(present, present_size);
+        pages_free(copy, copy->size);
     copy = NULL;
-    present = NULL;
-    highest = -1;
+    inherited_set_clear();
 }
 
-static void mark_present(void)
+static void fill_set(void)
 {
-    for (unsigned i = 0; i < inherited_count(); i++)
+    int highest = -1;
+    for (unsigned i = 0; i < inherit_count(); i++)
         if (copy->entries[i].fd > highest)
             highest = copy->entries[i].fd;
-    present_size = (size_t)highest / 8 + 8;
-    present = highest >= 0 ? agent_pages(present_size) : NULL;
-    for (unsigned i = 0; present && i < copy->n; i++)
-        present[copy->entries[i].fd / 64] |= 1ull << copy->entries[i].fd % 64;
+    if (inherited_set_make(highest))
+        for (unsigned i = 0; i < copy->n; i++)
+            inherited_set_add(copy->entries[i].fd);
 }
 
 static struct fork_copy *copy_slots(const struct state_view *view)
@@ -69,7 +65,7 @@ static struct fork_copy *copy_slots(const struct state_view *view)
         return NULL;
     n += 16; /* other threads go on opening */
     size_t size = sizeof(struct fork_copy) + n * sizeof(struct entry);
-    struct fork_copy *c = agent_pages(size);
+    struct fork_copy *c = pages_alloc(size);
     if (!c)
         return NULL;
     c->size = size;
@@ -79,23 +75,23 @@ static struct fork_copy *copy_slots(const struct state_view *view)
     return c;
 }
 
-void inherited_prepare(void)
+void inherit_prepare(void)
 {
     struct state_view view = table_view();
     struct fork_copy *c = copy_slots(&view);
     for (unsigned i = 0; c && i < c->n; i++) /* the child cannot see what several descriptors share here */
         atomic_store(&c->entries[i].slot.flags, slot_flags(&c->entries[i].slot));
-    agent_thread.fork_copy = c;
+    this_thread.fork_copy = c;
 }
 
-void inherited_discard(void)
+void inherit_discard(void)
 {
-    if (agent_thread.fork_copy)
-        agent_free_pages(agent_thread.fork_copy, agent_thread.fork_copy->size);
-    agent_thread.fork_copy = NULL;
+    if (this_thread.fork_copy)
+        pages_free(this_thread.fork_copy, this_thread.fork_copy->size);
+    this_thread.fork_copy = NULL;
 }
 
-void inherited_take(bool prepared)
+void inherit_take(bool prepared)
 {
     if (!table_head)
         return; /* a child of a child that had no table yet: what it took is ours too */
@@ -104,38 +100,26 @@ void inherited_take(bool prepared)
     if (old.base)
         sys_munmap((void *)(uintptr_t)old.base, old.size);
     drop_entries();
-    copy = prepared ? agent_thread.fork_copy : copy_slots(&parent);
-    agent_thread.fork_copy = NULL;
-    mark_present();
+    copy = prepared ? this_thread.fork_copy : copy_slots(&parent);
+    this_thread.fork_copy = NULL;
+    fill_set();
     bool connected = false;
-    for (unsigned i = 0; i < inherited_count(); i++)
+    for (unsigned i = 0; i < inherit_count(); i++)
         if (track_is_awaited(&copy->entries[i].slot))
             connected = true;
     track_expect_use(connected);
 }
 
-unsigned inherited_count(void) { return copy ? copy->n : 0; }
+unsigned inherit_count(void) { return copy ? copy->n : 0; }
 
-bool inherited_has(int fd) { return fd >= 0 && fd <= highest && present && (present[fd / 64] >> fd % 64 & 1); }
+const struct state_header *inherit_parent_header(void) { return parent.base ? state_head(&parent) : NULL; }
 
-void inherited_describe(struct state_header *h)
+void inherit_import(void)
 {
-    if (!parent.base)
-        return;
-    const struct state_header *p = state_head(&parent);
-    h->boot_id_hash = p->boot_id_hash;
-    h->exe_dev = p->exe_dev;
-    h->exe_ino = p->exe_ino;
-    memcpy(h->exe, p->exe, sizeof h->exe);
-    memcpy(h->host, p->host, sizeof h->host);
-}
-
-void inherited_import(void)
-{
-    for (unsigned i = 0; i < inherited_count(); i++) {
+    for (unsigned i = 0; i < inherit_count(); i++) {
         struct entry *e = &copy->entries[i];
         uint64_t stamped = atomic_load(&e->slot.watch_gen) == SLOT_GEN(atomic_load(&e->slot.word)) ? atomic_load(&e->slot.cookie) : 0;
-        uint64_t cookie = observe_cookie(e->fd);
+        uint64_t cookie = probe_cookie(e->fd);
         if (cookie && (!stamped || stamped == cookie))
             track_import(e->fd, &e->slot, sites_import(&parent, e->slot.site), cookie);
     }

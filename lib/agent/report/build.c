@@ -10,16 +10,19 @@
 #include <string.h>
 
 #include "../../core/judge.h"
-#include "../agent.h"
-#include "forecast.h"
-#include "../symbolize/lines.h"
-#include "../track/probe.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/options.h"
 #include "../base/scratch.h"
-#include "../stacks/sites.h"
-#include "suppressions.h"
 #include "../base/sys.h"
+#include "../base/thread.h"
+#include "../stacks/sites.h"
+#include "../symbolize/lines.h"
 #include "../table/table.h"
+#include "../track/probe.h"
 #include "counts.h"
+#include "forecast.h"
+#include "suppressions.h"
 
 /* ---- which sockets -------------------------------------------------------------------------------------------------- */
 
@@ -52,8 +55,8 @@ static bool due(const struct selection *s, const struct state_slot *slot, const 
 {
     if (!s->due_only)
         return true;
-    const struct tally *t = d->past_grace ? tally_of(slot->site, d->kind) : NULL;
-    return t && tally_is_due(t);
+    const struct counts *t = d->past_grace ? counts_of(slot->site, d->kind) : NULL;
+    return t && counts_is_due(t);
 }
 
 static void from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
@@ -92,14 +95,14 @@ static bool from_detail(struct finding *f, const struct state_detail *d)
 static bool open_now(struct finding *f, int fd, const struct state_slot *slot, char local[96], char peer[96])
 {
     struct observation o;
-    if (observe(fd, slot, -1, &o) < 0 || judge(&o).kind != KIND_OPEN)
+    if (probe(fd, slot, -1, &o) < 0 || judge(&o).kind != KIND_OPEN)
         return false;
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
     f->unread = o.unread;
-    if (f->adopted && o.idle_ns && o.idle_ns < agent_now()) /* since when no byte moved is all that can be known of it */
-        f->since_ns = agent_now() - o.idle_ns;
-    observe_addresses(fd, local, peer);
+    if (f->adopted && o.idle_ns && o.idle_ns < clock_now()) /* since when no byte moved is all that can be known of it */
+        f->since_ns = clock_now() - o.idle_ns;
+    probe_addresses(fd, local, peer);
     f->local = local;
     f->peer = peer;
     return true;
@@ -109,7 +112,7 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
 static size_t each(const struct selection *s, struct seen *seen, void (*call)(void *arg, const struct finding *f), void *arg)
 {
     struct state_view view = table_view();
-    uint64_t now = agent_now();
+    uint64_t now = clock_now();
     size_t n = 0;
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
         struct state_slot slot;
@@ -125,13 +128,12 @@ static size_t each(const struct selection *s, struct seen *seen, void (*call)(vo
             continue;
         if (s->at_exit && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
             continue;
-        uint64_t cookie =
-            atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) ? atomic_load(&slot.cookie) : observe_cookie(fd);
+        uint64_t cookie = atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) ? atomic_load(&slot.cookie) : probe_cookie(fd);
         if (seen_again(seen, cookie))
             continue;
         if (!f.family) {
             struct identity id;
-            f.family = observe_identity(fd, &id) == 0 ? (uint8_t)id.family : 0;
+            f.family = probe_identity(fd, &id) == 0 ? (uint8_t)id.family : 0;
         }
         state_tag_at(&view, slot.tag, tag);
         f.tag = tag[0] ? tag : NULL;
@@ -158,7 +160,7 @@ static bool make_seen(struct scratch **scratch, struct seen *seen, size_t slots)
     return seen->cookie != NULL;
 }
 
-size_t compose_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg)
+size_t report_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg)
 {
     struct scratch *scratch = NULL;
     struct seen seen;
@@ -168,14 +170,14 @@ size_t compose_each(const struct selection *s, void (*call)(void *arg, const str
 }
 
 struct gathering {
-    struct composed *c;
+    struct built *c;
     size_t room;
 };
 
 static void gather(void *arg, const struct finding *f)
 {
     struct gathering *g = arg;
-    struct composed *c = g->c;
+    struct built *c = g->c;
     size_t n_rules;
     struct suppression *rules = suppressions_rules(&n_rules);
     struct suppression *rule = suppress_socket(rules, n_rules, f);
@@ -210,7 +212,7 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
 }
 
 /* SYMBOLS false: modules, build-ids and offsets alone. May be called again. */
-static bool name_frames(struct composed *c, bool symbols)
+static bool name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
     struct report *r = &c->report;
@@ -231,17 +233,17 @@ static bool name_frames(struct composed *c, bool symbols)
         g->n_told = place_frames(&view, g->told_site, frames + n, modules + n, &g->told);
         n += g->n_told;
     }
-    return names_resolve(&c->names, &view, frames, modules, n, symbols, !agent_thread.no_malloc);
+    return names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
 }
 
 static void count_group(struct group *g)
 {
     struct state_view view = table_view();
     group_count(g, &view);
-    const struct tally *t = tally_of(g->site, g->kind);
+    const struct counts *t = counts_of(g->site, g->kind);
     if (t) {
-        g->growing = tally_trend(t) == TREND_GROWING;
-        g->steady = tally_trend(t) == TREND_STEADY;
+        g->growing = counts_trend(t) == TREND_GROWING;
+        g->steady = counts_trend(t) == TREND_STEADY;
         g->rate_milli = growth_rate_milli(&t->growth);
     }
     if (g->rate_milli)
@@ -270,7 +272,7 @@ static void drop_suppressed(struct report *r)
 }
 
 /* Asks for the lines of the groups that no rule has decided yet, and keeps what the rules say of them. The groups stay as they are. */
-static void learn_by_lines(struct composed *c, const struct suppression *rules, size_t n_rules)
+static void learn_by_lines(struct built *c, const struct suppression *rules, size_t n_rules)
 {
     struct report asked = c->report;
     struct suppression *ignored;
@@ -288,7 +290,7 @@ static void learn_by_lines(struct composed *c, const struct suppression *rules, 
 }
 
 /* A report that shows no lines: a rule may still speak of a file, or of a function that the compiler inlined. */
-static void drop_by_lines(struct composed *c)
+static void drop_by_lines(struct built *c)
 {
     size_t n_rules, kept = 0;
     const struct suppression *rules = suppressions_rules(&n_rules);
@@ -330,14 +332,14 @@ static void total(struct report *r)
         r->dropped += atomic_load(&table_head->dropped[i]);
 }
 
-void compose_head(struct report *r, enum reason reason)
+void report_head(struct report *r, enum reason reason)
 {
     *r = (struct report){.pid = table_head->pid,
                          .exe = table_head->exe,
                          .host = table_head->host,
                          .reason = (uint8_t)reason,
-                         .now_ns = agent_now(),
-                         .now_real_ns = agent_now_real(),
+                         .now_ns = clock_now(),
+                         .now_real_ns = clock_now_real(),
                          .stretched_ms = reason == REASON_CHECK ? 0 : atomic_load(&table_head->stretched), /* a check looks by itself */
                          .print_summary = agent_options.print_summary && reason != REASON_GRACE,
                          .max_sockets = agent_options.max_sockets,
@@ -365,11 +367,11 @@ static bool may_be_idiom(const struct report *r)
     return false;
 }
 
-bool compose(struct composed *c, const struct selection *s, enum reason reason)
+bool report_build(struct built *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
     count_matches_anew();
-    compose_head(&c->report, reason);
+    report_head(&c->report, reason);
     struct gathering g = {c, live_slots() + 64};
     struct seen seen;
     c->findings = scratch_get(&c->scratch, g.room * sizeof *c->findings);
@@ -383,8 +385,8 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
         /* The report on a signal is made in the program's own handler when there is no watcher: no process is made from there. */
-        bool in_handler = reason == REASON_SIGNAL && agent_thread.no_malloc;
-        bool may_ask = agent_options.symbolize && !agent_in_sandbox() && !in_handler;
+        bool in_handler = reason == REASON_SIGNAL && this_thread.no_malloc;
+        bool may_ask = agent_options.symbolize && !sys_in_sandbox() && !in_handler;
         bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
         bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
         if (!known && (!s->number_only || may_be_idiom(&c->report)))
@@ -402,13 +404,13 @@ bool compose(struct composed *c, const struct selection *s, enum reason reason)
     return ok;
 }
 
-void compose_free(struct composed *c)
+void report_free(struct built *c)
 {
     names_free(&c->names);
     scratch_free(&c->scratch);
 }
 
-bool compose_write(const struct composed *c, int fd)
+bool report_write(const struct built *c, int fd)
 {
     struct out o;
     scratch_out(&o);

@@ -2,7 +2,7 @@
 /*
  * build.h: puts a report together from the live table: which sockets, grouped, named, suppressed, counted.
  *
- * With the watch lock held, right after a look. All memory is scratch pages that compose_free gives back.
+ * With the watch lock held, right after a look. All memory is scratch pages that report_free gives back.
  */
 #ifndef SOCKLEAK_AGENT_COMPOSE_H
 #define SOCKLEAK_AGENT_COMPOSE_H
@@ -22,7 +22,7 @@ struct selection {
     bool at_exit;      /* standard descriptors that came from outside are not this program's to close */
 };
 
-struct composed {
+struct built {
     struct report report;
     struct finding *findings;
     size_t n_findings;
@@ -31,13 +31,13 @@ struct composed {
 };
 
 /* Fills C; c->report.n_groups == 0: nothing to say. False: no memory (counted). */
-bool compose(struct composed *c, const struct selection *s, enum reason reason);
-void compose_free(struct composed *c);
+bool report_build(struct built *c, const struct selection *s, enum reason reason);
+void report_free(struct built *c);
 /* As text or JSON, by the options, to FD; -1: where log_path says. */
-bool compose_write(const struct composed *c, int fd);
+bool report_write(const struct built *c, int fd);
 /* Just counts what S selects, without names or groups. The callback (may be NULL) sees each finding; its strings live until it returns. */
-size_t compose_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg);
+size_t report_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg);
 /* Fills the parts of a report that do not depend on its findings. */
-void compose_head(struct report *r, enum reason reason);
+void report_head(struct report *r, enum reason reason);
 
 #endif

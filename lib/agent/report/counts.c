@@ -6,16 +6,16 @@
  */
 #include "counts.h"
 
-#include "../agent.h"
+#include "../base/pages.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
 
 #define FIRST_ROOM 64
 
-static struct tally *table;
+static struct counts *table;
 static size_t n_taken, room; /* room: a power of two */
 
-static struct tally *find(struct tally *in, size_t size, state_ref site, unsigned kind)
+static struct counts *find(struct counts *in, size_t size, state_ref site, unsigned kind)
 {
     size_t i = (site * 0x9e3779b1u + kind * 0x85ebca6bu) & (size - 1);
     while (in[i].taken && (in[i].site != site || in[i].kind != kind))
@@ -26,38 +26,38 @@ static struct tally *find(struct tally *in, size_t size, state_ref site, unsigne
 static bool grow(void)
 {
     size_t size = room ? room * 2 : FIRST_ROOM;
-    struct tally *bigger = agent_pages(size * sizeof *bigger);
+    struct counts *bigger = pages_alloc(size * sizeof *bigger);
     if (!bigger)
         return false;
     for (size_t i = 0; i < room; i++)
         if (table[i].taken)
             *find(bigger, size, table[i].site, table[i].kind) = table[i];
     if (table)
-        agent_free_pages(table, room * sizeof *table);
+        pages_free(table, room * sizeof *table);
     table = bigger;
     room = size;
     return true;
 }
 
-struct tally *tally_of(state_ref site, unsigned kind)
+struct counts *counts_of(state_ref site, unsigned kind)
 {
-    struct tally *t = room ? find(table, room, site, kind) : NULL;
+    struct counts *t = room ? find(table, room, site, kind) : NULL;
     return t && t->taken ? t : NULL;
 }
 
-void tally_begin(void)
+void counts_begin(void)
 {
     for (size_t i = 0; i < room; i++)
         table[i].lasting = table[i].past = 0;
 }
 
-void tally_count(state_ref site, unsigned kind, bool lasting, bool past)
+void counts_add(state_ref site, unsigned kind, bool lasting, bool past)
 {
     if ((n_taken + 1) * 2 > room && !grow())
         return;
-    struct tally *t = find(table, room, site, kind);
+    struct counts *t = find(table, room, site, kind);
     if (!t->taken) {
-        *t = (struct tally){.taken = true, .site = site, .kind = (uint8_t)kind};
+        *t = (struct counts){.taken = true, .site = site, .kind = (uint8_t)kind};
         t->growth.lower_ns = atomic_load(&table_head->last_look_ns); /* which saw none */
         n_taken++;
     }
@@ -74,7 +74,7 @@ static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t p
     growth_add(g, count, now_ns);
 }
 
-enum trend tally_trend(const struct tally *t)
+enum trend counts_trend(const struct counts *t)
 {
     uint64_t grace = atomic_load(&table_head->grace_ns), interval = atomic_load(&table_head->interval_ns);
     if (growth_is_growing(&t->growth))
@@ -83,10 +83,10 @@ enum trend tally_trend(const struct tally *t)
     return growth_is_steady(&t->growth, grace > interval ? grace - interval : 0) ? TREND_STEADY : TREND_NONE;
 }
 
-void tally_end(uint64_t now_ns, uint64_t period_ns)
+void counts_end(uint64_t now_ns, uint64_t period_ns)
 {
     for (size_t i = 0; i < room; i++) {
-        struct tally *t = &table[i];
+        struct counts *t = &table[i];
         if (!t->taken)
             continue;
         sample(&t->growth, t->lasting, now_ns, period_ns);
@@ -97,13 +97,13 @@ void tally_end(uint64_t now_ns, uint64_t period_ns)
             continue;
         atomic_store(&s->stuck[t->kind], t->past);
         atomic_store(&s->rate_milli[t->kind], growth_rate_milli(&t->growth));
-        atomic_store(&s->trend[t->kind], tally_trend(t));
+        atomic_store(&s->trend[t->kind], counts_trend(t));
     }
 }
 
-bool tally_is_due(const struct tally *t) { return t->past && (!t->reported || t->past >= 2 * t->reported); }
+bool counts_is_due(const struct counts *t) { return t->past && (!t->reported || t->past >= 2 * t->reported); }
 
-static void set_reported(struct tally *t)
+static void set_reported(struct counts *t)
 {
     struct state_site *s = sites_at(t->site);
     t->reported = t->past;
@@ -111,22 +111,22 @@ static void set_reported(struct tally *t)
         atomic_store(&s->reported[t->kind], t->past);
 }
 
-void tally_all_reported(unsigned mask)
+void counts_all_reported(unsigned mask)
 {
     for (size_t i = 0; i < room; i++)
-        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && tally_is_due(&table[i]))
+        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && counts_is_due(&table[i]))
             set_reported(&table[i]);
 }
 
-bool tally_any_due(unsigned mask)
+bool counts_any_due(unsigned mask)
 {
     for (size_t i = 0; i < room; i++)
-        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && tally_is_due(&table[i]))
+        if (table[i].taken && (mask & KIND_BIT(table[i].kind)) && counts_is_due(&table[i]))
             return true;
     return false;
 }
 
-void tally_reset(void)
+void counts_reset(void)
 {
     table = NULL; /* another thread of the parent may have been growing it */
     n_taken = room = 0;

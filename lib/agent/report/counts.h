@@ -9,7 +9,7 @@
 #include "../../core/state.h"
 
 /* What is known of the sockets of one kind that come from one site. */
-struct tally {
+struct counts {
     bool taken;
     uint8_t kind;
     state_ref site;    /* 0: no stack */
@@ -19,20 +19,20 @@ struct tally {
     struct growth growth;
 };
 
-void tally_begin(void);
-void tally_count(state_ref site, unsigned kind, bool lasting, bool past);
+void counts_begin(void);
+void counts_add(state_ref site, unsigned kind, bool lasting, bool past);
 /* Samples growth, once a period, and writes the counts into the sites' records. */
-void tally_end(uint64_t now_ns, uint64_t period_ns);
+void counts_end(uint64_t now_ns, uint64_t period_ns);
 /* NULL: nothing was ever counted there, or no memory. */
-struct tally *tally_of(state_ref site, unsigned kind);
+struct counts *counts_of(state_ref site, unsigned kind);
 /* A group is due when it passes grace first and then each time its count has doubled. */
-bool tally_is_due(const struct tally *t);
+bool counts_is_due(const struct counts *t);
 /* The groups that are due, of the kinds in MASK, have been reported now. */
-void tally_all_reported(unsigned mask);
+void counts_all_reported(unsigned mask);
 /* Some group of the kinds in MASK is due. */
-bool tally_any_due(unsigned mask);
+bool counts_any_due(unsigned mask);
 /* What the count of T does. Steady: no socket there has become stuck within the last grace. */
-enum trend tally_trend(const struct tally *t);
-void tally_reset(void);
+enum trend counts_trend(const struct counts *t);
+void counts_reset(void);
 
 #endif

@@ -10,9 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../agent.h"
-#include "../table/program_defaults.h"
+#include "../base/errno_text.h"
+#include "../base/log.h"
+#include "../base/options.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
+#include "../table/program_defaults.h"
 
 #define MAX_RULES 1024
 #define MAX_TEXT (1u << 20)
@@ -23,7 +26,7 @@ extern const char *sockleak_default_suppressions(void) __attribute__((weak));
 static struct suppression *rules;
 static size_t n_rules, max_rules;
 
-static void warn(void *arg, const char *line) { agent_warn("suppressions %s: %s", (const char *)arg, line); }
+static void warn(void *arg, const char *line) { log_warn("suppressions %s: %s", (const char *)arg, line); }
 
 static void parse(const char *text, size_t len, const char *where)
 {
@@ -38,24 +41,24 @@ static void read_file(const char *path)
 {
     long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0) {
-        agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-fd));
+        log_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, errno_text((int)-fd));
         return;
     }
-    char *text = agent_pages(MAX_TEXT);
+    char *text = pages_alloc(MAX_TEXT);
     size_t len = 0;
     long n = -ENOMEM;
     while (text && len < MAX_TEXT && (n = sys_read((int)fd, text + len, MAX_TEXT - len)) > 0)
         len += (size_t)n;
     sys_close((int)fd);
     if (n < 0)
-        agent_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, agent_reason((int)-n));
+        log_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, errno_text((int)-n));
     else if (len == MAX_TEXT)
-        agent_warn("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
+        log_warn("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
     if (len) {
-        said_rules(text, len);
+        defaults_rules(text, len);
         parse(text, len, path);
     } else if (text) {
-        agent_free_pages(text, MAX_TEXT);
+        pages_free(text, MAX_TEXT);
     }
 }
 
@@ -70,13 +73,13 @@ void suppressions_load(void)
     if (rules)
         return;
     size_t size = MAX_RULES * sizeof *rules;
-    rules = agent_pages(size);
+    rules = pages_alloc(size);
     max_rules = rules ? MAX_RULES : 0;
     parse(suppress_builtin, strlen(suppress_builtin), suppress_builtin);
     if (sockleak_default_suppressions) {
         const char *text = sockleak_default_suppressions();
         if (text) {
-            said_rules(text, strlen(text));
+            defaults_rules(text, strlen(text));
             parse(text, strlen(text), "of the program");
         }
     }
@@ -113,7 +116,7 @@ bool suppressions_known(const struct group *g, struct suppression **rule)
 void suppressions_learnt(const struct group *g, struct suppression *rule)
 {
     if (!known)
-        known = agent_pages(MAX_KNOWN * sizeof *known);
+        known = pages_alloc(MAX_KNOWN * sizeof *known);
     if (!known || !g->siteid)
         return;
     known[key_of(g) >> 32 & (MAX_KNOWN - 1)] = (struct known){key_of(g), rule};

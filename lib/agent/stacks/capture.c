@@ -10,9 +10,9 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
-#include "../elf/ehframe.h"
 #include "../base/readable.h"
 #include "../base/sys.h"
+#include "../elf/ehframe.h"
 #include "../unwind/libunwind.h"
 
 #define SITES 256u
@@ -51,7 +51,7 @@ static inline struct counters *my_counters(void) { return &counters[arch_thread_
 
 void capture_init(void)
 {
-    struct ehframe own;
+    struct object_tables own;
     uintptr_t program = getauxval(AT_PHDR);
 
     if (atomic_load(&initialized))
@@ -61,7 +61,7 @@ void capture_init(void)
     if (!walk_available())
         unwind_load((uintptr_t)__builtin_frame_address(0));
     /* Linked into the program itself there is no text of ours apart from it. */
-    if (ehframe_of((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
+    if (object_tables_of((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
         own_text = (struct span){.lo = own.start, .len = own.end - own.start};
     atomic_store(&initialized, true);
 }
@@ -123,19 +123,19 @@ static unsigned flags_of(enum walk_end end, bool in_signal)
 }
 
 /* Walks from FROM, and takes down what it finds for the next time. */
-static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct walk_recalled *r)
+static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct stack_cache_found *r)
 {
     unsigned epoch, now;
-    struct memo *memo = walk_may_recall(&epoch) ? walk_memo_begin(from, w->max, epoch) : NULL;
+    struct stack_memo *memo = walk_may_recall(&epoch) ? stack_cache_begin(from, w->max, epoch) : NULL;
     w->memo = memo;
     enum walk_end end = walk_run(w);
     if (memo)
-        walk_memo_end(memo, w, end, w->memo && end != WALK_LOST && walk_may_recall(&now) && now == epoch, r);
+        stack_cache_end(memo, w, end, w->memo && end != WALK_LOST && walk_may_recall(&now) && now == epoch, r);
     return end;
 }
 
 static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned max, const struct arch_frame *from, unsigned *flags,
-                                                       struct walk_recalled *r)
+                                                       struct stack_cache_found *r)
 {
     struct walk w = {.at = *from, .max = max, .pcs = pcs, .hidden = own_text};
     struct counters *c = my_counters();
@@ -158,7 +158,7 @@ static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned m
 
 /* Part of both functions below, whose caller is where the stack begins. */
 static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
-                                                              struct walk_recalled *r)
+                                                              struct stack_cache_found *r)
 {
     struct counters *c = my_counters();
     struct arch_frame from;
@@ -175,7 +175,7 @@ static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, uns
     if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
         capture_init();
     count(&c->captures);
-    if (walk_may_recall(&epoch) && walk_recall(&from, max, epoch, always, pcs, r)) {
+    if (walk_may_recall(&epoch) && stack_cache_recall(&from, max, epoch, always, pcs, r)) {
         *flags = flags_of(r->end, false);
         return r->n;
     }
@@ -184,14 +184,14 @@ static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, uns
 
 __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
 {
-    struct walk_recalled r;
+    struct stack_cache_found r;
     unsigned ignored;
     return capture(pcs, max, flags ? flags : &ignored, true, &r);
 }
 
 __attribute__((noinline)) unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *t)
 {
-    struct walk_recalled r;
+    struct stack_cache_found r;
     unsigned n = capture(pcs, max, flags, false, &r);
     *t = (struct capture_ticket){.note = r.note, .place = r.memo, .seq = r.seq};
     return n;
@@ -199,7 +199,7 @@ __attribute__((noinline)) unsigned capture_stack_noted(uint64_t *pcs, unsigned m
 
 void capture_note(const struct capture_ticket *t, uint64_t note)
 {
-    walk_note(&(struct walk_recalled){.memo = t->place, .seq = t->seq}, note);
+    stack_cache_note(&(struct stack_cache_found){.memo = t->place, .seq = t->seq}, note);
 }
 
 bool capture_in_handler(void)

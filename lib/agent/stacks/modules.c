@@ -14,11 +14,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../agent.h"
 #include "../../arch/cpu.h"
+#include "../base/clock.h"
+#include "../base/sys.h"
 #include "../elf/elf.h"
 #include "../elf/object.h"
-#include "../base/sys.h"
 #include "../table/table.h"
 
 #define MAX_MODULES 4096u
@@ -109,14 +109,14 @@ const struct state_module *modules_at(unsigned number)
 /* ---- identity -------------------------------------------------------------------------------------------------- */
 
 /* What can be compared without reading the object, which another thread may be unloading. */
-static bool same_key(const struct place *p, const struct loaded *o)
+static bool same_key(const struct place *p, const struct object *o)
 {
     return atomic_load_explicit(&p->end, memory_order_relaxed) == o->end &&
            atomic_load_explicit(&p->key[0], memory_order_relaxed) == o->key[0] &&
            atomic_load_explicit(&p->key[1], memory_order_relaxed) == o->key[1];
 }
 
-static void set_key(struct place *p, const struct loaded *o)
+static void set_key(struct place *p, const struct object *o)
 {
     atomic_store_explicit(&p->end, o->end, memory_order_relaxed);
     atomic_store_explicit(&p->key[0], o->key[0], memory_order_relaxed);
@@ -124,25 +124,25 @@ static void set_key(struct place *p, const struct loaded *o)
 }
 
 /* The caller runs inside the object: it stays while its headers are read. */
-static bool same_object(unsigned number, const struct loaded *o)
+static bool same_object(unsigned number, const struct object *o)
 {
     const struct state_module *m = modules_at(number);
     uint8_t id[ELF_BUILD_ID];
     uint64_t fingerprint;
     if (!m || m->start != o->start || m->end != o->end || m->bias != o->bias)
         return false;
-    unsigned n = loaded_identity(o, id, &fingerprint);
+    unsigned n = object_identity(o, id, &fingerprint);
     if (n != m->build_id_len || memcmp(id, m->build_id, n) != 0)
         return false;
     if (fingerprint != atomic_load_explicit(&places[number].fingerprint, memory_order_relaxed))
         return false;
     char path[sizeof m->path];
-    loaded_path(o, path, sizeof path);
+    object_path(o, path, sizeof path);
     return strcmp(path, m->path) == 0;
 }
 
 /* True if the object at a READY place is still the one that was recorded there. */
-static bool still_there(unsigned i, const struct loaded *o)
+static bool still_there(unsigned i, const struct object *o)
 {
     struct place *p = &places[i];
     uint32_t now = atomic_load(&epoch);
@@ -165,14 +165,14 @@ static void mark_gone(unsigned i)
         return;
     struct state_module *m = record_of(i);
     if (m)
-        atomic_store(&m->unloaded_ns, agent_now());
+        atomic_store(&m->unloaded_ns, clock_now());
     if (gone)
         gone(i);
 }
 
 /* ---- recording ------------------------------------------------------------------------------------------------- */
 
-static unsigned record(unsigned i, const struct loaded *o)
+static unsigned record(unsigned i, const struct object *o)
 {
     struct place *p = &places[i];
     struct state_module *m = record_of(i);
@@ -183,7 +183,7 @@ static unsigned record(unsigned i, const struct loaded *o)
     uint32_t now = atomic_load(&epoch);
     if (!p->known || atomic_load_explicit(&p->checked, memory_order_relaxed) != now || atomic_load(&closing) || !same_key(p, o)) {
         uint64_t fingerprint;
-        p->build_id_len = (uint8_t)loaded_identity(o, p->build_id, &fingerprint);
+        p->build_id_len = (uint8_t)object_identity(o, p->build_id, &fingerprint);
         atomic_store_explicit(&p->fingerprint, fingerprint, memory_order_relaxed);
     }
     p->known = false;
@@ -192,7 +192,7 @@ static unsigned record(unsigned i, const struct loaded *o)
     m->end = o->end;
     m->build_id_len = p->build_id_len;
     memcpy(m->build_id, p->build_id, sizeof m->build_id);
-    loaded_path(o, m->path, sizeof m->path);
+    object_path(o, m->path, sizeof m->path);
     atomic_store_explicit(&m->ready, 1, memory_order_release);
     atomic_store_explicit(&p->checked, now, memory_order_relaxed);
     set_key(p, o);
@@ -200,7 +200,7 @@ static unsigned record(unsigned i, const struct loaded *o)
     return i;
 }
 
-static unsigned revive(unsigned i, const struct loaded *o)
+static unsigned revive(unsigned i, const struct object *o)
 {
     struct place *p = &places[i];
     struct state_module *m = record_of(i);
@@ -215,7 +215,7 @@ static unsigned revive(unsigned i, const struct loaded *o)
 }
 
 /* The number of O if its place is I; STATE_NO_MODULE when it is not, or not now. */
-static unsigned at_place(unsigned i, const struct loaded *o)
+static unsigned at_place(unsigned i, const struct object *o)
 {
     struct place *p = &places[i];
     uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
@@ -237,7 +237,7 @@ static unsigned at_place(unsigned i, const struct loaded *o)
 }
 
 /* As above for a place that was free: takes it. */
-static unsigned at_free_place(unsigned i, const struct loaded *o)
+static unsigned at_free_place(unsigned i, const struct object *o)
 {
     uint64_t start = 0;
     recording++; /* before others can find the place taken */
@@ -246,7 +246,7 @@ static unsigned at_free_place(unsigned i, const struct loaded *o)
     return start == o->start ? at_place(i, o) : number;
 }
 
-static unsigned find_or_record(const struct loaded *o)
+static unsigned find_or_record(const struct object *o)
 {
     unsigned hit = atomic_load_explicit(&last_hit, memory_order_relaxed);
     if (atomic_load_explicit(&places[hit].start, memory_order_acquire) == o->start &&
@@ -292,9 +292,9 @@ unsigned modules_of(uint64_t addr)
     if (!table_head || atomic_load_explicit(&resetting, memory_order_relaxed))
         return STATE_NO_MODULE;
     int saved = errno;
-    struct loaded o;
-    unsigned number = loaded_lookup_is_free() ? STATE_NO_MODULE : known(addr);
-    if (number == STATE_NO_MODULE && loaded_at(addr, &o))
+    struct object o;
+    unsigned number = object_lookup_is_free() ? STATE_NO_MODULE : known(addr);
+    if (number == STATE_NO_MODULE && object_at(addr, &o))
         number = find_or_record(&o);
     errno = saved;
     return number;
@@ -318,12 +318,12 @@ void modules_check_unloaded(void (*gone)(unsigned number))
     atomic_store(&on_gone, gone);
     for (unsigned i = 0; i < MAX_MODULES && table_head; i++) {
         uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
-        struct loaded o;
+        struct object o;
         if (start == 0)
             break;
         if (atomic_load_explicit(&places[i].state, memory_order_acquire) != READY)
             continue;
-        if (!loaded_at(start, &o) || !same_key(&places[i], &o))
+        if (!object_at(start, &o) || !same_key(&places[i], &o))
             mark_gone(i);
     }
     /* Something else may lie at the same place by now with the same key; that is for its first caller to notice, who can look at it safely. */

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "../../core/siteid.h"
-#include "../agent.h"
+#include "../base/options.h"
+#include "../table/table.h"
 #include "capture.h"
 #include "modules.h"
-#include "../table/table.h"
 
 #define HEADS (STATE_EXTENT_SIZE / 4u)
 /* A program whose stacks never repeat (deep recursion, generated code) must not fill the file system: from so many on, the innermost frames have to do. */

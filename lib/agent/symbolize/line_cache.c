@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "../agent.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
 
 #define SIZE (256u << 10)
@@ -38,7 +38,7 @@ struct memory {
 static struct memory *memory;
 static uint32_t my_turn; /* 0: none */
 
-void explained_prepare(void)
+void line_cache_prepare(void)
 {
     if (memory)
         return;
@@ -64,7 +64,7 @@ static uint64_t key_of(const struct frame *f)
     return h ? h : 1;
 }
 
-const char *explained_get(const struct frame *frame, size_t *len)
+const char *line_cache_get(const struct frame *frame, size_t *len)
 {
     uint64_t key = memory ? key_of(frame) : 0;
     if (!key)
@@ -80,11 +80,11 @@ const char *explained_get(const struct frame *frame, size_t *len)
     return NULL;
 }
 
-void explained_put(const struct frame *frame, const char *text, size_t len)
+void line_cache_put(const struct frame *frame, const char *text, size_t len)
 {
     size_t had;
     uint64_t key = memory && len <= SIZE ? key_of(frame) : 0;
-    if (!key || explained_get(frame, &had))
+    if (!key || line_cache_get(frame, &had))
         return;
     const uint32_t begin = sizeof *memory, size = (uint32_t)((sizeof(struct record) + len + 7) & ~(size_t)7);
     uint32_t at = atomic_load(&memory->used);
@@ -106,7 +106,7 @@ void explained_put(const struct frame *frame, const char *text, size_t len)
 
 static bool take_turn(uint32_t before)
 {
-    uint32_t end = (uint32_t)(agent_now() / MS) + TURN_MS;
+    uint32_t end = (uint32_t)(clock_now() / MS) + TURN_MS;
     my_turn = end ? end : 1;
     if (atomic_compare_exchange_strong(&memory->turn, &before, my_turn))
         return true;
@@ -114,10 +114,10 @@ static bool take_turn(uint32_t before)
     return false;
 }
 
-bool explained_wait(uint64_t until_ns)
+bool line_cache_wait(uint64_t until_ns)
 {
     uint32_t turn = memory ? atomic_load(&memory->turn) : 0;
-    uint64_t now = agent_now();
+    uint64_t now = clock_now();
     if (!memory || now >= until_ns)
         return false;
     int32_t left = (int32_t)(turn - (uint32_t)(now / MS));
@@ -129,7 +129,7 @@ bool explained_wait(uint64_t until_ns)
     return true;
 }
 
-void explained_done(void)
+void line_cache_done(void)
 {
     uint32_t turn = my_turn;
     my_turn = 0;

@@ -15,18 +15,18 @@
 #include "../../core/report.h"
 
 /* Before a fork: makes the memory, once, so that the child shares it. */
-void explained_prepare(void);
+void line_cache_prepare(void);
 /* The text that was kept for FRAME (module, build-id and offset count), *LEN bytes; NULL: none. It stays for good. Any thread. */
-const char *explained_get(const struct frame *frame, size_t *len);
+const char *line_cache_get(const struct frame *frame, size_t *len);
 /* Keeps LEN bytes for FRAME, if it has a build-id and there is room. */
-void explained_put(const struct frame *frame, const char *text, size_t len);
+void line_cache_put(const struct frame *frame, const char *text, size_t len);
 
 /*
- * One process of the family finds out at a time, so that many which end together do not all ask for the same. explained_wait: true when another's turn is
+ * One process of the family finds out at a time, so that many which end together do not all ask for the same. line_cache_wait: true when another's turn is
  * over, and the caller may look again; false when the turn is the caller's, or none came before UNTIL_NS (monotonic), or there is no family. Who does not
- * end its turn loses it a second later. explained_done ends the caller's turn, if it has one.
+ * end its turn loses it a second later. line_cache_done ends the caller's turn, if it has one.
  */
-bool explained_wait(uint64_t until_ns);
-void explained_done(void);
+bool line_cache_wait(uint64_t until_ns);
+void line_cache_done(void);
 
 #endif

@@ -12,12 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../agent.h"
+#include "../base/clock.h"
+#include "../base/environ.h"
+#include "../base/sys.h"
+#include "../elf/object.h"
+#include "../table/table.h"
 #include "line_cache.h"
 #include "symbolizer_process.h"
-#include "../elf/object.h"
-#include "../base/sys.h"
-#include "../table/table.h"
 
 #define LIMIT_MS 4000
 #define EXPLAIN_WAIT_NS 1000000000u
@@ -30,17 +31,17 @@ static const char *const places[] = {"/sockleak", "/../bin/sockleak", "/../../bi
 /* It ends a program that makes a process with clone(2), as the helper does. Its own library is in the list of those to preload. */
 static bool under_valgrind(void)
 {
-    const char *list = agent_environment("LD_PRELOAD");
+    const char *list = environ_get("LD_PRELOAD");
     return list && strstr(list, "/vgpreload_");
 }
 
 static bool find_command(char *path, size_t cap)
 {
-    struct loaded self;
+    struct object self;
     char library[512];
-    if (under_valgrind() || !loaded_at((uint64_t)(uintptr_t)&lines_resolve, &self))
+    if (under_valgrind() || !object_at((uint64_t)(uintptr_t)&lines_resolve, &self))
         return false;
-    loaded_path(&self, library, sizeof library);
+    object_path(&self, library, sizeof library);
     char *slash = library[0] == '/' ? strrchr(library, '/') : NULL; /* a relative path could lead anywhere by now */
     if (!slash)
         return false;
@@ -176,7 +177,7 @@ static bool add_known(void *arg, const struct frame *f)
 {
     struct known *k = arg;
     size_t len;
-    const char *text = explained_get(f, &len);
+    const char *text = line_cache_get(f, &len);
     if (!text)
         return false;
     if (k->text)
@@ -205,13 +206,13 @@ static bool known_now(struct scratch **scratch, struct report *r)
 
 bool lines_known(struct scratch **scratch, struct report *r)
 {
-    uint64_t until = agent_now() + EXPLAIN_WAIT_NS;
+    uint64_t until = clock_now() + EXPLAIN_WAIT_NS;
     bool known = known_now(scratch, r);
-    while (!known && explained_wait(until))
+    while (!known && line_cache_wait(until))
         known = known_now(scratch, r);
     known = known || known_now(scratch, r);
     if (known)
-        explained_done();
+        line_cache_done();
     return known;
 }
 
@@ -228,7 +229,7 @@ static bool keep_answer(void *arg, const struct frame *f)
         rest->len -= (size_t)(newline + 1 - rest->text);
         rest->text += newline + 1 - rest->text;
     }
-    explained_put(f, first, (size_t)(rest->text - first));
+    line_cache_put(f, first, (size_t)(rest->text - first));
     return true;
 }
 
@@ -241,7 +242,7 @@ static bool keep_name(void *arg, const struct frame *f)
     out_str(&o, f->symbol ? f->symbol : "");
     out_char(&o, '\n');
     if (!o.lost)
-        explained_put(f, line, o.len);
+        line_cache_put(f, line, o.len);
     return true;
 }
 
@@ -264,14 +265,14 @@ static bool ask_command(struct scratch **scratch, struct report *r)
         command, (char *)(uintptr_t) "report", (char *)(uintptr_t) "--for-agent", (char *)(uintptr_t) "--unchanged-since", since, NULL};
     char *envp[] = {(char *)(uintptr_t) "LC_ALL=C", NULL};
     size_t room = asked * BYTES_A_FRAME + 65536;
-    struct helper_job job = {.path = command,
-                             .argv = argv,
-                             .envp = envp,
-                             .input = in.buf,
-                             .input_size = in.len,
-                             .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
+    struct symbolizer_job job = {.path = command,
+                                 .argv = argv,
+                                 .envp = envp,
+                                 .input = in.buf,
+                                 .input_size = in.len,
+                                 .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
     job.output = asked ? scratch_get(scratch, job.output_room) : NULL;
-    bool ok = job.output && !in.lost && helper_run(&job, LIMIT_MS);
+    bool ok = job.output && !in.lost && symbolizer_run(&job, LIMIT_MS);
     scratch_out_free(&in);
     if (!ok)
         return false;
@@ -284,6 +285,6 @@ bool lines_resolve(struct scratch **scratch, struct report *r)
     bool found = known_now(scratch, r) || ask_command(scratch, r);
     if (!found)
         each_asked(r, keep_name, NULL); /* the next process need not ask in vain */
-    explained_done();
+    line_cache_done();
     return found;
 }

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "demangle.h"
-#include "../elf/object.h"
-#include "symbols.h"
 #include "../base/sys.h"
+#include "../elf/object.h"
+#include "demangle.h"
+#include "symbols.h"
 
 #define CHUNK_SIZE (64u << 10)
 #define SCRATCH_SIZE (64u << 10)
@@ -156,7 +156,7 @@ static bool open_module(const struct part *p, struct elf *e)
     if (strcmp(p->path, "[vdso]") == 0) /* its section headers lie behind the last segment */
         return elf_open_memory(e, p->start, p->end + VDSO_TAIL);
     /* The program may have been replaced on disk while it runs, or lie outside of a chroot: this name leads to it all the same. */
-    const char *names[2] = {loaded_is_program(p->start, p->end) ? "/proc/self/exe" : NULL, p->path};
+    const char *names[2] = {object_is_program(p->start, p->end) ? "/proc/self/exe" : NULL, p->path};
     for (int i = 0; i < 2; i++) {
         if (!names[i] || names[i][0] != '/' || !elf_open_file(e, names[i]))
             continue;

@@ -20,15 +20,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../agent.h"
-#include "../libc/real.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
+#include "../libc/real.h"
 
 #define STACK_SIZE 32768u
 #define MS 1000000u
 
 struct keeper {
-    struct helper_job *job;
+    struct symbolizer_job *job;
     uint64_t deadline_ns;
     unsigned char *filter_stack;
     int to[2], from[2]; /* pipes */
@@ -64,7 +64,7 @@ static uint64_t now(void)
 /* Feeds the filter and takes what it says. True at the end of its output. */
 static bool converse(struct keeper *k)
 {
-    struct helper_job *j = k->job;
+    struct symbolizer_job *j = k->job;
     size_t fed = 0;
     for (;;) {
         uint64_t at = now();
@@ -130,9 +130,9 @@ static void await(struct keeper *k, uint64_t until)
     }
 }
 
-bool helper_run(struct helper_job *job, unsigned limit_ms)
+bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
 {
-    unsigned char *stacks = agent_pages(2 * STACK_SIZE);
+    unsigned char *stacks = pages_alloc(2 * STACK_SIZE);
     struct keeper k = {.job = job, .deadline_ns = now() + (uint64_t)limit_ms * MS, .filter_stack = stacks};
     uint64_t all = ~0ull, old;
     if (!stacks)
@@ -153,6 +153,6 @@ bool helper_run(struct helper_job *job, unsigned limit_ms)
     pthread_setcancelstate(cancel, NULL);
     errno = saved;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
-    agent_free_pages(stacks, 2 * STACK_SIZE);
+    pages_free(stacks, 2 * STACK_SIZE);
     return pid > 0 && atomic_load(&k.done) && k.ok;
 }

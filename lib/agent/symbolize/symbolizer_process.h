@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct helper_job {
+struct symbolizer_job {
     const char *path;
     char *const *argv;
     char *const *envp;
@@ -20,6 +20,6 @@ struct helper_job {
 };
 
 /* Runs it to its end, at most LIMIT_MS. True when it ended with status 0 and all it wrote had room. */
-bool helper_run(struct helper_job *job, unsigned limit_ms);
+bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms);
 
 #endif

@@ -21,9 +21,9 @@ static struct {
 } rules[MAX_RULES];
 static unsigned n_rules;
 
-void said_options(const char *text) { options = text; }
+void defaults_options(const char *text) { options = text; }
 
-void said_rules(const char *text, size_t len)
+void defaults_rules(const char *text, size_t len)
 {
     if (n_rules < MAX_RULES) {
         rules[n_rules].text = text;
@@ -80,7 +80,7 @@ static struct state_text *write_rules(struct state_text *into, const char *text,
     return into;
 }
 
-void said_write(void)
+void defaults_write(void)
 {
     if (!options && !n_rules)
         return;

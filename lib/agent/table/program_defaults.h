@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 /* Each is called once, when the text is read; TEXT stays where it is. */
-void said_options(const char *text);
-void said_rules(const char *text, size_t len);
+void defaults_options(const char *text);
+void defaults_rules(const char *text, size_t len);
 /* Into a table that has just been made; nothing when nothing was said. */
-void said_write(void);
+void defaults_write(void);
 
 #endif

@@ -6,6 +6,8 @@
  * write to it (the files are closed to others themselves); everything in it is named relative to the descriptor that was checked, and no symbolic
  * link is followed at its end.
  */
+#include "state_dir.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +15,9 @@
 #include <unistd.h>
 
 #include "../../core/out.h"
-#include "../agent.h"
+#include "../base/environ.h"
+#include "../base/errno_text.h"
+#include "../base/options.h"
 #include "../base/sys.h"
 
 static char directory[600]; /* the one in use; empty: none */
@@ -32,7 +36,7 @@ static int open_directory(const char *path, bool make, const char **why)
     long made = make ? SYS3(SYS_mkdirat, AT_FDCWD, path, 0700) : -EEXIST;
     long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd < 0) {
-        *why = agent_reason(made < 0 && made != -EEXIST ? (int)-made : (int)-fd);
+        *why = errno_text(made < 0 && made != -EEXIST ? (int)-made : (int)-fd);
         return (int)fd;
     }
     if (!is_private((int)fd)) {
@@ -60,7 +64,7 @@ static int find_directory(const char **why)
         set_directory(agent_options.state_dir, "", UINT32_MAX);
         return open_directory(directory, true, why);
     }
-    const char *runtime = agent_environment("XDG_RUNTIME_DIR");
+    const char *runtime = environ_get("XDG_RUNTIME_DIR");
     if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX)) {
         int fd = open_directory(directory, true, why);
         if (fd >= 0)
@@ -92,7 +96,7 @@ static uint64_t read_start_ticks(void)
     return ticks;
 }
 
-int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
+int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
 {
     *why = "";
     *start_ticks = read_start_ticks();
@@ -110,15 +114,15 @@ int place_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
     return dir;
 }
 
-void place_in_memory(void) { file_name[0] = 0; }
+void state_dir_no_file(void) { file_name[0] = 0; }
 
-void place_forget(void)
+void state_dir_forget(void)
 {
     file_name[0] = 0;
     atomic_store(&aside, false);
 }
 
-void place_remove(void)
+void state_dir_remove_file(void)
 {
     const char *why;
     if (!file_name[0])
@@ -151,13 +155,13 @@ static bool rename_aside(bool back)
     return r >= 0;
 }
 
-void place_step_aside(void)
+void state_dir_step_aside(void)
 {
-    if (file_name[0] && !agent_in_sandbox() && rename_aside(false))
+    if (file_name[0] && !sys_in_sandbox() && rename_aside(false))
         atomic_store(&aside, true);
 }
 
-void place_step_back(void)
+void state_dir_step_back(void)
 {
     if (atomic_exchange(&aside, false))
         rename_aside(true);
@@ -181,21 +185,21 @@ static void clear_aside(void)
     }
 }
 
-void place_clear_aside(void)
+void state_dir_clear_aside(void)
 {
     if (agent_options.state_dir[0]) {
         if (set_directory(agent_options.state_dir, "", UINT32_MAX))
             clear_aside();
         return;
     }
-    const char *runtime = agent_environment("XDG_RUNTIME_DIR");
+    const char *runtime = environ_get("XDG_RUNTIME_DIR");
     if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX))
         clear_aside();
     set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
     clear_aside();
 }
 
-bool place_path(char *path, size_t cap)
+bool state_dir_file_path(char *path, size_t cap)
 {
     struct out o = {.buf = path, .cap = cap - 1};
     out_fmt(&o, "%s/%s", directory, file_name);

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state_file.c: the table's beginning: its file, and the header that says whose it is.
+ * state_file.c: creates the state file and fills its header, which says whose it is.
  *
  * Called once a process, by the thread whose event is the first, with signals blocked.
  */
+#include "state_file.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#include "../agent.h"
+#include "../../core/out.h"
+#include "../base/clock.h"
+#include "../base/errno_text.h"
+#include "../base/log.h"
+#include "../base/notes.h"
+#include "../base/options.h"
 #include "../base/sys.h"
+#include "state_dir.h"
 #include "table.h"
 
 static void read_boot_id(struct state_header *h)
@@ -46,7 +54,17 @@ static void describe_program(struct state_header *h)
         strncpy(h->host, u.nodename, sizeof h->host - 1);
 }
 
-static void fill_header(struct state_header *h, uint64_t start_ticks)
+/* What a fork leaves as it was. */
+static void take_over(struct state_header *h, const struct state_header *parent)
+{
+    h->boot_id_hash = parent->boot_id_hash;
+    h->exe_dev = parent->exe_dev;
+    h->exe_ino = parent->exe_ino;
+    memcpy(h->exe, parent->exe, sizeof h->exe);
+    memcpy(h->host, parent->host, sizeof h->host);
+}
+
+static void fill_header(struct state_header *h, const struct state_header *parent, uint64_t start_ticks)
 {
     h->version = STATE_VERSION;
     h->byte_order = STATE_BYTE_ORDER;
@@ -57,15 +75,17 @@ static void fill_header(struct state_header *h, uint64_t start_ticks)
     h->ppid = (uint32_t)SYS0(SYS_getppid);
     h->uid = (uint32_t)SYS0(SYS_getuid);
     h->start_ticks = start_ticks;
-    h->opened_mono_ns = agent_now();
-    h->opened_real_ns = agent_now_real();
+    h->opened_mono_ns = clock_now();
+    h->opened_real_ns = clock_now_real();
+    log_set_start(h->opened_real_ns);
     h->max_frames = agent_options.max_frames;
     h->kinds = agent_options.kinds;
     h->grace_ns = agent_options.grace_ns;
     h->interval_ns = agent_options.interval_ns;
     h->interval_given = agent_options.interval_set;
     h->enabled = agent_options.enabled;
-    inherited_describe(h);
+    if (parent)
+        take_over(h, parent);
     read_boot_id(h);
     describe_program(h);
     struct rlimit64 r;
@@ -75,19 +95,19 @@ static void fill_header(struct state_header *h, uint64_t start_ticks)
 }
 
 /* The file gets its name when its header is complete: whoever is killed at this moment leaves nothing under that name that cannot be read. */
-bool agent_make_table(void)
+bool state_file_make(const struct state_header *parent)
 {
     char name[64], unfinished[72];
     const char *why;
     uint64_t ticks;
     int error;
-    int dir = place_open(name, sizeof name, &ticks, &why);
+    int dir = state_dir_open(name, sizeof name, &ticks, &why);
     struct out o = {.buf = unfinished, .cap = sizeof unfinished - 1};
     out_fmt(&o, "%s.new", name);
     unfinished[o.len] = 0;
     int r = table_open(dir, unfinished, &error);
     if (r == 0)
-        fill_header(table_head, ticks);
+        fill_header(table_head, parent, ticks);
     if (r == 0 && error == 0) {
         error = (int)SYS5(SYS_renameat2, dir, unfinished, dir, name, 0);
         if (error < 0)
@@ -98,9 +118,9 @@ bool agent_make_table(void)
     if (r < 0)
         return false;
     if (error < 0) {
-        place_in_memory();
-        agent_note("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
-                   dir < 0 && *why ? why : agent_reason(-error));
+        state_dir_no_file();
+        log_later("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
+                  dir < 0 && *why ? why : errno_text(-error));
     }
     return true;
 }

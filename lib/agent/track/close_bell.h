@@ -2,8 +2,8 @@
 /*
  * close_bell.h: a bell that every close rings, for checks that wait until a socket is gone.
  */
-#ifndef SOCKLEAK_AGENT_WAIT_H
-#define SOCKLEAK_AGENT_WAIT_H
+#ifndef SOCKLEAK_AGENT_CLOSE_BELL_H
+#define SOCKLEAK_AGENT_CLOSE_BELL_H
 
 #include <linux/futex.h>
 #include <stdatomic.h>
@@ -11,15 +11,15 @@
 
 #include "../base/sys.h"
 
-extern _Atomic uint32_t wait_bell;
-extern _Atomic uint32_t wait_waiters;
+extern _Atomic uint32_t close_bell;
+extern _Atomic uint32_t close_bell_waiters;
 
 /* One load when nobody waits. Async-signal-safe. */
-static inline void wait_notify(void)
+static inline void close_bell_ring(void)
 {
-    if (__builtin_expect(atomic_load_explicit(&wait_waiters, memory_order_relaxed) != 0, 0)) {
-        atomic_fetch_add(&wait_bell, 1);
-        sys_futex((volatile void *)&wait_bell, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1 << 30, NULL, NULL, 0);
+    if (__builtin_expect(atomic_load_explicit(&close_bell_waiters, memory_order_relaxed) != 0, 0)) {
+        atomic_fetch_add(&close_bell, 1);
+        sys_futex((volatile void *)&close_bell, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1 << 30, NULL, NULL, 0);
     }
 }
 

@@ -4,18 +4,19 @@
  *
  * Runs in the program's threads, in signal handlers, and in vfork children (where it must do nothing).
  */
-#include "track.h"
+#include "open_close.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
-#include "../agent.h"
-#include "probe.h"
+#include "../base/clock.h"
+#include "../base/sys.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
+#include "gate.h"
+#include "probe.h"
 #include "slot.h"
-#include "../watch/watcher.h"
 
 /* ---- opening ---- */
 
@@ -23,34 +24,34 @@ static void opened(int fd, struct opening *o)
 {
     bool in_signal;
     int saved = errno;
-    o->now = agent_now();
+    o->now = clock_now();
     o->site = sites_here(&in_signal);
     slot_enter(fd, o);
-    if (!watch_running() && !in_signal)
-        watch_start();
+    if (!in_signal)
+        gate_hooks.want_watcher();
     errno = saved;
 }
 
 void track_opened(int fd, int family, int type, int protocol, enum origin origin)
 {
     struct opening o = {.family = family, .type = type, .protocol = protocol, .origin = origin};
-    if (fd >= 0 && agent_ready())
+    if (fd >= 0 && gate_ready())
         opened(fd, &o);
 }
 
 void track_pair(const int fd[2], int family, int type, int protocol)
 {
-    if (!agent_ready())
+    if (!gate_ready())
         return;
     struct opening o = {.family = family, .type = type, .protocol = protocol, .origin = ORIGIN_SOCKETPAIR, .flags = SLOT_CONNECTED};
     opened(fd[0], &o);
-    o.now = agent_now();
+    o.now = clock_now();
     slot_enter(fd[1], &o);
 }
 
 void track_accepted(int listener, int fd, int flags)
 {
-    if (fd < 0 || !agent_ready())
+    if (fd < 0 || !gate_ready())
         return;
     struct opening o = {.origin = ORIGIN_ACCEPT, .flags = SLOT_CONNECTED};
     const struct state_slot *l = slot_of(listener);
@@ -67,7 +68,7 @@ void track_accepted(int listener, int fd, int flags)
 static void received_one(int fd)
 {
     struct identity id;
-    if (observe_identity(fd, &id) == 0) {
+    if (probe_identity(fd, &id) == 0) {
         struct opening o = {.family = id.family, .type = id.type, .protocol = id.protocol, .origin = ORIGIN_RECEIVED};
         opened(fd, &o);
         return;
@@ -79,7 +80,7 @@ static void received_one(int fd)
 
 void track_rights(const struct msghdr *msg)
 {
-    if (!msg->msg_control || agent_in_sandbox() || !agent_ready())
+    if (!msg->msg_control || sys_in_sandbox() || !gate_ready())
         return;
     /* CMSG_NXTHDR wants a msghdr that may be written to; it only reads. */
     struct msghdr *m = (struct msghdr *)(uintptr_t)msg;
@@ -99,10 +100,10 @@ void track_rights(const struct msghdr *msg)
 
 uint64_t track_closing(int fd)
 {
-    if (!agent_has_table())
+    if (!gate_has_table())
         return 0;
     struct state_slot *slot = slot_of(fd);
-    if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || agent_is_vfork_child())
+    if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || gate_is_vfork_child())
         return 0;
     return slot_leave(slot, fd, SLOT_CLOSING);
 }
@@ -117,14 +118,14 @@ void track_close_failed(int fd, uint64_t token)
 
 void track_closing_range(unsigned first, unsigned last)
 {
-    if (!agent_has_table() || first > INT_MAX)
+    if (!gate_has_table() || first > INT_MAX)
         return;
     bool asked = false;
     for (int fd = slot_next((int)first); fd >= 0 && (unsigned)fd <= last; fd = slot_next(fd + 1)) {
         struct state_slot *slot = slot_of(fd);
         if (SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
             continue;
-        if (!asked && agent_is_vfork_child())
+        if (!asked && gate_is_vfork_child())
             return;
         asked = true;
         slot_leave(slot, fd, SLOT_CLOSING);

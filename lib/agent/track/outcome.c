@@ -4,16 +4,19 @@
  *
  * Runs in the program's threads and signal handlers, after the call that learnt it and with its errno put aside.
  */
-#include "track.h"
+#include "outcome.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "../agent.h"
-#include "probe.h"
+#include "../base/clock.h"
+#include "../base/sys.h"
+#include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
-#include "slot.h"
+#include "adopt.h"
+#include "gate.h"
+#include "probe.h"
 
 static void told(struct state_slot *slot, uint16_t flag, int err)
 {
@@ -23,7 +26,7 @@ static void told(struct state_slot *slot, uint16_t flag, int err)
     struct state_site *s = sites_at(atomic_load(&slot->told_site));
     if (s)
         atomic_fetch_add_explicit(&s->opened, 1, memory_order_relaxed);
-    atomic_store(&slot->told_ns, agent_now());
+    atomic_store(&slot->told_ns, clock_now());
     if (err)
         atomic_store(&slot->told_errno, (uint8_t)err);
     atomic_fetch_or(&slot->flags, flag);
@@ -131,7 +134,7 @@ void track_sent(int fd, ssize_t result, int err)
 static struct state_slot *unknown_socket(int fd)
 {
     static _Atomic uint64_t asked[64]; /* descriptors below 4096 */
-    if (fd < 0 || agent_inside() || agent_in_sandbox())
+    if (fd < 0 || thread_inside() || sys_in_sandbox())
         return NULL;
     if (fd < 4096) {
         uint64_t bit = 1ull << fd % 64;
@@ -139,7 +142,7 @@ static struct state_slot *unknown_socket(int fd)
             return NULL;
     }
     struct identity id;
-    if (observe_identity(fd, &id) < 0 || id.type == SOCK_DGRAM || !agent_ready())
+    if (probe_identity(fd, &id) < 0 || id.type == SOCK_DGRAM || !gate_ready())
         return NULL;
     enum origin before = atomic_load(&table_head->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED;
     track_adopt(fd, atomic_load(&table_head->looks) ? ORIGIN_UNSEEN : before, id.cookie);

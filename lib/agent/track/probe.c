@@ -37,13 +37,13 @@ static int option_int(int fd, int name, int otherwise)
     return option(fd, SOL_SOCKET, name, &v, sizeof v) < 0 ? otherwise : v;
 }
 
-uint64_t observe_cookie(int fd)
+uint64_t probe_cookie(int fd)
 {
     uint64_t c = 0;
     return option(fd, SOL_SOCKET, SO_COOKIE, &c, sizeof c) < 0 ? 0 : c;
 }
 
-int observe_identity(int fd, struct identity *id)
+int probe_identity(int fd, struct identity *id)
 {
     long r = option(fd, SOL_SOCKET, SO_COOKIE, &id->cookie, sizeof id->cookie);
     if (r < 0)
@@ -124,7 +124,7 @@ static void observe_other(int fd, struct observation *o)
     o->signature = mix(o->unread, o->unsent, 1, 1);
 }
 
-int observe(int fd, const struct state_slot *s, int revents, struct observation *o)
+int probe(int fd, const struct state_slot *s, int revents, struct observation *o)
 {
     memset(o, 0, sizeof *o);
     uint16_t flags = 0;
@@ -133,11 +133,11 @@ int observe(int fd, const struct state_slot *s, int revents, struct observation 
         flags = slot_flags(s);
         id.family = s->family;
         id.type = (int)SLOT_TYPE(s);
-        id.protocol = flags & SLOT_MPTCP ? 262 : s->protocol;
+        id.protocol = flags & SLOT_MPTCP ? PROTOCOL_MPTCP : s->protocol;
         o->told_errno = atomic_load(&s->told_errno);
     }
     if (!id.family || !id.type) {
-        int r = observe_identity(fd, &id);
+        int r = probe_identity(fd, &id);
         if (r < 0)
             return r;
     }
@@ -156,8 +156,7 @@ int observe(int fd, const struct state_slot *s, int revents, struct observation 
     o->shut_rd = flags & SLOT_SHUT_RD;
     o->told_eof = flags & SLOT_TOLD_EOF;
     o->was_connected = flags & SLOT_CONNECTED;
-    /* 262 is IPPROTO_MPTCP. */
-    bool tcp = is_ip(id.family) && id.type == SOCK_STREAM && (o->protocol == IPPROTO_TCP || o->protocol == 262);
+    bool tcp = is_ip(id.family) && id.type == SOCK_STREAM && (o->protocol == IPPROTO_TCP || o->protocol == PROTOCOL_MPTCP);
     if (tcp)
         observe_tcp(fd, o);
     if (o->tcp_state == ST_NONE) {
@@ -233,7 +232,7 @@ static void write_unix(struct out *o, const struct sockaddr_un *u, unsigned len)
     }
 }
 
-void address_text(char out[96], const void *sockaddr, unsigned len)
+void probe_address_text(char out[96], const void *sockaddr, unsigned len)
 {
     struct out o = {.buf = out, .cap = 95};
     const struct sockaddr *sa = sockaddr;
@@ -255,23 +254,23 @@ void address_text(char out[96], const void *sockaddr, unsigned len)
     out[o.len] = 0;
 }
 
-void observe_addresses(int fd, char local[96], char peer[96])
+void probe_addresses(int fd, char local[96], char peer[96])
 {
     struct sockaddr_storage a;
     unsigned len = sizeof a;
     local[0] = peer[0] = 0;
     if (SYS3(SYS_getsockname, fd, &a, &len) >= 0)
-        address_text(local, &a, len);
+        probe_address_text(local, &a, len);
     len = sizeof a;
     if (SYS3(SYS_getpeername, fd, &a, &len) >= 0) {
-        address_text(peer, &a, len);
+        probe_address_text(peer, &a, len);
         return;
     }
     /* SO_PEERNAME still answers for a TCP connection that is over; it wants the exact length. */
     static const unsigned sizes[] = {sizeof(struct sockaddr_in6), sizeof(struct sockaddr_in)};
     for (unsigned i = 0; i < 2; i++)
         if (option(fd, SOL_SOCKET, SO_PEERNAME, &a, sizes[i]) > 0) {
-            address_text(peer, &a, sizes[i]);
+            probe_address_text(peer, &a, sizes[i]);
             return;
         }
 }

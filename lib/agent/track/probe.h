@@ -13,14 +13,14 @@ struct identity {
     int family, type, protocol;
 };
 /* Returns 0, or -EBADF / -ENOTSOCK ... */
-int observe_identity(int fd, struct identity *id);
+int probe_identity(int fd, struct identity *id);
 /* Cookie alone: one system call. 0 when FD is no socket. */
-uint64_t observe_cookie(int fd);
+uint64_t probe_cookie(int fd);
 /* Fills O from the kernel (REVENTS: poll's result if the caller has it, -1: ask) and from the slot copy S (may be NULL: an adopted one). 0 or -errno. */
-int observe(int fd, const struct state_slot *s, int revents, struct observation *o);
+int probe(int fd, const struct state_slot *s, int revents, struct observation *o);
 /* Addresses as text (state_detail's form); empty when unknown. */
-void observe_addresses(int fd, char local[96], char peer[96]);
+void probe_addresses(int fd, char local[96], char peer[96]);
 /* As text from a sockaddr; exported for connect's failures. */
-void address_text(char out[96], const void *sockaddr, unsigned len);
+void probe_address_text(char out[96], const void *sockaddr, unsigned len);
 
 #endif

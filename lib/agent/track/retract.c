@@ -6,12 +6,11 @@
  */
 #include "retract.h"
 
-#include "../agent.h"
-#include "../stacks/sites.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
+#include "../stacks/sites.h"
 #include "../table/table.h"
 #include "slot.h"
-#include "../watch/watcher.h"
 
 #define ROOM 512
 
@@ -43,9 +42,9 @@ static void put(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t st
     atomic_store_explicit(&n->turn, at + 1, memory_order_release);
 }
 
-void release_note(const struct finding *f) { put(f->fd, 0, f->kind, f->siteid, agent_now() - f->since_ns); }
+void retract_unmarked(const struct finding *f) { put(f->fd, 0, f->kind, f->siteid, clock_now() - f->since_ns); }
 
-void watch_released(const struct leaving *was, int fd, bool last)
+void retract_note(const struct leaving *was, int fd, bool last)
 {
     struct state_detail *d = was->watch_gen == was->gen ? table_at(was->detail) : NULL;
     if (!d || atomic_load(&d->gen) != was->gen)
@@ -62,7 +61,7 @@ void watch_released(const struct leaving *was, int fd, bool last)
     if (!reported)
         return;
     const struct state_site *s = sites_at(was->site);
-    put(fd, was->gen, d->kind, s ? s->siteid : 0, agent_now() - d->since_ns);
+    put(fd, was->gen, d->kind, s ? s->siteid : 0, clock_now() - d->since_ns);
 }
 
 /* The close failed after all, and the slot is what it was: its next report is the next one to be taken back. */
@@ -76,7 +75,7 @@ static bool never_happened(const struct note *n)
     return true;
 }
 
-bool release_next(struct release *r)
+bool retract_next(struct release *r)
 {
     uint32_t at = atomic_load(&tail);
     const struct note *n = &ring[at % ROOM];
@@ -85,10 +84,10 @@ bool release_next(struct release *r)
     *r = (struct release){.fd = n->fd, .kind = n->kind, .siteid = n->siteid, .stuck_ns = n->stuck_ns};
     bool happened = !never_happened(n);
     atomic_store(&tail, at + 1);
-    return happened || release_next(r);
+    return happened || retract_next(r);
 }
 
-void release_reset(void)
+void retract_reset(void)
 {
     for (unsigned i = 0; i < ROOM && i < atomic_load(&head); i++) /* no page is written that was not */
         atomic_store(&ring[i].turn, 0);

@@ -9,21 +9,20 @@
 #include "slot.h"
 
 #include <limits.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "../agent.h"
-#include "probe.h"
+#include "../../core/judge.h"
+#include "../base/sys.h"
+#include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
-#include "track.h"
 #include "close_bell.h"
-#include "../watch/watcher.h"
+#include "gate.h"
+#include "inherited_set.h"
+#include "probe.h"
+#include "retract.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-#define PATIENCE 10000u
+#define ADOPTING_TURNS 10000u /* to wait for a thread that has a few stores to go */
 
 ssize_t track_quiet;
 static _Atomic int unused; /* inherited connections that this process has not been seen to use */
@@ -96,8 +95,8 @@ static void left(const struct leaving *was, int fd)
 {
     bool last = count_closed(was, 1);
     settle_use(was->flags);
-    watch_released(was, fd, last);
-    wait_notify();
+    retract_note(was, fd, last);
+    close_bell_ring();
 }
 
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
@@ -152,7 +151,7 @@ static void fill(struct state_slot *slot, const struct opening *o, uint16_t flag
     atomic_store_explicit(&slot->told_site, like ? atomic_load(&like->told_site) : 0, memory_order_relaxed);
     atomic_store_explicit(&slot->told_errno, like ? atomic_load(&like->told_errno) : 0, memory_order_relaxed);
     atomic_store_explicit(&slot->told_ns, like ? atomic_load(&like->told_ns) : 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->flags, flags | (o->protocol == IPPROTO_MPTCP ? SLOT_MPTCP : 0), memory_order_relaxed);
+    atomic_store_explicit(&slot->flags, flags | (o->protocol == PROTOCOL_MPTCP ? SLOT_MPTCP : 0), memory_order_relaxed);
 }
 
 struct state_slot *slot_enter(int fd, const struct opening *o)
@@ -162,7 +161,7 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
         return NULL;
     slot_leave(slot, fd, SLOT_EMPTY); /* closed where no wrapper saw it */
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    for (unsigned turn = 0; __builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < PATIENCE; turn++) {
+    for (unsigned turn = 0; __builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < ADOPTING_TURNS; turn++) {
         sys_yield(turn); /* the watcher is at it, and has a few stores to go */
         word = atomic_load_explicit(&slot->word, memory_order_acquire);
     }
@@ -172,9 +171,9 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_FILLING), memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     uint16_t flags =
-        o->flags | (agent_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
-    slot->tid = o->like ? o->like->tid : agent_tid();
-    slot->tag = o->like ? o->like->tag : agent_thread.tag;
+        o->flags | (this_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
+    slot->tid = o->like ? o->like->tid : thread_tid();
+    slot->tag = o->like ? o->like->tag : this_thread.tag;
     fill(slot, o, flags);
     if (o->like)
         await_use(flags);
@@ -205,7 +204,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
         return false;
     uint64_t word = atomic_load(&slot->word);
     uint32_t gen = SLOT_GEN(word) + 1;
-    if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || observe_cookie(fd) != cookie)
+    if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || probe_cookie(fd) != cookie)
         return false;
     if (was_never_closed(slot, word, cookie))
         return true;
@@ -228,7 +227,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 /* The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is what makes one. */
 struct state_slot *slot_live(int fd)
 {
-    if (!agent_has_table() && !(inherited_has(fd) && agent_ready()))
+    if (!gate_has_table() && !(inherited_set_has(fd) && gate_ready()))
         return NULL;
     struct state_slot *slot = slot_of(fd);
     return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
@@ -237,9 +236,9 @@ struct state_slot *slot_live(int fd)
 void slot_used(struct state_slot *slot)
 {
     uint16_t f = atomic_load_explicit(&slot->flags, memory_order_relaxed);
-    if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || agent_is_vfork_child())
+    if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || gate_is_vfork_child())
         return;
     f = atomic_fetch_or(&slot->flags, SLOT_USED);
-    settle_use(f); /* once: the flag is in F for all but the first */
-    watch_start(); /* a child of fork gets its watcher with the first socket that it uses */
+    settle_use(f);             /* once: the flag is in F for all but the first */
+    gate_hooks.want_watcher(); /* a child of fork gets its watcher with the first socket that it uses */
 }

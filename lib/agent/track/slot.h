@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slot.h: how a slot is taken and left, for the track*.c files alone.
+ * slot.h: how a slot is taken and left; inside track/, but for the counters of unused inherited sockets.
  */
 #ifndef SOCKLEAK_AGENT_TRACK_SLOT_H
 #define SOCKLEAK_AGENT_TRACK_SLOT_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "../../core/state.h"
+
+/*
+ * What the result of a receive or send call must exceed to be of no interest. 0 normally. SSIZE_MAX in a forked or just attached
+ * process until all inherited connections were seen in use.
+ */
+extern ssize_t track_quiet __attribute__((visibility("hidden"))); /* also where it is declared: read without the GOT */
+/* A child of fork has connections that it has not been seen to use: every transfer is looked at until it was. */
+void track_expect_use(bool expected);
+/* The socket of this parent's slot is such a connection. */
+bool track_is_awaited(const struct state_slot *parents);
 
 struct opening {
     int family, type, protocol;

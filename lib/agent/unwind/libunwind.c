@@ -17,8 +17,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "../elf/ehframe.h"
 #include "../base/readable.h"
+#include "../elf/ehframe.h"
 #include "libunwind_load.h"
 
 #define PAGE 4096u
@@ -102,11 +102,11 @@ static int access_fpreg(unw_addr_space_t as, unw_regnum_t reg, unw_fpreg_t *val,
 /* Describes the object's sorted table; libunwind searches it, reading through access_mem. */
 static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *pi, int need, void *arg)
 {
-    struct ehframe o;
+    struct object_tables o;
     unw_dyn_info_t di;
     unw_word_t head;
 
-    if (!ehframe_of(ip, &o) || !o.hdr || access_mem(as, o.hdr, &head, 0, arg) < 0)
+    if (!object_tables_of(ip, &o) || !o.hdr || access_mem(as, o.hdr, &head, 0, arg) < 0)
         return -UNW_ENOINFO;
     /* version 1, any pcrel/sdata4 pointer, udata4 count, datarel/sdata4 table: what every linker writes */
     if ((head & 0xff) != 1 || (head >> 8 & 0x0f) != 0x0b || (head >> 16 & 0xff) != 0x03 || (head >> 24 & 0xff) != 0x3b ||
@@ -188,14 +188,14 @@ static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
 static bool maybe_in_handler(uintptr_t sp)
 {
     uintptr_t from = sp & ~(uintptr_t)7;
-    struct ehframe o;
+    struct object_tables o;
 
     for (uintptr_t a = from; a < from + (256u << 10); a += 8) {
         if ((a == from || a % PAGE == 0) && !readable(a))
             break;
         uintptr_t v = *(const uintptr_t *)a;
-        if (v > PAGE && v < (uintptr_t)1 << 47 && ehframe_of(v, &o) && readable(v & ~(uintptr_t)7) && readable((v + 15) & ~(uintptr_t)7) &&
-            arch_is_sigreturn((const unsigned char *)v))
+        if (v > PAGE && v < (uintptr_t)1 << 47 && object_tables_of(v, &o) && readable(v & ~(uintptr_t)7) &&
+            readable((v + 15) & ~(uintptr_t)7) && arch_is_sigreturn((const unsigned char *)v))
             return true;
     }
     return false;

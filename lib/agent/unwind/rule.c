@@ -81,7 +81,7 @@ static int after_call(uintptr_t entry)
     return arch_after_call(code + 8);
 }
 
-enum cfi_result walk_row(uintptr_t entry, bool exact, int *called, struct cfi_row *row)
+enum cfi_result rule_row(uintptr_t entry, bool exact, int *called, struct cfi_row *row)
 {
     struct dl_find_object o;
     struct cfi_image image;
@@ -100,17 +100,17 @@ enum cfi_result walk_row(uintptr_t entry, bool exact, int *called, struct cfi_ro
 }
 
 /* FROM_FP, DEREF, FP_HOW in the low bits; then FP, OFF, ADD; never 0. */
-static uint64_t pack(const struct walk_shape *s)
+static uint64_t pack(const struct rule_shape *s)
 {
     return 1u | (uint64_t)s->from_fp << 1 | (uint64_t)s->deref << 2 | (uint64_t)s->fp_how << 3 | (uint64_t)((uint16_t)s->fp >> 3) << 5 |
            (uint64_t)(uint16_t)s->off << 18 | (uint64_t)((uint32_t)s->add >> 2) << 34;
 }
 
-struct walk_shape walk_shape_at(uint32_t rule)
+struct rule_shape rule_shape(uint32_t rule)
 {
     uint64_t v = atomic_load_explicit(&shapes[rule >> 2 & (SHAPES - 1)], memory_order_relaxed);
 
-    return (struct walk_shape){.from_fp = v >> 1 & 1,
+    return (struct rule_shape){.from_fp = v >> 1 & 1,
                                .deref = v >> 2 & 1,
                                .fp_how = v >> 3 & 3,
                                .fp = (int16_t)((v >> 5 & 0x1fff) << 3),
@@ -118,7 +118,7 @@ struct walk_shape walk_shape_at(uint32_t rule)
                                .add = (int32_t)((uint32_t)(v >> 34) << 2)};
 }
 
-static uint32_t intern(const struct walk_shape *s)
+static uint32_t intern(const struct rule_shape *s)
 {
     uint64_t v = pack(s);
     uint32_t h = (uint32_t)((v * 0x9E3779B97F4A7C15u) >> 40);
@@ -145,7 +145,7 @@ static bool is_ucontext(const struct cfi_row *r)
 static uint32_t compile(const struct cfi_row *r)
 {
     struct cfi_loc ra = r->reg[r->ra], fp = r->reg[ARCH_FP], sp = r->reg[ARCH_SP];
-    struct walk_shape s = {.from_fp = r->cfa.reg == ARCH_FP, .deref = r->cfa.deref, .off = (int16_t)r->cfa.off, .add = r->cfa.add};
+    struct rule_shape s = {.from_fp = r->cfa.reg == ARCH_FP, .deref = r->cfa.deref, .off = (int16_t)r->cfa.off, .add = r->cfa.add};
 
     if (ra.how == CFI_UNDEFINED)
         return RULE_END;
@@ -177,11 +177,11 @@ static uint32_t compile(const struct cfi_row *r)
     return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)s.add | slot << RULE_FP_SHIFT;
 }
 
-uint32_t walk_rule(uintptr_t entry, bool exact, bool *keep)
+uint32_t rule_of(uintptr_t entry, bool exact, bool *keep)
 {
     struct cfi_row row;
     int called;
-    enum cfi_result found = walk_row(entry, exact, &called, &row);
+    enum cfi_result found = rule_row(entry, exact, &called, &row);
     uint32_t rule = found == CFI_OK ? compile(&row) : found == CFI_NONE ? RULE_NONE : RULE_ODD;
 
     atomic_fetch_add_explicit(&parsed, 1, memory_order_relaxed);

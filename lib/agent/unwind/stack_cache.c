@@ -18,7 +18,7 @@
 #define SETS 32u
 #define UNIT 8u /* the stack's words */
 
-struct memo {
+struct stack_memo {
     _Atomic uint32_t seq; /* odd: in the making */
     uint32_t epoch;
     uintptr_t pc, sp, fp;
@@ -31,7 +31,7 @@ struct memo {
     uint64_t pcs[64];
 } __attribute__((aligned(64)));
 
-static struct memo memos[SETS * WAYS];
+static struct stack_memo memos[SETS * WAYS];
 /* Of each way of each set where it begins, on one cache line a set: the ways that are not meant, and memory that was never used, are not touched. */
 static _Atomic uint64_t begins[SETS][WAYS] __attribute__((aligned(64)));
 static _Atomic unsigned turn;
@@ -44,7 +44,7 @@ static uint64_t begin_of(const struct arch_frame *from) { return from->sp ^ from
  * The words are the same, and all of them lie where the stack is known to be readable. Each place is read once, and judged as it was read: another
  * thread may be overwriting the entry.
  */
-static bool same_words(const struct memo *m, uintptr_t sp, uintptr_t words)
+static bool same_words(const struct stack_memo *m, uintptr_t sp, uintptr_t words)
 {
     const uint64_t *stack = (const uint64_t *)sp;
     const volatile uint16_t *at = m->at;
@@ -64,23 +64,24 @@ static bool same_words(const struct memo *m, uintptr_t sp, uintptr_t words)
     return true;
 }
 
-bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs, struct walk_recalled *r)
+bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs,
+                        struct stack_cache_found *r)
 {
     unsigned set = set_of(from->sp);
     uint64_t begin = begin_of(from);
     uintptr_t words = 0;
     for (unsigned way = 0; way < WAYS; way++) {
-        struct memo *m = &memos[set * WAYS + way];
+        struct stack_memo *m = &memos[set * WAYS + way];
         if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin)
             continue;
         uint32_t seq = atomic_load_explicit(&m->seq, memory_order_acquire);
         if ((seq & 1) || m->sp != from->sp || m->pc != from->pc || m->epoch != epoch || m->max != max || (m->needs_fp && m->fp != from->fp))
             continue;
         if (!words)
-            words = walk_span(from->sp).len / UNIT;
+            words = stack_span(from->sp).len / UNIT;
         if (!same_words(m, from->sp, words))
             continue;
-        *r = (struct walk_recalled){
+        *r = (struct stack_cache_found){
             .n = m->n, .end = m->end, .note = atomic_load_explicit(&m->note, memory_order_relaxed), .memo = m, .seq = seq};
         if ((always || !r->note) && m->n <= 64)
             for (unsigned i = 0; i < m->n; i++)
@@ -93,10 +94,10 @@ bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bo
 }
 
 /* The oldest way that nobody is at. */
-struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
+struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
     unsigned set = set_of(from->sp), way = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % WAYS;
-    struct memo *m = &memos[set * WAYS + way];
+    struct stack_memo *m = &memos[set * WAYS + way];
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed);
     if ((seq & 1) || !atomic_compare_exchange_strong(&m->seq, &seq, seq + 1))
         return NULL;
@@ -111,7 +112,7 @@ struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsign
     return m;
 }
 
-bool walk_memo_word(struct memo *m, uintptr_t a, uint64_t word)
+bool stack_cache_word(struct stack_memo *m, uintptr_t a, uint64_t word)
 {
     uintptr_t at = (a - m->sp) / UNIT;
     if (a < m->sp || (a - m->sp) % UNIT || at > UINT16_MAX || m->words == MEMO_WORDS)
@@ -121,9 +122,9 @@ bool walk_memo_word(struct memo *m, uintptr_t a, uint64_t word)
     return true;
 }
 
-void walk_memo_needs_fp(struct memo *m) { m->needs_fp = true; }
+void stack_cache_needs_fp(struct stack_memo *m) { m->needs_fp = true; }
 
-void walk_memo_end(struct memo *m, const struct walk *w, enum walk_end end, bool usable, struct walk_recalled *r)
+void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end end, bool usable, struct stack_cache_found *r)
 {
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed) + 1;
     if (!usable)
@@ -134,13 +135,13 @@ void walk_memo_end(struct memo *m, const struct walk *w, enum walk_end end, bool
     for (unsigned i = 0; i < w->n; i++)
         m->pcs[i] = w->pcs[i];
     atomic_store_explicit(&m->seq, seq, memory_order_release);
-    *r = (struct walk_recalled){.n = w->n, .end = end, .memo = usable ? m : NULL, .seq = seq};
+    *r = (struct stack_cache_found){.n = w->n, .end = end, .memo = usable ? m : NULL, .seq = seq};
 }
 
 /* Only while the entry is still that of the stack that was meant: another has another sequence number. */
-void walk_note(const struct walk_recalled *r, uint64_t note)
+void stack_cache_note(const struct stack_cache_found *r, uint64_t note)
 {
-    struct memo *m = r->memo;
+    struct stack_memo *m = r->memo;
     uint32_t seq = r->seq;
     if (!m || !atomic_compare_exchange_strong(&m->seq, &seq, seq + 1))
         return;

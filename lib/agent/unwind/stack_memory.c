@@ -26,7 +26,7 @@ static uintptr_t first_stack_end, first_thread;
 /* This thread's stack is readable from here up to its control block; below the second address it is not. 0: not looked. */
 static __thread uintptr_t own_low, own_hole;
 
-void walk_memory_init(void)
+void stack_memory_init(void)
 {
     first_stack_end = &__libc_stack_end ? (uintptr_t)__libc_stack_end & ~(uintptr_t)7 : 0;
     if (sys_gettid() == sys_getpid())
@@ -51,7 +51,7 @@ static bool look_over(uintptr_t sp, uintptr_t thread)
     return low <= sp;
 }
 
-struct span walk_span(uintptr_t sp)
+struct span stack_span(uintptr_t sp)
 {
     uintptr_t lo = sp & ~(uintptr_t)7, thread = arch_thread_pointer();
 
@@ -65,7 +65,7 @@ struct span walk_span(uintptr_t sp)
     return from_to(lo, (sp & ~(uintptr_t)(PAGE - 1)) + PAGE);
 }
 
-bool walk_reach(struct span *s, uintptr_t a)
+bool stack_reach(struct span *s, uintptr_t a)
 {
     uintptr_t page = a & ~(uintptr_t)(PAGE - 1);
 

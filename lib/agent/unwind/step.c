@@ -2,7 +2,7 @@
 /*
  * step.c: the rare steps: signal frames, code without tables, and rules that need registers which the walk does not carry along.
  *
- * Called by walk.c, in any thread and in signal handlers. walk_odd_step starts anew at its own frame with all registers and parses every
+ * Called by walk.c, in any thread and in signal handlers. step_odd starts anew at its own frame with all registers and parses every
  * frame up to the one in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign
  * their stack.
  */
@@ -18,17 +18,17 @@ struct registers {
     bool exact;
 };
 
-bool walk_signal_step(struct walk *w)
+bool step_signal(struct walk *w)
 {
     struct arch_frame to;
     uintptr_t uc = w->at.sp;
 
-    if (!walk_load(&w->span, uc + ARCH_UC_PC, &to.pc) || !walk_load(&w->span, uc + ARCH_UC_SP, &to.sp) ||
-        !walk_load(&w->span, uc + ARCH_UC_FP, &to.fp) || to.sp % 8)
+    if (!stack_load(&w->span, uc + ARCH_UC_PC, &to.pc) || !stack_load(&w->span, uc + ARCH_UC_SP, &to.sp) ||
+        !stack_load(&w->span, uc + ARCH_UC_FP, &to.fp) || to.sp % 8)
         return false;
     /* The interrupted code may have run on another stack; its sp is only as good as the ucontext that the handler may have written to. */
     if (to.sp - w->span.lo >= w->span.len)
-        w->span = readable(to.sp) ? walk_span(to.sp) : (struct span){.len = 0};
+        w->span = readable(to.sp) ? stack_span(to.sp) : (struct span){.len = 0};
     w->at = to;
     w->exact = true;
     w->in_signal = true;
@@ -53,7 +53,7 @@ static bool leave(struct walk *w, uintptr_t a, uintptr_t fp)
     unsigned char code[32];
     uintptr_t pc;
 
-    if (!walk_load(&w->span, a, &pc))
+    if (!stack_load(&w->span, a, &pc))
         return false;
     if (pc != 0) {
         code_around(pc, code);
@@ -65,14 +65,14 @@ static bool leave(struct walk *w, uintptr_t a, uintptr_t fp)
     return true;
 }
 
-bool walk_unknown_step(struct walk *w)
+bool step_unknown(struct walk *w)
 {
     unsigned char code[32];
     uintptr_t fp;
 
     code_around(w->at.pc, code);
     if (arch_is_sigreturn(code + 16))
-        return walk_signal_step(w);
+        return step_signal(w);
     if (w->exact) {
         unsigned pushed = arch_stub(code + 16);
         if (pushed)
@@ -83,7 +83,7 @@ bool walk_unknown_step(struct walk *w)
     } else if (!arch_after_call(code + 16)) {
         return false;
     }
-    return w->at.fp >= w->at.sp && w->at.fp - w->at.sp <= CHAIN_FAR && w->at.fp % 8 == 0 && walk_load(&w->span, w->at.fp, &fp) &&
+    return w->at.fp >= w->at.sp && w->at.fp - w->at.sp <= CHAIN_FAR && w->at.fp % 8 == 0 && stack_load(&w->span, w->at.fp, &fp) &&
            leave(w, w->at.fp + 8, fp);
 }
 
@@ -91,16 +91,16 @@ bool walk_unknown_step(struct walk *w)
  * A coroutine that has not run yet has its first caller's address above it; where makecontext ends, and anywhere else, lies something that
  * is no code.
  */
-bool walk_start_step(struct walk *w, bool *end)
+bool step_start(struct walk *w, bool *end)
 {
     struct cfi_row row;
     uintptr_t pc;
     int called = -1;
 
     *end = true;
-    if (!walk_load(&w->span, w->at.sp, &pc))
+    if (!stack_load(&w->span, w->at.sp, &pc))
         return true;
-    enum cfi_result found = walk_row(pc, false, &called, &row);
+    enum cfi_result found = rule_row(pc, false, &called, &row);
     if (found != CFI_OK || (called == 0 && row.start != pc))
         return true;
     *end = false;
@@ -125,14 +125,14 @@ static bool locate(const struct registers *r, struct span *span, const struct cf
     if (!get(r, l->reg, cfa, v))
         return false;
     *v += (uintptr_t)(intptr_t)l->off;
-    return l->how == CFI_IS || walk_load(span, *v, v);
+    return l->how == CFI_IS || stack_load(span, *v, v);
 }
 
 static bool cfa_of(const struct registers *r, struct span *span, const struct cfi_value *c, uintptr_t *cfa)
 {
     if (c->odd || !get(r, c->reg, 0, cfa))
         return false;
-    if (c->deref && !walk_load(span, *cfa + (uintptr_t)(intptr_t)c->off, cfa))
+    if (c->deref && !stack_load(span, *cfa + (uintptr_t)(intptr_t)c->off, cfa))
         return false;
     *cfa += (uintptr_t)(intptr_t)c->add;
     return true;
@@ -175,7 +175,7 @@ static bool unknown_step(struct registers *r, struct walk *scratch)
 {
     scratch->at = (struct arch_frame){.pc = r->v[ARCH_PC], .sp = r->v[ARCH_SP], .fp = r->v[ARCH_FP]};
     scratch->exact = r->exact;
-    if (!(r->known >> ARCH_FP & 1) || !walk_unknown_step(scratch))
+    if (!(r->known >> ARCH_FP & 1) || !step_unknown(scratch))
         return false;
     r->v[ARCH_PC] = scratch->at.pc;
     r->v[ARCH_SP] = scratch->at.sp;
@@ -185,18 +185,18 @@ static bool unknown_step(struct registers *r, struct walk *scratch)
     return true;
 }
 
-__attribute__((noinline)) bool walk_odd_step(struct walk *w, bool *end)
+__attribute__((noinline)) bool step_odd(struct walk *w, bool *end)
 {
     struct registers r = {.known = (1u << CFI_REGS) - 1, .exact = true};
     struct walk scratch = {.n = 0};
 
     arch_registers(r.v);
-    scratch.span = walk_span(r.v[ARCH_SP]);
+    scratch.span = stack_span(r.v[ARCH_SP]);
     for (unsigned steps = 0; steps < ODD_STEPS; steps++) {
         struct cfi_row row;
         bool there = r.v[ARCH_PC] == w->at.pc && r.v[ARCH_SP] == w->at.sp && r.exact == w->exact;
         int called;
-        enum cfi_result found = walk_row(r.v[ARCH_PC] + r.exact, r.exact, &called, &row);
+        enum cfi_result found = rule_row(r.v[ARCH_PC] + r.exact, r.exact, &called, &row);
         if (found == CFI_BAD || !(found == CFI_OK ? row_step(&r, &scratch.span, &row, end) : unknown_step(&r, &scratch)))
             return false;
         if (there) {

@@ -24,7 +24,7 @@ static _Atomic uint64_t touched[PAGES / 64];
 static _Atomic unsigned closing; /* dlclose calls under way */
 static _Atomic unsigned epoch;   /* changes when one begins and when one ends */
 
-void walk_init(void) { walk_memory_init(); }
+void walk_init(void) { stack_memory_init(); }
 
 /* An address is remembered as what is recorded of it: the return address, for an interrupted frame the pc plus 1. */
 static inline uint32_t home(uintptr_t entry) { return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS)); }
@@ -88,17 +88,17 @@ static bool climbs(uintptr_t cfa, uintptr_t sp) { return cfa > sp && cfa - sp < 
 
 static bool shape_step(struct walk *w, uint32_t rule)
 {
-    struct walk_shape s = walk_shape_at(rule);
+    struct rule_shape s = rule_shape(rule);
     uintptr_t cfa = (s.from_fp ? w->at.fp : w->at.sp) + (uintptr_t)(intptr_t)s.off, ra, fp = w->at.fp;
 
-    if (s.deref && !walk_load(&w->span, cfa, &cfa))
+    if (s.deref && !stack_load(&w->span, cfa, &cfa))
         return false;
     cfa += (uintptr_t)(intptr_t)s.add;
     if ((s.from_fp || s.deref) ? !climbs(cfa, w->at.sp) : cfa <= w->at.sp)
         return false;
-    if (s.fp_how && !walk_load(&w->span, (s.fp_how == 1 ? cfa : w->at.fp) + (uintptr_t)(intptr_t)s.fp, &fp))
+    if (s.fp_how && !stack_load(&w->span, (s.fp_how == 1 ? cfa : w->at.fp) + (uintptr_t)(intptr_t)s.fp, &fp))
         return false;
-    if (!walk_load(&w->span, cfa - 8, &ra))
+    if (!stack_load(&w->span, cfa - 8, &ra))
         return false;
     w->at = (struct arch_frame){.pc = ra, .sp = cfa, .fp = fp};
     w->exact = false;
@@ -113,14 +113,14 @@ static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule
         *end = true;
         return true;
     case RULE_SIGNAL:
-        return walk_signal_step(w);
+        return step_signal(w);
     case RULE_START:
-        return walk_start_step(w, end);
+        return step_start(w, end);
     case RULE_NONE:
     case RULE_BOGUS:
-        return walk_unknown_step(w);
+        return step_unknown(w);
     case RULE_ODD:
-        return walk_odd_step(w, end);
+        return step_odd(w, end);
     default:
         return shape_step(w, rule);
     }
@@ -134,7 +134,7 @@ static __attribute__((noinline)) uint32_t find(uintptr_t entry, bool exact, unsi
 
     if (rule)
         return rule;
-    rule = walk_rule(entry, exact, &keep);
+    rule = rule_of(entry, exact, &keep);
     if (keep && remembering)
         remember(entry, rule, since);
     return rule;
@@ -152,8 +152,8 @@ enum walk_end walk_run(struct walk *w)
     uintptr_t entry = w->at.pc + w->exact, sp = w->at.sp, fp = w->at.fp, cfa;
     uintptr_t hidden_lo = w->hidden.lo, hidden_len = w->hidden.len;
     uint64_t *pcs = w->pcs;
-    struct span span = walk_span(sp);
-    struct memo *memo = w->memo;
+    struct span span = stack_span(sp);
+    struct stack_memo *memo = w->memo;
     uintptr_t fp_at = 0; /* where FP was loaded from, until that is taken down */
     bool fp_is_first = true;
     enum walk_end how = WALK_LOST;
@@ -185,8 +185,8 @@ enum walk_end walk_run(struct walk *w)
             cfa = fp + (rule & RULE_CFA);
             __asm__("" : "+r"(cfa));
             if (memo && fp_is_first)
-                walk_memo_needs_fp(memo);
-            else if (memo && fp_at && !walk_memo_word(memo, fp_at, fp))
+                stack_cache_needs_fp(memo);
+            else if (memo && fp_at && !stack_cache_word(memo, fp_at, fp))
                 memo = NULL;
             fp_at = 0;
             break;
@@ -210,15 +210,15 @@ enum walk_end walk_run(struct walk *w)
         }
 
         uintptr_t slot = rule >> RULE_FP_SHIFT & RULE_FP_MAX;
-        if (__builtin_expect(!climbs(cfa, sp), 0) || !walk_load(&span, cfa - 8, &entry))
+        if (__builtin_expect(!climbs(cfa, sp), 0) || !stack_load(&span, cfa - 8, &entry))
             break;
         if (slot) {
             fp_at = cfa - 8 - slot * 8;
             fp_is_first = false;
-            if (!walk_load(&span, fp_at, &fp))
+            if (!stack_load(&span, fp_at, &fp))
                 break;
         }
-        if (memo && !walk_memo_word(memo, cfa - 8, entry))
+        if (memo && !stack_cache_word(memo, cfa - 8, entry))
             memo = NULL;
         sp = cfa;
         w->exact = false;

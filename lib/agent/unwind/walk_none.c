@@ -13,19 +13,20 @@ bool walk_available(void) { return false; }
 void walk_init(void) {}
 enum walk_end walk_run(struct walk *w) { return (void)w, WALK_LOST; }
 bool walk_may_recall(unsigned *epoch) { return (void)epoch, false; }
-bool walk_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs, struct walk_recalled *r)
+bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs,
+                        struct stack_cache_found *r)
 {
     return (void)from, (void)max, (void)epoch, (void)always, (void)pcs, (void)r, false;
 }
-struct memo *walk_memo_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
+struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
     return (void)from, (void)max, (void)epoch, NULL;
 }
-void walk_memo_end(struct memo *m, const struct walk *w, enum walk_end end, bool usable, struct walk_recalled *r)
+void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end end, bool usable, struct stack_cache_found *r)
 {
     (void)m, (void)w, (void)end, (void)usable, (void)r;
 }
-void walk_note(const struct walk_recalled *r, uint64_t note) { (void)r, (void)note; }
+void stack_cache_note(const struct stack_cache_found *r, uint64_t note) { (void)r, (void)note; }
 void walk_dlclose_begin(void) {}
 void walk_dlclose_end(void) {}
 uint64_t walk_rules_parsed(void) { return 0; }

@@ -13,14 +13,15 @@
 #include <time.h>
 
 #include "../../core/judge.h"
-#include "../agent.h"
-#include "../track/probe.h"
+#include "../base/clock.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
-#include "../table/table.h"
 #include "../report/counts.h"
-#include "../track/track.h"
+#include "../table/table.h"
+#include "../track/open_close.h"
+#include "../track/probe.h"
+#include "../track/retract.h"
 #include "../track/slot.h"
-#include "watcher.h"
 
 #define TURNS 16 /* looks in which every healthy connection is asked once */
 #define BATCH 256
@@ -43,14 +44,14 @@ static size_t n_in_use, n_free, room;
 static bool more_room(void)
 {
     size_t bigger = room ? room * 2 : 1024;
-    state_ref *a = agent_pages(bigger * sizeof *a), *b = agent_pages(bigger * sizeof *b);
+    state_ref *a = pages_alloc(bigger * sizeof *a), *b = pages_alloc(bigger * sizeof *b);
     if (!a || !b)
         return false;
     if (room) {
         memcpy(a, in_use, n_in_use * sizeof *a);
         memcpy(b, free_list, n_free * sizeof *b);
-        agent_free_pages(in_use, room * sizeof *a);
-        agent_free_pages(free_list, room * sizeof *b);
+        pages_free(in_use, room * sizeof *a);
+        pages_free(free_list, room * sizeof *b);
     }
     in_use = a;
     free_list = b;
@@ -114,7 +115,7 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
     if (!detail_of(slot, gen))
         return;
     struct leaving was = slot_leaving(slot, SLOT_WORD(gen, SLOT_LIVE));
-    watch_released(&was, fd, true);
+    retract_note(&was, fd, true);
     atomic_store(&slot->detail, 0);
 }
 
@@ -138,7 +139,7 @@ static void in_condition(const struct look *l, struct state_slot *slot, int fd, 
         atomic_store(&slot->detail, ref);
     bool fresh = condition_update(&c, v, o, l->now, atomic_load(&slot->flags) & SLOT_ADOPTED ? 0 : slot->opened_ns);
     if (fresh || !d->looked_ns)
-        observe_addresses(fd, d->local, d->peer);
+        probe_addresses(fd, d->local, d->peer);
     d->fd = (uint32_t)fd;
     d->kind = v->kind;
     d->how = v->how;
@@ -155,13 +156,13 @@ static void in_condition(const struct look *l, struct state_slot *slot, int fd, 
     uint16_t flags = atomic_load(&slot->flags);
     /* One that is another process' to report counts for nothing here; several descriptors of one socket count once. */
     if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
-        tally_count(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
+        counts_add(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
 }
 
 /* First sight: from now on this slot stands for the socket with this cookie. */
 static bool stamp(struct state_slot *slot, int fd, uint32_t gen)
 {
-    uint64_t cookie = observe_cookie(fd);
+    uint64_t cookie = probe_cookie(fd);
     if (!cookie)
         return false;
     atomic_store(&slot->detail, 0);
@@ -196,7 +197,7 @@ static void look_at(struct look *l, int fd, uint32_t gen, int revents)
         return;
     }
     struct observation o;
-    if ((stamped && observe_cookie(fd) != atomic_load(&slot->cookie)) || observe(fd, slot, revents, &o) < 0) {
+    if ((stamped && probe_cookie(fd) != atomic_load(&slot->cookie)) || probe(fd, slot, revents, &o) < 0) {
         track_vanished(fd, gen);
         return;
     }
@@ -218,9 +219,9 @@ static void look_at_batch(struct look *l, unsigned n)
         look_at(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
 }
 
-uint64_t look_all(uint64_t min_age_ns)
+uint64_t check_all(uint64_t min_age_ns)
 {
-    struct look l = {.now = agent_now(),
+    struct look l = {.now = clock_now(),
                      .grace = atomic_load(&table_head->grace_ns),
                      .interval = atomic_load(&table_head->interval_ns),
                      .next_grace = UINT64_MAX};
@@ -228,7 +229,7 @@ uint64_t look_all(uint64_t min_age_ns)
     l.number = (uint32_t)atomic_load(&table_head->looks) + 1;
     unsigned n = 0;
     sweep_details();
-    tally_begin();
+    counts_begin();
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
         struct state_slot *slot = slot_of(fd);
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
@@ -243,16 +244,16 @@ uint64_t look_all(uint64_t min_age_ns)
         }
     }
     look_at_batch(&l, n);
-    tally_end(l.now, l.interval);
+    counts_end(l.now, l.interval);
     atomic_store(&table_head->last_look_ns, l.now);
     atomic_fetch_add(&table_head->looks, 1);
     return l.next_grace;
 }
 
-void look_reset(void)
+void check_reset(void)
 {
     /* Another thread of the parent may have been changing these: begin anew, a few pages are lost. */
     in_use = free_list = NULL;
     n_in_use = n_free = room = 0;
-    tally_reset();
+    counts_reset();
 }

@@ -4,16 +4,14 @@
  *
  * All calls: with the watch lock held, from the watcher, at exit, or from a check; never from a wrapper.
  */
-#ifndef SOCKLEAK_AGENT_LOOK_H
-#define SOCKLEAK_AGENT_LOOK_H
+#ifndef SOCKLEAK_AGENT_CHECK_H
+#define SOCKLEAK_AGENT_CHECK_H
 
-#include "../../core/state.h"
+#include <stdint.h>
 
 /* Looks at all sockets that were opened at least MIN_AGE_NS ago. Returns when the next one passes grace (CLOCK_MONOTONIC; UINT64_MAX: none). */
-uint64_t look_all(uint64_t min_age_ns);
-/* Sockets that no wrapper saw are entered when two scans in a row have seen them. BUDGET_NS bounds a scan; ORIGIN is what the new ones are said to be. */
-void look_for_unseen(uint64_t budget_ns, enum origin origin);
+uint64_t check_all(uint64_t min_age_ns);
 /* A forked child's table is new: forget what belonged to the old one. */
-void look_reset(void);
+void check_reset(void);
 
 #endif

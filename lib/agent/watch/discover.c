@@ -6,15 +6,15 @@
  * is an error). Listing /proc/self/fd would need a descriptor, whose number the program might be about to count on. A socket is entered when
  * two scans have seen the same one without a slot: one that the program's wrapper is just about to enter is thus never taken.
  */
-#include <string.h>
-#include <sys/resource.h>
+#include "discover.h"
 
-#include "../agent.h"
-#include "check.h"
-#include "../track/probe.h"
+#include <sys/socket.h>
+
+#include "../base/clock.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
 #include "../table/table.h"
-#include "../track/track.h"
+#include "../track/adopt.h"
 
 #define MAX_SUSPECTS 4096
 #define GAP 256 /* so many closed numbers in a row beyond the last slot end a scan */
@@ -48,17 +48,17 @@ static const struct suspect *seen_before(int fd, uint64_t cookie)
     return NULL;
 }
 
-void look_for_unseen(uint64_t budget_ns, enum origin origin)
+void discover_unseen(uint64_t budget_ns, enum origin origin)
 {
     static struct suspect *next;
     const size_t size = MAX_SUSPECTS * sizeof *next;
     if (!suspects)
-        suspects = agent_pages(size);
+        suspects = pages_alloc(size);
     if (!next)
-        next = agent_pages(size);
+        next = pages_alloc(size);
     if (!suspects || !next)
         return;
-    uint64_t begin = agent_now();
+    uint64_t begin = clock_now();
     unsigned n = 0, kept = 0;
     int fd = resume, closed = 0;
     bool end;
@@ -80,7 +80,7 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
         else if (r >= 0 && n < MAX_SUSPECTS)
             next[n++] = (struct suspect){fd, origin, cookie};
         end = closed > GAP && fd > slot_highest();
-        if (end || (fd % 64 == 0 && agent_now() - begin > budget_ns)) {
+        if (end || (fd % 64 == 0 && clock_now() - begin > budget_ns)) {
             resume = end ? 0 : fd + 1;
             break;
         }

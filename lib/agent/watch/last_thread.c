@@ -13,46 +13,49 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-#include "../agent.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
-#include "watcher.h"
+#include "../base/thread.h"
+#include "../track/gate.h"
+#include "wake.h"
 
 #define LOOK_NS 100000000u
 
 static _Atomic bool leader_leaves;
 
 /* /proc/self/task has a link for each thread and two more. */
-bool last_with_one_other(void)
+bool last_thread_with_one_other(void)
 {
     struct stat st;
     return sys_stat("/proc/self/task", &st) >= 0 && st.st_nlink == 2 + 2;
 }
 
 /* /proc/self is the first thread. One that has ended has no memory any more, and so no program either. */
-bool last_of_all(void)
+bool last_thread_of_all(void)
 {
     char c;
-    return atomic_load(&leader_leaves) && last_with_one_other() && SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", &c, 1) == -ENOENT;
+    return atomic_load(&leader_leaves) && last_thread_with_one_other() &&
+           SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", &c, 1) == -ENOENT;
 }
 
-uint64_t last_wake(uint64_t when)
+uint64_t last_thread_wake(uint64_t when)
 {
-    uint64_t soon = atomic_load(&leader_leaves) ? agent_now() + LOOK_NS : when;
+    uint64_t soon = atomic_load(&leader_leaves) ? clock_now() + LOOK_NS : when;
     return soon < when ? soon : when;
 }
 
-void last_goes(void)
+void last_thread_goes(void)
 {
     uint64_t none = 0;
-    agent_leave();
+    thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
 }
 
-void last_forked_child(void) { atomic_store(&leader_leaves, false); }
+void last_thread_forked_child(void) { atomic_store(&leader_leaves, false); }
 
-void watch_thread_ends(void)
+void last_thread_ends(void)
 {
-    if (agent_inside() || agent_is_vfork_child() || sys_getpid() != (long)agent_tid())
+    if (thread_inside() || gate_is_vfork_child() || sys_getpid() != (long)thread_tid())
         return;
     atomic_store(&leader_leaves, true);
     watch_poke();

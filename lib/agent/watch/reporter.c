@@ -6,27 +6,34 @@
  */
 #include "reporter.h"
 
-#include <stdlib.h>
-
-#include "../agent.h"
-#include "../report/build.h"
-#include "check.h"
-#include "../track/retract.h"
+#include "../base/log.h"
+#include "../base/notes.h"
+#include "../base/options.h"
 #include "../base/scratch.h"
-#include "../report/suppressions.h"
-#include "../table/table.h"
+#include "../base/sys.h"
+#include "../libc/real.h"
+#include "../report/build.h"
 #include "../report/counts.h"
-#include "watcher.h"
+#include "../report/suppressions.h"
+#include "../table/state_dir.h"
+#include "../table/table.h"
+#include "../track/retract.h"
+#include "check.h"
+#include "wake.h"
 
-void tell_releases(void)
+static uint32_t loaded_by; /* the process that the library was loaded into */
+
+void reporter_loaded(void) { loaded_by = (uint32_t)sys_getpid(); }
+
+void reporter_releases(void)
 {
     struct report r;
     struct release rel;
     struct out o;
     unsigned told = 0, more = 0;
     scratch_out(&o);
-    compose_head(&r, REASON_GRACE);
-    while (release_next(&rel)) {
+    report_head(&r, REASON_GRACE);
+    while (retract_next(&rel)) {
         if (agent_options.log_json)
             json_release(&o, &r, &rel);
         else if (told++ < agent_options.max_sockets || !agent_options.max_sockets)
@@ -51,10 +58,10 @@ static void mark_slot(const struct state_view *view, const struct finding *f, co
     atomic_store(&d->reported, 1);
     const struct state_slot *live = slot_of(f->fd);
     if (atomic_load(&live->word) != atomic_load(&slot->word) && atomic_exchange(&d->reported, 0))
-        release_note(f);
+        retract_unmarked(f);
 }
 
-static void mark_reported(const struct composed *c)
+static void mark_reported(const struct built *c)
 {
     struct state_view view = table_view();
     for (size_t g = 0; g < c->report.n_groups; g++)
@@ -64,65 +71,85 @@ static void mark_reported(const struct composed *c)
             if (state_copy_slot(slot_of(f->fd), &slot) && slot.opened_ns == f->opened_ns)
                 mark_slot(&view, f, &slot, c->report.now_ns);
             else
-                release_note(f);
+                retract_unmarked(f);
         }
 }
 
-void tell_due(void)
+void reporter_due(void)
 {
     uint32_t kinds = atomic_load(&table_head->kinds);
     struct selection s = {.kinds = kinds, .due_only = true};
-    struct composed c;
-    if (!tally_any_due(kinds))
+    struct built c;
+    if (!counts_any_due(kinds))
         return;
-    if (compose(&c, &s, REASON_GRACE)) {
+    if (report_build(&c, &s, REASON_GRACE)) {
         mark_reported(&c);
-        tally_all_reported(kinds); /* what was suppressed, or cut from the list, is not said again either until it doubles */
+        counts_all_reported(kinds); /* what was suppressed, or cut from the list, is not said again either until it doubles */
         if (c.report.n_groups) {
-            compose_write(&c, -1);
+            report_write(&c, -1);
             if (agent_options.abort_on_error)
-                abort();
+                real.abort();
         }
     }
-    compose_free(&c);
+    report_free(&c);
 }
 
 static uint64_t report_all(const struct selection *s, enum reason reason, int fd)
 {
-    struct composed c;
+    struct built c;
     uint64_t n = 0;
-    if (compose(&c, s, reason)) {
+    if (report_build(&c, s, reason)) {
         n = c.report.leaks + (s->number_only ? c.report.suppressed : 0); /* who reports in our place counts those too */
         if (n && reason == REASON_SIGNAL)
             mark_reported(&c);
         if (n && fd != -2)
-            compose_write(&c, fd);
+            report_write(&c, fd);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
-            compose_free(&c);
-            abort();
+            report_free(&c);
+            real.abort();
         }
     } else {
-        n = compose_each(s, NULL, NULL); /* no memory to say more: the number at least, and the state file is kept */
+        n = report_each(s, NULL, NULL); /* no memory to say more: the number at least, and the state file is kept */
     }
-    compose_free(&c);
+    report_free(&c);
     return n;
 }
 
-uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
+uint64_t reporter_report(const struct reporter_query *q, enum reason reason, int fd)
 {
     struct selection s = {.since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag};
-    look_all(0);
-    tell_releases();
+    check_all(0);
+    reporter_releases();
     return report_all(&s, reason, fd);
 }
 
-void tell_troubles(void)
+/* verbosity=1: where the table is, once a process. */
+static void log_state_file(void)
+{
+    static _Atomic uint32_t logged_for;
+    char path[600];
+    if (!agent_options.verbosity || !table_head || atomic_exchange(&logged_for, table_head->pid) == table_head->pid)
+        return;
+    const char *whose = table_head->pid == loaded_by ? "" : "a child of fork got a table of its own; ";
+    if (state_dir_file_path(path, sizeof path))
+        log_info("%sthe state file is %s", whose, path);
+    else
+        log_info("%sthere is no state file, the table is in memory", whose);
+}
+
+void reporter_pending(void)
+{
+    log_state_file();
+    log_write_later();
+}
+
+void reporter_troubles(void)
 {
     if (atomic_load(&table_overflowed))
-        agent_note("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
+        log_later("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
     if (atomic_load(&table_head->dropped[DROP_TABLE_FULL]) + atomic_load(&table_head->dropped[DROP_SITE_FULL]))
-        agent_note("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
-    agent_tell_notes();
+        log_later("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
+    reporter_pending();
 }
 
 static void print_suppressions(void)
@@ -134,7 +161,7 @@ static void print_suppressions(void)
     if (!agent_options.print_suppressions)
         return;
     scratch_out(&o);
-    compose_head(&r, REASON_EXIT);
+    report_head(&r, REASON_EXIT);
     if (agent_options.log_json)
         suppress_json(&o, &r, rules, n);
     else
@@ -148,16 +175,16 @@ static void print_suppressions(void)
 static void leave_file(uint64_t stuck)
 {
     char path[600];
-    bool file = place_path(path, sizeof path);
+    bool file = state_dir_file_path(path, sizeof path);
     if (!stuck)
-        place_remove();
+        state_dir_remove_file();
     if (file)
-        agent_tell("the state file is %s: %s", stuck ? "kept" : "removed", path);
+        log_verbose("the state file is %s: %s", stuck ? "kept" : "removed", path);
     else
-        agent_tell("no state file is left: the table was in memory");
+        log_verbose("no state file is left: the table was in memory");
 }
 
-uint64_t watch_final(bool its_last)
+uint64_t reporter_final(bool its_last)
 {
     struct selection s = {.kinds = atomic_load(&table_head->kinds),
                           .at_exit = true,
@@ -165,21 +192,21 @@ uint64_t watch_final(bool its_last)
                           .number_only = !agent_options.leak_check_at_exit};
     if (!atomic_load(&table_head->enabled)) {
         if (agent_options.verbosity)
-            agent_tell_notes();
+            reporter_pending();
         if (its_last)
             leave_file(0);
         return 0;
     }
     if (!watch_lock(5000)) {
-        agent_warn("the watcher is stuck (is nobody reading its output?); no exit report, `sockleak report` reads the state file");
+        log_warn("the watcher is stuck (is nobody reading its output?); no exit report, `sockleak report` reads the state file");
         return 0;
     }
     if (its_last)
         scratch_keep(true);
-    tell_troubles();
-    look_all(0);
+    reporter_troubles();
+    check_all(0);
     if (agent_options.leak_check_at_exit)
-        tell_releases();
+        reporter_releases();
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
     if (agent_options.leak_check_at_exit)
         print_suppressions();

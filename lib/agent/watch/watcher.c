@@ -7,71 +7,48 @@
  */
 #include "watcher.h"
 
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "../agent.h"
-#include "../stacks/capture.h"
-#include "../report/forecast.h"
-#include "../inject/redirect.h"
-#include "last_thread.h"
-#include "check.h"
-#include "../track/retract.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/notes.h"
 #include "../base/scratch.h"
 #include "../base/sys.h"
+#include "../base/thread.h"
+#include "../inject/follow.h"
+#include "../report/forecast.h"
+#include "../stacks/capture.h"
 #include "../table/table.h"
-#include "reporter.h"
 #include "../track/close_bell.h"
+#include "../track/gate.h"
+#include "../track/retract.h"
+#include "check.h"
+#include "discover.h"
+#include "last_thread.h"
+#include "reporter.h"
+#include "wake.h"
 
-#define MS 1000000u
+#define MS NS_PER_MS
 #define STACK_SIZE (256u * 1024) /* the thread's static TLS lies on it too; untouched pages cost nothing */
 #define BUDGET 500               /* a look may take 1/500 of a period: 0.2 % of one core */
 #define SCAN_BUDGET 4000         /* ... and the search for unseen sockets 1/4000 */
 #define SECOND_SCAN_NS (20u * MS)
 #define SETTLE_NS (100u * MS)
 
-_Atomic uint32_t wait_bell, wait_waiters;
-
 static _Atomic bool running;
-static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
 static _Atomic bool signal_wanted, quit, present_known;
 static _Atomic bool joinable;
 static pthread_t thread;
 
-/* ---- the lock ------------------------------------------------------------------------------------------------------- */
-
-bool watch_lock(unsigned limit_ms)
-{
-    uint32_t is = 0;
-    if (atomic_compare_exchange_strong(&lock, &is, 1))
-        return true;
-    uint64_t until = agent_now() + (uint64_t)limit_ms * MS;
-    while (atomic_exchange(&lock, 2) != 0) {
-        uint64_t now = agent_now();
-        if (now >= until)
-            return false;
-        struct timespec left = {(time_t)((until - now) / 1000000000u), (long)((until - now) % 1000000000u)};
-        sys_futex((volatile void *)&lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &left, NULL, 0);
-    }
-    return true;
-}
-
-void watch_unlock(void)
-{
-    if (atomic_exchange(&lock, 0) == 2)
-        sys_futex((volatile void *)&lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
-}
-
 static void serve_signal(void)
 {
-    struct watch_query q = {.kinds = atomic_load(&table_head->kinds)};
+    struct reporter_query q = {.kinds = atomic_load(&table_head->kinds)};
     if (atomic_exchange(&signal_wanted, false))
-        watch_report(&q, REASON_SIGNAL, -1);
+        reporter_report(&q, REASON_SIGNAL, -1);
 }
 
 /* Of the calling thread; what others took meanwhile is not its cost. */
@@ -79,21 +56,21 @@ static uint64_t cpu_time(void)
 {
     struct timespec t = {0, 0};
     SYS2(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 /* With the lock held. Returns when the next look is due. */
 static uint64_t look_and_report(uint64_t interval)
 {
-    uint64_t begin = agent_now(), used = cpu_time();
+    uint64_t begin = clock_now(), used = cpu_time();
     uint32_t request = atomic_load(&table_head->request);
-    tell_troubles();
+    reporter_troubles();
     forecast_refresh();
-    look_for_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
-    uint64_t next_grace = look_all(interval < 2000u * MS ? interval : 2000u * MS);
+    discover_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
+    uint64_t next_grace = check_all(interval < 2000u * MS ? interval : 2000u * MS);
     uint64_t cost = (cpu_time() - used) * BUDGET; /* of the look alone: a report is seldom, and may wait for its reader */
-    tell_releases();
-    tell_due();
+    reporter_releases();
+    reporter_due();
     serve_signal();
     atomic_store(&table_head->answered, request);
     sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
@@ -111,10 +88,10 @@ static uint64_t look_and_report(uint64_t interval)
 
 static void sleep_until(uint64_t when, volatile void *word, uint32_t value)
 {
-    uint64_t now = agent_now();
+    uint64_t now = clock_now();
     if (now >= when)
         return;
-    struct timespec left = {(time_t)((when - now) / 1000000000u), (long)((when - now) % 1000000000u)};
+    struct timespec left = {(time_t)((when - now) / NS_PER_S), (long)((when - now) % NS_PER_S)};
     sys_futex(word, FUTEX_WAIT, value, &left, NULL, 0);
 }
 
@@ -131,7 +108,7 @@ static void know_the_present(enum origin origin)
         if (pass && origin == ORIGIN_BEFORE_ATTACH)
             pause_ns(SECOND_SCAN_NS);
         if (watch_lock(10000)) {
-            look_for_unseen(UINT64_MAX, origin);
+            discover_unseen(UINT64_MAX, origin);
             watch_unlock();
         }
         if (origin != ORIGIN_BEFORE_ATTACH)
@@ -141,36 +118,36 @@ static void know_the_present(enum origin origin)
 
 static void park(struct state_header *h)
 {
-    inject_follow(false);
-    agent_tell("asleep: nothing is recorded until `sockleak attach` wakes it");
+    follow(false);
+    log_verbose("asleep: nothing is recorded until `sockleak attach` wakes it");
     while (!atomic_load(&h->enabled) && !atomic_load(&quit))
         sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
     if (atomic_load(&quit))
         return;
-    inject_follow(true);
+    follow(true);
     know_the_present(ORIGIN_BEFORE_ATTACH);
-    agent_tell("awake: sockets are recorded from now on");
+    log_verbose("awake: sockets are recorded from now on");
 }
 
 static void *watch_thread(void *arg)
 {
     (void)arg;
-    agent_enter(); /* for good */
+    thread_enter(); /* for good */
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
     struct state_header *h = table_head;
-    agent_tell_notes();
-    atomic_store(&h->watcher_tid, agent_tid());
-    agent_tell("the watcher has started (thread %u); it looks every %lu ms", agent_tid(),
-               (unsigned long)(atomic_load(&h->interval_ns) / MS));
+    reporter_pending();
+    atomic_store(&h->watcher_tid, thread_tid());
+    log_verbose("the watcher has started (thread %u); it looks every %lu ms", thread_tid(),
+                (unsigned long)(atomic_load(&h->interval_ns) / MS));
     bool attached = atomic_load(&h->attached);
     bool dormant = !atomic_load(&h->enabled);
     if (!attached && !dormant) /* a process that lives shorter is spared the scan */
-        sleep_until(agent_now() + SETTLE_NS, (volatile void *)&h->request, atomic_load(&h->request));
+        sleep_until(clock_now() + SETTLE_NS, (volatile void *)&h->request, atomic_load(&h->request));
     if (dormant)
         park(h); /* also when attach has been quicker than this thread */
     else if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
         know_the_present(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
-    uint64_t next = dormant ? 0 : agent_now() + atomic_load(&h->interval_ns);
+    uint64_t next = dormant ? 0 : clock_now() + atomic_load(&h->interval_ns);
     uint32_t served = atomic_load(&h->answered);
     while (!atomic_load(&quit)) {
         if (!atomic_load(&h->enabled)) {
@@ -180,16 +157,16 @@ static void *watch_thread(void *arg)
         uint64_t interval = atomic_load(&h->interval_ns);
         uint32_t request = atomic_load(&h->request);
         if (request == served)
-            sleep_until(last_wake(next), (volatile void *)&h->request, request);
-        if (last_of_all()) {
-            last_goes();
+            sleep_until(last_thread_wake(next), (volatile void *)&h->request, request);
+        if (last_thread_of_all()) {
+            last_thread_goes();
             break;
         }
         if (atomic_load(&quit)) /* before the loader is asked: who waits for us may hold its lock */
             break;
-        if (request == served && request == atomic_load(&h->request) && agent_now() < next)
+        if (request == served && request == atomic_load(&h->request) && clock_now() < next)
             continue;
-        inject_follow(atomic_load(&h->enabled));
+        follow(atomic_load(&h->enabled));
         if (atomic_load(&quit) || !atomic_load(&h->enabled) || !watch_lock(10000))
             continue;
         served = atomic_load(&h->request);
@@ -217,11 +194,11 @@ static bool create(void)
     return ok;
 }
 
-bool watch_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
+bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
 
-void watch_start(void)
+void watcher_start(void)
 {
-    if (watch_running() || !table_head || agent_in_sandbox() ||
+    if (watcher_running() || !table_head || sys_in_sandbox() ||
         (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
         return;
     if (capture_in_handler()) { /* pthread_create is not for signal handlers: a later event comes by */
@@ -232,21 +209,21 @@ void watch_start(void)
     uint64_t all = ~(3ull << (32 - 1)), old;
     int saved = errno;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
-    agent_enter();
+    thread_enter();
     bool ok = create();
-    agent_leave();
+    thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     errno = saved;
     if (!ok) /* RUNNING stays set: a program that may have no thread is not asked again and again */
-        agent_note("no watcher thread can be made; leaks are reported at exit only", "");
+        log_later("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
 /* With threads of its own the program means what it says, and a watcher started anew would belong to the wrong one of them. */
-bool watch_suspend(void) { return last_with_one_other() && watch_stop(); }
+bool watcher_suspend(void) { return last_thread_with_one_other() && watcher_stop(); }
 
-bool watch_stop(void)
+bool watcher_stop(void)
 {
-    if (!watch_running() || agent_inside() || agent_is_vfork_child() || !atomic_exchange(&joinable, false))
+    if (!watcher_running() || thread_inside() || gate_is_vfork_child() || !atomic_exchange(&joinable, false))
         return false;
     int cancel, saved = errno;
     atomic_store(&quit, true);
@@ -255,8 +232,8 @@ bool watch_stop(void)
     struct timespec soon;
     do { /* again and again: a thread that was just about to park has not heard the first call */
         sys_futex((volatile void *)&table_head->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
-        uint64_t until = agent_now_real() + 20u * MS;
-        soon = (struct timespec){(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+        uint64_t until = clock_now_real() + 20u * MS;
+        soon = (struct timespec){(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
     } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT);
     pthread_setcancelstate(cancel, NULL);
     atomic_store(&quit, false);
@@ -265,47 +242,38 @@ bool watch_stop(void)
     return true;
 }
 
-void watch_resume(void) { watch_start(); }
+void watcher_resume(void) { watcher_start(); }
 
-void watch_settle(void) { pause_ns(MS); }
+void watcher_settle(void) { pause_ns(MS); }
 
-void watch_forked_child(void)
+void watcher_forked_child(void)
 {
     atomic_store(&joinable, false);
     atomic_store(&quit, false);
     atomic_store(&present_known, false); /* what the parent's table did not hold yet (inherit.c) came by the fork all the same */
     atomic_store(&running, false);
-    atomic_store(&lock, 0);
+    watch_lock_reset();
     atomic_store(&signal_wanted, false);
-    atomic_store(&wait_waiters, 0);
+    atomic_store(&close_bell_waiters, 0);
     scratch_keep(false);
-    release_reset();
-    look_reset();
-    inject_forked_child();
-    last_forked_child();
+    retract_reset();
+    check_reset();
+    last_thread_forked_child();
 }
 
-void watch_poke(void)
+void watcher_request_signal(void)
 {
-    if (!table_head)
-        return;
-    atomic_fetch_add(&table_head->request, 1);
-    sys_futex((volatile void *)&table_head->request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
-}
-
-void watch_request_signal(void)
-{
-    if (!agent_has_table())
+    if (!gate_has_table())
         return;
     atomic_store(&signal_wanted, true);
-    if (watch_running()) {
+    if (watcher_running()) {
         watch_poke();
         return;
     }
-    agent_enter();
+    thread_enter();
     if (watch_lock(0)) {
         serve_signal();
         watch_unlock();
     }
-    agent_leave();
+    thread_leave();
 }

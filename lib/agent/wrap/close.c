@@ -40,7 +40,7 @@ WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 {
     wrapper_closing_range(first, last, (unsigned)flags);
     /* Our own thread must not be the one with whom the table is no longer shared: it would hold the connections open. */
-    return WITHOUT_WATCHER((flags & CLOSE_RANGE_UNSHARE) && watch_suspend(), real.close_range(first, last, flags));
+    return WITHOUT_WATCHER((flags & CLOSE_RANGE_UNSHARE) && watcher_suspend(), real.close_range(first, last, flags));
 }
 
 WRAPPER(void, closefrom, (int first))

@@ -13,16 +13,21 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "../agent.h"
 #include "../../arch/cpu.h"
+#include "../base/sys.h"
+#include "../base/thread.h"
+#include "../process/exec.h"
+#include "../process/exit.h"
 #include "../stacks/capture.h"
 #include "../stacks/sites.h"
+#include "../track/gate.h"
+#include "../watch/last_thread.h"
 #include "../watch/watcher.h"
 
 /* ---- the end ---- */
 
 #define EXIT(name) \
-    WRAPPER(void, name, (int status)) { real.name(track_exiting(status, END_EXIT)); }
+    WRAPPER(void, name, (int status)) { real.name(exit_begins(status, END_EXIT)); }
 EXIT(_exit)
 EXIT(_Exit)
 
@@ -31,7 +36,7 @@ static int quick_status;
 
 static void at_the_quick_end(void)
 {
-    int status = track_exiting(quick_status, END_EXIT);
+    int status = exit_begins(quick_status, END_EXIT);
     if (status != quick_status)
         real._exit(status);
 }
@@ -47,13 +52,13 @@ WRAPPER(void, quick_exit, (int status))
 /* The first thread's end is not the process'; with the last one it is, and the watcher must not count for one. */
 WRAPPER(void, pthread_exit, (void *result))
 {
-    watch_thread_ends();
+    last_thread_ends();
     real.pthread_exit(result);
 }
 
 WRAPPER(void, abort, (void))
 {
-    track_aborting();
+    exit_aborting();
     real.abort();
 }
 
@@ -61,9 +66,9 @@ WRAPPER(void, abort, (void))
 
 #define AROUND_EXEC(call)    \
     ({                       \
-        track_exec();        \
+        exec_begins();       \
         int result = (call); \
-        track_exec_failed(); \
+        exec_failed();       \
         result;              \
     })
 
@@ -127,7 +132,7 @@ static __thread bool daemonizing;
 static void parent_of_daemon(void)
 {
     if (daemonizing)
-        track_exiting(0, END_EXIT);
+        exit_begins(0, END_EXIT);
 }
 
 static void watch_forks(void) { pthread_atfork(NULL, parent_of_daemon, NULL); }
@@ -149,14 +154,14 @@ WRAPPER(int, daemon, (int nochdir, int noclose))
 /* ---- children in this process' memory ---- */
 
 /* What such a child closes is its own copy: its events must not reach the table. It runs in this thread's place, so a mark of the thread says so. */
-_Static_assert(offsetof(struct agent_thread, in_vfork) == 0, "cpu.h counts at the beginning");
+_Static_assert(offsetof(struct this_thread, in_vfork) == 0, "cpu.h counts at the beginning");
 pid_t wrapper_vfork_failed(int err) __attribute__((visibility("hidden"), used));
 pid_t wrapper_vfork_failed(int err)
 {
     errno = err;
     return -1;
 }
-ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, agent_thread, wrapper_vfork_failed);
+ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, this_thread, wrapper_vfork_failed);
 __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfork\n");
 
 #define CLONE(name)                                                                                                             \
@@ -166,12 +171,12 @@ __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfor
         if (!shared)                                                                                                            \
             return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
         if (!(flags & CLONE_VFORK) || (flags & CLONE_SETTLS)) {                                                                 \
-            agent_shares_memory();                                                                                              \
+            gate_shares_memory();                                                                                               \
             return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
         }                                                                                                                       \
-        agent_thread.in_vfork++;                                                                                                \
+        this_thread.in_vfork++;                                                                                                 \
         int r = real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                                \
-        agent_thread.in_vfork--;                                                                                                \
+        this_thread.in_vfork--;                                                                                                 \
         return r;                                                                                                               \
     }
 CLONE(clone)
@@ -179,14 +184,14 @@ CLONE(__clone)
 
 /* ---- what only a process of one thread may do, or does otherwise than one of several ---- */
 
-WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watch_suspend(), real.unshare(flags)); }
-WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watch_suspend(), real.setns(fd, type)); }
+WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watcher_suspend(), real.unshare(flags)); }
+WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watcher_suspend(), real.setns(fd, type)); }
 
 WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 {
     int r = real.prctl(what, a, b, c, d);
     if (unlikely(what == PR_SET_SECCOMP) && r == 0)
-        agent_enter_sandbox();
+        sys_enter_sandbox();
     return r;
 }
 

@@ -12,8 +12,9 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "../agent.h"
 #include "../base/sys.h"
+#include "../process/exec.h"
+#include "../process/exit.h"
 
 #define CALL real.syscall(number, a, b, c, d, e, f)
 #define FD ((int)a)
@@ -21,14 +22,14 @@
 /* A filter for all threads would be one for the watcher too, whose calls it does not know: then there is none from now on. */
 static long sandboxing(long number, long a, long b, long c, long d, long e, long f)
 {
-    bool all = a == SECCOMP_SET_MODE_FILTER && (b & SECCOMP_FILTER_FLAG_TSYNC), watched = all && watch_stop();
+    bool all = a == SECCOMP_SET_MODE_FILTER && (b & SECCOMP_FILTER_FLAG_TSYNC), watched = all && watcher_stop();
     long r = CALL;
     if (r == 0 && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER))
-        agent_enter_sandbox();
+        sys_enter_sandbox();
     else if (r >= 0 && (b & SECCOMP_FILTER_FLAG_NEW_LISTENER))
-        agent_enter_sandbox();
+        sys_enter_sandbox();
     else if (watched)
-        watch_resume();
+        watcher_resume();
     return r;
 }
 
@@ -40,10 +41,10 @@ static long watched(long number, long a, long b, long c, long d, long e, long f)
         return AROUND_CLOSE(FD, CALL);
     case SYS_close_range:
         wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
-        return WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watch_suspend(), CALL);
+        return WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watcher_suspend(), CALL);
     case SYS_unshare:
     case SYS_setns:
-        return WITHOUT_WATCHER(watch_suspend(), CALL);
+        return WITHOUT_WATCHER(watcher_suspend(), CALL);
     case SYS_seccomp:
         return sandboxing(number, a, b, c, d, e, f);
     case SYS_dup:
@@ -58,13 +59,13 @@ static long watched(long number, long a, long b, long c, long d, long e, long f)
             return CALL;
         return AROUND_DUP(FD, CALL);
     case SYS_exit_group:
-        a = track_exiting((int)a, END_EXIT);
+        a = exit_begins((int)a, END_EXIT);
         return CALL;
     case SYS_execve:
     case SYS_execveat: {
-        track_exec();
+        exec_begins();
         long r = CALL;
-        track_exec_failed();
+        exec_failed();
         return r;
     }
     default:

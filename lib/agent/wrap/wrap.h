@@ -83,11 +83,11 @@
         bool watched = (suspended);                                                            \
         __typeof__(call) result = (call);                                                      \
         for (int tries = 0; watched && result < 0 && errno == EINVAL && tries < 20; tries++) { \
-            watch_settle();                                                                    \
+            watcher_settle();                                                                  \
             result = (call);                                                                   \
         }                                                                                      \
         if (watched)                                                                           \
-            watch_resume();                                                                    \
+            watcher_resume();                                                                  \
         result;                                                                                \
     })
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attach.c: the door for the command: attach's and detach's entries.
+ *
+ * Called on a thread that the command has stopped outside of the allocator and the loader, on a stack of its own, with signals
+ * blocked.
+ */
+#include "attach.h"
+
+#include <stddef.h>
+
+#include "base/thread.h"
+#include "inject/follow.h"
+#include "inject/targets.h"
+#include "libc/real.h"
+#include "process/start.h"
+#include "table/table.h"
+
+#define SHOWN __attribute__((visibility("default")))
+
+/* The search for originals that the preload uses starts behind us in the symbol order, where a late agent has no place. */
+static void find_originals(void)
+{
+    real_resolve_default();
+    targets_set_real();
+}
+
+SHOWN int sockleak_attach_entry(const char *options, struct redirect_stats *seen)
+{
+    follow_use(wrapped_table, wrapped_count);
+    bool late = follow_attached();
+    if (late && !redirect_active())
+        find_originals();
+    if (start_wake(options) < 0)
+        return -1;
+    if (!late)
+        return 1;
+    thread_enter();
+    redirect_all();
+    redirect_settle(); /* the watcher, woken by start_wake, may have been first */
+    thread_leave();
+    struct redirect_stats s;
+    redirect_get_stats(&s);
+    if (seen)
+        *seen = s;
+    return s.redirected ? (int)s.redirected : -2;
+}
+
+SHOWN int sockleak_detach_entry(void)
+{
+    start_sleep();
+    thread_enter();
+    int n = follow_is_late() ? redirect_undo() : 0;
+    redirect_settle();
+    thread_leave();
+    if (table_head)
+        atomic_store(&table_head->attached, 0);
+    return n;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pages.h: private memory straight from the kernel. Async-signal-safe; errno is kept.
+ */
+#ifndef SOCKLEAK_AGENT_PAGES_H
+#define SOCKLEAK_AGENT_PAGES_H
+
+#include <stddef.h>
+
+/* The least size of a page on the processors that we know. */
+#define PAGE_BYTES 4096u
+
+/* SIZE zeroed bytes on pages of their own; NULL: there is no memory. The caller gives them back with the same SIZE. */
+void *pages_alloc(size_t size);
+void pages_free(void *p, size_t size);
+
+#endif

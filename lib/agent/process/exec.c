@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.c: what happens to the state file when the program's image is replaced.
+ *
+ * Runs in the program's threads and signal handlers, around the real call; in a vfork child it does nothing.
+ */
+#include "exec.h"
+
+#include <fcntl.h>
+
+#include "../base/sys.h"
+#include "../table/state_dir.h"
+#include "../table/table.h"
+#include "../track/gate.h"
+
+/* The kernel's word: the flag may have been set or taken away where no wrapper saw it. */
+static bool takes_sockets_along(void)
+{
+    for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
+        const struct state_slot *slot = slot_of(fd);
+        if (SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
+            continue;
+        long flags = SYS3(SYS_fcntl, fd, F_GETFD, 0);
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            return true;
+    }
+    return false;
+}
+
+void exec_begins(void)
+{
+    if (!gate_owns_table())
+        return;
+    atomic_store(&table_head->end, END_EXEC);
+    if (!takes_sockets_along())
+        state_dir_step_aside();
+}
+
+void exec_failed(void)
+{
+    if (!gate_owns_table())
+        return;
+    state_dir_step_back();
+    atomic_store(&table_head->end, END_RUNNING);
+}

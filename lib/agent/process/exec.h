@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.h: what happens to the state file when the program's image is replaced.
+ */
+#ifndef SOCKLEAK_AGENT_EXEC_H
+#define SOCKLEAK_AGENT_EXEC_H
+
+/* exec is about to be called / has failed. Nothing is lost when it fails. Async-signal-safe; errno is kept. */
+void exec_begins(void);
+void exec_failed(void);
+
+#endif

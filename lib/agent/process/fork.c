@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c: what happens to the agent at a fork: nobody checks meanwhile, the child forgets its parent's table.
+ *
+ * The handlers run on the forking thread (pthread_atfork); fork_unannounced on whichever thread of a child has the first event.
+ */
+#include "fork.h"
+
+#include <pthread.h>
+
+#include "../base/log.h"
+#include "../base/thread.h"
+#include "../inject/redirect.h"
+#include "../stacks/capture.h"
+#include "../stacks/sites.h"
+#include "../symbolize/line_cache.h"
+#include "../table/state_dir.h"
+#include "../track/gate.h"
+#include "../watch/wake.h"
+#include "../watch/watcher.h"
+#include "exit.h"
+#include "inherit.h"
+
+#define LOCK_WAIT_MS 100
+
+static void forked_child(bool prepared)
+{
+    thread_enter();
+    this_thread.tid = 0;
+    this_thread.in_vfork = 0;
+    inherit_take(prepared);
+    state_dir_forget();
+    log_set_start(0);
+    sites_reset();
+    redirect_forked_child();
+    watcher_forked_child();
+    capture_fork_child();
+    exit_forked_child();
+    gate_reset();
+    thread_leave();
+}
+
+void fork_unannounced(void) { forked_child(false); }
+
+/* Whoever checks may have a file open for a moment (a log, a symbol table), which the child must not get: so nobody checks meanwhile. */
+static void before_fork(void)
+{
+    if (gate_is_open()) {
+        this_thread.fork_holds = watch_lock(LOCK_WAIT_MS);
+        inherit_prepare();
+        line_cache_prepare();
+    }
+    redirect_fork_prepare();
+    capture_fork_prepare();
+}
+
+static void after_fork_parent(void)
+{
+    capture_fork_parent();
+    redirect_fork_parent();
+    inherit_discard();
+    if (this_thread.fork_holds)
+        watch_unlock();
+    this_thread.fork_holds = false;
+}
+
+static void after_fork_child(void)
+{
+    if (this_thread.fork_holds)
+        watch_unlock();
+    this_thread.fork_holds = false;
+    if (gate_was_started()) {
+        forked_child(true);
+    } else {
+        redirect_forked_child();
+        capture_fork_child();
+    }
+}
+
+void fork_register(void) { pthread_atfork(before_fork, after_fork_parent, after_fork_child); }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start.c: recording begins with the first event that needs a table; sleep and wake.
+ *
+ * The table is made on the thread whose event came first, with signals blocked (gate.c); sleep and wake come from the thread
+ * that attach and detach borrow.
+ */
+#include "start.h"
+
+#include <linux/futex.h>
+
+#include "../base/options.h"
+#include "../base/sys.h"
+#include "../report/suppressions.h"
+#include "../stacks/capture.h"
+#include "../stacks/sites.h"
+#include "../table/program_defaults.h"
+#include "../table/state_file.h"
+#include "../table/table.h"
+#include "../track/gate.h"
+#include "../watch/wake.h"
+#include "../watch/watcher.h"
+#include "configure.h"
+#include "fork.h"
+#include "inherit.h"
+
+static bool make_table(void)
+{
+    configure();
+    suppressions_load_early();
+    sites_reset();
+    capture_init();
+    if (!state_file_make(inherit_parent_header()) || !gate_open())
+        return false;
+    defaults_write();
+    if (inherit_count()) {
+        atomic_store(&table_head->inherited_from, table_head->ppid);
+        inherit_import();
+    }
+    return true;
+}
+
+const struct gate_hooks gate_hooks = {.start = make_table, .forked_child = fork_unannounced, .want_watcher = watcher_start};
+
+int start_wake(const char *options_text)
+{
+    configure();
+    if (options_text)
+        configure_take(options_text);
+    agent_options.enabled = true;
+    options_finish(&agent_options);
+    if (!gate_start())
+        return -1;
+    struct state_header *h = table_head;
+    h->kinds = agent_options.kinds;
+    h->grace_ns = agent_options.grace_ns;
+    h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
+    atomic_store(&h->attached, 1);
+    atomic_store(&h->enabled, 1);
+    watcher_start();
+    sys_futex((volatile void *)&h->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    watch_poke();
+    return 0;
+}
+
+void start_sleep(void)
+{
+    if (!gate_is_open())
+        return;
+    atomic_store(&table_head->enabled, 0);
+    watch_poke();
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state_dir.h: where the state file lives.
+ */
+#ifndef SOCKLEAK_AGENT_STATE_DIR_H
+#define SOCKLEAK_AGENT_STATE_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak" (START: the process' start in clock ticks,
+ * also in *START_TICKS). Returns a descriptor that the caller closes, or -errno with a reason in *WHY.
+ */
+int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
+/* There is no file after all: the state is in memory only. */
+void state_dir_no_file(void);
+/* Removes this process' state file. */
+void state_dir_remove_file(void);
+/* Its full path; false when the state is in memory only. */
+bool state_dir_file_path(char *path, size_t cap);
+/* A fork's child: the file is the parent's. */
+void state_dir_forget(void);
+/*
+ * Around an exec that takes nothing along worth a report: the file goes by the name "PID.exec" meanwhile. If the exec fails it
+ * steps back and nothing is lost; if not, the next program's agent removes it as soon as it is loaded. Async-signal-safe.
+ */
+void state_dir_step_aside(void);
+void state_dir_step_back(void);
+void state_dir_clear_aside(void);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state_file.h: creates the state file and fills its header.
+ */
+#ifndef SOCKLEAK_AGENT_STATE_FILE_H
+#define SOCKLEAK_AGENT_STATE_FILE_H
+
+#include <stdbool.h>
+
+#include "../../core/state.h"
+
+/*
+ * The table with its header, in a file if there can be one. PARENT: the header of the process that this one was forked from, whose
+ * program and host are this one's too; NULL: none. False: no memory. One thread, signals blocked.
+ */
+bool state_file_make(const struct state_header *parent);
+
+#endif

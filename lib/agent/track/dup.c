@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dup.c: second references to one open socket.
+ *
+ * Runs in the program's threads and signal handlers; in a vfork child it does nothing.
+ */
+#include "dup.h"
+
+#include "../table/table.h"
+#include "gate.h"
+#include "slot.h"
+
+static state_ref shared(struct state_slot *slot)
+{
+    struct state_share *share = table_at(slot->share);
+    if (share) {
+        atomic_fetch_add(&share->refs, 1);
+        return slot->share;
+    }
+    state_ref ref, none = 0;
+    share = table_alloc(EXTENT_SHARES, 1, &ref);
+    if (!share)
+        return 0;
+    atomic_store(&share->refs, 2);
+    atomic_store(&share->shut, atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_SHUT_RD));
+    if (__atomic_compare_exchange_n(&slot->share, &none, ref, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+        return ref;
+    share = table_at(none); /* another thread makes a second reference at the same moment */
+    atomic_fetch_add(&share->refs, 1);
+    return none;
+}
+
+void track_duped(int old_fd, int new_fd)
+{
+    if (new_fd < 0 || old_fd == new_fd)
+        return;
+    struct state_slot *old = slot_live(old_fd);
+    struct state_slot *stale = old ? NULL : slot_of(new_fd);
+    if (!old && (!stale || SLOT_PHASE(atomic_load(&stale->word)) != SLOT_LIVE))
+        return;
+    if (gate_is_vfork_child())
+        return;
+    if (!old) {
+        slot_leave(stale, new_fd, SLOT_EMPTY); /* the number was closed where no wrapper saw it, and is no socket now */
+        return;
+    }
+    struct opening o = {.family = old->family,
+                        .type = (int)SLOT_TYPE(old),
+                        .protocol = old->protocol,
+                        .origin = SLOT_ORIGIN(old),
+                        .flags = atomic_load(&old->flags),
+                        .now = old->opened_ns,
+                        .site = old->site,
+                        .like = old};
+    if (!slot_make(new_fd))
+        return;
+    o.share = shared(old);
+    slot_enter(new_fd, &o);
+}

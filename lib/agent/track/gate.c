@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate.c: may this event be recorded?
+ *
+ * Runs in the program's threads, in signal handlers and in vfork children, at the start of every event.
+ */
+#include "gate.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "../base/sys.h"
+#include "../base/thread.h"
+#include "../table/table.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+enum phase { FRESH = 0, STARTING, READY, FAILED };
+static _Atomic int phase;
+
+/* One byte that the kernel clears in a child made by fork, _Fork or a raw clone: 1 while the table is this process'. */
+static unsigned char never;
+static unsigned char *alive = &never;
+
+static _Atomic bool shares_memory;
+
+void gate_shares_memory(void) { atomic_store(&shares_memory, true); }
+
+bool gate_is_vfork_child(void)
+{
+    if (this_thread.in_vfork)
+        return true;
+    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_head &&
+           (uint32_t)sys_getpid() != table_head->pid;
+}
+
+bool gate_open(void)
+{
+    if (alive == &never) {
+        void *p = sys_mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (sys_failed(p))
+            return false;
+        SYS3(SYS_madvise, p, STATE_PAGE, MADV_WIPEONFORK);
+        alive = p;
+    }
+    *alive = 1;
+    return true;
+}
+
+bool gate_is_open(void) { return *alive; }
+
+void gate_reset(void)
+{
+    *alive = 0; /* a kernel without MADV_WIPEONFORK has left it as it was */
+    atomic_store(&phase, FRESH);
+}
+
+bool gate_was_started(void)
+{
+    int p = atomic_load(&phase);
+    return p == READY || p == STARTING; /* STARTING: by another thread, which did not come along into a child */
+}
+
+static bool start(void)
+{
+    if (sys_in_sandbox())
+        return false;
+    uint64_t all = ~0ull, old;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    thread_enter();
+    int expected = FRESH;
+    bool ok = false;
+    if (atomic_compare_exchange_strong(&phase, &expected, STARTING)) {
+        ok = gate_hooks.start();
+        atomic_store(&phase, ok ? READY : FAILED);
+    } else {
+        /* Another thread does the work with its signals blocked. It cannot be interrupted, so waiting for it is safe. */
+        for (unsigned turn = 0; atomic_load(&phase) == STARTING; turn++)
+            sys_yield(turn);
+        ok = atomic_load(&phase) == READY;
+    }
+    thread_leave();
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    return ok;
+}
+
+static bool usable(void)
+{
+    if (thread_inside())
+        return false;
+    int p = atomic_load(&phase);
+    if (p == READY && !*alive)
+        gate_hooks.forked_child();
+    return p != FAILED;
+}
+
+bool gate_has_table(void)
+{
+    if (__builtin_expect(*alive, 1))
+        return !thread_inside() && atomic_load_explicit(&table_head->enabled, memory_order_relaxed);
+    if (!usable())
+        return false;
+    /* In a fresh child an event on an inherited connection is what makes a table; callers ask inherited_set_has() first. */
+    return false;
+}
+
+bool gate_owns_table(void) { return *alive && !thread_inside() && !gate_is_vfork_child(); }
+
+bool gate_start(void) { return *alive || (usable() && (atomic_load(&phase) == READY || start())); }
+
+bool gate_ready(void)
+{
+    if (__builtin_expect(!*alive, 0) && (this_thread.in_vfork || !gate_start()))
+        return false;
+    if (thread_inside() || gate_is_vfork_child())
+        return false;
+    if (__builtin_expect(atomic_load_explicit(&table_head->enabled, memory_order_relaxed), 1))
+        return true;
+    gate_hooks.want_watcher(); /* dormant: a parked thread is what attach wakes */
+    return false;
+}

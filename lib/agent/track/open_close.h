@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open_close.h: sockets are opened and closed. Rules for the caller: track.h.
+ */
+#ifndef SOCKLEAK_AGENT_OPEN_CLOSE_H
+#define SOCKLEAK_AGENT_OPEN_CLOSE_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "../../core/state.h"
+
+/* FD (>= 0: else nothing happens) was opened. */
+void track_opened(int fd, int family, int type, int protocol, enum origin origin);
+void track_pair(const int fd[2], int family, int type, int protocol);
+/* accept/accept4 on LISTENER gave FD (>= 0). FLAGS: accept4's. */
+void track_accepted(int listener, int fd, int flags);
+/* Descriptors that arrived in MSG's SCM_RIGHTS, after a successful recvmsg. */
+void track_rights(const struct msghdr *msg);
+
+/* Before a close. Returns a token, 0 when there is nothing to put back. */
+uint64_t track_closing(int fd);
+void track_close_failed(int fd, uint64_t token);
+/* Before close_range/closefrom that will close FIRST..LAST. Walks the table. */
+void track_closing_range(unsigned first, unsigned last);
+
+/* For the watcher: the kernel says that FD (of generation GEN) is no longer the socket that the slot stands for. */
+void track_vanished(int fd, uint32_t gen);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wake.c: the lock under which anybody checks, and the word that wakes the watcher.
+ *
+ * The lock is a futex of our own: it is taken with a limit, by threads that may be cancelled, and given up by a forked child
+ * that did not take it. The word lies in the state file, so that the command can wake the watcher too.
+ */
+#include "wake.h"
+
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "../base/clock.h"
+#include "../base/sys.h"
+#include "../table/table.h"
+
+static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
+
+bool watch_lock(unsigned limit_ms)
+{
+    uint32_t is = 0;
+    if (atomic_compare_exchange_strong(&lock, &is, 1))
+        return true;
+    uint64_t until = clock_now() + (uint64_t)limit_ms * NS_PER_MS;
+    while (atomic_exchange(&lock, 2) != 0) {
+        uint64_t now = clock_now();
+        if (now >= until)
+            return false;
+        struct timespec left = {(time_t)((until - now) / NS_PER_S), (long)((until - now) % NS_PER_S)};
+        sys_futex((volatile void *)&lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &left, NULL, 0);
+    }
+    return true;
+}
+
+void watch_unlock(void)
+{
+    if (atomic_exchange(&lock, 0) == 2)
+        sys_futex((volatile void *)&lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+}
+
+void watch_lock_reset(void) { atomic_store(&lock, 0); }
+
+void watch_poke(void)
+{
+    if (!table_head)
+        return;
+    atomic_fetch_add(&table_head->request, 1);
+    sys_futex((volatile void *)&table_head->request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+}
