@@ -14,7 +14,7 @@
 #include "inject/targets.h"
 #include "libc/real.h"
 #include "process/start.h"
-#include "table/table.h"
+#include "table/header.h"
 
 #define SHOWN __attribute__((visibility("default")))
 
@@ -53,7 +53,7 @@ SHOWN int sockleak_detach_entry(void)
     int n = follow_is_late() ? redirect_undo() : 0;
     redirect_settle();
     thread_leave();
-    if (table_head)
-        atomic_store(&table_head->attached, 0);
+    if (table_exists())
+        table_set_attached(false);
     return n;
 }

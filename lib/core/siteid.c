@@ -9,38 +9,28 @@
 
 #include <string.h>
 
-#define FNV_OFFSET 0xcbf29ce484222325u
-#define FNV_PRIME 0x100000001b3u
+#include "hash.h"
 
-static uint64_t add_byte(uint64_t h, unsigned char b) { return (h ^ b) * FNV_PRIME; }
-
-static uint64_t add_bytes(uint64_t h, const void *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = add_byte(h, ((const unsigned char *)p)[i]);
-    return h;
-}
-
-uint64_t siteid_begin(void) { return FNV_OFFSET; }
+uint64_t siteid_begin(void) { return HASH_START; }
 
 uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc)
 {
     if (!m)
-        return add_byte(h, 'J');
+        return hash_byte(h, 'J');
     if (m->build_id_len > 0 && m->build_id_len <= sizeof m->build_id) {
-        h = add_byte(h, 'B');
-        h = add_bytes(h, m->build_id, m->build_id_len);
+        h = hash_byte(h, 'B');
+        h = hash_bytes(h, m->build_id, m->build_id_len);
     } else {
         size_t len = strnlen(m->path, sizeof m->path), start = len;
         while (start > 0 && m->path[start - 1] != '/')
             start--;
-        h = add_byte(h, 'N');
-        h = add_bytes(h, m->path + start, len - start);
-        h = add_byte(h, 0);
+        h = hash_byte(h, 'N');
+        h = hash_bytes(h, m->path + start, len - start);
+        h = hash_byte(h, 0);
     }
     uint64_t offset = pc - m->bias;
     for (unsigned shift = 0; shift < 64; shift += 8)
-        h = add_byte(h, (unsigned char)(offset >> shift));
+        h = hash_byte(h, (unsigned char)(offset >> shift));
     return h;
 }
 
@@ -48,7 +38,7 @@ uint64_t siteid_end(uint64_t h)
 {
     /* FNV's high bits know little of the last bytes; readers compare the first digits of what is printed. */
     h ^= h >> 32;
-    h *= 0x9e3779b97f4a7c15u;
+    h = hash_spread(h);
     h ^= h >> 29;
     return h ? h : 1;
 }

@@ -11,12 +11,13 @@
 
 #include <stdbool.h>
 
+#include "pages.h"
 #include "sys.h"
 
 /*
  * The 8 bytes at A, which must not straddle two pages. The call takes address 0 for no set at all; nothing that we look for lies in the
  * first page.
  */
-static inline bool readable(uintptr_t a) { return a >= 4096 && SYS4(SYS_rt_sigprocmask, -1, a, 0, 8) != -EFAULT; }
+static inline bool readable(uintptr_t a) { return a >= PAGE_BYTES && SYS4(SYS_rt_sigprocmask, -1, a, 0, 8) != -EFAULT; }
 
 #endif

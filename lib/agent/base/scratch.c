@@ -24,7 +24,7 @@ void *scratch_get(struct scratch **s, size_t size)
     struct scratch *c = *s;
     if (!c || c->size - c->used < size) {
         size_t need = size + sizeof *c + 15;
-        size_t pages = need > CHUNK ? (need + 4095) & ~(size_t)4095 : CHUNK;
+        size_t pages = need > CHUNK ? (need + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1) : CHUNK;
         struct scratch *fresh = pages_alloc(pages);
         if (!fresh)
             return NULL;

@@ -11,11 +11,11 @@
 #include <signal.h>
 #include <string.h>
 
+#include "../base/pages.h"
 #include "../base/sys.h"
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
-#define PAGE 4096u
 #define MAX_DYNAMIC 512u
 #define MAX_CHAIN 100000u
 
@@ -38,7 +38,7 @@ bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags) { ret
 /* The kernel reads the page for us: EFAULT where we would fault. With this `how` it never gets to use what it has read. */
 static bool readable(uint64_t at, uint64_t size)
 {
-    for (uint64_t p = at & ~(uint64_t)(PAGE - 1); p < at + size; p += PAGE)
+    for (uint64_t p = at & ~(uint64_t)(PAGE_BYTES - 1); p < at + size; p += PAGE_BYTES)
         if (SYS4(SYS_rt_sigprocmask, ~0, p, NULL, 8) == -EFAULT)
             return false;
     return true;
@@ -95,8 +95,8 @@ bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *brok
         if (p->p_type == PT_DYNAMIC)
             section = p;
         if (p->p_type == PT_GNU_RELRO) { /* as the loader rounds it */
-            d->relro_start = (d->bias + p->p_vaddr) & ~(uint64_t)(PAGE - 1);
-            d->relro_end = (d->bias + p->p_vaddr + p->p_memsz) & ~(uint64_t)(PAGE - 1);
+            d->relro_start = (d->bias + p->p_vaddr) & ~(uint64_t)(PAGE_BYTES - 1);
+            d->relro_end = (d->bias + p->p_vaddr + p->p_memsz) & ~(uint64_t)(PAGE_BYTES - 1);
         }
     }
     if (!section)

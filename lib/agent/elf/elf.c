@@ -11,13 +11,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../core/hash.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
 
 #define MAX_NOTES 256
 #define MAX_TRIES 4096 /* sections looked into before a search gives up */
 #define MAX_FILE (8ull << 30)
 #define MAX_CRC_FILE (256ull << 20)
-#define PAGE 4096u
 /* Programs count on getting the lowest free number: ours moves out of the way, but not so far that the kernel has to grow a large table. */
 #define OUT_OF_THE_WAY 200
 
@@ -31,7 +32,7 @@
 static bool readable(const unsigned char *p, size_t n, uint64_t *seen)
 {
     uint64_t last = (uintptr_t)p + n - 1;
-    for (uint64_t page = (uintptr_t)p & ~(uint64_t)(PAGE - 1); page <= last; page += PAGE) {
+    for (uint64_t page = (uintptr_t)p & ~(uint64_t)(PAGE_BYTES - 1); page <= last; page += PAGE_BYTES) {
         if (page == *seen)
             continue;
         if (SYS4(SYS_rt_sigprocmask, ~0u, page, 0, 8) == -EFAULT)
@@ -200,17 +201,11 @@ bool elf_find_section(struct elf *e, uint32_t type, unsigned *index, Elf64_Shdr 
 
 uint64_t elf_fingerprint(struct elf *e)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    const unsigned char *raw = (const unsigned char *)&e->head;
-    for (size_t i = 0; i < sizeof e->head; i++)
-        h = (h ^ raw[i]) * 0x100000001b3u;
+    uint64_t h = hash_bytes(HASH_START, &e->head, sizeof e->head);
     Elf64_Phdr p;
     unsigned n = 0;
-    for (; elf_segment(e, n, &p); n++) {
-        raw = (const unsigned char *)&p;
-        for (size_t i = 0; i < sizeof p; i++)
-            h = (h ^ raw[i]) * 0x100000001b3u;
-    }
+    for (; elf_segment(e, n, &p); n++)
+        h = hash_bytes(h, &p, sizeof p);
     return n ? h | 1 : 0;
 }
 

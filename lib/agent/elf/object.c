@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "../base/pages.h"
 #include "../base/sys.h"
-#include "../table/table.h"
 
 #ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older one */
 extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
@@ -34,24 +34,25 @@ static int holds(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
     struct search *s = arg;
-    uint64_t low = UINT64_MAX, high = 0;
+    struct object o = {.start = UINT64_MAX, .bias = info->dlpi_addr, .name = info->dlpi_name, .key = {info->dlpi_name}};
     bool inside = false;
-    const void *dynamic = NULL;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         uint64_t at = info->dlpi_addr + p->p_vaddr;
         if (p->p_type == PT_DYNAMIC)
-            dynamic = (const void *)(uintptr_t)at;
+            o.key[1] = (const void *)(uintptr_t)at;
+        if (p->p_type == PT_GNU_EH_FRAME)
+            o.eh_frame_hdr = at;
         if (p->p_type != PT_LOAD)
             continue;
-        inside |= s->addr >= at && s->addr - at < p->p_memsz;
-        low = at < low ? at : low;
-        high = at + p->p_memsz > high ? at + p->p_memsz : high;
+        inside |= s->addr - at < p->p_memsz;
+        o.start = at < o.start ? at : o.start;
+        o.end = at + p->p_memsz > o.end ? at + p->p_memsz : o.end;
     }
-    if (!inside)
-        return 0;
-    *s->o = (struct object){low & ~(uint64_t)(STATE_PAGE - 1), high, info->dlpi_addr, info->dlpi_name, {info->dlpi_name, dynamic}};
-    return 1;
+    o.start &= ~(uint64_t)(PAGE_BYTES - 1);
+    if (inside)
+        *s->o = o;
+    return inside;
 }
 
 bool object_at(uint64_t addr, struct object *o)
@@ -61,15 +62,16 @@ bool object_at(uint64_t addr, struct object *o)
     if (HAVE_FIND_OBJECT) {
         if (_dl_find_object((void *)(uintptr_t)addr, &f) != 0 || !f.dlfo_link_map)
             return false;
-        *o = (struct object){(uint64_t)(uintptr_t)f.dlfo_map_start,
-                             (uint64_t)(uintptr_t)f.dlfo_map_end,
-                             f.dlfo_link_map->l_addr,
-                             f.dlfo_link_map->l_name,
-                             {f.dlfo_link_map, f.dlfo_eh_frame}};
+        *o = (struct object){.start = (uint64_t)(uintptr_t)f.dlfo_map_start,
+                             .end = (uint64_t)(uintptr_t)f.dlfo_map_end,
+                             .bias = f.dlfo_link_map->l_addr,
+                             .eh_frame_hdr = (uint64_t)(uintptr_t)f.dlfo_eh_frame,
+                             .name = f.dlfo_link_map->l_name,
+                             .key = {f.dlfo_link_map, f.dlfo_eh_frame}};
         return true;
     }
 #endif
-    return dl_iterate_phdr(holds, &(struct search){addr, o}) == 1;
+    return dl_iterate_phdr(holds, &(struct search){addr, o}) != 0;
 }
 
 unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint)
@@ -156,7 +158,7 @@ static bool path_from_maps(uint64_t start, char *path, size_t cap)
     return found && path[0] == '/';
 }
 
-void object_path(const struct object *o, char *path, size_t cap)
+void object_path(const struct object *o, const char *exe, char *path, size_t cap)
 {
     bool program = object_is_program(o->start, o->end);
     uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
@@ -165,8 +167,8 @@ void object_path(const struct object *o, char *path, size_t cap)
         return;
     }
     /* AT_BASE is 0 when the loader itself was started with the program as its argument: /proc/self/exe is the loader then. */
-    if (program && getauxval(AT_BASE) != 0 && table_head->exe[0] == '/') {
-        copy(path, cap, table_head->exe);
+    if (program && getauxval(AT_BASE) != 0 && exe && exe[0] == '/') {
+        copy(path, cap, exe);
         drop_deleted(path);
         return;
     }

@@ -6,7 +6,7 @@
  */
 #include "follow.h"
 
-#include "../table/table.h"
+#include "../table/header.h"
 #include "dlsym.h"
 #include "redirect.h"
 #include "targets.h"
@@ -34,6 +34,6 @@ void follow(bool enabled)
         redirect_all();
     else if (enabled)
         redirect_new();
-    if (table_head && (late || !enabled) && atomic_load(&table_head->attached) != (uint32_t)enabled)
-        atomic_store(&table_head->attached, enabled); /* what detach waits for */
+    if (table_exists() && (late || !enabled) && table_is_attached() != enabled)
+        table_set_attached(enabled); /* what detach waits for */
 }

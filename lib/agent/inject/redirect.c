@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../../core/hash.h"
 #include "../../arch/plt.h"
 #include "../base/sys.h"
 #include "../elf/dynamic.h"
@@ -32,7 +33,7 @@ static uint64_t n_changes, n_room; /* room: a power of two */
 
 static struct change *find_change(struct change *in, uint64_t room, const uint64_t *entry)
 {
-    uint64_t i = ((uint64_t)entry >> 3) * 0x9e3779b97f4a7c15u >> 20;
+    uint64_t i = hash_spread((uint64_t)entry >> 3) >> 20;
     for (;; i++) {
         struct change *c = &in[i & (room - 1)];
         if (!c->entry || c->entry == entry)

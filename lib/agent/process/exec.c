@@ -9,8 +9,8 @@
 #include <fcntl.h>
 
 #include "../base/sys.h"
+#include "../table/header.h"
 #include "../table/state_dir.h"
-#include "../table/table.h"
 #include "../track/gate.h"
 
 /* The kernel's word: the flag may have been set or taken away where no wrapper saw it. */
@@ -31,7 +31,7 @@ void exec_begins(void)
 {
     if (!gate_owns_table())
         return;
-    atomic_store(&table_head->end, END_EXEC);
+    table_set_end(END_EXEC);
     if (!takes_sockets_along())
         state_dir_step_aside();
 }
@@ -41,5 +41,5 @@ void exec_failed(void)
     if (!gate_owns_table())
         return;
     state_dir_step_back();
-    atomic_store(&table_head->end, END_RUNNING);
+    table_set_end(END_RUNNING);
 }

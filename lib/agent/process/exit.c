@@ -14,7 +14,7 @@
 #include "../base/thread.h"
 #include "../inject/follow.h"
 #include "../stacks/capture.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "../track/gate.h"
 #include "../watch/reporter.h"
 
@@ -36,8 +36,8 @@ static int finish(int status, enum state_end how, bool its_last)
         thread_leave();
         return status;
     }
-    atomic_store(&table_head->exit_status, (uint32_t)status);
-    atomic_store(&table_head->end, how);
+    table_set_exit_status(status);
+    table_set_end(how);
     thread_leave();
     if (agent_options.leak_check_at_exit && leaks > agent_options.max_allowed && status == 0 && agent_options.exitcode && how == END_EXIT)
         return (int)agent_options.exitcode;

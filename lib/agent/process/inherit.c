@@ -13,7 +13,7 @@
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../stacks/sites.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "../track/adopt.h"
 #include "../track/inherited_set.h"
 #include "../track/probe.h"
@@ -93,7 +93,7 @@ void inherit_discard(void)
 
 void inherit_take(bool prepared)
 {
-    if (!table_head)
+    if (!table_exists())
         return; /* a child of a child that had no table yet: what it took is ours too */
     struct state_view old = parent;
     table_forget(&parent);

@@ -7,16 +7,13 @@
  */
 #include "start.h"
 
-#include <linux/futex.h>
-
 #include "../base/options.h"
-#include "../base/sys.h"
 #include "../report/suppressions.h"
 #include "../stacks/capture.h"
 #include "../stacks/sites.h"
+#include "../table/header.h"
 #include "../table/program_defaults.h"
 #include "../table/state_file.h"
-#include "../table/table.h"
 #include "../track/gate.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
@@ -34,7 +31,7 @@ static bool make_table(void)
         return false;
     defaults_write();
     if (inherit_count()) {
-        atomic_store(&table_head->inherited_from, table_head->ppid);
+        table_set_inherited();
         inherit_import();
     }
     return true;
@@ -51,15 +48,11 @@ int start_wake(const char *options_text)
     options_finish(&agent_options);
     if (!gate_start())
         return -1;
-    struct state_header *h = table_head;
-    h->kinds = agent_options.kinds;
-    h->grace_ns = agent_options.grace_ns;
-    h->interval_ns = agent_options.interval_ns;
-    h->interval_given = agent_options.interval_set;
-    atomic_store(&h->attached, 1);
-    atomic_store(&h->enabled, 1);
+    state_file_take_options();
+    table_set_attached(true);
+    table_set_enabled(true);
     watcher_start();
-    sys_futex((volatile void *)&h->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    watch_wake_dormant();
     watch_poke();
     return 0;
 }
@@ -68,6 +61,6 @@ void start_sleep(void)
 {
     if (!gate_is_open())
         return;
-    atomic_store(&table_head->enabled, 0);
+    table_set_enabled(false);
     watch_poke();
 }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "../../core/hash.h"
 #include "../../core/judge.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -18,7 +19,7 @@
 #include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../symbolize/lines.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "../track/probe.h"
 #include "counts.h"
 #include "forecast.h"
@@ -36,7 +37,7 @@ static bool seen_again(struct seen *seen, uint64_t cookie)
 {
     if (!cookie)
         return false;
-    size_t i = (cookie * 0x9e3779b97f4a7c15u >> 32) & (seen->room - 1);
+    size_t i = (hash_spread(cookie) >> 32) & (seen->room - 1);
     while (seen->cookie[i] && seen->cookie[i] != cookie)
         i = (i + 1) & (seen->room - 1);
     bool again = seen->cookie[i] == cookie;
@@ -328,19 +329,20 @@ static void total(struct report *r)
         r->groups_left_out = r->n_groups - agent_options.max_leaks;
         r->n_groups = agent_options.max_leaks;
     }
+    table_dropped(DROP_LOG, log_take_lost());
     for (unsigned i = 0; i < DROP_COUNT; i++)
-        r->dropped += atomic_load(&table_head->dropped[i]);
+        r->dropped += table_drops(i);
 }
 
 void report_head(struct report *r, enum reason reason)
 {
-    *r = (struct report){.pid = table_head->pid,
-                         .exe = table_head->exe,
-                         .host = table_head->host,
+    *r = (struct report){.pid = table_pid(),
+                         .exe = table_exe(),
+                         .host = table_host(),
                          .reason = (uint8_t)reason,
                          .now_ns = clock_now(),
                          .now_real_ns = clock_now_real(),
-                         .stretched_ms = reason == REASON_CHECK ? 0 : atomic_load(&table_head->stretched), /* a check looks by itself */
+                         .stretched_ms = reason == REASON_CHECK ? 0 : table_stretched_ms(), /* a check looks by itself */
                          .print_summary = agent_options.print_summary && reason != REASON_GRACE,
                          .max_sockets = agent_options.max_sockets,
                          .color = log_has_color()};
@@ -420,5 +422,6 @@ bool report_write(const struct built *c, int fd)
         text_report(&o, &c->report);
     bool ok = fd < 0 ? log_write(o.buf, o.len) : log_write_to(fd, o.buf, o.len);
     scratch_out_free(&o);
+    table_dropped(DROP_LOG, log_take_lost());
     return ok;
 }

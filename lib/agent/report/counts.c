@@ -6,9 +6,10 @@
  */
 #include "counts.h"
 
+#include "../../core/hash.h"
 #include "../base/pages.h"
 #include "../stacks/sites.h"
-#include "../table/table.h"
+#include "../table/header.h"
 
 #define FIRST_ROOM 64
 
@@ -17,7 +18,7 @@ static size_t n_taken, room; /* room: a power of two */
 
 static struct counts *find(struct counts *in, size_t size, state_ref site, unsigned kind)
 {
-    size_t i = (site * 0x9e3779b1u + kind * 0x85ebca6bu) & (size - 1);
+    size_t i = (size_t)(hash_spread((uint64_t)kind << 32 | site) >> 32) & (size - 1);
     while (in[i].taken && (in[i].site != site || in[i].kind != kind))
         i = (i + 1) & (size - 1);
     return &in[i];
@@ -58,7 +59,7 @@ void counts_add(state_ref site, unsigned kind, bool lasting, bool past)
     struct counts *t = find(table, room, site, kind);
     if (!t->taken) {
         *t = (struct counts){.taken = true, .site = site, .kind = (uint8_t)kind};
-        t->growth.lower_ns = atomic_load(&table_head->last_look_ns); /* which saw none */
+        t->growth.lower_ns = table_last_look_ns(); /* which saw none */
         n_taken++;
     }
     t->lasting += lasting;
@@ -76,7 +77,7 @@ static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t p
 
 enum trend counts_trend(const struct counts *t)
 {
-    uint64_t grace = atomic_load(&table_head->grace_ns), interval = atomic_load(&table_head->interval_ns);
+    uint64_t grace = table_grace_ns(), interval = table_interval_ns();
     if (growth_is_growing(&t->growth))
         return TREND_GROWING;
     /* What is counted at a look had been stuck for an interval by then. */

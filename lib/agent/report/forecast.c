@@ -11,18 +11,18 @@
 
 #include "../../core/growth.h"
 #include "../base/sys.h"
-#include "../table/table.h"
+#include "../table/header.h"
 
 void forecast_refresh(void)
 {
     struct rlimit64 r;
     if (SYS4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &r) >= 0)
-        atomic_store(&table_head->nofile_limit, r.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)r.rlim_cur);
+        table_set_nofile_limit(r.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)r.rlim_cur);
 }
 
 static uint64_t ephemeral_ports(void)
 {
-    uint64_t known = atomic_load(&table_head->port_range);
+    uint64_t known = table_port_range();
     if (!known) {
         char buf[64];
         long fd = sys_openat(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC, 0);
@@ -37,14 +37,14 @@ static uint64_t ephemeral_ports(void)
                 which++;
         }
         known = bound[1] > bound[0] ? bound[0] << 16 | bound[1] : 0;
-        atomic_store(&table_head->port_range, known);
+        table_set_port_range(known);
     }
     return known ? (known & 0xffff) - (known >> 16) + 1 : 0;
 }
 
 void forecast(struct group *g)
 {
-    uint64_t used = 0, limit = atomic_load(&table_head->nofile_limit);
+    uint64_t used = 0, limit = table_nofile_limit();
     for (size_t i = 0; i < g->n_findings; i++)
         if ((uint64_t)g->findings[i].fd + 1 > used)
             used = (uint64_t)g->findings[i].fd + 1;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../core/hash.h"
 #include "../base/errno_text.h"
 #include "../base/log.h"
 #include "../base/options.h"
@@ -102,7 +103,7 @@ struct known {
 };
 static struct known *known; /* a newer one takes an older one's place; that one is asked for again */
 
-static uint64_t key_of(const struct group *g) { return (g->siteid ^ (g->kind + 1u)) * 0x9e3779b97f4a7c15u; }
+static uint64_t key_of(const struct group *g) { return hash_spread(g->siteid ^ (g->kind + 1u)); }
 
 bool suppressions_known(const struct group *g, struct suppression **rule)
 {

@@ -12,8 +12,10 @@
 
 #include "../base/readable.h"
 #include "../base/sys.h"
-#include "../elf/ehframe.h"
+#include "../elf/object.h"
 #include "../unwind/libunwind.h"
+#include "../unwind/stack_cache.h"
+#include "../unwind/walk.h"
 
 #define SITES 256u
 #define TRIES 64u /* fruitless ones at one place, then no more */
@@ -51,7 +53,7 @@ static inline struct counters *my_counters(void) { return &counters[arch_thread_
 
 void capture_init(void)
 {
-    struct object_tables own;
+    struct object own;
     uintptr_t program = getauxval(AT_PHDR);
 
     if (atomic_load(&initialized))
@@ -61,7 +63,7 @@ void capture_init(void)
     if (!walk_available())
         unwind_load((uintptr_t)__builtin_frame_address(0));
     /* Linked into the program itself there is no text of ours apart from it. */
-    if (object_tables_of((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
+    if (object_at((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
         own_text = (struct span){.lo = own.start, .len = own.end - own.start};
     atomic_store(&initialized, true);
 }

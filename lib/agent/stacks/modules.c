@@ -19,10 +19,10 @@
 #include "../base/sys.h"
 #include "../elf/elf.h"
 #include "../elf/object.h"
-#include "../table/table.h"
+#include "../table/header.h"
 
 #define MAX_MODULES 4096u
-#define PATIENCE 100000u /* turns, each a chance for the other thread to run */
+#define RECORDING_TURNS 100000u /* turns, each a chance for the other thread to run */
 _Static_assert(MAX_MODULES < STATE_NO_MODULE, "a number of its own says: none");
 
 typedef _Atomic(struct state_module *) extent_ptr;
@@ -56,7 +56,7 @@ static void (*_Atomic on_gone)(unsigned);
 /* The next turn of a wait for another thread. False: waited long enough, or the work is under way on this very stack (MINE), below a signal handler. */
 static bool wait_turn(unsigned turn, unsigned mine)
 {
-    if (mine || turn >= PATIENCE)
+    if (mine || turn >= RECORDING_TURNS)
         return false;
     sys_yield(turn);
     return true;
@@ -137,7 +137,7 @@ static bool same_object(unsigned number, const struct object *o)
     if (fingerprint != atomic_load_explicit(&places[number].fingerprint, memory_order_relaxed))
         return false;
     char path[sizeof m->path];
-    object_path(o, path, sizeof path);
+    object_path(o, table_exe(), path, sizeof path);
     return strcmp(path, m->path) == 0;
 }
 
@@ -192,7 +192,7 @@ static unsigned record(unsigned i, const struct object *o)
     m->end = o->end;
     m->build_id_len = p->build_id_len;
     memcpy(m->build_id, p->build_id, sizeof m->build_id);
-    object_path(o, m->path, sizeof m->path);
+    object_path(o, table_exe(), m->path, sizeof m->path);
     atomic_store_explicit(&m->ready, 1, memory_order_release);
     atomic_store_explicit(&p->checked, now, memory_order_relaxed);
     set_key(p, o);
@@ -289,7 +289,7 @@ static unsigned known(uint64_t addr)
 
 unsigned modules_of(uint64_t addr)
 {
-    if (!table_head || atomic_load_explicit(&resetting, memory_order_relaxed))
+    if (!table_exists() || atomic_load_explicit(&resetting, memory_order_relaxed))
         return STATE_NO_MODULE;
     int saved = errno;
     struct object o;
@@ -316,7 +316,7 @@ void modules_check_unloaded(void (*gone)(unsigned number))
 {
     int saved = errno;
     atomic_store(&on_gone, gone);
-    for (unsigned i = 0; i < MAX_MODULES && table_head; i++) {
+    for (unsigned i = 0; i < MAX_MODULES && table_exists(); i++) {
         uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
         struct object o;
         if (start == 0)

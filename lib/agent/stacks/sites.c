@@ -12,7 +12,7 @@
 
 #include "../../core/siteid.h"
 #include "../base/options.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "capture.h"
 #include "modules.h"
 
@@ -221,7 +221,7 @@ void sites_dlclose_begin(void)
 
 void sites_dlclose_done(void)
 {
-    if (table_head)
+    if (table_exists())
         check_unloaded();
     modules_dlclose_end();
     atomic_fetch_sub(&dlclose_running, 1);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../../core/hash.h"
 #include "../base/clock.h"
 #include "../base/sys.h"
 
@@ -46,20 +47,13 @@ void line_cache_prepare(void)
     memory = sys_failed(p) ? NULL : p;
 }
 
-static uint64_t mix(uint64_t h, const char *text)
-{
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-    return h;
-}
-
 /* A build-id names the code; the path is where its separate debug file may be looked for. 0: cannot be named. */
 static uint64_t key_of(const struct frame *f)
 {
     if (!f->build_id || !f->module)
         return 0;
-    uint64_t h = mix(mix(0xcbf29ce484222325u, f->build_id), f->module);
-    h = (h ^ f->offset) * 0x9e3779b97f4a7c15u;
+    uint64_t h = hash_bytes(hash_bytes(HASH_START, f->build_id, strlen(f->build_id)), f->module, strlen(f->module));
+    h = hash_spread(h ^ f->offset);
     h ^= h >> 32;
     return h ? h : 1;
 }

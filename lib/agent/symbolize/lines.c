@@ -16,7 +16,7 @@
 #include "../base/environ.h"
 #include "../base/sys.h"
 #include "../elf/object.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "line_cache.h"
 #include "symbolizer_process.h"
 
@@ -41,7 +41,7 @@ static bool find_command(char *path, size_t cap)
     char library[512];
     if (under_valgrind() || !object_at((uint64_t)(uintptr_t)&lines_resolve, &self))
         return false;
-    object_path(&self, library, sizeof library);
+    object_path(&self, NULL, library, sizeof library);
     char *slash = library[0] == '/' ? strrchr(library, '/') : NULL; /* a relative path could lead anywhere by now */
     if (!slash)
         return false;
@@ -259,7 +259,7 @@ static bool ask_command(struct scratch **scratch, struct report *r)
     for (size_t i = 0; i < r->n_groups; i++) {
         asked += ask(&in, r->groups[i].frames, r->groups[i].n_frames) + ask(&in, r->groups[i].told, r->groups[i].n_told);
     }
-    out_u64(&number, table_head->opened_real_ns);
+    out_u64(&number, table_opened_real_ns());
     since[number.len] = 0;
     char *argv[] = {
         command, (char *)(uintptr_t) "report", (char *)(uintptr_t) "--for-agent", (char *)(uintptr_t) "--unchanged-since", since, NULL};

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "../../core/hash.h"
 #include "../../core/out.h"
 #include "../base/clock.h"
 #include "../base/errno_text.h"
@@ -32,10 +33,8 @@ static void read_boot_id(struct state_header *h)
         return;
     long n = sys_read((int)fd, id, sizeof id);
     sys_close((int)fd);
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (long i = 0; i < n && id[i] != '\n'; i++)
-        hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3u;
-    h->boot_id_hash = n > 0 ? hash : 0;
+    const char *end = n > 0 ? memchr(id, '\n', (size_t)n) : NULL;
+    h->boot_id_hash = n > 0 ? hash_bytes(HASH_START, id, end ? (size_t)(end - id) : (size_t)n) : 0;
 }
 
 static void describe_program(struct state_header *h)
@@ -64,6 +63,15 @@ static void take_over(struct state_header *h, const struct state_header *parent)
     memcpy(h->host, parent->host, sizeof h->host);
 }
 
+void state_file_take_options(void)
+{
+    struct state_header *h = table_head;
+    h->kinds = agent_options.kinds;
+    h->grace_ns = agent_options.grace_ns;
+    h->interval_ns = agent_options.interval_ns;
+    h->interval_given = agent_options.interval_set;
+}
+
 static void fill_header(struct state_header *h, const struct state_header *parent, uint64_t start_ticks)
 {
     h->version = STATE_VERSION;
@@ -79,10 +87,7 @@ static void fill_header(struct state_header *h, const struct state_header *paren
     h->opened_real_ns = clock_now_real();
     log_set_start(h->opened_real_ns);
     h->max_frames = agent_options.max_frames;
-    h->kinds = agent_options.kinds;
-    h->grace_ns = agent_options.grace_ns;
-    h->interval_ns = agent_options.interval_ns;
-    h->interval_given = agent_options.interval_set;
+    state_file_take_options();
     h->enabled = agent_options.enabled;
     if (parent)
         take_over(h, parent);

@@ -14,5 +14,7 @@
  * program and host are this one's too; NULL: none. False: no memory. One thread, signals blocked.
  */
 bool state_file_make(const struct state_header *parent);
+/* Writes the options that a reader of the file needs, as they are now. With a table. */
+void state_file_take_options(void);
 
 #endif

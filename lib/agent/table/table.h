@@ -10,8 +10,10 @@
 
 #include "../../core/state.h"
 
-extern struct state_header *table_head; /* NULL: no table yet */
-extern _Atomic bool table_overflowed; /* the file system is full: some extents are in private memory, readers of the file do not see them */
+/* The header of this process' table; NULL: no table yet. Inside table/ alone: the others ask the functions of header.h. */
+extern struct state_header *table_head;
+/* The file system is full: some extents are in private memory, readers of the file do not see them. */
+extern _Atomic bool table_overflowed;
 
 /*
  * Creates the mapping: a new file NAME in the open directory DIR (O_EXCL, 0600). DIR < 0, or a file that cannot be: memory only, and *FILE_ERROR says why
@@ -36,11 +38,5 @@ struct state_slot *slot_make(int fd);
 /* Iterates the descriptors of allocated extents from FD on (inclusive): the next with a slot whose phase is not EMPTY, or -1. */
 int slot_next(int fd);
 int slot_highest(void); /* an upper bound of the descriptors that have a slot; -1 none */
-
-static inline void table_drop(enum state_drop why)
-{
-    if (table_head)
-        atomic_fetch_add_explicit(&table_head->dropped[why], 1, memory_order_relaxed);
-}
 
 #endif

@@ -10,9 +10,10 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
+#include "../base/pages.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
-#include "../table/table.h"
+#include "../table/header.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -33,17 +34,17 @@ bool gate_is_vfork_child(void)
 {
     if (this_thread.in_vfork)
         return true;
-    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_head &&
-           (uint32_t)sys_getpid() != table_head->pid;
+    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_exists() &&
+           (uint32_t)sys_getpid() != table_pid();
 }
 
 bool gate_open(void)
 {
     if (alive == &never) {
-        void *p = sys_mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *p = sys_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (sys_failed(p))
             return false;
-        SYS3(SYS_madvise, p, STATE_PAGE, MADV_WIPEONFORK);
+        SYS3(SYS_madvise, p, PAGE_BYTES, MADV_WIPEONFORK);
         alive = p;
     }
     *alive = 1;
@@ -100,7 +101,7 @@ static bool usable(void)
 bool gate_has_table(void)
 {
     if (__builtin_expect(*alive, 1))
-        return !thread_inside() && atomic_load_explicit(&table_head->enabled, memory_order_relaxed);
+        return !thread_inside() && table_is_enabled();
     if (!usable())
         return false;
     /* In a fresh child an event on an inherited connection is what makes a table; callers ask inherited_set_has() first. */
@@ -117,7 +118,7 @@ bool gate_ready(void)
         return false;
     if (thread_inside() || gate_is_vfork_child())
         return false;
-    if (__builtin_expect(atomic_load_explicit(&table_head->enabled, memory_order_relaxed), 1))
+    if (__builtin_expect(table_is_enabled(), 1))
         return true;
     gate_hooks.want_watcher(); /* dormant: a parked thread is what attach wakes */
     return false;

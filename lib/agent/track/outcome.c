@@ -13,7 +13,7 @@
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../stacks/sites.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "adopt.h"
 #include "gate.h"
 #include "probe.h"
@@ -144,8 +144,8 @@ static struct state_slot *unknown_socket(int fd)
     struct identity id;
     if (probe_identity(fd, &id) < 0 || id.type == SOCK_DGRAM || !gate_ready())
         return NULL;
-    enum origin before = atomic_load(&table_head->attached) ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED;
-    track_adopt(fd, atomic_load(&table_head->looks) ? ORIGIN_UNSEEN : before, id.cookie);
+    enum origin before = table_is_attached() ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED;
+    track_adopt(fd, table_looks() ? ORIGIN_UNSEEN : before, id.cookie);
     return slot_live(fd);
 }
 

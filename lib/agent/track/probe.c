@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "../../core/hash.h"
 #include "../../core/out.h"
 #include "../base/sys.h"
 #include "../table/table.h"
@@ -73,10 +74,10 @@ static uint64_t smallest(uint64_t a, uint64_t b, uint64_t c)
 /* Retransmitted bytes are no movement, so what counts is what the peer has acknowledged, and what came from it. */
 static uint64_t mix(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    uint64_t h = a * 0x9e3779b97f4a7c15u;
+    uint64_t h = hash_spread(a);
     h = (h ^ b) * 0xff51afd7ed558ccdu;
     h = (h ^ c) * 0xc4ceb9fe1a85ec53u;
-    return (h ^ d) * 0x9e3779b97f4a7c15u;
+    return hash_spread(h ^ d);
 }
 
 static uint64_t queued(int fd, unsigned long request)

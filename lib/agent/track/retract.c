@@ -9,7 +9,7 @@
 #include "../base/clock.h"
 #include "../base/sys.h"
 #include "../stacks/sites.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "slot.h"
 
 #define ROOM 512

@@ -15,7 +15,7 @@
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../stacks/sites.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "close_bell.h"
 #include "gate.h"
 #include "inherited_set.h"
@@ -32,7 +32,10 @@ static _Atomic int unused; /* inherited connections that this process has not be
 static void count_opened(state_ref site)
 {
     struct state_site *s = sites_at(site);
-    atomic_fetch_add_explicit(s ? &s->opened : &table_head->sockets_opened, 1, memory_order_relaxed);
+    if (s)
+        atomic_fetch_add_explicit(&s->opened, 1, memory_order_relaxed);
+    else
+        table_count_opened();
 }
 
 /* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
@@ -47,7 +50,10 @@ static bool count_closed(const struct leaving *was, int by)
     if (was->flags & SLOT_UNCOUNTED)
         return true;
     struct state_site *s = sites_at(was->site);
-    atomic_fetch_add_explicit(s ? &s->closed : &table_head->sockets_closed, (uint64_t)by, memory_order_relaxed);
+    if (s)
+        atomic_fetch_add_explicit(&s->closed, (uint64_t)by, memory_order_relaxed);
+    else
+        table_count_closed((uint64_t)by);
     return true;
 }
 

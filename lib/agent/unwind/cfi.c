@@ -5,66 +5,16 @@
  * Called by the walk in the program's threads and signal handlers, for addresses that are not in its cache, and by the fuzzer. Must not
  * allocate, lock, or read outside of the image. The stack that it uses is small (about 2 KiB): signal stacks are.
  */
-#include "cfi_reader.h"
+#include "cfi.h"
 
-enum { /* pointer encodings */
-       ENC_OMIT = 0xff,
-       ENC_INDIRECT = 0x80,
-       ENC_PCREL = 0x10,
-       ENC_DATAREL = 0x30,
-};
+#include "cfi_program.h"
+#include "cfi_reader.h"
 
 static struct cfi_reader reader_at(const struct cfi_image *image, uintptr_t at)
 {
     if (at < image->lo || at > image->hi)
         return (struct cfi_reader){.bad = true};
     return (struct cfi_reader){.p = (const uint8_t *)at, .end = (const uint8_t *)image->hi};
-}
-
-uintptr_t cfi_encoded(struct cfi_reader *r, uint8_t enc, uintptr_t data)
-{
-    uintptr_t at = (uintptr_t)r->p;
-    uint64_t v;
-
-    switch (enc & 0x0f) {
-    case 0x00:
-    case 0x04:
-    case 0x0c:
-        v = cfi_u64(r);
-        break;
-    case 0x01:
-        v = cfi_uleb(r);
-        break;
-    case 0x02:
-        v = cfi_u16(r);
-        break;
-    case 0x03:
-        v = cfi_u32(r);
-        break;
-    case 0x09:
-        v = (uint64_t)cfi_sleb(r);
-        break;
-    case 0x0a:
-        v = (uint64_t)(int64_t)(int16_t)cfi_u16(r);
-        break;
-    case 0x0b:
-        v = (uint64_t)(int64_t)(int32_t)cfi_u32(r);
-        break;
-    default:
-        r->bad = true;
-        return 0;
-    }
-    switch (enc & 0xf0) {
-    case 0:
-        return v;
-    case ENC_PCREL:
-        return v + at;
-    case ENC_DATAREL:
-        return v + data;
-    default:
-        r->bad = true;
-        return 0;
-    }
 }
 
 /* The length of the record at R, and a reader that ends with it. */
@@ -114,7 +64,7 @@ static bool read_augmentation(struct cfi_cie *c, struct cfi_reader *r, const cha
             return false;
         }
     }
-    return !data.bad && !(c->fde_enc & ENC_INDIRECT);
+    return !data.bad && !(c->fde_enc & CFI_ENC_INDIRECT);
 }
 
 static bool read_cie(const struct cfi_image *image, uintptr_t at, struct cfi_cie *c)
@@ -151,9 +101,9 @@ static enum cfi_result search(const struct cfi_image *image, uintptr_t pc, uintp
     struct cfi_reader r = reader_at(image, image->hdr);
     uint8_t version = cfi_u8(&r), frame_enc = cfi_u8(&r), count_enc = cfi_u8(&r), table_enc = cfi_u8(&r);
 
-    if (r.bad || version != 1 || count_enc == ENC_OMIT || table_enc != (ENC_DATAREL | 0x0b))
+    if (r.bad || version != 1 || count_enc == CFI_ENC_OMIT || table_enc != (CFI_ENC_DATAREL | 0x0b))
         return CFI_BAD;
-    if (frame_enc != ENC_OMIT)
+    if (frame_enc != CFI_ENC_OMIT)
         cfi_encoded(&r, frame_enc, image->hdr);
     uint64_t count = cfi_encoded(&r, count_enc, image->hdr);
     if (r.bad || count > (size_t)(r.end - r.p) / 8)

@@ -2,10 +2,10 @@
 /*
  * cfi_expr.c: DWARF expressions as compilers and assemblers write them into unwind rules, worked out without the registers' values.
  *
- * Called by cfi.c alone. An expression is run on a small stack of values of the form REG + ADD or *(REG + OFF) + ADD; whatever leaves that
+ * Called by cfi_program.c alone. An expression is run on a small stack of values of the form REG + ADD or *(REG + OFF) + ADD; whatever leaves that
  * form (branches, products of registers, two loads) makes the result odd. No loops but over the input, no reads outside of it.
  */
-#include "cfi_reader.h"
+#include "cfi_expr.h"
 
 #define DEPTH 8
 

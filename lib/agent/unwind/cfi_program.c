@@ -4,7 +4,9 @@
  *
  * Called by cfi.c alone. Every instruction consumes input, so it ends with its input; what it keeps is on a stack of about 2 KiB.
  */
-#include "cfi_reader.h"
+#include "cfi_program.h"
+
+#include "cfi_expr.h"
 
 #define REMEMBERED 6 /* remember_state nested deeper than compilers do */
 

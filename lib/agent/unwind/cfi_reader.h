@@ -7,10 +7,10 @@
 #ifndef SOCKLEAK_AGENT_CFI_READER_H
 #define SOCKLEAK_AGENT_CFI_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
-
-#include "cfi.h"
 
 struct cfi_reader {
     const uint8_t *p, *end;
@@ -69,19 +69,58 @@ static inline int64_t cfi_sleb(struct cfi_reader *r)
     }
 }
 
-struct cfi_cie {
-    uint64_t code_align;
-    int64_t data_align;
-    uint8_t ra, fde_enc;
-    bool augmented, signal;
-    struct cfi_reader program;
+enum { /* pointer encodings */
+       CFI_ENC_OMIT = 0xff,
+       CFI_ENC_INDIRECT = 0x80,
+       CFI_ENC_PCREL = 0x10,
+       CFI_ENC_DATAREL = 0x30,
 };
 
 /* A pointer in the encoding ENC; DATA is what data-relative ones count from. */
-uintptr_t cfi_encoded(struct cfi_reader *r, uint8_t enc, uintptr_t data);
-/* Runs the CIE's program and then PROGRAM, of a function that begins at START, up to PC. Fills the CFA and the registers; false: damaged. */
-bool cfi_run(const struct cfi_cie *cie, struct cfi_reader program, uintptr_t start, uintptr_t pc, struct cfi_row *row);
-/* R holds one expression. WITH_CFA: the CFA lies on its stack at the start (register rules, DWARF 5 section 6.4.2.3). */
-struct cfi_value cfi_expression(struct cfi_reader r, uintptr_t pc, bool with_cfa);
+static inline uintptr_t cfi_encoded(struct cfi_reader *r, uint8_t enc, uintptr_t data)
+{
+    uintptr_t at = (uintptr_t)r->p;
+    uint64_t v;
+
+    switch (enc & 0x0f) {
+    case 0x00:
+    case 0x04:
+    case 0x0c:
+        v = cfi_u64(r);
+        break;
+    case 0x01:
+        v = cfi_uleb(r);
+        break;
+    case 0x02:
+        v = cfi_u16(r);
+        break;
+    case 0x03:
+        v = cfi_u32(r);
+        break;
+    case 0x09:
+        v = (uint64_t)cfi_sleb(r);
+        break;
+    case 0x0a:
+        v = (uint64_t)(int64_t)(int16_t)cfi_u16(r);
+        break;
+    case 0x0b:
+        v = (uint64_t)(int64_t)(int32_t)cfi_u32(r);
+        break;
+    default:
+        r->bad = true;
+        return 0;
+    }
+    switch (enc & 0xf0) {
+    case 0:
+        return v;
+    case CFI_ENC_PCREL:
+        return v + at;
+    case CFI_ENC_DATAREL:
+        return v + data;
+    default:
+        r->bad = true;
+        return 0;
+    }
+}
 
 #endif

@@ -17,15 +17,15 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../base/pages.h"
 #include "../base/readable.h"
-#include "../elf/ehframe.h"
+#include "../elf/object.h"
 #include "libunwind_load.h"
 
-#define PAGE 4096u
 #define PAGES_KNOWN 64u
 #define STEPS 320u
 #define STACK (256u << 10)
-#define PATIENCE 50u /* slices of 20 ms in which the lock did not change hands */
+#define STALLED_SLICES 50u /* slices of 20 ms in which the lock did not change hands */
 
 struct eye {
     uintptr_t reg[ARCH_REGS];
@@ -49,7 +49,7 @@ static bool lock(void)
 
     if (atomic_compare_exchange_strong(&busy, &was, 1))
         return true;
-    for (unsigned in_vain = 0; in_vain < PATIENCE;) {
+    for (unsigned in_vain = 0; in_vain < STALLED_SLICES;) {
         if (atomic_exchange(&busy, 2) == 0)
             return true;
         if (sys_futex(&busy, FUTEX_WAIT_PRIVATE, 2, &slice, NULL, 0) == -ETIMEDOUT)
@@ -72,8 +72,8 @@ static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *val, int
     if (write)
         return -UNW_EINVAL;
     for (unsigned i = 0; i < 2; i++) { /* the word may straddle two pages */
-        uintptr_t page = (addr + i * 7) & ~(uintptr_t)(PAGE - 1);
-        uintptr_t *known = &eye->page[page / PAGE % PAGES_KNOWN];
+        uintptr_t page = (addr + i * 7) & ~(uintptr_t)(PAGE_BYTES - 1);
+        uintptr_t *known = &eye->page[page / PAGE_BYTES % PAGES_KNOWN];
         if (page == 0 || (*known != page && !readable(page)))
             return -UNW_EINVAL;
         *known = page;
@@ -102,22 +102,22 @@ static int access_fpreg(unw_addr_space_t as, unw_regnum_t reg, unw_fpreg_t *val,
 /* Describes the object's sorted table; libunwind searches it, reading through access_mem. */
 static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *pi, int need, void *arg)
 {
-    struct object_tables o;
+    struct object o;
     unw_dyn_info_t di;
     unw_word_t head;
 
-    if (!object_tables_of(ip, &o) || !o.hdr || access_mem(as, o.hdr, &head, 0, arg) < 0)
+    if (!object_at(ip, &o) || !o.eh_frame_hdr || access_mem(as, o.eh_frame_hdr, &head, 0, arg) < 0)
         return -UNW_ENOINFO;
     /* version 1, any pcrel/sdata4 pointer, udata4 count, datarel/sdata4 table: what every linker writes */
     if ((head & 0xff) != 1 || (head >> 8 & 0x0f) != 0x0b || (head >> 16 & 0xff) != 0x03 || (head >> 24 & 0xff) != 0x3b ||
-        access_mem(as, o.hdr + 8, &head, 0, arg) < 0)
+        access_mem(as, o.eh_frame_hdr + 8, &head, 0, arg) < 0)
         return -UNW_ENOINFO;
     memset(&di, 0, sizeof di);
     di.format = UNW_INFO_FORMAT_REMOTE_TABLE;
     di.start_ip = o.start;
     di.end_ip = o.end;
-    di.u.rti.segbase = o.hdr;
-    di.u.rti.table_data = o.hdr + 12;
+    di.u.rti.segbase = o.eh_frame_hdr;
+    di.u.rti.table_data = o.eh_frame_hdr + 12;
     di.u.rti.table_len = (head & 0xffffffff) * 8 / sizeof(unw_word_t);
     return unwind_lib.search(as, ip, &di, pi, need, arg);
 }
@@ -188,13 +188,13 @@ static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
 static bool maybe_in_handler(uintptr_t sp)
 {
     uintptr_t from = sp & ~(uintptr_t)7;
-    struct object_tables o;
+    struct object o;
 
     for (uintptr_t a = from; a < from + (256u << 10); a += 8) {
-        if ((a == from || a % PAGE == 0) && !readable(a))
+        if ((a == from || a % PAGE_BYTES == 0) && !readable(a))
             break;
         uintptr_t v = *(const uintptr_t *)a;
-        if (v > PAGE && v < (uintptr_t)1 << 47 && object_tables_of(v, &o) && readable(v & ~(uintptr_t)7) &&
+        if (v > PAGE_BYTES && v < (uintptr_t)1 << 47 && object_at(v, &o) && readable(v & ~(uintptr_t)7) &&
             readable((v + 15) & ~(uintptr_t)7) && arch_is_sigreturn((const unsigned char *)v))
             return true;
     }

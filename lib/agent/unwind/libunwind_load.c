@@ -16,11 +16,11 @@
 #include <sys/mman.h>
 
 #include "../../arch/cpu.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
 
 #define LIBRARY "libunwind-" ARCH_UNWIND_NAME ".so.8"
-#define PAGE 4096u
-#define PATIENCE 2000u /* yields */
+#define LOADING_YIELDS 2000u /* yields */
 
 struct unwind_lib unwind_lib;
 
@@ -40,13 +40,13 @@ static const struct {
 
 static void put(uintptr_t *slot, uintptr_t value, bool relro)
 {
-    void *page = (void *)((uintptr_t)slot & ~(uintptr_t)(PAGE - 1));
+    void *page = (void *)((uintptr_t)slot & ~(uintptr_t)(PAGE_BYTES - 1));
 
-    if (relro && sys_mprotect(page, PAGE, PROT_READ | PROT_WRITE) < 0)
+    if (relro && sys_mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE) < 0)
         return;
     *slot = value;
     if (relro)
-        sys_mprotect(page, PAGE, PROT_READ);
+        sys_mprotect(page, PAGE_BYTES, PROT_READ);
 }
 
 struct tables {
@@ -155,7 +155,7 @@ bool unwind_lib_load(void)
 
 void unwind_lib_quiet(bool on)
 {
-    for (unsigned i = 0; on && i < PATIENCE; i++) {
+    for (unsigned i = 0; on && i < LOADING_YIELDS; i++) {
         int was = NOT_YET;
         if (atomic_compare_exchange_weak(&state, &was, HELD) || was == READY || was == FAILED)
             return;

@@ -5,54 +5,54 @@
  * Called for addresses that the walk does not remember. Objects are found through _dl_find_object (glibc 2.35), which takes no lock and is
  * async-signal-safe. Must not trust the tables: what they say is bounded by the object's readable segments.
  */
-#include <dlfcn.h>
+#include "rule.h"
+
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
 
+#include "../../core/hash.h"
+#include "../../arch/cpu.h"
+#include "../base/pages.h"
 #include "../base/readable.h"
 #include "../base/sys.h"
-#include "walk.h"
+#include "../elf/object.h"
 
-#pragma weak _dl_find_object
-
-#define PAGE 4096u
 #define SHAPES 2048u
 
 static _Atomic uint64_t shapes[SHAPES] LARGE_TABLE;
 static _Atomic uint64_t parsed;
 
-bool walk_available(void) { return _dl_find_object != NULL; }
-uint64_t walk_rules_parsed(void) { return atomic_load_explicit(&parsed, memory_order_relaxed); }
+uint64_t rule_count_parsed(void) { return atomic_load_explicit(&parsed, memory_order_relaxed); }
 
 /*
  * The run of readable segments around the tables. The program headers are taken from the ELF header that begins the mapping; an object that
  * was rearranged so that they are elsewhere is taken as a whole.
  */
-static bool image_of(const struct dl_find_object *o, struct cfi_image *image)
+static bool image_of(const struct object *o, struct cfi_image *image)
 {
-    uintptr_t start = (uintptr_t)o->dlfo_map_start, end = (uintptr_t)o->dlfo_map_end, hdr = (uintptr_t)o->dlfo_eh_frame;
-    const ElfW(Ehdr) *e = o->dlfo_map_start;
+    uintptr_t start = o->start, end = o->end, hdr = o->eh_frame_hdr;
+    const ElfW(Ehdr) *e = (const void *)start;
 
     *image = (struct cfi_image){.lo = start, .hi = end, .hdr = hdr};
     if (hdr < start || hdr >= end || !readable(start))
         return false;
-    if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE || e->e_phoff % 8 ||
-        e->e_phoff + (size_t)e->e_phnum * sizeof(ElfW(Phdr)) > PAGE)
+    if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE_BYTES || e->e_phoff % 8 ||
+        e->e_phoff + (size_t)e->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
         return true;
 
     const ElfW(Phdr) *p = (const void *)(start + e->e_phoff);
     uintptr_t bias = 0, lo = 0, hi = 0;
     for (unsigned i = 0; i < e->e_phnum; i++)
         if (p[i].p_type == PT_LOAD) {
-            bias = start - (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1));
+            bias = start - (p[i].p_vaddr & ~(uintptr_t)(PAGE_BYTES - 1));
             break;
         }
     for (unsigned i = 0; i < e->e_phnum; i++) {
         if (p[i].p_type != PT_LOAD)
             continue;
-        uintptr_t from = bias + (p[i].p_vaddr & ~(uintptr_t)(PAGE - 1)),
-                  to = bias + ((p[i].p_vaddr + p[i].p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+        uintptr_t from = bias + (p[i].p_vaddr & ~(uintptr_t)(PAGE_BYTES - 1)),
+                  to = bias + ((p[i].p_vaddr + p[i].p_memsz + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1));
         if (!(p[i].p_flags & PF_R) || from < start || to < from)
             continue;
         if (from == hi)
@@ -74,7 +74,7 @@ static int after_call(uintptr_t entry)
 
     for (unsigned i = 0; i < 8; i++) {
         uintptr_t at = entry - 8 + i;
-        if ((i == 0 || at % PAGE == 0) && !readable(at & ~(uintptr_t)7))
+        if ((i == 0 || at % PAGE_BYTES == 0) && !readable(at & ~(uintptr_t)7))
             return -1;
         code[i] = *(const unsigned char *)at;
     }
@@ -83,12 +83,12 @@ static int after_call(uintptr_t entry)
 
 enum cfi_result rule_row(uintptr_t entry, bool exact, int *called, struct cfi_row *row)
 {
-    struct dl_find_object o;
+    struct object o;
     struct cfi_image image;
 
     *called = exact ? 1 : after_call(entry);
     uintptr_t key = entry - (*called != 0);
-    if (_dl_find_object((void *)key, &o) != 0 || !o.dlfo_eh_frame)
+    if (!object_at(key, &o) || !o.eh_frame_hdr)
         return CFI_NONE;
     if (!image_of(&o, &image))
         return CFI_BAD;
@@ -121,7 +121,7 @@ struct rule_shape rule_shape(uint32_t rule)
 static uint32_t intern(const struct rule_shape *s)
 {
     uint64_t v = pack(s);
-    uint32_t h = (uint32_t)((v * 0x9E3779B97F4A7C15u) >> 40);
+    uint32_t h = (uint32_t)(hash_spread(v) >> 40);
 
     for (uint32_t i = 0; i < 32; i++) {
         uint32_t at = (h + i) & (SHAPES - 1);

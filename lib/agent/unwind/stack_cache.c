@@ -10,7 +10,7 @@
  * Process-wide, shared by all threads (a new thread's stack often lies where an old one's lay), written under a sequence number that is odd meanwhile:
  * nobody waits; who finds an entry in the making walks.
  */
-#include "walk.h"
+#include "stack_cache.h"
 
 #include <stdatomic.h>
 

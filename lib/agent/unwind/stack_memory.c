@@ -7,11 +7,12 @@
  * where the C library keeps its control block. Everything else is asked of the kernel, page by page; what was learned about the thread's
  * own stack is kept in the thread, since that cannot go away under it, and what was learned about others is forgotten with the walk.
  */
-#include "walk.h"
+#include "stack_memory.h"
 
+#include "../../arch/cpu.h"
+#include "../base/pages.h"
 #include "../base/readable.h"
 
-#define PAGE 4096u
 /* The kernel keeps at least this free of other mappings below the top of the first stack. */
 #define FIRST_STACK (64u << 20)
 /* No thread's stack is smaller (PTHREAD_STACK_MIN), its control block (about 2.3 KiB) included. */
@@ -37,15 +38,15 @@ static struct span from_to(uintptr_t lo, uintptr_t hi) { return (struct span){.l
 
 static bool look_over(uintptr_t sp, uintptr_t thread)
 {
-    uintptr_t low = own_low ? own_low : (thread - SMALLEST_STACK) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t low = own_low ? own_low : (thread - SMALLEST_STACK) & ~(uintptr_t)(PAGE_BYTES - 1);
 
     while (low > sp) {
-        if (low - PAGE < own_hole + PAGE || !readable(low - PAGE)) {
+        if (low - PAGE_BYTES < own_hole + PAGE_BYTES || !readable(low - PAGE_BYTES)) {
             if (!own_hole)
-                own_hole = low - PAGE;
+                own_hole = low - PAGE_BYTES;
             break;
         }
-        low -= PAGE;
+        low -= PAGE_BYTES;
     }
     own_low = low;
     return low <= sp;
@@ -62,18 +63,18 @@ struct span stack_span(uintptr_t sp)
         if (thread - sp < SMALLEST_STACK || (own_low && own_low <= sp) || look_over(sp, thread))
             return from_to(lo, thread);
     }
-    return from_to(lo, (sp & ~(uintptr_t)(PAGE - 1)) + PAGE);
+    return from_to(lo, (sp & ~(uintptr_t)(PAGE_BYTES - 1)) + PAGE_BYTES);
 }
 
 bool stack_reach(struct span *s, uintptr_t a)
 {
-    uintptr_t page = a & ~(uintptr_t)(PAGE - 1);
+    uintptr_t page = a & ~(uintptr_t)(PAGE_BYTES - 1);
 
     if (a % 8 || page == 0 || !readable(a))
         return false;
     if (page == s->lo + s->len)
-        s->len += PAGE;
+        s->len += PAGE_BYTES;
     else
-        *s = from_to(page, page + PAGE);
+        *s = from_to(page, page + PAGE_BYTES);
     return true;
 }

@@ -6,8 +6,11 @@
  * frame up to the one in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign
  * their stack.
  */
+#include "step.h"
+
+#include "../base/pages.h"
 #include "../base/readable.h"
-#include "walk.h"
+#include "rule.h"
 
 #define CHAIN_FAR (16u << 10) /* a frame pointer that leads further is taken for a number */
 #define ODD_STEPS 320u
@@ -41,7 +44,7 @@ static void code_around(uintptr_t pc, unsigned char code[32])
     bool ok = false;
 
     for (uintptr_t i = 0, at = pc - 16; i < 32; i++, at++) {
-        if (i == 0 || at % 4096 == 0)
+        if (i == 0 || at % PAGE_BYTES == 0)
             ok = readable(at & ~(uintptr_t)7);
         code[i] = ok ? *(const unsigned char *)at : 0;
     }

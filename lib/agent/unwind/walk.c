@@ -10,6 +10,11 @@
 
 #include <stdatomic.h>
 
+#include "../base/pages.h"
+#include "../elf/object.h"
+#include "rule.h"
+#include "stack_cache.h"
+
 #define PAGE_WORDS 512u
 #define PAGES 256u
 #define LINE 8u /* words that one cache line holds: where an address may be besides its own place */
@@ -19,12 +24,16 @@
 #define HIDDEN_MAX 256u /* frames of ours that are passed over */
 #define FAR (8u << 20)  /* no frame of a frame pointer is larger */
 
-static _Atomic uint64_t table[PAGES * PAGE_WORDS] __attribute__((aligned(4096)));
+static _Atomic uint64_t table[PAGES * PAGE_WORDS] __attribute__((aligned(PAGE_BYTES)));
 static _Atomic uint64_t touched[PAGES / 64];
 static _Atomic unsigned closing; /* dlclose calls under way */
 static _Atomic unsigned epoch;   /* changes when one begins and when one ends */
 
+bool walk_available(void) { return object_lookup_is_free(); }
+
 void walk_init(void) { stack_memory_init(); }
+
+uint64_t walk_rules_parsed(void) { return rule_count_parsed(); }
 
 /* An address is remembered as what is recorded of it: the return address, for an interrupted frame the pc plus 1. */
 static inline uint32_t home(uintptr_t entry) { return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS)); }

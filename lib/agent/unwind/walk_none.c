@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include "stack_cache.h"
+
 bool walk_available(void) { return false; }
 void walk_init(void) {}
 enum walk_end walk_run(struct walk *w) { return (void)w, WALK_LOST; }

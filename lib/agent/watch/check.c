@@ -17,7 +17,7 @@
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../report/counts.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "../track/open_close.h"
 #include "../track/probe.h"
 #include "../track/retract.h"
@@ -221,12 +221,9 @@ static void look_at_batch(struct look *l, unsigned n)
 
 uint64_t check_all(uint64_t min_age_ns)
 {
-    struct look l = {.now = clock_now(),
-                     .grace = atomic_load(&table_head->grace_ns),
-                     .interval = atomic_load(&table_head->interval_ns),
-                     .next_grace = UINT64_MAX};
+    struct look l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
     l.thorough = min_age_ns == 0;
-    l.number = (uint32_t)atomic_load(&table_head->looks) + 1;
+    l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
     sweep_details();
     counts_begin();
@@ -245,8 +242,7 @@ uint64_t check_all(uint64_t min_age_ns)
     }
     look_at_batch(&l, n);
     counts_end(l.now, l.interval);
-    atomic_store(&table_head->last_look_ns, l.now);
-    atomic_fetch_add(&table_head->looks, 1);
+    table_count_look(l.now);
     return l.next_grace;
 }
 

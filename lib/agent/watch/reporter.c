@@ -15,8 +15,8 @@
 #include "../report/build.h"
 #include "../report/counts.h"
 #include "../report/suppressions.h"
+#include "../table/header.h"
 #include "../table/state_dir.h"
-#include "../table/table.h"
 #include "../track/retract.h"
 #include "check.h"
 #include "wake.h"
@@ -77,7 +77,7 @@ static void mark_reported(const struct built *c)
 
 void reporter_due(void)
 {
-    uint32_t kinds = atomic_load(&table_head->kinds);
+    uint32_t kinds = table_kinds();
     struct selection s = {.kinds = kinds, .due_only = true};
     struct built c;
     if (!counts_any_due(kinds))
@@ -128,9 +128,9 @@ static void log_state_file(void)
 {
     static _Atomic uint32_t logged_for;
     char path[600];
-    if (!agent_options.verbosity || !table_head || atomic_exchange(&logged_for, table_head->pid) == table_head->pid)
+    if (!agent_options.verbosity || !table_exists() || atomic_exchange(&logged_for, table_pid()) == table_pid())
         return;
-    const char *whose = table_head->pid == loaded_by ? "" : "a child of fork got a table of its own; ";
+    const char *whose = table_pid() == loaded_by ? "" : "a child of fork got a table of its own; ";
     if (state_dir_file_path(path, sizeof path))
         log_info("%sthe state file is %s", whose, path);
     else
@@ -141,13 +141,14 @@ void reporter_pending(void)
 {
     log_state_file();
     log_write_later();
+    table_dropped(DROP_LOG, log_take_lost());
 }
 
 void reporter_troubles(void)
 {
     if (atomic_load(&table_overflowed))
         log_later("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
-    if (atomic_load(&table_head->dropped[DROP_TABLE_FULL]) + atomic_load(&table_head->dropped[DROP_SITE_FULL]))
+    if (table_drops(DROP_TABLE_FULL) + table_drops(DROP_SITE_FULL))
         log_later("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
     reporter_pending();
 }
@@ -186,11 +187,11 @@ static void leave_file(uint64_t stuck)
 
 uint64_t reporter_final(bool its_last)
 {
-    struct selection s = {.kinds = atomic_load(&table_head->kinds),
+    struct selection s = {.kinds = table_kinds(),
                           .at_exit = true,
                           .counted_only = !agent_options.leak_check_at_exit,
                           .number_only = !agent_options.leak_check_at_exit};
-    if (!atomic_load(&table_head->enabled)) {
+    if (!table_is_enabled()) {
         if (agent_options.verbosity)
             reporter_pending();
         if (its_last)

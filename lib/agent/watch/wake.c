@@ -13,7 +13,7 @@
 
 #include "../base/clock.h"
 #include "../base/sys.h"
-#include "../table/table.h"
+#include "../table/header.h"
 
 static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
 
@@ -41,10 +41,35 @@ void watch_unlock(void)
 
 void watch_lock_reset(void) { atomic_store(&lock, 0); }
 
+static void wake_all(_Atomic uint32_t *word) { sys_futex((volatile void *)word, FUTEX_WAKE, 1 << 30, NULL, NULL, 0); }
+
 void watch_poke(void)
 {
-    if (!table_head)
+    if (!table_exists())
         return;
-    atomic_fetch_add(&table_head->request, 1);
-    sys_futex((volatile void *)&table_head->request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    atomic_fetch_add(table_request_word(), 1);
+    wake_all(table_request_word());
 }
+
+uint32_t watch_requested(void) { return atomic_load(table_request_word()); }
+
+uint32_t watch_answered(void) { return atomic_load(table_answered_word()); }
+
+void watch_answer(uint32_t request)
+{
+    atomic_store(table_answered_word(), request);
+    wake_all(table_answered_word());
+}
+
+void watch_sleep(uint64_t until_ns, uint32_t request)
+{
+    uint64_t now = clock_now();
+    if (now >= until_ns)
+        return;
+    struct timespec left = {(time_t)((until_ns - now) / NS_PER_S), (long)((until_ns - now) % NS_PER_S)};
+    sys_futex((volatile void *)table_request_word(), FUTEX_WAIT, request, &left, NULL, 0);
+}
+
+void watch_sleep_dormant(void) { sys_futex((volatile void *)table_enabled_word(), FUTEX_WAIT, 0, NULL, NULL, 0); }
+
+void watch_wake_dormant(void) { wake_all(table_enabled_word()); }

@@ -7,7 +7,6 @@
  */
 #include "watcher.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -22,7 +21,7 @@
 #include "../inject/follow.h"
 #include "../report/forecast.h"
 #include "../stacks/capture.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "../track/close_bell.h"
 #include "../track/gate.h"
 #include "../track/retract.h"
@@ -46,7 +45,7 @@ static pthread_t thread;
 
 static void serve_signal(void)
 {
-    struct reporter_query q = {.kinds = atomic_load(&table_head->kinds)};
+    struct reporter_query q = {.kinds = table_kinds()};
     if (atomic_exchange(&signal_wanted, false))
         reporter_report(&q, REASON_SIGNAL, -1);
 }
@@ -63,7 +62,7 @@ static uint64_t cpu_time(void)
 static uint64_t look_and_report(uint64_t interval)
 {
     uint64_t begin = clock_now(), used = cpu_time();
-    uint32_t request = atomic_load(&table_head->request);
+    uint32_t request = watch_requested();
     reporter_troubles();
     forecast_refresh();
     discover_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
@@ -72,11 +71,10 @@ static uint64_t look_and_report(uint64_t interval)
     reporter_releases();
     reporter_due();
     serve_signal();
-    atomic_store(&table_head->answered, request);
-    sys_futex((volatile void *)&table_head->answered, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+    watch_answer(request);
     bool stretched = cost > interval;
     uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;
-    atomic_store(&table_head->stretched, stretched ? (uint32_t)((period + MS - 1) / MS) : 0);
+    table_set_stretched_ms(stretched ? (uint32_t)((period + MS - 1) / MS) : 0);
     /* A socket that will have lasted for its grace before the next look is worth one of its own, but not each of many: what a look costs is kept to. */
     uint64_t soonest = begin + (cost > interval / 16 ? cost : interval / 16);
     if (next_grace < soonest)
@@ -85,15 +83,6 @@ static uint64_t look_and_report(uint64_t interval)
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------------- */
-
-static void sleep_until(uint64_t when, volatile void *word, uint32_t value)
-{
-    uint64_t now = clock_now();
-    if (now >= when)
-        return;
-    struct timespec left = {(time_t)((when - now) / NS_PER_S), (long)((when - now) % NS_PER_S)};
-    sys_futex(word, FUTEX_WAIT, value, &left, NULL, 0);
-}
 
 static void pause_ns(uint64_t ns)
 {
@@ -116,12 +105,12 @@ static void know_the_present(enum origin origin)
     }
 }
 
-static void park(struct state_header *h)
+static void park(void)
 {
     follow(false);
     log_verbose("asleep: nothing is recorded until `sockleak attach` wakes it");
-    while (!atomic_load(&h->enabled) && !atomic_load(&quit))
-        sys_futex((volatile void *)&h->enabled, FUTEX_WAIT, 0, NULL, NULL, 0);
+    while (!table_is_enabled() && !atomic_load(&quit))
+        watch_sleep_dormant();
     if (atomic_load(&quit))
         return;
     follow(true);
@@ -134,42 +123,40 @@ static void *watch_thread(void *arg)
     (void)arg;
     thread_enter(); /* for good */
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
-    struct state_header *h = table_head;
     reporter_pending();
-    atomic_store(&h->watcher_tid, thread_tid());
-    log_verbose("the watcher has started (thread %u); it looks every %lu ms", thread_tid(),
-                (unsigned long)(atomic_load(&h->interval_ns) / MS));
-    bool attached = atomic_load(&h->attached);
-    bool dormant = !atomic_load(&h->enabled);
+    table_set_watcher(thread_tid());
+    log_verbose("the watcher has started (thread %u); it looks every %lu ms", thread_tid(), (unsigned long)(table_interval_ns() / MS));
+    bool attached = table_is_attached();
+    bool dormant = !table_is_enabled();
     if (!attached && !dormant) /* a process that lives shorter is spared the scan */
-        sleep_until(clock_now() + SETTLE_NS, (volatile void *)&h->request, atomic_load(&h->request));
+        watch_sleep(clock_now() + SETTLE_NS, watch_requested());
     if (dormant)
-        park(h); /* also when attach has been quicker than this thread */
-    else if (atomic_load(&h->enabled) && !atomic_exchange(&present_known, true))
+        park(); /* also when attach has been quicker than this thread */
+    else if (table_is_enabled() && !atomic_exchange(&present_known, true))
         know_the_present(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
-    uint64_t next = dormant ? 0 : clock_now() + atomic_load(&h->interval_ns);
-    uint32_t served = atomic_load(&h->answered);
+    uint64_t next = dormant ? 0 : clock_now() + table_interval_ns();
+    uint32_t served = watch_answered();
     while (!atomic_load(&quit)) {
-        if (!atomic_load(&h->enabled)) {
-            park(h);
+        if (!table_is_enabled()) {
+            park();
             next = 0;
         }
-        uint64_t interval = atomic_load(&h->interval_ns);
-        uint32_t request = atomic_load(&h->request);
+        uint64_t interval = table_interval_ns();
+        uint32_t request = watch_requested();
         if (request == served)
-            sleep_until(last_thread_wake(next), (volatile void *)&h->request, request);
+            watch_sleep(last_thread_wake(next), request);
         if (last_thread_of_all()) {
             last_thread_goes();
             break;
         }
         if (atomic_load(&quit)) /* before the loader is asked: who waits for us may hold its lock */
             break;
-        if (request == served && request == atomic_load(&h->request) && clock_now() < next)
+        if (request == served && request == watch_requested() && clock_now() < next)
             continue;
-        follow(atomic_load(&h->enabled));
-        if (atomic_load(&quit) || !atomic_load(&h->enabled) || !watch_lock(10000))
+        follow(table_is_enabled());
+        if (atomic_load(&quit) || !table_is_enabled() || !watch_lock(10000))
             continue;
-        served = atomic_load(&h->request);
+        served = watch_requested();
         next = look_and_report(interval ? interval : MS * 1000u);
         watch_unlock();
     }
@@ -198,8 +185,8 @@ bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_
 
 void watcher_start(void)
 {
-    if (watcher_running() || !table_head || sys_in_sandbox() ||
-        (!atomic_load(&table_head->interval_ns) && atomic_load(&table_head->enabled)) || atomic_exchange(&running, true))
+    if (watcher_running() || !table_exists() || sys_in_sandbox() || (!table_interval_ns() && table_is_enabled()) ||
+        atomic_exchange(&running, true))
         return;
     if (capture_in_handler()) { /* pthread_create is not for signal handlers: a later event comes by */
         atomic_store(&running, false);
@@ -231,7 +218,7 @@ bool watcher_stop(void)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     struct timespec soon;
     do { /* again and again: a thread that was just about to park has not heard the first call */
-        sys_futex((volatile void *)&table_head->enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+        watch_wake_dormant();
         uint64_t until = clock_now_real() + 20u * MS;
         soon = (struct timespec){(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
     } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT);

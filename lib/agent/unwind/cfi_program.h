@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cfi_program.h: runs the rules of a function up to an address. For cfi.c alone.
+ */
+#ifndef SOCKLEAK_AGENT_CFI_PROGRAM_H
+#define SOCKLEAK_AGENT_CFI_PROGRAM_H
+
+#include "cfi.h"
+#include "cfi_reader.h"
+
+struct cfi_cie {
+    uint64_t code_align;
+    int64_t data_align;
+    uint8_t ra, fde_enc;
+    bool augmented, signal;
+    struct cfi_reader program;
+};
+
+/* Runs the CIE's program and then PROGRAM, of a function that begins at START, up to PC. Fills the CFA and the registers; false: damaged. */
+bool cfi_run(const struct cfi_cie *cie, struct cfi_reader program, uintptr_t start, uintptr_t pc, struct cfi_row *row);
+
+#endif
