@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "../../core/finding.h"
 #include "../../core/hash.h"
 #include "../../core/judge.h"
 #include "../base/clock.h"
@@ -47,9 +48,7 @@ static bool seen_again(struct seen *seen, uint64_t cookie)
 
 static bool selected(const struct selection *s, const struct state_slot *slot)
 {
-    uint16_t f = atomic_load(&slot->flags);
-    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED)) && slot->opened_ns >= s->since_ns &&
-           (!s->tid || slot->tid == s->tid) && (!s->tag || slot->tag == s->tag);
+    return finding_counts(slot) && slot->opened_ns >= s->since_ns && (!s->tid || slot->tid == s->tid) && (!s->tag || slot->tag == s->tag);
 }
 
 static bool due(const struct selection *s, const struct state_slot *slot, const struct state_detail *d)
@@ -58,39 +57,6 @@ static bool due(const struct selection *s, const struct state_slot *slot, const 
         return true;
     const struct counts *t = d->past_grace ? counts_of(slot->site, d->kind) : NULL;
     return t && counts_is_due(t);
-}
-
-static void from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
-{
-    struct state_site_view site;
-    *f = (struct finding){.fd = fd,
-                          .kind = KIND_OPEN,
-                          .origin = (uint8_t)SLOT_ORIGIN(slot),
-                          .adopted = atomic_load(&slot->flags) & SLOT_ADOPTED,
-                          .family = slot->family,
-                          .tid = slot->tid,
-                          .tag_number = slot->tag,
-                          .site = slot->site,
-                          .told_site = atomic_load(&slot->told_site),
-                          .told_errno = atomic_load(&slot->told_errno),
-                          .opened_ns = slot->opened_ns,
-                          .since_ns = slot->opened_ns};
-    if (state_site_at(view, slot->site, &site))
-        f->siteid = site.site->siteid;
-}
-
-static bool from_detail(struct finding *f, const struct state_detail *d)
-{
-    f->kind = d->kind;
-    f->how = d->how;
-    f->eof = d->eof;
-    f->tcp_state = d->tcp_state;
-    f->past_grace = d->past_grace;
-    f->since_ns = d->since_ns;
-    f->unread = d->unread;
-    f->local = d->local;
-    f->peer = d->peer;
-    return true;
 }
 
 static bool open_now(struct finding *f, int fd, const struct state_slot *slot, char local[96], char peer[96])
@@ -109,6 +75,25 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     return true;
 }
 
+/* Its kind, where S asks for that kind now. LOCAL and PEER: room for the addresses of an open one. */
+static bool judged(const struct selection *s, struct finding *f, const struct state_slot *slot, const struct state_detail *d, uint64_t now,
+                   char local[96], char peer[96])
+{
+    if (!d)
+        return (s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now >= slot->opened_ns + s->min_ns && open_now(f, f->fd, slot, local, peer);
+    if (!(s->kinds & KIND_BIT(d->kind)) || now < d->since_ns + s->min_ns || !due(s, slot, d))
+        return false;
+    finding_from_detail(f, d);
+    return true;
+}
+
+/* The socket that SLOT stands for, the same for all its descriptors; 0: the kernel does not say. */
+static uint64_t cookie_of(int fd, const struct state_slot *slot)
+{
+    bool stamped = atomic_load(&slot->watch_gen) == SLOT_GEN(atomic_load(&slot->word));
+    return stamped ? atomic_load(&slot->cookie) : probe_cookie(fd);
+}
+
 /* Calls back for each socket that S selects, in the order of descriptors. */
 static size_t each(const struct selection *s, struct seen *seen, void (*call)(void *arg, const struct finding *f), void *arg)
 {
@@ -121,16 +106,9 @@ static size_t each(const struct selection *s, struct seen *seen, void (*call)(vo
         char local[96], peer[96], tag[64];
         if (!state_copy_slot(slot_of(fd), &slot) || !selected(s, &slot))
             continue;
-        from_slot(&f, fd, &slot, &view);
-        const struct state_detail *d = state_slot_detail(&view, &slot);
-        if (d ? !((s->kinds & KIND_BIT(d->kind)) && from_detail(&f, d) && now >= d->since_ns + s->min_ns && due(s, &slot, d))
-              : !((s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now >= slot.opened_ns + s->min_ns &&
-                  open_now(&f, fd, &slot, local, peer)))
-            continue;
-        if (s->at_exit && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
-            continue;
-        uint64_t cookie = atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) ? atomic_load(&slot.cookie) : probe_cookie(fd);
-        if (seen_again(seen, cookie))
+        finding_from_slot(&f, fd, &slot, &view);
+        if (!judged(s, &f, &slot, state_slot_detail(&view, &slot), now, local, peer) || (s->at_exit && finding_is_from_outside(&f)) ||
+            seen_again(seen, cookie_of(fd, &slot)))
             continue;
         if (!f.family) {
             struct identity id;

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../core/out.h"
+#include "../../core/statedir.h"
 #include "../base/environ.h"
 #include "../base/errno_text.h"
 #include "../base/options.h"
@@ -28,7 +28,7 @@ static bool is_private(int dir)
 {
     struct stat st;
     long r = sys_stat_at(dir, "", &st, AT_EMPTY_PATH);
-    return r >= 0 && S_ISDIR(st.st_mode) && st.st_uid == (uid_t)SYS0(SYS_geteuid) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+    return r >= 0 && statedir_is_private(st.st_mode, st.st_uid, (uint32_t)SYS0(SYS_geteuid));
 }
 
 static int open_directory(const char *path, bool make, const char **why)
@@ -47,34 +47,35 @@ static int open_directory(const char *path, bool make, const char **why)
     return (int)fd;
 }
 
-static bool set_directory(const char *parent, const char *sub, uint32_t uid)
+/*
+ * Candidate number WHICH, in the order of preference: what the option says, and nothing else; else the user's runtime directory, then
+ * shared memory. False: there is no such one, or its name is too long.
+ */
+static bool set_directory(unsigned which)
 {
     struct out o = {.buf = directory, .cap = sizeof directory - 1};
-    out_str(&o, parent);
-    out_str(&o, sub);
-    if (uid != UINT32_MAX)
-        out_u64(&o, uid);
+    bool ok = true;
+    if (agent_options.state_dir[0]) {
+        ok = which == 0;
+        out_str(&o, agent_options.state_dir);
+    } else if (which == 0) {
+        ok = statedir_runtime(&o, environ_get("XDG_RUNTIME_DIR"));
+    } else {
+        statedir_shared(&o, (uint32_t)SYS0(SYS_geteuid));
+    }
     directory[o.len] = 0;
-    return !o.lost;
+    return ok && !o.lost;
 }
 
 static int find_directory(const char **why)
 {
-    if (agent_options.state_dir[0]) {
-        set_directory(agent_options.state_dir, "", UINT32_MAX);
-        return open_directory(directory, true, why);
-    }
-    const char *runtime = environ_get("XDG_RUNTIME_DIR");
-    if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX)) {
-        int fd = open_directory(directory, true, why);
-        if (fd >= 0)
-            return fd;
-    }
-    set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
-    return open_directory(directory, true, why);
+    int fd = -ENOENT;
+    for (unsigned which = 0; which < 2 && fd < 0; which++)
+        if (set_directory(which))
+            fd = open_directory(directory, true, why);
+    return fd;
 }
 
-/* Field 22 of /proc/self/stat; the program's name before it may hold blanks and parentheses. */
 static uint64_t read_start_ticks(void)
 {
     char buf[1024];
@@ -84,16 +85,7 @@ static uint64_t read_start_ticks(void)
     long n = sys_read((int)fd, buf, sizeof buf - 1);
     sys_close((int)fd);
     buf[n > 0 ? n : 0] = 0;
-    const char *p = strrchr(buf, ')');
-    for (int field = 2; p && field < 22; field++) {
-        p = strchr(p, ' ');
-        if (p)
-            p++;
-    }
-    uint64_t ticks = 0;
-    for (; p && *p >= '0' && *p <= '9'; p++)
-        ticks = ticks * 10 + (uint64_t)(*p - '0');
-    return ticks;
+    return statedir_start_ticks(buf);
 }
 
 int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
@@ -101,7 +93,7 @@ int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **w
     *why = "";
     *start_ticks = read_start_ticks();
     struct out o = {.buf = name, .cap = cap - 1};
-    out_fmt(&o, "%u.%lu.sockleak", (unsigned)sys_getpid(), (unsigned long)*start_ticks);
+    statedir_file(&o, (uint32_t)sys_getpid(), *start_ticks);
     name[o.len] = 0;
     int dir = find_directory(why);
     if (dir < 0) {
@@ -137,15 +129,12 @@ void state_dir_remove_file(void)
 
 /* ---- exec --------------------------------------------------------------------------------------------------------------- */
 
-/* Without the start time, so that a program which begins can ask for it with one call. */
-static void name_aside(struct out *o) { out_fmt(o, "%u.exec", (unsigned)sys_getpid()); }
-
 static bool rename_aside(bool back)
 {
     const char *why;
     char name[32];
     struct out o = {.buf = name, .cap = sizeof name - 1};
-    name_aside(&o);
+    statedir_aside(&o, (uint32_t)sys_getpid());
     name[o.len] = 0;
     int dir = open_directory(directory, false, &why);
     if (dir < 0)
@@ -174,7 +163,7 @@ static void clear_aside(void)
     struct out o = {.buf = path, .cap = sizeof path - 1};
     size_t n = strlen(directory) + 1;
     out_fmt(&o, "%s/", directory);
-    name_aside(&o);
+    statedir_aside(&o, (uint32_t)sys_getpid());
     path[o.len] = 0;
     if (o.lost || SYS3(SYS_faccessat, AT_FDCWD, path, F_OK) < 0)
         return;
@@ -187,16 +176,9 @@ static void clear_aside(void)
 
 void state_dir_clear_aside(void)
 {
-    if (agent_options.state_dir[0]) {
-        if (set_directory(agent_options.state_dir, "", UINT32_MAX))
+    for (unsigned which = 0; which < 2; which++)
+        if (set_directory(which))
             clear_aside();
-        return;
-    }
-    const char *runtime = environ_get("XDG_RUNTIME_DIR");
-    if (runtime && runtime[0] == '/' && set_directory(runtime, "/sockleak", UINT32_MAX))
-        clear_aside();
-    set_directory("/dev/shm", "/sockleak-", (uint32_t)SYS0(SYS_geteuid));
-    clear_aside();
 }
 
 bool state_dir_file_path(char *path, size_t cap)

@@ -13,7 +13,7 @@
 #include <sys/utsname.h>
 
 #include "../../core/hash.h"
-#include "../../core/out.h"
+#include "../../core/statedir.h"
 #include "../base/clock.h"
 #include "../base/errno_text.h"
 #include "../base/log.h"
@@ -108,7 +108,7 @@ bool state_file_make(const struct state_header *parent)
     int error;
     int dir = state_dir_open(name, sizeof name, &ticks, &why);
     struct out o = {.buf = unfinished, .cap = sizeof unfinished - 1};
-    out_fmt(&o, "%s.new", name);
+    out_fmt(&o, "%s" STATEDIR_UNFINISHED, name);
     unfinished[o.len] = 0;
     int r = table_open(dir, unfinished, &error);
     if (r == 0)

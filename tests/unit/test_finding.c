@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_finding.c: a finding says what its slot and its detail say, and which slots count is decided in one place.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "core/finding.h"
+#include "image.h"
+
+static struct image im;
+static struct state_view view;
+
+static int setup(void **state)
+{
+    (void)state;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_SITES, 0);
+    view = (struct state_view){im.base, im.size, 2};
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    image_free(&im);
+    return 0;
+}
+
+static void ignored_and_unused_inherited_sockets_do_not_count(void **state)
+{
+    (void)state;
+    struct state_slot s = {.family = AF_INET};
+    assert_true(finding_counts(&s));
+    s.flags = SLOT_IGNORED;
+    assert_false(finding_counts(&s));
+    s.flags = SLOT_INHERITED;
+    assert_false(finding_counts(&s));
+    s.flags = SLOT_INHERITED | SLOT_USED;
+    assert_true(finding_counts(&s));
+    s.flags = SLOT_INHERITED | SLOT_USED | SLOT_IGNORED;
+    assert_false(finding_counts(&s));
+}
+
+static void a_slot_gives_an_open_socket_with_its_site(void **state)
+{
+    (void)state;
+    const struct state_site *site = image_site(&im, 0, 0, 3);
+    struct state_slot s = {.family = AF_INET6,
+                           .type_origin = SOCK_STREAM | ORIGIN_ACCEPT << 4,
+                           .tid = 77,
+                           .tag = 3,
+                           .opened_ns = 1234,
+                           .site = image_ref(0, 0),
+                           .told_site = 9,
+                           .told_errno = 104,
+                           .flags = SLOT_ADOPTED};
+    struct finding f;
+    memset(&f, 0xff, sizeof f);
+    finding_from_slot(&f, 14, &s, &view);
+    assert_int_equal(f.fd, 14);
+    assert_int_equal(f.kind, KIND_OPEN);
+    assert_int_equal(f.origin, ORIGIN_ACCEPT);
+    assert_int_equal(f.family, AF_INET6);
+    assert_int_equal(f.tid, 77);
+    assert_int_equal(f.tag_number, 3);
+    assert_int_equal(f.opened_ns, 1234);
+    assert_int_equal(f.since_ns, 1234);
+    assert_int_equal(f.site, s.site);
+    assert_int_equal(f.siteid, site->siteid);
+    assert_int_equal(f.told_site, 9);
+    assert_int_equal(f.told_errno, 104);
+    assert_true(f.adopted);
+    assert_false(f.past_grace);
+    assert_null(f.local);
+    assert_null(f.peer);
+    assert_null(f.tag);
+}
+
+static void what_a_damaged_slot_says_is_bounded(void **state)
+{
+    (void)state;
+    struct state_slot s = {.type_origin = 0xf0, .site = UINT32_MAX};
+    struct finding f;
+    finding_from_slot(&f, 3, &s, &view);
+    assert_int_equal(f.origin, ORIGIN_UNSEEN);
+    assert_int_equal(f.site, 0);
+    assert_int_equal(f.siteid, 0);
+}
+
+static void a_detail_adds_the_condition(void **state)
+{
+    (void)state;
+    struct state_detail d = {.kind = KIND_DEAD,
+                             .how = HOW_RESET,
+                             .eof = EOF_READ,
+                             .tcp_state = 7,
+                             .past_grace = 1,
+                             .since_ns = 99,
+                             .unread = 5,
+                             .local = "10.0.0.7:1",
+                             .peer = "10.0.0.5:2"};
+    struct finding f = {.fd = 3, .kind = KIND_OPEN, .siteid = 42};
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.kind, KIND_DEAD);
+    assert_int_equal(f.how, HOW_RESET);
+    assert_int_equal(f.eof, EOF_READ);
+    assert_int_equal(f.tcp_state, 7);
+    assert_true(f.past_grace);
+    assert_int_equal(f.since_ns, 99);
+    assert_int_equal(f.unread, 5);
+    assert_ptr_equal(f.local, d.local);
+    assert_ptr_equal(f.peer, d.peer);
+    assert_int_equal(f.siteid, 42);
+}
+
+static void standard_descriptors_from_outside_are_told_apart(void **state)
+{
+    (void)state;
+    struct finding f = {.fd = 2, .origin = ORIGIN_INHERITED};
+    assert_true(finding_is_from_outside(&f));
+    f.past_grace = true;
+    assert_false(finding_is_from_outside(&f));
+    f = (struct finding){.fd = 3, .origin = ORIGIN_INHERITED};
+    assert_false(finding_is_from_outside(&f));
+    f = (struct finding){.fd = 0, .origin = ORIGIN_SOCKET};
+    assert_false(finding_is_from_outside(&f));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ignored_and_unused_inherited_sockets_do_not_count),
+        cmocka_unit_test_setup_teardown(a_slot_gives_an_open_socket_with_its_site, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_damaged_slot_says_is_bounded, setup, teardown),
+        cmocka_unit_test(a_detail_adds_the_condition),
+        cmocka_unit_test(standard_descriptors_from_outside_are_told_apart),
+    };
+    return cmocka_run_group_tests_name("finding", tests, NULL, NULL);
+}
