@@ -196,9 +196,28 @@ copy_of_lib()
     contains "$output" 'lib/core/judge.c:.*core includes nothing of the others'
 }
 
+@test "check-layers finds an include that is turned round, a circle, strangers that meet, and a file in no room" {
+    copy_of_lib
+    local tree=$TESTTMP/tree/lib/agent
+    echo '#include "../watch/watcher.h"' >>"$tree/track/slot.c"
+    echo '#include "slot.h"' >>"$tree/track/probe.h"
+    echo '#include "../table/table.h"' >>"$tree/elf/object.c"
+    echo '#include "../elf/object.h"' >>"$tree/table/table.c"
+    echo '/* nothing */' >"$tree/other.c"
+    mkdir "$tree/odd" && echo '/* nothing */' >"$tree/odd/odd.h"
+    run "$TESTTMP/tree/scripts/check-layers"
+    [ "$status" -eq 1 ]
+    contains "$output" 'lib/agent/track/slot.c:[0-9]*: track/ stands above watch/ and must not include'
+    contains "$output" 'a circle of includes:.* lib/agent/track/probe lib/agent/track/slot'
+    contains "$output" 'lib/agent/elf/object.c:[0-9]*: elf/ stands above table/'
+    contains "$output" 'lib/agent/table/table.c:[0-9]*: table/ and elf/ know nothing of each other'
+    contains "$output" 'lib/agent/other.c: in no room'
+    contains "$output" 'lib/agent/odd/odd.h: in no room'
+}
+
 @test "check-layers finds the command and the agent including each other" {
     copy_of_lib
-    echo '#include "../../cli/cli.h"' >>"$TESTTMP/tree/lib/agent/table/table.c"
+    echo '#include "../../cli/base/cli.h"' >>"$TESTTMP/tree/lib/agent/table/table.c"
     echo '#include "../agent/table/table.h"' >>"$TESTTMP/tree/lib/cli/main.c"
     echo '#include <libunwind.h>' >>"$TESTTMP/tree/lib/agent/watch/watcher.c"
     run "$TESTTMP/tree/scripts/check-layers"

@@ -2,7 +2,7 @@
 /*
  * header.h: the header of the live table: what it says, and what may be changed in it.
  *
- * Inline: the gate asks at every event. All but table_exists and the counts of what was dropped need a table. Async-signal-safe.
+ * Inline: the gate asks at every event. All but table_exists need a table. Async-signal-safe.
  */
 #ifndef SOCKLEAK_AGENT_HEADER_H
 #define SOCKLEAK_AGENT_HEADER_H
@@ -53,13 +53,7 @@ static inline void table_set_port_range(uint64_t range) { atomic_store(&table_he
 static inline void table_count_opened(void) { atomic_fetch_add_explicit(&table_head->sockets_opened, 1, memory_order_relaxed); }
 static inline void table_count_closed(uint64_t by) { atomic_fetch_add_explicit(&table_head->sockets_closed, by, memory_order_relaxed); }
 
-/* What was lost, by reason. Without a table nothing is counted. */
-static inline void table_dropped(enum state_drop why, uint64_t n)
-{
-    if (table_head && n)
-        atomic_fetch_add_explicit(&table_head->dropped[why], n, memory_order_relaxed);
-}
-static inline void table_drop(enum state_drop why) { table_dropped(why, 1); }
+/* What was lost for that reason so far. */
 static inline uint64_t table_drops(enum state_drop why) { return atomic_load(&table_head->dropped[why]); }
 
 /* The futex words: see watch/wake.h. */

@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 
 #include "../base/sys.h"
-#include "header.h"
 
 #define CHUNK_SHIFT 6 /* descriptors a chunk: one extent of slots */
 #define LOW_CHUNKS 16384u

@@ -39,4 +39,12 @@ struct state_slot *slot_make(int fd);
 int slot_next(int fd);
 int slot_highest(void); /* an upper bound of the descriptors that have a slot; -1 none */
 
+/* What was lost, by reason. Without a table nothing is counted. */
+static inline void table_dropped(enum state_drop why, uint64_t n)
+{
+    if (table_head && n)
+        atomic_fetch_add_explicit(&table_head->dropped[why], n, memory_order_relaxed);
+}
+static inline void table_drop(enum state_drop why) { table_dropped(why, 1); }
+
 #endif

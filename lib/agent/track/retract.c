@@ -10,7 +10,6 @@
 #include "../base/sys.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
-#include "slot.h"
 
 #define ROOM 512
 

@@ -6,6 +6,7 @@
 #define SOCKLEAK_AGENT_RETRACT_H
 
 #include "../../core/report.h"
+#include "leaving.h"
 
 /* The oldest note not yet told; false: none. With the watch lock held. */
 bool retract_next(struct release *r);
@@ -13,7 +14,6 @@ bool retract_next(struct release *r);
  * A reported socket is being closed by the program: remember to retract it, unless another descriptor still holds it (not LAST).
  * Wait-free; any thread, signal handlers too.
  */
-struct leaving;
 void retract_note(const struct leaving *was, int fd, bool last);
 /* FINDING, about to be reported, was closed while the report was made. With the watch lock held. */
 void retract_unmarked(const struct finding *finding);

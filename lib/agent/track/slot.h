@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "../../core/state.h"
+#include "leaving.h"
 
 /*
  * What the result of a receive or send call must exceed to be of no interest. 0 normally. SSIZE_MAX in a forked or just attached
@@ -28,13 +29,6 @@ struct opening {
     state_ref site;
     const struct state_slot *like; /* a second reference: to the same socket, with all that is known of it; else NULL */
     state_ref share;               /* of both */
-};
-
-/* What leaving a slot has to know of it, copied while its generation is certain: right after, the slot may be another socket's. */
-struct leaving {
-    uint32_t gen, watch_gen;
-    state_ref site, share, detail;
-    uint16_t flags;
 };
 
 /* The calling thread was just given FD: what the slot held before is over, O is what it holds now. NULL: no room (counted). */

@@ -5,8 +5,8 @@
 #ifndef SOCKLEAK_AGENT_CFI_PROGRAM_H
 #define SOCKLEAK_AGENT_CFI_PROGRAM_H
 
-#include "cfi.h"
 #include "cfi_reader.h"
+#include "cfi_row.h"
 
 struct cfi_cie {
     uint64_t code_align;
