@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "procfs.h"
+#include "base/cli.h"
+#include "kernel/procfs.h"
 
 const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
                            "\n"

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "cli.h"
-#include "common.h"
+#include "base/cli.h"
+#include "base/common.h"
 
 const char usage_help[] = "usage: sockleak help [COMMAND]\n"
                           "\n"

@@ -2,12 +2,12 @@
 /*
  * main.c: the command `sockleak`: the table of its subcommands and the way into them.
  *
- * Everything else about a subcommand is in its own file; what they share is in common.c and help.c.
+ * Everything else about a subcommand is in its own file; what they share is in base/cli.c and help.c.
  */
 #include <string.h>
 
-#include "cli.h"
-#include "common.h"
+#include "base/cli.h"
+#include "base/common.h"
 
 const struct command cli_commands[] = {
     {"run", "run a program and its children under the agent, report at the end", cmd_run, usage_run},

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "a_report.h"
-#include "cli/formats.h"
+#include "cli/render/formats.h"
 
 static char text[4096];
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "cli/load.h"
+#include "cli/state/load.h"
 #include "statefile.h"
 
 static struct image im;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "cli/model.h"
+#include "cli/model/model.h"
 #include "statefile.h"
 
 static struct image im;

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * formats.c: models to a stream, in the format that was asked for.
+ *
+ * Called by report and run, on the command's one thread.
+ */
+#include "formats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../core/options.h"
+#include "../base/cli.h"
+
+bool format_from_name(const char *word, enum format *format)
+{
+    static const char *const names[] = {"text", "json", "folded", "junit", "sarif"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            *format = (enum format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *format_base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : path ? path : "";
+}
+
+bool format_use_color(FILE *f, unsigned choice)
+{
+    if (choice != COLOR_AUTO)
+        return choice == COLOR_ALWAYS;
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(fileno(f)) && !(no && no[0]) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static bool write_out(struct out *o, size_t need)
+{
+    (void)need;
+    fwrite(o->buf, 1, o->len, o->arg);
+    o->len = 0;
+    return true;
+}
+
+void format_open(struct out *o, FILE *f, char *buf, size_t cap) { *o = (struct out){.buf = buf, .cap = cap, .flush = write_out, .arg = f}; }
+
+void format_flush(struct out *o) { write_out(o, 0); }
+
+static void text_models(struct out *o, const struct model *models, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct model *m = &models[i];
+        const struct report *r = &m->report;
+        char circumstances[256];
+        model_circumstances(m, circumstances, sizeof circumstances);
+        if (circumstances[0] || n > 1)
+            out_fmt(o, "==%u==sockleak: %s%s%s\n", r->pid, r->exe, circumstances[0] ? ": " : "", circumstances);
+        if (r->n_groups) {
+            text_report(o, r);
+            continue;
+        }
+        out_fmt(o, "==%u==sockleak: nothing is stuck", r->pid);
+        if (m->tracked)
+            out_fmt(o, " (%llu socket%s open)", (unsigned long long)m->tracked, m->tracked == 1 ? "" : "s");
+        if (r->suppressed)
+            out_fmt(o, "; %llu suppressed", (unsigned long long)r->suppressed);
+        out_char(o, '\n');
+    }
+}
+
+void format_models(FILE *f, enum format format, const struct model *models, size_t n, const struct model_options *options)
+{
+    char buf[65536], *cwd = NULL;
+    struct out o;
+    struct model all;
+    format_open(&o, f, buf, sizeof buf);
+    switch (format) {
+    case FORMAT_TEXT:
+        text_models(&o, models, n);
+        break;
+    case FORMAT_JSON:
+        for (size_t i = 0; i < n; i++)
+            json_report(&o, &models[i].report);
+        break;
+    case FORMAT_FOLDED:
+        for (size_t i = 0; i < n; i++)
+            folded_report(&o, &models[i].report);
+        break;
+    case FORMAT_JUNIT:
+        junit_reports(&o, models, n);
+        break;
+    case FORMAT_SARIF: /* one result a site, however many processes run into it */
+        cwd = getcwd(NULL, 0);
+        model_merge(&all, models, n, n ? models[0].report.pid : 0, n ? models[0].report.exe : "", options);
+        sarif_report(&o, &all.report, cwd);
+        model_free(&all);
+        free(cwd);
+        break;
+    case FORMAT_SUPPRESSIONS:
+        gensupp_reports(&o, models, n);
+        break;
+    }
+    format_flush(&o);
+}
+
+static void warn_line(void *arg, const char *line) { cli_warn("%s: %s", (const char *)arg, line); }
+
+void format_add_suppressions(struct suppression_files *files, const char *path)
+{
+    files->paths = cli_grow(files->paths, files->n, &files->cap, sizeof *files->paths);
+    files->paths[files->n++] = path;
+}
+
+/* NULL: it complained. The text lives in A; rules point into it. */
+static char *read_suppressions(struct arena *a, const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "re");
+    size_t cap = 0;
+    char *text = NULL;
+    *len = 0;
+    while (f && !feof(f) && !ferror(f)) {
+        if (cap - *len < 4096)
+            text = arena_grow(text, cap = cap ? cap * 2 : 8192, 1);
+        *len += fread(text + *len, 1, cap - *len, f);
+        if (*len > 64u << 20) {
+            errno = EFBIG;
+            break;
+        }
+    }
+    bool ok = f && feof(f) && !ferror(f);
+    if (!ok)
+        cli_fail("cannot read the suppressions file %s: %s", path, strerror(errno));
+    if (f)
+        fclose(f);
+    char *kept = ok ? arena_bytes(a, text ? text : "", *len) : NULL;
+    free(text);
+    return kept;
+}
+
+/* Room in RULES for what TEXT may hold. */
+static struct suppression *make_room(struct arena *a, struct suppression *rules, size_t n, const char *text, size_t len, size_t *cap)
+{
+    *cap = n + 1;
+    for (size_t i = 0; i < len; i++)
+        *cap += text[i] == '\n';
+    struct suppression *more = arena_array(a, *cap, sizeof *more);
+    if (n)
+        memcpy(more, rules, n * sizeof *more);
+    return more;
+}
+
+/* The agent's own rules come last, so that what it leaves out of its reports is left out of ours. */
+bool format_suppressions(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n)
+{
+    size_t len, cap;
+    *rules = NULL;
+    *n = 0;
+    for (size_t i = 0; i < files->n; i++) {
+        const char *path = files->paths[i], *text = read_suppressions(a, path, &len);
+        if (!text)
+            return false;
+        *rules = make_room(a, *rules, *n, text, len, &cap);
+        suppress_parse(text, len, *rules, n, cap, warn_line, (void *)path);
+    }
+    size_t before = *n;
+    len = strlen(suppress_builtin);
+    *rules = make_room(a, *rules, *n, suppress_builtin, len, &cap);
+    suppress_parse(suppress_builtin, len, *rules, n, cap, NULL, NULL);
+    for (size_t i = before; i < *n; i++)
+        (*rules)[i].builtin = true;
+    return true;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.c: `sockleak report`: what is stuck in live or dead processes, from their state files.
+ *
+ * Bad files cost one line each and status 1; the others are reported all the same.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../base/cli.h"
+#include "../render/formats.h"
+#include "for_agent.h"
+#include "../state/settings.h"
+
+const char usage_report[] =
+    "usage: sockleak report [options] [PID|FILE|DIR...]\n"
+    "\n"
+    "The report of live or dead processes, with file and line. Without an argument: every state file of this user.\n"
+    "A live process is asked for a fresh look; a stopped or hanging one is judged by the kernel's tables.\n"
+    "\n"
+    "  --format FORMAT       text (default), json (JSON Lines), folded (flame graphs), junit, sarif\n"
+    "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all (default: the process' own)\n"
+    "  --min-age TIME        only what has been stuck so long (default: the process' grace; 0 for a dead one)\n"
+    "  --sort KEY            stuck (default), rate or age\n"
+    "  --max-sockets N       sockets listed in a group in text (default 8)\n"
+    "  --suppressions FILE   leave out what matches; may be given several times\n"
+    "  --gen-suppressions    print a ready line for every group instead of the report\n"
+    "  --sysroot DIR         find the programs and libraries below DIR (files of another machine)\n"
+    "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too; may be given\n"
+    "                        several times\n"
+    "  --no-names            modules and offsets only\n"
+    "  --verbose             say for which modules no names were found\n"
+    "  -h, --help\n"
+    "\n"
+    "EXAMPLES\n"
+    "  sockleak report 4242\n"
+    "  sockleak report /dev/shm/sockleak-1000/4242.123456.sockleak\n"
+    "  sockleak report --format folded | flamegraph.pl > leaks.svg\n"
+    "  sockleak report --sysroot /mnt/image --debug-dir ./debug 17.4711.sockleak\n";
+
+struct asked {
+    enum format format;
+    struct symbolize_options symbols;
+    struct model_options model;
+    bool max_sockets_set;
+    struct suppression_files suppressions;
+    char *debug_dirs; /* with ':' between */
+    bool verbose;
+};
+
+enum {
+    OPT_FORMAT = 256,
+    OPT_KINDS,
+    OPT_MIN_AGE,
+    OPT_SORT,
+    OPT_MAX_SOCKETS,
+    OPT_SUPPRESSIONS,
+    OPT_GENSUPP,
+    OPT_SYSROOT,
+    OPT_DEBUG_DIR,
+    OPT_NO_NAMES,
+    OPT_VERBOSE
+};
+
+static const struct option options[] = {
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"kinds", required_argument, NULL, OPT_KINDS},
+    {"min-age", required_argument, NULL, OPT_MIN_AGE},
+    {"sort", required_argument, NULL, OPT_SORT},
+    {"max-sockets", required_argument, NULL, OPT_MAX_SOCKETS},
+    {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
+    {"gen-suppressions", no_argument, NULL, OPT_GENSUPP},
+    {"sysroot", required_argument, NULL, OPT_SYSROOT},
+    {"debug-dir", required_argument, NULL, OPT_DEBUG_DIR},
+    {"no-names", no_argument, NULL, OPT_NO_NAMES},
+    {"verbose", no_argument, NULL, OPT_VERBOSE},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static void add_debug_dir(struct asked *a, const char *dir)
+{
+    const char *before = a->debug_dirs ? a->debug_dirs : "";
+    size_t room = strlen(before) + strlen(dir) + 2;
+    char *both = arena_grow(NULL, room, 1);
+    snprintf(both, room, "%s%s%s", before, before[0] ? ":" : "", dir);
+    free(a->debug_dirs);
+    a->symbols.debug_dir = a->debug_dirs = both;
+}
+
+/* The status to end with, or -1 to go on. */
+static int take_option(struct asked *a, int c, char **argv)
+{
+    uint64_t number;
+    switch (c) {
+    case OPT_FORMAT:
+        if (!format_from_name(optarg, &a->format))
+            return cli_misuse("--format %s: not a format; there are text, json, folded, junit, sarif", optarg);
+        return -1;
+    case OPT_KINDS:
+        return cli_kinds("--kinds", optarg, &a->model.kinds) ? -1 : CLI_USAGE;
+    case OPT_MIN_AGE:
+        a->model.min_age_set = true;
+        return cli_time("--min-age", optarg, &a->model.min_age_ns) ? -1 : CLI_USAGE;
+    case OPT_SORT:
+        if (strcmp(optarg, "stuck") == 0)
+            a->model.sort = SORT_STUCK;
+        else if (strcmp(optarg, "rate") == 0)
+            a->model.sort = SORT_RATE;
+        else if (strcmp(optarg, "age") == 0)
+            a->model.sort = SORT_AGE;
+        else
+            return cli_misuse("--sort %s: sort by stuck, rate or age", optarg);
+        return -1;
+    case OPT_MAX_SOCKETS:
+        if (!cli_number("--max-sockets", optarg, 1000000, &number))
+            return CLI_USAGE;
+        a->model.max_sockets = (unsigned)number;
+        a->max_sockets_set = true;
+        return -1;
+    case OPT_SUPPRESSIONS:
+        format_add_suppressions(&a->suppressions, optarg);
+        return -1;
+    case OPT_GENSUPP:
+        a->format = FORMAT_SUPPRESSIONS;
+        return -1;
+    case OPT_SYSROOT:
+        a->symbols.sysroot = optarg;
+        return -1;
+    case OPT_DEBUG_DIR:
+        add_debug_dir(a, optarg);
+        return -1;
+    case OPT_NO_NAMES:
+        a->symbols.names = false;
+        return -1;
+    case OPT_VERBOSE:
+        a->verbose = true;
+        return -1;
+    case 'h':
+        return cli_help();
+    default:
+        return cli_bad_option(c, argv);
+    }
+}
+
+static void bad_file(void *arg, const char *path, const char *why) { *(int *)arg = cli_fail("%s: %s", path, why); }
+
+static void add_named(struct load_set *set, const char *word, int *status)
+{
+    struct stat st;
+    bool digits = word[0] != 0, nothing = false;
+    for (const char *p = word; *p; p++)
+        digits = digits && isdigit((unsigned char)*p);
+    if (digits) {
+        pid_t pid;
+        if (!cli_pid(word, &pid)) {
+            *status = CLI_USAGE;
+            return;
+        }
+        const char *why = load_set_process(set, pid, &nothing);
+        if (why)
+            *status = cli_fail("process %s: %s", word, why);
+        else if (nothing)
+            cli_warn("process %s runs under the agent and has no state file: it opened no socket yet, or keeps its state in memory (its "
+                     "log says why)",
+                     word);
+        return;
+    }
+    const char *why;
+    if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
+        why = load_set_tree(set, word, bad_file, status);
+    else
+        why = load_set_file(set, word);
+    if (why)
+        *status = cli_fail("%s: %s", word, why);
+}
+
+static void add_all(struct load_set *set, int *status)
+{
+    char dirs[2][CLI_PATH_MAX];
+    size_t n = cli_state_dirs(dirs);
+    for (size_t i = 0; i < n; i++) {
+        const char *why = load_set_tree(set, dirs[i], bad_file, status);
+        if (why && strcmp(why, strerror(ENOENT)) != 0)
+            *status = cli_fail("%s: %s", dirs[i], why);
+    }
+    if (set->n == 0 && *status == CLI_OK)
+        cli_warn("no state file in %s%s%s: nothing runs under the agent, or all of it ended with nothing to report", dirs[0],
+                 n > 1 ? " or " : "", n > 1 ? dirs[1] : "");
+}
+
+static void say_trouble(void *arg, const char *line)
+{
+    (void)arg;
+    cli_warn("no names for %s", line);
+}
+
+/* How one process is reported: the program's default options, over them the environment's, over them the command line's. */
+static void build(struct model *m, const struct loaded *l, const struct asked *a, struct symbolizer *const sym[2],
+                  struct settings_rules *own)
+{
+    struct options said;
+    struct model_options o = a->model;
+    options_default(&said);
+    settings_program(&said, l);
+    settings_environment(&said);
+    o.max_leaks = a->format == FORMAT_SUPPRESSIONS ? 0 : said.max_leaks;
+    o.max_sockets = a->max_sockets_set ? o.max_sockets : said.max_sockets;
+    o.print_summary = said.print_summary;
+    o.color = a->format == FORMAT_TEXT && format_use_color(stdout, said.color);
+    o.own = settings_rules_of(own, l, &o.n_own);
+    model_build(m, l, sym[said.symbolize && a->symbols.names], &o);
+}
+
+int cmd_report(int argc, char **argv)
+{
+    struct asked a = {.model = {.reason = -1}, .symbols = {.names = true}};
+    struct options said;
+    int c, status = CLI_OK;
+    if (argc > 1 && strcmp(argv[1], "--for-agent") == 0)
+        return report_for_agent(argc - 1, argv + 1);
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        int end = take_option(&a, c, argv);
+        if (end >= 0)
+            return end;
+    }
+    struct arena arena = {0};
+    options_default(&said);
+    settings_environment(&said);
+    if (said.suppressions[0])
+        format_add_suppressions(&a.suppressions, said.suppressions);
+    if (!format_suppressions(&arena, &a.suppressions, &a.model.rules, &a.model.n_rules))
+        return CLI_FAILED;
+    struct load_set set = {0};
+    for (int i = optind; i < argc; i++)
+        add_named(&set, argv[i], &status);
+    if (optind == argc)
+        add_all(&set, &status);
+    load_refresh(&set, 1000);
+
+    struct symbolizer *sym[2] = {symbolizer_new(&(struct symbolize_options){.names = false}), symbolizer_new(&a.symbols)};
+    struct settings_rules own = {0};
+    struct model *models = arena_grow(NULL, set.n + 1, sizeof *models);
+    for (size_t i = 0; i < set.n; i++)
+        build(&models[i], &set.items[i], &a, sym, &own);
+    if (set.n || a.format == FORMAT_JUNIT || a.format == FORMAT_SARIF)
+        format_models(stdout, a.format, models, set.n, &a.model);
+    for (size_t i = 0; i < set.n && a.format != FORMAT_TEXT; i++) {
+        char circumstances[256];
+        if (set.items[i].life == LIFE_EXITED) /* as it should be */
+            continue;
+        model_circumstances(&models[i], circumstances, sizeof circumstances);
+        if (circumstances[0])
+            cli_warn("process %u (%s): %s", models[i].report.pid, models[i].report.exe, circumstances);
+    }
+    if (a.verbose)
+        symbolize_troubles(sym[1], say_trouble, NULL);
+    for (size_t i = 0; i < set.n; i++)
+        model_free(&models[i]);
+    free(models);
+    free(a.debug_dirs);
+    free(a.suppressions.paths);
+    symbolizer_free(sym[0]);
+    symbolizer_free(sym[1]);
+    settings_rules_free(&own);
+    load_set_free(&set);
+    arena_free(&arena);
+    int flushed = cli_flush();
+    return status != CLI_OK ? status : flushed;
+}

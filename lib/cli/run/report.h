@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h: the report at the end of `sockleak run`, over the state files of one directory. For run.c alone.
+ */
+#ifndef SOCKLEAK_CLI_RUN_REPORT_H
+#define SOCKLEAK_CLI_RUN_REPORT_H
+
+#include <stdio.h>
+
+#include "../../core/options.h"
+#include "../base/arena.h"
+#include "../render/formats.h"
+#include "../state/load.h"
+#include "../model/model.h"
+
+struct run_report {
+    const char *dir;
+    bool keep;        /* the directory is the user's */
+    const char *json; /* file to write JSON Lines to, "-" standard output, NULL none */
+    const struct suppression_files *suppressions;
+    const char *exe; /* the program, as resolved */
+    pid_t pid;
+    int status;          /* of the program, as a shell has it */
+    uint64_t started_ns; /* CLOCK_MONOTONIC: older files in the directory are another run's */
+    uint32_t kinds;      /* 0: each process' own */
+    uint64_t grace_ns;
+    bool grace_set;
+    /* run_report_print's: what the programs and the environment chose together, the program that was started over the others. */
+    struct options said;
+    /* run_report_ready's: */
+    struct arena arena;
+    struct suppression *rules;
+    size_t n_rules;
+    FILE *json_file;
+};
+
+/* Reads suppressions and opens the JSON file, so that what is wrong is said before the program runs. False: complained, nothing is held. */
+bool run_report_ready(struct run_report *r);
+/*
+ * Prints the report to standard error and the JSON file, passes on what the agents warned of, and removes the directory as far as nothing that still
+ * runs uses it. *LEAKS: sockets after suppressions. Releases what run_report_ready took. CLI_FAILED when something could not be written or read.
+ */
+int run_report_print(struct run_report *r, uint64_t *leaks);
+
+#endif
