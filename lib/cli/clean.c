@@ -5,6 +5,8 @@
  * A state file outlives a process that was killed or had something to report. Only regular files of the caller's own, with a state file's
  * name, in a directory that nobody else may write to, are ever removed: the default place lies in a world-writable directory.
  */
+#include "clean.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 
 #include "base/cli.h"
 #include "kernel/procfs.h"
+#include "state/paths.h"
 
 const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
                            "\n"
@@ -80,7 +83,7 @@ static bool file_of(const char *name, bool logs, pid_t *pid, uint64_t *start_tic
     if (n > 4 && strcmp(whole + n - 4, ".new") == 0)
         whole[n - 4] = 0;
     *start_ticks = UINT64_MAX;
-    return cli_state_name(whole, pid, start_ticks) || cli_pid_name(name, ".exec", pid) || (logs && cli_pid_name(name, ".log", pid));
+    return paths_state_name(whole, pid, start_ticks) || paths_pid_name(name, ".exec", pid) || (logs && paths_pid_name(name, ".log", pid));
 }
 
 /* True when NAME is gone now, or would be. */
@@ -149,7 +152,7 @@ static void clean_directory(struct tally *t, const char *path, bool must_exist)
     }
     const struct dirent *entry;
     while ((entry = readdir(d))) {
-        if (cli_run_name(entry->d_name, &run))
+        if (paths_run_name(entry->d_name, &run))
             clean_run(t, fd, path, entry->d_name, run);
         else
             clean_entry(t, fd, path, entry->d_name, false);
@@ -178,7 +181,7 @@ int cmd_clean(int argc, char **argv)
         for (int i = optind; i < argc; i++)
             clean_directory(&t, argv[i], true);
     } else {
-        size_t n = cli_state_dirs(dirs);
+        size_t n = paths_state_dirs(dirs);
         for (size_t i = 0; i < n; i++)
             clean_directory(&t, dirs[i], false);
     }

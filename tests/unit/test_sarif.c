@@ -11,6 +11,7 @@
 
 #include "a_report.h"
 #include "cli/render/formats.h"
+#include "cli/render/sarif.h"
 
 static char text[65536];
 

@@ -10,6 +10,7 @@
 #define ARCH_NAME "x86-64"
 #define ARCH_ELF_MACHINE EM_X86_64
 #define ARCH_FP_NOTE NT_X86_XSTATE
+#define ARCH_AUDIT 0xc000003eu
 typedef struct user_regs_struct arch_regs;
 static const unsigned char arch_syscall_insn[2] = {0x0f, 0x05};
 

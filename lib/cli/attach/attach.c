@@ -5,23 +5,24 @@
  * The gentlest way that does it: a dormant agent with a state file is woken by one word in shared memory; one that has no file yet by a
  * call of its entry; and only a process without the agent gets it loaded.
  */
+#include "attach.h"
+
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../core/options.h"
-#include "attach.h"
 #include "../base/cli.h"
-#include "../state/load.h"
+#include "../base/now.h"
 #include "../remote/agent.h"
+#include "../remote/check.h"
+#include "../report/report.h"
+#include "detach.h"
+#include "wake.h"
 
 const char usage_attach[] = "usage: sockleak attach [options] PID\n"
                             "\n"
@@ -42,50 +43,11 @@ const char usage_attach[] = "usage: sockleak attach [options] PID\n"
                             "  sockleak report 4242\n"
                             "  sockleak detach 4242\n";
 
-#define ANSWER_LIMIT_MS 5000
-
-struct wanted {
+struct attach_request {
     uint64_t grace_ns, for_ns;
     uint32_t kinds;
     bool grace_set, kinds_set, for_set;
 };
-
-static void nap_ms(int ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&t, NULL);
-}
-
-static bool is_gone(pid_t pid)
-{
-    char state;
-    uint64_t start;
-    return !load_stat(pid, &start, &state) || state == 'Z' || state == 'X';
-}
-
-void attach_wake_word(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
-
-bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid)
-{
-    uint64_t end = load_mono_ns() + ANSWER_LIMIT_MS * 1000000ull;
-    for (int ms = 1, n = 0; !reached(h, arg); ms = n++ < 50 ? 1 : 16) {
-        if (load_mono_ns() > end || is_gone(pid))
-            return false;
-        nap_ms(ms);
-    }
-    return true;
-}
-
-bool attach_load(struct loaded *l, pid_t pid)
-{
-    bool nothing = false;
-    if (load_process(l, pid, &nothing) || nothing)
-        return false;
-    if (load_is_live(l))
-        return true;
-    load_free(l); /* of the program that this process was before an exec */
-    return false;
-}
 
 static volatile sig_atomic_t interrupted;
 
@@ -118,10 +80,10 @@ static bool has_looked(const struct state_header *h, uint64_t before)
 static void wait_for_look(pid_t pid, const struct state_header *h, uint64_t looks)
 {
     if (atomic_load(&h->interval_ns) && !attach_wait(has_looked, h, looks, pid))
-        cli_warn("process %d records, but its watcher has not looked yet after %d s", pid, ANSWER_LIMIT_MS / 1000);
+        cli_warn("process %d records, but its watcher has not looked yet after %d s", pid, ATTACH_WAIT_MS / 1000);
 }
 
-static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
+static int wake_dormant(pid_t pid, struct loaded_file *l, const struct attach_request *w)
 {
     struct state_header *h = l->writable;
     if (!h)
@@ -147,10 +109,11 @@ static int wake_dormant(pid_t pid, struct loaded *l, const struct wanted *w)
     return CLI_OK;
 }
 
-static int inject(pid_t pid, const struct wanted *w)
+static int inject(const struct process_facts *process, const struct attach_request *w)
 {
+    pid_t pid = process->pid;
     struct refusal why = {""};
-    struct remote_stats stats = {0};
+    struct agent_stats stats = {0};
     char options[256];
     int n = 0;
     options[0] = '\0';
@@ -159,7 +122,7 @@ static int inject(pid_t pid, const struct wanted *w)
     for (unsigned k = 0, any = 0; w->kinds_set && k < KIND_COUNT; k++)
         if (w->kinds & KIND_BIT(k))
             n += snprintf(options + n, sizeof(options) - (size_t)n, "%s%s", any++ ? "," : "kinds=", kind_name(k));
-    const char *refused = agent_inject(pid, options, &stats, &why);
+    const char *refused = agent_inject(process, options, &stats, &why);
     if (refused)
         return cli_fail("%s", refused);
     if (stats.broken)
@@ -168,11 +131,11 @@ static int inject(pid_t pid, const struct wanted *w)
     if (stats.missed)
         cli_warn("%u entries lead elsewhere than to the C library and were left so; the kernel's tables cover what is missed",
                  stats.missed);
-    struct loaded l;
+    struct loaded_file l;
     if (attach_load(&l, pid)) {
         wait_for_look(pid, state_head(&l.view), 0);
         load_free(&l);
-    } else if (!is_gone(pid)) {
+    } else if (!attach_is_gone(pid)) {
         cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; see its own log",
                  pid);
     }
@@ -182,25 +145,14 @@ static int inject(pid_t pid, const struct wanted *w)
 /* Until the time is over, the process ends, or the user has seen enough. Returns how long that was. */
 static uint64_t record_for(pid_t pid, uint64_t ns)
 {
-    uint64_t begun = load_mono_ns(), end = begun + ns, now;
-    for (now = begun; now < end && !interrupted && !is_gone(pid); now = load_mono_ns())
-        nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
+    uint64_t begun = now_mono_ns(), end = begun + ns, now;
+    for (now = begun; now < end && !interrupted && !attach_is_gone(pid); now = now_mono_ns())
+        attach_nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
     return now < end ? now - begun : ns;
 }
 
-/* MIN_AGE_MS UINT64_MAX: what the process itself would report. */
-static int report_on(char *what, uint64_t min_age_ms)
-{
-    char word[] = "report", option[] = "--min-age", age[32];
-    bool plain = min_age_ms == UINT64_MAX;
-    char *argv[] = {word, plain ? what : option, plain ? NULL : age, what, NULL};
-    snprintf(age, sizeof age, "%llums", (unsigned long long)min_age_ms);
-    optind = 0;
-    return cmd_report(plain ? 2 : 4, argv);
-}
-
 /* In a process of its own, which whatever comes may end: a second Ctrl-C, a pager that was left, a fault in somebody's debug data. */
-static int report_apart(char *what, uint64_t min_age_ms)
+static int report_apart(const char *what, uint64_t min_age_ns)
 {
     sig_atomic_t before = interrupted;
     int status;
@@ -210,14 +162,14 @@ static int report_apart(char *what, uint64_t min_age_ms)
         static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
             signal(numbers[i], SIG_DFL);
-        exit(report_on(what, min_age_ms));
+        exit(report_process(what, min_age_ns));
     }
     if (child < 0)
-        return report_on(what, min_age_ms);
+        return report_process(what, min_age_ns);
     while (waitpid(child, &status, WNOHANG) == 0) {
         if (interrupted != before) /* it may have been sent to us alone */
             kill(child, SIGTERM);
-        nap_ms(5);
+        attach_nap_ms(5);
     }
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
@@ -228,21 +180,20 @@ static int report_apart(char *what, uint64_t min_age_ms)
 }
 
 /* A recording shorter than the process' grace would end before anything could have lasted so long: half of it is asked for then. */
-static uint64_t least_age_ms(pid_t pid, const struct wanted *w, uint64_t recorded_ns)
+static uint64_t least_age_ns(pid_t pid, const struct attach_request *w, uint64_t recorded_ns)
 {
-    struct loaded l;
+    struct loaded_file l;
     if (w->grace_set || !attach_load(&l, pid))
         return UINT64_MAX;
     uint64_t grace_ns = atomic_load(&state_head(&l.view)->grace_ns);
     load_free(&l);
-    return (grace_ns < recorded_ns / 2 ? grace_ns : recorded_ns / 2) / 1000000u;
+    return grace_ns < recorded_ns / 2 ? grace_ns : recorded_ns / 2;
 }
 
-static int report_and_leave(pid_t pid, const struct wanted *w)
+static int report_and_leave(pid_t pid, const struct attach_request *w)
 {
-    char number[16], file[32] = "", word[] = "detach";
-    char *detach_argv[] = {word, number, NULL};
-    struct loaded l;
+    char number[16], file[32] = "";
+    struct loaded_file l;
     int fd = -1; /* the path may lead through the process' own root, which ends with it */
     if (attach_load(&l, pid)) {
         fd = open(l.path, O_RDONLY | O_CLOEXEC);
@@ -253,10 +204,9 @@ static int report_and_leave(pid_t pid, const struct wanted *w)
     uint64_t recorded_ns = record_for(pid, w->for_ns);
     int status;
     struct stat st;
-    if (!is_gone(pid)) {
-        status = report_apart(number, least_age_ms(pid, w, recorded_ns));
-        optind = 0;
-        int detached = cmd_detach(2, detach_argv);
+    if (!attach_is_gone(pid)) {
+        status = report_apart(number, least_age_ns(pid, w, recorded_ns));
+        int detached = detach_process(pid);
         status = status ? status : detached;
     } else if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink) {
         status = report_apart(file, UINT64_MAX);
@@ -269,27 +219,28 @@ static int report_and_leave(pid_t pid, const struct wanted *w)
     return status;
 }
 
-static int begin(pid_t pid, const struct wanted *w)
+static int start_recording(pid_t pid, const struct attach_request *w)
 {
     struct refusal why = {""};
-    struct loaded l;
-    const char *refused = check_exists(pid, &why);
+    struct loaded_file l;
+    struct process_facts process;
+    process_read(pid, &process);
+    const char *refused = check_exists(&process, &why);
     if (refused)
         return cli_fail("%s", refused);
     if (attach_load(&l, pid)) {
         int status;
         if (atomic_load(&state_head(&l.view)->enabled))
-            status =
-                cli_fail("process %d (%s) is recording already: see `sockleak report %d`, or detach first", pid, process_name(pid), pid);
+            status = cli_fail("process %d (%s) is recording already: see `sockleak report %d`, or detach first", pid, process.name, pid);
         else
             status = wake_dormant(pid, &l, w);
         load_free(&l);
         return status;
     }
-    return inject(pid, w);
+    return inject(&process, w);
 }
 
-static const struct option options_of_attach[] = {
+static const struct option options[] = {
     {"grace", required_argument, NULL, 'g'},
     {"kinds", required_argument, NULL, 'k'},
     {"for", required_argument, NULL, 'f'},
@@ -299,10 +250,10 @@ static const struct option options_of_attach[] = {
 
 int cmd_attach(int argc, char **argv)
 {
-    struct wanted w = {0};
+    struct attach_request w = {0};
     pid_t pid;
     int c;
-    while ((c = getopt_long(argc, argv, ":h", options_of_attach, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         switch (c) {
         case 'g':
             if (!cli_time("--grace", optarg, &w.grace_ns))
@@ -331,6 +282,6 @@ int cmd_attach(int argc, char **argv)
         return CLI_USAGE;
     if (w.for_set)
         outlive_signals();
-    int status = begin(pid, &w);
+    int status = start_recording(pid, &w);
     return status == CLI_OK && w.for_set ? report_and_leave(pid, &w) : status;
 }

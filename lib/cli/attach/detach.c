@@ -5,15 +5,16 @@
  * The agent's own watcher undoes what it did, when the word in the shared state file says so; only where there is none, a thread of the
  * process is borrowed.
  */
-#include <linux/futex.h>
+#include "detach.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach.h"
 #include "../base/cli.h"
-#include "../state/load.h"
 #include "../kernel/procfs.h"
 #include "../remote/agent.h"
+#include "../remote/check.h"
+#include "wake.h"
 
 const char usage_detach[] = "usage: sockleak detach PID\n"
                             "\n"
@@ -52,7 +53,7 @@ static bool is_preloaded(pid_t pid)
     return found;
 }
 
-static int put_to_sleep(pid_t pid, struct loaded *l)
+static int put_to_sleep(pid_t pid, struct loaded_file *l)
 {
     struct state_header *h = l->writable;
     if (!h)
@@ -69,15 +70,19 @@ static int put_to_sleep(pid_t pid, struct loaded *l)
     if ((watched && attach_wait(has_left, h, 0, pid)) || (!watched && !atomic_load(&h->attached) && is_preloaded(pid)))
         return CLI_OK;
     struct refusal why = {""};
-    const char *refused = agent_withdraw(pid, &why);
+    struct process_facts now; /* after the wait: it may have been stopped meanwhile */
+    process_read(pid, &now);
+    const char *refused = agent_withdraw(&now, &why);
     return refused ? cli_fail("recording is off, but calls still go through the agent: %s", refused) : CLI_OK;
 }
 
-static int end(pid_t pid)
+int detach_process(pid_t pid)
 {
     struct refusal why = {""};
-    struct loaded l;
-    const char *refused = check_exists(pid, &why);
+    struct loaded_file l;
+    struct process_facts process;
+    process_read(pid, &process);
+    const char *refused = check_exists(&process, &why);
     if (refused)
         return cli_fail("%s", refused);
     if (attach_load(&l, pid)) {
@@ -85,15 +90,15 @@ static int end(pid_t pid)
         if (atomic_load(&state_head(&l.view)->enabled) || atomic_load(&state_head(&l.view)->attached))
             status = put_to_sleep(pid, &l);
         else
-            cli_warn("process %d (%s) is not recording; nothing to do", pid, process_name(pid));
+            cli_warn("process %d (%s) is not recording; nothing to do", pid, process.name);
         load_free(&l);
         return status;
     }
-    refused = agent_withdraw(pid, &why);
+    refused = agent_withdraw(&process, &why);
     return refused ? cli_fail("%s", refused) : CLI_OK;
 }
 
-static const struct option options_of_detach[] = {
+static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -102,7 +107,7 @@ int cmd_detach(int argc, char **argv)
 {
     pid_t pid;
     int c;
-    while ((c = getopt_long(argc, argv, ":h", options_of_detach, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (c == 'h')
             return cli_help();
         return cli_bad_option(c, argv);
@@ -111,5 +116,5 @@ int cmd_detach(int argc, char **argv)
         return cli_misuse("give one PID");
     if (!cli_pid(argv[optind], &pid))
         return CLI_USAGE;
-    return end(pid);
+    return detach_process(pid);
 }

@@ -4,6 +4,8 @@
  *
  * Called by run, which preloads it, and by attach, which loads it into a process.
  */
+#include "library.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -40,7 +42,7 @@ static bool own_directory(char *pattern, size_t cap)
     return true;
 }
 
-const char *cli_library(char *path, size_t cap)
+const char *library_find(char *path, size_t cap)
 {
     static const char *const places[] = {
         "/libsockleak.so",   "/../lib/libsockleak.so",   "/../lib64/libsockleak.so",   "/../lib/*/libsockleak.so",

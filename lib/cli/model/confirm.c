@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 
 #include "../../core/judge.h"
+#include "../kernel/fate.h"
 #include "../kernel/procfs.h"
-#include "../scan/dead.h"
 #include "../kernel/sockdiag.h"
 
 struct held {
@@ -79,7 +79,7 @@ static int by_inode(const void *a, const void *b)
     return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
-struct confirm *confirm_begin(const struct loaded *l, struct arena *arena)
+struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena)
 {
     struct confirm *c = arena_grow(NULL, 1, sizeof *c);
     *c = (struct confirm){
@@ -125,6 +125,14 @@ static void became(const struct confirm *c, struct finding *f, uint8_t kind)
     f->since_ns = kind != KIND_OPEN && c->last_look_ns > f->opened_ns ? c->last_look_ns : f->opened_ns;
 }
 
+static bool is_over(pid_t pid, int fd)
+{
+    int process = fate_open(pid);
+    enum fate fate = fate_of(process, fd);
+    fate_close(process);
+    return fate != FATE_NONE;
+}
+
 /*
  * In no table: closed by the protocol, or never bound and connected; or not TCP (UDP, SCTP, and MPTCP, whose tables are others), in another
  * network namespace, or opened since the tables were read. False: it is no longer that socket.
@@ -134,7 +142,7 @@ static bool judge_missing(const struct confirm *c, struct finding *f, const stru
     char protocol[64];
     bool tcp = (!s->type || s->type == SOCK_STREAM) && procfs_protocol(c->pid, f->fd, protocol, sizeof protocol) == 0 &&
                (strcmp(protocol, "TCP") == 0 || strcmp(protocol, "TCPv6") == 0);
-    bool over = tcp && scan_fate(c->pid, f->fd) != FATE_NONE;
+    bool over = tcp && is_over(c->pid, f->fd);
     if (!procfs_holds(c->pid, f->fd, inode))
         return false;
     if (!over) /* what the last look said stands */

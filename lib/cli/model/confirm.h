@@ -15,7 +15,7 @@ struct confirm;
  * Reads the process' descriptors; its TCP tables when they are first needed. NULL when it may not be looked into: then nothing can be confirmed or
  * refuted. Addresses that it adds to findings live in ARENA.
  */
-struct confirm *confirm_begin(const struct loaded *l, struct arena *arena);
+struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena);
 /* What the slot says of the socket. */
 struct confirm_slot {
     uint64_t inode; /* as the last look saw it, 0 unknown */

@@ -15,7 +15,9 @@
 
 #include "../../core/growth.h"
 #include "../../core/judge.h"
+#include "../base/now.h"
 #include "confirm.h"
+#include "stacks.h"
 
 static uint64_t load_relaxed64(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
 
@@ -75,7 +77,7 @@ static void from_detail(struct model *m, struct finding *f, const struct state_d
 
 struct collecting {
     struct model *m;
-    const struct loaded *l;
+    const struct loaded_file *l;
     const struct model_options *o;
     struct confirm *confirm; /* NULL: dead */
     uint32_t kinds;
@@ -184,7 +186,7 @@ static void collect_slot(struct collecting *c, int fd, const struct state_slot *
     m->findings[m->n_findings++] = f;
 }
 
-static void collect(struct model *m, const struct loaded *l, const struct model_options *o)
+static void collect(struct model *m, const struct loaded_file *l, const struct model_options *o)
 {
     const struct state_header *h = state_head(&l->view);
     bool live = load_is_live(l);
@@ -292,12 +294,12 @@ void model_finish(struct model *m, const struct model_options *o)
 }
 
 /* When the findings were true: now for what the kernel has just confirmed, else the last look. */
-static void set_time(struct model *m, const struct loaded *l)
+static void set_time(struct model *m, const struct loaded_file *l)
 {
     const struct state_header *h = state_head(&l->view);
     m->looked_ns = load_relaxed64(&h->last_look_ns);
     if (load_is_live(l)) {
-        m->report.now_ns = load_mono_ns();
+        m->report.now_ns = now_mono_ns();
     } else {
         m->report.now_ns = m->looked_ns ? m->looked_ns : h->opened_mono_ns;
         uint64_t pos = 0;
@@ -311,7 +313,7 @@ static void set_time(struct model *m, const struct loaded *l)
     m->report.now_real_ns = load_to_real(l, m->report.now_ns);
 }
 
-void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym, const struct model_options *o)
+void model_build(struct model *m, const struct loaded_file *l, struct symbolizer *sym, const struct model_options *o)
 {
     const struct state_header *h = state_head(&l->view);
     struct report *r = &m->report;
@@ -332,14 +334,14 @@ void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     for (size_t i = 0; i < r->n_groups; i++) {
-        model_want_frames(l, sym, r->groups[i].site);
-        model_want_frames(l, sym, r->groups[i].told_site);
+        stacks_want(l, sym, r->groups[i].site);
+        stacks_want(l, sym, r->groups[i].told_site);
     }
     for (size_t i = 0; i < r->n_groups; i++) {
         struct group *g = &r->groups[i];
         fill_counters(m, g);
-        g->frames = model_frames(&m->arena, l, sym, g->site, &g->n_frames);
-        g->told = model_frames(&m->arena, l, sym, g->told_site, &g->n_told);
+        g->frames = stacks_frames(&m->arena, l, sym, g->site, &g->n_frames);
+        g->told = stacks_frames(&m->arena, l, sym, g->told_site, &g->n_told);
     }
     model_finish(m, o);
 }

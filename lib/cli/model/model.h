@@ -32,7 +32,7 @@ struct model_options {
 
 struct model {
     struct report report;
-    const struct loaded *from; /* NULL for a merged one */
+    const struct loaded_file *from; /* NULL for a merged one */
     struct finding *findings;
     size_t n_findings;
     uint64_t tracked;     /* live sockets in the table, findings or not */
@@ -44,21 +44,11 @@ struct model {
 };
 
 /* Fills M from the file; SYM explains its stacks and must outlive M. */
-void model_build(struct model *m, const struct loaded *l, struct symbolizer *sym, const struct model_options *o);
-/* One model over N others, which must outlive it: groups of equal kind and stack are put together, each socket with its pid. PID, EXE: what it calls itself. */
-void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o);
-/* Between model.c and merge.c: suppressions, sums, order and limits, once the groups have their frames. */
+void model_build(struct model *m, const struct loaded_file *l, struct symbolizer *sym, const struct model_options *o);
+/* For model.c and merge.c: suppressions, sums, order and limits, once the groups have their frames. */
 void model_finish(struct model *m, const struct model_options *o);
 /* Leaves no more than MAX groups in the report (0: all), and counts what it leaves out. model_finish has done that for the options' max_leaks. */
 void model_limit(struct model *m, unsigned max);
 void model_free(struct model *m);
-
-/* One line on how the process ended and how old its last look is ("killed; last look 3 s before ..."), without a newline; "" when there is nothing to say. */
-void model_circumstances(const struct model *m, char *line, size_t cap);
-
-/* stacks.c, for model.c, top and tests: the frames of site REF with names, in the arena. *N is 0 when there is no such site. */
-const struct frame *model_frames(struct arena *a, const struct loaded *l, struct symbolizer *sym, state_ref ref, size_t *n);
-/* Announces the frames of a site to the symbolizer, so that all are resolved in one pass. */
-void model_want_frames(const struct loaded *l, struct symbolizer *sym, state_ref ref);
 
 #endif

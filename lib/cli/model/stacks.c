@@ -4,13 +4,13 @@
  *
  * Called by model.c and top. The record may lie, so each module number is looked up through the decoder.
  */
+#include "stacks.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "model.h"
-
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
-static bool module_of(const struct loaded *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
+static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
 {
     const struct state_module *m = state_module_at(&l->view, number);
     if (!m)
@@ -25,13 +25,13 @@ static bool module_of(const struct loaded *l, struct symbolizer *sym, unsigned n
 }
 
 /* Frames of one stack lie in few modules, mostly in runs: remember the last one. */
-struct last {
+struct last_module {
     unsigned number, module;
     uint64_t bias;
     bool known, valid;
 };
 
-static bool module_cached(const struct loaded *l, struct symbolizer *sym, unsigned number, struct last *last)
+static bool module_cached(const struct loaded_file *l, struct symbolizer *sym, unsigned number, struct last_module *last)
 {
     if (!last->known || last->number != number) {
         last->known = true;
@@ -41,10 +41,10 @@ static bool module_cached(const struct loaded *l, struct symbolizer *sym, unsign
     return last->valid;
 }
 
-void model_want_frames(const struct loaded *l, struct symbolizer *sym, state_ref ref)
+void stacks_want(const struct loaded_file *l, struct symbolizer *sym, state_ref ref)
 {
     struct state_site_view site;
-    struct last last = {0};
+    struct last_module last = {0};
     if (!ref || !state_site_at(&l->view, ref, &site))
         return;
     for (unsigned i = 0; i < site.nframes; i++)
@@ -52,7 +52,7 @@ void model_want_frames(const struct loaded *l, struct symbolizer *sym, state_ref
             symbolize_want(sym, last.module, site.pcs[i] - last.bias);
 }
 
-const struct frame *model_frames(struct arena *a, const struct loaded *l, struct symbolizer *sym, state_ref ref, size_t *n)
+const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, struct symbolizer *sym, state_ref ref, size_t *n)
 {
     struct state_site_view site;
     *n = 0;
@@ -65,7 +65,7 @@ const struct frame *model_frames(struct arena *a, const struct loaded *l, struct
     memcpy(modules, site.modules, nframes * sizeof *modules);
 
     size_t total = 0;
-    struct last last = {0};
+    struct last_module last = {0};
     for (unsigned i = 0; i < nframes; i++) {
         unsigned lines = 1;
         if (module_cached(l, sym, modules[i], &last))

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent.h: the agent's entries called in a running process, the library loaded there first where it is not yet.
+ * agent.h: the agent's entries, called in a running process; the library is loaded there first where it is not yet.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_AGENT_H
 #define SOCKLEAK_CLI_REMOTE_AGENT_H
 
-#include "check.h"
+#include <stdint.h>
 
-struct remote_stats { /* as lib/agent/inject.h's struct inject_stats */
+#include "process.h"
+#include "refusal.h"
+
+/* What the redirections came to, as the agent's own struct inject_stats. */
+struct agent_stats {
     uint32_t objects, broken, redirected, missed;
 };
 
 /*
- * Wakes the agent of process PID with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be. NULL, or WHY's sentence; then the
- * process runs on as before (a library that was loaded stays, dormant).
+ * Wakes the agent of PROCESS with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be. NULL, or WHY's sentence;
+ * then the process runs on as before (a library that was loaded stays, dormant).
  */
-const char *agent_inject(pid_t pid, const char *options, struct remote_stats *stats, struct refusal *why);
-/* Has the agent of PID put every redirection back. */
-const char *agent_withdraw(pid_t pid, struct refusal *why);
-/* Is it mapped there? -1: cannot be told (no permission). */
-int agent_is_mapped(pid_t pid);
+const char *agent_inject(const struct process_facts *process, const char *options, struct agent_stats *stats, struct refusal *why);
+/* Has the agent of PROCESS put every redirection back. */
+const char *agent_withdraw(const struct process_facts *process, struct refusal *why);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * maps.c: another process' mappings and memory.
+ * maps.c: another process' mappings and the objects in them.
  *
  * An object is a mapping of a file from its first byte that begins with an ELF header; the mappings of the same file behind it belong to
  * it.
  */
-#include "remote.h"
+#include "maps.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #include "../kernel/procfs.h"
+#include "memory.h"
 
-static void forget_maps(struct remote *r)
+static void free_maps(struct remote *r)
 {
     for (size_t i = 0; i < r->n_maps; i++)
         free(r->maps[i].path);
@@ -29,7 +30,7 @@ static void forget_maps(struct remote *r)
     r->n_maps = r->n_modules = 0;
 }
 
-static bool parse_line(char *line, struct remote_map *m)
+static bool parse_map(char *line, struct remote_map *m)
 {
     unsigned long start, end, offset, ino;
     unsigned maj, min;
@@ -72,7 +73,7 @@ static int read_maps(struct remote *r)
             break;
         }
         r->maps = more;
-        if (parse_line(line, &r->maps[r->n_maps]))
+        if (parse_map(line, &r->maps[r->n_maps]))
             r->n_maps++;
     }
     if (!err && ferror(f))
@@ -86,11 +87,11 @@ static int read_maps(struct remote *r)
 static bool read_bias(const struct remote *r, struct remote_module *m)
 {
     Elf64_Ehdr eh;
-    if (!remote_read(r, m->start, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64)
+    if (!memory_read(r, m->start, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64)
         return false;
     for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
         Elf64_Phdr ph;
-        if (!remote_read(r, m->start + eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
+        if (!memory_read(r, m->start + eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
             return false;
         if (ph.p_type != PT_LOAD)
             continue;
@@ -120,16 +121,16 @@ static int find_modules(struct remote *r)
     return 0;
 }
 
-int remote_refresh(struct remote *r)
+int maps_refresh(struct remote *r)
 {
-    forget_maps(r);
+    free_maps(r);
     int err = read_maps(r);
     if (!err)
         err = find_modules(r);
     return err;
 }
 
-int remote_open(struct remote *r, pid_t pid)
+int maps_open(struct remote *r, pid_t pid)
 {
     char name[64];
     *r = (struct remote){.pid = pid};
@@ -137,45 +138,21 @@ int remote_open(struct remote *r, pid_t pid)
     r->mem = open(name, O_RDWR | O_CLOEXEC);
     if (r->mem < 0)
         return -errno;
-    int err = remote_refresh(r);
+    int err = maps_refresh(r);
     if (err)
-        remote_close(r);
+        maps_close(r);
     return err;
 }
 
-void remote_close(struct remote *r)
+void maps_close(struct remote *r)
 {
-    forget_maps(r);
+    free_maps(r);
     if (r->mem >= 0)
         close(r->mem);
     r->mem = -1;
 }
 
-bool remote_read(const struct remote *r, uint64_t at, void *to, size_t n) { return pread(r->mem, to, n, (off_t)at) == (ssize_t)n; }
-
-bool remote_write(const struct remote *r, uint64_t at, const void *from, size_t n)
-{
-    return pwrite(r->mem, from, n, (off_t)at) == (ssize_t)n;
-}
-
-bool remote_string(const struct remote *r, uint64_t at, char *to, size_t cap)
-{
-    ssize_t n = pread(r->mem, to, cap - 1, (off_t)at);
-    if (n <= 0)
-        return false;
-    to[n] = '\0';
-    return true;
-}
-
-const struct remote_map *remote_map_at(const struct remote *r, uint64_t addr)
-{
-    for (size_t i = 0; i < r->n_maps; i++)
-        if (addr >= r->maps[i].start && addr < r->maps[i].end)
-            return &r->maps[i];
-    return NULL;
-}
-
-struct remote_module *remote_module_at(const struct remote *r, uint64_t addr)
+struct remote_module *maps_module_at(const struct remote *r, uint64_t addr)
 {
     for (size_t i = 0; i < r->n_modules; i++)
         if (addr >= r->modules[i].start && addr < r->modules[i].end)
@@ -183,7 +160,7 @@ struct remote_module *remote_module_at(const struct remote *r, uint64_t addr)
     return NULL;
 }
 
-struct remote_module *remote_module_named(const struct remote *r, const char *prefix)
+struct remote_module *maps_module_named(const struct remote *r, const char *prefix)
 {
     size_t len = strlen(prefix);
     for (size_t i = 0; i < r->n_modules; i++) {
@@ -193,26 +170,4 @@ struct remote_module *remote_module_named(const struct remote *r, const char *pr
             return &r->modules[i];
     }
     return NULL;
-}
-
-bool remote_status(pid_t pid, const char *field, char *to, size_t cap)
-{
-    char name[64], line[512];
-    snprintf(name, sizeof(name), "/proc/%d/status", pid);
-    FILE *f = fopen(name, "re");
-    if (!f)
-        return false;
-    bool found = false;
-    size_t len = strlen(field);
-    while (!found && fgets(line, sizeof(line), f)) {
-        if (strncmp(line, field, len) != 0 || line[len] != ':')
-            continue;
-        char *value = line + len + 1;
-        value += strspn(value, " \t");
-        value[strcspn(value, "\n")] = '\0';
-        snprintf(to, cap, "%s", value);
-        found = true;
-    }
-    fclose(f);
-    return found;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ptrace.h: a function call inside a running process, on one of its threads, that leaves the thread as it was.
+ * ptrace.h: one thread of another process, stopped and let go.
  *
- * One thread is held, never all: the call may need a lock that another thread has, which must run on to give it back. The thread is chosen
- * by its stack (safe_point.c), stopped without a signal (PTRACE_SEIZE, PTRACE_INTERRUPT), and runs the call on a stack of its own with
- * signals blocked. Registers, vector state, signal mask and errno are put back; a system call that the stop has interrupted goes on. The
- * call ends at a system call instruction, not at a trap: no signal is raised, so no handler or disposition of the program is touched.
+ * Only one thread is held, never all: a call that it makes for us may need a lock that another thread has, which must
+ * run on to give it back. It is stopped without a signal (PTRACE_SEIZE, PTRACE_INTERRUPT), and a system call that the
+ * stop has interrupted goes on. safe_point.c chooses the thread, call.c makes it run a call and lets it go.
  *
- * While a thread is held the command must not die: the caller blocks signals (ptrace_begin, ptrace_end). And the process that holds should
- * end soon after: a thread in an uninterruptible sleep stays seized until then, and would be stopped when that sleep is over.
+ * While a thread is held the command must not die: the caller blocks signals (ptrace_begin, ptrace_end). And the process
+ * that holds should end soon after: a thread in an uninterruptible sleep stays seized until then, and would be stopped
+ * when that sleep is over.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_PTRACE_H
 #define SOCKLEAK_CLI_REMOTE_PTRACE_H
@@ -18,15 +18,6 @@
 
 #include "../../arch/ptrace.h"
 #include "remote.h"
-
-enum call_result {
-    CALL_DONE = 0,
-    CALL_BLOCKED, /* not even its first lock was free within the limit: nothing was done */
-    CALL_CRASHED, /* a fault inside the call */
-    CALL_STUCK,   /* given up in the middle */
-    CALL_GONE,    /* the thread or the process ended */
-    CALL_REFUSED, /* the kernel refused a step; tracee.error */
-};
 
 struct tracee {
     const struct remote *r;
@@ -48,42 +39,26 @@ struct tracee {
     long last_syscall;
 };
 
-/* SIGCHLD and what would end the command are blocked from begin to end. */
+/* Blocks every signal, from begin to end: SIGCHLD must be queued, and nothing else may end the command. */
 void ptrace_begin(void);
 void ptrace_end(void);
 
 /* Stops thread TID of R within LIMIT_MS. 0, -ESRCH (gone), -EPERM, -EAGAIN (did not stop in time; it is let go once it can be). */
 int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_ms);
-/*
- * Finds a thread whose stack is inside no allocator, loader, lock or fork, and holds it. 0; -EAGAIN when there was none within LIMIT_MS:
- * *WHERE then says what the last one was inside of; -EPERM, -ESRCH.
- */
-int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, char *where, size_t cap);
-/* Saves the thread's state and makes the stack. T must be held. */
-enum call_result ptrace_prepare(struct tracee *t);
-/* FUNC(A[0], A[1], A[2]) on the held and prepared thread. *RESULT is what it returned. */
-enum call_result ptrace_call(struct tracee *t, uint64_t func, const uint64_t a[3], uint64_t *result, int limit_ms);
-/* Copies a string to the scratch room: its address there, 0 when it does not fit. One at a time. */
-uint64_t ptrace_put_string(struct tracee *t, const char *s);
-/*
- * Puts everything back and lets the thread go. Always to be called after a hold that gave 0. When a call was given up and the thread could
- * not be stopped (saved, but not stopped) this waits until it can be, however long that takes.
- */
-void ptrace_release(struct tracee *t);
 
-/* restart.c: may a system call that gave EINTR because of the stop simply be made again? */
-bool ptrace_may_repeat(long nr);
+/* ---- for call.c ------------------------------------------------------------------------------------------------ */
 
+/* The next stop of T. 0, -EAGAIN at the limit, -ESRCH when it has ended. */
+int ptrace_wait_stop(struct tracee *t, int *status, int limit_ms);
 /*
- * seccomp.c: would the held thread's seccomp filters kill it for one of the calls that loading the agent makes? *FORBIDDEN names the
- * call, NULL: no. 0, or -errno: it has filters that this user may not read.
+ * Brings a thread that runs, or stands in a stop of another kind, to an interrupt stop. Signals that come first are
+ * delivered to the program. 0, -EAGAIN, -ESRCH.
  */
-int ptrace_check_seccomp(struct tracee *t, const char **forbidden);
-
-/* safe_point.c: is the held thread T inside code that must not be entered again? WHERE gets the name of the function. */
-struct unsafe_ranges;
-struct unsafe_ranges *unsafe_open(const struct remote *r);
-void unsafe_close(struct unsafe_ranges *u);
-bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, size_t cap);
+int ptrace_to_event_stop(struct tracee *t, int limit_ms);
+bool ptrace_is_event_stop(int status);
+bool ptrace_is_syscall_stop(int status);
+/* False: T's `error` says why. */
+bool ptrace_get_regs(struct tracee *t, arch_regs *regs);
+bool ptrace_set_regs(struct tracee *t, const arch_regs *regs);
 
 #endif

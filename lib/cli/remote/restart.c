@@ -2,15 +2,16 @@
 /*
  * restart.c: which system calls, ended with EINTR by our stop alone, go on as if nothing had been.
  */
-#include <sys/syscall.h>
+#include "restart.h"
 
-#include "ptrace.h"
+#include <stddef.h>
+#include <sys/syscall.h>
 
 /*
  * Calls that the kernel ends with EINTR when a thread is stopped, though no handler runs, and that have done nothing by then: they may
  * simply be made again.
  */
-bool ptrace_may_repeat(long nr)
+bool restart_may_repeat(long nr)
 {
     static const long calls[] = {
         SYS_read,           SYS_readv,   SYS_write,    SYS_writev,  SYS_recvfrom,    SYS_recvmsg,  SYS_recvmmsg,   SYS_sendto,

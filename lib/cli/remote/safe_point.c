@@ -7,6 +7,8 @@
  * (libunwind-ptrace) are compared with the address ranges of those functions, taken from the dynamic symbol tables; ranges, because names
  * of stripped static functions mislead.
  */
+#include "safe_point.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <libunwind-ptrace.h>
@@ -17,7 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ptrace.h"
+#include "call.h"
+#include "elf.h"
+#include "maps.h"
+#include "memory.h"
 
 #define MAX_TRIED_THREADS 64
 #define MAX_WALK 256
@@ -136,7 +141,7 @@ static void add_names(struct unsafe_ranges *u, struct remote_module *m, const ch
 {
     uint64_t at, size;
     for (; *names; names++)
-        if (remote_symbol(u->r, m, *names, &at, &size))
+        if (elf_symbol(u->r, m, *names, &at, &size))
             add_range(u, at, at + (size ? size : 16), *names);
 }
 
@@ -144,19 +149,29 @@ static void add_joins(struct unsafe_ranges *u, struct remote_module *m)
 {
     uint64_t at, size;
     for (size_t i = 0; joins[i]; i++)
-        if (remote_symbol(u->r, m, joins[i], &at, &size))
+        if (elf_symbol(u->r, m, joins[i], &at, &size))
             add_range(u, at, at + (size ? size : 16), a_join);
 }
 
 static bool is_named(const struct remote_module *m, const char *prefix) { return strncmp(m->base_name, prefix, strlen(prefix)) == 0; }
 
-struct unsafe_ranges *unsafe_open(const struct remote *r)
+static void unsafe_close(struct unsafe_ranges *u)
+{
+    if (!u)
+        return;
+    if (u->space)
+        unw_destroy_addr_space(u->space);
+    free(u->ranges);
+    free(u);
+}
+
+static struct unsafe_ranges *unsafe_open(const struct remote *r)
 {
     struct unsafe_ranges *u = calloc(1, sizeof(*u));
     if (!u)
         return NULL;
     u->r = r;
-    u->libc = remote_module_named(r, "libc");
+    u->libc = maps_module_named(r, "libc");
     u->space = unw_create_addr_space(&_UPT_accessors, 0);
     for (size_t i = 0; i < r->n_modules; i++) {
         struct remote_module *m = &r->modules[i];
@@ -175,16 +190,6 @@ struct unsafe_ranges *unsafe_open(const struct remote *r)
         return u;
     unsafe_close(u);
     return NULL;
-}
-
-void unsafe_close(struct unsafe_ranges *u)
-{
-    if (!u)
-        return;
-    if (u->space)
-        unw_destroy_addr_space(u->space);
-    free(u->ranges);
-    free(u);
 }
 
 static const char *range_name(const struct unsafe_ranges *u, uint64_t pc)
@@ -207,7 +212,7 @@ static bool in_rseq(const struct tracee *t, uint64_t pc)
     if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, t->tid, sizeof(conf), &conf) < 0 || !conf.rseq_abi_pointer)
         return false;
     uint64_t cs, desc[3]; /* version and flags, start, length */
-    if (!remote_read(t->r, conf.rseq_abi_pointer + 8, &cs, sizeof(cs)) || !cs || !remote_read(t->r, cs, desc, sizeof(desc)))
+    if (!memory_read(t->r, conf.rseq_abi_pointer + 8, &cs, sizeof(cs)) || !cs || !memory_read(t->r, cs, desc, sizeof(desc)))
         return false;
     return pc - desc[1] < desc[2];
 #else
@@ -229,7 +234,7 @@ static bool in_futex(const struct tracee *t)
     if (arch_interrupted_call(&regs, &nr, &result))
         return nr == SYS_futex;
     /* Where the call is to be made anew, and the kernel has already gone back to it. */
-    return remote_read(t->r, arch_pc(&regs), insn, sizeof(insn)) && memcmp(insn, arch_syscall_insn, sizeof(insn)) == 0 &&
+    return memory_read(t->r, arch_pc(&regs), insn, sizeof(insn)) && memcmp(insn, arch_syscall_insn, sizeof(insn)) == 0 &&
            arch_entry_nr(&regs) == SYS_futex;
 }
 
@@ -238,11 +243,11 @@ static bool in_futex(const struct tracee *t)
  */
 static bool is_foreign(const struct unsafe_ranges *u, uint64_t pc)
 {
-    const struct remote_module *m = remote_module_at(u->r, pc);
+    const struct remote_module *m = maps_module_at(u->r, pc);
     return !m || (m != u->libc && !is_named(m, "libpthread"));
 }
 
-bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, size_t cap)
+static bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, size_t cap)
 {
     unw_cursor_t c;
     unw_word_t pc = 0, sp = 0, last_sp = 0;
@@ -276,7 +281,7 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
      * A stack that ends inside libc, below the frame that called it, hides whether that was malloc. The last frame of a thread is libc's as
      * well.
      */
-    const struct remote_module *m = remote_module_at(u->r, pc);
+    const struct remote_module *m = maps_module_at(u->r, pc);
     if (!name && n == 0 && m && m == u->libc)
         name = "a part of libc without unwind tables";
     if (!name && n && !foreign)
@@ -355,7 +360,7 @@ static size_t list_threads(pid_t pid, struct candidate *out, size_t cap)
     return n;
 }
 
-int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, char *where, size_t cap)
+int safe_point_hold(struct tracee *t, const struct remote *r, int limit_ms, char *where, size_t cap)
 {
     struct timespec start, now, nap = {.tv_nsec = 300000};
     struct unsafe_ranges *u = unsafe_open(r);
@@ -374,7 +379,7 @@ int ptrace_hold_safe(struct tracee *t, const struct remote *r, int limit_ms, cha
             if (e == 0 && !unsafe_here(u, t, where, cap))
                 err = 0;
             else if (e == 0)
-                ptrace_release(t);
+                call_release(t);
             else if (e == -EPERM) /* also one that has just ended: of the others that says nothing */
                 denied++;
         }

@@ -5,24 +5,20 @@
  * The filters are fetched from the kernel (PTRACE_SECCOMP_GET_FILTER, root only) and run here over the calls that are to come. A filter
  * that answers with an error is fine: the load fails, and says so. One that kills is not to be tried.
  */
+#include "seccomp.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "ptrace.h"
+#include "process.h"
 
 #ifndef PTRACE_SECCOMP_GET_FILTER
 #define PTRACE_SECCOMP_GET_FILTER 0x420c
-#endif
-#if defined(__x86_64__)
-#define AUDIT_ARCH 0xc000003eu
-#else
-#define AUDIT_ARCH 0xc00000b7u
 #endif
 
 struct planned {
@@ -81,7 +77,7 @@ struct machine {
     const struct seccomp_data *d;
 };
 
-static uint32_t loaded(const struct machine *m, const struct sock_filter *i)
+static uint32_t load_operand(const struct machine *m, const struct sock_filter *i)
 {
     uint32_t word = 0;
     switch (BPF_MODE(i->code)) {
@@ -127,13 +123,13 @@ static uint32_t alu(uint16_t op, uint32_t a, uint32_t b)
     return 0;
 }
 
-static bool holds(uint16_t op, uint32_t a, uint32_t b)
+static bool compare(uint16_t op, uint32_t a, uint32_t b)
 {
     return op == BPF_JEQ ? a == b : op == BPF_JGT ? a > b : op == BPF_JGE ? a >= b : (a & b) != 0;
 }
 
 /* What the filter answers. Jumps only go forward, so it ends; one that runs off its end counts as killing. */
-static uint32_t answer(const struct sock_filter *f, size_t n, const struct seccomp_data *d)
+static uint32_t run_filter(const struct sock_filter *f, size_t n, const struct seccomp_data *d)
 {
     struct machine m = {.d = d};
     for (size_t pc = 0; pc < n; pc++) {
@@ -141,10 +137,10 @@ static uint32_t answer(const struct sock_filter *f, size_t n, const struct secco
         uint32_t operand = i->code & BPF_X ? m.x : i->k;
         switch (BPF_CLASS(i->code)) {
         case BPF_LD:
-            m.a = loaded(&m, i);
+            m.a = load_operand(&m, i);
             break;
         case BPF_LDX:
-            m.x = loaded(&m, i);
+            m.x = load_operand(&m, i);
             break;
         case BPF_ST:
             m.mem[i->k % BPF_MEMWORDS] = m.a;
@@ -156,7 +152,7 @@ static uint32_t answer(const struct sock_filter *f, size_t n, const struct secco
             m.a = alu(BPF_OP(i->code), m.a, operand);
             break;
         case BPF_JMP:
-            pc += BPF_OP(i->code) == BPF_JA ? i->k : holds(BPF_OP(i->code), m.a, operand) ? i->jt : i->jf;
+            pc += BPF_OP(i->code) == BPF_JA ? i->k : compare(BPF_OP(i->code), m.a, operand) ? i->jt : i->jf;
             break;
         case BPF_RET:
             return BPF_RVAL(i->code) == BPF_A ? m.a : i->k;
@@ -177,13 +173,13 @@ static bool is_deadly(uint32_t action)
     return action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG && action != SECCOMP_RET_ERRNO && action != SECCOMP_RET_TRACE;
 }
 
-int ptrace_check_seccomp(struct tracee *t, const char **forbidden)
+int seccomp_check(struct tracee *t, const char **forbidden)
 {
-    char mode[16];
+    struct process_facts facts;
     *forbidden = NULL;
-    if (!remote_status(t->tid, "Seccomp", mode, sizeof(mode)) || atoi(mode) == 0)
+    if (!process_read(t->tid, &facts) || facts.seccomp <= SECCOMP_MODE_DISABLED)
         return 0;
-    if (atoi(mode) == 1) {
+    if (facts.seccomp == SECCOMP_MODE_STRICT) {
         *forbidden = "everything but read and write";
         return 0;
     }
@@ -197,9 +193,9 @@ int ptrace_check_seccomp(struct tracee *t, const char **forbidden)
             return -EIO;
         }
         for (size_t i = 0; !*forbidden && i < sizeof(plan) / sizeof(plan[0]); i++) {
-            struct seccomp_data d = {.nr = plan[i].nr, .arch = AUDIT_ARCH, .instruction_pointer = t->gadget};
+            struct seccomp_data d = {.nr = plan[i].nr, .arch = ARCH_AUDIT, .instruction_pointer = t->gadget};
             memcpy(d.args, plan[i].a, sizeof(d.args));
-            if (is_deadly(answer(f, (size_t)n, &d)))
+            if (is_deadly(run_filter(f, (size_t)n, &d)))
                 *forbidden = plan[i].name;
         }
         free(f);

@@ -5,9 +5,11 @@
  * Called by formats.c. The format has two separators, ';' and the last blank, so neither survives inside a name's end; inlined calls carry
  * flamegraph.pl's "_[i]".
  */
+#include "folded.h"
+
 #include <string.h>
 
-#include "formats.h"
+#include "../../core/text.h"
 
 static void put_name(struct out *o, const char *name)
 {
@@ -20,7 +22,7 @@ static void put_frame(struct out *o, const struct frame *f)
     if (f->symbol && f->symbol[0]) {
         put_name(o, f->symbol);
     } else if (f->module) {
-        put_name(o, format_base_name(f->module));
+        put_name(o, text_base_name(f->module));
         out_str(o, "+0x");
         out_hex(o, f->offset, 1);
     } else {
@@ -35,7 +37,7 @@ void folded_report(struct out *o, const struct report *r)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
-        put_name(o, format_base_name(r->exe));
+        put_name(o, text_base_name(r->exe));
         if (g->n_frames == 0)
             out_str(o, ";[no stack]");
         for (size_t k = g->n_frames; k-- > 0;) {

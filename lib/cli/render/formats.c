@@ -6,13 +6,17 @@
  */
 #include "formats.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../core/options.h"
-#include "../base/cli.h"
+#include "../model/circumstances.h"
+#include "../model/merge.h"
+#include "folded.h"
+#include "junit.h"
+#include "sarif.h"
+#include "suppressions.h"
 
 bool format_from_name(const char *word, enum format *format)
 {
@@ -24,12 +28,6 @@ bool format_from_name(const char *word, enum format *format)
         }
     }
     return false;
-}
-
-const char *format_base_name(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash && slash[1] ? slash + 1 : path ? path : "";
 }
 
 bool format_use_color(FILE *f, unsigned choice)
@@ -103,76 +101,8 @@ void format_models(FILE *f, enum format format, const struct model *models, size
         free(cwd);
         break;
     case FORMAT_SUPPRESSIONS:
-        gensupp_reports(&o, models, n);
+        suppressions_report(&o, models, n);
         break;
     }
     format_flush(&o);
-}
-
-static void warn_line(void *arg, const char *line) { cli_warn("%s: %s", (const char *)arg, line); }
-
-void format_add_suppressions(struct suppression_files *files, const char *path)
-{
-    files->paths = cli_grow(files->paths, files->n, &files->cap, sizeof *files->paths);
-    files->paths[files->n++] = path;
-}
-
-/* NULL: it complained. The text lives in A; rules point into it. */
-static char *read_suppressions(struct arena *a, const char *path, size_t *len)
-{
-    FILE *f = fopen(path, "re");
-    size_t cap = 0;
-    char *text = NULL;
-    *len = 0;
-    while (f && !feof(f) && !ferror(f)) {
-        if (cap - *len < 4096)
-            text = arena_grow(text, cap = cap ? cap * 2 : 8192, 1);
-        *len += fread(text + *len, 1, cap - *len, f);
-        if (*len > 64u << 20) {
-            errno = EFBIG;
-            break;
-        }
-    }
-    bool ok = f && feof(f) && !ferror(f);
-    if (!ok)
-        cli_fail("cannot read the suppressions file %s: %s", path, strerror(errno));
-    if (f)
-        fclose(f);
-    char *kept = ok ? arena_bytes(a, text ? text : "", *len) : NULL;
-    free(text);
-    return kept;
-}
-
-/* Room in RULES for what TEXT may hold. */
-static struct suppression *make_room(struct arena *a, struct suppression *rules, size_t n, const char *text, size_t len, size_t *cap)
-{
-    *cap = n + 1;
-    for (size_t i = 0; i < len; i++)
-        *cap += text[i] == '\n';
-    struct suppression *more = arena_array(a, *cap, sizeof *more);
-    if (n)
-        memcpy(more, rules, n * sizeof *more);
-    return more;
-}
-
-/* The agent's own rules come last, so that what it leaves out of its reports is left out of ours. */
-bool format_suppressions(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n)
-{
-    size_t len, cap;
-    *rules = NULL;
-    *n = 0;
-    for (size_t i = 0; i < files->n; i++) {
-        const char *path = files->paths[i], *text = read_suppressions(a, path, &len);
-        if (!text)
-            return false;
-        *rules = make_room(a, *rules, *n, text, len, &cap);
-        suppress_parse(text, len, *rules, n, cap, warn_line, (void *)path);
-    }
-    size_t before = *n;
-    len = strlen(suppress_builtin);
-    *rules = make_room(a, *rules, *n, suppress_builtin, len, &cap);
-    suppress_parse(suppress_builtin, len, *rules, n, cap, NULL, NULL);
-    for (size_t i = before; i < *n; i++)
-        (*rules)[i].builtin = true;
-    return true;
 }

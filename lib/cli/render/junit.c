@@ -5,10 +5,12 @@
  * Called by formats.c. The common subset of the published schemas (windyroad's for Ant's format, Jenkins' xunit plugin): every attribute
  * that any of them demands, no element that one of them lacks.
  */
+#include "junit.h"
+
 #include <string.h>
 #include <time.h>
 
-#include "formats.h"
+#include "../../core/text.h"
 
 /* XML 1.0 has no way to write most control characters. Bytes are UTF-8 where the report's strings are; others become '?'. */
 static void put_xml(struct out *o, const char *s)
@@ -103,7 +105,7 @@ static void put_case(struct out *o, const struct report *r, const struct group *
     out_str(o, "    <testcase name=\"");
     put_case_name(o, g);
     out_str(o, "\" classname=\"sockleak.");
-    put_xml(o, format_base_name(r->exe));
+    put_xml(o, text_base_name(r->exe));
     out_str(o, "\" time=\"0\">\n      <failure type=\"");
     out_str(o, kind_name(g->kind));
     out_str(o, "\" message=\"");
@@ -120,7 +122,7 @@ static void put_case(struct out *o, const struct report *r, const struct group *
 static void put_suite(struct out *o, const struct report *r, size_t id)
 {
     out_str(o, "  <testsuite name=\"sockleak ");
-    put_xml(o, format_base_name(r->exe));
+    put_xml(o, text_base_name(r->exe));
     out_fmt(o, " (pid %u)\" package=\"sockleak\" id=\"%zu\" timestamp=\"", r->pid, id);
     put_timestamp(o, r->now_real_ns);
     out_str(o, "\" hostname=\"");
@@ -131,7 +133,7 @@ static void put_suite(struct out *o, const struct report *r, size_t id)
         put_case(o, r, &r->groups[i]);
     if (r->n_groups == 0) {
         out_str(o, "    <testcase name=\"no leaked sockets\" classname=\"sockleak.");
-        put_xml(o, format_base_name(r->exe));
+        put_xml(o, text_base_name(r->exe));
         out_str(o, "\" time=\"0\"/>\n");
     }
     out_str(o, "    <system-out/>\n    <system-err/>\n  </testsuite>\n");

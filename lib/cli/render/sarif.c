@@ -7,9 +7,11 @@
  * The standard allows a result without a file; GitHub's code scanning refuses the whole upload because of one. So where no line is known
  * the location is the program itself.
  */
+#include "sarif.h"
+
 #include <string.h>
 
-#include "formats.h"
+#include "../../core/text.h"
 
 static const struct {
     const char *name, *text, *help;
@@ -77,7 +79,7 @@ static void put_location(struct out *o, const struct frame *f, const char *srcro
     }
     out_str(&message, f->symbol ? f->symbol : "??");
     if (f->module) {
-        out_fmt(&message, " (%s+0x", format_base_name(f->module));
+        out_fmt(&message, " (%s+0x", text_base_name(f->module));
         out_hex(&message, f->offset, 1);
         out_char(&message, ')');
     }
@@ -119,7 +121,7 @@ static void put_message(struct out *o, const struct group *g, const char *progra
             g->count == 1 ? "" : "s", rules[g->kind].text, (unsigned long long)g->opened, (unsigned long long)g->closed);
     out_duration(&t, g->oldest_ns / 1000000000u);
     if (program && program[0])
-        out_fmt(&t, " (in %s)", format_base_name(program));
+        out_fmt(&t, " (in %s)", text_base_name(program));
     out_char(&t, '.');
     text[t.len] = 0;
     out_json(o, text);

@@ -4,10 +4,10 @@
  *
  * Called by formats.c. Many groups give the same line; each is printed once.
  */
+#include "suppressions.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "formats.h"
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
@@ -35,7 +35,7 @@ static char *write_line(struct arena *arena, const struct group *g)
     return arena_bytes(arena, buf, one.len);
 }
 
-void gensupp_reports(struct out *o, const struct model *models, size_t n)
+void suppressions_report(struct out *o, const struct model *models, size_t n)
 {
     struct arena arena = {0};
     size_t total = 0, count = 0;

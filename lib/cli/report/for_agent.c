@@ -17,7 +17,7 @@
 
 #define MAX_INPUT (64u << 20)
 
-struct frame_asked {
+struct frame_request {
     unsigned module;
     uint64_t offset;
 };
@@ -55,7 +55,7 @@ static bool parse_build_id(const char *hex, size_t len, struct state_module *m)
     return true;
 }
 
-static bool parse_line(char *line, struct symbolizer *sym, uint64_t unchanged_since, struct frame_asked *out)
+static bool parse_request(char *line, struct symbolizer *sym, uint64_t unchanged_since, struct frame_request *out)
 {
     struct state_module m = {.ready = 1};
     char *end;
@@ -75,7 +75,7 @@ static bool parse_line(char *line, struct symbolizer *sym, uint64_t unchanged_si
     return true;
 }
 
-static void answer(struct symbolizer *sym, const struct frame_asked *f)
+static void print_functions(struct symbolizer *sym, const struct frame_request *f)
 {
     unsigned n;
     const struct symbol *s = symbolize_get(sym, f->module, f->offset, &n);
@@ -89,7 +89,7 @@ static int filter(uint64_t unchanged_since)
     if (!text)
         return CLI_FAILED;
     size_t n = 0, cap = 0;
-    struct frame_asked *asked = NULL;
+    struct frame_request *asked = NULL;
     struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = true});
     bool good = true;
     for (char *line = text, *next; good && *line; line = next) {
@@ -98,10 +98,10 @@ static int filter(uint64_t unchanged_since)
         line[len] = 0;
         if (n == cap)
             asked = arena_grow(asked, cap = cap ? cap * 2 : 256, sizeof *asked);
-        good = parse_line(line, sym, unchanged_since, &asked[n++]);
+        good = parse_request(line, sym, unchanged_since, &asked[n++]);
     }
     for (size_t i = 0; good && i < n; i++)
-        answer(sym, &asked[i]);
+        print_functions(sym, &asked[i]);
     good = fflush(stdout) == 0 && !ferror(stdout) && good;
     symbolizer_free(sym);
     free(asked);

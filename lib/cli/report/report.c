@@ -4,6 +4,8 @@
  *
  * Bad files cost one line each and status 1; the others are reported all the same.
  */
+#include "report.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +13,13 @@
 #include <sys/stat.h>
 
 #include "../base/cli.h"
+#include "../model/circumstances.h"
 #include "../render/formats.h"
-#include "for_agent.h"
+#include "../state/load_set.h"
+#include "../state/paths.h"
 #include "../state/settings.h"
+#include "../state/suppression_files.h"
+#include "for_agent.h"
 
 const char usage_report[] =
     "usage: sockleak report [options] [PID|FILE|DIR...]\n"
@@ -41,7 +47,7 @@ const char usage_report[] =
     "  sockleak report --format folded | flamegraph.pl > leaks.svg\n"
     "  sockleak report --sysroot /mnt/image --debug-dir ./debug 17.4711.sockleak\n";
 
-struct asked {
+struct report_request {
     enum format format;
     struct symbolize_options symbols;
     struct model_options model;
@@ -81,7 +87,7 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static void add_debug_dir(struct asked *a, const char *dir)
+static void add_debug_dir(struct report_request *a, const char *dir)
 {
     const char *before = a->debug_dirs ? a->debug_dirs : "";
     size_t room = strlen(before) + strlen(dir) + 2;
@@ -92,7 +98,7 @@ static void add_debug_dir(struct asked *a, const char *dir)
 }
 
 /* The status to end with, or -1 to go on. */
-static int take_option(struct asked *a, int c, char **argv)
+static int take_option(struct report_request *a, int c, char **argv)
 {
     uint64_t number;
     switch (c) {
@@ -122,7 +128,7 @@ static int take_option(struct asked *a, int c, char **argv)
         a->max_sockets_set = true;
         return -1;
     case OPT_SUPPRESSIONS:
-        format_add_suppressions(&a->suppressions, optarg);
+        suppression_files_add(&a->suppressions, optarg);
         return -1;
     case OPT_GENSUPP:
         a->format = FORMAT_SUPPRESSIONS;
@@ -181,7 +187,7 @@ static void add_named(struct load_set *set, const char *word, int *status)
 static void add_all(struct load_set *set, int *status)
 {
     char dirs[2][CLI_PATH_MAX];
-    size_t n = cli_state_dirs(dirs);
+    size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         const char *why = load_set_tree(set, dirs[i], bad_file, status);
         if (why && strcmp(why, strerror(ENOENT)) != 0)
@@ -192,34 +198,102 @@ static void add_all(struct load_set *set, int *status)
                  n > 1 ? " or " : "", n > 1 ? dirs[1] : "");
 }
 
-static void say_trouble(void *arg, const char *line)
+static void warn_trouble(void *arg, const char *line)
 {
     (void)arg;
     cli_warn("no names for %s", line);
 }
 
-/* How one process is reported: the program's default options, over them the environment's, over them the command line's. */
-static void build(struct model *m, const struct loaded *l, const struct asked *a, struct symbolizer *const sym[2],
+/* How one process is reported: the program's default options, over them the environment's, over them the request's. */
+static void build(struct model *m, const struct loaded_file *l, const struct report_request *a, struct symbolizer *const sym[2],
                   struct settings_rules *own)
 {
-    struct options said;
+    struct options chosen;
     struct model_options o = a->model;
-    options_default(&said);
-    settings_program(&said, l);
-    settings_environment(&said);
-    o.max_leaks = a->format == FORMAT_SUPPRESSIONS ? 0 : said.max_leaks;
-    o.max_sockets = a->max_sockets_set ? o.max_sockets : said.max_sockets;
-    o.print_summary = said.print_summary;
-    o.color = a->format == FORMAT_TEXT && format_use_color(stdout, said.color);
+    options_default(&chosen);
+    settings_program(&chosen, l);
+    settings_environment(&chosen);
+    o.max_leaks = a->format == FORMAT_SUPPRESSIONS ? 0 : chosen.max_leaks;
+    o.max_sockets = a->max_sockets_set ? o.max_sockets : chosen.max_sockets;
+    o.print_summary = chosen.print_summary;
+    o.color = a->format == FORMAT_TEXT && format_use_color(stdout, chosen.color);
     o.own = settings_rules_of(own, l, &o.n_own);
-    model_build(m, l, sym[said.symbolize && a->symbols.names], &o);
+    model_build(m, l, sym[chosen.symbolize && a->symbols.names], &o);
+}
+
+/* The formats for machines have no place for it. */
+static void warn_circumstances(const struct model *models, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char circumstances[256];
+        if (models[i].from->life == LIFE_EXITED) /* as it should be */
+            continue;
+        model_circumstances(&models[i], circumstances, sizeof circumstances);
+        if (circumstances[0])
+            cli_warn("process %u (%s): %s", models[i].report.pid, models[i].report.exe, circumstances);
+    }
+}
+
+static void print_models(struct report_request *a, const struct load_set *set)
+{
+    struct symbolizer *sym[2] = {symbolizer_new(&(struct symbolize_options){.names = false}), symbolizer_new(&a->symbols)};
+    struct settings_rules own = {0};
+    struct model *models = arena_grow(NULL, set->n + 1, sizeof *models);
+    for (size_t i = 0; i < set->n; i++)
+        build(&models[i], &set->items[i], a, sym, &own);
+    if (set->n || a->format == FORMAT_JUNIT || a->format == FORMAT_SARIF)
+        format_models(stdout, a->format, models, set->n, &a->model);
+    if (a->format != FORMAT_TEXT)
+        warn_circumstances(models, set->n);
+    if (a->verbose)
+        symbolize_troubles(sym[1], warn_trouble, NULL);
+    for (size_t i = 0; i < set->n; i++)
+        model_free(&models[i]);
+    free(models);
+    symbolizer_free(sym[0]);
+    symbolizer_free(sym[1]);
+    settings_rules_free(&own);
+}
+
+/* Reports WORDS, N of them (0: every state file of this user), and frees what A holds. */
+static int run_request(struct report_request *a, const char *const *words, int n)
+{
+    struct options chosen;
+    struct arena arena = {0};
+    int status = CLI_OK;
+    options_default(&chosen);
+    settings_environment(&chosen);
+    if (chosen.suppressions[0])
+        suppression_files_add(&a->suppressions, chosen.suppressions);
+    if (!suppression_files_read(&arena, &a->suppressions, &a->model.rules, &a->model.n_rules))
+        return CLI_FAILED;
+    struct load_set set = {0};
+    for (int i = 0; i < n; i++)
+        add_named(&set, words[i], &status);
+    if (n == 0)
+        add_all(&set, &status);
+    load_set_refresh(&set, 1000);
+    print_models(a, &set);
+    free(a->debug_dirs);
+    free(a->suppressions.paths);
+    load_set_free(&set);
+    arena_free(&arena);
+    int flushed = cli_flush();
+    return status != CLI_OK ? status : flushed;
+}
+
+int report_process(const char *what, uint64_t min_age_ns)
+{
+    bool given = min_age_ns != UINT64_MAX;
+    struct report_request a = {.model = {.reason = -1, .min_age_set = given, .min_age_ns = given ? min_age_ns : 0},
+                               .symbols = {.names = true}};
+    return run_request(&a, &what, 1);
 }
 
 int cmd_report(int argc, char **argv)
 {
-    struct asked a = {.model = {.reason = -1}, .symbols = {.names = true}};
-    struct options said;
-    int c, status = CLI_OK;
+    struct report_request a = {.model = {.reason = -1}, .symbols = {.names = true}};
+    int c;
     if (argc > 1 && strcmp(argv[1], "--for-agent") == 0)
         return report_for_agent(argc - 1, argv + 1);
     while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
@@ -227,47 +301,5 @@ int cmd_report(int argc, char **argv)
         if (end >= 0)
             return end;
     }
-    struct arena arena = {0};
-    options_default(&said);
-    settings_environment(&said);
-    if (said.suppressions[0])
-        format_add_suppressions(&a.suppressions, said.suppressions);
-    if (!format_suppressions(&arena, &a.suppressions, &a.model.rules, &a.model.n_rules))
-        return CLI_FAILED;
-    struct load_set set = {0};
-    for (int i = optind; i < argc; i++)
-        add_named(&set, argv[i], &status);
-    if (optind == argc)
-        add_all(&set, &status);
-    load_refresh(&set, 1000);
-
-    struct symbolizer *sym[2] = {symbolizer_new(&(struct symbolize_options){.names = false}), symbolizer_new(&a.symbols)};
-    struct settings_rules own = {0};
-    struct model *models = arena_grow(NULL, set.n + 1, sizeof *models);
-    for (size_t i = 0; i < set.n; i++)
-        build(&models[i], &set.items[i], &a, sym, &own);
-    if (set.n || a.format == FORMAT_JUNIT || a.format == FORMAT_SARIF)
-        format_models(stdout, a.format, models, set.n, &a.model);
-    for (size_t i = 0; i < set.n && a.format != FORMAT_TEXT; i++) {
-        char circumstances[256];
-        if (set.items[i].life == LIFE_EXITED) /* as it should be */
-            continue;
-        model_circumstances(&models[i], circumstances, sizeof circumstances);
-        if (circumstances[0])
-            cli_warn("process %u (%s): %s", models[i].report.pid, models[i].report.exe, circumstances);
-    }
-    if (a.verbose)
-        symbolize_troubles(sym[1], say_trouble, NULL);
-    for (size_t i = 0; i < set.n; i++)
-        model_free(&models[i]);
-    free(models);
-    free(a.debug_dirs);
-    free(a.suppressions.paths);
-    symbolizer_free(sym[0]);
-    symbolizer_free(sym[1]);
-    settings_rules_free(&own);
-    load_set_free(&set);
-    arena_free(&arena);
-    int flushed = cli_flush();
-    return status != CLI_OK ? status : flushed;
+    return run_request(&a, (const char *const *)argv + optind, argc - optind);
 }

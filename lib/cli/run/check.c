@@ -5,7 +5,7 @@
  * Called by run.c. Without this a static or set-user-ID program would run with no agent and its clean report would be a lie. What is compared is
  * what the loader compares: class, byte order, machine and loader of the program with those of the agent and of this command.
  */
-#include "run.h"
+#include "check.h"
 
 #include <elf.h>
 #include <errno.h>

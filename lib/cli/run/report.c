@@ -16,12 +16,16 @@
 #include <unistd.h>
 
 #include "../base/cli.h"
+#include "../model/circumstances.h"
+#include "../model/merge.h"
 #include "../render/formats.h"
+#include "../state/load_set.h"
+#include "../state/paths.h"
 #include "../state/settings.h"
 
 bool run_report_ready(struct run_report *r)
 {
-    if (!format_suppressions(&r->arena, r->suppressions, &r->rules, &r->n_rules)) {
+    if (!suppression_files_read(&r->arena, r->suppressions, &r->rules, &r->n_rules)) {
         arena_free(&r->arena);
         return false;
     }
@@ -35,9 +39,9 @@ bool run_report_ready(struct run_report *r)
     return false;
 }
 
-/* ---- what the agents said ------------------------------------------------------------------------------------- */
+/* ---- what the agents logged ------------------------------------------------------------------------------------- */
 
-struct said {
+struct notes {
     char **lines;
     size_t n, cap;
 };
@@ -53,16 +57,16 @@ static const char *after_pid(const char *line)
 }
 
 /* A note, once however many processes have it. Retractions are in the final report. */
-static void pass_note(struct said *said, const char *line, const char *note)
+static void pass_note(struct notes *notes, const char *line, const char *note)
 {
-    for (size_t i = 0; i < said->n; i++)
-        if (strcmp(said->lines[i], note) == 0)
+    for (size_t i = 0; i < notes->n; i++)
+        if (strcmp(notes->lines[i], note) == 0)
             return;
-    if (said->n == 100 || strncmp(note, "sockleak: fd ", 13) == 0)
+    if (notes->n == 100 || strncmp(note, "sockleak: fd ", 13) == 0)
         return;
-    if (said->n == said->cap)
-        said->lines = arena_grow(said->lines, said->cap = said->cap ? said->cap * 2 : 16, sizeof *said->lines);
-    said->lines[said->n++] = strdup(note);
+    if (notes->n == notes->cap)
+        notes->lines = arena_grow(notes->lines, notes->cap = notes->cap ? notes->cap * 2 : 16, sizeof *notes->lines);
+    notes->lines[notes->n++] = strdup(note);
     fputs(line, stderr);
 }
 
@@ -70,7 +74,7 @@ static void pass_note(struct said *said, const char *line, const char *note)
  * Notes, and the reports that somebody asked for (sockleak_check, a signal): they end with a summary. What the agent said by itself of a
  * running program does not, and is in the final report.
  */
-static void pass_log(struct said *said, const char *path)
+static void pass_log(struct notes *notes, const char *path)
 {
     char *line = NULL, *report = NULL;
     size_t room = 0, report_size = 0;
@@ -78,7 +82,7 @@ static void pass_log(struct said *said, const char *path)
     while (f && block && getline(&line, &room, f) > 0) {
         const char *text = after_pid(line);
         if (text && strncmp(text, "sockleak: ", 10) == 0) {
-            pass_note(said, line, text);
+            pass_note(notes, line, text);
             continue;
         }
         fputs(line, block);
@@ -104,23 +108,23 @@ static bool has_suffix(const char *name, const char *suffix)
 
 static void take_logs(const char *dir)
 {
-    struct said said = {0};
+    struct notes notes = {0};
     struct dirent **names;
     char path[CLI_PATH_MAX + 300];
     int n = scandir(dir, &names, NULL, versionsort);
     for (int i = 0; i < n; i++) {
         if (has_suffix(names[i]->d_name, ".log")) {
             snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
-            pass_log(&said, path);
+            pass_log(&notes, path);
             unlink(path);
         }
         free(names[i]);
     }
     if (n >= 0)
         free(names);
-    for (size_t i = 0; i < said.n; i++)
-        free(said.lines[i]);
-    free(said.lines);
+    for (size_t i = 0; i < notes.n; i++)
+        free(notes.lines[i]);
+    free(notes.lines);
 }
 
 /* ---- the report ----------------------------------------------------------------------------------------------- */
@@ -189,7 +193,7 @@ static void remove_aside(const char *dir)
     char state;
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (!cli_pid_name(e->d_name, ".exec", &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
+        if (!paths_pid_name(e->d_name, ".exec", &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
             continue;
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
         unlink(path);
@@ -215,14 +219,14 @@ static size_t remove_directory(const struct load_set *set, const char *dir)
 
 static void resolve_options(struct run_report *r, const struct load_set *set)
 {
-    options_default(&r->said);
+    options_default(&r->chosen);
     for (size_t i = 0; i < set->n; i++)
         if (set->items[i].pid != r->pid)
-            settings_program(&r->said, &set->items[i]);
+            settings_program(&r->chosen, &set->items[i]);
     for (size_t i = 0; i < set->n; i++)
         if (set->items[i].pid == r->pid)
-            settings_program(&r->said, &set->items[i]);
-    settings_environment(&r->said);
+            settings_program(&r->chosen, &set->items[i]);
+    settings_environment(&r->chosen);
 }
 
 static void print_used(const struct run_report *r, const struct settings_rules *own)
@@ -240,9 +244,9 @@ static int print_all(struct run_report *r, struct model *models, size_t n, struc
     size_t leaking = 0;
     for (size_t i = 0; i < n; i++) {
         leaking += models[i].report.n_groups != 0;
-        model_limit(&models[i], r->said.max_leaks);
+        model_limit(&models[i], r->chosen.max_leaks);
     }
-    model_limit(all, r->said.max_leaks);
+    model_limit(all, r->chosen.max_leaks);
     if (leaking)
         print_text(models, n, all, leaking);
     else if (all->report.suppressed)
@@ -256,53 +260,65 @@ static int print_all(struct run_report *r, struct model *models, size_t n, struc
     return bad ? cli_fail("cannot write %s: %s", r->json, strerror(errno)) : CLI_OK;
 }
 
+/* Says how to see again what still lives. */
+static void drop_directory(const struct run_report *r, const struct load_set *set)
+{
+    size_t live = remove_directory(set, r->dir);
+    if (live)
+        cli_warn("%zu process%s of the run still live%s; 'sockleak report %s' looks again", live, live == 1 ? "" : "es",
+                 live == 1 ? "s" : "", r->dir);
+}
+
+/* Builds the model of each process, and prints them and ALL, one over all of them. */
+static int report_set(struct run_report *r, const struct load_set *set, uint64_t *leaks)
+{
+    struct settings_rules own = {0};
+    struct model_options o = {.kinds = r->kinds,
+                              .min_age_ns = r->grace_ns,
+                              .rules = r->rules,
+                              .n_rules = r->n_rules,
+                              .max_sockets = r->chosen.max_sockets,
+                              .print_summary = r->chosen.print_summary,
+                              .reason = -1,
+                              .color = format_use_color(stderr, r->chosen.color)};
+    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = r->chosen.symbolize});
+    struct model *models = arena_grow(NULL, set->n + 1, sizeof *models), all;
+    for (size_t i = 0; i < set->n; i++) {
+        o.min_age_set = r->grace_set && load_is_live(&set->items[i]);
+        o.own = settings_rules_of(&own, &set->items[i], &o.n_own);
+        model_build(&models[i], &set->items[i], sym, &o);
+        if (set->items[i].pid == r->pid && r->status > 128)
+            models[i].signal = r->status - 128;
+    }
+    model_merge(&all, models, set->n, (uint32_t)r->pid, r->exe, &o);
+    *leaks = all.report.leaks;
+    int status = print_all(r, models, set->n, &all);
+    if (r->chosen.print_suppressions)
+        print_used(r, &own);
+    for (size_t i = 0; i < set->n; i++)
+        model_free(&models[i]);
+    model_free(&all);
+    free(models);
+    symbolizer_free(sym);
+    settings_rules_free(&own);
+    return status;
+}
+
 int run_report_print(struct run_report *r, uint64_t *leaks)
 {
     int status = CLI_OK;
     struct load_set set = {0};
-    struct settings_rules own = {0};
     take_logs(r->dir);
     const char *why = load_set_dir(&set, r->dir, bad_file, &status);
     if (why)
         status = cli_fail("%s: %s", r->dir, why);
     drop_older(&set, r->started_ns);
     resolve_options(r, &set);
-    load_refresh(&set, 1000);
-    struct model_options o = {.kinds = r->kinds,
-                              .min_age_ns = r->grace_ns,
-                              .rules = r->rules,
-                              .n_rules = r->n_rules,
-                              .max_sockets = r->said.max_sockets,
-                              .print_summary = r->said.print_summary,
-                              .reason = -1,
-                              .color = format_use_color(stderr, r->said.color)};
-    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = r->said.symbolize});
-    struct model *models = arena_grow(NULL, set.n + 1, sizeof *models), all;
-    for (size_t i = 0; i < set.n; i++) {
-        o.min_age_set = r->grace_set && load_is_live(&set.items[i]);
-        o.own = settings_rules_of(&own, &set.items[i], &o.n_own);
-        model_build(&models[i], &set.items[i], sym, &o);
-        if (set.items[i].pid == r->pid && r->status > 128)
-            models[i].signal = r->status - 128;
-    }
-    model_merge(&all, models, set.n, (uint32_t)r->pid, r->exe, &o);
-    *leaks = all.report.leaks;
-    if (print_all(r, models, set.n, &all) != CLI_OK)
+    load_set_refresh(&set, 1000);
+    if (report_set(r, &set, leaks) != CLI_OK)
         status = CLI_FAILED;
-    if (r->said.print_suppressions)
-        print_used(r, &own);
-    if (!r->keep) {
-        size_t live = remove_directory(&set, r->dir);
-        if (live)
-            cli_warn("%zu process%s of the run still live%s; 'sockleak report %s' looks again", live, live == 1 ? "" : "es",
-                     live == 1 ? "s" : "", r->dir);
-    }
-    for (size_t i = 0; i < set.n; i++)
-        model_free(&models[i]);
-    model_free(&all);
-    free(models);
-    symbolizer_free(sym);
-    settings_rules_free(&own);
+    if (!r->keep)
+        drop_directory(r, &set);
     load_set_free(&set);
     arena_free(&r->arena);
     return status;

@@ -6,12 +6,11 @@
 #define SOCKLEAK_CLI_RUN_REPORT_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "../../core/options.h"
 #include "../base/arena.h"
-#include "../render/formats.h"
-#include "../state/load.h"
-#include "../model/model.h"
+#include "../state/suppression_files.h"
 
 struct run_report {
     const char *dir;
@@ -26,7 +25,7 @@ struct run_report {
     uint64_t grace_ns;
     bool grace_set;
     /* run_report_print's: what the programs and the environment chose together, the program that was started over the others. */
-    struct options said;
+    struct options chosen;
     /* run_report_ready's: */
     struct arena arena;
     struct suppression *rules;

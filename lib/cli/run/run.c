@@ -4,8 +4,8 @@
  *
  * The agents write no reports of their own: their state files lie in one directory, which is read once the program has ended.
  */
-#include <ctype.h>
-#include <dirent.h>
+#include "run.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,13 @@
 
 #include "../../core/options.h"
 #include "../base/cli.h"
+#include "../base/library.h"
+#include "../base/now.h"
 #include "../render/formats.h"
-#include "run.h"
+#include "../state/paths.h"
+#include "check.h"
 #include "report.h"
+#include "wait.h"
 
 const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "\n"
@@ -41,7 +45,7 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  sockleak run --exitcode 23 --kinds all -- ./test-suite\n"
                          "  sockleak run --output /tmp/leaks -- nginx -g 'daemon off;'\n";
 
-struct asked {
+struct run_request {
     uint32_t kinds;
     uint64_t grace_ns;
     bool grace_set, exitcode_set, max_allowed_set;
@@ -65,7 +69,7 @@ static const struct option options[] = {
 };
 
 /* The status to end with, or -1 to go on. */
-static int take_option(struct asked *a, int c, char **argv)
+static int take_option(struct run_request *a, int c, char **argv)
 {
     switch (c) {
     case OPT_EXITCODE:
@@ -82,7 +86,7 @@ static int take_option(struct asked *a, int c, char **argv)
         a->grace_set = true;
         return cli_time("--grace", optarg, &a->grace_ns) ? -1 : CLI_USAGE;
     case OPT_SUPPRESSIONS:
-        format_add_suppressions(&a->suppressions, optarg);
+        suppression_files_add(&a->suppressions, optarg);
         return -1;
     case OPT_JSON:
         a->json = optarg;
@@ -146,20 +150,20 @@ static char *output_directory(const char *output)
 }
 
 /* A directory of this run alone below the usual one, or what --output names. NULL: complained. */
-static char *make_directory(const struct asked *a)
+static char *make_directory(const struct run_request *a)
 {
     char dirs[2][CLI_PATH_MAX], path[CLI_PATH_MAX + 64];
     struct stat st;
     if (a->output)
         return output_directory(a->output);
-    size_t n = cli_state_dirs(dirs);
+    size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);
         if (lstat(dirs[i], &st) == 0 && !is_private(&st)) { /* whoever may write there could put another directory in our place */
             errno = EPERM;
             continue;
         }
-        snprintf(path, sizeof path, "%s/" CLI_RUN_NAME, dirs[i], (int)getpid());
+        snprintf(path, sizeof path, "%s/" PATHS_RUN_NAME, dirs[i], (int)getpid());
         char *real = mkdtemp(path) ? realpath(path, NULL) : NULL; /* the program may go to another directory */
         if (real && strlen(real) <= MAX_DIRECTORY && !strpbrk(real, "\"%\n"))
             return real;
@@ -191,7 +195,8 @@ static char **with_variables(struct arena *arena, const char *preload, const cha
 }
 
 /* The user's options first, ours after them: later ones win. What a quote that the user left open may swallow comes before the directory. */
-static const char *agent_options(struct arena *arena, const struct asked *a, const struct options *users, const char *text, const char *dir)
+static const char *agent_options(struct arena *arena, const struct run_request *a, const struct options *users, const char *text,
+                                 const char *dir)
 {
     return arena_printf(arena,
                         "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
@@ -201,17 +206,11 @@ static const char *agent_options(struct arena *arena, const struct asked *a, con
                         users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
-static void ignore(void *arg, const char *line)
-{
-    (void)arg;
-    (void)line; /* the agent warns */
-}
-
-static char **environment(struct arena *arena, const struct asked *a, const char *library, const char *dir, struct options *users)
+static char **environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir, struct options *users)
 {
     const char *text = getenv("SOCKLEAK_OPTIONS"), *preload = getenv("LD_PRELOAD");
     options_default(users);
-    options_parse(users, text ? text : "", ignore, NULL);
+    options_parse(users, text ? text : "", NULL, NULL); /* the agent warns */
     if (preload && preload[0])
         library = arena_printf(arena, "%s:%s", library, preload);
     return with_variables(arena, library, agent_options(arena, a, users, text, dir));
@@ -229,7 +228,7 @@ static void print_options(void)
     format_flush(&o);
 }
 
-static int run_in(struct asked *a, const char *dir, const char *library, const char *path, char **argv)
+static int run_in(struct run_request *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
     struct options users;
@@ -239,11 +238,11 @@ static int run_in(struct asked *a, const char *dir, const char *library, const c
                            .kinds = a->kinds,
                            .grace_ns = a->grace_ns,
                            .grace_set = a->grace_set,
-                           .started_ns = load_mono_ns()};
+                           .started_ns = now_mono_ns()};
     char **envp = environment(&arena, a, library, dir, &users);
     int status = 0;
     if (users.suppressions[0])
-        format_add_suppressions(&a->suppressions, users.suppressions);
+        suppression_files_add(&a->suppressions, users.suppressions);
     r.suppressions = &a->suppressions;
     if (!run_report_ready(&r)) {
         if (!a->output)
@@ -265,15 +264,15 @@ static int run_in(struct asked *a, const char *dir, const char *library, const c
     r.status = status;
     if (run_report_print(&r, &leaks) != CLI_OK && status == 0)
         status = CLI_FAILED;
-    uint64_t exitcode = a->exitcode_set ? a->exitcode : r.said.exitcode;
-    uint64_t allowed = a->max_allowed_set ? a->max_allowed : r.said.max_allowed;
+    uint64_t exitcode = a->exitcode_set ? a->exitcode : r.chosen.exitcode;
+    uint64_t allowed = a->max_allowed_set ? a->max_allowed : r.chosen.max_allowed;
     arena_free(&arena);
     return status == 0 && leaks > allowed ? (int)exitcode : status;
 }
 
 int cmd_run(int argc, char **argv)
 {
-    struct asked a = {0};
+    struct run_request a = {0};
     char library[CLI_PATH_MAX], path[CLI_PATH_MAX];
     int c;
     while ((c = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
@@ -287,7 +286,7 @@ int cmd_run(int argc, char **argv)
     const char *why = run_find(cmd[0], path, sizeof path);
     if (why)
         return cli_fail("cannot run %s: %s", cmd[0], why);
-    why = cli_library(library, sizeof library);
+    why = library_find(library, sizeof library);
     if (why)
         return cli_fail("%s", why);
     if (strpbrk(library, " :\t"))

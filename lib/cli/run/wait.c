@@ -5,7 +5,7 @@
  * Called by run.c. The program shares our process group, so the terminal's signals, its size changes and its job control reach it as
  * if we were not there; what the terminal sends we therefore ignore, all else that comes to us we pass on.
  */
-#include "run.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <fcntl.h>

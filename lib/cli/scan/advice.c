@@ -2,13 +2,14 @@
 /*
  * advice.c: what helps further depends on what the culprit is: already recording, able to load the agent, or neither.
  */
+#include "advice.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../kernel/procfs.h"
-#include "advice.h"
 
 enum program { PROGRAM_UNKNOWN, PROGRAM_WITH_AGENT, PROGRAM_WITH_LIBC, PROGRAM_OTHER };
 
@@ -36,32 +37,32 @@ static enum program look(pid_t pid)
     return any ? what : PROGRAM_UNKNOWN;
 }
 
-const char *scan_next(char buf[SCAN_NEXT], const struct scan_view *v)
+const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v)
 {
     const struct scan_process *p = v->rows->n ? &v->scan->processes[v->rows->rows[0].process] : NULL;
     const char *sudo = geteuid() == 0 ? "" : "sudo ";
     if (!p) {
         if (v->scan->unseen_processes)
-            snprintf(buf, SCAN_NEXT, "sudo sockleak scan (sees every process), or sockleak run -- PROGRAM (records from the start)");
+            snprintf(buf, SCAN_ADVICE, "sudo sockleak scan (sees every process), or sockleak run -- PROGRAM (records from the start)");
         else
-            snprintf(buf, SCAN_NEXT, "sockleak run -- PROGRAM (records from the start), or sockleak scan --watch 2s (while it leaks)");
+            snprintf(buf, SCAN_ADVICE, "sockleak run -- PROGRAM (records from the start), or sockleak scan --watch 2s (while it leaks)");
         return buf;
     }
     if (p->pid == 0) {
-        snprintf(buf, SCAN_NEXT,
+        snprintf(buf, SCAN_ADVICE,
                  *sudo ? "sudo sockleak scan (sees whose they are)"
                        : "sockleak scan on the host (their process is in no namespace seen from here)");
         return buf;
     }
     switch (look(p->pid)) {
     case PROGRAM_WITH_AGENT:
-        snprintf(buf, SCAN_NEXT, "sockleak report %d", (int)p->pid);
+        snprintf(buf, SCAN_ADVICE, "sockleak report %d", (int)p->pid);
         break;
     case PROGRAM_OTHER:
-        snprintf(buf, SCAN_NEXT, "sockleak scan --watch 2s %d (static or not on glibc: the agent cannot be loaded there)", (int)p->pid);
+        snprintf(buf, SCAN_ADVICE, "sockleak scan --watch 2s %d (static or not on glibc: the agent cannot be loaded there)", (int)p->pid);
         break;
     default:
-        snprintf(buf, SCAN_NEXT, "%ssockleak attach %d", p->uid == geteuid() ? "" : sudo, (int)p->pid);
+        snprintf(buf, SCAN_ADVICE, "%ssockleak attach %d", p->uid == geteuid() ? "" : sudo, (int)p->pid);
         break;
     }
     return buf;

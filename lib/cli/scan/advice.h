@@ -5,10 +5,13 @@
 #ifndef SOCKLEAK_CLI_SCAN_ADVICE_H
 #define SOCKLEAK_CLI_SCAN_ADVICE_H
 
-#include "scan.h"
+#include "types.h"
 
-#define SCAN_NEXT 256
-/* "sockleak attach 4242" and the like, with a reason in brackets where it is not obvious. Reads /proc/PID/maps of the culprit. Returns BUF. */
-const char *scan_next(char buf[SCAN_NEXT], const struct scan_view *v);
+#define SCAN_ADVICE 256
+/*
+ * "sockleak attach 4242" and the like, with a reason in brackets where it is not obvious. Reads /proc/PID/maps of the
+ * culprit. Returns BUF.
+ */
+const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v);
 
 #endif

@@ -5,6 +5,8 @@
  * The order matters, since everything moves meanwhile: descriptors first, tables after, and what a process holds but no table lists is
  * looked at once more at the end. A socket that was opened or closed in between can so never be taken for a dead one.
  */
+#include "collect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,13 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/cli.h"
+#include "../base/now.h"
 #include "../kernel/procfs.h"
-#include "scan.h"
 #include "dead.h"
+#include "index.h"
 
 /* ---- processes ----------------------------------------------------------------------------------------------- */
 
@@ -248,74 +250,12 @@ static void dump_namespace(struct scan *s, uint32_t index, uint64_t own_inode, i
         ns->source = SCAN_PROC;
 }
 
-/* ---- the index by inode -------------------------------------------------------------------------------------- */
-
-static int by_inode(const void *a, const void *b, void *arg)
-{
-    const struct scan_socket *sockets = arg;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (sockets[x].inode != sockets[y].inode)
-        return sockets[x].inode < sockets[y].inode ? -1 : 1;
-    return x > y ? -1 : x < y; /* the later look at the same socket first */
-}
-
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void make_index(struct scan *s)
-{
-    s->by_inode = calloc(s->n_sockets ? s->n_sockets : 1, sizeof *s->by_inode);
-    if (!s->by_inode)
-        exit(cli_fail("out of memory"));
-    size_t n = 0, kept = 0;
-    for (size_t i = 0; i < s->n_sockets; i++)
-        if (s->sockets[i].inode)
-            s->by_inode[n++] = (uint32_t)i;
-    qsort_r(s->by_inode, n, sizeof *s->by_inode, by_inode, s->sockets);
-    for (size_t i = 0; i < n; i++) {
-        struct scan_socket *t = &s->sockets[s->by_inode[i]];
-        if (kept && s->sockets[s->by_inode[kept - 1]].inode == t->inode)
-            t->state = 0; /* the earlier look: counts for nothing */
-        else
-            s->by_inode[kept++] = s->by_inode[i];
-    }
-    s->n_by_inode = kept;
-    if (s->n_others)
-        qsort(s->others, s->n_others, sizeof *s->others, by_number);
-}
-
-const struct scan_socket *scan_find(const struct scan *s, uint32_t inode)
-{
-    size_t low = 0, high = s->n_by_inode;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const struct scan_socket *t = &s->sockets[s->by_inode[mid]];
-        if (t->inode == inode)
-            return t;
-        if (t->inode < inode)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
-}
-
-/* ---- */
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
+/* ---- the whole look ------------------------------------------------------------------------------------------ */
 
 int scan_collect(struct scan *s, pid_t pid)
 {
     memset(s, 0, sizeof *s);
-    uint64_t began_ns = now_ns(), own_inode = procfs_netns(getpid());
+    uint64_t began_ns = now_mono_ns(), own_inode = procfs_netns(getpid());
     struct walk w = {s, own_inode, 0};
     if (pid) {
         on_pid(&w, pid);
@@ -339,8 +279,8 @@ int scan_collect(struct scan *s, pid_t pid)
         close(own);
     if (!any)
         return error ? error : -ENOENT;
-    s->took_ms = (uint32_t)((now_ns() - began_ns) / 1000000u) + 1;
-    make_index(s);
+    s->took_ms = (uint32_t)((now_mono_ns() - began_ns) / 1000000u) + 1;
+    scan_index_make(s);
     scan_find_dead(s);
     return 0;
 }

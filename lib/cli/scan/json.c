@@ -4,13 +4,15 @@
  *
  * Called by scan on the command's one thread.
  */
+#include "json.h"
+
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "../../core/out.h"
-#include "scan.h"
 #include "advice.h"
+#include "rows.h"
 
 static bool to_stdout(struct out *o, size_t need)
 {
@@ -102,7 +104,7 @@ static void row(struct out *o, const struct scan_view *v, const struct scan_row 
 
 void scan_print_json(const struct scan_view *v)
 {
-    char buf[4096], next[SCAN_NEXT];
+    char buf[4096], next[SCAN_ADVICE];
     struct out o = {.buf = buf, .cap = sizeof buf, .flush = to_stdout};
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -129,7 +131,7 @@ void scan_print_json(const struct scan_view *v)
     key_number(&o, "namespaces", read);
     key_number(&o, "namespaces_not_entered", poor);
     out_str(&o, ",\"next\":");
-    out_json(&o, scan_next(next, v));
+    out_json(&o, scan_advice(next, v));
     out_str(&o, "}\n");
     to_stdout(&o, 0);
 }

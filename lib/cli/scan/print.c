@@ -5,14 +5,16 @@
  * Called by scan on the command's one thread. Columns in which nothing stands are left out, so that the usual case fits 80 columns; the
  * peer stands last because it is the one text that may be long and must never be cut.
  */
+#include "print.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "../../core/out.h"
 #include "../base/cli.h"
-#include "scan.h"
 #include "advice.h"
+#include "rows.h"
 
 enum column {
     COL_CLOSE_WAIT,
@@ -293,7 +295,7 @@ static void print_unseen(const struct scan_view *v)
 
 void scan_print_text(const struct scan_view *v)
 {
-    char next[SCAN_NEXT];
+    char next[SCAN_ADVICE];
     if (v->rows->n == 0) {
         if (v->pid)
             printf("nothing stuck: %s (PID %d) holds no socket in CLOSE_WAIT, FIN_WAIT_2 or dead\n", v->scan->processes[0].comm,
@@ -316,5 +318,5 @@ void scan_print_text(const struct scan_view *v)
     }
     print_apart(v);
     print_unseen(v);
-    printf("next: %s\n", scan_next(next, v));
+    printf("next: %s\n", scan_advice(next, v));
 }

@@ -5,13 +5,15 @@
  * Called by scan, one thread; works on a finished struct scan alone. "Peer" is what the program would name: for a connection that it made
  * the peer's address and port, for one that it accepted its own port and the client's address (the client's port says nothing).
  */
+#include "rows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "../base/cli.h"
-#include "scan.h"
+#include "index.h"
 
 uint64_t scan_weight(const struct scan_count *c) { return 2 * (c->close_wait + c->dead + c->hangup) + c->fin_wait_2 + c->never; }
 
@@ -290,7 +292,7 @@ void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld)
         if (again && before->process == h->process)
             continue;
         struct scan_count c = {0};
-        const struct scan_socket *t = h->fate == FATE_NONE ? scan_find(s, h->inode) : NULL;
+        const struct scan_socket *t = h->fate == FATE_NONE ? scan_index_find(s, h->inode) : NULL;
         if (h->fate != FATE_NONE) {
             row_of_fate(r, h);
             c = r->rows[r->n - 1].count;

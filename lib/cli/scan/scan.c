@@ -4,6 +4,8 @@
  *
  * The composition of collect, rows and print, once or (--watch) again and again.
  */
+#include "scan.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,10 @@
 #include <unistd.h>
 
 #include "../base/cli.h"
-#include "scan.h"
+#include "collect.h"
+#include "json.h"
+#include "print.h"
+#include "rows.h"
 
 const char usage_scan[] = "usage: sockleak scan [options] [PID]\n"
                           "\n"

@@ -17,28 +17,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../kernel/procfs.h"
 
-static char why_buffer[512];
-
-uint64_t load_mono_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t load_real_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t load_to_real(const struct loaded *l, uint64_t mono_ns)
+uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns)
 {
     const struct state_header *h = state_head(&l->view);
     return h->opened_real_ns + (mono_ns - h->opened_mono_ns);
@@ -216,7 +199,7 @@ static bool same_program(pid_t pid, const struct state_header *h)
     return st.st_ino == h->exe_ino && st.st_dev == h->exe_dev;
 }
 
-static void set_root(struct loaded *l)
+static void set_root(struct loaded_file *l)
 {
     struct stat ours, theirs;
     char ns[32], root[32];
@@ -233,7 +216,7 @@ static void set_root(struct loaded *l)
     snprintf(l->root, sizeof l->root, "%s", root);
 }
 
-void load_grown(struct loaded *l)
+void load_grown(struct loaded_file *l)
 {
     uint64_t n = atomic_load_explicit(&state_head(&l->view)->n_extents, memory_order_acquire);
     uint64_t fit = (l->view.size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
@@ -241,7 +224,7 @@ void load_grown(struct loaded *l)
         l->view.n_extents = (uint32_t)(n < fit ? n : fit);
 }
 
-void load_recheck(struct loaded *l)
+void load_recheck(struct loaded_file *l)
 {
     load_grown(l);
     const struct state_header *h = state_head(&l->view);
@@ -287,7 +270,7 @@ void load_recheck(struct loaded *l)
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
-static const char *map_file(struct loaded *l, int fd, const char *path, bool may_write)
+static const char *map_file(struct loaded_file *l, int fd, const char *path, bool may_write)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
@@ -316,7 +299,7 @@ static const char *map_file(struct loaded *l, int fd, const char *path, bool may
         if (writable == MAP_FAILED)
             writable = NULL;
     }
-    struct loaded got = {.writable = writable, .map_size = size, .dev = st.st_dev, .ino = st.st_ino};
+    struct loaded_file got = {.writable = writable, .map_size = size, .dev = st.st_dev, .ino = st.st_ino};
     const char *why = state_open_view(&got.view, base, size);
     if (!why && !(got.path = strdup(path)))
         why = strerror(ENOMEM);
@@ -330,8 +313,9 @@ static const char *map_file(struct loaded *l, int fd, const char *path, bool may
     return NULL;
 }
 
-const char *load_file(struct loaded *l, const char *path)
+const char *load_file(struct loaded_file *l, const char *path)
 {
+    static char sentence[512];
     bool may_write = true;
     /* O_NONBLOCK: a FIFO in the directory must not hang us. */
     int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -340,15 +324,15 @@ const char *load_file(struct loaded *l, const char *path)
         fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     }
     if (fd < 0) {
-        snprintf(why_buffer, sizeof why_buffer, "%s", strerror(errno));
-        return why_buffer;
+        snprintf(sentence, sizeof sentence, "%s", strerror(errno));
+        return sentence;
     }
     const char *why = map_file(l, fd, path, may_write);
     close(fd);
     return why;
 }
 
-void load_free(struct loaded *l)
+void load_free(struct loaded_file *l)
 {
     if (l->view.base) {
         unguard(l->view.base);
@@ -359,5 +343,5 @@ void load_free(struct loaded *l)
         munmap(l->writable, STATE_PAGE);
     }
     free(l->path);
-    *l = (struct loaded){0};
+    *l = (struct loaded_file){0};
 }

@@ -11,16 +11,10 @@
 
 #define MAX_TEXTS 64
 
-static void ignore(void *arg, const char *line)
-{
-    (void)arg;
-    (void)line;
-}
-
 /* A copy of a text in the file, whose writer may be changing it, cut at the first NUL. */
-static char *copy(const char *field, size_t room, uint32_t said, size_t *len)
+static char *copy_text(const char *field, size_t cap, uint32_t claimed, size_t *len)
 {
-    size_t n = said <= room ? said : 0;
+    size_t n = claimed <= cap ? claimed : 0;
     char *text = arena_grow(NULL, n + 1, 1);
     memcpy(text, field, n);
     text[n] = 0;
@@ -28,32 +22,32 @@ static char *copy(const char *field, size_t room, uint32_t said, size_t *len)
     return text;
 }
 
-void settings_program(struct options *o, const struct loaded *l)
+void settings_program(struct options *o, const struct loaded_file *l)
 {
     const struct state_text *t = state_text_of(&l->view, 0);
     size_t len;
     if (!t)
         return;
-    char *text = copy(t->options, sizeof t->options, t->options_len, &len);
-    options_parse(o, text, ignore, NULL);
+    char *text = copy_text(t->options, sizeof t->options, t->options_len, &len);
+    options_parse(o, text, NULL, NULL);
     free(text);
 }
 
 void settings_environment(struct options *o)
 {
     const char *text = getenv("SOCKLEAK_OPTIONS");
-    options_parse(o, text ? text : "", ignore, NULL);
+    options_parse(o, text ? text : "", NULL, NULL);
 }
 
 /* The pieces, a line's end between them. */
-static char *all_rules(const struct loaded *l, size_t *len)
+static char *all_rules(const struct loaded_file *l, size_t *len)
 {
     const struct state_text *t;
     char *text = NULL;
     *len = 0;
     for (unsigned nth = 0; nth < MAX_TEXTS && (t = state_text_of(&l->view, nth)) != NULL; nth++) {
         size_t n;
-        char *piece = copy(t->rules, sizeof t->rules, t->rules_len, &n);
+        char *piece = copy_text(t->rules, sizeof t->rules, t->rules_len, &n);
         text = arena_grow(text, *len + n + 2, 1);
         if (*len && n)
             text[(*len)++] = '\n';
@@ -64,7 +58,7 @@ static char *all_rules(const struct loaded *l, size_t *len)
     return text;
 }
 
-struct suppression *settings_rules_of(struct settings_rules *s, const struct loaded *l, size_t *n)
+struct suppression *settings_rules_of(struct settings_rules *s, const struct loaded_file *l, size_t *n)
 {
     size_t len, lines = 1;
     char *text = all_rules(l, &len);

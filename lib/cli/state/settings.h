@@ -14,7 +14,7 @@
 #include "load.h"
 
 /* Over O: the default options of L's program; those of the environment. Nothing is complained of: the agent has done that. */
-void settings_program(struct options *o, const struct loaded *l);
+void settings_program(struct options *o, const struct loaded_file *l);
 void settings_environment(struct options *o);
 
 /* The rules of many processes; equal texts, as two hundred workers have, are one set with common counters. A zeroed one is empty. */
@@ -28,7 +28,7 @@ struct settings_rules {
     size_t n_sets, cap_sets;
 };
 /* Those of L's program; NULL when it has none. They stay until the end of S. */
-struct suppression *settings_rules_of(struct settings_rules *s, const struct loaded *l, size_t *n);
+struct suppression *settings_rules_of(struct settings_rules *s, const struct loaded_file *l, size_t *n);
 void settings_rules_free(struct settings_rules *s);
 /* "Suppressions used:", over RULES and all sets. */
 void settings_print_used(struct out *o, uint32_t pid, const struct suppression *rules, size_t n, const struct settings_rules *s);

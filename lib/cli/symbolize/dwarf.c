@@ -6,12 +6,12 @@
  * a table of units (once a module) and one of functions (once a unit, the newest kept) make a look-up a binary search and a walk down one function.
  * The unit table comes from the units' own ranges, since clang writes no .debug_aranges.
  */
+#include "dwarf.h"
+
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "file.h"
 
 #define MAX_DEPTH 64 /* of inlining, of namespaces */
 

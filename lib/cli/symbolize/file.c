@@ -150,9 +150,9 @@ static bool find(struct search *s, const Dwfl_Callbacks *callbacks)
     return search_debug_dirs(s, from->debug_dirs) || search_debug_dirs(s, "/usr/lib/debug") || search_by_id(s, callbacks);
 }
 
-bool sym_open(struct sym_opened *o, const struct sym_source *from, const char **trouble)
+bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char **trouble)
 {
-    *o = (struct sym_opened){0};
+    *o = (struct sym_file){0};
     elf_version(EV_CURRENT);
     if (from->path[0] == '[' || from->path[0] == 0) { /* the vdso: no file anywhere */
         *trouble = NULL;
@@ -172,7 +172,7 @@ bool sym_open(struct sym_opened *o, const struct sym_source *from, const char **
         *trouble = s.best == FIT_OTHER      ? "the file on disk is another build than the one that ran"
                    : s.best == FIT_UNPROVEN ? "it has no build-id (link with -Wl,--build-id) and may have changed since"
                                             : "no file of this build found; name its place with --sysroot or --debug-dir";
-        sym_close(o);
+        sym_file_close(o);
         return false;
     }
     o->dwfl = dwfl_begin(&o->callbacks);
@@ -184,16 +184,16 @@ bool sym_open(struct sym_opened *o, const struct sym_source *from, const char **
     if (!o->module) {
         close(s.fd); /* libdwfl takes it only when it succeeds */
         *trouble = "its ELF headers cannot be read";
-        sym_close(o);
+        sym_file_close(o);
         return false;
     }
     return true;
 }
 
-void sym_close(struct sym_opened *o)
+void sym_file_close(struct sym_file *o)
 {
     if (o->dwfl)
         dwfl_end(o->dwfl);
     free(o->debug_path);
-    *o = (struct sym_opened){0};
+    *o = (struct sym_file){0};
 }

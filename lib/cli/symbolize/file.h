@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h: one ELF file with its debug data, opened for looking up addresses. Between symbolize.c, file.c and dwarf.c only.
+ * file.h: one ELF file with its debug data, opened for looking up addresses.
  */
 #ifndef SOCKLEAK_CLI_SYMBOLIZE_FILE_H
 #define SOCKLEAK_CLI_SYMBOLIZE_FILE_H
@@ -22,24 +22,15 @@ struct sym_source {
     uint64_t unchanged_since; /* see symbolize.h */
 };
 
-/* file.c. An open Dwfl with MODULE alone in it, or NULL and *TROUBLE a sentence. dwfl_end closes it. */
-struct sym_opened {
+/* An open Dwfl with MODULE alone in it. */
+struct sym_file {
     Dwfl *dwfl;
     Dwfl_Module *module;
     Dwfl_Callbacks callbacks;
     char *debug_path;
 };
-bool sym_open(struct sym_opened *o, const struct sym_source *from, const char **trouble);
-void sym_close(struct sym_opened *o);
-
-/*
- * dwarf.c. The functions of ADDRESS (in the file's own addresses) go to EMIT, innermost first; at least one call, whose strings may be NULL and
- * are valid during it. Names are as the compiler wrote them.
- */
-struct sym_dwarf;
-typedef void sym_emit(void *arg, const char *name, const char *file, uint32_t line, bool inlined);
-struct sym_dwarf *sym_dwarf_new(Dwfl_Module *module);
-void sym_dwarf_free(struct sym_dwarf *d);
-void sym_dwarf_lookup(struct sym_dwarf *d, uint64_t address, sym_emit *emit, void *arg);
+/* False: *TROUBLE is a sentence (NULL: there is nothing to say), and nothing is to be closed. */
+bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char **trouble);
+void sym_file_close(struct sym_file *o);
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../base/arena.h"
+#include "dwarf.h"
 #include "file.h"
 
 struct module {
@@ -230,10 +231,10 @@ static int by_place(const void *a, const void *b)
 static void resolve_module(struct symbolizer *s, struct entry **entries, size_t n)
 {
     struct module *m = &s->modules[entries[0]->module];
-    struct sym_opened opened;
+    struct sym_file opened;
     struct sym_dwarf *d = NULL;
     /* A file that could not be had once is not looked for again. */
-    bool open = s->options.names && !(m->tried && m->trouble) && sym_open(&opened, &m->from, &m->trouble);
+    bool open = s->options.names && !(m->tried && m->trouble) && sym_file_open(&opened, &m->from, &m->trouble);
     m->tried = true;
     if (open)
         d = sym_dwarf_new(opened.module);
@@ -245,7 +246,7 @@ static void resolve_module(struct symbolizer *s, struct entry **entries, size_t 
     }
     sym_dwarf_free(d);
     if (open)
-        sym_close(&opened);
+        sym_file_close(&opened);
 }
 
 static void resolve(struct symbolizer *s)

@@ -4,13 +4,17 @@
  *
  * Called by top.c; what stands in a page is view.c's. Only the key r asks the agent for something. The terminal is put right however we end.
  */
+#include "screen.h"
+
 #include <ncurses.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "top.h"
+#include "../base/now.h"
+#include "sites.h"
+#include "view.h"
 
 static void put(int y, const struct top_line *l, bool reverse)
 {
@@ -131,7 +135,7 @@ static bool on_key(struct top_watch *s, int key)
         sort_by(s, SORT_AGE);
         break;
     case 'r':
-        load_refresh(&s->set, 500);
+        load_set_refresh(&s->set, 500);
         top_look(s);
         break;
     default:
@@ -174,12 +178,12 @@ static void loop(struct top_watch *s)
     curs_set(0);
     for (;;) {
         draw(s);
-        uint64_t now = load_mono_ns();
+        uint64_t now = now_mono_ns();
         timeout(now >= s->next_ns ? 0 : (int)((s->next_ns - now) / 1000000u) + 1);
         int key = getch(); /* KEY_RESIZE too: drawn anew */
         if (ended_by || (key != ERR && !on_key(s, key)))
             return;
-        bool due = load_mono_ns() >= s->next_ns;
+        bool due = now_mono_ns() >= s->next_ns;
         early = key == ERR && !due ? early + 1 : 0;
         if (is_hung_up(early))
             return;

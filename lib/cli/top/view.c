@@ -5,6 +5,8 @@
  * Called by top.c for each page. Only reads the model. All texts that come from the target (names, paths, addresses) pass through
  * line(), which lets nothing through that could steer a terminal.
  */
+#include "view.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,6 @@
 #include <wchar.h>
 
 #include "../base/cli.h"
-#include "top.h"
 
 void top_page_free(struct top_page *p)
 {
@@ -104,7 +105,7 @@ static const char *rate(struct top_page *p, uint32_t milli)
     return milli ? arena_printf(&p->arena, "%u.%u/min", milli / 1000, milli % 1000 / 100) : "growing"; /* too early to say how fast */
 }
 
-static const char *life_words(const struct loaded *l)
+static const char *life_words(const struct loaded_file *l)
 {
     switch (l->life) {
     case LIFE_RUNNING:
@@ -231,14 +232,6 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
 }
 
 /* ---- the pages -------------------------------------------------------------------------------------------------- */
-
-size_t top_chosen(const struct top *t)
-{
-    for (size_t i = 0; t->chosen && i < t->model.report.n_groups; i++)
-        if (t->model.report.groups[i].kind == t->kind && t->model.report.groups[i].siteid == t->siteid)
-            return i;
-    return 0;
-}
 
 static char mark(enum model_sort now, enum model_sort column) { return now == column ? '*' : ' '; }
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * restart.h: which system calls go on as if nothing had been, after our stop alone ended them with EINTR.
+ */
+#ifndef SOCKLEAK_CLI_REMOTE_RESTART_H
+#define SOCKLEAK_CLI_REMOTE_RESTART_H
+
+#include <stdbool.h>
+
+/* May a system call that gave EINTR because of the stop simply be made again? */
+bool restart_may_repeat(long nr);
+
+#endif
