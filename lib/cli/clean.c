@@ -34,22 +34,20 @@ const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
                            "  sockleak clean\n"
                            "  sockleak clean --dry-run /var/tmp/states\n";
 
-struct tally {
+struct clean_counts {
     uint64_t removed, alive;
     bool dry;
     int status;
 };
 
 /* The same process, by pid and start time (UINT64_MAX: whichever has that pid). Where /proc hides it (hidepid=), a pid that exists at all is taken for it. */
-static bool lives(pid_t pid, uint64_t start_ticks)
+static bool is_alive(pid_t pid, uint64_t start_ticks)
 {
     struct procfs_stat st;
     if (procfs_stat(pid, &st) == 0)
         return start_ticks == UINT64_MAX || st.start_ticks == start_ticks;
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
-
-static bool is_private(const struct stat *st) { return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH)); }
 
 static int open_directory(const char *path)
 {
@@ -64,7 +62,7 @@ static int open_directory(const char *path)
         errno = e;
         return -1;
     }
-    if (fstat(fd, &st) != 0 || !is_private(&st)) {
+    if (fstat(fd, &st) != 0 || !paths_is_private(&st)) {
         cli_fail("%s: left alone, it is not yours or others may write there (chmod go-w %s)", path, path);
         close(fd);
         errno = EPERM;
@@ -74,7 +72,7 @@ static int open_directory(const char *path)
 }
 
 /* Which process NAME belongs to. False: it is no file of ours. LOGS: those of a run count too. */
-static bool file_of(const char *name, bool logs, pid_t *pid, uint64_t *start_ticks)
+static bool process_of(const char *name, bool logs, pid_t *pid, uint64_t *start_ticks)
 {
     char whole[NAME_MAX + 1];
     /* A process that was killed while it began its file leaves it under this name. */
@@ -87,16 +85,16 @@ static bool file_of(const char *name, bool logs, pid_t *pid, uint64_t *start_tic
 }
 
 /* True when NAME is gone now, or would be. */
-static bool clean_entry(struct tally *t, int dir, const char *path, const char *name, bool logs)
+static bool clean_entry(struct clean_counts *t, int dir, const char *path, const char *name, bool logs)
 {
     pid_t pid;
     uint64_t start_ticks;
     struct stat st;
-    if (!file_of(name, logs, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (!process_of(name, logs, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
         return false;
-    if (lives(pid, start_ticks)) {
+    if (is_alive(pid, start_ticks)) {
         t->alive++;
         return false;
     }
@@ -112,19 +110,19 @@ static bool clean_entry(struct tally *t, int dir, const char *path, const char *
 }
 
 /* The directory of one `sockleak run`: what is in it, then itself, when it is empty and that command is gone. */
-static void clean_run(struct tally *t, int above, const char *path, const char *name, pid_t run)
+static void clean_run(struct clean_counts *t, int above, const char *path, const char *name, pid_t run)
 {
     char inner[CLI_PATH_MAX + NAME_MAX + 2];
     struct stat st;
     int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd >= 0 && fstat(fd, &st) == 0 && is_private(&st) ? fdopendir(fd) : NULL;
+    DIR *d = fd >= 0 && fstat(fd, &st) == 0 && paths_is_private(&st) ? fdopendir(fd) : NULL;
     if (!d) { /* somebody else's */
         if (fd >= 0)
             close(fd);
         return;
     }
     snprintf(inner, sizeof inner, "%s/%s", path, name);
-    bool gone = !lives(run, UINT64_MAX), empty = true;
+    bool gone = !is_alive(run, UINT64_MAX), empty = true;
     const struct dirent *entry;
     while ((entry = readdir(d)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -138,7 +136,7 @@ static void clean_run(struct tally *t, int above, const char *path, const char *
         t->status = cli_fail("cannot remove %s: %s", inner, strerror(errno));
 }
 
-static void clean_directory(struct tally *t, const char *path, bool must_exist)
+static void clean_directory(struct clean_counts *t, const char *path, bool must_exist)
 {
     struct stat st;
     pid_t run;
@@ -164,7 +162,7 @@ int cmd_clean(int argc, char **argv)
 {
     static const struct option options[] = {{"dry-run", no_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     static char dirs[2][CLI_PATH_MAX];
-    struct tally t = {0};
+    struct clean_counts t = {0};
     int c;
     while ((c = getopt_long(argc, argv, ":nh", options, NULL)) != -1) {
         switch (c) {

@@ -51,7 +51,7 @@ struct attach_request {
 
 static volatile sig_atomic_t interrupted;
 
-static void interrupt(int number)
+static void on_interrupt(int number)
 {
     (void)number;
     interrupted = interrupted + 1;
@@ -64,7 +64,7 @@ static void interrupt(int number)
 static void outlive_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction sa = {.sa_handler = interrupt, .sa_flags = SA_RESTART}, old;
+    struct sigaction sa = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i] != SIGHUP || (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
             sigaction(numbers[i], &sa, NULL);
@@ -109,7 +109,7 @@ static int wake_dormant(pid_t pid, struct loaded_file *l, const struct attach_re
     return CLI_OK;
 }
 
-static int inject(const struct process_facts *process, const struct attach_request *w)
+static int inject_agent(const struct process_facts *process, const struct attach_request *w)
 {
     pid_t pid = process->pid;
     struct refusal why = {""};
@@ -237,10 +237,10 @@ static int start_recording(pid_t pid, const struct attach_request *w)
         load_free(&l);
         return status;
     }
-    return inject(&process, w);
+    return inject_agent(&process, w);
 }
 
-static const struct option options[] = {
+static const struct option attach_options[] = {
     {"grace", required_argument, NULL, 'g'},
     {"kinds", required_argument, NULL, 'k'},
     {"for", required_argument, NULL, 'f'},
@@ -253,7 +253,7 @@ int cmd_attach(int argc, char **argv)
     struct attach_request w = {0};
     pid_t pid;
     int c;
-    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", attach_options, NULL)) != -1) {
         switch (c) {
         case 'g':
             if (!cli_time("--grace", optarg, &w.grace_ns))

@@ -98,7 +98,7 @@ int detach_process(pid_t pid)
     return refused ? cli_fail("%s", refused) : CLI_OK;
 }
 
-static const struct option options[] = {
+static const struct option detach_options[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -107,7 +107,7 @@ int cmd_detach(int argc, char **argv)
 {
     pid_t pid;
     int c;
-    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", detach_options, NULL)) != -1) {
         if (c == 'h')
             return cli_help();
         return cli_bad_option(c, argv);

@@ -12,7 +12,7 @@
 #include "../../core/options.h"
 
 static const struct command *command_table;
-static const struct command *running; /* NULL before one was chosen */
+static const struct command *running_command; /* NULL before one was chosen */
 
 void cli_use(const struct command *commands) { command_table = commands; }
 
@@ -26,14 +26,14 @@ const struct command *cli_find(const char *name)
     return NULL;
 }
 
-void cli_set_running(const struct command *command) { running = command; }
+void cli_set_running(const struct command *command) { running_command = command; }
 
 static void complain(const char *fmt, va_list ap, const char *tail)
 {
     char line[2048];
     vsnprintf(line, sizeof line, fmt, ap);
     fflush(stdout); /* the complaint follows what was printed before it */
-    fprintf(stderr, "sockleak%s%s: %s%s\n", running ? " " : "", running ? running->name : "", line, tail);
+    fprintf(stderr, "sockleak%s%s: %s%s\n", running_command ? " " : "", running_command ? running_command->name : "", line, tail);
 }
 
 int cli_fail(const char *fmt, ...)
@@ -48,7 +48,7 @@ int cli_fail(const char *fmt, ...)
 int cli_misuse(const char *fmt, ...)
 {
     char tail[64];
-    snprintf(tail, sizeof tail, " (see 'sockleak help%s%s')", running ? " " : "", running ? running->name : "");
+    snprintf(tail, sizeof tail, " (see 'sockleak help%s%s')", running_command ? " " : "", running_command ? running_command->name : "");
     va_list ap;
     va_start(ap, fmt);
     complain(fmt, ap, tail);
@@ -81,7 +81,7 @@ int cli_bad_option(int c, char **argv)
 
 int cli_help(void)
 {
-    fputs(running->usage, stdout);
+    fputs(running_command->usage, stdout);
     return cli_flush();
 }
 

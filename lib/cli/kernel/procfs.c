@@ -4,6 +4,8 @@
  *
  * Called by scan, clean and top on the command's one thread. Processes come and go while it reads: every answer may be "gone".
  */
+#include "procfs.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +19,6 @@
 #include <unistd.h>
 
 #include "../../core/state.h"
-#include "procfs.h"
 #include "sockdiag.h"
 
 /* ---- parsing ----------------------------------------------------------------------------------------------- */

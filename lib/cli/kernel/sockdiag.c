@@ -5,6 +5,8 @@
  * Called by scan, one thread. The parsers see one netlink message whose length libmnl has checked against the buffer, and
  * check every attribute against that length themselves: they are fuzzed with arbitrary bytes.
  */
+#include "sockdiag.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -17,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "sockdiag.h"
 
 struct mnl_socket *sockdiag_open(void)
 {
@@ -58,7 +58,7 @@ static uint32_t idle_of(const unsigned char *info, size_t len)
 }
 
 /* The attribute at A, or NULL when none is whole there. (mnl_attr_for_each lets the last one end in padding that need not be there.) */
-static const struct nlattr *attribute(const struct nlmsghdr *message, const struct nlattr *a)
+static const struct nlattr *whole_attribute(const struct nlmsghdr *message, const struct nlattr *a)
 {
     const unsigned char *end = (const unsigned char *)message + message->nlmsg_len;
     if ((const unsigned char *)a + sizeof *a > end || !mnl_attr_ok(a, (int)(end - (const unsigned char *)a)))
@@ -66,14 +66,14 @@ static const struct nlattr *attribute(const struct nlmsghdr *message, const stru
     return a;
 }
 
-static const struct nlattr *first(const struct nlmsghdr *message, size_t fixed)
+static const struct nlattr *first_attribute(const struct nlmsghdr *message, size_t fixed)
 {
-    return attribute(message, mnl_nlmsg_get_payload_offset(message, fixed));
+    return whole_attribute(message, mnl_nlmsg_get_payload_offset(message, fixed));
 }
 
-static const struct nlattr *following(const struct nlmsghdr *message, const struct nlattr *a)
+static const struct nlattr *next_attribute(const struct nlmsghdr *message, const struct nlattr *a)
 {
-    return attribute(message, mnl_attr_next(a));
+    return whole_attribute(message, mnl_attr_next(a));
 }
 
 bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket *out)
@@ -99,7 +99,7 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
     out->cookie = (uint64_t)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
     out->path = "";
     sockdiag_take_fin(out);
-    for (const struct nlattr *a = first(message, sizeof m); a; a = following(message, a)) {
+    for (const struct nlattr *a = first_attribute(message, sizeof m); a; a = next_attribute(message, a)) {
         if (mnl_attr_get_type(a) == INET_DIAG_INFO)
             out->idle_ms = idle_of(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
     }
@@ -122,7 +122,7 @@ bool sockdiag_parse_unix(const struct nlmsghdr *message, struct sockdiag_socket 
     out->cookie = (uint64_t)m.udiag_cookie[1] << 32 | m.udiag_cookie[0];
     path_buf[0] = 0;
     out->path = path_buf;
-    for (const struct nlattr *a = first(message, sizeof m); a; a = following(message, a)) {
+    for (const struct nlattr *a = first_attribute(message, sizeof m); a; a = next_attribute(message, a)) {
         const unsigned char *p = mnl_attr_get_payload(a);
         size_t len = mnl_attr_get_payload_len(a);
         switch (mnl_attr_get_type(a)) {
@@ -165,7 +165,7 @@ bool sockdiag_parse_unix(const struct nlmsghdr *message, struct sockdiag_socket 
     return true;
 }
 
-struct dump {
+struct dump_request {
     sockdiag_each each;
     void *arg;
     bool is_unix;
@@ -173,7 +173,7 @@ struct dump {
 
 static int on_message(const struct nlmsghdr *message, void *data)
 {
-    const struct dump *d = data;
+    const struct dump_request *d = data;
     struct sockdiag_socket s;
     char path[SOCKDIAG_PATH];
     if (d->is_unix ? sockdiag_parse_unix(message, &s, path) : sockdiag_parse_inet(message, &s))
@@ -182,7 +182,7 @@ static int on_message(const struct nlmsghdr *message, void *data)
 }
 
 /* Sends the request of LEN payload bytes, with ATTRIBUTE (inet's protocol above 255) if not 0, and runs the answers through the callback. */
-static int dump_run(struct mnl_socket *nl, const void *request, size_t len, uint32_t attribute, struct dump *d)
+static int run_dump(struct mnl_socket *nl, const void *request, size_t len, uint32_t attribute, struct dump_request *d)
 {
     static unsigned char buf[1 << 16] __attribute__((aligned(NLMSG_ALIGNTO)));
     struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -218,8 +218,8 @@ int sockdiag_inet(struct mnl_socket *nl, int family, int protocol, uint32_t stat
         .idiag_ext = with_info ? 1 << (INET_DIAG_INFO - 1) : 0,
         .idiag_states = states,
     };
-    struct dump d = {each, arg, false};
-    return dump_run(nl, &r, sizeof r, protocol > 255 ? (uint32_t)protocol : 0, &d);
+    struct dump_request d = {each, arg, false};
+    return run_dump(nl, &r, sizeof r, protocol > 255 ? (uint32_t)protocol : 0, &d);
 }
 
 int sockdiag_unix(struct mnl_socket *nl, sockdiag_each each, void *arg)
@@ -229,11 +229,11 @@ int sockdiag_unix(struct mnl_socket *nl, sockdiag_each each, void *arg)
         .udiag_states = ~0u,
         .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID,
     };
-    struct dump d = {each, arg, true};
-    int e = dump_run(nl, &r, sizeof r, 0, &d);
+    struct dump_request d = {each, arg, true};
+    int e = run_dump(nl, &r, sizeof r, 0, &d);
     if (e == -EINVAL) { /* UDIAG_SHOW_UID came with Linux 5.3 */
         r.udiag_show &= ~(uint32_t)UDIAG_SHOW_UID;
-        e = dump_run(nl, &r, sizeof r, 0, &d);
+        e = run_dump(nl, &r, sizeof r, 0, &d);
     }
     return e;
 }

@@ -11,7 +11,7 @@
 
 #include "../base/now.h"
 
-static const char *duration(char *buf, size_t cap, uint64_t ns)
+static const char *age_words(char *buf, size_t cap, uint64_t ns)
 {
     struct out o = {.buf = buf, .cap = cap - 1};
     out_duration(&o, ns / 1000000000u);
@@ -36,7 +36,7 @@ static void describe_live(const struct model *m, char *line, size_t cap)
         return;
     const char *source = m->checked ? "; judged by the kernel's tables" : "; not confirmed by the kernel";
     if (m->looked_ns && now >= m->looked_ns)
-        snprintf(line, cap, "%s; its last look is %s old%s", what, duration(age, sizeof age, now - m->looked_ns), source);
+        snprintf(line, cap, "%s; its last look is %s old%s", what, age_words(age, sizeof age, now - m->looked_ns), source);
     else
         snprintf(line, cap, "%s; it has not looked yet%s", what, source);
 }
@@ -81,5 +81,5 @@ void model_circumstances(const struct model *m, char *line, size_t cap)
     if (!looked_real)
         snprintf(line, cap, "%s; it was never looked at: only what the program was told is known", how);
     else
-        snprintf(line, cap, "%s; last look %s ago", how, duration(age, sizeof age, now_real > looked_real ? now_real - looked_real : 0));
+        snprintf(line, cap, "%s; last look %s ago", how, age_words(age, sizeof age, now_real > looked_real ? now_real - looked_real : 0));
 }

@@ -5,7 +5,7 @@
 #ifndef SOCKLEAK_CLI_MODEL_CIRCUMSTANCES_H
 #define SOCKLEAK_CLI_MODEL_CIRCUMSTANCES_H
 
-#include "model.h"
+#include "types.h"
 
 /*
  * One line ("ended by signal 9 (Killed); last look 3 seconds ago"), without a newline; "" when there is nothing to

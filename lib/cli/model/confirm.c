@@ -22,7 +22,7 @@ struct held {
     uint32_t inode;
 };
 
-struct entry {
+struct tcp_entry {
     uint32_t inode, unread;
     uint8_t state, family;
     uint16_t local_port, peer_port;
@@ -33,7 +33,7 @@ struct confirm {
     struct arena *arena;
     struct held *held;
     size_t n_held, cap_held;
-    struct entry *entries;
+    struct tcp_entry *entries;
     size_t n_entries, cap_entries;
     pid_t pid;
     bool fresh; /* the agent has just looked */
@@ -41,7 +41,7 @@ struct confirm {
     uint64_t last_look_ns;
 };
 
-static void on_descriptor(void *arg, int fd, uint32_t inode)
+static void keep_descriptor(void *arg, int fd, uint32_t inode)
 {
     struct confirm *c = arg;
     if (c->n_held == c->cap_held)
@@ -55,27 +55,27 @@ static int by_fd(const void *a, const void *b)
     return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
-static void on_tcp(void *arg, const struct sockdiag_socket *s)
+static void keep_entry(void *arg, const struct sockdiag_socket *s)
 {
     struct confirm *c = arg;
     if (!s->inode)
         return;
     if (c->n_entries == c->cap_entries)
         c->entries = arena_grow(c->entries, c->cap_entries = c->cap_entries ? c->cap_entries * 2 : 256, sizeof *c->entries);
-    struct entry *e = &c->entries[c->n_entries++];
-    *e = (struct entry){.inode = s->inode,
-                        .unread = s->unread,
-                        .state = s->state,
-                        .family = s->family,
-                        .local_port = s->local_port,
-                        .peer_port = s->peer_port};
+    struct tcp_entry *e = &c->entries[c->n_entries++];
+    *e = (struct tcp_entry){.inode = s->inode,
+                            .unread = s->unread,
+                            .state = s->state,
+                            .family = s->family,
+                            .local_port = s->local_port,
+                            .peer_port = s->peer_port};
     memcpy(e->local, s->local, sizeof e->local);
     memcpy(e->peer, s->peer, sizeof e->peer);
 }
 
-static int by_inode(const void *a, const void *b)
+static int by_entry_inode(const void *a, const void *b)
 {
-    const struct entry *x = a, *y = b;
+    const struct tcp_entry *x = a, *y = b;
     return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
@@ -84,7 +84,7 @@ struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena)
     struct confirm *c = arena_grow(NULL, 1, sizeof *c);
     *c = (struct confirm){
         .arena = arena, .pid = l->pid, .fresh = l->answered, .last_look_ns = atomic_load(&state_head(&l->view)->last_look_ns)};
-    if (procfs_each_socket(l->pid, on_descriptor, c, NULL) != 0) {
+    if (procfs_each_socket(l->pid, keep_descriptor, c, NULL) != 0) {
         confirm_end(c);
         return NULL;
     }
@@ -98,9 +98,9 @@ static bool has_tables(struct confirm *c)
 {
     if (!c->tried) {
         c->tried = true;
-        c->tables = procfs_each_tcp(c->pid, on_tcp, c) == 0;
+        c->tables = procfs_each_tcp(c->pid, keep_entry, c) == 0;
         if (c->n_entries)
-            qsort(c->entries, c->n_entries, sizeof *c->entries, by_inode);
+            qsort(c->entries, c->n_entries, sizeof *c->entries, by_entry_inode);
     }
     return c->tables;
 }
@@ -115,7 +115,7 @@ void confirm_end(struct confirm *c)
 }
 
 /* A state that began after the last look: it is at most that old. */
-static void became(const struct confirm *c, struct finding *f, uint8_t kind)
+static void set_kind(const struct confirm *c, struct finding *f, uint8_t kind)
 {
     if (f->kind == kind)
         return;
@@ -149,29 +149,29 @@ static bool judge_missing(const struct confirm *c, struct finding *f, const stru
         return true;
     f->tcp_state = ST_CLOSE;
     if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && s->was_connected))
-        became(c, f, KIND_DEAD);
+        set_kind(c, f, KIND_DEAD);
     return true;
 }
 
-static void judge_again(const struct confirm *c, struct finding *f, const struct entry *e)
+static void judge_again(const struct confirm *c, struct finding *f, const struct tcp_entry *e)
 {
     f->tcp_state = e->state;
     f->unread = e->unread;
     switch (e->state) {
     case ST_CLOSE_WAIT:
         if (f->kind != KIND_CLOSE_WAIT) {
-            became(c, f, KIND_CLOSE_WAIT);
+            set_kind(c, f, KIND_CLOSE_WAIT);
             f->eof = EOF_UNREAD; /* told ones were seen as such by the wrappers */
         }
         break;
     case ST_FIN_WAIT_2:
-        became(c, f, KIND_FIN_WAIT_2);
+        set_kind(c, f, KIND_FIN_WAIT_2);
         break;
     case ST_ESTABLISHED:
     case ST_LISTEN:
     case ST_SYN_SENT:
     case ST_SYN_RECV:
-        became(c, f, KIND_OPEN);
+        set_kind(c, f, KIND_OPEN);
         break;
     default: /* on its way: what the last look said stands */
         break;
@@ -189,8 +189,8 @@ bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_s
     bool nameless = !f->local && !f->peer && (want_addresses || f->kind != KIND_OPEN);
     if ((!judge && !nameless) || !has_tables(c))
         return true;
-    struct entry *e =
-        c->n_entries ? bsearch(&(struct entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_inode) : NULL;
+    struct tcp_entry *e =
+        c->n_entries ? bsearch(&(struct tcp_entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_entry_inode) : NULL;
     if (judge && !e)
         return judge_missing(c, f, s, h->inode);
     if (judge)

@@ -9,16 +9,18 @@
 
 #include <stdlib.h>
 
+#include "model.h"
+
 /* The clock of a merged report: any value from which every age can be taken. */
 #define MERGED_NOW_NS (UINT64_MAX / 2)
 
-static bool same_key(const struct group *a, const struct group *b) { return a->kind == b->kind && a->siteid == b->siteid; }
+static bool is_same_site(const struct group *a, const struct group *b) { return a->kind == b->kind && a->siteid == b->siteid; }
 
 struct keyed {
     const struct group *group;
 };
 
-static int by_key(const void *a, const void *b)
+static int by_kind_and_site(const void *a, const void *b)
 {
     const struct group *x = ((const struct keyed *)a)->group, *y = ((const struct keyed *)b)->group;
     if (x->kind != y->kind)
@@ -27,7 +29,7 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Sums what the single processes know of this stack; frames from the first that has them. */
-static void adopt(struct group *g, const struct keyed *parts, size_t n)
+static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct group *p = parts[i].group;
@@ -78,18 +80,18 @@ static struct finding moved(const struct finding *f, const struct report *one)
 }
 
 /* Gives G what those of PARTS (sorted) with the same kind and stack know. */
-static void adopt_parts(struct group *g, const struct keyed *parts, size_t n_parts)
+static void find_parts(struct group *g, const struct keyed *parts, size_t n_parts)
 {
     struct keyed key = {.group = g};
-    const struct keyed *hit = bsearch(&key, parts, n_parts, sizeof *parts, by_key);
+    const struct keyed *hit = bsearch(&key, parts, n_parts, sizeof *parts, by_kind_and_site);
     if (!hit)
         return;
-    while (hit > parts && same_key(hit[-1].group, g))
+    while (hit > parts && is_same_site(hit[-1].group, g))
         hit--;
     size_t count = 1;
-    while (hit + count < parts + n_parts && same_key(hit[count].group, g))
+    while (hit + count < parts + n_parts && is_same_site(hit[count].group, g))
         count++;
-    adopt(g, hit, count);
+    sum_parts(g, hit, count);
 }
 
 void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o)
@@ -116,9 +118,9 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     if (n_parts)
-        qsort(parts, n_parts, sizeof *parts, by_key);
+        qsort(parts, n_parts, sizeof *parts, by_kind_and_site);
     for (size_t i = 0; i < r->n_groups; i++)
-        adopt_parts(&r->groups[i], parts, n_parts);
+        find_parts(&r->groups[i], parts, n_parts);
     struct model_options quiet = *o;
     quiet.n_rules = quiet.n_own = 0; /* each process' findings were held against them already */
     model_finish(m, &quiet);

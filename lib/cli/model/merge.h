@@ -5,7 +5,7 @@
 #ifndef SOCKLEAK_CLI_MODEL_MERGE_H
 #define SOCKLEAK_CLI_MODEL_MERGE_H
 
-#include "model.h"
+#include "types.h"
 
 /*
  * One model over N others, which must outlive it: groups of equal kind and stack are put together, each socket with

@@ -176,7 +176,7 @@ static bool still_the_same(struct remote *r)
     return same;
 }
 
-struct work {
+struct agent_work {
     const struct process_facts *process;
     bool may_load;       /* else the agent must be mapped already */
     const char *library; /* NULL: it is mapped */
@@ -184,7 +184,7 @@ struct work {
     struct agent_stats *stats;
 };
 
-static const char *run_held(struct tracee *t, struct remote *r, const struct work *w, struct refusal *why)
+static const char *run_held(struct tracee *t, struct remote *r, const struct agent_work *w, struct refusal *why)
 {
     const struct process_facts *p = w->process;
     int32_t result = 0;
@@ -209,7 +209,7 @@ static const char *run_held(struct tracee *t, struct remote *r, const struct wor
 }
 
 /* What the tracing child tells the command. */
-struct outcome {
+struct agent_outcome {
     struct refusal why;
     struct agent_stats stats;
     bool refused, stays; /* it lives on to put a thread back */
@@ -217,7 +217,7 @@ struct outcome {
 
 static void report_outcome(int to, const char *refused, const struct agent_stats *stats, bool stays)
 {
-    struct outcome o = {.refused = refused != NULL, .stays = stays};
+    struct agent_outcome o = {.refused = refused != NULL, .stays = stays};
     if (refused)
         snprintf(o.why.text, sizeof(o.why.text), "%s", refused);
     if (stats)
@@ -236,7 +236,7 @@ static void stay_behind(void)
 }
 
 /* What must be so before a thread is stopped. W's library is set if it has to be loaded; LIBRARY holds its name. */
-static const char *check_work(const struct remote *r, struct work *w, char library[PATH_MAX], struct refusal *why)
+static const char *check_work(const struct remote *r, struct agent_work *w, char library[PATH_MAX], struct refusal *why)
 {
     const struct process_facts *p = w->process;
     const char *refused = check_libc(r, p, why);
@@ -250,7 +250,7 @@ static const char *check_work(const struct remote *r, struct work *w, char libra
 }
 
 /* In the child: does the work and sends what came of it to TO. */
-static void trace(struct work w, int to)
+static void trace_process(struct agent_work w, int to)
 {
     struct refusal reason = {""}, *why = &reason;
     struct remote r;
@@ -285,9 +285,9 @@ static void trace(struct work w, int to)
  * A child does it: a tracer's end lets go of every thread, also of one in an uninterruptible sleep that could neither be stopped nor be let
  * go, and that would stop for good in the midst of a long `attach --for` when it wakes.
  */
-static const char *run_in(struct work w, struct refusal *why)
+static const char *run_in_child(struct agent_work w, struct refusal *why)
 {
-    struct outcome o;
+    struct agent_outcome o;
     int pipe_fd[2];
     const char *refused = check_kind(w.process, why);
     if (refused)
@@ -298,7 +298,7 @@ static const char *run_in(struct work w, struct refusal *why)
     ptrace_begin();
     pid_t child = fork();
     if (child == 0) {
-        trace(w, pipe_fd[1]);
+        trace_process(w, pipe_fd[1]);
         _exit(0);
     }
     int err = errno;
@@ -319,12 +319,12 @@ static const char *run_in(struct work w, struct refusal *why)
 
 const char *agent_inject(const struct process_facts *process, const char *options, struct agent_stats *stats, struct refusal *why)
 {
-    struct work w = {.process = process, .may_load = true, .entry = "sockleak_attach_entry", .text = options, .stats = stats};
-    return run_in(w, why);
+    struct agent_work w = {.process = process, .may_load = true, .entry = "sockleak_attach_entry", .text = options, .stats = stats};
+    return run_in_child(w, why);
 }
 
 const char *agent_withdraw(const struct process_facts *process, struct refusal *why)
 {
-    struct work w = {.process = process, .entry = "sockleak_detach_entry", .text = ""};
-    return run_in(w, why);
+    struct agent_work w = {.process = process, .entry = "sockleak_detach_entry", .text = ""};
+    return run_in_child(w, why);
 }

@@ -28,15 +28,15 @@
 #define MAX_XSTATE 65536
 
 /* What a thread's own instructions raise. */
-static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 
 /* A signal sent by somebody is kept for later. False: a fault of the thread's own doing. */
 static bool postpone_signal(struct tracee *t, int sig)
 {
     siginfo_t info = {.si_code = 0};
     ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info);
-    for (size_t i = 0; info.si_code > 0 && i < sizeof(faults) / sizeof(faults[0]); i++)
-        if (faults[i] == sig)
+    for (size_t i = 0; info.si_code > 0 && i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
+        if (fault_signals[i] == sig)
             return false;
     t->owed_signal = sig;
     return true;
@@ -64,8 +64,8 @@ static bool save_state(struct tracee *t)
 static bool block_signals(struct tracee *t)
 {
     uint64_t mask = ~0ull;
-    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-        mask &= ~(1ull << (faults[i] - 1)) | t->sigmask;
+    for (size_t i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
+        mask &= ~(1ull << (fault_signals[i] - 1)) | t->sigmask;
     if (ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(mask), &mask) == 0)
         return true;
     t->error = errno;

@@ -32,33 +32,33 @@ void ptrace_end(void) { sigprocmask(SIG_SETMASK, &mask_before, NULL); }
 static uint64_t now_ms(void) { return now_mono_ns() / 1000000; }
 
 /* Threads that did not stop when they should, and will when their uninterruptible sleep is over. Too many: the end of the command lets go. */
-static pid_t late[64];
-static size_t n_late;
+static pid_t late_threads[64];
+static size_t n_late_threads;
 
 static void remember_late(pid_t tid)
 {
-    if (n_late < sizeof(late) / sizeof(late[0]))
-        late[n_late++] = tid;
+    if (n_late_threads < sizeof(late_threads) / sizeof(late_threads[0]))
+        late_threads[n_late_threads++] = tid;
 }
 
 static void forget_late(pid_t tid)
 {
-    for (size_t i = 0; i < n_late; i++)
-        if (late[i] == tid)
-            late[i--] = late[--n_late];
+    for (size_t i = 0; i < n_late_threads; i++)
+        if (late_threads[i] == tid)
+            late_threads[i--] = late_threads[--n_late_threads];
 }
 
 /* Lets go of those that have stopped by now. */
 static void release_late(void)
 {
-    for (size_t i = 0; i < n_late; i++) {
+    for (size_t i = 0; i < n_late_threads; i++) {
         int status;
-        pid_t got = waitpid(late[i], &status, __WALL | WNOHANG);
+        pid_t got = waitpid(late_threads[i], &status, __WALL | WNOHANG);
         if (got == 0)
             continue;
-        if (got == late[i] && WIFSTOPPED(status))
-            ptrace(PTRACE_DETACH, late[i], NULL, (void *)(long)(status >> 16 ? 0 : WSTOPSIG(status)));
-        late[i--] = late[--n_late];
+        if (got == late_threads[i] && WIFSTOPPED(status))
+            ptrace(PTRACE_DETACH, late_threads[i], NULL, (void *)(long)(status >> 16 ? 0 : WSTOPSIG(status)));
+        late_threads[i--] = late_threads[--n_late_threads];
     }
 }
 

@@ -34,7 +34,7 @@ static const char *const allocators[] = {
     "_Znwm",         "_Znam",          "_ZdlPv", "_ZdaPv",  "_ZdlPvm",      NULL,
 };
 /* Looked for in libc, and where older ones kept them: libpthread, libdl, libgcc_s. */
-static const char *const in_libc[] = {
+static const char *const libc_functions[] = {
     "dlopen",
     "dlmopen",
     "dlclose",
@@ -112,10 +112,10 @@ static const char *const in_libc[] = {
     NULL,
 };
 /* They free a thread's stack, under the lock that making a thread takes; while they wait for its end they hold nothing. */
-static const char *const joins[] = {"pthread_join", "pthread_timedjoin_np", "pthread_clockjoin_np", NULL};
+static const char *const join_functions[] = {"pthread_join", "pthread_timedjoin_np", "pthread_clockjoin_np", NULL};
 static const char a_join[] = "pthread_join";
 
-struct range {
+struct unsafe_range {
     uint64_t start, end;
     const char *name;
 };
@@ -124,17 +124,17 @@ struct unsafe_ranges {
     const struct remote *r;
     const struct remote_module *libc;
     unw_addr_space_t space;
-    struct range *ranges;
+    struct unsafe_range *ranges;
     size_t n;
 };
 
 static void add_range(struct unsafe_ranges *u, uint64_t start, uint64_t end, const char *name)
 {
-    struct range *more = reallocarray(u->ranges, u->n + 1, sizeof(*more));
+    struct unsafe_range *more = reallocarray(u->ranges, u->n + 1, sizeof(*more));
     if (!more)
         return;
     u->ranges = more;
-    u->ranges[u->n++] = (struct range){start, end, name};
+    u->ranges[u->n++] = (struct unsafe_range){start, end, name};
 }
 
 static void add_names(struct unsafe_ranges *u, struct remote_module *m, const char *const *names)
@@ -148,8 +148,8 @@ static void add_names(struct unsafe_ranges *u, struct remote_module *m, const ch
 static void add_joins(struct unsafe_ranges *u, struct remote_module *m)
 {
     uint64_t at, size;
-    for (size_t i = 0; joins[i]; i++)
-        if (elf_symbol(u->r, m, joins[i], &at, &size))
+    for (size_t i = 0; join_functions[i]; i++)
+        if (elf_symbol(u->r, m, join_functions[i], &at, &size))
             add_range(u, at, at + (size ? size : 16), a_join);
 }
 
@@ -182,7 +182,7 @@ static struct unsafe_ranges *unsafe_open(const struct remote *r)
         else
             add_names(u, m, allocators);
         if (m == u->libc || is_named(m, "libpthread") || is_named(m, "libdl") || is_named(m, "libgcc_s"))
-            add_names(u, m, in_libc);
+            add_names(u, m, libc_functions);
         if (m == u->libc || is_named(m, "libpthread"))
             add_joins(u, m);
     }

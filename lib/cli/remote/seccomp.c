@@ -21,12 +21,12 @@
 #define PTRACE_SECCOMP_GET_FILTER 0x420c
 #endif
 
-struct planned {
+struct planned_call {
     const char *name;
     int nr;
     uint64_t a[6];
 };
-static const struct planned plan[] = {
+static const struct planned_call planned_calls[] = {
     {"mmap", SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull, 0}},
     {"mmap of code", SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_DENYWRITE, 3, 0}},
     {"mprotect", SYS_mprotect, {4096, 4096, PROT_READ | PROT_WRITE}},
@@ -72,12 +72,12 @@ static const struct planned plan[] = {
     {"write", SYS_write, {2, 4096, 1}},
 };
 
-struct machine {
+struct filter_machine {
     uint32_t a, x, mem[BPF_MEMWORDS];
     const struct seccomp_data *d;
 };
 
-static uint32_t load_operand(const struct machine *m, const struct sock_filter *i)
+static uint32_t load_operand(const struct filter_machine *m, const struct sock_filter *i)
 {
     uint32_t word = 0;
     switch (BPF_MODE(i->code)) {
@@ -131,7 +131,7 @@ static bool compare(uint16_t op, uint32_t a, uint32_t b)
 /* What the filter answers. Jumps only go forward, so it ends; one that runs off its end counts as killing. */
 static uint32_t run_filter(const struct sock_filter *f, size_t n, const struct seccomp_data *d)
 {
-    struct machine m = {.d = d};
+    struct filter_machine m = {.d = d};
     for (size_t pc = 0; pc < n; pc++) {
         const struct sock_filter *i = &f[pc];
         uint32_t operand = i->code & BPF_X ? m.x : i->k;
@@ -192,11 +192,11 @@ int seccomp_check(struct tracee *t, const char **forbidden)
             free(f);
             return -EIO;
         }
-        for (size_t i = 0; !*forbidden && i < sizeof(plan) / sizeof(plan[0]); i++) {
-            struct seccomp_data d = {.nr = plan[i].nr, .arch = ARCH_AUDIT, .instruction_pointer = t->gadget};
-            memcpy(d.args, plan[i].a, sizeof(d.args));
+        for (size_t i = 0; !*forbidden && i < sizeof(planned_calls) / sizeof(planned_calls[0]); i++) {
+            struct seccomp_data d = {.nr = planned_calls[i].nr, .arch = ARCH_AUDIT, .instruction_pointer = t->gadget};
+            memcpy(d.args, planned_calls[i].a, sizeof(d.args));
             if (is_deadly(run_filter(f, (size_t)n, &d)))
-                *forbidden = plan[i].name;
+                *forbidden = planned_calls[i].name;
         }
         free(f);
         if (*forbidden)

@@ -13,6 +13,7 @@
 #include "../../core/options.h"
 #include "../model/circumstances.h"
 #include "../model/merge.h"
+#include "../model/model.h"
 #include "folded.h"
 #include "junit.h"
 #include "sarif.h"

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "../model/model.h"
+#include "../model/types.h"
 
 enum format { FORMAT_TEXT = 0, FORMAT_JSON, FORMAT_FOLDED, FORMAT_JUNIT, FORMAT_SARIF, FORMAT_SUPPRESSIONS };
 

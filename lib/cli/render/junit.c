@@ -60,7 +60,7 @@ static void put_timestamp(struct out *o, uint64_t real_ns)
 }
 
 /* The frame that a reader looks for: the innermost with a line, else with a name, else the first. */
-static const struct frame *best_frame(const struct group *g)
+static const struct frame *frame_to_name(const struct group *g)
 {
     const struct frame *named = NULL;
     for (size_t i = 0; i < g->n_frames; i++) {
@@ -74,7 +74,7 @@ static const struct frame *best_frame(const struct group *g)
 
 static void put_case_name(struct out *o, const struct group *g)
 {
-    const struct frame *f = best_frame(g);
+    const struct frame *f = frame_to_name(g);
     out_str(o, kind_name(g->kind));
     if (f && f->symbol) {
         out_str(o, " allocated by ");

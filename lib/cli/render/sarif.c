@@ -15,7 +15,7 @@
 
 static const struct {
     const char *name, *text, *help;
-} rules[KIND_COUNT] = {
+} sarif_rules[KIND_COUNT] = {
     {"CloseWait", "The peer has closed, this process never closes its side (CLOSE_WAIT).",
      "Close the socket when a receive call returns 0, on error paths too."},
     {"FinWait2", "This process has shut down its side and holds the socket, the peer has not finished (FIN_WAIT_2).",
@@ -118,7 +118,7 @@ static void put_message(struct out *o, const struct group *g, const char *progra
     char text[2048];
     struct out t = {.buf = text, .cap = sizeof text - 1};
     out_fmt(&t, "%llu socket%s stuck: %s Opened %llu, closed %llu here; the oldest for ", (unsigned long long)g->count,
-            g->count == 1 ? "" : "s", rules[g->kind].text, (unsigned long long)g->opened, (unsigned long long)g->closed);
+            g->count == 1 ? "" : "s", sarif_rules[g->kind].text, (unsigned long long)g->opened, (unsigned long long)g->closed);
     out_duration(&t, g->oldest_ns / 1000000000u);
     if (program && program[0])
         out_fmt(&t, " (in %s)", text_base_name(program));
@@ -128,7 +128,7 @@ static void put_message(struct out *o, const struct group *g, const char *progra
 }
 
 /* The frame that stands for the stack: the innermost with a line, else the innermost of a file. NULL: no frame is of any file. */
-static const struct frame *best_frame(const struct group *g)
+static const struct frame *frame_of_location(const struct group *g)
 {
     const struct frame *best = NULL;
     for (size_t i = 0; i < g->n_frames; i++) {
@@ -143,7 +143,7 @@ static const struct frame *best_frame(const struct group *g)
 
 static void put_result(struct out *o, const struct report *r, const struct group *g, const char *srcroot)
 {
-    const struct frame *best = best_frame(g);
+    const struct frame *best = frame_of_location(g);
     /* R speaks of many processes, its name is one of theirs: the code's own file says better which program it is. */
     bool own = g->n_findings && (g->findings[0].pid == 0 || g->findings[0].pid == r->pid);
     out_str(o, "{\"ruleId\":");
@@ -185,7 +185,7 @@ void sarif_report(struct out *o, const struct report *r, const char *srcroot)
     out_str(o, ",\"rules\":[");
     for (unsigned k = 0; k < KIND_COUNT; k++) {
         out_fmt(o, "%s{\"id\":\"%s\",\"name\":\"%s\",\"shortDescription\":{\"text\":\"%s\"},\"help\":{\"text\":\"%s\"}}", k ? "," : "",
-                kind_name(k), rules[k].name, rules[k].text, rules[k].help);
+                kind_name(k), sarif_rules[k].name, sarif_rules[k].text, sarif_rules[k].help);
     }
     out_str(o, "]}},\"columnKind\":\"utf16CodeUnits\",\"originalUriBaseIds\":{\"SRCROOT\":{\"description\":{\"text\":\"The directory in "
                "which the sources were compiled.\"}}},\"results\":[");

@@ -20,7 +20,7 @@ static bool has_name(const struct group *g)
     return false;
 }
 
-static char *write_line(struct arena *arena, const struct group *g)
+static char *line_of(struct arena *arena, const struct group *g)
 {
     char buf[4096];
     struct out one = {.buf = buf, .cap = sizeof buf - 2};
@@ -47,9 +47,9 @@ void suppressions_report(struct out *o, const struct model *models, size_t n)
         for (size_t k = 0; k < models[i].report.n_groups; k++) {
             const struct group *g = &models[i].report.groups[k];
             if (has_name(g))
-                lines[count++] = write_line(&arena, g);
+                lines[count++] = line_of(&arena, g);
             for (size_t f = 0; f < g->n_findings && !has_name(g); f++)
-                lines[count++] = write_line(&arena, &(struct group){.kind = g->kind, .findings = &g->findings[f], .n_findings = 1});
+                lines[count++] = line_of(&arena, &(struct group){.kind = g->kind, .findings = &g->findings[f], .n_findings = 1});
         }
     }
     if (count)

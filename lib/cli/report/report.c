@@ -14,11 +14,13 @@
 
 #include "../base/cli.h"
 #include "../model/circumstances.h"
+#include "../model/model.h"
 #include "../render/formats.h"
 #include "../state/load_set.h"
 #include "../state/paths.h"
 #include "../state/settings.h"
 #include "../state/suppression_files.h"
+#include "../symbolize/symbolize.h"
 #include "for_agent.h"
 
 const char usage_report[] =
@@ -58,31 +60,31 @@ struct report_request {
 };
 
 enum {
-    OPT_FORMAT = 256,
-    OPT_KINDS,
-    OPT_MIN_AGE,
-    OPT_SORT,
-    OPT_MAX_SOCKETS,
-    OPT_SUPPRESSIONS,
-    OPT_GENSUPP,
-    OPT_SYSROOT,
-    OPT_DEBUG_DIR,
-    OPT_NO_NAMES,
-    OPT_VERBOSE
+    REPORT_OPT_FORMAT = 256,
+    REPORT_OPT_KINDS,
+    REPORT_OPT_MIN_AGE,
+    REPORT_OPT_SORT,
+    REPORT_OPT_MAX_SOCKETS,
+    REPORT_OPT_SUPPRESSIONS,
+    REPORT_OPT_GENSUPP,
+    REPORT_OPT_SYSROOT,
+    REPORT_OPT_DEBUG_DIR,
+    REPORT_OPT_NO_NAMES,
+    REPORT_OPT_VERBOSE
 };
 
-static const struct option options[] = {
-    {"format", required_argument, NULL, OPT_FORMAT},
-    {"kinds", required_argument, NULL, OPT_KINDS},
-    {"min-age", required_argument, NULL, OPT_MIN_AGE},
-    {"sort", required_argument, NULL, OPT_SORT},
-    {"max-sockets", required_argument, NULL, OPT_MAX_SOCKETS},
-    {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
-    {"gen-suppressions", no_argument, NULL, OPT_GENSUPP},
-    {"sysroot", required_argument, NULL, OPT_SYSROOT},
-    {"debug-dir", required_argument, NULL, OPT_DEBUG_DIR},
-    {"no-names", no_argument, NULL, OPT_NO_NAMES},
-    {"verbose", no_argument, NULL, OPT_VERBOSE},
+static const struct option report_options[] = {
+    {"format", required_argument, NULL, REPORT_OPT_FORMAT},
+    {"kinds", required_argument, NULL, REPORT_OPT_KINDS},
+    {"min-age", required_argument, NULL, REPORT_OPT_MIN_AGE},
+    {"sort", required_argument, NULL, REPORT_OPT_SORT},
+    {"max-sockets", required_argument, NULL, REPORT_OPT_MAX_SOCKETS},
+    {"suppressions", required_argument, NULL, REPORT_OPT_SUPPRESSIONS},
+    {"gen-suppressions", no_argument, NULL, REPORT_OPT_GENSUPP},
+    {"sysroot", required_argument, NULL, REPORT_OPT_SYSROOT},
+    {"debug-dir", required_argument, NULL, REPORT_OPT_DEBUG_DIR},
+    {"no-names", no_argument, NULL, REPORT_OPT_NO_NAMES},
+    {"verbose", no_argument, NULL, REPORT_OPT_VERBOSE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -98,20 +100,20 @@ static void add_debug_dir(struct report_request *a, const char *dir)
 }
 
 /* The status to end with, or -1 to go on. */
-static int take_option(struct report_request *a, int c, char **argv)
+static int take_report_option(struct report_request *a, int c, char **argv)
 {
     uint64_t number;
     switch (c) {
-    case OPT_FORMAT:
+    case REPORT_OPT_FORMAT:
         if (!format_from_name(optarg, &a->format))
             return cli_misuse("--format %s: not a format; there are text, json, folded, junit, sarif", optarg);
         return -1;
-    case OPT_KINDS:
+    case REPORT_OPT_KINDS:
         return cli_kinds("--kinds", optarg, &a->model.kinds) ? -1 : CLI_USAGE;
-    case OPT_MIN_AGE:
+    case REPORT_OPT_MIN_AGE:
         a->model.min_age_set = true;
         return cli_time("--min-age", optarg, &a->model.min_age_ns) ? -1 : CLI_USAGE;
-    case OPT_SORT:
+    case REPORT_OPT_SORT:
         if (strcmp(optarg, "stuck") == 0)
             a->model.sort = SORT_STUCK;
         else if (strcmp(optarg, "rate") == 0)
@@ -121,28 +123,28 @@ static int take_option(struct report_request *a, int c, char **argv)
         else
             return cli_misuse("--sort %s: sort by stuck, rate or age", optarg);
         return -1;
-    case OPT_MAX_SOCKETS:
+    case REPORT_OPT_MAX_SOCKETS:
         if (!cli_number("--max-sockets", optarg, 1000000, &number))
             return CLI_USAGE;
         a->model.max_sockets = (unsigned)number;
         a->max_sockets_set = true;
         return -1;
-    case OPT_SUPPRESSIONS:
+    case REPORT_OPT_SUPPRESSIONS:
         suppression_files_add(&a->suppressions, optarg);
         return -1;
-    case OPT_GENSUPP:
+    case REPORT_OPT_GENSUPP:
         a->format = FORMAT_SUPPRESSIONS;
         return -1;
-    case OPT_SYSROOT:
+    case REPORT_OPT_SYSROOT:
         a->symbols.sysroot = optarg;
         return -1;
-    case OPT_DEBUG_DIR:
+    case REPORT_OPT_DEBUG_DIR:
         add_debug_dir(a, optarg);
         return -1;
-    case OPT_NO_NAMES:
+    case REPORT_OPT_NO_NAMES:
         a->symbols.names = false;
         return -1;
-    case OPT_VERBOSE:
+    case REPORT_OPT_VERBOSE:
         a->verbose = true;
         return -1;
     case 'h':
@@ -151,8 +153,6 @@ static int take_option(struct report_request *a, int c, char **argv)
         return cli_bad_option(c, argv);
     }
 }
-
-static void bad_file(void *arg, const char *path, const char *why) { *(int *)arg = cli_fail("%s: %s", path, why); }
 
 static void add_named(struct load_set *set, const char *word, int *status)
 {
@@ -177,7 +177,7 @@ static void add_named(struct load_set *set, const char *word, int *status)
     }
     const char *why;
     if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
-        why = load_set_tree(set, word, bad_file, status);
+        why = load_set_tree(set, word, load_set_complain, status);
     else
         why = load_set_file(set, word);
     if (why)
@@ -189,7 +189,7 @@ static void add_all(struct load_set *set, int *status)
     char dirs[2][CLI_PATH_MAX];
     size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
-        const char *why = load_set_tree(set, dirs[i], bad_file, status);
+        const char *why = load_set_tree(set, dirs[i], load_set_complain, status);
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             *status = cli_fail("%s: %s", dirs[i], why);
     }
@@ -205,8 +205,8 @@ static void warn_trouble(void *arg, const char *line)
 }
 
 /* How one process is reported: the program's default options, over them the environment's, over them the request's. */
-static void build(struct model *m, const struct loaded_file *l, const struct report_request *a, struct symbolizer *const sym[2],
-                  struct settings_rules *own)
+static void build_model(struct model *m, const struct loaded_file *l, const struct report_request *a, struct symbolizer *const sym[2],
+                        struct settings_rules *own)
 {
     struct options chosen;
     struct model_options o = a->model;
@@ -240,7 +240,7 @@ static void print_models(struct report_request *a, const struct load_set *set)
     struct settings_rules own = {0};
     struct model *models = arena_grow(NULL, set->n + 1, sizeof *models);
     for (size_t i = 0; i < set->n; i++)
-        build(&models[i], &set->items[i], a, sym, &own);
+        build_model(&models[i], &set->items[i], a, sym, &own);
     if (set->n || a->format == FORMAT_JUNIT || a->format == FORMAT_SARIF)
         format_models(stdout, a->format, models, set->n, &a->model);
     if (a->format != FORMAT_TEXT)
@@ -256,7 +256,7 @@ static void print_models(struct report_request *a, const struct load_set *set)
 }
 
 /* Reports WORDS, N of them (0: every state file of this user), and frees what A holds. */
-static int run_request(struct report_request *a, const char *const *words, int n)
+static int report_words(struct report_request *a, const char *const *words, int n)
 {
     struct options chosen;
     struct arena arena = {0};
@@ -287,7 +287,7 @@ int report_process(const char *what, uint64_t min_age_ns)
     bool given = min_age_ns != UINT64_MAX;
     struct report_request a = {.model = {.reason = -1, .min_age_set = given, .min_age_ns = given ? min_age_ns : 0},
                                .symbols = {.names = true}};
-    return run_request(&a, &what, 1);
+    return report_words(&a, &what, 1);
 }
 
 int cmd_report(int argc, char **argv)
@@ -296,10 +296,10 @@ int cmd_report(int argc, char **argv)
     int c;
     if (argc > 1 && strcmp(argv[1], "--for-agent") == 0)
         return report_for_agent(argc - 1, argv + 1);
-    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        int end = take_option(&a, c, argv);
+    while ((c = getopt_long(argc, argv, ":h", report_options, NULL)) != -1) {
+        int end = take_report_option(&a, c, argv);
         if (end >= 0)
             return end;
     }
-    return run_request(&a, (const char *const *)argv + optind, argc - optind);
+    return report_words(&a, (const char *const *)argv + optind, argc - optind);
 }

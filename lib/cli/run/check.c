@@ -18,6 +18,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "../../core/text.h"
 #include "../base/cli.h"
 
 #define INSTEAD "; 'sockleak scan' sees its sockets without an agent"
@@ -55,7 +56,7 @@ const char *run_find(const char *name, char *path, size_t cap)
 
 /* ---- ELF ------------------------------------------------------------------------------------------------------ */
 
-struct program {
+struct elf_program {
     unsigned char ident[EI_NIDENT];
     unsigned machine, type;
     char interp[256]; /* empty: none */
@@ -67,7 +68,7 @@ enum read_result { READ_ELF, READ_OTHER, READ_NOT };
 static bool read_at(int fd, void *buf, size_t n, uint64_t at) { return at <= INT64_MAX && pread(fd, buf, n, (off_t)at) == (ssize_t)n; }
 
 /* Enough of either class, in our byte order; a foreign one is refused by its ident before more is needed. */
-static bool read_interp(int fd, const Elf64_Ehdr *h, bool is64, struct program *p)
+static bool read_interp(int fd, const Elf64_Ehdr *h, bool is64, struct elf_program *p)
 {
     const Elf32_Ehdr *h32 = (const void *)h;
     uint64_t at = is64 ? h->e_phoff : h32->e_phoff;
@@ -93,7 +94,7 @@ static bool read_interp(int fd, const Elf64_Ehdr *h, bool is64, struct program *
 }
 
 /* FIRST gets the file's first bytes, NUL-terminated, when it is no ELF file. */
-static enum read_result read_program(const char *path, struct program *p, char first[256])
+static enum read_result read_program(const char *path, struct elf_program *p, char first[256])
 {
     Elf64_Ehdr h;
     memset(p, 0, sizeof *p);
@@ -118,15 +119,9 @@ static enum read_result read_program(const char *path, struct program *p, char f
     return result;
 }
 
-static const char *base_name(const char *path)
+static const char *check_elf(const char *path, const struct elf_program *p, const char *library)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static const char *check_elf(const char *path, const struct program *p, const char *library)
-{
-    struct program agent, self;
+    struct elf_program agent, self;
     char first[256];
     if (read_program(library, &agent, first) != READ_ELF || read_program("/proc/self/exe", &self, first) != READ_ELF)
         return NULL;
@@ -142,14 +137,14 @@ static const char *check_elf(const char *path, const struct program *p, const ch
     if (!p->readable) /* damaged: the kernel will say */
         return NULL;
     if (!p->interp[0]) {
-        if (p->type == ET_DYN && strncmp(base_name(path), "ld", 2) == 0) /* the loader itself, run by hand */
+        if (p->type == ET_DYN && strncmp(text_base_name(path), "ld", 2) == 0) /* the loader itself, run by hand */
             return NULL;
         snprintf(sentence, sizeof sentence, "%s is statically linked: no library can be preloaded into it" INSTEAD, path);
         return sentence;
     }
-    if (strcmp(base_name(p->interp), base_name(self.interp)) != 0) {
+    if (strcmp(text_base_name(p->interp), text_base_name(self.interp)) != 0) {
         snprintf(sentence, sizeof sentence, "%s runs on another libc (its loader is %s, the agent needs %s): build the agent there" INSTEAD,
-                 path, p->interp, base_name(self.interp));
+                 path, p->interp, text_base_name(self.interp));
         return sentence;
     }
     if (access(p->interp, F_OK) != 0) {
@@ -196,7 +191,7 @@ static bool script_interpreter(char *first, char *interp, size_t cap)
     if (!word)
         return false;
     snprintf(interp, cap, "%s", word);
-    if (strcmp(base_name(word), "env") != 0)
+    if (strcmp(text_base_name(word), "env") != 0)
         return true;
     while ((word = strtok_r(NULL, " \t", &save)))
         if (word[0] != '-' && !strchr(word, '='))
@@ -206,7 +201,7 @@ static bool script_interpreter(char *first, char *interp, size_t cap)
 
 static const char *check_depth(const char *path, const char *library, unsigned depth)
 {
-    struct program p;
+    struct elf_program p;
     char first[256], interp[CLI_PATH_MAX];
     switch (read_program(path, &p, first)) {
     case READ_ELF: {

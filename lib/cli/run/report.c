@@ -18,10 +18,12 @@
 #include "../base/cli.h"
 #include "../model/circumstances.h"
 #include "../model/merge.h"
+#include "../model/model.h"
 #include "../render/formats.h"
 #include "../state/load_set.h"
 #include "../state/paths.h"
 #include "../state/settings.h"
+#include "../symbolize/symbolize.h"
 
 bool run_report_ready(struct run_report *r)
 {
@@ -128,8 +130,6 @@ static void take_logs(const char *dir)
 }
 
 /* ---- the report ----------------------------------------------------------------------------------------------- */
-
-static void bad_file(void *arg, const char *path, const char *why) { *(int *)arg = cli_fail("%s: %s", path, why); }
 
 /* Files that an earlier run left in the user's directory. */
 static void drop_older(struct load_set *set, uint64_t started_ns)
@@ -309,7 +309,7 @@ int run_report_print(struct run_report *r, uint64_t *leaks)
     int status = CLI_OK;
     struct load_set set = {0};
     take_logs(r->dir);
-    const char *why = load_set_dir(&set, r->dir, bad_file, &status);
+    const char *why = load_set_dir(&set, r->dir, load_set_complain, &status);
     if (why)
         status = cli_fail("%s: %s", r->dir, why);
     drop_older(&set, r->started_ns);

@@ -54,44 +54,44 @@ struct run_request {
     struct suppression_files suppressions;
 };
 
-enum { OPT_EXITCODE = 256, OPT_MAX_ALLOWED, OPT_KINDS, OPT_GRACE, OPT_SUPPRESSIONS, OPT_JSON, OPT_OUTPUT };
+enum { RUN_OPT_EXITCODE = 256, RUN_OPT_MAX_ALLOWED, RUN_OPT_KINDS, RUN_OPT_GRACE, RUN_OPT_SUPPRESSIONS, RUN_OPT_JSON, RUN_OPT_OUTPUT };
 
-static const struct option options[] = {
-    {"exitcode", required_argument, NULL, OPT_EXITCODE},
-    {"max-allowed", required_argument, NULL, OPT_MAX_ALLOWED},
-    {"kinds", required_argument, NULL, OPT_KINDS},
-    {"grace", required_argument, NULL, OPT_GRACE},
-    {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
-    {"json", required_argument, NULL, OPT_JSON},
-    {"output", required_argument, NULL, OPT_OUTPUT},
+static const struct option run_options[] = {
+    {"exitcode", required_argument, NULL, RUN_OPT_EXITCODE},
+    {"max-allowed", required_argument, NULL, RUN_OPT_MAX_ALLOWED},
+    {"kinds", required_argument, NULL, RUN_OPT_KINDS},
+    {"grace", required_argument, NULL, RUN_OPT_GRACE},
+    {"suppressions", required_argument, NULL, RUN_OPT_SUPPRESSIONS},
+    {"json", required_argument, NULL, RUN_OPT_JSON},
+    {"output", required_argument, NULL, RUN_OPT_OUTPUT},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
 /* The status to end with, or -1 to go on. */
-static int take_option(struct run_request *a, int c, char **argv)
+static int take_run_option(struct run_request *a, int c, char **argv)
 {
     switch (c) {
-    case OPT_EXITCODE:
+    case RUN_OPT_EXITCODE:
         a->exitcode_set = true;
         return cli_number("--exitcode", optarg, 255, &a->exitcode) ? -1 : CLI_USAGE;
-    case OPT_MAX_ALLOWED:
+    case RUN_OPT_MAX_ALLOWED:
         a->max_allowed_set = true;
         return cli_number("--max-allowed", optarg, UINT32_MAX, &a->max_allowed) ? -1 : CLI_USAGE;
-    case OPT_KINDS:
+    case RUN_OPT_KINDS:
         a->kinds_word = optarg;
         return cli_kinds("--kinds", optarg, &a->kinds) ? -1 : CLI_USAGE;
-    case OPT_GRACE:
+    case RUN_OPT_GRACE:
         a->grace_word = optarg;
         a->grace_set = true;
         return cli_time("--grace", optarg, &a->grace_ns) ? -1 : CLI_USAGE;
-    case OPT_SUPPRESSIONS:
+    case RUN_OPT_SUPPRESSIONS:
         suppression_files_add(&a->suppressions, optarg);
         return -1;
-    case OPT_JSON:
+    case RUN_OPT_JSON:
         a->json = optarg;
         return -1;
-    case OPT_OUTPUT:
+    case RUN_OPT_OUTPUT:
         a->output = optarg;
         return -1;
     case 'h':
@@ -106,11 +106,6 @@ static int take_option(struct run_request *a, int c, char **argv)
 /* What log_path can hold, the longest of the options that are made of the directory's name. */
 #define LOG_NAME "/%p.log"
 #define MAX_DIRECTORY (sizeof(((struct options *)0)->log_path) - sizeof LOG_NAME)
-
-static bool is_private(const struct stat *st)
-{
-    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
-}
 
 static bool is_link(const char *path)
 {
@@ -139,7 +134,7 @@ static char *output_directory(const char *output)
         cli_fail("--output %s: its full name has more than the %zu bytes that the agent takes", output, MAX_DIRECTORY);
     else if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode))
         cli_fail("--output %s: not a directory", output);
-    else if (!is_private(&st))
+    else if (!paths_is_private(&st))
         cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
     else if (strpbrk(real, "\"%\n"))
         cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
@@ -159,7 +154,7 @@ static char *make_directory(const struct run_request *a)
     size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);
-        if (lstat(dirs[i], &st) == 0 && !is_private(&st)) { /* whoever may write there could put another directory in our place */
+        if (lstat(dirs[i], &st) == 0 && !paths_is_private(&st)) { /* whoever may write there could put another directory in our place */
             errno = EPERM;
             continue;
         }
@@ -180,7 +175,7 @@ static char *make_directory(const struct run_request *a)
 
 /* ---- the environment ------------------------------------------------------------------------------------------ */
 
-static char **with_variables(struct arena *arena, const char *preload, const char *agent_options)
+static char **copy_environ(struct arena *arena, const char *preload, const char *agent_options)
 {
     size_t n = 0, kept = 0;
     while (environ[n])
@@ -206,14 +201,15 @@ static const char *agent_options(struct arena *arena, const struct run_request *
                         users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
-static char **environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir, struct options *users)
+static char **make_environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir,
+                               struct options *users)
 {
     const char *text = getenv("SOCKLEAK_OPTIONS"), *preload = getenv("LD_PRELOAD");
     options_default(users);
     options_parse(users, text ? text : "", NULL, NULL); /* the agent warns */
     if (preload && preload[0])
         library = arena_printf(arena, "%s:%s", library, preload);
-    return with_variables(arena, library, agent_options(arena, a, users, text, dir));
+    return copy_environ(arena, library, agent_options(arena, a, users, text, dir));
 }
 
 /* ---- the command ---------------------------------------------------------------------------------------------- */
@@ -228,7 +224,7 @@ static void print_options(void)
     format_flush(&o);
 }
 
-static int run_in(struct run_request *a, const char *dir, const char *library, const char *path, char **argv)
+static int run_in_directory(struct run_request *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
     struct options users;
@@ -239,7 +235,7 @@ static int run_in(struct run_request *a, const char *dir, const char *library, c
                            .grace_ns = a->grace_ns,
                            .grace_set = a->grace_set,
                            .started_ns = now_mono_ns()};
-    char **envp = environment(&arena, a, library, dir, &users);
+    char **envp = make_environment(&arena, a, library, dir, &users);
     int status = 0;
     if (users.suppressions[0])
         suppression_files_add(&a->suppressions, users.suppressions);
@@ -275,8 +271,8 @@ int cmd_run(int argc, char **argv)
     struct run_request a = {0};
     char library[CLI_PATH_MAX], path[CLI_PATH_MAX];
     int c;
-    while ((c = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-        int end = take_option(&a, c, argv);
+    while ((c = getopt_long(argc, argv, "+:h", run_options, NULL)) != -1) {
+        int end = take_run_option(&a, c, argv);
         if (end >= 0)
             return end;
     }
@@ -297,7 +293,7 @@ int cmd_run(int argc, char **argv)
     char *dir = make_directory(&a);
     if (!dir)
         return CLI_FAILED;
-    int status = run_in(&a, dir, library, path, cmd);
+    int status = run_in_directory(&a, dir, library, path, cmd);
     free(dir);
     free(a.suppressions.paths);
     return status;

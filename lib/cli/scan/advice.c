@@ -11,13 +11,13 @@
 
 #include "../kernel/procfs.h"
 
-enum program { PROGRAM_UNKNOWN, PROGRAM_WITH_AGENT, PROGRAM_WITH_LIBC, PROGRAM_OTHER };
+enum program_kind { PROGRAM_UNKNOWN, PROGRAM_WITH_AGENT, PROGRAM_WITH_LIBC, PROGRAM_OTHER };
 
-static enum program look(pid_t pid)
+static enum program_kind kind_of_program(pid_t pid)
 {
     char path[64], *line = NULL;
     size_t cap = 0;
-    enum program what = PROGRAM_OTHER;
+    enum program_kind what = PROGRAM_OTHER;
     bool any = false;
     snprintf(path, sizeof path, "/proc/%d/maps", (int)procfs_alive(pid));
     FILE *f = fopen(path, "re");
@@ -54,7 +54,7 @@ const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v)
                        : "sockleak scan on the host (their process is in no namespace seen from here)");
         return buf;
     }
-    switch (look(p->pid)) {
+    switch (kind_of_program(p->pid)) {
     case PROGRAM_WITH_AGENT:
         snprintf(buf, SCAN_ADVICE, "sockleak report %d", (int)p->pid);
         break;

@@ -25,7 +25,7 @@
 
 /* ---- processes ----------------------------------------------------------------------------------------------- */
 
-struct walk {
+struct process_walk {
     struct scan *s;
     uint64_t own; /* inode of our network namespace, 0: unknown */
     int error;    /* of the last process */
@@ -53,7 +53,7 @@ static uint32_t namespace_index(struct scan *s, uint64_t inode, pid_t pid)
 
 static bool on_pid(void *arg, pid_t pid)
 {
-    struct walk *w = arg;
+    struct process_walk *w = arg;
     struct scan *s = w->s;
     struct procfs_stat st;
     struct stat dir;
@@ -87,14 +87,14 @@ static bool on_pid(void *arg, pid_t pid)
 
 /* ---- tables -------------------------------------------------------------------------------------------------- */
 
-struct dump {
+struct table_read {
     struct scan *s;
     uint32_t ns;
 };
 
 static void on_tcp(void *arg, const struct sockdiag_socket *d)
 {
-    struct dump *u = arg;
+    struct table_read *u = arg;
     struct scan *s = u->s;
     struct scan_namespace *ns = &s->namespaces[u->ns];
     if (d->state == TCP_LISTEN) {
@@ -121,7 +121,7 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
 
 static void on_unix(void *arg, const struct sockdiag_socket *d)
 {
-    struct dump *u = arg;
+    struct table_read *u = arg;
     struct scan *s = u->s;
     bool stream = d->type == SOCK_STREAM || d->type == SOCK_SEQPACKET;
     /* A connection that still waits to be accepted has a peer without an inode too, but nobody has shut anything down. */
@@ -147,7 +147,7 @@ static void on_unix(void *arg, const struct sockdiag_socket *d)
 #define STUCK_STATES (1u << TCP_CLOSE_WAIT | 1u << TCP_FIN_WAIT2)
 
 /* The healthy states first: a socket that becomes stuck between the two questions is then seen twice (the later wins), never missed. */
-static int dump_diag(struct dump *u, struct mnl_socket *nl)
+static int dump_diag(struct table_read *u, struct mnl_socket *nl)
 {
     static const int families[] = {AF_INET, AF_INET6};
     int error = -ENOENT;
@@ -172,7 +172,7 @@ static void read_port_range(struct scan_namespace *ns)
         procfs_parse_port_range(buf, (size_t)n, &ns->port_low, &ns->port_high);
 }
 
-static int open_of(struct scan_namespace *ns, pid_t pid)
+static int open_namespace_of(struct scan_namespace *ns, pid_t pid)
 {
     char path[64];
     struct stat st;
@@ -191,10 +191,10 @@ static int open_of(struct scan_namespace *ns, pid_t pid)
 /* The first process that was seen in it may be gone by now: any other of it will do. */
 static int open_namespace(const struct scan *s, struct scan_namespace *ns)
 {
-    int fd = open_of(ns, ns->pid), error = errno;
+    int fd = open_namespace_of(ns, ns->pid), error = errno;
     for (size_t i = 0; fd < 0 && i < s->n_processes; i++)
         if (s->processes[i].netns == ns->inode)
-            fd = open_of(ns, s->processes[i].pid);
+            fd = open_namespace_of(ns, s->processes[i].pid);
     errno = error;
     return fd;
 }
@@ -227,7 +227,7 @@ static struct mnl_socket *open_inside(const struct scan *s, struct scan_namespac
 static void dump_namespace(struct scan *s, uint32_t index, uint64_t own_inode, int own)
 {
     struct scan_namespace *ns = &s->namespaces[index];
-    struct dump u = {s, index};
+    struct table_read u = {s, index};
     struct mnl_socket *nl;
     if (ns->inode == 0 || ns->inode == own_inode) {
         nl = sockdiag_open();
@@ -256,7 +256,7 @@ int scan_collect(struct scan *s, pid_t pid)
 {
     memset(s, 0, sizeof *s);
     uint64_t began_ns = now_mono_ns(), own_inode = procfs_netns(getpid());
-    struct walk w = {s, own_inode, 0};
+    struct process_walk w = {s, own_inode, 0};
     if (pid) {
         on_pid(&w, pid);
         if (s->n_processes == 0)

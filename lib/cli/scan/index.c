@@ -10,7 +10,7 @@
 
 #include "../base/cli.h"
 
-static int by_inode(const void *a, const void *b, void *arg)
+static int by_socket_inode(const void *a, const void *b, void *arg)
 {
     const struct scan_socket *sockets = arg;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -34,7 +34,7 @@ void scan_index_make(struct scan *s)
     for (size_t i = 0; i < s->n_sockets; i++)
         if (s->sockets[i].inode)
             s->by_inode[n++] = (uint32_t)i;
-    qsort_r(s->by_inode, n, sizeof *s->by_inode, by_inode, s->sockets);
+    qsort_r(s->by_inode, n, sizeof *s->by_inode, by_socket_inode, s->sockets);
     for (size_t i = 0; i < n; i++) {
         struct scan_socket *t = &s->sockets[s->by_inode[i]];
         if (kept && s->sockets[s->by_inode[kept - 1]].inode == t->inode)

@@ -22,35 +22,33 @@ static bool to_stdout(struct out *o, size_t need)
     return true;
 }
 
-static void key_number(struct out *o, const char *key, uint64_t n)
+static void put_number(struct out *o, const char *key, uint64_t n)
 {
     out_fmt(o, ",\"%s\":", key);
     out_u64(o, n);
 }
 
 /* For what cannot be known: null. */
-static void key_known(struct out *o, const char *key, uint64_t n, bool known)
+static void put_known(struct out *o, const char *key, uint64_t n, bool known)
 {
     if (known)
-        key_number(o, key, n);
+        put_number(o, key, n);
     else
         out_fmt(o, ",\"%s\":null", key);
 }
 
-static void counts(struct out *o, const struct scan_count *c, bool never_known)
+static void put_counts(struct out *o, const struct scan_count *c, bool never_known)
 {
-    key_number(o, "close_wait", c->close_wait);
-    key_number(o, "close_wait_eof_read", c->told);
-    key_number(o, "fin_wait_2", c->fin_wait_2);
-    key_number(o, "dead", c->dead);
-    key_known(o, "never_connected", c->never, never_known);
-    key_number(o, "hangup", c->hangup);
-    key_number(o, "unread", c->unread);
+    put_number(o, "close_wait", c->close_wait);
+    put_number(o, "close_wait_eof_read", c->told);
+    put_number(o, "fin_wait_2", c->fin_wait_2);
+    put_number(o, "dead", c->dead);
+    put_known(o, "never_connected", c->never, never_known);
+    put_number(o, "hangup", c->hangup);
+    put_number(o, "unread", c->unread);
 }
 
-static uint64_t stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
-
-static void row(struct out *o, const struct scan_view *v, const struct scan_row *r, uint64_t now)
+static void put_row(struct out *o, const struct scan_view *v, const struct scan_row *r, uint64_t now)
 {
     static const char *const directions[] = {"out", "in", "unix", "none"};
     const struct scan_process *p = &v->scan->processes[r->process];
@@ -59,11 +57,11 @@ static void row(struct out *o, const struct scan_view *v, const struct scan_row 
     out_str(o, "{\"type\":\"stuck\",\"time\":\"");
     out_rfc3339(o, now);
     out_str(o, "\"");
-    key_known(o, "pid", (uint64_t)p->pid, p->pid != 0);
+    put_known(o, "pid", (uint64_t)p->pid, p->pid != 0);
     out_str(o, ",\"command\":");
     out_json_opt(o, p->pid ? p->comm : NULL);
-    key_number(o, "uid", p->uid);
-    key_known(o, "netns", p->netns, p->netns != 0);
+    put_number(o, "uid", p->uid);
+    put_known(o, "netns", p->netns, p->netns != 0);
     out_fmt(o, ",\"direction\":\"%s\",\"family\":\"%s\"", directions[r->direction],
             r->family == AF_INET    ? "inet"
             : r->family == AF_INET6 ? "inet6"
@@ -81,21 +79,21 @@ static void row(struct out *o, const struct scan_view *v, const struct scan_row 
         out_str(o, "null");
         break;
     }
-    key_known(o, "local_port", r->port, r->direction == SCAN_IN);
-    counts(o, &r->count, !r->fate_unclear);
+    put_known(o, "local_port", r->port, r->direction == SCAN_IN);
+    put_counts(o, &r->count, !r->fate_unclear);
     out_str(o, ",\"idle_s\":");
     if (r->idle_ms)
         out_seconds(o, (uint64_t)r->idle_ms * 1000000u);
     else
         out_str(o, "null");
-    key_known(o, "fds", p->fds, p->pid != 0);
-    key_known(o, "fd_limit", p->fd_limit, p->fd_limit != 0 && p->fd_limit != UINT64_MAX);
-    key_known(o, "ports_used", r->ports, r->direction == SCAN_OUT);
-    key_known(o, "ports_total", (uint64_t)ns->port_high - ns->port_low + 1, r->direction == SCAN_OUT && ns->port_low);
+    put_known(o, "fds", p->fds, p->pid != 0);
+    put_known(o, "fd_limit", p->fd_limit, p->fd_limit != 0 && p->fd_limit != UINT64_MAX);
+    put_known(o, "ports_used", r->ports, r->direction == SCAN_OUT);
+    put_known(o, "ports_total", (uint64_t)ns->port_high - ns->port_low + 1, r->direction == SCAN_OUT && ns->port_low);
     if (v->before) {
         const struct scan_row *old = scan_row_before(v->before, v->rows_before, v->scan, r);
         out_str(o, ",\"change\":");
-        out_i64(o, (int64_t)stuck(&r->count) - (old ? (int64_t)stuck(&old->count) : 0));
+        out_i64(o, (int64_t)scan_count_stuck(&r->count) - (old ? (int64_t)scan_count_stuck(&old->count) : 0));
     } else {
         out_str(o, ",\"change\":null");
     }
@@ -112,7 +110,7 @@ void scan_print_json(const struct scan_view *v)
     uint64_t read = 0, poor = 0;
     bool unclear = false;
     for (size_t i = 0; i < v->rows->n; i++) {
-        row(&o, v, &v->rows->rows[i], now);
+        put_row(&o, v, &v->rows->rows[i], now);
         unclear |= v->rows->rows[i].fate_unclear;
     }
     for (size_t i = 0; i < v->scan->n_namespaces; i++) {
@@ -122,14 +120,14 @@ void scan_print_json(const struct scan_view *v)
     out_str(&o, "{\"type\":\"scan\",\"time\":\"");
     out_rfc3339(&o, now);
     out_str(&o, "\"");
-    counts(&o, &v->rows->total, !unclear);
-    key_known(&o, "orphans_fin_wait_2", v->rows->orphans_fin_wait_2, v->pid == 0);
-    key_known(&o, "unaccepted", v->rows->unaccepted, v->pid == 0);
-    key_number(&o, "holders", v->rows->processes);
-    key_number(&o, "processes", v->scan->scanned_processes);
-    key_number(&o, "processes_unseen", v->scan->unseen_processes);
-    key_number(&o, "namespaces", read);
-    key_number(&o, "namespaces_not_entered", poor);
+    put_counts(&o, &v->rows->total, !unclear);
+    put_known(&o, "orphans_fin_wait_2", v->rows->orphans_fin_wait_2, v->pid == 0);
+    put_known(&o, "unaccepted", v->rows->unaccepted, v->pid == 0);
+    put_number(&o, "holders", v->rows->processes);
+    put_number(&o, "processes", v->scan->scanned_processes);
+    put_number(&o, "processes_unseen", v->scan->unseen_processes);
+    put_number(&o, "namespaces", read);
+    put_number(&o, "namespaces_not_entered", poor);
     out_str(&o, ",\"next\":");
     out_json(&o, scan_advice(next, v));
     out_str(&o, "}\n");

@@ -39,7 +39,7 @@ static const char *const headings[COL_COUNT] = {"CLOSE_WAIT", "FIN_WAIT_2", "DEA
 typedef char cells[COL_COUNT][CELL];
 
 /* 0 is a dot: the eye looks for what is not. */
-static void number(char *cell, uint64_t n)
+static void number_cell(char *cell, uint64_t n)
 {
     static const char units[] = "kMGTPE";
     if (n == 0) {
@@ -56,7 +56,7 @@ static void number(char *cell, uint64_t n)
     }
 }
 
-static void percent(char *cell, uint64_t part, uint64_t whole)
+static void percent_cell(char *cell, uint64_t part, uint64_t whole)
 {
     if (whole == 0 || part == 0)
         snprintf(cell, CELL, ".");
@@ -66,32 +66,30 @@ static void percent(char *cell, uint64_t part, uint64_t whole)
         snprintf(cell, CELL, "%llu%%", (unsigned long long)(part * 100 / whole));
 }
 
-static uint64_t stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
-
-static void change(char *cell, const struct scan_view *v, const struct scan_row *row)
+static void change_cell(char *cell, const struct scan_view *v, const struct scan_row *row)
 {
     if (!v->before) {
         snprintf(cell, CELL, ".");
         return;
     }
     const struct scan_row *old = scan_row_before(v->before, v->rows_before, v->scan, row);
-    long long d = (long long)stuck(&row->count) - (old ? (long long)stuck(&old->count) : 0);
+    long long d = (long long)scan_count_stuck(&row->count) - (old ? (long long)scan_count_stuck(&old->count) : 0);
     if (d)
         snprintf(cell, CELL, "%+lld", d);
     else
         snprintf(cell, CELL, ".");
 }
 
-static void user_of(char *cell, const struct scan_process *p) { snprintf(cell, CELL, "(uid %u)", (unsigned)p->uid); }
+static void user_cell(char *cell, const struct scan_process *p) { snprintf(cell, CELL, "(uid %u)", (unsigned)p->uid); }
 
 static void count_cells(cells c, const struct scan_count *n)
 {
-    number(c[COL_CLOSE_WAIT], n->close_wait);
-    number(c[COL_FIN_WAIT_2], n->fin_wait_2);
-    number(c[COL_DEAD], n->dead);
-    number(c[COL_NEVER], n->never);
-    number(c[COL_HANGUP], n->hangup);
-    number(c[COL_UNREAD], n->unread);
+    number_cell(c[COL_CLOSE_WAIT], n->close_wait);
+    number_cell(c[COL_FIN_WAIT_2], n->fin_wait_2);
+    number_cell(c[COL_DEAD], n->dead);
+    number_cell(c[COL_NEVER], n->never);
+    number_cell(c[COL_HANGUP], n->hangup);
+    number_cell(c[COL_UNREAD], n->unread);
 }
 
 static void row_cells(cells c, const struct scan_view *v, const struct scan_row *row)
@@ -101,15 +99,15 @@ static void row_cells(cells c, const struct scan_view *v, const struct scan_row 
     const struct scan_namespace *ns = &s->namespaces[row->ns];
     memset(c, 0, sizeof(cells));
     count_cells(c, &row->count);
-    percent(c[COL_FDS], p->fds, p->fd_limit);
-    percent(c[COL_PORTS], row->ports, ns->port_low ? (uint64_t)ns->port_high - ns->port_low + 1 : 0);
-    change(c[COL_CHANGE], v, row);
+    percent_cell(c[COL_FDS], p->fds, p->fd_limit);
+    percent_cell(c[COL_PORTS], row->ports, ns->port_low ? (uint64_t)ns->port_high - ns->port_low + 1 : 0);
+    change_cell(c[COL_CHANGE], v, row);
     if (p->pid) {
         snprintf(c[COL_PID], CELL, "%d", (int)p->pid);
         snprintf(c[COL_COMMAND], CELL, "%s", p->comm);
     } else {
         snprintf(c[COL_PID], CELL, "?");
-        user_of(c[COL_COMMAND], p);
+        user_cell(c[COL_COMMAND], p);
     }
     scan_peer(c[COL_PEER], row);
 }
@@ -120,13 +118,13 @@ struct layout {
 
 static bool is_text(enum column col) { return col == COL_COMMAND || col == COL_PEER; }
 
-static bool always(enum column col) { return col == COL_CLOSE_WAIT || col == COL_FDS || col >= COL_PID; }
+static bool is_always_shown(enum column col) { return col == COL_CLOSE_WAIT || col == COL_FDS || col >= COL_PID; }
 
 static void widen(struct layout *l, cells c)
 {
     for (int i = 0; i < COL_COUNT; i++) {
         size_t n = strlen(c[i]);
-        if (n == 0 || (!always((enum column)i) && strcmp(c[i], ".") == 0))
+        if (n == 0 || (!is_always_shown((enum column)i) && strcmp(c[i], ".") == 0))
             continue;
         if (l->width[i] < strlen(headings[i]))
             l->width[i] = strlen(headings[i]);
@@ -136,7 +134,7 @@ static void widen(struct layout *l, cells c)
 }
 
 /* The command's name gives way first; it is known by its pid too. */
-static void fit(struct layout *l, unsigned width)
+static void fit_width(struct layout *l, unsigned width)
 {
     size_t sum = 0;
     for (int i = 0; i < COL_COUNT; i++)
@@ -176,7 +174,7 @@ static void rest_cells(cells c, const struct scan_count *sum, size_t peers)
 #define PEERS_EACH 8
 
 /* Walks what is to be shown: first to measure, then to print. */
-static void walk(const struct scan_view *v, struct layout *l, bool print)
+static void show_rows(const struct scan_view *v, struct layout *l, bool print)
 {
     const struct scan_rows *r = v->rows;
     size_t shown = 0;
@@ -196,16 +194,8 @@ static void walk(const struct scan_view *v, struct layout *l, bool print)
             print ? print_cells(l, c) : widen(l, c);
         }
         size_t peers = end - i;
-        for (; i < end; i++) {
-            const struct scan_count *n = &r->rows[i].count;
-            sum.close_wait += n->close_wait;
-            sum.fin_wait_2 += n->fin_wait_2;
-            sum.dead += n->dead;
-            sum.never += n->never;
-            sum.hangup += n->hangup;
-            sum.told += n->told;
-            sum.unread += n->unread;
-        }
+        for (; i < end; i++)
+            scan_count_add(&sum, &r->rows[i].count);
         if (peers) {
             rest_cells(c, &sum, peers);
             print ? print_cells(l, c) : widen(l, c);
@@ -213,7 +203,7 @@ static void walk(const struct scan_view *v, struct layout *l, bool print)
     }
 }
 
-static void piece(bool *first, uint64_t n, const char *what)
+static void print_piece(bool *first, uint64_t n, const char *what)
 {
     if (n) {
         printf("%s%llu %s", *first ? "" : ", ", (unsigned long long)n, what);
@@ -227,11 +217,11 @@ static void print_total(const struct scan_view *v)
     bool first = true, unclear = false;
     for (size_t i = 0; i < v->rows->n; i++)
         unclear |= v->rows->rows[i].fate_unclear;
-    piece(&first, t->close_wait, "in CLOSE_WAIT");
-    piece(&first, t->fin_wait_2, "in FIN_WAIT_2");
-    piece(&first, t->dead, unclear ? "dead or never connected" : "dead");
-    piece(&first, t->never, "never connected");
-    piece(&first, t->hangup, "whose Unix peer is gone");
+    print_piece(&first, t->close_wait, "in CLOSE_WAIT");
+    print_piece(&first, t->fin_wait_2, "in FIN_WAIT_2");
+    print_piece(&first, t->dead, unclear ? "dead or never connected" : "dead");
+    print_piece(&first, t->never, "never connected");
+    print_piece(&first, t->hangup, "whose Unix peer is gone");
     printf("; held by %llu of the %llu processes seen\n", (unsigned long long)v->rows->processes,
            (unsigned long long)v->scan->scanned_processes);
 }
@@ -306,12 +296,12 @@ void scan_print_text(const struct scan_view *v)
     } else {
         struct layout l = {{0}};
         cells c = {{0}};
-        walk(v, &l, false);
-        fit(&l, v->width);
+        show_rows(v, &l, false);
+        fit_width(&l, v->width);
         for (int i = 0; i < COL_COUNT; i++)
             snprintf(c[i], CELL, "%s", headings[i]);
         print_cells(&l, c);
-        walk(v, &l, true);
+        show_rows(v, &l, true);
         putchar('\n');
         print_total(v);
         print_culprit(v);

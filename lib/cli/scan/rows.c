@@ -17,7 +17,7 @@
 
 uint64_t scan_weight(const struct scan_count *c) { return 2 * (c->close_wait + c->dead + c->hangup) + c->fin_wait_2 + c->never; }
 
-static void add(struct scan_count *to, const struct scan_count *from)
+void scan_count_add(struct scan_count *to, const struct scan_count *from)
 {
     to->close_wait += from->close_wait;
     to->fin_wait_2 += from->fin_wait_2;
@@ -28,8 +28,10 @@ static void add(struct scan_count *to, const struct scan_count *from)
     to->unread += from->unread;
 }
 
+uint64_t scan_count_stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
+
 /* A socket's own contribution; false: it is healthy. */
-static bool count_of(const struct scan_socket *t, struct scan_count *c)
+static bool count_socket(const struct scan_socket *t, struct scan_count *c)
 {
     memset(c, 0, sizeof *c);
     if (t->hangup)
@@ -120,7 +122,7 @@ static int compare_peers(const struct scan_row *a, const struct scan_row *b)
     return compare_ends(a, b);
 }
 
-static int by_key(const void *x, const void *y)
+static int by_process_and_peer(const void *x, const void *y)
 {
     const struct scan_row *a = x, *b = y;
     if (a->process != b->process)
@@ -131,16 +133,16 @@ static int by_key(const void *x, const void *y)
 static void merge(struct scan_rows *r)
 {
     if (r->n)
-        qsort(r->rows, r->n, sizeof *r->rows, by_key);
+        qsort(r->rows, r->n, sizeof *r->rows, by_process_and_peer);
     size_t kept = 0;
     for (size_t i = 0; i < r->n; i++) {
         struct scan_row *row = &r->rows[i];
-        if (kept == 0 || by_key(&r->rows[kept - 1], row) != 0) {
+        if (kept == 0 || by_process_and_peer(&r->rows[kept - 1], row) != 0) {
             r->rows[kept++] = *row;
             continue;
         }
         struct scan_row *into = &r->rows[kept - 1];
-        add(&into->count, &row->count);
+        scan_count_add(&into->count, &row->count);
         into->fate_unclear |= row->fate_unclear;
         if (row->idle_ms > into->idle_ms)
             into->idle_ms = row->idle_ms;
@@ -256,7 +258,7 @@ static void add_unheld(struct scan_rows *r, struct scan *s)
     for (size_t i = 0; i < s->n_sockets; i++) {
         const struct scan_socket *t = &s->sockets[i];
         struct scan_count c;
-        if (!count_of(t, &c))
+        if (!count_socket(t, &c))
             continue;
         if (t->inode == 0 && t->state == TCP_FIN_WAIT2) {
             r->orphans_fin_wait_2++;
@@ -265,7 +267,7 @@ static void add_unheld(struct scan_rows *r, struct scan *s)
             if (++waiting[t->local_port] > waiting[r->unaccepted_port])
                 r->unaccepted_port = t->local_port;
         } else if (!is_newer(s, t) && !bsearch(&t->inode, held, s->n_holds, sizeof *held, by_u32)) {
-            add(&r->total, &c);
+            scan_count_add(&r->total, &c);
             row_of_socket(r, s, process_of_user(s, t->uid, s->namespaces[t->ns].inode), t, &c);
         }
     }
@@ -296,11 +298,11 @@ void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld)
         if (h->fate != FATE_NONE) {
             row_of_fate(r, h);
             c = r->rows[r->n - 1].count;
-        } else if (t && count_of(t, &c)) {
+        } else if (t && count_socket(t, &c)) {
             row_of_socket(r, s, h->process, t, &c);
         }
         if (!again)
-            add(&r->total, &c);
+            scan_count_add(&r->total, &c);
     }
     if (unheld)
         add_unheld(r, s);

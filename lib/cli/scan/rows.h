@@ -10,6 +10,9 @@
 /* Sorts S's holds, and appends to its processes one of pid 0 for each user whose sockets no process seen holds (only when UNHELD). */
 void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld);
 void scan_rows_free(struct scan_rows *r);
+void scan_count_add(struct scan_count *to, const struct scan_count *from);
+/* How many sockets are stuck. */
+uint64_t scan_count_stuck(const struct scan_count *c);
 /* How bad: CLOSE_WAIT, dead and hangup are this process's alone and count double. */
 uint64_t scan_weight(const struct scan_count *c);
 /* Makes the rows of S ready to be looked up from a later look. */

@@ -96,13 +96,13 @@ static void print_heading(const struct scan_view *v)
     printf("sockleak scan at %s\n", clock);
 }
 
-struct settings {
+struct scan_request {
     uint64_t watch_ns, count;
     bool json, all;
     pid_t pid;
 };
 
-static int loop(const struct settings *set)
+static int look_repeatedly(const struct scan_request *set)
 {
     struct look looks[2];
     int status = CLI_OK;
@@ -153,7 +153,7 @@ int cmd_scan(int argc, char **argv)
         {"watch", required_argument, NULL, 'w'}, {"count", required_argument, NULL, 'n'}, {"all", no_argument, NULL, 'a'},
         {"json", no_argument, NULL, 'j'},        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };
-    struct settings set = {0};
+    struct scan_request set = {0};
     int c;
     while ((c = getopt_long(argc, argv, ":w:n:ajh", options, NULL)) != -1) {
         switch (c) {
@@ -185,5 +185,5 @@ int cmd_scan(int argc, char **argv)
         return cli_misuse("takes one process id");
     if (optind < argc && !cli_pid(argv[optind], &set.pid))
         return CLI_USAGE;
-    return loop(&set);
+    return look_repeatedly(&set);
 }

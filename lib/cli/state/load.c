@@ -59,7 +59,7 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
 
 /* ---- a mapping that survives its file being cut --------------------------------------------------------------- */
 
-static struct guarded {
+static struct guarded_range {
     uintptr_t start, end;
 } * guarded; /* the handler reads it: faults come from our own reading of a file, never from within guard() */
 static size_t n_guarded, cap_guarded;
@@ -85,13 +85,13 @@ static bool guard(const void *base, uint64_t size)
     sigaction(SIGBUS, &sa, NULL);
     if (n_guarded == cap_guarded) {
         size_t cap = cap_guarded ? cap_guarded * 2 : 64;
-        struct guarded *more = realloc(guarded, cap * sizeof *more);
+        struct guarded_range *more = realloc(guarded, cap * sizeof *more);
         if (!more)
             return false;
         guarded = more;
         cap_guarded = cap;
     }
-    guarded[n_guarded++] = (struct guarded){(uintptr_t)base, (uintptr_t)base + size};
+    guarded[n_guarded++] = (struct guarded_range){(uintptr_t)base, (uintptr_t)base + size};
     return true;
 }
 

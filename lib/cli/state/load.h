@@ -58,4 +58,9 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state);
 /* CLOCK_REALTIME of a moment of the file's CLOCK_MONOTONIC. */
 uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns);
 
+/* A field of a mapped table, which its process may be changing. */
+static inline uint64_t load_relaxed64(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
+
+static inline uint32_t load_relaxed32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
+
 #endif

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/cli.h"
 #include "../base/now.h"
 #include "load_process.h"
 #include "paths.h"
@@ -56,6 +57,8 @@ const char *load_set_process(struct load_set *set, pid_t pid, bool *nothing)
     const char *why = load_process(&l, pid, nothing);
     return why || *nothing ? why : append(set, &l);
 }
+
+void load_set_complain(void *status, const char *path, const char *why) { *(int *)status = cli_fail("%s: %s", path, why); }
 
 static int is_state_file(const struct dirent *e)
 {

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../core/options.h"
@@ -63,4 +64,9 @@ bool paths_state_name(const char *name, pid_t *pid, uint64_t *start_ticks)
         return false;
     *pid = (pid_t)n;
     return cli_digits(dot + 1, (size_t)(end - dot - 1), UINT64_MAX, start_ticks);
+}
+
+bool paths_is_private(const struct stat *st)
+{
+    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }

@@ -29,4 +29,8 @@ bool paths_pid_name(const char *name, const char *suffix, pid_t *pid);
 #define PATHS_RUN_NAME "run-%d.XXXXXX"
 bool paths_run_name(const char *name, pid_t *pid);
 
+struct stat;
+/* A directory that is ours and that nobody else may write to. */
+bool paths_is_private(const struct stat *st);
+
 #endif

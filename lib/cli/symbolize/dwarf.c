@@ -35,7 +35,7 @@ struct sym_dwarf {
     const struct span *unit;
 };
 
-static void add(struct spans *s, Dwarf_Die *ranges, Dwarf_Die *die, Dwarf_Die *functions)
+static void add_spans(struct spans *s, Dwarf_Die *ranges, Dwarf_Die *die, Dwarf_Die *functions)
 {
     Dwarf_Addr base, lo, hi;
     for (ptrdiff_t at = 0; (at = dwarf_ranges(ranges, at, &base, &lo, &hi)) > 0;) {
@@ -59,7 +59,7 @@ static int by_lo(const void *a, const void *b)
     return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-static const struct span *find(const struct spans *s, Dwarf_Addr pc)
+static const struct span *find_span(const struct spans *s, Dwarf_Addr pc)
 {
     size_t lo = 0, hi = s->n;
     while (lo < hi) {
@@ -84,7 +84,7 @@ static void list_units(struct sym_dwarf *d)
         cu = next;
         if (type != DW_UT_compile && type != DW_UT_skeleton)
             continue;
-        add(&d->units, &die, &die, type == DW_UT_skeleton && sub.addr ? &sub : &die);
+        add_spans(&d->units, &die, &die, type == DW_UT_skeleton && sub.addr ? &sub : &die);
     }
     if (d->units.n)
         qsort(d->units.at, d->units.n, sizeof *d->units.at, by_lo);
@@ -98,7 +98,7 @@ static void list_functions(struct spans *out, Dwarf_Die *parent, unsigned depth)
     do {
         switch (dwarf_tag(&die)) {
         case DW_TAG_subprogram:
-            add(out, &die, &die, &die);
+            add_spans(out, &die, &die, &die);
             break;
         case DW_TAG_namespace:
         case DW_TAG_module:
@@ -219,7 +219,7 @@ static void emit_chain(struct sym_dwarf *d, const struct span *unit, Dwarf_Addr 
         if (dwarf_lineno(found, &line) != 0)
             line = 0;
     }
-    const struct span *function = find(&d->functions, pc);
+    const struct span *function = find_span(&d->functions, pc);
     Dwarf_Die at = function ? function->die : functions;
     unsigned n = function ? descend(&at, pc, chain) : by_scopes(&functions, pc, chain);
     for (unsigned i = 0; i < n; i++) {
@@ -248,7 +248,7 @@ void sym_dwarf_lookup(struct sym_dwarf *d, uint64_t address, sym_emit *emit, voi
     GElf_Sym sym;
     Dwarf_Addr pc = address + d->bias;
     const char *symbol = dwfl_module_addrinfo(d->module, pc, &off, &sym, NULL, NULL, NULL);
-    const struct span *unit = d->dwarf ? find(&d->units, pc - d->dwarf_bias) : NULL;
+    const struct span *unit = d->dwarf ? find_span(&d->units, pc - d->dwarf_bias) : NULL;
     if (!unit) {
         emit(arg, symbol, NULL, 0, false);
         return;

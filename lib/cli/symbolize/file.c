@@ -64,7 +64,7 @@ struct search {
     enum fit best;
 };
 
-static bool offer(struct search *s, int fd, const char *root, const char *path)
+static bool take_if_fit(struct search *s, int fd, const char *root, const char *path)
 {
     if (fd < 0)
         return false;
@@ -93,17 +93,17 @@ static bool search_debug_dirs(struct search *s, const char *dirs)
         int len = (int)strcspn(dirs, ":");
         if (hex[0]) {
             snprintf(path, sizeof path, "%.*s/.build-id/%.2s/%s.debug", len, dirs, hex, hex + 2);
-            if (offer(s, open(path, FLAGS), "", path))
+            if (take_if_fit(s, open(path, FLAGS), "", path))
                 return true;
         }
         snprintf(path, sizeof path, "%.*s/%s", len, dirs, from->path);
-        if (offer(s, open(path, FLAGS), "", path))
+        if (take_if_fit(s, open(path, FLAGS), "", path))
             return true;
         snprintf(path, sizeof path, "%.*s/%s", len, dirs, base);
-        if (offer(s, open(path, FLAGS), "", path))
+        if (take_if_fit(s, open(path, FLAGS), "", path))
             return true;
         snprintf(path, sizeof path, "%.*s/%s.debug", len, dirs, base);
-        if (offer(s, open(path, FLAGS), "", path))
+        if (take_if_fit(s, open(path, FLAGS), "", path))
             return true;
         dirs += len + (dirs[len] == ':');
     }
@@ -125,7 +125,7 @@ static bool search_by_id(struct search *s, const Dwfl_Callbacks *callbacks)
         char *name = NULL;
         Elf *elf = NULL;
         int fd = dwfl_build_id_find_elf(module, NULL, s->from->path, 0, &name, &elf);
-        found = offer(s, fd, "", name ? name : s->from->path);
+        found = take_if_fit(s, fd, "", name ? name : s->from->path);
         elf_end(elf);
         free(name);
     }
@@ -134,18 +134,18 @@ static bool search_by_id(struct search *s, const Dwfl_Callbacks *callbacks)
     return found;
 }
 
-static bool find(struct search *s, const Dwfl_Callbacks *callbacks)
+static bool find_file(struct search *s, const Dwfl_Callbacks *callbacks)
 {
     const struct sym_source *from = s->from;
     if (from->path[0] == '/') {
-        if (from->sysroot && offer(s, open_below(from->sysroot, from->path), from->sysroot, from->path))
+        if (from->sysroot && take_if_fit(s, open_below(from->sysroot, from->path), from->sysroot, from->path))
             return true;
-        if (!from->sysroot && from->root && offer(s, open_below(from->root, from->path), from->root, from->path))
+        if (!from->sysroot && from->root && take_if_fit(s, open_below(from->root, from->path), from->root, from->path))
             return true;
-        if (!from->sysroot && !from->root && offer(s, open(from->path, FLAGS), "", from->path))
+        if (!from->sysroot && !from->root && take_if_fit(s, open(from->path, FLAGS), "", from->path))
             return true;
     }
-    if (from->exe && offer(s, open(from->exe, FLAGS), "", from->exe))
+    if (from->exe && take_if_fit(s, open(from->exe, FLAGS), "", from->exe))
         return true;
     return search_debug_dirs(s, from->debug_dirs) || search_debug_dirs(s, "/usr/lib/debug") || search_by_id(s, callbacks);
 }
@@ -168,7 +168,7 @@ bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char
     o->callbacks = (Dwfl_Callbacks){
         .find_elf = dwfl_build_id_find_elf, .find_debuginfo = dwfl_standard_find_debuginfo, .debuginfo_path = &o->debug_path};
     struct search s = {.from = from, .fd = -1, .best = FIT_NO_FILE};
-    if (!find(&s, &o->callbacks)) {
+    if (!find_file(&s, &o->callbacks)) {
         *trouble = s.best == FIT_OTHER      ? "the file on disk is another build than the one that ran"
                    : s.best == FIT_UNPROVEN ? "it has no build-id (link with -Wl,--build-id) and may have changed since"
                                             : "no file of this build found; name its place with --sysroot or --debug-dir";

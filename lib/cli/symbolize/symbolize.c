@@ -23,7 +23,7 @@ struct module {
     bool tried;
 };
 
-struct entry {
+struct symbol_entry {
     uint64_t offset;
     unsigned module;
     unsigned n; /* 0: not resolved yet */
@@ -36,10 +36,10 @@ struct symbolizer {
     char *debug_dirs; /* absolute */
     struct module *modules;
     size_t n_modules, cap_modules;
-    struct entry *entries; /* open addressing; symbols NULL and n 0 with offset 0, module NONE: free */
+    struct symbol_entry *entries; /* open addressing; symbols NULL and n 0 with offset 0, module NO_MODULE: free */
     size_t n_entries, cap_entries, n_waiting;
 };
-#define NONE 0xffffffffu
+#define NO_MODULE 0xffffffffu
 
 /* libdwfl takes relative debug directories as relative to each module's own. */
 static char *absolute_dirs(const char *dirs)
@@ -121,37 +121,37 @@ const char *symbolize_build_id(const struct symbolizer *s, unsigned module) { re
 
 /* ---- addresses ------------------------------------------------------------------------------------------------ */
 
-static size_t hash(unsigned module, uint64_t offset)
+static size_t hash_address(unsigned module, uint64_t offset)
 {
     uint64_t h = (offset ^ ((uint64_t)module << 48)) * 0x9e3779b97f4a7c15u;
     return (size_t)(h ^ (h >> 29));
 }
 
-static struct entry *place(struct entry *entries, size_t cap, unsigned module, uint64_t offset)
+static struct symbol_entry *place_of(struct symbol_entry *entries, size_t cap, unsigned module, uint64_t offset)
 {
-    size_t i = hash(module, offset) & (cap - 1);
-    while (entries[i].module != NONE && (entries[i].module != module || entries[i].offset != offset))
+    size_t i = hash_address(module, offset) & (cap - 1);
+    while (entries[i].module != NO_MODULE && (entries[i].module != module || entries[i].offset != offset))
         i = (i + 1) & (cap - 1);
     return &entries[i];
 }
 
-static struct entry *entry_of(struct symbolizer *s, unsigned module, uint64_t offset)
+static struct symbol_entry *entry_of(struct symbolizer *s, unsigned module, uint64_t offset)
 {
     if (2 * (s->n_entries + 1) > s->cap_entries) {
         size_t cap = s->cap_entries ? s->cap_entries * 2 : 1024;
-        struct entry *more = arena_grow(NULL, cap, sizeof *more);
+        struct symbol_entry *more = arena_grow(NULL, cap, sizeof *more);
         for (size_t i = 0; i < cap; i++)
-            more[i] = (struct entry){.module = NONE};
+            more[i] = (struct symbol_entry){.module = NO_MODULE};
         for (size_t i = 0; i < s->cap_entries; i++)
-            if (s->entries[i].module != NONE)
-                *place(more, cap, s->entries[i].module, s->entries[i].offset) = s->entries[i];
+            if (s->entries[i].module != NO_MODULE)
+                *place_of(more, cap, s->entries[i].module, s->entries[i].offset) = s->entries[i];
         free(s->entries);
         s->entries = more;
         s->cap_entries = cap;
     }
-    struct entry *e = place(s->entries, s->cap_entries, module, offset);
-    if (e->module == NONE) {
-        *e = (struct entry){.module = module, .offset = offset};
+    struct symbol_entry *e = place_of(s->entries, s->cap_entries, module, offset);
+    if (e->module == NO_MODULE) {
+        *e = (struct symbol_entry){.module = module, .offset = offset};
         s->n_entries++;
         s->n_waiting++;
     }
@@ -193,7 +193,7 @@ static char *readable(struct symbolizer *s, const char *name)
     return harmless(copy);
 }
 
-struct collect {
+struct found_symbols {
     struct symbolizer *s;
     struct symbol found[66];
     unsigned n;
@@ -201,13 +201,13 @@ struct collect {
 
 static void on_symbol(void *arg, const char *name, const char *file, uint32_t line, bool inlined)
 {
-    struct collect *c = arg;
+    struct found_symbols *c = arg;
     if (c->n < sizeof c->found / sizeof c->found[0])
         c->found[c->n++] = (struct symbol){
             .name = readable(c->s, name), .file = harmless(arena_string(&c->s->arena, file)), .line = file ? line : 0, .inlined = inlined};
 }
 
-static void keep(struct symbolizer *s, struct entry *e, const struct symbol *found, unsigned n)
+static void keep_symbols(struct symbolizer *s, struct symbol_entry *e, const struct symbol *found, unsigned n)
 {
     static const struct symbol unknown;
     if (n == 0) {
@@ -222,13 +222,13 @@ static void keep(struct symbolizer *s, struct entry *e, const struct symbol *fou
 
 static int by_place(const void *a, const void *b)
 {
-    const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+    const struct symbol_entry *x = *(struct symbol_entry *const *)a, *y = *(struct symbol_entry *const *)b;
     if (x->module != y->module)
         return x->module < y->module ? -1 : 1;
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static void resolve_module(struct symbolizer *s, struct entry **entries, size_t n)
+static void resolve_module(struct symbolizer *s, struct symbol_entry **entries, size_t n)
 {
     struct module *m = &s->modules[entries[0]->module];
     struct sym_file opened;
@@ -239,22 +239,22 @@ static void resolve_module(struct symbolizer *s, struct entry **entries, size_t 
     if (open)
         d = sym_dwarf_new(opened.module);
     for (size_t i = 0; i < n; i++) {
-        struct collect c = {.s = s};
+        struct found_symbols c = {.s = s};
         if (d) /* a return address may be the first of the next line or function: the call is before it */
             sym_dwarf_lookup(d, entries[i]->offset - 1, on_symbol, &c);
-        keep(s, entries[i], c.found, c.n);
+        keep_symbols(s, entries[i], c.found, c.n);
     }
     sym_dwarf_free(d);
     if (open)
         sym_file_close(&opened);
 }
 
-static void resolve(struct symbolizer *s)
+static void resolve_waiting(struct symbolizer *s)
 {
     size_t n = 0;
-    struct entry **waiting = arena_grow(NULL, s->n_waiting, sizeof *waiting);
+    struct symbol_entry **waiting = arena_grow(NULL, s->n_waiting, sizeof *waiting);
     for (size_t i = 0; i < s->cap_entries; i++)
-        if (s->entries[i].module != NONE && s->entries[i].n == 0)
+        if (s->entries[i].module != NO_MODULE && s->entries[i].n == 0)
             waiting[n++] = &s->entries[i];
     qsort(waiting, n, sizeof *waiting, by_place);
     for (size_t i = 0, end; i < n; i = end) {
@@ -267,9 +267,9 @@ static void resolve(struct symbolizer *s)
 
 const struct symbol *symbolize_get(struct symbolizer *s, unsigned module, uint64_t offset, unsigned *n)
 {
-    struct entry *e = entry_of(s, module, offset);
+    struct symbol_entry *e = entry_of(s, module, offset);
     if (e->n == 0)
-        resolve(s);
+        resolve_waiting(s);
     *n = e->n;
     return e->symbols;
 }

@@ -16,7 +16,7 @@
 #include "sites.h"
 #include "view.h"
 
-static void put(int y, const struct top_line *l, bool reverse)
+static void put_line(int y, const struct top_line *l, bool reverse)
 {
     attr_t a = (l->strong ? A_BOLD : 0) | (reverse ? A_REVERSE : 0);
     attron(a);
@@ -40,7 +40,7 @@ static void draw(struct top_watch *s)
     erase();
     size_t rows = LINES > 1 ? (size_t)LINES - 1 : 1, y = 0; /* the last line is the foot's */
     for (size_t i = 0; i < p->n_head && y < rows; i++)
-        put((int)y++, &p->head[i], false);
+        put_line((int)y++, &p->head[i], false);
     size_t room = rows - y;
     if (!s->group) { /* scrolled so that the chosen line is seen */
         if (chosen < s->scroll)
@@ -51,9 +51,9 @@ static void draw(struct top_watch *s)
     if (s->scroll + room > p->n_body)
         s->scroll = p->n_body > room ? p->n_body - room : 0;
     for (size_t i = s->scroll; i < p->n_body && y < rows; i++)
-        put((int)y++, &p->body[i], !s->group && i == chosen);
+        put_line((int)y++, &p->body[i], !s->group && i == chosen);
     if (LINES > 1)
-        put(LINES - 1, &p->foot, false);
+        put_line(LINES - 1, &p->foot, false);
     move(LINES - 1, 0);
     refresh();
 }
@@ -69,7 +69,7 @@ static void choose(struct top *t, size_t index)
     t->chosen = true;
 }
 
-static void go(struct top_watch *s, long by)
+static void move_choice(struct top_watch *s, long by)
 {
     size_t at = s->group ? s->scroll : top_chosen(&s->top);
     at = by < 0 && at < (size_t)-by ? 0 : at + (size_t)by;
@@ -109,21 +109,21 @@ static bool on_key(struct top_watch *s, int key)
         break;
     case KEY_UP:
     case 'k':
-        go(s, -1);
+        move_choice(s, -1);
         break;
     case KEY_DOWN:
     case 'j':
-        go(s, 1);
+        move_choice(s, 1);
         break;
     case KEY_PPAGE:
-        go(s, -(LINES > 8 ? LINES - 8 : 1));
+        move_choice(s, -(LINES > 8 ? LINES - 8 : 1));
         break;
     case KEY_NPAGE:
     case ' ':
-        go(s, LINES > 8 ? LINES - 8 : 1);
+        move_choice(s, LINES > 8 ? LINES - 8 : 1);
         break;
     case KEY_HOME:
-        go(s, -1000000);
+        move_choice(s, -1000000);
         break;
     case 's':
         sort_by(s, SORT_STUCK);
@@ -149,7 +149,7 @@ static volatile sig_atomic_t ended_by;
 
 static void on_end(int number) { ended_by = number; }
 
-static void heed_signals(void)
+static void catch_signals(void)
 {
     static const int numbers[] = {SIGQUIT, SIGHUP};
     struct sigaction sa = {.sa_handler = on_end}, old;
@@ -168,7 +168,7 @@ static bool is_hung_up(unsigned early)
     return early > 50 || (early && tcgetattr(STDIN_FILENO, &t) != 0);
 }
 
-static void loop(struct top_watch *s)
+static void show_until_quit(struct top_watch *s)
 {
     unsigned early = 0; /* waits in a row that ended before their time without a key */
     cbreak();
@@ -210,8 +210,8 @@ bool top_screen(struct top_watch *s)
     SCREEN *screen = open_screen();
     if (!screen)
         return false;
-    heed_signals();
-    loop(s);
+    catch_signals();
+    show_until_quit(s);
     endwin();
     delscreen(screen);
     if (ended_by) {

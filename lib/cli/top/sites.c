@@ -11,6 +11,7 @@
 
 #include "../base/now.h"
 #include "../kernel/procfs.h"
+#include "../model/model.h"
 
 const char *top_find(struct top_watch *s)
 {
@@ -33,13 +34,13 @@ static void no_socket(void *arg, int fd, uint32_t inode)
     (void)inode;
 }
 
-static enum model_sort sorting;
+static enum model_sort sort_key;
 
 static int by_choice(const void *x, const void *y)
 {
     const struct group *a = x, *b = y;
     const uint64_t keys[][2] = {{a->rate_milli, b->rate_milli}, {a->oldest_ns, b->oldest_ns}, {a->count, b->count}, {a->siteid, b->siteid}};
-    for (size_t i = sorting == SORT_RATE ? 0 : sorting == SORT_AGE ? 1 : 2; i < sizeof keys / sizeof *keys; i++)
+    for (size_t i = sort_key == SORT_RATE ? 0 : sort_key == SORT_AGE ? 1 : 2; i < sizeof keys / sizeof *keys; i++)
         if (keys[i][0] != keys[i][1])
             return keys[i][0] > keys[i][1] ? -1 : 1;
     return 0;
@@ -47,7 +48,7 @@ static int by_choice(const void *x, const void *y)
 
 void top_sort(struct top *t)
 {
-    sorting = t->sort;
+    sort_key = t->sort;
     if (t->from && t->model.report.n_groups)
         qsort(t->model.report.groups, t->model.report.n_groups, sizeof *t->model.report.groups, by_choice);
 }

@@ -34,7 +34,7 @@ const char usage_top[] = "usage: sockleak top [options] PID\n"
                          "  sockleak top 4242\n"
                          "  sockleak top --sort growth --delay 5s 4242\n";
 
-static int snapshot(struct top_watch *s)
+static int print_snapshot(struct top_watch *s)
 {
     const char *columns = getenv("COLUMNS");
     int n = columns ? atoi(columns) : 0;
@@ -59,7 +59,7 @@ static bool sort_from_name(const char *name, enum model_sort *sort)
     return true;
 }
 
-static int watch(struct top_watch *s)
+static int watch_process(struct top_watch *s)
 {
     struct procfs_stat st;
     const char *why = top_find(s);
@@ -72,7 +72,7 @@ static int watch(struct top_watch *s)
     top_look(s);
     int status = CLI_OK;
     if (!top_screen(s))
-        status = snapshot(s);
+        status = print_snapshot(s);
     top_page_free(&s->page);
     top_forget(s);
     symbolizer_free(s->symbols);
@@ -111,5 +111,5 @@ int cmd_top(int argc, char **argv)
         return cli_misuse("give one process id");
     if (!cli_pid(argv[optind], &s.top.pid))
         return CLI_USAGE;
-    return watch(&s);
+    return watch_process(&s);
 }

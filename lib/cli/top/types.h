@@ -9,7 +9,7 @@
 #define SOCKLEAK_CLI_TOP_TYPES_H
 
 #include "../base/arena.h"
-#include "../model/model.h"
+#include "../model/types.h"
 #include "../state/load_set.h"
 #include "../symbolize/symbolize.h"
 

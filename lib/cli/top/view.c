@@ -3,7 +3,7 @@
  * view.c: what `sockleak top` shows, as lines: for the screen and for the snapshot alike.
  *
  * Called by top.c for each page. Only reads the model. All texts that come from the target (names, paths, addresses) pass through
- * line(), which lets nothing through that could steer a terminal.
+ * make_line(), which lets nothing through that could steer a terminal.
  */
 #include "view.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "../../core/text.h"
 #include "../base/cli.h"
 
 void top_page_free(struct top_page *p)
@@ -53,7 +54,8 @@ static char *clip(struct arena *a, const char *text, unsigned width)
     return out;
 }
 
-__attribute__((format(printf, 4, 5))) static struct top_line line(struct top_page *p, unsigned width, bool strong, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static struct top_line make_line(struct top_page *p, unsigned width, bool strong, const char *fmt,
+                                                                       ...)
 {
     char *text;
     va_list ap;
@@ -67,13 +69,13 @@ __attribute__((format(printf, 4, 5))) static struct top_line line(struct top_pag
     return l;
 }
 
-static void head(struct top_page *p, struct top_line l)
+static void add_head(struct top_page *p, struct top_line l)
 {
     p->head = cli_grow(p->head, p->n_head, &p->cap_head, sizeof *p->head);
     p->head[p->n_head++] = l;
 }
 
-static void body(struct top_page *p, struct top_line l)
+static void add_body(struct top_page *p, struct top_line l)
 {
     p->body = cli_grow(p->body, p->n_body, &p->cap_body, sizeof *p->body);
     p->body[p->n_body++] = l;
@@ -81,7 +83,7 @@ static void body(struct top_page *p, struct top_line l)
 
 /* ---- words ---------------------------------------------------------------------------------------------------- */
 
-static const char *duration(struct top_page *p, uint64_t seconds)
+static const char *duration_words(struct top_page *p, uint64_t seconds)
 {
     char buf[64];
     struct out o = {.buf = buf, .cap = sizeof buf};
@@ -100,7 +102,7 @@ static const char *short_age(struct top_page *p, uint64_t ns)
     return s < 100 * 3600 ? arena_printf(&p->arena, "%lluh", s / 3600) : arena_printf(&p->arena, "%llud", s / 86400);
 }
 
-static const char *rate(struct top_page *p, uint32_t milli)
+static const char *rate_words(struct top_page *p, uint32_t milli)
 {
     return milli ? arena_printf(&p->arena, "%u.%u/min", milli / 1000, milli % 1000 / 100) : "growing"; /* too early to say how fast */
 }
@@ -124,7 +126,7 @@ static const char *life_words(const struct loaded_file *l)
 }
 
 /* The frame that names a site: the first with a function, which is the program's own call. */
-static const char *where(struct top_page *p, const struct group *g)
+static const char *site_words(struct top_page *p, const struct group *g)
 {
     const struct frame *f = NULL;
     for (size_t i = 0; i < g->n_frames && !f; i++)
@@ -134,8 +136,7 @@ static const char *where(struct top_page *p, const struct group *g)
         f = &g->frames[0];
     if (!f)
         return "(no stack)";
-    const char *slash = f->module ? strrchr(f->module, '/') : NULL;
-    const char *module = slash ? slash + 1 : f->module ? f->module : "(no module)";
+    const char *module = f->module ? text_base_name(f->module) : "(no module)";
     if (f->symbol && f->file)
         return arena_printf(&p->arena, "%s %s:%u", f->symbol, f->file, f->line);
     if (f->symbol)
@@ -145,7 +146,7 @@ static const char *where(struct top_page *p, const struct group *g)
 
 /* ---- the head: process, totals, rate, forecast ------------------------------------------------------------------ */
 
-static const char *kinds_of(struct top_page *p, const struct report *r)
+static const char *kinds_words(struct top_page *p, const struct report *r)
 {
     const char *text = "";
     for (unsigned k = 0; k < KIND_COUNT; k++)
@@ -154,16 +155,16 @@ static const char *kinds_of(struct top_page *p, const struct report *r)
     return text;
 }
 
-struct forecast {
+struct top_forecast {
     bool growing;
     uint32_t rate_milli;
     uint64_t limit_in_s, ports_in_s; /* 0: never */
     const char *ports_peer;
 };
 
-static struct forecast forecast(const struct report *r)
+static struct top_forecast forecast_of(const struct report *r)
 {
-    struct forecast f = {0};
+    struct top_forecast f = {0};
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
         f.growing |= g->growing;
@@ -181,8 +182,8 @@ static struct forecast forecast(const struct report *r)
 static void head_process(struct top_page *p, const struct top *t, unsigned width)
 {
     if (!t->from) {
-        head(p, line(p, width, true, "%s (PID %d): running", t->command, (int)t->pid));
-        head(p, line(p, width, false, "the agent is loaded; no socket was opened yet"));
+        add_head(p, make_line(p, width, true, "%s (PID %d): running", t->command, (int)t->pid));
+        add_head(p, make_line(p, width, false, "the agent is loaded; no socket was opened yet"));
         return;
     }
     const char *look = ", no look yet";
@@ -190,32 +191,32 @@ static void head_process(struct top_page *p, const struct top *t, unsigned width
         look = "";
     else if (t->model.looked_ns)
         look = arena_printf(&p->arena, ", looked %s ago",
-                            duration(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
+                            duration_words(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
     const char *asleep = atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed) ? "" : ", not recording";
     if (load_is_live(t->from))
-        head(p, line(p, width, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
+        add_head(p, make_line(p, width, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
     else
-        head(p, line(p, width, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from),
-                     width < 60 ? "" : "; this is its last state"));
+        add_head(p, make_line(p, width, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from),
+                              width < 60 ? "" : "; this is its last state"));
 }
 
 static void head_totals(struct top_page *p, const struct top *t, unsigned width)
 {
     const struct report *r = &t->model.report;
-    struct forecast f = forecast(r);
+    struct top_forecast f = forecast_of(r);
     const char *text = arena_printf(&p->arena, "%llu stuck at %llu site%s", (unsigned long long)r->leaks, (unsigned long long)r->sites,
                                     r->sites == 1 ? "" : "s");
-    head(p, r->leaks ? line(p, width, false, "%s: %s", text, kinds_of(p, r)) : line(p, width, false, "nothing stuck"));
+    add_head(p, r->leaks ? make_line(p, width, false, "%s: %s", text, kinds_words(p, r)) : make_line(p, width, false, "nothing stuck"));
     bool small = width < 60;
-    const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate(p, f.rate_milli))
+    const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate_words(p, f.rate_milli))
                        : f.growing  ? "growing"
                                     : "not growing";
     const char *ends = "";
     if (f.limit_in_s)
-        ends = arena_printf(&p->arena, "; %s out in %s", small ? "fds" : "descriptors", duration(p, f.limit_in_s));
+        ends = arena_printf(&p->arena, "; %s out in %s", small ? "fds" : "descriptors", duration_words(p, f.limit_in_s));
     if (f.ports_in_s && !small)
-        ends = arena_printf(&p->arena, "%s; ports to %s out in %s", ends, f.ports_peer, duration(p, f.ports_in_s));
-    head(p, line(p, width, false, "%s%s", grow, ends));
+        ends = arena_printf(&p->arena, "%s; ports to %s out in %s", ends, f.ports_peer, duration_words(p, f.ports_in_s));
+    add_head(p, make_line(p, width, false, "%s%s", grow, ends));
     if (small)
         return; /* a small window is for the sites */
     const char *speed = "", *fds = "";
@@ -225,60 +226,60 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     }
     if (t->fds && t->fd_limit)
         fds = arena_printf(&p->arena, "; descriptors %llu of %llu", (unsigned long long)t->fds, (unsigned long long)t->fd_limit);
-    head(p,
-         line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed, (unsigned long long)t->closed, fds));
+    add_head(p, make_line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed,
+                          (unsigned long long)t->closed, fds));
     if (r->dropped)
-        head(p, line(p, width, false, "%llu events were not recorded", (unsigned long long)r->dropped));
+        add_head(p, make_line(p, width, false, "%llu events were not recorded", (unsigned long long)r->dropped));
 }
 
 /* ---- the pages -------------------------------------------------------------------------------------------------- */
 
-static char mark(enum model_sort now, enum model_sort column) { return now == column ? '*' : ' '; }
+static char sort_mark(enum model_sort now, enum model_sort column) { return now == column ? '*' : ' '; }
 
 void top_page_list(struct top_page *p, const struct top *t, unsigned width)
 {
     top_page_free(p);
     head_process(p, t, width);
     p->foot =
-        line(p, width, true,
-             width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
+        make_line(p, width, true,
+                  width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
     if (!t->from)
         return;
     head_totals(p, t, width);
     const struct report *r = &t->model.report;
     bool small = width < 60;
     if (small)
-        head(p, line(p, width, true, "%5s%c%5s%c %s", "STUCK", mark(t->sort, SORT_STUCK), "AGE", mark(t->sort, SORT_AGE), "WHERE"));
+        add_head(p, make_line(p, width, true, "%5s%c%5s%c %s", "STUCK", sort_mark(t->sort, SORT_STUCK), "AGE", sort_mark(t->sort, SORT_AGE),
+                              "WHERE"));
     else
-        head(p, line(p, width, true, "%6s%c%10s%c%5s%c%6s %-15s %s", "STUCK", mark(t->sort, SORT_STUCK), "GROWTH", mark(t->sort, SORT_RATE),
-                     "AGE", mark(t->sort, SORT_AGE), "LIVE", "KIND", "WHERE"));
+        add_head(p, make_line(p, width, true, "%6s%c%10s%c%5s%c%6s %-15s %s", "STUCK", sort_mark(t->sort, SORT_STUCK), "GROWTH",
+                              sort_mark(t->sort, SORT_RATE), "AGE", sort_mark(t->sort, SORT_AGE), "LIVE", "KIND", "WHERE"));
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
         unsigned long long count = g->count, live = g->live;
         if (small)
-            body(p, line(p, width, false, "%5llu %5s  %s", count, short_age(p, g->oldest_ns), where(p, g)));
+            add_body(p, make_line(p, width, false, "%5llu %5s  %s", count, short_age(p, g->oldest_ns), site_words(p, g)));
         else
-            body(p, line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count,
-                         g->growing  ? rate(p, g->rate_milli)
-                         : g->steady ? "steady"
-                                     : ".",
-                         short_age(p, g->oldest_ns), live, kind_name(g->kind), where(p, g)));
+            add_body(p, make_line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count,
+                                  g->growing  ? rate_words(p, g->rate_milli)
+                                  : g->steady ? "steady"
+                                              : ".",
+                                  short_age(p, g->oldest_ns), live, kind_name(g->kind), site_words(p, g)));
     }
 }
 
-static void stack(struct top_page *p, unsigned width, const char *title, const struct frame *frames, size_t n)
+static void add_stack(struct top_page *p, unsigned width, const char *title, const struct frame *frames, size_t n)
 {
     if (n == 0)
         return;
-    body(p, line(p, width, true, "%s", title));
+    add_body(p, make_line(p, width, true, "%s", title));
     for (size_t i = 0; i < n; i++) {
         const struct frame *f = &frames[i];
-        const char *name = f->symbol ? f->symbol : "??", *slash = f->module ? strrchr(f->module, '/') : NULL;
-        const char *module = slash ? slash + 1 : f->module ? f->module : "?";
+        const char *name = f->symbol ? f->symbol : "??", *module = f->module ? text_base_name(f->module) : "?";
         if (f->file)
-            body(p, line(p, width, false, " #%zu %s  %s:%u%s", i, name, f->file, f->line, f->inlined ? " (inlined)" : ""));
+            add_body(p, make_line(p, width, false, " #%zu %s  %s:%u%s", i, name, f->file, f->line, f->inlined ? " (inlined)" : ""));
         else
-            body(p, line(p, width, false, " #%zu %s  (%s+0x%llx)", i, name, module, (unsigned long long)f->offset));
+            add_body(p, make_line(p, width, false, " #%zu %s  (%s+0x%llx)", i, name, module, (unsigned long long)f->offset));
     }
 }
 
@@ -286,23 +287,25 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
 {
     top_page_free(p);
     head_process(p, t, width);
-    p->foot = line(p, width, true, width < 60 ? "up/down scroll  q back" : "up/down scroll   r look now   q back to the list");
-    head(p, line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
-                 g->growing ? rate(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
-    body(p, line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid, (unsigned long long)g->opened,
-                 (unsigned long long)g->closed));
+    p->foot = make_line(p, width, true, width < 60 ? "up/down scroll  q back" : "up/down scroll   r look now   q back to the list");
+    add_head(p, make_line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
+                          g->growing ? rate_words(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
+    add_body(p, make_line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid,
+                          (unsigned long long)g->opened, (unsigned long long)g->closed));
     if (g->fd_limit)
-        body(p, line(p, width, false, "descriptor limit %llu in %s", (unsigned long long)g->fd_limit, duration(p, g->fd_limit_in_s)));
+        add_body(p, make_line(p, width, false, "descriptor limit %llu in %s", (unsigned long long)g->fd_limit,
+                              duration_words(p, g->fd_limit_in_s)));
     if (g->ports)
-        body(p, line(p, width, false, "%llu ports to %s in %s", (unsigned long long)g->ports, g->ports_peer, duration(p, g->ports_in_s)));
-    stack(p, width, "allocated by", g->frames, g->n_frames);
-    stack(p, width, "told of the end by", g->told, g->n_told);
-    body(p, line(p, width, true, "sockets"));
+        add_body(p, make_line(p, width, false, "%llu ports to %s in %s", (unsigned long long)g->ports, g->ports_peer,
+                              duration_words(p, g->ports_in_s)));
+    add_stack(p, width, "allocated by", g->frames, g->n_frames);
+    add_stack(p, width, "told of the end by", g->told, g->n_told);
+    add_body(p, make_line(p, width, true, "sockets"));
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];
         uint64_t now = t->model.report.now_ns;
-        body(p, line(p, width, false, " fd %d  %s -> %s  %s  unread %llu", f->fd, f->local && f->local[0] ? f->local : "?",
-                     f->peer && f->peer[0] ? f->peer : "?", short_age(p, now > f->since_ns ? now - f->since_ns : 0),
-                     (unsigned long long)f->unread));
+        add_body(p, make_line(p, width, false, " fd %d  %s -> %s  %s  unread %llu", f->fd, f->local && f->local[0] ? f->local : "?",
+                              f->peer && f->peer[0] ? f->peer : "?", short_age(p, now > f->since_ns ? now - f->since_ns : 0),
+                              (unsigned long long)f->unread));
     }
 }
