@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ptrace.h: what the command must know of the processor to run a call inside another process: registers,
- * the system call instruction, how an interrupted system call is continued.
+ * ptrace.h: what the command must know of the processor to run a call inside another process:
+ * registers, the system call instruction, how an interrupted system call is continued.
  *
  * Each processor's header defines:
  *   ARCH_NAME, ARCH_ELF_MACHINE   the processor, in words and as e_machine of its ELF files
@@ -34,8 +34,8 @@
 #include <sys/user.h>
 
 /*
- * The kernel's own results, which programs never see (include/linux/errno.h): the call was interrupted, and
- * goes on if no handler runs.
+ * The kernel's own results, which programs never see (include/linux/errno.h): the call was
+ * interrupted, and goes on if no handler runs.
  */
 #define ARCH_ERESTARTSYS 512
 #define ARCH_ERESTARTNOHAND 514

@@ -2,8 +2,9 @@
 /*
  * clean.c: `sockleak clean`: removes the state files of processes that are gone.
  *
- * A state file outlives a process that was killed or had something to report. Only regular files of the caller's own, with a state file's
- * name, in a directory that nobody else may write to, are ever removed: the default place lies in a world-writable directory.
+ * A state file outlives a process that was killed or had something to report. Only regular files of
+ * the caller's own, with a state file's name, in a directory that nobody else may write to, are
+ * ever removed: the default place lies in a world-writable directory.
  */
 #include "clean.h"
 
@@ -40,7 +41,10 @@ struct clean_counts {
     int status;
 };
 
-/* The same process, by pid and start time (UINT64_MAX: whichever has that pid). Where /proc hides it (hidepid=), a pid that exists at all is taken for it. */
+/*
+ * Does the process still run, by pid and start time (UINT64_MAX: any process with that pid)? Where
+ * /proc hides processes (hidepid=), it counts that the pid exists.
+ */
 static bool is_alive(pid_t pid, uint64_t start_ticks)
 {
     struct procfs_stat st;
@@ -71,11 +75,13 @@ static int open_directory(const char *path)
     return fd;
 }
 
-/* Which process NAME belongs to. False: it is no file of ours. LOGS: those of a run count too. */
+/*
+ * Which process NAME belongs to. False: it is none of our files. LOGS: the logs of a run count too.
+ */
 static bool process_of(const char *name, bool logs, pid_t *pid, uint64_t *start_ticks)
 {
     char whole[NAME_MAX + 1];
-    /* A process that was killed while it began its file leaves it under this name. */
+    /* A process that was killed while it created its file leaves it as NAME.new. */
     snprintf(whole, sizeof whole, "%s", name);
     size_t n = strlen(whole);
     if (n > 4 && strcmp(whole + n - 4, ".new") == 0)
@@ -84,7 +90,7 @@ static bool process_of(const char *name, bool logs, pid_t *pid, uint64_t *start_
     return paths_state_name(whole, pid, start_ticks) || paths_pid_name(name, ".exec", pid) || (logs && paths_pid_name(name, ".log", pid));
 }
 
-/* True when NAME is gone now, or would be. */
+/* True when NAME was removed or, in a dry run, would be. */
 static bool clean_entry(struct clean_counts *t, int dir, const char *path, const char *name, bool logs)
 {
     pid_t pid;
@@ -109,7 +115,10 @@ static bool clean_entry(struct clean_counts *t, int dir, const char *path, const
     return true;
 }
 
-/* The directory of one `sockleak run`: what is in it, then itself, when it is empty and that command is gone. */
+/*
+ * The directory of one `sockleak run`: removes the files in it, then the directory itself if it is
+ * empty and that command is gone.
+ */
 static void clean_run(struct clean_counts *t, int above, const char *path, const char *name, pid_t run)
 {
     char inner[CLI_PATH_MAX + NAME_MAX + 2];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * help.c: `sockleak help [COMMAND]`, the list of commands, and the guess at what a mistyped one meant.
+ * help.c: `sockleak help [COMMAND]`, the list of commands, and the suggestion for a mistyped one.
  */
 #include "help.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c: the command `sockleak`: the table of its subcommands, and the call of the one that was asked for.
+ * main.c: the command `sockleak`: the table of its subcommands, and the call of the one that was
+ * asked for.
  *
- * Everything else about a subcommand is in its own file or folder; what they share is in base/cli.c.
+ * Everything else about a subcommand is in its own file or folder; what they share is in
+ * base/cli.c.
  */
 #include <string.h>
 

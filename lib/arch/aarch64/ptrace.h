@@ -19,8 +19,8 @@ static inline uint64_t arch_sp(const arch_regs *r) { return r->sp; }
 static inline uint64_t arch_result(const arch_regs *r) { return r->regs[0]; }
 
 /*
- * When the thread stops here the kernel has already set the registers so that the call runs anew. Only a plain
- * EINTR after the instruction is left to see.
+ * When the thread stops here the kernel has already set the registers so that the call runs anew.
+ * Only a plain EINTR after the instruction is left to see.
  */
 static inline bool arch_interrupted_call(const arch_regs *r, long *nr, long *result)
 {

@@ -52,7 +52,8 @@ static inline void arch_set_call(arch_regs *r, uint64_t func, const uint64_t a[3
     r->rdi = a[0];
     r->rsi = a[1];
     r->rdx = a[2];
-    r->eflags &= ~(uint64_t)0x40500; /* direction, trap and alignment-check flags: the ABI's state at a call */
+    /* direction, trap and alignment-check flags: the ABI's state at a call */
+    r->eflags &= ~(uint64_t)0x40500;
 }
 static inline long arch_entry_nr(const arch_regs *r) { return (long)r->orig_rax; }
 

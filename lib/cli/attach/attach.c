@@ -2,8 +2,9 @@
 /*
  * attach.c: `sockleak attach PID`: starts recording in a running process.
  *
- * The gentlest way that does it: a dormant agent with a state file is woken by one word in shared memory; one that has no file yet by a
- * call of its entry; and only a process without the agent gets it loaded.
+ * It takes the least intrusive way: a dormant agent with a state file is woken through one word in
+ * shared memory; one that has no file yet, by a call of its entry; only a process without the agent
+ * gets the library loaded.
  */
 #include "attach.h"
 
@@ -58,8 +59,9 @@ static void on_interrupt(int number)
 }
 
 /*
- * What would end us before the process is left alone again, from before anything is put into it: Ctrl-C, a terminal that goes away, a reader of the
- * report that had enough. A hang-up that is ignored already (nohup) stays so.
+ * With --for the process is to be detached whatever happens, so from here on nothing may end us:
+ * not Ctrl-C, not a terminal that goes away, not a closed pipe behind the report. If a hang-up is
+ * ignored already (nohup), it stays ignored.
  */
 static void outlive_signals(void)
 {
@@ -76,7 +78,10 @@ static bool has_looked(const struct state_header *h, uint64_t before)
     return interrupted || atomic_load(&h->looks) > before || atomic_load(&h->end) != END_RUNNING;
 }
 
-/* Only then is every socket that was open before known as such. */
+/*
+ * The watcher's first look finds the sockets that were open before; until then a report would lack
+ * them.
+ */
 static void wait_for_look(pid_t pid, const struct state_header *h, uint64_t looks)
 {
     if (atomic_load(&h->interval_ns) && !attach_wait(has_looked, h, looks, pid))
@@ -142,7 +147,7 @@ static int inject_agent(const struct process_facts *process, const struct attach
     return CLI_OK;
 }
 
-/* Until the time is over, the process ends, or the user has seen enough. Returns how long that was. */
+/* Waits until NS is over, the process ends, or the user interrupts. Returns how long that was. */
 static uint64_t record_for(pid_t pid, uint64_t ns)
 {
     uint64_t begun = now_mono_ns(), end = begun + ns, now;
@@ -151,7 +156,10 @@ static uint64_t record_for(pid_t pid, uint64_t ns)
     return now < end ? now - begun : ns;
 }
 
-/* In a process of its own, which whatever comes may end: a second Ctrl-C, a pager that was left, a fault in somebody's debug data. */
+/*
+ * Reports in a child process. Whatever ends the child (a second Ctrl-C, a pager that was closed, a
+ * fault in damaged debug data), we still detach.
+ */
 static int report_apart(const char *what, uint64_t min_age_ns)
 {
     sig_atomic_t before = interrupted;
@@ -179,7 +187,10 @@ static int report_apart(const char *what, uint64_t min_age_ns)
                     strsignal(WTERMSIG(status)));
 }
 
-/* A recording shorter than the process' grace would end before anything could have lasted so long: half of it is asked for then. */
+/*
+ * In a recording that is shorter than the process' grace nothing could last long enough to be
+ * reported. Then the least age is half of the recording.
+ */
 static uint64_t least_age_ns(pid_t pid, const struct attach_request *w, uint64_t recorded_ns)
 {
     struct loaded_file l;

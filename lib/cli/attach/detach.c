@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * detach.c: `sockleak detach PID`: stops recording; the process is as before but for a mapped, dormant library.
+ * detach.c: `sockleak detach PID`: stops recording; the process is as before but for a mapped,
+ * dormant library.
  *
- * The agent's own watcher undoes what it did, when the word in the shared state file says so; only where there is none, a thread of the
- * process is borrowed.
+ * The agent's own watcher undoes the redirections when a word in the shared state file asks for it.
+ * Only where there is no watcher, a thread of the process is made to call the agent's entry.
  */
 #include "detach.h"
 
@@ -32,7 +33,10 @@ static bool has_left(const struct state_header *h, uint64_t unused)
     return !atomic_load(&h->attached) || atomic_load(&h->end) != END_RUNNING;
 }
 
-/* The library came with the program: then no entry leads to it but by the loader's own doing, and there is nothing to put back. */
+/*
+ * Was the library preloaded? Then the loader itself bound the program's calls to it, and there is
+ * nothing to put back.
+ */
 static bool is_preloaded(pid_t pid)
 {
     char path[64], *word = NULL;
@@ -65,7 +69,10 @@ static int put_to_sleep(pid_t pid, struct loaded_file *l)
         cli_warn("process %d is stopped: what attach has redirected is put back when it goes on", pid);
         return CLI_OK;
     }
-    /* A forked child of an attached process has a table of its own that says nothing of attach, and its parent's redirected entries. */
+    /*
+     * A forked child of an attached process inherits the redirected entries, but has a table of its
+     * own, in which `attached` is not set.
+     */
     bool watched = atomic_load(&h->watcher_tid);
     if ((watched && attach_wait(has_left, h, 0, pid)) || (!watched && !atomic_load(&h->attached) && is_preloaded(pid)))
         return CLI_OK;

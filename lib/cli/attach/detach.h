@@ -10,7 +10,10 @@
 int cmd_detach(int argc, char **argv);
 extern const char usage_detach[];
 
-/* Stops recording in process PID and undoes every redirection. An exit status; on failure it has complained. */
+/*
+ * Stops recording in process PID and undoes every redirection. An exit status; on failure it has
+ * complained.
+ */
 int detach_process(pid_t pid);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * wake.c: waking an agent through its state file, and waiting for its answer.
  *
- * Called by attach and detach. A word in the shared header page is changed, then a futex wakes the agent's watcher.
+ * Called by attach and detach. A word in the shared header page is changed, then a futex wakes the
+ * agent's watcher.
  */
 #include "wake.h"
 

@@ -9,7 +9,10 @@
 
 #define ATTACH_WAIT_MS 5000
 
-/* The state file of the live process PID. False: none, or none that can be read; L is untouched then. */
+/*
+ * The state file of the live process PID. False: none, or none that can be read; L is untouched
+ * then.
+ */
 bool attach_load(struct loaded_file *l, pid_t pid);
 /* Wakes whoever waits for a change of WORD, in whatever process. */
 void attach_wake_word(_Atomic uint32_t *word);

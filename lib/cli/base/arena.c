@@ -2,7 +2,7 @@
 /*
  * arena.c: memory that lives as long as one report.
  *
- * Used by the command's model and symbolizer on its one thread.
+ * Used by the model, the symbolizer and what they are shown with.
  */
 #include "arena.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.c: the table of subcommands, how each of them complains, and how it reads the words of its command line.
+ * cli.c: the table of subcommands, how each of them complains, and how it reads the words of its
+ * command line.
  */
 #include "cli.h"
 
@@ -66,7 +67,10 @@ void cli_warn(const char *fmt, ...)
 
 int cli_bad_option(int c, char **argv)
 {
-    /* A long option is the word before optind. A short one may stand inside a cluster like -ab; optopt says which it is. */
+    /*
+     * A long option is the word before optind. A short one may stand inside a cluster like -ab;
+     * optopt says which it is.
+     */
     const char *word = argv[optind - 1];
     bool is_long = strncmp(word, "--", 2) == 0;
     char letter[3] = {'-', (char)optopt, 0};

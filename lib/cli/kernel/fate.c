@@ -2,10 +2,11 @@
 /*
  * fate.c: what became of a TCP socket that the kernel has taken out of its tables.
  *
- * Called by scan and by the model of a live process. Whether such a socket was ever connected only TCP_INFO says.
- * Where pidfd_getfd(2) is permitted the descriptor is duplicated for one getsockopt and closed at once. While the
- * duplicate lives, a close in the target would not end the connection; a socket in state CLOSE has none. That is why
- * only sockets that no table lists are ever duplicated.
+ * Called by scan and by the model of a live process. Whether such a socket was ever connected only
+ * TCP_INFO says. Where pidfd_getfd(2) is permitted the descriptor is duplicated for one getsockopt
+ * and closed at once. While the duplicate lives, a close in the target would not end the
+ * connection; a socket in state CLOSE has none. That is why only sockets that no table lists are
+ * ever duplicated.
  */
 #include "fate.h"
 
@@ -33,7 +34,10 @@ uint8_t fate_family(const char *protocol)
     return 0;
 }
 
-/* bytes_acked counts the peer's answer to our SYN; an accepted connection has measured a round trip or received something. */
+/*
+ * bytes_acked counts the peer's answer to our SYN; an accepted connection has measured a round trip
+ * or received something.
+ */
 static enum fate fate_of_own(int fd)
 {
     struct {
@@ -47,7 +51,10 @@ static enum fate fate_of_own(int fd)
         return FATE_DEAD_OR_NEVER;
     if (info.base.tcpi_state != TCP_CLOSE)
         return FATE_NONE;
-    /* Linux 4.1's additions, which glibc's struct ends before: <linux/tcp.h> has them at 120 and 128. */
+    /*
+     * Linux 4.1's additions, which glibc's struct ends before: <linux/tcp.h> has them at 120 and
+     * 128.
+     */
     if (len >= 136) {
         memcpy(&acked, (unsigned char *)&info + 120, sizeof acked);
         memcpy(&received, (unsigned char *)&info + 128, sizeof received);

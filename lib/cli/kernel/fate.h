@@ -21,7 +21,10 @@ void fate_close(int process);
 /* Check afterwards (procfs_holds) that FD is still the socket that was meant. */
 enum fate fate_of(int process, int fd);
 
-/* The family (AF_INET, AF_INET6) of a TCP socket by the name of its protocol, as procfs_protocol has it; 0: it is no TCP socket. */
+/*
+ * The family (AF_INET, AF_INET6) of a TCP socket by the name of its protocol, as procfs_protocol
+ * has it; 0: it is no TCP socket.
+ */
 uint8_t fate_family(const char *protocol);
 
 #endif

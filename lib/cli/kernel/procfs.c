@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * procfs.c: reads /proc: processes, their limits and descriptors, and the TCP tables of namespaces that cannot be entered.
+ * procfs.c: reads /proc: processes, their limits and descriptors, and the TCP tables of namespaces
+ * that cannot be entered.
  *
- * Called by scan, clean and top on the command's one thread. Processes come and go while it reads: every answer may be "gone".
+ * Called by most subcommands. Processes come and go while it reads: every answer may be "gone".
  */
 #include "procfs.h"
 
@@ -21,7 +22,7 @@
 #include "../../core/state.h"
 #include "sockdiag.h"
 
-/* ---- parsing ----------------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 struct cursor {
     const char *p, *end;
@@ -145,7 +146,9 @@ bool procfs_parse_port_range(const char *text, size_t len, uint16_t *low, uint16
     return true;
 }
 
-/* "0100007F:0050": each group of 8 digits is one 32-bit word of the address as it lies in memory. */
+/*
+ * "0100007F:0050": each group of 8 digits is one 32-bit word of the address as it lies in memory.
+ */
 static bool take_address(struct cursor *c, int family, unsigned char address[16], uint16_t *port)
 {
     unsigned words = family == AF_INET6 ? 4 : 1;
@@ -206,7 +209,7 @@ bool procfs_parse_tcp_line(const char *line, size_t len, int family, struct sock
     return true;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 ssize_t procfs_read(const char *path, char *buf, size_t cap)
 {

@@ -2,8 +2,9 @@
 /*
  * sockdiag.c: asks the kernel for its TCP and Unix sockets and reads the answers.
  *
- * Called by scan, one thread. The parsers see one netlink message whose length libmnl has checked against the buffer, and
- * check every attribute against that length themselves: they are fuzzed with arbitrary bytes.
+ * Called by scan. The parsers see one netlink message whose length libmnl has checked against the
+ * buffer, and check every attribute against that length themselves: they are fuzzed with arbitrary
+ * bytes.
  */
 #include "sockdiag.h"
 
@@ -40,8 +41,11 @@ void sockdiag_close(struct mnl_socket *nl)
         mnl_socket_close(nl);
 }
 
-/* The least of the three ages: when anything last moved. The kernel counts them in ms since then; a connection that never
- * sent data has last_data_sent counted from its boot's jiffies, which is larger than the others and drops out. */
+/*
+ * The least of the three ages: when anything last moved. The kernel counts them in ms since then; a
+ * connection that never sent data has last_data_sent counted from its boot's jiffies, which is
+ * larger than the others and therefore not the least.
+ */
 static uint32_t idle_of(const unsigned char *info, size_t len)
 {
     struct tcp_info t;
@@ -57,7 +61,10 @@ static uint32_t idle_of(const unsigned char *info, size_t len)
     return idle;
 }
 
-/* The attribute at A, or NULL when none is whole there. (mnl_attr_for_each lets the last one end in padding that need not be there.) */
+/*
+ * The attribute at A, or NULL when none is whole there. (mnl_attr_for_each lets the last one end in
+ * padding that need not be there.)
+ */
 static const struct nlattr *whole_attribute(const struct nlmsghdr *message, const struct nlattr *a)
 {
     const unsigned char *end = (const unsigned char *)message + message->nlmsg_len;
@@ -181,7 +188,10 @@ static int on_message(const struct nlmsghdr *message, void *data)
     return MNL_CB_OK;
 }
 
-/* Sends the request of LEN payload bytes, with ATTRIBUTE (inet's protocol above 255) if not 0, and runs the answers through the callback. */
+/*
+ * Sends the request of LEN payload bytes, with ATTRIBUTE (inet's protocol above 255) if not 0, and
+ * runs the answers through the callback.
+ */
 static int run_dump(struct mnl_socket *nl, const void *request, size_t len, uint32_t attribute, struct dump_request *d)
 {
     static unsigned char buf[1 << 16] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -202,7 +212,10 @@ static int run_dump(struct mnl_socket *nl, const void *request, size_t len, uint
             return -errno;
         int r = mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), on_message, d);
         if (r < 0 && errno == EINTR)
-            continue; /* NLM_F_DUMP_INTR: the table changed meanwhile; a snapshot of a moving thing all the same */
+            /*
+             * NLM_F_DUMP_INTR: the table changed while it was read; what came is used all the same
+             */
+            continue;
         if (r < 0)
             return -errno;
         if (r == MNL_CB_STOP)

@@ -8,8 +8,8 @@
 #include "types.h"
 
 /*
- * One line ("ended by signal 9 (Killed); last look 3 seconds ago"), without a newline; "" when there is nothing to
- * say, as of a live process that has just looked.
+ * One line ("ended by signal 9 (Killed); last look 3 seconds ago"), without a newline; "" when
+ * there is nothing to say, as of a live process that has just looked.
  */
 void model_circumstances(const struct model *m, char *line, size_t cap);
 

@@ -2,8 +2,9 @@
 /*
  * collect.c: which sockets of a state file are findings.
  *
- * Called by model.c. The watcher's details are the judgement. To it this file adds, for a process that is gone, what
- * happened since the last look; for one that lives it takes away what the kernel does not confirm (confirm.c).
+ * Called by model.c. The watcher's details are the judgement. To it this file adds, for a process
+ * that is gone, what happened since the last look; for one that lives it takes away what the kernel
+ * does not confirm (confirm.c).
  */
 #include "collect.h"
 
@@ -16,8 +17,9 @@
 #include "confirm.h"
 
 /*
- * What the program was told after the last look, or before any: a socket that is still open then is stuck. Only what is certain without the
- * kernel's word counts.
+ * For what happened after the last look, or before the first: the kind of a socket from what the
+ * program's own calls returned. If a call returned the end or an error and the socket is still
+ * open, it is stuck. Only what is certain without asking the kernel counts.
  */
 static bool infer(const struct state_slot *s, struct finding *f)
 {
@@ -71,7 +73,7 @@ struct collection {
     struct model *m;
     const struct loaded_file *l;
     const struct model_options *o;
-    struct confirm *confirm; /* NULL: dead */
+    struct confirm *confirm; /* NULL: the process is gone, or may not be looked into */
     uint32_t kinds;
     uint64_t min_age_ns;
     size_t cap;
@@ -117,8 +119,9 @@ static bool seen_again(struct collection *c, const struct state_slot *s)
 static uint64_t age_of(uint64_t now, uint64_t then) { return now > then ? now - then : 0; }
 
 /*
- * Its kind and all that goes with it: from the watcher's detail, else from the program's own calls. *INODE is as the
- * last look saw it, 0 unknown. False: the slot was given to another socket while we copied.
+ * Its kind and all that goes with it: from the watcher's detail, else from the program's own calls.
+ * *INODE is as the last look saw it, 0 unknown. False: the slot was given to another socket while
+ * we copied.
  */
 static bool fill_state(struct collection *c, struct finding *f, const struct state_slot *s, uint64_t *inode)
 {

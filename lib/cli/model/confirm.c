@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * confirm.c: the kernel's word on a live process' sockets, from /proc/PID/fd and /proc/PID/net.
+ * confirm.c: what the kernel says now of a live process' sockets, from /proc/PID/fd and
+ * /proc/PID/net.
  *
- * Called by model.c. An agent that answered has asked the kernel itself a moment ago; then only the descriptors are compared. One that is stopped,
- * hangs or has no watcher, and a socket too young for its look, is judged by the kernel's tables instead.
+ * Called by collect.c. An agent that answered has asked the kernel itself a moment ago; then only
+ * the descriptors are compared. If the process is stopped, hangs or has no watcher, and for sockets
+ * that are newer than the last look, the kernel's tables decide.
  */
 #include "confirm.h"
 
@@ -93,7 +95,7 @@ struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena)
     return c;
 }
 
-/* The TCP tables, read once. False: they cannot be. */
+/* Reads the TCP tables once. False: they cannot be read. */
 static bool has_tables(struct confirm *c)
 {
     if (!c->tried) {
@@ -114,7 +116,10 @@ void confirm_end(struct confirm *c)
     free(c);
 }
 
-/* A state that began after the last look: it is at most that old. */
+/*
+ * The kernel gives another kind than the last look: the state began after that look, so it is at
+ * most that old.
+ */
 static void set_kind(const struct confirm *c, struct finding *f, uint8_t kind)
 {
     if (f->kind == kind)
@@ -134,8 +139,9 @@ static bool is_over(pid_t pid, int fd)
 }
 
 /*
- * In no table: closed by the protocol, or never bound and connected; or not TCP (UDP, SCTP, and MPTCP, whose tables are others), in another
- * network namespace, or opened since the tables were read. False: it is no longer that socket.
+ * The socket is in no table: closed by the protocol, or never bound and connected; or not TCP (UDP,
+ * SCTP, and MPTCP, which has tables of its own), in another network namespace, or opened since the
+ * tables were read. False: it is no longer that socket.
  */
 static bool judge_missing(const struct confirm *c, struct finding *f, const struct confirm_slot *s, uint32_t inode)
 {
@@ -145,7 +151,7 @@ static bool judge_missing(const struct confirm *c, struct finding *f, const stru
     bool over = tcp && is_over(c->pid, f->fd);
     if (!procfs_holds(c->pid, f->fd, inode))
         return false;
-    if (!over) /* what the last look said stands */
+    if (!over) /* the last look's kind stays */
         return true;
     f->tcp_state = ST_CLOSE;
     if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && s->was_connected))
@@ -161,7 +167,8 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     case ST_CLOSE_WAIT:
         if (f->kind != KIND_CLOSE_WAIT) {
             set_kind(c, f, KIND_CLOSE_WAIT);
-            f->eof = EOF_UNREAD; /* told ones were seen as such by the wrappers */
+            /* if the program had read the EOF, a wrapper would have recorded it */
+            f->eof = EOF_UNREAD;
         }
         break;
     case ST_FIN_WAIT_2:
@@ -173,7 +180,7 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     case ST_SYN_RECV:
         set_kind(c, f, KIND_OPEN);
         break;
-    default: /* on its way: what the last look said stands */
+    default: /* between two states: the last look's kind stays */
         break;
     }
 }

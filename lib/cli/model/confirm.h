@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * confirm.h: what the kernel says now, from outside, of the sockets in a live process' table. For model.c alone.
+ * confirm.h: what the kernel says now of the sockets in a live process' table, asked from outside.
+ * For collect.c alone.
  */
 #ifndef SOCKLEAK_CLI_MODEL_CONFIRM_H
 #define SOCKLEAK_CLI_MODEL_CONFIRM_H
@@ -12,8 +13,9 @@
 struct confirm;
 
 /*
- * Reads the process' descriptors; its TCP tables when they are first needed. NULL when it may not be looked into: then nothing can be confirmed or
- * refuted. Addresses that it adds to findings live in ARENA.
+ * Reads the process' descriptors; its TCP tables when they are first needed. NULL when they may not
+ * be read: then nothing can be confirmed or refuted. Addresses that it adds to findings live in
+ * ARENA.
  */
 struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena);
 /* What the slot says of the socket. */
@@ -24,8 +26,9 @@ struct confirm_slot {
     unsigned type; /* SOCK_*, 0 unknown */
 };
 /*
- * False: descriptor F->fd is no longer that socket. Else F's kind is brought to what the kernel says now where the agent's look is old or has not
- * come to it yet (it may become KIND_OPEN, or cease to be that), and unknown addresses of what is not KIND_OPEN or WANT_ADDRESSES are filled in.
+ * False: descriptor F->fd is no longer that socket. Otherwise, if the agent's last look is old or
+ * did not cover this socket, F's kind becomes what the kernel says now (from or to KIND_OPEN too).
+ * Unknown addresses are filled in if the kind is not KIND_OPEN, or if WANT_ADDRESSES.
  */
 bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses);
 void confirm_end(struct confirm *c);

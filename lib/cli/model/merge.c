@@ -2,8 +2,8 @@
 /*
  * merge.c: many processes as one report.
  *
- * Called by run and report once the single models are built. Site references mean nothing outside their own file, so groups find
- * their frames and counters by the stable name of the stack.
+ * Called by run and report once the single models are built. Site references mean nothing outside
+ * their own file, so groups find their frames and counters by the stable id of the stack.
  */
 #include "merge.h"
 
@@ -28,7 +28,9 @@ static int by_kind_and_site(const void *a, const void *b)
     return x->siteid < y->siteid ? -1 : x->siteid > y->siteid;
 }
 
-/* Sums what the single processes know of this stack; frames from the first that has them. */
+/*
+ * Sums what the single processes know of this stack; the frames come from the first that has them.
+ */
 static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -68,7 +70,10 @@ static void add_up(struct model *m, const struct model *from, size_t n, size_t *
     }
 }
 
-/* A finding of one process on the merged clock. Ages, not clocks, are what the processes have in common: they may have ended at different times. */
+/*
+ * A finding of one process on the merged clock. Ages, not clocks, are what the processes have in
+ * common: they may have ended at different times.
+ */
 static struct finding moved(const struct finding *f, const struct report *one)
 {
     struct finding copy = *f;
@@ -122,6 +127,6 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     for (size_t i = 0; i < r->n_groups; i++)
         find_parts(&r->groups[i], parts, n_parts);
     struct model_options quiet = *o;
-    quiet.n_rules = quiet.n_own = 0; /* each process' findings were held against them already */
+    quiet.n_rules = quiet.n_own = 0; /* each process' findings were matched against them already */
     model_finish(m, &quiet);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model.c: from the findings of one process to its report: groups with their stacks and counters, sums, order.
+ * model.c: from the findings of one process to its report: groups with their stacks and counters,
+ * sums, order.
  *
  * Called by report, run and top.
  */
@@ -110,7 +111,8 @@ static void set_time(struct model *m, const struct loaded_file *l)
         m->report.now_ns = m->looked_ns ? m->looked_ns : h->opened_mono_ns;
         uint64_t pos = 0;
         struct state_slot s;
-        for (int fd; state_next_slot(&l->view, &pos, &fd, &s);) { /* later events prove a later moment */
+        /* later events prove a later moment */
+        for (int fd; state_next_slot(&l->view, &pos, &fd, &s);) {
             uint64_t t = s.told_ns > s.opened_ns ? s.told_ns : s.opened_ns;
             if (t > m->report.now_ns)
                 m->report.now_ns = t;

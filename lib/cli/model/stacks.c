@@ -2,7 +2,8 @@
 /*
  * stacks.c: the stack of a site: raw addresses of a state file to named frames.
  *
- * Called by model.c and top. The record may lie, so each module number is looked up through the decoder.
+ * Called by model.c and top. The record may be damaged, so each module number is looked up through
+ * the decoder.
  */
 #include "stacks.h"
 
@@ -61,7 +62,8 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
     uint64_t pcs[STATE_MAX_FRAMES];
     uint16_t modules[STATE_MAX_FRAMES];
     unsigned nframes = site.nframes <= STATE_MAX_FRAMES ? site.nframes : STATE_MAX_FRAMES;
-    memcpy(pcs, site.pcs, nframes * sizeof *pcs); /* the writer may be alive: both passes must see the same */
+    /* the writer may be alive: both passes must see the same */
+    memcpy(pcs, site.pcs, nframes * sizeof *pcs);
     memcpy(modules, site.modules, nframes * sizeof *modules);
 
     size_t total = 0;

@@ -21,7 +21,7 @@ struct model_options {
     enum model_sort sort;
     struct suppression *rules; /* their counters are raised */
     size_t n_rules;
-    struct suppression *own; /* the program's own; asked last */
+    struct suppression *own; /* the program's own; applied last */
     size_t n_own;
     unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
     bool color, print_summary;
@@ -36,8 +36,8 @@ struct model {
     uint64_t tracked;     /* live sockets in the table, findings or not */
     uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
     uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */
-    bool checked;         /* against the kernel's word, now */
-    int signal;           /* that ended it, where the caller knows; model_build sets 0 */
+    bool checked;         /* the kernel has just confirmed the findings */
+    int signal;           /* that ended the process, if the caller knows; model_build sets 0 */
     struct arena arena;
 };
 

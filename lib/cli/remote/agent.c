@@ -2,8 +2,9 @@
 /*
  * agent.c: loads the agent into a running process and calls its entries.
  *
- * Called by attach and detach where no word in shared memory will do. All tracing is done by a child of the command, which holds one
- * thread of the process and ends when that is as it was.
+ * Called by attach and detach where a word in shared memory is not enough. A child of the command
+ * does all tracing: it holds one thread of the process, and ends when that thread has been put
+ * back.
  */
 #include "agent.h"
 
@@ -27,7 +28,8 @@
 
 #define SAFE_LIMIT_MS 5000
 #define CALL_LIMIT_MS 5000
-#define RTLD_LIBC_PRIVATE 0x80000000u /* __RTLD_DLOPEN: how glibc < 2.34 knows that the call is a dlopen of its own making */
+/* __RTLD_DLOPEN: how glibc < 2.34 knows that the call is a dlopen of its own making. */
+#define RTLD_LIBC_PRIVATE 0x80000000u
 
 static const char *call_failed(const struct tracee *t, enum call_result c, struct refusal *why)
 {
@@ -60,7 +62,7 @@ static const char *call_failed(const struct tracee *t, enum call_result c, struc
     return NULL;
 }
 
-/* The agent as it is mapped there, whatever its file is called by now. */
+/* The agent's library as it is mapped there, even if its file has been renamed since. */
 static struct remote_module *agent_module(const struct remote *r) { return maps_module_named(r, "libsockleak"); }
 
 static bool find_dlopen(const struct remote *r, uint64_t *at, unsigned *flags)
@@ -162,7 +164,10 @@ static uint64_t stack_end(const struct remote *r)
     return 0;
 }
 
-/* An exec between our first look and the stop would have us call into a program that is no more. What R has open is of that one too. */
+/*
+ * Is it still the program that was checked? After an exec in between we would call into code that
+ * is gone. What R has open belongs to the old program too, so it is opened anew.
+ */
 static bool still_the_same(struct remote *r)
 {
     struct remote now;
@@ -208,11 +213,11 @@ static const char *run_held(struct tracee *t, struct remote *r, const struct age
     return refuse(why, "the agent in process %d got no memory for its table", r->pid);
 }
 
-/* What the tracing child tells the command. */
+/* What the tracing child sends to the command. */
 struct agent_outcome {
     struct refusal why;
     struct agent_stats stats;
-    bool refused, stays; /* it lives on to put a thread back */
+    bool refused, stays; /* the child lives on, to put a thread back */
 };
 
 static void report_outcome(int to, const char *refused, const struct agent_stats *stats, bool stays)
@@ -226,7 +231,10 @@ static void report_outcome(int to, const char *refused, const struct agent_stats
     (void)ignored;
 }
 
-/* The command goes its way without us: it, its shell and whoever reads its output must not wait. */
+/*
+ * The command ends without this child. Its shell, and whoever reads its output, must not wait for
+ * the child.
+ */
 static void stay_behind(void)
 {
     int null = open("/dev/null", O_RDWR);
@@ -235,7 +243,10 @@ static void stay_behind(void)
     setsid();
 }
 
-/* What must be so before a thread is stopped. W's library is set if it has to be loaded; LIBRARY holds its name. */
+/*
+ * What must be so before a thread is stopped. W's library is set if it has to be loaded; LIBRARY
+ * holds its name.
+ */
 static const char *check_work(const struct remote *r, struct agent_work *w, char library[PATH_MAX], struct refusal *why)
 {
     const struct process_facts *p = w->process;
@@ -282,8 +293,9 @@ static void trace_process(struct agent_work w, int to)
 }
 
 /*
- * A child does it: a tracer's end lets go of every thread, also of one in an uninterruptible sleep that could neither be stopped nor be let
- * go, and that would stop for good in the midst of a long `attach --for` when it wakes.
+ * A child does the tracing, because the end of a tracer lets go of every thread. A thread in an
+ * uninterruptible sleep can be neither stopped nor let go; if its tracer lived on, as in a long
+ * `attach --for`, it would stop for good when it wakes.
  */
 static const char *run_in_child(struct agent_work w, struct refusal *why)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent.h: the agent's entries, called in a running process; the library is loaded there first where it is not yet.
+ * agent.h: the agent's entries, called in a running process; the library is loaded there first
+ * where it is not yet.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_AGENT_H
 #define SOCKLEAK_CLI_REMOTE_AGENT_H
@@ -16,8 +17,9 @@ struct agent_stats {
 };
 
 /*
- * Wakes the agent of PROCESS with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be. NULL, or WHY's sentence;
- * then the process runs on as before (a library that was loaded stays, dormant).
+ * Wakes the agent of PROCESS with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be.
+ * NULL, or WHY's sentence; then the process runs on as before (a library that was loaded stays,
+ * dormant).
  */
 const char *agent_inject(const struct process_facts *process, const char *options, struct agent_stats *stats, struct refusal *why);
 /* Has the agent of PROCESS put every redirection back. */

@@ -2,10 +2,10 @@
 /*
  * call.c: makes a held thread run a call, and lets it go as it was.
  *
- * Two rules carry it. The thread's own registers are put back only in a stop on the kernel's way through its signal code
- * (PTRACE_EVENT_STOP): only after such a stop the kernel checks whether an interrupted system call has to go on. And
- * every set of registers of ours says that no system call was interrupted, or the kernel would move our own call back
- * by one instruction.
+ * Two rules carry it. The thread's own registers are put back only in a stop on the kernel's way
+ * through its signal code (PTRACE_EVENT_STOP): only after such a stop the kernel checks whether an
+ * interrupted system call has to go on. And every set of registers of ours says that no system call
+ * was interrupted, or the kernel would move our own call back by one instruction.
  */
 #include "call.h"
 
@@ -30,7 +30,10 @@
 /* What a thread's own instructions raise. */
 static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 
-/* A signal sent by somebody is kept for later. False: a fault of the thread's own doing. */
+/*
+ * Keeps a signal that somebody sent, to send it again later. False: the thread itself has caused a
+ * fault.
+ */
 static bool postpone_signal(struct tracee *t, int sig)
 {
     siginfo_t info = {.si_code = 0};
@@ -59,7 +62,8 @@ static bool save_state(struct tracee *t)
 }
 
 /*
- * Everything is blocked but what a fault raises: a fault under a blocked signal would make the kernel reset the program's handler for it.
+ * Blocks all signals but those that faults raise: if such a signal is blocked when the fault
+ * happens, the kernel resets the program's handler for it.
  */
 static bool block_signals(struct tracee *t)
 {
@@ -90,8 +94,8 @@ static bool find_gadget(struct tracee *t)
 }
 
 /*
- * Waits for the next system call stop of a running T. Anything else on the way is passed over, but for a fault and the end. CALL_STUCK: it
- * runs on.
+ * Waits for the next system call stop of a running T, or a fault, or its end. Other stops are
+ * passed over. CALL_STUCK: it still runs.
  */
 static enum call_result wait_syscall_stop(struct tracee *t, int limit_ms)
 {
@@ -118,7 +122,10 @@ static enum call_result to_syscall_stop(struct tracee *t, int limit_ms)
     return wait_syscall_stop(t, limit_ms);
 }
 
-/* One system call, made by the held thread from an interrupt stop or from the exit of an earlier one; ends in its own exit stop. */
+/*
+ * One system call, made by the held thread from an interrupt stop or from the exit of an earlier
+ * one; ends in its own exit stop.
+ */
 static enum call_result remote_syscall(struct tracee *t, long nr, const uint64_t a[6], long *result)
 {
     arch_regs regs = t->regs;
@@ -175,8 +182,9 @@ uint64_t call_put_string(struct tracee *t, const char *s)
 }
 
 /*
- * The call takes longer than it should. When all that it has done is to wait for its first lock (a futex), or to spin, it can be given up
- * with no trace. In the middle of its work it holds locks itself, and giving up would leave them held for ever: wait on, for much longer.
+ * The call takes longer than it should. If it has only waited for its first lock (a futex), or
+ * spun, it can be given up without a trace. In the middle of its work it holds locks itself, which
+ * would stay locked for ever if it were given up: then wait on, for much longer.
  */
 static enum call_result wait_overdue(struct tracee *t, int limit_ms)
 {
@@ -215,7 +223,10 @@ enum call_result call_run(struct tracee *t, uint64_t func, const uint64_t a[3], 
         t->syscalls++;
         t->last_syscall = arch_entry_nr(&regs);
     }
-    /* It has returned, into the instruction that is to end it. The kernel must do something there: the most harmless thing. */
+    /*
+     * The call has returned to the system call instruction that is to end it. The kernel has to
+     * perform some system call there: a harmless one.
+     */
     *result = arch_returned(&regs);
     arch_replace_nr(t->tid, &regs, SYS_getpid);
     return ptrace_set_regs(t, &regs) ? to_syscall_stop(t, 2000) : CALL_REFUSED;
@@ -233,7 +244,10 @@ static void put_back(struct tracee *t)
 
 void call_release(struct tracee *t)
 {
-    /* It runs a call of ours, or sleeps in it, and must not come out of it but to be put back. */
+    /*
+     * It still runs a call of ours, or sleeps in one: it may not go on by itself before it was put
+     * back.
+     */
     while (t->saved && !t->stopped) {
         ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
         int err = ptrace_to_event_stop(t, HARD_LIMIT_MS);

@@ -2,9 +2,9 @@
 /*
  * call.h: a function call on a thread that is held, which leaves the thread as it was.
  *
- * The call runs on a stack of its own with signals blocked. Registers, vector state, signal mask and errno are put back.
- * The call ends at a system call instruction, not at a trap: no signal is raised, so no handler or disposition of the
- * program is touched.
+ * The call runs on a stack of its own with signals blocked. Registers, vector state, signal mask
+ * and errno are put back. The call ends at a system call instruction, not at a trap: no signal is
+ * raised, so no handler or disposition of the program is touched.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_CALL_H
 #define SOCKLEAK_CLI_REMOTE_CALL_H
@@ -27,8 +27,9 @@ enum call_result call_run(struct tracee *t, uint64_t func, const uint64_t a[3], 
 /* Copies a string to the scratch room: its address there, 0 when it does not fit. One at a time. */
 uint64_t call_put_string(struct tracee *t, const char *s);
 /*
- * Puts everything back and lets the thread go. Always to be called after a hold that gave 0. If a call was given up and
- * the thread could not be stopped (saved, but not stopped), this waits until it can be, however long that takes.
+ * Puts everything back and lets the thread go. Always to be called after a hold that gave 0. If a
+ * call was given up and the thread could not be stopped (saved, but not stopped), this waits until
+ * it can be, however long that takes.
  */
 void call_release(struct tracee *t);
 

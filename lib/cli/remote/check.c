@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check.c: what stands in the way of loading a library into a process, in words.
+ * check.c: what prevents a library from being loaded into a process, in words.
  *
- * Called by attach before it stops anything. A process may change between the check and the deed: the deed copes, these are for a good
- * message.
+ * Called before anything is stopped. A process may change between these checks and the attach
+ * itself, which then fails safely; the checks are for a good message.
  */
 #include "check.h"
 
@@ -96,7 +96,7 @@ static const char *machine_name(unsigned machine)
     }
 }
 
-/* The program's own file: of which processor, and does it name a loader? */
+/* The program's own file: is it for our processor, and does it name a loader? */
 static const char *check_program(const struct process_facts *p, struct refusal *why)
 {
     pid_t pid = p->pid;

@@ -2,7 +2,8 @@
 /*
  * elf.c: symbols of another process' objects, looked up by hash in its own memory.
  *
- * A handful of small reads for each name; no table is copied. Loops are bounded, so that a broken table gives "not found".
+ * A handful of small reads for each name; no table is copied. Loops are bounded, so that a broken
+ * table gives "not found".
  */
 #include "elf.h"
 
@@ -11,7 +12,10 @@
 
 #include "memory.h"
 
-/* The loader has turned most of these into addresses already, but not in objects whose dynamic section it could not write. */
+/*
+ * The loader has turned most of these into addresses already, but not in objects whose dynamic
+ * section it could not write.
+ */
 static uint64_t absolute(const struct remote_module *m, uint64_t value) { return value < m->bias ? value + m->bias : value; }
 
 static bool read_dynamic(const struct remote *r, struct remote_module *m)

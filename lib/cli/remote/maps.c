@@ -2,8 +2,8 @@
 /*
  * maps.c: another process' mappings and the objects in them.
  *
- * An object is a mapping of a file from its first byte that begins with an ELF header; the mappings of the same file behind it belong to
- * it.
+ * An object is a mapping of a file from its first byte that begins with an ELF header; the mappings
+ * of the same file behind it belong to it.
  */
 #include "maps.h"
 
@@ -77,13 +77,17 @@ static int read_maps(struct remote *r)
             r->n_maps++;
     }
     if (!err && ferror(f))
-        err = -EACCES; /* /proc/PID/maps opens for all, but reading asks for the right to look */
+        /* anybody may open /proc/PID/maps, but reading it takes the permission to trace */
+        err = -EACCES;
     free(line);
     fclose(f);
     return err;
 }
 
-/* The bias follows from the first loaded segment, which is the one that the file's first byte lies in. */
+/*
+ * The bias follows from the first loaded segment, which is the one that the file's first byte lies
+ * in.
+ */
 static bool read_bias(const struct remote *r, struct remote_module *m)
 {
     Elf64_Ehdr eh;

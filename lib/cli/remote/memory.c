@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c: reads and writes another process' memory through /proc/PID/mem, which maps_open has opened.
+ * memory.c: reads and writes another process' memory through /proc/PID/mem, which maps_open has
+ * opened.
  */
 #include "memory.h"
 

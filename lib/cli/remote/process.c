@@ -16,7 +16,8 @@
 static void take_field(struct process_facts *facts, const char *field, const char *value)
 {
     if (strcmp(field, "Name") == 0)
-        state_string(facts->name, sizeof(facts->name), value, sizeof(facts->name)); /* any bytes that the process likes */
+        /* any bytes that the process likes */
+        state_string(facts->name, sizeof(facts->name), value, sizeof(facts->name));
     else if (strcmp(field, "State") == 0)
         facts->state = value[0];
     else if (strcmp(field, "Tgid") == 0)

@@ -17,7 +17,10 @@ struct process_facts {
     bool kernel_thread, shadow_stack;
 };
 
-/* Fills FACTS of the process or thread PID. False: there is none, or it is hidden from this user; the name is "?" then. */
+/*
+ * Fills FACTS of the process or thread PID. False: there is none, or it is hidden from this user;
+ * the name is "?" then.
+ */
 bool process_read(pid_t pid, struct process_facts *facts);
 
 #endif

@@ -24,14 +24,18 @@ void ptrace_begin(void)
     sigset_t s;
     sigfillset(&s);
     sigprocmask(SIG_BLOCK, &s, &mask_before);
-    signal(SIGCHLD, SIG_DFL); /* an ignored SIGCHLD would not be queued, and each stop would be noticed late */
+    /* an ignored SIGCHLD would not be queued, and each stop would be noticed late */
+    signal(SIGCHLD, SIG_DFL);
 }
 
 void ptrace_end(void) { sigprocmask(SIG_SETMASK, &mask_before, NULL); }
 
 static uint64_t now_ms(void) { return now_mono_ns() / 1000000; }
 
-/* Threads that did not stop when they should, and will when their uninterruptible sleep is over. Too many: the end of the command lets go. */
+/*
+ * Threads that did not stop in time, and will stop when their uninterruptible sleep is over. Those
+ * that do not fit here are let go by the end of this process.
+ */
 static pid_t late_threads[64];
 static size_t n_late_threads;
 
@@ -117,13 +121,14 @@ int ptrace_to_event_stop(struct tracee *t, int limit_ms)
         if (ptrace_is_event_stop(status))
             return 0;
         int sig = ptrace_is_syscall_stop(status) ? 0 : WSTOPSIG(status);
-        ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL); /* any stop takes back the one that was asked for */
+        /* any other stop cancels the interrupt that was asked for */
+        ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
         if (ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)sig) < 0)
             return -ESRCH;
     }
 }
 
-/* Seized before, but it did not stop then. */
+/* Did we seize it before, when it did not stop in time? */
 static bool is_mine(pid_t tid)
 {
     struct process_facts facts;
@@ -142,7 +147,9 @@ int ptrace_hold(struct tracee *t, const struct remote *r, pid_t tid, int limit_m
         return -errno;
     int err = ptrace_to_event_stop(t, limit_ms);
     if (err == -EAGAIN) {
-        /* In an uninterruptible sleep. It can only be let go when it stops, or by our end. */
+        /*
+         * It is in an uninterruptible sleep, and can be let go only when it stops, or by our end.
+         */
         if (ptrace_to_event_stop(t, 20) == 0)
             ptrace(PTRACE_DETACH, tid, NULL, NULL);
         else

@@ -2,7 +2,8 @@
 /*
  * refusal.h: why something is not done, in one sentence for the user.
  *
- * Functions that may refuse return NULL when nothing stands in the way, else WHY's text, without a newline.
+ * Functions that may refuse return NULL when nothing stands in the way, else WHY's text, without a
+ * newline.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_REFUSAL_H
 #define SOCKLEAK_CLI_REMOTE_REFUSAL_H

@@ -2,8 +2,9 @@
 /*
  * remote.h: another process' memory: what is mapped, and the objects in it.
  *
- * Shared by the files of this folder. Everything is read from the live process (its memory, not the files on disk, which
- * may have been replaced since it started). Sizes and offsets in the other process' tables are not trusted.
+ * Shared by the files of this folder. Everything is read from the live process (its memory, not the
+ * files on disk, which may have been replaced since it started). Sizes and offsets in the other
+ * process' tables are not trusted.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_REMOTE_H
 #define SOCKLEAK_CLI_REMOTE_REMOTE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * restart.c: which system calls, ended with EINTR by our stop alone, go on as if nothing had been.
+ * restart.c: which system calls can simply be made again, if only our stop has ended them with
+ * EINTR.
  */
 #include "restart.h"
 
@@ -8,8 +9,8 @@
 #include <sys/syscall.h>
 
 /*
- * Calls that the kernel ends with EINTR when a thread is stopped, though no handler runs, and that have done nothing by then: they may
- * simply be made again.
+ * Calls that the kernel ends with EINTR when a thread is stopped, though no handler runs, and that
+ * have done nothing by then: they may simply be made again.
  */
 bool restart_may_repeat(long nr)
 {

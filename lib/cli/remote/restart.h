@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * restart.h: which system calls go on as if nothing had been, after our stop alone ended them with EINTR.
+ * restart.h: which system calls can simply be made again, if only our stop has ended them with
+ * EINTR.
  */
 #ifndef SOCKLEAK_CLI_REMOTE_RESTART_H
 #define SOCKLEAK_CLI_REMOTE_RESTART_H

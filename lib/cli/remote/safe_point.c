@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * safe_point.c: which thread may run a call of ours: one whose stack shows that it is not inside something that must not be entered twice.
+ * safe_point.c: which thread may run a call of ours: one whose stack shows that it is not inside
+ * something that must not be entered twice.
  *
- * The call loads a library: it needs the allocator, the loader, and what the agent's constructor touches (fork handlers, exit handlers,
- * thread creation). A thread that was stopped inside one of these holds its lock, and would wait for itself. So its frames
- * (libunwind-ptrace) are compared with the address ranges of those functions, taken from the dynamic symbol tables; ranges, because names
- * of stripped static functions mislead.
+ * The call loads a library: it needs the allocator, the loader, and what the agent's constructor
+ * touches (fork handlers, exit handlers, thread creation). A thread that was stopped inside one of
+ * these holds its lock, and would wait for itself. So its frames (libunwind-ptrace) are compared
+ * with the address ranges of those functions, taken from the dynamic symbol tables; ranges, because
+ * names of stripped static functions mislead.
  */
 #include "safe_point.h"
 
@@ -111,7 +113,10 @@ static const char *const libc_functions[] = {
     "pthread_tryjoin_np",
     NULL,
 };
-/* They free a thread's stack, under the lock that making a thread takes; while they wait for its end they hold nothing. */
+/*
+ * They free a thread's stack, and for that take the lock that creating a thread takes too. While
+ * they wait for the thread's end they hold no lock.
+ */
 static const char *const join_functions[] = {"pthread_join", "pthread_timedjoin_np", "pthread_clockjoin_np", NULL};
 static const char a_join[] = "pthread_join";
 
@@ -201,9 +206,10 @@ static const char *range_name(const struct unsafe_ranges *u, uint64_t pc)
 }
 
 /*
- * Inside a restartable sequence the kernel sends a thread back to the start of the sequence when it is disturbed. That mark is lost when
- * our call runs in between, so such a moment is not used. The kernel gives the place of the thread's mark since 5.13; without it there is
- * no glibc that uses them.
+ * If a thread is preempted inside a restartable sequence (rseq), the kernel sends it back to the
+ * sequence's start. A call of ours in between would make the kernel forget that, so such a moment
+ * is not used. Since 5.13 the kernel tells where a thread has its mark; where it cannot tell, glibc
+ * is too old to use such sequences.
  */
 static bool in_rseq(const struct tracee *t, uint64_t pc)
 {
@@ -233,13 +239,14 @@ static bool in_futex(const struct tracee *t)
         return false;
     if (arch_interrupted_call(&regs, &nr, &result))
         return nr == SYS_futex;
-    /* Where the call is to be made anew, and the kernel has already gone back to it. */
+    /* The kernel may already have moved the thread back, so that the call is made anew. */
     return memory_read(t->r, arch_pc(&regs), insn, sizeof(insn)) && memcmp(insn, arch_syscall_insn, sizeof(insn)) == 0 &&
            arch_entry_nr(&regs) == SYS_futex;
 }
 
 /*
- * The end of a thread is libc's alone: it frees the stack as a join does. Everything else has a frame of somebody who called libc.
+ * Is PC outside of libc? Only the end of a thread has frames of libc alone, and it frees the stack
+ * as a join does. Every other stack has a frame of somebody who called libc.
  */
 static bool is_foreign(const struct unsafe_ranges *u, uint64_t pc)
 {
@@ -266,7 +273,10 @@ static bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *w
         unw_get_reg(&c, UNW_REG_SP, &sp);
         if (n == 0 && in_rseq(t, pc))
             name = "a restartable sequence";
-        if (!name) /* a caller's pc is the instruction behind its call, which may be the next function's first */
+        /*
+         * a caller's pc is the instruction behind its call, which may be the next function's first
+         */
+        if (!name)
             name = range_name(u, n && unw_is_signal_frame(&c) <= 0 ? pc - 1 : pc);
         if (name == a_join && in_futex(t))
             name = NULL;
@@ -278,8 +288,8 @@ static bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *w
             break;
     }
     /*
-     * A stack that ends inside libc, below the frame that called it, hides whether that was malloc. The last frame of a thread is libc's as
-     * well.
+     * If the walk ends in its first frame inside libc, the caller is hidden, and the function may
+     * be malloc. (A complete walk ends inside libc as well, but not in its first frame.)
      */
     const struct remote_module *m = maps_module_at(u->r, pc);
     if (!name && n == 0 && m && m == u->libc)
@@ -293,8 +303,9 @@ static bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *w
 }
 
 /*
- * How willing a thread is, from what /proc tells without disturbing it: asleep in a call that goes on after a stop as if nothing had been,
- * before one whose time-out begins anew.
+ * Which threads to try first, by what /proc says without disturbing them: 0 sleeps in a call that
+ * goes on after a stop as if nothing had been; 1 sleeps in one whose timeout begins anew; 2 runs; 3
+ * unknown.
  */
 static int rank_of(pid_t pid, pid_t tid)
 {
@@ -328,7 +339,7 @@ static int by_rank(const void *a, const void *b)
     return x->rank != y->rank ? x->rank - y->rank : x->tid - y->tid;
 }
 
-/* Never the agent's own thread. */
+/* The agent's own thread is never used. */
 static bool is_ours(pid_t pid, pid_t tid)
 {
     char name[64], comm[32] = "";
@@ -380,7 +391,7 @@ int safe_point_hold(struct tracee *t, const struct remote *r, int limit_ms, char
                 err = 0;
             else if (e == 0)
                 call_release(t);
-            else if (e == -EPERM) /* also one that has just ended: of the others that says nothing */
+            else if (e == -EPERM) /* a thread that has just ended gives this too */
                 denied++;
         }
         if (n && denied == n)

@@ -2,8 +2,9 @@
 /*
  * seccomp.c: would the held thread's seccomp filters kill it for what loading the agent does?
  *
- * The filters are fetched from the kernel (PTRACE_SECCOMP_GET_FILTER, root only) and run here over the calls that are to come. A filter
- * that answers with an error is fine: the load fails, and says so. One that kills is not to be tried.
+ * The filters are fetched from the kernel (PTRACE_SECCOMP_GET_FILTER, root only) and run here over
+ * the calls that are to come. A filter that answers with an error is harmless: the load fails, and
+ * says so. With one that kills, it must not be tried.
  */
 #include "seccomp.h"
 
@@ -128,7 +129,10 @@ static bool compare(uint16_t op, uint32_t a, uint32_t b)
     return op == BPF_JEQ ? a == b : op == BPF_JGT ? a > b : op == BPF_JGE ? a >= b : (a & b) != 0;
 }
 
-/* What the filter answers. Jumps only go forward, so it ends; one that runs off its end counts as killing. */
+/*
+ * The filter's answer. Jumps only go forward, so it ends; a filter that runs off its end counts as
+ * killing.
+ */
 static uint32_t run_filter(const struct sock_filter *f, size_t n, const struct seccomp_data *d)
 {
     struct filter_machine m = {.d = d};

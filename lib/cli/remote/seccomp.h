@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seccomp.h: would the held thread's seccomp filters kill it for one of the calls that loading the agent makes?
+ * seccomp.h: would the held thread's seccomp filters kill it for one of the calls that loading the
+ * agent makes?
  */
 #ifndef SOCKLEAK_CLI_REMOTE_SECCOMP_H
 #define SOCKLEAK_CLI_REMOTE_SECCOMP_H

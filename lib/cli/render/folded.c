@@ -2,8 +2,8 @@
 /*
  * folded.c: stacks on one line each, for flame graphs.
  *
- * Called by formats.c. The format has two separators, ';' and the last blank, so neither survives inside a name's end; inlined calls carry
- * flamegraph.pl's "_[i]".
+ * Called by formats.c. The format has two separators: ';', which names therefore must not hold, and
+ * the last blank of a line. Inlined calls carry flamegraph.pl's "_[i]".
  */
 #include "folded.h"
 

@@ -2,7 +2,7 @@
 /*
  * formats.c: models to a stream, in the format that was asked for.
  *
- * Called by report and run, on the command's one thread.
+ * Called by report and run.
  */
 #include "formats.h"
 

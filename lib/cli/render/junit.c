@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * junit.c: a report as JUnit XML, so that a CI server shows each leaking site as a failed test case.
+ * junit.c: a report as JUnit XML, so that a CI server shows each leaking site as a failed test
+ * case.
  *
- * Called by formats.c. The common subset of the published schemas (windyroad's for Ant's format, Jenkins' xunit plugin): every attribute
- * that any of them demands, no element that one of them lacks.
+ * Called by formats.c. The common subset of the published schemas (windyroad's for Ant's format,
+ * Jenkins' xunit plugin): every attribute that any of them demands, no element that one of them
+ * lacks.
  */
 #include "junit.h"
 
@@ -12,7 +14,10 @@
 
 #include "../../core/text.h"
 
-/* XML 1.0 has no way to write most control characters. Bytes are UTF-8 where the report's strings are; others become '?'. */
+/*
+ * XML 1.0 has no way to write most control characters. Bytes are UTF-8 where the report's strings
+ * are; others become '?'.
+ */
 static void put_xml(struct out *o, const char *s)
 {
     for (const unsigned char *p = (const unsigned char *)(s ? s : ""); *p; p++) {
@@ -59,7 +64,9 @@ static void put_timestamp(struct out *o, uint64_t real_ns)
     out_str(o, text);
 }
 
-/* The frame that a reader looks for: the innermost with a line, else with a name, else the first. */
+/*
+ * The frame that a reader looks for: the innermost with a line, else with a name, else the first.
+ */
 static const struct frame *frame_to_name(const struct group *g)
 {
     const struct frame *named = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * junit.h: JUnit XML: a testsuite for each process, a failed testcase for each group, one passed case when nothing is stuck.
+ * junit.h: JUnit XML: a testsuite for each process, a failed testcase for each group, one passed
+ * case when nothing is stuck.
  */
 #ifndef SOCKLEAK_CLI_RENDER_JUNIT_H
 #define SOCKLEAK_CLI_RENDER_JUNIT_H

@@ -2,10 +2,11 @@
 /*
  * sarif.c: a report as SARIF 2.1.0, so that code review shows each leaking site on its line.
  *
- * Called by formats.c with one report over all processes. The location of a result is the innermost frame with a line, its whole stack
- * and the stack that was told of the end stand beside it; the stable site is its fingerprint, so that a review tool knows old from new.
- * The standard allows a result without a file; GitHub's code scanning refuses the whole upload because of one. So where no line is known
- * the location is the program itself.
+ * Called by formats.c with one report over all processes. The location of a result is the innermost
+ * frame with a line. Its whole stack is added, and the stack in which the program saw the end. Its
+ * fingerprint is the stable site id, by which a review tool tells old results from new ones. The
+ * standard allows a result without a file; GitHub's code scanning refuses the whole upload because
+ * of one. So where no line is known the location is the program itself.
  */
 #include "sarif.h"
 
@@ -127,7 +128,10 @@ static void put_message(struct out *o, const struct group *g, const char *progra
     out_json(o, text);
 }
 
-/* The frame that stands for the stack: the innermost with a line, else the innermost of a file. NULL: no frame is of any file. */
+/*
+ * The frame that stands for the stack: the innermost with a line, else the innermost of a file.
+ * NULL: no frame is of any file.
+ */
 static const struct frame *frame_of_location(const struct group *g)
 {
     const struct frame *best = NULL;
@@ -144,7 +148,10 @@ static const struct frame *frame_of_location(const struct group *g)
 static void put_result(struct out *o, const struct report *r, const struct group *g, const char *srcroot)
 {
     const struct frame *best = frame_of_location(g);
-    /* R speaks of many processes, its name is one of theirs: the code's own file says better which program it is. */
+    /*
+     * R covers many processes and has the name of only one of them: the file of the code says
+     * better which program it is.
+     */
     bool own = g->n_findings && (g->findings[0].pid == 0 || g->findings[0].pid == r->pid);
     out_str(o, "{\"ruleId\":");
     out_json(o, kind_name(g->kind));

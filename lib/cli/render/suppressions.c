@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suppressions.c: a ready suppression line for every group; for one without a stack, a line for each of its peers.
+ * suppressions.c: a ready suppression line for every group; for one without a stack, a line for
+ * each of its peers.
  *
  * Called by formats.c. Many groups give the same line; each is printed once.
  */
@@ -11,7 +12,10 @@
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* A group without a name is told by its addresses: each of its sockets is a group of its own then. */
+/*
+ * A group without a named frame can be suppressed only by addresses: then each of its sockets gets
+ * a line of its own.
+ */
 static bool has_name(const struct group *g)
 {
     for (size_t i = 0; i < g->n_frames; i++)
@@ -25,8 +29,9 @@ static char *line_of(struct arena *arena, const struct group *g)
     char buf[4096];
     struct out one = {.buf = buf, .cap = sizeof buf - 2};
     suppress_write_line(&one, g);
-    if (one.lost) {                                              /* the beginning matches too */
-        while (((unsigned char)buf[one.len - 1] & 0xc0) == 0x80) /* no part of a character */
+    if (one.lost) {
+        /* cut at a character: the beginning, followed by *, matches too */
+        while (((unsigned char)buf[one.len - 1] & 0xc0) == 0x80)
             one.len--;
         one.len--;
         buf[one.len++] = '*';

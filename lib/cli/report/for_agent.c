@@ -2,8 +2,9 @@
 /*
  * for_agent.c: a filter from addresses to functions, files and lines, for the agent.
  *
- * Started by the agent with the program's rights and a time limit. It reads all before it answers, since addresses are resolved a module
- * at a time. The agent knows what is to be reported, what was suppressed and what was said before; so it asks for names and keeps the report.
+ * Started by the agent with the program's rights and a time limit. It reads all before it answers,
+ * since addresses are resolved a module at a time. The agent makes the report itself, since it
+ * knows what was suppressed and what it has reported before; here it asks for names only.
  */
 #include "for_agent.h"
 

@@ -2,7 +2,7 @@
 /*
  * report.c: `sockleak report`: what is stuck in live or dead processes, from their state files.
  *
- * Bad files cost one line each and status 1; the others are reported all the same.
+ * A bad file gives one line and status 1; the others are reported all the same.
  */
 #include "report.h"
 
@@ -204,7 +204,10 @@ static void warn_trouble(void *arg, const char *line)
     cli_warn("no names for %s", line);
 }
 
-/* How one process is reported: the program's default options, over them the environment's, over them the request's. */
+/*
+ * How one process is reported: the program's default options, over them the environment's, over
+ * them the request's.
+ */
 static void build_model(struct model *m, const struct loaded_file *l, const struct report_request *a, struct symbolizer *const sym[2],
                         struct settings_rules *own)
 {
@@ -221,12 +224,12 @@ static void build_model(struct model *m, const struct loaded_file *l, const stru
     model_build(m, l, sym[chosen.symbolize && a->symbols.names], &o);
 }
 
-/* The formats for machines have no place for it. */
+/* What became of each process, for the formats that have no place for it. */
 static void warn_circumstances(const struct model *models, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char circumstances[256];
-        if (models[i].from->life == LIFE_EXITED) /* as it should be */
+        if (models[i].from->life == LIFE_EXITED) /* the usual end */
             continue;
         model_circumstances(&models[i], circumstances, sizeof circumstances);
         if (circumstances[0])

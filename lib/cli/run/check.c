@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check.c: programs into which the loader would not load the agent, told before they run.
+ * check.c: finds out, before a program runs, whether the loader would load the agent into it.
  *
- * Called by run.c. Without this a static or set-user-ID program would run with no agent and its clean report would be a lie. What is compared is
- * what the loader compares: class, byte order, machine and loader of the program with those of the agent and of this command.
+ * Called by run.c. Without this check a static or set-user-ID program would run with no agent, and
+ * its clean report would be wrong. It compares what the loader compares: class, byte order, machine
+ * and loader of the program with those of the agent and of this command.
  */
 #include "check.h"
 
@@ -54,7 +55,7 @@ const char *run_find(const char *name, char *path, size_t cap)
     return denied ? "it is not executable" : "no such command in PATH";
 }
 
-/* ---- ELF ------------------------------------------------------------------------------------------------------ */
+/* ---- ELF ------------------------------------------------------------------------------------- */
 
 struct elf_program {
     unsigned char ident[EI_NIDENT];
@@ -67,7 +68,10 @@ enum read_result { READ_ELF, READ_OTHER, READ_NOT };
 
 static bool read_at(int fd, void *buf, size_t n, uint64_t at) { return at <= INT64_MAX && pread(fd, buf, n, (off_t)at) == (ssize_t)n; }
 
-/* Enough of either class, in our byte order; a foreign one is refused by its ident before more is needed. */
+/*
+ * Reads the program headers of a 32-bit or 64-bit file in our byte order. A file of the other byte
+ * order is refused by its ident anyway.
+ */
 static bool read_interp(int fd, const Elf64_Ehdr *h, bool is64, struct elf_program *p)
 {
     const Elf32_Ehdr *h32 = (const void *)h;
@@ -134,10 +138,11 @@ static const char *check_elf(const char *path, const struct elf_program *p, cons
         snprintf(sentence, sizeof sentence, "%s is %s: build the agent for it" INSTEAD, path, what);
         return sentence;
     }
-    if (!p->readable) /* damaged: the kernel will say */
+    if (!p->readable) /* damaged: execve will say so */
         return NULL;
     if (!p->interp[0]) {
-        if (p->type == ET_DYN && strncmp(text_base_name(path), "ld", 2) == 0) /* the loader itself, run by hand */
+        /* the loader itself, run by hand */
+        if (p->type == ET_DYN && strncmp(text_base_name(path), "ld", 2) == 0)
             return NULL;
         snprintf(sentence, sizeof sentence, "%s is statically linked: no library can be preloaded into it" INSTEAD, path);
         return sentence;
@@ -155,8 +160,9 @@ static const char *check_elf(const char *path, const struct elf_program *p, cons
 }
 
 /*
- * Where such a program gives its user other rights, the kernel marks it as secure (AT_SECURE) and the loader ignores LD_PRELOAD. Whether it does depends
- * on who runs it and on the mount, today and here: a set-user-ID or set-group-ID program is refused at any rate.
+ * When a program gives its user other rights, the kernel sets AT_SECURE and the loader ignores
+ * LD_PRELOAD. Whether that happens depends on who runs it and on the mount; so a set-user-ID or
+ * set-group-ID program is always refused.
  */
 static const char *check_privileges(const char *path)
 {
@@ -179,10 +185,14 @@ static const char *check_privileges(const char *path)
     return sentence;
 }
 
-/* The interpreter of a script's first line into INTERP: for "#!/usr/bin/env -S python3 -u" python3 as PATH has it. False: none can be told. */
+/*
+ * The interpreter of a script's first line into INTERP: for "#!/usr/bin/env -S python3 -u" python3
+ * as PATH has it. False: it is not known.
+ */
 static bool script_interpreter(char *first, char *interp, size_t cap)
 {
-    if (strncmp(first, "#!", 2) != 0) { /* execvp hands a file without a magic number to the shell */
+    /* execvp hands a file without a magic number to the shell */
+    if (strncmp(first, "#!", 2) != 0) {
         snprintf(interp, cap, "/bin/sh");
         return strlen(first) > 0 && !strchr(first, '\x7f');
     }

@@ -10,8 +10,9 @@
 /* Where execvp would find NAME, into PATH. NULL, or a sentence that says why there is none. */
 const char *run_find(const char *name, char *path, size_t cap);
 /*
- * NULL when the program at PATH (an ELF file, or a script, whose interpreter is followed) loads LIBRARY; else a
- * sentence with the reason and what to use instead, in a static buffer. What cannot be read is let pass.
+ * NULL when the program at PATH (an ELF file, or a script, whose interpreter is followed) loads
+ * LIBRARY; else a sentence with the reason and what to use instead, in a static buffer. What cannot
+ * be read is let pass.
  */
 const char *run_check(const char *path, const char *library);
 

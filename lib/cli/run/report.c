@@ -2,8 +2,8 @@
 /*
  * report.c: one report over all processes of a run.
  *
- * Called by run.c once the program has ended; some of its processes may still run. Processes are merged by call site: two hundred workers that leak
- * in the same line are one group.
+ * Called by run.c once the program has ended; some of its processes may still run. Processes are
+ * merged by call site: two hundred workers that leak in the same line are one group.
  */
 #include "report.h"
 
@@ -41,14 +41,14 @@ bool run_report_ready(struct run_report *r)
     return false;
 }
 
-/* ---- what the agents logged ------------------------------------------------------------------------------------- */
+/* ---- what the agents logged ------------------------------------------------------------------ */
 
 struct notes {
     char **lines;
     size_t n, cap;
 };
 
-/* What follows "==PID==" in a line of the agent's; NULL for any other line. */
+/* What follows "==PID==" in a line that an agent has logged; NULL for any other line. */
 static const char *after_pid(const char *line)
 {
     if (strncmp(line, "==", 2) != 0)
@@ -58,7 +58,10 @@ static const char *after_pid(const char *line)
     return strncmp(line, "==", 2) == 0 ? line + 2 : NULL;
 }
 
-/* A note, once however many processes have it. Retractions are in the final report. */
+/*
+ * Prints a note once, however many processes have logged it. Retractions are left out: the final
+ * report has taken them into account.
+ */
 static void pass_note(struct notes *notes, const char *line, const char *note)
 {
     for (size_t i = 0; i < notes->n; i++)
@@ -73,8 +76,9 @@ static void pass_note(struct notes *notes, const char *line, const char *note)
 }
 
 /*
- * Notes, and the reports that somebody asked for (sockleak_check, a signal): they end with a summary. What the agent said by itself of a
- * running program does not, and is in the final report.
+ * Passes on the notes of one log, and the reports that somebody asked for (sockleak_check, a
+ * signal), which end with a summary. What an agent reported by itself while the program ran has no
+ * summary and is left out: the final report has it.
  */
 static void pass_log(struct notes *notes, const char *path)
 {
@@ -129,9 +133,9 @@ static void take_logs(const char *dir)
     free(notes.lines);
 }
 
-/* ---- the report ----------------------------------------------------------------------------------------------- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
-/* Files that an earlier run left in the user's directory. */
+/* Drops the files that an earlier run left in the user's directory. */
 static void drop_older(struct load_set *set, uint64_t started_ns)
 {
     size_t kept = 0;
@@ -184,7 +188,9 @@ static void print_json(FILE *f, const struct model *models, size_t n, const stru
     format_flush(&o);
 }
 
-/* What processes left behind at an exec into a program without the agent. */
+/*
+ * Removes the state files that processes left behind at an exec into a program without the agent.
+ */
 static void remove_aside(const char *dir)
 {
     char path[CLI_PATH_MAX + 300];
@@ -202,7 +208,10 @@ static void remove_aside(const char *dir)
         closedir(d);
 }
 
-/* Removes the state files of processes that are gone, then the directory if it is empty. Returns how many still live. */
+/*
+ * Removes the state files of processes that are gone, then the directory if it is empty. Returns
+ * how many still live.
+ */
 static size_t remove_directory(const struct load_set *set, const char *dir)
 {
     size_t live = 0;
@@ -260,7 +269,9 @@ static int print_all(struct run_report *r, struct model *models, size_t n, struc
     return bad ? cli_fail("cannot write %s: %s", r->json, strerror(errno)) : CLI_OK;
 }
 
-/* Says how to see again what still lives. */
+/*
+ * Removes what belongs to processes that are gone; if some still live, says how to report on them.
+ */
 static void drop_directory(const struct run_report *r, const struct load_set *set)
 {
     size_t live = remove_directory(set, r->dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h: the report at the end of `sockleak run`, over the state files of one directory. For run.c alone.
+ * report.h: the report at the end of `sockleak run`, over the state files of one directory. For
+ * run.c alone.
  */
 #ifndef SOCKLEAK_CLI_RUN_REPORT_H
 #define SOCKLEAK_CLI_RUN_REPORT_H
@@ -14,7 +15,7 @@
 
 struct run_report {
     const char *dir;
-    bool keep;        /* the directory is the user's */
+    bool keep;        /* the directory is the user's: it stays */
     const char *json; /* file to write JSON Lines to, "-" standard output, NULL none */
     const struct suppression_files *suppressions;
     const char *exe; /* the program, as resolved */
@@ -24,20 +25,28 @@ struct run_report {
     uint32_t kinds;      /* 0: each process' own */
     uint64_t grace_ns;
     bool grace_set;
-    /* run_report_print's: what the programs and the environment chose together, the program that was started over the others. */
+    /*
+     * Set by run_report_print: the options of all programs, over them those of the program that was
+     * started, over them those of the environment.
+     */
     struct options chosen;
-    /* run_report_ready's: */
+    /* Set by run_report_ready: */
     struct arena arena;
     struct suppression *rules;
     size_t n_rules;
     FILE *json_file;
 };
 
-/* Reads suppressions and opens the JSON file, so that what is wrong is said before the program runs. False: complained, nothing is held. */
+/*
+ * Reads suppressions and opens the JSON file, so that errors are reported before the program runs.
+ * False: it complained, and nothing is left to release.
+ */
 bool run_report_ready(struct run_report *r);
 /*
- * Prints the report to standard error and the JSON file, passes on what the agents warned of, and removes the directory as far as nothing that still
- * runs uses it. *LEAKS: sockets after suppressions. Releases what run_report_ready took. CLI_FAILED when something could not be written or read.
+ * Prints the report to standard error and the JSON file, passes on the agents' notes, and removes
+ * the files of processes that are gone, and the directory if it is empty then. *LEAKS: sockets
+ * after suppressions. Releases what run_report_ready took. CLI_FAILED when something could not be
+ * written or read.
  */
 int run_report_print(struct run_report *r, uint64_t *leaks);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c: `sockleak run`: a program and its children under the agent, and one report over all of them at the end.
+ * run.c: `sockleak run`: a program and its children under the agent, and one report over all of
+ * them at the end.
  *
- * The agents write no reports of their own: their state files lie in one directory, which is read once the program has ended.
+ * The agents write no reports of their own: their state files lie in one directory, which is read
+ * once the program has ended.
  */
 #include "run.h"
 
@@ -101,7 +103,7 @@ static int take_run_option(struct run_request *a, int c, char **argv)
     }
 }
 
-/* ---- where things are ----------------------------------------------------------------------------------------- */
+/* ---- where things are ------------------------------------------------------------------------ */
 
 /* What log_path can hold, the longest of the options that are made of the directory's name. */
 #define LOG_NAME "/%p.log"
@@ -112,12 +114,16 @@ static bool is_link(const char *path)
     char bare[CLI_PATH_MAX];
     struct stat st;
     size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
-    while (n > 1 && n < sizeof bare && bare[n - 1] == '/') /* with a slash behind it the link's target would be asked for */
+    /* with a slash behind it lstat would follow the link */
+    while (n > 1 && n < sizeof bare && bare[n - 1] == '/')
         bare[--n] = 0;
     return lstat(bare, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* What --output names, by its full name. The agents hold it against the same conditions. NULL: complained. */
+/*
+ * The directory that --output names, by its full path. The agents check the same conditions. NULL:
+ * complained.
+ */
 static char *output_directory(const char *output)
 {
     struct stat st;
@@ -154,12 +160,14 @@ static char *make_directory(const struct run_request *a)
     size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
         mkdir(dirs[i], 0700);
-        if (lstat(dirs[i], &st) == 0 && !paths_is_private(&st)) { /* whoever may write there could put another directory in our place */
+        /* whoever may write there could put another directory in our place */
+        if (lstat(dirs[i], &st) == 0 && !paths_is_private(&st)) {
             errno = EPERM;
             continue;
         }
         snprintf(path, sizeof path, "%s/" PATHS_RUN_NAME, dirs[i], (int)getpid());
-        char *real = mkdtemp(path) ? realpath(path, NULL) : NULL; /* the program may go to another directory */
+        /* the program may change its directory */
+        char *real = mkdtemp(path) ? realpath(path, NULL) : NULL;
         if (real && strlen(real) <= MAX_DIRECTORY && !strpbrk(real, "\"%\n"))
             return real;
         if (real)
@@ -173,7 +181,7 @@ static char *make_directory(const struct run_request *a)
     return NULL;
 }
 
-/* ---- the environment ------------------------------------------------------------------------------------------ */
+/* ---- the environment ------------------------------------------------------------------------- */
 
 static char **copy_environ(struct arena *arena, const char *preload, const char *agent_options)
 {
@@ -189,7 +197,10 @@ static char **copy_environ(struct arena *arena, const char *preload, const char 
     return envp;
 }
 
-/* The user's options first, ours after them: later ones win. What a quote that the user left open may swallow comes before the directory. */
+/*
+ * The user's options come first, ours after them: later ones win. If the user left a quote open, it
+ * may swallow our first options, but not the directory.
+ */
 static const char *agent_options(struct arena *arena, const struct run_request *a, const struct options *users, const char *text,
                                  const char *dir)
 {
@@ -197,7 +208,7 @@ static const char *agent_options(struct arena *arena, const struct run_request *
                         "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
                         text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
                         a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
-                        /* A process that is killed is known by its last look: make that a young one. */
+                        /* Of a process that is killed only the last look is known: look often. */
                         users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
@@ -212,9 +223,9 @@ static char **make_environment(struct arena *arena, const struct run_request *a,
     return copy_environ(arena, library, agent_options(arena, a, users, text, dir));
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
-/* help=1: once, and not by each process. */
+/* help=1: printed here once, and not by each process. */
 static void print_options(void)
 {
     char buf[16384];

@@ -2,8 +2,9 @@
 /*
  * wait.c: runs a program in the foreground and stays out of its way.
  *
- * Called by run.c. The program shares our process group, so the terminal's signals, its size changes and its job control reach it as
- * if we were not there; what the terminal sends we therefore ignore, all else that comes to us we pass on.
+ * Called by run.c. The program shares our process group, so the terminal's signals, its size
+ * changes and its job control reach it as if we were not there; so we ignore what the terminal
+ * sends, and pass on everything else that comes to us.
  */
 #include "wait.h"
 
@@ -18,7 +19,7 @@
 
 #include "../kernel/procfs.h"
 
-/* All that may be taken synchronously; those that a fault of ours raises stay as they are. */
+/* Every signal that sigwaitinfo may take, but those that a fault of our own raises. */
 static void choose_signals(sigset_t *set)
 {
     static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGSTOP};
@@ -40,7 +41,10 @@ static _Noreturn void become(const char *path, char **argv, char **envp, const s
     _exit(127);
 }
 
-/* Stops us as the program was stopped, so that the shell that started us gets the terminal; returns when somebody continues us. */
+/*
+ * Stops us as the program was stopped, so that the shell that started us gets the terminal; returns
+ * when somebody continues us.
+ */
 static void stop_like(int sig)
 {
     struct sigaction old, dfl = {.sa_handler = SIG_DFL};
@@ -75,7 +79,10 @@ static bool reap(pid_t pid, int *status)
     return false;
 }
 
-/* By one of our descendants: what it sends to its whole group has reached the program already. */
+/*
+ * Was it sent by one of our descendants? What such a process sends to its whole group has reached
+ * the program already.
+ */
 static bool is_from_below(const siginfo_t *si)
 {
     struct procfs_stat st;
@@ -88,8 +95,10 @@ static bool is_from_below(const siginfo_t *si)
 }
 
 /*
- * The kernel sends those of the keys and of job control to the whole foreground group, so that the program has its own. The hangup of
- * a terminal reaches the session's leader alone; a timer that was set before our exec, a limit, and all else that is the kernel's, us alone.
+ * Has the program got this signal itself? The kernel sends the signals of keys and of job control
+ * to the whole foreground group. The hangup of a terminal goes to the session's leader alone; a
+ * timer that was set before our exec, a limit, and everything else from the kernel goes to us
+ * alone.
  */
 static bool has_its_own(const siginfo_t *si)
 {
@@ -123,7 +132,8 @@ const char *run_program(const char *path, char **argv, char **envp, pid_t *child
         return strerror(errno);
     choose_signals(&set);
     sigprocmask(SIG_BLOCK, &set, &mask);
-    sigaction(SIGCHLD, &dfl, &on_child); /* ignored, it would take the program's status from us */
+    /* if it were ignored, the program's exit status would be lost */
+    sigaction(SIGCHLD, &dfl, &on_child);
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)

@@ -8,10 +8,10 @@
 #include <sys/types.h>
 
 /*
- * Runs ARGV (program file PATH) with environment ENVP in the foreground, in our process group and session, and
- * waits for it. Signals from the terminal and from our own descendants reach it without us; all others are passed
- * on. When it is stopped, so are we. *STATUS gets a shell's status: its own, or 128+N. NULL, or a sentence why it
- * could not be started.
+ * Runs ARGV (program file PATH) with environment ENVP in the foreground, in our process group and
+ * session, and waits for it. Signals from the terminal and from our own descendants reach it
+ * without us; all others are passed on. When it is stopped, so are we. *STATUS gets a shell's
+ * status: its own, or 128+N. NULL, or a sentence why it could not be started.
  */
 const char *run_program(const char *path, char **argv, char **envp, pid_t *pid, int *status);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * advice.c: what helps further depends on what the culprit is: already recording, able to load the agent, or neither.
+ * advice.c: what helps further depends on what the culprit is: already recording, able to load the
+ * agent, or neither.
  */
 #include "advice.h"
 

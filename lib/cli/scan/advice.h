@@ -9,8 +9,8 @@
 
 #define SCAN_ADVICE 256
 /*
- * "sockleak attach 4242" and the like, with a reason in brackets where it is not obvious. Reads /proc/PID/maps of the
- * culprit. Returns BUF.
+ * "sockleak attach 4242" and the like, with a reason in brackets where it is not obvious. Reads
+ * /proc/PID/maps of the culprit. Returns BUF.
  */
 const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * collect.c: one look at the machine: every process's sockets, then the kernel's socket tables of every network namespace.
+ * collect.c: one look at the machine: every process's sockets, then the kernel's socket tables of
+ * every network namespace.
  *
- * The order matters, since everything moves meanwhile: descriptors first, tables after, and what a process holds but no table lists is
- * looked at once more at the end. A socket that was opened or closed in between can so never be taken for a dead one.
+ * The order matters, since everything changes meanwhile: descriptors first, tables after, and what
+ * a process holds but no table lists is checked once more at the end. So a socket that was opened
+ * or closed in between is never taken for a dead one.
  */
 #include "collect.h"
 
@@ -23,7 +25,7 @@
 #include "dead.h"
 #include "index.h"
 
-/* ---- processes ----------------------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 struct process_walk {
     struct scan *s;
@@ -85,7 +87,7 @@ static bool on_pid(void *arg, pid_t pid)
     return true;
 }
 
-/* ---- tables -------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 struct table_read {
     struct scan *s;
@@ -124,7 +126,10 @@ static void on_unix(void *arg, const struct sockdiag_socket *d)
     struct table_read *u = arg;
     struct scan *s = u->s;
     bool stream = d->type == SOCK_STREAM || d->type == SOCK_SEQPACKET;
-    /* A connection that still waits to be accepted has a peer without an inode too, but nobody has shut anything down. */
+    /*
+     * A connection that still waits to be accepted has a peer without an inode too, but nobody has
+     * shut anything down.
+     */
     bool hangup = stream && d->state == TCP_ESTABLISHED && d->peer_known && d->peer_inode == 0 && (d->shutdown & 1);
     if (!hangup) {
         s->others = cli_grow(s->others, s->n_others, &s->cap_others, sizeof *s->others);
@@ -146,7 +151,10 @@ static void on_unix(void *arg, const struct sockdiag_socket *d)
 
 #define STUCK_STATES (1u << TCP_CLOSE_WAIT | 1u << TCP_FIN_WAIT2)
 
-/* The healthy states first: a socket that becomes stuck between the two questions is then seen twice (the later wins), never missed. */
+/*
+ * The healthy states first: a socket that becomes stuck between the two requests is then seen twice
+ * (the later one wins), never missed.
+ */
 static int dump_diag(struct table_read *u, struct mnl_socket *nl)
 {
     static const int families[] = {AF_INET, AF_INET6};
@@ -156,8 +164,9 @@ static int dump_diag(struct table_read *u, struct mnl_socket *nl)
         if (e == 0)
             e = sockdiag_inet(nl, families[i], IPPROTO_TCP, STUCK_STATES, true, on_tcp, u);
         if (e == 0 || families[i] == AF_INET)
-            error = e;                                                        /* no IPv6 in this kernel is no failure */
-        sockdiag_inet(nl, families[i], IPPROTO_MPTCP, ~0u, false, on_tcp, u); /* absent before Linux 5.10 and where not configured */
+            error = e; /* a kernel without IPv6 is no failure */
+        /* absent before Linux 5.10 and where not configured */
+        sockdiag_inet(nl, families[i], IPPROTO_MPTCP, ~0u, false, on_tcp, u);
     }
     if (error == 0)
         sockdiag_unix(nl, on_unix, u); /* absent where unix_diag is neither built in nor a module */
@@ -188,7 +197,7 @@ static int open_namespace_of(struct scan_namespace *ns, pid_t pid)
     return fd;
 }
 
-/* The first process that was seen in it may be gone by now: any other of it will do. */
+/* The first process that was seen in the namespace may be gone by now: any other one will do. */
 static int open_namespace(const struct scan *s, struct scan_namespace *ns)
 {
     int fd = open_namespace_of(ns, ns->pid), error = errno;
@@ -200,12 +209,14 @@ static int open_namespace(const struct scan *s, struct scan_namespace *ns)
 }
 
 /*
- * Opens sock_diag inside namespace NS: enters it for two calls and comes back. /proc/sys/net shows the namespace of whoever opens it,
- * so the port range is read there too. OWN is our own namespace's file. Not being able to come back would make all that follows a lie.
+ * Opens sock_diag inside namespace NS: enters it for a moment and comes back. /proc/sys/net shows
+ * the namespace of whoever opens it, so the port range is read there too. OWN is our own
+ * namespace's file. If we cannot come back, everything that follows would be about the wrong
+ * namespace: then the command ends.
  */
 static struct mnl_socket *open_inside(const struct scan *s, struct scan_namespace *ns, int own)
 {
-    int there = own >= 0 ? open_namespace(s, ns) : -1; /* no way back, no way in */
+    int there = own >= 0 ? open_namespace(s, ns) : -1; /* without a way back we do not enter */
     if (there < 0)
         return NULL;
     struct mnl_socket *nl = NULL;
@@ -250,7 +261,7 @@ static void dump_namespace(struct scan *s, uint32_t index, uint64_t own_inode, i
         ns->source = SCAN_PROC;
 }
 
-/* ---- the whole look ------------------------------------------------------------------------------------------ */
+/* ---- the whole look -------------------------------------------------------------------------- */
 
 int scan_collect(struct scan *s, pid_t pid)
 {

@@ -2,8 +2,8 @@
 /*
  * dead.c: finds the dead: descriptors on TCP sockets that the kernel has taken out of its tables.
  *
- * Called by collect.c after the tables were read. The kernel tells by an attribute of the file that such a descriptor
- * is a TCP socket, without touching it; kernel/fate.c says what became of it.
+ * Called by collect.c after the tables were read. The kernel tells by an attribute of the file that
+ * such a descriptor is a TCP socket, without touching it; kernel/fate.c says what became of it.
  */
 #include "dead.h"
 

@@ -8,9 +8,9 @@
 #include "types.h"
 
 /*
- * Sets `fate` and `family` of the holds in S whose socket is a TCP socket in state CLOSE: the kernel keeps those in no
- * table. S must have its index. Waits a tenth of a second if there are any, so that a socket on its way from socket()
- * to connect() is not counted.
+ * Sets `fate` and `family` of the holds in S whose socket is a TCP socket in state CLOSE: the
+ * kernel keeps those in no table. S must have its index. Waits a tenth of a second if there are
+ * any, so that a socket on its way from socket() to connect() is not counted.
  */
 void scan_find_dead(struct scan *s);
 

@@ -16,7 +16,7 @@ static int by_socket_inode(const void *a, const void *b, void *arg)
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     if (sockets[x].inode != sockets[y].inode)
         return sockets[x].inode < sockets[y].inode ? -1 : 1;
-    return x > y ? -1 : x < y; /* the later look at the same socket first */
+    return x > y ? -1 : x < y; /* of the same socket the one that was seen later comes first */
 }
 
 static int by_value(const void *a, const void *b)
@@ -38,7 +38,7 @@ void scan_index_make(struct scan *s)
     for (size_t i = 0; i < n; i++) {
         struct scan_socket *t = &s->sockets[s->by_inode[i]];
         if (kept && s->sockets[s->by_inode[kept - 1]].inode == t->inode)
-            t->state = 0; /* the earlier look: counts for nothing */
+            t->state = 0; /* seen again later: this one does not count */
         else
             s->by_inode[kept++] = s->by_inode[i];
     }

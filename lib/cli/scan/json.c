@@ -2,7 +2,7 @@
 /*
  * json.c: the rows as JSON Lines; the fields are documented in sockleak(1).
  *
- * Called by scan on the command's one thread.
+ * Called by scan.
  */
 #include "json.h"
 

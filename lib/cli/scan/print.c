@@ -2,8 +2,8 @@
 /*
  * print.c: the rows as a table for people.
  *
- * Called by scan on the command's one thread. Columns in which nothing stands are left out, so that the usual case fits 80 columns; the
- * peer stands last because it is the one text that may be long and must never be cut.
+ * Called by scan. Empty columns are left out, so that the usual case fits 80 columns. The peer
+ * comes last because it is the one text that may be long and must never be cut.
  */
 #include "print.h"
 
@@ -38,7 +38,7 @@ static const char *const headings[COL_COUNT] = {"CLOSE_WAIT", "FIN_WAIT_2", "DEA
 #define CELL 176
 typedef char cells[COL_COUNT][CELL];
 
-/* 0 is a dot: the eye looks for what is not. */
+/* 0 is shown as a dot, so that the other numbers stand out. */
 static void number_cell(char *cell, uint64_t n)
 {
     static const char units[] = "kMGTPE";
@@ -133,7 +133,7 @@ static void widen(struct layout *l, cells c)
     }
 }
 
-/* The command's name gives way first; it is known by its pid too. */
+/* The command's name is cut first: the pid tells which process it is. */
 static void fit_width(struct layout *l, unsigned width)
 {
     size_t sum = 0;
@@ -163,7 +163,7 @@ static void print_cells(const struct layout *l, cells c)
     putchar('\n');
 }
 
-/* The rows of one process after its first MOST, as one. */
+/* One row for the peers of a process beyond its first PEERS_EACH. */
 static void rest_cells(cells c, const struct scan_count *sum, size_t peers)
 {
     memset(c, 0, sizeof(cells));
@@ -173,7 +173,7 @@ static void rest_cells(cells c, const struct scan_count *sum, size_t peers)
 
 #define PEERS_EACH 8
 
-/* Walks what is to be shown: first to measure, then to print. */
+/* Goes through what is to be shown: once to measure, once to print. */
 static void show_rows(const struct scan_view *v, struct layout *l, bool print)
 {
     const struct scan_rows *r = v->rows;

@@ -2,8 +2,9 @@
 /*
  * rows.c: from held sockets to rows: one for each process and peer, the culprit first.
  *
- * Called by scan, one thread; works on a finished struct scan alone. "Peer" is what the program would name: for a connection that it made
- * the peer's address and port, for one that it accepted its own port and the client's address (the client's port says nothing).
+ * Called by scan, with a finished struct scan. "Peer" is what the program would name: for a
+ * connection that it made the peer's address and port, for one that it accepted its own port and
+ * the client's address (the client's port says nothing).
  */
 #include "rows.h"
 
@@ -30,7 +31,7 @@ void scan_count_add(struct scan_count *to, const struct scan_count *from)
 
 uint64_t scan_count_stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
 
-/* A socket's own contribution; false: it is healthy. */
+/* What a single socket adds to the counts; false: it is healthy. */
 static bool count_socket(const struct scan_socket *t, struct scan_count *c)
 {
     memset(c, 0, sizeof *c);
@@ -52,7 +53,10 @@ static bool is_ephemeral(const struct scan_namespace *ns, uint16_t port)
     return ns->port_low && port >= ns->port_low && port <= ns->port_high;
 }
 
-/* Accepted: something listens on the local port; or, the listener gone, it is a port that connect() would not have taken. */
+/*
+ * Was it accepted? Something listens on the local port; or, if the listener is gone, it is a port
+ * that connect() would not have chosen.
+ */
 static bool is_accepted(const struct scan_namespace *ns, const struct scan_socket *t)
 {
     if (ns->listening[t->local_port / 8] & (1u << t->local_port % 8))
@@ -101,7 +105,7 @@ static void row_of_fate(struct scan_rows *r, const struct scan_hold *h)
         row->count.dead = 1;
 }
 
-/* ---- merging rows with the same process and peer --------------------------------------------------------------- */
+/* ---- merging rows with the same process and peer --------------------------------------------- */
 
 static int compare_ends(const struct scan_row *a, const struct scan_row *b)
 {
@@ -150,7 +154,7 @@ static void merge(struct scan_rows *r)
     r->n = kept;
 }
 
-/* ---- ports in use towards each peer ----------------------------------------------------------------------------- */
+/* ---- ports in use towards each peer ---------------------------------------------------------- */
 
 static int by_target(const void *x, const void *y)
 {
@@ -174,7 +178,8 @@ static void count_ports(struct scan_rows *r, const struct scan *s)
             continue;
         struct scan_row key = {.direction = SCAN_OUT, .ns = t->ns, .port = t->peer_port};
         memcpy(key.peer, t->peer, sizeof key.peer);
-        size_t low = 0, high = n; /* the first target that is not below the key: several processes may share a peer */
+        /* the first target that is not below the key: several processes may share a peer */
+        size_t low = 0, high = n;
         while (low < high) {
             size_t mid = low + (high - low) / 2;
             if (compare_peers(targets[mid], &key) < 0)
@@ -188,7 +193,7 @@ static void count_ports(struct scan_rows *r, const struct scan *s)
     free(targets);
 }
 
-/* ---- order -------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int by_weight(const void *x, const void *y, void *arg)
 {
@@ -219,7 +224,7 @@ static void sort_rows(struct scan_rows *r, const struct scan *s)
     free(weight);
 }
 
-/* ---- what no descriptor that we saw holds ----------------------------------------------------------------------- */
+/* ---- what no descriptor that we saw holds ---------------------------------------------------- */
 
 static int by_u32(const void *a, const void *b)
 {
@@ -240,7 +245,10 @@ static uint32_t process_of_user(struct scan *s, uint32_t uid, uint64_t netns)
     return (uint32_t)s->n_processes++;
 }
 
-/* Where every process was seen, a socket that none held is one that was made or passed on while we looked, unless it lies silent for longer. */
+/*
+ * If every process could be seen, a socket that none of them held was made or handed over while we
+ * looked, unless it has been silent for longer than that.
+ */
 static bool is_newer(const struct scan *s, const struct scan_socket *t)
 {
     return s->unseen_processes == 0 && (t->hangup || t->idle_ms <= s->took_ms);
@@ -274,7 +282,10 @@ static void add_unheld(struct scan_rows *r, struct scan *s)
     free(held);
 }
 
-/* A process may hold a socket by several descriptors: it counts once for it, and once in the total however many processes hold it. */
+/*
+ * A process may hold a socket by several descriptors: it counts once for it, and once in the total
+ * however many processes hold it.
+ */
 static int by_inode_then_process(const void *x, const void *y)
 {
     const struct scan_hold *a = x, *b = y;
@@ -318,7 +329,7 @@ void scan_rows_free(struct scan_rows *r)
     memset(r, 0, sizeof *r);
 }
 
-/* ---- the same row in an earlier look ---------------------------------------------------------------------------- */
+/* ---- the same row in an earlier look --------------------------------------------------------- */
 
 static int compare_processes(const struct scan_process *p, const struct scan_process *q)
 {
@@ -329,7 +340,9 @@ static int compare_processes(const struct scan_process *p, const struct scan_pro
     return p->pid || p->uid == q->uid ? 0 : p->uid < q->uid ? -1 : 1;
 }
 
-/* Namespaces are numbered anew in each look; a process does not change its. */
+/*
+ * Namespaces are numbered anew in each look, so they are not compared; a process stays in its own.
+ */
 static int compare_over_looks(const struct scan_row *a, const struct scan_process *p, const struct scan_row *b,
                               const struct scan_process *q)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan.c: `sockleak scan`: who holds stuck sockets on this machine, from the kernel's own tables. No agent needed.
+ * scan.c: `sockleak scan`: who holds stuck sockets on this machine, from the kernel's own tables.
+ * No agent needed.
  *
- * The composition of collect, rows and print, once or (--watch) again and again.
+ * Puts collect, rows and print together, once or (--watch) again and again.
  */
 #include "scan.h"
 
@@ -82,7 +83,10 @@ static int cannot_collect(int error, pid_t pid)
     return cli_fail("cannot read the socket tables: %s; they come from /proc and sock_diag (kernel option INET_DIAG)", strerror(-error));
 }
 
-/* What stands above each look but the first of a pipe: a terminal is wiped, a log gets the time. */
+/*
+ * The heading of each look of --watch. A terminal is cleared first; elsewhere an empty line comes
+ * between two looks.
+ */
 static void print_heading(const struct scan_view *v)
 {
     char clock[32];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * types.h: what the parts of `sockleak scan` hand on: collect (kernel tables and /proc) makes a struct scan, rows (by
- * process and peer) makes struct scan_rows of it, print and json show a struct scan_view.
+ * types.h: what the parts of `sockleak scan` hand on: collect (kernel tables and /proc) makes a
+ * struct scan, rows (by process and peer) makes struct scan_rows of it, print and json show a
+ * struct scan_view.
  *
  * Plain data; each stage owns the arrays that it makes until its _free.
  */
@@ -18,16 +19,17 @@
 #include "../kernel/sockdiag.h"
 
 struct scan_namespace {
-    uint64_t inode;                                                  /* 0: unknown, taken for our own */
-    pid_t pid;                                                       /* a process in it */
-    enum scan_source { SCAN_NONE = 0, SCAN_DIAG, SCAN_PROC } source; /* PROC: no sock_diag there, so no Unix sockets and no ages */
-    int error;                                                       /* SCAN_NONE and SCAN_PROC: why sock_diag was not to be had (-errno) */
-    uint16_t port_low, port_high;                                    /* ephemeral ports; 0: unknown */
-    unsigned char listening[65536 / 8];                              /* local ports with a listener */
+    uint64_t inode; /* 0: unknown, taken for our own */
+    pid_t pid;      /* a process in it */
+    /* PROC: sock_diag could not be used, so there are no Unix sockets and no ages */
+    enum scan_source { SCAN_NONE = 0, SCAN_DIAG, SCAN_PROC } source;
+    int error;                          /* why sock_diag could not be used (-errno) */
+    uint16_t port_low, port_high;       /* ephemeral ports; 0: unknown */
+    unsigned char listening[65536 / 8]; /* local ports with a listener */
 };
 
 struct scan_process {
-    pid_t pid; /* 0: sockets whose process could not be seen, one for each user */
+    pid_t pid; /* 0: stands for the sockets of one user whose process could not be seen */
     uid_t uid;
     uint64_t start_ticks;
     uint64_t netns;
@@ -99,8 +101,9 @@ struct scan_rows {
     struct scan_count total;     /* each socket once */
     uint64_t processes;          /* that have a row, those not seen left out */
     uint64_t orphans_fin_wait_2; /* closed, no descriptor, the peer has not finished */
-    uint64_t unaccepted;         /* CLOSE_WAIT in a listener's queue: closed by the client before the program accepted it */
-    uint16_t unaccepted_port;    /* where most of them wait */
+    /* CLOSE_WAIT in a listener's queue: closed by the client before the program accepted it */
+    uint64_t unaccepted;
+    uint16_t unaccepted_port; /* where most of them wait */
 };
 
 struct scan_view {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c: one state file: opened, mapped, checked, and the process behind it told live from gone.
+ * load.c: opens, maps and checks one state file, and finds out whether the process behind it lives.
  *
- * Called by every subcommand that reads state files. What a file says is not trusted: the decoder of lib/core checks the bytes, this file
- * that it is a regular one of a bearable size and that a process with its pid is really its writer.
+ * Called by every subcommand that reads state files. What a file says is not trusted: the decoder
+ * of lib/core checks the bytes. Here it is checked that the file is a regular one, of a size that a
+ * state file may have, and that the process with the recorded pid is really its writer.
  */
 #include "load.h"
 
@@ -57,14 +58,17 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
     return true;
 }
 
-/* ---- a mapping that survives its file being cut --------------------------------------------------------------- */
+/* ---- a mapping that survives its file being cut ---------------------------------------------- */
 
 static struct guarded_range {
     uintptr_t start, end;
-} * guarded; /* the handler reads it: faults come from our own reading of a file, never from within guard() */
+} * guarded; /* read by the signal handler: faults come from our own reading of a file, never from within guard() */
 static size_t n_guarded, cap_guarded;
 
-/* A page behind the file's end becomes a page of zeros, which the decoder reads as free; what is not ours keeps its default. */
+/*
+ * Replaces a page behind the file's end by a page of zeros, which the decoder reads as free. A
+ * fault anywhere else gets the signal's default action.
+ */
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
     (void)context;
@@ -105,7 +109,7 @@ static void unguard(const void *base)
     }
 }
 
-/* ---- whose file it is ----------------------------------------------------------------------------------------- */
+/* ---- whose file it is ------------------------------------------------------------------------ */
 
 static uint64_t fnv1a(const char *p, size_t n)
 {
@@ -115,7 +119,7 @@ static uint64_t fnv1a(const char *p, size_t n)
     return h;
 }
 
-/* Unknown on either side counts as the same boot: pid and start time still have to fit. */
+/* Unknown on either side counts as the same boot: pid and start time still have to match. */
 static bool same_boot(const struct state_header *h)
 {
     static char text[64];
@@ -153,7 +157,10 @@ static pid_t innermost_pid(pid_t pid)
     return inner;
 }
 
-/* A process of an inner pid namespace: the one whose innermost pid and start time are the file's. 0 when there is none. */
+/*
+ * A process of an inner pid namespace: the one whose innermost pid and start time are the file's. 0
+ * when there is none.
+ */
 static pid_t find_inner(const struct state_header *h)
 {
     static struct {
@@ -161,7 +168,7 @@ static pid_t find_inner(const struct state_header *h)
         uint64_t start;
     } * all;
     static size_t n;
-    if (!all) { /* read once: many files of ended processes are the usual case */
+    if (!all) { /* read once: often many files belong to processes that have ended */
         size_t cap = 0;
         DIR *proc = opendir("/proc");
         for (struct dirent *e; proc && (e = readdir(proc));) {
@@ -188,7 +195,10 @@ static pid_t find_inner(const struct state_header *h)
     return 0;
 }
 
-/* The file's writer still runs that very program: exec keeps pid and start time but leaves this table behind. */
+/*
+ * Does the process still run the program that wrote the file? An exec keeps pid and start time but
+ * leaves this table behind.
+ */
 static bool same_program(pid_t pid, const struct state_header *h)
 {
     char path[32];
@@ -220,7 +230,8 @@ void load_grown(struct loaded_file *l)
 {
     uint64_t n = atomic_load_explicit(&state_head(&l->view)->n_extents, memory_order_acquire);
     uint64_t fit = (l->view.size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
-    if (n <= STATE_MAX_EXTENTS) /* else damaged since it was opened: what was seen then stays */
+    /* else the file was damaged since it was opened: the view stays as it is */
+    if (n <= STATE_MAX_EXTENTS)
         l->view.n_extents = (uint32_t)(n < fit ? n : fit);
 }
 
@@ -231,7 +242,8 @@ void load_recheck(struct loaded_file *l)
     uint32_t end = atomic_load_explicit(&h->end, memory_order_relaxed);
     l->pid = (pid_t)h->pid;
     l->same_boot = same_boot(h);
-    if (l->same_boot && (end == END_RUNNING || end == END_EXIT)) { /* END_EXIT: it may still be on its way out */
+    /* END_EXIT: it may still be on its way out */
+    if (l->same_boot && (end == END_RUNNING || end == END_EXIT)) {
         char state;
         uint64_t start;
         pid_t pid = (pid_t)h->pid;
@@ -268,7 +280,7 @@ void load_recheck(struct loaded_file *l)
     }
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static const char *map_file(struct loaded_file *l, int fd, const char *path, bool may_write)
 {

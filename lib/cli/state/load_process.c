@@ -19,7 +19,10 @@
 
 static bool owned_by(struct loaded_file *l, pid_t pid) { return l->pid == pid && load_is_live(l); }
 
-/* Loads PATH if it is the table of PID; WHY keeps the last real obstacle. */
+/*
+ * Loads PATH if it is the table of PID. Otherwise, if the user should know the reason, it goes into
+ * WHY.
+ */
 static bool try_path(struct loaded_file *l, pid_t pid, const char *path, char *why, size_t cap)
 {
     struct loaded_file got = {0};
@@ -37,7 +40,10 @@ static bool try_path(struct loaded_file *l, pid_t pid, const char *path, char *w
     return true;
 }
 
-/* The process' own mapping tells where its table is, whatever state_dir, chroot or namespace it has. */
+/*
+ * The process' own mapping shows where its table is, whatever state_dir, chroot or namespace it
+ * has.
+ */
 static bool from_maps(struct loaded_file *l, pid_t pid, bool *has_agent, bool *unreadable, char *why, size_t cap)
 {
     char path[CLI_PATH_MAX], *line = NULL;
@@ -68,7 +74,7 @@ static bool from_maps(struct loaded_file *l, pid_t pid, bool *has_agent, bool *u
             snprintf(path, sizeof path, "/proc/%d/root%s", at, name);
             found = try_path(l, pid, path, why, cap) || try_path(l, pid, name, why, cap);
         }
-        if (!found) { /* root only, but right even for a removed file */
+        if (!found) { /* for root only, but works even for a removed file */
             snprintf(path, sizeof path, "/proc/%d/map_files/%s", at, range);
             found = try_path(l, pid, path, why, cap);
         }

@@ -78,7 +78,7 @@ const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *ba
         char path[CLI_PATH_MAX + 256];
         snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
         const char *why = load_set_file(set, path);
-        /* A process that ended cleanly just now has taken its file with it. */
+        /* A process that has just ended cleanly has removed its file. */
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             bad(arg, path, why);
         free(names[i]);
@@ -122,7 +122,7 @@ void load_set_free(struct load_set *set)
     *set = (struct load_set){0};
 }
 
-/* ---- a fresh look --------------------------------------------------------------------------------------------- */
+/* ---- a fresh look ---------------------------------------------------------------------------- */
 
 static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
 {

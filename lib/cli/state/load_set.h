@@ -23,15 +23,22 @@ void load_set_complain(void *status, const char *path, const char *why);
 /* Appends what load_file or load_process gives; the same file twice counts once. */
 const char *load_set_file(struct load_set *set, const char *path);
 const char *load_set_process(struct load_set *set, pid_t pid, bool *nothing);
-/* Every *.sockleak file of a directory, in the order of pids. Returns a sentence when DIR itself cannot be read. */
+/*
+ * Every *.sockleak file of a directory, in the order of pids. Returns a sentence when DIR itself
+ * cannot be read.
+ */
 const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *bad, void *arg);
-/* The same, and the files in its run-PID.XXXXXX directories that DIR's owner owns, nobody else may write to, and are no links. */
+/*
+ * The same, and the files in its run-PID.XXXXXX directories that DIR's owner owns, nobody else may
+ * write to, and are no links.
+ */
 const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *bad, void *arg);
 void load_set_free(struct load_set *set);
 
 /*
- * Asks every live agent of the set for a fresh look and waits until all have answered or TIMEOUT_MS is over; sets
- * `answered`. Does not wait for a process that is stopped, dormant or without a watcher.
+ * Asks every live agent of the set for a fresh look and waits until all have answered or TIMEOUT_MS
+ * is over; sets `answered`. Does not wait for a process that is stopped, dormant or without a
+ * watcher.
  */
 void load_set_refresh(struct load_set *set, int timeout_ms);
 

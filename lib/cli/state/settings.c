@@ -2,7 +2,7 @@
 /*
  * settings.c: options and suppressions that come with a program or with the environment.
  *
- * Called by report and run, on the command's one thread.
+ * Called by report and run.
  */
 #include "settings.h"
 
@@ -39,7 +39,7 @@ void settings_environment(struct options *o)
     options_parse(o, text ? text : "", NULL, NULL);
 }
 
-/* The pieces, a line's end between them. */
+/* All pieces of the program's rules, with newlines between them. */
 static char *all_rules(const struct loaded_file *l, size_t *len)
 {
     const struct state_text *t;

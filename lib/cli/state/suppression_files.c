@@ -59,7 +59,9 @@ static struct suppression *with_room(struct arena *a, struct suppression *rules,
     return more;
 }
 
-/* The agent's own rules come last, so that what it leaves out of its reports is left out of ours. */
+/*
+ * The agent's own rules come last, so that what it leaves out of its reports is left out of ours.
+ */
 bool suppression_files_read(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n)
 {
     size_t len, cap;

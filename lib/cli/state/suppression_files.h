@@ -18,7 +18,10 @@ struct suppression_files {
 };
 /* PATH is kept, not copied. */
 void suppression_files_add(struct suppression_files *files, const char *path);
-/* The rules of all FILES and the builtin ones into *RULES and *N, which live in A. False: it complained. */
+/*
+ * The rules of all FILES and the builtin ones into *RULES and *N, which live in A. False: it
+ * complained.
+ */
 bool suppression_files_read(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n);
 
 #endif

@@ -2,9 +2,11 @@
 /*
  * dwarf.c: from an address to its functions and lines in one open module.
  *
- * Called by symbolize.c with ascending addresses. libdw's own dwarf_getscopes walks a whole compilation unit for each address; here
- * a table of units (once a module) and one of functions (once a unit, the newest kept) make a look-up a binary search and a walk down one function.
- * The unit table comes from the units' own ranges, since clang writes no .debug_aranges.
+ * Called by symbolize.c with ascending addresses. libdw's own dwarf_getscopes walks a whole
+ * compilation unit for each address. Here a table of units (made once for each module) and one of
+ * functions (made once for each unit, only the newest is kept) turn a look-up into a binary search
+ * and a walk down one function. The unit table comes from the units' own ranges, since clang writes
+ * no .debug_aranges.
  */
 #include "dwarf.h"
 
@@ -18,7 +20,8 @@
 struct span {
     Dwarf_Addr lo, hi;
     Dwarf_Die die;
-    Dwarf_Die functions; /* units: the unit whose children are the functions (the .dwo's for a skeleton) */
+    /* units: the unit whose children are the functions (the .dwo's for a skeleton) */
+    Dwarf_Die functions;
 };
 
 struct spans {
@@ -146,7 +149,10 @@ static const char *name_of(Dwarf_Die *die)
     return name;
 }
 
-/* A file below the directory of its compilation is named relative to it, as the user called the compiler. */
+/*
+ * A file below the directory of its compilation is named relative to it, as the user called the
+ * compiler.
+ */
 static const char *shorten(const char *file, Dwarf_Die *unit)
 {
     Dwarf_Attribute a;
@@ -162,7 +168,10 @@ static const char *shorten(const char *file, Dwarf_Die *unit)
     return file[0] == '.' && file[1] == '/' ? file + 2 : file;
 }
 
-/* CHAIN: the inlined calls at PC, innermost first, then the function that holds them. Returns their number. */
+/*
+ * CHAIN: the inlined calls at PC, innermost first, then the function that holds them. Returns their
+ * number.
+ */
 static unsigned descend(Dwarf_Die *function, Dwarf_Addr pc, Dwarf_Die chain[MAX_DEPTH])
 {
     Dwarf_Die down[MAX_DEPTH], at = *function, child;
@@ -192,7 +201,10 @@ static unsigned descend(Dwarf_Die *function, Dwarf_Addr pc, Dwarf_Die chain[MAX_
     return n;
 }
 
-/* Functions inside functions (Ada, GNU C, some lambdas) are in no table: libdw's own walk finds them. */
+/*
+ * Functions inside functions (Ada, GNU C, some lambdas) are in no table: libdw's own walk finds
+ * them.
+ */
 static unsigned by_scopes(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die chain[MAX_DEPTH])
 {
     Dwarf_Die *scopes = NULL;

@@ -14,8 +14,8 @@ typedef void sym_emit(void *arg, const char *name, const char *file, uint32_t li
 struct sym_dwarf *sym_dwarf_new(Dwfl_Module *module);
 void sym_dwarf_free(struct sym_dwarf *d);
 /*
- * The functions of ADDRESS (in the file's own addresses) go to EMIT, innermost first. At least one call; its strings may be
- * NULL and are valid during it. Names are as the compiler wrote them.
+ * The functions of ADDRESS (in the file's own addresses) go to EMIT, innermost first. At least one
+ * call; its strings may be NULL and are valid during it. Names are as the compiler wrote them.
  */
 void sym_dwarf_lookup(struct sym_dwarf *d, uint64_t address, sym_emit *emit, void *arg);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.c: finds the file of a module, proves by its build-id that it is the one that ran, and opens it with libdwfl.
+ * file.c: finds the file of a module, proves by its build-id that it is the one that ran, and opens
+ * it with libdwfl.
  *
- * Called by symbolize.c. The paths come out of a state file: nothing but a regular file is opened, and nothing is believed without the proof.
+ * Called by symbolize.c. The paths come out of a state file: nothing but a regular file is opened,
+ * and no file is used without the proof.
  */
 #include "file.h"
 

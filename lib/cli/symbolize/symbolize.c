@@ -2,8 +2,9 @@
 /*
  * symbolize.c: the cache of modules and addresses in front of file.c and dwarf.c.
  *
- * Called by the model, by top and by the agent's helper. Addresses are collected first and resolved a module at a time in ascending order: one
- * open file at any moment, one unit's functions, however many sites there are.
+ * Called by the model, by top and by `report --for-agent`. Addresses are collected first and
+ * resolved one module at a time in ascending order. So only one file is open at any moment, with
+ * the functions of one unit, however many sites there are.
  */
 #include "symbolize.h"
 
@@ -36,7 +37,8 @@ struct symbolizer {
     char *debug_dirs; /* absolute */
     struct module *modules;
     size_t n_modules, cap_modules;
-    struct symbol_entry *entries; /* open addressing; symbols NULL and n 0 with offset 0, module NO_MODULE: free */
+    /* open addressing; symbols NULL and n 0 with offset 0, module NO_MODULE: free */
+    struct symbol_entry *entries;
     size_t n_entries, cap_entries, n_waiting;
 };
 #define NO_MODULE 0xffffffffu
@@ -89,7 +91,10 @@ unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, co
         const struct sym_source *f = &s->modules[i].from;
         if (f->build_id_len != len || memcmp(f->build_id, m->build_id, len) != 0 || strcmp(f->path, path) != 0)
             continue;
-        /* A build-id is proof wherever the file is; without one the same path means the same file only in the same place and time. */
+        /*
+         * With a build-id it is the same file wherever it lies. Without one the same path means the
+         * same file only below the same root, and with the same limit on its age.
+         */
         if (len || (same_string(f->root, root) && f->unchanged_since == unchanged_since))
             return (unsigned)i;
     }
@@ -119,7 +124,7 @@ const char *symbolize_path(const struct symbolizer *s, unsigned module) { return
 
 const char *symbolize_build_id(const struct symbolizer *s, unsigned module) { return s->modules[module].build_id_hex; }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static size_t hash_address(unsigned module, uint64_t offset)
 {
@@ -160,9 +165,9 @@ static struct symbol_entry *entry_of(struct symbolizer *s, unsigned module, uint
 
 void symbolize_want(struct symbolizer *s, unsigned module, uint64_t offset) { entry_of(s, module, offset); }
 
-/* ---- resolving ------------------------------------------------------------------------------------------------ */
+/* ---- resolving ------------------------------------------------------------------------------- */
 
-/* A binary may hold any bytes: none of them reaches a terminal as a command. */
+/* A binary may hold any bytes: its control characters must not reach a terminal. */
 static char *harmless(char *text)
 {
     for (char *p = text; p && *p; p++)
@@ -171,7 +176,7 @@ static char *harmless(char *text)
     return text;
 }
 
-/* What a name in a binary says to people. Always a copy in the arena. */
+/* A symbol's name for people: demangled, without its version. Always a copy in the arena. */
 static char *readable(struct symbolizer *s, const char *name)
 {
     if (!name)
@@ -233,14 +238,15 @@ static void resolve_module(struct symbolizer *s, struct symbol_entry **entries, 
     struct module *m = &s->modules[entries[0]->module];
     struct sym_file opened;
     struct sym_dwarf *d = NULL;
-    /* A file that could not be had once is not looked for again. */
+    /* A file that was not found once is not looked for again. */
     bool open = s->options.names && !(m->tried && m->trouble) && sym_file_open(&opened, &m->from, &m->trouble);
     m->tried = true;
     if (open)
         d = sym_dwarf_new(opened.module);
     for (size_t i = 0; i < n; i++) {
         struct found_symbols c = {.s = s};
-        if (d) /* a return address may be the first of the next line or function: the call is before it */
+        /* a return address may be the first of the next line or function: the call is before it */
+        if (d)
             sym_dwarf_lookup(d, entries[i]->offset - 1, on_symbol, &c);
         keep_symbols(s, entries[i], c.found, c.n);
     }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * screen.c: the terminal of `sockleak top`: drawing a page, the keys, and the wait for them between two looks.
+ * screen.c: the terminal of `sockleak top`: drawing a page, the keys, and the wait for them between
+ * two looks.
  *
- * Called by top.c; what stands in a page is view.c's. Only the key r asks the agent for something. The terminal is put right however we end.
+ * Called by top.c; view.c makes the pages. Only the key r asks the agent for something. The
+ * terminal is restored however we end.
  */
 #include "screen.h"
 
@@ -144,7 +146,7 @@ static bool on_key(struct top_watch *s, int key)
     return true;
 }
 
-/* ncurses puts the terminal right after SIGINT and SIGTERM only. */
+/* ncurses restores the terminal after SIGINT and SIGTERM only. */
 static volatile sig_atomic_t ended_by;
 
 static void on_end(int number) { ended_by = number; }
@@ -159,8 +161,8 @@ static void catch_signals(void)
 }
 
 /*
- * The terminal is gone, and we ignore the signal that says so (nohup): no key comes any more, and no wait for one either. An early return
- * alone may be a signal's doing.
+ * Is the terminal gone, while its hangup signal is ignored (nohup)? Then getch returns at once,
+ * without a key, again and again. A single early return may have been caused by a signal.
  */
 static bool is_hung_up(unsigned early)
 {

@@ -7,7 +7,10 @@
 
 #include "types.h"
 
-/* Shows the process until the user has seen enough. False: there is no terminal for that, and nothing was shown. */
+/*
+ * Shows the process until the user has seen enough. False: there is no terminal for that, and
+ * nothing was shown.
+ */
 bool top_screen(struct top_watch *s);
 
 #endif

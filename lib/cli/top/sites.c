@@ -2,8 +2,8 @@
 /*
  * sites.c: what is known of the process that is watched: its state file, its model, its counters.
  *
- * The table is read from the shared state file, so this needs nothing of the target and goes on when that hangs, is
- * stopped or has died.
+ * The table is read from the shared state file, so this needs nothing of the target and goes on
+ * when that hangs, is stopped or has died.
  */
 #include "sites.h"
 
@@ -53,7 +53,10 @@ void top_sort(struct top *t)
         qsort(t->model.report.groups, t->model.report.n_groups, sizeof *t->model.report.groups, by_choice);
 }
 
-/* The header counts only sockets without a stack. A site that was told of an end never closed anything. */
+/*
+ * How many sockets were closed so far. The header counts those without a stack, each site its own.
+ * (The sites that saw an end have opened no socket and count none as closed.)
+ */
 static uint64_t closed_so_far(const struct loaded_file *l)
 {
     uint64_t closed = atomic_load_explicit(&state_head(&l->view)->sockets_closed, memory_order_relaxed), pos = 0;
@@ -84,23 +87,25 @@ void top_look(struct top_watch *s)
         load_recheck(&s->set.items[0]);
     if (s->set.n == 0 || s->set.items[0].life == LIFE_EXECED) {
         top_forget(s);
-        top_find(s); /* what that process left stays, when there is nothing newer */
+        top_find(s); /* if there is nothing newer, what the process has left stays */
     }
     if (s->set.n == 0)
         return;
     if (t->from && !load_is_live(t->from))
-        return; /* what was seen last says more than what the file was told by then */
+        return; /* what was seen last says more than what is left in the file */
     const struct model_options options = {.min_age_set = true, .reason = -1};
     struct model fresh;
     model_build(&fresh, &s->set.items[0], s->symbols, &options);
-    if (t->from && load_is_live(t->from) && is_ending(t->from->pid)) { /* what it still holds is only what the kernel has not closed yet */
+    /* what it still holds is only what the kernel has not closed yet */
+    if (t->from && load_is_live(t->from) && is_ending(t->from->pid)) {
         model_free(&fresh);
         return;
     }
     top_forget(s);
     t->from = &s->set.items[0];
     t->model = fresh;
-    s->set.items[0].answered = false; /* the agent's answer to the key r holds for this look alone */
+    /* the agent's answer to the key r holds for this look alone */
+    s->set.items[0].answered = false;
     top_sort(t);
     const struct state_header *h = state_head(&t->from->view);
     t->before_ns = t->now_ns;

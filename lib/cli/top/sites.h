@@ -7,7 +7,10 @@
 
 #include "types.h"
 
-/* Finds the state file of the process. NULL, or why the process cannot be watched. Without a table yet, or after an exec, the next look tries again. */
+/*
+ * Finds the state file of the process. NULL, or why the process cannot be watched. If there is no
+ * table yet, or after an exec, the next look tries again.
+ */
 const char *top_find(struct top_watch *s);
 /* Looks at the process again, when there is anything to see. */
 void top_look(struct top_watch *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * types.h: what the parts of `sockleak top` share: sites (what is known of the process), view (what is shown of it, as
- * lines of text) and screen (the terminal and its keys).
+ * types.h: what the parts of `sockleak top` share: sites (what is known of the process), view (what
+ * is shown of it, as lines of text) and screen (the terminal and its keys).
  *
  * The lines of a page live until the next page is made of the same struct.
  */
@@ -15,15 +15,15 @@
 
 struct top {
     const struct loaded_file *from; /* NULL: the agent is there but has no table yet */
-    struct model model;             /* void when from is NULL */
+    struct model model;             /* empty when from is NULL */
     enum model_sort sort;
     pid_t pid;
     char command[64];
-    /* Counters of the look before, for the rate at which sockets are opened. */
+    /* Counters of this look and the one before, for the rate at which sockets are opened. */
     uint64_t now_ns, before_ns;
     uint64_t opened, opened_before, closed;
     uint64_t fds, fd_limit; /* 0: unknown */
-    uint8_t kind;           /* the chosen group, by what it is: groups change places */
+    uint8_t kind;           /* the chosen group, by kind and site: groups change places */
     uint64_t siteid;
     bool chosen;
 };

@@ -2,8 +2,9 @@
 /*
  * view.c: what `sockleak top` shows, as lines: for the screen and for the snapshot alike.
  *
- * Called by top.c for each page. Only reads the model. All texts that come from the target (names, paths, addresses) pass through
- * make_line(), which lets nothing through that could steer a terminal.
+ * Called by top.c and screen.c for each page. Only reads the model. All texts that come from the
+ * target (names, paths, addresses) pass through make_line(), which lets nothing through that could
+ * steer a terminal.
  */
 #include "view.h"
 
@@ -81,7 +82,7 @@ static void add_body(struct top_page *p, struct top_line l)
     p->body[p->n_body++] = l;
 }
 
-/* ---- words ---------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static const char *duration_words(struct top_page *p, uint64_t seconds)
 {
@@ -104,7 +105,8 @@ static const char *short_age(struct top_page *p, uint64_t ns)
 
 static const char *rate_words(struct top_page *p, uint32_t milli)
 {
-    return milli ? arena_printf(&p->arena, "%u.%u/min", milli / 1000, milli % 1000 / 100) : "growing"; /* too early to say how fast */
+    /* too early to say how fast */
+    return milli ? arena_printf(&p->arena, "%u.%u/min", milli / 1000, milli % 1000 / 100) : "growing";
 }
 
 static const char *life_words(const struct loaded_file *l)
@@ -144,7 +146,7 @@ static const char *site_words(struct top_page *p, const struct group *g)
     return arena_printf(&p->arena, "%s+0x%llx", module, (unsigned long long)(f->module ? f->offset : f->pc));
 }
 
-/* ---- the head: process, totals, rate, forecast ------------------------------------------------------------------ */
+/* ---- the head: process, totals, rate, forecast ----------------------------------------------- */
 
 static const char *kinds_words(struct top_page *p, const struct report *r)
 {
@@ -218,7 +220,7 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
         ends = arena_printf(&p->arena, "%s; ports to %s out in %s", ends, f.ports_peer, duration_words(p, f.ports_in_s));
     add_head(p, make_line(p, width, false, "%s%s", grow, ends));
     if (small)
-        return; /* a small window is for the sites */
+        return; /* a small window needs its lines for the sites */
     const char *speed = "", *fds = "";
     if (t->before_ns && t->now_ns > t->before_ns && t->opened >= t->opened_before) {
         uint64_t tenths = (t->opened - t->opened_before) * 10000000000u / (t->now_ns - t->before_ns);
@@ -232,7 +234,7 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
         add_head(p, make_line(p, width, false, "%llu events were not recorded", (unsigned long long)r->dropped));
 }
 
-/* ---- the pages -------------------------------------------------------------------------------------------------- */
+/* ---- the pages ------------------------------------------------------------------------------- */
 
 static char sort_mark(enum model_sort now, enum model_sort column) { return now == column ? '*' : ' '; }
 
