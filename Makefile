@@ -61,7 +61,7 @@ endif
 
 CORE_SRC := $(sort $(wildcard lib/core/*.c))
 AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/agent/*/*.c)))
-CLI_SRC := $(sort $(wildcard lib/cli/*.c))
+CLI_SRC := $(sort $(wildcard lib/cli/*.c lib/cli/*/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 # A unit test that includes nothing of the agent is pure: `make unit-pure` links it with lib/core alone; `make check` runs these under the sanitizers.
 PURE_SRC := $(if $(filter unit-pure print-unit-pure,$(MAKECMDGOALS)),$(shell for t in $(UNIT_SRC); do $(CC) -MM -D_GNU_SOURCE -Ilib -Iinclude "$$t" | grep -q 'lib/agent/' || echo "$$t"; done))

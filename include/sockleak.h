@@ -155,7 +155,7 @@ const char *sockleak_default_suppressions(void);
 
 /*
  * The agent exports two names more, sockleak_attach_entry and sockleak_detach_entry. They belong to the command (`sockleak attach` and `detach` call them
- * inside the process, with all threads stopped) and are no interface: a program must not call them, and they may change with any version.
+ * inside the process, on one of its threads, which is held for that) and are no interface: a program must not call them, and they may change with any version.
  */
 
 /* ---- the assertion ---------------------------------------------------------------------------------------------- */

@@ -2,9 +2,12 @@
 /*
  * clean.c: `sockleak clean`: removes the state files of processes that are gone.
  *
- * A state file outlives a process that was killed or had something to report. Only regular files of the caller's own, with a state file's
- * name, in a directory that nobody else may write to, are ever removed: the default place lies in a world-writable directory.
+ * A state file outlives a process that was killed or had something to report. Only regular files of
+ * the caller's own, with a state file's name, in a directory that nobody else may write to, are
+ * ever removed: the default place lies in a world-writable directory.
  */
+#include "clean.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "procfs.h"
+#include "base/cli.h"
+#include "kernel/procfs.h"
+#include "state/paths.h"
 
 const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
                            "\n"
@@ -31,22 +35,23 @@ const char usage_clean[] = "usage: sockleak clean [options] [DIR...]\n"
                            "  sockleak clean\n"
                            "  sockleak clean --dry-run /var/tmp/states\n";
 
-struct tally {
+struct clean_counts {
     uint64_t removed, alive;
     bool dry;
     int status;
 };
 
-/* The same process, by pid and start time (UINT64_MAX: whichever has that pid). Where /proc hides it (hidepid=), a pid that exists at all is taken for it. */
-static bool lives(pid_t pid, uint64_t start_ticks)
+/*
+ * Does the process still run, by pid and start time (UINT64_MAX: any process with that pid)? Where
+ * /proc hides processes (hidepid=), it counts that the pid exists.
+ */
+static bool is_alive(pid_t pid, uint64_t start_ticks)
 {
     struct procfs_stat st;
     if (procfs_stat(pid, &st) == 0)
         return start_ticks == UINT64_MAX || st.start_ticks == start_ticks;
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
-
-static bool is_private(const struct stat *st) { return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH)); }
 
 static int open_directory(const char *path)
 {
@@ -61,7 +66,7 @@ static int open_directory(const char *path)
         errno = e;
         return -1;
     }
-    if (fstat(fd, &st) != 0 || !is_private(&st)) {
+    if (fstat(fd, &st) != 0 || !paths_is_private(&st)) {
         cli_fail("%s: left alone, it is not yours or others may write there (chmod go-w %s)", path, path);
         close(fd);
         errno = EPERM;
@@ -70,30 +75,32 @@ static int open_directory(const char *path)
     return fd;
 }
 
-/* Which process NAME belongs to. False: it is no file of ours. LOGS: those of a run count too. */
-static bool file_of(const char *name, bool logs, pid_t *pid, uint64_t *start_ticks)
+/*
+ * Which process NAME belongs to. False: it is none of our files. LOGS: the logs of a run count too.
+ */
+static bool process_of(const char *name, bool logs, pid_t *pid, uint64_t *start_ticks)
 {
     char whole[NAME_MAX + 1];
-    /* A process that was killed while it began its file leaves it under this name. */
+    /* A process that was killed while it created its file leaves it as NAME.new. */
     snprintf(whole, sizeof whole, "%s", name);
     size_t n = strlen(whole);
     if (n > 4 && strcmp(whole + n - 4, ".new") == 0)
         whole[n - 4] = 0;
     *start_ticks = UINT64_MAX;
-    return cli_state_name(whole, pid, start_ticks) || cli_pid_name(name, ".exec", pid) || (logs && cli_pid_name(name, ".log", pid));
+    return paths_state_name(whole, pid, start_ticks) || paths_pid_name(name, ".exec", pid) || (logs && paths_pid_name(name, ".log", pid));
 }
 
-/* True when NAME is gone now, or would be. */
-static bool clean_entry(struct tally *t, int dir, const char *path, const char *name, bool logs)
+/* True when NAME was removed or, in a dry run, would be. */
+static bool clean_entry(struct clean_counts *t, int dir, const char *path, const char *name, bool logs)
 {
     pid_t pid;
     uint64_t start_ticks;
     struct stat st;
-    if (!file_of(name, logs, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (!process_of(name, logs, &pid, &start_ticks) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
         return false;
-    if (lives(pid, start_ticks)) {
+    if (is_alive(pid, start_ticks)) {
         t->alive++;
         return false;
     }
@@ -108,20 +115,23 @@ static bool clean_entry(struct tally *t, int dir, const char *path, const char *
     return true;
 }
 
-/* The directory of one `sockleak run`: what is in it, then itself, when it is empty and that command is gone. */
-static void clean_run(struct tally *t, int above, const char *path, const char *name, pid_t run)
+/*
+ * The directory of one `sockleak run`: removes the files in it, then the directory itself if it is
+ * empty and that command is gone.
+ */
+static void clean_run(struct clean_counts *t, int above, const char *path, const char *name, pid_t run)
 {
     char inner[CLI_PATH_MAX + NAME_MAX + 2];
     struct stat st;
     int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd >= 0 && fstat(fd, &st) == 0 && is_private(&st) ? fdopendir(fd) : NULL;
+    DIR *d = fd >= 0 && fstat(fd, &st) == 0 && paths_is_private(&st) ? fdopendir(fd) : NULL;
     if (!d) { /* somebody else's */
         if (fd >= 0)
             close(fd);
         return;
     }
     snprintf(inner, sizeof inner, "%s/%s", path, name);
-    bool gone = !lives(run, UINT64_MAX), empty = true;
+    bool gone = !is_alive(run, UINT64_MAX), empty = true;
     const struct dirent *entry;
     while ((entry = readdir(d)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -135,7 +145,7 @@ static void clean_run(struct tally *t, int above, const char *path, const char *
         t->status = cli_fail("cannot remove %s: %s", inner, strerror(errno));
 }
 
-static void clean_directory(struct tally *t, const char *path, bool must_exist)
+static void clean_directory(struct clean_counts *t, const char *path, bool must_exist)
 {
     struct stat st;
     pid_t run;
@@ -149,7 +159,7 @@ static void clean_directory(struct tally *t, const char *path, bool must_exist)
     }
     const struct dirent *entry;
     while ((entry = readdir(d))) {
-        if (cli_run_name(entry->d_name, &run))
+        if (paths_run_name(entry->d_name, &run))
             clean_run(t, fd, path, entry->d_name, run);
         else
             clean_entry(t, fd, path, entry->d_name, false);
@@ -161,7 +171,7 @@ int cmd_clean(int argc, char **argv)
 {
     static const struct option options[] = {{"dry-run", no_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     static char dirs[2][CLI_PATH_MAX];
-    struct tally t = {0};
+    struct clean_counts t = {0};
     int c;
     while ((c = getopt_long(argc, argv, ":nh", options, NULL)) != -1) {
         switch (c) {
@@ -178,7 +188,7 @@ int cmd_clean(int argc, char **argv)
         for (int i = optind; i < argc; i++)
             clean_directory(&t, argv[i], true);
     } else {
-        size_t n = cli_state_dirs(dirs);
+        size_t n = paths_state_dirs(dirs);
         for (size_t i = 0; i < n; i++)
             clean_directory(&t, dirs[i], false);
     }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * help.c: `sockleak help [COMMAND]`, the list of commands, and the guess at what a mistyped one meant.
+ * help.c: `sockleak help [COMMAND]`, the list of commands, and the suggestion for a mistyped one.
  */
+#include "help.h"
+
 #include <string.h>
 
-#include "cli.h"
-#include "common.h"
+#include "base/cli.h"
 
 const char usage_help[] = "usage: sockleak help [COMMAND]\n"
                           "\n"
@@ -26,7 +27,7 @@ void help_list(FILE *to)
           "lines of code that opened them.\n"
           "\n",
           to);
-    for (const struct command *c = cli_commands; c->name; c++)
+    for (const struct command *c = cli_commands(); c->name; c++)
         fprintf(to, "  %-8s %s\n", c->name, c->summary);
     fputs("\n"
           "  -V, --version     print the version\n"
@@ -71,7 +72,7 @@ const char *help_nearest(const char *word)
 {
     const char *near = NULL;
     unsigned best = 3;
-    for (const struct command *c = cli_commands; c->name; c++) {
+    for (const struct command *c = cli_commands(); c->name; c++) {
         unsigned d = distance(word, c->name);
         if (d < best && d < strlen(c->name) - 1) {
             best = d;

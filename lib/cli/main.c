@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c: the command `sockleak`: the table of its subcommands and the way into them.
+ * main.c: the command `sockleak`: the table of its subcommands, and the call of the one that was
+ * asked for.
  *
- * Everything else about a subcommand is in its own file; what they share is in common.c and help.c.
+ * Everything else about a subcommand is in its own file or folder; what they share is in
+ * base/cli.c.
  */
 #include <string.h>
 
-#include "cli.h"
-#include "common.h"
+#include "attach/attach.h"
+#include "attach/detach.h"
+#include "base/cli.h"
+#include "clean.h"
+#include "help.h"
+#include "report/report.h"
+#include "run/run.h"
+#include "scan/scan.h"
+#include "top/top.h"
 
-const struct command cli_commands[] = {
+static const struct command commands[] = {
     {"run", "run a program and its children under the agent, report at the end", cmd_run, usage_run},
     {"report", "report of live or dead processes from their state files", cmd_report, usage_report},
     {"attach", "start recording in a running process", cmd_attach, usage_attach},
@@ -21,16 +30,9 @@ const struct command cli_commands[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-const struct command *cli_find(const char *name)
-{
-    for (const struct command *c = cli_commands; c->name; c++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
-}
-
 int main(int argc, char **argv)
 {
+    cli_use(commands);
     if (argc < 2) {
         help_list(stderr);
         return CLI_USAGE;
@@ -49,6 +51,6 @@ int main(int argc, char **argv)
             return cli_misuse("unknown command '%s'; did you mean '%s'?", word, near);
         return cli_misuse("unknown command '%s'", word);
     }
-    cli_running = c;
+    cli_set_running(c);
     return c->run(argc - 1, argv + 1);
 }

@@ -9,7 +9,7 @@
 
 /* S as it may go to a terminal (out_clean without a limit); NULL writes nothing. */
 void text_clean(struct out *o, const char *s);
-/* The part of PATH behind the last slash. */
+/* The part of PATH behind the last slash, all of it when nothing is there; NULL gives "". */
 const char *text_base_name(const char *path);
 
 /* Widths of the columns; 0: no frame has such a word and the column is left out. Start with {0, 0} and measure each stack that is to be aligned. */

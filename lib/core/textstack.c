@@ -20,8 +20,8 @@ void text_clean(struct out *o, const char *s)
 
 const char *text_base_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : path ? path : "";
 }
 
 /* Columns that S takes on a terminal, near enough: its code points. */

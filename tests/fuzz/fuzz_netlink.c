@@ -5,7 +5,7 @@
  * The first byte chooses the family; the rest is one message, header included, copied to a block of just its length, so that a read beyond
  * it is seen. What was parsed is printed, as the command would, so that every field is used.
  */
-#include "../../lib/cli/sockdiag.c"
+#include "../../lib/cli/kernel/sockdiag.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  *
  * The first byte chooses the parser; the rest is copied to a block of just its length.
  */
-#include "../../lib/cli/procfs.c"
+#include "../../lib/cli/kernel/procfs.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include "a_report.h"
-#include "cli/formats.h"
+#include "cli/render/formats.h"
+#include "cli/render/folded.h"
+#include "cli/render/suppressions.h"
 
 static char text[4096];
 
@@ -48,7 +50,7 @@ static void each_suppression_line_comes_once(void **state)
     struct model models[2] = {{.report = a_report()}, {.report = a_report()}};
     models[0].report.n_groups = models[1].report.n_groups = 1;
     struct out o = {.buf = text, .cap = sizeof text - 1};
-    gensupp_reports(&o, models, 2);
+    suppressions_report(&o, models, 2);
     text[o.len] = 0;
     assert_string_equal(text, "close_wait:db_connect\n");
 }

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "cli/load.h"
+#include "cli/state/load_process.h"
+#include "cli/state/load_set.h"
 #include "statefile.h"
 
 static struct image im;
@@ -36,7 +37,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static const char *load(struct loaded *l)
+static const char *load(struct loaded_file *l)
 {
     statefile_write(&im);
     return load_file(l, statefile_path);
@@ -57,7 +58,7 @@ static void be_me(void)
 static void a_good_file_is_loaded(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     assert_null(load(&l));
     assert_string_equal(l.path, statefile_path);
     assert_int_equal(state_head(&l.view)->pid, 4194304);
@@ -68,7 +69,7 @@ static void a_good_file_is_loaded(void **state)
 static void a_file_that_may_not_be_written_is_read(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     statefile_write(&im);
     chmod(statefile_path, 0400);
     assert_null(load_file(&l, statefile_path));
@@ -80,7 +81,7 @@ static void a_file_that_may_not_be_written_is_read(void **state)
 static void what_is_no_state_file_is_refused_with_a_sentence(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     assert_string_equal(load_file(&l, "/nonexistent"), "No such file or directory");
     assert_non_null(strstr(load_file(&l, "/tmp"), "not a state file"));
     assert_non_null(strstr(load_file(&l, "/dev/null"), "not a state file"));
@@ -97,7 +98,7 @@ static void what_is_no_state_file_is_refused_with_a_sentence(void **state)
 static void a_fifo_does_not_hang_us(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     snprintf(statefile_path, sizeof statefile_path, "/tmp/slfifo.%d", (int)getpid());
     assert_int_equal(mkfifo(statefile_path, 0600), 0);
     assert_non_null(load_file(&l, statefile_path));
@@ -106,7 +107,7 @@ static void a_fifo_does_not_hang_us(void **state)
 static void a_file_cut_while_it_is_mapped_reads_as_zeros(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     struct state_slot slot;
     uint64_t pos = 0;
     int fd;
@@ -124,7 +125,7 @@ static void a_file_cut_while_it_is_mapped_reads_as_zeros(void **state)
 static void what_the_table_grows_by_is_seen_at_the_next_look(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     struct state_slot slot;
     uint64_t pos = 0;
     int fd;
@@ -150,7 +151,7 @@ static void the_end_of_a_process_is_told(void **state)
         enum life life;
     } all[] = {{END_RUNNING, LIFE_KILLED}, {END_EXIT, LIFE_EXITED}, {END_EXEC, LIFE_EXECED}, {END_ABORT, LIFE_ABORTED}, {77, LIFE_KILLED}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        struct loaded l;
+        struct loaded_file l;
         head->end = all[i].end;
         assert_null(load(&l));
         assert_int_equal(l.life, all[i].life);
@@ -163,7 +164,7 @@ static void the_end_of_a_process_is_told(void **state)
 static void another_boot_is_elsewhere(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     be_me();
     head->boot_id_hash = 12345;
     assert_null(load(&l));
@@ -175,7 +176,7 @@ static void another_boot_is_elsewhere(void **state)
 static void pid_start_time_and_program_make_a_live_process(void **state)
 {
     (void)state;
-    struct loaded l;
+    struct loaded_file l;
     be_me();
     assert_null(load(&l));
     assert_int_equal(l.life, LIFE_RUNNING);
@@ -216,7 +217,7 @@ static void thousands_of_files_are_loaded_at_once(void **state)
 {
     (void)state;
     enum { MANY = 3000 };
-    struct loaded *all = calloc(MANY, sizeof *all);
+    struct loaded_file *all = calloc(MANY, sizeof *all);
     assert_non_null(all);
     statefile_write(&im);
     for (size_t i = 0; i < MANY; i++)
@@ -231,7 +232,7 @@ static void thousands_of_files_are_loaded_at_once(void **state)
 
 static void *watcher(void *arg)
 {
-    struct loaded *l = arg;
+    struct loaded_file *l = arg;
     uint32_t request;
     while ((request = atomic_load(&l->writable->request)) == 0)
         syscall(SYS_futex, &l->writable->request, FUTEX_WAIT, 0, NULL, NULL, 0);
@@ -252,7 +253,7 @@ static void a_watcher_is_asked_and_its_answer_waited_for(void **state)
     statefile_write(&im);
     assert_null(load_set_file(&set, statefile_path));
     assert_int_equal(pthread_create(&thread, NULL, watcher, &set.items[0]), 0);
-    load_refresh(&set, 60000);
+    load_set_refresh(&set, 60000);
     pthread_join(thread, NULL);
     assert_true(set.items[0].answered);
     assert_int_equal(set.items[0].view.n_extents, IN_ALL);
@@ -267,11 +268,11 @@ static void a_silent_one_is_given_up_and_one_without_watcher_not_asked(void **st
     head->watcher_tid = head->pid;
     statefile_write(&im);
     assert_null(load_set_file(&set, statefile_path));
-    load_refresh(&set, 20);
+    load_set_refresh(&set, 20);
     assert_false(set.items[0].answered);
     assert_int_equal(set.items[0].writable->request, 1);
     set.items[0].writable->watcher_tid = 0;
-    load_refresh(&set, 600000);
+    load_set_refresh(&set, 600000);
     assert_int_equal(set.items[0].writable->request, 1);
     load_set_free(&set);
 }

@@ -11,12 +11,17 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "cli/model.h"
+#include "cli/base/now.h"
+#include "cli/model/circumstances.h"
+#include "cli/model/merge.h"
+#include "cli/model/model.h"
+#include "cli/model/stacks.h"
+#include "cli/state/load_set.h"
 #include "statefile.h"
 
 static struct image im;
 static struct state_header *head;
-static struct loaded l;
+static struct loaded_file l;
 static struct model m;
 static struct symbolizer *sym;
 static struct model_options options;
@@ -296,7 +301,7 @@ static void processes_are_merged_by_kind_and_stack(void **state)
 {
     (void)state;
     struct model parts[2], all;
-    struct loaded files[2];
+    struct loaded_file files[2];
     for (int i = 0; i < 2; i++) {
         head->pid = 4194304u + (unsigned)i;
         head->last_look_ns = (2000 + 100 * (unsigned)i) * SECOND;

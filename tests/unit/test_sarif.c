@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 #include "a_report.h"
-#include "cli/formats.h"
+#include "cli/render/formats.h"
+#include "cli/render/sarif.h"
 
 static char text[65536];
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/sockdiag.c"
+#include "cli/kernel/sockdiag.c"
 
 static unsigned char buffer[4096] __attribute__((aligned(8)));
 

@@ -2,7 +2,7 @@
 /*
  * lines.c: files, lines and inlined calls for a report of the agent's own, from the command.
  *
- * The command is asked as a filter: a line for each frame goes in, the functions there come out, innermost first (lib/cli/report_agent.h).
+ * The command is asked as a filter: a line for each frame goes in, the functions there come out, innermost first (lib/cli/report/for_agent.h).
  * Called with the watch lock held, at exit or for a check.
  */
 #include "lines.h"

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * procfs.c: reads /proc: processes, their limits and descriptors, and the TCP tables of namespaces
+ * that cannot be entered.
+ *
+ * Called by most subcommands. Processes come and go while it reads: every answer may be "gone".
+ */
+#include "procfs.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "../../core/state.h"
+#include "sockdiag.h"
+
+/* ---- parsing --------------------------------------------------------------------------------- */
+
+struct cursor {
+    const char *p, *end;
+};
+
+static void skip_blanks(struct cursor *c)
+{
+    while (c->p < c->end && (*c->p == ' ' || *c->p == '\t'))
+        c->p++;
+}
+
+static bool take_number(struct cursor *c, unsigned base, uint64_t *number)
+{
+    uint64_t n = 0;
+    const char *start = c->p;
+    for (; c->p < c->end; c->p++) {
+        unsigned d;
+        if (*c->p >= '0' && *c->p <= '9')
+            d = (unsigned)(*c->p - '0');
+        else if (base == 16 && isxdigit((unsigned char)*c->p))
+            d = (unsigned)(tolower((unsigned char)*c->p) - 'a') + 10;
+        else
+            break;
+        if (n > (UINT64_MAX - d) / base)
+            return false;
+        n = n * base + d;
+    }
+    *number = n;
+    return c->p > start;
+}
+
+static bool take_char(struct cursor *c, char wanted)
+{
+    if (c->p >= c->end || *c->p != wanted)
+        return false;
+    c->p++;
+    return true;
+}
+
+static bool skip_word(struct cursor *c)
+{
+    skip_blanks(c);
+    const char *start = c->p;
+    while (c->p < c->end && *c->p != ' ' && *c->p != '\t' && *c->p != '\n')
+        c->p++;
+    return c->p > start;
+}
+
+bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out)
+{
+    memset(out, 0, sizeof *out);
+    const char *open = memchr(text, '(', len);
+    const char *close = memrchr(text, ')', len); /* the name itself may hold any bracket */
+    if (!open || !close || close < open)
+        return false;
+    size_t n = (size_t)(close - open - 1);
+    if (n >= sizeof out->comm)
+        n = sizeof out->comm - 1;
+    state_string(out->comm, sizeof out->comm, open + 1, n);
+    struct cursor c = {close + 1, text + len};
+    uint64_t number;
+    skip_blanks(&c);
+    if (c.p >= c.end)
+        return false;
+    out->state = *c.p++;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &number))
+        return false;
+    out->ppid = (pid_t)number;
+    for (int field = 5; field <= 8; field++) /* pgrp session tty_nr tpgid: the last may be -1 */
+        if (!skip_word(&c))
+            return false;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &number))
+        return false;
+    out->kernel_thread = number & 0x00200000; /* PF_KTHREAD, <linux/sched.h> */
+    out->ending = number & 0x00000004;        /* PF_EXITING */
+    for (int field = 10; field <= 21; field++)
+        if (!skip_word(&c))
+            return false;
+    skip_blanks(&c);
+    return take_number(&c, 10, &out->start_ticks);
+}
+
+bool procfs_parse_link(const char *text, size_t len, const char *prefix, uint64_t *inode)
+{
+    size_t n = strlen(prefix);
+    if (len < n || memcmp(text, prefix, n) != 0)
+        return false;
+    struct cursor c = {text + n, text + len};
+    return take_char(&c, ':') && take_char(&c, '[') && take_number(&c, 10, inode) && take_char(&c, ']') && c.p == c.end;
+}
+
+bool procfs_parse_nofile(const char *text, size_t len, uint64_t *soft)
+{
+    static const char name[] = "Max open files";
+    const char *p = memmem(text, len, name, sizeof name - 1);
+    if (!p)
+        return false;
+    struct cursor c = {p + sizeof name - 1, text + len};
+    skip_blanks(&c);
+    if (c.end - c.p >= 9 && memcmp(c.p, "unlimited", 9) == 0) {
+        *soft = UINT64_MAX;
+        return true;
+    }
+    return take_number(&c, 10, soft);
+}
+
+bool procfs_parse_port_range(const char *text, size_t len, uint16_t *low, uint16_t *high)
+{
+    struct cursor c = {text, text + len};
+    uint64_t a, b;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &a))
+        return false;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &b) || a > b || b > 65535)
+        return false;
+    *low = (uint16_t)a;
+    *high = (uint16_t)b;
+    return true;
+}
+
+/*
+ * "0100007F:0050": each group of 8 digits is one 32-bit word of the address as it lies in memory.
+ */
+static bool take_address(struct cursor *c, int family, unsigned char address[16], uint16_t *port)
+{
+    unsigned words = family == AF_INET6 ? 4 : 1;
+    skip_blanks(c);
+    for (unsigned w = 0; w < words; w++) {
+        if (c->end - c->p < 8)
+            return false;
+        struct cursor group = {c->p, c->p + 8};
+        uint64_t n;
+        if (!take_number(&group, 16, &n) || group.p != group.end)
+            return false;
+        uint32_t word = (uint32_t)n;
+        memcpy(address + 4 * w, &word, 4);
+        c->p += 8;
+    }
+    uint64_t n;
+    if (!take_char(c, ':') || !take_number(c, 16, &n) || n > 65535)
+        return false;
+    *port = (uint16_t)n;
+    return true;
+}
+
+bool procfs_parse_tcp_line(const char *line, size_t len, int family, struct sockdiag_socket *out)
+{
+    struct cursor c = {line, line + len};
+    uint64_t n;
+    memset(out, 0, sizeof *out);
+    out->family = (uint8_t)family;
+    out->type = SOCK_STREAM;
+    out->path = "";
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &n) || !take_char(&c, ':'))
+        return false;
+    if (!take_address(&c, family, out->local, &out->local_port) || !take_address(&c, family, out->peer, &out->peer_port))
+        return false;
+    skip_blanks(&c);
+    if (!take_number(&c, 16, &n) || n > 255)
+        return false;
+    out->state = (uint8_t)n;
+    skip_blanks(&c);
+    if (!take_number(&c, 16, &n) || !take_char(&c, ':') || !take_number(&c, 16, &n))
+        return false;
+    out->unread = (uint32_t)n;
+    for (int field = 0; field < 2; field++) /* timer, retransmits */
+        if (!skip_word(&c))
+            return false;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &n))
+        return false;
+    out->uid = (uint32_t)n;
+    if (!skip_word(&c)) /* timeout */
+        return false;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &n) || n > UINT32_MAX)
+        return false;
+    out->inode = (uint32_t)n;
+    sockdiag_take_fin(out);
+    return true;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+ssize_t procfs_read(const char *path, char *buf, size_t cap)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    size_t len = 0;
+    while (len < cap - 1) {
+        ssize_t n = read(fd, buf + len, cap - 1 - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            ssize_t e = -errno;
+            close(fd);
+            return e;
+        }
+        if (n == 0)
+            break;
+        len += (size_t)n;
+    }
+    close(fd);
+    buf[len] = 0;
+    return (ssize_t)len;
+}
+
+int procfs_stat(pid_t pid, struct procfs_stat *out)
+{
+    char path[64], buf[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    ssize_t n = procfs_read(path, buf, sizeof buf);
+    if (n < 0)
+        return (int)n;
+    return procfs_parse_stat(buf, (size_t)n, out) ? 0 : -ESRCH;
+}
+
+/* A name of only digits -> its number; -1 for any other entry. */
+static int number_of(const char *name)
+{
+    struct cursor c = {name, name + strlen(name)};
+    uint64_t n;
+    return take_number(&c, 10, &n) && c.p == c.end && n <= INT32_MAX ? (int)n : -1;
+}
+
+pid_t procfs_alive(pid_t pid)
+{
+    char path[64];
+    struct procfs_stat st;
+    if (procfs_stat(pid, &st) != 0 || st.state != 'Z')
+        return pid;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *d = opendir(path);
+    pid_t found = pid;
+    for (const struct dirent *entry; d && found == pid && (entry = readdir(d));) {
+        int tid = number_of(entry->d_name);
+        if (tid > 0 && tid != pid && procfs_stat(tid, &st) == 0 && st.state != 'Z' && st.state != 'X')
+            found = tid;
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+uint64_t procfs_netns(pid_t pid)
+{
+    char path[64], link[64];
+    uint64_t inode;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)procfs_alive(pid));
+    ssize_t n = readlink(path, link, sizeof link);
+    return n > 0 && procfs_parse_link(link, (size_t)n, "net", &inode) ? inode : 0;
+}
+
+uint64_t procfs_nofile(pid_t pid)
+{
+    char path[64], buf[4096];
+    uint64_t soft;
+    snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
+    ssize_t n = procfs_read(path, buf, sizeof buf);
+    return n > 0 && procfs_parse_nofile(buf, (size_t)n, &soft) ? soft : 0;
+}
+
+int procfs_each_pid(bool (*each)(void *arg, pid_t pid), void *arg)
+{
+    DIR *d = opendir("/proc");
+    if (!d)
+        return -errno;
+    const struct dirent *entry;
+    while ((entry = readdir(d))) {
+        int pid = number_of(entry->d_name);
+        if (pid > 0 && !each(arg, pid))
+            break;
+    }
+    closedir(d);
+    return 0;
+}
+
+static bool socket_at(int dir, const char *name, uint32_t *inode)
+{
+    char link[64];
+    uint64_t n;
+    ssize_t len = readlinkat(dir, name, link, sizeof link);
+    if (len <= 0 || !procfs_parse_link(link, (size_t)len, "socket", &n) || n > UINT32_MAX)
+        return false;
+    *inode = (uint32_t)n;
+    return true;
+}
+
+int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode), void *arg, uint64_t *count)
+{
+    char path[64];
+    uint64_t n = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(path);
+    if (!d)
+        return -errno;
+    const struct dirent *entry;
+    while ((entry = readdir(d))) {
+        uint32_t inode;
+        int fd = number_of(entry->d_name);
+        if (fd < 0)
+            continue;
+        n++;
+        if (socket_at(dirfd(d), entry->d_name, &inode))
+            each(arg, fd, inode);
+    }
+    closedir(d);
+    pid_t other = n == 0 ? procfs_alive(pid) : pid;
+    if (other != pid)
+        return procfs_each_socket(other, each, arg, count);
+    if (count)
+        *count = n;
+    return 0;
+}
+
+bool procfs_holds(pid_t pid, int fd, uint32_t inode)
+{
+    char path[64];
+    uint32_t now;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+    if (socket_at(AT_FDCWD, path, &now))
+        return now == inode;
+    pid_t other = procfs_alive(pid);
+    return other != pid && procfs_holds(other, fd, inode);
+}
+
+int procfs_protocol(pid_t pid, int fd, char *name, size_t cap)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+    ssize_t n = getxattr(path, "system.sockprotoname", name, cap - 1);
+    int error = errno;
+    pid_t other = n < 0 ? procfs_alive(pid) : pid;
+    if (other != pid)
+        return procfs_protocol(other, fd, name, cap);
+    if (n < 0)
+        return -error;
+    name[n] = 0;
+    return 0;
+}
+
+int procfs_each_tcp(pid_t pid, void (*each)(void *arg, const struct sockdiag_socket *s), void *arg)
+{
+    static const struct {
+        const char *name;
+        int family;
+    } tables[] = {{"tcp", AF_INET}, {"tcp6", AF_INET6}};
+    int error = 0;
+    pid = procfs_alive(pid);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char path[64], *line = NULL;
+        size_t cap = 0;
+        ssize_t len;
+        snprintf(path, sizeof path, "/proc/%d/net/%s", (int)pid, tables[i].name);
+        FILE *f = fopen(path, "re");
+        if (!f) {
+            if (tables[i].family == AF_INET)
+                error = -errno; /* a kernel without IPv6 has no tcp6 */
+            continue;
+        }
+        while ((len = getline(&line, &cap, f)) > 0) {
+            struct sockdiag_socket s;
+            if (procfs_parse_tcp_line(line, (size_t)len, tables[i].family, &s))
+                each(arg, &s);
+        }
+        free(line);
+        fclose(f);
+    }
+    return error;
+}

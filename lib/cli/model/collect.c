@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * collect.c: which sockets of a state file are findings.
+ *
+ * Called by model.c. The watcher's details are the judgement. To it this file adds, for a process
+ * that is gone, what happened since the last look; for one that lives it takes away what the kernel
+ * does not confirm (confirm.c).
+ */
+#include "collect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../core/judge.h"
+#include "confirm.h"
+
+/*
+ * For what happened after the last look, or before the first: the kind of a socket from what the
+ * program's own calls returned. If a call returned the end or an error and the socket is still
+ * open, it is stuck. Only what is certain without asking the kernel counts.
+ */
+static bool infer(const struct state_slot *s, struct finding *f)
+{
+    unsigned type = SLOT_TYPE(s);
+    bool tcp = s->family == AF_INET || s->family == AF_INET6;
+    if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
+        return false;
+    f->since_ns = s->told_ns > s->opened_ns ? s->told_ns : s->opened_ns;
+    if (s->flags & SLOT_TOLD_ERROR) {
+        f->kind = s->flags & SLOT_CONNECTED ? KIND_DEAD : KIND_NEVER_CONNECTED;
+        if (f->kind == KIND_DEAD)
+            f->how = s->told_errno == ETIMEDOUT ? HOW_TIMEOUT : HOW_RESET;
+        f->tcp_state = tcp ? ST_CLOSE : ST_NONE;
+        return true;
+    }
+    if (!(s->flags & SLOT_TOLD_EOF))
+        return false;
+    f->eof = EOF_READ;
+    if (!tcp) {
+        f->kind = KIND_HANGUP;
+        return s->family != 0;
+    }
+    if (s->flags & SLOT_SHUT_WR) {
+        f->kind = KIND_DEAD;
+        f->how = HOW_FINISHED;
+        f->tcp_state = ST_CLOSE;
+    } else {
+        f->kind = KIND_CLOSE_WAIT;
+        f->tcp_state = ST_CLOSE_WAIT;
+    }
+    return true;
+}
+
+static void from_detail(struct model *m, struct finding *f, const struct state_detail *d)
+{
+    char text[sizeof d->local];
+    f->kind = d->kind;
+    f->how = d->how;
+    f->eof = d->eof;
+    f->tcp_state = d->tcp_state;
+    f->past_grace = d->past_grace;
+    f->since_ns = d->since_ns;
+    f->unread = d->unread;
+    state_string(text, sizeof text, d->local, sizeof d->local);
+    f->local = text[0] ? arena_string(&m->arena, text) : NULL;
+    state_string(text, sizeof text, d->peer, sizeof d->peer);
+    f->peer = text[0] ? arena_string(&m->arena, text) : NULL;
+}
+
+struct collection {
+    struct model *m;
+    const struct loaded_file *l;
+    const struct model_options *o;
+    struct confirm *confirm; /* NULL: the process is gone, or may not be looked into */
+    uint32_t kinds;
+    uint64_t min_age_ns;
+    size_t cap;
+    uint64_t *seen; /* open addressing; 0: free */
+    size_t n_seen, cap_seen;
+};
+
+/* The watcher has seen this very socket. */
+static bool was_looked_at(const struct state_slot *s) { return s->watch_gen == SLOT_GEN(s->word) && s->cookie; }
+
+static uint64_t *seen_place(uint64_t *seen, size_t cap, uint64_t key)
+{
+    size_t i = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & (cap - 1);
+    while (seen[i] && seen[i] != key)
+        i = (i + 1) & (cap - 1);
+    return &seen[i];
+}
+
+/* Several descriptors of one open socket are one finding, under the first of them. */
+static bool seen_again(struct collection *c, const struct state_slot *s)
+{
+    uint64_t key = was_looked_at(s) ? s->cookie : s->share ? (uint64_t)1 << 63 | s->share : 0;
+    if (!key)
+        return false;
+    if (2 * (c->n_seen + 1) > c->cap_seen) {
+        size_t cap = c->cap_seen ? c->cap_seen * 2 : 1024;
+        uint64_t *more = arena_grow(NULL, cap, sizeof *more);
+        memset(more, 0, cap * sizeof *more);
+        for (size_t i = 0; i < c->cap_seen; i++)
+            if (c->seen[i])
+                *seen_place(more, cap, c->seen[i]) = c->seen[i];
+        free(c->seen);
+        c->seen = more;
+        c->cap_seen = cap;
+    }
+    uint64_t *at = seen_place(c->seen, c->cap_seen, key);
+    bool again = *at != 0;
+    c->n_seen += !again;
+    *at = key;
+    return again;
+}
+
+static uint64_t age_of(uint64_t now, uint64_t then) { return now > then ? now - then : 0; }
+
+/*
+ * Its kind and all that goes with it: from the watcher's detail, else from the program's own calls.
+ * *INODE is as the last look saw it, 0 unknown. False: the slot was given to another socket while
+ * we copied.
+ */
+static bool fill_state(struct collection *c, struct finding *f, const struct state_slot *s, uint64_t *inode)
+{
+    const struct state_detail *live = state_slot_detail(&c->l->view, s);
+    *inode = 0;
+    if (live) {
+        struct state_detail d;
+        memcpy(&d, live, sizeof d);
+        if (!state_slot_detail(&c->l->view, s))
+            return false;
+        *inode = d.inode;
+        if (d.kind < KIND_COUNT)
+            from_detail(c->m, f, &d);
+    } else if (!load_is_live(c->l) || (!was_looked_at(s) && s->family != AF_UNIX)) {
+        infer(s, f); /* of a live one the kernel is asked below */
+    }
+    return true;
+}
+
+/* What the slot says besides. */
+static void fill_slot(struct collection *c, struct finding *f, const struct state_slot *s)
+{
+    struct state_site_view site;
+    f->origin = SLOT_ORIGIN(s) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(s) : ORIGIN_UNSEEN;
+    f->family = s->family;
+    f->told_errno = s->told_errno;
+    f->tid = s->tid;
+    f->tag_number = s->tag;
+    f->opened_ns = s->opened_ns;
+    f->adopted = s->flags & SLOT_ADOPTED;
+    f->told_site = s->told_site;
+    if (s->site && state_site_at(&c->l->view, s->site, &site)) {
+        f->site = s->site;
+        f->siteid = site.site->siteid;
+    }
+    if (s->tag) {
+        char tag[64];
+        state_tag_at(&c->l->view, s->tag, tag);
+        f->tag = tag[0] ? arena_string(&c->m->arena, tag) : NULL;
+    }
+}
+
+/* Counts F where a rule for single sockets leaves it out. */
+static bool is_suppressed(struct collection *c, const struct finding *f)
+{
+    struct suppression *rule = suppress_socket(c->o->rules, c->o->n_rules, f);
+    if (!rule)
+        rule = suppress_socket(c->o->own, c->o->n_own, f);
+    if (!rule)
+        return false;
+    rule->sockets++;
+    c->m->report.suppressed += !rule->builtin;
+    return true;
+}
+
+static void add_finding(struct collection *c, const struct finding *f)
+{
+    struct model *m = c->m;
+    if (m->n_findings == c->cap) {
+        c->cap = c->cap ? c->cap * 2 : 64;
+        m->findings = arena_grow(m->findings, c->cap, sizeof *m->findings);
+    }
+    m->findings[m->n_findings++] = *f;
+}
+
+static void collect_slot(struct collection *c, int fd, const struct state_slot *s)
+{
+    struct model *m = c->m;
+    struct finding f = {.fd = fd, .kind = KIND_OPEN, .since_ns = s->opened_ns};
+    struct confirm_slot slot = {.looked_at = was_looked_at(s), .was_connected = s->flags & SLOT_CONNECTED, .type = SLOT_TYPE(s)};
+    if (c->l->life == LIFE_EXECED && s->flags & SLOT_CLOEXEC) /* exec has closed it */
+        return;
+    m->tracked++;
+    if (s->flags & SLOT_IGNORED || ((s->flags & SLOT_INHERITED) && !(s->flags & SLOT_USED)))
+        return;
+    if (!fill_state(c, &f, s, &slot.inode))
+        return;
+    fill_slot(c, &f, s);
+    uint8_t seen = f.kind;
+    bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
+    if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))
+        m->unconfirmed++;
+    /* Standard descriptors that came from outside are not this program's to close. */
+    if (!load_is_live(c->l) && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
+        return;
+    if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || seen_again(c, s))
+        return;
+    if (!is_suppressed(c, &f))
+        add_finding(c, &f);
+}
+
+void collect_findings(struct model *m, const struct loaded_file *l, const struct model_options *o)
+{
+    const struct state_header *h = state_head(&l->view);
+    bool live = load_is_live(l);
+    struct collection c = {.m = m, .l = l, .o = o, .kinds = o->kinds ? o->kinds : load_relaxed32(&h->kinds) & KINDS_ALL};
+    if (!c.kinds)
+        c.kinds = KINDS_DEFAULT;
+    c.min_age_ns = o->min_age_set ? o->min_age_ns : live ? load_relaxed64(&h->grace_ns) : 0;
+    if (live)
+        c.confirm = confirm_begin(l, &m->arena);
+    m->checked = c.confirm != NULL;
+    uint64_t pos = 0;
+    struct state_slot slot;
+    for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
+        collect_slot(&c, fd, &slot);
+    confirm_end(c.confirm);
+    free(c.seen);
+}

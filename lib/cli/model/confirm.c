@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * confirm.c: what the kernel says now of a live process' sockets, from /proc/PID/fd and
+ * /proc/PID/net.
+ *
+ * Called by collect.c. An agent that answered has asked the kernel itself a moment ago; then only
+ * the descriptors are compared. If the process is stopped, hangs or has no watcher, and for sockets
+ * that are newer than the last look, the kernel's tables decide.
+ */
+#include "confirm.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../core/judge.h"
+#include "../kernel/fate.h"
+#include "../kernel/procfs.h"
+#include "../kernel/sockdiag.h"
+
+struct held {
+    int fd;
+    uint32_t inode;
+};
+
+struct tcp_entry {
+    uint32_t inode, unread;
+    uint8_t state, family;
+    uint16_t local_port, peer_port;
+    unsigned char local[16], peer[16];
+};
+
+struct confirm {
+    struct arena *arena;
+    struct held *held;
+    size_t n_held, cap_held;
+    struct tcp_entry *entries;
+    size_t n_entries, cap_entries;
+    pid_t pid;
+    bool fresh; /* the agent has just looked */
+    bool tried, tables;
+    uint64_t last_look_ns;
+};
+
+static void keep_descriptor(void *arg, int fd, uint32_t inode)
+{
+    struct confirm *c = arg;
+    if (c->n_held == c->cap_held)
+        c->held = arena_grow(c->held, c->cap_held = c->cap_held ? c->cap_held * 2 : 256, sizeof *c->held);
+    c->held[c->n_held++] = (struct held){.fd = fd, .inode = inode};
+}
+
+static int by_fd(const void *a, const void *b)
+{
+    const struct held *x = a, *y = b;
+    return x->fd < y->fd ? -1 : x->fd > y->fd;
+}
+
+static void keep_entry(void *arg, const struct sockdiag_socket *s)
+{
+    struct confirm *c = arg;
+    if (!s->inode)
+        return;
+    if (c->n_entries == c->cap_entries)
+        c->entries = arena_grow(c->entries, c->cap_entries = c->cap_entries ? c->cap_entries * 2 : 256, sizeof *c->entries);
+    struct tcp_entry *e = &c->entries[c->n_entries++];
+    *e = (struct tcp_entry){.inode = s->inode,
+                            .unread = s->unread,
+                            .state = s->state,
+                            .family = s->family,
+                            .local_port = s->local_port,
+                            .peer_port = s->peer_port};
+    memcpy(e->local, s->local, sizeof e->local);
+    memcpy(e->peer, s->peer, sizeof e->peer);
+}
+
+static int by_entry_inode(const void *a, const void *b)
+{
+    const struct tcp_entry *x = a, *y = b;
+    return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena)
+{
+    struct confirm *c = arena_grow(NULL, 1, sizeof *c);
+    *c = (struct confirm){
+        .arena = arena, .pid = l->pid, .fresh = l->answered, .last_look_ns = atomic_load(&state_head(&l->view)->last_look_ns)};
+    if (procfs_each_socket(l->pid, keep_descriptor, c, NULL) != 0) {
+        confirm_end(c);
+        return NULL;
+    }
+    if (c->n_held)
+        qsort(c->held, c->n_held, sizeof *c->held, by_fd);
+    return c;
+}
+
+/* Reads the TCP tables once. False: they cannot be read. */
+static bool has_tables(struct confirm *c)
+{
+    if (!c->tried) {
+        c->tried = true;
+        c->tables = procfs_each_tcp(c->pid, keep_entry, c) == 0;
+        if (c->n_entries)
+            qsort(c->entries, c->n_entries, sizeof *c->entries, by_entry_inode);
+    }
+    return c->tables;
+}
+
+void confirm_end(struct confirm *c)
+{
+    if (!c)
+        return;
+    free(c->held);
+    free(c->entries);
+    free(c);
+}
+
+/*
+ * The kernel gives another kind than the last look: the state began after that look, so it is at
+ * most that old.
+ */
+static void set_kind(const struct confirm *c, struct finding *f, uint8_t kind)
+{
+    if (f->kind == kind)
+        return;
+    f->kind = kind;
+    f->how = HOW_NONE;
+    f->past_grace = false;
+    f->since_ns = kind != KIND_OPEN && c->last_look_ns > f->opened_ns ? c->last_look_ns : f->opened_ns;
+}
+
+static bool is_over(pid_t pid, int fd)
+{
+    int process = fate_open(pid);
+    enum fate fate = fate_of(process, fd);
+    fate_close(process);
+    return fate != FATE_NONE;
+}
+
+/*
+ * The socket is in no table: closed by the protocol, or never bound and connected; or not TCP (UDP,
+ * SCTP, and MPTCP, which has tables of its own), in another network namespace, or opened since the
+ * tables were read. False: it is no longer that socket.
+ */
+static bool judge_missing(const struct confirm *c, struct finding *f, const struct confirm_slot *s, uint32_t inode)
+{
+    char protocol[64];
+    bool tcp = (!s->type || s->type == SOCK_STREAM) && procfs_protocol(c->pid, f->fd, protocol, sizeof protocol) == 0 &&
+               (strcmp(protocol, "TCP") == 0 || strcmp(protocol, "TCPv6") == 0);
+    bool over = tcp && is_over(c->pid, f->fd);
+    if (!procfs_holds(c->pid, f->fd, inode))
+        return false;
+    if (!over) /* the last look's kind stays */
+        return true;
+    f->tcp_state = ST_CLOSE;
+    if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && s->was_connected))
+        set_kind(c, f, KIND_DEAD);
+    return true;
+}
+
+static void judge_again(const struct confirm *c, struct finding *f, const struct tcp_entry *e)
+{
+    f->tcp_state = e->state;
+    f->unread = e->unread;
+    switch (e->state) {
+    case ST_CLOSE_WAIT:
+        if (f->kind != KIND_CLOSE_WAIT) {
+            set_kind(c, f, KIND_CLOSE_WAIT);
+            /* if the program had read the EOF, a wrapper would have recorded it */
+            f->eof = EOF_UNREAD;
+        }
+        break;
+    case ST_FIN_WAIT_2:
+        set_kind(c, f, KIND_FIN_WAIT_2);
+        break;
+    case ST_ESTABLISHED:
+    case ST_LISTEN:
+    case ST_SYN_SENT:
+    case ST_SYN_RECV:
+        set_kind(c, f, KIND_OPEN);
+        break;
+    default: /* between two states: the last look's kind stays */
+        break;
+    }
+}
+
+bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses)
+{
+    struct held *h = bsearch(&(struct held){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
+    if (!h || (s->inode && s->inode != h->inode))
+        return false;
+    if (f->family != AF_INET && f->family != AF_INET6)
+        return true;
+    bool judge = !c->fresh || !s->looked_at;
+    bool nameless = !f->local && !f->peer && (want_addresses || f->kind != KIND_OPEN);
+    if ((!judge && !nameless) || !has_tables(c))
+        return true;
+    struct tcp_entry *e =
+        c->n_entries ? bsearch(&(struct tcp_entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_entry_inode) : NULL;
+    if (judge && !e)
+        return judge_missing(c, f, s, h->inode);
+    if (judge)
+        judge_again(c, f, e);
+    if (e && !f->local && !f->peer) {
+        char text[SOCKDIAG_ADDRESS];
+        f->local = arena_string(c->arena, sockdiag_address(text, e->family, e->local, e->local_port));
+        if (e->peer_port)
+            f->peer = arena_string(c->arena, sockdiag_address(text, e->family, e->peer, e->peer_port));
+        if (!f->tcp_state)
+            f->tcp_state = e->state;
+    }
+    return true;
+}

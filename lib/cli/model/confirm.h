@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * confirm.h: what the kernel says now of the sockets in a live process' table, asked from outside.
+ * For collect.c alone.
+ */
+#ifndef SOCKLEAK_CLI_MODEL_CONFIRM_H
+#define SOCKLEAK_CLI_MODEL_CONFIRM_H
+
+#include "../../core/report.h"
+#include "../base/arena.h"
+#include "../state/load.h"
+
+struct confirm;
+
+/*
+ * Reads the process' descriptors; its TCP tables when they are first needed. NULL when they may not
+ * be read: then nothing can be confirmed or refuted. Addresses that it adds to findings live in
+ * ARENA.
+ */
+struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena);
+/* What the slot says of the socket. */
+struct confirm_slot {
+    uint64_t inode; /* as the last look saw it, 0 unknown */
+    bool looked_at; /* the watcher has seen this very socket */
+    bool was_connected;
+    unsigned type; /* SOCK_*, 0 unknown */
+};
+/*
+ * False: descriptor F->fd is no longer that socket. Otherwise, if the agent's last look is old or
+ * did not cover this socket, F's kind becomes what the kernel says now (from or to KIND_OPEN too).
+ * Unknown addresses are filled in if the kind is not KIND_OPEN, or if WANT_ADDRESSES.
+ */
+bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses);
+void confirm_end(struct confirm *c);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * merge.c: many processes as one report.
+ *
+ * Called by run and report once the single models are built. Site references mean nothing outside
+ * their own file, so groups find their frames and counters by the stable id of the stack.
+ */
+#include "merge.h"
+
+#include <stdlib.h>
+
+#include "model.h"
+
+/* The clock of a merged report: any value from which every age can be taken. */
+#define MERGED_NOW_NS (UINT64_MAX / 2)
+
+static bool is_same_site(const struct group *a, const struct group *b) { return a->kind == b->kind && a->siteid == b->siteid; }
+
+struct keyed {
+    const struct group *group;
+};
+
+static int by_kind_and_site(const void *a, const void *b)
+{
+    const struct group *x = ((const struct keyed *)a)->group, *y = ((const struct keyed *)b)->group;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->siteid < y->siteid ? -1 : x->siteid > y->siteid;
+}
+
+/*
+ * Sums what the single processes know of this stack; the frames come from the first that has them.
+ */
+static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct group *p = parts[i].group;
+        g->opened += p->opened;
+        g->closed += p->closed;
+        g->live += p->live;
+        g->growing |= p->growing;
+        g->rate_milli += p->rate_milli;
+        g->steady = i == 0 ? p->steady : g->steady && p->steady;
+        if (!g->n_frames && p->n_frames) {
+            g->frames = p->frames;
+            g->n_frames = p->n_frames;
+        }
+        if (!g->n_told && p->n_told) {
+            g->told = p->told;
+            g->n_told = p->n_told;
+        }
+    }
+}
+
+/* Sums over the N models; *N_PARTS is how many groups they have. */
+static void add_up(struct model *m, const struct model *from, size_t n, size_t *n_parts)
+{
+    struct report *r = &m->report;
+    *n_parts = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct report *one = &from[i].report;
+        for (size_t k = 0; k < one->n_groups; k++)
+            m->n_findings += one->groups[k].n_findings;
+        *n_parts += one->n_groups;
+        m->tracked += from[i].tracked;
+        r->suppressed += one->suppressed;
+        r->dropped += one->dropped;
+        if (one->now_real_ns > r->now_real_ns)
+            r->now_real_ns = one->now_real_ns;
+    }
+}
+
+/*
+ * A finding of one process on the merged clock. Ages, not clocks, are what the processes have in
+ * common: they may have ended at different times.
+ */
+static struct finding moved(const struct finding *f, const struct report *one)
+{
+    struct finding copy = *f;
+    copy.pid = one->pid;
+    copy.site = copy.told_site = 0; /* of another file */
+    copy.since_ns = MERGED_NOW_NS - (one->now_ns > f->since_ns ? one->now_ns - f->since_ns : 0);
+    copy.opened_ns = MERGED_NOW_NS - (one->now_ns > f->opened_ns ? one->now_ns - f->opened_ns : 0);
+    return copy;
+}
+
+/* Gives G what those of PARTS (sorted) with the same kind and stack know. */
+static void find_parts(struct group *g, const struct keyed *parts, size_t n_parts)
+{
+    struct keyed key = {.group = g};
+    const struct keyed *hit = bsearch(&key, parts, n_parts, sizeof *parts, by_kind_and_site);
+    if (!hit)
+        return;
+    while (hit > parts && is_same_site(hit[-1].group, g))
+        hit--;
+    size_t count = 1;
+    while (hit + count < parts + n_parts && is_same_site(hit[count].group, g))
+        count++;
+    sum_parts(g, hit, count);
+}
+
+void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o)
+{
+    *m = (struct model){.checked = true};
+    struct report *r = &m->report;
+    size_t n_parts, at = 0, part = 0;
+    add_up(m, from, n, &n_parts);
+    m->findings = arena_grow(NULL, m->n_findings + 1, sizeof *m->findings);
+    struct keyed *parts = arena_array(&m->arena, n_parts, sizeof *parts);
+    for (size_t i = 0; i < n; i++) {
+        const struct report *one = &from[i].report;
+        for (size_t k = 0; k < one->n_groups; k++) {
+            parts[part++].group = &one->groups[k];
+            for (size_t f = 0; f < one->groups[k].n_findings; f++)
+                m->findings[at++] = moved(&one->groups[k].findings[f], one);
+        }
+    }
+    r->now_ns = MERGED_NOW_NS;
+    r->pid = pid;
+    r->exe = arena_string(&m->arena, exe);
+    r->host = n ? from[0].report.host : NULL;
+    r->reason = o->reason >= 0 ? (uint8_t)o->reason : REASON_EXIT;
+    r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
+    r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
+    if (n_parts)
+        qsort(parts, n_parts, sizeof *parts, by_kind_and_site);
+    for (size_t i = 0; i < r->n_groups; i++)
+        find_parts(&r->groups[i], parts, n_parts);
+    struct model_options quiet = *o;
+    quiet.n_rules = quiet.n_own = 0; /* each process' findings were matched against them already */
+    model_finish(m, &quiet);
+}

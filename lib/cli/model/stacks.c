@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stacks.c: the stack of a site: raw addresses of a state file to named frames.
+ *
+ * Called by model.c and top. The record may be damaged, so each module number is looked up through
+ * the decoder.
+ */
+#include "stacks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
+static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
+{
+    const struct state_module *m = state_module_at(&l->view, number);
+    if (!m)
+        return false;
+    const struct state_header *h = state_head(&l->view);
+    char exe[48] = "";
+    if (load_is_live(l) && strncmp(m->path, h->exe, sizeof m->path) == 0)
+        snprintf(exe, sizeof exe, "/proc/%d/exe", (int)l->pid);
+    *module = symbolize_module(sym, m, l->root, l->same_boot ? h->opened_real_ns : 0, exe[0] ? exe : NULL);
+    *bias = m->bias;
+    return true;
+}
+
+/* Frames of one stack lie in few modules, mostly in runs: remember the last one. */
+struct last_module {
+    unsigned number, module;
+    uint64_t bias;
+    bool known, valid;
+};
+
+static bool module_cached(const struct loaded_file *l, struct symbolizer *sym, unsigned number, struct last_module *last)
+{
+    if (!last->known || last->number != number) {
+        last->known = true;
+        last->number = number;
+        last->valid = module_of(l, sym, number, &last->module, &last->bias);
+    }
+    return last->valid;
+}
+
+void stacks_want(const struct loaded_file *l, struct symbolizer *sym, state_ref ref)
+{
+    struct state_site_view site;
+    struct last_module last = {0};
+    if (!ref || !state_site_at(&l->view, ref, &site))
+        return;
+    for (unsigned i = 0; i < site.nframes; i++)
+        if (module_cached(l, sym, site.modules[i], &last))
+            symbolize_want(sym, last.module, site.pcs[i] - last.bias);
+}
+
+const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, struct symbolizer *sym, state_ref ref, size_t *n)
+{
+    struct state_site_view site;
+    *n = 0;
+    if (!ref || !state_site_at(&l->view, ref, &site) || site.nframes == 0)
+        return NULL;
+    uint64_t pcs[STATE_MAX_FRAMES];
+    uint16_t modules[STATE_MAX_FRAMES];
+    unsigned nframes = site.nframes <= STATE_MAX_FRAMES ? site.nframes : STATE_MAX_FRAMES;
+    /* the writer may be alive: both passes must see the same */
+    memcpy(pcs, site.pcs, nframes * sizeof *pcs);
+    memcpy(modules, site.modules, nframes * sizeof *modules);
+
+    size_t total = 0;
+    struct last_module last = {0};
+    for (unsigned i = 0; i < nframes; i++) {
+        unsigned lines = 1;
+        if (module_cached(l, sym, modules[i], &last))
+            symbolize_get(sym, last.module, pcs[i] - last.bias, &lines);
+        total += lines;
+    }
+    struct frame *frames = arena_array(a, total, sizeof *frames);
+    for (unsigned i = 0; i < nframes; i++) {
+        struct frame frame = {.pc = pcs[i]};
+        const struct symbol *symbols = NULL;
+        unsigned lines = 1;
+        if (module_cached(l, sym, modules[i], &last)) {
+            frame.offset = pcs[i] - last.bias;
+            frame.module = symbolize_path(sym, last.module);
+            frame.build_id = symbolize_build_id(sym, last.module);
+            symbols = symbolize_get(sym, last.module, frame.offset, &lines);
+        }
+        for (unsigned k = 0; k < lines && *n < total; k++) {
+            frames[*n] = frame;
+            if (symbols) {
+                frames[*n].symbol = symbols[k].name;
+                frames[*n].file = symbols[k].file;
+                frames[*n].line = symbols[k].line;
+                frames[*n].inlined = symbols[k].inlined;
+            }
+            ++*n;
+        }
+    }
+    return frames;
+}

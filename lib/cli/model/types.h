@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * types.h: a model: the report of one or many processes, with all that it is made of.
+ *
+ * Made by model.c or merge.c, shown by render/. A model owns all strings and arrays of its report.
+ */
+#ifndef SOCKLEAK_CLI_MODEL_TYPES_H
+#define SOCKLEAK_CLI_MODEL_TYPES_H
+
+#include "../../core/report.h"
+#include "../../core/suppress.h"
+#include "../base/arena.h"
+#include "../state/load.h"
+
+enum model_sort { SORT_STUCK = 0, SORT_RATE, SORT_AGE };
+
+struct model_options {
+    uint32_t kinds; /* mask; 0: what the process itself reports */
+    uint64_t min_age_ns;
+    bool min_age_set; /* else: a live process' own grace, 0 for a dead one */
+    enum model_sort sort;
+    struct suppression *rules; /* their counters are raised */
+    size_t n_rules;
+    struct suppression *own; /* the program's own; applied last */
+    size_t n_own;
+    unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
+    bool color, print_summary;
+    int reason; /* enum reason; -1: by what became of the process */
+};
+
+struct model {
+    struct report report;
+    const struct loaded_file *from; /* NULL for a merged one */
+    struct finding *findings;
+    size_t n_findings;
+    uint64_t tracked;     /* live sockets in the table, findings or not */
+    uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
+    uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */
+    bool checked;         /* the kernel has just confirmed the findings */
+    int signal;           /* that ended the process, if the caller knows; model_build sets 0 */
+    struct arena arena;
+};
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.h: may and can a library be loaded into a process? Each refusal is one sentence with the
+ * reason and what to do instead.
+ *
+ * Nothing here stops or changes the process. Each returns NULL when nothing stands in the way, else
+ * WHY's text.
+ */
+#ifndef SOCKLEAK_CLI_REMOTE_CHECK_H
+#define SOCKLEAK_CLI_REMOTE_CHECK_H
+
+#include "process.h"
+#include "refusal.h"
+#include "remote.h"
+
+/* There is such a process, alive, and not only a thread of one. P as process_read left it. */
+const char *check_exists(const struct process_facts *p, struct refusal *why);
+/*
+ * It is of a kind that can load our library: this processor, dynamically linked; not stopped, not
+ * traced by somebody else.
+ */
+const char *check_kind(const struct process_facts *p, struct refusal *why);
+/* It runs on the GNU C library. */
+const char *check_libc(const struct remote *r, const struct process_facts *p, struct refusal *why);
+/*
+ * LIBRARY (an absolute path of ours) is the same file for the process, or one with the same
+ * contents.
+ */
+const char *check_visible(const struct process_facts *p, const char *library, struct refusal *why);
+/* Why the kernel said ERR (EPERM, EACCES, ...) to tracing it. */
+const char *check_permission(const struct process_facts *p, int err, struct refusal *why);
+
+#endif

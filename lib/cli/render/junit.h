@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * junit.h: JUnit XML: a testsuite for each process, a failed testcase for each group, one passed
+ * case when nothing is stuck.
+ */
+#ifndef SOCKLEAK_CLI_RENDER_JUNIT_H
+#define SOCKLEAK_CLI_RENDER_JUNIT_H
+
+#include "../model/types.h"
+
+void junit_reports(struct out *o, const struct model *models, size_t n);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * for_agent.c: a filter from addresses to functions, files and lines, for the agent.
+ *
+ * Started by the agent with the program's rights and a time limit. It reads all before it answers,
+ * since addresses are resolved a module at a time. The agent makes the report itself, since it
+ * knows what was suppressed and what it has reported before; here it asks for names only.
+ */
+#include "for_agent.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/arena.h"
+#include "../base/cli.h"
+#include "../symbolize/symbolize.h"
+
+#define MAX_INPUT (64u << 20)
+
+struct frame_request {
+    unsigned module;
+    uint64_t offset;
+};
+
+/* All of standard input, NUL-terminated; NULL when it is too much. */
+static char *read_all(void)
+{
+    char *text = NULL;
+    size_t len = 0, cap = 0;
+    do {
+        if (cap - len < 65536)
+            text = arena_grow(text, cap = cap ? cap * 2 : 131072, 1);
+        len += fread(text + len, 1, cap - len - 1, stdin);
+    } while (!feof(stdin) && !ferror(stdin) && len < MAX_INPUT);
+    text[len] = 0;
+    if (len < MAX_INPUT && !ferror(stdin) && strlen(text) == len)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool parse_build_id(const char *hex, size_t len, struct state_module *m)
+{
+    if (len == 1 && hex[0] == '-')
+        return true;
+    if (len == 0 || len % 2 || len / 2 > sizeof m->build_id)
+        return false;
+    for (size_t i = 0; i < len; i += 2) {
+        char two[3] = {hex[i], hex[i + 1], 0};
+        if (!isxdigit((unsigned char)two[0]) || !isxdigit((unsigned char)two[1]))
+            return false;
+        m->build_id[i / 2] = (uint8_t)strtoul(two, NULL, 16);
+    }
+    m->build_id_len = (uint32_t)(len / 2);
+    return true;
+}
+
+static bool parse_request(char *line, struct symbolizer *sym, uint64_t unchanged_since, struct frame_request *out)
+{
+    struct state_module m = {.ready = 1};
+    char *end;
+    if (!isxdigit((unsigned char)line[0]))
+        return false;
+    out->offset = strtoull(line, &end, 16);
+    size_t id = *end == ' ' ? strcspn(end + 1, " ") : 0;
+    if (!id || end[1 + id] != ' ' || !parse_build_id(end + 1, id, &m))
+        return false;
+    const char *path = end + 1 + id + 1;
+    size_t len = strlen(path);
+    if (len >= sizeof m.path)
+        return false;
+    memcpy(m.path, path, len + 1);
+    out->module = symbolize_module(sym, &m, NULL, unchanged_since, NULL);
+    symbolize_want(sym, out->module, out->offset);
+    return true;
+}
+
+static void print_functions(struct symbolizer *sym, const struct frame_request *f)
+{
+    unsigned n;
+    const struct symbol *s = symbolize_get(sym, f->module, f->offset, &n);
+    for (unsigned i = 0; i < n; i++)
+        printf("%d %u\t%s\t%s\n", i + 1 < n, s[i].line, s[i].file ? s[i].file : "", s[i].name ? s[i].name : "");
+}
+
+static int filter(uint64_t unchanged_since)
+{
+    char *text = read_all();
+    if (!text)
+        return CLI_FAILED;
+    size_t n = 0, cap = 0;
+    struct frame_request *asked = NULL;
+    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = true});
+    bool good = true;
+    for (char *line = text, *next; good && *line; line = next) {
+        size_t len = strcspn(line, "\n");
+        next = line + len + (line[len] == '\n');
+        line[len] = 0;
+        if (n == cap)
+            asked = arena_grow(asked, cap = cap ? cap * 2 : 256, sizeof *asked);
+        good = parse_request(line, sym, unchanged_since, &asked[n++]);
+    }
+    for (size_t i = 0; good && i < n; i++)
+        print_functions(sym, &asked[i]);
+    good = fflush(stdout) == 0 && !ferror(stdout) && good;
+    symbolizer_free(sym);
+    free(asked);
+    free(text);
+    return good ? CLI_OK : CLI_FAILED;
+}
+
+int report_for_agent(int argc, char **argv)
+{
+    uint64_t unchanged_since = 0;
+    if (argc == 3 && strcmp(argv[1], "--unchanged-since") == 0) {
+        if (!cli_number(argv[1], argv[2], UINT64_MAX, &unchanged_since))
+            return CLI_USAGE;
+    } else if (argc != 1) {
+        return CLI_USAGE;
+    }
+    unsetenv("DEBUGINFOD_URLS");
+    return filter(unchanged_since);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c: finds out, before a program runs, whether the loader would load the agent into it.
+ *
+ * Called by run.c. Without this check a static or set-user-ID program would run with no agent, and
+ * its clean report would be wrong. It compares what the loader compares: class, byte order, machine
+ * and loader of the program with those of the agent and of this command.
+ */
+#include "check.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "../../core/text.h"
+#include "../base/cli.h"
+
+#define INSTEAD "; 'sockleak scan' sees its sockets without an agent"
+#define MAX_SCRIPTS 5 /* the kernel's own limit on interpreters of interpreters is 4 */
+
+static char sentence[CLI_PATH_MAX + 512];
+
+const char *run_find(const char *name, char *path, size_t cap)
+{
+    const char *dirs = getenv("PATH");
+    struct stat st;
+    int denied = 0;
+    if (name[0] == 0)
+        return strerror(ENOENT);
+    if (strchr(name, '/')) {
+        if ((size_t)snprintf(path, cap, "%s", name) >= cap)
+            return strerror(ENAMETOOLONG);
+        if (stat(path, &st) != 0)
+            return strerror(errno);
+        if (S_ISDIR(st.st_mode))
+            return strerror(EISDIR);
+        return access(path, X_OK) == 0 ? NULL : "it is not executable (chmod +x)";
+    }
+    for (const char *p = dirs ? dirs : "/bin:/usr/bin"; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+        int len = (int)strcspn(p, ":");
+        if ((size_t)snprintf(path, cap, "%.*s%s%s", len ? len : 1, len ? p : ".", "/", name) >= cap || stat(path, &st) != 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        if (access(path, X_OK) == 0)
+            return NULL;
+        denied = 1;
+    }
+    return denied ? "it is not executable" : "no such command in PATH";
+}
+
+/* ---- ELF ------------------------------------------------------------------------------------- */
+
+struct elf_program {
+    unsigned char ident[EI_NIDENT];
+    unsigned machine, type;
+    char interp[256]; /* empty: none */
+    bool readable;    /* its program headers could be read */
+};
+
+enum read_result { READ_ELF, READ_OTHER, READ_NOT };
+
+static bool read_at(int fd, void *buf, size_t n, uint64_t at) { return at <= INT64_MAX && pread(fd, buf, n, (off_t)at) == (ssize_t)n; }
+
+/*
+ * Reads the program headers of a 32-bit or 64-bit file in our byte order. A file of the other byte
+ * order is refused by its ident anyway.
+ */
+static bool read_interp(int fd, const Elf64_Ehdr *h, bool is64, struct elf_program *p)
+{
+    const Elf32_Ehdr *h32 = (const void *)h;
+    uint64_t at = is64 ? h->e_phoff : h32->e_phoff;
+    unsigned n = is64 ? h->e_phnum : h32->e_phnum, size = is64 ? h->e_phentsize : h32->e_phentsize;
+    if (size != (is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        union {
+            Elf64_Phdr p64;
+            Elf32_Phdr p32;
+        } ph;
+        if (!read_at(fd, &ph, size, at + (uint64_t)i * size))
+            return false;
+        uint64_t offset = is64 ? ph.p64.p_offset : ph.p32.p_offset, length = is64 ? ph.p64.p_filesz : ph.p32.p_filesz;
+        if ((is64 ? ph.p64.p_type : ph.p32.p_type) != PT_INTERP)
+            continue;
+        if (length == 0 || length > sizeof p->interp || !read_at(fd, p->interp, length, offset))
+            return false;
+        p->interp[length - 1] = 0;
+        return true;
+    }
+    return true;
+}
+
+/* FIRST gets the file's first bytes, NUL-terminated, when it is no ELF file. */
+static enum read_result read_program(const char *path, struct elf_program *p, char first[256])
+{
+    Elf64_Ehdr h;
+    memset(p, 0, sizeof *p);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return READ_NOT;
+    enum read_result result = READ_NOT;
+    ssize_t n = pread(fd, first, 255, 0);
+    if (n >= 0) {
+        first[n] = 0;
+        result = READ_OTHER;
+        if (n >= (ssize_t)sizeof h && memcmp(first, ELFMAG, SELFMAG) == 0) {
+            memcpy(&h, first, sizeof h);
+            memcpy(p->ident, h.e_ident, EI_NIDENT);
+            p->machine = h.e_machine;
+            p->type = h.e_type;
+            p->readable = read_interp(fd, &h, h.e_ident[EI_CLASS] == ELFCLASS64, p);
+            result = READ_ELF;
+        }
+    }
+    close(fd);
+    return result;
+}
+
+static const char *check_elf(const char *path, const struct elf_program *p, const char *library)
+{
+    struct elf_program agent, self;
+    char first[256];
+    if (read_program(library, &agent, first) != READ_ELF || read_program("/proc/self/exe", &self, first) != READ_ELF)
+        return NULL;
+    const char *what = NULL;
+    if (p->ident[EI_CLASS] != agent.ident[EI_CLASS])
+        what = p->ident[EI_CLASS] == ELFCLASS32 ? "a 32-bit program, the agent is 64-bit" : "a 64-bit program, the agent is 32-bit";
+    else if (p->ident[EI_DATA] != agent.ident[EI_DATA] || p->machine != agent.machine)
+        what = "built for another processor than the agent";
+    if (what) {
+        snprintf(sentence, sizeof sentence, "%s is %s: build the agent for it" INSTEAD, path, what);
+        return sentence;
+    }
+    if (!p->readable) /* damaged: execve will say so */
+        return NULL;
+    if (!p->interp[0]) {
+        /* the loader itself, run by hand */
+        if (p->type == ET_DYN && strncmp(text_base_name(path), "ld", 2) == 0)
+            return NULL;
+        snprintf(sentence, sizeof sentence, "%s is statically linked: no library can be preloaded into it" INSTEAD, path);
+        return sentence;
+    }
+    if (strcmp(text_base_name(p->interp), text_base_name(self.interp)) != 0) {
+        snprintf(sentence, sizeof sentence, "%s runs on another libc (its loader is %s, the agent needs %s): build the agent there" INSTEAD,
+                 path, p->interp, text_base_name(self.interp));
+        return sentence;
+    }
+    if (access(p->interp, F_OK) != 0) {
+        snprintf(sentence, sizeof sentence, "%s cannot run here: its loader %s does not exist", path, p->interp);
+        return sentence;
+    }
+    return NULL;
+}
+
+/*
+ * When a program gives its user other rights, the kernel sets AT_SECURE and the loader ignores
+ * LD_PRELOAD. Whether that happens depends on who runs it and on the mount; so a set-user-ID or
+ * set-group-ID program is always refused.
+ */
+static const char *check_privileges(const char *path)
+{
+    struct stat st;
+    struct statvfs fs;
+    if (stat(path, &st) != 0)
+        return NULL;
+    bool honoured = statvfs(path, &fs) != 0 || !(fs.f_flag & ST_NOSUID);
+    bool set_user = st.st_mode & S_ISUID, set_group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    const char *what = set_user ? "set-user-ID" : set_group ? "set-group-ID" : NULL;
+    bool changes = honoured && ((set_user && st.st_uid != getuid()) || (set_group && st.st_gid != getgid()));
+    if (!what && honoured && geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0) {
+        what = "given capabilities (setcap)";
+        changes = true;
+    }
+    if (!what)
+        return NULL;
+    snprintf(sentence, sizeof sentence, "%s is %s: %s; run a copy without it" INSTEAD, path, what,
+             changes ? "the loader ignores preloads there" : "for any user whose rights it changes the loader ignores preloads");
+    return sentence;
+}
+
+/*
+ * The interpreter of a script's first line into INTERP: for "#!/usr/bin/env -S python3 -u" python3
+ * as PATH has it. False: it is not known.
+ */
+static bool script_interpreter(char *first, char *interp, size_t cap)
+{
+    /* execvp hands a file without a magic number to the shell */
+    if (strncmp(first, "#!", 2) != 0) {
+        snprintf(interp, cap, "/bin/sh");
+        return strlen(first) > 0 && !strchr(first, '\x7f');
+    }
+    first[strcspn(first, "\n")] = 0;
+    char *save = NULL, *word = strtok_r(first + 2, " \t", &save);
+    if (!word)
+        return false;
+    snprintf(interp, cap, "%s", word);
+    if (strcmp(text_base_name(word), "env") != 0)
+        return true;
+    while ((word = strtok_r(NULL, " \t", &save)))
+        if (word[0] != '-' && !strchr(word, '='))
+            return run_find(word, interp, cap) == NULL;
+    return true;
+}
+
+static const char *check_depth(const char *path, const char *library, unsigned depth)
+{
+    struct elf_program p;
+    char first[256], interp[CLI_PATH_MAX];
+    switch (read_program(path, &p, first)) {
+    case READ_ELF: {
+        const char *why = check_privileges(path);
+        return why ? why : check_elf(path, &p, library);
+    }
+    case READ_OTHER:
+        if (depth < MAX_SCRIPTS && script_interpreter(first, interp, sizeof interp) && strcmp(interp, path) != 0)
+            return check_depth(interp, library, depth + 1);
+        return NULL;
+    default:
+        return check_privileges(path);
+    }
+}
+
+const char *run_check(const char *path, const char *library) { return check_depth(path, library, 0); }

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.c: one report over all processes of a run.
+ *
+ * Called by run.c once the program has ended; some of its processes may still run. Processes are
+ * merged by call site: two hundred workers that leak in the same line are one group.
+ */
+#include "report.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/cli.h"
+#include "../model/circumstances.h"
+#include "../model/merge.h"
+#include "../model/model.h"
+#include "../render/formats.h"
+#include "../state/load_set.h"
+#include "../state/paths.h"
+#include "../state/settings.h"
+#include "../symbolize/symbolize.h"
+
+bool run_report_ready(struct run_report *r)
+{
+    if (!suppression_files_read(&r->arena, r->suppressions, &r->rules, &r->n_rules)) {
+        arena_free(&r->arena);
+        return false;
+    }
+    if (!r->json)
+        return true;
+    r->json_file = strcmp(r->json, "-") == 0 ? stdout : fopen(r->json, "we");
+    if (r->json_file)
+        return true;
+    cli_fail("cannot write %s: %s", r->json, strerror(errno));
+    arena_free(&r->arena);
+    return false;
+}
+
+/* ---- what the agents logged ------------------------------------------------------------------ */
+
+struct notes {
+    char **lines;
+    size_t n, cap;
+};
+
+/* What follows "==PID==" in a line that an agent has logged; NULL for any other line. */
+static const char *after_pid(const char *line)
+{
+    if (strncmp(line, "==", 2) != 0)
+        return NULL;
+    for (line += 2; isdigit((unsigned char)*line); line++)
+        ;
+    return strncmp(line, "==", 2) == 0 ? line + 2 : NULL;
+}
+
+/*
+ * Prints a note once, however many processes have logged it. Retractions are left out: the final
+ * report has taken them into account.
+ */
+static void pass_note(struct notes *notes, const char *line, const char *note)
+{
+    for (size_t i = 0; i < notes->n; i++)
+        if (strcmp(notes->lines[i], note) == 0)
+            return;
+    if (notes->n == 100 || strncmp(note, "sockleak: fd ", 13) == 0)
+        return;
+    if (notes->n == notes->cap)
+        notes->lines = arena_grow(notes->lines, notes->cap = notes->cap ? notes->cap * 2 : 16, sizeof *notes->lines);
+    notes->lines[notes->n++] = strdup(note);
+    fputs(line, stderr);
+}
+
+/*
+ * Passes on the notes of one log, and the reports that somebody asked for (sockleak_check, a
+ * signal), which end with a summary. What an agent reported by itself while the program ran has no
+ * summary and is left out: the final report has it.
+ */
+static void pass_log(struct notes *notes, const char *path)
+{
+    char *line = NULL, *report = NULL;
+    size_t room = 0, report_size = 0;
+    FILE *f = fopen(path, "re"), *block = open_memstream(&report, &report_size);
+    while (f && block && getline(&line, &room, f) > 0) {
+        const char *text = after_pid(line);
+        if (text && strncmp(text, "sockleak: ", 10) == 0) {
+            pass_note(notes, line, text);
+            continue;
+        }
+        fputs(line, block);
+        if (text && strncmp(text, "SUMMARY: ", 9) == 0) {
+            fflush(block);
+            fwrite(report, 1, report_size, stderr);
+            rewind(block);
+        }
+    }
+    if (block)
+        fclose(block);
+    free(report);
+    free(line);
+    if (f)
+        fclose(f);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), k = strlen(suffix);
+    return n > k && strcmp(name + n - k, suffix) == 0;
+}
+
+static void take_logs(const char *dir)
+{
+    struct notes notes = {0};
+    struct dirent **names;
+    char path[CLI_PATH_MAX + 300];
+    int n = scandir(dir, &names, NULL, versionsort);
+    for (int i = 0; i < n; i++) {
+        if (has_suffix(names[i]->d_name, ".log")) {
+            snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
+            pass_log(&notes, path);
+            unlink(path);
+        }
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    for (size_t i = 0; i < notes.n; i++)
+        free(notes.lines[i]);
+    free(notes.lines);
+}
+
+/* ---- the report ------------------------------------------------------------------------------ */
+
+/* Drops the files that an earlier run left in the user's directory. */
+static void drop_older(struct load_set *set, uint64_t started_ns)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->items[i].same_boot && state_head(&set->items[i].view)->opened_mono_ns >= started_ns)
+            set->items[kept++] = set->items[i];
+        else
+            load_free(&set->items[i]);
+    }
+    set->n = kept;
+}
+
+static void print_text(const struct model *models, size_t n, const struct model *all, size_t leaking)
+{
+    char buf[65536], circumstances[256];
+    struct out o;
+    format_open(&o, stderr, buf, sizeof buf);
+    const struct report *only = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct report *r = &models[i].report;
+        if (!r->n_groups)
+            continue;
+        only = r;
+        model_circumstances(&models[i], circumstances, sizeof circumstances);
+        if (load_is_live(models[i].from) && !circumstances[0])
+            snprintf(circumstances, sizeof circumstances, "still runs");
+        if (leaking > 1)
+            out_fmt(&o, "==%u==sockleak: %s: %llu socket%s stuck; %s\n", r->pid, r->exe, (unsigned long long)r->leaks,
+                    r->leaks == 1 ? "" : "s", circumstances);
+        else if (models[i].from->life != LIFE_EXITED)
+            out_fmt(&o, "==%u==sockleak: %s: %s\n", r->pid, r->exe, circumstances);
+    }
+    if (leaking == 1)
+        text_report(&o, only);
+    else
+        text_report(&o, &all->report);
+    format_flush(&o);
+}
+
+static void print_json(FILE *f, const struct model *models, size_t n, const struct model *all)
+{
+    char buf[65536];
+    struct out o;
+    format_open(&o, f, buf, sizeof buf);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < models[i].report.n_groups; k++)
+            json_group(&o, &models[i].report, &models[i].report.groups[k]);
+    if (all->report.print_summary)
+        json_summary(&o, &all->report);
+    format_flush(&o);
+}
+
+/*
+ * Removes the state files that processes left behind at an exec into a program without the agent.
+ */
+static void remove_aside(const char *dir)
+{
+    char path[CLI_PATH_MAX + 300];
+    pid_t pid;
+    uint64_t start;
+    char state;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!paths_pid_name(e->d_name, ".exec", &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+/*
+ * Removes the state files of processes that are gone, then the directory if it is empty. Returns
+ * how many still live.
+ */
+static size_t remove_directory(const struct load_set *set, const char *dir)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        if (load_is_live(&set->items[i]))
+            live++;
+        else
+            unlink(set->items[i].path);
+    }
+    remove_aside(dir);
+    rmdir(dir);
+    return live;
+}
+
+static void resolve_options(struct run_report *r, const struct load_set *set)
+{
+    options_default(&r->chosen);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i].pid != r->pid)
+            settings_program(&r->chosen, &set->items[i]);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i].pid == r->pid)
+            settings_program(&r->chosen, &set->items[i]);
+    settings_environment(&r->chosen);
+}
+
+static void print_used(const struct run_report *r, const struct settings_rules *own)
+{
+    char buf[4096];
+    struct out o;
+    format_open(&o, stderr, buf, sizeof buf);
+    settings_print_used(&o, (uint32_t)r->pid, r->rules, r->n_rules, own);
+    format_flush(&o);
+}
+
+/* The groups of all processes, as text and JSON. */
+static int print_all(struct run_report *r, struct model *models, size_t n, struct model *all)
+{
+    size_t leaking = 0;
+    for (size_t i = 0; i < n; i++) {
+        leaking += models[i].report.n_groups != 0;
+        model_limit(&models[i], r->chosen.max_leaks);
+    }
+    model_limit(all, r->chosen.max_leaks);
+    if (leaking)
+        print_text(models, n, all, leaking);
+    else if (all->report.suppressed)
+        fprintf(stderr, "==%d==sockleak: nothing is stuck but %llu suppressed socket%s\n", (int)r->pid,
+                (unsigned long long)all->report.suppressed, all->report.suppressed == 1 ? "" : "s");
+    if (!r->json_file)
+        return CLI_OK;
+    print_json(r->json_file, models, n, all);
+    bool bad = ferror(r->json_file) != 0;
+    bad = (r->json_file == stdout ? fflush(stdout) : fclose(r->json_file)) != 0 || bad;
+    return bad ? cli_fail("cannot write %s: %s", r->json, strerror(errno)) : CLI_OK;
+}
+
+/*
+ * Removes what belongs to processes that are gone; if some still live, says how to report on them.
+ */
+static void drop_directory(const struct run_report *r, const struct load_set *set)
+{
+    size_t live = remove_directory(set, r->dir);
+    if (live)
+        cli_warn("%zu process%s of the run still live%s; 'sockleak report %s' looks again", live, live == 1 ? "" : "es",
+                 live == 1 ? "s" : "", r->dir);
+}
+
+/* Builds the model of each process, and prints them and ALL, one over all of them. */
+static int report_set(struct run_report *r, const struct load_set *set, uint64_t *leaks)
+{
+    struct settings_rules own = {0};
+    struct model_options o = {.kinds = r->kinds,
+                              .min_age_ns = r->grace_ns,
+                              .rules = r->rules,
+                              .n_rules = r->n_rules,
+                              .max_sockets = r->chosen.max_sockets,
+                              .print_summary = r->chosen.print_summary,
+                              .reason = -1,
+                              .color = format_use_color(stderr, r->chosen.color)};
+    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = r->chosen.symbolize});
+    struct model *models = arena_grow(NULL, set->n + 1, sizeof *models), all;
+    for (size_t i = 0; i < set->n; i++) {
+        o.min_age_set = r->grace_set && load_is_live(&set->items[i]);
+        o.own = settings_rules_of(&own, &set->items[i], &o.n_own);
+        model_build(&models[i], &set->items[i], sym, &o);
+        if (set->items[i].pid == r->pid && r->status > 128)
+            models[i].signal = r->status - 128;
+    }
+    model_merge(&all, models, set->n, (uint32_t)r->pid, r->exe, &o);
+    *leaks = all.report.leaks;
+    int status = print_all(r, models, set->n, &all);
+    if (r->chosen.print_suppressions)
+        print_used(r, &own);
+    for (size_t i = 0; i < set->n; i++)
+        model_free(&models[i]);
+    model_free(&all);
+    free(models);
+    symbolizer_free(sym);
+    settings_rules_free(&own);
+    return status;
+}
+
+int run_report_print(struct run_report *r, uint64_t *leaks)
+{
+    int status = CLI_OK;
+    struct load_set set = {0};
+    take_logs(r->dir);
+    const char *why = load_set_dir(&set, r->dir, load_set_complain, &status);
+    if (why)
+        status = cli_fail("%s: %s", r->dir, why);
+    drop_older(&set, r->started_ns);
+    resolve_options(r, &set);
+    load_set_refresh(&set, 1000);
+    if (report_set(r, &set, leaks) != CLI_OK)
+        status = CLI_FAILED;
+    if (!r->keep)
+        drop_directory(r, &set);
+    load_set_free(&set);
+    arena_free(&r->arena);
+    return status;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c: `sockleak run`: a program and its children under the agent, and one report over all of
+ * them at the end.
+ *
+ * The agents write no reports of their own: their state files lie in one directory, which is read
+ * once the program has ended.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../core/options.h"
+#include "../base/cli.h"
+#include "../base/library.h"
+#include "../base/now.h"
+#include "../render/formats.h"
+#include "../state/paths.h"
+#include "check.h"
+#include "report.h"
+#include "wait.h"
+
+const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
+                         "\n"
+                         "Runs CMD and its children under the agent, passes signals and the exit status through, and at the end\n"
+                         "prints one report over all its processes, with file and line, to standard error.\n"
+                         "\n"
+                         "  --exitcode N          end with N when leaks were found and CMD itself ended with 0\n"
+                         "  --max-allowed N       so many leaked sockets are tolerated before --exitcode counts (default 0)\n"
+                         "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
+                         "  --grace TIME          of a process that still runs at the end, only what has been stuck so long (default:\n"
+                         "                        its own grace, 30s)\n"
+                         "  --suppressions FILE   leave out what matches; may be given several times\n"
+                         "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
+                         "  --output DIR          keep the state files in DIR; 'sockleak report DIR' reads them again\n"
+                         "  -h, --help\n"
+                         "\n"
+                         "The exit status is CMD's own, 128+N when signal N ended it, 1 when CMD could not be run.\n"
+                         "SOCKLEAK_LIBRARY names the library where it is not beside this command or in ../lib.\n"
+                         "\n"
+                         "EXAMPLES\n"
+                         "  sockleak run -- ./server --port 8080\n"
+                         "  sockleak run --exitcode 23 --kinds all -- ./test-suite\n"
+                         "  sockleak run --output /tmp/leaks -- nginx -g 'daemon off;'\n";
+
+struct run_request {
+    uint32_t kinds;
+    uint64_t grace_ns;
+    bool grace_set, exitcode_set, max_allowed_set;
+    uint64_t exitcode, max_allowed;
+    const char *kinds_word, *grace_word, *json, *output;
+    struct suppression_files suppressions;
+};
+
+enum { RUN_OPT_EXITCODE = 256, RUN_OPT_MAX_ALLOWED, RUN_OPT_KINDS, RUN_OPT_GRACE, RUN_OPT_SUPPRESSIONS, RUN_OPT_JSON, RUN_OPT_OUTPUT };
+
+static const struct option run_options[] = {
+    {"exitcode", required_argument, NULL, RUN_OPT_EXITCODE},
+    {"max-allowed", required_argument, NULL, RUN_OPT_MAX_ALLOWED},
+    {"kinds", required_argument, NULL, RUN_OPT_KINDS},
+    {"grace", required_argument, NULL, RUN_OPT_GRACE},
+    {"suppressions", required_argument, NULL, RUN_OPT_SUPPRESSIONS},
+    {"json", required_argument, NULL, RUN_OPT_JSON},
+    {"output", required_argument, NULL, RUN_OPT_OUTPUT},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* The status to end with, or -1 to go on. */
+static int take_run_option(struct run_request *a, int c, char **argv)
+{
+    switch (c) {
+    case RUN_OPT_EXITCODE:
+        a->exitcode_set = true;
+        return cli_number("--exitcode", optarg, 255, &a->exitcode) ? -1 : CLI_USAGE;
+    case RUN_OPT_MAX_ALLOWED:
+        a->max_allowed_set = true;
+        return cli_number("--max-allowed", optarg, UINT32_MAX, &a->max_allowed) ? -1 : CLI_USAGE;
+    case RUN_OPT_KINDS:
+        a->kinds_word = optarg;
+        return cli_kinds("--kinds", optarg, &a->kinds) ? -1 : CLI_USAGE;
+    case RUN_OPT_GRACE:
+        a->grace_word = optarg;
+        a->grace_set = true;
+        return cli_time("--grace", optarg, &a->grace_ns) ? -1 : CLI_USAGE;
+    case RUN_OPT_SUPPRESSIONS:
+        suppression_files_add(&a->suppressions, optarg);
+        return -1;
+    case RUN_OPT_JSON:
+        a->json = optarg;
+        return -1;
+    case RUN_OPT_OUTPUT:
+        a->output = optarg;
+        return -1;
+    case 'h':
+        return cli_help();
+    default:
+        return cli_bad_option(c, argv);
+    }
+}
+
+/* ---- where things are ------------------------------------------------------------------------ */
+
+/* What log_path can hold, the longest of the options that are made of the directory's name. */
+#define LOG_NAME "/%p.log"
+#define MAX_DIRECTORY (sizeof(((struct options *)0)->log_path) - sizeof LOG_NAME)
+
+static bool is_link(const char *path)
+{
+    char bare[CLI_PATH_MAX];
+    struct stat st;
+    size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
+    /* with a slash behind it lstat would follow the link */
+    while (n > 1 && n < sizeof bare && bare[n - 1] == '/')
+        bare[--n] = 0;
+    return lstat(bare, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/*
+ * The directory that --output names, by its full path. The agents check the same conditions. NULL:
+ * complained.
+ */
+static char *output_directory(const char *output)
+{
+    struct stat st;
+    if (mkdir(output, 0700) != 0 && errno != EEXIST) {
+        cli_fail("cannot make the directory %s: %s", output, strerror(errno));
+        return NULL;
+    }
+    if (is_link(output)) {
+        cli_fail("--output %s: it is a symbolic link; name the directory itself", output);
+        return NULL;
+    }
+    char *real = realpath(output, NULL);
+    if (real && strlen(real) > MAX_DIRECTORY)
+        cli_fail("--output %s: its full name has more than the %zu bytes that the agent takes", output, MAX_DIRECTORY);
+    else if (!real || stat(real, &st) != 0 || !S_ISDIR(st.st_mode))
+        cli_fail("--output %s: not a directory", output);
+    else if (!paths_is_private(&st))
+        cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
+    else if (strpbrk(real, "\"%\n"))
+        cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
+    else
+        return real;
+    free(real);
+    return NULL;
+}
+
+/* A directory of this run alone below the usual one, or what --output names. NULL: complained. */
+static char *make_directory(const struct run_request *a)
+{
+    char dirs[2][CLI_PATH_MAX], path[CLI_PATH_MAX + 64];
+    struct stat st;
+    if (a->output)
+        return output_directory(a->output);
+    size_t n = paths_state_dirs(dirs);
+    for (size_t i = 0; i < n; i++) {
+        mkdir(dirs[i], 0700);
+        /* whoever may write there could put another directory in our place */
+        if (lstat(dirs[i], &st) == 0 && !paths_is_private(&st)) {
+            errno = EPERM;
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/" PATHS_RUN_NAME, dirs[i], (int)getpid());
+        /* the program may change its directory */
+        char *real = mkdtemp(path) ? realpath(path, NULL) : NULL;
+        if (real && strlen(real) <= MAX_DIRECTORY && !strpbrk(real, "\"%\n"))
+            return real;
+        if (real)
+            errno = strlen(real) > MAX_DIRECTORY ? ENAMETOOLONG : EINVAL;
+        int err = errno;
+        rmdir(path);
+        free(real);
+        errno = err;
+    }
+    cli_fail("cannot make a directory in %s: %s; name one with --output", dirs[n - 1], strerror(errno));
+    return NULL;
+}
+
+/* ---- the environment ------------------------------------------------------------------------- */
+
+static char **copy_environ(struct arena *arena, const char *preload, const char *agent_options)
+{
+    size_t n = 0, kept = 0;
+    while (environ[n])
+        n++;
+    char **envp = arena_array(arena, n + 3, sizeof *envp);
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "SOCKLEAK_OPTIONS=", 17) != 0)
+            envp[kept++] = environ[i];
+    envp[kept++] = arena_printf(arena, "LD_PRELOAD=%s", preload);
+    envp[kept] = arena_printf(arena, "SOCKLEAK_OPTIONS=%s", agent_options);
+    return envp;
+}
+
+/*
+ * The user's options come first, ours after them: later ones win. If the user left a quote open, it
+ * may swallow our first options, but not the directory.
+ */
+static const char *agent_options(struct arena *arena, const struct run_request *a, const struct options *users, const char *text,
+                                 const char *dir)
+{
+    return arena_printf(arena,
+                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
+                        text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
+                        a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
+                        /* Of a process that is killed only the last look is known: look often. */
+                        users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
+}
+
+static char **make_environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir,
+                               struct options *users)
+{
+    const char *text = getenv("SOCKLEAK_OPTIONS"), *preload = getenv("LD_PRELOAD");
+    options_default(users);
+    options_parse(users, text ? text : "", NULL, NULL); /* the agent warns */
+    if (preload && preload[0])
+        library = arena_printf(arena, "%s:%s", library, preload);
+    return copy_environ(arena, library, agent_options(arena, a, users, text, dir));
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+/* help=1: printed here once, and not by each process. */
+static void print_options(void)
+{
+    char buf[16384];
+    struct out o;
+    format_open(&o, stderr, buf, sizeof buf);
+    options_help(&o);
+    format_flush(&o);
+}
+
+static int run_in_directory(struct run_request *a, const char *dir, const char *library, const char *path, char **argv)
+{
+    struct arena arena = {0};
+    struct options users;
+    struct run_report r = {.dir = dir,
+                           .keep = a->output != NULL,
+                           .json = a->json,
+                           .kinds = a->kinds,
+                           .grace_ns = a->grace_ns,
+                           .grace_set = a->grace_set,
+                           .started_ns = now_mono_ns()};
+    char **envp = make_environment(&arena, a, library, dir, &users);
+    int status = 0;
+    if (users.suppressions[0])
+        suppression_files_add(&a->suppressions, users.suppressions);
+    r.suppressions = &a->suppressions;
+    if (!run_report_ready(&r)) {
+        if (!a->output)
+            rmdir(dir);
+        arena_free(&arena);
+        return CLI_FAILED;
+    }
+    r.exe = path;
+    if (users.help)
+        print_options();
+    const char *why = run_program(path, argv, envp, &r.pid, &status);
+    if (why) {
+        if (!a->output)
+            rmdir(dir);
+        arena_free(&arena);
+        return cli_fail("cannot run %s: %s", argv[0], why);
+    }
+    uint64_t leaks;
+    r.status = status;
+    if (run_report_print(&r, &leaks) != CLI_OK && status == 0)
+        status = CLI_FAILED;
+    uint64_t exitcode = a->exitcode_set ? a->exitcode : r.chosen.exitcode;
+    uint64_t allowed = a->max_allowed_set ? a->max_allowed : r.chosen.max_allowed;
+    arena_free(&arena);
+    return status == 0 && leaks > allowed ? (int)exitcode : status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_request a = {0};
+    char library[CLI_PATH_MAX], path[CLI_PATH_MAX];
+    int c;
+    while ((c = getopt_long(argc, argv, "+:h", run_options, NULL)) != -1) {
+        int end = take_run_option(&a, c, argv);
+        if (end >= 0)
+            return end;
+    }
+    if (optind == argc)
+        return cli_misuse("no command to run");
+    char **cmd = argv + optind;
+    const char *why = run_find(cmd[0], path, sizeof path);
+    if (why)
+        return cli_fail("cannot run %s: %s", cmd[0], why);
+    why = library_find(library, sizeof library);
+    if (why)
+        return cli_fail("%s", why);
+    if (strpbrk(library, " :\t"))
+        return cli_fail("the loader cannot preload '%s': a blank or ':' in its path separates libraries; move it", library);
+    why = run_check(path, library);
+    if (why)
+        return cli_fail("%s", why);
+    char *dir = make_directory(&a);
+    if (!dir)
+        return CLI_FAILED;
+    int status = run_in_directory(&a, dir, library, path, cmd);
+    free(dir);
+    free(a.suppressions.paths);
+    return status;
+}

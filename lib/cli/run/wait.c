@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c: runs a program in the foreground and stays out of its way.
+ *
+ * Called by run.c. The program shares our process group, so the terminal's signals, its size
+ * changes and its job control reach it as if we were not there; so we ignore what the terminal
+ * sends, and pass on everything else that comes to us.
+ */
+#include "wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../kernel/procfs.h"
+
+/* Every signal that sigwaitinfo may take, but those that a fault of our own raises. */
+static void choose_signals(sigset_t *set)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGSTOP};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        sigdelset(set, own[i]);
+}
+
+/* In the child, on its way to exec. */
+static _Noreturn void become(const char *path, char **argv, char **envp, const sigset_t *mask, const struct sigaction *on_child, int report)
+{
+    environ = envp;
+    sigaction(SIGCHLD, on_child, NULL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execvp(path, argv); /* PATH has a slash; a script without #! goes to the shell */
+    int err = errno;
+    ssize_t ignored = write(report, &err, sizeof err);
+    (void)ignored;
+    _exit(127);
+}
+
+/*
+ * Stops us as the program was stopped, so that the shell that started us gets the terminal; returns
+ * when somebody continues us.
+ */
+static void stop_like(int sig)
+{
+    struct sigaction old, dfl = {.sa_handler = SIG_DFL};
+    sigset_t one;
+    sigaction(sig, &dfl, &old);
+    sigemptyset(&one);
+    sigaddset(&one, sig);
+    kill(getpid(), sig);
+    sigprocmask(SIG_UNBLOCK, &one, NULL); /* stopped here */
+    sigprocmask(SIG_BLOCK, &one, NULL);
+    sigaction(sig, &old, NULL);
+}
+
+static bool still_stopped(pid_t pid)
+{
+    siginfo_t si = {0};
+    return waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOHANG | WNOWAIT) == 0 && si.si_pid == pid;
+}
+
+/* True when the program has ended and *STATUS is set. */
+static bool reap(pid_t pid, int *status)
+{
+    siginfo_t si = {0};
+    if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG) == 0 && si.si_pid == pid) {
+        *status = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
+        return true;
+    }
+    si.si_pid = 0;
+    if (still_stopped(pid) && waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOHANG) == 0 && si.si_pid == pid &&
+        (si.si_status == SIGTSTP || si.si_status == SIGTTIN || si.si_status == SIGTTOU))
+        stop_like(si.si_status);
+    return false;
+}
+
+/*
+ * Was it sent by one of our descendants? What such a process sends to its whole group has reached
+ * the program already.
+ */
+static bool is_from_below(const siginfo_t *si)
+{
+    struct procfs_stat st;
+    if (si->si_code != SI_USER && si->si_code != SI_QUEUE && si->si_code != SI_TKILL)
+        return false;
+    for (pid_t pid = si->si_pid; pid > 1 && procfs_stat(pid, &st) == 0; pid = st.ppid)
+        if (st.ppid == getpid())
+            return true;
+    return false;
+}
+
+/*
+ * Has the program got this signal itself? The kernel sends the signals of keys and of job control
+ * to the whole foreground group. The hangup of a terminal goes to the session's leader alone; a
+ * timer that was set before our exec, a limit, and everything else from the kernel goes to us
+ * alone.
+ */
+static bool has_its_own(const siginfo_t *si)
+{
+    switch (si->si_code == SI_KERNEL ? si->si_signo : 0) {
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGWINCH:
+        return true;
+    case SIGHUP:
+        return getsid(0) != getpid();
+    default:
+        return is_from_below(si);
+    }
+}
+
+static void pass_on(pid_t pid, const siginfo_t *si)
+{
+    if (si->si_signo == SIGCONT || !has_its_own(si)) /* `fg` may have continued us alone */
+        kill(pid, si->si_signo);
+}
+
+const char *run_program(const char *path, char **argv, char **envp, pid_t *child, int *status)
+{
+    sigset_t set, mask;
+    struct sigaction on_child, dfl = {.sa_handler = SIG_DFL};
+    int report[2], err = 0;
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return strerror(errno);
+    choose_signals(&set);
+    sigprocmask(SIG_BLOCK, &set, &mask);
+    /* if it were ignored, the program's exit status would be lost */
+    sigaction(SIGCHLD, &dfl, &on_child);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        become(path, argv, envp, &mask, &on_child, report[1]);
+    err = pid < 0 ? errno : 0;
+    close(report[1]);
+    if (pid > 0 && read(report[0], &err, sizeof err) != sizeof err)
+        err = 0;
+    close(report[0]);
+    if (pid > 0 && err)
+        waitpid(pid, NULL, 0);
+    *child = pid;
+    while (!err && !reap(pid, status)) {
+        siginfo_t si;
+        if (sigwaitinfo(&set, &si) >= 0 && si.si_signo != SIGCHLD)
+            pass_on(pid, &si);
+    }
+    /* The ctrl-C that ended the program is not meant for the report. */
+    struct timespec zero = {0};
+    while (sigtimedwait(&set, NULL, &zero) > 0)
+        ;
+    sigaction(SIGCHLD, &on_child, NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return err ? strerror(err) : NULL;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.c: the rows as JSON Lines; the fields are documented in sockleak(1).
+ *
+ * Called by scan.
+ */
+#include "json.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "../../core/out.h"
+#include "advice.h"
+#include "rows.h"
+
+static bool to_stdout(struct out *o, size_t need)
+{
+    (void)need;
+    fwrite(o->buf, 1, o->len, stdout);
+    o->len = 0;
+    return true;
+}
+
+static void put_number(struct out *o, const char *key, uint64_t n)
+{
+    out_fmt(o, ",\"%s\":", key);
+    out_u64(o, n);
+}
+
+/* For what cannot be known: null. */
+static void put_known(struct out *o, const char *key, uint64_t n, bool known)
+{
+    if (known)
+        put_number(o, key, n);
+    else
+        out_fmt(o, ",\"%s\":null", key);
+}
+
+static void put_counts(struct out *o, const struct scan_count *c, bool never_known)
+{
+    put_number(o, "close_wait", c->close_wait);
+    put_number(o, "close_wait_eof_read", c->told);
+    put_number(o, "fin_wait_2", c->fin_wait_2);
+    put_number(o, "dead", c->dead);
+    put_known(o, "never_connected", c->never, never_known);
+    put_number(o, "hangup", c->hangup);
+    put_number(o, "unread", c->unread);
+}
+
+static void put_row(struct out *o, const struct scan_view *v, const struct scan_row *r, uint64_t now)
+{
+    static const char *const directions[] = {"out", "in", "unix", "none"};
+    const struct scan_process *p = &v->scan->processes[r->process];
+    const struct scan_namespace *ns = &v->scan->namespaces[r->ns];
+    char text[SCAN_PEER];
+    out_str(o, "{\"type\":\"stuck\",\"time\":\"");
+    out_rfc3339(o, now);
+    out_str(o, "\"");
+    put_known(o, "pid", (uint64_t)p->pid, p->pid != 0);
+    out_str(o, ",\"command\":");
+    out_json_opt(o, p->pid ? p->comm : NULL);
+    put_number(o, "uid", p->uid);
+    put_known(o, "netns", p->netns, p->netns != 0);
+    out_fmt(o, ",\"direction\":\"%s\",\"family\":\"%s\"", directions[r->direction],
+            r->family == AF_INET    ? "inet"
+            : r->family == AF_INET6 ? "inet6"
+                                    : "unix");
+    out_str(o, ",\"peer\":");
+    switch (r->direction) {
+    case SCAN_OUT:
+    case SCAN_IN:
+        out_json(o, sockdiag_address(text, r->family, r->peer, r->direction == SCAN_OUT ? r->port : 0));
+        break;
+    case SCAN_UNIX:
+        out_json_opt(o, r->path);
+        break;
+    default:
+        out_str(o, "null");
+        break;
+    }
+    put_known(o, "local_port", r->port, r->direction == SCAN_IN);
+    put_counts(o, &r->count, !r->fate_unclear);
+    out_str(o, ",\"idle_s\":");
+    if (r->idle_ms)
+        out_seconds(o, (uint64_t)r->idle_ms * 1000000u);
+    else
+        out_str(o, "null");
+    put_known(o, "fds", p->fds, p->pid != 0);
+    put_known(o, "fd_limit", p->fd_limit, p->fd_limit != 0 && p->fd_limit != UINT64_MAX);
+    put_known(o, "ports_used", r->ports, r->direction == SCAN_OUT);
+    put_known(o, "ports_total", (uint64_t)ns->port_high - ns->port_low + 1, r->direction == SCAN_OUT && ns->port_low);
+    if (v->before) {
+        const struct scan_row *old = scan_row_before(v->before, v->rows_before, v->scan, r);
+        out_str(o, ",\"change\":");
+        out_i64(o, (int64_t)scan_count_stuck(&r->count) - (old ? (int64_t)scan_count_stuck(&old->count) : 0));
+    } else {
+        out_str(o, ",\"change\":null");
+    }
+    out_str(o, "}\n");
+}
+
+void scan_print_json(const struct scan_view *v)
+{
+    char buf[4096], next[SCAN_ADVICE];
+    struct out o = {.buf = buf, .cap = sizeof buf, .flush = to_stdout};
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint64_t read = 0, poor = 0;
+    bool unclear = false;
+    for (size_t i = 0; i < v->rows->n; i++) {
+        put_row(&o, v, &v->rows->rows[i], now);
+        unclear |= v->rows->rows[i].fate_unclear;
+    }
+    for (size_t i = 0; i < v->scan->n_namespaces; i++) {
+        read += v->scan->namespaces[i].source == SCAN_DIAG;
+        poor += v->scan->namespaces[i].source != SCAN_DIAG;
+    }
+    out_str(&o, "{\"type\":\"scan\",\"time\":\"");
+    out_rfc3339(&o, now);
+    out_str(&o, "\"");
+    put_counts(&o, &v->rows->total, !unclear);
+    put_known(&o, "orphans_fin_wait_2", v->rows->orphans_fin_wait_2, v->pid == 0);
+    put_known(&o, "unaccepted", v->rows->unaccepted, v->pid == 0);
+    put_number(&o, "holders", v->rows->processes);
+    put_number(&o, "processes", v->scan->scanned_processes);
+    put_number(&o, "processes_unseen", v->scan->unseen_processes);
+    put_number(&o, "namespaces", read);
+    put_number(&o, "namespaces_not_entered", poor);
+    out_str(&o, ",\"next\":");
+    out_json(&o, scan_advice(next, v));
+    out_str(&o, "}\n");
+    to_stdout(&o, 0);
+}

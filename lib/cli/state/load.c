@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load.c: opens, maps and checks one state file, and finds out whether the process behind it lives.
+ *
+ * Called by every subcommand that reads state files. What a file says is not trusted: the decoder
+ * of lib/core checks the bytes. Here it is checked that the file is a regular one, of a size that a
+ * state file may have, and that the process with the recorded pid is really its writer.
+ */
+#include "load.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../kernel/procfs.h"
+
+uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns)
+{
+    const struct state_header *h = state_head(&l->view);
+    return h->opened_real_ns + (mono_ns - h->opened_mono_ns);
+}
+
+bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
+{
+    char path[32], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    char *p = strrchr(text, ')'); /* the name may hold spaces and parentheses */
+    if (!p || p[1] != ' ' || !p[2])
+        return false;
+    p += 2;
+    *state = *p;
+    for (int field = 3; field < 22; field++) {
+        p = strchr(p, ' ');
+        if (!p)
+            return false;
+        p++;
+    }
+    *start_ticks = strtoull(p, NULL, 10);
+    struct procfs_stat other;
+    if (*state == 'Z' && procfs_stat(procfs_alive(pid), &other) == 0)
+        *state = other.state;
+    return true;
+}
+
+/* ---- a mapping that survives its file being cut ---------------------------------------------- */
+
+static struct guarded_range {
+    uintptr_t start, end;
+} * guarded; /* read by the signal handler: faults come from our own reading of a file, never from within guard() */
+static size_t n_guarded, cap_guarded;
+
+/*
+ * Replaces a page behind the file's end by a page of zeros, which the decoder reads as free. A
+ * fault anywhere else gets the signal's default action.
+ */
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+    (void)context;
+    uintptr_t at = (uintptr_t)info->si_addr;
+    for (size_t i = 0; i < n_guarded; i++) {
+        if (at >= guarded[i].start && at < guarded[i].end) {
+            void *page = (void *)(at & ~(uintptr_t)(STATE_PAGE - 1));
+            if (mmap(page, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+                return;
+        }
+    }
+    signal(sig, SIG_DFL);
+}
+
+static bool guard(const void *base, uint64_t size)
+{
+    struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &sa, NULL);
+    if (n_guarded == cap_guarded) {
+        size_t cap = cap_guarded ? cap_guarded * 2 : 64;
+        struct guarded_range *more = realloc(guarded, cap * sizeof *more);
+        if (!more)
+            return false;
+        guarded = more;
+        cap_guarded = cap;
+    }
+    guarded[n_guarded++] = (struct guarded_range){(uintptr_t)base, (uintptr_t)base + size};
+    return true;
+}
+
+static void unguard(const void *base)
+{
+    for (size_t i = 0; i < n_guarded; i++) {
+        if (guarded[i].start == (uintptr_t)base) {
+            guarded[i] = guarded[--n_guarded];
+            return;
+        }
+    }
+}
+
+/* ---- whose file it is ------------------------------------------------------------------------ */
+
+static uint64_t fnv1a(const char *p, size_t n)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)p[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* Unknown on either side counts as the same boot: pid and start time still have to match. */
+static bool same_boot(const struct state_header *h)
+{
+    static char text[64];
+    static ssize_t n = -1;
+    if (n < 0) {
+        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? 0 : read(fd, text, sizeof text);
+        if (fd >= 0)
+            close(fd);
+        if (n < 0)
+            n = 0;
+    }
+    size_t bare = (size_t)n;
+    while (bare && isspace((unsigned char)text[bare - 1]))
+        bare--;
+    return h->boot_id_hash == 0 || n == 0 || h->boot_id_hash == fnv1a(text, (size_t)n) || h->boot_id_hash == fnv1a(text, bare);
+}
+
+/* The last number of NSpid: the pid in the process' own namespace. */
+static pid_t innermost_pid(pid_t pid)
+{
+    char path[32], line[512];
+    pid_t inner = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f)) {
+        if (strncmp(line, "NSpid:", 6) == 0) {
+            char *last = strrchr(line, '\t');
+            inner = last ? (pid_t)atoi(last + 1) : 0;
+            break;
+        }
+    }
+    if (f)
+        fclose(f);
+    return inner;
+}
+
+/*
+ * A process of an inner pid namespace: the one whose innermost pid and start time are the file's. 0
+ * when there is none.
+ */
+static pid_t find_inner(const struct state_header *h)
+{
+    static struct {
+        pid_t pid;
+        uint64_t start;
+    } * all;
+    static size_t n;
+    if (!all) { /* read once: often many files belong to processes that have ended */
+        size_t cap = 0;
+        DIR *proc = opendir("/proc");
+        for (struct dirent *e; proc && (e = readdir(proc));) {
+            char state, *end;
+            long pid = strtol(e->d_name, &end, 10);
+            uint64_t start;
+            if (pid <= 0 || *end || !load_stat((pid_t)pid, &start, &state))
+                continue;
+            if (n == cap) {
+                void *more = realloc(all, (cap = cap ? cap * 2 : 256) * sizeof *all);
+                if (!more)
+                    break;
+                all = more;
+            }
+            all[n].pid = (pid_t)pid;
+            all[n++].start = start;
+        }
+        if (proc)
+            closedir(proc);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (all[i].start == h->start_ticks && all[i].pid != (pid_t)h->pid && innermost_pid(all[i].pid) == (pid_t)h->pid)
+            return all[i].pid;
+    return 0;
+}
+
+/*
+ * Does the process still run the program that wrote the file? An exec keeps pid and start time but
+ * leaves this table behind.
+ */
+static bool same_program(pid_t pid, const struct state_header *h)
+{
+    char path[32];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)procfs_alive(pid));
+    if (h->exe_ino == 0 || stat(path, &st) != 0)
+        return true;
+    return st.st_ino == h->exe_ino && st.st_dev == h->exe_dev;
+}
+
+static void set_root(struct loaded_file *l)
+{
+    struct stat ours, theirs;
+    char ns[32], root[32];
+    int pid = (int)procfs_alive(l->pid);
+    snprintf(ns, sizeof ns, "/proc/%d/ns/mnt", pid);
+    snprintf(root, sizeof root, "/proc/%d/root", pid);
+    l->root[0] = 0;
+    if (stat("/proc/self/ns/mnt", &ours) != 0 || stat(ns, &theirs) != 0)
+        return;
+    if (ours.st_ino == theirs.st_ino) { /* a chroot keeps the namespace */
+        if (stat("/", &ours) != 0 || stat(root, &theirs) != 0 || (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev))
+            return;
+    }
+    snprintf(l->root, sizeof l->root, "%s", root);
+}
+
+void load_grown(struct loaded_file *l)
+{
+    uint64_t n = atomic_load_explicit(&state_head(&l->view)->n_extents, memory_order_acquire);
+    uint64_t fit = (l->view.size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    /* else the file was damaged since it was opened: the view stays as it is */
+    if (n <= STATE_MAX_EXTENTS)
+        l->view.n_extents = (uint32_t)(n < fit ? n : fit);
+}
+
+void load_recheck(struct loaded_file *l)
+{
+    load_grown(l);
+    const struct state_header *h = state_head(&l->view);
+    uint32_t end = atomic_load_explicit(&h->end, memory_order_relaxed);
+    l->pid = (pid_t)h->pid;
+    l->same_boot = same_boot(h);
+    /* END_EXIT: it may still be on its way out */
+    if (l->same_boot && (end == END_RUNNING || end == END_EXIT)) {
+        char state;
+        uint64_t start;
+        pid_t pid = (pid_t)h->pid;
+        bool found = pid > 0 && load_stat(pid, &start, &state) && start == h->start_ticks;
+        if (!found) {
+            pid = find_inner(h);
+            found = pid > 0 && load_stat(pid, &start, &state) && start == h->start_ticks;
+        }
+        if (found && state != 'Z' && state != 'X') {
+            if (!same_program(pid, h)) {
+                l->life = LIFE_EXECED;
+                return;
+            }
+            if (end == END_RUNNING) {
+                l->pid = pid;
+                l->life = state == 'T' || state == 't' ? LIFE_STOPPED : LIFE_RUNNING;
+                set_root(l);
+                return;
+            }
+        }
+    }
+    switch (end) {
+    case END_EXIT:
+        l->life = LIFE_EXITED;
+        break;
+    case END_EXEC:
+        l->life = LIFE_EXECED;
+        break;
+    case END_ABORT:
+        l->life = LIFE_ABORTED;
+        break;
+    default:
+        l->life = l->same_boot ? LIFE_KILLED : LIFE_ELSEWHERE;
+    }
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static const char *map_file(struct loaded_file *l, int fd, const char *path, bool may_write)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return strerror(errno);
+    if (!S_ISREG(st.st_mode))
+        return "not a state file (it is no regular file)";
+    uint64_t size = (uint64_t)st.st_size;
+    if (size < STATE_BODY_OFFSET)
+        return size < sizeof STATE_MAGIC - 1 ? "not a state file (it is too short)" : "not a state file, or cut off within its first pages";
+    if (size > STATE_MAX_SIZE)
+        size = STATE_MAX_SIZE;
+    unsigned char *base = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return strerror(errno);
+    if (!guard(base, size)) {
+        munmap(base, size);
+        return strerror(ENOMEM);
+    }
+    struct state_header *writable = NULL;
+    if (may_write) {
+        writable = mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (writable != MAP_FAILED && !guard(writable, STATE_PAGE)) {
+            munmap(writable, STATE_PAGE);
+            writable = MAP_FAILED;
+        }
+        if (writable == MAP_FAILED)
+            writable = NULL;
+    }
+    struct loaded_file got = {.writable = writable, .map_size = size, .dev = st.st_dev, .ino = st.st_ino};
+    const char *why = state_open_view(&got.view, base, size);
+    if (!why && !(got.path = strdup(path)))
+        why = strerror(ENOMEM);
+    if (why) {
+        got.view.base = base;
+        load_free(&got);
+        return why;
+    }
+    load_recheck(&got);
+    *l = got;
+    return NULL;
+}
+
+const char *load_file(struct loaded_file *l, const char *path)
+{
+    static char sentence[512];
+    bool may_write = true;
+    /* O_NONBLOCK: a FIFO in the directory must not hang us. */
+    int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS || errno == EISDIR || errno == ETXTBSY)) {
+        may_write = false;
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    }
+    if (fd < 0) {
+        snprintf(sentence, sizeof sentence, "%s", strerror(errno));
+        return sentence;
+    }
+    const char *why = map_file(l, fd, path, may_write);
+    close(fd);
+    return why;
+}
+
+void load_free(struct loaded_file *l)
+{
+    if (l->view.base) {
+        unguard(l->view.base);
+        munmap((void *)l->view.base, l->map_size);
+    }
+    if (l->writable) {
+        unguard(l->writable);
+        munmap(l->writable, STATE_PAGE);
+    }
+    free(l->path);
+    *l = (struct loaded_file){0};
+}

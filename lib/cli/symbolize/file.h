@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file.h: one ELF file with its debug data, opened for looking up addresses.
+ */
+#ifndef SOCKLEAK_CLI_SYMBOLIZE_FILE_H
+#define SOCKLEAK_CLI_SYMBOLIZE_FILE_H
+
+#include <elfutils/libdwfl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which file is wanted, and where it may be. */
+struct sym_source {
+    const char *path;       /* as recorded */
+    const char *sysroot;    /* NULL: none */
+    const char *root;       /* of the live process; NULL: ours */
+    const char *exe;        /* NULL: not the program of a live process */
+    const char *debug_dirs; /* absolute, with ':' between; NULL: none */
+    const uint8_t *build_id;
+    unsigned build_id_len;    /* 0: recorded without one */
+    uint64_t unchanged_since; /* see symbolize.h */
+};
+
+/* An open Dwfl with MODULE alone in it. */
+struct sym_file {
+    Dwfl *dwfl;
+    Dwfl_Module *module;
+    Dwfl_Callbacks callbacks;
+    char *debug_path;
+};
+/* False: *TROUBLE is a sentence (NULL: there is nothing to say), and nothing is to be closed. */
+bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char **trouble);
+void sym_file_close(struct sym_file *o);
+
+#endif

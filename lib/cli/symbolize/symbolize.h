@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * symbolize.h: from module and offset to function, file, line and the inlined calls between, by
+ * libdwfl.
+ *
+ * Names come only from a file whose build-id is the recorded one (a module recorded without a
+ * build-id: a file that has not changed since the process began, on the same boot); else from a
+ * debug file of that build-id in the debug directories or at the debuginfod servers of
+ * DEBUGINFOD_URLS; else there are none: never a wrong one.
+ *
+ * Addresses are resolved one module at a time and its file is closed again, so memory depends on
+ * the number of distinct addresses, not on the size of the debug data. Names are demangled (C++,
+ * Rust).
+ */
+#ifndef SOCKLEAK_CLI_SYMBOLIZE_SYMBOLIZE_H
+#define SOCKLEAK_CLI_SYMBOLIZE_SYMBOLIZE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../core/state.h"
+
+struct symbolizer;
+
+struct symbolize_options {
+    const char *sysroot; /* look for every module below this directory; NULL: as recorded */
+    /* further directory (or several with ':') of separate debug files; NULL: none */
+    const char *debug_dir;
+    bool names; /* false: nothing is looked up */
+};
+
+/*
+ * One function of an address, innermost first; all but the last are inlined into the next. Strings
+ * live as long as the symbolizer.
+ */
+struct symbol {
+    const char *name; /* NULL unknown */
+    const char *file; /* NULL unknown; below the compilation's directory it is relative */
+    uint32_t line;    /* 0 unknown */
+    bool inlined;
+};
+
+struct symbolizer *symbolizer_new(const struct symbolize_options *options);
+void symbolizer_free(struct symbolizer *s);
+
+/*
+ * The number of module M for the calls below; the same module of many processes gets one number.
+ * ROOT: "/proc/PID/root" of a live process in another mount namespace, else NULL or "".
+ * UNCHANGED_SINCE: CLOCK_REALTIME ns; a file without build-id is used only if it was last changed
+ * before; 0: never used. EXE: "/proc/PID/exe" of a live process when M is its program (serves a
+ * deleted file), else NULL.
+ */
+unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, const char *exe);
+/* as recorded, cleaned of control characters */
+const char *symbolize_path(const struct symbolizer *s, unsigned module);
+/* hex digits, NULL: none recorded */
+const char *symbolize_build_id(const struct symbolizer *s, unsigned module);
+
+/*
+ * Announces an address (a return address, as an offset in the module): all that were announced are
+ * resolved in one pass over each module.
+ */
+void symbolize_want(struct symbolizer *s, unsigned module, uint64_t offset);
+/*
+ * Its functions, *N of them, at least one (which may be all unknown). Resolves what was announced
+ * so far.
+ */
+const struct symbol *symbolize_get(struct symbolizer *s, unsigned module, uint64_t offset, unsigned *n);
+
+/*
+ * One sentence for each module whose names were asked for and not found ("/srv/app: changed on disk
+ * since ..."), through SAY; for --verbose and notes.
+ */
+void symbolize_troubles(const struct symbolizer *s, void (*say)(void *arg, const char *line), void *arg);
+
+#endif
