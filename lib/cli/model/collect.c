@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../../core/finding.h"
+#include "../../core/hash.h"
 #include "../../core/judge.h"
 #include "confirm.h"
 
@@ -53,20 +55,12 @@ static bool infer(const struct state_slot *s, struct finding *f)
     return true;
 }
 
-static void from_detail(struct model *m, struct finding *f, const struct state_detail *d)
+/* A text field of a file that may be damaged, with an end; NULL: empty. */
+static const char *field(struct model *m, const char *text, size_t room)
 {
-    char text[sizeof d->local];
-    f->kind = d->kind;
-    f->how = d->how;
-    f->eof = d->eof;
-    f->tcp_state = d->tcp_state;
-    f->past_grace = d->past_grace;
-    f->since_ns = d->since_ns;
-    f->unread = d->unread;
-    state_string(text, sizeof text, d->local, sizeof d->local);
-    f->local = text[0] ? arena_string(&m->arena, text) : NULL;
-    state_string(text, sizeof text, d->peer, sizeof d->peer);
-    f->peer = text[0] ? arena_string(&m->arena, text) : NULL;
+    char copy[sizeof(((struct state_detail *)NULL)->local)];
+    state_string(copy, sizeof copy, text, room);
+    return copy[0] ? arena_string(&m->arena, copy) : NULL;
 }
 
 struct collection {
@@ -86,7 +80,7 @@ static bool was_looked_at(const struct state_slot *s) { return s->watch_gen == S
 
 static uint64_t *seen_place(uint64_t *seen, size_t cap, uint64_t key)
 {
-    size_t i = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & (cap - 1);
+    size_t i = (size_t)(hash_spread(key) >> 32) & (cap - 1);
     while (seen[i] && seen[i] != key)
         i = (i + 1) & (cap - 1);
     return &seen[i];
@@ -133,35 +127,15 @@ static bool fill_state(struct collection *c, struct finding *f, const struct sta
         if (!state_slot_detail(&c->l->view, s))
             return false;
         *inode = d.inode;
-        if (d.kind < KIND_COUNT)
-            from_detail(c->m, f, &d);
+        if (d.kind < KIND_COUNT) {
+            finding_from_detail(f, &d);
+            f->local = field(c->m, d.local, sizeof d.local);
+            f->peer = field(c->m, d.peer, sizeof d.peer);
+        }
     } else if (!load_is_live(c->l) || (!was_looked_at(s) && s->family != AF_UNIX)) {
         infer(s, f); /* of a live one the kernel is asked below */
     }
     return true;
-}
-
-/* What the slot says besides. */
-static void fill_slot(struct collection *c, struct finding *f, const struct state_slot *s)
-{
-    struct state_site_view site;
-    f->origin = SLOT_ORIGIN(s) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(s) : ORIGIN_UNSEEN;
-    f->family = s->family;
-    f->told_errno = s->told_errno;
-    f->tid = s->tid;
-    f->tag_number = s->tag;
-    f->opened_ns = s->opened_ns;
-    f->adopted = s->flags & SLOT_ADOPTED;
-    f->told_site = s->told_site;
-    if (s->site && state_site_at(&c->l->view, s->site, &site)) {
-        f->site = s->site;
-        f->siteid = site.site->siteid;
-    }
-    if (s->tag) {
-        char tag[64];
-        state_tag_at(&c->l->view, s->tag, tag);
-        f->tag = tag[0] ? arena_string(&c->m->arena, tag) : NULL;
-    }
 }
 
 /* Counts F where a rule for single sockets leaves it out. */
@@ -190,22 +164,27 @@ static void add_finding(struct collection *c, const struct finding *f)
 static void collect_slot(struct collection *c, int fd, const struct state_slot *s)
 {
     struct model *m = c->m;
-    struct finding f = {.fd = fd, .kind = KIND_OPEN, .since_ns = s->opened_ns};
+    struct finding f;
     struct confirm_slot slot = {.looked_at = was_looked_at(s), .was_connected = s->flags & SLOT_CONNECTED, .type = SLOT_TYPE(s)};
     if (c->l->life == LIFE_EXECED && s->flags & SLOT_CLOEXEC) /* exec has closed it */
         return;
     m->tracked++;
-    if (s->flags & SLOT_IGNORED || ((s->flags & SLOT_INHERITED) && !(s->flags & SLOT_USED)))
+    if (!finding_counts(s))
         return;
+    finding_from_slot(&f, fd, s, &c->l->view);
     if (!fill_state(c, &f, s, &slot.inode))
         return;
-    fill_slot(c, &f, s);
+    if (s->tag) {
+        char tag[64];
+        state_tag_at(&c->l->view, s->tag, tag);
+        f.tag = tag[0] ? arena_string(&m->arena, tag) : NULL;
+    }
     uint8_t seen = f.kind;
     bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
     if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))
         m->unconfirmed++;
     /* Standard descriptors that came from outside are not this program's to close. */
-    if (!load_is_live(c->l) && f.origin == ORIGIN_INHERITED && fd <= 2 && !f.past_grace)
+    if (!load_is_live(c->l) && finding_is_from_outside(&f))
         return;
     if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || seen_again(c, s))
         return;

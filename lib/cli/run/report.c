@@ -199,7 +199,7 @@ static void remove_aside(const char *dir)
     char state;
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (!paths_pid_name(e->d_name, ".exec", &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
+        if (!paths_pid_name(e->d_name, STATEDIR_ASIDE, &pid) || (load_stat(pid, &start, &state) && state != 'Z'))
             continue;
         snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
         unlink(path);

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../core/hash.h"
 #include "../kernel/procfs.h"
 
 uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns)
@@ -30,29 +31,11 @@ uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns)
 
 bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
 {
-    char path[32], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    struct procfs_stat st, other;
+    if (procfs_stat(pid, &st) != 0)
         return false;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = 0;
-    char *p = strrchr(text, ')'); /* the name may hold spaces and parentheses */
-    if (!p || p[1] != ' ' || !p[2])
-        return false;
-    p += 2;
-    *state = *p;
-    for (int field = 3; field < 22; field++) {
-        p = strchr(p, ' ');
-        if (!p)
-            return false;
-        p++;
-    }
-    *start_ticks = strtoull(p, NULL, 10);
-    struct procfs_stat other;
+    *start_ticks = st.start_ticks;
+    *state = st.state;
     if (*state == 'Z' && procfs_stat(procfs_alive(pid), &other) == 0)
         *state = other.state;
     return true;
@@ -111,14 +94,6 @@ static void unguard(const void *base)
 
 /* ---- whose file it is ------------------------------------------------------------------------ */
 
-static uint64_t fnv1a(const char *p, size_t n)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)p[i]) * 0x100000001b3u;
-    return h;
-}
-
 /* Unknown on either side counts as the same boot: pid and start time still have to match. */
 static bool same_boot(const struct state_header *h)
 {
@@ -135,7 +110,8 @@ static bool same_boot(const struct state_header *h)
     size_t bare = (size_t)n;
     while (bare && isspace((unsigned char)text[bare - 1]))
         bare--;
-    return h->boot_id_hash == 0 || n == 0 || h->boot_id_hash == fnv1a(text, (size_t)n) || h->boot_id_hash == fnv1a(text, bare);
+    return h->boot_id_hash == 0 || n == 0 || h->boot_id_hash == hash_bytes(HASH_START, text, (size_t)n) ||
+           h->boot_id_hash == hash_bytes(HASH_START, text, bare);
 }
 
 /* The last number of NSpid: the pid in the process' own namespace. */

@@ -93,10 +93,15 @@ static bool from_usual_places(struct loaded_file *l, pid_t pid, uint64_t start, 
     snprintf(proc, sizeof proc, "/proc/%d", (int)pid);
     if (stat(proc, &st) == 0 && st.st_uid != geteuid()) {
         snprintf(dirs[n++], CLI_PATH_MAX, "/run/user/%u/sockleak", (unsigned)st.st_uid);
-        snprintf(dirs[n++], CLI_PATH_MAX, "/dev/shm/sockleak-%u", (unsigned)st.st_uid);
+        struct out shared = {.buf = dirs[n], .cap = CLI_PATH_MAX - 1};
+        statedir_shared(&shared, st.st_uid);
+        dirs[n++][shared.len] = 0;
     }
     for (size_t i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%d.%llu.sockleak", dirs[i], (int)pid, (unsigned long long)start);
+        struct out o = {.buf = path, .cap = sizeof path - 1};
+        out_fmt(&o, "%s/", dirs[i]);
+        statedir_file(&o, (uint32_t)pid, start);
+        path[o.len] = 0;
         if (try_path(l, pid, path, why, cap))
             return true;
     }

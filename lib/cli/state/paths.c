@@ -26,18 +26,19 @@ size_t paths_state_dirs(char dirs[2][CLI_PATH_MAX])
         }
     }
     size_t n = 0;
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    if (xdg && xdg[0] == '/' && strlen(xdg) < CLI_PATH_MAX - 16)
-        snprintf(dirs[n++], CLI_PATH_MAX, "%s/sockleak", xdg);
-    snprintf(dirs[n++], CLI_PATH_MAX, "/dev/shm/sockleak-%u", (unsigned)geteuid());
+    struct out runtime = {.buf = dirs[0], .cap = CLI_PATH_MAX - 1};
+    if (statedir_runtime(&runtime, getenv("XDG_RUNTIME_DIR")) && !runtime.lost)
+        dirs[n++][runtime.len] = 0;
+    struct out shared = {.buf = dirs[n], .cap = CLI_PATH_MAX - 1};
+    statedir_shared(&shared, geteuid());
+    dirs[n++][shared.len] = 0;
     return n;
 }
 
 bool paths_pid_name(const char *name, const char *suffix, pid_t *pid)
 {
-    const char *dot = strchr(name, '.');
-    uint64_t n;
-    if (!dot || strcmp(dot, suffix) != 0 || !cli_digits(name, (size_t)(dot - name), INT32_MAX, &n) || n == 0)
+    uint32_t n;
+    if (!statedir_is_pid(name, suffix, &n))
         return false;
     *pid = (pid_t)n;
     return true;
@@ -55,18 +56,11 @@ bool paths_run_name(const char *name, pid_t *pid)
 
 bool paths_state_name(const char *name, pid_t *pid, uint64_t *start_ticks)
 {
-    const char *dot = strchr(name, '.');
-    if (!dot)
-        return false;
-    const char *end = strchr(dot + 1, '.');
-    uint64_t n;
-    if (!end || strcmp(end, ".sockleak") != 0 || !cli_digits(name, (size_t)(dot - name), INT32_MAX, &n) || n == 0)
+    uint32_t n;
+    if (!statedir_is_file(name, &n, start_ticks))
         return false;
     *pid = (pid_t)n;
-    return cli_digits(dot + 1, (size_t)(end - dot - 1), UINT64_MAX, start_ticks);
+    return true;
 }
 
-bool paths_is_private(const struct stat *st)
-{
-    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
-}
+bool paths_is_private(const struct stat *st) { return statedir_is_private(st->st_mode, st->st_uid, geteuid()); }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../../core/statedir.h"
 #include "../base/cli.h"
 
 /*

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/hash.h"
 #include "../base/arena.h"
 #include "dwarf.h"
 #include "file.h"
@@ -128,7 +129,7 @@ const char *symbolize_build_id(const struct symbolizer *s, unsigned module) { re
 
 static size_t hash_address(unsigned module, uint64_t offset)
 {
-    uint64_t h = (offset ^ ((uint64_t)module << 48)) * 0x9e3779b97f4a7c15u;
+    uint64_t h = hash_spread(offset ^ ((uint64_t)module << 48));
     return (size_t)(h ^ (h >> 29));
 }
 
