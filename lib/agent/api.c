@@ -2,8 +2,11 @@
 /*
  * api.c: the public interface (include/sockleak.h).
  *
- * Called by the program's own threads. Looks are made by the caller under the watch lock; a check sleeps on the bell that every close rings, never for a
- * fixed time, and asks the kernel anew now and then for closes that no wrapper sees.
+ * Called by the program's own threads; not async-signal-safe, except where sockleak.h says so. The
+ * calling thread checks and reports itself, under the watch lock. While sockleak_check waits, it
+ * sleeps on the bell that every close rings (track/close_bell.h), and checks again at least every
+ * RECHECK_MS, for closes that no wrapper sees. The callback of sockleak_each is called without the
+ * lock.
  */
 #define SOCKLEAK_AGENT
 #include "../../include/sockleak.h"
@@ -56,7 +59,10 @@ static int not_active(void)
     return -1;
 }
 
-/* Everything below runs as agent code, under the lock, and cannot be cancelled half way. */
+/*
+ * What follows, until end(), runs as agent code under the watch lock, and without cancellation: a
+ * cancelled thread would leave the lock taken. False: no lock within LOCK_MS.
+ */
 static bool begin(int *cancel)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel);
@@ -75,7 +81,11 @@ static void end(int cancel)
     pthread_setcancelstate(cancel, NULL);
 }
 
-/* What is left. Most looks find nothing, and cost no names; what a rule suppresses is known only with them. */
+/*
+ * Checks, and returns the number of sockets that S selects; -1: no lock. Most checks find none, and
+ * then no stack is symbolized. Otherwise the stacks are needed, to leave out what a rule
+ * suppresses.
+ */
 static int count(struct selection s)
 {
     int cancel, n;
@@ -104,7 +114,10 @@ static bool wait_for_close(uint32_t bell, uint64_t until)
     return true;
 }
 
-/* A test's few seconds say nothing about growth: no rates, no forecasts. */
+/*
+ * Checks, and builds the report for S. Without rates and forecasts: a test takes seconds, too short
+ * to measure growth. False: no memory.
+ */
 static bool compose_for_test(struct built *c, const struct selection *s)
 {
     check_all(0);
@@ -117,7 +130,10 @@ static bool compose_for_test(struct built *c, const struct selection *s)
     return true;
 }
 
-/* Writes what is left to FD, or, FD < 0, to the log. Its number; -1 when it could not be written to FD. */
+/*
+ * Checks, and writes the report for S to FD; FD < 0: to the log. Returns the number of sockets; -1:
+ * no lock, or FD could not be written to.
+ */
 static int report(const struct selection *s, int fd)
 {
     int cancel, n = 0;
@@ -200,7 +216,7 @@ static size_t frames_of(struct sockleak_frame *out, const struct frame *in, size
     return n < STATE_MAX_FRAMES ? n : STATE_MAX_FRAMES;
 }
 
-/* A socket may be younger than the report. */
+/* 0 when THEN is later than NOW: a socket may have been opened after the report began. */
 static double seconds_since(uint64_t now, uint64_t then) { return then < now ? (double)(now - then) / 1e9 : 0; }
 
 static int call_for(const struct report *r, const struct group *g, const struct finding *f, sockleak_callback call, void *arg)
@@ -240,12 +256,14 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
         return -1;
     }
     struct selection s = selection_of(since, kinds);
-    s.counted_only = true; /* frames as they are: a finding has no files and lines */
+    /* without files and lines, which struct sockleak_finding does not have */
+    s.counted_only = true;
     struct built c;
     check_all(0);
     bool ok = report_build(&c, &s, REASON_CHECK);
-    end(cancel);                                                  /* the callback is the program's: it may close what it was shown */
-    size_t groups = c.report.n_groups + c.report.groups_left_out; /* max_leaks is for readers */
+    end(cancel); /* the callback is the program's code: it may close the sockets that it gets */
+    /* all: max_leaks limits printed reports */
+    size_t groups = c.report.n_groups + c.report.groups_left_out;
     for (size_t i = 0; ok && i < groups; i++)
         for (size_t j = 0; j < c.report.groups[i].n_findings; j++) {
             n++;
@@ -259,7 +277,10 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
     return n;
 }
 
-/* One that no wrapper saw is entered now: the watcher would find it later, and know nothing of this. */
+/*
+ * The slot of FD; NULL: no socket. A socket that no wrapper saw is entered now. The watcher would
+ * enter it only later, and without the caller's flag.
+ */
 static struct state_slot *live_or_adopted(int fd)
 {
     struct state_slot *slot = slot_of(fd);

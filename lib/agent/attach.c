@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach.c: the door for the command: attach's and detach's entries.
+ * attach.c: the functions that `sockleak attach` and `sockleak detach` call in a running process.
  *
- * Called on a thread that the command has stopped outside of the allocator and the loader, on a stack of its own, with signals
- * blocked.
+ * They run on a thread of the program that the command has stopped outside of the allocator and the
+ * loader, on a stack of their own, with signals blocked. The other threads run on.
  */
 #include "attach.h"
 
@@ -18,7 +18,10 @@
 
 #define SHOWN __attribute__((visibility("default")))
 
-/* The search for originals that the preload uses starts behind us in the symbol order, where a late agent has no place. */
+/*
+ * A preloaded agent looks up the originals behind itself in the symbol order (RTLD_NEXT). An agent
+ * that was loaded late is not in that order, and looks them up as the program does.
+ */
 static void find_originals(void)
 {
     real_resolve_default();
@@ -37,7 +40,8 @@ SHOWN int sockleak_attach_entry(const char *options, struct redirect_stats *seen
         return 1;
     thread_enter();
     redirect_all();
-    redirect_settle(); /* the watcher, woken by start_wake, may have been first */
+    /* waits for the watcher: woken by start_wake, it may be redirecting already */
+    redirect_settle();
     thread_leave();
     struct redirect_stats s;
     redirect_get_stats(&s);

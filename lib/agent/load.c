@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c: the door of the loader: the constructor.
+ * load.c: the constructor, which the dynamic loader calls when the library is loaded.
  *
- * It only reads options and registers handlers: a program without sockets pays no more. The table comes with the first event
- * that needs one (track/gate.h).
+ * Runs before main, or inside dlopen in an attached process. It only reads options and registers
+ * handlers, so a program without sockets pays no more than that. The table is made at the first
+ * event that needs one (track/gate.h).
  */
 #include <signal.h>
 #include <string.h>
@@ -23,8 +24,9 @@
 static void on_signal(int number)
 {
     (void)number;
-    bool before = this_thread.no_malloc; /* the handler may come into a report at the end */
-    this_thread.no_malloc = true;        /* should this thread have to make the report itself */
+    /* The signal may interrupt malloc, and this thread may have to make the report itself. */
+    bool before = this_thread.no_malloc; /* may be set already: in the report at the end */
+    this_thread.no_malloc = true;
     watcher_request_signal();
     this_thread.no_malloc = before;
 }
@@ -43,7 +45,7 @@ static void install_signal(void)
 __attribute__((constructor)) static void load(void)
 {
     follow_use(wrapped_table, wrapped_count);
-    real_resolve(); /* here, so that no later first call has to do it inside a signal handler or a vfork child */
+    real_resolve(); /* so that no first call does it later, in a signal handler or a vfork child */
     configure();
     thread_enter();
     if (agent_options.help)

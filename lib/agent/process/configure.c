@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * configure.c: the options, from the program's own defaults and from the environment.
+ * configure.c: fills the options, from the program's own defaults and from the environment.
  *
- * Called by the constructor, or by an event that comes before it; and when attach brings more.
+ * Called by the constructor, or by an event that comes before the constructor, on the program's own
+ * thread; and again when attach brings more options.
  */
 #include "configure.h"
 
@@ -26,7 +27,10 @@ static void warn_option(void *arg, const char *line)
     log_warn("%s", line);
 }
 
-/* Read twice, so that a complaint already has the format that comes behind what it complains of. */
+/*
+ * Parses TEXT twice: log_json may stand after a wrong option, and the warning about that must
+ * already be JSON.
+ */
 void configure_take(const char *text)
 {
     struct options ahead = agent_options;

@@ -2,7 +2,8 @@
 /*
  * exec.c: what happens to the state file when the program's image is replaced.
  *
- * Runs in the program's threads and signal handlers, around the real call; in a vfork child it does nothing.
+ * Runs in the program's threads and signal handlers, before and after the real call. In a vfork
+ * child it does nothing, because the table is the parent's.
  */
 #include "exec.h"
 
@@ -13,7 +14,10 @@
 #include "../table/state_dir.h"
 #include "../track/gate.h"
 
-/* The kernel's word: the flag may have been set or taken away where no wrapper saw it. */
+/*
+ * Does a socket stay open over exec? The kernel is asked for FD_CLOEXEC: it may have been set or
+ * cleared by calls that no wrapper saw.
+ */
 static bool takes_sockets_along(void)
 {
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {

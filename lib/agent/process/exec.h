@@ -5,7 +5,10 @@
 #ifndef SOCKLEAK_AGENT_EXEC_H
 #define SOCKLEAK_AGENT_EXEC_H
 
-/* exec is about to be called / has failed. Nothing is lost when it fails. Async-signal-safe; errno is kept. */
+/*
+ * exec_begins: exec is about to be called. exec_failed: it has failed, and everything is as before.
+ * Async-signal-safe; errno is kept.
+ */
 void exec_begins(void);
 void exec_failed(void);
 

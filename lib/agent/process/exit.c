@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.c: the end of the process.
+ * exit.c: the end of the process: the last check and report, and what becomes of the state file.
  *
- * Runs on the thread that ends the program, in signal handlers too.
+ * Runs on the thread that ends the process, which may be inside a signal handler. Takes the watch
+ * lock through watch/reporter.c.
  */
 #include "exit.h"
 
@@ -20,14 +21,20 @@
 
 static _Atomic bool finished;
 
-/* ITS_LAST false: the process may go on after this. */
+/*
+ * Returns the status to end with. ITS_LAST false: the process may go on after this, with another
+ * report at its real end.
+ */
 static int finish(int status, enum state_end how, bool its_last)
 {
     if (!gate_owns_table())
         return status;
     if (atomic_load(&finished) || (its_last && atomic_exchange(&finished, true)))
         return status;
-    /* abort() is called by the allocator too, when it finds its heap damaged. */
+    /*
+     * No malloc: the allocator calls abort() when it finds its heap damaged, and a handler may have
+     * interrupted it.
+     */
     this_thread.no_malloc = how == END_ABORT || capture_in_handler();
     thread_enter();
     uint64_t leaks = sys_in_sandbox() ? 0 : reporter_final(its_last);
@@ -61,9 +68,11 @@ void exit_aborting(void)
 void exit_forked_child(void) { atomic_store(&finished, false); }
 
 /*
- * Registered before any other handler, so it runs after all of them and after every destructor. It can change the status only
- * by exiting anew: that call runs what is left (the flush of stdio). Where the library came late, to a program that has its
- * handlers registered, the handler runs first; there our own destructor is the end, which comes after them.
+ * Registered before any other exit handler, so it runs after all of them and after every
+ * destructor. It can change the exit status only by calling exit(3) again; that call does what is
+ * left, the flush of stdio. When attach has brought the library, the program's handlers were
+ * registered before ours and run after it. There our destructor makes the report, since it runs
+ * after them.
  */
 static int late_status;
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork.c: what happens to the agent at a fork: nobody checks meanwhile, the child forgets its parent's table.
+ * fork.c: what the agent does at a fork: no thread checks meanwhile, and the child forgets its
+ * parent's table.
  *
- * The handlers run on the forking thread (pthread_atfork); fork_unannounced on whichever thread of a child has the first event.
+ * The handlers run on the forking thread (pthread_atfork). fork_unannounced runs on the thread of
+ * the child that has the first event.
  */
 #include "fork.h"
 
@@ -42,7 +44,10 @@ static void forked_child(bool prepared)
 
 void fork_unannounced(void) { forked_child(false); }
 
-/* Whoever checks may have a file open for a moment (a log, a symbol table), which the child must not get: so nobody checks meanwhile. */
+/*
+ * A thread that checks may have a file open for a moment, such as the log or a symbol table. The
+ * child must not inherit that descriptor, so the watch lock is held over the fork.
+ */
 static void before_fork(void)
 {
     if (gate_is_open()) {

@@ -9,15 +9,23 @@
 
 #include "../../core/state.h"
 
-/* By the forking thread, before the fork and, in the parent, after it. */
+/* By the forking thread, before the fork, with a table: copies the live slots. */
 void inherit_prepare(void);
+/* In the parent, after the fork: frees that copy. */
 void inherit_discard(void);
-/* In the child: forgets the parent's table and keeps what was PREPARED, or what the parent's table says now. */
+/*
+ * In the child: forgets the parent's table. Keeps what inherit_prepare copied (PREPARED), else
+ * copies what the parent's table holds now.
+ */
 void inherit_take(bool prepared);
-/* The parent's header, while its mapping is still there; NULL: no parent had a table. */
+/* The header of the parent's table, while that is still mapped. NULL: no parent had a table. */
 const struct state_header *inherit_parent_header(void);
-/* Enters what was kept into the child's own table, as far as the kernel still knows it, and lets go of the parent's mapping. */
+/*
+ * Enters the inherited sockets into the child's own table, if the kernel still has the same ones
+ * (SO_COOKIE), and unmaps the parent's.
+ */
 void inherit_import(void);
+/* How many sockets inherit_import will try to enter. */
 unsigned inherit_count(void);
 
 #endif

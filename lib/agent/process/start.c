@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start.c: recording begins with the first event that needs a table; sleep and wake.
+ * start.c: starts recording at the first event that needs a table; stops and restarts it for detach
+ * and attach.
  *
- * The table is made on the thread whose event came first, with signals blocked (gate.c); sleep and wake come from the thread
- * that attach and detach borrow.
+ * The table is made on the thread that has the first event, with signals blocked (track/gate.c).
+ * start_wake and start_sleep run on the thread that attach or detach has stopped and borrowed
+ * (agent/attach.c).
  */
 #include "start.h"
 

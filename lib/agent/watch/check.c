@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check.c: one look at the sockets of the table.
+ * check.c: one check of the sockets in the table.
  *
- * One poll (never blocking) for each 256 sockets; only those that poll says have ended, or that the program has been told about, are looked at
- * more closely. Single writer of the watcher's part of each slot and of all details.
+ * Runs under the watch lock. One poll(2), which never blocks, for each 256 sockets. Only a socket
+ * that poll reports as ended, or of which the program has had EOF, an error or its own shutdown, is
+ * probed more closely. This file is the only writer of the watcher's part of each slot and of all
+ * detail records.
  */
 #include "check.h"
 
@@ -23,46 +25,49 @@
 #include "../track/retract.h"
 #include "../track/slot.h"
 
-#define TURNS 16 /* looks in which every healthy connection is asked once */
+#define TURNS 16 /* in so many checks every healthy connection is probed once */
 #define BATCH 256
 
-struct look {
+struct check {
     uint64_t now, grace, interval, next_grace;
     bool thorough;
-    uint32_t number; /* of this look, never 0 */
+    uint32_t number; /* of this check, never 0 */
 };
 
 static struct pollfd polled[BATCH] LARGE_TABLE;
 static uint32_t generation[BATCH] LARGE_TABLE;
 
-/* ---- details ------------------------------------------------------------------------------------------------------ */
+/* ---- details --------------------------------------------------------------------------------- */
 
-/* Refs of all details in use, and of those free again; private, for the file has no need of them. */
+/*
+ * References to the details in use, and to those that are free again. Private memory: no reader of
+ * the file needs them.
+ */
 static state_ref *in_use, *free_list;
-static size_t n_in_use, n_free, room;
+static size_t n_in_use, n_free, refs_capacity;
 
-static bool more_room(void)
+static bool grow_refs(void)
 {
-    size_t bigger = room ? room * 2 : 1024;
+    size_t bigger = refs_capacity ? refs_capacity * 2 : 1024;
     state_ref *a = pages_alloc(bigger * sizeof *a), *b = pages_alloc(bigger * sizeof *b);
     if (!a || !b)
         return false;
-    if (room) {
+    if (refs_capacity) {
         memcpy(a, in_use, n_in_use * sizeof *a);
         memcpy(b, free_list, n_free * sizeof *b);
-        pages_free(in_use, room * sizeof *a);
-        pages_free(free_list, room * sizeof *b);
+        pages_free(in_use, refs_capacity * sizeof *a);
+        pages_free(free_list, refs_capacity * sizeof *b);
     }
     in_use = a;
     free_list = b;
-    room = bigger;
+    refs_capacity = bigger;
     return true;
 }
 
 static struct state_detail *new_detail(state_ref *ref)
 {
     struct state_detail *d;
-    if (n_in_use + n_free >= room && !more_room())
+    if (n_in_use + n_free >= refs_capacity && !grow_refs())
         return NULL;
     if (n_free) {
         *ref = free_list[--n_free];
@@ -76,7 +81,7 @@ static struct state_detail *new_detail(state_ref *ref)
     return d;
 }
 
-/* The slot that D speaks of, if it is still that socket's. */
+/* The slot that D, the detail at REF, belongs to. NULL: it holds another socket now, or none. */
 static struct state_slot *owner(const struct state_detail *d, state_ref ref)
 {
     struct state_slot *s = slot_of((int)d->fd);
@@ -107,9 +112,12 @@ static struct state_detail *detail_of(struct state_slot *slot, uint32_t gen)
     return d && atomic_load(&d->gen) == gen ? d : NULL;
 }
 
-/* ---- one socket ----------------------------------------------------------------------------------------------------- */
+/* ---- one socket ------------------------------------------------------------------------------ */
 
-/* The condition is over though the socket is not closed: it connected at last, or bytes arrived on what was shut down. */
+/*
+ * Ends the condition of a socket that is still open: for example, it has connected after all, or
+ * bytes have arrived on a connection that was shut down.
+ */
 static void healthy(struct state_slot *slot, int fd, uint32_t gen)
 {
     if (!detail_of(slot, gen))
@@ -119,13 +127,13 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
     atomic_store(&slot->detail, 0);
 }
 
-static bool counted_before(const struct look *l, const struct state_slot *slot)
+static bool counted_before(const struct check *l, const struct state_slot *slot)
 {
     struct state_share *share = table_at(slot->share);
     return share && atomic_exchange(&share->counted, l->number) == l->number;
 }
 
-static void in_condition(const struct look *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
+static void in_condition(const struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
                          const struct verdict *v, uint64_t *next_grace)
 {
     struct state_detail *d = detail_of(slot, gen);
@@ -154,12 +162,18 @@ static void in_condition(const struct look *l, struct state_slot *slot, int fd, 
     if (!d->past_grace && c.since_ns + l->grace < *next_grace)
         *next_grace = c.since_ns + l->grace;
     uint16_t flags = atomic_load(&slot->flags);
-    /* One that is another process' to report counts for nothing here; several descriptors of one socket count once. */
+    /*
+     * An inherited socket that was not used here is for another process to report, and is not
+     * counted. Several descriptors of one socket count once.
+     */
     if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
         counts_add(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
 }
 
-/* First sight: from now on this slot stands for the socket with this cookie. */
+/*
+ * The first check of a socket: from now on this slot stands for the socket with this cookie. False:
+ * FD is no socket.
+ */
 static bool stamp(struct state_slot *slot, int fd, uint32_t gen)
 {
     uint64_t cookie = probe_cookie(fd);
@@ -171,9 +185,13 @@ static bool stamp(struct state_slot *slot, int fd, uint32_t gen)
     return true;
 }
 
-/* Poll does not tell a half-closed connection from a healthy one, and another descriptor or process may have shut it down. Asking the kernel for each
- * would cost too much each time: those known to be shared, or stuck so, are asked always, the rest in turn, or all when somebody waits for the answer. */
-static bool may_be_shut_elsewhere(const struct look *l, const struct state_slot *slot, int fd)
+/*
+ * poll(2) reports the same for a healthy connection and for one that this side has half-closed, and
+ * another descriptor or process may have done that. Probing every connection at every check would
+ * cost too much. Those that are known to be shared, or to be in a condition, are probed each time;
+ * the others in turn; and all of them when somebody waits for the answer (thorough).
+ */
+static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot *slot, int fd)
 {
     if (slot->family == AF_UNIX || SLOT_TYPE(slot) == SOCK_DGRAM)
         return false;
@@ -181,7 +199,7 @@ static bool may_be_shut_elsewhere(const struct look *l, const struct state_slot 
            ((unsigned)fd + l->number) % TURNS == 0;
 }
 
-static void look_at(struct look *l, int fd, uint32_t gen, int revents)
+static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
     if (atomic_load_explicit(&slot->word, memory_order_acquire) != SLOT_WORD(gen, SLOT_LIVE))
@@ -208,20 +226,23 @@ static void look_at(struct look *l, int fd, uint32_t gen, int revents)
         in_condition(l, slot, fd, gen, &o, &v, &l->next_grace);
 }
 
-static void look_at_batch(struct look *l, unsigned n)
+static void check_batch(struct check *l, unsigned n)
 {
     struct timespec zero = {0, 0};
     if (!n)
         return;
-    /* Fails when RLIMIT_NOFILE was lowered below the batch: each is then asked for alone. */
+    /*
+     * ppoll fails with EINVAL when RLIMIT_NOFILE was lowered below N. Then each socket is polled by
+     * probe().
+     */
     bool answered = SYS5(SYS_ppoll, polled, n, &zero, NULL, 0) >= 0;
     for (unsigned i = 0; i < n; i++)
-        look_at(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
+        check_socket(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
 }
 
 uint64_t check_all(uint64_t min_age_ns)
 {
-    struct look l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
+    struct check l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
     l.thorough = min_age_ns == 0;
     l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
@@ -236,11 +257,11 @@ uint64_t check_all(uint64_t min_age_ns)
         polled[n] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
         generation[n] = SLOT_GEN(word);
         if (++n == BATCH) {
-            look_at_batch(&l, n);
+            check_batch(&l, n);
             n = 0;
         }
     }
-    look_at_batch(&l, n);
+    check_batch(&l, n);
     counts_end(l.now, l.interval);
     table_count_look(l.now);
     return l.next_grace;
@@ -248,8 +269,11 @@ uint64_t check_all(uint64_t min_age_ns)
 
 void check_reset(void)
 {
-    /* Another thread of the parent may have been changing these: begin anew, a few pages are lost. */
+    /*
+     * Another thread of the parent may have been changing these at the fork: start empty. A few
+     * pages are lost.
+     */
     in_use = free_list = NULL;
-    n_in_use = n_free = room = 0;
+    n_in_use = n_free = refs_capacity = 0;
     counts_reset();
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check.h: one look at the sockets of the table: the kernel is asked, the judge decides, and what is in a condition gets a detail record.
+ * check.h: one check of the sockets in the table: asks the kernel, lets core/judge.c decide, and
+ * gives each socket that is in a condition (any verdict but healthy) a detail record.
  *
- * All calls: with the watch lock held, from the watcher, at exit, or from a check; never from a wrapper.
+ * Called with the watch lock held, by the watcher, at exit, or from sockleak.h; never by a wrapper.
  */
 #ifndef SOCKLEAK_AGENT_CHECK_H
 #define SOCKLEAK_AGENT_CHECK_H
 
 #include <stdint.h>
 
-/* Looks at all sockets that were opened at least MIN_AGE_NS ago. Returns when the next one passes grace (CLOCK_MONOTONIC; UINT64_MAX: none). */
+/*
+ * Checks all sockets that were opened at least MIN_AGE_NS ago; with 0 it is thorough, and asks for
+ * each connection whether another descriptor or process has shut it down. Returns when the next
+ * socket passes its grace (CLOCK_MONOTONIC; UINT64_MAX: none does).
+ */
 uint64_t check_all(uint64_t min_age_ns);
-/* A forked child's table is new: forget what belonged to the old one. */
+/* In a forked child, whose table is new: forgets what belonged to the parent's. */
 void check_reset(void);
 
 #endif

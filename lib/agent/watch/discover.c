@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * discover.c: finds sockets that no wrapper saw: inherited over exec, opened by io_uring or a raw system call, open before an attach.
+ * discover.c: finds sockets that no wrapper saw: inherited over exec, opened by io_uring or a raw
+ * system call, open before an attach.
  *
- * Descriptor numbers are asked for one after the other, with a call that opens nothing and disturbs nothing (SO_COOKIE on a number that is no socket
- * is an error). Listing /proc/self/fd would need a descriptor, whose number the program might be about to count on. A socket is entered when
- * two scans have seen the same one without a slot: one that the program's wrapper is just about to enter is thus never taken.
+ * Called by the watcher, with the watch lock held. Tries one descriptor number after the other with
+ * SO_COOKIE, a call that opens nothing and changes nothing, and fails on a number that is no
+ * socket. Listing /proc/self/fd would need a descriptor, and so a number that the program may
+ * expect to get. A socket is entered only when two scans have seen the same one without a slot: so
+ * a socket that a wrapper is about to enter at this moment is left to the wrapper.
  */
 #include "discover.h"
 
@@ -17,18 +20,18 @@
 #include "../track/adopt.h"
 
 #define MAX_SUSPECTS 4096
-#define GAP 256 /* so many closed numbers in a row beyond the last slot end a scan */
+#define GAP 256 /* a scan ends after so many closed numbers in a row beyond the last slot */
 
 struct suspect {
     int fd;
-    enum origin origin; /* what the scan that saw it first took it for */
+    enum origin origin; /* ORIGIN of the scan that saw it first */
     uint64_t cookie;
 };
-static struct suspect *suspects; /* of the last scan, by descriptor */
+static struct suspect *suspects; /* sockets without a slot that the last scan saw, by descriptor */
 static unsigned n_suspects;
 static int resume; /* where a scan that ran out of budget goes on */
 
-static bool live(int fd)
+static bool has_live_slot(int fd)
 {
     const struct state_slot *s = slot_of(fd);
     return s && SLOT_PHASE(atomic_load(&s->word)) == SLOT_LIVE;
@@ -62,11 +65,11 @@ void discover_unseen(uint64_t budget_ns, enum origin origin)
     unsigned n = 0, kept = 0;
     int fd = resume, closed = 0;
     bool end;
-    /* A scan in parts: what the others found stays known until they come by again. */
+    /* A scan may be made in parts. What is outside of this part stays as earlier parts found it. */
     for (; kept < n_suspects && suspects[kept].fd < fd; kept++)
         next[n++] = suspects[kept];
     for (;; fd++) {
-        if (live(fd)) {
+        if (has_live_slot(fd)) {
             closed = 0;
             continue;
         }

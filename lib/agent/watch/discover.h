@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * discover.h: finds sockets that no wrapper saw. With the watch lock held.
+ * discover.h: finds sockets that no wrapper saw.
+ *
+ * Called by the watcher, with the watch lock held.
  */
 #ifndef SOCKLEAK_AGENT_DISCOVER_H
 #define SOCKLEAK_AGENT_DISCOVER_H
@@ -8,8 +10,9 @@
 #include "../../core/state.h"
 
 /*
- * One scan. A socket is entered when two scans in a row have seen the same one. BUDGET_NS bounds the scan, which goes on from there
- * at the next call; ORIGIN is what the new ones are said to be.
+ * Makes one scan over the descriptor numbers. A socket is entered when two scans in a row have seen
+ * the same one (the same SO_COOKIE). The scan stops after about BUDGET_NS; the next call goes on
+ * from there. ORIGIN is recorded as the origin of the sockets that this scan is the first to see.
  */
 void discover_unseen(uint64_t budget_ns, enum origin origin);
 

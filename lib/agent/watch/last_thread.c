@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * last_thread.c: the watcher among the threads of the process.
+ * last_thread.c: whether the watcher has one other thread beside it, and whether it is the last
+ * thread that is left.
  *
- * Called by the watcher between its looks, and by a thread that is about to end. No descriptor is opened: a number that is taken for a moment may be the
- * one that the program counts on.
+ * Called by the watcher between its checks, and by a thread that is about to end. Opens no
+ * descriptor: it would take, for a moment, a number that the program may expect to get.
  */
 #include "last_thread.h"
 
@@ -19,18 +20,24 @@
 #include "../track/gate.h"
 #include "wake.h"
 
+/*
+ * How often the watcher asks whether it is the last, once the first thread has called pthread_exit.
+ */
 #define LOOK_NS 100000000u
 
 static _Atomic bool leader_leaves;
 
-/* /proc/self/task has a link for each thread and two more. */
+/* The link count of /proc/self/task is the number of threads plus two ("." and ".."). */
 bool last_thread_with_one_other(void)
 {
     struct stat st;
     return sys_stat("/proc/self/task", &st) >= 0 && st.st_nlink == 2 + 2;
 }
 
-/* /proc/self is the first thread. One that has ended has no memory any more, and so no program either. */
+/*
+ * /proc/self/exe is that of the first thread. A thread that has ended has no memory map, so the
+ * link leads nowhere (ENOENT).
+ */
 bool last_thread_of_all(void)
 {
     char c;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * last_thread.h: the watcher among the threads of the process: whether it is alone with one other, and whether it is the only one that is left.
+ * last_thread.h: whether the watcher has one other thread beside it, and whether it is the last
+ * thread that is left.
  *
- * A process ends by itself when its last thread does, and the C library counts ours among them: once the first thread has left by
- * pthread_exit(3) and the others have gone, the watcher is the last, and has to go too.
+ * The C library ends the process when its last thread ends, and it counts the watcher too. So when
+ * the first thread has ended by pthread_exit(3) and all others have ended, the watcher must end as
+ * well.
  */
 #ifndef SOCKLEAK_AGENT_LAST_THREAD_H
 #define SOCKLEAK_AGENT_LAST_THREAD_H
@@ -11,16 +13,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The process has the watcher and one more thread. One system call, no descriptor. */
+/*
+ * The process has exactly two threads, the watcher included. One system call; opens no descriptor.
+ */
 bool last_thread_with_one_other(void);
-/* The other one is the first thread, which has ended. */
+/* As above, and the other thread is the first one, which has ended: only the watcher is left. */
 bool last_thread_of_all(void);
-/* When the watcher has to wake that means to wake at WHEN: earlier, once the first thread has begun to leave. */
+/*
+ * The time until which the watcher may sleep (CLOCK_MONOTONIC): WHEN, or soon, once the first
+ * thread has called pthread_exit.
+ */
 uint64_t last_thread_wake(uint64_t when);
-/* The watcher's thread function is about to return: from here on it is a thread of the program, which runs the program's exit handlers. */
+/*
+ * By the watcher, before its thread function returns as the last one: leaves the agent and unblocks
+ * all signals. From here on it is a thread of the program, for it runs the program's exit handlers.
+ */
 void last_thread_goes(void);
+/* In a forked child: its first thread is another one. */
 void last_thread_forked_child(void);
-/* The calling thread is about to end (pthread_exit). Async-signal-safe. */
+/* The calling thread is about to end, by pthread_exit. Async-signal-safe. */
 void last_thread_ends(void);
 
 #endif

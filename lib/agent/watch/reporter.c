@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reporter.c: what is said after a look: of groups that are due, of sockets that were closed after all, of everything at a signal, a check or the end.
+ * reporter.c: what is reported after a check: groups that are due, sockets that were closed after
+ * all, everything at a signal, a check or the end.
  *
- * Called with the watch lock held, right after a look, by whoever looked.
+ * Called with the watch lock held, right after a check, by the thread that made it. Never by a
+ * wrapper.
  */
 #include "reporter.h"
 
@@ -48,7 +50,10 @@ void reporter_releases(void)
     scratch_out_free(&o);
 }
 
-/* A socket that is closed while the report is made would have nobody to retract it: its closer saw no mark. */
+/*
+ * A thread that closes a socket retracts it when it finds this mark. One that closes it while the
+ * report is being made does not find the mark yet, so this retracts it instead.
+ */
 static void mark_slot(const struct state_view *view, const struct finding *f, const struct state_slot *slot, uint64_t now)
 {
     struct state_detail *d = (struct state_detail *)(uintptr_t)state_slot_detail(view, slot);
@@ -84,7 +89,11 @@ void reporter_due(void)
         return;
     if (report_build(&c, &s, REASON_GRACE)) {
         mark_reported(&c);
-        counts_all_reported(kinds); /* what was suppressed, or cut from the list, is not said again either until it doubles */
+        /*
+         * Groups that were suppressed, or cut from the list, are not reported again either until
+         * they double.
+         */
+        counts_all_reported(kinds);
         if (c.report.n_groups) {
             report_write(&c, -1);
             if (agent_options.abort_on_error)
@@ -99,7 +108,11 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
     struct built c;
     uint64_t n = 0;
     if (report_build(&c, s, reason)) {
-        n = c.report.leaks + (s->number_only ? c.report.suppressed : 0); /* who reports in our place counts those too */
+        /*
+         * With number_only the command makes the report in our place, and it counts the suppressed
+         * sockets too.
+         */
+        n = c.report.leaks + (s->number_only ? c.report.suppressed : 0);
         if (n && reason == REASON_SIGNAL)
             mark_reported(&c);
         if (n && fd != -2)
@@ -109,7 +122,8 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
             real.abort();
         }
     } else {
-        n = report_each(s, NULL, NULL); /* no memory to say more: the number at least, and the state file is kept */
+        /* no memory for a report: count at least, so that the state file is kept */
+        n = report_each(s, NULL, NULL);
     }
     report_free(&c);
     return n;
@@ -123,7 +137,7 @@ uint64_t reporter_report(const struct reporter_query *q, enum reason reason, int
     return report_all(&s, reason, fd);
 }
 
-/* verbosity=1: where the table is, once a process. */
+/* With verbosity=1: where the table is, once for each process. */
 static void log_state_file(void)
 {
     static _Atomic uint32_t logged_for;
@@ -172,7 +186,7 @@ static void print_suppressions(void)
     scratch_out_free(&o);
 }
 
-/* What is stuck is left for `sockleak report`. */
+/* With stuck sockets the state file is kept for `sockleak report`. */
 static void leave_file(uint64_t stuck)
 {
     char path[600];
@@ -215,6 +229,6 @@ uint64_t reporter_final(bool its_last)
         leave_file(n);
     else
         watch_unlock();
-    /* The lock else stays taken: nothing is looked at or said after this. */
+    /* Otherwise the lock stays taken, so that nothing is checked or reported after this. */
     return n;
 }

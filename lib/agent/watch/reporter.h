@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reporter.h: what is reported after a check: groups that are due, sockets that were closed after all, everything at a signal, a check or the end.
+ * reporter.h: what is reported after a check: groups that are due, sockets that were closed after
+ * all, everything at a signal, a check or the end.
  *
- * With the watch lock held where nothing else is said; never from a wrapper.
+ * Called with the watch lock held, where nothing else is stated; never by a wrapper. Includes what
+ * the agent itself could not do.
  */
 #ifndef SOCKLEAK_AGENT_REPORTER_H
 #define SOCKLEAK_AGENT_REPORTER_H
@@ -12,21 +14,28 @@
 
 #include "../../core/report.h"
 
-/* This process is the one that the library was loaded into: later ones are its children by fork. At the start, once. */
+/*
+ * Once, at the start: records the pid of the process that the library was loaded into, to know
+ * later a child of fork.
+ */
 void reporter_loaded(void);
-/* Reported sockets that were closed since. */
+/* Reports the sockets that were reported as stuck and have been closed since. */
 void reporter_releases(void);
-/* Groups that pass grace, or have doubled, now. */
+/*
+ * Reports the groups that have just passed their grace, or doubled since they were last reported.
+ */
 void reporter_due(void);
-/* The lines that were kept for later; with verbosity=1 also where the state file is. Needs no lock. */
+/*
+ * Logs the lines that log_later kept; with verbosity=1 also the path of the state file. Needs no
+ * lock.
+ */
 void reporter_pending(void);
-/* What the agent itself could not do, each once. */
+/* Logs what the agent itself could not do, each thing once; then as reporter_pending. */
 void reporter_troubles(void);
 
 /*
- * Checks, and reports what was found: sockets opened at or after SINCE_NS, of the kinds in KINDS, of thread TID (0: any) and tag
- * TAG (0: any), whose condition lasts at least MIN_NS. FD < 0: to the log, else to that descriptor; FD -2: only counted. Returns
- * their number.
+ * Selects sockets opened at or after SINCE_NS (CLOCK_MONOTONIC), of the kinds in the mask KINDS, of
+ * thread TID (0: any) and tag TAG (0: any), whose condition has lasted at least MIN_NS.
  */
 struct reporter_query {
     uint64_t since_ns, min_ns;
@@ -34,10 +43,16 @@ struct reporter_query {
     uint32_t tid;
     uint16_t tag;
 };
+/*
+ * Checks all sockets thoroughly and reports those that Q selects. FD >= 0: to that descriptor; -1:
+ * to the log; -2: only counts them. Returns their number.
+ */
 uint64_t reporter_report(const struct reporter_query *q, enum reason reason, int fd);
 /*
- * The last check and, with leak_check_at_exit, the exit report; removes the state file when nothing is stuck. Takes the watch
- * lock itself. Returns the sockets reported. ITS_LAST: nothing is checked or reported after this.
+ * The last check and, with leak_check_at_exit, the exit report. Takes the watch lock itself.
+ * Returns the number of sockets that are stuck. ITS_LAST: the process ends now; the state file is
+ * removed when nothing is stuck, and the lock stays taken, so that nothing is checked or reported
+ * after this.
  */
 uint64_t reporter_final(bool its_last);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wake.c: the lock under which anybody checks, and the word that wakes the watcher.
+ * wake.c: the watch lock, under which sockets are checked, and the futex words that wake the
+ * watcher.
  *
- * The lock is a futex of our own: it is taken with a limit, by threads that may be cancelled, and given up by a forked child
- * that did not take it. The word lies in the state file, so that the command can wake the watcher too.
+ * The lock is a futex of our own and not a pthread mutex: it is taken with a time limit, by threads
+ * that may be cancelled, and a forked child frees it without having taken it. The words are in the
+ * state file, so that the command can wake the watcher too.
  */
 #include "wake.h"
 
@@ -15,7 +17,7 @@
 #include "../base/sys.h"
 #include "../table/header.h"
 
-static _Atomic uint32_t lock; /* 0 free, 1 taken, 2 taken and waited for */
+static _Atomic uint32_t lock; /* 0: free, 1: taken, 2: taken, and others wait */
 
 bool watch_lock(unsigned limit_ms)
 {

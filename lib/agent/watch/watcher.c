@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watcher.c: the watcher: one thread that looks now and then, and the lock under which anybody looks.
+ * watcher.c: the watcher: one thread of the agent that checks the sockets at intervals, and
+ * reports.
  *
- * The thread has all signals blocked, a small stack, and sleeps on a futex in the state file, which the program's threads, a signal handler or
- * another process may wake. It never makes a call that blocks on one of the program's descriptors.
+ * The thread has a small stack and all signals blocked, except the two that glibc uses itself. It
+ * sleeps on a futex in the state file, which the program's threads, a signal handler or another
+ * process may wake. It checks and reports under the watch lock. It never makes a call that can
+ * block on one of the program's descriptors.
  */
 #include "watcher.h"
 
@@ -32,10 +35,17 @@
 #include "wake.h"
 
 #define MS NS_PER_MS
-#define STACK_SIZE (256u * 1024) /* the thread's static TLS lies on it too; untouched pages cost nothing */
-#define BUDGET 500               /* a look may take 1/500 of a period: 0.2 % of one core */
-#define SCAN_BUDGET 4000         /* ... and the search for unseen sockets 1/4000 */
+/* The thread's static TLS is on its stack too. Pages that are never touched cost nothing. */
+#define STACK_SIZE (256u * 1024)
+/*
+ * A check may take 1/500 of the period, which is 0.2 % of one core; the scan for unseen sockets
+ * 1/4000.
+ */
+#define BUDGET 500
+#define SCAN_BUDGET 4000
+/* Between the two scans at an attach. */
 #define SECOND_SCAN_NS (20u * MS)
+/* From the start of the thread to its first scan. */
 #define SETTLE_NS (100u * MS)
 
 static _Atomic bool running;
@@ -50,7 +60,7 @@ static void serve_signal(void)
         reporter_report(&q, REASON_SIGNAL, -1);
 }
 
-/* Of the calling thread; what others took meanwhile is not its cost. */
+/* Of the calling thread. Time during which other threads had the processor is not its cost. */
 static uint64_t cpu_time(void)
 {
     struct timespec t = {0, 0};
@@ -58,8 +68,8 @@ static uint64_t cpu_time(void)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* With the lock held. Returns when the next look is due. */
-static uint64_t look_and_report(uint64_t interval)
+/* With the watch lock held. Returns when the next check is due. */
+static uint64_t check_and_report(uint64_t interval)
 {
     uint64_t begin = clock_now(), used = cpu_time();
     uint32_t request = watch_requested();
@@ -67,7 +77,8 @@ static uint64_t look_and_report(uint64_t interval)
     forecast_refresh();
     discover_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
     uint64_t next_grace = check_all(interval < 2000u * MS ? interval : 2000u * MS);
-    uint64_t cost = (cpu_time() - used) * BUDGET; /* of the look alone: a report is seldom, and may wait for its reader */
+    /* The cost of the check alone: a report is rare, and may have to wait for its reader. */
+    uint64_t cost = (cpu_time() - used) * BUDGET;
     reporter_releases();
     reporter_due();
     serve_signal();
@@ -75,33 +86,40 @@ static uint64_t look_and_report(uint64_t interval)
     bool stretched = cost > interval;
     uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;
     table_set_stretched_ms(stretched ? (uint32_t)((period + MS - 1) / MS) : 0);
-    /* A socket that will have lasted for its grace before the next look is worth one of its own, but not each of many: what a look costs is kept to. */
+    /*
+     * A socket that passes its grace before the next check gets an earlier one. The lower bound
+     * keeps many such sockets from causing a check each, which would break the budget.
+     */
     uint64_t soonest = begin + (cost > interval / 16 ? cost : interval / 16);
     if (next_grace < soonest)
         next_grace = soonest;
     return next_grace < begin + period ? next_grace : begin + period;
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
-static void pause_ns(uint64_t ns)
+static void sleep_ns(uint64_t ns)
 {
     struct timespec t = {0, (long)ns};
     SYS2(SYS_nanosleep, &t, NULL);
 }
 
-/* What is open already when recording begins. Two scans, so that a socket is known by both or is none of ours (discover.c). */
-static void know_the_present(enum origin origin)
+/*
+ * Enters the sockets that were open already when recording began. This takes two scans, because a
+ * socket is entered only when both have seen it (discover.c).
+ */
+static void enter_present_sockets(enum origin origin)
 {
     for (int pass = 0; pass < 2; pass++) {
         if (pass && origin == ORIGIN_BEFORE_ATTACH)
-            pause_ns(SECOND_SCAN_NS);
+            sleep_ns(SECOND_SCAN_NS);
         if (watch_lock(10000)) {
             discover_unseen(UINT64_MAX, origin);
             watch_unlock();
         }
         if (origin != ORIGIN_BEFORE_ATTACH)
-            break; /* the second scan is the first regular look: nobody waits for it */
+            /* The first regular check is the second scan. Only attach waits for the result. */
+            break;
     }
 }
 
@@ -114,7 +132,7 @@ static void park(void)
     if (atomic_load(&quit))
         return;
     follow(true);
-    know_the_present(ORIGIN_BEFORE_ATTACH);
+    enter_present_sockets(ORIGIN_BEFORE_ATTACH);
     log_verbose("awake: sockets are recorded from now on");
 }
 
@@ -128,12 +146,12 @@ static void *watch_thread(void *arg)
     log_verbose("the watcher has started (thread %u); it looks every %lu ms", thread_tid(), (unsigned long)(table_interval_ns() / MS));
     bool attached = table_is_attached();
     bool dormant = !table_is_enabled();
-    if (!attached && !dormant) /* a process that lives shorter is spared the scan */
+    if (!attached && !dormant) /* a process that ends before this does not pay for the scan */
         watch_sleep(clock_now() + SETTLE_NS, watch_requested());
     if (dormant)
-        park(); /* also when attach has been quicker than this thread */
+        park(); /* also when attach has enabled recording before this thread came here */
     else if (table_is_enabled() && !atomic_exchange(&present_known, true))
-        know_the_present(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
+        enter_present_sockets(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
     uint64_t next = dormant ? 0 : clock_now() + table_interval_ns();
     uint32_t served = watch_answered();
     while (!atomic_load(&quit)) {
@@ -149,7 +167,8 @@ static void *watch_thread(void *arg)
             last_thread_goes();
             break;
         }
-        if (atomic_load(&quit)) /* before the loader is asked: who waits for us may hold its lock */
+        /* before follow(), which takes the loader's lock: who waits for us may hold it */
+        if (atomic_load(&quit))
             break;
         if (request == served && request == watch_requested() && clock_now() < next)
             continue;
@@ -157,7 +176,7 @@ static void *watch_thread(void *arg)
         if (atomic_load(&quit) || !table_is_enabled() || !watch_lock(10000))
             continue;
         served = watch_requested();
-        next = look_and_report(interval ? interval : MS * 1000u);
+        next = check_and_report(interval ? interval : MS * 1000u);
         watch_unlock();
     }
     return NULL;
@@ -165,7 +184,10 @@ static void *watch_thread(void *arg)
 
 static size_t stack_size(unsigned attempt)
 {
-    /* The thread's static TLS lies on its stack: a program with much of it needs more than we do. */
+    /*
+     * The thread's static TLS is on its stack. A program with much of it needs a larger stack than
+     * we do.
+     */
     return (size_t)STACK_SIZE << (attempt * 2);
 }
 
@@ -188,11 +210,15 @@ void watcher_start(void)
     if (watcher_running() || !table_exists() || sys_in_sandbox() || (!table_interval_ns() && table_is_enabled()) ||
         atomic_exchange(&running, true))
         return;
-    if (capture_in_handler()) { /* pthread_create is not for signal handlers: a later event comes by */
+    /* pthread_create is not async-signal-safe: a later event tries again */
+    if (capture_in_handler()) {
         atomic_store(&running, false);
         return;
     }
-    /* The thread gets this mask for good. glibc's own two signals stay free: setuid(2) waits for each thread to answer one of them. */
+    /*
+     * The thread keeps this mask. Signals 32 and 33 are glibc's own and stay unblocked: setuid(2)
+     * and its kin send one to every thread and wait until each has handled it.
+     */
     uint64_t all = ~(3ull << (32 - 1)), old;
     int saved = errno;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
@@ -201,11 +227,15 @@ void watcher_start(void)
     thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     errno = saved;
-    if (!ok) /* RUNNING stays set: a program that may have no thread is not asked again and again */
+    if (!ok) /* RUNNING stays set: where no thread can be created, not every event tries again */
         log_later("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
-/* With threads of its own the program means what it says, and a watcher started anew would belong to the wrong one of them. */
+/*
+ * If the program has threads of its own, the call fails as it would without us. And where it
+ * succeeds for the calling thread alone, a new watcher would share that thread's namespaces or
+ * descriptor table, not those of the others.
+ */
 bool watcher_suspend(void) { return last_thread_with_one_other() && watcher_stop(); }
 
 bool watcher_stop(void)
@@ -217,7 +247,7 @@ bool watcher_stop(void)
     watch_poke();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     struct timespec soon;
-    do { /* again and again: a thread that was just about to park has not heard the first call */
+    do { /* repeated: a thread that was about to sleep when the first wake came has missed it */
         watch_wake_dormant();
         uint64_t until = clock_now_real() + 20u * MS;
         soon = (struct timespec){(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
@@ -231,13 +261,17 @@ bool watcher_stop(void)
 
 void watcher_resume(void) { watcher_start(); }
 
-void watcher_settle(void) { pause_ns(MS); }
+void watcher_settle(void) { sleep_ns(MS); }
 
 void watcher_forked_child(void)
 {
     atomic_store(&joinable, false);
     atomic_store(&quit, false);
-    atomic_store(&present_known, false); /* what the parent's table did not hold yet (inherit.c) came by the fork all the same */
+    /*
+     * Sockets that the parent's table did not hold yet came over the fork too (process/inherit.c):
+     * scan again.
+     */
+    atomic_store(&present_known, false);
     atomic_store(&running, false);
     watch_lock_reset();
     atomic_store(&signal_wanted, false);

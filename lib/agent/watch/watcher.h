@@ -1,27 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watcher.h: the watcher: one thread that checks now and then, and reports.
+ * watcher.h: the watcher: one thread of the agent that checks the sockets at intervals, and
+ * reports.
  */
 #ifndef SOCKLEAK_AGENT_WATCHER_H
 #define SOCKLEAK_AGENT_WATCHER_H
 
 #include <stdbool.h>
 
-/* Starts the thread if there is none and the interval is not 0; in a dormant agent it parks. In a signal handler it does nothing. */
+/*
+ * Starts the thread, unless there is one, there is no table, or the interval is 0 (a dormant agent
+ * gets one all the same; it sleeps until attach wakes it). Inside a signal handler it does nothing:
+ * a later event calls it again.
+ */
 void watcher_start(void);
 bool watcher_running(void);
 /*
- * Ends the thread, for a call that only a process of one thread may make; not when the program has other threads. True when it
- * was ended: watcher_resume then starts it again.
+ * Ends the thread and waits for its end, before a system call that the kernel allows only to a
+ * process of one thread, such as unshare(2) of a user namespace. Does nothing when the program has
+ * other threads. True: the thread was ended, and the caller must call watcher_resume after the
+ * system call.
  */
 bool watcher_suspend(void);
-/* The same whatever other threads there are. */
+/* The same, whether or not the program has other threads. */
 bool watcher_stop(void);
 void watcher_resume(void);
-/* Waits a millisecond, for a thread that has ended for pthread_join but not yet for the kernel. */
+/*
+ * Sleeps for a millisecond. pthread_join can return a moment before the kernel has removed the
+ * thread.
+ */
 void watcher_settle(void);
-void watcher_forked_child(void); /* the thread did not come along */
-/* The signal of option `signal` arrived: the watcher reports; without one this thread does. */
+/*
+ * In a forked child, which has no watcher thread: resets the state of this folder and of what it
+ * uses.
+ */
+void watcher_forked_child(void);
+/*
+ * From the handler of option `signal`: the watcher makes the report. Without a watcher the calling
+ * thread makes it, unless the watch lock is taken. Async-signal-safe.
+ */
 void watcher_request_signal(void);
 
 #endif

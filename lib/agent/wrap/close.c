@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * close.c: the calls that end a connection or give a descriptor back, stdio's among them.
+ * close.c: the calls that end a connection or close a descriptor, those of stdio included.
  *
- * The event comes before the real call: as soon as the kernel has the number back, another thread can be given it.
+ * They run where wrap.h says. The event comes before the real call: as soon as the kernel has
+ * closed the number, another thread can get it for a new socket.
  */
 #include "wrap.h"
 
@@ -26,9 +27,10 @@ WRAPPER(int, __close, (int fd)) { return AROUND_CLOSE(fd, real.__close(fd)); }
 /* ---- many at once ---- */
 
 /*
- * With CLOSE_RANGE_CLOEXEC nothing is closed. With CLOSE_RANGE_UNSHARE the calling thread gets a table of its own, in which the range is closed;
- * what the other threads hold stays open, and that is what our table describes. Where there are no other threads the kernel's word
- * removes the records at the next look.
+ * close_range(2) with FLAGS not 0 is no event. CLOSE_RANGE_CLOEXEC closes nothing. With
+ * CLOSE_RANGE_UNSHARE the calling thread gets a descriptor table of its own, in which the range is
+ * closed. The descriptors of the other threads stay open, and those are the ones that our table
+ * describes. If there are no other threads, the next check asks the kernel and removes the records.
  */
 void wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
 {
@@ -39,7 +41,10 @@ void wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
 WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 {
     wrapper_closing_range(first, last, (unsigned)flags);
-    /* Our own thread must not be the one with whom the table is no longer shared: it would hold the connections open. */
+    /*
+     * Without this the watcher would keep the old, shared descriptor table, and so hold the
+     * connections open.
+     */
     return WITHOUT_WATCHER((flags & CLOSE_RANGE_UNSHARE) && watcher_suspend(), real.close_range(first, last, flags));
 }
 
@@ -51,8 +56,8 @@ WRAPPER(void, closefrom, (int first))
 
 /* ---- stdio ---- */
 
-/* -1: a stream without a descriptor. */
-static int number_of(FILE *file)
+/* The descriptor of FILE. -1: it has none; for example, a stream in memory. errno is kept. */
+static int descriptor_of(FILE *file)
 {
     int saved = errno;
     int fd = fileno_unlocked(file);
@@ -63,7 +68,7 @@ static int number_of(FILE *file)
 #define CLOSE_FILE(name)                          \
     WRAPPER(int, name, (FILE * file))             \
     {                                             \
-        int fd = number_of(file);                 \
+        int fd = descriptor_of(file);             \
         if (fd < 0)                               \
             return real.name(file);               \
         return AROUND_CLOSE(fd, real.name(file)); \
@@ -73,11 +78,11 @@ CLOSE_FILE(fclose)
 CLOSE_FILE(_IO_fclose)
 CLOSE_FILE(pclose)
 
-/* It closes whether or not the new file can be opened. */
+/* freopen closes the old descriptor, whether or not it can open the new file. */
 #define REOPEN_FILE(name)                                                   \
     WRAPPER(FILE *, name, (const char *path, const char *mode, FILE *file)) \
     {                                                                       \
-        int fd = number_of(file);                                           \
+        int fd = descriptor_of(file);                                       \
         if (fd >= 0)                                                        \
             track_closing(fd);                                              \
         return real.name(path, mode, file);                                 \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open.c: the calls that make a socket, a connection, or a second descriptor for one.
+ * open.c: the calls that open a socket, connect it, or make a second descriptor for it.
  *
- * Real call first, event after: a number is known only when the kernel has given it.
+ * They run where wrap.h says. The event comes after the real call, which returns the new number.
  */
 #include "wrap.h"
 
@@ -41,7 +41,10 @@ WRAPPER(int, accept4, (int fd, struct sockaddr *from, socklen_t *len, int flags)
     return new_fd;
 }
 
-/* TO is passed on only when the kernel has read it: with these errors it may point anywhere. */
+/*
+ * TO is read only if the kernel has read it too. After these errors it has not, and TO may point
+ * anywhere.
+ */
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result)
 {
     int err = result < 0 ? errno : 0;

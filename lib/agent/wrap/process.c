@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c: the calls after which the program, its image or a part of its code is no more.
+ * process.c: the calls that end the program, replace its image, make a child in its memory, or
+ * unload code; and those that the kernel allows only to a process of one thread.
  *
- * The agent is told before the real call: after most of them nobody is left to tell. exit(3) needs no wrapper, it runs our exit handler.
+ * They run where wrap.h says. The event comes before the real call, because most of these calls do
+ * not return. exit(3) needs no wrapper: it runs our exit handler.
  */
 #include "wrap.h"
 
@@ -31,7 +33,10 @@
 EXIT(_exit)
 EXIT(_Exit)
 
-/* The program's own at_quick_exit handlers come first: they may close what is open. Ours is the first to be registered, so the last to run. */
+/*
+ * The program's own at_quick_exit handlers may close sockets, so ours must run after them. Handlers
+ * run in reverse order: ours is registered first, by a constructor.
+ */
 static int quick_status;
 
 static void at_the_quick_end(void)
@@ -49,7 +54,10 @@ WRAPPER(void, quick_exit, (int status))
     real.quick_exit(status);
 }
 
-/* The first thread's end is not the process'; with the last one it is, and the watcher must not count for one. */
+/*
+ * The end of the first thread does not end the process. The end of the last one does, but libc
+ * counts the watcher too, which must know that it may be the last.
+ */
 WRAPPER(void, pthread_exit, (void *result))
 {
     last_thread_ends();
@@ -87,8 +95,11 @@ WRAPPER(int, execveat, (int dir, const char *path, char *const argv[], char *con
     return AROUND_EXEC(real.execveat(dir, path, argv, envp, flags));
 }
 
-/* The arguments of execl and its kin as a vector on the stack: they may be called in a vfork child or a signal handler, where nothing can be
- * allocated. BODY sees argv, and rest for what follows the closing NULL. */
+/*
+ * Collects the arguments of execl, execlp and execle into a vector on the stack: they may be called
+ * in a vfork child or a signal handler, where nothing may be allocated. BODY is run with argv, and
+ * with rest for what follows the closing NULL.
+ */
 #define WITH_ARGUMENTS(arg, body)                                \
     va_list rest;                                                \
     size_t count = 0;                                            \
@@ -128,7 +139,10 @@ WRAPPER(int, execle, (const char *path, const char *arg, ...))
 
 static __thread bool daemonizing;
 
-/* daemon(3) ends the parent inside libc, by an _exit that no wrapper sees: right after its fork. */
+/*
+ * daemon(3) forks and ends the parent inside libc, by an _exit that no wrapper sees. The fork
+ * handler of the parent is the last place before that.
+ */
 static void parent_of_daemon(void)
 {
     if (daemonizing)
@@ -151,10 +165,13 @@ WRAPPER(int, daemon, (int nochdir, int noclose))
     return r;
 }
 
-/* ---- children in this process' memory ---- */
+/* ---- children that run in this process' memory ---- */
 
-/* What such a child closes is its own copy: its events must not reach the table. It runs in this thread's place, so a mark of the thread says so. */
-_Static_assert(offsetof(struct this_thread, in_vfork) == 0, "cpu.h counts at the beginning");
+/*
+ * Such a child closes its own copy of a descriptor, so its events must not reach the table. A vfork
+ * child runs in place of the calling thread, whose in_vfork is not 0 meanwhile.
+ */
+_Static_assert(offsetof(struct this_thread, in_vfork) == 0, "ARCH_VFORK_ENTRY counts in the first word of this_thread");
 pid_t wrapper_vfork_failed(int err) __attribute__((visibility("hidden"), used));
 pid_t wrapper_vfork_failed(int err)
 {
@@ -182,7 +199,7 @@ __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfor
 CLONE(clone)
 CLONE(__clone)
 
-/* ---- what only a process of one thread may do, or does otherwise than one of several ---- */
+/* ---- calls that fail, or do something else, in a process of several threads ---- */
 
 WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watcher_suspend(), real.unshare(flags)); }
 WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watcher_suspend(), real.setns(fd, type)); }
@@ -195,7 +212,7 @@ WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c
     return r;
 }
 
-/* ---- code that goes away ---- */
+/* ---- code that is unloaded ---- */
 
 WRAPPER(int, dlclose, (void *handle))
 {

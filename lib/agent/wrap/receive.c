@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive.c: the calls that can tell the program that a connection is over: a receive of 0 bytes, an error, a poll that says so.
+ * receive.c: the calls by which the program sees EOF or an error of a connection: those that
+ * receive, poll(2), and getsockopt(2) of SO_ERROR.
  *
- * A call that returns data is none of our business: one compare, and back. What the slow paths read of the caller's memory (vectors, messages)
- * they read only after a success: then the kernel has read it too.
+ * They run where wrap.h says. A call that returned data costs one compare. The slow paths read the
+ * caller's memory (vectors, messages) only after the call has succeeded: then the kernel has read
+ * it too.
  */
 #include "wrap.h"
 
@@ -15,8 +17,11 @@ static size_t iov_size(const struct iovec *iov, size_t count)
     return n;
 }
 
-/* The error queue holds reports about what was sent; its being empty says nothing about the connection. */
-static void told(int fd, ssize_t result, size_t asked, int flags)
+/*
+ * A receive from the error queue is no event: the queue holds reports on what was sent, and whether
+ * it is empty has nothing to do with the connection.
+ */
+static void received(int fd, ssize_t result, size_t asked, int flags)
 {
     if (!(flags & MSG_ERRQUEUE))
         track_received(fd, result, result < 0 ? errno : 0, asked, flags);
@@ -24,13 +29,13 @@ static void told(int fd, ssize_t result, size_t asked, int flags)
 
 SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result)
 {
-    told(call->fd, result, call->wanted, call->flags);
+    received(call->fd, result, call->wanted, call->flags);
     RETURN(result);
 }
 
 SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result)
 {
-    told(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0);
+    received(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0);
     RETURN(result);
 }
 
@@ -40,11 +45,11 @@ SLOW ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result
     if (result >= 0 && msg->msg_controllen > 0)
         track_rights(msg);
     if (result <= track_quiet)
-        told(call->fd, result, result == 0 ? iov_size(msg->msg_iov, msg->msg_iovlen) : 0, call->flags);
+        received(call->fd, result, result == 0 ? iov_size(msg->msg_iov, msg->msg_iovlen) : 0, call->flags);
     RETURN(result);
 }
 
-/* Once for the call: after the first message of no bytes, more of them say the same. */
+/* One event for the call: further messages without bytes would be the same event again. */
 int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result)
 {
     const struct mmsghdr *end = NULL;
@@ -55,9 +60,9 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
             end = &v[i];
     }
     if (unlikely(end != NULL))
-        told(fd, end->msg_len, end->msg_len == 0 ? iov_size(end->msg_hdr.msg_iov, end->msg_hdr.msg_iovlen) : 0, flags);
+        received(fd, end->msg_len, end->msg_len == 0 ? iov_size(end->msg_hdr.msg_iov, end->msg_hdr.msg_iovlen) : 0, flags);
     if (unlikely(result < 0))
-        told(fd, result, 0, flags);
+        received(fd, result, 0, flags);
     return result;
 }
 
@@ -118,7 +123,11 @@ WRAPPER(int, recvmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags, st
     return wrapper_received_mmsg(fd, v, flags, real.recvmmsg(fd, v, count, flags, limit));
 }
 
-/* One side is a pipe. EPIPE is about the side that is written to; any other error may be about either, and a pipe has no record to spoil. */
+/*
+ * One side of splice(2) is a pipe. EPIPE concerns the side that is written to. Any other error may
+ * concern either side, and is recorded for both: a pipe has no slot, so nothing wrong is recorded
+ * for it.
+ */
 struct splicing {
     int in, out;
     size_t wanted;
@@ -127,7 +136,7 @@ struct splicing {
 static SLOW ssize_t spliced(const struct splicing *call, ssize_t result)
 {
     if (result >= 0 || errno != EPIPE)
-        told(call->in, result, call->wanted, 0);
+        received(call->in, result, call->wanted, 0);
     if (result < 0)
         wrapper_sent(&(struct sending){call->out}, result);
     RETURN(result);
@@ -143,9 +152,9 @@ WRAPPER(ssize_t, splice, (int fd, off_t *at, int out, off_t *out_at, size_t n, u
     return spliced(&call, result);
 }
 
-/* ---- told by other means ---- */
+/* ---- errors seen by other calls ---- */
 
-/* The kernel has counted the entries that are ready: the search ends with the last of them. */
+/* RESULT is the number of entries that are ready: the search ends at the last of them. */
 int wrapper_polled(const struct pollfd *v, nfds_t count, int result)
 {
     int ready = result;

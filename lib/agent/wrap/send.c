@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.c: the calls that send; only their errors matter, a connection that is gone tells the program so with EPIPE or ECONNRESET.
+ * send.c: the calls that send. Only their errors matter: EPIPE or ECONNRESET shows the program that
+ * the connection is gone.
  *
- * A call that sent something costs one compare.
+ * They run where wrap.h says. A call that sent something costs one compare.
  */
 #include "wrap.h"
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * syscall.c: syscall(2), by which some programs and libraries make the calls that are wrapped by name elsewhere (libuv closes so).
+ * syscall.c: syscall(2), with which some programs and libraries make the calls that are wrapped by
+ * name elsewhere. Node's libuv closes in this way.
  *
- * Every number that is not ours must reach the real function with nothing changed, not even the stack: vfork returns twice, and a caller that
- * passed three arguments owns the place where a seventh would lie. So those are handed on by a jump.
+ * Runs where wrap.h says. A number that is not handled here must reach the real function with
+ * registers and stack unchanged: vfork returns twice, and a caller that passed three arguments may
+ * keep data of its own where a seventh would be on the stack. So the entry jumps to the original
+ * for those.
  */
 #include "wrap.h"
 
@@ -19,8 +22,11 @@
 #define CALL real.syscall(number, a, b, c, d, e, f)
 #define FD ((int)a)
 
-/* A filter for all threads would be one for the watcher too, whose calls it does not know: then there is none from now on. */
-static long sandboxing(long number, long a, long b, long c, long d, long e, long f)
+/*
+ * A filter for all threads (TSYNC) would hold for the watcher too, and might kill it for its system
+ * calls. So the watcher is stopped, and started again only if the filter was not installed.
+ */
+static long call_seccomp(long number, long a, long b, long c, long d, long e, long f)
 {
     bool all = a == SECCOMP_SET_MODE_FILTER && (b & SECCOMP_FILTER_FLAG_TSYNC), watched = all && watcher_stop();
     long r = CALL;
@@ -33,8 +39,11 @@ static long sandboxing(long number, long a, long b, long c, long d, long e, long
     return r;
 }
 
-/* The descriptor calls and the end of the program. */
-static long watched(long number, long a, long b, long c, long d, long e, long f)
+/*
+ * Calls with something to do before the real call: those that close or duplicate a descriptor, and
+ * those of process.c.
+ */
+static long event_then_call(long number, long a, long b, long c, long d, long e, long f)
 {
     switch (number) {
     case SYS_close:
@@ -46,7 +55,7 @@ static long watched(long number, long a, long b, long c, long d, long e, long f)
     case SYS_setns:
         return WITHOUT_WATCHER(watcher_suspend(), CALL);
     case SYS_seccomp:
-        return sandboxing(number, a, b, c, d, e, f);
+        return call_seccomp(number, a, b, c, d, e, f);
     case SYS_dup:
         return AROUND_DUP(FD, CALL);
 #ifdef SYS_dup2
@@ -73,8 +82,8 @@ static long watched(long number, long a, long b, long c, long d, long e, long f)
     }
 }
 
-/* The calls that are followed by their event. */
-static long followed(long number, long a, long b, long c, long d, long e, long f)
+/* Calls whose event comes after the real call. */
+static long call_then_event(long number, long a, long b, long c, long d, long e, long f)
 {
     long r = CALL;
     switch (number) {
@@ -125,7 +134,7 @@ static long followed(long number, long a, long b, long c, long d, long e, long f
     }
 }
 
-/* Numbers that are handled here, and how: before the call, or after. */
+/* The numbers that are handled here, and by which of the two functions above. */
 enum { NOT_OURS = 0, BEFORE, AFTER };
 const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) = {
     [SYS_close] = BEFORE,   [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
@@ -145,7 +154,7 @@ const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) =
 
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    return wrapper_numbers[number] == BEFORE ? watched(number, a, b, c, d, e, f) : followed(number, a, b, c, d, e, f);
+    return wrapper_numbers[number] == BEFORE ? event_then_call(number, a, b, c, d, e, f) : call_then_event(number, a, b, c, d, e, f);
 }
 
 _Static_assert(offsetof(struct real, syscall) == 0, "the entry below reads real.syscall as the first word of real");

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap.h: what the wrappers*.c share: how one is defined, and the shapes that they come in. Included by nothing else.
+ * wrap.h: what the files of wrap/ share: how a wrapper is defined, and the shapes that it can have.
+ * Included by nothing else.
  *
- * A wrapper runs in the program's threads, in signal handlers, in vfork children. It makes the real call exactly once with the program's own
- * arguments, returns its result with its errno, and holds nothing across it: the thread may be cancelled inside.
+ * A wrapper runs in the program's threads, in signal handlers, and in vfork children. It makes the
+ * real call exactly once, with the program's own arguments, and returns its result and errno. It
+ * holds no lock and no other resource during the real call, because the thread may be cancelled
+ * there.
  */
 #ifndef SOCKLEAK_AGENT_WRAPPERS_H
 #define SOCKLEAK_AGENT_WRAPPERS_H
@@ -18,8 +21,12 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* wrap_NAME is this library's own function whatever the program's symbol order; the exported NAME is a second symbol for it. Naming that one by
- * its assembler name keeps clear of what libc's headers make of NAME: transparent unions, noreturn, fortified redirections. */
+/*
+ * wrap_NAME is the function itself, and always this library's own, whatever the program's symbol
+ * order. The exported NAME is a second symbol for it. It is declared by its assembler name, because
+ * libc's headers may declare NAME with a transparent union, as noreturn, or as a fortified
+ * redirection.
+ */
 #define WRAP(type, name, parameters, arguments, plain) type wrap_##name parameters __attribute__((visibility("hidden")));
 #include "../libc/wrapped.def"
 #ifndef WRAPPER_EXPORT
@@ -30,19 +37,25 @@
     WRAPPER_EXPORT(name)                \
     type wrap_##name parameters
 
-/* For the paths that are seldom taken: out of line, away from the hot ones. */
+/* For paths that are rarely taken: out of line, away from the hot ones. */
 #define SLOW __attribute__((noinline, cold))
 
-/* What a slow path needs to know of the call, kept in memory over it: saving it in registers would cost a push and a pop for each. */
+/*
+ * Keeps in memory, over the real call, what a slow path needs. In registers, each value would cost
+ * the fast path a push and a pop.
+ */
 #define KEEP(what) __asm__("" : "+m"(what))
-/* A slow path returns RESULT as it came. A compiler that sees that saves it across the call, which costs the fast path a push and two moves. */
+/*
+ * A slow path returns RESULT unchanged. This hides that from the compiler, which would otherwise
+ * save RESULT across the call, and cost the fast path a push and two moves.
+ */
 #define RETURN(result)              \
     do {                            \
         __asm__("" : "+r"(result)); \
         return result;              \
     } while (0)
 
-/* Creating: the real call, then the event. */
+/* dup and its kin: the real call, then the event. */
 #define AROUND_DUP(fd, call)           \
     ({                                 \
         int new_fd = (int)(call);      \
@@ -51,7 +64,11 @@
         new_fd;                        \
     })
 
-/* Closing: the event before the real call, since another thread can get the number in between. EINTR has closed all the same. */
+/*
+ * Closing: the event comes before the real call, because another thread can get the number as soon
+ * as it is closed. Only EBADF means that nothing was closed: after EINTR or EIO Linux has closed
+ * the descriptor all the same (close(2)).
+ */
 #define AROUND_CLOSE(fd, call)                                 \
     ({                                                         \
         uint64_t token = track_closing(fd);                    \
@@ -61,7 +78,10 @@
         result;                                                \
     })
 
-/* dup2, dup3: both of these. Where it fails, whatever the reason, TARGET is still what it was. */
+/*
+ * dup2, dup3: close TARGET and make a second descriptor for FD. If the call fails, for whatever
+ * reason, TARGET is still open.
+ */
 #define AROUND_DUP2(fd, target, call)                      \
     ({                                                     \
         bool same = (fd) == (target);                      \
@@ -76,8 +96,11 @@
         new_fd;                                            \
     })
 
-/* Without our own thread, if it was there and can be spared (SUSPENDED). The last thread is gone for pthread_join a moment before it is for the kernel,
- * which then says EINVAL. */
+/*
+ * Makes CALL without our own thread. SUSPENDED: watcher_suspend(), true when the thread was ended.
+ * pthread_join can return a moment before the kernel has removed the thread, and until then the
+ * call fails with EINVAL; so it is repeated, for a short while.
+ */
 #define WITHOUT_WATCHER(suspended, call)                                                       \
     ({                                                                                         \
         bool watched = (suspended);                                                            \
@@ -91,7 +114,10 @@
         result;                                                                                \
     })
 
-/* The slow paths that syscall.c shares with the named calls; each returns its RESULT. receive.c, open.c. */
+/*
+ * The slow paths that syscall.c shares with the named calls, in receive.c, send.c, open.c and
+ * close.c. Each returns its RESULT, and keeps errno.
+ */
 struct receive {
     int fd, flags;
     size_t wanted;
