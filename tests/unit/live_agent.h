@@ -19,7 +19,10 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +90,27 @@ static inline int live_status(pid_t child)
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
+}
+
+/*
+ * Two threads that begin at the same moment, again and again: each waits, without leaving its processor for long, until the other is here too. Better than a
+ * barrier of libc's, behind which one of them still has to be woken. False: the other has said that this is the end.
+ */
+struct meeting {
+    _Atomic unsigned arrived;
+    _Atomic bool over;
+};
+static inline bool meet(struct meeting *m, unsigned *mine)
+{
+    *mine += 2;
+    atomic_fetch_add(&m->arrived, 1);
+    for (unsigned turn = 1; atomic_load(&m->arrived) < *mine; turn++) {
+        if (atomic_load(&m->over))
+            return false;
+        if (turn % 1000 == 0)
+            sched_yield();
+    }
+    return true;
 }
 
 /* CALL in a child of fork: its result is the child's status, 0 for success. A child that hangs is ended by a signal. */
