@@ -20,9 +20,6 @@ static void told(struct state_slot *slot, uint16_t flag, int err)
     bool in_signal;
     int saved = errno;
     atomic_store(&slot->told_site, sites_here(&in_signal));
-    struct state_site *s = sites_at(atomic_load(&slot->told_site));
-    if (s)
-        atomic_fetch_add_explicit(&s->opened, 1, memory_order_relaxed);
     atomic_store(&slot->told_ns, agent_now());
     if (err)
         atomic_store(&slot->told_errno, (uint8_t)err);

@@ -208,7 +208,7 @@ struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], 
     _Atomic uint32_t ready;  /* 1 once complete */
     uint64_t hash;           /* writer's key over the raw addresses */
     uint64_t siteid;         /* what reports print: stable over processes and hosts (siteid.h) */
-    _Atomic uint64_t opened; /* sockets opened here; for a told site: times told */
+    _Atomic uint64_t opened; /* sockets opened here; 0 for a stack that was only told of an end */
     _Atomic uint64_t closed;
     _Atomic state_ref next; /* writer's hash chain; readers never follow it */
     _Atomic uint16_t stale; /* a frame's module was unloaded */

@@ -48,6 +48,21 @@ static void a_connect_that_fails_is_told_with_its_stack_and_errno(void **state)
     assert_true(atomic_load(&s->told_ns) >= before);
 }
 
+/* One call site may do both: a loop over syscall(2), an interpreter's calls through libffi. */
+static void being_told_of_an_end_counts_as_no_opening(void **state)
+{
+    (void)state;
+    uint64_t opened = n_opened();
+    agent_options.max_frames = 32;
+    connect_at(-1, ECONNREFUSED);
+    const struct state_site *site = sites_at(atomic_load(&slot_of(FD)->told_site));
+    assert_non_null(site);
+    assert_int_equal(atomic_load(&site->opened), 0);
+    agent_options.max_frames = 0;
+    track_received(FD, 0, 0, 1, 0);
+    assert_int_equal(n_opened(), opened);
+}
+
 static void a_connect_that_goes_on_is_connecting(void **state)
 {
     (void)state;
@@ -305,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_connect_that_fails_is_told_with_its_stack_and_errno),
+        CASE(being_told_of_an_end_counts_as_no_opening),
         CASE(a_connect_that_goes_on_is_connecting),
         CASE(an_error_of_the_call_itself_is_none_of_the_connection),
         CASE(what_an_attempt_before_told_is_forgotten_when_one_succeeds),
