@@ -199,6 +199,10 @@ static void sockets_in_a_message_are_entered_and_other_files_are_not(void **stat
         assert_int_not_equal(track_closing(pair[i]), 0);
         close(pair[i]);
     }
+    uint64_t closed = n_closed(); /* a number that is no socket is not closed again and again */
+    m = message(&c, SOL_SOCKET, SCM_RIGHTS, &file, 1);
+    track_rights(&m);
+    assert_int_equal(n_closed(), closed);
     close(file);
 }
 
