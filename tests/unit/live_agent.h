@@ -19,7 +19,6 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -30,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -93,25 +93,44 @@ static inline int live_status(pid_t child)
 }
 
 /*
- * Two threads that begin at the same moment, again and again: each waits, without leaving its processor for long, until the other is here too. Better than a
- * barrier of libc's, behind which one of them still has to be woken. False: the other has said that this is the end.
+ * ONE is run with OTHER after its AT-th instruction, as by another thread at the worst moment: each moment in turn, where threads would meet it once in a million
+ * times. False: ONE has fewer instructions, and OTHER was not run. The processor's own single steps; LIVE_STEPS is 0 where nobody has made that.
  */
-struct meeting {
-    _Atomic unsigned arrived;
-    _Atomic bool over;
-};
-static inline bool meet(struct meeting *m, unsigned *mine)
+#ifdef __x86_64__
+#define LIVE_STEPS 1
+static long live_at, live_step;
+static void (*live_other)(void);
+static void live_trap(int sig, siginfo_t *info, void *context)
 {
-    *mine += 2;
-    atomic_fetch_add(&m->arrived, 1);
-    for (unsigned turn = 1; atomic_load(&m->arrived) < *mine; turn++) {
-        if (atomic_load(&m->over))
-            return false;
-        if (turn % 1000 == 0)
-            sched_yield();
-    }
-    return true;
+    (void)sig, (void)info;
+    if (++live_step == live_at)
+        live_other();
+    if (live_step >= live_at)
+        ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100L;
 }
+static inline bool interrupted(long at, void (*one)(void), void (*other)(void))
+{
+    struct sigaction sa = {.sa_sigaction = live_trap, .sa_flags = SA_SIGINFO};
+    sigaction(SIGTRAP, &sa, NULL);
+    live_at = at;
+    live_step = 0;
+    live_other = other;
+    __asm__ volatile("subq $128, %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\taddq $128, %%rsp" ::: "memory", "cc");
+    one();
+    __asm__ volatile("subq $128, %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\taddq $128, %%rsp" ::: "memory", "cc");
+    signal(SIGTRAP, SIG_DFL);
+    return live_step >= at;
+}
+static inline long live_steps(void) { return live_step; } /* of the last ONE, if OTHER never came */
+#else
+#define LIVE_STEPS 0
+static inline long live_steps(void) { return 0; }
+static inline bool interrupted(long at, void (*one)(void), void (*other)(void))
+{
+    (void)at, (void)one, (void)other;
+    return false;
+}
+#endif
 
 /* CALL in a child of fork: its result is the child's status, 0 for success. A child that hangs is ended by a signal. */
 static inline int in_child(int (*call)(void *arg), void *arg)

@@ -220,48 +220,59 @@ static void a_forked_child_tells_nothing_of_its_parents(void **state)
 
 /* ---- at the same time ---- */
 
-#define NOTES 400000
+static struct finding ours = {.fd = 11, .siteid = 33, .kind = 1}, theirs = {.fd = 22, .siteid = 66, .kind = 2};
+static struct release got[4];
+static unsigned n_got;
 
-static pthread_barrier_t all;
-
-static void *writes(void *arg)
+static void one(void) { release_note(&ours); }
+static void other(void) { release_note(&theirs); }
+static void reads(void)
 {
-    int first = (int)(intptr_t)arg;
-    pthread_barrier_wait(&all);
-    for (int i = 0; i < NOTES; i++) {
-        struct finding f = {
-            .fd = first + i, .siteid = (uint64_t)(first + i) * 3, .kind = (uint8_t)((first + i) % 5), .since_ns = agent_now()};
-        release_note(&f);
-    }
-    return NULL;
+    while (n_got < 4 && release_next(&got[n_got]))
+        n_got++;
 }
 
-static void notes_of_many_threads_come_whole_and_each_once(void **state)
+static bool whole(const struct release *r)
+{
+    return r->siteid == (uint64_t)r->fd * 3 && r->kind == r->fd / 11 && (r->fd == 11 || r->fd == 22);
+}
+
+static void notes_of_two_threads_come_whole_and_each_once(void **state)
 {
     (void)state;
-    pthread_t t[2];
-    struct release r;
-    uint64_t dropped = atomic_load(&table_head->dropped[DROP_RELEASE_RING]), got = 0;
-    bool whole = true;
-    int last[2] = {-1, -1};
-    pthread_barrier_init(&all, NULL, 3);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&t[i], NULL, writes, (void *)(intptr_t)(i * NOTES)), 0);
-    pthread_barrier_wait(&all);
-    uint64_t until = agent_now() + 60000000000u;
-    while (whole && agent_now() < until && got + atomic_load(&table_head->dropped[DROP_RELEASE_RING]) - dropped < 2u * NOTES)
-        while (whole && release_next(&r)) {
-            int from = r.fd >= NOTES;
-            whole = r.siteid == (uint64_t)r.fd * 3 && r.kind == r.fd % 5 && r.fd > last[from];
-            last[from] = r.fd;
-            got++;
-        }
-    for (int i = 0; i < 2; i++)
-        pthread_join(t[i], NULL);
-    pthread_barrier_destroy(&all);
-    assert_true(whole);
-    assert_int_equal(got + atomic_load(&table_head->dropped[DROP_RELEASE_RING]) - dropped, 2u * NOTES);
-    assert_true(none());
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        n_got = 0;
+        inside = interrupted(at, one, other);
+        if (!inside)
+            other();
+        reads();
+        assert_int_equal(n_got, 2);
+        assert_true(whole(&got[0]) && whole(&got[1]) && got[0].fd != got[1].fd);
+    }
+    assert_in_range(at, LIVE_STEPS ? 20 : 0, 19999);
+}
+
+static void a_note_that_is_half_written_is_not_read(void **state)
+{
+    (void)state;
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        n_got = 0;
+        inside = interrupted(at, one, reads);
+        reads();
+        assert_int_equal(n_got, 1);
+        assert_true(whole(&got[0]));
+        /* Nor by a child, which begins with an empty ring. */
+        release_reset();
+        one();
+        release_reset();
+        n_got = 0;
+        interrupted(at, one, reads);
+        assert_true(!n_got || whole(&got[0]));
+        reads();
+    }
+    assert_in_range(at, LIVE_STEPS ? 20 : 0, 19999);
 }
 
 #define CASE(name) cmocka_unit_test_setup(name, fresh)
@@ -278,7 +289,8 @@ int main(void)
         CASE(a_finding_that_was_closed_meanwhile_is_told_as_it_was_reported),
         CASE(a_full_ring_is_counted_and_loses_the_newest),
         CASE(a_forked_child_tells_nothing_of_its_parents),
-        CASE(notes_of_many_threads_come_whole_and_each_once),
+        CASE(notes_of_two_threads_come_whole_and_each_once),
+        CASE(a_note_that_is_half_written_is_not_read),
     };
     return live_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -186,82 +186,146 @@ static void a_socket_that_was_never_closed_is_what_it_was(void **state)
 
 /* ---- at the same time ---- */
 
-#define ROUNDS 30000
+static int contested;
+static uint64_t contested_cookie;
 
-static struct meeting both;
-
-static void *closer(void *arg)
+static void closes(void) { track_closing(contested); }
+static void opens(void) { track_opened(contested, AF_INET6, SOCK_SEQPACKET, 0, ORIGIN_SOCKET); }
+static void closes_and_opens(void)
 {
-    for (unsigned mine = 0; meet(&both, &mine);) {
-        track_closing(FD);
-        if (!meet(&both, &mine))
-            break;
-    }
-    return arg;
+    closes();
+    opens();
+}
+static void adopts(void) { slot_enter_unseen(contested, &plain, contested_cookie); }
+static void opens_unless_adopting(void)
+{
+    if (phase_of(contested) != SLOT_ADOPTING) /* it would wait */
+        opens();
+}
+
+static bool is_the_programs(void)
+{
+    const struct state_slot *s = slot_of(contested);
+    return phase_of(contested) == SLOT_LIVE && s->family == AF_INET6 && s->type_origin == (SOCK_SEQPACKET | ORIGIN_SOCKET << 4) &&
+           s->tid == (uint32_t)gettid() && flags_of(contested) == 0;
+}
+
+/* Sockets that are open by the counts. */
+static uint64_t n_live(void) { return n_opened() - n_closed(); }
+
+static int contest(void **state)
+{
+    (void)state;
+    contested = unseen_socket(&contested_cookie);
+    open_at(contested);
+    track_closing(contested);
+    return 0;
+}
+static int contest_ends(void **state)
+{
+    (void)state;
+    track_closing(contested);
+    close(contested);
+    return 0;
 }
 
 static void two_threads_that_close_one_number_close_one_socket(void **state)
 {
     (void)state;
-    pthread_t t;
-    both = (struct meeting){0};
-    assert_int_equal(pthread_create(&t, NULL, closer, NULL), 0);
-    uint64_t closed = n_closed();
-    unsigned mine = 0;
-    for (int i = 0; i < ROUNDS; i++) {
-        open_at(FD);
-        meet(&both, &mine);
-        track_closing(FD);
-        meet(&both, &mine);
+    uint64_t live = n_live();
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        opens();
+        inside = interrupted(at, closes, closes);
+        assert_int_equal(n_live(), live);
+        opens();
+        interrupted(at, closes, closes_and_opens);
+        assert_int_equal(n_live(), live + (phase_of(contested) == SLOT_LIVE));
+        closes();
     }
-    both.over = true;
-    pthread_join(t, NULL);
-    assert_int_equal(n_closed(), closed + ROUNDS);
+    assert_in_range(at, LIVE_STEPS ? 20 : 0, 19999);
 }
 
-static int contested;
-static uint64_t contested_cookie;
-
-static void *adopter(void *arg)
-{
-    agent_enter();
-    for (unsigned mine = 0; meet(&both, &mine);) {
-        slot_enter_unseen(contested, &plain, contested_cookie);
-        if (!meet(&both, &mine))
-            break;
-    }
-    return arg;
-}
-
-/*
- * The program opens, the watcher adopts, at the same moment: what the program says of its socket stands there, whole. The program comes a little later in each
- * round, so that it meets the other in each of its steps.
- */
-static void an_adopting_thread_never_mixes_into_what_the_program_enters(void **state)
+static void the_program_opens_what_is_adopted_at_any_of_its_steps(void **state)
 {
     (void)state;
-    pthread_t t;
-    unsigned mine = 0, bad = 0;
-    both = (struct meeting){0};
-    contested = unseen_socket(&contested_cookie);
-    uint64_t opened = n_opened(), closed = n_closed();
-    assert_int_equal(pthread_create(&t, NULL, adopter, NULL), 0);
-    for (int i = 0; i < ROUNDS; i++) {
-        meet(&both, &mine);
-        for (volatile int late = 0; late < i % 1500; late++)
-            ;
-        track_opened(contested, AF_INET6, SOCK_SEQPACKET, 0, ORIGIN_SOCKET);
-        meet(&both, &mine);
-        const struct state_slot *s = slot_of(contested);
-        bad += !(phase_of(contested) == SLOT_LIVE && s->family == AF_INET6 && s->type_origin == (SOCK_SEQPACKET | ORIGIN_SOCKET << 4) &&
-                 s->tid == (uint32_t)gettid() && flags_of(contested) == 0);
-        track_closing(contested);
+    uint64_t live = n_live();
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        inside = interrupted(at, opens, adopts);
+        assert_true(is_the_programs());
+        assert_int_equal(n_live(), live + 1);
+        closes();
     }
-    both.over = true;
-    pthread_join(t, NULL);
-    assert_in_range(bad, 0, 2);                                 /* an adopter that gets no processor for long is not waited for */
-    assert_int_equal(n_opened() - opened, n_closed() - closed); /* whatever was entered was left */
-    close(contested);
+    assert_in_range(at, LIVE_STEPS ? 100 : 0, 19999);
+}
+
+static void what_is_opened_at_any_step_of_an_adoption_is_the_programs(void **state)
+{
+    (void)state;
+    uint64_t live = n_live();
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        inside = interrupted(at, adopts, opens_unless_adopting);
+        if (phase_of(contested) == SLOT_LIVE && SLOT_ORIGIN(slot_of(contested)) == ORIGIN_UNSEEN)
+            closes(); /* nobody opened */
+        else
+            assert_true(is_the_programs());
+        closes();
+        assert_int_equal(n_live(), live);
+        if (at % 8) /* the following waits for long */
+            continue;
+        /* The program does not wait for ever for an adopter that was preempted: then the slot is its own, whatever that one does afterwards. */
+        uint32_t gen = gen_of(contested);
+        interrupted(at, adopts, opens);
+        assert_int_equal(phase_of(contested), SLOT_LIVE);
+        assert_int_equal(n_live(), live + 1);
+        assert_in_range(gen_of(contested), gen + 1, gen + 2);
+        closes();
+    }
+    assert_in_range(at, LIVE_STEPS ? 50 : 0, 19999);
+}
+
+static uint32_t vanishing;
+static void vanishes(void) { track_vanished(contested, vanishing); }
+
+static void what_is_opened_while_its_predecessor_vanishes_stays(void **state)
+{
+    (void)state;
+    uint64_t live = n_live();
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        opens();
+        vanishing = gen_of(contested);
+        inside = interrupted(at, vanishes, closes_and_opens);
+        if (!inside)
+            opens();
+        assert_true(is_the_programs());
+        assert_int_equal(n_live(), live + 1);
+        closes();
+    }
+    assert_in_range(at, LIVE_STEPS ? 20 : 0, 19999);
+}
+
+static uint64_t contested_token;
+static void puts_back(void) { track_close_failed(contested, contested_token); }
+
+static void what_is_opened_while_a_close_is_taken_back_stays(void **state)
+{
+    (void)state;
+    uint64_t live = n_live();
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        opens();
+        uint32_t gen = gen_of(contested);
+        contested_token = track_closing(contested);
+        inside = interrupted(at, puts_back, opens);
+        assert_true(is_the_programs());
+        assert_int_equal(gen_of(contested), gen + inside);
+        assert_int_equal(n_live(), live + 1);
+        closes();
+    }
+    assert_in_range(at, LIVE_STEPS ? 10 : 0, 19999);
 }
 
 static _Atomic bool entering;
@@ -414,8 +478,11 @@ int main(void)
         cmocka_unit_test(an_unseen_socket_is_entered_without_thread_and_tag),
         cmocka_unit_test(an_unseen_socket_takes_no_slot_that_the_program_has_or_fills),
         cmocka_unit_test(a_socket_that_was_never_closed_is_what_it_was),
-        cmocka_unit_test(two_threads_that_close_one_number_close_one_socket),
-        cmocka_unit_test(an_adopting_thread_never_mixes_into_what_the_program_enters),
+        cmocka_unit_test_setup_teardown(two_threads_that_close_one_number_close_one_socket, contest, contest_ends),
+        cmocka_unit_test_setup_teardown(the_program_opens_what_is_adopted_at_any_of_its_steps, contest, contest_ends),
+        cmocka_unit_test_setup_teardown(what_is_opened_at_any_step_of_an_adoption_is_the_programs, contest, contest_ends),
+        cmocka_unit_test_setup_teardown(what_is_opened_while_its_predecessor_vanishes_stays, contest, contest_ends),
+        cmocka_unit_test_setup_teardown(what_is_opened_while_a_close_is_taken_back_stays, contest, contest_ends),
         cmocka_unit_test(the_program_waits_for_an_adopter_that_has_the_slot),
         cmocka_unit_test(an_adopter_that_never_ends_does_not_stop_the_program),
         cmocka_unit_test(transfers_are_looked_at_until_each_awaited_socket_was_used),
