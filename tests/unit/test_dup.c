@@ -168,6 +168,22 @@ static void two_threads_that_duplicate_one_socket_share_it(void **state)
     assert_in_range(at, LIVE_STEPS ? 100 : 0, 19999);
 }
 
+static void shuts(void) { track_shutdown(FD, SHUT_WR); }
+
+static void a_shutdown_at_any_step_of_a_duplicate_is_one_of_both(void **state)
+{
+    (void)state;
+    long at = 1;
+    for (bool inside = true; inside && at < 20000; at++) {
+        open_at(FD);
+        inside = interrupted(at, one, shuts);
+        if (inside)
+            assert_true(slot_flags(slot_of(FD)) & slot_flags(slot_of(NEW)) & SLOT_SHUT_WR);
+        track_closing(FD);
+        track_closing(NEW);
+    }
+}
+
 /* ---- adopted and imported ---- */
 
 static void what_is_adopted_is_what_the_kernel_says(void **state)
@@ -232,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_duplicate_that_finds_no_room_is_no_reference),
         cmocka_unit_test(a_duplicate_without_room_for_what_is_shared_is_entered_all_the_same),
         cmocka_unit_test(two_threads_that_duplicate_one_socket_share_it),
+        cmocka_unit_test(a_shutdown_at_any_step_of_a_duplicate_is_one_of_both),
         cmocka_unit_test(what_is_adopted_is_what_the_kernel_says),
         cmocka_unit_test(what_is_imported_keeps_what_holds_for_the_child_too),
     };
