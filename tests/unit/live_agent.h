@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * live_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said at the end.
+ * live_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said at
+ * the end.
  *
- * The wrappers are not linked, so what the test itself opens is unknown to the agent, and the events are the test's to report. Without frames (the default here)
- * sockets are counted in the table's header, not at sites.
+ * The wrappers are not linked, so what the test itself opens is unknown to the agent, and the
+ * events are the test's to report. Without frames (the default here) sockets are counted in the
+ * table's header, not at sites.
  */
 #ifndef SOCKLEAK_TESTS_LIVE_AGENT_H
 #define SOCKLEAK_TESTS_LIVE_AGENT_H
@@ -93,8 +95,10 @@ static inline int live_status(pid_t child)
 }
 
 /*
- * ONE is run with OTHER after its AT-th instruction, as by another thread at the worst moment: each moment in turn, where threads would meet it once in a million
- * times. False: ONE has fewer instructions, and OTHER was not run. The processor's own single steps; LIVE_STEPS is 0 where nobody has made that.
+ * ONE is run with OTHER after its AT-th instruction, as by another thread at the worst moment: each
+ * moment in turn, where threads would meet it once in a million times. False: ONE has fewer
+ * instructions, and OTHER was not run. The processor's own single steps; LIVE_STEPS is 0 where
+ * nobody has made that.
  */
 #ifdef __x86_64__
 #define LIVE_STEPS 1
@@ -132,7 +136,10 @@ static inline bool interrupted(long at, void (*one)(void), void (*other)(void))
 }
 #endif
 
-/* CALL in a child of fork: its result is the child's status, 0 for success. A child that hangs is ended by a signal. */
+/*
+ * CALL in a child of fork: its result is the child's status, 0 for success. A child that hangs is
+ * ended by a signal.
+ */
 static inline int in_child(int (*call)(void *arg), void *arg)
 {
     pid_t child = fork();
@@ -154,7 +161,10 @@ static inline int in_clone(int (*call)(void *arg), void *arg)
     return live_status(child);
 }
 
-/* In a child, where cmocka's own would go on with the parent's tests: the line that failed, as an exit status below 256. */
+/*
+ * In a child, where cmocka's own would go on with the parent's tests: the line that failed, as an
+ * exit status below 256.
+ */
 #define WANT(condition)                                                             \
     do {                                                                            \
         if (!(condition)) {                                                         \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_counts.c: the counts by site and kind over the looks: what grows, what is steady, what is due for a report. */
+/*
+ * test_counts.c: the counts by site and kind over the looks: what grows, what is steady, what is
+ * due for a report.
+ */
 #include "live_agent.h"
 
 #include "agent/sites.h"
@@ -28,7 +31,10 @@ static int fresh(void **state)
     return site ? 0 : -1;
 }
 
-/* One look that sees LASTING sockets of KIND, PAST of them past grace, AFTER seconds after the last. */
+/*
+ * One look that sees LASTING sockets of KIND, PAST of them past grace, AFTER seconds after the
+ * last.
+ */
 static void look(unsigned kind, unsigned lasting, unsigned past, uint64_t after)
 {
     now += after * S;

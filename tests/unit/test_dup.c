@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_dup.c: sockets that come by other ways than being opened: second references, adopted and inherited ones. */
+/*
+ * test_dup.c: sockets that come by other ways than being opened: second references, adopted and
+ * inherited ones.
+ */
 #include "live_agent.h"
 
 #include "agent/observe.h"
@@ -97,7 +100,10 @@ static void a_duplicate_of_no_socket_ends_what_the_number_was_before(void **stat
 static int without_room(void *arg)
 {
     (void)arg;
-    /* A small address space gets a small table: this child's own, which is made by its first socket. */
+    /*
+     * A small address space gets a small table: this child's own, which is made by its first
+     * socket.
+     */
     struct rlimit limit = {1ull << 40, 1ull << 40};
     WANT(setrlimit(RLIMIT_AS, &limit) == 0);
     track_opened(FD, AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);

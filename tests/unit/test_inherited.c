@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_inherited.c: what a child of fork knows of the sockets that it got from its parent, and when it makes a table for them. */
+/*
+ * test_inherited.c: what a child of fork knows of the sockets that it got from its parent, and when
+ * it makes a table for them.
+ */
 #include "live_agent.h"
 
 #include "agent/compose.h"
@@ -364,7 +367,10 @@ static struct state_detail *stuck(int fd, enum origin origin)
     return d;
 }
 
-/* Whoever started us, with a socket for our standard input, closes it when we are done: that is how most programs end. */
+/*
+ * Whoever started us, with a socket for our standard input, closes it when we are done: that is how
+ * most programs end.
+ */
 static void the_standard_descriptors_are_no_leak_at_an_exit_in_their_time_of_grace(void **state)
 {
     (void)state;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_outcome.c: what the program learns of a socket: connected, shut down, at its end, in error. */
+/*
+ * test_outcome.c: what the program learns of a socket: connected, shut down, at its end, in error.
+ */
 #include "live_agent.h"
 
 #include "agent/sites.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_probe.c: the kernel's word on one descriptor: what is asked, what is taken from the slot, and that nothing is changed by asking. */
+/*
+ * test_probe.c: the kernel's word on one descriptor: what is asked, what is taken from the slot,
+ * and that nothing is changed by asking.
+ */
 #include "live_agent.h"
 
 #include <linux/vm_sockets.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_retract.c: reported sockets that are closed after all: each is noted once, by its last descriptor, and not when the close did not happen. */
+/*
+ * test_retract.c: reported sockets that are closed after all: each is noted once, by its last
+ * descriptor, and not when the close did not happen.
+ */
 #include "live_agent.h"
 
 #include "agent/release.h"
@@ -71,7 +74,10 @@ static void one_that_no_report_has_named_is_not(void **state)
     assert_true(none());
 }
 
-/* The details are the watcher's: those of the socket before, or of another slot by now, say nothing of this one. */
+/*
+ * The details are the watcher's: those of the socket before, or of another slot by now, say nothing
+ * of this one.
+ */
 static void what_is_known_of_another_socket_is_not_taken_for_this_ones(void **state)
 {
     (void)state;
@@ -153,7 +159,10 @@ static void a_close_that_happened_is_told_though_the_number_is_open_again(void *
     assert_int_equal(r.kind, KIND_HANGUP);
     assert_int_equal(atomic_load(&d->reported), 0);
     track_closing(FD);
-    /* The slot is as it was, but what was known of it is gone: nothing could take the report back later. */
+    /*
+     * The slot is as it was, but what was known of it is gone: nothing could take the report back
+     * later.
+     */
     open_at(FD);
     d = reported(FD, KIND_HANGUP);
     uint64_t token = track_closing(FD);
@@ -163,7 +172,10 @@ static void a_close_that_happened_is_told_though_the_number_is_open_again(void *
     track_closing(FD);
 }
 
-/* A report finds that one of its findings was closed while it was made: whatever has that number now. */
+/*
+ * A report finds that one of its findings was closed while it was made: whatever has that number
+ * now.
+ */
 static void a_finding_that_was_closed_meanwhile_is_told_as_it_was_reported(void **state)
 {
     (void)state;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_slot.c: how a slot is taken and left: who wins, what is counted, and what a socket that nobody saw opened may not overwrite. */
+/*
+ * test_slot.c: how a slot is taken and left: who wins, what is counted, and what a socket that
+ * nobody saw opened may not overwrite.
+ */
 #include "live_agent.h"
 
 #include "agent/observe.h"
@@ -172,7 +175,9 @@ static void a_socket_that_was_never_closed_is_what_it_was(void **state)
         assert_int_equal(SLOT_ORIGIN(s), ORIGIN_UNSEEN);
         assert_int_equal(s->tid, 0);
     }
-    /* One that the kernel said has gone is not put back either: this slot was not left by a close. */
+    /*
+     * One that the kernel said has gone is not put back either: this slot was not left by a close.
+     */
     atomic_store(&s->watch_gen, gen_of(fd));
     atomic_store(&s->cookie, cookie);
     uint32_t gen = gen_of(fd);
@@ -275,7 +280,10 @@ static void what_is_opened_at_any_step_of_an_adoption_is_the_programs(void **sta
         assert_int_equal(n_live(), live);
         if (at % 8) /* the following waits for long */
             continue;
-        /* The program does not wait for ever for an adopter that was preempted: then the slot is its own, whatever that one does afterwards. */
+        /*
+         * The program does not wait for ever for an adopter that was preempted: then the slot is
+         * its own, whatever that one does afterwards.
+         */
         uint32_t gen = gen_of(contested);
         interrupted(at, adopts, opens);
         assert_int_equal(phase_of(contested), SLOT_LIVE);
@@ -361,7 +369,10 @@ static void the_program_waits_for_an_adopter_that_has_the_slot(void **state)
         entering = true;
         open_at(FD);
         pthread_join(t, &finished);
-        /* Its socket was there for a moment, and counts as closed; a thread that gets no processor for long is not waited for. */
+        /*
+         * Its socket was there for a moment, and counts as closed; a thread that gets no processor
+         * for long is not waited for.
+         */
         waited += finished && s->opened_ns != 1 && n_closed() == closed + 1 && gen_of(FD) > gen;
         track_closing(FD);
     }

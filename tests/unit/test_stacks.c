@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stacks.c: distinct stacks: one record for each, whoever comes first, over dlclose and fork. */
+/*
+ * test_stacks.c: distinct stacks: one record for each, whoever comes first, over dlclose and fork.
+ */
 #include "live_agent.h"
 
 #include <dlfcn.h>
@@ -67,8 +69,10 @@ static void a_stack_of_no_frames_is_none_and_says_nothing_of_a_signal(void **sta
     (void)state;
     bool in_signal = true;
     agent_options.max_frames = 0;
+    uint64_t lost = atomic_load(&table_head->dropped[DROP_NO_STACK]);
     assert_int_equal(from_here(&in_signal), 0);
     assert_false(in_signal);
+    assert_int_equal(atomic_load(&table_head->dropped[DROP_NO_STACK]), lost); /* as it was wanted */
     agent_options.max_frames = 1;
     state_ref ref = from_here(NULL);
     assert_int_equal(sites_at(ref)->nframes, 1);
@@ -137,7 +141,10 @@ static void a_stack_in_unloaded_code_is_never_matched_again_and_one_that_came_ba
     unload(h);
 }
 
-/* Between the unmapping and the end of dlclose another thread may already have loaded something else at the place. */
+/*
+ * Between the unmapping and the end of dlclose another thread may already have loaded something
+ * else at the place.
+ */
 static void a_stack_is_checked_anew_while_a_dlclose_runs(void **state)
 {
     (void)state;
@@ -162,18 +169,25 @@ static void a_noted_stack_in_unloaded_code_is_recorded_anew(void **state)
     void *symbol;
     state_ref (*f)(here *);
     void *h = load("n.so", source, &symbol);
-    state_ref refs[4] = {0};
-    for (int i = 0; i < 3; i++) {
-        memcpy(&f, &symbol, sizeof f);
+    state_ref refs[5];
+    memcpy(&f, &symbol, sizeof f);
+    for (volatile int i = 0; i < 5; i++) { /* one call site, and the same words on the stack */
+        if (i == 3)
+            atomic_store(&sites_at(refs[0])->stale, 1); /* what a dlclose leaves behind */
         refs[i] = f(sites_here);
     }
     assert_int_not_equal(refs[0], 0);
     assert_int_equal(refs[1], refs[0]);
     assert_int_equal(refs[2], refs[0]);
-    atomic_store(&sites_at(refs[0])->stale, 1); /* what a dlclose leaves where this address is taken again at once */
-    for (int i = 0; i < 2; i++)
-        refs[2 + i] = f(sites_here);
-    assert_int_not_equal(refs[2], refs[0]);
+    assert_int_not_equal(refs[3], refs[0]);
+    assert_int_equal(refs[4], refs[3]);
+    /*
+     * The frames themselves, not what was in memory for them; the first is that of the agent, which
+     * is no library here.
+     */
+    unsigned n = sites_at(refs[0])->nframes;
+    assert_true(n > 2 && sites_at(refs[3])->nframes == n);
+    assert_memory_equal(pcs_of(sites_at(refs[3])) + 1, pcs_of(sites_at(refs[0])) + 1, (n - 1) * sizeof(uint64_t));
     dlclose(h);
 }
 
@@ -192,7 +206,7 @@ static void what_was_noted_for_one_table_is_not_taken_for_another(void **state)
 {
     (void)state;
     state_ref refs[4];
-    pid_t child = -1;
+    volatile pid_t child = -1;
     for (volatile int i = 0; i < 4; i++) {
         if (i == 3 && (child = fork()) == 0) {
             uint64_t first = 77; /* so that the refs of the two differ */

@@ -181,7 +181,10 @@ static void the_nth_extent_of_a_type_is_found_among_the_others(void **state)
     assert_null(table_alloc(EXTENT_TAGS, 1, &ref));
 }
 
-/* The table of extents is made page by page, and a reader never counts one into a page that is not there. */
+/*
+ * The table of extents is made page by page, and a reader never counts one into a page that is not
+ * there.
+ */
 static void more_extents_than_a_page_of_the_table_names_are_all_readable(void **state)
 {
     (void)state;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tags.c: the names that threads give to their new sockets: one number for each, whoever asks, over fork too. */
+/*
+ * test_tags.c: the names that threads give to their new sockets: one number for each, whoever asks,
+ * over fork too.
+ */
 #include "live_agent.h"
 
 #include "agent/tags.h"
@@ -115,7 +118,10 @@ static void gives_a_new_name(void)
     tags_number(name);
 }
 
-/* The thread that held the lock is not there in the child. While there are few names yet: a name is looked for among all. */
+/*
+ * The thread that held the lock is not there in the child. While there are few names yet: a name is
+ * looked for among all.
+ */
 static void a_child_does_not_wait_for_a_thread_that_stayed_behind(void **state)
 {
     (void)state;

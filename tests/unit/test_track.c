@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_track.c: sockets that come and go: what each event enters into the table, and what it leaves alone. */
+/*
+ * test_track.c: sockets that come and go: what each event enters into the table, and what it leaves
+ * alone.
+ */
 #include "live_agent.h"
 
 #include "agent/sys.h"
