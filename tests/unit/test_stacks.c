@@ -161,6 +161,14 @@ static void a_stack_is_checked_anew_while_a_dlclose_runs(void **state)
 
 typedef state_ref here(bool *in_signal);
 
+/* What an earlier call has left below is not there any more. */
+__attribute__((noinline)) static void scribble(void)
+{
+    volatile char below[16384];
+    for (size_t i = 0; i < sizeof below; i++)
+        below[i] = 0x5a;
+}
+
 /* The way of a stack that was seen before: its note leads to the record, until the code is gone. */
 static void a_noted_stack_in_unloaded_code_is_recorded_anew(void **state)
 {
@@ -174,6 +182,7 @@ static void a_noted_stack_in_unloaded_code_is_recorded_anew(void **state)
     for (volatile int i = 0; i < 5; i++) { /* one call site, and the same words on the stack */
         if (i == 3)
             atomic_store(&sites_at(refs[0])->stale, 1); /* what a dlclose leaves behind */
+        scribble();
         refs[i] = f(sites_here);
     }
     assert_int_not_equal(refs[0], 0);
