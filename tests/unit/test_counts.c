@@ -3,7 +3,7 @@
  * test_counts.c: the counts by site and kind over the looks: what grows, what is steady, what is
  * due for a report.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/sites.h"
 #include "agent/sys.h"

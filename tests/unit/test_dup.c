@@ -3,7 +3,7 @@
  * test_dup.c: sockets that come by other ways than being opened: second references, adopted and
  * inherited ones.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/observe.h"
 #include "agent/track_slot.h"

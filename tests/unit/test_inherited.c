@@ -3,7 +3,7 @@
  * test_inherited.c: what a child of fork knows of the sockets that it got from its parent, and when
  * it makes a table for them.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/compose.h"
 #include "agent/observe.h"

@@ -2,7 +2,7 @@
 /*
  * test_outcome.c: what the program learns of a socket: connected, shut down, at its end, in error.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/sites.h"
 #include "agent/sys.h"

@@ -3,7 +3,7 @@
  * test_probe.c: the kernel's word on one descriptor: what is asked, what is taken from the slot,
  * and that nothing is changed by asking.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include <linux/vm_sockets.h>
 #include <netinet/tcp.h>

@@ -3,7 +3,7 @@
  * test_retract.c: reported sockets that are closed after all: each is noted once, by its last
  * descriptor, and not when the close did not happen.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/release.h"
 #include "agent/sites.h"

@@ -3,7 +3,7 @@
  * test_slot.c: how a slot is taken and left: who wins, what is counted, and what a socket that
  * nobody saw opened may not overwrite.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/observe.h"
 #include "agent/sites.h"

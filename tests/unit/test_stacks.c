@@ -2,7 +2,7 @@
 /*
  * test_stacks.c: distinct stacks: one record for each, whoever comes first, over dlclose and fork.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include <dlfcn.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_table.c: the mapping of the state file, its extents, and the slots by descriptor number. */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include <dirent.h>
 #include <sys/mman.h>

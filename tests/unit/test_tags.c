@@ -3,7 +3,7 @@
  * test_tags.c: the names that threads give to their new sockets: one number for each, whoever asks,
  * over fork too.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include <sched.h>
 

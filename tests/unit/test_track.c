@@ -3,7 +3,7 @@
  * test_track.c: sockets that come and go: what each event enters into the table, and what it leaves
  * alone.
  */
-#include "live_agent.h"
+#include "tracked_agent.h"
 
 #include "agent/sys.h"
 

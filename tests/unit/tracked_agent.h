@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * live_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said at
+ * tracked_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said at
  * the end.
  *
  * The wrappers are not linked, so what the test itself opens is unknown to the agent, and the
  * events are the test's to report. Without frames (the default here) sockets are counted in the
  * table's header, not at sites.
  */
-#ifndef SOCKLEAK_TESTS_LIVE_AGENT_H
-#define SOCKLEAK_TESTS_LIVE_AGENT_H
+#ifndef SOCKLEAK_TESTS_TRACKED_AGENT_H
+#define SOCKLEAK_TESTS_TRACKED_AGENT_H
 
 #include <setjmp.h>
 #include <stdarg.h>
