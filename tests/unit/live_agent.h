@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -190,6 +191,24 @@ static inline int live_teardown(void **state)
     live_release_err();
     live_forget_all();
     return 0;
+}
+
+/* The status of a child of fork that runs RUN and says nothing; 1000 and more: the signal that ended it. */
+__attribute__((unused)) static int live_in_child(int (*run)(void))
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        dup2(null, 2);
+        log_init();
+        _exit(run());
+    }
+    int status = 0;
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
 #define LIVE(name) cmocka_unit_test_setup_teardown(name, live_setup, live_teardown)

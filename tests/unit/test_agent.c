@@ -31,25 +31,7 @@ static void right_before_fork(void)
 
 __attribute__((constructor(101))) static void come_first(void) { pthread_atfork(right_before_fork, NULL, NULL); }
 
-/* ---- a child ---- */
-
-/* The status of a child that runs RUN. */
-static int in_child(int (*run)(void))
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        alarm(60);
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        dup2(null, 2);
-        log_init();
-        _exit(run());
-    }
-    int status = 0;
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
+/* ---- before the first event ---- */
 
 static int lock_is_free(void)
 {
@@ -65,7 +47,7 @@ static void a_fork_before_the_first_socket_takes_no_lock(void **state)
     watching_forks = true;
     lock_was_free = false;
     assert_false(agent_owns_table());
-    assert_int_equal(in_child(lock_is_free), 1);
+    assert_int_equal(live_in_child(lock_is_free), 1);
     assert_true(lock_was_free);
     watching_forks = false;
 }
@@ -79,7 +61,7 @@ static int in_sandbox(void)
 static void in_a_sandbox_no_table_is_made(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(in_sandbox), 0);
+    assert_int_equal(live_in_child(in_sandbox), 0);
 }
 
 static int inside(void)
@@ -91,7 +73,7 @@ static int inside(void)
 static void what_the_agent_opens_itself_makes_no_table(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(inside), 0);
+    assert_int_equal(live_in_child(inside), 0);
 }
 
 static int in_vfork(void)
@@ -103,7 +85,7 @@ static int in_vfork(void)
 static void a_vfork_child_makes_no_table(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(in_vfork), 0);
+    assert_int_equal(live_in_child(in_vfork), 0);
 }
 
 static int finish_without_table(void) { return agent_finish(3, END_EXIT, true); }
@@ -111,7 +93,7 @@ static int finish_without_table(void) { return agent_finish(3, END_EXIT, true); 
 static void the_end_of_a_process_without_sockets_is_nothing_to_look_at(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(finish_without_table), 3);
+    assert_int_equal(live_in_child(finish_without_table), 3);
 }
 
 static void the_first_event_keeps_the_programs_signal_mask(void **state)
@@ -134,7 +116,7 @@ static void nobody_looks_while_a_thread_forks(void **state)
     (void)state;
     watching_forks = true;
     lock_was_free = true;
-    assert_int_equal(in_child(lock_is_free), 1);
+    assert_int_equal(live_in_child(lock_is_free), 1);
     watching_forks = false;
     assert_false(lock_was_free); /* a look would have a file open for a moment, which the child would get */
     assert_int_equal(lock_is_free(), 1);
@@ -161,7 +143,7 @@ static void a_look_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock(vo
     assert_int_equal(pthread_create(&t, NULL, hold, NULL), 0);
     while (!held)
         sched_yield();
-    assert_int_equal(in_child(lock_is_free), 1); /* its own, whoever held the parents */
+    assert_int_equal(live_in_child(lock_is_free), 1); /* its own, whoever held the parents */
     assert_int_equal(lock_is_free(), 0);
     let_go = true;
     pthread_join(t, NULL);
@@ -194,7 +176,7 @@ static void a_forked_child_gets_a_table_of_its_own_with_its_first_event(void **s
     (void)state;
     inherited_fd = live_hung_up();
     agent_tid();
-    assert_int_equal(in_child(own_table), 0);
+    assert_int_equal(live_in_child(own_table), 0);
     assert_int_equal(table_head->pid, getpid());
     assert_true(live_is_known(inherited_fd));
 }
@@ -296,14 +278,14 @@ static int in_the_sandbox(void)
 static void the_exit_status_changes_where_a_leak_was_reported_and_the_program_was_content(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(with_a_leak), 23);
-    assert_int_equal(in_child(without_a_leak), 0);
-    assert_int_equal(in_child(that_fails), 5);
-    assert_int_equal(in_child(by_abort), 0);
-    assert_int_equal(in_child(without_a_check), 0);
-    assert_int_equal(in_child(with_some_allowed), 0);
-    assert_int_equal(in_child(with_more_than_allowed), 23);
-    assert_int_equal(in_child(in_the_sandbox), 0);
+    assert_int_equal(live_in_child(with_a_leak), 23);
+    assert_int_equal(live_in_child(without_a_leak), 0);
+    assert_int_equal(live_in_child(that_fails), 5);
+    assert_int_equal(live_in_child(by_abort), 0);
+    assert_int_equal(live_in_child(without_a_check), 0);
+    assert_int_equal(live_in_child(with_some_allowed), 0);
+    assert_int_equal(live_in_child(with_more_than_allowed), 23);
+    assert_int_equal(live_in_child(in_the_sandbox), 0);
 }
 
 static int reports_once(void)
@@ -332,7 +314,7 @@ static int reports_once(void)
 static void an_abort_that_is_caught_goes_on_and_the_real_end_is_one(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(reports_once), 0);
+    assert_int_equal(live_in_child(reports_once), 0);
 }
 
 /* What the report at the end may not do: run the allocator that has just called abort(). */
@@ -353,7 +335,7 @@ static int says_no_malloc(void)
 static void at_an_abort_there_is_a_report_too(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(says_no_malloc), 0);
+    assert_int_equal(live_in_child(says_no_malloc), 0);
 }
 
 int main(void)
