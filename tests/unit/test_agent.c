@@ -306,7 +306,7 @@ static int reports_once(void)
     agent_thread.in_vfork = 0;
     if (agent_finish(0, END_EXIT, true) != 23 || table_head->end != END_EXIT)
         return 4;
-    if (agent_finish(0, END_EXIT, true) != 0 || agent_finish(0, END_ABORT, false) != 0) /* once */
+    if (agent_finish(0, END_ABORT, true) != 0 || agent_finish(0, END_ABORT, false) != 0 || table_head->end != END_EXIT) /* once */
         return 5;
     return agent_thread.no_malloc ? 6 : 0;
 }
