@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "agent/compose.h"
 #include "agent/look.h"
@@ -60,6 +61,15 @@ static bool lock_or_not(unsigned ms) { return !lock_is_taken && watch_lock(ms); 
 const char *sockleak_default_suppressions(void);
 const char *sockleak_default_suppressions(void) { return "local:meant-to-stay\n"; }
 
+/* One that a rule is meant for. */
+static void live_suppressed(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0meant-to-stay"};
+    int fd = live_socket(AF_UNIX, SOCK_STREAM);
+    snprintf(a.sun_path + 14, sizeof a.sun_path - 14, "-%d-%d", (int)getpid(), fd);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+}
+
 static int setup(void **state)
 {
     int r = live_setup(state);
@@ -110,14 +120,7 @@ static void a_group_is_reported_when_it_is_due_and_again_when_it_has_doubled(voi
 static void what_is_suppressed_is_not_made_into_a_report_at_each_look(void **state)
 {
     (void)state;
-    static const char name[] = "\0meant-to-stay";
-    struct {
-        sa_family_t family;
-        char path[108];
-    } a = {.family = AF_UNIX};
-    memcpy(a.path, name, sizeof name);
-    int fd = live_socket(AF_UNIX, SOCK_STREAM);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, (socklen_t)sizeof a), 0);
+    live_suppressed();
     look_and_report_what_is_due();
     look_and_report_what_is_due();
     assert_int_equal(composed_times, 1);
@@ -289,6 +292,7 @@ static int check_goes_on(void)
 static int nothing_goes_on(void)
 {
     agent_options.abort_on_error = true;
+    live_suppressed();
     live_close(live_hung_up());
     atomic_store(&table_head->grace_ns, 0);
     look_and_report_what_is_due();
@@ -390,14 +394,7 @@ static void at_the_end_without_a_check_nothing_is_said_and_what_is_stuck_is_know
 static void suppressed_sockets_keep_the_file_when_another_makes_the_report(void **state)
 {
     (void)state;
-    static const char name[] = "\0meant-to-stay too";
-    struct {
-        sa_family_t family;
-        char path[108];
-    } a = {.family = AF_UNIX};
-    memcpy(a.path, name, sizeof name);
-    int fd = live_socket(AF_UNIX, SOCK_STREAM);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, (socklen_t)sizeof a), 0);
+    live_suppressed();
     assert_int_equal(watch_final(false), 0);
     assert_int_equal(lines_with("local:meant-to-stay"), 1); /* the table of the rules that matched */
     live_hush();
