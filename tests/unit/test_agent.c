@@ -4,6 +4,7 @@
  *
  * What ends a process, or begins in one, happens in children of the test.
  */
+#define LIVE_OPTIONS "interval=0:max_frames=0:grace=30s:signal=10"
 #include "live_agent.h"
 
 #include <pthread.h>
@@ -12,8 +13,35 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "agent/capture.h"
 #include "agent/watch.h"
+
+/* ---- the moment at which the table is made ---- */
+
+static void (*while_starting)(void);
+static bool table_fails;
+static uint64_t mask_while_starting;
+
+static bool make_table_and_stop(void)
+{
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask_while_starting, 8);
+    if (while_starting)
+        while_starting();
+    return !table_fails && agent_make_table();
+}
+
+static bool no_malloc_then;
+static void note_and_request(void)
+{
+    no_malloc_then = agent_thread.no_malloc;
+    watch_request_signal();
+}
+
+#define agent_make_table make_table_and_stop
+#define watch_request_signal note_and_request
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/agent.c"
+#undef agent_make_table
+#undef watch_request_signal
 
 /* ---- what is so between the agent's own handlers of fork ---- */
 
@@ -96,6 +124,93 @@ static void the_end_of_a_process_without_sockets_is_nothing_to_look_at(void **st
     assert_int_equal(live_in_child(finish_without_table), 3);
 }
 
+static _Atomic int others_answer;
+static _Atomic bool other_asks;
+static pthread_t other;
+static void *ask(void *arg)
+{
+    (void)arg;
+    other_asks = true;
+    others_answer = agent_ready() ? 1 : 2;
+    return NULL;
+}
+
+static void let_another_ask(void)
+{
+    pthread_create(&other, NULL, ask, NULL);
+    while (!other_asks)
+        sched_yield();
+    for (int i = 0; i < 200 && !others_answer; i++) /* it has to wait: one that does not has answered by then */
+        usleep(1000);
+}
+
+static int starts_for_two(void)
+{
+    while_starting = let_another_ask;
+    bool mine = agent_ready();
+    pthread_join(other, NULL);
+    return mine && others_answer == 1 ? 0 : 1;
+}
+
+static void a_thread_whose_event_comes_while_the_table_is_made_waits_for_it(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(starts_for_two), 0);
+}
+
+static _Atomic int grandchild;
+static void *fork_now(void *arg)
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(30); /* one that waits for the other thread, which did not come along, waits for ever */
+        while_starting = NULL;
+        _exit(agent_ready() && table_head->pid == (uint32_t)getpid() ? 0 : 1);
+    }
+    waitpid(pid, &status, 0);
+    grandchild = status;
+    return arg;
+}
+
+static void let_another_fork(void)
+{
+    pthread_create(&other, NULL, fork_now, NULL);
+    pthread_join(other, NULL);
+}
+
+static int starts_while_another_forks(void)
+{
+    while_starting = let_another_fork;
+    grandchild = -1;
+    return agent_ready() && grandchild == 0 ? 0 : 1;
+}
+
+static void a_child_forked_while_another_thread_makes_the_table_makes_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(starts_while_another_forks), 0);
+}
+
+static unsigned starts;
+static void count_starts(void) { starts++; }
+
+static int cannot_start(void)
+{
+    table_fails = true;
+    while_starting = count_starts;
+    return !agent_ready() && !agent_ready() && !agent_has_table() && agent_wake(NULL) < 0 && agent_finish(3, END_EXIT, true) == 3 &&
+                   starts == 1
+               ? 0
+               : 1;
+}
+
+static void a_table_that_cannot_be_made_is_not_tried_again(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(cannot_start), 0);
+}
+
 static void the_first_event_keeps_the_programs_signal_mask(void **state)
 {
     (void)state;
@@ -104,6 +219,7 @@ static void the_first_event_keeps_the_programs_signal_mask(void **state)
     assert_true(live_start());
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &after, 8);
     assert_true(before == after);
+    assert_true(mask_while_starting == ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1))); /* no handler finds it half made */
     assert_false(agent_inside());
     assert_int_equal(table_head->pid, getpid());
     assert_true(agent_owns_table());
@@ -150,13 +266,19 @@ static void a_look_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock(vo
     assert_int_equal(lock_is_free(), 1);
 }
 
+static int with_a_leak_of_its_own(void)
+{
+    agent_options.exitcode = 23;
+    live_hung_up();
+    return agent_finish(0, END_EXIT, true);
+}
+
 static int inherited_fd;
 static int own_table(void)
 {
     const struct state_header *parents = table_head;
     if (agent_owns_table() || agent_has_table() || table_head)
         return 1;
-    agent_thread.tid = agent_thread.tid; /* asked for anew below */
     if (agent_tid() != (uint32_t)syscall(SYS_gettid))
         return 2;
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -199,6 +321,71 @@ static void a_child_that_no_handler_of_fork_saw_is_noticed_by_its_first_event(vo
     assert_int_equal(table_head->sockets_opened, opened);
 }
 
+static int out_of_vfork(void) { return agent_thread.in_vfork; }
+
+static void a_child_that_a_vfork_child_forks_is_a_process_of_its_own(void **state)
+{
+    (void)state;
+    agent_thread.in_vfork = 1;
+    int in = live_in_child(out_of_vfork);
+    agent_thread.in_vfork = 0;
+    assert_int_equal(in, 0);
+}
+
+static int shares(void)
+{
+    live_hung_up();
+    agent_shares_memory();
+    if (agent_is_vfork_child() || !agent_ready())
+        return 1;
+    table_head->pid++; /* as seen by a child of clone(CLONE_VM) */
+    bool other_process = agent_is_vfork_child() && !agent_ready() && !agent_owns_table();
+    table_head->pid--;
+    return other_process ? 0 : 2;
+}
+
+static void a_child_that_shares_the_memory_is_told_by_its_number(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(shares), 0);
+}
+
+static int ends_again(void)
+{
+    agent_finish(0, END_EXIT, true);
+    return live_in_child(with_a_leak_of_its_own);
+}
+
+static void a_child_of_a_process_that_has_ended_reports_by_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(ends_again), 23);
+}
+
+/* ---- the signal ---- */
+
+static void a_signal_reports_at_once_and_leaves_the_thread_as_it_was(void **state)
+{
+    (void)state;
+    struct sigaction sa;
+    live_capture();
+    live_hung_up();
+    assert_false(watch_running());
+    raise(SIGUSR1);
+    assert_non_null(strstr(live_said(), "1 socket hung up"));
+    assert_true(no_malloc_then); /* the program may be inside its allocator */
+    assert_false(agent_thread.no_malloc);
+    agent_thread.no_malloc = true; /* it comes into a report at the end */
+    raise(SIGUSR1);
+    bool still = agent_thread.no_malloc;
+    agent_thread.no_malloc = false;
+    assert_true(still);
+    /* The program's calls go on, and no handler of its own comes into ours. */
+    assert_int_equal(sigaction(SIGUSR1, NULL, &sa), 0);
+    assert_true(sa.sa_flags & SA_RESTART);
+    assert_true(sigismember(&sa.sa_mask, SIGTERM));
+}
+
 /* ---- sleep and wake ---- */
 
 static void a_sleeping_agent_records_nothing_until_it_is_woken(void **state)
@@ -206,6 +393,7 @@ static void a_sleeping_agent_records_nothing_until_it_is_woken(void **state)
     (void)state;
     agent_sleep();
     assert_false(agent_ready());
+    assert_true(watch_running()); /* parked: attach wakes it */
     assert_false(agent_has_table());
     assert_true(agent_owns_table());
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -217,6 +405,9 @@ static void a_sleeping_agent_records_nothing_until_it_is_woken(void **state)
     assert_true(agent_ready());
     track_opened(fd, AF_UNIX, SOCK_STREAM, 0, ORIGIN_SOCKET);
     assert_true(live_is_known(fd));
+    agent_enter();
+    assert_false(agent_ready());
+    agent_leave();
     atomic_store(&table_head->attached, 0);
 }
 
@@ -288,6 +479,26 @@ static void the_exit_status_changes_where_a_leak_was_reported_and_the_program_wa
     assert_int_equal(live_in_child(in_the_sandbox), 0);
 }
 
+static int by_exit(void)
+{
+    agent_options.exitcode = 23;
+    live_hung_up();
+    exit(0);
+}
+static int by_exit_without_a_leak(void)
+{
+    agent_options.exitcode = 23;
+    live_close(live_hung_up());
+    exit(0);
+}
+
+static void exit_ends_with_the_status_that_the_report_asks_for(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(by_exit), 23);
+    assert_int_equal(live_in_child(by_exit_without_a_leak), 0);
+}
+
 static int reports_once(void)
 {
     agent_options.exitcode = 23;
@@ -347,12 +558,20 @@ int main(void)
         cmocka_unit_test(what_the_agent_opens_itself_makes_no_table),
         cmocka_unit_test(a_vfork_child_makes_no_table),
         cmocka_unit_test(the_end_of_a_process_without_sockets_is_nothing_to_look_at),
+        cmocka_unit_test(a_thread_whose_event_comes_while_the_table_is_made_waits_for_it),
+        cmocka_unit_test(a_child_forked_while_another_thread_makes_the_table_makes_its_own),
+        cmocka_unit_test(a_table_that_cannot_be_made_is_not_tried_again),
         cmocka_unit_test(the_first_event_keeps_the_programs_signal_mask),
         /* With one: */
         LIVE(nobody_looks_while_a_thread_forks),
         LIVE(a_look_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock),
         LIVE(a_forked_child_gets_a_table_of_its_own_with_its_first_event),
         LIVE(a_child_that_no_handler_of_fork_saw_is_noticed_by_its_first_event),
+        LIVE(a_child_that_a_vfork_child_forks_is_a_process_of_its_own),
+        LIVE(a_child_that_shares_the_memory_is_told_by_its_number),
+        LIVE(a_child_of_a_process_that_has_ended_reports_by_itself),
+        LIVE(a_signal_reports_at_once_and_leaves_the_thread_as_it_was),
+        LIVE(exit_ends_with_the_status_that_the_report_asks_for),
         LIVE(a_sleeping_agent_records_nothing_until_it_is_woken),
         LIVE(the_exit_status_changes_where_a_leak_was_reported_and_the_program_was_content),
         LIVE(an_abort_that_is_caught_goes_on_and_the_real_end_is_one),
