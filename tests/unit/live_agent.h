@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,29 @@ const unsigned wrapped_count = 0;
 
 const char *sockleak_default_options(void);
 const char *sockleak_default_options(void) { return LIVE_OPTIONS; }
+
+/* A folder for the state files of the test and of its children, which may end without removing theirs. */
+static char live_folder[256];
+static pid_t live_owner;
+
+__attribute__((constructor(101))) static void live_make_folder(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(live_folder, sizeof live_folder, "%s/sllive.XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+    live_owner = getpid();
+    if (mkdtemp(live_folder))
+        setenv("XDG_RUNTIME_DIR", live_folder, 1);
+    unsetenv("SOCKLEAK_OPTIONS");
+}
+
+/* After the agent's own end. */
+__attribute__((destructor(101))) static void live_remove_folder(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", live_folder);
+    if (live_owner == getpid() && system(command) != 0)
+        fprintf(stderr, "%s stays\n", live_folder);
+}
 
 static struct options live_options; /* as the agent started with */
 
@@ -200,6 +224,7 @@ __attribute__((unused)) static int live_in_child(int (*run)(void))
     pid_t pid = fork();
     if (pid == 0) {
         alarm(60);
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         dup2(null, 2);
         log_init();
