@@ -192,7 +192,8 @@ static int setup(void **state)
     refuse = created = 0;
     note_only = in_handler = sandboxed = in_vfork = no_table = false;
     alone = true;
-    clock_now = cpu_step = 0;
+    clock_now = 0;
+    cpu_step = 0;
     next_grace_is = UINT64_MAX;
     alarm(30); /* a guard that is gone may leave a thread asleep for good */
     return 0;
