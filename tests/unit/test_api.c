@@ -18,6 +18,7 @@
 #include "agent/look.h"
 #include "agent/scratch.h"
 #include "agent/sys.h"
+#include "agent/tags.h"
 #include "agent/wait.h"
 #include "agent/watch.h"
 
@@ -293,6 +294,11 @@ static void a_check_of_this_thread_or_tag_sees_no_others(void **state)
     assert_int_equal(sockleak_check(0, EVERYTHING | SOCKLEAK_QUIET | SOCKLEAK_THIS_THREAD, 0), 1);
     sockleak_tag("");
     assert_int_equal(agent_thread.tag, 0);
+    /* It takes no number either. */
+    unsigned before = tags_number("one before"), after;
+    sockleak_tag("");
+    after = tags_number("one after");
+    assert_int_equal(after, before + 1);
     sockleak_tag("mine");
     sockleak_tag(NULL);
     assert_int_equal(agent_thread.tag, 0);
