@@ -164,11 +164,16 @@ static void *fork_now(void *arg)
     int status = -1;
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(30); /* one that waits for the other thread, which did not come along, waits for ever */
         while_starting = NULL;
         _exit(agent_ready() && table_head->pid == (uint32_t)getpid() ? 0 : 1);
     }
-    waitpid(pid, &status, 0);
+    /* One that waits for the other thread, which did not come along, waits for ever, with its signals blocked. */
+    for (int i = 0; i < 20000 && waitpid(pid, &status, WNOHANG) == 0; i++)
+        usleep(1000);
+    if (status == -1) {
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+    }
     grandchild = status;
     return arg;
 }
