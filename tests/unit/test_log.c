@@ -170,13 +170,35 @@ static void a_number_that_the_program_got_while_the_line_was_written_is_not_clos
 static void the_log_is_open_for_the_time_of_a_write_out_of_the_way_and_not_over_exec(void **state)
 {
     (void)state;
-    int log = log_to("log");
+    int log = log_to("log"), lowest = dup(0);
+    close(lowest);
     assert_true(log_write("one\n", 4));
     assert_true(log_write("two\n", 4));
+    int again = dup(0);
+    close(again);
+    assert_int_equal(again, lowest);
     assert_string_equal(content(log), "one\ntwo\n");
     assert_in_range(written_to, OUT_OF_THE_WAY, OUT_OF_THE_WAY + 100);
     assert_int_equal(written_flags, FD_CLOEXEC);
     assert_int_equal(fcntl(OUT_OF_THE_WAY, F_GETFD), -1);
+    close(log);
+}
+
+static void under_a_low_limit_of_descriptors_the_log_takes_what_number_there_is(void **state)
+{
+    (void)state;
+    struct rlimit was, low;
+    int log = log_to("log");
+    getrlimit(RLIMIT_NOFILE, &was);
+    low = was;
+    low.rlim_cur = OUT_OF_THE_WAY;
+    setrlimit(RLIMIT_NOFILE, &low);
+    bool written = log_write("line\n", 5);
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_true(written);
+    assert_string_equal(content(log), "line\n");
+    assert_in_range(written_to, 3, OUT_OF_THE_WAY - 1);
+    assert_int_equal(fcntl(written_to, F_GETFD), -1); /* closed again */
     close(log);
 }
 
@@ -531,6 +553,7 @@ int main(void)
         CASE(a_line_is_not_written_where_the_program_got_the_logs_number_meanwhile),
         CASE(a_number_that_the_program_got_while_the_line_was_written_is_not_closed),
         CASE(the_log_is_open_for_the_time_of_a_write_out_of_the_way_and_not_over_exec),
+        CASE(under_a_low_limit_of_descriptors_the_log_takes_what_number_there_is),
         CASE(a_log_beside_the_state_file_is_closed_to_others),
         CASE(a_log_that_cannot_be_opened_is_complained_of_once_and_standard_error_takes_its_place),
         CASE(standard_error_is_written_to_while_it_is_the_file_that_it_was_at_the_start),
