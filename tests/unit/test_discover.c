@@ -194,6 +194,36 @@ static void more_than_there_is_room_for_are_found_later(void **state)
         assert_true(live_is_known(fd[i]));
 }
 
+/* Those behind the part are kept too, but only as many as there is room for. */
+static void a_part_that_finds_new_ones_leaves_out_what_has_no_room(void **state)
+{
+    (void)state;
+    enum { LOW = 50, MANY = MAX_SUSPECTS + 100 };
+    int file[LOW], fd[LOW];
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < MANY + 200)
+        skip();
+    for (int i = 0; i < LOW; i++)
+        file[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < MANY; i++)
+        assert_true(socket(AF_UNIX, SOCK_STREAM, 0) > file[LOW - 1]);
+    scan(ORIGIN_UNSEEN);
+    assert_int_equal(n_suspects, MAX_SUSPECTS);
+    for (int i = 0; i < LOW; i++)
+        close(file[i]);
+    for (int i = 0; i < LOW; i++)
+        fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+    look_for_unseen(0, ORIGIN_UNSEEN);
+    look_for_unseen(0, ORIGIN_UNSEEN);
+    assert_true(n_suspects <= MAX_SUSPECTS);
+    resume = resume_closed = 0;
+    for (int i = 0; i < 3; i++)
+        scan(ORIGIN_UNSEEN);
+    assert_true(live_is_known(fd[0]));
+    assert_true(live_is_known(fd[LOW - 1]));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
 
 int main(void)
@@ -206,6 +236,7 @@ int main(void)
         CASE(a_scan_ends_a_while_behind_the_last_open_number),
         CASE(a_scan_in_parts_forgets_nothing_between_them),
         CASE(more_than_there_is_room_for_are_found_later),
+        CASE(a_part_that_finds_new_ones_leaves_out_what_has_no_room),
     };
     for (int fd = 3; fd < 1024; fd++) /* what the caller left open lies in the way of the scans */
         close(fd);

@@ -341,6 +341,19 @@ static void the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent(vo
     assert_int_equal(header.watcher_tid != 0 && header.watcher_tid != agent_tid(), 1);
 }
 
+static void a_watcher_that_wakes_for_nothing_does_not_look(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    /* Until one is asleep there. */
+    WAIT_FOR(sys_futex((volatile void *)&header.request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0) == 1);
+    watch_poke();
+    WAIT_FOR(header.answered == header.request);
+    WAIT_FOR(atomic_load(&lock) == 0);
+    assert_int_equal(looks, 1);
+}
+
 static void while_another_looks_the_watcher_waits(void **state)
 {
     (void)state;
@@ -646,6 +659,7 @@ int main(void)
         CASE(a_request_that_comes_during_a_look_is_not_answered_by_it),
         CASE(a_look_retracts_before_it_reports_and_serves_a_signal_last_and_once),
         CASE(the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent),
+        CASE(a_watcher_that_wakes_for_nothing_does_not_look),
         CASE(while_another_looks_the_watcher_waits),
         CASE(what_was_open_before_is_scanned_once_a_process),
         CASE(an_attached_watcher_scans_twice_at_once),
