@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * live_agent.h: the agent at work inside a unit test, without a watcher: its table, and sockets that are entered into it by the events' own calls.
+ * live_agent.h: the agent at work inside a unit test, without a watcher: its table, and sockets
+ * that are entered into it by the events' own calls.
  *
  * A test opens with live_*(), and its teardown closes and forgets all of them.
  */
@@ -45,7 +46,8 @@ const unsigned wrapped_count = 0;
 const char *sockleak_default_options(void);
 const char *sockleak_default_options(void) { return LIVE_OPTIONS; }
 
-/* A folder for the state files of the test and of its children, which may end without removing theirs. */
+/* A folder for the state files of the test and of its children, which may end without removing
+ * theirs. */
 static char live_folder[256];
 static pid_t live_owner;
 
@@ -217,7 +219,8 @@ static inline int live_teardown(void **state)
     return 0;
 }
 
-/* The status of a child of fork that runs RUN and says nothing; 1000 and more: the signal that ended it. */
+/* The status of a child of fork that runs RUN and says nothing; 1000 and more: the signal that
+ * ended it. */
 __attribute__((unused)) static int live_in_child(int (*run)(void))
 {
     fflush(NULL);

@@ -167,7 +167,8 @@ static void *fork_now(void *arg)
         while_starting = NULL;
         _exit(agent_ready() && table_head->pid == (uint32_t)getpid() ? 0 : 1);
     }
-    /* One that waits for the other thread, which did not come along, waits for ever, with its signals blocked. */
+    /* One that waits for the other thread, which did not come along, waits for ever, with its
+     * signals blocked. */
     for (int i = 0; i < 20000 && waitpid(pid, &status, WNOHANG) == 0; i++)
         usleep(1000);
     if (status == -1) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_check.c: one look at the sockets of the table: what is asked of the kernel, and what is written into details, counts and slots.
+ * test_check.c: one look at the sockets of the table: what is asked of the kernel, and what is
+ * written into details, counts and slots.
  *
  * The look is compiled in, over a clock of the tests' own and a count of what it asks for.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_configure.c: the options, from the program's own defaults and from the environment, and the way of the library out of LD_PRELOAD.
+ * test_configure.c: the options, from the program's own defaults and from the environment, and the
+ * way of the library out of LD_PRELOAD.
  *
  * The code is compiled in, over a log that only keeps what it is given.
  */

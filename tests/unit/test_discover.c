@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_discover.c: sockets that no wrapper saw are found by their numbers, and none is taken that a wrapper is just about to enter.
+ * test_discover.c: sockets that no wrapper saw are found by their numbers, and none is taken that a
+ * wrapper is just about to enter.
  *
- * The code is compiled in, over a clock of the tests' own, a count of the numbers that it asks for, and memory with a fence behind it.
+ * The code is compiled in, over a clock of the tests' own, a count of the numbers that it asks for,
+ * and memory with a fence behind it.
  */
 #include "live_agent.h"
 

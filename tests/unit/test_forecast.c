@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_forecast.c: when the descriptors or the ephemeral ports run out, from the limits that the kernel says.
+ * test_forecast.c: when the descriptors or the ephemeral ports run out, from the limits that the
+ * kernel says.
  *
  * The code is compiled in, over a limit and a range of ports that the tests choose.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_last_thread.c: the watcher among the threads of the process: when it is the last one, and when it has to look whether it is.
+ * test_last_thread.c: the watcher among the threads of the process: when it is the last one, and
+ * when it has to look whether it is.
  *
  * The code is compiled in, over a kernel whose answers the tests choose.
  */

@@ -2,7 +2,8 @@
 /*
  * test_log.c: where the agent's lines go, and which descriptors they never touch.
  *
- * The code is compiled in, over calls that a test may step between: the program closes and opens descriptors while a line is being written.
+ * The code is compiled in, over calls that a test may step between: the program closes and opens
+ * descriptors while a line is being written.
  */
 #include <setjmp.h>
 #include <stdarg.h>

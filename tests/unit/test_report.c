@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_report.c: how a report is put together from the live table: which sockets are in it, how often they count, and whom it asks for lines.
+ * test_report.c: how a report is put together from the live table: which sockets are in it, how
+ * often they count, and whom it asks for lines.
  *
- * The code is compiled in, over a helper for lines that only counts how often it would have been started.
+ * The code is compiled in, over a helper for lines that only counts how often it would have been
+ * started.
  */
 #define LIVE_OPTIONS "interval=0:grace=30s"
 #include "live_agent.h"

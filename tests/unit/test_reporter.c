@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_reporter.c: what is said after a look: groups that are due, sockets that were closed after all, everything at a signal or the end.
+ * test_reporter.c: what is said after a look: groups that are due, sockets that were closed after
+ * all, everything at a signal or the end.
  *
- * The code is compiled in, so that a test can close a socket at the moments at which the program may.
+ * The code is compiled in, so that a test can close a socket at the moments at which the program
+ * may.
  */
 #define LIVE_OPTIONS "interval=0:max_frames=0:grace=30s:color=never"
 #include "live_agent.h"

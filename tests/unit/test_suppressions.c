@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_suppressions.c: the rules of this process: read once, the built-in ones, the program's, the file's; and what files and lines said.
+ * test_suppressions.c: the rules of this process: read once, the built-in ones, the program's, the
+ * file's; and what files and lines said.
  *
  * The code is compiled in, over a log that only keeps what it is given.
  */

@@ -2,7 +2,8 @@
 /*
  * test_watcher.c: the watcher's thread, when it looks, and the lock under which anybody looks.
  *
- * The code is compiled in, over parts that write down what they were called for. Times are a clock of the tests' own where they count.
+ * The code is compiled in, over parts that write down what they were called for. Times are a clock
+ * of the tests' own where they count.
  */
 #include <setjmp.h>
 #include <stdarg.h>
