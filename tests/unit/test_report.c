@@ -291,6 +291,7 @@ static void a_rule_for_an_address_takes_the_socket_and_not_its_group(void **stat
     struct selection s = all_of(KINDS_DEFAULT);
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0meant-to-stay"};
     int fd[2];
+    snprintf(a.sun_path + 14, sizeof a.sun_path - 14, "-%d", (int)getpid());
     for (int i = 0; i < 2; i++)
         fd[i] = live_socket(AF_UNIX, SOCK_STREAM);
     assert_int_equal(bind(fd[0], (struct sockaddr *)&a, sizeof a), 0);
