@@ -26,7 +26,7 @@ struct suspect {
 };
 static struct suspect *suspects; /* of the last scan, by descriptor */
 static unsigned n_suspects;
-static int resume; /* where a scan that ran out of budget goes on */
+static int resume, resume_closed; /* where a scan that ran out of budget goes on, and how many numbers in a row were closed there */
 
 static bool live(int fd)
 {
@@ -60,7 +60,7 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
         return;
     uint64_t begin = agent_now();
     unsigned n = 0, kept = 0;
-    int fd = resume, closed = 0;
+    int fd = resume, closed = resume_closed;
     bool end;
     /* A scan in parts: what the others found stays known until they come by again. */
     for (; kept < n_suspects && suspects[kept].fd < fd; kept++)
@@ -82,6 +82,7 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
         end = closed > GAP && fd > slot_highest();
         if (end || (fd % 64 == 0 && agent_now() - begin > budget_ns)) {
             resume = end ? 0 : fd + 1;
+            resume_closed = end ? 0 : closed;
             break;
         }
     }
