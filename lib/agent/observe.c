@@ -24,10 +24,18 @@
 
 #define NS_PER_MS 1000000u
 
+/* The kernel has not answered at all: no memory, or a filter that was there before the program. Nothing is known of the socket then. Counted. */
+static long answer(long r)
+{
+    if (r == -ENOMEM || r == -ENOBUFS || r == -EPERM || r == -EACCES || r == -ENOSYS)
+        table_drop(DROP_LOOK);
+    return r;
+}
+
 static long option(int fd, int level, int name, void *value, unsigned size)
 {
     unsigned len = size;
-    long r = sys_getsockopt(fd, level, name, value, &len);
+    long r = answer(sys_getsockopt(fd, level, name, value, &len));
     return r < 0 ? r : (long)len;
 }
 
@@ -58,7 +66,7 @@ static long poll_events(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLRDHUP};
     struct timespec zero = {0, 0};
-    long r = SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0);
+    long r = answer(SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0));
     return r < 0 ? r : p.revents;
 }
 
@@ -110,7 +118,7 @@ static bool named_peer(int fd)
 {
     char a[128];
     unsigned len = sizeof a;
-    return SYS3(SYS_getpeername, fd, a, &len) >= 0;
+    return answer(SYS3(SYS_getpeername, fd, a, &len)) >= 0;
 }
 
 static void observe_other(int fd, struct observation *o)
