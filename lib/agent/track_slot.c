@@ -26,6 +26,7 @@
 #define PATIENCE 10000u
 
 ssize_t track_quiet;
+_Atomic uint64_t track_lost_ns;
 static _Atomic int unused; /* inherited connections that this process has not been seen to use */
 
 /* ---- counting ---- */
@@ -158,8 +159,10 @@ static void fill(struct state_slot *slot, const struct opening *o, uint16_t flag
 struct state_slot *slot_enter(int fd, const struct opening *o)
 {
     struct state_slot *slot = slot_make(fd);
-    if (!slot)
+    if (!slot) {
+        atomic_store(&track_lost_ns, agent_now());
         return NULL;
+    }
     slot_leave(slot, fd, SLOT_EMPTY); /* closed where no wrapper saw it */
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     for (unsigned turn = 0; __builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < PATIENCE; turn++) {
@@ -201,8 +204,10 @@ static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t co
 bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 {
     struct state_slot *slot = slot_make(fd);
-    if (!slot)
+    if (!slot) {
+        atomic_store(&track_lost_ns, agent_now());
         return false;
+    }
     uint64_t word = atomic_load(&slot->word);
     uint32_t gen = SLOT_GEN(word) + 1;
     if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || observe_cookie(fd) != cookie)
