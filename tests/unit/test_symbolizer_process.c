@@ -158,7 +158,7 @@ static void no_descriptor_and_no_page_stays_whatever_happens(void **state)
     unsigned before = open_descriptors(), pages = mapped;
     simple("echo x");
     simple("exit 1");
-    filter("sleep 1000", "", 0, 100, 100);
+    filter("exec sleep 1000", "", 0, 100, 100);
     assert_int_equal(open_descriptors(), before);
     assert_int_equal(mapped, pages);
 }
