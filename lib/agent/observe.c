@@ -24,10 +24,11 @@
 
 #define NS_PER_MS 1000000u
 
-/* The kernel has not answered at all: no memory, or a filter that was there before the program. Nothing is known of the socket then. Counted. */
+bool observe_is_refusal(long r) { return r == -ENOMEM || r == -ENOBUFS || r == -EPERM || r == -EACCES || r == -ENOSYS; }
+
 static long answer(long r)
 {
-    if (r == -ENOMEM || r == -ENOBUFS || r == -EPERM || r == -EACCES || r == -ENOSYS)
+    if (observe_is_refusal(r))
         table_drop(DROP_LOOK);
     return r;
 }

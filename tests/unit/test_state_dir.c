@@ -25,9 +25,11 @@ bool agent_in_sandbox(void) { return sandbox; }
 const char *agent_environment(const char *name) { return strcmp(name, "XDG_RUNTIME_DIR") == 0 ? runtime_dir : NULL; }
 const char *agent_reason(int err)
 {
-    static char text[64];
-    snprintf(text, sizeof text, "errno %d", err);
-    return text;
+    static char text[2][64];
+    static unsigned turn;
+    char *t = text[turn++ % 2];
+    snprintf(t, sizeof text[0], "errno %d", err);
+    return t;
 }
 
 static char name[64], path[600];
@@ -142,6 +144,11 @@ static void the_reason_is_why_it_could_not_be_made_not_that_it_is_missing(void *
     snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "/proc/nowhere");
     assert_true(open_place() < 0);
     assert_string_equal(why, agent_reason(ENOENT));
+    snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "/sys/nowhere");
+    assert_int_equal(mkdir(agent_options.state_dir, 0700), -1);
+    int expected = errno;
+    assert_true(open_place() < 0);
+    assert_string_equal(why, agent_reason(expected));
 }
 
 /* ---- which directory ------------------------------------------------------------------------------------------- */
@@ -311,6 +318,7 @@ static void a_child_of_fork_does_not_bring_its_parents_file_back(void **state)
     make_file();
     place_step_aside();
     place_forget();
+    close(open_place()); /* for a table of its own */
     place_step_back();
     assert_true(is_there(aside()));
 }
