@@ -170,6 +170,8 @@ bool agent_has_table(void)
     return false;
 }
 
+bool agent_has_failed(void) { return atomic_load(&phase) == FAILED; }
+
 bool agent_owns_table(void) { return *alive && !agent_inside() && !agent_is_vfork_child(); }
 
 bool agent_ready(void)
@@ -221,6 +223,12 @@ void agent_sleep(void)
 
 int agent_finish(int status, enum state_end how, bool its_last)
 {
+    if (agent_has_failed() && its_last && !agent_inside() && !agent_thread.in_vfork && !atomic_exchange(&finished, true)) {
+        agent_enter();
+        agent_tell_notes();
+        agent_warn("no memory for a table: no socket of this process was recorded");
+        agent_leave();
+    }
     if (agent_inside() || !*alive || !table_head || agent_is_vfork_child())
         return status;
     if (atomic_load(&finished) || (its_last && atomic_exchange(&finished, true)))

@@ -28,6 +28,8 @@ extern __thread struct agent_thread agent_thread __attribute__((tls_model("initi
 bool agent_ready(void);
 /* As above but never creates anything: false when no table exists yet. */
 bool agent_has_table(void);
+/* There was no memory for a table: nothing is recorded, and the end says so. */
+bool agent_has_failed(void);
 /* There is a table and it is this process' own, recording or dormant. */
 bool agent_owns_table(void);
 

@@ -22,6 +22,7 @@
 #include "table.h"
 #include "tags.h"
 #include "track.h"
+#include "track_slot.h"
 #include "wait.h"
 #include "watch.h"
 
@@ -45,11 +46,13 @@ static struct selection selection_of(sockleak_mark_t since, unsigned kinds)
     return s;
 }
 
-static int not_active(void)
+static int failed(int error)
 {
-    errno = ENOSYS;
+    errno = error;
     return -1;
 }
+
+static int not_active(void) { return failed(agent_has_failed() ? ENOMEM : ENOSYS); }
 
 /* Everything below runs as agent code, under the lock, and cannot be cancelled half way. */
 static bool begin(int *cancel)
@@ -70,18 +73,32 @@ static void end(int cancel)
     pthread_setcancelstate(cancel, NULL);
 }
 
-/* What is left. Most looks find nothing, and cost no names; what a rule suppresses is known only with them. */
+/*
+ * A check that could not see never passes. What a look may have missed: sockets that got no slot since SINCE, and those that the kernel did not answer for.
+ * 0, or -errno.
+ */
+static int look(sockleak_mark_t since)
+{
+    uint64_t refused = atomic_load(&table_head->dropped[DROP_LOOK]), lost = atomic_load(&track_lost_ns);
+    look_all(0);
+    if (lost && lost >= since)
+        return -ENOMEM;
+    return atomic_load(&table_head->dropped[DROP_LOOK]) != refused ? -EBUSY : 0;
+}
+
+/* What is left, or -errno. Most looks find nothing, and cost no names; what a rule suppresses is known only with them. */
 static int count(struct selection s)
 {
     int cancel, n;
+    size_t candidates;
     if (!begin(&cancel))
-        return -1;
-    look_all(0);
-    if ((n = (int)compose_each(&s, NULL, NULL)) != 0) {
+        return -EBUSY;
+    if ((n = look(s.since_ns)) == 0 && !compose_count(&s, &candidates))
+        n = -ENOMEM;
+    if (n == 0 && candidates) {
         struct composed c;
         s.counted_only = true;
-        if (compose(&c, &s, REASON_CHECK))
-            n = (int)c.report.leaks;
+        n = compose(&c, &s, REASON_CHECK) ? (int)c.report.leaks : -ENOMEM;
         compose_free(&c);
     }
     end(cancel);
@@ -99,30 +116,33 @@ static bool wait_for_close(uint32_t bell, uint64_t until)
     return true;
 }
 
-/* A test's few seconds say nothing about growth: no rates, no forecasts. */
-static bool compose_for_test(struct composed *c, const struct selection *s)
+/* A test's few seconds say nothing about growth: no rates, no forecasts. 0, or -errno. */
+static int compose_for_test(struct composed *c, const struct selection *s)
 {
-    look_all(0);
+    int r = look(s->since_ns);
     if (!compose(c, s, REASON_CHECK))
-        return false;
+        return -ENOMEM;
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < c->report.n_groups; i++) {
         c->report.groups[i].growing = c->report.groups[i].steady = false;
         c->report.groups[i].rate_milli = 0;
     }
-    return true;
+    return 0;
 }
 
-/* Writes what is left to FD, or, FD < 0, to the log. Its number; -1 when it could not be written to FD. */
+/* Writes what is left to FD, or, FD < 0, to the log. Its number, or -errno: EIO when it could not be written to FD. */
 static int report(const struct selection *s, int fd)
 {
-    int cancel, n = 0;
+    int cancel;
     if (!begin(&cancel))
-        return -1;
+        return -EBUSY;
     struct composed c;
-    if (compose_for_test(&c, s))
+    int n = compose_for_test(&c, s);
+    if (n == 0)
         n = (int)c.report.leaks;
-    if (n && !compose_write(&c, fd) && fd >= 0)
-        n = -1;
+    if (n > 0 && !compose_write(&c, fd) && fd >= 0)
+        n = -EIO;
     if (n > 0 && fd < 0 && agent_options.abort_on_error)
         abort();
     compose_free(&c);
@@ -146,8 +166,8 @@ int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
     atomic_fetch_sub(&wait_waiters, 1);
     if (n > 0 && !(kinds & SOCKLEAK_QUIET))
         n = report(&s, -1);
-    errno = n < 0 ? EBUSY : saved;
-    return n;
+    errno = saved;
+    return n < 0 ? failed(-n) : n;
 }
 
 int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
@@ -157,13 +177,13 @@ int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
         return not_active();
     struct selection s = selection_of(since, kinds);
     int n = report(&s, fd);
-    errno = n < 0 ? EIO : saved;
-    return n;
+    errno = saved;
+    return n < 0 ? failed(-n) : n;
 }
 
 int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
 {
-    int cancel, saved = errno;
+    int cancel, error = -EBUSY, saved = errno;
     if (!sockleak_active())
         return not_active();
     struct selection s = selection_of(since, kinds);
@@ -171,13 +191,15 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
     scratch_out(&o);
     if (begin(&cancel)) {
         struct composed c;
-        if (compose_for_test(&c, &s) && c.report.leaks) {
+        if ((error = compose_for_test(&c, &s)) == 0 && c.report.leaks) {
             c.report.color = false;
             text_report(&o, &c.report);
         }
         compose_free(&c);
         end(cancel);
     }
+    if (o.lost)
+        error = -ENOMEM;
     size_t whole = o.len, n = whole < size ? whole : size ? size - 1 : 0;
     if (size) {
         memcpy(buf, o.buf, n);
@@ -185,7 +207,7 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
     }
     scratch_out_free(&o);
     errno = saved;
-    return (int)whole;
+    return error < 0 ? failed(-error) : (int)whole;
 }
 
 static size_t frames_of(struct sockleak_frame *out, const struct frame *in, size_t n)
@@ -230,18 +252,17 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
     int cancel, n = 0, saved = errno;
     if (!sockleak_active())
         return not_active();
-    if (!begin(&cancel)) {
-        errno = EBUSY;
-        return -1;
-    }
+    if (!begin(&cancel))
+        return failed(EBUSY);
     struct selection s = selection_of(since, kinds);
     s.counted_only = true; /* frames as they are: a finding has no files and lines */
     struct composed c;
-    look_all(0);
-    bool ok = compose(&c, &s, REASON_CHECK);
+    int error = look(since);
+    if (!compose(&c, &s, REASON_CHECK))
+        error = -ENOMEM;
     end(cancel);                                                  /* the callback is the program's: it may close what it was shown */
     size_t groups = c.report.n_groups + c.report.groups_left_out; /* max_leaks is for readers */
-    for (size_t i = 0; ok && i < groups; i++)
+    for (size_t i = 0; !error && i < groups; i++)
         for (size_t j = 0; j < c.report.groups[i].n_findings; j++) {
             n++;
             if (call_for(&c.report, &c.report.groups[i], &c.report.groups[i].findings[j], call, arg)) {
@@ -251,7 +272,7 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
         }
     compose_free(&c);
     errno = saved;
-    return n;
+    return error < 0 ? failed(-error) : n;
 }
 
 /* One that no wrapper saw is entered now: the watcher would find it later, and know nothing of this. */

@@ -12,6 +12,11 @@ struct identity {
     uint64_t cookie; /* SO_COOKIE */
     int family, type, protocol;
 };
+/*
+ * A call that the kernel refuses, or has no memory for, tells nothing of the socket; it is counted (DROP_LOOK): who sees that count grow knows nothing.
+ */
+/* R, a system call's value, is no answer: no memory, or a filter that was there before the program. */
+bool observe_is_refusal(long r);
 /* Returns 0, or -EBADF / -ENOTSOCK ... */
 int observe_identity(int fd, struct identity *id);
 /* Cookie alone: one system call. 0 when FD is no socket. */

@@ -68,6 +68,13 @@ static void mark_reported(const struct composed *c)
         }
 }
 
+static void write_report(const struct composed *c, int fd)
+{
+    if (!compose_write(c, fd))
+        agent_warn("the report could not be written whole: %lu socket%s leaked", (unsigned long)c->report.leaks,
+                   c->report.leaks == 1 ? "" : "s");
+}
+
 void tell_due(void)
 {
     uint32_t kinds = atomic_load(&table_head->kinds);
@@ -79,7 +86,7 @@ void tell_due(void)
         mark_reported(&c);
         tally_all_reported(kinds); /* what was suppressed, or cut from the list, is not said again either until it doubles */
         if (c.report.n_groups) {
-            compose_write(&c, -1);
+            write_report(&c, -1);
             if (agent_options.abort_on_error)
                 abort();
         }
@@ -96,13 +103,17 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
         if (n && reason == REASON_SIGNAL)
             mark_reported(&c);
         if (n && fd != -2)
-            compose_write(&c, fd);
+            write_report(&c, fd);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
             compose_free(&c);
             abort();
         }
     } else {
-        n = compose_each(s, NULL, NULL); /* no memory to say more: the number at least, and the state file is kept */
+        size_t descriptors;
+        compose_count(s, &descriptors); /* no memory to say more: the number at least, and the state file is kept */
+        n = descriptors;
+        if (n && fd != -2)
+            agent_warn("no memory for the report: %lu socket%s leaked", (unsigned long)n, n == 1 ? "" : "s");
     }
     compose_free(&c);
     return n;
@@ -122,6 +133,8 @@ void tell_troubles(void)
         agent_note("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
     if (atomic_load(&table_head->dropped[DROP_TABLE_FULL]) + atomic_load(&table_head->dropped[DROP_SITE_FULL]))
         agent_note("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
+    if (atomic_load(&table_head->dropped[DROP_LOOK]))
+        agent_note("the kernel did not answer what a look at a socket asks: some leaks may be missing from the reports", "");
     agent_tell_notes();
 }
 

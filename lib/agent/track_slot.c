@@ -26,6 +26,7 @@
 #define PATIENCE 10000u
 
 ssize_t track_quiet;
+_Atomic uint64_t track_lost_ns;
 static _Atomic int unused; /* inherited connections that this process has not been seen to use */
 
 /* ---- counting ---- */
@@ -176,8 +177,10 @@ static uint32_t take(struct state_slot *slot, int fd)
 struct state_slot *slot_enter(int fd, const struct opening *o)
 {
     struct state_slot *slot = slot_make(fd);
-    if (!slot)
+    if (!slot) {
+        atomic_store(&track_lost_ns, agent_now());
         return NULL;
+    }
     uint32_t gen = take(slot, fd);
     atomic_thread_fence(memory_order_release); /* readers see FILLING before any of what follows */
     uint16_t flags =
@@ -210,8 +213,10 @@ static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t co
 bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 {
     struct state_slot *slot = slot_make(fd);
-    if (!slot)
+    if (!slot) {
+        atomic_store(&track_lost_ns, agent_now());
         return false;
+    }
     uint64_t word = atomic_load(&slot->word);
     uint32_t gen = SLOT_GEN(word) + 1;
     if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || observe_cookie(fd) != cookie)

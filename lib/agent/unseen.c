@@ -73,6 +73,12 @@ void look_for_unseen(uint64_t budget_ns, enum origin origin)
         uint64_t cookie = 0;
         unsigned len = sizeof cookie;
         long r = sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+        if (observe_is_refusal(r)) { /* of all numbers: the scan would have no end */
+            table_drop(DROP_LOOK);
+            end = true;
+            resume = 0;
+            break;
+        }
         closed = r == -EBADF ? closed + 1 : 0;
         const struct suspect *before = r >= 0 ? seen_before(fd, cookie) : NULL;
         if (before)
