@@ -92,6 +92,8 @@ static void an_answer_that_has_no_room_is_none(void **state)
     assert_true(filter("printf 12345", "", 0, 6, 60000));
     assert_false(filter("printf 1234567", "", 0, 6, 60000));
     assert_int_equal(output[6], 0);
+    /* The status alone does not tell: this filter has ended well when its child writes too much. */
+    assert_false(filter("(sleep 0.2; printf 1234567) & exit 0", "", 0, 6, 60000));
 }
 
 static void one_that_takes_too_long_is_ended_and_leaves_nothing_behind(void **state)
@@ -127,6 +129,7 @@ static void no_sigchld_no_child_to_wait_for_errno_and_mask_as_before(void **stat
     assert_true(ok);
     pthread_sigmask(SIG_SETMASK, NULL, &after);
     assert_memory_equal(&before, &after, sizeof(long));
+    assert_false(sigismember(&after, SIGUSR1)); /* by an earlier run */
     assert_int_equal(children_heard, 0);
     assert_int_equal(wait(NULL), -1);
     signal(SIGCHLD, SIG_DFL);
@@ -180,8 +183,14 @@ static void the_program_that_runs_has_standard_descriptors_alone_and_no_signal_b
         if (n == fd[0] || n == fd[1])
             assert_null(strstr(output, line));
     }
-    assert_non_null(strstr(output, "0000000000000000\n"));
     assert_non_null(strstr(output, "/dev/null\n"));
+    /* Not by the shell, which clears its mask. */
+    char sed[] = "sed", n[] = "-n", script[] = "s/^SigBlk:.//p", file[] = "/proc/self/status";
+    char *argv[] = {sed, n, script, file, NULL}, *envp[] = {NULL};
+    job = (struct helper_job){.path = "/bin/sed", .argv = argv, .envp = envp, .input = "", .output = output, .output_room = 100};
+    memset(output, 0, sizeof output);
+    assert_true(helper_run(&job, 60000));
+    assert_string_equal(output, "0000000000000000\n");
     close(fd[0]);
     close(fd[1]);
 }
@@ -246,6 +255,29 @@ static void it_works_with_0_1_and_2_closed(void **state)
     assert_int_equal(status, 0);
 }
 
+static int cannot_clone(int (*f)(void *), void *stack, int flags, void *arg, void *a, void *b, void *c)
+{
+    (void)f, (void)stack, (void)flags, (void)arg, (void)a, (void)b, (void)c;
+    errno = EAGAIN;
+    return -1;
+}
+
+static void where_no_process_can_be_made_there_is_no_answer_and_no_trace(void **state)
+{
+    (void)state;
+    sigset_t mask;
+    unsigned pages = mapped;
+    real.clone = (__typeof__(real.clone))(void *)cannot_clone;
+    errno = ENOTUNIQ;
+    bool ok = simple("echo x");
+    assert_int_equal(errno, ENOTUNIQ);
+    real_resolve();
+    assert_false(ok);
+    assert_int_equal(mapped, pages);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    assert_false(sigismember(&mask, SIGUSR1));
+}
+
 static void without_memory_it_does_not_run(void **state)
 {
     (void)state;
@@ -266,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(the_program_that_runs_has_standard_descriptors_alone_and_no_signal_blocked, setup),
         cmocka_unit_test_setup(a_peer_sees_the_end_of_a_connection_at_once_while_a_filter_runs, setup),
         cmocka_unit_test_setup(it_works_with_0_1_and_2_closed, setup),
+        cmocka_unit_test_setup(where_no_process_can_be_made_there_is_no_answer_and_no_trace, setup),
         cmocka_unit_test_setup(without_memory_it_does_not_run, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
