@@ -27,7 +27,8 @@
 #define BIG (12u << 20)
 
 /* Each function's only call, and the label behind it. The CFA of sp_frame is sp + 32, of fp_frame rbp + 16, of loaded_frame *(rbp - 16). */
-extern const char sp_frame[], sp_ret[], fp_ret[], loaded_ret[], end_ret[], last_instruction[], starts_here[], sp_frame_end[];
+extern const char sp_frame[], sp_ret[], fp_ret[], loaded_ret[], end_ret[], last_instruction[], starts_here[], sp_frame_end[],
+    other_signal_ret[];
 __asm__(
     ".text\n"
     "sp_frame: .cfi_startproc\n sub $24, %rsp\n .cfi_def_cfa_offset 32\n call sp_frame\nsp_ret: add $24, %rsp\n ret\n "
@@ -37,7 +38,9 @@ __asm__(
     "loaded_frame: .cfi_startproc\n .cfi_escape 0x0f, 3, 0x76, 0x70, 0x06\n call loaded_frame\nloaded_ret: ret\n .cfi_endproc\n"
     "end_frame: .cfi_startproc\n .cfi_undefined %rip\n call end_frame\nend_ret: hlt\n .cfi_endproc\n"
     "last_frame: .cfi_startproc\n sub $24, %rsp\n .cfi_def_cfa_offset 32\nlast_instruction: hlt\n .cfi_endproc\n"
-    "starts_here: .cfi_startproc\n nop\n nop\n nop\n ret\n .cfi_endproc\n");
+    "starts_here: .cfi_startproc\n nop\n nop\n nop\n ret\n .cfi_endproc\n"
+    "other_signal: .cfi_startproc\n .cfi_signal_frame\n sub $24, %rsp\n .cfi_def_cfa_offset 32\n call other_signal\nother_signal_ret: ret\n"
+    " .cfi_endproc\n");
 #define AT(label) ((uintptr_t)(label))
 
 static uint64_t *s, *big; /* a stack of PAGES pages, one of BIG bytes */
@@ -363,6 +366,9 @@ static void a_signal_frame_leads_to_what_was_interrupted(void **state)
     ENDS(WALK_OUTERMOST, 3);
     assert_int_equal(pcs[1], AT(sp_ret) + 1);
     assert_true(w.in_signal);
+    /* One of another shape is not taken for it. */
+    walk(AT(other_signal_ret), s, NULL);
+    ENDS(WALK_LOST, 1);
 }
 
 static void a_signal_frame_that_the_handler_has_written_to_is_not_believed(void **state)
