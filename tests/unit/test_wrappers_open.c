@@ -113,6 +113,13 @@ static int interrupted(int fd)
     return -1;
 }
 
+static int no_dup2(int fd, int target)
+{
+    (void)fd, (void)target;
+    errno = EBADF;
+    return -1;
+}
+
 static void a_close_is_told_before_it_happens(void **state)
 {
     (void)state;
@@ -126,6 +133,10 @@ static void a_close_is_told_before_it_happens(void **state)
     next_token = 77;
     real.close = interrupted;
     FAILS(wrap_close(B), EINTR, "closing(%d,open) ", B);
+    next_token = 0; /* it was none of ours */
+    real.dup2 = no_dup2;
+    FAILS(wrap_dup2(A, P), EBADF, "closing(%d,open) ", P);
+    real.dup2 = libc.dup2;
     assert_int_equal(wrap_syscall(SYS_close, P, 0, 0, 0, 0, 0), 0);
     noted("closing(%d,open) ", P);
 }
@@ -140,6 +151,8 @@ static void shutdown_is_told_when_it_succeeded(void **state)
     FAILS(wrap_shutdown(P, SHUT_WR), ENOTSOCK, "");
 }
 
+static void no_closefrom(int first) { (void)first; }
+
 static void a_range_is_told_only_if_it_is_closed_for_all(void **state)
 {
     (void)state;
@@ -153,6 +166,9 @@ static void a_range_is_told_only_if_it_is_closed_for_all(void **state)
     FAILS(wrap_close_range(400, 500, 1 << 20), EINVAL, "");
     wrap_closefrom(400);
     noted("range(400,%u) ", UINT_MAX);
+    real.closefrom = no_closefrom;
+    wrap_closefrom(-5); /* closes all */
+    noted("range(0,%u) ", UINT_MAX);
 }
 
 static void a_stream_takes_its_descriptor_with_it(void **state)
