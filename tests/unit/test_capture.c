@@ -378,9 +378,11 @@ static void (*made_code(void))(void (*)(void))
     /* No rules, and a number in the frame pointer's register: push rbp; mov 1, ebp; call *rdi; pop rbp; ret */
     static const unsigned char code[] = {0x55, 0xbd, 1, 0, 0, 0, 0xff, 0xd7, 0x5d, 0xc3};
     unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static unsigned times; /* each time at another address: what was of no use there is remembered */
     assert_ptr_not_equal(p, MAP_FAILED);
-    memcpy(p + 64, code, sizeof code);
-    return (void (*)(void (*)(void)))(uintptr_t)(p + 64);
+    p += 64 * ++times;
+    memcpy(p, code, sizeof code);
+    return (void (*)(void (*)(void)))(uintptr_t)p;
 }
 static uint64_t fallbacks(void)
 {
