@@ -12,23 +12,25 @@ static void sockets_are_told_when_they_are_open(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     listen(fd, 5);
     getsockname(fd, (struct sockaddr *)&at, &len);
-    int client[3], server[3];
+    int client[4], server[4];
     client[0] = wrap___socket(AF_INET, SOCK_STREAM, 0);
     noted("opened(%d,%d,%d,0,0) ", client[0], AF_INET, SOCK_STREAM);
     client[1] = (int)wrap_syscall(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0, 0);
     noted("opened(%d,%d,%d,0,0) ", client[1], AF_INET, SOCK_STREAM);
     client[2] = real.socket(AF_INET, SOCK_STREAM, 0);
-    for (int i = 0; i < 3; i++) {
+    client[3] = real.socket(AF_INET, SOCK_STREAM, 0);
+    for (int i = 0; i < 4; i++) {
         const struct sockaddr *to = (struct sockaddr *)&at;
         long r = i == 0   ? wrap_connect(client[0], to, len)
                  : i == 1 ? wrap___connect(client[1], to, len)
-                          : wrap_syscall(SYS_connect, client[2], (long)to, len, 0, 0, 0);
+                          : wrap_syscall(SYS_connect, client[i], (long)to, len, 0, 0, 0);
         assert_int_equal(r, 0);
         noted("connected(%d,0,0,to,%u) ", client[i], len);
-        static const int flags[] = {0, SOCK_NONBLOCK, SOCK_CLOEXEC};
+        static const int flags[] = {0, SOCK_NONBLOCK, SOCK_CLOEXEC, 0};
         server[i] = i == 0   ? wrap_accept(fd, NULL, NULL)
                     : i == 1 ? wrap_accept4(fd, NULL, NULL, flags[1])
-                             : (int)wrap_syscall(SYS_accept4, fd, 0, 0, flags[2], 0, 0);
+                    : i == 2 ? (int)wrap_syscall(SYS_accept4, fd, 0, 0, flags[2], 0, 0)
+                             : (int)wrap_syscall(SYS_accept, fd, 0, 0, 12345, 0, 0); /* which has no flags */
         noted("accepted(%d,%d,%d) ", fd, server[i], flags[i]);
         real.close(server[i]);
         real.close(client[i]);
