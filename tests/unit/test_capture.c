@@ -408,6 +408,33 @@ static void libunwind_is_not_asked_for_ever_where_it_is_of_no_use(void **state)
     munmap((void *)((uintptr_t)code & ~(uintptr_t)4095), 4096);
 }
 
+/* Beyond code without rules a stack is not recognized by what was read of it: two ways to one place are two stacks there too. */
+static __attribute__((noinline)) void twice(void (*code)(void (*)(void)), uint64_t back[2])
+{
+    code(take_lost);
+    back[0] = lost.pcs[3];
+    after++;
+    code(take_lost);
+    back[1] = lost.pcs[3];
+}
+static void a_stack_with_code_without_rules_is_walked_each_time(void **state)
+{
+    static const unsigned char code[] = {0x55, 0x48, 0x89, 0xe5,
+                                         0xff, 0xd7, 0x5d, 0xc3}; /* push rbp; mov rsp, rbp; call *rdi; pop rbp; ret */
+    unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t back[2];
+    (void)state;
+    assert_ptr_not_equal(p, MAP_FAILED);
+    memcpy(p + 2048, code, sizeof code);
+    lost = (struct chain){.max = MAX};
+    for (volatile int i = 0; i < 5; i++) {
+        twice((void (*)(void (*)(void)))(uintptr_t)(p + 2048), back);
+        assert_true(lost.n > 5);
+        assert_true(back[0] > (uint64_t)twice && back[0] < back[1] && back[1] < (uint64_t)twice + 512);
+    }
+    munmap(p, 4096);
+}
+
 /* Its rule is an expression with a jump, which the walk does not follow. */
 void odd_rule(void (*f)(void));
 __asm__(".text\nodd_rule: .cfi_startproc\n sub $8, %rsp\n .cfi_escape 0x0f, 5, 0x77, 16, 0x2f, 0, 0\n call *%rdi\n"
@@ -598,6 +625,7 @@ int main(void)
         cmocka_unit_test(libunwind_finds_the_same_and_takes_no_descriptor),
         cmocka_unit_test(libunwind_leaves_mask_and_cancellation_as_they_were),
         cmocka_unit_test(libunwind_is_not_asked_for_ever_where_it_is_of_no_use),
+        cmocka_unit_test(a_stack_with_code_without_rules_is_walked_each_time),
         cmocka_unit_test(where_libunwind_helps_it_is_asked_each_time),
         cmocka_unit_test(libunwind_is_not_asked_in_a_signal_handler),
         cmocka_unit_test(a_capture_that_was_left_on_a_stack_that_is_gone_does_no_harm),

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -124,6 +125,19 @@ static void a_stack_of_one_page_is_enough_to_load_and_to_run_it(void **state)
 {
     (void)state;
     in_a_child(small_body);
+}
+
+static int errno_body(void)
+{
+    errno = 4711;
+    CHECK(complete()); /* loads it: what the loader leaves in errno is nothing of the program's */
+    CHECK(errno == 4711);
+    return 0;
+}
+static void errno_is_kept_while_it_is_loaded(void **state)
+{
+    (void)state;
+    in_a_child(errno_body);
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
@@ -265,11 +279,45 @@ static void no_stack_is_under_way_across_fork(void **state)
     in_a_child(prepared_body);
 }
 
+/* ---- another stack ---------------------------------------------------------------------------------------------- */
+
+static void unwind_in_handler(int sig)
+{
+    (void)sig;
+    unwind();
+}
+static void *on_a_higher_stack(void *high)
+{
+    stack_t alt = {.ss_sp = high, .ss_size = 64 << 10};
+    struct sigaction action = {.sa_handler = unwind_in_handler, .sa_flags = SA_ONSTACK};
+    sigaltstack(&alt, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+    return high;
+}
+static int higher_body(void)
+{
+    char high[64 << 10];
+    pthread_t t;
+    CHECK(complete());
+    CHECK(pthread_create(&t, NULL, on_a_higher_stack, high) == 0);
+    pthread_join(t, NULL);
+    CHECK(end == WALK_OUTERMOST && w.n > 5 && w.in_signal);
+    return 0;
+}
+static void a_handlers_stack_goes_on_where_the_interrupted_one_lies_lower(void **state)
+{
+    (void)state;
+    in_a_child(higher_body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(libunwind_is_not_loaded_in_a_signal_handler),
         cmocka_unit_test(a_stack_of_one_page_is_enough_to_load_and_to_run_it),
+        cmocka_unit_test(errno_is_kept_while_it_is_loaded),
+        cmocka_unit_test(a_handlers_stack_goes_on_where_the_interrupted_one_lies_lower),
         cmocka_unit_test(rules_that_lead_where_nothing_can_be_read_end_the_stack_without_a_fault),
         cmocka_unit_test(no_signal_handler_comes_between),
         cmocka_unit_test(a_thread_is_not_cancelled_in_the_middle),
