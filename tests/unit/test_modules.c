@@ -176,6 +176,26 @@ static void a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_
     dlclose(h);
 }
 
+/* As the loader's argument: /proc/self/exe is the loader then. */
+static int as_the_loaders_argument(const char *path)
+{
+    if (fresh_table(NULL) != 0)
+        return 2;
+    const struct state_module *m = modules_at(of((void *)(uintptr_t)as_the_loaders_argument));
+    return m && strcmp(m->path, path) == 0 ? 0 : 1;
+}
+static void a_program_that_the_loader_was_asked_to_run_is_not_called_by_the_loaders_name(void **state)
+{
+    (void)state;
+    char exe[512] = "", loader[512] = "", command[2048];
+    Dl_info info;
+    assert_true(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+    if (!dladdr((void *)getauxval(AT_BASE), &info) || !realpath(info.dli_fname, loader))
+        skip();
+    snprintf(command, sizeof command, "'%s' '%s' --by-loader '%s'", loader, exe, exe);
+    assert_int_equal(system(command), 0);
+}
+
 /* ---- dlclose --------------------------------------------------------------------------------------------------- */
 
 static void an_unloaded_library_is_marked_and_revived_when_the_same_comes_back(void **state)
@@ -476,8 +496,10 @@ static void a_signal_handler_may_ask_while_a_module_is_being_recorded(void **sta
     assert_int_equal(wrong, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--by-loader") == 0)
+        return as_the_loaders_argument(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_program_itself_is_recorded_with_its_path_and_build_id, fresh_table),
         cmocka_unit_test_setup(one_object_has_one_number_and_the_reader_finds_it_by_that, fresh_table),
@@ -485,6 +507,7 @@ int main(void)
         cmocka_unit_test_setup(an_object_that_the_parent_recorded_is_not_read_again, fresh_table),
         cmocka_unit_test_setup(no_number_is_given_without_a_table, fresh_table),
         cmocka_unit_test_setup(a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_with_its_absolute_path, fresh_table),
+        cmocka_unit_test_setup(a_program_that_the_loader_was_asked_to_run_is_not_called_by_the_loaders_name, fresh_table),
         cmocka_unit_test_setup(an_unloaded_library_is_marked_and_revived_when_the_same_comes_back, fresh_table),
         cmocka_unit_test_setup(another_library_at_the_same_place_gets_a_number_of_its_own, fresh_table),
         cmocka_unit_test_setup(a_look_up_after_a_check_notices_that_a_place_has_changed_hands, fresh_table),
