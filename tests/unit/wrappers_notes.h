@@ -90,14 +90,25 @@ int track_exiting(int status, enum state_end how)
 void capture_dlclose_begin(void) { note("dlclose{ "); }
 void capture_dlclose_end(void) { note("} "); }
 __thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
-void agent_shares_memory(void) {}
+void agent_shares_memory(void) { note("shares "); }
 void agent_enter_sandbox(void) { note("sandbox "); }
-bool watch_suspend(void) { return false; }
-bool watch_stop(void) { return false; }
+static bool watcher; /* there is one, which can be spared */
+bool watch_suspend(void)
+{
+    if (watcher)
+        note("suspend ");
+    return watcher;
+}
+bool watch_stop(void)
+{
+    if (watcher)
+        note("stop ");
+    return watcher;
+}
 void watch_thread_ends(void) { note("thread_ends "); }
 void track_aborting(void) { note("aborting "); }
-void watch_resume(void) {}
-void watch_settle(void) {}
+void watch_resume(void) { note("resume "); }
+void watch_settle(void) { note("settle "); }
 
 void sites_dlclose_begin(void) {}
 
@@ -123,6 +134,7 @@ static int setup(void **state)
     Q = v[1];
     track_quiet = 0;
     next_token = 77;
+    watcher = false;
     notes[0] = 0;
     return 0;
 }
