@@ -105,26 +105,28 @@ SOCKLEAK_API sockleak_mark_t sockleak_mark(void);
 /*
  * Waits until no socket of KINDS that was opened after SINCE is left, or until TIMEOUT_MS milliseconds are over (0: looks once; negative: no limit). It
  * wakes at the close that it waits for. Writes the report of what is left to the agent's log (unless SOCKLEAK_QUIET) and returns its number, 0 when
- * nothing is. What is ignored, paused or suppressed is not counted. -1 with errno ENOSYS when not active, EBUSY when
- * the agent could not look (another look hangs for a minute).
+ * nothing is. What is ignored, paused or suppressed is not counted. -1 with errno ENOSYS when not active, ENOMEM or EBUSY when the agent could not look:
+ * a check that cannot see never passes. ENOMEM: no memory for the look, or for recording a socket that was opened since SINCE. EBUSY: another look hangs
+ * for a minute, or the kernel refused to say how a socket is.
  */
 SOCKLEAK_API int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms);
 
 /*
  * Calls CALLBACK with ARG for each such socket, call site by call site, in the calling thread. Returns how many times it was called; -1 with errno
- * ENOSYS when not active.
+ * ENOSYS when not active, ENOMEM or EBUSY when the agent could not look (nothing was called then).
  */
 SOCKLEAK_API int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback callback, void *arg);
 
 /*
  * Writes the report on such sockets to the open descriptor FD; nothing when there is none. Returns their number; -1 with errno ENOSYS when not active,
- * EIO when it could not be written.
+ * ENOMEM or EBUSY when the agent could not look, EIO when the report could not be written.
  */
 SOCKLEAK_API int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds);
 
 /*
  * The same report as text without colours, into BUF of SIZE bytes: cut where it does not fit, always ended by a NUL when SIZE > 0. Returns the bytes
- * of the whole report without the NUL, as snprintf does (SIZE 0 and BUF NULL only asks); -1 with errno ENOSYS when not active.
+ * of the whole report without the NUL, as snprintf does (SIZE 0 and BUF NULL only asks); -1 with errno ENOSYS when not active, ENOMEM or EBUSY when the
+ * agent could not look.
  */
 SOCKLEAK_API int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds);
 
@@ -184,8 +186,8 @@ const char *sockleak_default_suppressions(void);
 #endif
 
 /*
- * Fails the test when a socket opened since MARK (of KINDS) is still open after SOCKLEAK_ASSERT_TIMEOUT_MS. Fails too, and says so, when the agent is
- * not active: a check that cannot see must not pass. Define SOCKLEAK_OPTIONAL before the include to let it pass then.
+ * Fails the test when a socket opened since MARK (of KINDS) is still open after SOCKLEAK_ASSERT_TIMEOUT_MS. Fails too, and says so, when the agent could
+ * not look or is not active: a check that cannot see must not pass. Define SOCKLEAK_OPTIONAL before the include to let it pass when not active.
  *
  * Tests that run side by side in threads of one process ask for their own sockets: by thread, or by the tag that they gave (sockleak_tag) when they hand
  * sockets to other threads, or have them opened by threads that carry the same tag.
@@ -324,7 +326,8 @@ SOCKLEAK_API int sockleak_failed_(char *message, size_t size, sockleak_mark_t si
     if (left == 0 || (left < 0 && errno == ENOSYS && optional))
         return 0;
     if (left < 0 && errno != ENOSYS) {
-        snprintf(message, size, "%s:%d: the sockleak agent could not look for leaked sockets\n", file, line);
+        snprintf(message, size, "%s:%d: the sockleak agent could not look for leaked sockets (%s)\n", file, line,
+                 errno == ENOMEM ? "no memory" : "another look hangs, or the kernel refused to answer");
         return 1;
     }
     if (left < 0) {

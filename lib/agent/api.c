@@ -23,12 +23,13 @@
 #include "base/thread.h"
 #include "libc/real.h"
 #include "report/build.h"
-#include "table/table.h"
+#include "table/header.h"
 #include "table/tags.h"
 #include "track/adopt.h"
 #include "track/close_bell.h"
 #include "track/gate.h"
 #include "track/probe.h"
+#include "track/slot.h"
 #include "track/track.h"
 #include "watch/check.h"
 #include "watch/wake.h"
@@ -53,11 +54,13 @@ static struct selection selection_of(sockleak_mark_t since, unsigned kinds)
     return s;
 }
 
-static int not_active(void)
+static int failed(int error)
 {
-    errno = ENOSYS;
+    errno = error;
     return -1;
 }
+
+static int not_active(void) { return failed(gate_has_failed() ? ENOMEM : ENOSYS); }
 
 /*
  * What follows, until end(), runs as agent code under the watch lock, and without cancellation: a
@@ -82,21 +85,34 @@ static void end(int cancel)
 }
 
 /*
- * Checks, and returns the number of sockets that S selects; -1: no lock. Most checks find none, and
- * then no stack is symbolized. Otherwise the stacks are needed, to leave out what a rule
- * suppresses.
+ * A check that could not see never passes. What it may have missed: sockets that got no slot since
+ * SINCE, and those that the kernel did not answer for. 0, or -errno.
  */
-static int count(struct selection s)
+static int check_now(sockleak_mark_t since)
+{
+    uint64_t refused = table_drops(DROP_LOOK), lost = atomic_load(&track_lost_ns);
+    check_all(0);
+    if (lost && lost >= since)
+        return -ENOMEM;
+    return table_drops(DROP_LOOK) != refused ? -EBUSY : 0;
+}
+
+/*
+ * How many are left, or -errno. Most checks find nothing, and cost no names; what a suppression
+ * leaves out is known only with them.
+ */
+static int count_left(struct selection s)
 {
     int cancel, n;
+    size_t candidates;
     if (!begin(&cancel))
-        return -1;
-    check_all(0);
-    if ((n = (int)report_each(&s, NULL, NULL)) != 0) {
+        return -EBUSY;
+    if ((n = check_now(s.since_ns)) == 0 && !select_count(&s, &candidates))
+        n = -ENOMEM;
+    if (n == 0 && candidates) {
         struct built c;
         s.counted_only = true;
-        if (report_build(&c, &s, REASON_CHECK))
-            n = (int)c.report.leaks;
+        n = report_build(&c, &s, REASON_CHECK) ? (int)c.report.leaks : -ENOMEM;
         report_free(&c);
     }
     end(cancel);
@@ -114,36 +130,36 @@ static bool wait_for_close(uint32_t bell, uint64_t until)
     return true;
 }
 
-/*
- * Checks, and builds the report for S. Without rates and forecasts: a test takes seconds, too short
- * to measure growth. False: no memory.
- */
-static bool compose_for_test(struct built *c, const struct selection *s)
+/* A test's few seconds say nothing about growth: no rates, no forecasts. 0, or -errno. */
+static int build_for_test(struct built *c, const struct selection *s)
 {
-    check_all(0);
+    int r = check_now(s->since_ns);
     if (!report_build(c, s, REASON_CHECK))
-        return false;
+        return -ENOMEM;
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < c->report.n_groups; i++) {
         c->report.groups[i].growing = c->report.groups[i].steady = false;
         c->report.groups[i].rate_milli = 0;
     }
-    return true;
+    return 0;
 }
 
 /*
- * Checks, and writes the report for S to FD; FD < 0: to the log. Returns the number of sockets; -1:
- * no lock, or FD could not be written to.
+ * Writes what is left to FD, or, FD < 0, to the log. Its number, or -errno: EIO when it could not
+ * be written to FD.
  */
-static int report(const struct selection *s, int fd)
+static int report_left(const struct selection *s, int fd)
 {
-    int cancel, n = 0;
+    int cancel;
     if (!begin(&cancel))
-        return -1;
+        return -EBUSY;
     struct built c;
-    if (compose_for_test(&c, s))
+    int n = build_for_test(&c, s);
+    if (n == 0)
         n = (int)c.report.leaks;
-    if (n && !report_write(&c, fd) && fd >= 0)
-        n = -1;
+    if (n > 0 && !report_write(&c, fd) && fd >= 0)
+        n = -EIO;
     if (n > 0 && fd < 0 && agent_options.abort_on_error)
         real.abort();
     report_free(&c);
@@ -163,12 +179,12 @@ int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms)
     int n;
     do
         bell = atomic_load(&close_bell);
-    while ((n = count(s)) > 0 && wait_for_close(bell, until));
+    while ((n = count_left(s)) > 0 && wait_for_close(bell, until));
     atomic_fetch_sub(&close_bell_waiters, 1);
     if (n > 0 && !(kinds & SOCKLEAK_QUIET))
-        n = report(&s, -1);
-    errno = n < 0 ? EBUSY : saved;
-    return n;
+        n = report_left(&s, -1);
+    errno = saved;
+    return n < 0 ? failed(-n) : n;
 }
 
 int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
@@ -177,14 +193,14 @@ int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds)
     if (!sockleak_active())
         return not_active();
     struct selection s = selection_of(since, kinds);
-    int n = report(&s, fd);
-    errno = n < 0 ? EIO : saved;
-    return n;
+    int n = report_left(&s, fd);
+    errno = saved;
+    return n < 0 ? failed(-n) : n;
 }
 
 int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
 {
-    int cancel, saved = errno;
+    int cancel, error = -EBUSY, saved = errno;
     if (!sockleak_active())
         return not_active();
     struct selection s = selection_of(since, kinds);
@@ -192,13 +208,15 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
     scratch_out(&o);
     if (begin(&cancel)) {
         struct built c;
-        if (compose_for_test(&c, &s) && c.report.leaks) {
+        if ((error = build_for_test(&c, &s)) == 0 && c.report.leaks) {
             c.report.color = false;
             text_report(&o, &c.report);
         }
         report_free(&c);
         end(cancel);
     }
+    if (o.lost)
+        error = -ENOMEM;
     size_t whole = o.len, n = whole < size ? whole : size ? size - 1 : 0;
     if (size) {
         memcpy(buf, o.buf, n);
@@ -206,7 +224,7 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
     }
     scratch_out_free(&o);
     errno = saved;
-    return (int)whole;
+    return error < 0 ? failed(-error) : (int)whole;
 }
 
 static size_t frames_of(struct sockleak_frame *out, const struct frame *in, size_t n)
@@ -251,20 +269,19 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
     int cancel, n = 0, saved = errno;
     if (!sockleak_active())
         return not_active();
-    if (!begin(&cancel)) {
-        errno = EBUSY;
-        return -1;
-    }
+    if (!begin(&cancel))
+        return failed(EBUSY);
     struct selection s = selection_of(since, kinds);
     /* without files and lines, which struct sockleak_finding does not have */
     s.counted_only = true;
     struct built c;
-    check_all(0);
-    bool ok = report_build(&c, &s, REASON_CHECK);
+    int error = check_now(since);
+    if (!report_build(&c, &s, REASON_CHECK))
+        error = -ENOMEM;
     end(cancel); /* the callback is the program's code: it may close the sockets that it gets */
     /* all: max_leaks limits printed reports */
     size_t groups = c.report.n_groups + c.report.groups_left_out;
-    for (size_t i = 0; ok && i < groups; i++)
+    for (size_t i = 0; !error && i < groups; i++)
         for (size_t j = 0; j < c.report.groups[i].n_findings; j++) {
             n++;
             if (call_for(&c.report, &c.report.groups[i], &c.report.groups[i].findings[j], call, arg)) {
@@ -274,7 +291,7 @@ int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback call,
         }
     report_free(&c);
     errno = saved;
-    return n;
+    return error < 0 ? failed(-error) : n;
 }
 
 /*

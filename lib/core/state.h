@@ -102,7 +102,7 @@ const char *errno_name(unsigned number);        /* "ECONNRESET" ...; NULL for on
 
 /* ---- header ------------------------------------------------------------------------------------------------ */
 
-enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STACK, DROP_RELEASE_RING, DROP_LOG, DROP_COUNT };
+enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STACK, DROP_RELEASE_RING, DROP_LOG, DROP_LOOK, DROP_COUNT };
 enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT }; /* a killed process stays END_RUNNING */
 
 struct state_header {
@@ -129,7 +129,7 @@ struct state_header {
     _Atomic uint64_t interval_ns;
     _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
     _Atomic uint64_t looks;
-    _Atomic uint64_t dropped[DROP_COUNT + 2];
+    _Atomic uint64_t dropped[DROP_COUNT + 1];
     _Atomic uint64_t sockets_opened; /* those without a stack: the others are counted at their sites */
     _Atomic uint64_t sockets_closed;
     _Atomic uint32_t end; /* enum state_end */
@@ -208,7 +208,7 @@ struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], 
     _Atomic uint32_t ready;  /* 1 once complete */
     uint64_t hash;           /* writer's key over the raw addresses */
     uint64_t siteid;         /* what reports print: stable over processes and hosts (siteid.h) */
-    _Atomic uint64_t opened; /* sockets opened here; for a told site: times told */
+    _Atomic uint64_t opened; /* sockets opened here; 0 for a stack that was only told of an end */
     _Atomic uint64_t closed;
     _Atomic state_ref next; /* writer's hash chain; readers never follow it */
     _Atomic uint16_t stale; /* a frame's module was unloaded */

@@ -238,3 +238,109 @@ END
     run "$SOCKLEAK" run --exitcode 23 --max-allowed 3 -- "$VICTIMS/run_tree" 20 3 3>&- 4>&-
     [ "$status" -eq 0 ]
 }
+
+# blind NAME: from standard input what main() does before every mapping is refused; it then asks in each way and prints the answers
+blind()
+{
+    {
+        cat <<'END'
+#define SOCKLEAK_FAIL(message) fputs(message, stdout)
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <sockleak.h>
+static void leak_three(void) { for (int i = 0; i < 3; i++) socket(AF_INET, SOCK_DGRAM, 0); }
+static void no_more_memory(int yes)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = yes ? 4096 : limit.rlim_max;
+    setrlimit(RLIMIT_AS, &limit);
+}
+static int show(const struct sockleak_finding *f, void *arg) { return (void)f, (void)arg, 0; }
+static void say(const char *what, int n) { printf("%s %d %s\n", what, n, n < 0 ? strerrorname_np(errno) : "-"); }
+static void ask(sockleak_mark_t start)
+{
+    static char text[65536];
+    say("quiet", sockleak_check(start, SOCKLEAK_ALL | SOCKLEAK_QUIET, 0));
+    say("check", sockleak_check(start, SOCKLEAK_ALL, 0));
+    say("each", sockleak_each(start, SOCKLEAK_ALL, show, NULL));
+    say("report", sockleak_report(1, start, SOCKLEAK_ALL));
+    say("text", sockleak_text(text, sizeof text, start, SOCKLEAK_ALL) > 0 ? 1 : -1);
+    SOCKLEAK_ASSERT_NONE(start);
+}
+int main(void)
+{
+    setvbuf(stdout, NULL, _IONBF, 0);
+END
+        cat
+        printf '    return 0;\n}\n'
+    } >"$TESTTMP/$1.c"
+    build_victim "$1" "$TESTTMP/$1.c"
+}
+
+@test "under RLIMIT_AS no check answers 0: each says ENOMEM, the assertion fails and says so, and with memory again all is seen" {
+    blind n <<'END'
+    sockleak_mark_t start = sockleak_mark();
+    leak_three();
+    no_more_memory(1);
+    ask(start);
+    no_more_memory(0);
+    say("again", sockleak_check(start, SOCKLEAK_ALL | SOCKLEAK_QUIET, 0));
+END
+    run with_agent leak_check_at_exit=0 "$TESTTMP/n"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    for what in quiet check each report text; do contains "$output" "^$what -1 ENOMEM$"; done
+    contains "$output" 'could not look for leaked sockets \(no memory\)'
+    contains "$output" '^again 3 -$'
+}
+
+@test "a program whose first socket finds no memory for a table: every check says ENOMEM, and the end says that nothing was recorded" {
+    blind m <<'END'
+    no_more_memory(1);
+    leak_three();
+    ask(1);
+END
+    run with_agent '' "$TESTTMP/m"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    for what in quiet check each report text; do contains "$output" "^$what -1 ENOMEM$"; done
+    contains "$output" 'could not look for leaked sockets'
+    [ "$(grep -c 'warning: no memory for a table: no socket of this process was recorded' <<<"$output")" -eq 1 ]
+}
+
+@test "where a filter from before the program refuses getsockopt, every check says EBUSY and the end says that leaks may be missing" {
+    build_victim filtered - <<'END'
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    if (argc < 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0))
+        return 77;
+    return execvp(argv[1], argv + 1);
+}
+END
+    blind r <<'END'
+    sockleak_mark_t start = sockleak_mark();
+    leak_three();
+    ask(start);
+END
+    run "$TESTTMP/filtered" env LD_PRELOAD="$AGENT" "$TESTTMP/r" 3>&- 4>&-
+    echo "$output"
+    [ "$status" -ne 77 ] || skip "no filters here"
+    [ "$status" -eq 0 ]
+    for what in quiet check each report text; do contains "$output" "^$what -1 EBUSY$"; done
+    contains "$output" 'could not look for leaked sockets \(another look hangs, or the kernel refused to answer\)'
+    contains "$output" 'warning: the kernel did not answer what a check of a socket asks: some leaks may be missing'
+}

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -34,7 +35,7 @@
 struct chain {
     uint64_t truth[128]; /* return addresses, outermost first */
     unsigned depth, max;
-    uint64_t pcs[MAX + 1];
+    uint64_t pcs[MAX + 32];
     unsigned n, flags;
     void (*at_end)(struct chain *);
 };
@@ -83,17 +84,23 @@ static void a_stack_that_does_not_fit_is_cut_and_says_so(void **state)
     for (unsigned max = 0; max <= 12; max++) {
         struct chain c = {.max = max, .at_end = take, .pcs[12] = 77};
         c.pcs[max] = 4711;
-        descend(&c, 20);
-        assert_int_equal(c.n, max);
-        assert_int_equal(c.flags, CAPTURE_CUT);
-        assert_int_equal(c.pcs[max], 4711);
-        if (max > 2)
-            assert_true_frames(&c);
+        for (volatile int twice = 0; twice < 2; twice++) { /* walked, and recognized */
+            c.depth = c.flags = 0;
+            descend(&c, 20);
+            assert_int_equal(c.n, max);
+            assert_int_equal(c.flags, CAPTURE_CUT);
+            assert_int_equal(c.pcs[max], 4711);
+            if (max > 2)
+                assert_true_frames(&c);
+        }
     }
     struct chain deep = {.max = MAX, .at_end = take};
     descend(&deep, 100);
     assert_int_equal(deep.n, MAX);
     assert_int_equal(deep.flags, CAPTURE_CUT);
+    struct chain deeper = {.max = MAX + 20, .at_end = take}; /* there is no room for more, whatever is asked for */
+    descend(&deeper, 100);
+    assert_int_equal(deeper.n, MAX);
 }
 
 static void flags_may_be_left_out_and_errno_is_kept(void **state)
@@ -360,6 +367,142 @@ static void libunwind_leaves_mask_and_cancellation_as_they_were(void **state)
     pthread_sigmask(SIG_SETMASK, &is, NULL);
 }
 
+static struct chain lost;
+static void take_lost(void)
+{
+    take(&lost);
+    after++;
+}
+static void (*made_code(void))(void (*)(void))
+{
+    /* No rules, and a number in the frame pointer's register: push rbp; mov 1, ebp; call *rdi; pop rbp; ret */
+    static const unsigned char code[] = {0x55, 0xbd, 1, 0, 0, 0, 0xff, 0xd7, 0x5d, 0xc3};
+    unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static unsigned times; /* each time at another address: what was of no use there is remembered */
+    assert_ptr_not_equal(p, MAP_FAILED);
+    p += 64 * ++times;
+    memcpy(p, code, sizeof code);
+    return (void (*)(void (*)(void)))(uintptr_t)p;
+}
+static uint64_t fallbacks(void)
+{
+    struct capture_stats now;
+    capture_get_stats(&now);
+    return now.fallbacks;
+}
+
+static void libunwind_is_not_asked_for_ever_where_it_is_of_no_use(void **state)
+{
+    (void)state;
+    if (!walk_available())
+        skip();
+    void (*code)(void (*)(void)) = made_code();
+    uint64_t before = fallbacks();
+    for (int i = 0; i < 200; i++) {
+        lost = (struct chain){.max = MAX};
+        code(take_lost);
+        assert_int_equal(lost.flags, CAPTURE_BROKEN);
+        assert_int_equal(lost.n, 3); /* take, take_lost, the code */
+    }
+    assert_in_range(fallbacks() - before, 1, 100);
+    munmap((void *)((uintptr_t)code & ~(uintptr_t)4095), 4096);
+}
+
+/* Beyond code without rules a stack is not recognized by what was read of it: two ways to one place are two stacks there too. */
+static __attribute__((noinline)) void twice(void (*code)(void (*)(void)), uint64_t back[2])
+{
+    code(take_lost);
+    back[0] = lost.pcs[3];
+    after++;
+    code(take_lost);
+    back[1] = lost.pcs[3];
+}
+static void a_stack_with_code_without_rules_is_walked_each_time(void **state)
+{
+    static const unsigned char code[] = {0x55, 0x48, 0x89, 0xe5,
+                                         0xff, 0xd7, 0x5d, 0xc3}; /* push rbp; mov rsp, rbp; call *rdi; pop rbp; ret */
+    unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t back[2];
+    (void)state;
+    assert_ptr_not_equal(p, MAP_FAILED);
+    memcpy(p + 2048, code, sizeof code);
+    lost = (struct chain){.max = MAX};
+    for (volatile int i = 0; i < 5; i++) {
+        twice((void (*)(void (*)(void)))(uintptr_t)(p + 2048), back);
+        assert_true(lost.n > 5);
+        assert_true(back[0] > (uint64_t)twice && back[0] < back[1] && back[1] < (uint64_t)twice + 512);
+    }
+    munmap(p, 4096);
+}
+
+/* Its rule is an expression with a jump, which the walk does not follow. */
+void odd_rule(void (*f)(void));
+__asm__(".text\nodd_rule: .cfi_startproc\n sub $8, %rsp\n .cfi_escape 0x0f, 5, 0x77, 16, 0x2f, 0, 0\n call *%rdi\n"
+        " add $8, %rsp\n ret\n .cfi_endproc\n");
+static void where_libunwind_helps_it_is_asked_each_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        lost = (struct chain){.max = MAX};
+        odd_rule(take_lost);
+        assert_int_equal(lost.flags, 0);
+        assert_true(lost.n > 5);
+    }
+}
+
+static void raise_in_lost(void) { raise(SIGUSR1); }
+static void libunwind_is_not_asked_in_a_signal_handler(void **state)
+{
+    (void)state;
+    if (!walk_available())
+        skip();
+    void (*code)(void (*)(void)) = made_code();
+    handled = (struct chain){.max = MAX};
+    signal(SIGUSR1, handler);
+    uint64_t before = fallbacks();
+    code(raise_in_lost);
+    assert_int_equal(handled.flags, CAPTURE_IN_SIGNAL | CAPTURE_BROKEN);
+    assert_true(handled.n > 3);
+    assert_int_equal(fallbacks(), before);
+    munmap((void *)((uintptr_t)code & ~(uintptr_t)4095), 4096);
+}
+
+void on_stack(void *top, void (*f)(void));
+__asm__(".text\non_stack: .cfi_startproc\n push %rbp\n .cfi_def_cfa_offset 16\n .cfi_offset %rbp, -16\n mov %rsp, %rbp\n"
+        " .cfi_def_cfa_register %rbp\n mov %rdi, %rsp\n call *%rsi\n leave\n .cfi_def_cfa %rsp, 8\n ret\n .cfi_endproc\n");
+static void capture_until_left(void)
+{
+    time_t start = time(NULL);
+    uint64_t pcs[MAX];
+    while (in_time(start)) {
+        forget_stacks();
+        capture_stack(pcs, MAX, NULL);
+    }
+}
+static void a_capture_that_was_left_on_a_stack_that_is_gone_does_no_harm(void **state)
+{
+    static sigjmp_buf out;
+    (void)state;
+    if (!walk_available())
+        skip();
+    signal(SIGALRM, tick);
+    for (volatile int i = 0; i < 5; i++) {
+        char *p = mmap(NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(p, MAP_FAILED);
+        leave = &out;
+        timer(300);
+        if (sigsetjmp(out, 1) == 0)
+            on_stack(p + (64 << 10), capture_until_left);
+        timer(0);
+        leave = NULL;
+        munmap(p, 64 << 10);
+        struct chain c = {.max = MAX, .at_end = take};
+        descend(&c, 5);
+        assert_int_equal(c.flags, 0);
+        assert_true_frames(&c);
+    }
+}
+
 /* --- life --- */
 
 static void stacks_stay_right_while_libraries_are_unloaded(void **state)
@@ -481,6 +624,11 @@ int main(void)
         cmocka_unit_test(a_capture_that_a_handler_left_by_a_jump_does_not_silence_the_thread),
         cmocka_unit_test(libunwind_finds_the_same_and_takes_no_descriptor),
         cmocka_unit_test(libunwind_leaves_mask_and_cancellation_as_they_were),
+        cmocka_unit_test(libunwind_is_not_asked_for_ever_where_it_is_of_no_use),
+        cmocka_unit_test(a_stack_with_code_without_rules_is_walked_each_time),
+        cmocka_unit_test(where_libunwind_helps_it_is_asked_each_time),
+        cmocka_unit_test(libunwind_is_not_asked_in_a_signal_handler),
+        cmocka_unit_test(a_capture_that_was_left_on_a_stack_that_is_gone_does_no_harm),
         cmocka_unit_test(stacks_stay_right_while_libraries_are_unloaded),
         cmocka_unit_test(a_note_comes_back_with_its_own_stack_alone),
         cmocka_unit_test(a_forked_child_takes_its_own_stacks),

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <sys/mman.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -92,11 +94,74 @@ static void demangling_needs_next_to_no_stack_of_its_caller(void **state)
     dlclose(cpp);
 }
 
+static char text[DEMANGLE_MAX];
+
+static void a_length_that_lies_does_not_lead_behind_the_name(void **state)
+{
+    (void)state;
+    static const char *const lies[] = {"_ZN9a", "_ZN900a", "_ZN3foo18h0123456789abcdefE", "_ZN99999999999999999999a"};
+    struct demangler d;
+    unsigned char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED);
+    assert_int_equal(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+    demangle_begin(&d);
+    d.looked = true; /* no C++ demangler */
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        char *name = (char *)pages + 4096 - strlen(lies[i]) - 1;
+        strcpy(name, lies[i]);
+        assert_int_equal(demangle(&d, name, text, sizeof text), 0);
+    }
+    demangle_end(&d);
+    munmap(pages, 8192);
+}
+
+static void only_a_whole_hash_is_cut_off(void **state)
+{
+    (void)state;
+    struct demangler d;
+    demangle_begin(&d);
+    d.looked = true;
+    assert_int_equal(demangle(&d, "_ZN3foo17h0123456789abcdefE", text, sizeof text), 3);
+    assert_string_equal(text, "foo");
+    assert_int_equal(demangle(&d, "_ZN3foo20h0123456789abcdefabcE", text, sizeof text), 0);
+    assert_int_equal(demangle(&d, "_ZN3foo17h0123456789abcdegE", text, sizeof text), 0);
+    assert_int_equal(demangle(&d, "_ZN17h0123456789abcdefE", text, sizeof text), 0);
+    assert_int_equal(demangle(&d, "_ZN3foo17h0123456789abcdefE", text, 4), 0); /* has no room */
+    demangle_end(&d);
+}
+
+static char *sets_errno(const char *name, char *buffer, size_t *length, int *status)
+{
+    (void)name, (void)buffer, (void)length;
+    *status = 0;
+    errno = ENOMEM;
+    return strdup("a name");
+}
+
+static void errno_is_kept(void **state)
+{
+    (void)state;
+    struct demangler d;
+    demangle_begin(&d);
+    d.looked = true;
+    d.function = sets_errno;
+    d.stack = mmap(NULL, 2u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = ENOTUNIQ;
+    assert_int_equal(demangle(&d, "_Z1fv", text, sizeof text), 6);
+    assert_int_equal(errno, ENOTUNIQ);
+    assert_int_equal(demangle(&d, "_Z1fv", text, 3), 2);
+    assert_string_equal(text, "a ");
+    demangle_end(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rust_names_are_read_without_help_and_lose_their_hash),
         cmocka_unit_test(demangling_needs_next_to_no_stack_of_its_caller),
+        cmocka_unit_test(a_length_that_lies_does_not_lead_behind_the_name),
+        cmocka_unit_test(only_a_whole_hash_is_cut_off),
+        cmocka_unit_test(errno_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

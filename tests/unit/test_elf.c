@@ -128,6 +128,46 @@ static void what_is_no_object_of_this_machine_does_not_open(void **state)
     assert_false(elf_open_memory(&e, 4096, 8192)); /* never mapped */
 }
 
+static void headers_of_another_size_are_not_read(void **state)
+{
+    (void)state;
+    Elf64_Phdr p;
+    Elf64_Shdr section_header;
+    image.head.e_phentsize = 40;
+    struct elf e = opened();
+    assert_false(elf_segment(&e, 0, &p));
+    assert_true(elf_section(&e, NOTE, &section_header));
+    build(NULL);
+    image.head.e_shentsize = 56;
+    e = opened();
+    assert_true(elf_segment(&e, 0, &p));
+    assert_false(elf_section(&e, NOTE, &section_header));
+}
+
+static void a_note_that_says_to_be_longer_than_its_section_is_no_build_id(void **state)
+{
+    (void)state;
+    uint8_t id[ELF_BUILD_ID];
+    section(NOTE)->sh_size = 32;
+    ((Elf64_Phdr *)(void *)(image.raw + AT_SEGMENT))->p_filesz = 32;
+    struct elf e = opened();
+    assert_int_equal(elf_build_id(&e, id), 0);
+    assert_int_equal(elf_build_id_in_memory(&e, (uint64_t)(uintptr_t)&image, id), 0);
+}
+
+static void another_makers_note_with_the_number_of_a_build_id_is_passed_over(void **state)
+{
+    (void)state;
+    uint8_t id[ELF_BUILD_ID];
+    memcpy(image.raw + AT_NOTE + 12, "Foo", 4);
+    struct elf e = opened();
+    assert_int_equal(elf_build_id(&e, id), 0);
+    memcpy(image.raw + AT_NOTE + 12, "GNU", 4);
+    ((Elf64_Nhdr *)(void *)(image.raw + AT_NOTE))->n_namesz = 3;
+    e = opened();
+    assert_int_equal(elf_build_id(&e, id), 0);
+}
+
 static void reads_beyond_the_end_fail(void **state)
 {
     (void)state;
@@ -234,6 +274,8 @@ static void only_regular_files_open_and_what_does_not_open_leaves_no_descriptor(
     assert_int_equal(errno, 55);
     assert_int_equal(count_descriptors(), before);
     assert_true(elf_open_file(&e, "/proc/self/exe"));
+    assert_true(e.fd >= 200); /* the program gets the lowest free number all the same */
+    assert_int_equal(fcntl(e.fd, F_GETFD), FD_CLOEXEC);
     assert_true(elf_close(&e));
     assert_int_equal(count_descriptors(), before);
 }
@@ -302,6 +344,9 @@ int main(void)
         CASE(the_crc_is_the_one_that_the_tools_compute),
         CASE(a_file_and_its_image_in_memory_have_one_fingerprint_and_one_build_id),
         CASE(what_is_no_object_of_this_machine_does_not_open),
+        CASE(headers_of_another_size_are_not_read),
+        CASE(a_note_that_says_to_be_longer_than_its_section_is_no_build_id),
+        CASE(another_makers_note_with_the_number_of_a_build_id_is_passed_over),
         CASE(reads_beyond_the_end_fail),
         CASE(no_value_of_any_field_leads_outside_or_into_an_endless_loop),
         CASE(a_debuglink_never_leaves_its_folder),

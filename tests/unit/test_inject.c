@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@
 #include "agent/inject/targets.h"
 #include "agent/libc/real.h"
 #include "agent/base/sys.h"
+#include "objects.h"
 
 static pid_t (*real_getppid)(void);
 static int (*real_getpagesize)(void);
@@ -268,6 +271,106 @@ static void an_object_that_went_away_is_not_written_to(void **state)
     close_lib(&other);
 }
 
+static void an_entry_that_led_to_the_wrapper_without_our_doing_stays(void **state)
+{
+    (void)state;
+    struct lib other = open_lib("now");
+    assert_true(inject_redirect() > 0);
+    struct lib l = open_lib("lazy");
+    pid_t (**pointer)(void) = dlsym(l.handle, "saved_getppid");
+    *pointer = my_getppid;
+    inject_undo();
+    assert_ptr_equal(*pointer, my_getppid);
+    close_lib(&l);
+    close_lib(&other);
+}
+
+static void our_own_calls_are_left_alone(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("now");
+    inject_redirect();
+    assert_int_equal(l.direct(), real_getppid() + 1000000);
+    assert_int_equal(getppid(), (pid_t)syscall(SYS_getppid));
+    inject_undo();
+    close_lib(&l);
+}
+
+/* Until its first call, an entry of a call to the object's own function leads to a stub like any other. */
+static void a_call_of_an_objects_own_function_of_that_name_stays_its_own(void **state)
+{
+    (void)state;
+    objects_write("own.c", "int getppid(void) { return 7; } int direct(void) { return getppid() + 0; }");
+    assert_int_equal(objects_run("cc -O1 -w -fno-builtin -fno-inline -fsemantic-interposition -shared -fPIC -Wl,-z,lazy -o own.so own.c"),
+                     0);
+    for (int called = 0; called < 2; called++) {
+        void *own = dlopen(objects_path("own.so"), RTLD_LAZY | RTLD_DEEPBIND);
+        assert_non_null(own);
+        int (*direct)(void) = (int (*)(void))dlsym(own, "direct");
+        if (called)
+            assert_int_equal(direct(), 7);
+        inject_redirect();
+        assert_int_equal(direct(), 7);
+        inject_undo();
+        assert_int_equal(direct(), 7);
+        dlclose(own);
+    }
+}
+
+static void a_relocation_that_points_out_of_the_object_is_not_followed(void **state)
+{
+    (void)state;
+    static uint64_t outside[1];
+    uint32_t missed = 0;
+    struct lib l = open_lib("lazy");
+    struct link_map *m = l.handle;
+    Elf64_Rela *r = NULL;
+    struct inject_stats s;
+    for (const Elf64_Dyn *d = m->l_ld; d->d_tag; d++)
+        if (d->d_tag == DT_JMPREL)
+            r = (Elf64_Rela *)d->d_un.d_ptr;
+    assert_non_null(r);
+    char *page = (char *)((uintptr_t)r & ~(uintptr_t)4095);
+    assert_int_equal(mprotect(page, (size_t)((char *)(r + 3) - page + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE), 0);
+    inject_undo();
+    for (int i = 0; i < 3; i++) { /* getppid, getpagesize, sched_yield in any order */
+        uint64_t kept = r[i].r_offset, before = outside[0] = (uint64_t)real_getppid;
+        r[i].r_offset = (uint64_t)outside - m->l_addr;
+        inject_redirect();
+        assert_int_equal(outside[0], before);
+        outside[0] = (uint64_t)real_getpagesize;
+        inject_redirect();
+        assert_int_equal(outside[0], (uint64_t)real_getpagesize);
+        inject_get_stats(&s);
+        missed += s.missed;
+        inject_undo();
+        r[i].r_offset = kept;
+    }
+    assert_true(missed >= 2); /* and that is said */
+    close_lib(&l);
+}
+
+static void a_wish_to_redirect_is_not_lost_to_one_for_what_is_new(void **state)
+{
+    (void)state;
+    inject_undo();
+    struct lib l = open_lib("now");
+    inject_fork_prepare(); /* as if a pass were under way */
+    inject_redirect();
+    inject_redirect_new();
+    assert_false(inject_active());
+    inject_fork_parent();
+    assert_true(inject_active());
+    assert_int_equal(l.direct(), real_getppid() + 1000000);
+    inject_fork_prepare();
+    inject_redirect();
+    inject_undo(); /* the latest counts */
+    inject_fork_parent();
+    assert_false(inject_active());
+    assert_int_equal(l.direct(), real_getppid());
+    close_lib(&l);
+}
+
 static void originals_are_found_as_the_linker_finds_them(void **state)
 {
     (void)state;
@@ -382,16 +485,16 @@ static void who_leaves_a_wish_can_wait_for_it(void **state)
 
 static int find_originals(void **state)
 {
-    (void)state;
     targets_use(calls, sizeof calls / sizeof *calls, dlsym_wrapped);
     targets_find();
     targets_set_real();
-    return 0;
+    return objects_setup(state);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_that_led_to_the_wrapper_without_our_doing_stays), /* first: what was changed is never forgotten */
         cmocka_unit_test(calls_lead_to_the_wrapper_and_back),
         cmocka_unit_test(originals_are_found_as_the_linker_finds_them),
         cmocka_unit_test(every_byte_is_put_back),
@@ -401,9 +504,13 @@ int main(void)
         cmocka_unit_test(what_somebody_else_has_put_there_stays),
         cmocka_unit_test(a_later_object_is_redirected_when_dlsym_is_asked_for_it),
         cmocka_unit_test(an_object_that_went_away_is_not_written_to),
+        cmocka_unit_test(our_own_calls_are_left_alone),
+        cmocka_unit_test(a_call_of_an_objects_own_function_of_that_name_stays_its_own),
+        cmocka_unit_test(a_relocation_that_points_out_of_the_object_is_not_followed),
+        cmocka_unit_test(a_wish_to_redirect_is_not_lost_to_one_for_what_is_new),
         cmocka_unit_test(threads_that_call_meanwhile_get_the_one_or_the_other),
         cmocka_unit_test(fork_finds_no_pass_under_way),
         cmocka_unit_test(who_leaves_a_wish_can_wait_for_it),
     };
-    return cmocka_run_group_tests_name("inject", tests, find_originals, NULL);
+    return cmocka_run_group_tests_name("inject", tests, find_originals, objects_teardown);
 }

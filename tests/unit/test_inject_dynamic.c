@@ -205,6 +205,116 @@ static void a_relocation_without_a_symbol_has_no_name(void **state)
     assert_null(dynamic_name(&d, 1));
 }
 
+/* The symbol NAME, which the object defines or asks for. */
+static Elf64_Sym *symbol_named(const struct dynamic *d, const char *name)
+{
+    for (uint32_t i = 1; i < d->n_symbols; i++) {
+        const char *there = dynamic_name(d, i);
+        if (there && strcmp(there, name) == 0)
+            return (Elf64_Sym *)(uintptr_t)&d->symbols[i];
+    }
+    fail_msg("no symbol %s", name);
+    return NULL;
+}
+
+static void the_symbols_end_where_the_names_begin(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    assert_true(read_it(&d, &broken));
+    assert_true((uint64_t)d.names > (uint64_t)d.symbols);
+    assert_int_equal(d.n_symbols, ((uint64_t)d.names - (uint64_t)d.symbols) / sizeof(Elf64_Sym));
+}
+
+static void an_address_is_held_only_by_a_segment_with_the_protection_that_is_asked_for(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    assert_true(read_it(&d, &broken));
+    uint64_t code = (uint64_t)find(&d, "direct"), data = d.bias + d.relocations[0].at[0].r_offset;
+    assert_true(dynamic_holds(&d, code, PF_X) && !dynamic_holds(&d, code, PF_W));
+    assert_true(dynamic_holds(&d, data, PF_W) && !dynamic_holds(&d, data, PF_X));
+    assert_false(dynamic_holds(&d, (uint64_t)image - 1, 0));
+    assert_false(dynamic_holds(&d, (uint64_t)image + image_size, 0));
+}
+
+static void relocations_of_another_kind_or_size_are_left_alone(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    entry(DT_PLTREL)->d_un.d_val = DT_REL;
+    assert_true(read_it(&d, &broken));
+    assert_int_equal(d.relocations[0].n, 0);
+    assert_true(d.relocations[1].n > 0);
+    restore(NULL);
+    entry(DT_RELAENT)->d_un.d_val = 16;
+    assert_true(read_it(&d, &broken));
+    assert_true(d.relocations[0].n > 0);
+    assert_int_equal(d.relocations[1].n, 0);
+}
+
+static void neither_an_undefined_nor_an_old_nor_a_local_symbol_nor_data_is_found(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    assert_true(read_it(&d, &broken));
+    Elf64_Sym *symbol = symbol_named(&d, "direct"), kept = *symbol;
+    assert_non_null(find(&d, "direct"));
+    symbol->st_shndx = SHN_UNDEF;
+    assert_null(find(&d, "direct"));
+    *symbol = kept;
+    symbol->st_value = 0;
+    assert_null(find(&d, "direct"));
+    *symbol = kept;
+    symbol->st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC);
+    assert_null(find(&d, "direct"));
+    symbol->st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT);
+    assert_null(find(&d, "direct"));
+    *symbol = kept;
+    uint16_t *version = (uint16_t *)(uintptr_t)&d.versions[symbol - d.symbols];
+    *version |= 0x8000; /* hidden: for programs that were linked long ago */
+    assert_null(find(&d, "direct"));
+    *version &= 0x7fff;
+    assert_non_null(find(&d, "direct"));
+}
+
+/* An object that has only the older table. */
+static uint32_t *only_sysv_hash(void)
+{
+    uint32_t *t = (uint32_t *)(image + entry(DT_HASH)->d_un.d_ptr);
+    entry(DT_GNU_HASH)->d_tag = 0x6ffffff9; /* DT_RELACOUNT, which nobody reads here */
+    return t;
+}
+
+static void the_older_hash_table_finds_the_same_and_is_held_to_its_bounds(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    assert_true(read_it(&d, &broken));
+    void *direct = find(&d, "direct");
+    uint32_t *t = only_sysv_hash(), buckets = t[0], chains = t[1];
+    assert_true(read_it(&d, &broken));
+    assert_ptr_equal(find(&d, "direct"), direct);
+    assert_null(find(&d, "getppid"));
+    assert_null(find(&d, "no_such_name"));
+    t[0] = 0;
+    assert_null(find(&d, "direct"));
+    t[0] = UINT32_MAX;
+    assert_null(find(&d, "direct"));
+    t[0] = buckets;
+    t[1] = UINT32_MAX;
+    assert_null(find(&d, "direct"));
+    t[1] = chains;
+    for (uint32_t i = 0; i < chains; i++) /* leads to itself */
+        t[2 + buckets + i] = i;
+    assert_null(find(&d, "no_such_name"));
+}
+
 static void an_object_without_dynamic_section_is_simply_not_read(void **state)
 {
     (void)state;
@@ -256,6 +366,11 @@ int main(void)
         TEST(relocations_outside_of_the_object_are_refused),
         TEST(an_object_that_is_not_mapped_whole_is_refused),
         TEST(a_relocation_without_a_symbol_has_no_name),
+        TEST(the_symbols_end_where_the_names_begin),
+        TEST(an_address_is_held_only_by_a_segment_with_the_protection_that_is_asked_for),
+        TEST(relocations_of_another_kind_or_size_are_left_alone),
+        TEST(neither_an_undefined_nor_an_old_nor_a_local_symbol_nor_data_is_found),
+        TEST(the_older_hash_table_finds_the_same_and_is_held_to_its_bounds),
         TEST(an_object_without_dynamic_section_is_simply_not_read),
         TEST(any_damage_is_survived),
     };

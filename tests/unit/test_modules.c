@@ -176,6 +176,26 @@ static void a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_
     dlclose(h);
 }
 
+/* As the loader's argument: /proc/self/exe is the loader then. */
+static int as_the_loaders_argument(const char *path)
+{
+    if (fresh_table(NULL) != 0)
+        return 2;
+    const struct state_module *m = modules_at(of((void *)(uintptr_t)as_the_loaders_argument));
+    return m && strcmp(m->path, path) == 0 ? 0 : 1;
+}
+static void a_program_that_the_loader_was_asked_to_run_is_not_called_by_the_loaders_name(void **state)
+{
+    (void)state;
+    char exe[512] = "", loader[512] = "", command[2048];
+    Dl_info info;
+    assert_true(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+    if (!dladdr((void *)getauxval(AT_BASE), &info) || !realpath(info.dli_fname, loader))
+        skip();
+    snprintf(command, sizeof command, "'%s' '%s' --by-loader '%s'", loader, exe, exe);
+    assert_int_equal(system(command), 0);
+}
+
 /* ---- dlclose --------------------------------------------------------------------------------------------------- */
 
 static void an_unloaded_library_is_marked_and_revived_when_the_same_comes_back(void **state)
@@ -265,6 +285,64 @@ static void a_look_up_after_a_check_notices_that_a_place_has_changed_hands(void 
     assert_int_not_equal(first, second);
     assert_string_equal(modules_at(second)->path, objects_path("2/twin.so"));
     dlclose(h);
+}
+
+/* Loads the library NAME, made with FLAGS from SOURCE, and gives the number of its function f; false: not at WANTED. */
+static bool load_made(const char *name, const char *flags, const char *source, void **wanted, unsigned *number)
+{
+    objects_write("a.c", source);
+    assert_int_equal(objects_run("rm -f %s && cc -shared -fPIC %s -o %s a.c", name, flags, name), 0);
+    void *h = dlopen(objects_path(name), RTLD_NOW), *f = dlsym(h, "f");
+    bool there = !*wanted || *wanted == f;
+    *wanted = f;
+    *number = of(f);
+    modules_dlclose_begin();
+    dlclose(h);
+    modules_check_unloaded(note_gone);
+    modules_dlclose_end();
+    return there;
+}
+
+/* Each differs from the one before in one thing alone. */
+static void a_build_id_or_headers_or_a_path_alone_make_another_library(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name[2], *flags[2], *source[2];
+    } pairs[] = {
+        {{"p.so", "p.so"}, {"-Wl,--build-id=0x1111", "-Wl,--build-id=0x2222"}, {"int f(void){return 1;}", "int f(void){return 1;}"}},
+        {{"p.so", "p.so"},
+         {"-Wl,--build-id=none", "-Wl,--build-id=none"},
+         {"int f(void){return 1;} int x[4] = {1};", "int f(void){return 1;} int x[6] = {1};"}},
+        {{"p.so", "q.so"}, {"-Wl,--build-id=0x3333", "-Wl,--build-id=0x3333"}, {"int f(void){return 1;}", "int f(void){return 1;}"}},
+    };
+    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        void *f = NULL;
+        unsigned first, second, third;
+        if (!load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &first) ||
+            !load_made(pairs[i].name[1], pairs[i].flags[1], pairs[i].source[1], &f, &second) ||
+            !load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &third))
+            skip(); /* the loader chose another place */
+        assert_int_not_equal(second, STATE_NO_MODULE);
+        assert_int_not_equal(first, second);
+        assert_int_equal(third, first);
+        assert_int_not_equal(modules_at(second)->unloaded_ns, 0);
+    }
+}
+
+static void a_fork_between_the_two_ends_of_a_dlclose_leaves_none_under_way(void **state)
+{
+    (void)state;
+    modules_dlclose_begin();
+    modules_reset(); /* in the child */
+    modules_dlclose_end();
+    modules_dlclose_begin();
+    modules_dlclose_begin();
+    modules_dlclose_end();
+    modules_reset();
+    unsigned n = of((void *)(uintptr_t)in_libc);
+    assert_int_not_equal(n, STATE_NO_MODULE);
+    assert_int_equal(of((void *)(uintptr_t)in_libc), n);
 }
 
 static void loading_and_unloading_one_library_for_ever_takes_one_record(void **state)
@@ -418,8 +496,10 @@ static void a_signal_handler_may_ask_while_a_module_is_being_recorded(void **sta
     assert_int_equal(wrong, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--by-loader") == 0)
+        return as_the_loaders_argument(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_program_itself_is_recorded_with_its_path_and_build_id, fresh_table),
         cmocka_unit_test_setup(one_object_has_one_number_and_the_reader_finds_it_by_that, fresh_table),
@@ -427,9 +507,12 @@ int main(void)
         cmocka_unit_test_setup(an_object_that_the_parent_recorded_is_not_read_again, fresh_table),
         cmocka_unit_test_setup(no_number_is_given_without_a_table, fresh_table),
         cmocka_unit_test_setup(a_library_without_build_id_or_loaded_by_a_relative_name_is_recorded_with_its_absolute_path, fresh_table),
+        cmocka_unit_test_setup(a_program_that_the_loader_was_asked_to_run_is_not_called_by_the_loaders_name, fresh_table),
         cmocka_unit_test_setup(an_unloaded_library_is_marked_and_revived_when_the_same_comes_back, fresh_table),
         cmocka_unit_test_setup(another_library_at_the_same_place_gets_a_number_of_its_own, fresh_table),
         cmocka_unit_test_setup(a_look_up_after_a_check_notices_that_a_place_has_changed_hands, fresh_table),
+        cmocka_unit_test_setup(a_build_id_or_headers_or_a_path_alone_make_another_library, fresh_table),
+        cmocka_unit_test_setup(a_fork_between_the_two_ends_of_a_dlclose_leaves_none_under_way, fresh_table),
         cmocka_unit_test_setup(loading_and_unloading_one_library_for_ever_takes_one_record, fresh_table),
         cmocka_unit_test_setup(many_threads_that_meet_many_libraries_agree_on_their_numbers, fresh_table),
         cmocka_unit_test_setup(a_reset_starts_the_numbers_anew, fresh_table),

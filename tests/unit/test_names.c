@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -85,9 +86,12 @@ static const char source[] = "static int hidden(int x) { __asm__ volatile(\"\");
                              "static int local_alias(int) __attribute__((alias(\"shown\"), used));\n"
                              "void *const where[] = {(void *)hidden, (void *)shown};\n";
 
+/* Each run's objects have a build-id of their own: debug files below /usr/lib/debug are found by it, and another run may have left one there. */
 static int make(const char *name, const char *flags)
 {
-    objects_write("s.c", source);
+    char text[2048];
+    snprintf(text, sizeof text, "%s__attribute__((used)) static const char run[] = \"%s/%s\";\n", source, objects_dir, name);
+    objects_write("s.c", text);
     return objects_run("cc -O1 -shared -fPIC -Wl,--build-id %s -o %s s.c", flags, name);
 }
 
@@ -135,7 +139,7 @@ static void a_separate_debug_file_is_found_beside_the_library_and_in_dot_debug(v
     (void)state;
     static const char *const places[] = {".", ".debug"};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(make("full.so", i ? "-DTWO" : ""), 0);
+        assert_int_equal(make("full.so", ""), 0);
         assert_int_equal(objects_run("mkdir -p .debug; rm -f *.dbg .debug/*; objcopy --only-keep-debug full.so %s/split.dbg && cp full.so "
                                      "split%d.so && strip split%d.so && "
                                      "cd %s && objcopy --add-gnu-debuglink=split.dbg \"$DIR\"/split%d.so",
@@ -172,20 +176,24 @@ static void a_debug_file_without_build_id_must_have_the_right_crc(void **state)
     unload();
 }
 
+static int give_back_packed(void **state)
+{
+    int done = objects_run("[ ! -f place ] || { f=$(cat place); rm -f $f; rmdir -p ${f%%/*} 2>/dev/null; rm place; }");
+    return give_back(state) == 0 ? done : -1;
+}
+
 static void the_debug_file_of_a_build_id_is_found_where_packages_put_it(void **state)
 {
     (void)state;
     if (geteuid() != 0)
         SKIP;
-    assert_int_equal(make("packed.so", "-DPACKED"), 0);
+    assert_int_equal(make("packed.so", ""), 0);
     assert_int_equal(objects_run("id=$(readelf -n packed.so | sed -n 's/.*Build ID: //p'); f=/usr/lib/debug/.build-id/$(echo $id | cut "
                                  "-c1-2)/$(echo $id | cut -c3-).debug; "
                                  "echo $f > place; mkdir -p ${f%%/*} && objcopy --only-keep-debug packed.so $f && strip packed.so"),
                      0);
     load("packed.so");
-    const char *name = name_of(where[0]);
-    assert_int_equal(objects_run("f=$(cat place); rm $f; rmdir -p ${f%%/*} 2>/dev/null; true"), 0);
-    assert_string_equal(name, "hidden");
+    assert_string_equal(name_of(where[0]), "hidden");
     unload();
 }
 
@@ -266,6 +274,30 @@ static void cpp_names_are_demangled_once_the_process_has_what_it_takes(void **st
     assert_string_equal(name_of(where[2]), "_Zbad");
     dlclose(cpp);
     unload();
+}
+
+/* Fills the stack that the next call will have with P. */
+static __attribute__((noinline)) void leave_on_stack(void *p)
+{
+    void *volatile all[4096];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        all[i] = p;
+}
+
+static void names_that_stay_as_they_are_need_no_stack_and_free_none(void **state)
+{
+    (void)state;
+    size_t size = 4u << 20;
+    unsigned char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), there;
+    assert_true(p != MAP_FAILED);
+    struct frame f = {.pc = (uint64_t)(uintptr_t)&a_static_function + 1};
+    uint16_t number = (uint16_t)modules_of(f.pc);
+    struct state_view view = table_view();
+    leave_on_stack(p);
+    assert_true(names_resolve(&arena, &view, &f, &number, 1, true, false));
+    assert_string_equal(f.symbol, "a_static_function");
+    assert_int_equal(mincore(p, 1, &there), 0); /* ENOMEM: not mapped any more */
+    munmap(p, size);
 }
 
 /* ---- never a wrong one ----------------------------------------------------------------------------------------- */
@@ -431,12 +463,13 @@ int main(int argc, char **argv)
         CASE(a_stripped_library_names_what_it_exports_and_nothing_else),
         CASE(a_separate_debug_file_is_found_beside_the_library_and_in_dot_debug),
         CASE(a_debug_file_without_build_id_must_have_the_right_crc),
-        CASE(the_debug_file_of_a_build_id_is_found_where_packages_put_it),
+        cmocka_unit_test_setup_teardown(the_debug_file_of_a_build_id_is_found_where_packages_put_it, fresh_table, give_back_packed),
         CASE(the_vdso_is_named_from_memory),
         CASE(of_several_names_the_visible_and_plain_one_is_taken),
         CASE(a_symbol_version_is_cut_off),
         CASE(a_function_without_a_size_counts_up_to_the_next_one_in_its_section),
         CASE(cpp_names_are_demangled_once_the_process_has_what_it_takes),
+        CASE(names_that_stay_as_they_are_need_no_stack_and_free_none),
         CASE(a_library_that_was_replaced_on_disk_gives_no_name),
         CASE(a_truncated_library_gives_no_name_and_no_fault),
         CASE(a_program_that_was_deleted_while_it_runs_keeps_its_names),

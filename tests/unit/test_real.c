@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/libc/next_symbol.h"
@@ -181,6 +182,18 @@ static void names_that_libc_lacks_go_to_the_kernel(void **state)
     assert_int_equal(errno, EINVAL);
     struct timespec none = {0, 0};
     assert_int_equal(real.ppoll(NULL, 0, &none, NULL), 0);
+    /* Without a limit it waits: for a child that writes a little later. */
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    if (fork() == 0) {
+        usleep(50000);
+        _exit(write(pipes[1], "x", 1) != 1);
+    }
+    struct pollfd later = {.fd = pipes[0], .events = POLLIN};
+    assert_int_equal(real.ppoll(&later, 1, NULL, NULL), 1);
+    close(pipes[0]);
+    close(pipes[1]);
+    wait(NULL);
     assert_int_equal(real.dlclose(NULL), -1);
     assert_int_equal(errno, ENOSYS);
     assert_int_equal(real.syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), getpid());

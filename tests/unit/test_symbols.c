@@ -67,6 +67,10 @@ static void undefined_data_and_absent_names_are_no_functions(void **state)
     add_function("resolver", 0x1000, 0x10, STB_GLOBAL);
     symbol(4)->st_info = ELF64_ST_INFO(STB_GLOBAL, STT_GNU_IFUNC);
     assert_string_equal(name_at(0x1000), "resolver");
+    /* One that begins later hides no other. */
+    add_function("inner", 0x1008, 0x4, STB_GLOBAL);
+    symbol(5)->st_name = 0;
+    assert_string_equal(name_at(0x1009), "resolver");
 }
 
 static void a_function_without_a_size_ends_at_the_next_one_and_at_its_section(void **state)

@@ -12,23 +12,25 @@ static void sockets_are_told_when_they_are_open(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     listen(fd, 5);
     getsockname(fd, (struct sockaddr *)&at, &len);
-    int client[3], server[3];
+    int client[4], server[4];
     client[0] = wrap___socket(AF_INET, SOCK_STREAM, 0);
     noted("opened(%d,%d,%d,0,0) ", client[0], AF_INET, SOCK_STREAM);
     client[1] = (int)wrap_syscall(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0, 0);
     noted("opened(%d,%d,%d,0,0) ", client[1], AF_INET, SOCK_STREAM);
     client[2] = real.socket(AF_INET, SOCK_STREAM, 0);
-    for (int i = 0; i < 3; i++) {
+    client[3] = real.socket(AF_INET, SOCK_STREAM, 0);
+    for (int i = 0; i < 4; i++) {
         const struct sockaddr *to = (struct sockaddr *)&at;
         long r = i == 0   ? wrap_connect(client[0], to, len)
                  : i == 1 ? wrap___connect(client[1], to, len)
-                          : wrap_syscall(SYS_connect, client[2], (long)to, len, 0, 0, 0);
+                          : wrap_syscall(SYS_connect, client[i], (long)to, len, 0, 0, 0);
         assert_int_equal(r, 0);
         noted("connected(%d,0,0,to,%u) ", client[i], len);
-        static const int flags[] = {0, SOCK_NONBLOCK, SOCK_CLOEXEC};
+        static const int flags[] = {0, SOCK_NONBLOCK, SOCK_CLOEXEC, 0};
         server[i] = i == 0   ? wrap_accept(fd, NULL, NULL)
                     : i == 1 ? wrap_accept4(fd, NULL, NULL, flags[1])
-                             : (int)wrap_syscall(SYS_accept4, fd, 0, 0, flags[2], 0, 0);
+                    : i == 2 ? (int)wrap_syscall(SYS_accept4, fd, 0, 0, flags[2], 0, 0)
+                             : (int)wrap_syscall(SYS_accept, fd, 0, 0, 12345, 0, 0); /* which has no flags */
         noted("accepted(%d,%d,%d) ", fd, server[i], flags[i]);
         real.close(server[i]);
         real.close(client[i]);
@@ -113,6 +115,13 @@ static int interrupted(int fd)
     return -1;
 }
 
+static int no_dup2(int fd, int target)
+{
+    (void)fd, (void)target;
+    errno = EBADF;
+    return -1;
+}
+
 static void a_close_is_told_before_it_happens(void **state)
 {
     (void)state;
@@ -126,6 +135,10 @@ static void a_close_is_told_before_it_happens(void **state)
     next_token = 77;
     real.close = interrupted;
     FAILS(wrap_close(B), EINTR, "closing(%d,open) ", B);
+    next_token = 0; /* it was none of ours */
+    real.dup2 = no_dup2;
+    FAILS(wrap_dup2(A, P), EBADF, "closing(%d,open) ", P);
+    real.dup2 = libc.dup2;
     assert_int_equal(wrap_syscall(SYS_close, P, 0, 0, 0, 0, 0), 0);
     noted("closing(%d,open) ", P);
 }
@@ -140,6 +153,8 @@ static void shutdown_is_told_when_it_succeeded(void **state)
     FAILS(wrap_shutdown(P, SHUT_WR), ENOTSOCK, "");
 }
 
+static void no_closefrom(int first) { (void)first; }
+
 static void a_range_is_told_only_if_it_is_closed_for_all(void **state)
 {
     (void)state;
@@ -153,6 +168,15 @@ static void a_range_is_told_only_if_it_is_closed_for_all(void **state)
     FAILS(wrap_close_range(400, 500, 1 << 20), EINVAL, "");
     wrap_closefrom(400);
     noted("range(400,%u) ", UINT_MAX);
+    real.closefrom = no_closefrom;
+    wrap_closefrom(-5); /* closes all */
+    noted("range(0,%u) ", UINT_MAX);
+}
+
+static FILE *no_freopen(const char *path, const char *mode, FILE *file)
+{
+    (void)path, (void)mode;
+    return file;
 }
 
 static void a_stream_takes_its_descriptor_with_it(void **state)
@@ -175,6 +199,11 @@ static void a_stream_takes_its_descriptor_with_it(void **state)
     assert_int_equal(wrap_fclose(f), 0);
     assert_int_equal(errno, ENOTUNIQ);
     noted("");
+    f = fmemopen(buf, sizeof buf, "r");
+    real.freopen = no_freopen; /* libc's own cannot do it with such a stream */
+    assert_ptr_equal(wrap_freopen("/dev/null", "r", f), f);
+    noted("");
+    real.fclose(f);
     f = popen("exit 3", "r");
     int fd = fileno(f);
     assert_int_equal(wrap_pclose(f), 3 << 8);

@@ -2,6 +2,8 @@
 /* test_wrappers_process.c: the end of the process and of its image, unloading, and calls by number. */
 #include "wrappers_notes.h"
 
+#include <sys/wait.h>
+
 static int last_status;
 static void leave(int status) { last_status = status; }
 static void give_up(void) { last_status = -1; }
@@ -77,6 +79,171 @@ static void dlclose_is_enclosed(void **state)
     noted("dlclose{ } sites ");
 }
 
+/* ---- without the watcher ---- */
+
+static int tries;
+static int refused_twice(int flags)
+{
+    (void)flags;
+    note("unshare ");
+    errno = EINVAL;
+    return ++tries < 3 ? -1 : 0;
+}
+static int refused_for_another_reason(int flags)
+{
+    (void)flags;
+    note("unshare ");
+    errno = EPERM;
+    return -1;
+}
+static int same_range(unsigned first, unsigned last, int flags)
+{
+    note("close_range(%u,%u,%d) ", first, last, flags);
+    return 0;
+}
+
+static void what_needs_one_thread_alone_is_done_without_the_watcher(void **state)
+{
+    (void)state;
+    real.unshare = refused_twice;
+    tries = 2;
+    assert_int_equal(wrap_unshare(0), 0);
+    noted("unshare ");
+    watcher = true;
+    tries = 0; /* the last thread is gone for us a moment before it is for the kernel */
+    assert_int_equal(wrap_unshare(0), 0);
+    noted("suspend unshare settle unshare settle unshare resume ");
+    real.unshare = refused_for_another_reason;
+    FAILS(wrap_unshare(0), EPERM, "suspend unshare resume ");
+    watcher = false;
+    real.unshare = refused_twice;
+    tries = -100;
+    FAILS(wrap_unshare(0), EINVAL, "unshare ");
+    FAILS(wrap_setns(-1, 0), EBADF, "");
+    watcher = true;
+    FAILS(wrap_setns(-1, 0), EBADF, "suspend resume ");
+    FAILS(wrap_syscall(SYS_setns, -1, 0, 0, 0, 0, 0), EBADF, "suspend resume ");
+    real.close_range = same_range;
+    wrap_close_range(400, 500, CLOSE_RANGE_UNSHARE);
+    noted("suspend close_range(400,500,%d) resume ", CLOSE_RANGE_UNSHARE);
+    wrap_close_range(400, 500, CLOSE_RANGE_CLOEXEC);
+    noted("close_range(400,500,%d) ", CLOSE_RANGE_CLOEXEC);
+    FAILS(wrap_syscall(SYS_close_range, 500, 400, CLOSE_RANGE_UNSHARE, 0, 0, 0), EINVAL,
+          "suspend settle settle settle settle settle settle settle settle settle settle settle settle settle settle settle settle settle "
+          "settle settle settle resume ");
+}
+
+/* ---- sandboxes ---- */
+
+static long by_number;
+static long answered(long number, long a, long b, long c, long d, long e, long f)
+{
+    (void)number, (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+    errno = EINVAL;
+    return by_number;
+}
+static int prctl_answered(int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+    (void)what, (void)a, (void)b, (void)c, (void)d;
+    return (int)by_number;
+}
+
+static void a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it(void **state)
+{
+    (void)state;
+    real.prctl = prctl_answered;
+    real.syscall = answered;
+    by_number = 0;
+    wrap_prctl(PR_SET_SECCOMP, 2, 0, 0, 0);
+    noted("sandbox ");
+    wrap_prctl(PR_SET_NAME, 2, 0, 0, 0);
+    noted("");
+    wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0, 0, 0, 0);
+    noted("sandbox ");
+    watcher = true;
+    wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, 0, 0, 0, 0); /* of this thread alone */
+    noted("sandbox ");
+    wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0, 0, 0);
+    noted("stop sandbox ");
+    wrap_syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, 0, 0, 0, 0);
+    noted("");
+    by_number = 5; /* a listener's descriptor, or the thread that could not take part */
+    wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0, 0, 0, 0);
+    noted("sandbox ");
+    wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0, 0, 0);
+    noted("stop resume ");
+    by_number = -1;
+    assert_int_equal(wrap_prctl(PR_SET_SECCOMP, 2, 0, 0, 0), -1);
+    noted("");
+    FAILS(wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0, 0, 0), EINVAL, "stop resume ");
+}
+
+/* ---- threads and children ---- */
+
+static void exit_thread(void *result) { note("pthread_exit(%ld) ", (long)result); }
+
+static void a_threads_end_is_told(void **state)
+{
+    (void)state;
+    real.pthread_exit = exit_thread;
+    wrap_pthread_exit((void *)3);
+    noted("thread_ends pthread_exit(3) ");
+}
+
+static int made_child(int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid)
+{
+    (void)start, (void)stack, (void)flags, (void)arg, (void)parent_tid, (void)tls, (void)child_tid;
+    note("clone(%d) ", agent_thread.in_vfork);
+    return 1234;
+}
+
+static void a_child_in_our_memory_is_marked_while_it_runs_in_this_threads_place(void **state)
+{
+    (void)state;
+    real.clone = real.__clone = made_child;
+    assert_int_equal(wrap_clone(NULL, NULL, SIGCHLD, NULL, NULL, NULL, NULL), 1234);
+    noted("clone(0) ");
+    wrap_clone(NULL, NULL, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, NULL, NULL, NULL, NULL);
+    noted("clone(0) ");
+    wrap_clone(NULL, NULL, CLONE_VM | CLONE_VFORK, NULL, NULL, NULL, NULL);
+    noted("clone(1) ");
+    wrap___clone(NULL, NULL, CLONE_VM | CLONE_VFORK, NULL, NULL, NULL, NULL);
+    noted("clone(1) ");
+    assert_int_equal(agent_thread.in_vfork, 0);
+    wrap_clone(NULL, NULL, CLONE_VM, NULL, NULL, NULL, NULL); /* runs beside us, as a thread does */
+    noted("shares clone(0) ");
+    wrap_clone(NULL, NULL, CLONE_VM | CLONE_VFORK | CLONE_SETTLS, NULL, NULL, NULL, NULL); /* its mark would be another's */
+    noted("shares clone(0) ");
+}
+
+static int made_daemon(int nochdir, int noclose)
+{
+    (void)nochdir;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    waitpid(pid, NULL, 0);
+    note("daemon ");
+    return noclose < 2 ? 0 : -1;
+}
+
+static void only_a_daemons_parent_ends_by_its_fork(void **state)
+{
+    (void)state;
+    real.daemon = made_daemon;
+    assert_int_equal(wrap_daemon(1, 1), 0);
+    noted("exiting(0,%d) daemon ", END_EXIT);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    waitpid(pid, NULL, 0);
+    noted("");
+    assert_int_equal(wrap_daemon(1, 0), 0);
+    noted("exiting(0,%d) daemon closing(0,open) closing(1,open) closing(2,open) ", END_EXIT);
+    assert_int_equal(wrap_daemon(1, 2), -1);
+    noted("exiting(0,%d) daemon ", END_EXIT);
+}
+
 /* ---- syscall ---- */
 
 static const void *came_from;
@@ -135,6 +302,11 @@ int main(void)
         CASE(the_end_is_told_and_its_status_may_change),
         CASE(an_exec_that_fails_is_told_and_taken_back),
         CASE(dlclose_is_enclosed),
+        CASE(what_needs_one_thread_alone_is_done_without_the_watcher),
+        CASE(a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it),
+        CASE(a_threads_end_is_told),
+        CASE(a_child_in_our_memory_is_marked_while_it_runs_in_this_threads_place),
+        CASE(only_a_daemons_parent_ends_by_its_fork),
         CASE(a_foreign_number_is_handed_on_by_a_jump),
         CASE(a_known_number_gets_all_its_arguments),
         CASE(the_table_names_each_wrapper_with_its_original),

@@ -190,6 +190,10 @@ static void poll_tells_of_errors_and_hangups(void **state)
     assert_int_equal(wrap_syscall(SYS_ppoll, (long)v, 3, (long)&none, 0, 8, 0), 1);
     noted("told(%d,0) ", A);
     FAILS(wrap_poll((void *)8, 3, 0), EFAULT, "");
+    v[0].revents = POLLIN;
+    v[1].revents = POLLERR; /* behind the last that is ready nothing is looked at */
+    assert_int_equal(wrapper_polled(v, 3, 1), 1);
+    noted("");
 }
 
 static int refused(int fd, int level, int name, void *value, socklen_t *len)
@@ -211,6 +215,13 @@ static void a_pending_error_that_is_fetched_is_told(void **state)
     real.getsockopt = refused;
     assert_int_equal(wrap_getsockopt(A, SOL_SOCKET, SO_ERROR, &value, &len), 0);
     noted("told(%d,%d) ", A, ECONNREFUSED);
+    value = ECONNRESET;
+    assert_int_equal(wrapper_got_option(A, SOL_SOCKET, SO_ERROR, &value, &len, -1), -1);
+    assert_int_equal(wrapper_got_option(A, SOL_SOCKET, SO_ERROR, (void *)8, (void *)8, -1), -1);
+    assert_int_equal(wrapper_got_option(A, IPPROTO_TCP, SO_ERROR, &value, &len, 0), 0);
+    len = 1;
+    assert_int_equal(wrapper_got_option(A, SOL_SOCKET, SO_ERROR, &value, &len, 0), 0);
+    noted("");
 }
 
 int main(void)

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "../base/log.h"
+#include "../base/notes.h"
 #include "../base/options.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -21,12 +23,25 @@
 
 static _Atomic bool finished;
 
+/* Where there was no memory for a table, the end of the process is the moment to say so. */
+static void log_failure(void)
+{
+    if (!gate_has_failed() || thread_inside() || this_thread.in_vfork || atomic_exchange(&finished, true))
+        return;
+    thread_enter();
+    log_write_later();
+    log_warn("no memory for a table: no socket of this process was recorded");
+    thread_leave();
+}
+
 /*
  * Returns the status to end with. ITS_LAST false: the process may go on after this, with another
  * report at its real end.
  */
 static int finish(int status, enum state_end how, bool its_last)
 {
+    if (its_last)
+        log_failure();
     if (!gate_owns_table())
         return status;
     if (atomic_load(&finished) || (its_last && atomic_exchange(&finished, true)))

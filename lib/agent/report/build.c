@@ -36,7 +36,7 @@ struct seen {
 
 static bool seen_again(struct seen *seen, uint64_t cookie)
 {
-    if (!cookie)
+    if (!cookie || !seen->cookie)
         return false;
     size_t i = (hash_spread(cookie) >> 32) & (seen->room - 1);
     while (seen->cookie[i] && seen->cookie[i] != cookie)
@@ -139,13 +139,14 @@ static bool make_seen(struct scratch **scratch, struct seen *seen, size_t slots)
     return seen->cookie != NULL;
 }
 
-size_t report_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg)
+bool select_count(const struct selection *s, size_t *n)
 {
     struct scratch *scratch = NULL;
     struct seen seen;
-    size_t n = make_seen(&scratch, &seen, live_slots()) ? each(s, &seen, call, arg) : 0;
+    bool ok = make_seen(&scratch, &seen, live_slots());
+    *n = each(s, &seen, NULL, NULL);
     scratch_free(&scratch);
-    return n;
+    return ok || !*n;
 }
 
 struct gathering {
@@ -398,7 +399,10 @@ bool report_write(const struct built *c, int fd)
         json_report(&o, &c->report);
     else
         text_report(&o, &c->report);
-    bool ok = fd < 0 ? log_write(o.buf, o.len) : log_write_to(fd, o.buf, o.len);
+    if (o.lost) /* no memory for the rest of it */
+        table_drop(DROP_LOG);
+    bool ok = !o.lost;
+    ok &= fd < 0 ? log_write(o.buf, o.len) : log_write_to(fd, o.buf, o.len);
     scratch_out_free(&o);
     table_dropped(DROP_LOG, log_take_lost());
     return ok;

@@ -33,10 +33,10 @@ struct built {
 /* Fills C; c->report.n_groups == 0: nothing to say. False: no memory (counted). */
 bool report_build(struct built *c, const struct selection *s, enum reason reason);
 void report_free(struct built *c);
-/* As text or JSON, by the options, to FD; -1: where log_path says. */
+/* As text or JSON, by the options, to FD; -1: where log_path says. False: not all of it could be written (counted). */
 bool report_write(const struct built *c, int fd);
-/* Just counts what S selects, without names or groups. The callback (may be NULL) sees each finding; its strings live until it returns. */
-size_t report_each(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg);
+/* Just counts what S selects, without names or groups. False: no memory to tell several descriptors of one socket apart, each counts in *N. */
+bool select_count(const struct selection *s, size_t *n);
 /* Fills the parts of a report that do not depend on its findings. */
 void report_head(struct report *r, enum reason reason);
 

@@ -331,8 +331,7 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
     if (n > UINT32_MAX)
         return false;
     struct demangler demangler;
-    if (demangle_them)
-        demangle_begin(&demangler);
+    demangle_begin(&demangler);
     struct part p = {.arena = arena, .demangler = demangle_them ? &demangler : NULL};
     struct job *jobs = take(n * sizeof *jobs);
     p.scratch = take(SCRATCH_SIZE);

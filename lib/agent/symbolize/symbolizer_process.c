@@ -101,6 +101,9 @@ static int keep(void *arg)
     struct keeper *k = arg;
     SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
+    /* The keeper's own from here on: where the program ignores SIGCHLD, the kernel would keep the filter's status from us. */
+    static const uint64_t by_default[4];
+    SYS4(SYS_rt_sigaction, SIGCHLD, by_default, NULL, 8);
     /* Copies of the program's connections: while we hold one, its close would send no FIN. */
     if (SYS3(SYS_close_range, 0, ~0u, 0) >= 0 && SYS2(SYS_pipe2, k->to, O_CLOEXEC) >= 0 && SYS2(SYS_pipe2, k->from, O_CLOEXEC) >= 0) {
         long pid = real.clone(filter, k->filter_stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, k, NULL, NULL, NULL);

@@ -22,9 +22,11 @@ static state_ref shared(struct state_slot *slot)
     if (!share)
         return 0;
     atomic_store(&share->refs, 2);
-    atomic_store(&share->shut, atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_SHUT_RD));
-    if (__atomic_compare_exchange_n(&slot->share, &none, ref, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+    if (__atomic_compare_exchange_n(&slot->share, &none, ref, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)) {
+        /* After it can be seen: a shutdown at this moment finds it, or its flag is found here. */
+        atomic_fetch_or(&share->shut, atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_SHUT_RD));
         return ref;
+    }
     share = table_at(none); /* another thread makes a second reference at the same moment */
     atomic_fetch_add(&share->refs, 1);
     return none;

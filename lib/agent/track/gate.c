@@ -108,6 +108,8 @@ bool gate_has_table(void)
     return false;
 }
 
+bool gate_has_failed(void) { return atomic_load(&phase) == FAILED; }
+
 bool gate_owns_table(void) { return *alive && !thread_inside() && !gate_is_vfork_child(); }
 
 bool gate_start(void) { return *alive || (usable() && (atomic_load(&phase) == READY || start())); }

@@ -29,6 +29,8 @@ extern const struct gate_hooks gate_hooks;
 bool gate_ready(void);
 /* The same, but creates nothing: false while no table exists. */
 bool gate_has_table(void);
+/* There was no memory for a table: nothing is recorded, and the end of the process says so. */
+bool gate_has_failed(void);
 /* There is a table and it is this process' own, recording or dormant. */
 bool gate_owns_table(void);
 

@@ -23,9 +23,6 @@ static void told(struct state_slot *slot, uint16_t flag, int err)
     bool in_signal;
     int saved = errno;
     atomic_store(&slot->told_site, sites_here(&in_signal));
-    struct state_site *s = sites_at(atomic_load(&slot->told_site));
-    if (s)
-        atomic_fetch_add_explicit(&s->opened, 1, memory_order_relaxed);
     atomic_store(&slot->told_ns, clock_now());
     if (err)
         atomic_store(&slot->told_errno, (uint8_t)err);
@@ -68,13 +65,10 @@ void track_shutdown(int fd, int how)
         return;
     slot_used(slot);
     uint16_t f = how == SHUT_RD ? SLOT_SHUT_RD : how == SHUT_WR ? SLOT_SHUT_WR : SLOT_SHUT_RD | SLOT_SHUT_WR;
-    struct state_share *share = table_at(slot->share);
-    if (!share) {
-        atomic_fetch_or(&slot->flags, f);
-        return;
-    }
-    atomic_fetch_or(&share->shut, f); /* looks have it from there for the others: slot_flags() */
     atomic_fetch_or(&slot->flags, f);
+    struct state_share *share = table_at(__atomic_load_n(&slot->share, __ATOMIC_SEQ_CST)); /* after the flag: see shared() */
+    if (share)
+        atomic_fetch_or(&share->shut, f); /* looks have it from there for the others: slot_flags() */
 }
 
 /* Errors that say that the connection is over (or never came to be), as opposed to those of the call. */

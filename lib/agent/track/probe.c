@@ -21,14 +21,23 @@
 #include "../../core/hash.h"
 #include "../../core/out.h"
 #include "../base/sys.h"
-#include "../table/table.h"
+#include "../table/header.h"
 
 #define NS_PER_MS 1000000u
+
+bool probe_is_refusal(long r) { return r == -ENOMEM || r == -ENOBUFS || r == -EPERM || r == -EACCES || r == -ENOSYS; }
+
+static long answer(long r)
+{
+    if (probe_is_refusal(r))
+        table_drop(DROP_LOOK);
+    return r;
+}
 
 static long option(int fd, int level, int name, void *value, unsigned size)
 {
     unsigned len = size;
-    long r = sys_getsockopt(fd, level, name, value, &len);
+    long r = answer(sys_getsockopt(fd, level, name, value, &len));
     return r < 0 ? r : (long)len;
 }
 
@@ -59,7 +68,7 @@ static long poll_events(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLRDHUP};
     struct timespec zero = {0, 0};
-    long r = SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0);
+    long r = answer(SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0));
     return r < 0 ? r : p.revents;
 }
 
@@ -111,7 +120,7 @@ static bool named_peer(int fd)
 {
     char a[128];
     unsigned len = sizeof a;
-    return SYS3(SYS_getpeername, fd, a, &len) >= 0;
+    return answer(SYS3(SYS_getpeername, fd, a, &len)) >= 0;
 }
 
 static void observe_other(int fd, struct observation *o)

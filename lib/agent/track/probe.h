@@ -12,6 +12,11 @@ struct identity {
     uint64_t cookie; /* SO_COOKIE */
     int family, type, protocol;
 };
+/*
+ * R, a system call's value, is no answer: the kernel has no memory, or a seccomp filter that was there before the program
+ * refuses the call. It tells nothing of the socket. probe counts it (DROP_LOOK): who sees that count grow knows nothing.
+ */
+bool probe_is_refusal(long r);
 /* Returns 0, or -EBADF / -ENOTSOCK ... */
 int probe_identity(int fd, struct identity *id);
 /* Cookie alone: one system call. 0 when FD is no socket. */

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "../../core/judge.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../stacks/sites.h"
@@ -25,6 +26,7 @@
 #define ADOPTING_TURNS 10000u /* to wait for a thread that has a few stores to go */
 
 ssize_t track_quiet;
+_Atomic uint64_t track_lost_ns;
 static _Atomic int unused; /* inherited connections that this process has not been seen to use */
 
 /* ---- counting ---- */
@@ -160,22 +162,35 @@ static void fill(struct state_slot *slot, const struct opening *o, uint16_t flag
     atomic_store_explicit(&slot->flags, flags | (o->protocol == PROTOCOL_MPTCP ? SLOT_MPTCP : 0), memory_order_relaxed);
 }
 
+/*
+ * Takes SLOT for its next generation, which is returned. By compare-and-swap: the watcher may begin to adopt the same number at any
+ * moment. Then it has a few stores to go, and must not make them among ours.
+ */
+static uint32_t take(struct state_slot *slot, int fd)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    for (unsigned turn = 0;; turn++) {
+        if (SLOT_PHASE(word) == SLOT_LIVE) { /* closed where no wrapper saw it */
+            slot_leave(slot, fd, SLOT_EMPTY);
+            word = atomic_load_explicit(&slot->word, memory_order_acquire);
+        } else if (__builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < ADOPTING_TURNS) {
+            sys_yield(turn);
+            word = atomic_load_explicit(&slot->word, memory_order_acquire);
+        } else if (atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word) + 1, SLOT_FILLING))) {
+            return SLOT_GEN(word) + 1;
+        }
+    }
+}
+
 struct state_slot *slot_enter(int fd, const struct opening *o)
 {
     struct state_slot *slot = slot_make(fd);
-    if (!slot)
+    if (!slot) {
+        atomic_store(&track_lost_ns, clock_now());
         return NULL;
-    slot_leave(slot, fd, SLOT_EMPTY); /* closed where no wrapper saw it */
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    for (unsigned turn = 0; __builtin_expect(SLOT_PHASE(word) == SLOT_ADOPTING, 0) && turn < ADOPTING_TURNS; turn++) {
-        sys_yield(turn); /* the watcher is at it, and has a few stores to go */
-        word = atomic_load_explicit(&slot->word, memory_order_acquire);
     }
-    if (__builtin_expect(SLOT_PHASE(word) == SLOT_LIVE, 0))
-        slot_leave(slot, fd, SLOT_EMPTY);
-    uint32_t gen = SLOT_GEN(word) + 1;
-    atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_FILLING), memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    uint32_t gen = take(slot, fd);
+    atomic_thread_fence(memory_order_release); /* readers see FILLING before any of what follows */
     uint16_t flags =
         o->flags | (this_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
     slot->tid = o->like ? o->like->tid : thread_tid();
@@ -206,8 +221,10 @@ static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t co
 bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 {
     struct state_slot *slot = slot_make(fd);
-    if (!slot)
+    if (!slot) {
+        atomic_store(&track_lost_ns, clock_now());
         return false;
+    }
     uint64_t word = atomic_load(&slot->word);
     uint32_t gen = SLOT_GEN(word) + 1;
     if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || probe_cookie(fd) != cookie)

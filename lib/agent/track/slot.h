@@ -31,6 +31,9 @@ struct opening {
     state_ref share;               /* of both */
 };
 
+/* When a socket last got no slot, for want of memory (monotonic); 0: never. What is asked of the sockets since before then has no certain answer. */
+extern _Atomic uint64_t track_lost_ns;
+
 /* The calling thread was just given FD: what the slot held before is over, O is what it holds now. NULL: no room (counted). */
 struct state_slot *slot_enter(int fd, const struct opening *o);
 /* The same for a socket that another thread may be closing or opening at this moment; then the program is right and this does nothing. */

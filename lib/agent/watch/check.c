@@ -141,9 +141,10 @@ static void in_condition(const struct check *l, struct state_slot *slot, int fd,
     state_ref ref;
     if (d)
         c = (struct condition){d->since_ns, d->signature, d->kind, d->how};
-    else if (!(d = new_detail(&ref)))
+    else if (!(d = new_detail(&ref))) {
+        table_drop(DROP_LOOK);
         return;
-    else
+    } else
         atomic_store(&slot->detail, ref);
     bool fresh = condition_update(&c, v, o, l->now, atomic_load(&slot->flags) & SLOT_ADOPTED ? 0 : slot->opened_ns);
     if (fresh || !d->looked_ns)
@@ -199,14 +200,19 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
            ((unsigned)fd + l->number) % TURNS == 0;
 }
 
+/* The kernel's, so far. Another thread may add one: this look is then in doubt too, which the next one settles. */
+static uint64_t refusals(void) { return table_drops(DROP_LOOK); }
+
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
     if (atomic_load_explicit(&slot->word, memory_order_acquire) != SLOT_WORD(gen, SLOT_LIVE))
         return;
     bool stamped = atomic_load(&slot->watch_gen) == gen && atomic_load(&slot->cookie);
+    uint64_t refused = refusals();
     if ((revents >= 0 && revents & POLLNVAL) || (!stamped && !stamp(slot, fd, gen))) {
-        track_vanished(fd, gen);
+        if (refusals() == refused)
+            track_vanished(fd, gen);
         return;
     }
     bool told = slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
@@ -215,7 +221,10 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         return;
     }
     struct observation o;
-    if ((stamped && probe_cookie(fd) != atomic_load(&slot->cookie)) || probe(fd, slot, revents, &o) < 0) {
+    bool gone = (stamped && probe_cookie(fd) != atomic_load(&slot->cookie)) || probe(fd, slot, revents, &o) < 0;
+    if (refusals() != refused) /* nothing is known: it stays what it was at the last look */
+        return;
+    if (gone) {
         track_vanished(fd, gen);
         return;
     }

@@ -16,8 +16,9 @@
 #include "../base/clock.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
-#include "../table/table.h"
+#include "../table/header.h"
 #include "../track/adopt.h"
+#include "../track/probe.h"
 
 #define MAX_SUSPECTS 4096
 #define GAP 256 /* a scan ends after so many closed numbers in a row beyond the last slot */
@@ -29,7 +30,7 @@ struct suspect {
 };
 static struct suspect *suspects; /* sockets without a slot that the last scan saw, by descriptor */
 static unsigned n_suspects;
-static int resume; /* where a scan that ran out of budget goes on */
+static int resume, resume_closed; /* where a scan that ran out of budget goes on, and how many numbers in a row were closed there */
 
 static bool has_live_slot(int fd)
 {
@@ -63,7 +64,7 @@ void discover_unseen(uint64_t budget_ns, enum origin origin)
         return;
     uint64_t begin = clock_now();
     unsigned n = 0, kept = 0;
-    int fd = resume, closed = 0;
+    int fd = resume, closed = resume_closed;
     bool end;
     /* A scan may be made in parts. What is outside of this part stays as earlier parts found it. */
     for (; kept < n_suspects && suspects[kept].fd < fd; kept++)
@@ -76,6 +77,12 @@ void discover_unseen(uint64_t budget_ns, enum origin origin)
         uint64_t cookie = 0;
         unsigned len = sizeof cookie;
         long r = sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+        if (probe_is_refusal(r)) { /* of all numbers: the scan would have no end */
+            table_drop(DROP_LOOK);
+            end = true;
+            resume = 0;
+            break;
+        }
         closed = r == -EBADF ? closed + 1 : 0;
         const struct suspect *before = r >= 0 ? seen_before(fd, cookie) : NULL;
         if (before)
@@ -85,6 +92,7 @@ void discover_unseen(uint64_t budget_ns, enum origin origin)
         end = closed > GAP && fd > slot_highest();
         if (end || (fd % 64 == 0 && clock_now() - begin > budget_ns)) {
             resume = end ? 0 : fd + 1;
+            resume_closed = end ? 0 : closed;
             break;
         }
     }

@@ -80,6 +80,13 @@ static void mark_reported(const struct built *c)
         }
 }
 
+static void write_report(const struct built *c, int fd)
+{
+    if (!report_write(c, fd))
+        log_warn("the report could not be written whole: %lu socket%s leaked", (unsigned long)c->report.leaks,
+                   c->report.leaks == 1 ? "" : "s");
+}
+
 void reporter_due(void)
 {
     uint32_t kinds = table_kinds();
@@ -95,7 +102,7 @@ void reporter_due(void)
          */
         counts_all_reported(kinds);
         if (c.report.n_groups) {
-            report_write(&c, -1);
+            write_report(&c, -1);
             if (agent_options.abort_on_error)
                 real.abort();
         }
@@ -116,14 +123,18 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
         if (n && reason == REASON_SIGNAL)
             mark_reported(&c);
         if (n && fd != -2)
-            report_write(&c, fd);
+            write_report(&c, fd);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
             report_free(&c);
             real.abort();
         }
     } else {
         /* no memory for a report: count at least, so that the state file is kept */
-        n = report_each(s, NULL, NULL);
+        size_t descriptors;
+        select_count(s, &descriptors);
+        n = descriptors;
+        if (n && fd != -2)
+            log_warn("no memory for the report: %lu socket%s leaked", (unsigned long)n, n == 1 ? "" : "s");
     }
     report_free(&c);
     return n;
@@ -164,6 +175,8 @@ void reporter_troubles(void)
         log_later("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
     if (table_drops(DROP_TABLE_FULL) + table_drops(DROP_SITE_FULL))
         log_later("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
+    if (table_drops(DROP_LOOK))
+        log_later("the kernel did not answer what a check of a socket asks: some leaks may be missing from the reports", "");
     reporter_pending();
 }
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_forecast.c: when the descriptors or the ephemeral ports run out, from the limits that the
+ * kernel says.
+ *
+ * The code is compiled in, over a limit and a range of ports that the tests choose.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/forecast.h"
+#include "agent/sys.h"
+
+static const char *range; /* NULL: the file cannot be opened */
+static unsigned opened, closed;
+static uint64_t nofile;
+static long limit_result;
+
+static long open_call(int dir, const char *path, int flags, unsigned mode)
+{
+    (void)dir, (void)mode;
+    assert_string_equal(path, "/proc/sys/net/ipv4/ip_local_port_range");
+    assert_true(flags & O_CLOEXEC);
+    opened++;
+    if (!range)
+        return -EACCES;
+    int fd = memfd_create("range", MFD_CLOEXEC);
+    assert_int_equal(write(fd, range, strlen(range)), strlen(range));
+    lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+static long close_call(int fd)
+{
+    closed++;
+    return close(fd);
+}
+
+static long limit_call(long number, long pid, int resource, long to, struct rlimit64 *r)
+{
+    assert_int_equal(number, SYS_prlimit64);
+    assert_int_equal(pid | to, 0);
+    assert_int_equal(resource, RLIMIT_NOFILE);
+    r->rlim_cur = nofile;
+    return limit_result;
+}
+
+#define sys_openat open_call
+#define sys_close close_call
+#undef SYS4
+#define SYS4(n, a, b, c, d) limit_call((n), (a), (b), (c), (d))
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/forecast.c"
+
+static struct state_header header;
+struct state_header *table_head = &header;
+
+static struct finding finding[64];
+static struct group group;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&header, 0, sizeof header);
+    range = "32768\t60999\n";
+    opened = closed = 0;
+    limit_result = 0;
+    for (int i = 0; i < 64; i++)
+        finding[i] = (struct finding){.fd = 10 + i, .origin = ORIGIN_SOCKET, .family = AF_INET, .peer = "10.0.0.1:80"};
+    group = (struct group){.rate_milli = 60000, .count = 64, .n_findings = 64, .findings = finding};
+    return 0;
+}
+
+static void the_limit_is_asked_for_anew_and_fits_its_field(void **state)
+{
+    (void)state;
+    nofile = 1024;
+    forecast_refresh();
+    assert_int_equal(header.nofile_limit, 1024);
+    nofile = RLIM64_INFINITY;
+    forecast_refresh();
+    assert_int_equal(header.nofile_limit, UINT32_MAX);
+    nofile = 5;
+    limit_result = -EPERM;
+    forecast_refresh();
+    assert_int_equal(header.nofile_limit, UINT32_MAX);
+}
+
+static void the_highest_descriptor_says_how_many_are_in_use(void **state)
+{
+    (void)state;
+    finding[3].fd = 900;
+    forecast(&group);
+    assert_int_equal(group.fd_limit, 0); /* unknown */
+    header.nofile_limit = 1024;
+    forecast(&group);
+    assert_int_equal(group.fd_limit, 1024);
+    assert_int_equal(group.fd_limit_in_s, 1024 - 901); /* one a second */
+}
+
+static uint64_t ports(const char *text)
+{
+    range = text;
+    header.port_range = 0;
+    group.ports = 0;
+    forecast(&group);
+    if (text)
+        assert_int_equal(opened, closed);
+    return group.ports;
+}
+
+static void the_range_of_ports_is_read_whatever_is_between_its_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(ports("32768\t60999\n"), 28232);
+    assert_int_equal(ports("1024 1024\n"), 0); /* no range */
+    assert_int_equal(ports("1024   65535"), 64512);
+    assert_int_equal(ports("60999 32768\n"), 0);
+    assert_int_equal(ports("32768"), 0);
+    assert_int_equal(ports(" \n"), 0);
+    assert_int_equal(ports(""), 0);
+    assert_int_equal(ports(NULL), 0);
+}
+
+static void ports_are_read_once_and_only_for_clients_of_one_server(void **state)
+{
+    (void)state;
+    forecast(&group);
+    forecast(&group);
+    assert_int_equal(opened, 1);
+    assert_int_equal(closed, 1);
+    assert_int_equal(group.ports, 28232);
+    assert_string_equal(group.ports_peer, "10.0.0.1:80");
+    header.port_range = 0;
+    finding[5].peer = "10.0.0.2:80";
+    forecast(&group);
+    assert_int_equal(opened, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_limit_is_asked_for_anew_and_fits_its_field, setup),
+        cmocka_unit_test_setup(the_highest_descriptor_says_how_many_are_in_use, setup),
+        cmocka_unit_test_setup(the_range_of_ports_is_read_whatever_is_between_its_numbers, setup),
+        cmocka_unit_test_setup(ports_are_read_once_and_only_for_clients_of_one_server, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* test_lines.c: an answer of the command is taken when it fits the question, whole; what was found out once is not asked again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "agent/agent.h"
+#include "agent/explained.h"
+#include "agent/helper.h"
+#include "agent/lines.h"
+#include "agent/loaded.h"
+#include "agent/scratch.h"
+#include "agent/table.h"
+#include "objects.h"
+
+/* What the rest of the agent would say. */
+static const char *preloads, *library, *answer;
+static bool no_memory, runs;
+static unsigned asked;
+static char question[4096], command[600], since[32];
+
+uint64_t agent_now(void)
+{
+    static uint64_t now = 1000000000u;
+    return now += 1000000000u; /* no turn of another is waited for */
+}
+const char *agent_environment(const char *name) { return strcmp(name, "LD_PRELOAD") == 0 ? preloads : NULL; }
+void *agent_pages(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return no_memory || p == MAP_FAILED ? NULL : p;
+}
+void agent_free_pages(void *p, size_t size) { munmap(p, size); }
+bool loaded_at(uint64_t pc, struct loaded *l)
+{
+    (void)pc;
+    memset(l, 0, sizeof *l);
+    return library != NULL;
+}
+void loaded_path(const struct loaded *l, char *path, size_t size)
+{
+    (void)l;
+    snprintf(path, size, "%s", library);
+}
+bool helper_run(struct helper_job *job, unsigned limit_ms)
+{
+    (void)limit_ms;
+    asked++;
+    snprintf(command, sizeof command, "%s", job->path);
+    snprintf(question, sizeof question, "%.*s", (int)job->input_size, job->input);
+    snprintf(since, sizeof since, "%s", job->argv[4]);
+    assert_true(strlen(answer) <= job->output_room);
+    memcpy(job->output, answer, job->output_size = strlen(answer));
+    return runs;
+}
+
+static struct scratch *scratch;
+static struct frame frames[3];
+static struct group group;
+static struct report report;
+static uint64_t offset = 0x1000;
+
+/* A report of one group: a frame of a file with a build-id, one without any file, one of a file without a build-id. */
+static int setup(void **state)
+{
+    static struct state_header head;
+    static char path[512];
+    if (objects_setup(state) != 0 ||
+        objects_run("mkdir bin lib; touch bin/sockleak; chmod 755 bin/sockleak; touch lib/libsockleak.so") != 0)
+        return -1;
+    head.opened_real_ns = 123456789;
+    table_head = &head;
+    snprintf(path, sizeof path, "%s/lib/libsockleak.so", objects_dir);
+    library = path;
+    preloads = NULL;
+    no_memory = false;
+    runs = true;
+    asked = 0;
+    answer = "";
+    offset += 16; /* nothing is known of it yet */
+    frames[0] = (struct frame){.pc = 1, .module = "/bin/one", .build_id = "ab01", .offset = offset, .symbol = "sym"};
+    frames[1] = (struct frame){.pc = 2};
+    frames[2] = (struct frame){.pc = 3, .module = "/bin/two", .offset = offset};
+    group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
+    report = (struct report){.groups = &group, .n_groups = 1};
+    explained_prepare();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    scratch_free(&scratch);
+    return objects_teardown(state);
+}
+
+static void unchanged(void)
+{
+    assert_ptr_equal(group.frames, frames);
+    assert_int_equal(group.n_frames, 2);
+    assert_ptr_equal(group.told, frames + 2);
+}
+
+static void files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_file_stay(void **state)
+{
+    (void)state;
+    char expected[200];
+    answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\t\n";
+    assert_true(lines_resolve(&scratch, &report));
+    snprintf(expected, sizeof expected, "%llx ab01 /bin/one\n%llx - /bin/two\n", (unsigned long long)offset, (unsigned long long)offset);
+    assert_string_equal(question, expected);
+    assert_string_equal(since, "123456789");
+    assert_int_equal(group.n_frames, 3);
+    assert_true(group.frames[0].inlined);
+    assert_string_equal(group.frames[0].symbol, "inner");
+    assert_string_equal(group.frames[0].file, "a.c");
+    assert_int_equal(group.frames[0].line, 7);
+    assert_false(group.frames[1].inlined);
+    assert_string_equal(group.frames[1].symbol, "outer");
+    assert_int_equal(group.frames[2].pc, 2);
+    assert_null(group.frames[2].symbol);
+    assert_int_equal(group.n_told, 1);
+    assert_null(group.told[0].file);
+}
+
+static void an_empty_name_leaves_the_name_that_was_known(void **state)
+{
+    (void)state;
+    answer = "0 9\tb.c\t\n0 0\t\t\n";
+    assert_true(lines_resolve(&scratch, &report));
+    assert_string_equal(group.frames[0].symbol, "sym");
+    assert_string_equal(group.frames[0].file, "b.c");
+}
+
+static void an_answer_that_does_not_fit_the_question_changes_nothing(void **state)
+{
+    static const char *const bad[] = {
+        "",                                        /* nothing */
+        "0 9\tb.c\touter\n",                       /* one frame too few */
+        "0 9\tb.c\touter\n0 0\t\t",                /* cut in the last line */
+        "0 9\tb.c\touter\n0 0\t\n",                /* a field too few */
+        "0 9 b.c outer\n0 0\t\t\n",                /* no fields */
+        "09\tb.c\touter\n0 0\t\t\n",               /* no flag */
+        "\n\n",                                    /* empty lines */
+        "1 1\ta.c\tx\n1 1\ta.c\tx\n1 1\ta.c\tx\n", /* inlined without an end */
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        teardown(state);
+        setup(state);
+        answer = bad[i];
+        if (lines_resolve(&scratch, &report))
+            fail_msg("answer %zu was taken", i);
+        unchanged();
+    }
+}
+
+static void a_command_that_fails_changes_nothing(void **state)
+{
+    (void)state;
+    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    runs = false;
+    assert_false(lines_resolve(&scratch, &report));
+    assert_int_equal(asked, 1);
+    unchanged();
+}
+
+static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **state)
+{
+    (void)state;
+    frames[2].build_id = "ab02";
+    answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\ttold\n";
+    assert_true(lines_resolve(&scratch, &report));
+    group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
+    answer = "nonsense";
+    assert_true(lines_known(&scratch, &report));
+    assert_int_equal(asked, 1);
+    assert_int_equal(group.n_frames, 3);
+    assert_string_equal(group.frames[0].symbol, "inner");
+    assert_string_equal(group.frames[1].file, "b.c");
+    assert_string_equal(group.told[0].symbol, "told");
+    /* Where asking was in vain, the names that are known stand for it. */
+    teardown(state);
+    setup(state);
+    frames[2].build_id = "ab02";
+    frames[2].symbol = "told";
+    runs = false;
+    assert_false(lines_known(&scratch, &report));
+    assert_false(lines_resolve(&scratch, &report));
+    assert_true(lines_resolve(&scratch, &report));
+    assert_int_equal(asked, 1);
+    assert_string_equal(group.frames[0].symbol, "sym");
+    assert_null(group.frames[0].file);
+    assert_string_equal(group.told[0].symbol, "told");
+}
+
+static void one_frame_that_is_not_known_and_all_are_asked_for(void **state)
+{
+    (void)state;
+    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    assert_true(lines_resolve(&scratch, &report));
+    group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
+    assert_false(lines_known(&scratch, &report)); /* the frame without a build-id */
+    assert_true(lines_resolve(&scratch, &report));
+    assert_int_equal(asked, 2);
+}
+
+static void nobody_is_asked_of_nothing(void **state)
+{
+    (void)state;
+    frames[0].module = "[vdso]";
+    frames[2].module = NULL;
+    lines_resolve(&scratch, &report);
+    assert_int_equal(asked, 0);
+    assert_int_equal(group.n_frames, 2);
+    assert_string_equal(group.frames[0].symbol, "sym");
+}
+
+/* ---- which command --------------------------------------------------------------------------------------------- */
+
+static void the_command_is_looked_for_beside_the_library_and_where_it_is_installed(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"lib/sockleak", "lib/../bin/sockleak", "lib/../../bin/sockleak"};
+    for (int i = 2; i >= 0; i--) {
+        char path[600];
+        assert_int_equal(objects_run("rm -rf bin; mkdir -p bin deep/lib deep/bin; rm -f */sockleak deep/*/sockleak"), 0);
+        snprintf(path, sizeof path, "%s/deep/lib/libsockleak.so", objects_dir);
+        library = path;
+        assert_int_equal(objects_run("touch deep/%s && chmod 644 deep/%s", places[i], places[i]), 0);
+        if (geteuid() != 0 || objects_run("test -x deep/%s", places[i]) != 0) {
+            lines_resolve(&scratch, &report); /* not for running: not asked */
+            assert_int_equal(asked, 0);
+        }
+        assert_int_equal(objects_run("chmod 755 deep/%s", places[i]), 0);
+        offset += 16;
+        frames[0].offset = frames[2].offset = offset;
+        lines_resolve(&scratch, &report);
+        assert_int_equal(asked, 1);
+        snprintf(path, sizeof path, "%s/deep/%s", objects_dir, places[i]);
+        assert_string_equal(command, path);
+        asked = 0;
+    }
+}
+
+static void no_command_no_absolute_path_or_valgrind_and_nobody_is_asked(void **state)
+{
+    (void)state;
+    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    library = NULL;
+    assert_false(lines_resolve(&scratch, &report));
+    assert_int_equal(chdir(objects_dir), 0);
+    library = "lib/libsockleak.so";
+    assert_false(lines_resolve(&scratch, &report));
+    library = "";
+    assert_false(lines_resolve(&scratch, &report));
+    assert_int_equal(chdir("/"), 0);
+    teardown(state);
+    setup(state);
+    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    preloads = "/x/libsockleak.so:/usr/libexec/valgrind/vgpreload_core-amd64-linux.so";
+    assert_false(lines_resolve(&scratch, &report));
+    assert_int_equal(asked, 0);
+    preloads = "/x/libsockleak.so";
+    assert_true(lines_resolve(&scratch, &report));
+}
+
+static void without_memory_the_report_stays_as_it_is(void **state)
+{
+    (void)state;
+    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    no_memory = true;
+    assert_false(lines_resolve(&scratch, &report));
+    unchanged();
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_file_stay),
+        TEST(an_empty_name_leaves_the_name_that_was_known),
+        TEST(an_answer_that_does_not_fit_the_question_changes_nothing),
+        TEST(a_command_that_fails_changes_nothing),
+        TEST(what_is_known_is_not_asked_again_and_failures_are_known_too),
+        TEST(one_frame_that_is_not_known_and_all_are_asked_for),
+        TEST(nobody_is_asked_of_nothing),
+        TEST(the_command_is_looked_for_beside_the_library_and_where_it_is_installed),
+        TEST(no_command_no_absolute_path_or_valgrind_and_nobody_is_asked),
+        TEST(without_memory_the_report_stays_as_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

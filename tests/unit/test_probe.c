@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_probe.c: the kernel's word on one descriptor: what is asked, what is taken from the slot,
+ * and that nothing is changed by asking.
+ */
+#include "tracked_agent.h"
+
+#include <linux/vm_sockets.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/un.h>
+
+#include "agent/observe.h"
+#include "agent/track_slot.h"
+#include "core/judge.h"
+
+static struct observation seen;
+
+static const struct observation *probe(int fd)
+{
+    memset(&seen, 0xff, sizeof seen);
+    assert_int_equal(observe(fd, NULL, -1, &seen), 0);
+    return &seen;
+}
+
+/* Until the kernel has done its part: what happens on loopback is nearly always there at once. */
+static void await(int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+    assert_int_equal(poll(&p, 1, 20000), 1);
+}
+
+static void shut(int pair[2])
+{
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* ---- what it is ---- */
+
+static void a_socket_says_what_it_is_and_another_file_that_it_is_none(void **state)
+{
+    (void)state;
+    struct identity id;
+    int pair[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(observe_identity(pair[0], &id), 0);
+    assert_int_equal(id.family, AF_UNIX);
+    assert_int_equal(id.type, SOCK_SEQPACKET);
+    assert_true(id.cookie && id.cookie == observe_cookie(pair[0]));
+    assert_true(observe_cookie(pair[1]) != id.cookie);
+    errno = ENOTUNIQ;
+    assert_int_equal(observe_identity(file, &id), -ENOTSOCK);
+    assert_int_equal(observe_identity(-1, &id), -EBADF);
+    assert_int_equal(observe_cookie(file), 0);
+    assert_int_equal(observe(file, NULL, -1, &seen), -ENOTSOCK);
+    assert_int_equal(errno, ENOTUNIQ);
+    shut(pair);
+    close(file);
+}
+
+static void a_number_that_was_closed_is_said_to_be_even_if_its_kind_is_known(void **state)
+{
+    (void)state;
+    struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    close(fd);
+    assert_int_equal(observe(fd, NULL, -1, &seen), -EBADF);
+    assert_int_equal(observe(fd, &s, -1, &seen), -EBADF);
+    assert_int_equal(observe(fd, &s, POLLNVAL, &seen), -EBADF);
+}
+
+static int without_poll(void *arg)
+{
+    const int *pair = arg;
+    struct rlimit none = {0, 4096};
+    getrlimit(RLIMIT_NOFILE, &none);
+    none.rlim_cur = 0;
+    WANT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    WANT(observe(pair[0], NULL, -1, &seen) == 0);
+    WANT(seen.tcp_state == ST_CLOSE_WAIT);
+    return 0;
+}
+
+static void a_process_that_may_not_poll_learns_the_state_all_the_same(void **state)
+{
+    (void)state;
+    int pair[2];
+    live_connect(pair);
+    shutdown(pair[1], SHUT_WR);
+    await(pair[0], POLLRDHUP);
+    assert_int_equal(in_child(without_poll, pair), 0);
+    shut(pair);
+}
+
+static void the_slot_says_what_the_kernel_does_not_know(void **state)
+{
+    (void)state;
+    struct state_slot s = {.family = AF_UNIX, .type_origin = SOCK_STREAM};
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    atomic_store(&s.flags, SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_TOLD_EOF | SLOT_CONNECTED | SLOT_CONNECTING);
+    atomic_store(&s.told_errno, EPIPE);
+    assert_int_equal(observe(pair[0], &s, 0, &seen), 0);
+    assert_true(seen.shut_wr && seen.shut_rd && seen.told_eof && seen.was_connected && seen.connecting);
+    assert_int_equal(seen.told_errno, EPIPE);
+    assert_false(seen.pollhup || seen.pollerr || seen.pollrdhup);
+    assert_int_equal(observe(pair[0], &s, POLLHUP | POLLERR | POLLRDHUP, &seen), 0);
+    assert_true(seen.pollhup && seen.pollerr && seen.pollrdhup);
+    probe(pair[0]);
+    assert_false(seen.shut_wr || seen.shut_rd || seen.told_eof || seen.connecting || seen.told_errno);
+    shut(pair);
+}
+
+static void a_shutdown_by_another_descriptor_is_known_from_what_they_share(void **state)
+{
+    (void)state;
+    int pair[2], second;
+    live_connect(pair);
+    second = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);
+    track_opened(pair[0], AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
+    track_duped(pair[0], second);
+    track_shutdown(second, SHUT_WR);
+    assert_int_equal(observe(pair[0], slot_of(pair[0]), -1, &seen), 0);
+    assert_true(seen.shut_wr);
+    track_closing(second);
+    track_closing(pair[0]);
+    close(second);
+    shut(pair);
+}
+
+static void a_slot_without_family_or_type_leaves_the_question_to_the_kernel(void **state)
+{
+    (void)state;
+    struct state_slot s = {0};
+    int pair[2];
+    live_connect(pair);
+    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(seen.family, AF_INET);
+    assert_int_equal(seen.type, SOCK_STREAM);
+    assert_int_equal(seen.protocol, IPPROTO_TCP);
+    assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
+    s.family = AF_INET; /* accepted from a listener that is not known */
+    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
+    /* As socket(2) was called: with protocol 0. */
+    s.type_origin = SOCK_STREAM;
+    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(seen.protocol, IPPROTO_TCP);
+    assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
+    shut(pair);
+}
+
+static void the_protocol_of_mptcp_comes_from_the_flag(void **state)
+{
+    (void)state;
+    struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM, .protocol = 262 & 255};
+    int pair[2];
+    live_connect(pair);
+    atomic_store(&s.flags, SLOT_MPTCP);
+    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(seen.protocol, 262);
+    assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
+    shut(pair);
+}
+
+static void a_unix_socket_with_a_peer_was_connected(void **state)
+{
+    (void)state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    probe(pair[0]);
+    assert_true(seen.has_peer && seen.was_connected && !seen.listening);
+    assert_int_equal(seen.tcp_state, ST_NONE);
+    close(pair[1]);
+    close(pair[0]);
+    pair[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    probe(pair[0]);
+    assert_false(seen.has_peer || seen.was_connected);
+    close(pair[0]);
+}
+
+/* ---- TCP ---- */
+
+static void the_states_of_a_connection_are_tcps(void **state)
+{
+    (void)state;
+    int pair[2];
+    live_connect(pair);
+    probe(pair[0]);
+    assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
+    assert_true(seen.has_peer && seen.was_connected && !seen.listening && !seen.connecting && !seen.pollrdhup);
+    assert_int_equal(send(pair[1], "seven b", 7, 0), 7);
+    shutdown(pair[1], SHUT_WR);
+    await(pair[0], POLLRDHUP);
+    probe(pair[0]);
+    assert_int_equal(seen.tcp_state, ST_CLOSE_WAIT);
+    assert_int_equal(seen.unread, 7); /* without the FIN */
+    assert_true(seen.pollrdhup);
+    for (int i = 0; i < 4000 && probe(pair[1])->tcp_state == ST_FIN_WAIT_1; i++) /* the acknowledgement may be a little late */
+        usleep(5000);
+    assert_int_equal(seen.tcp_state, ST_FIN_WAIT_2);
+    shut(pair);
+}
+
+static void one_that_was_connected_says_so_when_it_is_over(void **state)
+{
+    (void)state;
+    int pair[2], one = 1;
+    struct linger now = {1, 0};
+    live_connect(pair);
+    assert_int_equal(send(pair[0], &one, 1, 0), 1);
+    await(pair[1], POLLIN);
+    setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(pair[1]);
+    await(pair[0], POLLIN);
+    probe(pair[0]);
+    assert_int_equal(seen.tcp_state, ST_CLOSE);
+    assert_false(seen.has_peer);
+    assert_true(seen.was_connected && seen.pollhup && seen.pollerr);
+    /* The error is the program's: asking has not eaten it. */
+    socklen_t len = sizeof one;
+    assert_int_equal(getsockopt(pair[0], SOL_SOCKET, SO_ERROR, &one, &len), 0);
+    assert_int_equal(one, ECONNRESET);
+    close(pair[0]);
+}
+
+static void one_that_was_refused_was_never_connected(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(taken, (struct sockaddr *)&at, sizeof at), 0); /* and nobody listens */
+    getsockname(taken, (struct sockaddr *)&at, &len);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, len), -1);
+    probe(fd);
+    assert_int_equal(seen.tcp_state, ST_CLOSE);
+    assert_false(seen.was_connected || seen.has_peer || seen.connecting);
+    close(fd);
+    close(taken);
+}
+
+static void a_listener_is_neither_connected_nor_connecting(void **state)
+{
+    (void)state;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), path = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(listen(fd, 1), 0);
+    probe(fd);
+    assert_true(seen.listening);
+    assert_false(seen.was_connected || seen.connecting || seen.has_peer);
+    assert_int_equal(seen.unread + seen.unsent, 0);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    assert_int_equal(bind(path, (struct sockaddr *)&at, sizeof at.sun_family), 0);
+    assert_int_equal(listen(path, 1), 0);
+    probe(path);
+    assert_true(seen.listening);
+    close(path);
+    close(fd);
+}
+
+/* A byte that moves, either way, is a sign of life; an address that is sent to in vain is none. */
+static void the_signature_changes_when_a_byte_moves(void **state)
+{
+    (void)state;
+    int pair[2];
+    char c = 0;
+    live_connect(pair);
+    uint64_t first = probe(pair[0])->signature;
+    assert_true(probe(pair[0])->signature == first);
+    assert_int_equal(send(pair[1], &c, 1, 0), 1);
+    await(pair[0], POLLIN);
+    uint64_t second = probe(pair[0])->signature;
+    assert_true(second != first);
+    assert_int_equal(recv(pair[0], &c, 1, 0), 1);
+    uint64_t third = probe(pair[0])->signature;
+    assert_true(third != second && third != first);
+    assert_int_equal(send(pair[0], &c, 1, 0), 1);
+    await(pair[1], POLLIN);
+    assert_true(probe(pair[0])->signature != third);
+    shut(pair);
+    /* Unix: what waits is all that is known. */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    first = probe(pair[0])->signature;
+    assert_int_equal(send(pair[1], "abc", 3, 0), 3);
+    assert_true(probe(pair[0])->signature != first);
+    assert_int_equal(seen.unread, 3);
+    assert_true(probe(pair[1])->unsent > 0);
+    shut(pair);
+}
+
+static void how_long_nothing_moved_is_the_least_of_three_times(void **state)
+{
+    (void)state;
+    int pair[2];
+    live_connect(pair);
+    for (int i = 0; i < 400 && probe(pair[0])->idle_ns < 50000000u; i++)
+        usleep(5000);
+    assert_in_range(seen.idle_ns, 50000000u, 20000000000u);
+    uint64_t idle = seen.idle_ns;
+    assert_int_equal(send(pair[0], "x", 1, 0), 1);
+    assert_true(probe(pair[0])->idle_ns < idle);
+    for (int i = 0; i < 400 && probe(pair[1])->idle_ns < 50000000u; i++)
+        usleep(5000);
+    idle = seen.idle_ns;
+    assert_int_equal(send(pair[0], "x", 1, 0), 1); /* arrives: nothing was sent from there */
+    await(pair[1], POLLIN);
+    assert_true(probe(pair[1])->idle_ns < idle);
+    shut(pair);
+}
+
+/* ---- addresses ---- */
+
+static const char *text(const void *address, unsigned len)
+{
+    static char out[97];
+    memset(out, 'x', sizeof out);
+    address_text(out, address, len);
+    assert_int_equal(out[96], 'x');
+    assert_in_range(strlen(out), 0, 95);
+    return out;
+}
+
+static const char *text6(const char *hex)
+{
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
+    for (int i = 0; i < 16; i++) {
+        unsigned v = 0;
+        sscanf(hex + 2 * i, "%2x", &v);
+        a.sin6_addr.s6_addr[i] = (uint8_t)v;
+    }
+    return text(&a, sizeof a);
+}
+
+static void addresses_are_written_as_their_rfcs_say(void **state)
+{
+    (void)state;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a00fe07), .sin_port = htons(51222)};
+    assert_string_equal(text(&a, sizeof a), "10.0.254.7:51222");
+    assert_string_equal(text(&a, sizeof a - 1), "");
+    assert_string_equal(text(&a, 1), "");
+    assert_string_equal(text6("00000000000000000000000000000001"), "[::1]:80");
+    assert_string_equal(text6("00000000000000000000000000000000"), "[::]:80");
+    assert_string_equal(text6("20010db8000000000000000000000000"), "[2001:db8::]:80");
+    assert_string_equal(text6("20010db8000000010001000100010001"), "[2001:db8:0:1:1:1:1:1]:80"); /* one group of zeros stays */
+    assert_string_equal(text6("20010000000000010000000000000001"), "[2001:0:0:1::1]:80");        /* the longest run */
+    assert_string_equal(text6("20010db8000000000001000000000001"), "[2001:db8::1:0:0:1]:80");    /* of two the first */
+    assert_string_equal(text6("00000000000000000000ffff0a000007"), "[::ffff:10.0.0.7]:80");
+    struct sockaddr_in6 short6 = {.sin6_family = AF_INET6};
+    assert_string_equal(text(&short6, sizeof short6 - 1), "");
+    struct sockaddr_vm vm = {.svm_family = AF_VSOCK, .svm_cid = 2, .svm_port = 1024};
+    assert_string_equal(text(&vm, sizeof vm), "2:1024");
+    assert_string_equal(text(&vm, sizeof vm - 1), "");
+}
+
+static void a_unix_path_is_cut_cleaned_and_ended(void **state)
+{
+    (void)state;
+    struct sockaddr_un u = {.sun_family = AF_UNIX};
+    const unsigned before = offsetof(struct sockaddr_un, sun_path);
+    assert_string_equal(text(&u, before), ""); /* has no name */
+    memcpy(u.sun_path, "/run/x\0rest", 11);
+    assert_string_equal(text(&u, before + 11), "/run/x");
+    memcpy(u.sun_path, "/a\nb\x7f", 6);
+    assert_string_equal(text(&u, before + 6), "/a?b?");
+    memcpy(u.sun_path, "\0ab\0c", 5);
+    assert_string_equal(text(&u, before + 5), "@ab@c");
+    memset(u.sun_path, 'p', sizeof u.sun_path);
+    assert_int_equal(strlen(text(&u, sizeof u)), 95);
+    assert_int_equal(strlen(text(&u, 4000)), 95); /* the kernel tells the length that it would have liked */
+    assert_string_equal(text(&u, before + 3), "ppp");
+}
+
+static void both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_peers(void **state)
+{
+    (void)state;
+    int pair[2];
+    char local[96], peer[96], local1[96], peer1[96];
+    struct linger now = {1, 0};
+    live_connect(pair);
+    observe_addresses(pair[0], local, peer);
+    observe_addresses(pair[1], local1, peer1);
+    assert_string_equal(local, peer1);
+    assert_string_equal(peer, local1);
+    assert_int_equal(strncmp(peer, "127.0.0.1:", 10), 0);
+    setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(pair[1]);
+    await(pair[0], POLLIN);
+    memset(peer1, 'x', sizeof peer1);
+    observe_addresses(pair[0], local1, peer1);
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    assert_int_equal(getpeername(pair[0], (struct sockaddr *)&a, &len), -1);
+    len = sizeof(struct sockaddr_in);
+    if (getsockopt(pair[0], SOL_SOCKET, SO_PEERNAME, &a, &len) == 0)
+        assert_string_equal(peer1, peer);
+    else
+        assert_string_equal(peer1, "");
+    close(pair[0]);
+    observe_addresses(-1, local, peer);
+    assert_string_equal(local, "");
+    assert_string_equal(peer, "");
+}
+
+static int first_table(void **state)
+{
+    (void)state;
+    return agent_ready() ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_socket_says_what_it_is_and_another_file_that_it_is_none),
+        cmocka_unit_test(a_number_that_was_closed_is_said_to_be_even_if_its_kind_is_known),
+        cmocka_unit_test(a_process_that_may_not_poll_learns_the_state_all_the_same),
+        cmocka_unit_test(the_slot_says_what_the_kernel_does_not_know),
+        cmocka_unit_test(a_shutdown_by_another_descriptor_is_known_from_what_they_share),
+        cmocka_unit_test(a_slot_without_family_or_type_leaves_the_question_to_the_kernel),
+        cmocka_unit_test(the_protocol_of_mptcp_comes_from_the_flag),
+        cmocka_unit_test(a_unix_socket_with_a_peer_was_connected),
+        cmocka_unit_test(the_states_of_a_connection_are_tcps),
+        cmocka_unit_test(one_that_was_connected_says_so_when_it_is_over),
+        cmocka_unit_test(one_that_was_refused_was_never_connected),
+        cmocka_unit_test(a_listener_is_neither_connected_nor_connecting),
+        cmocka_unit_test(the_signature_changes_when_a_byte_moves),
+        cmocka_unit_test(how_long_nothing_moved_is_the_least_of_three_times),
+        cmocka_unit_test(addresses_are_written_as_their_rfcs_say),
+        cmocka_unit_test(a_unix_path_is_cut_cleaned_and_ended),
+        cmocka_unit_test(both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_peers),
+    };
+    return live_end(cmocka_run_group_tests(tests, first_table, NULL));
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_reporter.c: what is said after a look: groups that are due, sockets that were closed after
+ * all, everything at a signal or the end.
+ *
+ * The code is compiled in, so that a test can close a socket at the moments at which the program
+ * may.
+ */
+#define LIVE_OPTIONS "interval=0:max_frames=0:grace=30s:color=never"
+#include "live_agent.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "agent/compose.h"
+#include "agent/look.h"
+#include "agent/scratch.h"
+#include "agent/suppressions.h"
+#include "agent/tell.h"
+#include "agent/watch.h"
+
+/* ---- moments ---- */
+
+static unsigned composed_times;
+static void (*after_compose)(void), (*after_copy)(void);
+static bool no_memory, lock_is_taken;
+
+static void at(void (**moment)(void))
+{
+    void (*now)(void) = *moment;
+    *moment = NULL;
+    if (now)
+        now();
+}
+
+static bool compose_and_stop(struct composed *c, const struct selection *s, enum reason reason)
+{
+    composed_times++;
+    bool ok = compose(c, s, reason);
+    at(&after_compose);
+    return ok && !no_memory;
+}
+
+static bool copy_and_stop(const struct state_slot *slot, struct state_slot *copy)
+{
+    bool ok = state_copy_slot(slot, copy);
+    at(&after_copy);
+    return ok;
+}
+
+static bool lock_or_not(unsigned ms) { return !lock_is_taken && watch_lock(ms); }
+
+#define compose compose_and_stop
+#define state_copy_slot copy_and_stop
+#define watch_lock lock_or_not
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/tell.c"
+#undef compose
+#undef state_copy_slot
+#undef watch_lock
+
+const char *sockleak_default_suppressions(void);
+const char *sockleak_default_suppressions(void) { return "local:meant-to-stay\n"; }
+
+/* One that a rule is meant for. */
+static void live_suppressed(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0meant-to-stay"};
+    int fd = live_socket(AF_UNIX, SOCK_STREAM);
+    snprintf(a.sun_path + 14, sizeof a.sun_path - 14, "-%d-%d", (int)getpid(), fd);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+}
+
+static int setup(void **state)
+{
+    int r = live_setup(state);
+    composed_times = 0;
+    after_compose = after_copy = NULL;
+    no_memory = lock_is_taken = false;
+    atomic_store(&table_head->grace_ns, 0);
+    live_capture();
+    return r;
+}
+
+static unsigned lines_with(const char *word)
+{
+    unsigned n = 0;
+    for (const char *p = live_said(); (p = strstr(p, word)); p += strlen(word))
+        n++;
+    return n;
+}
+
+static void look_and_report_what_is_due(void)
+{
+    look_all(0);
+    tell_releases();
+    tell_due();
+}
+
+/* ---- groups that are due ---- */
+
+static void a_group_is_reported_when_it_is_due_and_again_when_it_has_doubled(void **state)
+{
+    (void)state;
+    look_and_report_what_is_due();
+    assert_string_equal(live_said(), "");
+    assert_int_equal(composed_times, 0);
+    live_hung_up();
+    live_hung_up();
+    look_and_report_what_is_due();
+    assert_int_equal(lines_with("WARNING"), 1);
+    live_hung_up();
+    look_and_report_what_is_due();
+    assert_int_equal(composed_times, 1);
+    assert_int_equal(lines_with("WARNING"), 1);
+    live_hung_up();
+    look_and_report_what_is_due();
+    assert_int_equal(lines_with("WARNING"), 2);
+}
+
+static void what_is_suppressed_is_not_made_into_a_report_at_each_look(void **state)
+{
+    (void)state;
+    live_suppressed();
+    look_and_report_what_is_due();
+    look_and_report_what_is_due();
+    assert_int_equal(composed_times, 1);
+    assert_string_equal(live_said(), "");
+}
+
+static void without_memory_a_report_is_made_at_the_next_look(void **state)
+{
+    (void)state;
+    live_hung_up();
+    no_memory = true;
+    look_and_report_what_is_due();
+    assert_string_equal(live_said(), "");
+    no_memory = false;
+    look_and_report_what_is_due();
+    assert_int_equal(lines_with("WARNING"), 1);
+}
+
+/* ---- closed after all ---- */
+
+static void what_was_reported_and_is_closed_is_retracted_once(void **state)
+{
+    (void)state;
+    int a = live_hung_up(), b = live_hung_up();
+    look_and_report_what_is_due();
+    live_close(a);
+    look_and_report_what_is_due();
+    assert_int_equal(lines_with("released after"), 1);
+    look_and_report_what_is_due();
+    assert_int_equal(lines_with("released after"), 1);
+    (void)b;
+}
+
+static void what_was_in_no_report_is_not_retracted(void **state)
+{
+    (void)state;
+    int a = live_hung_up();
+    look_all(0);
+    live_close(a);
+    look_and_report_what_is_due();
+    assert_string_equal(live_said(), "");
+}
+
+static int closing_fd;
+static void close_it(void) { live_close(closing_fd); }
+static void close_it_and_open_another(void)
+{
+    live_close(closing_fd);
+    usleep(1);
+    assert_int_equal(live_hung_up(), closing_fd);
+}
+
+/* Its closer saw no mark, so nobody else would take the report back. */
+static void a_socket_that_is_closed_while_its_report_is_made_is_retracted(void **state)
+{
+    (void)state;
+    void (*const closed[])(void) = {close_it, close_it_and_open_another};
+    for (int i = 0; i < 2; i++) {
+        live_forget_all();
+        live_hush();
+        closing_fd = live_hung_up();
+        after_compose = closed[i];
+        look_and_report_what_is_due();
+        assert_int_equal(lines_with("WARNING"), 1);
+        tell_releases();
+        assert_int_equal(lines_with("released after"), 1);
+    }
+    live_forget_all();
+    live_hush();
+    closing_fd = live_hung_up();
+    after_copy = close_it;
+    look_and_report_what_is_due();
+    tell_releases();
+    assert_int_equal(lines_with("released after"), 1);
+}
+
+static void close_reported(unsigned n)
+{
+    int fd[5];
+    live_forget_all();
+    live_hush();
+    for (unsigned i = 0; i < n; i++)
+        fd[i] = live_hung_up();
+    look_and_report_what_is_due();
+    live_hush();
+    for (unsigned i = 0; i < n; i++)
+        live_close(fd[i]);
+    tell_releases();
+}
+
+static void of_many_that_are_released_at_once_some_are_listed(void **state)
+{
+    (void)state;
+    agent_options.max_sockets = 2;
+    close_reported(5);
+    assert_int_equal(lines_with("released after"), 2);
+    assert_int_equal(lines_with("and 3 more released"), 1);
+    close_reported(2);
+    assert_int_equal(lines_with("released after"), 2);
+    assert_int_equal(lines_with("more released"), 0);
+    agent_options.max_sockets = 0; /* no limit */
+    close_reported(5);
+    assert_int_equal(lines_with("released after"), 5);
+    agent_options.max_sockets = 2;
+    agent_options.log_json = true; /* for programs: all of them */
+    close_reported(5);
+    assert_int_equal(lines_with("\"type\":\"released\"") + lines_with("\"type\":\"release\""), 5);
+}
+
+/* ---- reports that are asked for ---- */
+
+static uint64_t report(enum reason reason, int fd)
+{
+    struct watch_query q = {.kinds = KINDS_DEFAULT};
+    return watch_report(&q, reason, fd);
+}
+
+static void a_report_looks_first_and_only_a_signals_is_one_to_retract(void **state)
+{
+    (void)state;
+    int a = live_hung_up();
+    assert_int_equal(report(REASON_CHECK, -1), 1);
+    assert_int_equal(lines_with("WARNING"), 1);
+    assert_int_equal(live_detail(a)->reported, 0);
+    assert_int_equal(report(REASON_SIGNAL, -1), 1);
+    assert_int_equal(live_detail(a)->reported, 1);
+    live_hush();
+    assert_int_equal(report(REASON_CHECK, -2), 1); /* only counted */
+    assert_string_equal(live_said(), "");
+    live_close(a);
+    assert_int_equal(report(REASON_CHECK, -1), 0);
+    assert_int_equal(lines_with("WARNING"), 0); /* nothing to report but */
+    assert_int_equal(lines_with("released after"), 1);
+}
+
+static void without_memory_the_number_is_known_all_the_same(void **state)
+{
+    (void)state;
+    live_hung_up();
+    live_hung_up();
+    no_memory = true;
+    assert_int_equal(report(REASON_EXIT, -1), 2);
+    assert_string_equal(live_said(), "");
+}
+
+static int due_and_aborts(void)
+{
+    agent_options.abort_on_error = true;
+    live_hung_up();
+    atomic_store(&table_head->grace_ns, 0);
+    look_and_report_what_is_due();
+    return 0;
+}
+static int signal_and_aborts(void)
+{
+    agent_options.abort_on_error = true;
+    live_hung_up();
+    report(REASON_SIGNAL, -1);
+    return 0;
+}
+static int check_goes_on(void)
+{
+    agent_options.abort_on_error = true;
+    live_hung_up();
+    report(REASON_CHECK, -1);
+    report(REASON_SIGNAL, -2); /* not a report, only a number */
+    return 0;
+}
+static int nothing_goes_on(void)
+{
+    agent_options.abort_on_error = true;
+    live_suppressed();
+    live_close(live_hung_up());
+    atomic_store(&table_head->grace_ns, 0);
+    look_and_report_what_is_due();
+    report(REASON_SIGNAL, -1);
+    return 0;
+}
+
+static void abort_on_error_aborts_at_the_first_report_that_nobody_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(due_and_aborts), 1000 + SIGABRT);
+    assert_int_equal(live_in_child(signal_and_aborts), 1000 + SIGABRT);
+    assert_int_equal(live_in_child(check_goes_on), 0);
+    assert_int_equal(live_in_child(nothing_goes_on), 0);
+}
+
+/* ---- troubles ---- */
+
+static void what_was_lost_is_told_once_and_only_when_something_was(void **state)
+{
+    (void)state;
+    tell_troubles();
+    assert_string_equal(live_said(), "");
+    atomic_store(&table_head->dropped[DROP_NO_STACK], 1); /* the report's summary says that */
+    tell_troubles();
+    assert_string_equal(live_said(), "");
+    atomic_store(&table_head->dropped[DROP_SITE_FULL], 1);
+    tell_troubles();
+    tell_troubles();
+    assert_int_equal(lines_with("no memory for more sockets or stacks"), 1);
+    atomic_store(&table_overflowed, true);
+    tell_troubles();
+    tell_troubles();
+    atomic_store(&table_overflowed, false);
+    assert_int_equal(lines_with("the file system of the state file is full"), 1);
+}
+
+/* ---- the end ---- */
+
+static bool file_is_there(void)
+{
+    char path[600];
+    struct stat st;
+    return place_path(path, sizeof path) && stat(path, &st) == 0;
+}
+
+static int ends_stuck(void)
+{
+    live_hung_up();
+    if (!file_is_there())
+        return 1;
+    if (watch_final(true) != 1 || watch_lock(0)) /* nothing is looked at after this */
+        return 2;
+    return file_is_there() ? 0 : 3;
+}
+static int ends_clean(void)
+{
+    live_close(live_hung_up());
+    return watch_final(true) == 0 && !file_is_there() ? 0 : 1;
+}
+static int goes_on(void)
+{
+    live_hung_up();
+    return watch_final(false) == 1 && file_is_there() && watch_lock(0) ? 0 : 1;
+}
+static int ends_asleep(void)
+{
+    live_hung_up();
+    atomic_store(&table_head->enabled, 0);
+    return watch_final(false) == 0 && file_is_there() && watch_final(true) == 0 && !file_is_there() ? 0 : 1;
+}
+
+static void the_state_file_stays_where_something_is_stuck_and_goes_where_not(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(ends_stuck), 0);
+    assert_int_equal(live_in_child(ends_clean), 0);
+    assert_int_equal(live_in_child(goes_on), 0);
+    assert_int_equal(live_in_child(ends_asleep), 0);
+}
+
+static void at_the_end_without_a_check_nothing_is_said_and_what_is_stuck_is_known(void **state)
+{
+    (void)state;
+    int a = live_hung_up();
+    live_hung_up();
+    look_and_report_what_is_due();
+    live_close(a); /* a retraction is due */
+    live_hush();
+    agent_options.leak_check_at_exit = false;
+    assert_int_equal(watch_final(false), 1);
+    assert_string_equal(live_said(), "");
+    agent_options.leak_check_at_exit = true;
+    assert_int_equal(watch_final(false), 1);
+    assert_int_equal(lines_with("WARNING"), 1);
+    assert_int_equal(lines_with("released after"), 1);
+}
+
+static void suppressed_sockets_keep_the_file_when_another_makes_the_report(void **state)
+{
+    (void)state;
+    live_suppressed();
+    assert_int_equal(watch_final(false), 0);
+    assert_int_equal(lines_with("local:meant-to-stay"), 1); /* the table of the rules that matched */
+    live_hush();
+    agent_options.print_suppressions = false;
+    assert_int_equal(watch_final(false), 0);
+    assert_string_equal(live_said(), "");
+    agent_options.leak_check_at_exit = false;
+    assert_int_equal(watch_final(false), 1);
+}
+
+static void a_watcher_that_is_stuck_does_not_hold_up_the_end(void **state)
+{
+    (void)state;
+    live_hung_up();
+    lock_is_taken = true;
+    assert_int_equal(watch_final(true), 0);
+    assert_int_equal(lines_with("the watcher is stuck"), 1);
+    assert_int_equal(lines_with("WARNING"), 0);
+    assert_true(file_is_there());
+    lock_is_taken = false;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_group_is_reported_when_it_is_due_and_again_when_it_has_doubled),
+        CASE(what_is_suppressed_is_not_made_into_a_report_at_each_look),
+        CASE(without_memory_a_report_is_made_at_the_next_look),
+        CASE(what_was_reported_and_is_closed_is_retracted_once),
+        CASE(what_was_in_no_report_is_not_retracted),
+        CASE(a_socket_that_is_closed_while_its_report_is_made_is_retracted),
+        CASE(of_many_that_are_released_at_once_some_are_listed),
+        CASE(a_report_looks_first_and_only_a_signals_is_one_to_retract),
+        CASE(without_memory_the_number_is_known_all_the_same),
+        CASE(abort_on_error_aborts_at_the_first_report_that_nobody_asked_for),
+        CASE(what_was_lost_is_told_once_and_only_when_something_was),
+        CASE(the_state_file_stays_where_something_is_stuck_and_goes_where_not),
+        CASE(at_the_end_without_a_check_nothing_is_said_and_what_is_stuck_is_known),
+        CASE(suppressed_sockets_keep_the_file_when_another_makes_the_report),
+        CASE(a_watcher_that_is_stuck_does_not_hold_up_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* test_state_file.c: the state file has its name when its header is complete, and without a file the table is in memory and somebody is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/table.h"
+#include "objects.h"
+
+/* What the rest of the agent would say. */
+struct options agent_options;
+static char noted[512];
+static bool inherits;
+bool agent_in_sandbox(void) { return false; }
+const char *agent_environment(const char *name) { return (void)name, NULL; }
+const char *agent_reason(int err)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "errno %d", err);
+    return text;
+}
+uint64_t agent_now(void) { return 11; }
+uint64_t agent_now_real(void) { return 22; }
+void agent_note(const char *text, const char *arg) { snprintf(noted, sizeof noted, "%s%s", text, arg); }
+void inherited_describe(struct state_header *h)
+{
+    if (inherits) {
+        h->boot_id_hash = 99;
+        strcpy(h->exe, "/parent");
+        strcpy(h->host, "parents");
+    }
+}
+
+static int setup(void **state)
+{
+    struct state_view old;
+    if (table_head)
+        table_forget(&old);
+    inherits = false;
+    noted[0] = 0;
+    place_forget();
+    if (objects_setup(state) != 0)
+        return -1;
+    snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "%s/s", objects_dir);
+    return 0;
+}
+
+static int entries(void)
+{
+    int n = 0;
+    DIR *d = opendir(agent_options.state_dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;)
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void the_file_holds_a_complete_header_under_its_name_alone(void **state)
+{
+    (void)state;
+    char path[600], exe[512] = "";
+    struct utsname u;
+    struct stat st;
+    assert_true(agent_make_table());
+    assert_string_equal(noted, "");
+    assert_true(place_path(path, sizeof path));
+    assert_int_equal(entries(), 1);
+    int fd = open(path, O_RDONLY);
+    struct state_header *h = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(h != MAP_FAILED);
+    assert_int_equal(fstat(fd, &st), 0);
+    close(fd);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_memory_equal(h->magic, STATE_MAGIC, 8);
+    assert_int_equal(h->version, STATE_VERSION);
+    assert_int_equal(h->pid, getpid());
+    assert_int_equal(h->ppid, getppid());
+    assert_int_equal(h->opened_mono_ns, 11);
+    assert_int_equal(h->opened_real_ns, 22);
+    assert_int_not_equal(h->start_ticks, 0);
+    assert_int_not_equal(h->boot_id_hash, 0);
+    assert_true(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+    assert_string_equal(h->exe, exe);
+    assert_int_equal(stat(exe, &st), 0);
+    assert_int_equal(h->exe_ino, st.st_ino);
+    uname(&u);
+    assert_int_equal(strncmp(h->host, u.nodename, sizeof h->host - 1), 0);
+    munmap(h, 4096);
+    place_remove();
+    assert_int_equal(entries(), 0);
+}
+
+static void what_the_parent_knew_is_not_asked_again(void **state)
+{
+    (void)state;
+    inherits = true;
+    assert_true(agent_make_table());
+    assert_int_equal(table_head->boot_id_hash, 99);
+    assert_string_equal(table_head->exe, "/parent");
+    assert_string_equal(table_head->host, "parents");
+}
+
+static void the_limit_on_descriptors_is_noted(void **state)
+{
+    (void)state;
+    struct rlimit was, r;
+    getrlimit(RLIMIT_NOFILE, &was);
+    r = (struct rlimit){123, was.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &r);
+    assert_true(agent_make_table());
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_int_equal(table_head->nofile_limit, 123);
+}
+
+static void no_descriptor_stays_open(void **state)
+{
+    (void)state;
+    int before = dup(0), after;
+    close(before);
+    assert_true(agent_make_table());
+    after = dup(0);
+    close(after);
+    assert_int_equal(before, after);
+}
+
+static void without_a_directory_the_table_is_in_memory_and_the_reason_is_noted(void **state)
+{
+    (void)state;
+    char path[600];
+    assert_int_equal(objects_run("mkdir s && chmod 777 s"), 0);
+    assert_true(agent_make_table());
+    assert_memory_equal(table_head->magic, STATE_MAGIC, 8);
+    assert_false(place_path(path, sizeof path));
+    assert_non_null(strstr(noted, "others may write"));
+    assert_int_equal(entries(), 0);
+}
+
+static void where_the_name_is_taken_nothing_is_overwritten_or_left_behind(void **state)
+{
+    (void)state;
+    char path[600];
+    assert_true(agent_make_table());
+    assert_true(place_path(path, sizeof path));
+    place_remove();
+    assert_int_equal(mkdir(path, 0700), 0); /* a file of an earlier image goes, a folder cannot */
+    struct state_view old;
+    table_forget(&old);
+    assert_true(agent_make_table());
+    assert_non_null(strstr(noted, "no state file"));
+    assert_int_equal(entries(), 1);
+    assert_false(place_path(path, sizeof path));
+    place_remove(); /* nothing of ours */
+    assert_int_equal(entries(), 1);
+}
+
+static void a_file_size_limit_leaves_the_table_in_memory(void **state)
+{
+    (void)state;
+    char path[600];
+    struct rlimit was, r;
+    getrlimit(RLIMIT_FSIZE, &was);
+    r = (struct rlimit){4096, was.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &r);
+    bool ok = agent_make_table();
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_true(ok);
+    assert_false(place_path(path, sizeof path));
+    assert_non_null(strstr(noted, "errno 27"));
+    assert_int_equal(entries(), 0);
+}
+
+static void without_any_memory_there_is_no_table(void **state)
+{
+    (void)state;
+    struct rlimit was, r;
+    getrlimit(RLIMIT_AS, &was);
+    r = (struct rlimit){4096, was.rlim_max};
+    setrlimit(RLIMIT_AS, &r);
+    bool ok = agent_make_table();
+    setrlimit(RLIMIT_AS, &was);
+    assert_false(ok);
+    assert_null(table_head);
+    assert_int_equal(entries(), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, objects_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(the_file_holds_a_complete_header_under_its_name_alone),
+        TEST(what_the_parent_knew_is_not_asked_again),
+        TEST(the_limit_on_descriptors_is_noted),
+        TEST(no_descriptor_stays_open),
+        TEST(without_a_directory_the_table_is_in_memory_and_the_reason_is_noted),
+        TEST(where_the_name_is_taken_nothing_is_overwritten_or_left_behind),
+        TEST(a_file_size_limit_leaves_the_table_in_memory),
+        TEST(without_any_memory_there_is_no_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

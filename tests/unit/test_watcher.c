@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_watcher.c: the watcher's thread, when it looks, and the lock under which anybody looks.
+ *
+ * The code is compiled in, over parts that write down what they were called for. Times are a clock
+ * of the tests' own where they count.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/capture.h"
+#include "agent/forecast.h"
+#include "agent/inject.h"
+#include "agent/last.h"
+#include "agent/look.h"
+#include "agent/release.h"
+#include "agent/scratch.h"
+#include "agent/sys.h"
+#include "agent/table.h"
+#include "agent/tell.h"
+#include "agent/watch.h"
+
+#define S 1000000000ull
+
+static uint64_t clock_now;            /* 0: the real one */
+static _Atomic uint64_t cpu_step;     /* by so much the thread's own time has gone on at each question */
+static _Atomic unsigned paused_times; /* calls of nanosleep */
+
+static long call(long number, long a, long b)
+{
+    if (number == SYS_clock_gettime && cpu_step) {
+        static _Atomic uint64_t used;
+        uint64_t now = atomic_fetch_add(&used, cpu_step);
+        *(struct timespec *)b = (struct timespec){(time_t)(now / S), (long)(now % S)};
+        return 0;
+    }
+    paused_times += number == SYS_nanosleep;
+    return arch_syscall(number, a, b, 0, 0, 0, 0);
+}
+
+/* The threads that are asked for: made, refused so many times, or only noted. */
+static unsigned refuse, created;
+static bool note_only;
+static size_t stack_sizes[8];
+static uint64_t created_mask;
+static bool created_inside;
+
+static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+    pthread_attr_getstacksize(attr, &stack_sizes[created]);
+    arch_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&created_mask, 8, 0, 0);
+    created_inside = agent_inside();
+    created++;
+    errno = 33;
+    if (refuse) {
+        refuse--;
+        return EAGAIN;
+    }
+    return note_only ? 0 : pthread_create(thread, NULL, run, arg);
+}
+
+#undef SYS2
+#define SYS2(n, a, b) call((n), (long)(a), (long)(b))
+#define pthread_create create_thread
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/watch.c"
+#undef pthread_create
+
+/* ---- the rest of the agent ---- */
+
+static struct state_header header;
+struct state_header *table_head;
+struct options agent_options;
+__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
+
+static _Atomic unsigned looks, scans, reports, parked, woken, notes, followed;
+static _Atomic int last_origin = -1;
+static _Atomic bool looked_locked, looked_inside, request_during_look, quits_at_last, is_last, went;
+static uint64_t min_age, next_grace_is, scan_budget;
+static char order[64];
+static bool in_handler, sandboxed, in_vfork, no_table, alone;
+static unsigned resets;
+
+static void did(char what)
+{
+    size_t n = strlen(order);
+    if (n + 1 < sizeof order)
+        order[n] = what;
+}
+
+uint64_t agent_now_real(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * S + (uint64_t)t.tv_nsec;
+}
+uint64_t agent_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return clock_now ? clock_now : (uint64_t)t.tv_sec * S + (uint64_t)t.tv_nsec;
+}
+uint32_t agent_tid(void) { return (uint32_t)gettid(); }
+bool agent_in_sandbox(void) { return sandboxed; }
+bool agent_is_vfork_child(void) { return in_vfork; }
+bool agent_has_table(void) { return !no_table; }
+void agent_say(const char *fmt, ...) { (void)fmt; }
+void agent_note(const char *text, const char *arg) { notes += text != NULL && arg != NULL; }
+void agent_tell_notes(void) {}
+bool capture_in_handler(void) { return in_handler; }
+void forecast_refresh(void) { did('f'); }
+void inject_follow(bool wanted)
+{
+    followed++;
+    if (wanted)
+        woken++;
+    else
+        parked++;
+}
+void inject_forked_child(void) { resets++; }
+void last_forked_child(void) { resets++; }
+uint64_t last_wake(uint64_t when) { return when; }
+bool last_of_all(void)
+{
+    if (quits_at_last)
+        atomic_store(&quit, true);
+    return is_last;
+}
+void last_goes(void) { went = true; }
+bool last_with_one_other(void) { return alone; }
+uint64_t look_all(uint64_t min_age_ns)
+{
+    did('l');
+    min_age = min_age_ns;
+    looked_locked = atomic_load(&lock) != 0;
+    looked_inside = agent_inside();
+    if (atomic_exchange(&request_during_look, false))
+        watch_poke();
+    looks++;
+    return next_grace_is;
+}
+void look_for_unseen(uint64_t budget_ns, enum origin origin)
+{
+    did('u');
+    scan_budget = budget_ns;
+    last_origin = (int)origin;
+    scans++;
+}
+void look_reset(void) { resets++; }
+void release_reset(void) { resets++; }
+void scratch_keep(bool keep) { resets += !keep; }
+void tell_troubles(void) { did('t'); }
+void tell_releases(void) { did('r'); }
+void tell_due(void) { did('d'); }
+uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
+{
+    did('s');
+    assert_int_equal(q->kinds, KINDS_DEFAULT);
+    assert_int_equal(reason, REASON_SIGNAL);
+    assert_int_equal(fd, -1);
+    looked_locked = atomic_load(&lock) != 0;
+    reports++;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&header, 0, sizeof header);
+    memset(&agent_thread, 0, sizeof agent_thread);
+    memset(order, 0, sizeof order);
+    header.enabled = 1;
+    header.interval_ns = 3600 * S;
+    header.kinds = KINDS_DEFAULT;
+    table_head = &header;
+    watch_forked_child();
+    looks = scans = reports = parked = woken = notes = followed = resets = 0;
+    paused_times = 0;
+    last_origin = -1;
+    quits_at_last = is_last = went = request_during_look = false;
+    refuse = created = 0;
+    note_only = in_handler = sandboxed = in_vfork = no_table = false;
+    alone = true;
+    clock_now = 0;
+    cpu_step = 0;
+    next_grace_is = UINT64_MAX;
+    alarm(30); /* a guard that is gone may leave a thread asleep for good */
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    watch_stop();
+    alarm(0);
+    return 0;
+}
+
+#define WAIT_FOR(condition) \
+    while (!(condition))    \
+    sched_yield()
+
+/* ---- the lock ---- */
+
+static void a_lock_that_is_held_is_not_had_and_one_that_is_free_is(void **state)
+{
+    (void)state;
+    assert_true(watch_lock(0));
+    assert_false(watch_lock(0));
+    assert_false(watch_lock(20));
+    watch_unlock();
+    assert_true(watch_lock(0));
+    watch_unlock();
+}
+
+static _Atomic unsigned had;
+static void *wait_for_lock(void *arg)
+{
+    (void)arg;
+    if (watch_lock(3600u * 1000)) {
+        had++;
+        watch_unlock();
+    }
+    return NULL;
+}
+
+static void who_waits_for_the_lock_is_woken_by_the_one_that_leaves_it(void **state)
+{
+    (void)state;
+    pthread_t t[3];
+    had = 0;
+    assert_true(watch_lock(0));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, wait_for_lock, NULL), 0);
+    WAIT_FOR(atomic_load(&lock) == 2);
+    assert_int_equal(had, 0);
+    watch_unlock();
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    assert_int_equal(had, 3);
+    assert_int_equal(lock, 0);
+}
+
+/* ---- when the next look is due ---- */
+
+static uint64_t due(uint64_t interval, uint64_t cpu, uint64_t grace_at)
+{
+    clock_now = 100 * S;
+    cpu_step = cpu;
+    next_grace_is = grace_at;
+    return look_and_report(interval) - clock_now;
+}
+
+static void a_look_is_due_an_interval_after_the_last_one(void **state)
+{
+    (void)state;
+    assert_int_equal(due(S, 1, UINT64_MAX), S);
+    assert_int_equal(header.stretched, 0);
+    assert_int_equal(min_age, S);
+    assert_int_equal(scan_budget, S / SCAN_BUDGET);
+    assert_int_equal(last_origin, ORIGIN_UNSEEN);
+    due(10 * S, 1, UINT64_MAX);
+    assert_int_equal(min_age, 2 * S); /* younger ones are not looked at, but none for longer than that */
+}
+
+static void a_socket_whose_grace_ends_sooner_has_a_look_of_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(due(16 * S, 1, 105 * S), 5 * S);
+    assert_int_equal(due(16 * S, 1, 120 * S), 16 * S);
+    assert_int_equal(due(16 * S, 1, 100 * S + 5), S); /* but not each of many */
+}
+
+static void looks_that_cost_much_are_seldom(void **state)
+{
+    (void)state;
+    assert_int_equal(due(S, S / 100, UINT64_MAX), 5 * S);
+    assert_int_equal(header.stretched, 5000);
+    assert_int_equal(due(S, S, UINT64_MAX), 10 * S); /* ten times at the most */
+    assert_int_equal(header.stretched, 10000);
+    assert_int_equal(due(10 * S, S / 100, 100 * S + 1), 5 * S); /* a grace that ends does not make them more frequent */
+    assert_int_equal(header.stretched, 0);
+}
+
+static void a_request_that_comes_during_a_look_is_not_answered_by_it(void **state)
+{
+    (void)state;
+    header.request = 7;
+    request_during_look = true;
+    due(S, 1, UINT64_MAX);
+    assert_int_equal(header.request, 8);
+    assert_int_equal(header.answered, 7);
+    due(S, 1, UINT64_MAX);
+    assert_int_equal(header.answered, 8);
+}
+
+static void a_look_retracts_before_it_reports_and_serves_a_signal_last_and_once(void **state)
+{
+    (void)state;
+    atomic_store(&signal_wanted, true);
+    due(S, 1, UINT64_MAX);
+    assert_string_equal(order, "tfulrds");
+    due(S, 1, UINT64_MAX);
+    assert_int_equal(reports, 1);
+}
+
+/* ---- the thread ---- */
+
+static void start(void)
+{
+    watch_start();
+    assert_true(watch_running());
+}
+
+static void the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1); /* what was open before */
+    assert_int_equal(last_origin, ORIGIN_INHERITED);
+    watch_poke();
+    WAIT_FOR(looks >= 1);
+    assert_true(looked_locked);
+    assert_true(looked_inside);
+    request_during_look = true;
+    watch_poke();
+    WAIT_FOR(looks >= 3); /* a request that came during a look has one of its own */
+    WAIT_FOR(header.answered == header.request);
+    WAIT_FOR(atomic_load(&lock) == 0);
+    assert_int_equal(header.watcher_tid != 0 && header.watcher_tid != agent_tid(), 1);
+}
+
+static void a_watcher_that_wakes_for_nothing_does_not_look(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    /* Until one is asleep there. */
+    WAIT_FOR(sys_futex((volatile void *)&header.request, FUTEX_WAKE, 1 << 30, NULL, NULL, 0) == 1);
+    watch_poke();
+    WAIT_FOR(header.answered == header.request);
+    WAIT_FOR(atomic_load(&lock) == 0);
+    assert_int_equal(looks, 1);
+}
+
+static void while_another_looks_the_watcher_waits(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    assert_true(watch_lock(0));
+    watch_poke();
+    WAIT_FOR(atomic_load(&lock) == 2);
+    assert_int_equal(looks, 0);
+    watch_unlock();
+    WAIT_FOR(looks >= 1);
+}
+
+static void what_was_open_before_is_scanned_once_a_process(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    assert_true(watch_suspend());
+    assert_false(watch_running());
+    last_origin = -1;
+    watch_resume();
+    watch_poke();
+    WAIT_FOR(looks >= 1);
+    assert_int_equal(last_origin, ORIGIN_UNSEEN);
+    assert_int_equal(scans, 2);
+}
+
+static void an_attached_watcher_scans_twice_at_once(void **state)
+{
+    (void)state;
+    header.attached = 1;
+    start();
+    WAIT_FOR(scans >= 2);
+    assert_int_equal(last_origin, ORIGIN_BEFORE_ATTACH);
+    assert_int_equal(paused_times, 1); /* so that a socket that is just being opened is known by then */
+    assert_int_equal(looks, 0);
+}
+
+static void wake(void)
+{
+    atomic_store(&header.enabled, 1);
+    sys_futex((volatile void *)&header.enabled, FUTEX_WAKE, 1 << 30, NULL, NULL, 0);
+}
+
+static void a_dormant_watcher_parks_until_it_is_woken(void **state)
+{
+    (void)state;
+    header.enabled = 0;
+    start();
+    WAIT_FOR(parked >= 1);
+    watch_poke();
+    assert_int_equal(looks + scans, 0);
+    wake();
+    WAIT_FOR(looks >= 1); /* at once */
+    assert_true(scans >= 3);
+    assert_true(woken >= 1);
+    /* And again. */
+    atomic_store(&header.enabled, 0);
+    watch_poke();
+    WAIT_FOR(parked >= 2);
+    unsigned before = looks;
+    watch_poke();
+    assert_int_equal(looks, before);
+    wake();
+    WAIT_FOR(looks >= before + 1);
+}
+
+static void a_parked_watcher_can_be_stopped(void **state)
+{
+    (void)state;
+    header.enabled = 0;
+    start();
+    WAIT_FOR(parked >= 1);
+    assert_true(watch_stop());
+    assert_int_equal(woken + scans, 0); /* it was not woken to work */
+}
+
+static void a_watcher_that_is_the_last_thread_ends(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    is_last = true;
+    watch_poke();
+    WAIT_FOR(went);
+    assert_true(watch_stop());
+    assert_int_equal(looks, 0);
+}
+
+static void a_watcher_that_is_to_end_does_not_ask_the_loader(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    unsigned before = followed;
+    quits_at_last = true;
+    watch_poke();
+    pthread_join(thread, NULL);
+    atomic_store(&joinable, false);
+    assert_int_equal(followed, before);
+    assert_int_equal(looks, 0);
+}
+
+/* ---- start and stop ---- */
+
+static void no_watcher_where_there_is_none_to_have(void **state)
+{
+    (void)state;
+    note_only = true;
+    header.interval_ns = 0;
+    watch_start();
+    assert_int_equal(created, 0);
+    header.interval_ns = S;
+    sandboxed = true;
+    watch_start();
+    assert_int_equal(created, 0);
+    sandboxed = false;
+    table_head = NULL;
+    watch_start();
+    assert_int_equal(created, 0);
+    table_head = &header;
+    in_handler = true; /* a later event comes by */
+    watch_start();
+    assert_int_equal(created, 0);
+    assert_false(watch_running());
+    in_handler = false;
+    watch_start();
+    assert_int_equal(created, 1);
+    watch_start(); /* there is one */
+    assert_int_equal(created, 1);
+    watch_forked_child();
+    header.interval_ns = 0;
+    header.enabled = 0; /* what attach is to wake */
+    watch_start();
+    assert_int_equal(created, 2);
+    watch_forked_child();
+}
+
+static void the_watcher_is_made_as_the_agents_own_with_all_signals_blocked_but_the_c_librarys(void **state)
+{
+    (void)state;
+    uint64_t before = 0, after = 0;
+    note_only = true;
+    errno = 77;
+    arch_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&before, 8, 0, 0);
+    watch_start();
+    assert_int_equal(errno, 77);
+    arch_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&after, 8, 0, 0);
+    assert_true(created_inside);
+    assert_false(agent_inside());
+    assert_true(before == after && !(before >> (SIGTERM - 1) & 1));
+    /* SIGKILL and SIGSTOP cannot be; setuid(2) waits for each thread to answer 33. */
+    assert_true(created_mask == ~(3ull << 31 | 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1)));
+    watch_forked_child();
+}
+
+static void a_larger_stack_is_tried_where_the_programs_thread_storage_needs_it(void **state)
+{
+    (void)state;
+    note_only = true;
+    refuse = 3;
+    watch_start();
+    assert_int_equal(created, 4);
+    assert_int_equal(stack_sizes[0], STACK_SIZE);
+    assert_int_equal(stack_sizes[3], STACK_SIZE << 6);
+    assert_int_equal(notes, 0);
+    watch_forked_child();
+}
+
+static void a_program_that_may_have_no_thread_is_asked_once_and_told(void **state)
+{
+    (void)state;
+    refuse = 4;
+    watch_start();
+    assert_int_equal(notes, 1);
+    watch_start();
+    assert_int_equal(created, 4);
+    assert_false(watch_stop()); /* nothing to join */
+    watch_forked_child();
+}
+
+static void the_watcher_is_suspended_only_where_the_program_has_one_thread(void **state)
+{
+    (void)state;
+    start();
+    alone = false;
+    assert_false(watch_suspend());
+    assert_true(watch_running());
+    alone = true;
+    assert_true(watch_suspend());
+    assert_false(watch_suspend()); /* once */
+}
+
+static void the_watcher_is_not_stopped_by_itself_or_a_vfork_child(void **state)
+{
+    (void)state;
+    start();
+    agent_enter();
+    assert_false(watch_stop());
+    agent_leave();
+    in_vfork = true;
+    assert_false(watch_stop());
+    in_vfork = false;
+    assert_true(watch_running());
+    errno = 77;
+    assert_true(watch_stop());
+    assert_int_equal(errno, 77);
+    assert_false(atomic_load(&quit));
+}
+
+static void *stop_it(void *arg)
+{
+    *(bool *)arg = watch_stop();
+    pthread_testcancel();
+    *(bool *)arg = false;
+    return NULL;
+}
+
+static void a_thread_that_stops_the_watcher_is_not_cancelled_half_way(void **state)
+{
+    (void)state;
+    pthread_t t;
+    bool stopped = false;
+    start();
+    WAIT_FOR(scans >= 1);
+    assert_true(watch_lock(0));
+    watch_poke();
+    WAIT_FOR(atomic_load(&lock) == 2); /* the watcher waits for us, so its end takes a while */
+    assert_int_equal(pthread_create(&t, NULL, stop_it, &stopped), 0);
+    WAIT_FOR(atomic_load(&quit));
+    pthread_cancel(t);
+    watch_unlock();
+    pthread_join(t, NULL);
+    assert_true(stopped); /* and cancelled after it */
+    assert_false(watch_running());
+}
+
+/* ---- fork, signals ---- */
+
+static void a_forked_child_begins_without_a_watcher_and_with_the_lock_free(void **state)
+{
+    (void)state;
+    note_only = true;
+    watch_start();
+    assert_true(watch_lock(0));
+    atomic_store(&signal_wanted, true);
+    atomic_store(&wait_waiters, 3);
+    atomic_store(&quit, true);
+    atomic_store(&present_known, true);
+    resets = 0;
+    watch_forked_child();
+    assert_false(watch_running());
+    assert_false(atomic_load(&joinable));
+    assert_false(atomic_load(&signal_wanted));
+    assert_false(atomic_load(&quit));
+    assert_false(atomic_load(&present_known));
+    assert_int_equal(wait_waiters, 0);
+    assert_int_equal(resets, 5);
+    assert_true(watch_lock(0));
+    watch_unlock();
+}
+
+static void a_signal_asks_the_watcher_or_else_reports_by_itself(void **state)
+{
+    (void)state;
+    no_table = true;
+    watch_request_signal();
+    assert_int_equal(reports, 0);
+    no_table = false;
+    watch_request_signal();
+    assert_int_equal(reports, 1);
+    assert_true(looked_locked);
+    assert_int_equal(lock, 0);
+    assert_false(agent_inside());
+    /* Not where this thread may be looking itself: its report is the next one's to make. */
+    assert_true(watch_lock(0));
+    watch_request_signal();
+    assert_int_equal(reports, 1);
+    watch_unlock();
+    assert_true(atomic_exchange(&signal_wanted, false));
+    note_only = true;
+    watch_start();
+    uint32_t before = header.request;
+    watch_request_signal();
+    assert_int_equal(header.request, before + 1);
+    assert_int_equal(reports, 1);
+    watch_forked_child();
+    table_head = NULL;
+    watch_poke(); /* nobody to wake */
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_lock_that_is_held_is_not_had_and_one_that_is_free_is),
+        CASE(who_waits_for_the_lock_is_woken_by_the_one_that_leaves_it),
+        CASE(a_look_is_due_an_interval_after_the_last_one),
+        CASE(a_socket_whose_grace_ends_sooner_has_a_look_of_its_own),
+        CASE(looks_that_cost_much_are_seldom),
+        CASE(a_request_that_comes_during_a_look_is_not_answered_by_it),
+        CASE(a_look_retracts_before_it_reports_and_serves_a_signal_last_and_once),
+        CASE(the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent),
+        CASE(a_watcher_that_wakes_for_nothing_does_not_look),
+        CASE(while_another_looks_the_watcher_waits),
+        CASE(what_was_open_before_is_scanned_once_a_process),
+        CASE(an_attached_watcher_scans_twice_at_once),
+        CASE(a_dormant_watcher_parks_until_it_is_woken),
+        CASE(a_parked_watcher_can_be_stopped),
+        CASE(a_watcher_that_is_the_last_thread_ends),
+        CASE(a_watcher_that_is_to_end_does_not_ask_the_loader),
+        CASE(no_watcher_where_there_is_none_to_have),
+        CASE(the_watcher_is_made_as_the_agents_own_with_all_signals_blocked_but_the_c_librarys),
+        CASE(a_larger_stack_is_tried_where_the_programs_thread_storage_needs_it),
+        CASE(a_program_that_may_have_no_thread_is_asked_once_and_told),
+        CASE(the_watcher_is_suspended_only_where_the_program_has_one_thread),
+        CASE(the_watcher_is_not_stopped_by_itself_or_a_vfork_child),
+        CASE(a_thread_that_stops_the_watcher_is_not_cancelled_half_way),
+        CASE(a_forked_child_begins_without_a_watcher_and_with_the_lock_free),
+        CASE(a_signal_asks_the_watcher_or_else_reports_by_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
