@@ -23,5 +23,10 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
 void finding_from_detail(struct finding *f, const struct state_detail *d);
 /* A standard descriptor that came from outside and has not lasted for its grace: at the end of a process not its own to close. */
 bool finding_is_from_outside(const struct finding *f);
+/*
+ * The state as ss(8) writes it, "" for none; a static string. For a kind that implies a state it is that one: an MPTCP socket's
+ * tcp_state is only its first subflow's.
+ */
+const char *finding_state(const struct finding *f);
 
 #endif

@@ -5,12 +5,12 @@
  * Called once a report by the thread that makes it, in the agent and in the command, over arrays that the caller owns. Heap sort, because
  * it needs neither memory nor recursion and has no bad case.
  */
+#include "group.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
 #include "growth.h"
-#include "judge.h"
-#include "report.h"
 
 #define FEW_PORTS 64 /* below so many towards one peer nobody wants to hear of ports */
 
@@ -90,15 +90,6 @@ static int compare_groups(const void *pa, const void *pb)
     ORDER(a->siteid, b->siteid);
     ORDER(a->site, b->site);
     return 0;
-}
-
-const char *finding_state(const struct finding *f)
-{
-    if (f->kind == KIND_CLOSE_WAIT)
-        return tcp_state_name(ST_CLOSE_WAIT);
-    if (f->kind == KIND_FIN_WAIT_2 && f->tcp_state != ST_FIN_WAIT_1)
-        return tcp_state_name(ST_FIN_WAIT_2);
-    return tcp_state_name(f->tcp_state);
 }
 
 static uint8_t most_frequent(const uint64_t *counts, unsigned n)

@@ -4,11 +4,11 @@
  *
  * Called from anywhere; constant tables only.
  */
+#include "kinds.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "state.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "optvalue.h"
+
 #define WARN_WORD 64u /* bytes of a bad word that a warning repeats */
 
 typedef void warn_fn(void *arg, const char *line);

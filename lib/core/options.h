@@ -33,13 +33,5 @@ void options_parse(struct options *o, const char *text, void (*warn)(void *arg, 
 void options_finish(struct options *o);
 /* help=1: every key, its default, its meaning. */
 void options_help(struct out *o);
-/* "30s", "250ms", "5m", "2h", "12" (seconds) -> ns; false when it is no time or overflows. Also for the command's flags. */
-bool parse_time(const char *s, size_t len, uint64_t *ns);
-/* "close_wait,dead", "all" -> mask; false with the bad word in BAD[0..*BAD_LEN). */
-bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, size_t *bad_len);
-
-/* log_path's %p %e %h %t expanded; ".PID" appended when it has no %p. False when CAP is too small. */
-bool expand_path(char *outbuf, size_t cap, const char *pattern, uint32_t pid, const char *exe_name, const char *host,
-                 uint64_t start_real_s);
 
 #endif

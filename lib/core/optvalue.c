@@ -4,9 +4,12 @@
  *
  * Called by options.c in the target, and by the command for its own flags. Pure.
  */
+#include "optvalue.h"
+
 #include <string.h>
 
-#include "options.h"
+#include "kinds.h"
+#include "out.h"
 
 #define SECOND_NS 1000000000u
 

@@ -9,7 +9,10 @@
 #ifndef SOCKLEAK_CORE_REPORT_H
 #define SOCKLEAK_CORE_REPORT_H
 
-#include "out.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "state.h"
 
 /* One socket that is a finding. */
@@ -42,9 +45,6 @@ struct frame {
     uint32_t line; /* 0 unknown */
     bool inlined;
 };
-
-/* The state as ss(8) would write it, "" for none. An MPTCP socket's tcp_state is only its first subflow's: then the kind names the state. */
-const char *finding_state(const struct finding *f);
 
 struct group {
     uint8_t kind, how, eof; /* eof: of most of its sockets */
@@ -80,41 +80,12 @@ struct report {
     bool color;
 };
 
-/* Sorts FINDINGS (N of them) by (kind, siteid, oldest first) and cuts them into GROUPS (room for N). Returns the number of groups, largest count first.
- * Fills kind, how, eof, siteid, site, told_site, count, ages, findings; the rest is the caller's. Sockets with no stack group by kind alone. O(n log n), in place. */
-size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
-/* Fills in opened, closed and live from the counters in VIEW, which the group's findings came from. False: of sockets without a stack. */
-bool group_count(struct group *g, const struct state_view *view);
-
-/* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were. Plain words, in text and JSON. */
-void report_left_out(struct out *o, const struct report *r);
-/* "looks take long: the watcher looks every 2.5 s now, ...": the same, when the period is stretched. */
-void report_stretched(struct out *o, const struct report *r);
-
-/* The peer whose ephemeral ports G may use up: that of clients which all go to one, from some number on; below it nobody wants to hear of ports.
- * Else NULL. */
-const char *group_ports_peer(const struct group *g);
-/* When PORTS ephemeral ports towards that peer run out at G's rate: fills ports, ports_in_s and ports_peer, or leaves them. */
-void group_forecast_ports(struct group *g, uint64_t ports);
-
-/* text.c: the whole report; nothing when there are no groups. */
-void text_report(struct out *o, const struct report *r);
-void text_group(struct out *o, const struct report *r, const struct group *g);
-void text_summary(struct out *o, const struct report *r);
-/* One line for a retraction: "==PID==sockleak: fd 14 released after 812 s: it was stuck in CLOSE_WAIT (site ...)". */
+/* A retraction: a socket that was reported and is closed by now, or has left its condition. */
 struct release {
     int fd;
     uint8_t kind;
     uint64_t siteid;
     uint64_t stuck_ns;
 };
-void text_release(struct out *o, const struct report *r, const struct release *rel);
-
-/* json.c: one object a line. */
-void json_report(struct out *o, const struct report *r);
-void json_group(struct out *o, const struct report *r, const struct group *g);
-void json_summary(struct out *o, const struct report *r);
-void json_release(struct out *o, const struct report *r, const struct release *rel);
-#define JSON_MAX_SOCKETS 64u
 
 #endif

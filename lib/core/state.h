@@ -30,6 +30,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kinds.h"
+
 #define STATE_MAGIC "sockleak" /* 8 bytes, no NUL */
 #define STATE_VERSION 1u
 #define STATE_BYTE_ORDER 0x01020304u
@@ -60,45 +62,6 @@ enum state_extent_type {
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
 #define STATE_TAGS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
-
-/* What counts as a finding; bit positions are the public SOCKLEAK_* masks and the index of per-kind counters. */
-enum kind {
-    KIND_CLOSE_WAIT = 0,
-    KIND_FIN_WAIT_2,
-    KIND_DEAD,
-    KIND_NEVER_CONNECTED,
-    KIND_HANGUP,
-    KIND_OPEN,
-    KIND_COUNT,
-    KIND_NONE = 0xff,
-};
-#define KIND_BIT(k) (1u << (k))
-#define KINDS_DEFAULT 0x1fu
-#define KINDS_ALL 0x3fu
-
-enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
-enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };                 /* was the program told of the end */
-enum origin {
-    ORIGIN_SOCKET = 0,
-    ORIGIN_ACCEPT,
-    ORIGIN_SOCKETPAIR,
-    ORIGIN_RECEIVED,
-    ORIGIN_INHERITED,
-    ORIGIN_BEFORE_ATTACH,
-    ORIGIN_UNSEEN,
-    ORIGIN_COUNT
-};
-enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
-
-/* Names as they stand in options, suppressions and JSON; NULL for a value out of range. kind_from_name: KIND_NONE when unknown. */
-const char *kind_name(unsigned kind);
-unsigned kind_from_name(const char *name, size_t len);
-const char *how_name(unsigned how);
-const char *origin_name(unsigned origin);
-const char *reason_name(unsigned reason);
-const char *family_name(unsigned family);       /* "inet", "inet6", "unix", "vsock", ... "other" */
-const char *tcp_state_name(unsigned tcp_state); /* "ESTABLISHED" ... RFC 9293's names as ss(8) writes them (CLOSE_WAIT); 0: "" */
-const char *errno_name(unsigned number);        /* "ECONNRESET" ...; NULL for one that no socket call is known for */
 
 /* ---- header ------------------------------------------------------------------------------------------------ */
 

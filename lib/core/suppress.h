@@ -7,6 +7,7 @@
 #ifndef SOCKLEAK_CORE_SUPPRESS_H
 #define SOCKLEAK_CORE_SUPPRESS_H
 
+#include "out.h"
 #include "report.h"
 
 enum suppress_subject { SUPPRESS_STACK = 0, SUPPRESS_PEER, SUPPRESS_LOCAL };

@@ -5,9 +5,10 @@
  * Called by the agent (any thread that reports, never under a lock) and by the command, with everything already resolved. Only reads the
  * report. Strings from files, symbol tables or socket addresses pass through text_clean: they must not steer the reader's terminal.
  */
-#include <string.h>
-
 #include "text.h"
+
+#include "finding.h"
+#include "textstack.h"
 
 #define RED "\033[1;31m"
 #define BOLD "\033[1m"
@@ -242,7 +243,7 @@ void text_summary(struct out *o, const struct report *r)
     out_char(o, '\n');
 }
 
-void report_left_out(struct out *o, const struct report *r)
+void text_left_out(struct out *o, const struct report *r)
 {
     if (r->groups_left_out)
         out_fmt(o, "%lu more group%s with ", (unsigned long)r->groups_left_out, plural(r->groups_left_out));
@@ -251,7 +252,7 @@ void report_left_out(struct out *o, const struct report *r)
                 r->groups_left_out ? " (max_leaks)" : "");
 }
 
-void report_stretched(struct out *o, const struct report *r)
+void text_stretched(struct out *o, const struct report *r)
 {
     if (!r->stretched_ms)
         return;
@@ -263,12 +264,12 @@ static void put_notes(struct out *o, const struct report *r)
 {
     if (r->sockets_left_out) {
         out_fmt(o, "==%u==sockleak: ", r->pid);
-        report_left_out(o, r);
+        text_left_out(o, r);
         out_char(o, '\n');
     }
     if (r->stretched_ms) {
         out_fmt(o, "==%u==sockleak: ", r->pid);
-        report_stretched(o, r);
+        text_stretched(o, r);
         out_char(o, '\n');
     }
     if (r->suppressed)

@@ -4,9 +4,9 @@
  *
  * Called by text.c and the command's views. Only reads the frames.
  */
-#include <string.h>
+#include "textstack.h"
 
-#include "text.h"
+#include <string.h>
 
 /* Beyond these widths a long name pushes its own line only, not the columns of all the others. */
 #define MAX_SYMBOL_COLUMN 40u

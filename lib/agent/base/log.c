@@ -19,6 +19,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../../core/optvalue.h"
 #include "../../core/out.h"
 #include "clock.h"
 #include "environ.h"
