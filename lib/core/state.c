@@ -130,17 +130,6 @@ bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, stru
 
 bool state_copy_slot(const struct state_slot *slot, struct state_slot *copy) { return copy_slot((const unsigned char *)slot, copy); }
 
-bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy)
-{
-    if (fd < 0)
-        return false;
-    uint32_t want = (uint32_t)EXTENT_SLOTS << 28 | (uint32_t)fd / STATE_SLOTS_PER_EXTENT;
-    for (uint32_t i = 0; i < view->n_extents; i++)
-        if (extent_word(view, i) == want)
-            return copy_slot(body(view, i) + (uint32_t)fd % STATE_SLOTS_PER_EXTENT * sizeof *copy, copy);
-    return false;
-}
-
 /* The record of TYPE at REF and the bytes from there to its extent's end in *LEFT; NULL when REF does not lie in such an extent. */
 static const unsigned char *record_at(const struct state_view *view, state_ref ref, enum state_extent_type type, uint32_t *left)
 {

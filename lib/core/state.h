@@ -259,7 +259,6 @@ void state_string(char *out, size_t cap, const char *field, size_t field_size);
 bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, struct state_slot *copy);
 /* The same of a slot that is known by its address: the writer's own. */
 bool state_copy_slot(const struct state_slot *slot, struct state_slot *copy);
-bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy); /* false: not live */
 
 struct state_site_view {
     const struct state_site *site;

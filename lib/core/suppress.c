@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "textstack.h"
+
 #define WARN_WORD 48u /* bytes of a bad line that a warning repeats */
 
 typedef void warn_fn(void *arg, const char *line);
@@ -159,17 +161,11 @@ bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
 
 static bool matches(const struct suppression *rule, const char *s) { return s && *s && pattern_match(rule->pattern, rule->pattern_len, s); }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
-}
-
 /* A path matches as a whole or by its last part, so that ^libfoo.so.1$ does what it looks like. */
 static bool frame_matches(const struct suppression *rule, const struct frame *f)
 {
-    return matches(rule, f->symbol) || matches(rule, f->file) || matches(rule, base_name(f->file)) || matches(rule, f->module) ||
-           matches(rule, base_name(f->module));
+    return matches(rule, f->symbol) || matches(rule, f->file) || matches(rule, text_base_name(f->file)) || matches(rule, f->module) ||
+           matches(rule, text_base_name(f->module));
 }
 
 /* An idiom of ours is one of descriptors that its process made for itself: nobody's connection is hidden by it. */
@@ -232,7 +228,7 @@ void suppress_write_line(struct out *o, const struct group *g)
             name = g->frames[i].symbol;
     for (size_t i = 0; i < g->n_frames && !name; i++)
         if (g->frames[i].module && *g->frames[i].module)
-            name = base_name(g->frames[i].module);
+            name = text_base_name(g->frames[i].module);
     if (name) {
         out_fmt(o, "%s:", kind ? kind : "leak");
         put_pattern(o, name);
