@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-/* ---- what to look for: KINDS, a mask --------------------------------------------------------------------------- */
+/* ---- what to look for: KINDS, a mask --------------------------------------------------------- */
 
 #define SOCKLEAK_CLOSE_WAIT 0x01u      /* TCP: the peer sent FIN, this process neither shut down nor closed */
 #define SOCKLEAK_FIN_WAIT_2 0x02u      /* TCP: this process shut down its side and holds the descriptor, the peer has not finished */
@@ -48,7 +48,7 @@ extern "C" {
 /* May be added to the KINDS of sockleak_check: it waits and counts, and writes nothing. */
 #define SOCKLEAK_QUIET 0x20000000u
 
-/* ---- the shapes ------------------------------------------------------------------------------------------------- */
+/* ---- the shapes ------------------------------------------------------------------------------ */
 
 /* A moment. Opaque: pass it back. Valid in the process that made it. */
 typedef uint64_t sockleak_mark_t;
@@ -88,7 +88,7 @@ struct sockleak_finding {
 /* Returns 0 to go on, anything else to stop. The agent holds no lock meanwhile: it may call the functions below and close what it is shown. */
 typedef int (*sockleak_callback)(const struct sockleak_finding *finding, void *arg);
 
-/* ---- the calls -------------------------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 #ifdef SOCKLEAK_AGENT /* the agent itself, which defines them */
 #define SOCKLEAK_API __attribute__((visibility("default")))
@@ -158,7 +158,7 @@ const char *sockleak_default_suppressions(void);
  * inside the process, on one of its threads, which is held for that) and are no interface: a program must not call them, and they may change with any version.
  */
 
-/* ---- the assertion ---------------------------------------------------------------------------------------------- */
+/* ---- the assertion --------------------------------------------------------------------------- */
 
 /* How long it waits for ends that come asynchronously: a thread that still closes, a peer's answer. Define it before the include to change it. */
 #ifndef SOCKLEAK_ASSERT_TIMEOUT_MS
@@ -207,7 +207,7 @@ const char *sockleak_default_suppressions(void);
 #define SOCKLEAK_OPTIONAL_ 0
 #endif
 
-/* ---- how a call finds the agent: nothing to use below this line --------------------------------------------------- */
+/* ---- how a call finds the agent: nothing to use below this line ------------------------------ */
 
 #ifndef SOCKLEAK_AGENT
 

@@ -2,8 +2,9 @@
 /*
  * json.c: a report as JSON Lines: one object a line.
  *
- * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads the report. The order and meaning of the
- * keys are part of the contract with users; new keys go behind the old ones. What is not known is null.
+ * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads
+ * the report. The order and meaning of the keys are part of the contract with users; new keys go
+ * behind the old ones. What is not known is null.
  */
 #include "json.h"
 
@@ -225,7 +226,7 @@ static void put_stretched(struct out *o, const struct report *r)
     out_str(o, "}\n");
 }
 
-/* What a report without a summary would not say. */
+/* What was left out: for a report without a summary, which has it otherwise. */
 static void put_left_out(struct out *o, const struct report *r)
 {
     put_note(o, r, text_left_out);

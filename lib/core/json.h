@@ -2,7 +2,8 @@
 /*
  * json.h: a report as JSON Lines, one object a line.
  *
- * Only reads the report. Async-signal-safe if O's flush is. The order and meaning of the keys are a contract with users.
+ * Only reads the report. Async-signal-safe if O's flush is. The order and meaning of the keys are a
+ * contract with users.
  */
 #ifndef SOCKLEAK_CORE_JSON_H
 #define SOCKLEAK_CORE_JSON_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c: the words for kinds, origins, families, states and errors, as options, suppressions, text and JSON write them.
+ * kinds.c: the words for kinds, origins, families, states and errors, as options, suppressions,
+ * text and JSON write them.
  *
  * Called from anywhere; constant tables only.
  */

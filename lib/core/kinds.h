@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.h: the kinds of findings, how a connection ended, where a socket came from, and their names.
+ * kinds.h: the kinds of findings, how a connection ended, where a socket came from, and their
+ * names.
  *
- * Pure; async-signal-safe. The numbers stand in state files: a new value goes behind the old ones. The names stand in options,
- * suppressions and JSON: they never change.
+ * Pure; async-signal-safe. The numbers stand in state files: a new value goes behind the old ones.
+ * The names stand in options, suppressions and JSON: they never change.
  */
 #ifndef SOCKLEAK_CORE_KINDS_H
 #define SOCKLEAK_CORE_KINDS_H
 
 #include <stddef.h>
 
-/* What counts as a finding. Bit positions are the public SOCKLEAK_* masks and the index of the counters of each kind. */
+/*
+ * What counts as a finding. Bit positions are the public SOCKLEAK_* masks and the index of the
+ * counters of each kind.
+ */
 enum kind {
     KIND_CLOSE_WAIT = 0,
     KIND_FIN_WAIT_2,
@@ -26,7 +30,10 @@ enum kind {
 #define KINDS_ALL 0x3fu
 
 enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
-/* Whether a receive call of the program saw EOF: READ: one returned 0; UNREAD: the FIN is there, none has reached it. */
+/*
+ * Whether a receive call of the program saw EOF: READ: one returned 0; UNREAD: the FIN is there,
+ * none has reached it.
+ */
 enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };
 enum origin {
     ORIGIN_SOCKET = 0,
@@ -48,7 +55,10 @@ const char *origin_name(unsigned origin);
 const char *reason_name(unsigned reason);
 /* "inet", "inet6", "unix", "vsock" ...; "other" for any family that has no name here. */
 const char *family_name(unsigned family);
-/* "ESTABLISHED", "CLOSE_WAIT" ...: RFC 9293's states as ss(8) writes them. "" for 0 and for a value out of range. */
+/*
+ * "ESTABLISHED", "CLOSE_WAIT" ...: RFC 9293's states as ss(8) writes them. "" for 0 and for a value
+ * out of range.
+ */
 const char *tcp_state_name(unsigned tcp_state);
 /* "ECONNRESET" ...; NULL for an error that no socket call is known to return. */
 const char *errno_name(unsigned number);

@@ -13,12 +13,16 @@
 
 /* "30s", "250ms", "5m", "2h", "12" (seconds) -> *NS; false when S is no time or overflows. */
 bool parse_time(const char *s, size_t len, uint64_t *ns);
-/* "close_wait,dead", "all" -> *MASK (KIND_BIT); false for an unknown word, which is then in BAD[0..*BAD_LEN). */
+/*
+ * "close_wait,dead", "all" -> *MASK (KIND_BIT); false for an unknown word, which is then in
+ * BAD[0..*BAD_LEN).
+ */
 bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, size_t *bad_len);
 
 /*
- * PATTERN with %p (PID), %e (EXE_NAME), %h (HOST), %t (START_REAL_S) and %% expanded, and ".PID" behind it when it has no %p, into
- * OUTBUF, NUL-terminated. False when CAP bytes are too few: OUTBUF then holds the beginning.
+ * PATTERN with %p (PID), %e (EXE_NAME), %h (HOST), %t (START_REAL_S) and %% expanded, and ".PID"
+ * behind it when it has no %p, into OUTBUF, NUL-terminated. False when CAP bytes are too few:
+ * OUTBUF then holds the beginning.
  */
 bool expand_path(char *outbuf, size_t cap, const char *pattern, uint32_t pid, const char *exe_name, const char *host,
                  uint64_t start_real_s);

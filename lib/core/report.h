@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h: what a report says, before it is text or JSON: the seam between judging and rendering.
+ * report.h: the data of a report, before it becomes text or JSON.
  *
- * Filled by the agent (lib/agent/report.c, from its live table, names from symbol tables) and by the command (from state files, with
- * files, lines and inlined calls from DWARF). Renderers (text.h, json.h, and the command's folded, junit, sarif) only read it.
+ * Filled by the agent (lib/agent/report/build.c, from its live table, with names from symbol
+ * tables) and by the command (lib/cli/model, from state files, with files, lines and inlined calls
+ * from DWARF). The renderers (text.h, json.h, and the command's folded, junit, sarif) only read it.
  * Arrays and strings belong to whoever filled the report and live until rendering is over.
  */
 #ifndef SOCKLEAK_CORE_REPORT_H
@@ -21,7 +22,8 @@ struct finding {
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
     bool past_grace;
-    bool adopted; /* nobody saw it opened: opened_ns is when it was first seen, its age cannot be known */
+    /* no wrapper saw it opened: opened_ns is when it was first seen, its age cannot be known */
+    bool adopted;
     uint32_t tid;
     uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
@@ -33,11 +35,15 @@ struct finding {
     const char *tag;          /* NULL: none */
 };
 
-/* One line of a stack. Inlined calls are lines of their own, before the physical frame that holds them. Unknown strings NULL. */
+/*
+ * One line of a stack. Inlined calls are lines of their own, before the physical frame that holds
+ * them. Unknown strings NULL.
+ */
 struct frame {
     uint64_t pc;
     uint64_t
-        offset; /* in MODULE; the *call's* address (return address - 1) is what names are looked up by, but offset is of the return address */
+        /* in MODULE, of the return address; names are looked up for the call's address, one less */
+        offset;
     const char *module;   /* path, NULL for JIT code */
     const char *build_id; /* hex digits */
     const char *symbol;
@@ -50,8 +56,11 @@ struct group {
     uint8_t kind, how, eof; /* eof: of most of its sockets */
     uint64_t siteid;
     state_ref site, told_site;
-    uint64_t opened, closed, live; /* at this site (all sockets without a stack are one) since the start; live is opened - closed */
-    uint64_t count;                /* sockets of this kind here: stuck */
+    /*
+     * at this site (all sockets without a stack are one) since the start; live is opened - closed
+     */
+    uint64_t opened, closed, live;
+    uint64_t count; /* sockets of this kind here: stuck */
     bool growing, steady;
     uint32_t rate_milli;              /* growth, thousandths of a socket a minute */
     uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none */
@@ -74,7 +83,11 @@ struct report {
     uint64_t leaks, sites; /* over all groups, the cut ones too */
     uint64_t by_kind[KIND_COUNT];
     uint64_t suppressed, dropped, groups_left_out, sockets_left_out;
-    uint32_t stretched_ms; /* the watcher looks so seldom now, to stay within its budget; 0: at its interval */
+    /*
+     * the period that the watcher keeps instead of its interval, to stay within its budget; 0: the
+     * interval
+     */
+    uint32_t stretched_ms;
     bool print_summary;
     unsigned max_sockets; /* in text; JSON lists up to 64 */
     bool color;

@@ -2,7 +2,8 @@
 /*
  * text.h: a report as text for people.
  *
- * Only reads the report. Async-signal-safe if O's flush is. The form of the text is not a contract: programs read json.h's.
+ * Only reads the report. Async-signal-safe if O's flush is. The form of the text is not a contract:
+ * programs read json.h's.
  */
 #ifndef SOCKLEAK_CORE_TEXT_H
 #define SOCKLEAK_CORE_TEXT_H
@@ -14,13 +15,19 @@
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
-/* One line for a retraction: "==PID==sockleak: fd 14 released after 812 s: it was stuck in CLOSE_WAIT (site ...)". */
+/*
+ * One line for a retraction: "==PID==sockleak: fd 14 released after 812 s: it was stuck in
+ * CLOSE_WAIT (site ...)".
+ */
 void text_release(struct out *o, const struct report *r, const struct release *rel);
 
 /* Sentences without a newline, for text and JSON alike. */
 /* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were left out. */
 void text_left_out(struct out *o, const struct report *r);
-/* "looks take long: the watcher looks every 2.5 s now, ..."; nothing when the period is not stretched. */
+/*
+ * "looks take long: the watcher looks every 2.5 s now, ..."; nothing when the period is not
+ * stretched.
+ */
 void text_stretched(struct out *o, const struct report *r);
 
 #endif

@@ -24,7 +24,7 @@ const char *text_base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path ? path : "";
 }
 
-/* Columns that S takes on a terminal, near enough: its code points. */
+/* Columns that S takes on a terminal, approximately: its code points. */
 static size_t columns(const char *s)
 {
     size_t n = 0;

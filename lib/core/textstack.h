@@ -2,7 +2,8 @@
 /*
  * textstack.h: stacks as aligned text.
  *
- * Used by text.c and by the command's own views. Only reads the frames. Async-signal-safe if O's flush is.
+ * Used by text.c and by the command's own views. Only reads the frames. Async-signal-safe if O's
+ * flush is.
  */
 #ifndef SOCKLEAK_CORE_TEXTSTACK_H
 #define SOCKLEAK_CORE_TEXTSTACK_H
@@ -16,8 +17,8 @@ void text_clean(struct out *o, const char *s);
 const char *text_base_name(const char *path);
 
 /*
- * Widths of the columns; 0: no frame has such a word, and the column is left out. Start with {0, 0} and measure each stack that is
- * to be aligned.
+ * Widths of the columns; 0: no frame has such a word, and the column is left out. Start with {0, 0}
+ * and measure each stack that is to be aligned.
  */
 struct text_columns {
     size_t symbol, source;

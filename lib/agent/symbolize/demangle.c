@@ -19,7 +19,7 @@
 #define STACK_SIZE (2u << 20)
 #define GUARD_SIZE (64u << 10)
 
-/* ---- C++ ------------------------------------------------------------------------------------------------------- */
+/* ---- C++ ------------------------------------------------------------------------------------- */
 
 struct call {
     const struct demangler *d;
@@ -81,7 +81,7 @@ static size_t cpp(struct demangler *d, const char *name, char *to, size_t cap)
     return len;
 }
 
-/* ---- Rust: _ZN, parts with their lengths, a last part "h" and 16 digits, E; $..$ stands for what assemblers do not like ---------------------------- */
+/* ---- Rust: _ZN, parts with their lengths, a last part "h" and 16 digits, E; $..$ stands for what assemblers do not like  */
 
 static const struct {
     const char *code;

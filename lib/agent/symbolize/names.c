@@ -40,7 +40,7 @@ struct part {
     void *scratch;
 };
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 struct chunk {
     struct chunk *next;
@@ -82,7 +82,7 @@ void names_free(struct names_arena *arena)
     arena->chunks = NULL;
 }
 
-/* ---- order ----------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static bool before(const struct job *a, const struct job *b) { return a->module != b->module ? a->module < b->module : a->pc < b->pc; }
 
@@ -112,7 +112,7 @@ static void sort(struct job *jobs, size_t n)
     }
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Appends to a path of MAX_PATH bytes; false when it does not fit. */
 static bool add(char *path, const char *more, size_t len)
@@ -206,7 +206,7 @@ static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
     return false;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Names what the table of TYPE in E can name. False: no memory. */
 static bool name_from(struct part *p, struct elf *e, uint32_t type)
@@ -267,7 +267,7 @@ static bool name_all(struct part *p)
     return ok;
 }
 
-/* ---- one module ------------------------------------------------------------------------------------------------ */
+/* ---- one module ------------------------------------------------------------------------------ */
 
 static bool copy_module(struct part *p, const struct state_module *m)
 {

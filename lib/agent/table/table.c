@@ -233,7 +233,7 @@ uint16_t slot_flags(const struct state_slot *slot)
     return atomic_load(&slot->flags) | (share ? (uint16_t)atomic_load(&share->shut) : 0);
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static chunk_ptr *chunk_of(unsigned chunk, bool make)
 {

@@ -171,7 +171,7 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
     return 0;
 }
 
-/* ---- addresses ---------------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static void write_ipv4(struct out *o, const unsigned char a[4])
 {
