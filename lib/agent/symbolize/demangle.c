@@ -85,13 +85,12 @@ static size_t demangle_cpp(struct demangler *d, const char *name, char *to, size
     return len;
 }
 
-/* ---- Rust --------------------------------------------------------------------------------------- */
+/* ---- Rust -------------------------------------------------------------------------------------- */
 
 /*
  * The older scheme: _ZN, parts with their lengths before them, a last part of "h" and 16 digits, E.
  * $..$ stands for a character that assemblers do not take.
  */
-
 static const struct {
     const char *code;
     char is;

@@ -335,8 +335,7 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
     if (n > UINT32_MAX)
         return false;
     struct demangler demangler;
-    if (demangle_them)
-        demangle_begin(&demangler);
+    demangle_begin(&demangler); /* always: demangle_end frees what it holds */
     struct module_part p = {.arena = arena, .demangler = demangle_them ? &demangler : NULL};
     struct frame_job *jobs = pages_alloc(n * sizeof *jobs);
     p.scratch = pages_alloc(SCRATCH_SIZE);
