@@ -163,7 +163,10 @@ bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
     }
 }
 
-static bool matches(const struct suppression *rule, const char *s) { return s && *s && pattern_match(rule->pattern, rule->pattern_len, s); }
+static bool rule_matches(const struct suppression *rule, const char *s)
+{
+    return s && *s && pattern_match(rule->pattern, rule->pattern_len, s);
+}
 
 /*
  * A path matches as a whole or by its last part, so that ^libfoo.so.1$ matches that library in any
@@ -171,8 +174,8 @@ static bool matches(const struct suppression *rule, const char *s) { return s &&
  */
 static bool frame_matches(const struct suppression *rule, const struct frame *f)
 {
-    return matches(rule, f->symbol) || matches(rule, f->file) || matches(rule, text_base_name(f->file)) || matches(rule, f->module) ||
-           matches(rule, text_base_name(f->module));
+    return rule_matches(rule, f->symbol) || rule_matches(rule, f->file) || rule_matches(rule, text_base_name(f->file)) ||
+           rule_matches(rule, f->module) || rule_matches(rule, text_base_name(f->module));
 }
 
 /*
@@ -212,7 +215,7 @@ struct suppression *suppress_socket(struct suppression *rules, size_t n, const s
 {
     for (size_t i = 0; i < n; i++) {
         const char *address = rules[i].subject == SUPPRESS_PEER ? f->peer : rules[i].subject == SUPPRESS_LOCAL ? f->local : NULL;
-        if (matches(&rules[i], address))
+        if (rule_matches(&rules[i], address))
             return &rules[i];
     }
     return NULL;

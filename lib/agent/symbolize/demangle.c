@@ -85,7 +85,7 @@ static size_t demangle_cpp(struct demangler *d, const char *name, char *to, size
     return len;
 }
 
-/* ---- Rust -------------------------------------------------------------------------------------- */
+/* ---- Rust ------------------------------------------------------------------------------------ */
 
 /*
  * The older scheme: _ZN, parts with their lengths before them, a last part of "h" and 16 digits, E.

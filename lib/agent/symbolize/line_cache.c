@@ -51,7 +51,7 @@ void line_cache_prepare(void)
  * The build-id identifies the code; the path counts too, since the separate debug file may be
  * beside it. 0: the frame cannot be identified.
  */
-static uint64_t key_of(const struct frame *f)
+static uint64_t cache_key(const struct frame *f)
 {
     if (!f->build_id || !f->module)
         return 0;
@@ -63,7 +63,7 @@ static uint64_t key_of(const struct frame *f)
 
 const char *line_cache_get(const struct frame *frame, size_t *len)
 {
-    uint64_t key = memory ? key_of(frame) : 0;
+    uint64_t key = memory ? cache_key(frame) : 0;
     if (!key)
         return NULL;
     for (uint32_t at = atomic_load_explicit(&memory->heads[key % HEADS], memory_order_acquire); at;) {
@@ -80,7 +80,7 @@ const char *line_cache_get(const struct frame *frame, size_t *len)
 void line_cache_put(const struct frame *frame, const char *text, size_t len)
 {
     size_t had;
-    uint64_t key = memory && len <= CACHE_SIZE ? key_of(frame) : 0;
+    uint64_t key = memory && len <= CACHE_SIZE ? cache_key(frame) : 0;
     if (!key || line_cache_get(frame, &had))
         return;
     const uint32_t begin = sizeof *memory, size = (uint32_t)((sizeof(struct record) + len + 7) & ~(size_t)7);
