@@ -72,9 +72,9 @@ uint32_t growth_rate_milli(const struct growth *g)
 bool growth_is_steady(const struct growth *g, uint64_t quiet_ns)
 {
     uint32_t n = held(g);
-    if (n <= GROWTH_STEADY_LOOKS || g->count[index_of(g, 0)] == 0 || g->at_ns[index_of(g, 0)] - g->lower_ns < quiet_ns)
+    if (n <= GROWTH_STEADY_CHECKS || g->count[index_of(g, 0)] == 0 || g->at_ns[index_of(g, 0)] - g->lower_ns < quiet_ns)
         return false;
-    for (uint32_t ago = 0; ago < GROWTH_STEADY_LOOKS; ago++)
+    for (uint32_t ago = 0; ago < GROWTH_STEADY_CHECKS; ago++)
         if (g->count[index_of(g, ago)] > g->count[index_of(g, ago + 1)])
             return false;
     return true;

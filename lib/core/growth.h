@@ -9,7 +9,7 @@
 
 #define GROWTH_SAMPLES 8
 /* so many checks in a row without a rise, and ... (growth_is_steady) */
-#define GROWTH_STEADY_LOOKS 3
+#define GROWTH_STEADY_CHECKS 3
 #define GROWTH_RATE_SPAN_NS (10ull * 1000000000u) /* over less than this a rate would be a guess */
 #define GROWTH_BASE_SPAN_NS (30ull * 1000000000u)
 struct growth {
@@ -36,7 +36,7 @@ void growth_add(struct growth *g, uint32_t count, uint64_t now_ns);
 uint32_t growth_rate_milli(const struct growth *g);
 bool growth_is_growing(const struct growth *g); /* the last sample is above the first held */
 /*
- * >= GROWTH_STEADY_LOOKS samples since the last rise, no new high for QUIET_NS, count > 0. A pool
+ * >= GROWTH_STEADY_CHECKS samples since the last rise, no new high for QUIET_NS, count > 0. A pool
  * that renews its sockets falls and rises below its high.
  */
 bool growth_is_steady(const struct growth *g, uint64_t quiet_ns);

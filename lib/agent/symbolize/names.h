@@ -3,9 +3,8 @@
  * names.h: function names inside the process, from .symtab, .dynsym and separate debug files. Files
  * and lines are the command's part.
  *
- * Used only when a report is made (watcher thread, exit, sockleak_check). Opens and maps ELF files
- * for the time of the call, allocates with mmap alone, and treats every file as hostile (bounds,
- * false headers, truncation while mapped: see elf.h).
+ * Used only when a report is made (watcher thread, exit, sockleak_check). Opens ELF files for the
+ * time of the call, allocates with mmap alone, and treats every file as hostile (elf.h).
  */
 #ifndef SOCKLEAK_AGENT_NAMES_H
 #define SOCKLEAK_AGENT_NAMES_H

@@ -240,12 +240,8 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     return true;
 }
 
-/* ---- looking ---- */
+/* ---- the live slot ---- */
 
-/*
- * The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is
- * what makes one.
- */
 struct state_slot *slot_live(int fd)
 {
     if (!gate_has_table() && !(inherited_set_has(fd) && gate_ready()))
