@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockleak.h: "this test leaked no socket": the interface of the sockleak agent for programs and their tests.
+ * sockleak.h: "this test leaked no socket": the interface of the sockleak agent for programs and
+ * their tests.
  *
  *     #include <sockleak.h>
  *
  *     sockleak_mark_t start = sockleak_mark();
  *     run_the_code_under_test();
- *     SOCKLEAK_ASSERT_NONE(start);      // fails with the report: which socket, and the stack that opened it
+ *     SOCKLEAK_ASSERT_NONE(start);      // fails with the report: which socket, which stack
  *
- * Nothing has to be linked. The functions come with the agent (LD_PRELOAD=libsockleak.so, or `sockleak run -- ./test`); this header refers to
- * them weakly, and without the agent each call answers that it is not active. C99 and later, C++11 and later; Linux, gcc and clang; dynamic, PIE and
- * non-PIE programs (a static program cannot have the agent: every call answers "not active").
+ * Nothing has to be linked. The functions come with the agent (LD_PRELOAD=libsockleak.so, or
+ * `sockleak run -- ./test`). This header refers to them weakly; without the agent each call returns
+ * that it is not active. C99 and later, C++11 and later; Linux, gcc and clang; dynamic, PIE and
+ * non-PIE programs (a static program cannot have the agent: every call returns that it is not
+ * active).
  *
- * Unless said otherwise every function may be called by any thread at any time, but not from a signal handler; none changes errno except where a result
- * says so; none is a cancellation point.
+ * Unless stated otherwise every function may be called by any thread at any time, but not from a
+ * signal handler. errno is changed only where a result below names an error. No function is a
+ * cancellation point.
  */
 #ifndef SOCKLEAK_H
 #define SOCKLEAK_H
@@ -28,34 +32,40 @@
 extern "C" {
 #endif
 
-/* ---- what to look for: KINDS, a mask --------------------------------------------------------------------------- */
+/* ---- what to look for: KINDS, a mask --------------------------------------------------------- */
 
-#define SOCKLEAK_CLOSE_WAIT 0x01u      /* TCP: the peer sent FIN, this process neither shut down nor closed */
-#define SOCKLEAK_FIN_WAIT_2 0x02u      /* TCP: this process shut down its side and holds the descriptor, the peer has not finished */
-#define SOCKLEAK_DEAD 0x04u            /* the connection is over (finished, reset, timed out), the descriptor is held */
-#define SOCKLEAK_NEVER_CONNECTED 0x08u /* a stream socket whose connect failed, or that was never connected and never listened */
-#define SOCKLEAK_HANGUP 0x10u          /* a Unix or vsock connection whose peer has closed */
-#define SOCKLEAK_OPEN 0x20u            /* none of these: open and healthy, a listener, a datagram socket */
-#define SOCKLEAK_STUCK 0x1fu           /* all but OPEN */
-#define SOCKLEAK_ALL 0x3fu             /* every socket that is still open */
+/* TCP: the peer sent FIN, this process neither shut down nor closed */
+#define SOCKLEAK_CLOSE_WAIT 0x01u
+/* TCP: this process shut down its side and holds the descriptor, the peer has not finished */
+#define SOCKLEAK_FIN_WAIT_2 0x02u
+/* the connection is over (finished, reset, timed out), the descriptor is held */
+#define SOCKLEAK_DEAD 0x04u
+/* a stream socket whose connect failed, or that was never connected and never listened */
+#define SOCKLEAK_NEVER_CONNECTED 0x08u
+#define SOCKLEAK_HANGUP 0x10u /* a Unix or vsock connection whose peer has closed */
+/* none of these: open and healthy, a listener, a datagram socket */
+#define SOCKLEAK_OPEN 0x20u
+#define SOCKLEAK_STUCK 0x1fu /* all but OPEN */
+#define SOCKLEAK_ALL 0x3fu   /* every socket that is still open */
 
 /*
- * May be added to KINDS, for tests that run side by side: only sockets opened by the calling thread; only sockets that carry the calling thread's
- * present tag, whoever holds them now (a thread without a tag sees all).
+ * May be added to KINDS, for tests that run side by side: only sockets opened by the calling
+ * thread; only sockets that carry the calling thread's current tag, whichever thread uses them now
+ * (a thread without a tag sees all).
  */
 #define SOCKLEAK_THIS_THREAD 0x40000000u
 #define SOCKLEAK_THIS_TAG 0x80000000u
 /* May be added to the KINDS of sockleak_check: it waits and counts, and writes nothing. */
 #define SOCKLEAK_QUIET 0x20000000u
 
-/* ---- the shapes ------------------------------------------------------------------------------------------------- */
+/* ---- the shapes ------------------------------------------------------------------------------ */
 
 /* A moment. Opaque: pass it back. Valid in the process that made it. */
 typedef uint64_t sockleak_mark_t;
 
 /*
- * One call of a stack, innermost first. Strings are NULL when unknown. OFFSET is relative to MODULE's file, as addr2line -e MODULE wants it (of the
- * return address).
+ * One call of a stack, innermost first. Strings are NULL when unknown. OFFSET is relative to
+ * MODULE's file, as addr2line -e MODULE wants it (of the return address).
  */
 struct sockleak_frame {
     const char *module;
@@ -66,29 +76,36 @@ struct sockleak_frame {
 
 /* One socket. Everything pointed to belongs to the agent and is gone when the callback returns. */
 struct sockleak_finding {
-    size_t size; /* sizeof(struct sockleak_finding) of the agent: later versions add fields at the end */
+    /* sizeof(struct sockleak_finding) of the agent: later versions add fields at the end */
+    size_t size;
     int fd;
-    unsigned kind;     /* one of SOCKLEAK_CLOSE_WAIT ... SOCKLEAK_OPEN */
-    uint64_t site;     /* the call site that opened it: stable over processes and hosts; 0: no stack */
-    double age_s;      /* since it was opened; since it was first seen, when that was before the agent recorded */
-    double stuck_s;    /* since its condition began, with no byte moving */
-    uint64_t unread;   /* bytes received and not read */
-    const char *how;   /* of SOCKLEAK_DEAD: "finished", "reset" or "timeout"; else NULL */
-    const char *eof;   /* "read": a receive call returned 0; "unread": the end waits in the kernel; else NULL */
+    unsigned kind; /* one of SOCKLEAK_CLOSE_WAIT ... SOCKLEAK_OPEN */
+    /* the call site that opened it: stable over processes and hosts; 0: no stack */
+    uint64_t site;
+    /* since it was opened; since it was first seen, when that was before the agent recorded */
+    double age_s;
+    double stuck_s;  /* since its condition began, with no byte moving */
+    uint64_t unread; /* bytes received and not read */
+    const char *how; /* of SOCKLEAK_DEAD: "finished", "reset" or "timeout"; else NULL */
+    /* "read": a receive call returned 0; "unread": EOF waits in the kernel; else NULL */
+    const char *eof;
     const char *local; /* "127.0.0.1:51222", "[::1]:80", "/run/x.sock"; "" unknown */
     const char *peer;
     const char *tag; /* the name that sockleak_tag() gave; NULL none */
     int tid;         /* the thread that opened it; 0 unknown */
     size_t n_frames; /* the allocating stack */
     const struct sockleak_frame *frames;
-    size_t n_eof_frames; /* the stack that was told of the end */
+    size_t n_eof_frames; /* the stack of the call that saw EOF */
     const struct sockleak_frame *eof_frames;
 };
 
-/* Returns 0 to go on, anything else to stop. The agent holds no lock meanwhile: it may call the functions below and close what it is shown. */
+/*
+ * Returns 0 to continue, anything else to stop. The agent holds no lock meanwhile: the callback may
+ * call the functions below, and may close the sockets that it gets.
+ */
 typedef int (*sockleak_callback)(const struct sockleak_finding *finding, void *arg);
 
-/* ---- the calls -------------------------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 #ifdef SOCKLEAK_AGENT /* the agent itself, which defines them */
 #define SOCKLEAK_API __attribute__((visibility("default")))
@@ -99,98 +116,128 @@ typedef int (*sockleak_callback)(const struct sockleak_finding *finding, void *a
 /* 1 when the agent is loaded and recording, else 0. */
 SOCKLEAK_API int sockleak_active(void);
 
-/* Now. Checks with this mark look only at sockets opened after it. 0 when not active. */
+/*
+ * The present moment. Checks with this mark count only sockets opened after it. 0 when not active.
+ */
 SOCKLEAK_API sockleak_mark_t sockleak_mark(void);
 
 /*
- * Waits until no socket of KINDS that was opened after SINCE is left, or until TIMEOUT_MS milliseconds are over (0: looks once; negative: no limit). It
- * wakes at the close that it waits for. Writes the report of what is left to the agent's log (unless SOCKLEAK_QUIET) and returns its number, 0 when
- * nothing is. What is ignored, paused or suppressed is not counted. -1 with errno ENOSYS when not active, ENOMEM or EBUSY when the agent could not look:
- * a check that cannot see never passes. ENOMEM: no memory for the look, or for recording a socket that was opened since SINCE. EBUSY: another look hangs
- * for a minute, or the kernel refused to say how a socket is.
+ * Waits until no socket of KINDS that was opened after SINCE is left, or until TIMEOUT_MS
+ * milliseconds are over (0: checks once; negative: no limit). It returns as soon as the last of
+ * them is closed. Writes the report of what is left to the agent's log (unless SOCKLEAK_QUIET) and
+ * returns the number of sockets, 0 when none is left. Ignored, paused and suppressed sockets are
+ * not counted. -1 with errno ENOSYS when not active, ENOMEM or EBUSY when the agent could not
+ * check: a check that cannot see never passes. ENOMEM: there was no memory for the check, or for
+ * recording a socket that was opened since SINCE. EBUSY: another check has not ended for a minute,
+ * or the kernel refused to say how a socket is.
  */
 SOCKLEAK_API int sockleak_check(sockleak_mark_t since, unsigned kinds, int timeout_ms);
 
 /*
- * Calls CALLBACK with ARG for each such socket, call site by call site, in the calling thread. Returns how many times it was called; -1 with errno
- * ENOSYS when not active, ENOMEM or EBUSY when the agent could not look (nothing was called then).
+ * Calls CALLBACK with ARG for each such socket, call site by call site, in the calling thread.
+ * Returns how often CALLBACK was called; -1 with errno ENOSYS when not active, ENOMEM or EBUSY when
+ * the agent could not check (nothing was called then).
  */
 SOCKLEAK_API int sockleak_each(sockleak_mark_t since, unsigned kinds, sockleak_callback callback, void *arg);
 
 /*
- * Writes the report on such sockets to the open descriptor FD; nothing when there is none. Returns their number; -1 with errno ENOSYS when not active,
- * ENOMEM or EBUSY when the agent could not look, EIO when the report could not be written.
+ * Writes the report on such sockets to the open descriptor FD; nothing when there is none. Returns
+ * their number; -1 with errno ENOSYS when not active, ENOMEM or EBUSY when the agent could not
+ * check, EIO when the report could not be written.
  */
 SOCKLEAK_API int sockleak_report(int fd, sockleak_mark_t since, unsigned kinds);
 
 /*
- * The same report as text without colours, into BUF of SIZE bytes: cut where it does not fit, always ended by a NUL when SIZE > 0. Returns the bytes
- * of the whole report without the NUL, as snprintf does (SIZE 0 and BUF NULL only asks); -1 with errno ENOSYS when not active, ENOMEM or EBUSY when the
- * agent could not look.
+ * The same report as text without colours, into BUF of SIZE bytes: cut where it does not fit,
+ * always ended by a NUL when SIZE > 0. Returns the bytes of the whole report without the NUL, as
+ * snprintf does (SIZE 0 and BUF NULL only asks); -1 with errno ENOSYS when not active, ENOMEM or
+ * EBUSY when the agent could not check.
  */
 SOCKLEAK_API int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds);
 
-/* This open socket is meant to stay: it is never reported. Until it is closed; its number's next socket is watched again. */
+/*
+ * The open socket FD is intended to stay open: it is never reported. This ends when it is closed;
+ * the next socket with its number is tracked again.
+ */
 SOCKLEAK_API void sockleak_ignore(int fd);
 
-/* The calling thread's new sockets are never reported, until as many sockleak_resume() have followed. Nestable; async-signal-safe. */
+/*
+ * The calling thread's new sockets are never reported, until as many sockleak_resume() have
+ * followed. Nestable; async-signal-safe.
+ */
 SOCKLEAK_API void sockleak_pause(void);
 SOCKLEAK_API void sockleak_resume(void);
 
 /*
- * The calling thread's new sockets carry NAME (at most 63 bytes are kept), whichever thread they are handed to. NULL or "": none. NAME is copied; one
- * name is one tag, whichever thread gives it.
+ * The calling thread's new sockets carry NAME (at most 63 bytes are kept), whichever thread uses
+ * them later. NULL or "": none. NAME is copied; one name is one tag, whichever thread gives it.
  */
 SOCKLEAK_API void sockleak_tag(const char *name);
 
 /*
  * Two hooks that a program may define; the agent calls each once, before main.
  *
- *     const char *sockleak_default_options(void) { return "exitcode=23:kinds=all"; }      as SOCKLEAK_OPTIONS, which overrides it
- *     const char *sockleak_default_suppressions(void) { return "leak:my_pool_*\n"; }      in the format of a suppressions file
+ *     const char *sockleak_default_options(void) { return "exitcode=23:kinds=all"; }
+ *     const char *sockleak_default_suppressions(void) { return "leak:my_pool_*\n"; }
  *
- * The agent finds them among the program's dynamic symbols: link with -rdynamic, or -Wl,--export-dynamic-symbol=sockleak_default_options. (A hook in a
- * shared library that the program is linked with is found without that.)
+ * SOCKLEAK_OPTIONS overrides the options; the suppressions are as in a file of suppressions.
+ *
+ * The agent finds them among the program's dynamic symbols: link with -rdynamic, or
+ * -Wl,--export-dynamic-symbol=sockleak_default_options. (A hook in a shared library that the
+ * program is linked with is found without that.)
  */
 const char *sockleak_default_options(void);
 const char *sockleak_default_suppressions(void);
 
 /*
- * The agent exports two names more, sockleak_attach_entry and sockleak_detach_entry. They belong to the command (`sockleak attach` and `detach` call them
- * inside the process, on one of its threads, which is held for that) and are no interface: a program must not call them, and they may change with any version.
+ * The agent exports two names more, sockleak_attach_entry and sockleak_detach_entry. They belong to
+ * the command (`sockleak attach` and `detach` call them inside the process, on one of its threads,
+ * which is held for that) and are not part of this interface: a program must not call them, and
+ * they may change with any version.
  */
 
-/* ---- the assertion ---------------------------------------------------------------------------------------------- */
+/* ---- the assertion --------------------------------------------------------------------------- */
 
-/* How long it waits for ends that come asynchronously: a thread that still closes, a peer's answer. Define it before the include to change it. */
+/*
+ * How long it waits for sockets that are closed asynchronously: by another thread, or after a
+ * peer's answer. Define it before the include to change it.
+ */
 #ifndef SOCKLEAK_ASSERT_TIMEOUT_MS
 #define SOCKLEAK_ASSERT_TIMEOUT_MS 1000
 #endif
 
 /*
- * How a test fails. Define it before the include for your harness; MESSAGE is a const char * with file and line, what is wrong, and the report. It may
- * leave by longjmp or an exception.
+ * How a test fails. Define it before the include for your harness; MESSAGE is a const char * with
+ * file and line, the failure, and the report. It may leave by longjmp or an exception. (cmocka's
+ * fail_msg() cuts at 1,024 bytes, so the message goes through fputs. With Catch2, FAIL_CHECK in a
+ * destructor.)
  *
- *     #define SOCKLEAK_FAIL(message) (fputs(message, stderr), fail()) // cmocka (fail_msg() cuts at 1,024 bytes)
+ *     #define SOCKLEAK_FAIL(message) (fputs(message, stderr), fail()) // cmocka
  *     #define SOCKLEAK_FAIL(message) ck_abort_msg("%s", message)      // Check
  *     #define SOCKLEAK_FAIL(message) ADD_FAILURE() << message         // GoogleTest
- *     #define SOCKLEAK_FAIL(message) FAIL(message)                    // Catch2; FAIL_CHECK in a destructor
+ *     #define SOCKLEAK_FAIL(message) FAIL(message)                    // Catch2
  */
 #ifndef SOCKLEAK_FAIL
 #define SOCKLEAK_FAIL(message) (fputs(message, stderr), abort())
 #endif
 
-/* Room for MESSAGE, on the stack. A longer report is cut there, and written to standard error whole. */
+/*
+ * Room for MESSAGE, on the stack. A longer report is cut there, and the whole of it is written to
+ * standard error.
+ */
 #ifndef SOCKLEAK_MESSAGE_SIZE
 #define SOCKLEAK_MESSAGE_SIZE 8192
 #endif
 
 /*
- * Fails the test when a socket opened since MARK (of KINDS) is still open after SOCKLEAK_ASSERT_TIMEOUT_MS. Fails too, and says so, when the agent could
- * not look or is not active: a check that cannot see must not pass. Define SOCKLEAK_OPTIONAL before the include to let it pass when not active.
+ * Fails the test when a socket opened since MARK (of KINDS) is still open after
+ * SOCKLEAK_ASSERT_TIMEOUT_MS. Fails too, with a message of its own, when the agent could not check
+ * or is not active: a check that cannot see the sockets must not pass. Define SOCKLEAK_OPTIONAL
+ * before the include to let it pass when not active.
  *
- * Tests that run side by side in threads of one process ask for their own sockets: by thread, or by the tag that they gave (sockleak_tag) when they hand
- * sockets to other threads, or have them opened by threads that carry the same tag.
+ * Tests that run side by side in threads of one process check their own sockets only: by thread; or
+ * by tag (sockleak_tag), when they hand sockets to other threads or use threads that carry the same
+ * tag.
  */
 #define SOCKLEAK_ASSERT_NONE(mark) SOCKLEAK_ASSERT_NONE_OF(mark, SOCKLEAK_ALL)
 #define SOCKLEAK_ASSERT_NONE_OF_THREAD(mark) SOCKLEAK_ASSERT_NONE_OF(mark, SOCKLEAK_ALL | SOCKLEAK_THIS_THREAD)
@@ -209,14 +256,15 @@ const char *sockleak_default_suppressions(void);
 #define SOCKLEAK_OPTIONAL_ 0
 #endif
 
-/* ---- how a call finds the agent: nothing to use below this line --------------------------------------------------- */
+/* ---- how a call finds the agent: nothing to use below this line ------------------------------ */
 
 #ifndef SOCKLEAK_AGENT
 
 /*
- * Each function is a small inline one (its own symbol is local and has another name) that calls the agent's function when there is one. In a non-PIE program
- * for x86-64 the compiler may take the address of a weak function for a constant, which the linker then settles as 0 for good: there it is read from the
- * global offset table, which the dynamic loader fills in.
+ * Each function is a small inline one (its own symbol is local and has another name) that calls the
+ * agent's function when there is one. In a non-PIE program for x86-64 the compiler may take the
+ * address of a weak function for a constant, which the linker then resolves to 0 for good: there it
+ * is read from the global offset table, which the dynamic loader fills in.
  */
 #define SOCKLEAK_WEAK_(type, name, parameters)                                                     \
     extern type sockleak_agent_##name parameters __asm__("sockleak_" #name) __attribute__((weak)); \
@@ -318,7 +366,7 @@ SOCKLEAK_API void sockleak_tag(const char *name)
 
 #undef SOCKLEAK_FIND_
 
-/* What SOCKLEAK_ASSERT_NONE asks: 1, with the message, when the test is to fail. */
+/* What SOCKLEAK_ASSERT_NONE calls. Returns 1 and writes MESSAGE when the test must fail, else 0. */
 SOCKLEAK_API int sockleak_failed_(char *message, size_t size, sockleak_mark_t since, unsigned kinds, int optional, const char *file,
                                   int line)
 {

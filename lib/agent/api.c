@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../core/text.h"
 #include "base/clock.h"
 #include "base/options.h"
 #include "base/scratch.h"

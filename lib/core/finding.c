@@ -6,6 +6,8 @@
  */
 #include "finding.h"
 
+#include "judge.h"
+
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
@@ -46,3 +48,12 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
 }
 
 bool finding_is_from_outside(const struct finding *f) { return f->origin == ORIGIN_INHERITED && f->fd <= 2 && !f->past_grace; }
+
+const char *finding_state(const struct finding *f)
+{
+    if (f->kind == KIND_CLOSE_WAIT)
+        return tcp_state_name(ST_CLOSE_WAIT);
+    if (f->kind == KIND_FIN_WAIT_2 && f->tcp_state != ST_FIN_WAIT_1)
+        return tcp_state_name(ST_FIN_WAIT_2);
+    return tcp_state_name(f->tcp_state);
+}

@@ -2,17 +2,18 @@
 /*
  * group.c: findings sorted and cut into groups by kind and allocating stack.
  *
- * Called once a report by the thread that makes it, in the agent and in the command, over arrays that the caller owns. Heap sort, because
- * it needs neither memory nor recursion and has no bad case.
+ * Called once a report by the thread that makes it, in the agent and in the command, over arrays
+ * that the caller owns. Heap sort, because it needs neither memory nor recursion and has no slow
+ * case.
  */
+#include "group.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
 #include "growth.h"
-#include "judge.h"
-#include "report.h"
 
-#define FEW_PORTS 64 /* below so many towards one peer nobody wants to hear of ports */
+#define FEW_PORTS 64 /* with fewer sockets to one peer a forecast of ports is not worth a line */
 
 typedef int compare_fn(const void *a, const void *b);
 
@@ -92,15 +93,6 @@ static int compare_groups(const void *pa, const void *pb)
     return 0;
 }
 
-const char *finding_state(const struct finding *f)
-{
-    if (f->kind == KIND_CLOSE_WAIT)
-        return tcp_state_name(ST_CLOSE_WAIT);
-    if (f->kind == KIND_FIN_WAIT_2 && f->tcp_state != ST_FIN_WAIT_1)
-        return tcp_state_name(ST_FIN_WAIT_2);
-    return tcp_state_name(f->tcp_state);
-}
-
 static uint8_t most_frequent(const uint64_t *counts, unsigned n)
 {
     unsigned best = 0;
@@ -112,7 +104,7 @@ static uint8_t most_frequent(const uint64_t *counts, unsigned n)
 
 static uint64_t age(uint64_t now_ns, uint64_t since_ns) { return now_ns > since_ns ? now_ns - since_ns : 0; }
 
-static void fill(struct group *g, const struct finding *f, size_t n, uint64_t now_ns)
+static void fill_group(struct group *g, const struct finding *f, size_t n, uint64_t now_ns)
 {
     uint64_t hows[HOW_TIMEOUT + 1] = {0}, eofs[EOF_UNREAD + 1] = {0};
     state_ref told = 0;
@@ -123,7 +115,10 @@ static void fill(struct group *g, const struct finding *f, size_t n, uint64_t no
         eofs[f[i].eof <= EOF_UNREAD ? f[i].eof : EOF_NONE]++;
         if (!f[i].told_site)
             continue;
-        /* Boyer and Moore's vote: the stack that told most of them, if one did; else one of those that did. */
+        /*
+         * Boyer and Moore's majority vote: the stack in which most of them saw EOF or the error, if
+         * there is one; else one of those stacks.
+         */
         if (votes == 0)
             told = f[i].told_site;
         votes = f[i].told_site == told ? votes + 1 : votes - 1;
@@ -149,13 +144,13 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
         end = i + 1;
         while (end < n && same_group(&findings[i], &findings[end]))
             end++;
-        fill(&groups[n_groups++], &findings[i], end - i, now_ns);
+        fill_group(&groups[n_groups++], &findings[i], end - i, now_ns);
     }
     heap_sort(groups, n_groups, sizeof *groups, compare_groups);
     return n_groups;
 }
 
-/* ---- counters --------------------------------------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 static void add_site(struct group *g, const struct state_site *s)
 {
@@ -163,7 +158,10 @@ static void add_site(struct group *g, const struct state_site *s)
     g->closed += atomic_load_explicit(&s->closed, memory_order_relaxed);
 }
 
-/* One stack may have several records: code that was unloaded and loaded again elsewhere is the same code to a reader. */
+/*
+ * One stack may have several records: code that was unloaded and loaded again elsewhere is the same
+ * code to a reader.
+ */
 static bool is_of_one_record(const struct group *g)
 {
     for (size_t i = 0; i < g->n_findings; i++)
@@ -194,7 +192,7 @@ bool group_count(struct group *g, const struct state_view *view)
     return has_site;
 }
 
-/* ---- forecasts ---------------------------------------------------------------------------------------------------------- */
+/* ---- forecasts ------------------------------------------------------------------------------- */
 
 const char *group_ports_peer(const struct group *g)
 {

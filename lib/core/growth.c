@@ -2,13 +2,14 @@
 /*
  * growth.c: does a count grow, how fast, and when does a limit run out.
  *
- * Called by the watcher after each look, and by the command over a series of its own; one owner at a time.
+ * Called by the watcher after each check, and by the command over a series of its own; one owner at
+ * a time.
  */
 #include "growth.h"
 
 static uint32_t held(const struct growth *g) { return g->n < GROWTH_SAMPLES ? g->n : GROWTH_SAMPLES; }
 
-/* Ring index of the sample that is AGO looks old; 0 is the last one. */
+/* Ring index of the sample that is AGO checks old; 0 is the last one. */
 static uint32_t index_of(const struct growth *g, uint32_t ago) { return (g->n - 1 - ago) % GROWTH_SAMPLES; }
 
 static uint32_t highest(const struct growth *g)
@@ -64,16 +65,16 @@ uint32_t growth_rate_milli(const struct growth *g)
     if (span < GROWTH_RATE_SPAN_NS)
         return 0;
     uint64_t rate = (uint64_t)(g->count[last] - from) * 60000u * 1000u / (span / 1000000u);
-    /* It did rise: a rate too small to be told in thousandths is still not "never". */
+    /* It did rise: a rate below one thousandth is still not "never". */
     return rate > UINT32_MAX ? UINT32_MAX : rate ? (uint32_t)rate : 1;
 }
 
 bool growth_is_steady(const struct growth *g, uint64_t quiet_ns)
 {
     uint32_t n = held(g);
-    if (n <= GROWTH_STEADY_LOOKS || g->count[index_of(g, 0)] == 0 || g->at_ns[index_of(g, 0)] - g->lower_ns < quiet_ns)
+    if (n <= GROWTH_STEADY_CHECKS || g->count[index_of(g, 0)] == 0 || g->at_ns[index_of(g, 0)] - g->lower_ns < quiet_ns)
         return false;
-    for (uint32_t ago = 0; ago < GROWTH_STEADY_LOOKS; ago++)
+    for (uint32_t ago = 0; ago < GROWTH_STEADY_CHECKS; ago++)
         if (g->count[index_of(g, ago)] > g->count[index_of(g, ago + 1)])
             return false;
     return true;
@@ -84,7 +85,7 @@ uint64_t growth_runs_out_s(uint64_t used, uint64_t limit, uint32_t rate_milli)
     if (rate_milli == 0 || limit == 0)
         return 0;
     if (used >= limit)
-        return 1; /* it is there already; 0 would say never */
+        return 1; /* the limit is reached already; 0 would mean never */
     uint64_t left = limit - used;
     if (left > UINT64_MAX / 60000u - 1)
         return 0; /* no limit in any practical sense (RLIM_INFINITY) */

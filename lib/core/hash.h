@@ -2,8 +2,9 @@
 /*
  * hash.h: the two ways in which bytes and numbers are hashed here. Pure, inline, async-signal-safe.
  *
- * FNV-1a (draft-eastlake-fnv) for bytes: its values stand in state files and reports, so it never changes. Multiplication by the
- * golden ratio (Knuth, volume 3, 6.4) to spread numbers over a table: only ever for the table of one process.
+ * FNV-1a (draft-eastlake-fnv) for bytes: its values stand in state files and reports, so it never
+ * changes. Multiplication by the golden ratio (Knuth, volume 3, 6.4) to spread numbers over a
+ * table: only ever for the table of one process.
  */
 #ifndef SOCKLEAK_CORE_HASH_H
 #define SOCKLEAK_CORE_HASH_H

@@ -2,12 +2,14 @@
 /*
  * json.c: a report as JSON Lines: one object a line.
  *
- * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads the report. The order and meaning of the
- * keys are part of the contract with users; new keys go behind the old ones. What is not known is null.
+ * Called by the agent (any thread that reports, never under a lock) and by the command. Only reads
+ * the report. The order and meaning of the keys are part of the contract with users; new keys go
+ * behind the old ones. What is not known is null.
  */
-#include <string.h>
+#include "json.h"
 
-#include "report.h"
+#include "finding.h"
+#include "text.h"
 
 static void put_key(struct out *o, const char *key) { out_fmt(o, ",\"%s\":", key); }
 
@@ -219,15 +221,15 @@ static void put_note(struct out *o, const struct report *r, void (*words)(struct
 
 static void put_stretched(struct out *o, const struct report *r)
 {
-    put_note(o, r, report_stretched);
+    put_note(o, r, text_stretched);
     put_seconds(o, "period_s", r->stretched_ms * 1000000ull);
     out_str(o, "}\n");
 }
 
-/* What a report without a summary would not say. */
+/* What was left out: for a report without a summary, which has it otherwise. */
 static void put_left_out(struct out *o, const struct report *r)
 {
-    put_note(o, r, report_left_out);
+    put_note(o, r, text_left_out);
     put_u64(o, "groups_left_out", r->groups_left_out);
     put_u64(o, "sockets_left_out", r->sockets_left_out);
     out_str(o, "}\n");

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.c: from what the kernel says of one socket at one moment to its kind, and the condition's clock.
+ * judge.c: finds the kind of one socket from what the kernel reports of it at one moment, and keeps
+ * the condition's clock.
  *
- * Called by the watcher and by every check, on whatever thread looks. Pure: the kernel's state decides wherever there is one, the program's
- * history only tells apart what the kernel has already forgotten (was a CLOSE socket ever connected, and how did it end).
- * RFC 9293 section 3.3.2 and the kernel's tcp_poll, tcp_reset, tcp_fin, unix_poll and vsock_poll are the sources of the rules.
+ * Called on the thread that checks: the watcher, or one of the program's own. Pure: the kernel's
+ * state decides wherever there is one; the program's history only distinguishes what the kernel has
+ * already forgotten (was a CLOSE socket ever connected, and how did it end). RFC 9293 section 3.3.2
+ * and the kernel's tcp_poll, tcp_reset, tcp_fin, unix_poll and vsock_poll are the sources of the
+ * rules.
  */
 #include "judge.h"
 
@@ -22,14 +25,18 @@ static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
     return (struct verdict){.kind = (uint8_t)kind, .how = (uint8_t)how, .eof = (uint8_t)eof};
 }
 
-/* How the program may have been told of an end that waits to be read. An error told it as well, though by no receive call that gave 0. */
+/*
+ * What the program saw of an EOF that waits to be read. An error has shown it the end too, though
+ * no receive call returned 0.
+ */
 static enum eof eof_of(const struct observation *o) { return o->told_eof ? EOF_READ : o->told_errno ? EOF_NONE : EOF_UNREAD; }
 
 static enum how how_it_ended(const struct observation *o)
 {
     switch (o->told_errno) {
     case ETIMEDOUT:
-    case EHOSTUNREACH: /* retransmission gave up, and an ICMP answer had said why (tcp_write_err) */
+    /* retransmission gave up, and an ICMP message had given the reason (tcp_write_err) */
+    case EHOSTUNREACH:
     case ENETUNREACH:
     case EHOSTDOWN:
     case ENETDOWN:
@@ -38,14 +45,18 @@ static enum how how_it_ended(const struct observation *o)
     case ECONNABORTED:
     case ENETRESET:
         return HOW_RESET;
-    case EPIPE: /* a write after our own shutdown, or tcp_reset's word for an RST in CLOSE_WAIT */
+    /* a write after our own shutdown, or the error that tcp_reset sets for an RST in CLOSE_WAIT */
+    case EPIPE:
         return o->shut_wr && !o->pollerr ? HOW_FINISHED : HOW_RESET;
     default:
         break;
     }
     if (o->pollerr)
         return o->retransmits > 0 ? HOW_TIMEOUT : HOW_RESET;
-    /* Without an error and without our own FIN a connection cannot reach CLOSE: the error was fetched where no wrapper saw it. */
+    /*
+     * Without an error and without our own FIN a connection cannot reach CLOSE: the error was
+     * fetched where no wrapper saw it.
+     */
     return o->shut_wr ? HOW_FINISHED : HOW_RESET;
 }
 
@@ -59,8 +70,11 @@ static struct verdict judge_tcp_close(const struct observation *o)
             return verdict(KIND_DEAD, how, eof_of(o));
         return verdict(KIND_DEAD, how, o->told_eof ? EOF_READ : EOF_NONE);
     }
-    /* shutdown(SHUT_RD) succeeds without a connection only on a listening socket, which it turns back into CLOSE (a way to wake accept),
-     * or on a connect under way. The former did listen, so it is not 'never connected and never listened'. */
+    /*
+     * shutdown(SHUT_RD) succeeds without a connection only on a listening socket, which it turns
+     * back into CLOSE (a way to wake accept), or on a connect under way. The former did listen, so
+     * it is not 'never connected and never listened'.
+     */
     if (o->shut_rd && !o->connecting && o->told_errno == 0 && !o->pollerr)
         return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
     return verdict(KIND_NEVER_CONNECTED, HOW_NONE, EOF_NONE);
@@ -71,7 +85,8 @@ static struct verdict judge_tcp(const struct observation *o)
     switch (o->tcp_state) {
     case ST_CLOSE_WAIT: /* our own shutdown would have made it LAST_ACK */
         return verdict(KIND_CLOSE_WAIT, HOW_NONE, o->told_eof ? EOF_READ : EOF_UNREAD);
-    case ST_FIN_WAIT_1: /* entered by a shutdown alone while the descriptor is held, whichever holder called it */
+    /* entered by a shutdown alone while the descriptor is held, whichever holder called it */
+    case ST_FIN_WAIT_1:
     case ST_FIN_WAIT_2:
         return verdict(KIND_FIN_WAIT_2, HOW_NONE, EOF_NONE);
     case ST_TIME_WAIT:
@@ -86,8 +101,9 @@ static struct verdict judge_tcp(const struct observation *o)
 }
 
 /*
- * TCP_INFO of an MPTCP socket is its first subflow's, which may be gone while the connection lives on others, and which stays ESTABLISHED when
- * the peer ends the connection (DATA_FIN). Poll speaks for the whole: RDHUP for the peer's end, HUP for both ends or CLOSE.
+ * TCP_INFO of an MPTCP socket is its first subflow's, which may be gone while the connection lives
+ * on others, and which stays ESTABLISHED when the peer ends the connection (DATA_FIN). poll reports
+ * on the whole connection: RDHUP when the peer has ended, HUP when both sides have, or in CLOSE.
  */
 static struct verdict judge_mptcp(const struct observation *o)
 {
@@ -105,14 +121,18 @@ static struct verdict judge_mptcp(const struct observation *o)
     return verdict(o->shut_wr ? KIND_FIN_WAIT_2 : KIND_OPEN, HOW_NONE, EOF_NONE);
 }
 
-/* Families whose stream sockets are of no use before connect or listen. Others (AF_ALG, Bluetooth ...) have ways of their own. */
+/*
+ * Families whose stream sockets are of no use before connect or listen. Others (AF_ALG, Bluetooth
+ * ...) have ways of their own.
+ */
 static bool connect_makes_it_useful(const struct observation *o)
 {
     switch (o->family) {
     case AF_INET:
     case AF_INET6:
     case FAMILY_SMC:
-        return o->type == SOCK_STREAM; /* SOCK_SEQPACKET is SCTP's one-to-many socket: it needs no connect */
+        /* SOCK_SEQPACKET is SCTP's one-to-many socket: it needs no connect */
+        return o->type == SOCK_STREAM;
     case AF_UNIX:
     case AF_VSOCK:
         return true;
@@ -130,7 +150,10 @@ static bool peer_is_gone(const struct observation *o)
     case AF_INET: /* SCTP has no half-close */
     case AF_INET6:
     case FAMILY_SMC:
-    case AF_VSOCK: /* vsock_poll says RDHUP for a peer that closed, HUP only once this side has shut down as well */
+    /*
+     * vsock_poll sets RDHUP for a peer that closed, HUP only once this side has shut down as well
+     */
+    case AF_VSOCK:
         return o->pollrdhup && !o->shut_rd;
     default: /* AF_UNIX: RDHUP alone is a peer that shut down its writing half and still reads */
         return false;
@@ -165,7 +188,10 @@ struct verdict judge(const struct observation *o)
     return judge_by_poll(o);
 }
 
-/* Does the kernel's idle time prove that this very condition is at least as old? Only where its last segment restarts that time. */
+/*
+ * Whether the kernel's idle time proves that this condition is at least as old: only where the
+ * segment that began the condition restarts that time.
+ */
 static bool idle_proves(const struct verdict *v, const struct observation *o)
 {
     if (o->protocol == PROTOCOL_MPTCP) /* the times are one subflow's */
@@ -175,7 +201,8 @@ static bool idle_proves(const struct verdict *v, const struct observation *o)
         return true;
     case KIND_FIN_WAIT_2: /* our FIN was acknowledged; in FIN_WAIT_1 it was not yet */
         return o->tcp_state == ST_FIN_WAIT_2;
-    case KIND_DEAD: /* so was the last FIN; an RST or a timeout leaves no mark in those times */
+    /* the last FIN was acknowledged too; an RST or a timeout leaves no mark in those times */
+    case KIND_DEAD:
         return v->how == HOW_FINISHED && o->tcp_state == ST_CLOSE;
     case KIND_OPEN:
         return true;
@@ -189,7 +216,7 @@ static uint64_t first_seen_since(const struct verdict *v, const struct observati
     uint64_t since = now_ns;
     if (o->idle_ns > 0 && idle_proves(v, o))
         since = o->idle_ns < now_ns ? now_ns - o->idle_ns : 0;
-    /* Nobody ever tried to connect it: it has been so from the start. */
+    /* No connect was ever tried: it has been in this condition from the start. */
     if (v->kind == KIND_NEVER_CONNECTED && !o->connecting && !o->pollerr && o->told_errno == 0)
         since = opened_ns ? opened_ns : now_ns;
     if (since < opened_ns)

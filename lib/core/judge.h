@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.h: from what the kernel says of one socket at one moment to its kind. A pure function: no I/O, no state, no clock.
+ * judge.h: finds the kind of one socket from what the kernel reports of it at one moment. A pure
+ * function: no I/O, no state, no clock.
  *
- * Used by the agent (track/probe.c fills the observation from poll, getsockopt and ioctl) and by the tests, which run
- * it over every TCP state, family and flag. Whether the condition has *lasted* is told by condition_update.
+ * Used by the agent (track/probe.c fills the observation from poll, getsockopt and ioctl) and by
+ * the tests, which run it over every TCP state, family and flag. Whether the condition has lasted
+ * is condition_update's part.
  */
 #ifndef SOCKLEAK_CORE_JUDGE_H
 #define SOCKLEAK_CORE_JUDGE_H
@@ -36,18 +38,28 @@ struct observation {
     int protocol;       /* IPPROTO_* (SO_PROTOCOL) */
     unsigned tcp_state; /* tcpi_state, or ST_NONE when the socket has no TCP_INFO */
     bool listening;     /* SO_ACCEPTCONN */
-    bool has_peer;      /* getpeername answered */
-    bool was_connected; /* a wrapper or an earlier look saw it connected, or TCP_INFO proves it (bytes_acked >= 1) */
-    bool connecting;    /* a connect is under way (EINPROGRESS, no outcome yet) */
+    bool has_peer;      /* getpeername succeeded */
+    /* a wrapper or an earlier check saw it connected, or TCP_INFO proves it (bytes_acked >= 1) */
+    bool was_connected;
+    bool connecting; /* a connect is under way (EINPROGRESS, no outcome yet) */
     bool pollhup, pollerr, pollrdhup;
     bool shut_wr, shut_rd; /* this process called shutdown */
     bool told_eof;         /* a receive call returned 0 */
-    int told_errno;        /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
-    unsigned retransmits;  /* tcpi_retransmits + tcpi_backoff + tcpi_probes: tells a timeout from a reset when the program was not told */
-    uint64_t unread;       /* SIOCINQ, without the FIN */
-    uint64_t unsent;       /* SIOCOUTQ */
-    uint64_t signature;    /* any value that changes when a byte moves either way */
-    uint64_t idle_ns; /* the kernel's word on how long nothing moved (TCP: least of last_data_recv, _data_sent, _ack_recv); 0 unknown */
+    /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
+    int told_errno;
+    /*
+     * tcpi_retransmits + tcpi_backoff + tcpi_probes: distinguishes a timeout from a reset when no
+     * call has returned the error
+     */
+    unsigned retransmits;
+    uint64_t unread;    /* SIOCINQ, without the FIN */
+    uint64_t unsent;    /* SIOCOUTQ */
+    uint64_t signature; /* any value that changes when a byte moves either way */
+    /*
+     * how long nothing moved, as the kernel counts it (TCP: least of last_data_recv, _data_sent,
+     * _ack_recv); 0 unknown
+     */
+    uint64_t idle_ns;
 };
 
 struct verdict {
@@ -57,26 +69,32 @@ struct verdict {
 };
 
 /*
- * Where the kernel has a TCP state, it alone decides between close_wait, fin_wait_2, dead or never_connected (CLOSE), and open. Elsewhere poll's
- * bits do: a Unix peer is gone at POLLHUP (POLLRDHUP alone is its half-close); for vsock and SCTP POLLRDHUP is enough, since they say POLLHUP
- * only once this side has shut down too. MPTCP has TCP's kinds, from poll's bits as well: its TCP_INFO is one subflow's. A listener that was
- * shut down is open, not never_connected.
+ * Where the kernel has a TCP state, it alone decides between close_wait, fin_wait_2, dead or
+ * never_connected (CLOSE), and open. Elsewhere poll's bits do: a Unix peer is gone at POLLHUP
+ * (POLLRDHUP alone is its half-close); for vsock and SCTP POLLRDHUP is enough, which set POLLHUP
+ * only once this side has shut down too. MPTCP has TCP's kinds, from poll's bits as well: its
+ * TCP_INFO is one subflow's. A listener that was shut down is open, not never_connected.
  *
  * Total over its input: never fails. KIND_OPEN for a listening or datagram socket too.
  */
 struct verdict judge(const struct observation *o);
 
 /*
- * The condition's clock. A socket's condition starts when it is first seen, starts anew when its kind changes or a byte moves
- * (signature), and may start earlier than first seen when the kernel can prove it (idle_ns; not for a reset, a timeout or an unacknowledged FIN,
- * which leave no mark there) or when nobody ever tried to connect it, never before OPENED_NS. OPENED_NS 0: nobody saw it opened.
+ * The condition's clock. A socket's condition starts when it is first seen, starts anew when its
+ * kind changes or a byte moves (signature), and may start earlier than first seen when the kernel
+ * can prove it (idle_ns; not for a reset, a timeout or an unacknowledged FIN, which leave no mark
+ * there) or when no connect was ever tried, but never before OPENED_NS. OPENED_NS 0: no wrapper saw
+ * it opened.
  */
 struct condition {
     uint64_t since_ns;
     uint64_t signature;
     uint8_t kind, how;
 };
-/* Returns true when the condition (re)started now. PREV with kind KIND_NONE or KIND_OPEN: nothing before. */
+/*
+ * Returns true when the condition (re)started now. PREV with kind KIND_NONE or KIND_OPEN: nothing
+ * before.
+ */
 bool condition_update(struct condition *c, const struct verdict *v, const struct observation *o, uint64_t now_ns, uint64_t opened_ns);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c: the words for kinds, origins, families, states and errors, as options, suppressions, text and JSON write them.
+ * kinds.c: the words for kinds, origins, families, states and errors, as options, suppressions,
+ * text and JSON write them.
  *
  * Called from anywhere; constant tables only.
  */
+#include "kinds.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "state.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 

@@ -2,12 +2,15 @@
 /*
  * options.c: SOCKLEAK_OPTIONS: one descriptor table for parsing, defaults and help.
  *
- * Called once at start in the target (possibly before its main and without any of libc's services), when attach wakes it, and by the command.
- * The text is the user's and may hold anything; a bad word costs one warning, never the program.
+ * Called once at start in the target (possibly before its main and without any of libc's services),
+ * when attach wakes it, and by the command. The text is the user's and may hold anything; a bad
+ * word gives one warning and changes nothing else.
  */
 #include "options.h"
 
 #include <string.h>
+
+#include "optvalue.h"
 
 #define WARN_WORD 64u /* bytes of a bad word that a warning repeats */
 
@@ -26,7 +29,7 @@ struct option {
 
 #define FIELD(f) offsetof(struct options, f), sizeof(((struct options *)0)->f)
 
-static const struct option table[] = {
+static const struct option option_table[] = {
     {"enabled", OPT_BOOL, FIELD(enabled), 1, "1", "0: loaded but dormant; records nothing until 'sockleak attach PID' wakes it"},
     {"kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup", "what counts as a leak; 'all' adds open"},
     {"grace", OPT_TIME, FIELD(grace_ns), 0, "30s",
@@ -55,7 +58,7 @@ static const struct option table[] = {
     {"verbosity", OPT_NUMBER, FIELD(verbosity), 9, "0", "1: say what the agent does"},
     {"help", OPT_BOOL, FIELD(help), 1, "0", "1: print this list"},
 };
-#define N_OPTIONS (sizeof table / sizeof *table)
+#define N_OPTIONS (sizeof option_table / sizeof *option_table)
 
 static const char *const color_words[] = {"auto", "always", "never"};
 
@@ -63,7 +66,7 @@ static void *field_of(struct options *o, const struct option *opt) { return (cha
 
 static bool word_is(const char *s, size_t len, const char *word) { return strlen(word) == len && memcmp(s, word, len) == 0; }
 
-/* ---- values --------------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool parse_number(const char *s, size_t len, uint64_t max, uint64_t *value)
 {
@@ -141,7 +144,7 @@ static const char *set_color(uint8_t *field, const char *s, size_t len)
     return "write auto, always or never";
 }
 
-/* NULL when S was taken, else why not. */
+/* Returns NULL when S was taken, else the reason why not. */
 static const char *set_value(struct options *o, const struct option *opt, const char *s, size_t len)
 {
     void *field = field_of(o, opt);
@@ -187,7 +190,7 @@ static void put_time(struct out *out, uint64_t ns)
         out_fmt(out, "%lus", (unsigned long)(ms / 1000u));
 }
 
-/* The present value, as a user would write it. */
+/* The current value, as a user would write it. */
 static void put_value(struct out *out, const struct options *o, const struct option *opt)
 {
     const void *field = (const char *)o + opt->offset;
@@ -232,7 +235,7 @@ static void put_value(struct out *out, const struct options *o, const struct opt
     }
 }
 
-/* ---- the text ------------------------------------------------------------------------------------------------------------- */
+/* ---- the text -------------------------------------------------------------------------------- */
 
 struct warning {
     struct out out;
@@ -253,18 +256,18 @@ static void warning_end(struct warning *w, const char *after, warn_fn *warn, voi
         warn(arg, w->line);
 }
 
-static const struct option *find(const char *key, size_t len)
+static const struct option *find_option(const char *key, size_t len)
 {
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (word_is(key, len, table[i].key))
-            return &table[i];
+        if (word_is(key, len, option_table[i].key))
+            return &option_table[i];
     return NULL;
 }
 
-static void apply(struct options *o, const char *key, size_t key_len, const char *value, size_t len, warn_fn *warn, void *arg)
+static void apply_option(struct options *o, const char *key, size_t key_len, const char *value, size_t len, warn_fn *warn, void *arg)
 {
     struct warning w;
-    const struct option *opt = find(key, key_len);
+    const struct option *opt = find_option(key, key_len);
     if (!opt) {
         warning_begin(&w, key, key_len);
         warning_end(&w, ": no such option; help=1 lists them all", warn, arg);
@@ -285,7 +288,10 @@ static void apply(struct options *o, const char *key, size_t key_len, const char
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/* The end of an item that begins at S: its colon, or the end of the text. A quoted value hides colons. */
+/*
+ * The end of an item that begins at S: its colon, or the end of the text. A colon within quotes
+ * does not end it.
+ */
 static const char *item_end(const char *s)
 {
     s += strcspn(s, ":=");
@@ -307,7 +313,7 @@ static void parse_item(struct options *o, const char *s, const char *end, warn_f
     const char *equals = memchr(s, '=', (size_t)(end - s));
     size_t key_len = (size_t)((equals ? equals : end) - s);
     if (!equals) {
-        apply(o, s, key_len, NULL, 0, warn, arg);
+        apply_option(o, s, key_len, NULL, 0, warn, arg);
         return;
     }
     const char *value = equals + 1;
@@ -322,7 +328,7 @@ static void parse_item(struct options *o, const char *s, const char *end, warn_f
         }
         end = close;
     }
-    apply(o, s, key_len, value, (size_t)(end - value), warn, arg);
+    apply_option(o, s, key_len, value, (size_t)(end - value), warn, arg);
 }
 
 void options_parse(struct options *o, const char *text, warn_fn *warn, void *arg)
@@ -338,8 +344,8 @@ void options_default(struct options *o)
 {
     memset(o, 0, sizeof *o);
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (table[i].type != OPT_INTERVAL)
-            set_value(o, &table[i], table[i].initial, strlen(table[i].initial));
+        if (option_table[i].type != OPT_INTERVAL)
+            set_value(o, &option_table[i], option_table[i].initial, strlen(option_table[i].initial));
     options_finish(o);
 }
 
@@ -352,7 +358,7 @@ void options_finish(struct options *o)
     o->interval_ns = o->interval_ns < least ? least : o->interval_ns > most ? most : o->interval_ns;
 }
 
-/* An empty text is no value that a user would write: what it stands for, in words. */
+/* The default as the help prints it: an empty one is given in words, as what it stands for. */
 static const char *default_words(const struct option *opt)
 {
     if (*opt->initial)
@@ -365,7 +371,7 @@ void options_help(struct out *out)
     out_str(out, "SOCKLEAK_OPTIONS=\"key=value:key=value\"; a value may be put in \"double quotes\" to hold a colon;\n"
                  "times take ms, s, m, h, and a bare number is seconds.\n");
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        const struct option *opt = &table[i];
+        const struct option *opt = &option_table[i];
         out_fmt(out, "  %-18s  %s (default %s)\n", opt->key, opt->meaning, default_words(opt));
     }
 }

@@ -2,7 +2,8 @@
 /*
  * options.h: SOCKLEAK_OPTIONS, one descriptor table for parsing, defaults and help.
  *
- * Pure: the caller fetches the text (environment, sockleak_default_options(), the command's flags) and takes warnings through a callback.
+ * Pure: the caller fetches the text (environment, sockleak_default_options(), the command's flags)
+ * and takes warnings through a callback.
  */
 #ifndef SOCKLEAK_CORE_OPTIONS_H
 #define SOCKLEAK_CORE_OPTIONS_H
@@ -18,7 +19,7 @@ struct options {
     uint32_t kinds;    /* mask of KIND_BIT */
     uint64_t grace_ns, interval_ns;
     uint32_t exitcode, max_frames, max_leaks, max_sockets, signal, verbosity;
-    uint64_t max_allowed; /* sockets that a whole-program assertion tolerates at exit before exitcode counts; 0 */
+    uint64_t max_allowed; /* so many leaked sockets at exit do not change the exit status */
     uint8_t color;
     char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];
@@ -26,20 +27,15 @@ struct options {
 };
 
 void options_default(struct options *o);
-/* Applies TEXT ("key=value:key="a:b"") over O. For each unknown key, bad value or overlong string WARN gets one complete sentence without newline
- * ("grace=abc: not a time; write 30s, 5m or 250ms (kept 30s)"); the old value stays. Later keys win. Async-signal-safe if WARN is. */
+/*
+ * Applies TEXT ("key=value:key="a:b"") over O. For each unknown key, bad value or overlong string
+ * WARN gets one complete sentence without a newline ("grace=abc: not a time; write 30s, 5m or 250ms
+ * (kept 30s)"); the old value stays. Later keys win. Async-signal-safe if WARN is.
+ */
 void options_parse(struct options *o, const char *text, void (*warn)(void *arg, const char *line), void *arg);
 /* interval from grace where it was not given: grace/4 within 250 ms .. 10 s. */
 void options_finish(struct options *o);
 /* help=1: every key, its default, its meaning. */
 void options_help(struct out *o);
-/* "30s", "250ms", "5m", "2h", "12" (seconds) -> ns; false when it is no time or overflows. Also for the command's flags. */
-bool parse_time(const char *s, size_t len, uint64_t *ns);
-/* "close_wait,dead", "all" -> mask; false with the bad word in BAD[0..*BAD_LEN). */
-bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, size_t *bad_len);
-
-/* log_path's %p %e %h %t expanded; ".PID" appended when it has no %p. False when CAP is too small. */
-bool expand_path(char *outbuf, size_t cap, const char *pattern, uint32_t pid, const char *exe_name, const char *host,
-                 uint64_t start_real_s);
 
 #endif

@@ -4,9 +4,12 @@
  *
  * Called by options.c in the target, and by the command for its own flags. Pure.
  */
+#include "optvalue.h"
+
 #include <string.h>
 
-#include "options.h"
+#include "kinds.h"
+#include "out.h"
 
 #define SECOND_NS 1000000000u
 
@@ -78,7 +81,7 @@ bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, si
     return true;
 }
 
-/* A name as one part of a path: it must not lead elsewhere. */
+/* A name as one part of a path: a slash in it must not lead to another directory. */
 static void put_part(struct out *o, const char *s)
 {
     for (; s && *s; s++)

@@ -2,8 +2,9 @@
 /*
  * out.c: bounded text building without stdio or allocation.
  *
- * Called by every renderer, by the agent on any thread and in signal handlers too, so nothing here may lock, allocate or touch errno.
- * Loss is sticky: after the first lost byte nothing more is taken, so what came out is a clean beginning and never has a hole.
+ * Called by every renderer, by the agent on any thread and in signal handlers too, so nothing here
+ * may lock, allocate or touch errno. Loss is sticky: after the first lost byte nothing more is
+ * taken, so the output is a beginning of the whole text and never has a hole.
  */
 #include "out.h"
 
@@ -40,7 +41,7 @@ void out_str(struct out *o, const char *s)
 void out_char(struct out *o, char c) { out_bytes(o, &c, 1); }
 
 /* Digits of V in BASE at the end of BUF (at least 20 bytes); returns their start. */
-static char *digits(uint64_t v, unsigned base, char *end)
+static char *write_digits(uint64_t v, unsigned base, char *end)
 {
     do {
         *--end = "0123456789abcdef"[v % base];
@@ -51,7 +52,7 @@ static char *digits(uint64_t v, unsigned base, char *end)
 
 void out_u64(struct out *o, uint64_t v)
 {
-    char buf[24], *end = buf + sizeof buf, *p = digits(v, 10, end);
+    char buf[24], *end = buf + sizeof buf, *p = write_digits(v, 10, end);
     out_bytes(o, p, (size_t)(end - p));
 }
 
@@ -62,7 +63,7 @@ void out_i64(struct out *o, int64_t v)
     out_u64(o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-static void repeat(struct out *o, char c, size_t n)
+static void put_repeated(struct out *o, char c, size_t n)
 {
     while (n-- > 0)
         out_char(o, c);
@@ -70,9 +71,9 @@ static void repeat(struct out *o, char c, size_t n)
 
 void out_hex(struct out *o, uint64_t v, int min_digits)
 {
-    char buf[24], *end = buf + sizeof buf, *p = digits(v, 16, end);
+    char buf[24], *end = buf + sizeof buf, *p = write_digits(v, 16, end);
     if (min_digits > end - p)
-        repeat(o, '0', (size_t)(min_digits - (end - p)));
+        put_repeated(o, '0', (size_t)(min_digits - (end - p)));
     out_bytes(o, p, (size_t)(end - p));
 }
 
@@ -82,7 +83,7 @@ void out_pad(struct out *o, size_t from, size_t width)
     if (o->len < from)
         out_char(o, ' ');
     else if (o->len - from < width)
-        repeat(o, ' ', width - (o->len - from));
+        put_repeated(o, ' ', width - (o->len - from));
 }
 
 struct spec {
@@ -101,19 +102,19 @@ static void put_padded(struct out *o, const struct spec *sp, const char *p, size
                 out_char(o, '-');
                 p++, n--;
             }
-            repeat(o, '0', fill);
+            put_repeated(o, '0', fill);
         } else {
-            repeat(o, ' ', fill);
+            put_repeated(o, ' ', fill);
         }
     }
     out_bytes(o, p, n);
     if (sp->left)
-        repeat(o, ' ', fill);
+        put_repeated(o, ' ', fill);
 }
 
 static void put_number(struct out *o, const struct spec *sp, uint64_t v, bool negative, unsigned base)
 {
-    char buf[24], *end = buf + sizeof buf, *p = digits(v, base, end);
+    char buf[24], *end = buf + sizeof buf, *p = write_digits(v, base, end);
     if (negative)
         *--p = '-';
     put_padded(o, sp, p, (size_t)(end - p), true);
@@ -131,7 +132,8 @@ static const char *parse_spec(const char *f, struct spec *sp, va_list *ap)
             break;
     }
     if (*f == '*') {
-        int w = va_arg(*ap, int); /* NOLINT(clang-analyzer-valist.Uninitialized): the caller has begun it */
+        /* NOLINT(clang-analyzer-valist.Uninitialized): the caller has begun it */
+        int w = va_arg(*ap, int);
         sp->left |= w < 0;
         sp->width = w < 0 ? 0u - (unsigned)w : (unsigned)w;
         f++;
@@ -197,7 +199,7 @@ void out_vfmt(struct out *o, const char *fmt, va_list args)
         case '%':
             out_char(o, '%');
             break;
-        default: /* unknown: the reader of the report sees what was written */
+        default: /* unknown: copied as it stands in the format */
             out_bytes(o, fmt, (size_t)(f - fmt) + (*f != 0));
         }
         fmt = f + (*f != 0);
@@ -213,7 +215,7 @@ void out_fmt(struct out *o, const char *fmt, ...)
     va_end(ap);
 }
 
-static void two_units(struct out *o, uint64_t big, const char *big_name, uint64_t small, const char *small_name)
+static void put_two_units(struct out *o, uint64_t big, const char *big_name, uint64_t small, const char *small_name)
 {
     out_u64(o, big);
     out_str(o, big_name);
@@ -227,20 +229,23 @@ static void two_units(struct out *o, uint64_t big, const char *big_name, uint64_
 void out_duration(struct out *o, uint64_t s)
 {
     if (s < 1000)
-        two_units(o, s, " s", 0, "");
+        put_two_units(o, s, " s", 0, "");
     else if (s < 3600)
-        two_units(o, s / 60, " min", 0, "");
+        put_two_units(o, s / 60, " min", 0, "");
     else if (s < 86400)
-        two_units(o, s / 3600, " h", s % 3600 / 60, " min");
+        put_two_units(o, s / 3600, " h", s % 3600 / 60, " min");
     else
-        two_units(o, s / 86400, " d", s % 86400 / 3600, " h");
+        put_two_units(o, s / 86400, " d", s % 86400 / 3600, " h");
 }
 
 void out_rfc3339(struct out *o, uint64_t real_ns)
 {
     uint64_t s = real_ns / 1000000000u;
     unsigned in_day = (unsigned)(s % 86400);
-    /* Days to a date in the proleptic Gregorian calendar: years that begin in March put the leap day last. */
+    /*
+     * Days to a date in the proleptic Gregorian calendar: years that begin in March put the leap
+     * day last.
+     */
     uint64_t days = s / 86400 + 719468;
     uint64_t era = days / 146097;
     unsigned day_of_era = (unsigned)(days % 146097);

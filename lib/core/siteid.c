@@ -2,8 +2,9 @@
 /*
  * siteid.c: the name of a call site that is the same in every process and on every host.
  *
- * Called by the agent when it interns a new stack (any thread, signal handlers too), and by the tests. What goes into the hash is fixed
- * for good: users keep site names in tickets and dashboards. Bytes are hashed in an order that does not depend on the machine.
+ * Called by the agent when it interns a new stack (any thread, signal handlers too), and by the
+ * tests. What goes into the hash is fixed for good: users keep site names in tickets and
+ * dashboards. Bytes are hashed in an order that does not depend on the machine.
  */
 #include "siteid.h"
 
@@ -36,7 +37,10 @@ uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc)
 
 uint64_t siteid_end(uint64_t h)
 {
-    /* FNV's high bits know little of the last bytes; readers compare the first digits of what is printed. */
+    /*
+     * FNV's high bits hardly depend on the last bytes, but people compare the first digits of what
+     * is printed.
+     */
     h ^= h >> 32;
     h = hash_spread(h);
     h ^= h >> 29;

@@ -2,13 +2,20 @@
 /*
  * siteid.h: the name of a call site that is the same in every process and on every host.
  *
- * A 64-bit FNV-1a-like hash over each frame's (build-id, offset); a module without a build-id counts by its file name. Frames outside all
- * modules (JIT) count as a constant, so a stack with some still has a stable name. Never 0.
+ * A 64-bit hash like FNV-1a over each frame's build-id and offset. A module without a build-id
+ * counts by its file name, a frame outside all modules (JIT code) as a constant, so that a stack
+ * with such frames still has a stable name. Pure; async-signal-safe.
  */
 #ifndef SOCKLEAK_CORE_SITEID_H
 #define SOCKLEAK_CORE_SITEID_H
+
 #include "state.h"
+
+/* The name of a stack: begin, then each frame from the innermost on, then end. */
 uint64_t siteid_begin(void);
-uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc); /* M NULL: no module */
+/* H with the frame of return address PC in module M added; M NULL: no module. */
+uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc);
+/* The name, as reports print it. Never 0. */
 uint64_t siteid_end(uint64_t h);
+
 #endif

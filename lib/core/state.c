@@ -2,9 +2,10 @@
 /*
  * state.c: the strict decoder of a state file.
  *
- * Called by the agent over its own live mapping (watcher, exit, any thread of a check) and by the command over files and mappings of other
- * processes. The bytes are hostile and may change while they are read: each value that decides where to read next is loaded once, checked,
- * and only the checked copy is used. No lock, no allocation, nothing is ever written.
+ * Called by the agent over its own live mapping (watcher, exit, any thread of a check) and by the
+ * command over files and mappings of other processes. The bytes are hostile and may change while
+ * they are read: each value that decides where to read next is loaded once, checked, and only the
+ * checked copy is used. No lock, no allocation, nothing is ever written.
  */
 #include "state.h"
 
@@ -15,7 +16,8 @@
 
 typedef uint64_t __attribute__((may_alias)) state_word;
 
-#define COPY_TRIES 4 /* of a slot that its program keeps changing; a reader that comes again sees it later */
+/* to copy a slot that its program keeps changing; after that it counts as not live this time */
+#define COPY_TRIES 4
 
 static const unsigned char *body(const struct state_view *view, uint32_t extent)
 {
@@ -90,8 +92,10 @@ void state_string(char *out, size_t cap, const char *field, size_t field_size)
     out[n] = 0;
 }
 
-/* A consistent copy of a live slot: all words between two equal readings of the first. Each load is an acquire, so that the last reading
- * cannot move up. */
+/*
+ * A consistent copy of a live slot: all words between two equal readings of the first. Each load is
+ * an acquire, so that the last reading cannot move up.
+ */
 static bool copy_slot(const unsigned char *at, struct state_slot *copy)
 {
     const state_word *from = (const state_word *)(const void *)at;
@@ -130,18 +134,10 @@ bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, stru
 
 bool state_copy_slot(const struct state_slot *slot, struct state_slot *copy) { return copy_slot((const unsigned char *)slot, copy); }
 
-bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy)
-{
-    if (fd < 0)
-        return false;
-    uint32_t want = (uint32_t)EXTENT_SLOTS << 28 | (uint32_t)fd / STATE_SLOTS_PER_EXTENT;
-    for (uint32_t i = 0; i < view->n_extents; i++)
-        if (extent_word(view, i) == want)
-            return copy_slot(body(view, i) + (uint32_t)fd % STATE_SLOTS_PER_EXTENT * sizeof *copy, copy);
-    return false;
-}
-
-/* The record of TYPE at REF and the bytes from there to its extent's end in *LEFT; NULL when REF does not lie in such an extent. */
+/*
+ * The record of TYPE at REF and the bytes from there to its extent's end in *LEFT; NULL when REF
+ * does not lie in such an extent.
+ */
 static const unsigned char *record_at(const struct state_view *view, state_ref ref, enum state_extent_type type, uint32_t *left)
 {
     uint64_t offset = (uint64_t)ref * STATE_REF_UNIT;
@@ -189,7 +185,7 @@ bool state_site_at(const struct state_view *view, state_ref ref, struct state_si
 
 bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *ref, struct state_site_view *out)
 {
-    /* *POS counts units of 64 bytes in the body; every turn of the loop raises it. */
+    /* *POS counts units of 64 bytes in the body; every pass of the loop raises it. */
     const uint64_t units = STATE_EXTENT_SIZE / STATE_REF_UNIT;
     while (*pos < view->n_extents * units) {
         state_ref here = (state_ref)(STATE_BODY_OFFSET / STATE_REF_UNIT + *pos);

@@ -2,25 +2,27 @@
 /*
  * state.h: the layout of a state file, and the strict decoder that reads it.
  *
- * The agent keeps its whole live table in one shared mapping of one file, so that any reader with the
- * owner's rights sees it while the process runs, hangs, is stopped, or was killed. The agent writes (lib/agent/table.c),
- * the agent's own reports and the command read, through the same decoder (state.c).
+ * The agent keeps its whole live table in one shared mapping of one file, so that any reader with
+ * the owner's rights sees it while the process runs, hangs, is stopped, or was killed.
+ * lib/agent/table writes it; the agent's own reports and the command read it, both through the
+ * decoder of state.c.
  *
- * A file is: one header page; one table of 32-bit extent words; then the body, cut into extents of one page, 4 KiB.
- * Each extent holds records of one type. A record is named by its *ref*: its file offset divided by 64; ref 0
- * is "none". The file is sparse: an extent that was never allocated takes no memory.
+ * A file is: one header page; one table of 32-bit extent words; then the body, cut into extents of
+ * one page, 4 KiB. Each extent holds records of one type. A record is named by its *ref*: its file
+ * offset divided by 64; ref 0 is "none". The file is sparse: an extent that was never allocated
+ * takes no memory.
  *
  *     0        struct state_header               4 KiB
  *     4096     uint32_t extents[65536]           256 KiB  type << 28 | parameter
  *     266240   extent 0, extent 1, ...           4 KiB each
  *
- * All integers are in the byte order and widths of the writing machine (header.byte_order tells).
- * Times are CLOCK_MONOTONIC nanoseconds, unless the name says real_ns (CLOCK_REALTIME); the header holds
- * one pair of both, so a reader can convert.
+ * All integers are in the byte order and widths of the writing machine (header.byte_order says
+ * which). Times are CLOCK_MONOTONIC nanoseconds, unless the name says real_ns (CLOCK_REALTIME); the
+ * header holds one pair of both, so a reader can convert.
  *
- * A reader must treat the file as hostile: every ref, count and length is checked by the decoder, loops are
- * bounded by the number of extents, strings are cut at their field. The writer may change any byte while the reader
- * looks: a slot is read as a copy between two equal readings of its word.
+ * A reader must treat the file as hostile: every ref, count and length is checked by the decoder,
+ * loops are bounded by the number of extents, strings are cut at their field's end. The writer may
+ * change any byte meanwhile: a slot is read as a copy between two equal readings of its word.
  */
 #ifndef SOCKLEAK_CORE_STATE_H
 #define SOCKLEAK_CORE_STATE_H
@@ -29,6 +31,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kinds.h"
 
 #define STATE_MAGIC "sockleak" /* 8 bytes, no NUL */
 #define STATE_VERSION 1u
@@ -45,65 +49,39 @@
 
 typedef uint32_t state_ref; /* file offset / 64; 0: none */
 
-/* Extent types; the parameter is said beside each. The word of an extent is (type << 28) | parameter. */
+/*
+ * Extent types; the parameter stands beside each. The word of an extent is (type << 28) |
+ * parameter.
+ */
 enum state_extent_type {
     EXTENT_FREE = 0,
-    EXTENT_SLOTS,   /* 64 slots; parameter: first descriptor / 64 */
-    EXTENT_SITES,   /* struct state_site records, one after the other, each `size` bytes long */
-    EXTENT_MODULES, /* 8 struct state_module; module number = (place of this extent among its type) * 8 + index */
+    EXTENT_SLOTS, /* 64 slots; parameter: first descriptor / 64 */
+    EXTENT_SITES, /* struct state_site records, one after the other, each `size` bytes long */
+    /* 8 struct state_module; module number = (place of this extent among its type) * 8 + index */
+    EXTENT_MODULES,
     EXTENT_DETAILS, /* 16 struct state_detail */
     EXTENT_SHARES,  /* 64 struct state_share */
-    EXTENT_TAGS,    /* 64 tag names of 64 bytes, NUL-padded; tag number = (place among its type) * 64 + index; tag 0 unused */
-    EXTENT_TEXT,    /* one struct state_text, where the process has something to say in it; several when its rules are long */
-    EXTENT_INDEX,   /* the writer's own hash heads; readers skip it */
+    /*
+     * 64 tag names of 64 bytes, NUL-padded; tag number = (place among its type) * 64 + index; tag 0
+     * unused
+     */
+    EXTENT_TAGS,
+    /*
+     * one struct state_text: the program's own options and suppressions, if it has any; several
+     * extents when these are long
+     */
+    EXTENT_TEXT,
+    EXTENT_INDEX, /* the writer's own hash heads; readers skip it */
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
 #define STATE_TAGS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 
-/* What counts as a finding; bit positions are the public SOCKLEAK_* masks and the index of per-kind counters. */
-enum kind {
-    KIND_CLOSE_WAIT = 0,
-    KIND_FIN_WAIT_2,
-    KIND_DEAD,
-    KIND_NEVER_CONNECTED,
-    KIND_HANGUP,
-    KIND_OPEN,
-    KIND_COUNT,
-    KIND_NONE = 0xff,
-};
-#define KIND_BIT(k) (1u << (k))
-#define KINDS_DEFAULT 0x1fu
-#define KINDS_ALL 0x3fu
-
-enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
-enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };                 /* was the program told of the end */
-enum origin {
-    ORIGIN_SOCKET = 0,
-    ORIGIN_ACCEPT,
-    ORIGIN_SOCKETPAIR,
-    ORIGIN_RECEIVED,
-    ORIGIN_INHERITED,
-    ORIGIN_BEFORE_ATTACH,
-    ORIGIN_UNSEEN,
-    ORIGIN_COUNT
-};
-enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
-
-/* Names as they stand in options, suppressions and JSON; NULL for a value out of range. kind_from_name: KIND_NONE when unknown. */
-const char *kind_name(unsigned kind);
-unsigned kind_from_name(const char *name, size_t len);
-const char *how_name(unsigned how);
-const char *origin_name(unsigned origin);
-const char *reason_name(unsigned reason);
-const char *family_name(unsigned family);       /* "inet", "inet6", "unix", "vsock", ... "other" */
-const char *tcp_state_name(unsigned tcp_state); /* "ESTABLISHED" ... RFC 9293's names as ss(8) writes them (CLOSE_WAIT); 0: "" */
-const char *errno_name(unsigned number);        /* "ECONNRESET" ...; NULL for one that no socket call is known for */
-
-/* ---- header ------------------------------------------------------------------------------------------------ */
+/* ---- header ---------------------------------------------------------------------------------- */
 
 enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STACK, DROP_RELEASE_RING, DROP_LOG, DROP_LOOK, DROP_COUNT };
-enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT }; /* a killed process stays END_RUNNING */
+/* a killed process stays END_RUNNING */
+enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT };
 
 struct state_header {
     char magic[8];
@@ -119,25 +97,36 @@ struct state_header {
     uint64_t boot_id_hash;      /* FNV-1a of /proc/sys/kernel/random/boot_id; 0 unknown */
     uint64_t exe_dev, exe_ino;  /* of /proc/self/exe, 0 unknown */
     _Atomic uint32_t n_extents; /* extents allocated so far */
-    _Atomic uint32_t enabled;   /* futex word: 1 recording, 0 dormant. `sockleak attach/detach` flips and wakes it */
-    _Atomic uint32_t request;   /* futex word: a reader adds 1 and wakes it to ask for a fresh look now */
-    _Atomic uint32_t answered;  /* futex word: the agent sets it to the request that it has served */
-    /* Effective options that a reader needs; the command may write grace_ns and kinds while enabled is 0. */
+    /* futex word: 1 recording, 0 dormant. `sockleak attach/detach` flips and wakes it */
+    _Atomic uint32_t enabled;
+    /* futex word: a reader adds 1 and wakes it to ask for a check now */
+    _Atomic uint32_t request;
+    /* futex word: the agent sets it to the request that it has served */
+    _Atomic uint32_t answered;
+    /*
+     * Effective options that a reader needs; the command may write grace_ns and kinds while enabled
+     * is 0.
+     */
     _Atomic uint32_t kinds;
     uint32_t max_frames;
     _Atomic uint64_t grace_ns;
     _Atomic uint64_t interval_ns;
-    _Atomic uint64_t last_look_ns; /* the watcher's last complete look; 0: none yet */
+    _Atomic uint64_t last_look_ns; /* when the watcher's last complete check began; 0: none yet */
     _Atomic uint64_t looks;
     _Atomic uint64_t dropped[DROP_COUNT + 1];
-    _Atomic uint64_t sockets_opened; /* those without a stack: the others are counted at their sites */
+    /* those without a stack: the others are counted at their sites */
+    _Atomic uint64_t sockets_opened;
     _Atomic uint64_t sockets_closed;
     _Atomic uint32_t end; /* enum state_end */
     _Atomic uint32_t exit_status;
-    _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last look; 0 unknown */
+    _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last check; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
-    _Atomic uint32_t stretched;  /* looks take longer than their budget: ms to the next one instead of the interval; 0: they do not */
+    /*
+     * checks take longer than their budget: the period in ms that is kept instead of the interval;
+     * 0: the interval
+     */
+    _Atomic uint32_t stretched;
     _Atomic uint32_t attached;   /* 1: injected or woken by attach */
     uint32_t interval_given;     /* 1: the user chose interval_ns, it does not follow grace_ns */
     _Atomic uint64_t port_range; /* ephemeral ports: low << 16 | high; 0 unknown */
@@ -146,9 +135,12 @@ struct state_header {
     char agent_version[32];
 };
 
-/* ---- records ----------------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
-/* The word of a slot: generation << 8 | phase. A new generation begins with each open of that number. */
+/*
+ * The word of a slot: generation << 8 | phase. A new generation begins with each open of that
+ * number.
+ */
 enum slot_phase {
     SLOT_EMPTY = 0,
     SLOT_FILLING,
@@ -171,9 +163,10 @@ enum slot_flag {
     SLOT_USED = 1 << 7,       /* ... was used here since */
     SLOT_IGNORED = 1 << 8,    /* sockleak_ignore() */
     SLOT_CLOEXEC = 1 << 9,    /* opened with SOCK_CLOEXEC (a hint) */
-    SLOT_AWAITED = 1 << 10,   /* inherited: every transfer of the process is looked at until this one was used */
+    /* inherited: every transfer of the process is tracked until this socket was used */
+    SLOT_AWAITED = 1 << 10,
     SLOT_UNCOUNTED = 1 << 11, /* opened under sockleak_pause(): its site does not count it */
-    SLOT_ADOPTED = 1 << 12,   /* nobody saw it opened: opened_ns is when it was first seen */
+    SLOT_ADOPTED = 1 << 12,   /* no wrapper saw it opened: opened_ns is when it was first seen */
     SLOT_MPTCP = 1 << 13,     /* protocol is 262, of which only the low byte is kept */
 };
 
@@ -188,52 +181,60 @@ struct state_slot { /* 64 bytes, one cache line, one descriptor */
     uint8_t family;      /* AF_*; 0 unknown yet */
     uint8_t type_origin; /* SOCK_* type | enum origin << 4 */
     /* written by the program's threads later on */
-    _Atomic state_ref told_site; /* the stack that was told of the end; 0 none */
+    _Atomic state_ref told_site; /* the stack of the call that saw EOF or the error; 0: none */
     _Atomic uint16_t flags;
     _Atomic uint8_t told_errno;
     uint8_t protocol; /* low 8 bits of IPPROTO_* as given to socket(2) */
     _Atomic uint64_t told_ns;
     /* written by the watcher alone; void unless watch_gen is the generation of word */
     _Atomic uint32_t watch_gen;
-    _Atomic state_ref detail; /* struct state_detail, once the watcher saw a condition */
-    _Atomic uint64_t cookie;  /* SO_COOKIE; 0: not looked at yet */
+    _Atomic state_ref detail; /* struct state_detail, once a check has found a condition */
+    _Atomic uint64_t cookie;  /* SO_COOKIE; 0: not read yet */
 };
 #define SLOT_TYPE(s) ((unsigned)(s)->type_origin & 15u)
 #define SLOT_ORIGIN(s) ((unsigned)(s)->type_origin >> 4)
 
-enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING }; /* of the stuck count over the last looks */
+/* of the stuck count over the last checks */
+enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING };
 
-struct state_site {          /* `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64 */
-    _Atomic uint32_t size;   /* 0: end of this extent's records */
-    _Atomic uint32_t ready;  /* 1 once complete */
-    uint64_t hash;           /* writer's key over the raw addresses */
-    uint64_t siteid;         /* what reports print: stable over processes and hosts (siteid.h) */
-    _Atomic uint64_t opened; /* sockets opened here; 0 for a stack that was only told of an end */
+/*
+ * `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64
+ */
+struct state_site {
+    _Atomic uint32_t size;  /* 0: end of this extent's records */
+    _Atomic uint32_t ready; /* 1 once complete */
+    uint64_t hash;          /* writer's key over the raw addresses */
+    uint64_t siteid;        /* what reports print: stable over processes and hosts (siteid.h) */
+    /* sockets opened here; 0 for a stack of which only EOF or an error is known */
+    _Atomic uint64_t opened;
     _Atomic uint64_t closed;
     _Atomic state_ref next; /* writer's hash chain; readers never follow it */
     _Atomic uint16_t stale; /* a frame's module was unloaded */
     uint16_t nframes;       /* 0..64 */
     /* the watcher's: */
-    _Atomic uint32_t stuck[KIND_COUNT];      /* past grace, at the last look */
-    _Atomic uint32_t reported[KIND_COUNT];   /* the count at which the group was last reported */
-    _Atomic uint32_t rate_milli[KIND_COUNT]; /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
-    _Atomic uint32_t trend[KIND_COUNT];      /* enum trend */
+    _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last check */
+    _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
+    /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
+    _Atomic uint32_t rate_milli[KIND_COUNT];
+    _Atomic uint32_t trend[KIND_COUNT]; /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
 
 struct state_module { /* 512 bytes */
     _Atomic uint32_t ready;
-    uint32_t build_id_len;        /* 0..20 */
-    uint64_t bias;                /* address in memory minus address in the file (dl_phdr_info.dlpi_addr); offset = pc - bias */
+    uint32_t build_id_len; /* 0..20 */
+    /* address in memory minus address in the file (dl_phdr_info.dlpi_addr); offset = pc - bias */
+    uint64_t bias;
     uint64_t start, end;          /* mapped range [start, end) */
     _Atomic uint64_t unloaded_ns; /* 0: still there */
     uint8_t build_id[20];
     uint8_t pad[4];
-    char path[448]; /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
+    /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
+    char path[448];
 };
 
-struct state_detail {     /* 256 bytes: what the watcher knows of one socket in a condition */
+struct state_detail {     /* 256 bytes: what the checks know of one socket in a condition */
     _Atomic uint32_t gen; /* the slot's generation; 0: free */
     uint32_t fd;
     uint8_t kind, how, eof, tcp_state;
@@ -243,27 +244,41 @@ struct state_detail {     /* 256 bytes: what the watcher knows of one socket in 
     uint64_t since_ns;    /* the condition's clock: since when, with no byte moving */
     uint64_t unread;      /* bytes waiting before the FIN */
     uint64_t signature;   /* of the byte counters; a change restarts the clock */
-    uint64_t looked_ns;   /* when all this was seen */
+    uint64_t looked_ns;   /* when all this was read */
     uint64_t inode;       /* of the socket, 0 unknown */
     uint64_t reported_ns; /* when a report first named it */
-    char local[96];       /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
+    /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
+    char local[96];
     char peer[96];
 };
 
 struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t refs;
     _Atomic uint32_t reported; /* a report has named one of its descriptors that is closed by now */
-    _Atomic uint32_t shut;     /* SLOT_SHUT_*: a shutdown by any of the descriptors is one of the socket */
-    _Atomic uint32_t counted;  /* the look that has counted it, for the socket is one */
+    /* SLOT_SHUT_*: a shutdown by one of the descriptors is one of the socket */
+    _Atomic uint32_t shut;
+    /* the check that has counted the socket: it is one, however many descriptors it has */
+    _Atomic uint32_t counted;
     uint32_t pad[12];
 };
 
-struct state_text { /* a whole extent: what the process says of itself, so that other reports on it heed that too */
+/*
+ * a whole extent: the program's own options and suppressions, which reports by other processes
+ * honour too
+ */
+struct state_text {
     _Atomic uint32_t ready;
     uint32_t options_len, rules_len;
     uint32_t pad;
-    char options[1008]; /* of sockleak_default_options(); cut before an option that does not fit. In the first of them */
-    char rules[3072];   /* suppressions, of sockleak_default_suppressions() and its file; cut at a line's end, the rest is in the next */
+    /*
+     * of sockleak_default_options(); cut before an option that does not fit. In the first of them
+     */
+    char options[1008];
+    /*
+     * suppressions, of sockleak_default_suppressions() and its file; cut at a line's end, the rest
+     * is in the next
+     */
+    char rules[3072];
 };
 
 _Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one page");
@@ -274,7 +289,7 @@ _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 
-/* ---- the decoder (state.c) --------------------------------------------------------------------------------- */
+/* ---- the decoder (state.c) ------------------------------------------------------------------- */
 
 struct state_view {
     const unsigned char *base; /* of the mapping or buffer, at least 8-aligned */
@@ -283,20 +298,26 @@ struct state_view {
 };
 
 /*
- * state_open_view: checks magic, version, byte order, widths and sizes of the SIZE bytes at BASE and fills VIEW.
- * Returns NULL, or a static sentence that says what is wrong ("not a state file", "written by a newer sockleak (format 2)"...).
- * Reads at most SIZE bytes. No allocation; async-signal-safe. The same holds for all below.
+ * state_open_view: checks magic, version, byte order, widths and sizes of the SIZE bytes at BASE
+ * and fills VIEW. Returns NULL, or a static sentence that says what is wrong ("not a state file",
+ * "written by a newer sockleak (format 2)"...). Reads at most SIZE bytes. No allocation;
+ * async-signal-safe. The same holds for all below.
  */
 const char *state_open_view(struct state_view *view, const void *base, uint64_t size);
 const struct state_header *state_head(const struct state_view *view);
-/* The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no printable UTF-8 become '?'. */
+/*
+ * The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no
+ * printable UTF-8 become '?'.
+ */
 void state_string(char *out, size_t cap, const char *field, size_t field_size);
 
-/* Iterates live slots in descriptor order of extents: *POS starts at 0; returns false at the end. COPY is a consistent copy, FD its number. */
+/*
+ * Iterates live slots in descriptor order of extents: *POS starts at 0; returns false at the end.
+ * COPY is a consistent copy, FD its number.
+ */
 bool state_next_slot(const struct state_view *view, uint64_t *pos, int *fd, struct state_slot *copy);
-/* The same of a slot that is known by its address: the writer's own. */
+/* The same for one slot that is given by its address: for the writer itself. */
 bool state_copy_slot(const struct state_slot *slot, struct state_slot *copy);
-bool state_slot_at(const struct state_view *view, int fd, struct state_slot *copy); /* false: not live */
 
 struct state_site_view {
     const struct state_site *site;
@@ -314,7 +335,10 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */
 void state_tag_at(const struct state_view *view, unsigned tag, char out[64]);
-/* NULL when there is none. The lengths were within their fields just now; a reader that trusts nobody checks the copy that it uses. */
+/*
+ * NULL when there is none. The lengths were within their fields just now and may change: check the
+ * copy that you use.
+ */
 const struct state_text *state_text_of(const struct state_view *view, unsigned nth);
 /* The detail of a slot copy, if the watcher's part is of its generation; else NULL. */
 const struct state_detail *state_slot_detail(const struct state_view *view, const struct state_slot *copy);

@@ -2,7 +2,8 @@
 /*
  * statedir.c: where state files lie and what they are called.
  *
- * Called by the agent when it makes or removes its file, by the command when it looks for files or removes them.
+ * Called by the agent when it makes or removes its file, by the command when it looks for files or
+ * removes them.
  */
 #include "statedir.h"
 
@@ -28,7 +29,7 @@ void statedir_file(struct out *o, uint32_t pid, uint64_t start_ticks)
 void statedir_aside(struct out *o, uint32_t pid) { out_fmt(o, "%u" STATEDIR_ASIDE, pid); }
 
 /* Decimal digits up to END, as the agent writes them; false: anything else, or more than MAX. */
-static bool number(const char *text, const char *end, uint64_t max, uint64_t *value)
+static bool read_number(const char *text, const char *end, uint64_t max, uint64_t *value)
 {
     *value = 0;
     for (const char *p = text; p < end; p++) {
@@ -40,10 +41,10 @@ static bool number(const char *text, const char *end, uint64_t max, uint64_t *va
     return end > text;
 }
 
-static bool pid_before(const char *name, const char *end, uint32_t *pid)
+static bool read_pid(const char *name, const char *end, uint32_t *pid)
 {
     uint64_t n;
-    if (!number(name, end, INT32_MAX, &n) || !n)
+    if (!read_number(name, end, INT32_MAX, &n) || !n)
         return false;
     *pid = (uint32_t)n;
     return true;
@@ -52,13 +53,13 @@ static bool pid_before(const char *name, const char *end, uint32_t *pid)
 bool statedir_is_file(const char *name, uint32_t *pid, uint64_t *start_ticks)
 {
     const char *dot = strchr(name, '.'), *end = dot ? strchr(dot + 1, '.') : NULL;
-    return end && strcmp(end, STATEDIR_SUFFIX) == 0 && pid_before(name, dot, pid) && number(dot + 1, end, UINT64_MAX, start_ticks);
+    return end && strcmp(end, STATEDIR_SUFFIX) == 0 && read_pid(name, dot, pid) && read_number(dot + 1, end, UINT64_MAX, start_ticks);
 }
 
 bool statedir_is_pid(const char *name, const char *suffix, uint32_t *pid)
 {
     const char *dot = strchr(name, '.');
-    return dot && strcmp(dot, suffix) == 0 && pid_before(name, dot, pid);
+    return dot && strcmp(dot, suffix) == 0 && read_pid(name, dot, pid);
 }
 
 bool statedir_is_private(uint32_t mode, uint32_t owner, uint32_t uid)

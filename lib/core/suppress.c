@@ -2,20 +2,25 @@
 /*
  * suppress.c: suppression files: parsing, matching, writing a ready line.
  *
- * Called while a report is made, by one thread at a time, since rules count their matches. The text of a file is the user's and may hold
- * anything.
+ * Called while a report is made, by one thread at a time, since rules count their matches. The text
+ * of a file is the user's and may hold anything.
  */
 #include "suppress.h"
 
 #include <string.h>
 
+#include "textstack.h"
+
 #define WARN_WORD 48u /* bytes of a bad line that a warning repeats */
 
 typedef void warn_fn(void *arg, const char *line);
 
-/* Each line says whose idiom it is. */
+/* Above each group of rules: whose idiom it is. */
 const char suppress_builtin[] =
-    /* The JDK keeps one end of a socketpair whose other end it closed, to dup2 it over descriptors that are being closed. */
+    /*
+     * The JDK keeps one end of a socketpair whose other end it closed, to dup2 it over descriptors
+     * that are being closed.
+     */
     "hangup:^Java_sun_nio_ch_*\n"
     "hangup:^Java_java_net_*\n"
     "hangup:*/libnet.so$\n"
@@ -44,7 +49,7 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c ==
 
 static bool word_is(const char *word, size_t len, const char *name) { return strlen(name) == len && memcmp(word, name, len) == 0; }
 
-/* Which rule does the word before the colon name? False when none. */
+/* Sets the subject that the word before the colon names. False: no such word. */
 static bool parse_subject(const char *word, size_t len, struct suppression *rule)
 {
     unsigned kind = kind_from_name(word, len);
@@ -115,14 +120,15 @@ void suppress_parse(const char *text, size_t len, struct suppression *rules, siz
     }
 }
 
-/* ---- matching ----------------------------------------------------------------------------------------------------------- */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 /* The first place in S where the LEN bytes at P stand; NULL when nowhere. */
-static const char *find(const char *s, size_t s_len, const char *p, size_t len) { return len == 0 ? s : memmem(s, s_len, p, len); }
+static const char *find_text(const char *s, size_t s_len, const char *p, size_t len) { return len == 0 ? s : memmem(s, s_len, p, len); }
 
 /*
- * A pattern is pieces between stars. The first and the last may be anchored; each piece between them is taken at its first place, which is
- * never wrong, since a star takes any text: so there is nothing to go back to.
+ * A pattern is pieces between stars. The first and the last may be anchored; each piece between
+ * them is matched at its first place. A later place could not match more, since a star matches any
+ * text: so nothing is tried twice.
  */
 bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
 {
@@ -146,7 +152,7 @@ bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
         } else if (!star && at_end) {
             return memcmp(s_end - len, p, len) == 0;
         } else {
-            s = find(s, left, p, len);
+            s = find_text(s, left, p, len);
             if (!s)
                 return false;
             s += len;
@@ -157,22 +163,25 @@ bool pattern_match(const char *pattern, size_t pattern_len, const char *s)
     }
 }
 
-static bool matches(const struct suppression *rule, const char *s) { return s && *s && pattern_match(rule->pattern, rule->pattern_len, s); }
-
-static const char *base_name(const char *path)
+static bool rule_matches(const struct suppression *rule, const char *s)
 {
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
+    return s && *s && pattern_match(rule->pattern, rule->pattern_len, s);
 }
 
-/* A path matches as a whole or by its last part, so that ^libfoo.so.1$ does what it looks like. */
+/*
+ * A path matches as a whole or by its last part, so that ^libfoo.so.1$ matches that library in any
+ * directory.
+ */
 static bool frame_matches(const struct suppression *rule, const struct frame *f)
 {
-    return matches(rule, f->symbol) || matches(rule, f->file) || matches(rule, base_name(f->file)) || matches(rule, f->module) ||
-           matches(rule, base_name(f->module));
+    return rule_matches(rule, f->symbol) || rule_matches(rule, f->file) || rule_matches(rule, text_base_name(f->file)) ||
+           rule_matches(rule, f->module) || rule_matches(rule, text_base_name(f->module));
 }
 
-/* An idiom of ours is one of descriptors that its process made for itself: nobody's connection is hidden by it. */
+/*
+ * A builtin rule applies only to socketpairs, which the process made for itself: it must not hide a
+ * connection to somebody else.
+ */
 static bool made_for_itself(const struct group *g)
 {
     for (size_t i = 0; i < g->n_findings; i++)
@@ -206,15 +215,18 @@ struct suppression *suppress_socket(struct suppression *rules, size_t n, const s
 {
     for (size_t i = 0; i < n; i++) {
         const char *address = rules[i].subject == SUPPRESS_PEER ? f->peer : rules[i].subject == SUPPRESS_LOCAL ? f->local : NULL;
-        if (matches(&rules[i], address))
+        if (rule_matches(&rules[i], address))
             return &rules[i];
     }
     return NULL;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* S as a pattern that matches it: what cannot stand in a line, or would mean something else at an end of a pattern, becomes a star. */
+/*
+ * S as a pattern that matches it: what cannot stand in a line, or would mean something else at an
+ * end of a pattern, becomes a star.
+ */
 static void put_pattern(struct out *o, const char *s)
 {
     for (const char *p = s; *p; p++) {
@@ -232,7 +244,7 @@ void suppress_write_line(struct out *o, const struct group *g)
             name = g->frames[i].symbol;
     for (size_t i = 0; i < g->n_frames && !name; i++)
         if (g->frames[i].module && *g->frames[i].module)
-            name = base_name(g->frames[i].module);
+            name = text_base_name(g->frames[i].module);
     if (name) {
         out_fmt(o, "%s:", kind ? kind : "leak");
         put_pattern(o, name);

@@ -2,38 +2,61 @@
 /*
  * suppress.h: suppression files: parsing, matching, writing a ready line.
  *
- * The rules point into the text they were parsed from, which the caller keeps. No allocation: rules go into the caller's array.
+ * The rules point into the text they were parsed from, which the caller keeps. No allocation: rules
+ * go into the caller's array.
  */
 #ifndef SOCKLEAK_CORE_SUPPRESS_H
 #define SOCKLEAK_CORE_SUPPRESS_H
 
+#include "out.h"
 #include "report.h"
 
 enum suppress_subject { SUPPRESS_STACK = 0, SUPPRESS_PEER, SUPPRESS_LOCAL };
 struct suppression {
     uint8_t subject;
     uint8_t kinds; /* mask; "leak:" is all */
-    bool builtin;  /* ours, for a known idiom: not printed */
+    bool builtin;  /* from suppress_builtin: never listed */
     uint32_t pattern_len;
     const char *pattern;
     uint64_t sockets, groups; /* how often it matched */
 };
-/* Rules for idioms that look like a leak and are meant, in the same format. Whoever parses them sets `builtin`. */
+/*
+ * Rules for idioms that look like a leak and are intended, in the same format. Whoever parses them
+ * sets `builtin`.
+ */
 extern const char suppress_builtin[];
-/* Parses TEXT of LEN bytes, appending at RULES[*N] (CAP in all). WARN gets one sentence a bad line ("line 3: ..."). */
+/*
+ * Parses TEXT of LEN bytes, appending at RULES[*N] (CAP in all). WARN gets one sentence for each
+ * bad line ("line 3: ...").
+ */
 void suppress_parse(const char *text, size_t len, struct suppression *rules, size_t *n, size_t cap,
                     void (*warn)(void *arg, const char *line), void *arg);
-/* The sanitizers' patterns: * any text, ^ start, $ end; without anchors it matches anywhere. Linear-ish time, no recursion. */
+/*
+ * The sanitizers' patterns: * any text, ^ start, $ end; without anchors it matches anywhere. About
+ * linear time, no recursion.
+ */
 bool pattern_match(const char *pattern, size_t pattern_len, const char *s);
-/* The first rule that matches the group's stack (frames' symbol, file or module), or NULL. Counting is the caller's. */
+/*
+ * The first rule that matches the group's stack (frames' symbol, file or module), or NULL. Counting
+ * is the caller's.
+ */
 struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g);
-/* Some rule that is not builtin speaks of stacks of KIND: it may match a file or an inlined function that G's frames do not show yet. */
+/*
+ * True when a rule that is not builtin is about stacks of KIND: it may match a file or an inlined
+ * function that the agent's own frames do not show yet.
+ */
 bool suppress_may_match(const struct suppression *rules, size_t n, unsigned kind);
 /* The first peer:/local: rule that matches this socket, or NULL. */
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f);
-/* A ready line for G: "close_wait:db_connect\n" (the first frame with a symbol, else its module; peer:… for one without a stack). */
+/*
+ * A ready line for G: "close_wait:db_connect\n" (the first frame with a symbol, else its module;
+ * peer:… for one without a stack).
+ */
 void suppress_write_line(struct out *o, const struct group *g);
-/* The table printed at exit: "Suppressions used:" with count, and pattern; nothing when none but builtin ones matched. */
+/*
+ * The table printed at exit: "Suppressions used:" with count, and pattern; nothing when none but
+ * builtin ones matched.
+ */
 void suppress_print(struct out *o, uint32_t pid, const struct suppression *rules, size_t n);
 /* The same as JSON Lines, an object for each; of R only the time and the pid. */
 void suppress_json(struct out *o, const struct report *r, const struct suppression *rules, size_t n);

@@ -2,12 +2,14 @@
 /*
  * text.c: a report as text for people.
  *
- * Called by the agent (any thread that reports, never under a lock) and by the command, with everything already resolved. Only reads the
- * report. Strings from files, symbol tables or socket addresses pass through text_clean: they must not steer the reader's terminal.
+ * Called by the agent (any thread that reports, never under a lock) and by the command, with
+ * everything already resolved. Only reads the report. Strings from files, symbol tables or socket
+ * addresses pass through text_clean: they must not control the reader's terminal.
  */
-#include <string.h>
-
 #include "text.h"
+
+#include "finding.h"
+#include "textstack.h"
 
 #define RED "\033[1;31m"
 #define BOLD "\033[1m"
@@ -21,7 +23,7 @@ static void put_color(struct out *o, const struct report *r, const char *code)
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
-/* ---- the words of each kind ------------------------------------------------------------------------------------------- */
+/* ---- the words of each kind ------------------------------------------------------------------ */
 
 static const char *headline(const struct group *g)
 {
@@ -87,9 +89,12 @@ static void put_told_heading(struct out *o, const struct group *g)
         out_fmt(o, "  told of the %s (error %u) by\n", what, error);
 }
 
-/* ---- the site line ------------------------------------------------------------------------------------------------------ */
+/* ---- the site line --------------------------------------------------------------------------- */
 
-/* In the smallest unit of a minute, an hour, a day in which it is at least one; the least rate there is makes one a day. */
+/*
+ * A minute, an hour or a day: the first in which the rate is at least one. The smallest rate that
+ * exists makes one a day.
+ */
 static void put_rate(struct out *o, uint64_t rate_milli)
 {
     uint64_t a_minute = (rate_milli + 500) / 1000, an_hour = (rate_milli * 60 + 500) / 1000, a_day = (rate_milli * 1440 + 500) / 1000;
@@ -145,7 +150,7 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     out_char(o, '\n');
 }
 
-/* ---- one socket --------------------------------------------------------------------------------------------------------- */
+/* ---- one socket ------------------------------------------------------------------------------ */
 
 static const char *state_words(const struct finding *f)
 {
@@ -242,7 +247,7 @@ void text_summary(struct out *o, const struct report *r)
     out_char(o, '\n');
 }
 
-void report_left_out(struct out *o, const struct report *r)
+void text_left_out(struct out *o, const struct report *r)
 {
     if (r->groups_left_out)
         out_fmt(o, "%lu more group%s with ", (unsigned long)r->groups_left_out, plural(r->groups_left_out));
@@ -251,7 +256,7 @@ void report_left_out(struct out *o, const struct report *r)
                 r->groups_left_out ? " (max_leaks)" : "");
 }
 
-void report_stretched(struct out *o, const struct report *r)
+void text_stretched(struct out *o, const struct report *r)
 {
     if (!r->stretched_ms)
         return;
@@ -263,12 +268,12 @@ static void put_notes(struct out *o, const struct report *r)
 {
     if (r->sockets_left_out) {
         out_fmt(o, "==%u==sockleak: ", r->pid);
-        report_left_out(o, r);
+        text_left_out(o, r);
         out_char(o, '\n');
     }
     if (r->stretched_ms) {
         out_fmt(o, "==%u==sockleak: ", r->pid);
-        report_stretched(o, r);
+        text_stretched(o, r);
         out_char(o, '\n');
     }
     if (r->suppressed)

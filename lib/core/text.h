@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text.h: stacks as aligned text: what text.c and the command's own views share.
+ * text.h: a report as text for people.
+ *
+ * Only reads the report. Async-signal-safe if O's flush is. The form of the text is not a contract:
+ * programs read json.h's.
  */
 #ifndef SOCKLEAK_CORE_TEXT_H
 #define SOCKLEAK_CORE_TEXT_H
 
+#include "out.h"
 #include "report.h"
 
-/* S as it may go to a terminal (out_clean without a limit); NULL writes nothing. */
-void text_clean(struct out *o, const char *s);
-/* The part of PATH behind the last slash, all of it when nothing is there; NULL gives "". */
-const char *text_base_name(const char *path);
+/* The whole report; nothing when there are no groups. */
+void text_report(struct out *o, const struct report *r);
+void text_group(struct out *o, const struct report *r, const struct group *g);
+void text_summary(struct out *o, const struct report *r);
+/*
+ * One line for a retraction: "==PID==sockleak: fd 14 released after 812 s: it was stuck in
+ * CLOSE_WAIT (site ...)".
+ */
+void text_release(struct out *o, const struct report *r, const struct release *rel);
 
-/* Widths of the columns; 0: no frame has such a word and the column is left out. Start with {0, 0} and measure each stack that is to be aligned. */
-struct text_columns {
-    size_t symbol, source;
-};
-void text_measure(struct text_columns *c, const struct frame *frames, size_t n);
-/* One line a frame: "    #0 db_connect  src/db.c:42  (app+0x1234)". */
-void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n);
+/* Sentences without a newline, for text and JSON alike. */
+/* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were left out. */
+void text_left_out(struct out *o, const struct report *r);
+/*
+ * "looks take long: the watcher looks every 2.5 s now, ..."; nothing when the period is not
+ * stretched.
+ */
+void text_stretched(struct out *o, const struct report *r);
 
 #endif

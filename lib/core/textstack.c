@@ -4,9 +4,9 @@
  *
  * Called by text.c and the command's views. Only reads the frames.
  */
-#include <string.h>
+#include "textstack.h"
 
-#include "text.h"
+#include <string.h>
 
 /* Beyond these widths a long name pushes its own line only, not the columns of all the others. */
 #define MAX_SYMBOL_COLUMN 40u
@@ -24,7 +24,7 @@ const char *text_base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path ? path : "";
 }
 
-/* Columns that S takes on a terminal, near enough: its code points. */
+/* Columns that S takes on a terminal, approximately: its code points. */
 static size_t columns(const char *s)
 {
     size_t n = 0;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * utf8.h: is this a printable UTF-8 sequence? Strings from ELF files, paths and socket addresses may hold any byte.
+ * utf8.h: is this a printable UTF-8 sequence? Strings from ELF files, paths and socket addresses
+ * may hold any byte.
  */
 #ifndef SOCKLEAK_CORE_UTF8_H
 #define SOCKLEAK_CORE_UTF8_H
 
 #include <stddef.h>
 
-/* The length (1..4) of the well-formed UTF-8 sequence at P, of which N bytes may be read; 0 when there is none. RFC 3629: no overlong
- * form, no surrogate, nothing above U+10FFFF. Control characters count as well-formed. */
+/*
+ * The length (1..4) of the well-formed UTF-8 sequence at P, of which N bytes may be read; 0 when
+ * there is none. RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. Control
+ * characters count as well-formed.
+ */
 static inline unsigned utf8_length(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/options.h"
+#include "core/optvalue.h"
 #include "standalone.h"
 
 static void one_clean_line(void *arg, const char *line)

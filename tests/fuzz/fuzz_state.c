@@ -60,8 +60,6 @@ static void read_all(const struct state_view *v)
     while (state_next_slot(v, &pos, &fd, &slot)) {
         if (fd < 0 || ++rounds > 8 * STATE_SLOTS_PER_EXTENT || SLOT_PHASE(slot.word) != SLOT_LIVE)
             abort();
-        struct state_slot again;
-        state_slot_at(v, fd, &again);
         const struct state_detail *d = state_slot_detail(v, &slot);
         if (d) {
             touch(d, sizeof *d);

@@ -39,7 +39,7 @@ static void rust_names_are_read_without_help_and_lose_their_hash(void **state)
         {"_ZN", NULL},
         {"main", NULL},
     };
-    struct demangler d = {.looked = true}; /* and found nothing */
+    struct demangler d = {.searched = true}; /* and found nothing */
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         char text[128];
         size_t n = demangle(&d, names[i][0], text, sizeof text);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "core/group.h"
 #include "core/report.h"
 
 static uint64_t seed = 88172645463325252ull;

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "core/json.h"
 #include "core/judge.h"
 #include "core/report.h"
 

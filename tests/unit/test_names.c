@@ -451,6 +451,30 @@ static void frames_of_jit_code_and_of_lying_numbers_stay_without_a_module(void *
     assert_true(names_resolve(&arena, &view, f, numbers, 0, true, true));
 }
 
+/* Leaves ADDRESS everywhere on the stack below its caller's frame. */
+static __attribute__((noinline)) void leave_on_stack(const void *address)
+{
+    const void *volatile words[16384];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        words[i] = address;
+}
+
+/* The demangler's stack is unmapped at the end; what is left of one that was never begun is no address of ours. */
+static void without_demangling_no_memory_of_the_program_is_unmapped(void **state)
+{
+    (void)state;
+    const size_t size = 4u << 20;
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(mapped != MAP_FAILED);
+    struct frame f = {.pc = (uint64_t)(uintptr_t)&a_static_function + 1};
+    uint16_t number = (uint16_t)modules_of(f.pc);
+    struct state_view view = table_view();
+    leave_on_stack(mapped);
+    assert_true(names_resolve(&arena, &view, &f, &number, 1, true, false));
+    assert_int_equal(msync(mapped, size, MS_ASYNC), 0);
+    munmap(mapped, size);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fresh_table, give_back)
 
 int main(int argc, char **argv)
@@ -476,6 +500,7 @@ int main(int argc, char **argv)
         CASE(twenty_thousand_frames_in_fifty_thousand_functions_take_little_time_and_get_the_right_names),
         CASE(no_descriptor_stays_open_and_none_is_needed_to_go_on),
         CASE(frames_of_jit_code_and_of_lying_numbers_stay_without_a_module),
+        CASE(without_demangling_no_memory_of_the_program_is_unmapped),
     };
     return cmocka_run_group_tests(tests, objects_setup, objects_teardown);
 }

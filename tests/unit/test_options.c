@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/options.h"
+#include "core/optvalue.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)

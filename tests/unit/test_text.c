@@ -13,6 +13,7 @@
 
 #include "core/judge.h"
 #include "core/report.h"
+#include "core/text.h"
 
 #define S 1000000000ull
 

@@ -2,7 +2,8 @@
 /*
  * environ.c: the environment without libc's lock.
  *
- * Called at the start alone. getenv(3) would take a lock in newer C libraries, and another library may define it.
+ * Called at the start alone. Not getenv(3): newer C libraries take a lock there, and the program
+ * may define its own.
  */
 #include "environ.h"
 

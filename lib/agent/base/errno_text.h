@@ -5,7 +5,9 @@
 #ifndef SOCKLEAK_AGENT_ERRNO_TEXT_H
 #define SOCKLEAK_AGENT_ERRNO_TEXT_H
 
-/* ERR (positive) in words, a constant. Without libc's locale machinery, so async-signal-safe. */
+/*
+ * ERR (positive) in words, a static string. Without libc's locale machinery, so async-signal-safe.
+ */
 const char *errno_text(int err);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c: where the agent's words go.
+ * log.c: writes the agent's lines and reports to the place that log_path names.
  *
- * Called by the watcher, at exit, and in the constructor. Standard error is written to only while it is still the file that it was at the start:
- * a program that closed it may have a connection there. Never blocks for long, never raises SIGPIPE or SIGXFSZ in the program.
+ * Called by the watcher, at exit, and in the constructor. Standard error is written to only while
+ * it is still the file that it was at the start: a program that closed it may have a connection
+ * there. Never blocks for long, never raises SIGPIPE or SIGXFSZ in the program.
  */
 #include "log.h"
 
@@ -19,6 +20,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../../core/optvalue.h"
 #include "../../core/out.h"
 #include "clock.h"
 #include "environ.h"
@@ -26,39 +28,48 @@
 #include "sys.h"
 
 #define WAIT_MS 2000
-#define OUT_OF_THE_WAY 200 /* of the low numbers, which programs count on */
-#define PIECE 4096         /* a pipe that poll calls writable takes so much without blocking */
+/* a log file's descriptor is at least this: programs rely on getting low numbers */
+#define LOWEST_FD 200
+/* PIPE_BUF: a pipe that poll reports writable takes so much without blocking (pipe(7)) */
+#define PIECE 4096
 
-struct identity_of {
+struct file_identity {
     bool usable;
     dev_t dev;
     ino_t ino;
 };
-static struct identity_of at_start[3];
-static _Atomic bool complained;
+static struct file_identity at_start[3];
+static _Atomic bool path_warned;
 static bool no_color;
 static _Atomic uint64_t start_real_ns; /* log_path's %t; 0: now */
-static _Atomic uint64_t lost;          /* pieces that could not be written */
+/* pieces that could not be written, not yet taken by log_take_lost */
+static _Atomic uint64_t lost_pieces;
 
 static long stat_fd(int fd, struct stat *st) { return sys_stat_at(fd, "", st, AT_EMPTY_PATH); }
 
-static void remember(int fd)
+static void remember_file(int fd)
 {
     struct stat st;
     at_start[fd].usable = false;
     if (stat_fd(fd, &st) < 0)
         return;
     if (S_ISSOCK(st.st_mode)) {
-        /* journald's stream is a Unix socket; an inetd service has its client here. */
+        /*
+         * journald's stream is a Unix socket and may be written to. An inetd service has its client
+         * here, which must not get the log.
+         */
         int family = 0;
         unsigned len = sizeof family;
         if (sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 || family != AF_UNIX)
             return;
     }
-    at_start[fd] = (struct identity_of){true, st.st_dev, st.st_ino};
+    at_start[fd] = (struct file_identity){true, st.st_dev, st.st_ino};
 }
 
-/* Asked once, at the start: later on the program may be changing its environment while the watcher reads it. */
+/*
+ * Read once, at the start: later on the program may be changing its environment while the watcher
+ * reads it.
+ */
 static bool asks_for_no_color(void)
 {
     const char *value = environ_get("NO_COLOR");
@@ -68,23 +79,26 @@ static bool asks_for_no_color(void)
 void log_init(void)
 {
     no_color = asks_for_no_color();
-    remember(STDERR_FILENO);
+    remember_file(STDERR_FILENO);
     if (!strcmp(agent_options.log_path, "stdout"))
-        remember(STDOUT_FILENO);
+        remember_file(STDOUT_FILENO);
 }
 
 void log_set_start(uint64_t real_ns) { atomic_store(&start_real_ns, real_ns); }
 
-uint64_t log_take_lost(void) { return atomic_exchange(&lost, 0); }
+uint64_t log_take_lost(void) { return atomic_exchange(&lost_pieces, 0); }
 
-static bool unchanged(int fd)
+static bool is_as_at_start(int fd)
 {
     struct stat st;
     return at_start[fd].usable && stat_fd(fd, &st) >= 0 && st.st_dev == at_start[fd].dev && st.st_ino == at_start[fd].ino;
 }
 
-/* A log beside the state file (`sockleak run` asks for that) is closed to others as that is; any other is the user's, as the umask has it. */
-static unsigned mode_of(const char *path)
+/*
+ * A log in state_dir (`sockleak run` asks for that) is closed to others, as the state file is. Any
+ * other log is the user's, and the umask decides.
+ */
+static unsigned log_mode(const char *path)
 {
     size_t n = strlen(agent_options.state_dir);
     return n && strncmp(path, agent_options.state_dir, n) == 0 && path[n] == '/' ? 0600 : 0644;
@@ -104,15 +118,15 @@ static int open_path(void)
         start = clock_now_real();
     if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
         return -ENAMETOOLONG;
-    int fd = (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, mode_of(path));
-    long high = fd >= 0 ? SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) : -1;
+    int fd = (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, log_mode(path));
+    long high = fd >= 0 ? SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, LOWEST_FD) : -1;
     if (high < 0)
         return fd;
     sys_close(fd);
     return (int)high;
 }
 
-/* One line. As an object of its own where the log is JSON Lines. */
+/* Writes one line of the log: an object of its own when the log is JSON Lines. */
 static void put_line(struct out *o, const char *text)
 {
     if (agent_options.log_json) {
@@ -126,7 +140,7 @@ static void put_line(struct out *o, const char *text)
     }
 }
 
-static void complain_of_path(int error)
+static void warn_of_path(int error)
 {
     char text[700], line[6 * sizeof text + 200];
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
@@ -137,22 +151,25 @@ static void complain_of_path(int error)
     sys_write(STDERR_FILENO, line, o.len);
 }
 
-/* The descriptor to write to, or one that was opened for it (*CLOSE_IT); -1: none. */
+/*
+ * The descriptor to write to; -1: none. *CLOSE_IT: it was opened for this, and the caller closes
+ * it.
+ */
 static int open_log(bool *close_it)
 {
     *close_it = false;
     if (!strcmp(agent_options.log_path, "stdout"))
-        return unchanged(STDOUT_FILENO) ? STDOUT_FILENO : -1;
+        return is_as_at_start(STDOUT_FILENO) ? STDOUT_FILENO : -1;
     if (strcmp(agent_options.log_path, "stderr") != 0) {
         int fd = open_path();
         if (fd >= 0) {
             *close_it = true;
             return fd;
         }
-        if (!atomic_exchange(&complained, true) && unchanged(STDERR_FILENO))
-            complain_of_path(-fd);
+        if (!atomic_exchange(&path_warned, true) && is_as_at_start(STDERR_FILENO))
+            warn_of_path(-fd);
     }
-    return unchanged(STDERR_FILENO) ? STDERR_FILENO : -1;
+    return is_as_at_start(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
 
 static bool wait_writable(int fd)
@@ -163,7 +180,7 @@ static bool wait_writable(int fd)
     do
         r = SYS5(SYS_ppoll, &p, 1, &limit, NULL, 0);
     while (r == -EINTR);
-    if (r == -EINVAL) /* RLIMIT_NOFILE is 0: nobody may poll */
+    if (r == -EINVAL) /* RLIMIT_NOFILE is 0, so poll fails (poll(2)): write without it */
         return true;
     return r > 0 && (p.revents & POLLOUT);
 }
@@ -188,7 +205,10 @@ static bool write_all(int fd, const char *p, size_t n)
     return true;
 }
 
-/* A write may raise SIGPIPE or SIGXFSZ at this thread: both are held back, and taken away again if it was us who raised them. */
+/*
+ * A write may raise SIGPIPE or SIGXFSZ in this thread. Both are blocked meanwhile, and if this
+ * write made one pending it is removed.
+ */
 static bool write_quietly(int fd, const char *p, size_t n)
 {
     uint64_t block = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1), old = 0, before = 0, after = 0;
@@ -220,12 +240,15 @@ bool log_write(const char *p, size_t n)
     struct stat st;
     int fd = open_log(&close_it);
     bool known = close_it && stat_fd(fd, &st) >= 0;
-    /* The program may close all descriptors meanwhile, and be given the number for a connection. */
+    /*
+     * Meanwhile the program may have closed all descriptors and got this number for a connection:
+     * then it is neither written to nor closed.
+     */
     bool ok = fd >= 0 && (!known || is_still(fd, &st)) && write_quietly(fd, p, n);
     if (close_it && (!known || is_still(fd, &st)))
         sys_close(fd);
     if (!ok)
-        atomic_fetch_add(&lost, 1);
+        atomic_fetch_add(&lost_pieces, 1);
     return ok;
 }
 
@@ -240,7 +263,7 @@ bool log_has_color(void)
     return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
 }
 
-static void line(const char *before, const char *fmt, va_list ap)
+static void log_line(const char *before, const char *fmt, va_list ap)
 {
     char text[1024], buf[6 * sizeof text + 200]; /* as \u00XX each byte takes six */
     struct out o = {.buf = buf, .cap = sizeof buf - 1}, t = {.buf = text, .cap = sizeof text - 1};
@@ -270,7 +293,7 @@ void log_info(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    line("", fmt, ap);
+    log_line("", fmt, ap);
     va_end(ap);
 }
 
@@ -278,6 +301,6 @@ void log_warn(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    line("warning: ", fmt, ap);
+    log_line("warning: ", fmt, ap);
     va_end(ap);
 }

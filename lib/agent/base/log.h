@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.h: writes the agent's lines and reports to where log_path says.
+ * log.h: writes the agent's lines and reports to the place that log_path names.
  *
- * Not from a wrapper, nor from a signal handler that the program installed: a line for later is kept by notes.h. errno is
- * kept. Nothing here knows a table: what could not be written is counted, and the reporter asks for the count.
+ * Must not be called from a wrapper or in a signal handler of the program: log_later (notes.h)
+ * keeps a line from there. errno is kept. The log knows nothing of the live table: it counts what
+ * it could not write, and the reporter takes the count from here.
  */
 #ifndef SOCKLEAK_AGENT_LOG_H
 #define SOCKLEAK_AGENT_LOG_H
@@ -14,24 +15,30 @@
 
 #include "options.h"
 
-/* Remembers what standard output and error are now; again when the options are known. */
+/*
+ * Remembers which files standard output and error are now. Called again when the options are known.
+ */
 void log_init(void);
 /* The time that log_path's %t stands for, in ns since 1970; 0: the time of writing. */
 void log_set_start(uint64_t real_ns);
-/* Writes N bytes as one piece where log_path says; a log file is opened and closed at each call. False: not written (counted). */
+/*
+ * Writes N bytes as one piece; a log file is opened and closed at each call. False: not written
+ * (counted).
+ */
 bool log_write(const char *p, size_t n);
-/* The same to an open descriptor of the caller's; not counted. */
+/* The same to an open descriptor that the caller has; a loss is not counted. */
 bool log_write_to(int fd, const char *p, size_t n);
 /* How many pieces log_write has lost since the last call. */
 uint64_t log_take_lost(void);
+/* Whether the log takes colours: by the option, else on a terminal without NO_COLOR. */
 bool log_has_color(void);
-/* One line: "==PID==sockleak: ..."; log_warn: "==PID==sockleak: warning: ...". */
+/* Logs one line: "==PID==sockleak: ..."; log_warn: "==PID==sockleak: warning: ...". */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The list of options (help=1). In the constructor only. */
+/* Logs the list of options (help=1). In the constructor only: its buffers are static. */
 void log_help(void);
 
-/* With verbosity=1: what the agent does. */
+/* Logs what the agent does, with verbosity=1 only. */
 #define log_verbose(...)             \
     do {                             \
         if (agent_options.verbosity) \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notes.c: lines that are kept for later.
+ * notes.c: keeps log lines for later.
  *
- * Kept by any thread, signal handlers too, without a lock; written by the watcher or at the end.
+ * log_later is called by any thread, in signal handlers too, and takes no lock; log_write_later by
+ * the watcher or at exit.
  */
 #include "notes.h"
 
@@ -12,7 +13,7 @@
 
 #define MAX_NOTES 4
 static struct {
-    _Atomic int state; /* 0 free, 1 being written, 2 to be told, 3 told */
+    _Atomic int state; /* 0 free, 1 being filled, 2 to be logged, 3 logged */
     const char *text, *arg;
 } notes[MAX_NOTES];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c: the options of this process, as data alone. Who fills them: process/configure.c.
+ * options.c: the options of this process, as data alone. process/configure.c fills them.
  */
 #include "options.h"
 

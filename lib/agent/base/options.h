@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h: the options of this process. Filled by process/configure.c before anything else runs, read by everybody.
+ * options.h: the options of this process. Filled by process/configure.c before anything else runs,
+ * only read by all others.
  */
 #ifndef SOCKLEAK_AGENT_OPTIONS_H
 #define SOCKLEAK_AGENT_OPTIONS_H

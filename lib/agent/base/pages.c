@@ -2,7 +2,8 @@
 /*
  * pages.c: private memory straight from the kernel.
  *
- * Called in any thread, in signal handlers too. The program's allocator is never asked: it may be what was interrupted.
+ * Called in any thread, in signal handlers too. Never the program's allocator: the signal may have
+ * interrupted just that.
  */
 #include "pages.h"
 

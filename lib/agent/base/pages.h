@@ -7,10 +7,13 @@
 
 #include <stddef.h>
 
-/* The least size of a page on the processors that we know. */
+/* The smallest page size of the supported processors. */
 #define PAGE_BYTES 4096u
 
-/* SIZE zeroed bytes on pages of their own; NULL: there is no memory. The caller gives them back with the same SIZE. */
+/*
+ * SIZE zeroed bytes on pages of their own; NULL: there is no memory. The caller frees them with the
+ * same SIZE.
+ */
 void *pages_alloc(size_t size);
 void pages_free(void *p, size_t size);
 

@@ -2,9 +2,10 @@
 /*
  * readable.h: asks the kernel whether memory can be read.
  *
- * rt_sigprocmask with a nonsensical first argument copies the set from the address before it finds fault with the argument: EFAULT or
- * EINVAL, and nothing has changed. It needs no descriptor, and is among the few calls that every sandbox allows (sshd's kills a process for
- * mincore).
+ * rt_sigprocmask with a nonsensical first argument copies the set from the address before it
+ * rejects the argument: EFAULT when the address cannot be read, else EINVAL, and nothing has
+ * changed. It needs no descriptor, and is among the few calls that every sandbox allows (sshd's
+ * kills a process for mincore).
  */
 #ifndef SOCKLEAK_AGENT_READABLE_H
 #define SOCKLEAK_AGENT_READABLE_H
@@ -15,8 +16,8 @@
 #include "sys.h"
 
 /*
- * The 8 bytes at A, which must not straddle two pages. The call takes address 0 for no set at all; nothing that we look for lies in the
- * first page.
+ * True when the 8 bytes at A, which must not straddle two pages, can be read. False for the first
+ * page: the call takes address 0 for no set at all, and nothing of interest lies there.
  */
 static inline bool readable(uintptr_t a) { return a >= PAGE_BYTES && SYS4(SYS_rt_sigprocmask, -1, a, 0, 8) != -EFAULT; }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scratch.c: memory for the time of one report.
+ * scratch.c: memory that lives as long as one report.
+ *
+ * Called by the thread that makes a report. The program's allocator is never used: the report may be
+ * made where that was interrupted.
  */
 #include "scratch.h"
 
@@ -11,7 +14,7 @@
 
 #define CHUNK (256u * 1024)
 
-static bool keeping;
+static bool keep_pages;
 
 struct scratch {
     struct scratch *next;
@@ -45,14 +48,14 @@ char *scratch_string(struct scratch **s, const char *text)
 
 void scratch_free(struct scratch **s)
 {
-    while (!keeping && *s) {
+    while (!keep_pages && *s) {
         struct scratch *next = (*s)->next;
         pages_free(*s, (*s)->size);
         *s = next;
     }
 }
 
-static bool grow(struct out *o, size_t need)
+static bool grow_out(struct out *o, size_t need)
 {
     size_t size = o->cap ? o->cap * 2 : 64 * 1024;
     while (size < o->len + need)
@@ -69,13 +72,13 @@ static bool grow(struct out *o, size_t need)
     return true;
 }
 
-void scratch_out(struct out *o) { *o = (struct out){.flush = grow}; }
+void scratch_out(struct out *o) { *o = (struct out){.flush = grow_out}; }
 
 void scratch_out_free(struct out *o)
 {
-    if (o->buf && !keeping)
+    if (o->buf && !keep_pages)
         pages_free(o->buf, o->cap);
     o->buf = NULL;
 }
 
-void scratch_keep(bool keep) { keeping = keep; }
+void scratch_keep(bool keep) { keep_pages = keep; }

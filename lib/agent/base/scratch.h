@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scratch.h: memory for the time of one report: taken in zeroed pages, given back at once.
+ * scratch.h: memory that lives as long as one report: taken in zeroed pages, all freed together.
+ * Each struct scratch and each buffer belongs to one thread. Async-signal-safe.
  */
 #ifndef SOCKLEAK_AGENT_SCRATCH_H
 #define SOCKLEAK_AGENT_SCRATCH_H
@@ -16,10 +17,13 @@ void *scratch_get(struct scratch **s, size_t size);
 char *scratch_string(struct scratch **s, const char *text); /* a copy; NULL for an empty one */
 void scratch_free(struct scratch **s);
 
-/* An out buffer that grows; given back with scratch_out_free. */
+/* Makes O a buffer that grows; scratch_out_free frees it. */
 void scratch_out(struct out *o);
 void scratch_out_free(struct out *o);
-/* KEEP: the process is about to end, and nothing is given back any more, for the kernel takes all of it at once. */
+/*
+ * With KEEP nothing is freed any more: the process is about to end, and the kernel frees all of it
+ * at once.
+ */
 void scratch_keep(bool keep);
 
 #endif

@@ -7,8 +7,9 @@
 #include <linux/futex.h>
 
 /*
- * FUTEX_WAKE_OP adds 0 to the second word atomically: the kernel has to make the page writable for that, and says EFAULT where a store of ours
- * would raise SIGBUS (a full tmpfs). The first word only names a queue on which nobody waits.
+ * FUTEX_WAKE_OP adds 0 to the second word atomically: the kernel has to make the page writable for
+ * that, and returns EFAULT where a store of ours would raise SIGBUS (a full tmpfs). The first word
+ * only names a queue on which nobody waits.
  */
 int sys_touch(void *p)
 {

@@ -2,8 +2,9 @@
 /*
  * sys.h: the agent's own system calls, made directly.
  *
- * The agent never calls libc's wrappers for its own work: they set errno, are cancellation points, and may be interposed (by us too).
- * Each sys_* returns the kernel's value: >= 0, or -errno. All are async-signal-safe. Architecture: cpu.h.
+ * The agent never calls libc's wrappers for its own work: they set errno, are cancellation points,
+ * and may be interposed (by us too). Each sys_* returns the kernel's value: >= 0, or -errno. All
+ * are async-signal-safe. The instruction itself is in lib/arch.
  */
 #ifndef SOCKLEAK_AGENT_SYS_H
 #define SOCKLEAK_AGENT_SYS_H
@@ -20,8 +21,9 @@
 #include "../../arch/cpu.h"
 
 /*
- * A table that may grow large, or that most processes never touch. The linker orders by alignment (Makefile), so these lie together, apart from the small
- * variables, which share a page or two: a child of fork pays for each page that it writes to.
+ * A table that may grow large, or that most processes never touch. The linker orders by alignment
+ * (Makefile), so these lie together, apart from the small variables, which share a page or two: a
+ * child of fork pays for each page that it writes to.
  */
 #define LARGE_TABLE __attribute__((aligned(64)))
 
@@ -66,17 +68,24 @@ static inline long sys_futex(volatile void *word, int op, uint32_t val, const vo
 }
 
 /*
- * The program has put a seccomp filter on itself (sshd, Chromium). From then on the filtered threads open no file, make no
- * process or thread, and ask no socket; what they record goes on, with the calls that every allocator makes. A watcher that
- * already runs is not filtered. Set for good.
+ * The program has put a seccomp filter on itself (sshd, Chromium). From then on the filtered
+ * threads open no file, make no process or thread, and check no socket. They still record, which
+ * needs only the calls that every allocator makes. A watcher that already runs is not filtered. Set
+ * for good.
  */
 extern _Atomic bool sys_sandboxed;
 static inline void sys_enter_sandbox(void) { atomic_store(&sys_sandboxed, true); }
 static inline bool sys_in_sandbox(void) { return atomic_load_explicit(&sys_sandboxed, memory_order_relaxed); }
-/* Turn number TURN of a wait for another thread, which may need the processor: a pause at first, then a yield (none in a sandbox). */
+/*
+ * One step, number TURN from 0, of a wait for another thread: a pause at first, then sched_yield,
+ * since that thread may need this processor (in a sandbox pauses only).
+ */
 void sys_yield(unsigned turn);
 
-/* True when the page at P (writable mapping) can be written; makes the kernel allocate it. Never SIGBUS, never changes a byte. */
+/*
+ * True when the page at P (writable mapping) can be written; makes the kernel allocate it. Never
+ * SIGBUS, never changes a byte.
+ */
 int sys_touch(void *p);
 
 #endif

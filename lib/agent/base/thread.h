@@ -2,8 +2,8 @@
 /*
  * thread.h: what the agent keeps for each thread.
  *
- * Zeroed in each new thread. The offsets are static (initial-exec), so no access allocates and all of it is
- * async-signal-safe.
+ * Zeroed in each new thread. The offsets are static (initial-exec), so no access allocates and all
+ * of it is async-signal-safe.
  */
 #ifndef SOCKLEAK_AGENT_THREAD_H
 #define SOCKLEAK_AGENT_THREAD_H
@@ -12,23 +12,26 @@
 #include <stdint.h>
 
 struct this_thread {
-    int in_vfork;                /* > 0: a vfork child runs in this thread's place (lib/arch counts here: it must come first) */
-    int inside;                  /* > 0: agent code runs; what it opens and closes is not tracked */
-    int paused;                  /* > 0: sockleak_pause() */
-    uint32_t tid;                /* cached gettid; 0: not asked yet */
-    uint16_t tag;                /* sockleak_tag(); 0: none */
-    bool no_malloc;              /* a report is being made where the program may be inside its allocator */
-    bool fork_holds;             /* between the fork handlers: this thread holds the watch lock */
-    struct fork_copy *fork_copy; /* between the fork handlers: the slots that the child gets (inherit.c) */
+    /* > 0: a vfork child runs in this thread's place (lib/arch counts here: it must come first) */
+    int in_vfork;
+    int inside;   /* > 0: agent code runs; what it opens and closes is not tracked */
+    int paused;   /* > 0: sockleak_pause() */
+    uint32_t tid; /* cached gettid; 0: not cached yet */
+    uint16_t tag; /* sockleak_tag(); 0: none */
+    /* a report is being made where the program may be inside its allocator */
+    bool no_malloc;
+    bool fork_holds; /* between the fork handlers: this thread holds the watch lock */
+    /* between the fork handlers: the slots that the child gets (inherit.c) */
+    struct fork_copy *fork_copy;
 };
 extern __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
 
-/* Around code of the agent that calls what it wraps. Nests. */
+/* Around agent code that calls functions which the agent wraps. Nests. */
 static inline void thread_enter(void) { this_thread.inside++; }
 static inline void thread_leave(void) { this_thread.inside--; }
 static inline bool thread_inside(void) { return this_thread.inside > 0; }
 
-/* gettid, cached. 0 in a sandbox where it was not asked before. */
+/* gettid, cached. 0 in a sandbox, unless it was cached before. */
 uint32_t thread_tid(void);
 
 #endif

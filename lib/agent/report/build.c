@@ -10,8 +10,11 @@
 #include <string.h>
 
 #include "../../core/finding.h"
+#include "../../core/group.h"
 #include "../../core/hash.h"
+#include "../../core/json.h"
 #include "../../core/judge.h"
+#include "../../core/text.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/options.h"
@@ -80,7 +83,8 @@ static bool judged(const struct selection *s, struct finding *f, const struct st
                    char local[96], char peer[96])
 {
     if (!d)
-        return (s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now >= slot->opened_ns + s->min_ns && open_now(f, f->fd, slot, local, peer);
+        return (s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only && now >= slot->opened_ns + s->min_ns &&
+               open_now(f, f->fd, slot, local, peer);
     if (!(s->kinds & KIND_BIT(d->kind)) || now < d->since_ns + s->min_ns || !due(s, slot, d))
         return false;
     finding_from_detail(f, d);

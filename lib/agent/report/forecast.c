@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "../../core/group.h"
 #include "../../core/growth.h"
 #include "../base/sys.h"
 #include "../table/header.h"

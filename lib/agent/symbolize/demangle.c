@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * demangle.c: readable C++ and Rust names with what the process already has.
+ * demangle.c: readable C++ and Rust names, with the demangler that the process has loaded already.
  *
- * Called by names.c while a report is made, in any thread but never in a signal handler; holds no lock.
+ * Called by names.c while a report is made, in any thread but never in a signal handler; holds no
+ * lock.
  */
 #include "demangle.h"
 
@@ -15,26 +16,29 @@
 
 #include "../base/sys.h"
 
-/* libstdc++ was seen to take 300 bytes for each character of a nested name. Only what is touched becomes memory. */
+/*
+ * libstdc++ takes about 300 bytes of stack for each character of a nested name. Only pages that are
+ * touched take memory.
+ */
 #define STACK_SIZE (2u << 20)
 #define GUARD_SIZE (64u << 10)
 
-/* ---- C++ ------------------------------------------------------------------------------------------------------- */
+/* ---- C++ ------------------------------------------------------------------------------------- */
 
-struct call {
+struct cpp_call {
     const struct demangler *d;
     const char *name;
     char *text;
     int status;
 };
 
-/* Not makecontext(3): a sanitizer that watches over the program warns of that one on standard error. */
+/* Not makecontext(3): a sanitizer in the program warns about that on standard error. */
 void demangle_on_stack(void *top, void (*call)(void *), void *arg);
 ARCH_CALL_ON_STACK(demangle_on_stack);
 
-static void call_it(void *arg)
+static void call_demangler(void *arg)
 {
-    struct call *c = arg;
+    struct cpp_call *c = arg;
     c->text = c->d->function(c->name, NULL, NULL, &c->status);
 }
 
@@ -47,14 +51,14 @@ void demangle_end(struct demangler *d)
     *d = (struct demangler){0};
 }
 
-static bool ready(struct demangler *d)
+static bool find_demangler(struct demangler *d)
 {
-    if (d->looked)
+    if (d->searched)
         return d->stack;
-    d->looked = true;
+    d->searched = true;
     d->function = (char *(*)(const char *, char *, size_t *, int *))(uintptr_t)dlsym(RTLD_DEFAULT, "__cxa_demangle");
     if (!d->function) {
-        (void)dlerror(); /* the program must not read our failure as its own */
+        (void)dlerror(); /* so that the program's next dlerror() does not return our failure */
         return false;
     }
     void *p = sys_mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -65,12 +69,12 @@ static bool ready(struct demangler *d)
     return true;
 }
 
-static size_t cpp(struct demangler *d, const char *name, char *to, size_t cap)
+static size_t demangle_cpp(struct demangler *d, const char *name, char *to, size_t cap)
 {
-    struct call c = {.d = d, .name = name, .status = -1};
-    if (!ready(d))
+    struct cpp_call c = {.d = d, .name = name, .status = -1};
+    if (!find_demangler(d))
         return 0;
-    demangle_on_stack(d->stack + STACK_SIZE, call_it, &c);
+    demangle_on_stack(d->stack + STACK_SIZE, call_demangler, &c);
     size_t len = 0;
     if (c.text && c.status == 0) {
         len = strnlen(c.text, cap - 1);
@@ -81,19 +85,23 @@ static size_t cpp(struct demangler *d, const char *name, char *to, size_t cap)
     return len;
 }
 
-/* ---- Rust: _ZN, parts with their lengths, a last part "h" and 16 digits, E; $..$ stands for what assemblers do not like ---------------------------- */
+/* ---- Rust ------------------------------------------------------------------------------------ */
 
+/*
+ * The older scheme: _ZN, parts with their lengths before them, a last part of "h" and 16 digits, E.
+ * $..$ stands for a character that assemblers do not take.
+ */
 static const struct {
     const char *code;
     char is;
-} codes[] = {{"SP", '@'}, {"BP", '*'}, {"RF", '&'}, {"LT", '<'}, {"GT", '>'}, {"LP", '('}, {"RP", ')'}, {"C", ','}};
+} rust_codes[] = {{"SP", '@'}, {"BP", '*'}, {"RF", '&'}, {"LT", '<'}, {"GT", '>'}, {"LP", '('}, {"RP", ')'}, {"C", ','}};
 
 /* The character of the code between two dollars; 0: unknown. */
-static char decode(const char *code, size_t len)
+static char decode_code(const char *code, size_t len)
 {
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (strlen(codes[i].code) == len && memcmp(codes[i].code, code, len) == 0)
-            return codes[i].is;
+    for (size_t i = 0; i < sizeof rust_codes / sizeof rust_codes[0]; i++)
+        if (strlen(rust_codes[i].code) == len && memcmp(rust_codes[i].code, code, len) == 0)
+            return rust_codes[i].is;
     if (len != 3 || code[0] != 'u')
         return 0;
     unsigned value = 0;
@@ -107,16 +115,17 @@ static char decode(const char *code, size_t len)
 }
 
 /* Appends one part in clear at TO; its length, never more than N. */
-static size_t part(char *to, const char *p, size_t n)
+static size_t decode_part(char *to, const char *p, size_t n)
 {
     size_t len = 0;
-    if (n > 2 && p[0] == '_' && p[1] == '$') { /* put there because a part cannot begin with a dollar */
+    /* the compiler puts it there because a part cannot begin with a dollar */
+    if (n > 2 && p[0] == '_' && p[1] == '$') {
         p++;
         n--;
     }
     for (size_t i = 0; i < n; i++) {
         const char *end = p[i] == '$' ? memchr(p + i + 1, '$', n - i - 1) : NULL;
-        char c = end ? decode(p + i + 1, (size_t)(end - p) - i - 1) : 0;
+        char c = end ? decode_code(p + i + 1, (size_t)(end - p) - i - 1) : 0;
         if (c) {
             to[len++] = c;
             i = (size_t)(end - p);
@@ -131,7 +140,7 @@ static size_t part(char *to, const char *p, size_t n)
     return len;
 }
 
-static size_t rust(const char *name, char *to, size_t cap)
+static size_t demangle_rust(const char *name, char *to, size_t cap)
 {
     const char *p = name + 3;
     size_t len = 0;
@@ -158,7 +167,7 @@ static size_t rust(const char *name, char *to, size_t cap)
             to[len++] = ':';
             to[len++] = ':';
         }
-        len += part(to + len, p, n);
+        len += decode_part(to + len, p, n);
         p += n;
     }
     return 0;
@@ -169,9 +178,9 @@ size_t demangle(struct demangler *d, const char *name, char *to, size_t cap)
     if (name[0] != '_' || name[1] != 'Z' || strlen(name) > DEMANGLE_MAX)
         return 0;
     int saved = errno;
-    size_t len = rust(name, to, cap);
+    size_t len = demangle_rust(name, to, cap);
     if (len == 0)
-        len = cpp(d, name, to, cap);
+        len = demangle_cpp(d, name, to, cap);
     errno = saved;
     return len;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * line_cache.c: what was found out about frames, in pages that fork shares.
+ * line_cache.c: keeps the names, files and lines of frames in pages that fork shares.
  *
- * Written by whoever makes a report, in any of the processes, and never changed: a record is complete when a list leads to it. No lock, so nobody who is
- * killed half way stops the others; what did not get its record is found out again.
+ * Written by the thread that makes a report, in any of the processes. A record is complete when it
+ * is put into a list, and never changes then. There is no lock, so a process that is killed half
+ * way does not stop the others; a frame without a record is symbolized again.
  */
 #include "line_cache.h"
 
@@ -17,9 +18,8 @@
 #include "../base/clock.h"
 #include "../base/sys.h"
 
-#define SIZE (256u << 10)
+#define CACHE_SIZE (256u << 10)
 #define HEADS 512u
-#define MS 1000000u
 #define TURN_MS 1000u
 
 struct record {
@@ -31,7 +31,7 @@ struct record {
 
 struct memory {
     _Atomic uint32_t used;
-    _Atomic uint32_t turn; /* when the turn of who has it is over, in milliseconds; 0: nobody's */
+    _Atomic uint32_t turn; /* when the present turn ends, in milliseconds; 0: nobody has it */
     _Atomic uint32_t heads[HEADS];
     unsigned char body[];
 };
@@ -43,12 +43,15 @@ void line_cache_prepare(void)
 {
     if (memory)
         return;
-    void *p = sys_mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = sys_mmap(NULL, CACHE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     memory = sys_failed(p) ? NULL : p;
 }
 
-/* A build-id names the code; the path is where its separate debug file may be looked for. 0: cannot be named. */
-static uint64_t key_of(const struct frame *f)
+/*
+ * The build-id identifies the code; the path counts too, since the separate debug file may be
+ * beside it. 0: the frame cannot be identified.
+ */
+static uint64_t cache_key(const struct frame *f)
 {
     if (!f->build_id || !f->module)
         return 0;
@@ -60,7 +63,7 @@ static uint64_t key_of(const struct frame *f)
 
 const char *line_cache_get(const struct frame *frame, size_t *len)
 {
-    uint64_t key = memory ? key_of(frame) : 0;
+    uint64_t key = memory ? cache_key(frame) : 0;
     if (!key)
         return NULL;
     for (uint32_t at = atomic_load_explicit(&memory->heads[key % HEADS], memory_order_acquire); at;) {
@@ -77,13 +80,13 @@ const char *line_cache_get(const struct frame *frame, size_t *len)
 void line_cache_put(const struct frame *frame, const char *text, size_t len)
 {
     size_t had;
-    uint64_t key = memory && len <= SIZE ? key_of(frame) : 0;
+    uint64_t key = memory && len <= CACHE_SIZE ? cache_key(frame) : 0;
     if (!key || line_cache_get(frame, &had))
         return;
     const uint32_t begin = sizeof *memory, size = (uint32_t)((sizeof(struct record) + len + 7) & ~(size_t)7);
     uint32_t at = atomic_load(&memory->used);
     do
-        if (at + size > SIZE - begin)
+        if (at + size > CACHE_SIZE - begin)
             return;
     while (!atomic_compare_exchange_weak(&memory->used, &at, at + size));
     at += begin;
@@ -100,7 +103,7 @@ void line_cache_put(const struct frame *frame, const char *text, size_t len)
 
 static bool take_turn(uint32_t before)
 {
-    uint32_t end = (uint32_t)(clock_now() / MS) + TURN_MS;
+    uint32_t end = (uint32_t)(clock_now() / NS_PER_MS) + TURN_MS;
     my_turn = end ? end : 1;
     if (atomic_compare_exchange_strong(&memory->turn, &before, my_turn))
         return true;
@@ -114,11 +117,11 @@ bool line_cache_wait(uint64_t until_ns)
     uint64_t now = clock_now();
     if (!memory || now >= until_ns)
         return false;
-    int32_t left = (int32_t)(turn - (uint32_t)(now / MS));
+    int32_t left = (int32_t)(turn - (uint32_t)(now / NS_PER_MS));
     if (!turn || left <= 0 || left > (int32_t)TURN_MS)
         return !take_turn(turn);
-    uint64_t wait = (uint64_t)left * MS < until_ns - now ? (uint64_t)left * MS : until_ns - now;
-    struct timespec limit = {(time_t)(wait / (1000u * MS)), (long)(wait % (1000u * MS))};
+    uint64_t wait = (uint64_t)left * NS_PER_MS < until_ns - now ? (uint64_t)left * NS_PER_MS : until_ns - now;
+    struct timespec limit = {(time_t)(wait / NS_PER_S), (long)(wait % NS_PER_S)};
     sys_futex((volatile void *)&memory->turn, FUTEX_WAIT, turn, &limit, NULL, 0);
     return true;
 }

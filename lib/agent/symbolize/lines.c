@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines.c: files, lines and inlined calls for a report of the agent's own, from the command.
+ * lines.c: files, lines and inlined calls for the agent's own reports, from the command.
  *
- * The command is asked as a filter: a line for each frame goes in, the functions there come out, innermost first (lib/cli/report/for_agent.h).
- * Called with the watch lock held, at exit or for a check.
+ * The command runs as a filter: one line for each frame goes in, and the functions at that place
+ * come out, innermost first (lib/cli/report/for_agent.h). Called with the watch lock held, at exit
+ * or for a check.
  */
 #include "lines.h"
 
@@ -21,14 +22,17 @@
 #include "symbolizer_process.h"
 
 #define LIMIT_MS 4000
-#define EXPLAIN_WAIT_NS 1000000000u
+#define TURN_WAIT_NS NS_PER_S
 #define MAX_OUTPUT (32u << 20)
 #define BYTES_A_FRAME 1024u
 
 /* Where `make install` and a build put the command, seen from the library. */
-static const char *const places[] = {"/sockleak", "/../bin/sockleak", "/../../bin/sockleak"};
+static const char *const command_places[] = {"/sockleak", "/../bin/sockleak", "/../../bin/sockleak"};
 
-/* It ends a program that makes a process with clone(2), as the helper does. Its own library is in the list of those to preload. */
+/*
+ * Valgrind ends a program that makes a process with clone(2), as symbolizer_process.c does. It is
+ * known by its own library in LD_PRELOAD.
+ */
 static bool under_valgrind(void)
 {
     const char *list = environ_get("LD_PRELOAD");
@@ -42,14 +46,15 @@ static bool find_command(char *path, size_t cap)
     if (under_valgrind() || !object_at((uint64_t)(uintptr_t)&lines_resolve, &self))
         return false;
     object_path(&self, NULL, library, sizeof library);
-    char *slash = library[0] == '/' ? strrchr(library, '/') : NULL; /* a relative path could lead anywhere by now */
+    /* a relative path may lead elsewhere by now */
+    char *slash = library[0] == '/' ? strrchr(library, '/') : NULL;
     if (!slash)
         return false;
     *slash = 0;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; i < sizeof command_places / sizeof *command_places; i++) {
         struct out o = {.buf = path, .cap = cap - 1};
         out_str(&o, library);
-        out_str(&o, places[i]);
+        out_str(&o, command_places[i]);
         path[o.len] = 0;
         if (!o.lost && SYS3(SYS_faccessat, AT_FDCWD, path, X_OK) >= 0)
             return true;
@@ -59,7 +64,7 @@ static bool find_command(char *path, size_t cap)
 
 static bool is_asked(const struct frame *f) { return f->module && f->module[0] == '/'; }
 
-static size_t ask(struct out *o, const struct frame *frames, size_t n)
+static size_t write_questions(struct out *o, const struct frame *frames, size_t n)
 {
     size_t asked = 0;
     for (size_t i = 0; i < n; i++) {
@@ -76,8 +81,11 @@ static size_t ask(struct out *o, const struct frame *frames, size_t n)
     return asked;
 }
 
-/* Cuts the next line of *TEXT into its fields. False at the end, or when it is none. */
-static bool next_line(char **text, const char *end, struct frame *f)
+/*
+ * Cuts the next line of *TEXT into the fields of F. False at the end, or when the line has not this
+ * form.
+ */
+static bool parse_line(char **text, const char *end, struct frame *f)
 {
     char *line = *text, *newline = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
     if (!newline || newline - line < 3)
@@ -96,8 +104,11 @@ static bool next_line(char **text, const char *end, struct frame *f)
     return true;
 }
 
-/* Rebuilds N frames into OUT; returns how many, SIZE_MAX when the answer does not fit the question. OUT NULL: only counts. */
-static size_t rebuild(struct frame *out, const struct frame *frames, size_t n, char **text, const char *end)
+/*
+ * Builds N frames anew in OUT, with the lines of *TEXT; returns how many, SIZE_MAX when the answer
+ * does not fit the question.
+ */
+static size_t rebuild_frames(struct frame *out, const struct frame *frames, size_t n, char **text, const char *end)
 {
     size_t made = 0;
     for (size_t i = 0; i < n; i++) {
@@ -108,7 +119,7 @@ static size_t rebuild(struct frame *out, const struct frame *frames, size_t n, c
         }
         do {
             f = frames[i];
-            if (!next_line(text, end, &f))
+            if (!parse_line(text, end, &f))
                 return SIZE_MAX;
             out[made++] = f;
         } while (f.inlined);
@@ -124,7 +135,7 @@ static size_t count_lines(const char *text, size_t len)
     return n;
 }
 
-static bool take(struct scratch **scratch, struct report *r, char *text, size_t len, size_t frames)
+static bool take_answers(struct scratch **scratch, struct report *r, char *text, size_t len, size_t frames)
 {
     struct frame *all = scratch_get(scratch, (count_lines(text, len) + frames + 1) * sizeof *all);
     struct group *changed = scratch_get(scratch, (r->n_groups + 1) * sizeof *changed);
@@ -134,12 +145,12 @@ static bool take(struct scratch **scratch, struct report *r, char *text, size_t 
     for (size_t i = 0; i < r->n_groups; i++) {
         struct group *g = &changed[i];
         *g = r->groups[i];
-        g->n_frames = rebuild(all, r->groups[i].frames, r->groups[i].n_frames, &text, end);
+        g->n_frames = rebuild_frames(all, r->groups[i].frames, r->groups[i].n_frames, &text, end);
         if (g->n_frames == SIZE_MAX)
             return false;
         g->frames = all;
         all += g->n_frames;
-        g->n_told = rebuild(all, r->groups[i].told, r->groups[i].n_told, &text, end);
+        g->n_told = rebuild_frames(all, r->groups[i].told, r->groups[i].n_told, &text, end);
         if (g->n_told == SIZE_MAX)
             return false;
         g->told = all;
@@ -153,8 +164,11 @@ static bool take(struct scratch **scratch, struct report *r, char *text, size_t 
 
 typedef bool (*frame_call)(void *arg, const struct frame *f);
 
-/* CALL for each frame of R that is asked for, in the order of the questions, until it says false. */
-static bool each_asked(const struct report *r, frame_call call, void *arg)
+/*
+ * Calls CALL for each frame of R that is asked about, in the order of the questions, until it
+ * returns false.
+ */
+static bool for_each_asked(const struct report *r, frame_call call, void *arg)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
@@ -168,14 +182,14 @@ static bool each_asked(const struct report *r, frame_call call, void *arg)
     return true;
 }
 
-struct known {
+struct answers {
     char *text; /* NULL: only counted */
     size_t len;
 };
 
-static bool add_known(void *arg, const struct frame *f)
+static bool add_cached(void *arg, const struct frame *f)
 {
-    struct known *k = arg;
+    struct answers *k = arg;
     size_t len;
     const char *text = line_cache_get(f, &len);
     if (!text)
@@ -194,32 +208,32 @@ static size_t count_frames(const struct report *r)
     return n;
 }
 
-static bool known_now(struct scratch **scratch, struct report *r)
+static bool take_cached(struct scratch **scratch, struct report *r)
 {
-    struct known k = {NULL, 0};
-    if (!each_asked(r, add_known, &k))
+    struct answers k = {NULL, 0};
+    if (!for_each_asked(r, add_cached, &k))
         return false;
     k.text = scratch_get(scratch, k.len + 1);
     k.len = 0;
-    return k.text && each_asked(r, add_known, &k) && take(scratch, r, k.text, k.len, count_frames(r));
+    return k.text && for_each_asked(r, add_cached, &k) && take_answers(scratch, r, k.text, k.len, count_frames(r));
 }
 
 bool lines_known(struct scratch **scratch, struct report *r)
 {
-    uint64_t until = clock_now() + EXPLAIN_WAIT_NS;
-    bool known = known_now(scratch, r);
+    uint64_t until = clock_now() + TURN_WAIT_NS;
+    bool known = take_cached(scratch, r);
     while (!known && line_cache_wait(until))
-        known = known_now(scratch, r);
-    known = known || known_now(scratch, r);
+        known = take_cached(scratch, r);
+    known = known || take_cached(scratch, r);
     if (known)
         line_cache_done();
     return known;
 }
 
-/* The lines of one frame: the last of them is no inlined call. */
-static bool keep_answer(void *arg, const struct frame *f)
+/* Puts the lines of one frame into the cache: the last of them is no inlined call. */
+static bool cache_answer(void *arg, const struct frame *f)
 {
-    struct known *rest = arg;
+    struct answers *rest = arg;
     const char *first = rest->text;
     for (bool inlined = true; inlined;) {
         const char *newline = memchr(rest->text, '\n', rest->len);
@@ -233,7 +247,7 @@ static bool keep_answer(void *arg, const struct frame *f)
     return true;
 }
 
-static bool keep_name(void *arg, const struct frame *f)
+static bool cache_name(void *arg, const struct frame *f)
 {
     char line[600];
     struct out o = {.buf = line, .cap = sizeof line};
@@ -257,7 +271,8 @@ static bool ask_command(struct scratch **scratch, struct report *r)
         return false;
     scratch_out(&in);
     for (size_t i = 0; i < r->n_groups; i++) {
-        asked += ask(&in, r->groups[i].frames, r->groups[i].n_frames) + ask(&in, r->groups[i].told, r->groups[i].n_told);
+        asked +=
+            write_questions(&in, r->groups[i].frames, r->groups[i].n_frames) + write_questions(&in, r->groups[i].told, r->groups[i].n_told);
     }
     out_u64(&number, table_opened_real_ns());
     since[number.len] = 0;
@@ -276,15 +291,15 @@ static bool ask_command(struct scratch **scratch, struct report *r)
     scratch_out_free(&in);
     if (!ok)
         return false;
-    each_asked(r, keep_answer, &(struct known){job.output, job.output_size});
-    return take(scratch, r, job.output, job.output_size, count_frames(r));
+    for_each_asked(r, cache_answer, &(struct answers){job.output, job.output_size});
+    return take_answers(scratch, r, job.output, job.output_size, count_frames(r));
 }
 
 bool lines_resolve(struct scratch **scratch, struct report *r)
 {
-    bool found = known_now(scratch, r) || ask_command(scratch, r);
+    bool found = take_cached(scratch, r) || ask_command(scratch, r);
     if (!found)
-        each_asked(r, keep_name, NULL); /* the next process need not ask in vain */
+        for_each_asked(r, cache_name, NULL); /* so that the next process does not ask in vain */
     line_cache_done();
     return found;
 }

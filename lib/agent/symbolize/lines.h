@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines.h: files, lines and inlined calls for a report of the agent's own, from the command, when it is installed beside the library.
+ * lines.h: files, lines and inlined calls for the agent's own reports, from the command, when it is
+ * installed beside the library.
  *
- * The command runs as a helper process that the program cannot see: it raises no SIGCHLD, leaves no status to a plain wait, takes no descriptor of the
- * program, and ends after a time limit whatever happens. Not from a signal handler, not in a sandbox.
+ * The command runs as a process that the program does not notice: it raises no SIGCHLD, a plain
+ * wait does not find it, it holds no descriptor of the program, and it ends after a time limit
+ * whatever happens. Must not be called in a signal handler or in a sandbox.
  */
 #ifndef SOCKLEAK_AGENT_LINES_H
 #define SOCKLEAK_AGENT_LINES_H
@@ -11,12 +13,18 @@
 #include "../../core/report.h"
 #include "../base/scratch.h"
 
-/* Replaces the stacks of R's groups by ones with file and line; inlined calls become frames of their own. False, and R is as before: no command, no
- * helper, no answer in time. Memory comes from SCRATCH. */
+/*
+ * Replaces the stacks of R's groups by ones with file and line; inlined calls become frames of
+ * their own. False, and R is unchanged: there is no command, it could not be run, or it did not
+ * answer in time. Memory comes from SCRATCH.
+ */
 bool lines_resolve(struct scratch **scratch, struct report *r);
-/* The same from what was answered before, in this process or in one of its family (line_cache.h), without asking anybody; while another of the family is
- * asking it waits for that, a second at most. False: it is this process' turn to ask, and lines_resolve must follow. The frames need module, build-id
- * and offset only. */
+/*
+ * The same from earlier answers alone, to this process or to a related one (line_cache.h); the
+ * command is not run. While a related process runs it, this waits for the answer, a second at most.
+ * False: it is this process' turn, and lines_resolve must follow. The frames need module, build-id
+ * and offset only.
+ */
 bool lines_known(struct scratch **scratch, struct report *r);
 
 #endif

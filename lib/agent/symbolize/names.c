@@ -2,15 +2,16 @@
 /*
  * names.c: function names inside the process, from .symtab, .dynsym and separate debug files.
  *
- * Called while a report is made: by the watcher, at exit, by a check. Frames are sorted by module and address, then each module's files are opened once. A name is
- * only ever taken from a file that is proven to be the one that was loaded (build-id, else the headers in memory): no name is better than a wrong one.
+ * Called while a report is made: by the watcher, at exit, by a check. Frames are sorted by module
+ * and address, then each module's files are opened once. A name is taken only from a file that is
+ * proven to be the one that was loaded (by its build-id, else by the headers in memory): no name is
+ * better than a wrong one.
  */
 #include "names.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-#include "../base/sys.h"
+#include "../base/pages.h"
 #include "../elf/object.h"
 #include "demangle.h"
 #include "symbols.h"
@@ -20,14 +21,14 @@
 #define MAX_PATH 1024u
 #define VDSO_TAIL (16u << 10)
 
-struct job {
+struct frame_job {
     uint64_t pc;
     uint32_t frame;
     uint16_t module;
 };
 
-/* One module's part of the work. */
-struct part {
+/* The work on one module. */
+struct module_part {
     struct names_arena *arena;
     uint64_t bias, start, end;
     uint8_t id[ELF_BUILD_ID];
@@ -40,26 +41,23 @@ struct part {
     void *scratch;
 };
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 struct chunk {
     struct chunk *next;
     size_t size, used;
 };
 
-static void *take(size_t size)
-{
-    void *p = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return sys_failed(p) ? NULL : p;
-}
-
-/* LEN bytes of TEXT, terminated; control characters, which no honest name has, become '?'. NULL: no memory. */
-static const char *keep(struct names_arena *a, const char *text, size_t len)
+/*
+ * A copy of LEN bytes of TEXT, NUL-terminated; control characters, which no ordinary name has,
+ * become '?'. NULL: no memory.
+ */
+static const char *keep_text(struct names_arena *a, const char *text, size_t len)
 {
     struct chunk *c = a->chunks;
     if (!c || c->size - c->used < len + 1) {
-        size_t size = len + 1 + sizeof *c > CHUNK_SIZE ? (len + 1 + sizeof *c + 4095) & ~(size_t)4095 : CHUNK_SIZE;
-        c = take(size);
+        size_t size = len + 1 + sizeof *c > CHUNK_SIZE ? (len + 1 + sizeof *c + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1) : CHUNK_SIZE;
+        c = pages_alloc(size);
         if (!c)
             return NULL;
         *c = (struct chunk){a->chunks, size, sizeof *c};
@@ -77,45 +75,48 @@ void names_free(struct names_arena *arena)
 {
     for (struct chunk *c = arena->chunks, *next; c; c = next) {
         next = c->next;
-        sys_munmap(c, c->size);
+        pages_free(c, c->size);
     }
     arena->chunks = NULL;
 }
 
-/* ---- order ----------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
-static bool before(const struct job *a, const struct job *b) { return a->module != b->module ? a->module < b->module : a->pc < b->pc; }
+static bool is_before(const struct frame_job *a, const struct frame_job *b)
+{
+    return a->module != b->module ? a->module < b->module : a->pc < b->pc;
+}
 
 /* Heapsort: libc's qsort allocates. */
-static void sift(struct job *jobs, size_t at, size_t n)
+static void sift_down(struct frame_job *jobs, size_t at, size_t n)
 {
-    struct job moving = jobs[at];
+    struct frame_job moving = jobs[at];
     for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && before(&jobs[child], &jobs[child + 1]))
+        if (child + 1 < n && is_before(&jobs[child], &jobs[child + 1]))
             child++;
-        if (!before(&moving, &jobs[child]))
+        if (!is_before(&moving, &jobs[child]))
             break;
         jobs[at] = jobs[child];
     }
     jobs[at] = moving;
 }
 
-static void sort(struct job *jobs, size_t n)
+static void heap_sort(struct frame_job *jobs, size_t n)
 {
     for (size_t i = n / 2; i-- > 0;)
-        sift(jobs, i, n);
+        sift_down(jobs, i, n);
     for (size_t end = n; end-- > 1;) {
-        struct job last = jobs[end];
+        struct frame_job last = jobs[end];
         jobs[end] = jobs[0];
         jobs[0] = last;
-        sift(jobs, 0, end);
+        sift_down(jobs, 0, end);
     }
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Appends to a path of MAX_PATH bytes; false when it does not fit. */
-static bool add(char *path, const char *more, size_t len)
+static bool add_to_path(char *path, const char *more, size_t len)
 {
     size_t at = strlen(path);
     if (len >= MAX_PATH - at)
@@ -125,7 +126,7 @@ static bool add(char *path, const char *more, size_t len)
     return true;
 }
 
-static size_t hex(char *to, const uint8_t *bytes, unsigned n)
+static size_t write_hex(char *to, const uint8_t *bytes, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         to[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
@@ -135,14 +136,14 @@ static size_t hex(char *to, const uint8_t *bytes, unsigned n)
     return 2 * (size_t)n;
 }
 
-static bool same_id(const struct part *p, struct elf *e)
+static bool same_id(const struct module_part *p, struct elf *e)
 {
     uint8_t id[ELF_BUILD_ID];
     return p->id_len > 0 && elf_build_id(e, id) == p->id_len && memcmp(id, p->id, p->id_len) == 0;
 }
 
 /* An object without a build-id is compared with its image in memory, while that is there. */
-static bool same_headers(const struct part *p, struct elf *e)
+static bool same_headers(const struct module_part *p, struct elf *e)
 {
     struct elf image;
     if (p->id_len > 0 || p->unloaded || !elf_open_memory(&image, p->start, p->end))
@@ -151,11 +152,14 @@ static bool same_headers(const struct part *p, struct elf *e)
     return print != 0 && print == elf_fingerprint(e);
 }
 
-static bool open_module(const struct part *p, struct elf *e)
+static bool open_module(const struct module_part *p, struct elf *e)
 {
     if (strcmp(p->path, "[vdso]") == 0) /* its section headers lie behind the last segment */
         return elf_open_memory(e, p->start, p->end + VDSO_TAIL);
-    /* The program may have been replaced on disk while it runs, or lie outside of a chroot: this name leads to it all the same. */
+    /*
+     * The program's file may have been replaced while it runs, or lie outside of a chroot:
+     * /proc/self/exe leads to it all the same.
+     */
     const char *names[2] = {object_is_program(p->start, p->end) ? "/proc/self/exe" : NULL, p->path};
     for (int i = 0; i < 2; i++) {
         if (!names[i] || names[i][0] != '/' || !elf_open_file(e, names[i]))
@@ -167,15 +171,15 @@ static bool open_module(const struct part *p, struct elf *e)
     return false;
 }
 
-static bool open_by_build_id(const struct part *p, struct elf *e)
+static bool open_by_build_id(const struct module_part *p, struct elf *e)
 {
     static const char root[] = "/usr/lib/debug/.build-id/";
     char path[MAX_PATH] = "", digits[2 * ELF_BUILD_ID + 1];
-    size_t n = hex(digits, p->id, p->id_len);
+    size_t n = write_hex(digits, p->id, p->id_len);
     if (p->id_len < 2)
         return false;
-    if (!add(path, root, sizeof root - 1) || !add(path, digits, 2) || !add(path, "/", 1) || !add(path, digits + 2, n - 2) ||
-        !add(path, ".debug", 6))
+    if (!add_to_path(path, root, sizeof root - 1) || !add_to_path(path, digits, 2) || !add_to_path(path, "/", 1) ||
+        !add_to_path(path, digits + 2, n - 2) || !add_to_path(path, ".debug", 6))
         return false;
     if (!elf_open_file(e, path))
         return false;
@@ -185,7 +189,7 @@ static bool open_by_build_id(const struct part *p, struct elf *e)
     return false;
 }
 
-static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
+static bool open_by_link(const struct module_part *p, struct elf *of, struct elf *e)
 {
     char link[256];
     uint32_t crc, is;
@@ -196,8 +200,8 @@ static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
     static const char *const before_dir[] = {"", "", "/usr/lib/debug"}, *const behind_dir[] = {"", ".debug/", ""};
     for (int i = 0; i < 3; i++) {
         char path[MAX_PATH] = "";
-        if (!add(path, before_dir[i], strlen(before_dir[i])) || !add(path, p->path, dir) ||
-            !add(path, behind_dir[i], strlen(behind_dir[i])) || !add(path, link, strlen(link)) || !elf_open_file(e, path))
+        if (!add_to_path(path, before_dir[i], strlen(before_dir[i])) || !add_to_path(path, p->path, dir) ||
+            !add_to_path(path, behind_dir[i], strlen(behind_dir[i])) || !add_to_path(path, link, strlen(link)) || !elf_open_file(e, path))
             continue;
         if (p->id_len > 0 ? same_id(p, e) : (elf_crc32(e, &is) && is == crc))
             return true;
@@ -206,14 +210,14 @@ static bool open_by_link(const struct part *p, struct elf *of, struct elf *e)
     return false;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-/* Names what the table of TYPE in E can name. False: no memory. */
-static bool name_from(struct part *p, struct elf *e, uint32_t type)
+/* Gives the targets the names that the table of TYPE in E has for them. False: no memory. */
+static bool name_from_table(struct module_part *p, struct elf *e, uint32_t type)
 {
     unsigned at = 0;
     Elf64_Shdr table;
-    char *raw = p->scratch, *nice = raw + SYMBOL_MAX_NAME;
+    char *raw = p->scratch, *readable = raw + SYMBOL_MAX_NAME;
     if (!elf_find_section(e, type, &at, &table))
         return true;
     symbols_find(e, &table, p->targets, p->n, p->scratch, SCRATCH_SIZE);
@@ -223,12 +227,12 @@ static bool name_from(struct part *p, struct elf *e, uint32_t type)
         if (len == 0)
             continue;
         const char *text = raw;
-        size_t nice_len = p->demangler ? demangle(p->demangler, raw, nice, SYMBOL_MAX_NAME) : 0;
-        if (nice_len > 0) {
-            text = nice;
-            len = nice_len;
+        size_t readable_len = p->demangler ? demangle(p->demangler, raw, readable, SYMBOL_MAX_NAME) : 0;
+        if (readable_len > 0) {
+            text = readable;
+            len = readable_len;
         }
-        t->name = keep(p->arena, text, len);
+        t->name = keep_text(p->arena, text, len);
         if (!t->name)
             return false;
     }
@@ -242,34 +246,34 @@ static bool has_table(struct elf *e, uint32_t type)
     return elf_find_section(e, type, &at, &table);
 }
 
-static void unname(struct part *p)
+static void unname(struct module_part *p)
 {
     for (size_t i = 0; i < p->n; i++)
         p->targets[i].name = NULL;
 }
 
-static bool name_all(struct part *p)
+static bool name_all(struct module_part *p)
 {
     struct elf e, debug;
     bool ok = true;
     if (!open_module(p, &e))
         return true;
     if (has_table(&e, SHT_SYMTAB)) {
-        ok = name_from(p, &e, SHT_SYMTAB);
+        ok = name_from_table(p, &e, SHT_SYMTAB);
     } else if (open_by_build_id(p, &debug) || open_by_link(p, &e, &debug)) {
-        ok = name_from(p, &debug, SHT_SYMTAB);
+        ok = name_from_table(p, &debug, SHT_SYMTAB);
         if (!elf_close(&debug))
             unname(p);
     }
-    ok = ok && name_from(p, &e, SHT_DYNSYM);
+    ok = ok && name_from_table(p, &e, SHT_DYNSYM);
     if (!elf_close(&e))
         unname(p);
     return ok;
 }
 
-/* ---- one module ------------------------------------------------------------------------------------------------ */
+/* ---- one module ------------------------------------------------------------------------------ */
 
-static bool copy_module(struct part *p, const struct state_module *m)
+static bool copy_module(struct module_part *p, const struct state_module *m)
 {
     p->bias = m->bias;
     p->start = m->start;
@@ -282,10 +286,10 @@ static bool copy_module(struct part *p, const struct state_module *m)
     return p->path[0] != '\0';
 }
 
-/* Room for every different address among the N jobs, filled. False: no memory. */
-static bool make_targets(struct part *p, const struct job *jobs, size_t n)
+/* Makes a target for every different address among the N jobs. False: no memory. */
+static bool make_targets(struct module_part *p, const struct frame_job *jobs, size_t n)
 {
-    p->targets = take(n * sizeof *p->targets);
+    p->targets = pages_alloc(n * sizeof *p->targets);
     if (!p->targets)
         return false;
     p->n = 0;
@@ -295,12 +299,12 @@ static bool make_targets(struct part *p, const struct job *jobs, size_t n)
     return true;
 }
 
-static bool resolve_module(struct part *p, struct frame *frames, const struct job *jobs, size_t n, bool symbols)
+static bool resolve_module(struct module_part *p, struct frame *frames, const struct frame_job *jobs, size_t n, bool symbols)
 {
     char digits[2 * ELF_BUILD_ID + 1];
-    size_t n_digits = hex(digits, p->id, p->id_len);
-    const char *path = keep(p->arena, p->path, strlen(p->path));
-    const char *id = p->id_len ? keep(p->arena, digits, n_digits) : NULL;
+    size_t n_digits = write_hex(digits, p->id, p->id_len);
+    const char *path = keep_text(p->arena, p->path, strlen(p->path));
+    const char *id = p->id_len ? keep_text(p->arena, digits, n_digits) : NULL;
     if (!path || (p->id_len && !id))
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -319,7 +323,7 @@ static bool resolve_module(struct part *p, struct frame *frames, const struct jo
             t++;
         frames[jobs[i].frame].symbol = p->targets[t].name;
     }
-    sys_munmap(p->targets, n * sizeof *p->targets);
+    pages_free(p->targets, n * sizeof *p->targets);
     return ok;
 }
 
@@ -331,19 +335,19 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
     if (n > UINT32_MAX)
         return false;
     struct demangler demangler;
-    demangle_begin(&demangler);
-    struct part p = {.arena = arena, .demangler = demangle_them ? &demangler : NULL};
-    struct job *jobs = take(n * sizeof *jobs);
-    p.scratch = take(SCRATCH_SIZE);
+    demangle_begin(&demangler); /* always: demangle_end frees what it holds */
+    struct module_part p = {.arena = arena, .demangler = demangle_them ? &demangler : NULL};
+    struct frame_job *jobs = pages_alloc(n * sizeof *jobs);
+    p.scratch = pages_alloc(SCRATCH_SIZE);
     bool ok = jobs && p.scratch;
     for (size_t i = 0; i < n; i++) {
         frames[i].module = frames[i].build_id = frames[i].symbol = NULL;
         frames[i].offset = 0;
         if (ok)
-            jobs[i] = (struct job){frames[i].pc, (uint32_t)i, modules[i]};
+            jobs[i] = (struct frame_job){frames[i].pc, (uint32_t)i, modules[i]};
     }
     if (ok)
-        sort(jobs, n);
+        heap_sort(jobs, n);
     for (size_t from = 0, to; ok && from < n && jobs[from].module != STATE_NO_MODULE; from = to) {
         for (to = from + 1; to < n && jobs[to].module == jobs[from].module; to++)
             ;
@@ -353,8 +357,8 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
     }
     demangle_end(&demangler);
     if (p.scratch)
-        sys_munmap(p.scratch, SCRATCH_SIZE);
+        pages_free(p.scratch, SCRATCH_SIZE);
     if (jobs)
-        sys_munmap(jobs, n * sizeof *jobs);
+        pages_free(jobs, n * sizeof *jobs);
     return ok;
 }

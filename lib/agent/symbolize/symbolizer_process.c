@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbolizer_process.c: runs a program as a filter, unseen by the process it runs for.
+ * symbolizer_process.c: runs a program as a filter, unnoticed by the process that it runs for.
  *
- * A keeper is made with clone: it shares the memory, so that nothing is copied however large the program is, but has descriptors of its own, which it
- * closes at once; and it has no exit signal, so that neither SIGCHLD nor a plain wait knows it. The keeper makes the pipes, starts the filter,
- * feeds it, kills it when the time is over, and waits for it. It uses raw system calls alone: libc's state is the calling thread's.
+ * A keeper process is made with clone(2). It shares the memory, so that nothing is copied however
+ * large the program is. It has descriptors of its own, which it closes at once. It has no exit
+ * signal, so there is no SIGCHLD, and a plain wait does not find it. The keeper makes the pipes,
+ * starts the filter, writes its input and reads its output, kills it when the time is over, and
+ * waits for it. It makes system calls directly: libc's thread-local state belongs to the calling
+ * thread.
  */
 #include "symbolizer_process.h"
 
@@ -36,11 +39,11 @@ struct keeper {
     _Atomic uint32_t done;
 };
 
-static int filter(void *arg)
+static int filter_main(void *arg)
 {
     struct keeper *k = arg;
     uint64_t none = 0;
-    /* Out of the way of 0, 1 and 2, then into place. */
+    /* First moved above 2, then to 0 and 1: the pipes themselves may have these numbers. */
     long in = SYS3(SYS_fcntl, k->to[0], F_DUPFD, 10), out = SYS3(SYS_fcntl, k->from[1], F_DUPFD, 10);
     SYS3(SYS_dup3, in, 0, 0);
     SYS3(SYS_dup3, out, 1, 0);
@@ -61,8 +64,11 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000u * MS + (uint64_t)t.tv_nsec;
 }
 
-/* Feeds the filter and takes what it says. True at the end of its output. */
-static bool converse(struct keeper *k)
+/*
+ * Writes the filter's input and reads its output. True when the output has ended; false: too late,
+ * too long, or an error.
+ */
+static bool feed_filter(struct keeper *k)
 {
     struct symbolizer_job *j = k->job;
     size_t fed = 0;
@@ -96,28 +102,34 @@ static bool converse(struct keeper *k)
     }
 }
 
-static int keep(void *arg)
+static int keeper_main(void *arg)
 {
     struct keeper *k = arg;
     SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
-    /* The keeper's own from here on: where the program ignores SIGCHLD, the kernel would keep the filter's status from us. */
+    /*
+     * The keeper's own from here on: where the program ignores SIGCHLD, the kernel would keep the
+     * filter's status from us.
+     */
     static const uint64_t by_default[4];
     SYS4(SYS_rt_sigaction, SIGCHLD, by_default, NULL, 8);
-    /* Copies of the program's connections: while we hold one, its close would send no FIN. */
+    /*
+     * These are second references to the program's connections: while the keeper has one, the
+     * program's close would send no FIN.
+     */
     if (SYS3(SYS_close_range, 0, ~0u, 0) >= 0 && SYS2(SYS_pipe2, k->to, O_CLOEXEC) >= 0 && SYS2(SYS_pipe2, k->from, O_CLOEXEC) >= 0) {
-        long pid = real.clone(filter, k->filter_stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, k, NULL, NULL, NULL);
+        long pid = real.clone(filter_main, k->filter_stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, k, NULL, NULL, NULL);
         if (pid > 0) {
             int status = -1;
             sys_close(k->to[0]);
             sys_close(k->from[1]);
             SYS3(SYS_fcntl, k->to[1], F_SETFL, O_NONBLOCK);
             SYS3(SYS_fcntl, k->from[0], F_SETFL, O_NONBLOCK);
-            bool heard = converse(k);
-            if (!heard)
+            bool complete = feed_filter(k);
+            if (!complete)
                 SYS2(SYS_kill, pid, SIGKILL);
             SYS4(SYS_wait4, pid, &status, 0, NULL);
-            k->ok = heard && status == 0;
+            k->ok = complete && status == 0;
         }
     }
     atomic_store(&k->done, 1);
@@ -125,7 +137,7 @@ static int keep(void *arg)
     return 0;
 }
 
-static void await(struct keeper *k, uint64_t until)
+static void await_keeper(struct keeper *k, uint64_t until)
 {
     for (uint64_t at = now(); !atomic_load(&k->done) && at < until; at = now()) {
         struct timespec left = {(time_t)((until - at) / (1000u * MS)), (long)((until - at) % (1000u * MS))};
@@ -144,10 +156,12 @@ bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     int saved = errno, cancel;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    int pid = real.clone(keep, stacks + 2 * STACK_SIZE, CLONE_VM, &k, NULL, NULL, NULL);
+    int pid = real.clone(keeper_main, stacks + 2 * STACK_SIZE, CLONE_VM, &k, NULL, NULL, NULL);
     if (pid > 0) {
-        /* The keeper minds the deadline itself; a second more, and it is taken away. */
-        await(&k, k.deadline_ns + 1000u * MS);
+        /*
+         * The keeper keeps the deadline itself; if it has not ended a second later, it is killed.
+         */
+        await_keeper(&k, k.deadline_ns + 1000u * MS);
         if (!atomic_load(&k.done))
             SYS2(SYS_kill, pid, SIGKILL);
         while (SYS4(SYS_wait4, pid, NULL, __WALL, NULL) == -EINTR)

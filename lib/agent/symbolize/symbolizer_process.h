@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbolizer_process.h: runs a program as a filter, unseen by the process it runs for.
+ * symbolizer_process.h: runs a program as a filter, unnoticed by the process that it runs for.
  */
-#ifndef SOCKLEAK_AGENT_HELPER_H
-#define SOCKLEAK_AGENT_HELPER_H
+#ifndef SOCKLEAK_AGENT_SYMBOLIZER_PROCESS_H
+#define SOCKLEAK_AGENT_SYMBOLIZER_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,12 +14,15 @@ struct symbolizer_job {
     char *const *envp;
     const char *input;
     size_t input_size;
-    char *output; /* room for OUTPUT_ROOM bytes */
+    char *output; /* the caller's, of output_room bytes */
     size_t output_room;
-    size_t output_size; /* as read */
+    size_t output_size; /* bytes that were read */
 };
 
-/* Runs it to its end, at most LIMIT_MS. True when it ended with status 0 and all it wrote had room. */
+/*
+ * Runs it to its end, LIMIT_MS at most. True when it ended with status 0 and its whole output had
+ * room. Blocks the calling thread's signals meanwhile; errno is kept.
+ */
 bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms);
 
 #endif

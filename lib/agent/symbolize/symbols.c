@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbols.c: the functions that hold a sorted set of addresses, found in one pass over a symbol table.
+ * symbols.c: the functions that hold a sorted set of addresses, found in one pass over a symbol
+ * table.
  *
- * Called by names.c for one object at a time. The table is streamed and never kept: ten thousand addresses and a browser's symbol table need the
- * same few pages.
+ * Called by names.c for one object at a time. The table is read in pieces and never kept: a small
+ * and a very large symbol table need the same few pages.
  */
 #include "symbols.h"
 
 #include <string.h>
 
-/* An honest file's functions hardly overlap. One that claims to have each function everywhere is given up instead of looked at for minutes. */
+/*
+ * The functions of an ordinary file hardly overlap. For a file whose functions all claim every
+ * address the search ends here, instead of running for minutes.
+ */
 #define MAX_MATCHES_PER_TARGET 64u
 #define MAX_MATCHES_BASE (1u << 20)
 
@@ -26,10 +30,14 @@ static size_t first_not_below(const struct symbol_target *t, size_t n, uint64_t 
     return low;
 }
 
-static void offer(struct symbol_pick *pick, const Elf64_Sym *s)
+static void offer_symbol(struct symbol_pick *pick, const Elf64_Sym *s)
 {
     uint8_t rank = ELF64_ST_BIND(s->st_info) == STB_LOCAL;
-    /* Later begin, then smaller, then visible: the innermost function is the one that people would name. A size beats none at the same place. */
+    /*
+     * The function that begins later wins, then the smaller, then the visible one: the innermost
+     * function is the one that people would name. At the same place one with a size wins over one
+     * without.
+     */
     if (pick->count) {
         if (s->st_value < pick->value)
             return;
@@ -74,17 +82,19 @@ void symbols_find(struct elf *e, const Elf64_Shdr *table, struct symbol_target *
             if (!is_function(s) || s->st_value > targets[n - 1].addr)
                 continue;
             size_t i = first_not_below(targets, n, s->st_value);
-            offer(&targets[i].before, s);
+            offer_symbol(&targets[i].before, s);
             for (; i < n && targets[i].addr - s->st_value < s->st_size; i++) {
                 if (matches-- == 0)
                     return;
-                offer(&targets[i].holds, s);
+                offer_symbol(&targets[i].holds, s);
             }
         }
         if (got < room)
             break;
     }
-    /* Only the first target behind each symbol was told of it. */
+    /*
+     * Each symbol was offered only to the first target behind it: pass it on to those that follow.
+     */
     for (size_t i = 1; i < n; i++)
         if (targets[i - 1].before.count && (!targets[i].before.count || targets[i].before.value < targets[i - 1].before.value))
             targets[i].before = targets[i - 1].before;
@@ -98,8 +108,11 @@ static unsigned underscores(const char *name)
     return n;
 }
 
-/* C++ and Rust names begin with _Z and _R: no reason to like them less. */
-static bool nicer(const char *a, const char *b)
+/*
+ * Fewer leading underscores win, then the shorter name. Aliases of a C++ or Rust name, _Z or _R,
+ * have the same number.
+ */
+static bool is_better_name(const char *a, const char *b)
 {
     unsigned ua = underscores(a), ub = underscores(b);
     if (ua != ub)
@@ -108,7 +121,7 @@ static bool nicer(const char *a, const char *b)
     return la != lb ? la < lb : strcmp(a, b) < 0;
 }
 
-static const struct symbol_pick *choose(struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t)
+static const struct symbol_pick *choose_pick(struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t)
 {
     if (t->holds.count)
         return &t->holds;
@@ -125,7 +138,7 @@ static const struct symbol_pick *choose(struct elf *e, const Elf64_Shdr *table, 
 size_t symbols_name(struct elf *e, const Elf64_Shdr *table, const struct symbol_target *t, char name[SYMBOL_MAX_NAME])
 {
     Elf64_Shdr strings;
-    const struct symbol_pick *p = choose(e, table, t);
+    const struct symbol_pick *p = choose_pick(e, table, t);
     name[0] = '\0';
     if (!p || !elf_section(e, table->sh_link, &strings) || strings.sh_type != SHT_STRTAB || strings.sh_offset > e->size)
         return 0;
@@ -138,7 +151,7 @@ size_t symbols_name(struct elf *e, const Elf64_Shdr *table, const struct symbol_
         for (unsigned i = 1; i < p->count; i++) {
             elf_string(e, strings.sh_offset + p->names[i], strings.sh_offset + size, a, sizeof a);
             a[strcspn(a, "@")] = '\0';
-            if (a[0] && (!b[0] || nicer(a, b))) {
+            if (a[0] && (!b[0] || is_better_name(a, b))) {
                 best = p->names[i];
                 memcpy(b, a, sizeof b);
             }

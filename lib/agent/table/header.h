@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * header.h: the header of the live table: what it says, and what may be changed in it.
+ * header.h: reads and changes the header of the live table.
  *
- * Inline: the gate asks at every event. All but table_exists need a table. Async-signal-safe.
+ * Inline, because the gate reads it at every event. All but table_exists need a table.
+ * Async-signal-safe.
  */
 #ifndef SOCKLEAK_AGENT_HEADER_H
 #define SOCKLEAK_AGENT_HEADER_H
@@ -15,7 +16,7 @@ static inline const char *table_exe(void) { return table_head->exe; }
 static inline const char *table_host(void) { return table_head->host; }
 static inline uint64_t table_opened_real_ns(void) { return table_head->opened_real_ns; }
 
-/* Recording, not dormant. Others may flip it at any time, so it is read once an event. */
+/* Recording, not dormant. The command may flip it at any time, so it is read once an event. */
 static inline bool table_is_enabled(void) { return atomic_load_explicit(&table_head->enabled, memory_order_relaxed); }
 static inline void table_set_enabled(bool enabled) { atomic_store(&table_head->enabled, enabled); }
 static inline bool table_is_attached(void) { return atomic_load(&table_head->attached); }
@@ -23,7 +24,8 @@ static inline void table_set_attached(bool attached) { atomic_store(&table_head-
 
 static inline unsigned table_kinds(void) { return atomic_load(&table_head->kinds); }
 static inline uint64_t table_grace_ns(void) { return atomic_load(&table_head->grace_ns); }
-static inline uint64_t table_interval_ns(void) { return atomic_load(&table_head->interval_ns); } /* 0: no watcher */
+/* 0: no watcher */
+static inline uint64_t table_interval_ns(void) { return atomic_load(&table_head->interval_ns); }
 
 /* Complete checks since the table was made, and when the last one began; 0: none. */
 static inline uint64_t table_looks(void) { return atomic_load(&table_head->looks); }
@@ -39,7 +41,7 @@ static inline void table_set_stretched_ms(uint32_t ms) { atomic_store(&table_hea
 
 static inline void table_set_end(enum state_end end) { atomic_store(&table_head->end, end); }
 static inline void table_set_exit_status(int status) { atomic_store(&table_head->exit_status, (uint32_t)status); }
-/* What this process got from the parent that forked it is in the table. */
+/* The sockets that this process got from the parent that forked it are in the table. */
 static inline void table_set_inherited(void) { atomic_store(&table_head->inherited_from, table_head->ppid); }
 static inline void table_set_watcher(uint32_t tid) { atomic_store(&table_head->watcher_tid, tid); }
 
@@ -53,7 +55,7 @@ static inline void table_set_port_range(uint64_t range) { atomic_store(&table_he
 static inline void table_count_opened(void) { atomic_fetch_add_explicit(&table_head->sockets_opened, 1, memory_order_relaxed); }
 static inline void table_count_closed(uint64_t by) { atomic_fetch_add_explicit(&table_head->sockets_closed, by, memory_order_relaxed); }
 
-/* What was lost for that reason so far. */
+/* How much was lost for that reason so far. */
 static inline uint64_t table_drops(enum state_drop why) { return atomic_load(&table_head->dropped[why]); }
 
 /* The futex words: see watch/wake.h. */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program_defaults.h: what the process says of itself, its default options and suppressions, put into the state file for the reports of others.
+ * program_defaults.h: the program's own default options and suppressions, stored in the state file
+ * for the reports of other processes.
  */
-#ifndef SOCKLEAK_AGENT_SAID_H
-#define SOCKLEAK_AGENT_SAID_H
+#ifndef SOCKLEAK_AGENT_PROGRAM_DEFAULTS_H
+#define SOCKLEAK_AGENT_PROGRAM_DEFAULTS_H
 
 #include <stddef.h>
 
-/* Each is called once, when the text is read; TEXT stays where it is. */
+/*
+ * Remember TEXT, which must stay valid. Called when the text is read: options once, rules once a
+ * source.
+ */
 void defaults_options(const char *text);
 void defaults_rules(const char *text, size_t len);
-/* Into a table that has just been made; nothing when nothing was said. */
+/* Writes what is remembered into a table that has just been made; nothing when there is none. */
 void defaults_write(void);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state_dir.c: where the state file lives, and that nobody else can have put anything there.
+ * state_dir.c: finds or makes the directory of the state file, and makes sure that no other user
+ * can have put anything there.
  *
- * Runs once when the first socket is opened, and at exit to remove the file. The directory must be ours, and nobody else may
- * write to it (the files are closed to others themselves); everything in it is named relative to the descriptor that was checked, and no symbolic
- * link is followed at its end.
+ * Runs once when the first socket is opened, and at exit to remove the file. The directory must be
+ * ours, and nobody else may write to it (the files themselves have mode 0600); everything in it is
+ * named relative to the descriptor that was checked, and no symbolic link is followed at its end.
  */
 #include "state_dir.h"
 
@@ -20,9 +21,9 @@
 #include "../base/options.h"
 #include "../base/sys.h"
 
-static char directory[600]; /* the one in use; empty: none */
-static char file_name[64];  /* empty: the state is in memory only */
-static _Atomic bool aside;  /* during an exec */
+static char directory[600];   /* the candidate in use; empty: none */
+static char file_name[64];    /* empty: the table is in memory only */
+static _Atomic bool is_aside; /* renamed for an exec that is under way */
 
 static bool is_private(int dir)
 {
@@ -48,8 +49,9 @@ static int open_directory(const char *path, bool make, const char **why)
 }
 
 /*
- * Candidate number WHICH, in the order of preference: what the option says, and nothing else; else the user's runtime directory, then
- * shared memory. False: there is no such one, or its name is too long.
+ * Sets `directory` to candidate number WHICH, in the order of preference: the option's directory
+ * and no other; without the option the user's runtime directory, then shared memory. False: there
+ * is no such candidate, or its name is too long.
  */
 static bool set_directory(unsigned which)
 {
@@ -101,7 +103,7 @@ int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **w
         return dir;
     }
     strncpy(file_name, name, sizeof file_name - 1);
-    /* What an earlier program image of this same process left: it has been replaced by exec. */
+    /* Left by an earlier program of this same process, which an exec has replaced. */
     SYS3(SYS_unlinkat, dir, name, 0);
     return dir;
 }
@@ -111,7 +113,7 @@ void state_dir_no_file(void) { file_name[0] = 0; }
 void state_dir_forget(void)
 {
     file_name[0] = 0;
-    atomic_store(&aside, false);
+    atomic_store(&is_aside, false);
 }
 
 void state_dir_remove_file(void)
@@ -127,7 +129,7 @@ void state_dir_remove_file(void)
     file_name[0] = 0;
 }
 
-/* ---- exec --------------------------------------------------------------------------------------------------------------- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 static bool rename_aside(bool back)
 {
@@ -147,16 +149,16 @@ static bool rename_aside(bool back)
 void state_dir_step_aside(void)
 {
     if (file_name[0] && !sys_in_sandbox() && rename_aside(false))
-        atomic_store(&aside, true);
+        atomic_store(&is_aside, true);
 }
 
 void state_dir_step_back(void)
 {
-    if (atomic_exchange(&aside, false))
+    if (atomic_exchange(&is_aside, false))
         rename_aside(true);
 }
 
-static void clear_aside(void)
+static void remove_aside(void)
 {
     const char *why;
     char path[sizeof directory + 32];
@@ -178,7 +180,7 @@ void state_dir_clear_aside(void)
 {
     for (unsigned which = 0; which < 2; which++)
         if (set_directory(which))
-            clear_aside();
+            remove_aside();
 }
 
 bool state_dir_file_path(char *path, size_t cap)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state_dir.h: where the state file lives.
+ * state_dir.h: the directory of the state file, and the file's name in it.
  */
 #ifndef SOCKLEAK_AGENT_STATE_DIR_H
 #define SOCKLEAK_AGENT_STATE_DIR_H
@@ -10,21 +10,24 @@
 #include <stdint.h>
 
 /*
- * Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak" (START: the process' start in clock ticks,
- * also in *START_TICKS). Returns a descriptor that the caller closes, or -errno with a reason in *WHY.
+ * Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak" (START: the
+ * process' start in clock ticks, also in *START_TICKS). Returns a descriptor that the caller
+ * closes, or -errno with a reason in *WHY.
  */
 int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
-/* There is no file after all: the state is in memory only. */
+/* There is no file after all: the table is in memory only. */
 void state_dir_no_file(void);
 /* Removes this process' state file. */
 void state_dir_remove_file(void);
-/* Its full path; false when the state is in memory only. */
+/* Its full path; false when the table is in memory only. */
 bool state_dir_file_path(char *path, size_t cap);
-/* A fork's child: the file is the parent's. */
+/* In a forked child: forgets the file, which is the parent's. */
 void state_dir_forget(void);
 /*
- * Around an exec that takes nothing along worth a report: the file goes by the name "PID.exec" meanwhile. If the exec fails it
- * steps back and nothing is lost; if not, the next program's agent removes it as soon as it is loaded. Async-signal-safe.
+ * Around an exec that keeps no socket worth a report open: the file is renamed to "PID.exec"
+ * meanwhile. If the exec fails, state_dir_step_back gives it its name again, and nothing is lost.
+ * If it succeeds, the new program's agent removes it as soon as it is loaded
+ * (state_dir_clear_aside). Async-signal-safe.
  */
 void state_dir_step_aside(void);
 void state_dir_step_back(void);

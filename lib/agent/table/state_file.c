@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state_file.c: creates the state file and fills its header, which says whose it is.
+ * state_file.c: creates the state file and fills its header, which identifies the process.
  *
  * Called once a process, by the thread whose event is the first, with signals blocked.
  */
@@ -53,7 +53,7 @@ static void describe_program(struct state_header *h)
         strncpy(h->host, u.nodename, sizeof h->host - 1);
 }
 
-/* What a fork leaves as it was. */
+/* Copies what is the same in a forked child. */
 static void take_over(struct state_header *h, const struct state_header *parent)
 {
     h->boot_id_hash = parent->boot_id_hash;
@@ -99,7 +99,10 @@ static void fill_header(struct state_header *h, const struct state_header *paren
     memcpy(h->magic, STATE_MAGIC, 8);
 }
 
-/* The file gets its name when its header is complete: whoever is killed at this moment leaves nothing under that name that cannot be read. */
+/*
+ * The file gets its name when its header is complete: a process that is killed before leaves no
+ * unreadable file under that name.
+ */
 bool state_file_make(const struct state_header *parent)
 {
     char name[64], unfinished[72];

@@ -2,9 +2,10 @@
 /*
  * table.c: the shared mapping of the state file, its extents, and the slots by descriptor number.
  *
- * The whole file is mapped at once, inaccessible; an extent is made accessible and its pages are asked for when it is first needed. So there is
- * no descriptor to keep, mlockall(MCL_FUTURE) locks only what is used, and a full file system is noticed before a store could fault.
- * Look-ups go through private pointers (CHUNKS), not through the file.
+ * The whole file is mapped at once, inaccessible; an extent is made accessible, and its pages are
+ * allocated, when it is first needed. So there is no descriptor to keep, mlockall(MCL_FUTURE) locks
+ * only what is used, and a full file system is noticed before a store could fault. A descriptor's
+ * slot is found through private pointers (chunks), not through the file.
  */
 #include "table.h"
 
@@ -28,14 +29,20 @@ static unsigned char *base;
 static uint64_t mapped;
 static uint32_t max_extents;
 static chunk_ptr low[LOW_CHUNKS] LARGE_TABLE;
-static _Atomic(chunk_ptr *) high;  /* for descriptors from 2^20 on: mapped when the first one comes */
+/* for descriptors from 2^20 on: mapped when the first one comes */
+static _Atomic(chunk_ptr *) high;
 static _Atomic uint32_t top_chunk; /* number of the highest chunk in use + 1 */
 static _Atomic uint32_t next_extent;
-static _Atomic int pages[STATE_MAX_EXTENTS * 4 / STATE_PAGE]; /* of the extent table: 0 not there, 1 in the making, 2 usable */
-static _Atomic uint64_t cursor[EXTENT_INDEX + 1];             /* by type: (extent + 1) << 32 | units used */
+/* of the extent table: 0 not made, 1 being made, 2 usable */
+static _Atomic int pages[STATE_MAX_EXTENTS * 4 / STATE_PAGE];
+/* by type: (extent + 1) << 32 | units used */
+static _Atomic uint64_t cursor[EXTENT_INDEX + 1];
 
-/* Makes pages usable. Where the file system has no room for them, private memory takes their place: the process goes on knowing everything, a
- * reader of the file sees zeros there. Nobody else uses these pages yet. */
+/*
+ * Makes pages usable. Where the file system has no room for them, private memory takes their place:
+ * this process still has everything, a reader of the file sees zeros there. No other thread uses
+ * these pages yet.
+ */
 static bool commit(uint64_t offset, uint64_t size)
 {
     unsigned char *p = base + offset;
@@ -57,7 +64,10 @@ static uint64_t limit_of(int resource)
     return r.rlim_cur;
 }
 
-/* A program under RLIMIT_AS must not lose its address space to us; one under RLIMIT_FSIZE would be sent SIGXFSZ for a larger file. */
+/*
+ * A program under RLIMIT_AS must not lose its address space to the agent; one under RLIMIT_FSIZE
+ * would get SIGXFSZ for a larger file.
+ */
 static uint64_t affordable(bool file)
 {
     uint64_t size = STATE_MAX_SIZE;
@@ -152,7 +162,10 @@ static _Atomic uint32_t *word_of(uint32_t extent) { return (_Atomic uint32_t *)(
 
 static uint64_t offset_of(uint32_t extent) { return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE; }
 
-/* The page of the table that holds the word of EXTENT, and the one before it: n_extents must never reach into a page that cannot be read. */
+/*
+ * The page of the table that holds the word of EXTENT, and the one before it: n_extents must never
+ * reach into a page that cannot be read.
+ */
 static bool table_page(uint32_t extent)
 {
     static const unsigned words = STATE_PAGE / 4;
@@ -171,7 +184,10 @@ static bool table_page(uint32_t extent)
     return true;
 }
 
-/* Takes the next extent; its word is set before n_extents counts it, so that readers never see one that is not there. UINT32_MAX: full. */
+/*
+ * Takes the next extent; its word is set before n_extents counts it, so that readers never see one
+ * that is not there. UINT32_MAX: full.
+ */
 static uint32_t new_extent(enum state_extent_type type, uint32_t parameter)
 {
     uint32_t e = atomic_load_explicit(&next_extent, memory_order_relaxed);
@@ -211,7 +227,7 @@ void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref)
             table_drop(DROP_TABLE_FULL);
             return NULL;
         }
-        /* Another thread may have been quicker: its extent is used up first, ours stays as the next one of nobody. */
+        /* Another thread may have been quicker: then its extent is used, and ours stays empty. */
         atomic_compare_exchange_strong(&cursor[type], &at, (uint64_t)(e + 1) << 32);
     }
 }
@@ -233,7 +249,7 @@ uint16_t slot_flags(const struct state_slot *slot)
     return atomic_load(&slot->flags) | (share ? (uint16_t)atomic_load(&share->shut) : 0);
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static chunk_ptr *chunk_of(unsigned chunk, bool make)
 {
@@ -278,7 +294,8 @@ struct state_slot *slot_make(int fd)
     }
     struct state_slot *none = NULL;
     if (!atomic_compare_exchange_strong(c, &none, (struct state_slot *)(void *)(base + offset_of(e))))
-        atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release); /* another thread made this chunk first */
+        /* another thread made this chunk first */
+        atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release);
     uint32_t top = atomic_load(&top_chunk);
     while (top < chunk + 1 && !atomic_compare_exchange_weak(&top_chunk, &top, chunk + 1))
         ;

@@ -1,45 +1,72 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.h: the live table: a shared mapping of the state file, its extents, and the slots by descriptor number.
+ * table.h: the live table: a shared mapping of the state file, its extents, and the slots by
+ * descriptor number.
  *
- * Lock-free; every function but table_open and table_close may run in any thread and in signal handlers. Memory is taken from
- * the mapping page by page and only after the kernel has agreed to back it (sys_touch): a full tmpfs is a counted drop, never SIGBUS.
+ * Lock-free; every function but table_open and table_forget may run in any thread and in signal
+ * handlers. Memory is taken from the mapping page by page, and only after the kernel has allocated
+ * it (sys_touch): on a full tmpfs a record is dropped and counted, and there is never a SIGBUS.
  */
 #ifndef SOCKLEAK_AGENT_TABLE_H
 #define SOCKLEAK_AGENT_TABLE_H
 
 #include "../../core/state.h"
 
-/* The header of this process' table; NULL: no table yet. Inside table/ alone: the others ask the functions of header.h. */
+/*
+ * The header of this process' table; NULL: no table yet. For table/ alone: other folders call the
+ * functions of header.h.
+ */
 extern struct state_header *table_head;
-/* The file system is full: some extents are in private memory, readers of the file do not see them. */
+/*
+ * The file system is full: some extents are in private memory, readers of the file do not see them.
+ */
 extern _Atomic bool table_overflowed;
 
 /*
- * Creates the mapping: a new file NAME in the open directory DIR (O_EXCL, 0600). DIR < 0, or a file that cannot be: memory only, and *FILE_ERROR says why
- * (-errno; 0 with a file). Returns 0, or -1 when not even memory is to be had.
+ * Creates the mapping: a new file NAME in the open directory DIR (O_EXCL, 0600). DIR < 0, or a file
+ * that cannot be made: memory only, and *FILE_ERROR has the reason (-errno; 0 with a file). Returns
+ * 0, or -1 when there is no memory either.
  */
 int table_open(int dir, const char *name, int *file_error);
-/* Forgets the mapping without unmapping it (a forked child: the old one stays readable through VIEW); table_head becomes NULL. */
+/*
+ * Forgets the mapping without unmapping it, for a forked child: the parent's table stays readable
+ * through OLD. table_head becomes NULL.
+ */
 void table_forget(struct state_view *old);
 struct state_view table_view(void);
 
-/* A zeroed record of UNITS * 64 bytes in an extent of TYPE; NULL when full (counted). Records never cross an extent. */
+/*
+ * A zeroed record of UNITS * 64 bytes in an extent of TYPE; NULL when full (counted). Records never
+ * cross an extent.
+ */
 void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref);
+/* The record at REF, which must be one of this table; NULL for 0. */
 void *table_at(state_ref ref);
-/* The first record of extent INDEX of TYPE's own numbering, NULL when it does not exist. Used for modules and tags. */
+/*
+ * The first record of the NTH extent of TYPE, from 0 on; NULL when there is none. For types whose
+ * records have numbers: modules and tags.
+ */
 void *table_nth(enum state_extent_type type, unsigned nth);
 
-/* The slot of FD: NULL when its extent was never allocated (slot_of) or cannot be (slot_make, counted). FD < 0 gives NULL. */
+/*
+ * The slot of FD: NULL when its extent was never allocated (slot_of) or cannot be (slot_make,
+ * counted). FD < 0 gives NULL.
+ */
 struct state_slot *slot_of(int fd);
-/* The flags of SLOT, or of a copy of it, with the shutdowns that came by other descriptors of the same socket. */
+/*
+ * The flags of SLOT, or of a copy of it, with the shutdowns that came by other descriptors of the
+ * same socket.
+ */
 uint16_t slot_flags(const struct state_slot *slot);
 struct state_slot *slot_make(int fd);
-/* Iterates the descriptors of allocated extents from FD on (inclusive): the next with a slot whose phase is not EMPTY, or -1. */
+/*
+ * Iterates the descriptors of allocated extents from FD on (inclusive): the next with a slot whose
+ * phase is not EMPTY, or -1.
+ */
 int slot_next(int fd);
 int slot_highest(void); /* an upper bound of the descriptors that have a slot; -1 none */
 
-/* What was lost, by reason. Without a table nothing is counted. */
+/* Counts N events that were lost for the reason WHY. Without a table nothing is counted. */
 static inline void table_dropped(enum state_drop why, uint64_t n)
 {
     if (table_head && n)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tags.c: the names that threads give to their new sockets: records of 64 bytes in the state file, never removed.
+ * tags.c: the names that threads give to their new sockets: records of 64 bytes in the state file,
+ * never removed.
  *
- * Called by the program's threads, seldom: once a test, and not from signal handlers. One name is one number, whichever threads give it at the same time, and
- * extents of tags are made one at a time (their order is part of the number): so new names are entered under a lock. Readers take none.
+ * Called by the program's threads, seldom (once a test), and not in signal handlers. New names are
+ * entered under a lock: threads that give one name at the same time must get one number, and
+ * extents of tags must be made one at a time, since their order is part of the number. Readers take
+ * no lock.
  */
 #include "tags.h"
 
@@ -15,21 +18,28 @@
 
 #define NAME_SIZE 64u
 
-static atomic_long owner; /* the process whose thread holds the lock: what a child of fork inherits from a thread that it has not is free */
+/*
+ * pid of the process whose thread holds the lock; 0: free. To a forked child its parent's pid means
+ * free too: that thread does not exist there
+ */
+static atomic_long lock_owner;
 
-static void lock(void)
+static void lock_tags(void)
 {
     for (long me = sys_getpid();; SYS0(SYS_sched_yield)) {
-        long held = atomic_load(&owner);
-        if (held != me && atomic_compare_exchange_strong(&owner, &held, me))
+        long held = atomic_load(&lock_owner);
+        if (held != me && atomic_compare_exchange_strong(&lock_owner, &held, me))
             return;
     }
 }
 
-static void unlock(void) { atomic_store(&owner, 0); }
+static void unlock_tags(void) { atomic_store(&lock_owner, 0); }
 
-/* The number of the record that has NAME; 0: none. A record's first byte is written last: it is complete when that is there. */
-static uint32_t look_up(const char *name)
+/*
+ * The number of the record that has NAME; 0: none. A record's first byte is written last: it is
+ * complete when that is there.
+ */
+static uint32_t find_number(const char *name)
 {
     const char *first;
     for (unsigned nth = 0; (first = table_nth(EXTENT_TAGS, nth)) != NULL; nth++)
@@ -41,7 +51,7 @@ static uint32_t look_up(const char *name)
     return 0;
 }
 
-static void enter(const char *name)
+static void enter_name(const char *name)
 {
     state_ref ref;
     if (!table_nth(EXTENT_TAGS, 0))
@@ -57,15 +67,15 @@ uint16_t tags_number(const char *name)
 {
     char copy[NAME_SIZE] = {0};
     strncpy(copy, name, NAME_SIZE - 1);
-    uint32_t number = look_up(copy);
+    uint32_t number = find_number(copy);
     if (!number) {
-        lock();
-        number = look_up(copy);
+        lock_tags();
+        number = find_number(copy);
         if (!number) {
-            enter(copy);
-            number = look_up(copy);
+            enter_name(copy);
+            number = find_number(copy);
         }
-        unlock();
+        unlock_tags();
     }
     return number <= UINT16_MAX ? (uint16_t)number : 0;
 }

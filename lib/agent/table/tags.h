@@ -7,7 +7,10 @@
 
 #include <stdint.h>
 
-/* The number of NAME (at most 63 bytes of it), entered into the table if it is new; 0 when the table is full or has 65,535 names. Not from signal handlers. */
+/*
+ * The number of NAME (at most 63 bytes of it), entered into the table if it is new; 0 when the
+ * table is full or has 65,535 names. Takes a lock: not in signal handlers.
+ */
 uint16_t tags_number(const char *name);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * adopt.c: enters sockets that no wrapper of this process saw opened.
  *
- * Runs on the watcher, on a child's first thread, or in a receive call of the program's.
+ * Runs on the watcher, on the first thread of a forked child, or in a receive call of the program.
+ * No lock.
  */
 #include "adopt.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * close_bell.c: the two words of the bell that every close rings. All else is inline: a close must not pay for a call.
+ * close_bell.c: the two words of the bell that every close rings. The rest is inline, to keep a
+ * close cheap.
  */
 #include "close_bell.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * close_bell.h: a bell that every close rings, for checks that wait until a socket is gone.
+ * close_bell.h: wakes the checks that wait until a socket is closed: every close rings the bell.
  */
 #ifndef SOCKLEAK_AGENT_CLOSE_BELL_H
 #define SOCKLEAK_AGENT_CLOSE_BELL_H
@@ -14,7 +14,7 @@
 extern _Atomic uint32_t close_bell;
 extern _Atomic uint32_t close_bell_waiters;
 
-/* One load when nobody waits. Async-signal-safe. */
+/* Called at every close. One load when no check waits. Async-signal-safe. */
 static inline void close_bell_ring(void)
 {
     if (__builtin_expect(atomic_load_explicit(&close_bell_waiters, memory_order_relaxed) != 0, 0)) {

@@ -10,7 +10,7 @@
 #include "gate.h"
 #include "slot.h"
 
-static state_ref shared(struct state_slot *slot)
+static state_ref take_share(struct state_slot *slot)
 {
     struct state_share *share = table_at(slot->share);
     if (share) {
@@ -27,7 +27,8 @@ static state_ref shared(struct state_slot *slot)
         atomic_fetch_or(&share->shut, atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_SHUT_RD));
         return ref;
     }
-    share = table_at(none); /* another thread makes a second reference at the same moment */
+    /* another thread has made a second reference at the same moment: its record is used */
+    share = table_at(none);
     atomic_fetch_add(&share->refs, 1);
     return none;
 }
@@ -43,7 +44,8 @@ void track_duped(int old_fd, int new_fd)
     if (gate_is_vfork_child())
         return;
     if (!old) {
-        slot_leave(stale, new_fd, SLOT_EMPTY); /* the number was closed where no wrapper saw it, and is no socket now */
+        /* no wrapper saw the number closed, and it is no socket now */
+        slot_leave(stale, new_fd, SLOT_EMPTY);
         return;
     }
     struct opening o = {.family = old->family,
@@ -56,6 +58,6 @@ void track_duped(int old_fd, int new_fd)
                         .like = old};
     if (!slot_make(new_fd))
         return;
-    o.share = shared(old);
+    o.share = take_share(old);
     slot_enter(new_fd, &o);
 }

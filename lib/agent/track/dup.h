@@ -6,8 +6,9 @@
 #define SOCKLEAK_AGENT_DUP_H
 
 /*
- * After dup, dup2, dup3, F_DUPFD, F_DUPFD_CLOEXEC: NEW_FD (>= 0, != OLD_FD) is a second reference to OLD_FD's file. For dup2 and
- * dup3 the caller has first called track_closing(new_fd), and puts back with track_close_failed when the real call failed.
+ * After dup, dup2, dup3, F_DUPFD, F_DUPFD_CLOEXEC: NEW_FD (>= 0, != OLD_FD) is a second reference
+ * to OLD_FD's file. For dup2 and dup3 the caller has called track_closing(new_fd) first, and calls
+ * track_close_failed when the real call failed.
  */
 void track_duped(int old_fd, int new_fd);
 

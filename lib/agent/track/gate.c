@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gate.c: may this event be recorded?
+ * gate.c: whether an event may be recorded; makes the table when the first event needs one.
  *
- * Runs in the program's threads, in signal handlers and in vfork children, at the start of every event.
+ * Runs in the program's threads, in signal handlers and in vfork children, at the start of every
+ * event.
  */
 #include "gate.h"
 
@@ -22,7 +23,10 @@
 enum phase { FRESH = 0, STARTING, READY, FAILED };
 static _Atomic int phase;
 
-/* One byte that the kernel clears in a child made by fork, _Fork or a raw clone: 1 while the table is this process'. */
+/*
+ * One byte that the kernel clears in a child made by fork, _Fork or a raw clone: 1 while the table
+ * is this process'.
+ */
 static unsigned char never;
 static unsigned char *alive = &never;
 
@@ -55,17 +59,18 @@ bool gate_is_open(void) { return *alive; }
 
 void gate_reset(void)
 {
-    *alive = 0; /* a kernel without MADV_WIPEONFORK has left it as it was */
+    *alive = 0; /* a kernel without MADV_WIPEONFORK has not cleared it */
     atomic_store(&phase, FRESH);
 }
 
 bool gate_was_started(void)
 {
     int p = atomic_load(&phase);
-    return p == READY || p == STARTING; /* STARTING: by another thread, which did not come along into a child */
+    /* STARTING: by another thread, which does not exist in a forked child */
+    return p == READY || p == STARTING;
 }
 
-static bool start(void)
+static bool start_once(void)
 {
     if (sys_in_sandbox())
         return false;
@@ -78,7 +83,10 @@ static bool start(void)
         ok = gate_hooks.start();
         atomic_store(&phase, ok ? READY : FAILED);
     } else {
-        /* Another thread does the work with its signals blocked. It cannot be interrupted, so waiting for it is safe. */
+        /*
+         * Another thread does the work with its signals blocked. It cannot be interrupted, so
+         * waiting for it is safe.
+         */
         for (unsigned turn = 0; atomic_load(&phase) == STARTING; turn++)
             sys_yield(turn);
         ok = atomic_load(&phase) == READY;
@@ -88,7 +96,7 @@ static bool start(void)
     return ok;
 }
 
-static bool usable(void)
+static bool may_have_table(void)
 {
     if (thread_inside())
         return false;
@@ -102,9 +110,12 @@ bool gate_has_table(void)
 {
     if (__builtin_expect(*alive, 1))
         return !thread_inside() && table_is_enabled();
-    if (!usable())
+    if (!may_have_table())
         return false;
-    /* In a fresh child an event on an inherited connection is what makes a table; callers ask inherited_set_has() first. */
+    /*
+     * In a new child an event on an inherited connection makes the table: slot_live() asks
+     * inherited_set_has() and then gate_ready().
+     */
     return false;
 }
 
@@ -112,7 +123,7 @@ bool gate_has_failed(void) { return atomic_load(&phase) == FAILED; }
 
 bool gate_owns_table(void) { return *alive && !thread_inside() && !gate_is_vfork_child(); }
 
-bool gate_start(void) { return *alive || (usable() && (atomic_load(&phase) == READY || start())); }
+bool gate_start(void) { return *alive || (may_have_table() && (atomic_load(&phase) == READY || start_once())); }
 
 bool gate_ready(void)
 {
@@ -122,6 +133,6 @@ bool gate_ready(void)
         return false;
     if (__builtin_expect(table_is_enabled(), 1))
         return true;
-    gate_hooks.want_watcher(); /* dormant: a parked thread is what attach wakes */
+    gate_hooks.want_watcher(); /* dormant: the watcher must be there, since attach wakes it */
     return false;
 }

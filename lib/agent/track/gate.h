@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gate.h: may this event be recorded? The test at the start of every event, and the moments at which a table is made.
+ * gate.h: whether an event may be recorded: the test at the start of every event. Makes the table
+ * when the first event needs one.
  *
- * A program without sockets has no table. The first event that needs one makes it, on the program's own thread with signals
- * blocked, so that no handler finds it half made. A child of fork starts without one. All of it is async-signal-safe and
- * keeps errno.
+ * A program without sockets has no table. The first event that needs one makes it, on the program's
+ * own thread with signals blocked, so that no handler finds it half made. A child of fork starts
+ * without one. All of it is async-signal-safe and keeps errno.
  */
 #ifndef SOCKLEAK_AGENT_GATE_H
 #define SOCKLEAK_AGENT_GATE_H
@@ -12,41 +13,56 @@
 #include <stdbool.h>
 
 /*
- * What the gate has done by those above it, on its slow paths only. A constant that the linker fills (process/start.c), so
- * that it is there before any constructor has run.
+ * What folders above this one do for the gate, on its slow paths only. process/start.c defines it
+ * as a constant, so that it is there before any constructor has run.
  */
 struct gate_hooks {
-    bool (*start)(void);        /* makes the table of this process and calls gate_open; false: it cannot be had */
-    void (*forked_child)(void); /* this process is a child of fork that no fork handler has announced */
-    void (*want_watcher)(void); /* there is something to watch; also called when a watcher runs already */
+    /* makes the table of this process and calls gate_open; false: no memory */
+    bool (*start)(void);
+    /* this process is a child of fork in which no fork handler has run */
+    void (*forked_child)(void);
+    /* there is something to watch; also called when a watcher runs already */
+    void (*want_watcher)(void);
 };
 extern const struct gate_hooks gate_hooks;
 
 /*
- * Recording, in the process that the table belongs to, and not inside the agent itself on this thread. Starts the agent on
- * first use; in a fresh child of fork gives it a table of its own.
+ * Recording, in the process that the table belongs to, and not inside the agent itself on this
+ * thread. Starts the agent on first use; in a fresh child of fork gives it a table of its own.
  */
 bool gate_ready(void);
-/* The same, but creates nothing: false while no table exists. */
+/* The same, but makes nothing: false while there is no table. */
 bool gate_has_table(void);
 /* There was no memory for a table: nothing is recorded, and the end of the process says so. */
 bool gate_has_failed(void);
-/* There is a table and it is this process' own, recording or dormant. */
+/*
+ * There is a table and it is this process' own, recording or dormant; not inside the agent, not in
+ * a vfork child.
+ */
 bool gate_owns_table(void);
 
-/* True in a child that shares the table's memory. Costs a load, and a getpid only in a program that has used clone(2) in an odd way. */
+/*
+ * True in a child that shares the table's memory. Costs a load, and a getpid only after
+ * gate_shares_memory().
+ */
 bool gate_is_vfork_child(void);
-/* clone(CLONE_VM) without CLONE_THREAD and CLONE_VFORK was called: from now on only the process number tells who is who. */
+/*
+ * clone(CLONE_VM) without CLONE_THREAD and CLONE_VFORK was called: from now on only the pid
+ * identifies such a child.
+ */
 void gate_shares_memory(void);
 
 /* ---- for process/ alone ---- */
-/* Makes the table that there is, or that is made now, usable. False: none can be had. Recording or dormant is not asked. */
+/* Makes sure that there is a table, recording or dormant. False: there can be none. */
 bool gate_start(void);
-/* By gate_hooks.start, when the table is there: its events may be recorded. False: no memory. */
+/*
+ * gate_hooks.start calls this when the table is made: from now on events may be recorded. False: no
+ * memory.
+ */
 bool gate_open(void);
-/* The table is this process' own, whoever asks: also a vfork child, also inside the agent. */
+/* The table is this process' own; true in a vfork child and inside the agent too. */
 bool gate_is_open(void);
-/* A table was asked for in this process, or in the one that it was forked from. */
+/* A table was made or begun in this process, or in the one that it was forked from. */
 bool gate_was_started(void);
 /* A child of fork has forgotten its parent's table. */
 void gate_reset(void);

@@ -2,7 +2,8 @@
 /*
  * inherited_set.c: which descriptors a child of fork got from its parent: a bit for each.
  *
- * Filled and cleared by process/inherit.c on the child's first thread; asked by every event of a child without a table.
+ * Filled and cleared by process/inherit.c on the child's first thread; read at every event of a
+ * child without a table.
  */
 #include "inherited_set.h"
 
@@ -13,7 +14,7 @@
 
 static uint64_t *present;
 static size_t present_size;
-static int highest = -1;
+static int highest_fd = -1;
 
 bool inherited_set_make(int up_to)
 {
@@ -23,22 +24,22 @@ bool inherited_set_make(int up_to)
     if (!present)
         return false;
     present_size = size;
-    highest = up_to;
+    highest_fd = up_to;
     return true;
 }
 
 void inherited_set_add(int fd)
 {
-    if (fd >= 0 && fd <= highest)
+    if (fd >= 0 && fd <= highest_fd)
         present[fd / 64] |= 1ull << fd % 64;
 }
 
 void inherited_set_clear(void)
 {
-    highest = -1;
+    highest_fd = -1;
     if (present)
         pages_free(present, present_size);
     present = NULL;
 }
 
-bool inherited_set_has(int fd) { return fd >= 0 && fd <= highest && present && (present[fd / 64] >> fd % 64 & 1); }
+bool inherited_set_has(int fd) { return fd >= 0 && fd <= highest_fd && present && (present[fd / 64] >> fd % 64 & 1); }

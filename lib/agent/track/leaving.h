@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leaving.h: a slot that is being left, for those who have to know of it.
+ * leaving.h: what a closed socket's slot held, for the counts and the retraction.
  */
 #ifndef SOCKLEAK_AGENT_LEAVING_H
 #define SOCKLEAK_AGENT_LEAVING_H
@@ -9,7 +9,10 @@
 
 #include "../../core/state.h"
 
-/* What leaving a slot has to know of it, copied while its generation is certain: right after, the slot may be another socket's. */
+/*
+ * Copied before the slot leaves LIVE, while its generation is certain: right after, another thread
+ * may have a new socket in it.
+ */
 struct leaving {
     uint32_t gen, watch_gen;
     state_ref site, share, detail;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open_close.c: sockets that come and go: the events of opening and closing, entered into the table.
+ * open_close.c: the events of opening and closing sockets, entered into the table.
  *
- * Runs in the program's threads, in signal handlers, and in vfork children (where it must do nothing).
+ * Runs in the program's threads, in signal handlers, and in vfork children (where it must do
+ * nothing).
  */
 #include "open_close.h"
 
@@ -20,7 +21,7 @@
 
 /* ---- opening ---- */
 
-static void opened(int fd, struct opening *o)
+static void enter_opened(int fd, struct opening *o)
 {
     bool in_signal;
     int saved = errno;
@@ -36,7 +37,7 @@ void track_opened(int fd, int family, int type, int protocol, enum origin origin
 {
     struct opening o = {.family = family, .type = type, .protocol = protocol, .origin = origin};
     if (fd >= 0 && gate_ready())
-        opened(fd, &o);
+        enter_opened(fd, &o);
 }
 
 void track_pair(const int fd[2], int family, int type, int protocol)
@@ -44,7 +45,7 @@ void track_pair(const int fd[2], int family, int type, int protocol)
     if (!gate_ready())
         return;
     struct opening o = {.family = family, .type = type, .protocol = protocol, .origin = ORIGIN_SOCKETPAIR, .flags = SLOT_CONNECTED};
-    opened(fd[0], &o);
+    enter_opened(fd[0], &o);
     o.now = clock_now();
     slot_enter(fd[1], &o);
 }
@@ -62,15 +63,15 @@ void track_accepted(int listener, int fd, int flags)
         o.flags |= atomic_load(&l->flags) & SLOT_MPTCP;
     }
     o.type |= flags & SOCK_CLOEXEC;
-    opened(fd, &o);
+    enter_opened(fd, &o);
 }
 
-static void received_one(int fd)
+static void enter_received(int fd)
 {
     struct identity id;
     if (probe_identity(fd, &id) == 0) {
         struct opening o = {.family = id.family, .type = id.type, .protocol = id.protocol, .origin = ORIGIN_RECEIVED};
-        opened(fd, &o);
+        enter_opened(fd, &o);
         return;
     }
     struct state_slot *slot = slot_of(fd);
@@ -82,7 +83,7 @@ void track_rights(const struct msghdr *msg)
 {
     if (!msg->msg_control || sys_in_sandbox() || !gate_ready())
         return;
-    /* CMSG_NXTHDR wants a msghdr that may be written to; it only reads. */
+    /* CMSG_NXTHDR takes a msghdr without const, but only reads it. */
     struct msghdr *m = (struct msghdr *)(uintptr_t)msg;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(0))
@@ -91,7 +92,7 @@ void track_rights(const struct msghdr *msg)
         for (size_t i = 0; i < n; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            received_one(fd);
+            enter_received(fd);
         }
     }
 }

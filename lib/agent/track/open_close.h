@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open_close.h: sockets are opened and closed. Rules for the caller: track.h.
+ * open_close.h: the events of opening and closing sockets. Rules for the caller: track.h.
  */
 #ifndef SOCKLEAK_AGENT_OPEN_CLOSE_H
 #define SOCKLEAK_AGENT_OPEN_CLOSE_H
@@ -24,7 +24,10 @@ void track_close_failed(int fd, uint64_t token);
 /* Before close_range/closefrom that will close FIRST..LAST. Walks the table. */
 void track_closing_range(unsigned first, unsigned last);
 
-/* For the watcher: the kernel says that FD (of generation GEN) is no longer the socket that the slot stands for. */
+/*
+ * For the watcher: a check has found that FD is no longer the socket that its slot, of generation
+ * GEN, stands for.
+ */
 void track_vanished(int fd, uint32_t gen);
 
 #endif

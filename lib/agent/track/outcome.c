@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outcome.c: what the program learns of a socket: connected, shut down, at its end, in error.
+ * outcome.c: the events by which the program learns of a socket: connected, shut down, EOF, an
+ * error.
  *
- * Runs in the program's threads and signal handlers, after the call that learnt it and with its errno put aside.
+ * Runs in the program's threads and signal handlers, after the call that had the result. Keeps the
+ * call's errno.
  */
 #include "outcome.h"
 
@@ -18,7 +20,7 @@
 #include "gate.h"
 #include "probe.h"
 
-static void told(struct state_slot *slot, uint16_t flag, int err)
+static void set_told(struct state_slot *slot, uint16_t flag, int err)
 {
     bool in_signal;
     int saved = errno;
@@ -30,7 +32,7 @@ static void told(struct state_slot *slot, uint16_t flag, int err)
     errno = saved;
 }
 
-/* What was told of an attempt before says nothing of the connection that came to be. */
+/* The result of an earlier attempt does not concern the connection that exists now. */
 static void forget_told(struct state_slot *slot, uint16_t flags)
 {
     atomic_fetch_and(&slot->flags, (uint16_t)~flags);
@@ -54,7 +56,7 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
     } else if (err == EINPROGRESS || err == EINTR || err == EALREADY) {
         atomic_fetch_or(&slot->flags, SLOT_CONNECTING);
     } else if (err != EBADF && err != ENOTSOCK && err != EFAULT) {
-        told(slot, SLOT_TOLD_ERROR, err);
+        set_told(slot, SLOT_TOLD_ERROR, err);
     }
 }
 
@@ -71,7 +73,10 @@ void track_shutdown(int fd, int how)
         atomic_fetch_or(&share->shut, f); /* looks have it from there for the others: slot_flags() */
 }
 
-/* Errors that say that the connection is over (or never came to be), as opposed to those of the call. */
+/*
+ * Errors that mean that the connection is over, or was never made, as opposed to errors of the call
+ * itself.
+ */
 static bool is_end(int err)
 {
     switch (err) {
@@ -92,20 +97,20 @@ static bool is_end(int err)
     }
 }
 
-static void told_error(struct state_slot *slot, int err)
+static void set_error(struct state_slot *slot, int err)
 {
     uint16_t f = atomic_load(&slot->flags);
     slot_used(slot);
     if (SLOT_TYPE(slot) == SOCK_DGRAM || ((f & SLOT_TOLD_ERROR) && (!err || atomic_load(&slot->told_errno))))
         return;
-    told(slot, SLOT_TOLD_ERROR, err);
+    set_told(slot, SLOT_TOLD_ERROR, err);
 }
 
 void track_told_error(int fd, int err)
 {
     struct state_slot *slot = slot_live(fd);
     if (slot && (!err || is_end(err)))
-        told_error(slot, err);
+        set_error(slot, err);
 }
 
 void track_sent(int fd, ssize_t result, int err)
@@ -118,12 +123,13 @@ void track_sent(int fd, ssize_t result, int err)
     if (result >= 0)
         slot_used(slot);
     else
-        told_error(slot, err);
+        set_error(slot, err);
 }
 
 /*
- * A read of 0 on a number without slot: a file at its end (nearly always), or a socket that nobody saw opened. The kernel is asked once a number,
- * so that a program that reads files pays one call for each, not one for each end of file.
+ * A read of 0 on a descriptor without a slot: a file at its end (nearly always), or a socket that
+ * no wrapper saw opened. Each number is checked once, so that a program that reads files pays one
+ * system call for each number, not one at each end of file.
  */
 static struct state_slot *unknown_socket(int fd)
 {
@@ -161,10 +167,13 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
         return;
     slot_used(slot);
     if (result < 0) {
-        told_error(slot, err);
+        set_error(slot, err);
         return;
     }
-    /* After an own SHUT_RD 0 says nothing of the peer; a second 0 says nothing new. */
+    /*
+     * After this side's own SHUT_RD a result of 0 is not the peer's FIN; and only the first EOF
+     * counts.
+     */
     if (SLOT_TYPE(slot) != SOCK_DGRAM && !(slot_flags(slot) & (SLOT_TOLD_EOF | SLOT_SHUT_RD)))
-        told(slot, SLOT_TOLD_EOF, 0);
+        set_told(slot, SLOT_TOLD_EOF, 0);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * probe.c: the kernel's word on one descriptor.
+ * probe.c: asks the kernel about one descriptor.
  *
- * Called by the watcher and by whoever makes a report. Only calls that change nothing: never SO_ERROR, which would take the program's own error
- * away, and never a call that could block or hold the open file for long.
+ * Called by the watcher and by every thread that makes a report or adopts a socket. Only calls that
+ * change nothing: never SO_ERROR, which would take the program's own error away, and never a call
+ * that could block or hold the open file for long.
  */
 #include "probe.h"
 
@@ -34,33 +35,33 @@ static long answer(long r)
     return r;
 }
 
-static long option(int fd, int level, int name, void *value, unsigned size)
+static long get_option(int fd, int level, int name, void *value, unsigned size)
 {
     unsigned len = size;
     long r = answer(sys_getsockopt(fd, level, name, value, &len));
     return r < 0 ? r : (long)len;
 }
 
-static int option_int(int fd, int name, int otherwise)
+static int get_option_int(int fd, int name, int otherwise)
 {
     int v = 0;
-    return option(fd, SOL_SOCKET, name, &v, sizeof v) < 0 ? otherwise : v;
+    return get_option(fd, SOL_SOCKET, name, &v, sizeof v) < 0 ? otherwise : v;
 }
 
 uint64_t probe_cookie(int fd)
 {
     uint64_t c = 0;
-    return option(fd, SOL_SOCKET, SO_COOKIE, &c, sizeof c) < 0 ? 0 : c;
+    return get_option(fd, SOL_SOCKET, SO_COOKIE, &c, sizeof c) < 0 ? 0 : c;
 }
 
 int probe_identity(int fd, struct identity *id)
 {
-    long r = option(fd, SOL_SOCKET, SO_COOKIE, &id->cookie, sizeof id->cookie);
+    long r = get_option(fd, SOL_SOCKET, SO_COOKIE, &id->cookie, sizeof id->cookie);
     if (r < 0)
         return (int)r;
-    id->family = option_int(fd, SO_DOMAIN, 0);
-    id->type = option_int(fd, SO_TYPE, 0);
-    id->protocol = option_int(fd, SO_PROTOCOL, 0);
+    id->family = get_option_int(fd, SO_DOMAIN, 0);
+    id->type = get_option_int(fd, SO_TYPE, 0);
+    id->protocol = get_option_int(fd, SO_PROTOCOL, 0);
     return 0;
 }
 
@@ -80,8 +81,11 @@ static uint64_t smallest(uint64_t a, uint64_t b, uint64_t c)
     return m < c ? m : c;
 }
 
-/* Retransmitted bytes are no movement, so what counts is what the peer has acknowledged, and what came from it. */
-static uint64_t mix(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+/*
+ * The values that change when a byte moves. Retransmitted bytes are no movement, so they are what
+ * the peer has acknowledged and what came from it.
+ */
+static uint64_t mix_signature(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     uint64_t h = hash_spread(a);
     h = (h ^ b) * 0xff51afd7ed558ccdu;
@@ -89,49 +93,52 @@ static uint64_t mix(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
     return hash_spread(h ^ d);
 }
 
-static uint64_t queued(int fd, unsigned long request)
+static uint64_t queued_bytes(int fd, unsigned long request)
 {
     int n = 0;
     return sys_ioctl(fd, request, &n) < 0 || n < 0 ? 0 : (uint64_t)n;
 }
 
-static void observe_tcp(int fd, struct observation *o)
+static void probe_tcp(int fd, struct observation *o)
 {
     struct tcp_info t;
     memset(&t, 0, sizeof t);
-    if (option(fd, IPPROTO_TCP, TCP_INFO, &t, sizeof t) < 0)
+    if (get_option(fd, IPPROTO_TCP, TCP_INFO, &t, sizeof t) < 0)
         return;
     o->tcp_state = t.tcpi_state;
     o->listening = t.tcpi_state == ST_LISTEN;
     o->retransmits = (unsigned)t.tcpi_retransmits + t.tcpi_backoff + t.tcpi_probes;
     o->connecting = t.tcpi_state == ST_SYN_SENT || t.tcpi_state == ST_SYN_RECV;
-    /* The SYN's acknowledgement counts as a byte: a refused connect has none. */
+    /*
+     * The acknowledgement of the SYN counts as a byte (bytes_acked), and a refused connect has
+     * none.
+     */
     if (t.tcpi_bytes_acked || t.tcpi_bytes_received || (t.tcpi_state != ST_CLOSE && !o->connecting && !o->listening))
         o->was_connected = true;
     if (!o->listening) {
-        o->unread = queued(fd, SIOCINQ);
-        o->unsent = queued(fd, SIOCOUTQ);
+        o->unread = queued_bytes(fd, SIOCINQ);
+        o->unsent = queued_bytes(fd, SIOCOUTQ);
     }
-    o->signature = mix(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);
+    o->signature = mix_signature(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);
     o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
 }
 
-static bool named_peer(int fd)
+static bool has_peer_name(int fd)
 {
     char a[128];
     unsigned len = sizeof a;
     return answer(SYS3(SYS_getpeername, fd, a, &len)) >= 0;
 }
 
-static void observe_other(int fd, struct observation *o)
+static void probe_other(int fd, struct observation *o)
 {
     if (o->listening)
         return;
     if (o->type == SOCK_STREAM || o->type == SOCK_SEQPACKET) {
-        o->unread = queued(fd, SIOCINQ);
-        o->unsent = queued(fd, SIOCOUTQ);
+        o->unread = queued_bytes(fd, SIOCINQ);
+        o->unsent = queued_bytes(fd, SIOCOUTQ);
     }
-    o->signature = mix(o->unread, o->unsent, 1, 1);
+    o->signature = mix_signature(o->unread, o->unsent, 1, 1);
 }
 
 int probe(int fd, const struct state_slot *s, int revents, struct observation *o)
@@ -152,7 +159,8 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
             return r;
     }
     long events = revents < 0 ? poll_events(fd) : revents;
-    if (events == -EINVAL) /* RLIMIT_NOFILE is 0: nobody may poll, and the TCP state has to do */
+    /* RLIMIT_NOFILE is 0, so poll fails (poll(2)): the TCP state has to do */
+    if (events == -EINVAL)
         events = 0;
     if (events < 0 || (events & POLLNVAL))
         return events < 0 ? (int)events : -EBADF;
@@ -168,21 +176,21 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
     o->was_connected = flags & SLOT_CONNECTED;
     bool tcp = is_ip(id.family) && id.type == SOCK_STREAM && (o->protocol == IPPROTO_TCP || o->protocol == PROTOCOL_MPTCP);
     if (tcp)
-        observe_tcp(fd, o);
+        probe_tcp(fd, o);
     if (o->tcp_state == ST_NONE) {
-        o->listening = option_int(fd, SO_ACCEPTCONN, 0) == 1;
+        o->listening = get_option_int(fd, SO_ACCEPTCONN, 0) == 1;
         o->connecting = flags & SLOT_CONNECTING;
-        observe_other(fd, o);
+        probe_other(fd, o);
     }
-    o->has_peer = named_peer(fd);
+    o->has_peer = has_peer_name(fd);
     if (o->has_peer)
         o->was_connected = true;
     return 0;
 }
 
-/* ---- addresses ---------------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
-static void write_ipv4(struct out *o, const unsigned char a[4])
+static void put_ipv4(struct out *o, const unsigned char a[4])
 {
     for (int i = 0; i < 4; i++) {
         if (i)
@@ -192,7 +200,7 @@ static void write_ipv4(struct out *o, const unsigned char a[4])
 }
 
 /* RFC 5952: the longest run of two or more zero groups becomes "::". */
-static void write_ipv6(struct out *o, const unsigned char a[16])
+static void put_ipv6(struct out *o, const unsigned char a[16])
 {
     unsigned group[8];
     int best = -1, best_len = 1;
@@ -211,7 +219,7 @@ static void write_ipv6(struct out *o, const unsigned char a[16])
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     if (!memcmp(a, mapped, sizeof mapped)) {
         out_str(o, "::ffff:");
-        write_ipv4(o, a + 12);
+        put_ipv4(o, a + 12);
         return;
     }
     for (int i = 0; i < 8;) {
@@ -226,7 +234,7 @@ static void write_ipv6(struct out *o, const unsigned char a[16])
     }
 }
 
-static void write_unix(struct out *o, const struct sockaddr_un *u, unsigned len)
+static void put_unix(struct out *o, const struct sockaddr_un *u, unsigned len)
 {
     size_t n = len > offsetof(struct sockaddr_un, sun_path) ? len - offsetof(struct sockaddr_un, sun_path) : 0;
     if (n > sizeof u->sun_path)
@@ -248,15 +256,15 @@ void probe_address_text(char out[96], const void *sockaddr, unsigned len)
     const struct sockaddr *sa = sockaddr;
     if (len >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET) {
         const struct sockaddr_in *in = sockaddr;
-        write_ipv4(&o, (const unsigned char *)&in->sin_addr);
+        put_ipv4(&o, (const unsigned char *)&in->sin_addr);
         out_fmt(&o, ":%u", ntohs(in->sin_port));
     } else if (len >= sizeof(struct sockaddr_in6) && sa->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = sockaddr;
         out_char(&o, '[');
-        write_ipv6(&o, in6->sin6_addr.s6_addr);
+        put_ipv6(&o, in6->sin6_addr.s6_addr);
         out_fmt(&o, "]:%u", ntohs(in6->sin6_port));
     } else if (len >= sizeof(sa_family_t) && sa->sa_family == AF_UNIX) {
-        write_unix(&o, sockaddr, len);
+        put_unix(&o, sockaddr, len);
     } else if (len >= sizeof(struct sockaddr_vm) && sa->sa_family == AF_VSOCK) {
         const struct sockaddr_vm *vm = sockaddr;
         out_fmt(&o, "%u:%u", vm->svm_cid, vm->svm_port);
@@ -276,10 +284,13 @@ void probe_addresses(int fd, char local[96], char peer[96])
         probe_address_text(peer, &a, len);
         return;
     }
-    /* SO_PEERNAME still answers for a TCP connection that is over; it wants the exact length. */
+    /*
+     * SO_PEERNAME still gives the address of a TCP connection that is over; it needs the exact
+     * length.
+     */
     static const unsigned sizes[] = {sizeof(struct sockaddr_in6), sizeof(struct sockaddr_in)};
     for (unsigned i = 0; i < 2; i++)
-        if (option(fd, SOL_SOCKET, SO_PEERNAME, &a, sizes[i]) > 0) {
+        if (get_option(fd, SOL_SOCKET, SO_PEERNAME, &a, sizes[i]) > 0) {
             probe_address_text(peer, &a, sizes[i]);
             return;
         }

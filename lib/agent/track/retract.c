@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retract.c: reported sockets that are closed after all: noted by the closing thread, told by the watcher.
+ * retract.c: retractions: the closing thread keeps one for a socket that was reported, the reporter
+ * logs it.
  *
- * The ring has many writers (wrappers, signal handlers) and one reader (who holds the watch lock). A writer never waits: a full ring is counted.
+ * The ring has many writers (wrappers, signal handlers) and one reader (the thread with the watch
+ * lock). A writer never waits: when the ring is full the retraction is dropped and counted.
  */
 #include "retract.h"
 
@@ -11,28 +13,28 @@
 #include "../stacks/sites.h"
 #include "../table/header.h"
 
-#define ROOM 512
+#define RING_SIZE 512
 
 struct note {
     _Atomic uint32_t turn; /* 1 + the place in the sequence, once it is complete */
     int fd;
-    uint32_t gen; /* of its slot; 0: not to be asked */
+    uint32_t gen; /* of its slot; 0: the slot is not checked again */
     uint8_t kind;
     uint64_t siteid, stuck_ns;
 };
-static struct note ring[ROOM] LARGE_TABLE;
+static struct note ring[RING_SIZE] LARGE_TABLE;
 static _Atomic uint32_t head, tail;
 
-static void put(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
+static void add_note(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t stuck_ns)
 {
     uint32_t at = atomic_load(&head);
     do
-        if (at - atomic_load(&tail) >= ROOM) {
+        if (at - atomic_load(&tail) >= RING_SIZE) {
             table_drop(DROP_RELEASE_RING);
             return;
         }
     while (!atomic_compare_exchange_weak(&head, &at, at + 1));
-    struct note *n = &ring[at % ROOM];
+    struct note *n = &ring[at % RING_SIZE];
     n->fd = fd;
     n->gen = gen;
     n->kind = kind;
@@ -41,7 +43,7 @@ static void put(int fd, uint32_t gen, uint8_t kind, uint64_t siteid, uint64_t st
     atomic_store_explicit(&n->turn, at + 1, memory_order_release);
 }
 
-void retract_unmarked(const struct finding *f) { put(f->fd, 0, f->kind, f->siteid, clock_now() - f->since_ns); }
+void retract_unmarked(const struct finding *f) { add_note(f->fd, 0, f->kind, f->siteid, clock_now() - f->since_ns); }
 
 void retract_note(const struct leaving *was, int fd, bool last)
 {
@@ -50,7 +52,7 @@ void retract_note(const struct leaving *was, int fd, bool last)
         return;
     struct state_share *share = table_at(was->share);
     bool reported = atomic_exchange(&d->reported, 0);
-    if (!last) { /* the last of its descriptors tells */
+    if (!last) { /* the close of its last descriptor retracts it */
         if (reported && share)
             atomic_store(&share->reported, 1);
         return;
@@ -60,10 +62,13 @@ void retract_note(const struct leaving *was, int fd, bool last)
     if (!reported)
         return;
     const struct state_site *s = sites_at(was->site);
-    put(fd, was->gen, d->kind, s ? s->siteid : 0, clock_now() - d->since_ns);
+    add_note(fd, was->gen, d->kind, s ? s->siteid : 0, clock_now() - d->since_ns);
 }
 
-/* The close failed after all, and the slot is what it was: its next report is the next one to be taken back. */
+/*
+ * The close failed, and the slot has been put back: marks it as reported again, so that a later
+ * close retracts it.
+ */
 static bool never_happened(const struct note *n)
 {
     const struct state_slot *slot = n->gen ? slot_of(n->fd) : NULL;
@@ -77,7 +82,7 @@ static bool never_happened(const struct note *n)
 bool retract_next(struct release *r)
 {
     uint32_t at = atomic_load(&tail);
-    const struct note *n = &ring[at % ROOM];
+    const struct note *n = &ring[at % RING_SIZE];
     if (at == atomic_load(&head) || atomic_load_explicit(&n->turn, memory_order_acquire) != at + 1)
         return false;
     *r = (struct release){.fd = n->fd, .kind = n->kind, .siteid = n->siteid, .stuck_ns = n->stuck_ns};
@@ -88,7 +93,8 @@ bool retract_next(struct release *r)
 
 void retract_reset(void)
 {
-    for (unsigned i = 0; i < ROOM && i < atomic_load(&head); i++) /* no page is written that was not */
+    /* writes no page that was not written before */
+    for (unsigned i = 0; i < RING_SIZE && i < atomic_load(&head); i++)
         atomic_store(&ring[i].turn, 0);
     atomic_store(&head, 0);
     atomic_store(&tail, 0);

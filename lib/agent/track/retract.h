@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retract.h: the notes of reported sockets that were closed after all.
+ * retract.h: retractions: reported sockets that the program has closed after all.
  */
 #ifndef SOCKLEAK_AGENT_RETRACT_H
 #define SOCKLEAK_AGENT_RETRACT_H
@@ -8,16 +8,19 @@
 #include "../../core/report.h"
 #include "leaving.h"
 
-/* The oldest note not yet told; false: none. With the watch lock held. */
+/* Takes the oldest retraction out of the ring; false: there is none. With the watch lock held. */
 bool retract_next(struct release *r);
 /*
- * A reported socket is being closed by the program: remember to retract it, unless another descriptor still holds it (not LAST).
- * Wait-free; any thread, signal handlers too.
+ * The program is closing a socket: if it was reported, keeps a retraction, unless another
+ * descriptor still holds it (not LAST). Wait-free; any thread, signal handlers too.
  */
 void retract_note(const struct leaving *was, int fd, bool last);
-/* FINDING, about to be reported, was closed while the report was made. With the watch lock held. */
+/*
+ * Keeps a retraction of FINDING, which was closed while the report that has it was made. With the
+ * watch lock held.
+ */
 void retract_unmarked(const struct finding *finding);
-/* A forked child: what the parent's sockets did is the parent's to tell. */
+/* In a forked child: drops what the ring holds. The parent logs these retractions. */
 void retract_reset(void);
 
 #endif

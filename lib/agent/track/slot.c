@@ -2,9 +2,10 @@
 /*
  * slot.c: how a slot is taken and left.
  *
- * Runs in the program's threads, in signal handlers, and once in a child's first thread. No lock: the thread that the kernel just gave a descriptor to is
- * the only writer of its slot; a closer detaches with compare-and-swap before the real close, so it can only ever touch the generation that
- * it saw.
+ * Runs in the program's threads, in signal handlers, and once in a forked child's first thread. No
+ * lock: the thread that has just got a descriptor from the kernel is the only writer of its slot. A
+ * closing thread leaves the slot by compare-and-swap before the real close, so it can only change
+ * the generation that it saw.
  */
 #include "slot.h"
 
@@ -23,11 +24,12 @@
 #include "probe.h"
 #include "retract.h"
 
-#define ADOPTING_TURNS 10000u /* to wait for a thread that has a few stores to go */
+/* steps of waiting for a thread that has only a few stores left to do */
+#define ADOPTING_TURNS 10000u
 
 ssize_t track_quiet;
 _Atomic uint64_t track_lost_ns;
-static _Atomic int unused; /* inherited connections that this process has not been seen to use */
+static _Atomic int unused; /* inherited connections that this process has not used yet */
 
 /* ---- counting ---- */
 
@@ -40,7 +42,10 @@ static void count_opened(state_ref site)
         table_count_opened();
 }
 
-/* By +1 at a close, by -1 when it turns out that nothing was closed. False: another descriptor still holds the socket. */
+/*
+ * BY +1 at a close, -1 when that close has failed. False: another descriptor still holds the
+ * socket.
+ */
 static bool count_closed(const struct leaving *was, int by)
 {
     struct state_share *share = table_at(was->share);
@@ -75,7 +80,10 @@ static void await_use(uint16_t flags)
     }
 }
 
-/* The ends of a socketpair are how a server's processes talk; many keep some that they never use, and must not pay for that on each transfer. */
+/*
+ * Not socketpairs: a server's processes talk over them, and many keep some that they never use.
+ * They must not pay for that at each transfer.
+ */
 bool track_is_awaited(const struct state_slot *parents)
 {
     return (atomic_load(&parents->flags) & SLOT_CONNECTED) && SLOT_ORIGIN(parents) != ORIGIN_SOCKETPAIR;
@@ -99,7 +107,7 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
                             .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
 }
 
-static void left(const struct leaving *was, int fd)
+static void after_leaving(const struct leaving *was, int fd)
 {
     bool last = count_closed(was, 1);
     settle_use(was->flags);
@@ -116,7 +124,7 @@ uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
             return 0;
         was = slot_leaving(slot, word);
     } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
-    left(&was, fd);
+    after_leaving(&was, fd);
     return word;
 }
 
@@ -128,7 +136,7 @@ bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phas
     struct leaving was = slot_leaving(slot, word);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, phase)))
         return false;
-    left(&was, fd);
+    after_leaving(&was, fd);
     return true;
 }
 
@@ -146,8 +154,8 @@ void slot_put_back(struct state_slot *slot, uint64_t word)
 
 static uint8_t type_and_origin(const struct opening *o) { return (uint8_t)((o->type & 15) | (int)o->origin << 4); }
 
-/* All but the word; the caller has made sure that nobody else fills this slot. */
-static void fill(struct state_slot *slot, const struct opening *o, uint16_t flags)
+/* Fills all but the word; the caller has made sure that no other thread fills this slot. */
+static void fill_slot(struct state_slot *slot, const struct opening *o, uint16_t flags)
 {
     const struct state_slot *like = o->like;
     slot->opened_ns = o->now;
@@ -195,7 +203,7 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
         o->flags | (this_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
     slot->tid = o->like ? o->like->tid : thread_tid();
     slot->tag = o->like ? o->like->tag : this_thread.tag;
-    fill(slot, o, flags);
+    fill_slot(slot, o, flags);
     if (o->like)
         await_use(flags);
     else if (!(flags & SLOT_UNCOUNTED))
@@ -205,8 +213,9 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
 }
 
 /*
- * A slot in CLOSING whose socket is still there: the closing thread was cancelled before the kernel closed anything. It is what it was, stack and all, if
- * the watcher had looked at it before.
+ * A slot in CLOSING whose socket is still open: the closing thread was cancelled before the kernel
+ * closed anything. If a check had read the socket's cookie before, the slot gets its old state
+ * back, with its stack.
  */
 static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t cookie)
 {
@@ -216,8 +225,11 @@ static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t co
     return true;
 }
 
-/* The watcher or a child's first thread enters a socket that no wrapper of this process saw. The word moves by compare-and-swap only, for the
- * program may open the same number at this moment, and then the program is right. */
+/*
+ * The watcher or a child's first thread enters a socket that no wrapper of this process saw. The
+ * word changes by compare-and-swap only: the program may open the same number at this moment, and
+ * then its event wins.
+ */
 bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 {
     struct state_slot *slot = slot_make(fd);
@@ -235,7 +247,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
         return false;
     slot->tid = 0;
     slot->tag = 0;
-    fill(slot, o, o->flags);
+    fill_slot(slot, o, o->flags);
     word = SLOT_WORD(gen, SLOT_ADOPTING);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;
@@ -245,9 +257,8 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     return true;
 }
 
-/* ---- looking ---- */
+/* ---- the live slot ---- */
 
-/* The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is what makes one. */
 struct state_slot *slot_live(int fd)
 {
     if (!gate_has_table() && !(inherited_set_has(fd) && gate_ready()))
@@ -262,6 +273,7 @@ void slot_used(struct state_slot *slot)
     if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || gate_is_vfork_child())
         return;
     f = atomic_fetch_or(&slot->flags, SLOT_USED);
-    settle_use(f);             /* once: the flag is in F for all but the first */
-    gate_hooks.want_watcher(); /* a child of fork gets its watcher with the first socket that it uses */
+    settle_use(f); /* counts once: for all but the first caller the flag is in F */
+    /* a forked child gets its watcher with the first socket that it uses */
+    gate_hooks.want_watcher();
 }

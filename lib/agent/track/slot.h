@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slot.h: how a slot is taken and left; inside track/, but for the counters of unused inherited sockets.
+ * slot.h: how a slot is taken and left. For track/ alone, but for the test whether inherited
+ * sockets are in use.
  */
 #ifndef SOCKLEAK_AGENT_TRACK_SLOT_H
 #define SOCKLEAK_AGENT_TRACK_SLOT_H
@@ -12,13 +13,17 @@
 #include "leaving.h"
 
 /*
- * What the result of a receive or send call must exceed to be of no interest. 0 normally. SSIZE_MAX in a forked or just attached
- * process until all inherited connections were seen in use.
+ * A receive or send call whose result is above this needs no event. Normally 0. SSIZE_MAX, so that
+ * every call is an event, until a forked or just attached process has used all its inherited
+ * connections. (Hidden on the declaration too, so that it is read without the GOT.)
  */
-extern ssize_t track_quiet __attribute__((visibility("hidden"))); /* also where it is declared: read without the GOT */
-/* A child of fork has connections that it has not been seen to use: every transfer is looked at until it was. */
+extern ssize_t track_quiet __attribute__((visibility("hidden")));
+/*
+ * EXPECTED: a child of fork has connections that it has not used yet, so every transfer is an event
+ * until it has.
+ */
 void track_expect_use(bool expected);
-/* The socket of this parent's slot is such a connection. */
+/* The socket in this slot of the parent is such a connection. */
 bool track_is_awaited(const struct state_slot *parents);
 
 struct opening {
@@ -27,27 +32,44 @@ struct opening {
     uint16_t flags;
     uint64_t now;
     state_ref site;
-    const struct state_slot *like; /* a second reference: to the same socket, with all that is known of it; else NULL */
-    state_ref share;               /* of both */
+    /* for a second reference: the slot of the same socket, of which all is copied; else NULL */
+    const struct state_slot *like;
+    state_ref share; /* of both */
 };
 
-/* When a socket last got no slot, for want of memory (monotonic); 0: never. What is asked of the sockets since before then has no certain answer. */
+/*
+ * When a socket last got no slot, for want of memory (monotonic); 0: never. What is asked of the
+ * sockets since before then has no certain answer.
+ */
 extern _Atomic uint64_t track_lost_ns;
 
-/* The calling thread was just given FD: what the slot held before is over, O is what it holds now. NULL: no room (counted). */
+/*
+ * The calling thread has just got FD from the kernel: what the slot held before is over, and O is
+ * entered. NULL: no room (counted).
+ */
 struct state_slot *slot_enter(int fd, const struct opening *o);
-/* The same for a socket that another thread may be closing or opening at this moment; then the program is right and this does nothing. */
+/*
+ * The same for a socket that another thread may be closing or opening at this moment: then that
+ * event wins, and this does nothing. COOKIE: SO_COOKIE as just read. False: not entered.
+ */
 bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie);
+/* What has to be known of SLOT, whose word is WORD, when it is left. */
 struct leaving slot_leaving(const struct state_slot *slot, uint64_t word);
-/* Leaves LIVE for PHASE; what everybody has to know of it happens here. Returns the word that was there, 0 when it was not live. */
+/*
+ * Moves SLOT from LIVE to PHASE, and does the counts, the retraction and the bell of a close.
+ * Returns the word that was there, 0 when it was not live.
+ */
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase);
 /* The same for generation GEN alone; false: the slot is not that socket's any more. */
 bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase);
-/* A close that did not happen: SLOT, left as WORD for CLOSING, is what it was. */
+/* The close failed: gives SLOT, which was moved to CLOSING, its word WORD again. */
 void slot_put_back(struct state_slot *slot, uint64_t word);
-/* The live slot of FD. In a fork's child that has no table yet, an event on an inherited socket is what makes one. */
+/*
+ * The live slot of FD, or NULL. In a forked child that has no table yet, an event on an inherited
+ * socket makes it.
+ */
 struct state_slot *slot_live(int fd);
-/* SLOT was seen in use. */
+/* The program has used SLOT's socket: inherited ones count as its own from now on. */
 void slot_used(struct state_slot *slot);
 
 #endif

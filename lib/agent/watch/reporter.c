@@ -8,6 +8,8 @@
  */
 #include "reporter.h"
 
+#include "../../core/json.h"
+#include "../../core/text.h"
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/options.h"
+#include "../../core/optvalue.h"
 
 static const struct command *command_table;
 static const struct command *running_command; /* NULL before one was chosen */

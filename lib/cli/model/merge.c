@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "../../core/group.h"
 #include "model.h"
 
 /* The clock of a merged report: any value from which every age can be taken. */

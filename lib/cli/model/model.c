@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "../../core/group.h"
 #include "../../core/growth.h"
 #include "../base/now.h"
 #include "collect.h"

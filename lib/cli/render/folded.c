@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "../../core/text.h"
+#include "../../core/textstack.h"
 
 static void put_name(struct out *o, const char *name)
 {

@@ -8,6 +8,7 @@
 #ifndef SOCKLEAK_CLI_RENDER_FOLDED_H
 #define SOCKLEAK_CLI_RENDER_FOLDED_H
 
+#include "../../core/out.h"
 #include "../../core/report.h"
 
 void folded_report(struct out *o, const struct report *r);

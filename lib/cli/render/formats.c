@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../core/json.h"
 #include "../../core/options.h"
+#include "../../core/text.h"
 #include "../model/circumstances.h"
 #include "../model/merge.h"
 #include "../model/model.h"

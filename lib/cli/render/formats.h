@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "../../core/out.h"
 #include "../model/types.h"
 
 enum format { FORMAT_TEXT = 0, FORMAT_JSON, FORMAT_FOLDED, FORMAT_JUNIT, FORMAT_SARIF, FORMAT_SUPPRESSIONS };

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "../../core/text.h"
+#include "../../core/textstack.h"
 
 /*
  * XML 1.0 has no way to write most control characters. Bytes are UTF-8 where the report's strings

@@ -6,6 +6,7 @@
 #ifndef SOCKLEAK_CLI_RENDER_JUNIT_H
 #define SOCKLEAK_CLI_RENDER_JUNIT_H
 
+#include "../../core/out.h"
 #include "../model/types.h"
 
 void junit_reports(struct out *o, const struct model *models, size_t n);

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "../../core/text.h"
+#include "../../core/textstack.h"
 
 static const struct {
     const char *name, *text, *help;

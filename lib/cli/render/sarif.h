@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_CLI_RENDER_SARIF_H
 #define SOCKLEAK_CLI_RENDER_SARIF_H
 
+#include "../../core/out.h"
 #include "../../core/report.h"
 
 /* SRCROOT: files below it are named relative to it (NULL: as they are). */

@@ -19,7 +19,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "../../core/text.h"
+#include "../../core/textstack.h"
 #include "../base/cli.h"
 
 #define INSTEAD "; 'sockleak scan' sees its sockets without an agent"

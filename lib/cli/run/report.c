@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../core/json.h"
+#include "../../core/text.h"
 #include "../base/cli.h"
 #include "../model/circumstances.h"
 #include "../model/merge.h"

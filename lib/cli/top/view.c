@@ -14,7 +14,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "../../core/text.h"
+#include "../../core/textstack.h"
 #include "../base/cli.h"
 
 void top_page_free(struct top_page *p)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * group.h: findings sorted and cut into groups by kind and allocating stack.
+ *
+ * No allocation, no lock; async-signal-safe. The arrays belong to the caller; one thread works on
+ * them.
+ */
+#ifndef SOCKLEAK_CORE_GROUP_H
+#define SOCKLEAK_CORE_GROUP_H
+
+#include "report.h"
+
+/*
+ * Sorts the N FINDINGS in place by kind, siteid and age (oldest first) and cuts them into GROUPS,
+ * which has room for N. Returns the number of groups; the group with the most sockets comes first.
+ * Sockets without a stack are grouped by kind alone. O(n log n). Fills kind, how, eof, siteid,
+ * site, told_site, count, ages and findings. The other fields are 0: they are the caller's to fill.
+ */
+size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
+/*
+ * Fills opened, closed and live from the counters in VIEW, which the group's findings came from.
+ * Returns false when G has no stack: then they count all sockets of the process that have none.
+ */
+bool group_count(struct group *g, const struct state_view *view);
+
+/*
+ * The peer whose ephemeral ports G may use up, or NULL: all sockets of G must be clients of that
+ * one peer, and there must be enough of them for a forecast to be worth a line. The string belongs
+ * to the group's first finding.
+ */
+const char *group_ports_peer(const struct group *g);
+/*
+ * When PORTS ephemeral ports towards that peer run out at G's rate: fills ports, ports_in_s and
+ * ports_peer, or leaves them.
+ */
+void group_forecast_ports(struct group *g, uint64_t ports);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kinds.h: the kinds of findings, how a connection ended, where a socket came from, and their
+ * names.
+ *
+ * Pure; async-signal-safe. The numbers stand in state files: a new value goes behind the old ones.
+ * The names stand in options, suppressions and JSON: they never change.
+ */
+#ifndef SOCKLEAK_CORE_KINDS_H
+#define SOCKLEAK_CORE_KINDS_H
+
+#include <stddef.h>
+
+/*
+ * What counts as a finding. Bit positions are the public SOCKLEAK_* masks and the index of the
+ * counters of each kind.
+ */
+enum kind {
+    KIND_CLOSE_WAIT = 0,
+    KIND_FIN_WAIT_2,
+    KIND_DEAD,
+    KIND_NEVER_CONNECTED,
+    KIND_HANGUP,
+    KIND_OPEN,
+    KIND_COUNT,
+    KIND_NONE = 0xff,
+};
+#define KIND_BIT(k) (1u << (k))
+#define KINDS_DEFAULT 0x1fu
+#define KINDS_ALL 0x3fu
+
+enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
+/*
+ * Whether a receive call of the program saw EOF: READ: one returned 0; UNREAD: the FIN is there,
+ * none has reached it.
+ */
+enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };
+enum origin {
+    ORIGIN_SOCKET = 0,
+    ORIGIN_ACCEPT,
+    ORIGIN_SOCKETPAIR,
+    ORIGIN_RECEIVED,
+    ORIGIN_INHERITED,
+    ORIGIN_BEFORE_ATTACH,
+    ORIGIN_UNSEEN,
+    ORIGIN_COUNT
+};
+/* Why a report was made. */
+enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
+
+/* Static strings; NULL for a value out of range. */
+const char *kind_name(unsigned kind);
+const char *how_name(unsigned how);
+const char *origin_name(unsigned origin);
+const char *reason_name(unsigned reason);
+/* "inet", "inet6", "unix", "vsock" ...; "other" for any family that has no name here. */
+const char *family_name(unsigned family);
+/*
+ * "ESTABLISHED", "CLOSE_WAIT" ...: RFC 9293's states as ss(8) writes them. "" for 0 and for a value
+ * out of range.
+ */
+const char *tcp_state_name(unsigned tcp_state);
+/* "ECONNRESET" ...; NULL for an error that no socket call is known to return. */
+const char *errno_name(unsigned number);
+/* The kind whose name is the LEN bytes at NAME; KIND_NONE when there is none. */
+unsigned kind_from_name(const char *name, size_t len);
+
+#endif
