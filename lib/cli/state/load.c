@@ -60,9 +60,13 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
 
 /* ---- a mapping that survives its file being cut ---------------------------------------------- */
 
+/*
+ * Read by the signal handler. That is safe without a lock: faults come from our own reading of a
+ * file, never from within guard().
+ */
 static struct guarded_range {
     uintptr_t start, end;
-} * guarded; /* read by the signal handler: faults come from our own reading of a file, never from within guard() */
+} * guarded;
 static size_t n_guarded, cap_guarded;
 
 /*

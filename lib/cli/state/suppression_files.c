@@ -21,7 +21,7 @@ void suppression_files_add(struct suppression_files *files, const char *path)
     files->paths[files->n++] = path;
 }
 
-/* NULL: it complained. The text lives in A; rules point into it. */
+/* NULL: it printed an error. The text lives in A; rules point into it. */
 static char *read_whole(struct arena *a, const char *path, size_t *len)
 {
     FILE *f = fopen(path, "re");
