@@ -2,7 +2,7 @@
 /*
  * report.h: what a report says, before it is text or JSON: the seam between judging and rendering.
  *
- * Filled by the agent (lib/agent/report.c, from its live table, names from symbol tables) and by the command (from state files, with
+ * Filled by the agent (from its live table, names from symbol tables) and by the command (from state files, with
  * files, lines and inlined calls from DWARF). Renderers (text.h, json.h, and the command's folded, junit, sarif) only read it.
  * Arrays and strings belong to whoever filled the report and live until rendering is over.
  */

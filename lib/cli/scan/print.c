@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 
 #include "../../core/out.h"
-#include "../base/cli.h"
 #include "advice.h"
 #include "rows.h"
 
