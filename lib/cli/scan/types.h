@@ -109,7 +109,7 @@ struct scan_rows {
 struct scan_view {
     const struct scan *scan;
     const struct scan_rows *rows;
-    const struct scan *before; /* --watch: the last look, else NULL */
+    const struct scan *before; /* --watch: the scan before, else NULL */
     const struct scan_rows *rows_before;
     pid_t pid;                /* restricted to, else 0 */
     unsigned width, max_rows; /* of the table; max_rows 0: all */
