@@ -340,7 +340,7 @@ static int by_rank(const void *a, const void *b)
 }
 
 /* The agent's own thread is never used. */
-static bool is_ours(pid_t pid, pid_t tid)
+static bool is_agent_thread(pid_t pid, pid_t tid)
 {
     char name[64], comm[32] = "";
     snprintf(name, sizeof(name), "/proc/%d/task/%d/comm", pid, tid);
@@ -363,7 +363,7 @@ static size_t list_threads(pid_t pid, struct candidate *out, size_t cap)
         return 0;
     for (struct dirent *e; n < cap && (e = readdir(d));) {
         pid_t tid = (pid_t)atoi(e->d_name);
-        if (tid > 0 && !is_ours(pid, tid))
+        if (tid > 0 && !is_agent_thread(pid, tid))
             out[n++] = (struct candidate){tid, rank_of(pid, tid)};
     }
     closedir(d);

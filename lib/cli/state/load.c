@@ -286,7 +286,7 @@ void load_recheck(struct loaded_file *l)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static const char *map_file(struct loaded_file *l, int fd, const char *path, bool may_write)
+static const char *map_state_file(struct loaded_file *l, int fd, const char *path, bool may_write)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
@@ -343,7 +343,7 @@ const char *load_file(struct loaded_file *l, const char *path)
         snprintf(sentence, sizeof sentence, "%s", strerror(errno));
         return sentence;
     }
-    const char *why = map_file(l, fd, path, may_write);
+    const char *why = map_state_file(l, fd, path, may_write);
     close(fd);
     return why;
 }

@@ -177,7 +177,7 @@ static char *harmless(char *text)
 }
 
 /* A symbol's name for people: demangled, without its version. Always a copy in the arena. */
-static char *readable(struct symbolizer *s, const char *name)
+static char *readable_name(struct symbolizer *s, const char *name)
 {
     if (!name)
         return NULL;
@@ -208,8 +208,10 @@ static void on_symbol(void *arg, const char *name, const char *file, uint32_t li
 {
     struct found_symbols *c = arg;
     if (c->n < sizeof c->found / sizeof c->found[0])
-        c->found[c->n++] = (struct symbol){
-            .name = readable(c->s, name), .file = harmless(arena_string(&c->s->arena, file)), .line = file ? line : 0, .inlined = inlined};
+        c->found[c->n++] = (struct symbol){.name = readable_name(c->s, name),
+                                           .file = harmless(arena_string(&c->s->arena, file)),
+                                           .line = file ? line : 0,
+                                           .inlined = inlined};
 }
 
 static void keep_symbols(struct symbolizer *s, struct symbol_entry *e, const struct symbol *found, unsigned n)
@@ -233,7 +235,7 @@ static int by_place(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static void resolve_module(struct symbolizer *s, struct symbol_entry **entries, size_t n)
+static void resolve_in_module(struct symbolizer *s, struct symbol_entry **entries, size_t n)
 {
     struct module *m = &s->modules[entries[0]->module];
     struct sym_file opened;
@@ -266,7 +268,7 @@ static void resolve_waiting(struct symbolizer *s)
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i; end < n && waiting[end]->module == waiting[i]->module;)
             end++;
-        resolve_module(s, waiting + i, end - i);
+        resolve_in_module(s, waiting + i, end - i);
     }
     free(waiting);
 }
