@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "elf.h"
+#include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "call.h"
-#include "elf.h"
+#include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbolize.c: the cache of modules and addresses in front of file.c and dwarf.c.
+ * symbolize.c: the cache of modules and addresses in front of sym_file.c and sym_dwarf.c.
  *
  * Called by the model, by top and by `report --for-agent`. Addresses are collected first and
  * resolved one module at a time in ascending order. So only one file is open at any moment, with
@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "../base/arena.h"
-#include "dwarf.h"
-#include "file.h"
+#include "sym_dwarf.h"
+#include "sym_file.h"
 
 struct module {
     struct sym_source from;

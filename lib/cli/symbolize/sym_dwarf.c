@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf.c: from an address to its functions and lines in one open module.
+ * sym_dwarf.c: from an address to its functions and lines in one open module.
  *
  * Called by symbolize.c with ascending addresses. libdw's own dwarf_getscopes walks a whole
  * compilation unit for each address. Here a table of units (made once for each module) and one of
@@ -8,7 +8,7 @@
  * and a walk down one function. The unit table comes from the units' own ranges, since clang writes
  * no .debug_aranges.
  */
-#include "dwarf.h"
+#include "sym_dwarf.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
