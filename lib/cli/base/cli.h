@@ -42,8 +42,8 @@ void cli_set_running(const struct command *command);
 
 /*
  * Errors and warnings: one line on standard error, "sockleak NAME: " and the text, which has no
- * newline of its own. cli_fail returns CLI_FAILED. cli_misuse adds where the help is and returns CLI_USAGE. Both
- * are made for `return cli_fail(...)`.
+ * newline of its own. cli_fail returns CLI_FAILED. cli_misuse adds where the help is and returns
+ * CLI_USAGE. Both are made for `return cli_fail(...)`.
  */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -60,8 +60,8 @@ int cli_bad_option(int c, char **argv);
 int cli_help(void);
 
 /*
- * Readers of one word. On a bad word they print an error (cli_misuse) and return false; the caller then
- * returns CLI_USAGE. WHAT is the option's name, "--grace".
+ * Readers of one word. On a bad word they print an error (cli_misuse) and return false; the caller
+ * then returns CLI_USAGE. WHAT is the option's name, "--grace".
  */
 bool cli_pid(const char *word, pid_t *pid);
 bool cli_time(const char *what, const char *word, uint64_t *ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sym_file.c: finds the file of a module, proves by its build-id that it is the one that ran, and opens
- * it with libdwfl.
+ * sym_file.c: finds the file of a module, proves by its build-id that it is the one that ran, and
+ * opens it with libdwfl.
  *
  * Called by symbolize.c. The paths come out of a state file: nothing but a regular file is opened,
  * and no file is used without the proof.
