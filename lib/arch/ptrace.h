@@ -6,7 +6,7 @@
  * Each processor's header defines:
  *   ARCH_NAME, ARCH_ELF_MACHINE  the processor, in words and as e_machine of its ELF files
  *   ARCH_FP_NOTE           the register set that holds the floating point and vector registers
- *   ARCH_AUDIT             AUDIT_ARCH_* of linux/audit.h, by which seccomp filters know the processor
+ *   ARCH_AUDIT             AUDIT_ARCH_* of linux/audit.h: seccomp filters test it
  *   arch_regs              the general registers, as the kernel's NT_PRSTATUS set has them
  *   arch_syscall_insn      the bytes of the system call instruction
  *   arch_pc, arch_sp, arch_result  program counter, stack pointer, result of a call
