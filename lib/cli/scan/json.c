@@ -53,7 +53,7 @@ static void put_row(struct out *o, const struct scan_view *v, const struct scan_
     static const char *const directions[] = {"out", "in", "unix", "none"};
     const struct scan_process *p = &v->scan->processes[r->process];
     const struct scan_namespace *ns = &v->scan->namespaces[r->ns];
-    char text[SCAN_PEER];
+    char text[SOCKDIAG_ADDRESS];
     out_str(o, "{\"type\":\"stuck\",\"time\":\"");
     out_rfc3339(o, now);
     out_str(o, "\"");

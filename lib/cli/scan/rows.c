@@ -386,23 +386,3 @@ const struct scan_row *scan_row_before(const struct scan *before, const struct s
     }
     return NULL;
 }
-
-const char *scan_peer(char *buf, const struct scan_row *row)
-{
-    char address[SOCKDIAG_ADDRESS];
-    switch (row->direction) {
-    case SCAN_OUT:
-        snprintf(buf, SCAN_PEER, "%s", sockdiag_address(address, row->family, row->peer, row->port));
-        break;
-    case SCAN_IN:
-        snprintf(buf, SCAN_PEER, ":%u < %s", row->port, sockdiag_address(address, row->family, row->peer, 0));
-        break;
-    case SCAN_UNIX:
-        snprintf(buf, SCAN_PEER, "unix %s", row->path[0] ? row->path : "(no name)");
-        break;
-    default:
-        snprintf(buf, SCAN_PEER, "(not connected)");
-        break;
-    }
-    return buf;
-}

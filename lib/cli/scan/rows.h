@@ -26,8 +26,5 @@ void scan_rows_index(struct scan_rows *r, const struct scan *s);
  */
 const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now,
                                        const struct scan_row *row);
-/* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(no peer)". BUF of SCAN_PEER bytes. */
-#define SCAN_PEER 160
-const char *scan_peer(char *buf, const struct scan_row *row);
 
 #endif
