@@ -82,7 +82,7 @@ static void change_cell(char *cell, const struct scan_view *v, const struct scan
 
 static void user_cell(char *cell, const struct scan_process *p) { snprintf(cell, CELL, "(uid %u)", (unsigned)p->uid); }
 
-/* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(no peer)". BUF of SCAN_PEER bytes. */
+/* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(not connected)". BUF of SCAN_PEER bytes. */
 static const char *scan_peer(char *buf, const struct scan_row *row)
 {
     char address[SOCKDIAG_ADDRESS];
