@@ -53,7 +53,7 @@ static bool is_alive(pid_t pid, uint64_t start_ticks)
     return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
-static int open_directory(const char *path)
+static int open_private_directory(const char *path)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -151,7 +151,7 @@ static void clean_directory(struct clean_counts *t, const char *path, bool must_
     pid_t run;
     if (!must_exist && lstat(path, &st) != 0 && errno == ENOENT)
         return;
-    int fd = open_directory(path);
+    int fd = open_private_directory(path);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     if (!d) {
         t->status = CLI_FAILED;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# report.mk: the unit tests of report's parts link with the command's own objects, all but its main.
+# report.mk: the unit tests of the command's parts link with the command's own objects, all but its main.
 CLI_TEST_OBJ := $(filter-out %/cli/main.o,$(CLI_OBJ))
 $(B)/libcli_test.a: $(CLI_TEST_OBJ) $(B)/lists
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(CLI_TEST_OBJ)
-REPORT_TESTS := $(patsubst %,$(B)/unit/test_%,load model folded junit sarif)
+REPORT_TESTS := $(patsubst %,$(B)/unit/test_%,load model folded junit sarif paths process)
 $(REPORT_TESTS): $(B)/libcli_test.a $(shell $(CC) -print-file-name=libiberty.a)
 $(REPORT_TESTS): UNIT_CFLAGS += -Wl,--no-as-needed -ldw -lelf -lmnl -Wl,--as-needed

@@ -405,6 +405,15 @@ static void a_release_is_one_line(void **state)
                              "==4242==sockleak: fd 3 released after 0 s: it was never connected\n");
 }
 
+static void the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty(void **state)
+{
+    (void)state;
+    assert_string_equal(text_base_name("/srv/app"), "app");
+    assert_string_equal(text_base_name("app"), "app");
+    assert_string_equal(text_base_name("/srv/"), "/srv/");
+    assert_string_equal(text_base_name(NULL), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +434,7 @@ int main(void)
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
+        cmocka_unit_test(the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

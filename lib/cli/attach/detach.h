@@ -12,7 +12,7 @@ extern const char usage_detach[];
 
 /*
  * Stops recording in process PID and undoes every redirection. An exit status; on failure it has
- * complained.
+ * printed an error.
  */
 int detach_process(pid_t pid);
 

@@ -14,8 +14,8 @@
 
 #define CHUNK (64u * 1024u)
 
-struct chunk {
-    alignas(max_align_t) struct chunk *next;
+struct arena_chunk {
+    alignas(max_align_t) struct arena_chunk *next;
 };
 
 static _Noreturn void out_of_memory(void)
@@ -31,10 +31,10 @@ void *arena_take(struct arena *a, size_t n)
     n = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (a->size - a->used < n) {
         size_t size = n > CHUNK / 4 ? n : CHUNK;
-        struct chunk *c = calloc(1, sizeof *c + size);
+        struct arena_chunk *c = calloc(1, sizeof *c + size);
         if (!c)
             out_of_memory();
-        struct chunk *newest = a->chunks;
+        struct arena_chunk *newest = a->chunks;
         if (size == n && newest) {
             /* A large piece gets a chunk of its own behind the newest, whose rest stays in use. */
             c->next = newest->next;
@@ -46,7 +46,7 @@ void *arena_take(struct arena *a, size_t n)
         a->size = size;
         a->used = 0;
     }
-    char *p = (char *)((struct chunk *)a->chunks + 1) + a->used;
+    char *p = (char *)((struct arena_chunk *)a->chunks + 1) + a->used;
     a->used += n;
     return p;
 }
@@ -85,7 +85,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 
 void arena_free(struct arena *a)
 {
-    for (struct chunk *c = a->chunks, *next; c; c = next) {
+    for (struct arena_chunk *c = a->chunks, *next; c; c = next) {
         next = c->next;
         free(c);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.c: the table of subcommands, how each of them complains, and how it reads the words of its
- * command line.
+ * cli.c: the table of subcommands, how each of them prints errors and reads the words of
+ * its command line.
  */
 #include "cli.h"
 
@@ -29,11 +29,11 @@ const struct command *cli_find(const char *name)
 
 void cli_set_running(const struct command *command) { running_command = command; }
 
-static void complain(const char *fmt, va_list ap, const char *tail)
+static void print_message(const char *fmt, va_list ap, const char *tail)
 {
     char line[2048];
     vsnprintf(line, sizeof line, fmt, ap);
-    fflush(stdout); /* the complaint follows what was printed before it */
+    fflush(stdout); /* so that the message follows what was printed before it */
     fprintf(stderr, "sockleak%s%s: %s%s\n", running_command ? " " : "", running_command ? running_command->name : "", line, tail);
 }
 
@@ -41,7 +41,7 @@ int cli_fail(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    complain(fmt, ap, "");
+    print_message(fmt, ap, "");
     va_end(ap);
     return CLI_FAILED;
 }
@@ -52,7 +52,7 @@ int cli_misuse(const char *fmt, ...)
     snprintf(tail, sizeof tail, " (see 'sockleak help%s%s')", running_command ? " " : "", running_command ? running_command->name : "");
     va_list ap;
     va_start(ap, fmt);
-    complain(fmt, ap, tail);
+    print_message(fmt, ap, tail);
     va_end(ap);
     return CLI_USAGE;
 }
@@ -61,7 +61,7 @@ void cli_warn(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    complain(fmt, ap, "");
+    print_message(fmt, ap, "");
     va_end(ap);
 }
 

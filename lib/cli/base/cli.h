@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.h: what every subcommand of `sockleak` uses: exit statuses, complaints, readers of words.
+ * cli.h: what every subcommand of `sockleak` uses: exit statuses, error messages, readers of words.
  *
  * A subcommand NAME has `int cmd_NAME(int argc, char **argv)` and its help text `usage_NAME`,
  * declared in the header of the file that defines them; main.c lists them all. argv[0] is the
@@ -37,13 +37,13 @@ void cli_use(const struct command *commands);
 const struct command *cli_commands(void);
 /* The subcommand called NAME; NULL: there is none. */
 const struct command *cli_find(const char *name);
-/* From now on complaints name this subcommand, and cli_help prints its help. */
+/* From now on error messages name this subcommand, and cli_help prints its help. */
 void cli_set_running(const struct command *command);
 
 /*
- * Complaints: one line on standard error, "sockleak NAME: " and the text, without a newline of its
- * own. cli_fail returns CLI_FAILED. cli_misuse adds where the help is and returns CLI_USAGE. Both
- * are made for `return cli_fail(...)`.
+ * Errors and warnings: one line on standard error, "sockleak NAME: " and the text, which has no
+ * newline of its own. cli_fail returns CLI_FAILED. cli_misuse adds where the help is and returns
+ * CLI_USAGE. Both are made for `return cli_fail(...)`.
  */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -60,14 +60,14 @@ int cli_bad_option(int c, char **argv);
 int cli_help(void);
 
 /*
- * Readers of one word. On a bad word they complain (cli_misuse) and return false; the caller then
- * returns CLI_USAGE. WHAT is the option's name, "--grace".
+ * Readers of one word. On a bad word they print an error (cli_misuse) and return false; the caller
+ * then returns CLI_USAGE. WHAT is the option's name, "--grace".
  */
 bool cli_pid(const char *word, pid_t *pid);
 bool cli_time(const char *what, const char *word, uint64_t *ns);
 bool cli_kinds(const char *what, const char *word, uint32_t *mask);
 bool cli_number(const char *what, const char *word, uint64_t max, uint64_t *number);
-/* LEN decimal digits and nothing else, at most MAX. Complains of nothing. */
+/* LEN decimal digits and nothing else, at most MAX. Prints nothing. */
 bool cli_digits(const char *s, size_t len, uint64_t max, uint64_t *number);
 
 /*
@@ -78,7 +78,7 @@ void *cli_grow(void *array, size_t n, size_t *cap, size_t size);
 
 /*
  * For the end of a subcommand that prints: CLI_OK when standard output took all that was written,
- * else it complains and returns CLI_FAILED.
+ * else it prints an error and returns CLI_FAILED.
  */
 int cli_flush(void);
 

@@ -14,7 +14,7 @@
 
 #include "cli.h"
 
-static bool usable(const char *path, char *to, size_t cap)
+static bool is_usable_library(const char *path, char *to, size_t cap)
 {
     char *full = realpath(path, NULL);
     bool ok = full && access(full, R_OK) == 0 && (size_t)snprintf(to, cap, "%s", full) < cap;
@@ -51,7 +51,7 @@ const char *library_find(char *path, size_t cap)
     char self[2 * CLI_PATH_MAX], pattern[2 * CLI_PATH_MAX + 64];
     const char *given = getenv("SOCKLEAK_LIBRARY");
     if (given && *given) {
-        if (usable(given, path, cap))
+        if (is_usable_library(given, path, cap))
             return NULL;
         snprintf(why, sizeof why, "SOCKLEAK_LIBRARY=%s: %s", given, strerror(errno));
         return why;
@@ -62,7 +62,7 @@ const char *library_find(char *path, size_t cap)
         snprintf(pattern, sizeof pattern, "%s%s", self, places[i]);
         if (glob(pattern, 0, NULL, &g) == 0) {
             for (size_t k = 0; k < g.gl_pathc && !found; k++)
-                found = usable(g.gl_pathv[k], path, cap);
+                found = is_usable_library(g.gl_pathv[k], path, cap);
             globfree(&g);
         }
     }

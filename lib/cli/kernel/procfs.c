@@ -246,7 +246,7 @@ int procfs_stat(pid_t pid, struct procfs_stat *out)
 }
 
 /* A name of only digits -> its number; -1 for any other entry. */
-static int number_of(const char *name)
+static int entry_number(const char *name)
 {
     struct cursor c = {name, name + strlen(name)};
     uint64_t n;
@@ -263,7 +263,7 @@ pid_t procfs_alive(pid_t pid)
     DIR *d = opendir(path);
     pid_t found = pid;
     for (const struct dirent *entry; d && found == pid && (entry = readdir(d));) {
-        int tid = number_of(entry->d_name);
+        int tid = entry_number(entry->d_name);
         if (tid > 0 && tid != pid && procfs_stat(tid, &st) == 0 && st.state != 'Z' && st.state != 'X')
             found = tid;
     }
@@ -297,7 +297,7 @@ int procfs_each_pid(bool (*each)(void *arg, pid_t pid), void *arg)
         return -errno;
     const struct dirent *entry;
     while ((entry = readdir(d))) {
-        int pid = number_of(entry->d_name);
+        int pid = entry_number(entry->d_name);
         if (pid > 0 && !each(arg, pid))
             break;
     }
@@ -327,7 +327,7 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
     const struct dirent *entry;
     while ((entry = readdir(d))) {
         uint32_t inode;
-        int fd = number_of(entry->d_name);
+        int fd = entry_number(entry->d_name);
         if (fd < 0)
             continue;
         n++;

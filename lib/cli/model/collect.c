@@ -87,7 +87,7 @@ static uint64_t *seen_place(uint64_t *seen, size_t cap, uint64_t key)
 }
 
 /* Several descriptors of one open socket are one finding, under the first of them. */
-static bool seen_again(struct collection *c, const struct state_slot *s)
+static bool is_counted_already(struct collection *c, const struct state_slot *s)
 {
     uint64_t key = was_looked_at(s) ? s->cookie : s->share ? (uint64_t)1 << 63 | s->share : 0;
     if (!key)
@@ -186,7 +186,7 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     /* Standard descriptors that came from outside are not this program's to close. */
     if (!load_is_live(c->l) && finding_is_from_outside(&f))
         return;
-    if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || seen_again(c, s))
+    if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || is_counted_already(c, s))
         return;
     if (!is_suppressed(c, &f))
         add_finding(c, &f);

@@ -19,7 +19,7 @@
 #include "../kernel/procfs.h"
 #include "../kernel/sockdiag.h"
 
-struct held {
+struct held_socket {
     int fd;
     uint32_t inode;
 };
@@ -33,7 +33,7 @@ struct tcp_entry {
 
 struct confirm {
     struct arena *arena;
-    struct held *held;
+    struct held_socket *held;
     size_t n_held, cap_held;
     struct tcp_entry *entries;
     size_t n_entries, cap_entries;
@@ -48,12 +48,12 @@ static void keep_descriptor(void *arg, int fd, uint32_t inode)
     struct confirm *c = arg;
     if (c->n_held == c->cap_held)
         c->held = arena_grow(c->held, c->cap_held = c->cap_held ? c->cap_held * 2 : 256, sizeof *c->held);
-    c->held[c->n_held++] = (struct held){.fd = fd, .inode = inode};
+    c->held[c->n_held++] = (struct held_socket){.fd = fd, .inode = inode};
 }
 
 static int by_fd(const void *a, const void *b)
 {
-    const struct held *x = a, *y = b;
+    const struct held_socket *x = a, *y = b;
     return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
@@ -187,7 +187,7 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
 
 bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses)
 {
-    struct held *h = bsearch(&(struct held){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
+    struct held_socket *h = bsearch(&(struct held_socket){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
     if (!h || (s->inode && s->inode != h->inode))
         return false;
     if (f->family != AF_INET && f->family != AF_INET6)

@@ -2,7 +2,7 @@
 /*
  * stacks.c: the stack of a site: raw addresses of a state file to named frames.
  *
- * Called by model.c and top. The record may be damaged, so each module number is looked up through
+ * Called by model.c. The record may be damaged, so each module number is looked up through
  * the decoder.
  */
 #include "stacks.h"

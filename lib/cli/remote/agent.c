@@ -20,7 +20,7 @@
 #include "../base/library.h"
 #include "call.h"
 #include "check.h"
-#include "elf.h"
+#include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
 #include "safe_point.h"

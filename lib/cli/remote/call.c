@@ -2,10 +2,10 @@
 /*
  * call.c: makes a held thread run a call, and lets it go as it was.
  *
- * Two rules carry it. The thread's own registers are put back only in a stop on the kernel's way
- * through its signal code (PTRACE_EVENT_STOP): only after such a stop the kernel checks whether an
- * interrupted system call has to go on. And every set of registers of ours says that no system call
- * was interrupted, or the kernel would move our own call back by one instruction.
+ * This depends on two rules. The thread's own registers are put back only in a stop on the kernel's
+ * way through its signal code (PTRACE_EVENT_STOP): only after such a stop the kernel checks whether
+ * an interrupted system call has to go on. And every set of registers of ours says that no system
+ * call was interrupted, or the kernel would move our own call back by one instruction.
  */
 #include "call.h"
 
@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "elf.h"
+#include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
 

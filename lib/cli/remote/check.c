@@ -19,7 +19,7 @@
 
 #include "../../arch/ptrace.h"
 #include "../kernel/procfs.h"
-#include "elf.h"
+#include "elf_symbol.h"
 #include "maps.h"
 
 const char *check_exists(const struct process_facts *p, struct refusal *why)

@@ -17,7 +17,7 @@ static void put_name(struct out *o, const char *name)
         out_char(o, *name == ';' ? ':' : *name == '\n' || *name == '\r' ? '?' : *name);
 }
 
-static void put_frame(struct out *o, const struct frame *f)
+static void put_folded_frame(struct out *o, const struct frame *f)
 {
     if (f->symbol && f->symbol[0]) {
         put_name(o, f->symbol);
@@ -42,7 +42,7 @@ void folded_report(struct out *o, const struct report *r)
             out_str(o, ";[no stack]");
         for (size_t k = g->n_frames; k-- > 0;) {
             out_char(o, ';');
-            put_frame(o, &g->frames[k]);
+            put_folded_frame(o, &g->frames[k]);
         }
         out_fmt(o, ";[%s] %llu\n", kind_name(g->kind), (unsigned long long)g->count);
     }

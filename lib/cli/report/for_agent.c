@@ -84,7 +84,7 @@ static void print_functions(struct symbolizer *sym, const struct frame_request *
         printf("%d %u\t%s\t%s\n", i + 1 < n, s[i].line, s[i].file ? s[i].file : "", s[i].name ? s[i].name : "");
 }
 
-static int filter(uint64_t unchanged_since)
+static int answer_input(uint64_t unchanged_since)
 {
     char *text = read_all();
     if (!text)
@@ -120,5 +120,5 @@ int report_for_agent(int argc, char **argv)
         return CLI_USAGE;
     }
     unsetenv("DEBUGINFOD_URLS");
-    return filter(unchanged_since);
+    return answer_input(unchanged_since);
 }

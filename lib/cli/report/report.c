@@ -177,7 +177,7 @@ static void add_named(struct load_set *set, const char *word, int *status)
     }
     const char *why;
     if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
-        why = load_set_tree(set, word, load_set_complain, status);
+        why = load_set_tree(set, word, load_set_print_error, status);
     else
         why = load_set_file(set, word);
     if (why)
@@ -189,7 +189,7 @@ static void add_all(struct load_set *set, int *status)
     char dirs[2][CLI_PATH_MAX];
     size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
-        const char *why = load_set_tree(set, dirs[i], load_set_complain, status);
+        const char *why = load_set_tree(set, dirs[i], load_set_print_error, status);
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             *status = cli_fail("%s: %s", dirs[i], why);
     }

@@ -322,7 +322,7 @@ int run_report_print(struct run_report *r, uint64_t *leaks)
     int status = CLI_OK;
     struct load_set set = {0};
     take_logs(r->dir);
-    const char *why = load_set_dir(&set, r->dir, load_set_complain, &status);
+    const char *why = load_set_dir(&set, r->dir, load_set_print_error, &status);
     if (why)
         status = cli_fail("%s: %s", r->dir, why);
     drop_older(&set, r->started_ns);

@@ -39,7 +39,7 @@ struct run_report {
 
 /*
  * Reads suppressions and opens the JSON file, so that errors are reported before the program runs.
- * False: it complained, and nothing is left to release.
+ * False: it printed an error, and nothing is left to release.
  */
 bool run_report_ready(struct run_report *r);
 /*

@@ -122,7 +122,7 @@ static bool is_link(const char *path)
 
 /*
  * The directory that --output names, by its full path. The agents check the same conditions. NULL:
- * complained.
+ * it printed an error.
  */
 static char *output_directory(const char *output)
 {
@@ -150,7 +150,10 @@ static char *output_directory(const char *output)
     return NULL;
 }
 
-/* A directory of this run alone below the usual one, or what --output names. NULL: complained. */
+/*
+ * A directory of this run alone below the usual one, or what --output names. NULL: it printed an
+ * error.
+ */
 static char *make_directory(const struct run_request *a)
 {
     char dirs[2][CLI_PATH_MAX], path[CLI_PATH_MAX + 64];

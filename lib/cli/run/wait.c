@@ -3,8 +3,8 @@
  * wait.c: runs a program in the foreground and stays out of its way.
  *
  * Called by run.c. The program shares our process group, so the terminal's signals, its size
- * changes and its job control reach it as if we were not there; so we ignore what the terminal
- * sends, and pass on everything else that comes to us.
+ * changes and its job control reach it as if we were not there. Therefore we ignore what the
+ * terminal sends, and pass on everything else that comes to us.
  */
 #include "wait.h"
 

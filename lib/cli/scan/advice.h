@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * advice.h: the command that a person should type after this look.
+ * advice.h: the command that a person should type after this scan.
  */
 #ifndef SOCKLEAK_CLI_SCAN_ADVICE_H
 #define SOCKLEAK_CLI_SCAN_ADVICE_H

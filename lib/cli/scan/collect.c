@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * collect.c: one look at the machine: every process's sockets, then the kernel's socket tables of
+ * collect.c: one scan of the machine: every process's sockets, then the kernel's socket tables of
  * every network namespace.
  *
  * The order matters, since everything changes meanwhile: descriptors first, tables after, and what
@@ -110,7 +110,7 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
     t->inode = d->inode;
     t->uid = d->uid;
     t->unread = d->state == TCP_LISTEN ? 0 : d->unread;
-    t->told = d->state == TCP_CLOSE_WAIT && d->eof_read;
+    t->eof_read = d->state == TCP_CLOSE_WAIT && d->eof_read;
     t->idle_ms = d->idle_ms;
     t->ns = u->ns;
     t->family = d->family;
@@ -261,7 +261,7 @@ static void dump_namespace(struct scan *s, uint32_t index, uint64_t own_inode, i
         ns->source = SCAN_PROC;
 }
 
-/* ---- the whole look -------------------------------------------------------------------------- */
+/* ---- the whole scan -------------------------------------------------------------------------- */
 
 int scan_collect(struct scan *s, pid_t pid)
 {

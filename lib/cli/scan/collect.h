@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * collect.h: one look at the machine.
+ * collect.h: one scan of the machine.
  */
 #ifndef SOCKLEAK_CLI_SCAN_COLLECT_H
 #define SOCKLEAK_CLI_SCAN_COLLECT_H

@@ -14,7 +14,7 @@
 #include "../kernel/procfs.h"
 #include "index.h"
 
-static bool has_table(const struct scan *s, const struct scan_process *p)
+static bool is_namespace_read(const struct scan *s, const struct scan_process *p)
 {
     for (size_t i = 0; i < s->n_namespaces; i++)
         if (s->namespaces[i].inode == p->netns)
@@ -30,7 +30,7 @@ static size_t mark_candidates(struct scan *s)
         struct scan_hold *h = &s->holds[i];
         const struct scan_process *p = &s->processes[h->process];
         char protocol[64];
-        if (scan_index_find(s, h->inode) || scan_index_is_other(s, h->inode) || !has_table(s, p))
+        if (scan_index_find(s, h->inode) || scan_index_is_other(s, h->inode) || !is_namespace_read(s, p))
             continue;
         if (procfs_protocol(p->pid, h->fd, protocol, sizeof protocol) != 0)
             continue; /* closed meanwhile, or a kernel that does not tell */

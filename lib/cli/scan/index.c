@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * index.c: the sockets of a look, by inode.
+ * index.c: the sockets of one scan, by inode.
  *
  * Called by collect.c once all tables were read; then dead.c and rows.c look sockets up.
  */

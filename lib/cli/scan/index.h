@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * index.h: the sockets of a look, by inode.
+ * index.h: the sockets of one scan, by inode.
  */
 #ifndef SOCKLEAK_CLI_SCAN_INDEX_H
 #define SOCKLEAK_CLI_SCAN_INDEX_H

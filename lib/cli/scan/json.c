@@ -22,7 +22,7 @@ static bool to_stdout(struct out *o, size_t need)
     return true;
 }
 
-static void put_number(struct out *o, const char *key, uint64_t n)
+static void put_count(struct out *o, const char *key, uint64_t n)
 {
     out_fmt(o, ",\"%s\":", key);
     out_u64(o, n);
@@ -32,20 +32,20 @@ static void put_number(struct out *o, const char *key, uint64_t n)
 static void put_known(struct out *o, const char *key, uint64_t n, bool known)
 {
     if (known)
-        put_number(o, key, n);
+        put_count(o, key, n);
     else
         out_fmt(o, ",\"%s\":null", key);
 }
 
 static void put_counts(struct out *o, const struct scan_count *c, bool never_known)
 {
-    put_number(o, "close_wait", c->close_wait);
-    put_number(o, "close_wait_eof_read", c->told);
-    put_number(o, "fin_wait_2", c->fin_wait_2);
-    put_number(o, "dead", c->dead);
+    put_count(o, "close_wait", c->close_wait);
+    put_count(o, "close_wait_eof_read", c->eof_read);
+    put_count(o, "fin_wait_2", c->fin_wait_2);
+    put_count(o, "dead", c->dead);
     put_known(o, "never_connected", c->never, never_known);
-    put_number(o, "hangup", c->hangup);
-    put_number(o, "unread", c->unread);
+    put_count(o, "hangup", c->hangup);
+    put_count(o, "unread", c->unread);
 }
 
 static void put_row(struct out *o, const struct scan_view *v, const struct scan_row *r, uint64_t now)
@@ -53,14 +53,14 @@ static void put_row(struct out *o, const struct scan_view *v, const struct scan_
     static const char *const directions[] = {"out", "in", "unix", "none"};
     const struct scan_process *p = &v->scan->processes[r->process];
     const struct scan_namespace *ns = &v->scan->namespaces[r->ns];
-    char text[SCAN_PEER];
+    char text[SOCKDIAG_ADDRESS];
     out_str(o, "{\"type\":\"stuck\",\"time\":\"");
     out_rfc3339(o, now);
     out_str(o, "\"");
     put_known(o, "pid", (uint64_t)p->pid, p->pid != 0);
     out_str(o, ",\"command\":");
     out_json_opt(o, p->pid ? p->comm : NULL);
-    put_number(o, "uid", p->uid);
+    put_count(o, "uid", p->uid);
     put_known(o, "netns", p->netns, p->netns != 0);
     out_fmt(o, ",\"direction\":\"%s\",\"family\":\"%s\"", directions[r->direction],
             r->family == AF_INET    ? "inet"
@@ -123,11 +123,11 @@ void scan_print_json(const struct scan_view *v)
     put_counts(&o, &v->rows->total, !unclear);
     put_known(&o, "orphans_fin_wait_2", v->rows->orphans_fin_wait_2, v->pid == 0);
     put_known(&o, "unaccepted", v->rows->unaccepted, v->pid == 0);
-    put_number(&o, "holders", v->rows->processes);
-    put_number(&o, "processes", v->scan->scanned_processes);
-    put_number(&o, "processes_unseen", v->scan->unseen_processes);
-    put_number(&o, "namespaces", read);
-    put_number(&o, "namespaces_not_entered", poor);
+    put_count(&o, "holders", v->rows->processes);
+    put_count(&o, "processes", v->scan->scanned_processes);
+    put_count(&o, "processes_unseen", v->scan->unseen_processes);
+    put_count(&o, "namespaces", read);
+    put_count(&o, "namespaces_not_entered", poor);
     out_str(&o, ",\"next\":");
     out_json(&o, scan_advice(next, v));
     out_str(&o, "}\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json.h: a look as JSON Lines.
+ * json.h: one scan as JSON Lines.
  */
 #ifndef SOCKLEAK_CLI_SCAN_JSON_H
 #define SOCKLEAK_CLI_SCAN_JSON_H

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 
 #include "../../core/out.h"
-#include "../base/cli.h"
 #include "advice.h"
 #include "rows.h"
 
@@ -36,6 +35,7 @@ static const char *const headings[COL_COUNT] = {"CLOSE_WAIT", "FIN_WAIT_2", "DEA
                                                 "FDS",        "PORTS",      "CHANGE", "PID",   "COMMAND", "PEER"};
 
 #define CELL 176
+#define SCAN_PEER 160
 typedef char cells[COL_COUNT][CELL];
 
 /* 0 is shown as a dot, so that the other numbers stand out. */
@@ -81,6 +81,27 @@ static void change_cell(char *cell, const struct scan_view *v, const struct scan
 }
 
 static void user_cell(char *cell, const struct scan_process *p) { snprintf(cell, CELL, "(uid %u)", (unsigned)p->uid); }
+
+/* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(not connected)". BUF of SCAN_PEER bytes. */
+static const char *scan_peer(char *buf, const struct scan_row *row)
+{
+    char address[SOCKDIAG_ADDRESS];
+    switch (row->direction) {
+    case SCAN_OUT:
+        snprintf(buf, SCAN_PEER, "%s", sockdiag_address(address, row->family, row->peer, row->port));
+        break;
+    case SCAN_IN:
+        snprintf(buf, SCAN_PEER, ":%u < %s", row->port, sockdiag_address(address, row->family, row->peer, 0));
+        break;
+    case SCAN_UNIX:
+        snprintf(buf, SCAN_PEER, "unix %s", row->path[0] ? row->path : "(no name)");
+        break;
+    default:
+        snprintf(buf, SCAN_PEER, "(not connected)");
+        break;
+    }
+    return buf;
+}
 
 static void count_cells(cells c, const struct scan_count *n)
 {
@@ -252,7 +273,7 @@ static void print_culprit(const struct scan_view *v)
         printf("%llu of %d ephemeral ports to %s are in use\n", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
                scan_peer(peer, row));
     if (row->count.close_wait)
-        printf("it has read the end of %llu of these %llu connections and closed none\n", (unsigned long long)row->count.told,
+        printf("it has read the end of %llu of these %llu connections and closed none\n", (unsigned long long)row->count.eof_read,
                (unsigned long long)row->count.close_wait);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * print.h: a look as a table for people.
+ * print.h: one scan as a table for people.
  */
 #ifndef SOCKLEAK_CLI_SCAN_PRINT_H
 #define SOCKLEAK_CLI_SCAN_PRINT_H

@@ -25,7 +25,7 @@ void scan_count_add(struct scan_count *to, const struct scan_count *from)
     to->dead += from->dead;
     to->never += from->never;
     to->hangup += from->hangup;
-    to->told += from->told;
+    to->eof_read += from->eof_read;
     to->unread += from->unread;
 }
 
@@ -43,7 +43,7 @@ static bool count_socket(const struct scan_socket *t, struct scan_count *c)
         c->fin_wait_2 = 1;
     else
         return false;
-    c->told = t->told;
+    c->eof_read = t->eof_read;
     c->unread = t->unread;
     return true;
 }
@@ -247,7 +247,7 @@ static uint32_t process_of_user(struct scan *s, uint32_t uid, uint64_t netns)
 
 /*
  * If every process could be seen, a socket that none of them held was made or handed over while we
- * looked, unless it has been silent for longer than that.
+ * scanned, unless it has been silent for longer than that.
  */
 static bool is_newer(const struct scan *s, const struct scan_socket *t)
 {
@@ -329,7 +329,7 @@ void scan_rows_free(struct scan_rows *r)
     memset(r, 0, sizeof *r);
 }
 
-/* ---- the same row in an earlier look --------------------------------------------------------- */
+/* ---- the same row in an earlier scan --------------------------------------------------------- */
 
 static int compare_processes(const struct scan_process *p, const struct scan_process *q)
 {
@@ -341,9 +341,9 @@ static int compare_processes(const struct scan_process *p, const struct scan_pro
 }
 
 /*
- * Namespaces are numbered anew in each look, so they are not compared; a process stays in its own.
+ * Namespaces are numbered anew in each scan, so they are not compared; a process stays in its own.
  */
-static int compare_over_looks(const struct scan_row *a, const struct scan_process *p, const struct scan_row *b,
+static int compare_over_scans(const struct scan_row *a, const struct scan_process *p, const struct scan_row *b,
                               const struct scan_process *q)
 {
     int d = compare_processes(p, q);
@@ -354,7 +354,7 @@ static int by_identity(const void *x, const void *y, void *arg)
 {
     const struct scan_process *processes = arg;
     const struct scan_row *a = *(const struct scan_row *const *)x, *b = *(const struct scan_row *const *)y;
-    return compare_over_looks(a, &processes[a->process], b, &processes[b->process]);
+    return compare_over_scans(a, &processes[a->process], b, &processes[b->process]);
 }
 
 void scan_rows_index(struct scan_rows *r, const struct scan *s)
@@ -376,7 +376,7 @@ const struct scan_row *scan_row_before(const struct scan *before, const struct s
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         const struct scan_row *old = previous->index[mid];
-        int d = compare_over_looks(old, &before->processes[old->process], row, p);
+        int d = compare_over_scans(old, &before->processes[old->process], row, p);
         if (d == 0)
             return old;
         if (d < 0)
@@ -385,24 +385,4 @@ const struct scan_row *scan_row_before(const struct scan *before, const struct s
             high = mid;
     }
     return NULL;
-}
-
-const char *scan_peer(char *buf, const struct scan_row *row)
-{
-    char address[SOCKDIAG_ADDRESS];
-    switch (row->direction) {
-    case SCAN_OUT:
-        snprintf(buf, SCAN_PEER, "%s", sockdiag_address(address, row->family, row->peer, row->port));
-        break;
-    case SCAN_IN:
-        snprintf(buf, SCAN_PEER, ":%u < %s", row->port, sockdiag_address(address, row->family, row->peer, 0));
-        break;
-    case SCAN_UNIX:
-        snprintf(buf, SCAN_PEER, "unix %s", row->path[0] ? row->path : "(no name)");
-        break;
-    default:
-        snprintf(buf, SCAN_PEER, "(not connected)");
-        break;
-    }
-    return buf;
 }

@@ -18,7 +18,7 @@ void scan_count_add(struct scan_count *to, const struct scan_count *from);
 uint64_t scan_count_stuck(const struct scan_count *c);
 /* How bad: CLOSE_WAIT, dead and hangup are this process's alone and count double. */
 uint64_t scan_weight(const struct scan_count *c);
-/* Makes the rows of S ready for scan_row_before from a later look. */
+/* Makes the rows of S ready for scan_row_before from a later scan. */
 void scan_rows_index(struct scan_rows *r, const struct scan *s);
 /*
  * The row of PREVIOUS (which has its index) for the same process (identity, not number) and peer;
@@ -26,8 +26,5 @@ void scan_rows_index(struct scan_rows *r, const struct scan *s);
  */
 const struct scan_row *scan_row_before(const struct scan *before, const struct scan_rows *previous, const struct scan *now,
                                        const struct scan_row *row);
-/* "10.0.0.5:1433", ":8080 < 10.0.0.7", "unix /run/x", "(no peer)". BUF of SCAN_PEER bytes. */
-#define SCAN_PEER 160
-const char *scan_peer(char *buf, const struct scan_row *row);
 
 #endif

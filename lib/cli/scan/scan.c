@@ -45,12 +45,12 @@ const char usage_scan[] = "usage: sockleak scan [options] [PID]\n"
                           "  sudo sockleak scan --watch 2s\n"
                           "  sockleak scan --json 4242 | jq -r 'select(.type == \"stuck\") | .peer'\n";
 
-struct look {
+struct one_scan {
     struct scan scan;
     struct scan_rows rows;
 };
 
-static void look_free(struct look *l)
+static void one_scan_free(struct one_scan *l)
 {
     scan_rows_free(&l->rows);
     scan_free(&l->scan);
@@ -84,8 +84,8 @@ static int cannot_collect(int error, pid_t pid)
 }
 
 /*
- * The heading of each look of --watch. A terminal is cleared first; elsewhere an empty line comes
- * between two looks.
+ * The heading of each scan of --watch. A terminal is cleared first; elsewhere an empty line comes
+ * between two scans.
  */
 static void print_heading(const struct scan_view *v)
 {
@@ -106,13 +106,13 @@ struct scan_request {
     pid_t pid;
 };
 
-static int look_repeatedly(const struct scan_request *set)
+static int scan_repeatedly(const struct scan_request *set)
 {
-    struct look looks[2];
+    struct one_scan scans[2];
     int status = CLI_OK;
     uint64_t n = 0;
     for (;; n++) {
-        struct look *now = &looks[n % 2], *before = &looks[(n + 1) % 2];
+        struct one_scan *now = &scans[n % 2], *before = &scans[(n + 1) % 2];
         int e = scan_collect(&now->scan, set->pid);
         if (e) {
             scan_free(&now->scan);
@@ -138,7 +138,7 @@ static int look_repeatedly(const struct scan_request *set)
             print_heading(&v);
         set->json ? scan_print_json(&v) : scan_print_text(&v);
         if (n)
-            look_free(before);
+            one_scan_free(before);
         status = cli_flush();
         if (status || ferror(stdout) || set->watch_ns == 0 || n + 1 == set->count) {
             n++;
@@ -147,7 +147,7 @@ static int look_repeatedly(const struct scan_request *set)
         sleep_ns(set->watch_ns);
     }
     if (n)
-        look_free(&looks[(n - 1) % 2]);
+        one_scan_free(&scans[(n - 1) % 2]);
     return status;
 }
 
@@ -189,5 +189,5 @@ int cmd_scan(int argc, char **argv)
         return cli_misuse("takes one process id");
     if (optind < argc && !cli_pid(argv[optind], &set.pid))
         return CLI_USAGE;
-    return look_repeatedly(&set);
+    return scan_repeatedly(&set);
 }

@@ -43,9 +43,13 @@ bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
 
 /* ---- a mapping that survives its file being cut ---------------------------------------------- */
 
+/*
+ * Read by the signal handler. That is safe without a lock: faults come from our own reading of a
+ * file, never from within guard().
+ */
 static struct guarded_range {
     uintptr_t start, end;
-} * guarded; /* read by the signal handler: faults come from our own reading of a file, never from within guard() */
+} * guarded;
 static size_t n_guarded, cap_guarded;
 
 /*
@@ -258,7 +262,7 @@ void load_recheck(struct loaded_file *l)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static const char *map_file(struct loaded_file *l, int fd, const char *path, bool may_write)
+static const char *map_state_file(struct loaded_file *l, int fd, const char *path, bool may_write)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
@@ -315,7 +319,7 @@ const char *load_file(struct loaded_file *l, const char *path)
         snprintf(sentence, sizeof sentence, "%s", strerror(errno));
         return sentence;
     }
-    const char *why = map_file(l, fd, path, may_write);
+    const char *why = map_state_file(l, fd, path, may_write);
     close(fd);
     return why;
 }

@@ -58,7 +58,7 @@ const char *load_set_process(struct load_set *set, pid_t pid, bool *nothing)
     return why || *nothing ? why : append(set, &l);
 }
 
-void load_set_complain(void *status, const char *path, const char *why) { *(int *)status = cli_fail("%s: %s", path, why); }
+void load_set_print_error(void *status, const char *path, const char *why) { *(int *)status = cli_fail("%s: %s", path, why); }
 
 static int is_state_file(const struct dirent *e)
 {

@@ -17,8 +17,8 @@ struct load_set {
 
 /* Called for each file that cannot be read, with the reason. */
 typedef void load_set_bad(void *arg, const char *path, const char *why);
-/* One of these: complains (cli_fail) and sets the int that STATUS points to to CLI_FAILED. */
-void load_set_complain(void *status, const char *path, const char *why);
+/* One of these: prints an error (cli_fail) and sets the int that STATUS points to to CLI_FAILED. */
+void load_set_print_error(void *status, const char *path, const char *why);
 
 /* Appends what load_file or load_process gives; the same file twice counts once. */
 const char *load_set_file(struct load_set *set, const char *path);

@@ -13,7 +13,7 @@
 
 #include "../base/cli.h"
 
-static void warn_line(void *arg, const char *line) { cli_warn("%s: %s", (const char *)arg, line); }
+static void warn_of_line(void *arg, const char *line) { cli_warn("%s: %s", (const char *)arg, line); }
 
 void suppression_files_add(struct suppression_files *files, const char *path)
 {
@@ -21,7 +21,7 @@ void suppression_files_add(struct suppression_files *files, const char *path)
     files->paths[files->n++] = path;
 }
 
-/* NULL: it complained. The text lives in A; rules point into it. */
+/* NULL: it printed an error. The text lives in A; rules point into it. */
 static char *read_whole(struct arena *a, const char *path, size_t *len)
 {
     FILE *f = fopen(path, "re");
@@ -72,7 +72,7 @@ bool suppression_files_read(struct arena *a, const struct suppression_files *fil
         if (!text)
             return false;
         *rules = with_room(a, *rules, *n, text, len, &cap);
-        suppress_parse(text, len, *rules, n, cap, warn_line, (void *)path);
+        suppress_parse(text, len, *rules, n, cap, warn_of_line, (void *)path);
     }
     size_t before = *n;
     len = strlen(suppress_builtin);

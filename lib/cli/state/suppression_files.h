@@ -20,7 +20,7 @@ struct suppression_files {
 void suppression_files_add(struct suppression_files *files, const char *path);
 /*
  * The rules of all FILES and the builtin ones into *RULES and *N, which live in A. False: it
- * complained.
+ * printed an error.
  */
 bool suppression_files_read(struct arena *a, const struct suppression_files *files, struct suppression **rules, size_t *n);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symbolize.c: the cache of modules and addresses in front of file.c and dwarf.c.
+ * symbolize.c: the cache of modules and addresses in front of sym_file.c and sym_dwarf.c.
  *
  * Called by the model, by top and by `report --for-agent`. Addresses are collected first and
  * resolved one module at a time in ascending order. So only one file is open at any moment, with
@@ -15,8 +15,8 @@
 
 #include "../../core/hash.h"
 #include "../base/arena.h"
-#include "dwarf.h"
-#include "file.h"
+#include "sym_dwarf.h"
+#include "sym_file.h"
 
 struct module {
     struct sym_source from;
@@ -178,7 +178,7 @@ static char *harmless(char *text)
 }
 
 /* A symbol's name for people: demangled, without its version. Always a copy in the arena. */
-static char *readable(struct symbolizer *s, const char *name)
+static char *readable_name(struct symbolizer *s, const char *name)
 {
     if (!name)
         return NULL;
@@ -209,8 +209,10 @@ static void on_symbol(void *arg, const char *name, const char *file, uint32_t li
 {
     struct found_symbols *c = arg;
     if (c->n < sizeof c->found / sizeof c->found[0])
-        c->found[c->n++] = (struct symbol){
-            .name = readable(c->s, name), .file = harmless(arena_string(&c->s->arena, file)), .line = file ? line : 0, .inlined = inlined};
+        c->found[c->n++] = (struct symbol){.name = readable_name(c->s, name),
+                                           .file = harmless(arena_string(&c->s->arena, file)),
+                                           .line = file ? line : 0,
+                                           .inlined = inlined};
 }
 
 static void keep_symbols(struct symbolizer *s, struct symbol_entry *e, const struct symbol *found, unsigned n)
@@ -234,7 +236,7 @@ static int by_place(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static void resolve_module(struct symbolizer *s, struct symbol_entry **entries, size_t n)
+static void resolve_in_module(struct symbolizer *s, struct symbol_entry **entries, size_t n)
 {
     struct module *m = &s->modules[entries[0]->module];
     struct sym_file opened;
@@ -267,7 +269,7 @@ static void resolve_waiting(struct symbolizer *s)
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i; end < n && waiting[end]->module == waiting[i]->module;)
             end++;
-        resolve_module(s, waiting + i, end - i);
+        resolve_in_module(s, waiting + i, end - i);
     }
     free(waiting);
 }

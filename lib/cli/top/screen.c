@@ -18,7 +18,7 @@
 #include "sites.h"
 #include "view.h"
 
-static void put_line(int y, const struct top_line *l, bool reverse)
+static void draw_line(int y, const struct top_line *l, bool reverse)
 {
     attr_t a = (l->strong ? A_BOLD : 0) | (reverse ? A_REVERSE : 0);
     attron(a);
@@ -42,7 +42,7 @@ static void draw(struct top_watch *s)
     erase();
     size_t rows = LINES > 1 ? (size_t)LINES - 1 : 1, y = 0; /* the last line is the foot's */
     for (size_t i = 0; i < p->n_head && y < rows; i++)
-        put_line((int)y++, &p->head[i], false);
+        draw_line((int)y++, &p->head[i], false);
     size_t room = rows - y;
     if (!s->group) { /* scrolled so that the chosen line is seen */
         if (chosen < s->scroll)
@@ -53,14 +53,14 @@ static void draw(struct top_watch *s)
     if (s->scroll + room > p->n_body)
         s->scroll = p->n_body > room ? p->n_body - room : 0;
     for (size_t i = s->scroll; i < p->n_body && y < rows; i++)
-        put_line((int)y++, &p->body[i], !s->group && i == chosen);
+        draw_line((int)y++, &p->body[i], !s->group && i == chosen);
     if (LINES > 1)
-        put_line(LINES - 1, &p->foot, false);
+        draw_line(LINES - 1, &p->foot, false);
     move(LINES - 1, 0);
     refresh();
 }
 
-static void choose(struct top *t, size_t index)
+static void choose_group(struct top *t, size_t index)
 {
     if (!t->from || t->model.report.n_groups == 0)
         return;
@@ -78,7 +78,7 @@ static void move_choice(struct top_watch *s, long by)
     if (s->group)
         s->scroll = at; /* draw() keeps it within the page */
     else
-        choose(&s->top, at);
+        choose_group(&s->top, at);
 }
 
 static void sort_by(struct top_watch *s, enum model_sort sort)
@@ -104,7 +104,7 @@ static bool on_key(struct top_watch *s, int key)
     case '\r':
     case KEY_ENTER:
         if (!s->group && s->top.from && s->top.model.report.n_groups) {
-            choose(&s->top, top_chosen(&s->top)); /* the page stays with its group */
+            choose_group(&s->top, top_chosen(&s->top)); /* the page stays with its group */
             s->group = true;
             s->scroll = 0;
         }

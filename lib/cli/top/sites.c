@@ -2,8 +2,8 @@
 /*
  * sites.c: what is known of the process that is watched: its state file, its model, its counters.
  *
- * The table is read from the shared state file, so this needs nothing of the target and goes on
- * when that hangs, is stopped or has died.
+ * The table is read from the shared state file, so nothing is needed from the target, and the view
+ * goes on when the target hangs, is stopped or has died.
  */
 #include "sites.h"
 

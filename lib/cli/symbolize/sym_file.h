@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h: one ELF file with its debug data, opened for looking up addresses.
+ * sym_file.h: one ELF file with its debug data, opened for looking up addresses.
  */
-#ifndef SOCKLEAK_CLI_SYMBOLIZE_FILE_H
-#define SOCKLEAK_CLI_SYMBOLIZE_FILE_H
+#ifndef SOCKLEAK_CLI_SYMBOLIZE_SYM_FILE_H
+#define SOCKLEAK_CLI_SYMBOLIZE_SYM_FILE_H
 
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * elf.c: symbols of another process' objects, looked up by hash in its own memory.
+ * elf_symbol.c: symbols of another process' objects, looked up by hash in its own memory.
  *
  * A handful of small reads for each name; no table is copied. Loops are bounded, so that a broken
  * table gives "not found".
  */
-#include "elf.h"
+#include "elf_symbol.h"
 
 #include <elf.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf.h: from an address to its functions and lines, in one open module.
+ * sym_dwarf.h: from an address to its functions and lines, in one open module.
  */
-#ifndef SOCKLEAK_CLI_SYMBOLIZE_DWARF_H
-#define SOCKLEAK_CLI_SYMBOLIZE_DWARF_H
+#ifndef SOCKLEAK_CLI_SYMBOLIZE_SYM_DWARF_H
+#define SOCKLEAK_CLI_SYMBOLIZE_SYM_DWARF_H
 
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.c: finds the file of a module, proves by its build-id that it is the one that ran, and opens
- * it with libdwfl.
+ * sym_file.c: finds the file of a module, proves by its build-id that it is the one that ran, and
+ * opens it with libdwfl.
  *
  * Called by symbolize.c. The paths come out of a state file: nothing but a regular file is opened,
  * and no file is used without the proof.
  */
-#include "file.h"
+#include "sym_file.h"
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
@@ -59,14 +59,14 @@ static enum fit judge_file(int fd, const struct sym_source *from)
     return fit;
 }
 
-struct search {
+struct file_search {
     const struct sym_source *from;
     int fd;          /* of the file that fits */
     char name[8192]; /* its path, beside which .debug directories are */
     enum fit best;
 };
 
-static bool take_if_fit(struct search *s, int fd, const char *root, const char *path)
+static bool take_if_fit(struct file_search *s, int fd, const char *root, const char *path)
 {
     if (fd < 0)
         return false;
@@ -83,7 +83,7 @@ static bool take_if_fit(struct search *s, int fd, const char *root, const char *
 }
 
 /* Debug directories hold the file by build-id (NAME.debug), or a copy of it by its own name. */
-static bool search_debug_dirs(struct search *s, const char *dirs)
+static bool search_debug_dirs(struct file_search *s, const char *dirs)
 {
     char hex[2 * 64 + 1] = "", path[8192];
     const struct sym_source *from = s->from;
@@ -113,7 +113,7 @@ static bool search_debug_dirs(struct search *s, const char *dirs)
 }
 
 /* libdwfl's own search by build-id, which asks debuginfod where DEBUGINFOD_URLS is set. */
-static bool search_by_id(struct search *s, const Dwfl_Callbacks *callbacks)
+static bool search_by_id(struct file_search *s, const Dwfl_Callbacks *callbacks)
 {
     if (!s->from->build_id_len)
         return false;
@@ -136,7 +136,7 @@ static bool search_by_id(struct search *s, const Dwfl_Callbacks *callbacks)
     return found;
 }
 
-static bool find_file(struct search *s, const Dwfl_Callbacks *callbacks)
+static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
 {
     const struct sym_source *from = s->from;
     if (from->path[0] == '/') {
@@ -169,7 +169,7 @@ bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char
     }
     o->callbacks = (Dwfl_Callbacks){
         .find_elf = dwfl_build_id_find_elf, .find_debuginfo = dwfl_standard_find_debuginfo, .debuginfo_path = &o->debug_path};
-    struct search s = {.from = from, .fd = -1, .best = FIT_NO_FILE};
+    struct file_search s = {.from = from, .fd = -1, .best = FIT_NO_FILE};
     if (!find_file(&s, &o->callbacks)) {
         *trouble = s.best == FIT_OTHER      ? "the file on disk is another build than the one that ran"
                    : s.best == FIT_UNPROVEN ? "it has no build-id (link with -Wl,--build-id) and may have changed since"

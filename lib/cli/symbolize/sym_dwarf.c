@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dwarf.c: from an address to its functions and lines in one open module.
+ * sym_dwarf.c: from an address to its functions and lines in one open module.
  *
  * Called by symbolize.c with ascending addresses. libdw's own dwarf_getscopes walks a whole
  * compilation unit for each address. Here a table of units (made once for each module) and one of
@@ -8,7 +8,7 @@
  * and a walk down one function. The unit table comes from the units' own ranges, since clang writes
  * no .debug_aranges.
  */
-#include "dwarf.h"
+#include "sym_dwarf.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -17,15 +17,15 @@
 
 #define MAX_DEPTH 64 /* of inlining, of namespaces */
 
-struct span {
+struct dwarf_span {
     Dwarf_Addr lo, hi;
     Dwarf_Die die;
     /* units: the unit whose children are the functions (the .dwo's for a skeleton) */
     Dwarf_Die functions;
 };
 
-struct spans {
-    struct span *at;
+struct dwarf_spans {
+    struct dwarf_span *at;
     size_t n, cap;
 };
 
@@ -33,12 +33,12 @@ struct sym_dwarf {
     Dwfl_Module *module;
     Dwarf *dwarf; /* NULL: symbol table only */
     Dwarf_Addr bias, dwarf_bias;
-    struct spans units;
-    struct spans functions; /* of the unit at `unit` */
-    const struct span *unit;
+    struct dwarf_spans units;
+    struct dwarf_spans functions; /* of the unit at `unit` */
+    const struct dwarf_span *unit;
 };
 
-static void add_spans(struct spans *s, Dwarf_Die *ranges, Dwarf_Die *die, Dwarf_Die *functions)
+static void add_spans(struct dwarf_spans *s, Dwarf_Die *ranges, Dwarf_Die *die, Dwarf_Die *functions)
 {
     Dwarf_Addr base, lo, hi;
     for (ptrdiff_t at = 0; (at = dwarf_ranges(ranges, at, &base, &lo, &hi)) > 0;) {
@@ -46,23 +46,23 @@ static void add_spans(struct spans *s, Dwarf_Die *ranges, Dwarf_Die *die, Dwarf_
             continue;
         if (s->n == s->cap) {
             size_t cap = s->cap ? s->cap * 2 : 64;
-            struct span *more = realloc(s->at, cap * sizeof *more);
+            struct dwarf_span *more = realloc(s->at, cap * sizeof *more);
             if (!more)
                 return;
             s->at = more;
             s->cap = cap;
         }
-        s->at[s->n++] = (struct span){.lo = lo, .hi = hi, .die = *die, .functions = *functions};
+        s->at[s->n++] = (struct dwarf_span){.lo = lo, .hi = hi, .die = *die, .functions = *functions};
     }
 }
 
 static int by_lo(const void *a, const void *b)
 {
-    const struct span *x = a, *y = b;
+    const struct dwarf_span *x = a, *y = b;
     return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-static const struct span *find_span(const struct spans *s, Dwarf_Addr pc)
+static const struct dwarf_span *find_span(const struct dwarf_spans *s, Dwarf_Addr pc)
 {
     size_t lo = 0, hi = s->n;
     while (lo < hi) {
@@ -93,7 +93,7 @@ static void list_units(struct sym_dwarf *d)
         qsort(d->units.at, d->units.n, sizeof *d->units.at, by_lo);
 }
 
-static void list_functions(struct spans *out, Dwarf_Die *parent, unsigned depth)
+static void list_functions(struct dwarf_spans *out, Dwarf_Die *parent, unsigned depth)
 {
     Dwarf_Die die;
     if (depth > MAX_DEPTH || dwarf_child(parent, &die) != 0)
@@ -220,7 +220,7 @@ static unsigned by_scopes(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die chain[MAX_DE
     return length;
 }
 
-static void emit_chain(struct sym_dwarf *d, const struct span *unit, Dwarf_Addr pc, const char *symbol, sym_emit *emit, void *arg)
+static void emit_chain(struct sym_dwarf *d, const struct dwarf_span *unit, Dwarf_Addr pc, const char *symbol, sym_emit *emit, void *arg)
 {
     Dwarf_Die chain[MAX_DEPTH], cu = unit->die, functions = unit->functions;
     const char *file = NULL;
@@ -231,7 +231,7 @@ static void emit_chain(struct sym_dwarf *d, const struct span *unit, Dwarf_Addr 
         if (dwarf_lineno(found, &line) != 0)
             line = 0;
     }
-    const struct span *function = find_span(&d->functions, pc);
+    const struct dwarf_span *function = find_span(&d->functions, pc);
     Dwarf_Die at = function ? function->die : functions;
     unsigned n = function ? descend(&at, pc, chain) : by_scopes(&functions, pc, chain);
     for (unsigned i = 0; i < n; i++) {
@@ -260,7 +260,7 @@ void sym_dwarf_lookup(struct sym_dwarf *d, uint64_t address, sym_emit *emit, voi
     GElf_Sym sym;
     Dwarf_Addr pc = address + d->bias;
     const char *symbol = dwfl_module_addrinfo(d->module, pc, &off, &sym, NULL, NULL, NULL);
-    const struct span *unit = d->dwarf ? find_span(&d->units, pc - d->dwarf_bias) : NULL;
+    const struct dwarf_span *unit = d->dwarf ? find_span(&d->units, pc - d->dwarf_bias) : NULL;
     if (!unit) {
         emit(arg, symbol, NULL, 0, false);
         return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * elf.h: symbols of another process' objects.
+ * elf_symbol.h: symbols of another process' objects.
  */
-#ifndef SOCKLEAK_CLI_REMOTE_ELF_H
-#define SOCKLEAK_CLI_REMOTE_ELF_H
+#ifndef SOCKLEAK_CLI_REMOTE_ELF_SYMBOL_H
+#define SOCKLEAK_CLI_REMOTE_ELF_SYMBOL_H
 
 #include "remote.h"
 
