@@ -27,13 +27,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
-#include "agent/real.h"
-#include "agent/release.h"
-#include "agent/table.h"
-#include "agent/tally.h"
-#include "agent/track.h"
-#include "agent/track_slot.h"
+#include "agent/base/log.h"
+#include "agent/base/options.h"
+#include "agent/track/gate.h"
+#include "agent/track/open_close.h"
+#include "agent/track/outcome.h"
+#include "agent/track/retract.h"
+#include "agent/libc/real.h"
+#include "agent/table/table.h"
+#include "agent/report/counts.h"
 
 #ifndef LIVE_OPTIONS
 #define LIVE_OPTIONS "interval=0:max_frames=0:grace=30s"
@@ -74,7 +76,7 @@ static struct options live_options; /* as the agent started with */
 
 static inline bool live_start(void)
 {
-    bool ok = agent_ready();
+    bool ok = gate_ready();
     if (!live_options.kinds)
         live_options = agent_options;
     return ok;
@@ -105,9 +107,9 @@ static inline void live_forget_all(void)
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1))
         if (live_is_known(fd))
             live_close(fd);
-    while (release_next(&ignored))
+    while (retract_next(&ignored))
         ;
-    tally_reset();
+    counts_reset();
 }
 
 static inline int live_socket(int family, int type)

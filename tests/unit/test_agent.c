@@ -13,7 +13,16 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "agent/watch.h"
+#include "agent/base/log.h"
+#include "agent/base/options.h"
+#include "agent/base/sys.h"
+#include "agent/base/thread.h"
+#include "agent/process/start.h"
+#include "agent/table/state_file.h"
+#include "agent/track/gate.h"
+#include "agent/track/open_close.h"
+#include "agent/watch/wake.h"
+#include "agent/watch/watcher.h"
 
 /* ---- the moment at which the table is made ---- */
 
@@ -26,22 +35,22 @@ static bool make_table_and_stop(void)
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask_while_starting, 8);
     if (while_starting)
         while_starting();
-    return !table_fails && agent_make_table();
+    return !table_fails && state_file_make();
 }
 
 static bool no_malloc_then;
 static void note_and_request(void)
 {
-    no_malloc_then = agent_thread.no_malloc;
-    watch_request_signal();
+    no_malloc_then = this_thread.no_malloc;
+    watcher_request_signal();
 }
 
-#define agent_make_table make_table_and_stop
-#define watch_request_signal note_and_request
+#define state_file_make make_table_and_stop
+#define watcher_request_signal note_and_request
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/agent.c"
-#undef agent_make_table
-#undef watch_request_signal
+#include "agent/load.c"
+#undef state_file_make
+#undef watcher_request_signal
 
 /* ---- what is so between the agent's own handlers of fork ---- */
 
@@ -74,7 +83,7 @@ static void a_fork_before_the_first_socket_takes_no_lock(void **state)
     (void)state;
     watching_forks = true;
     lock_was_free = false;
-    assert_false(agent_owns_table());
+    assert_false(gate_owns_table());
     assert_int_equal(live_in_child(lock_is_free), 1);
     assert_true(lock_was_free);
     watching_forks = false;
@@ -82,8 +91,8 @@ static void a_fork_before_the_first_socket_takes_no_lock(void **state)
 
 static int in_sandbox(void)
 {
-    agent_enter_sandbox();
-    return agent_ready() || table_head;
+    sys_enter_sandbox();
+    return gate_ready() || table_head;
 }
 
 static void in_a_sandbox_no_table_is_made(void **state)
@@ -94,8 +103,8 @@ static void in_a_sandbox_no_table_is_made(void **state)
 
 static int inside(void)
 {
-    agent_enter();
-    return agent_ready() || table_head;
+    thread_enter();
+    return gate_ready() || table_head;
 }
 
 static void what_the_agent_opens_itself_makes_no_table(void **state)
@@ -106,8 +115,8 @@ static void what_the_agent_opens_itself_makes_no_table(void **state)
 
 static int in_vfork(void)
 {
-    agent_thread.in_vfork = 1;
-    return agent_ready() || table_head;
+    this_thread.in_vfork = 1;
+    return gate_ready() || table_head;
 }
 
 static void a_vfork_child_makes_no_table(void **state)
@@ -116,7 +125,7 @@ static void a_vfork_child_makes_no_table(void **state)
     assert_int_equal(live_in_child(in_vfork), 0);
 }
 
-static int finish_without_table(void) { return agent_finish(3, END_EXIT, true); }
+static int finish_without_table(void) { return exit_finish(3, END_EXIT, true); }
 
 static void the_end_of_a_process_without_sockets_is_nothing_to_look_at(void **state)
 {
@@ -131,7 +140,7 @@ static void *ask(void *arg)
 {
     (void)arg;
     other_asks = true;
-    others_answer = agent_ready() ? 1 : 2;
+    others_answer = gate_ready() ? 1 : 2;
     return NULL;
 }
 
@@ -147,7 +156,7 @@ static void let_another_ask(void)
 static int starts_for_two(void)
 {
     while_starting = let_another_ask;
-    bool mine = agent_ready();
+    bool mine = gate_ready();
     pthread_join(other, NULL);
     return mine && others_answer == 1 ? 0 : 1;
 }
@@ -165,7 +174,7 @@ static void *fork_now(void *arg)
     pid_t pid = fork();
     if (pid == 0) {
         while_starting = NULL;
-        _exit(agent_ready() && table_head->pid == (uint32_t)getpid() ? 0 : 1);
+        _exit(gate_ready() && table_head->pid == (uint32_t)getpid() ? 0 : 1);
     }
     /* One that waits for the other thread, which did not come along, waits for ever, with its
      * signals blocked. */
@@ -189,7 +198,7 @@ static int starts_while_another_forks(void)
 {
     while_starting = let_another_fork;
     grandchild = -1;
-    return agent_ready() && grandchild == 0 ? 0 : 1;
+    return gate_ready() && grandchild == 0 ? 0 : 1;
 }
 
 static void a_child_forked_while_another_thread_makes_the_table_makes_its_own(void **state)
@@ -205,7 +214,7 @@ static int cannot_start(void)
 {
     table_fails = true;
     while_starting = count_starts;
-    return !agent_ready() && !agent_ready() && !agent_has_table() && agent_wake(NULL) < 0 && agent_finish(3, END_EXIT, true) == 3 &&
+    return !gate_ready() && !gate_ready() && !gate_has_table() && start_wake(NULL) < 0 && exit_finish(3, END_EXIT, true) == 3 &&
                    starts == 1
                ? 0
                : 1;
@@ -226,9 +235,9 @@ static void the_first_event_keeps_the_programs_signal_mask(void **state)
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &after, 8);
     assert_true(before == after);
     assert_true(mask_while_starting == ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1))); /* no handler finds it half made */
-    assert_false(agent_inside());
+    assert_false(thread_inside());
     assert_int_equal(table_head->pid, getpid());
-    assert_true(agent_owns_table());
+    assert_true(gate_owns_table());
 }
 
 /* ---- fork ---- */
@@ -242,7 +251,7 @@ static void nobody_looks_while_a_thread_forks(void **state)
     watching_forks = false;
     assert_false(lock_was_free); /* a look would have a file open for a moment, which the child would get */
     assert_int_equal(lock_is_free(), 1);
-    assert_false(agent_thread.fork_holds);
+    assert_false(this_thread.fork_holds);
 }
 
 static _Atomic bool held, let_go;
@@ -276,20 +285,20 @@ static int with_a_leak_of_its_own(void)
 {
     agent_options.exitcode = 23;
     live_hung_up();
-    return agent_finish(0, END_EXIT, true);
+    return exit_finish(0, END_EXIT, true);
 }
 
 static int inherited_fd;
 static int own_table(void)
 {
     const struct state_header *parents = table_head;
-    if (agent_owns_table() || agent_has_table() || table_head)
+    if (gate_owns_table() || gate_has_table() || table_head)
         return 1;
-    if (agent_tid() != (uint32_t)syscall(SYS_gettid))
+    if (thread_tid() != (uint32_t)syscall(SYS_gettid))
         return 2;
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     track_opened(fd, AF_UNIX, SOCK_STREAM, 0, ORIGIN_SOCKET);
-    if (!agent_owns_table() || table_head == parents || table_head->pid != (uint32_t)getpid())
+    if (!gate_owns_table() || table_head == parents || table_head->pid != (uint32_t)getpid())
         return 3;
     if (table_head->inherited_from != (uint32_t)getppid())
         return 4;
@@ -303,7 +312,7 @@ static void a_forked_child_gets_a_table_of_its_own_with_its_first_event(void **s
 {
     (void)state;
     inherited_fd = live_hung_up();
-    agent_tid();
+    thread_tid();
     assert_int_equal(live_in_child(own_table), 0);
     assert_int_equal(table_head->pid, getpid());
     assert_true(live_is_known(inherited_fd));
@@ -327,25 +336,25 @@ static void a_child_that_no_handler_of_fork_saw_is_noticed_by_its_first_event(vo
     assert_int_equal(table_head->sockets_opened, opened);
 }
 
-static int out_of_vfork(void) { return agent_thread.in_vfork; }
+static int out_of_vfork(void) { return this_thread.in_vfork; }
 
 static void a_child_that_a_vfork_child_forks_is_a_process_of_its_own(void **state)
 {
     (void)state;
-    agent_thread.in_vfork = 1;
+    this_thread.in_vfork = 1;
     int in = live_in_child(out_of_vfork);
-    agent_thread.in_vfork = 0;
+    this_thread.in_vfork = 0;
     assert_int_equal(in, 0);
 }
 
 static int shares(void)
 {
     live_hung_up();
-    agent_shares_memory();
-    if (agent_is_vfork_child() || !agent_ready())
+    gate_shares_memory();
+    if (gate_is_vfork_child() || !gate_ready())
         return 1;
     table_head->pid++; /* as seen by a child of clone(CLONE_VM) */
-    bool other_process = agent_is_vfork_child() && !agent_ready() && !agent_owns_table();
+    bool other_process = gate_is_vfork_child() && !gate_ready() && !gate_owns_table();
     table_head->pid--;
     return other_process ? 0 : 2;
 }
@@ -359,7 +368,7 @@ static void a_child_that_shares_the_memory_is_told_by_its_number(void **state)
 static int ends_again(void)
 {
     live_hung_up();
-    if (!agent_owns_table() || agent_finish(0, END_EXIT, true) != 0)
+    if (!gate_owns_table() || exit_finish(0, END_EXIT, true) != 0)
         return 1;
     return live_in_child(with_a_leak_of_its_own);
 }
@@ -378,15 +387,15 @@ static void a_signal_reports_at_once_and_leaves_the_thread_as_it_was(void **stat
     struct sigaction sa;
     live_capture();
     live_hung_up();
-    assert_false(watch_running());
+    assert_false(watcher_running());
     raise(SIGUSR1);
     assert_non_null(strstr(live_said(), "1 socket hung up"));
     assert_true(no_malloc_then); /* the program may be inside its allocator */
-    assert_false(agent_thread.no_malloc);
-    agent_thread.no_malloc = true; /* it comes into a report at the end */
+    assert_false(this_thread.no_malloc);
+    this_thread.no_malloc = true; /* it comes into a report at the end */
     raise(SIGUSR1);
-    bool still = agent_thread.no_malloc;
-    agent_thread.no_malloc = false;
+    bool still = this_thread.no_malloc;
+    this_thread.no_malloc = false;
     assert_true(still);
     /* The program's calls go on, and no handler of its own comes into ours. */
     assert_int_equal(sigaction(SIGUSR1, NULL, &sa), 0);
@@ -399,23 +408,23 @@ static void a_signal_reports_at_once_and_leaves_the_thread_as_it_was(void **stat
 static void a_sleeping_agent_records_nothing_until_it_is_woken(void **state)
 {
     (void)state;
-    agent_sleep();
-    assert_false(agent_ready());
-    assert_true(watch_running()); /* parked: attach wakes it */
-    assert_false(agent_has_table());
-    assert_true(agent_owns_table());
+    start_sleep();
+    assert_false(gate_ready());
+    assert_true(watcher_running()); /* parked: attach wakes it */
+    assert_false(gate_has_table());
+    assert_true(gate_owns_table());
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     track_opened(fd, AF_UNIX, SOCK_STREAM, 0, ORIGIN_SOCKET);
     assert_false(live_is_known(fd));
-    assert_int_equal(agent_wake("grace=7s:interval=0"), 0);
+    assert_int_equal(start_wake("grace=7s:interval=0"), 0);
     assert_int_equal(table_head->grace_ns, 7000000000u);
     assert_int_equal(table_head->attached, 1);
-    assert_true(agent_ready());
+    assert_true(gate_ready());
     track_opened(fd, AF_UNIX, SOCK_STREAM, 0, ORIGIN_SOCKET);
     assert_true(live_is_known(fd));
-    agent_enter();
-    assert_false(agent_ready());
-    agent_leave();
+    thread_enter();
+    assert_false(gate_ready());
+    thread_leave();
     atomic_store(&table_head->attached, 0);
 }
 
@@ -425,7 +434,7 @@ static int status_of(int status, enum state_end how, unsigned leaks)
 {
     for (unsigned i = 0; i < leaks; i++)
         live_hung_up();
-    return agent_finish(status, how, true);
+    return exit_finish(status, how, true);
 }
 
 static int with_a_leak(void)
@@ -470,8 +479,8 @@ static int in_the_sandbox(void)
 {
     agent_options.exitcode = 23;
     live_hung_up();
-    agent_enter_sandbox();
-    return agent_finish(0, END_EXIT, true);
+    sys_enter_sandbox();
+    return exit_finish(0, END_EXIT, true);
 }
 
 static void the_exit_status_changes_where_a_leak_was_reported_and_the_program_was_content(void **state)
@@ -511,23 +520,23 @@ static int reports_once(void)
 {
     agent_options.exitcode = 23;
     live_hung_up();
-    agent_finish(0, END_ABORT, false); /* caught */
-    agent_finish(0, END_ABORT, false);
-    if (table_head->end != END_RUNNING || agent_inside() || !lock_is_free())
+    exit_finish(0, END_ABORT, false); /* caught */
+    exit_finish(0, END_ABORT, false);
+    if (table_head->end != END_RUNNING || thread_inside() || !lock_is_free())
         return 1;
-    agent_enter();
-    if (agent_finish(0, END_EXIT, true) != 0 || table_head->end != END_RUNNING)
+    thread_enter();
+    if (exit_finish(0, END_EXIT, true) != 0 || table_head->end != END_RUNNING)
         return 2;
-    agent_leave();
-    agent_thread.in_vfork = 1;
-    if (agent_finish(0, END_EXIT, true) != 0 || table_head->end != END_RUNNING)
+    thread_leave();
+    this_thread.in_vfork = 1;
+    if (exit_finish(0, END_EXIT, true) != 0 || table_head->end != END_RUNNING)
         return 3;
-    agent_thread.in_vfork = 0;
-    if (agent_finish(0, END_EXIT, true) != 23 || table_head->end != END_EXIT)
+    this_thread.in_vfork = 0;
+    if (exit_finish(0, END_EXIT, true) != 23 || table_head->end != END_EXIT)
         return 4;
-    if (agent_finish(0, END_ABORT, true) != 0 || agent_finish(0, END_ABORT, false) != 0 || table_head->end != END_EXIT) /* once */
+    if (exit_finish(0, END_ABORT, true) != 0 || exit_finish(0, END_ABORT, false) != 0 || table_head->end != END_EXIT) /* once */
         return 5;
-    return agent_thread.no_malloc ? 6 : 0;
+    return this_thread.no_malloc ? 6 : 0;
 }
 
 static void an_abort_that_is_caught_goes_on_and_the_real_end_is_one(void **state)
@@ -546,9 +555,9 @@ static int says_no_malloc(void)
     dup2(p[1], 2);
     log_init();
     live_hung_up();
-    agent_finish(0, END_ABORT, true);
+    exit_finish(0, END_ABORT, true);
     ssize_t n = read(p[0], text, sizeof text - 1);
-    return n > 0 && strstr(text, "hung up") && !agent_thread.no_malloc ? 0 : 2;
+    return n > 0 && strstr(text, "hung up") && !this_thread.no_malloc ? 0 : 2;
 }
 
 static void at_an_abort_there_is_a_report_too(void **state)

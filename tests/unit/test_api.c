@@ -14,13 +14,17 @@
 #define SOCKLEAK_AGENT
 #include "sockleak.h"
 
-#include "agent/compose.h"
-#include "agent/look.h"
-#include "agent/scratch.h"
-#include "agent/sys.h"
-#include "agent/tags.h"
-#include "agent/wait.h"
-#include "agent/watch.h"
+#include "agent/report/build.h"
+#include "agent/base/clock.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/track/dup.h"
+#include "agent/track/outcome.h"
+#include "agent/watch/wake.h"
+#include "agent/base/scratch.h"
+#include "agent/base/sys.h"
+#include "agent/table/tags.h"
+#include "agent/track/close_bell.h"
 
 static bool lock_is_taken;
 static void (*during_look)(void), (*asleep)(void);
@@ -28,11 +32,11 @@ static unsigned slept;
 static uint64_t longest_sleep, clock_ahead, clock_stands; /* CLOCK_STANDS: only sleeps take time; 0: the real clock */
 static uint32_t slept_on, bell_then;
 
-static uint64_t clock_of_test(void) { return (clock_stands ? clock_stands : agent_now()) + clock_ahead; }
+static uint64_t clock_of_test(void) { return (clock_stands ? clock_stands : clock_now()) + clock_ahead; }
 static bool lock_or_not(unsigned ms) { return !lock_is_taken && watch_lock(ms); }
 static uint64_t look_and_stop(uint64_t min_age)
 {
-    uint64_t r = look_all(min_age);
+    uint64_t r = check_all(min_age);
     if (during_look)
         during_look();
     return r;
@@ -54,15 +58,15 @@ static long sleep_call(volatile void *word, int op, uint32_t value, const struct
     return 0;
 }
 
-#define agent_now clock_of_test
+#define clock_now clock_of_test
 #define watch_lock lock_or_not
-#define look_all look_and_stop
+#define check_all look_and_stop
 #define sys_futex sleep_call
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "agent/api.c"
-#undef agent_now
+#undef clock_now
 #undef watch_lock
-#undef look_all
+#undef check_all
 #undef sys_futex
 
 static int setup(void **state)
@@ -72,8 +76,8 @@ static int setup(void **state)
     during_look = asleep = NULL;
     slept = 0;
     longest_sleep = clock_ahead = clock_stands = 0;
-    agent_thread.paused = 0;
-    agent_thread.tag = 0;
+    this_thread.paused = 0;
+    this_thread.tag = 0;
     live_capture();
     return r;
 }
@@ -125,12 +129,12 @@ static void where_nothing_is_recorded_no_check_passes(void **state)
     assert_int_equal(errno, ENOSYS);
     sockleak_ignore(1);
     sockleak_tag("nothing to carry it");
-    assert_int_equal(agent_thread.tag, 0);
+    assert_int_equal(this_thread.tag, 0);
     atomic_store(&table_head->enabled, 1);
     assert_int_equal(sockleak_active(), 1);
-    agent_enter();
+    thread_enter();
     assert_int_equal(sockleak_active(), 0);
-    agent_leave();
+    thread_leave();
 }
 
 static void a_check_that_cannot_look_does_not_pass(void **state)
@@ -144,8 +148,8 @@ static void a_check_that_cannot_look_does_not_pass(void **state)
     errno = 0;
     assert_int_equal(sockleak_each(0, EVERYTHING, ignore_finding, &n), -1);
     assert_int_equal(errno, EBUSY);
-    assert_false(agent_inside());
-    assert_int_equal(wait_waiters, 0);
+    assert_false(thread_inside());
+    assert_int_equal(close_bell_waiters, 0);
 }
 
 /* ---- check ---- */
@@ -162,8 +166,8 @@ static void a_check_counts_what_is_left_and_reports_it_unless_it_is_quiet(void *
     assert_non_null(strstr(live_said(), "WARNING"));
     assert_int_equal(errno, 77);
     assert_int_equal(slept, 0); /* 0 ms: once */
-    assert_int_equal(wait_waiters, 0);
-    assert_false(agent_inside());
+    assert_int_equal(close_bell_waiters, 0);
+    assert_false(thread_inside());
     assert_true(watch_lock(0));
     watch_unlock();
     assert_int_equal(sockleak_check(sockleak_mark(), EVERYTHING, 0), 0);
@@ -173,7 +177,7 @@ static void a_check_waits_for_its_time_and_no_longer(void **state)
 {
     (void)state;
     live_hung_up();
-    clock_stands = agent_now();
+    clock_stands = clock_now();
     assert_int_equal(sockleak_check(0, EVERYTHING | SOCKLEAK_QUIET, 350), 1);
     assert_int_equal(longest_sleep, RECHECK_MS * (uint64_t)MS);
     assert_int_equal(clock_ahead, 350000000);
@@ -198,9 +202,9 @@ static void a_check_ends_with_the_close_that_it_waits_for_seen_by_a_wrapper_or_n
 static void ring(void)
 {
     during_look = NULL;
-    agent_leave(); /* as another thread does */
+    thread_leave(); /* as another thread does */
     live_close(live_hung_up());
-    agent_enter();
+    thread_enter();
 }
 
 static void a_close_that_comes_during_the_look_is_not_slept_through(void **state)
@@ -216,22 +220,22 @@ static void a_close_that_comes_during_the_look_is_not_slept_through(void **state
 static void the_bell_rings_for_those_who_wait_alone(void **state)
 {
     (void)state;
-    uint32_t before = wait_bell;
+    uint32_t before = close_bell;
     live_close(live_hung_up());
-    assert_int_equal(wait_bell, before);
-    atomic_fetch_add(&wait_waiters, 1);
+    assert_int_equal(close_bell, before);
+    atomic_fetch_add(&close_bell_waiters, 1);
     live_close(live_hung_up());
-    assert_int_not_equal(wait_bell, before);
-    atomic_fetch_sub(&wait_waiters, 1);
+    assert_int_not_equal(close_bell, before);
+    atomic_fetch_sub(&close_bell_waiters, 1);
 }
 
 static _Atomic bool rung;
 static void *sleep_on_bell(void *arg)
 {
-    uint32_t bell = wait_bell;
+    uint32_t bell = close_bell;
     *(_Atomic bool *)arg = true;
-    while (wait_bell == bell)
-        sys_futex((volatile void *)&wait_bell, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, bell, NULL, NULL, 0);
+    while (close_bell == bell)
+        sys_futex((volatile void *)&close_bell, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, bell, NULL, NULL, 0);
     rung = true;
     return NULL;
 }
@@ -262,13 +266,13 @@ static void a_close_wakes_who_sleeps_on_the_bell(void **state)
     static _Atomic bool ready;
     alarm(60);
     rung = false;
-    atomic_fetch_add(&wait_waiters, 1);
+    atomic_fetch_add(&close_bell_waiters, 1);
     assert_int_equal(pthread_create(&t, NULL, sleep_on_bell_by_number, (void *)&ready), 0);
     while (!ready || !is_asleep(sleeper))
         sched_yield();
     live_close(live_hung_up());
     pthread_join(t, NULL);
-    atomic_fetch_sub(&wait_waiters, 1);
+    atomic_fetch_sub(&close_bell_waiters, 1);
     alarm(0);
     assert_true(rung);
 }
@@ -294,7 +298,7 @@ static void a_check_of_this_thread_or_tag_sees_no_others(void **state)
     assert_int_equal(sockleak_check(0, EVERYTHING | SOCKLEAK_QUIET | SOCKLEAK_THIS_TAG, 0), 1);
     assert_int_equal(sockleak_check(0, EVERYTHING | SOCKLEAK_QUIET | SOCKLEAK_THIS_THREAD, 0), 1);
     sockleak_tag("");
-    assert_int_equal(agent_thread.tag, 0);
+    assert_int_equal(this_thread.tag, 0);
     /* It takes no number either. */
     unsigned before = tags_number("one before"), after;
     sockleak_tag("");
@@ -302,7 +306,7 @@ static void a_check_of_this_thread_or_tag_sees_no_others(void **state)
     assert_int_equal(after, before + 1);
     sockleak_tag("mine");
     sockleak_tag(NULL);
-    assert_int_equal(agent_thread.tag, 0);
+    assert_int_equal(this_thread.tag, 0);
 }
 
 /* ---- report, text, each ---- */
@@ -379,10 +383,10 @@ static void a_tests_few_seconds_say_nothing_of_growth(void **state)
     char text[8192];
     for (volatile int i = 0; i < 3; i++)
         live_hung_up();
-    look_all(0);
-    struct tally *t = tally_of(slot_of(slot_next(0))->site, KIND_HANGUP);
+    check_all(0);
+    struct counts *t = counts_of(slot_of(slot_next(0))->site, KIND_HANGUP);
     assert_non_null(t);
-    t->growth = (struct growth){.n = 3, .count = {1, 2, 3}, .at_ns = {1, agent_now() - 20000000000u, agent_now() - 1}};
+    t->growth = (struct growth){.n = 3, .count = {1, 2, 3}, .at_ns = {1, clock_now() - 20000000000u, clock_now() - 1}};
     assert_true(sockleak_text(text, sizeof text, 0, EVERYTHING) > 0);
     assert_null(strstr(text, "growing"));
     assert_null(strstr(text, "steady"));
@@ -473,7 +477,7 @@ static void sockets_opened_while_paused_are_in_no_check_and_pauses_nest(void **s
     live_hung_up();
     sockleak_resume();
     sockleak_resume(); /* one too many */
-    assert_int_equal(agent_thread.paused, 0);
+    assert_int_equal(this_thread.paused, 0);
     assert_int_equal(sockleak_check(0, EVERYTHING, 0), 0);
     live_hung_up();
     assert_int_equal(sockleak_check(0, EVERYTHING | SOCKLEAK_QUIET, 0), 1);

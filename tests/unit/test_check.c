@@ -9,8 +9,12 @@
 
 #include <sys/resource.h>
 
-#include "agent/look.h"
-#include "agent/observe.h"
+#include "agent/base/clock.h"
+#include "agent/base/pages.h"
+#include "agent/track/dup.h"
+#include "agent/track/outcome.h"
+#include "agent/track/retract.h"
+#include "agent/track/probe.h"
 
 #define S 1000000000ull
 
@@ -21,7 +25,7 @@ static uint64_t clock_of_test(void) { return now; }
 static int count_and_observe(int fd, const struct state_slot *s, int revents, struct observation *o)
 {
     asked++;
-    return observe(fd, s, revents, o);
+    return probe(fd, s, revents, o);
 }
 
 /* Nothing may be written behind them. */
@@ -33,20 +37,20 @@ static void *fenced_pages(size_t size)
     return p;
 }
 
-#define agent_pages fenced_pages
-#define agent_now clock_of_test
+#define pages_alloc fenced_pages
+#define clock_now clock_of_test
 #define observe count_and_observe
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/look.c"
+#include "agent/watch/check.c"
 #undef observe
-#undef agent_pages
-#undef agent_now
+#undef pages_alloc
+#undef clock_now
 
 static int setup(void **state)
 {
     int r = live_setup(state);
-    look_reset();
-    now = agent_now() + S;
+    check_reset();
+    now = clock_now() + S;
     asked = 0;
     return r;
 }
@@ -54,17 +58,17 @@ static int setup(void **state)
 static uint64_t look(void)
 {
     asked = 0;
-    return look_all(0);
+    return check_all(0);
 }
 
 /* A regular look. */
 static uint64_t look_in_turn(void)
 {
     asked = 0;
-    return look_all(1);
+    return check_all(1);
 }
 
-static const struct tally *tally(unsigned kind) { return tally_of(0, kind); }
+static const struct counts *tally(unsigned kind) { return counts_of(0, kind); }
 
 /* ---- details ---- */
 
@@ -161,10 +165,10 @@ static void what_is_ignored_or_too_young_is_not_looked_at(void **state)
     int a = live_hung_up(), b = live_hung_up();
     atomic_fetch_or(&slot_of(a)->flags, SLOT_IGNORED);
     slot_of(a)->opened_ns = slot_of(b)->opened_ns = now - 2 * S;
-    look_all(2 * S + 1);
+    check_all(2 * S + 1);
     assert_null(live_detail(a));
     assert_null(live_detail(b));
-    look_all(2 * S);
+    check_all(2 * S);
     assert_null(live_detail(a));
     assert_non_null(live_detail(b));
     slot_of(b)->opened_ns = now + S; /* since the look began */
@@ -309,7 +313,7 @@ static void a_number_that_is_another_socket_by_now_is_not_taken_for_the_old_one(
     look();
     assert_false(live_is_known(a));
     struct release r;
-    assert_true(release_next(&r)); /* and the report of the old one is taken back */
+    assert_true(retract_next(&r)); /* and the report of the old one is taken back */
     assert_int_equal(r.fd, a);
     close(a);
 }
@@ -380,9 +384,9 @@ static void a_condition_that_is_over_is_forgotten_and_its_report_taken_back(void
     assert_null(live_detail(a));
     assert_null(live_detail(b));
     assert_true(live_is_known(a));
-    assert_true(release_next(&r));
+    assert_true(retract_next(&r));
     assert_int_equal(r.fd, a);
-    assert_false(release_next(&r)); /* the other one was in no report */
+    assert_false(retract_next(&r)); /* the other one was in no report */
     look();
     assert_int_equal(n_in_use, 0);
 }
@@ -395,7 +399,7 @@ static void a_socket_that_nobody_saw_opened_may_be_stuck_for_longer_than_it_is_k
     live_connection(live_listener(), v);
     live_close(v[1]);
     do
-        assert_int_equal(observe(v[0], slot_of(v[0]), -1, &o), 0);
+        assert_int_equal(probe(v[0], slot_of(v[0]), -1, &o), 0);
     while (!o.idle_ns); /* the kernel counts in milliseconds */
     slot_of(v[0])->opened_ns = now;
     atomic_fetch_or(&slot_of(v[0])->flags, SLOT_ADOPTED);
@@ -407,7 +411,7 @@ static void a_socket_that_nobody_saw_opened_may_be_stuck_for_longer_than_it_is_k
     live_connection(live_listener(), w);
     live_close(w[1]);
     do
-        assert_int_equal(observe(w[0], slot_of(w[0]), -1, &o), 0);
+        assert_int_equal(probe(w[0], slot_of(w[0]), -1, &o), 0);
     while (!o.idle_ns);
     slot_of(w[0])->opened_ns = now;
     look();

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/configure.c"
+#include "agent/process/configure.c"
 
-__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
+__thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
 
 static unsigned inits, inits_at_warning;
 static bool json_at_warning;
@@ -27,8 +27,8 @@ static const char *defaults;
 static bool hook_was_inside;
 
 void log_init(void) { inits++; }
-void said_options(const char *text) { said = text; }
-void agent_warn(const char *fmt, ...)
+void defaults_options(const char *text) { said = text; }
+void log_warn(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -39,7 +39,7 @@ void agent_warn(const char *fmt, ...)
 }
 const char *sockleak_default_options(void)
 {
-    hook_was_inside = agent_inside();
+    hook_was_inside = thread_inside();
     return defaults;
 }
 
@@ -59,7 +59,7 @@ static void configure_with(const char *text)
 {
     configured = false;
     setenv("SOCKLEAK_OPTIONS", text, 1);
-    agent_configure();
+    configure();
 }
 
 static void the_users_options_come_after_the_programs(void **state)
@@ -72,13 +72,13 @@ static void the_users_options_come_after_the_programs(void **state)
     assert_int_equal(agent_options.interval_ns, 1750000000u); /* follows grace */
     assert_ptr_equal(said, defaults);
     assert_true(hook_was_inside); /* what the program opens there is not its own yet */
-    assert_false(agent_inside());
+    assert_false(thread_inside());
 }
 
 static void a_program_may_have_nothing_to_say_and_so_may_the_user(void **state)
 {
     (void)state;
-    agent_configure();
+    configure();
     assert_int_equal(agent_options.grace_ns, 30000000000u);
     assert_null(said);
     assert_string_equal(warned, "");
@@ -90,7 +90,7 @@ static void options_are_read_once(void **state)
     configure_with("exitcode=6");
     unsigned before = inits;
     setenv("SOCKLEAK_OPTIONS", "exitcode=7", 1);
-    agent_configure();
+    configure();
     assert_int_equal(agent_options.exitcode, 6);
     assert_int_equal(inits, before);
 }
@@ -112,9 +112,9 @@ static void a_variable_is_found_by_its_whole_name(void **state)
     char **saved = environ;
     char one[] = "NAMEX=1", two[] = "NAM=2", three[] = "NAME=3=4", four[] = "NAME=5", *some[] = {one, two, three, four, NULL};
     environ = some;
-    const char *found = agent_environment("NAME"), *none = agent_environment("NA");
+    const char *found = environ_get("NAME"), *none = environ_get("NA");
     environ = NULL; /* clearenv() */
-    const char *empty = agent_environment("NAME");
+    const char *empty = environ_get("NAME");
     environ = saved;
     assert_string_equal(found, "3=4");
     assert_null(none);
@@ -124,14 +124,14 @@ static void a_variable_is_found_by_its_whole_name(void **state)
 static const char *preload_of(const char *list)
 {
     setenv("LD_PRELOAD", list, 1);
-    agent_leave_children_alone();
+    configure_children();
     return getenv("LD_PRELOAD");
 }
 
 static void the_library_leaves_ld_preload_and_the_others_stay(void **state)
 {
     (void)state;
-    agent_leave_children_alone(); /* nothing there */
+    configure_children(); /* nothing there */
     assert_null(getenv("LD_PRELOAD"));
     assert_string_equal(preload_of("/x/libsockleak.so"), "");
     assert_string_equal(preload_of("a.so:/x/libsockleak.so.0:b.so"), "a.so:b.so");

@@ -5,9 +5,9 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/sites.h"
-#include "agent/sys.h"
-#include "agent/tally.h"
+#include "agent/stacks/sites.h"
+#include "agent/base/sys.h"
+#include "agent/report/counts.h"
 
 #define S 1000000000ull
 #define MINUTE (60 * S)
@@ -19,7 +19,7 @@ static int fresh(void **state)
 {
     (void)state;
     static uint64_t pc = 4096;
-    if (!agent_ready())
+    if (!gate_ready())
         return -1;
     pc += 16; /* a stack of its own for each test */
     site = sites_intern(&pc, 1);
@@ -27,7 +27,7 @@ static int fresh(void **state)
     atomic_store(&table_head->grace_ns, 30 * S);
     atomic_store(&table_head->interval_ns, 8 * S);
     atomic_store(&table_head->last_look_ns, 0);
-    tally_reset();
+    counts_reset();
     return site ? 0 : -1;
 }
 
@@ -38,25 +38,25 @@ static int fresh(void **state)
 static void look(unsigned kind, unsigned lasting, unsigned past, uint64_t after)
 {
     now += after * S;
-    tally_begin();
+    counts_begin();
     for (unsigned i = 0; i < lasting || i < past; i++)
-        tally_count(site, kind, i < lasting, i < past);
-    tally_end(now, 8 * S);
+        counts_add(site, kind, i < lasting, i < past);
+    counts_end(now, 8 * S);
     atomic_store(&table_head->last_look_ns, now);
 }
 
 static void the_counts_are_those_of_the_last_look(void **state)
 {
     (void)state;
-    assert_null(tally_of(site, KIND_DEAD));
+    assert_null(counts_of(site, KIND_DEAD));
     look(KIND_DEAD, 5, 3, 8);
     look(KIND_DEAD, 4, 2, 8);
-    const struct tally *t = tally_of(site, KIND_DEAD);
+    const struct counts *t = counts_of(site, KIND_DEAD);
     assert_int_equal(t->lasting, 4);
     assert_int_equal(t->past, 2);
     assert_int_equal(atomic_load(&sites_at(site)->stuck[KIND_DEAD]), 2);
-    assert_null(tally_of(site, KIND_HANGUP));
-    assert_null(tally_of(0, KIND_DEAD));
+    assert_null(counts_of(site, KIND_HANGUP));
+    assert_null(counts_of(0, KIND_DEAD));
     look(KIND_DEAD, 0, 0, 8);
     assert_int_equal(atomic_load(&sites_at(site)->stuck[KIND_DEAD]), 0);
 }
@@ -66,39 +66,39 @@ static void sockets_without_a_stack_are_counted_too(void **state)
     (void)state;
     site = 0;
     look(KIND_DEAD, 2, 1, 8);
-    assert_int_equal(tally_of(0, KIND_DEAD)->past, 1);
-    assert_true(tally_any_due(KINDS_ALL));
-    tally_all_reported(KINDS_ALL);
-    assert_false(tally_any_due(KINDS_ALL));
+    assert_int_equal(counts_of(0, KIND_DEAD)->past, 1);
+    assert_true(counts_any_due(KINDS_ALL));
+    counts_all_reported(KINDS_ALL);
+    assert_false(counts_any_due(KINDS_ALL));
 }
 
 static void a_thousand_sites_of_every_kind_keep_counts_of_their_own(void **state)
 {
     (void)state;
     for (int turn = 0; turn < 2; turn++) {
-        tally_begin();
+        counts_begin();
         for (state_ref i = 100; i < 1100; i++)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 for (unsigned n = 0; n <= i % 3; n++)
-                    tally_count(i * 16, kind, true, kind == KIND_DEAD);
+                    counts_add(i * 16, kind, true, kind == KIND_DEAD);
     }
     for (state_ref i = 100; i < 1100; i++)
         for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-            const struct tally *t = tally_of(i * 16, kind);
+            const struct counts *t = counts_of(i * 16, kind);
             assert_true(t && t->lasting == i % 3 + 1 && t->past == (kind == KIND_DEAD ? i % 3 + 1 : 0));
         }
     /* In a small table they lie close. */
     for (state_ref i = 1; i < 100; i++) {
-        tally_reset();
+        counts_reset();
         for (state_ref at = i; at < i + 5; at++)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 for (unsigned n = 0; n <= kind; n++)
-                    tally_count(at, kind, true, false);
+                    counts_add(at, kind, true, false);
         for (state_ref at = i; at < i + 5; at++)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-                assert_int_equal(tally_of(at, kind)->lasting, kind + 1);
+                assert_int_equal(counts_of(at, kind)->lasting, kind + 1);
     }
-    tally_reset();
+    counts_reset();
 }
 
 /* ---- what is due ---- */
@@ -112,10 +112,10 @@ static void a_group_is_due_past_grace_and_then_at_each_doubling(void **state)
     } looks[] = {{0, false}, {3, true}, {3, false}, {5, false}, {6, true}, {11, false}, {12, true}, {4, false}, {23, false}, {24, true}};
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
         look(KIND_DEAD, 30, looks[i].past, 8);
-        assert_int_equal(tally_is_due(tally_of(site, KIND_DEAD)), looks[i].due);
-        assert_int_equal(tally_any_due(KINDS_ALL), looks[i].due);
-        tally_all_reported(KINDS_ALL);
-        assert_false(tally_any_due(KINDS_ALL));
+        assert_int_equal(counts_is_due(counts_of(site, KIND_DEAD)), looks[i].due);
+        assert_int_equal(counts_any_due(KINDS_ALL), looks[i].due);
+        counts_all_reported(KINDS_ALL);
+        assert_false(counts_any_due(KINDS_ALL));
         if (looks[i].due)
             assert_int_equal(atomic_load(&sites_at(site)->reported[KIND_DEAD]), looks[i].past);
     }
@@ -125,24 +125,24 @@ static void a_group_that_was_gone_is_new_when_it_comes_back(void **state)
 {
     (void)state;
     look(KIND_DEAD, 8, 8, 8);
-    tally_all_reported(KINDS_ALL);
+    counts_all_reported(KINDS_ALL);
     look(KIND_DEAD, 8, 0, 8);
     look(KIND_DEAD, 8, 1, 8);
-    assert_true(tally_any_due(KINDS_ALL));
+    assert_true(counts_any_due(KINDS_ALL));
 }
 
 static void a_kind_that_is_not_asked_for_is_neither_due_nor_reported(void **state)
 {
     (void)state;
     look(KIND_DEAD, 3, 3, 8);
-    assert_false(tally_any_due(KIND_BIT(KIND_HANGUP)));
-    tally_all_reported(KIND_BIT(KIND_HANGUP));
-    assert_true(tally_any_due(KIND_BIT(KIND_DEAD)));
+    assert_false(counts_any_due(KIND_BIT(KIND_HANGUP)));
+    counts_all_reported(KIND_BIT(KIND_HANGUP));
+    assert_true(counts_any_due(KIND_BIT(KIND_DEAD)));
 }
 
 /* ---- growing, steady ---- */
 
-static enum trend trend(void) { return tally_trend(tally_of(site, KIND_DEAD)); }
+static enum trend trend(void) { return counts_trend(counts_of(site, KIND_DEAD)); }
 
 static void what_rises_is_growing_with_its_rate(void **state)
 {
@@ -180,9 +180,9 @@ static void the_look_before_the_first_is_the_last_that_saw_less(void **state)
     (void)state;
     atomic_store(&table_head->last_look_ns, 500 * S);
     look(KIND_DEAD, 1, 0, 8);
-    assert_true(tally_of(site, KIND_DEAD)->growth.lower_ns == 500 * S);
+    assert_true(counts_of(site, KIND_DEAD)->growth.lower_ns == 500 * S);
     look(KIND_DEAD, 1, 0, 8);
-    assert_true(tally_of(site, KIND_DEAD)->growth.lower_ns == 500 * S);
+    assert_true(counts_of(site, KIND_DEAD)->growth.lower_ns == 500 * S);
 }
 
 static void looks_on_request_do_not_crowd_the_regular_ones_out(void **state)
@@ -196,7 +196,7 @@ static void looks_on_request_do_not_crowd_the_regular_ones_out(void **state)
         look(KIND_DEAD, count, 0, 1);
     }
     assert_int_equal(trend(), TREND_GROWING);
-    const struct growth *g = &tally_of(site, KIND_DEAD)->growth;
+    const struct growth *g = &counts_of(site, KIND_DEAD)->growth;
     assert_true(g->at_ns[(g->n - 1) % GROWTH_SAMPLES] == now);
 }
 
@@ -205,15 +205,15 @@ static void looks_on_request_do_not_crowd_the_regular_ones_out(void **state)
 static int without_memory(void *arg)
 {
     (void)arg;
-    WANT(agent_ready());
-    tally_reset();
+    WANT(gate_ready());
+    counts_reset();
     struct rlimit limit = {1, 1};
     WANT(setrlimit(RLIMIT_AS, &limit) == 0);
-    tally_begin();
-    tally_count(16, KIND_DEAD, true, true);
-    tally_end(now, 8 * S);
-    WANT(tally_of(16, KIND_DEAD) == NULL);
-    WANT(!tally_any_due(KINDS_ALL));
+    counts_begin();
+    counts_add(16, KIND_DEAD, true, true);
+    counts_end(now, 8 * S);
+    WANT(counts_of(16, KIND_DEAD) == NULL);
+    WANT(!counts_any_due(KINDS_ALL));
     return 0;
 }
 

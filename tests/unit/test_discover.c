@@ -10,8 +10,11 @@
 
 #include <sys/resource.h>
 
-#include "agent/look.h"
-#include "agent/sys.h"
+#include "agent/base/clock.h"
+#include "agent/base/pages.h"
+#include "agent/track/dup.h"
+#include "agent/watch/discover.h"
+#include "agent/base/sys.h"
 
 static uint64_t now;
 static unsigned asked;
@@ -36,20 +39,20 @@ static void *fenced_pages(size_t size)
     return p;
 }
 
-#define agent_now clock_of_test
-#define agent_pages fenced_pages
+#define clock_now clock_of_test
+#define pages_alloc fenced_pages
 #define sys_getsockopt count_and_ask
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/unseen.c"
-#undef agent_now
-#undef agent_pages
+#include "agent/watch/discover.c"
+#undef clock_now
+#undef pages_alloc
 #undef sys_getsockopt
 
 static void scan(enum origin origin)
 {
     asked = 0;
     highest_asked = 0;
-    look_for_unseen(UINT64_MAX, origin);
+    discover_unseen(UINT64_MAX, origin);
 }
 
 /* One that no wrapper sees, at a number of the test's choice. */
@@ -153,7 +156,7 @@ static void a_scan_in_parts_forgets_nothing_between_them(void **state)
     unsigned parts = 0, first_round = 0;
     do {
         asked = 0;
-        look_for_unseen(0, ORIGIN_UNSEEN);
+        discover_unseen(0, ORIGIN_UNSEEN);
         assert_true(asked <= 65);
         parts++;
         if (resume == 0 && !first_round) {
@@ -191,7 +194,7 @@ static void more_than_there_is_room_for_are_found_later(void **state)
     for (int i = 0; i < MANY; i++)
         fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
     for (int i = 0; i < 4 * MANY / 64; i++)
-        look_for_unseen(0, ORIGIN_UNSEEN);
+        discover_unseen(0, ORIGIN_UNSEEN);
     for (int i = 0; i < MANY; i++)
         assert_true(live_is_known(fd[i]));
 }
@@ -216,8 +219,8 @@ static void a_part_that_finds_new_ones_leaves_out_what_has_no_room(void **state)
         close(file[i]);
     for (int i = 0; i < LOW; i++)
         fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
-    look_for_unseen(0, ORIGIN_UNSEEN);
-    look_for_unseen(0, ORIGIN_UNSEEN);
+    discover_unseen(0, ORIGIN_UNSEEN);
+    discover_unseen(0, ORIGIN_UNSEEN);
     assert_true(n_suspects <= MAX_SUSPECTS);
     resume = resume_closed = 0;
     for (int i = 0; i < 3; i++)

@@ -5,8 +5,13 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/observe.h"
-#include "agent/track_slot.h"
+#include "agent/track/probe.h"
+#include "agent/base/thread.h"
+#include "agent/track/adopt.h"
+#include "agent/track/dup.h"
+#include "agent/track/gate.h"
+#include "agent/track/open_close.h"
+#include "agent/track/outcome.h"
 
 #define FD 300
 #define NEW 310
@@ -16,16 +21,16 @@ static const struct state_share *share_of(int fd) { return table_at(slot_of(fd)-
 static void a_second_reference_is_the_same_socket_with_all_that_is_known_of_it(void **state)
 {
     (void)state;
-    agent_thread.tag = 5;
+    this_thread.tag = 5;
     open_at(FD);
-    agent_thread.tag = 0;
+    this_thread.tag = 0;
     struct state_slot *s = slot_of(FD);
     s->tid = 99;
     track_connected(FD, -1, ECONNREFUSED, NULL, 0);
     atomic_store(&s->told_site, 77);
-    agent_thread.paused = 1; /* says nothing of a socket that is older */
+    this_thread.paused = 1; /* says nothing of a socket that is older */
     track_duped(FD, NEW);
-    agent_thread.paused = 0;
+    this_thread.paused = 0;
     const struct state_slot *n = slot_of(NEW);
     assert_int_equal(n->opened_ns, s->opened_ns);
     assert_int_equal(n->tid, 99);
@@ -197,11 +202,11 @@ static void what_is_adopted_is_what_the_kernel_says(void **state)
     (void)state;
     int pair[2], alone = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     live_connect(pair);
-    assert_true(track_adopt(pair[0], ORIGIN_UNSEEN, observe_cookie(pair[0])));
+    assert_true(track_adopt(pair[0], ORIGIN_UNSEEN, probe_cookie(pair[0])));
     assert_int_equal(flags_of(pair[0]), SLOT_ADOPTED | SLOT_CONNECTED);
-    assert_true(track_adopt(pair[1], ORIGIN_INHERITED, observe_cookie(pair[1])));
+    assert_true(track_adopt(pair[1], ORIGIN_INHERITED, probe_cookie(pair[1])));
     assert_int_equal(flags_of(pair[1]), SLOT_ADOPTED | SLOT_CONNECTED | SLOT_INHERITED | SLOT_AWAITED);
-    assert_true(track_adopt(alone, ORIGIN_INHERITED, observe_cookie(alone)));
+    assert_true(track_adopt(alone, ORIGIN_INHERITED, probe_cookie(alone)));
     assert_int_equal(flags_of(alone), SLOT_ADOPTED | SLOT_INHERITED);
     assert_int_equal(slot_of(alone)->family, AF_INET6);
     close(alone);
@@ -222,7 +227,7 @@ static void what_is_imported_keeps_what_holds_for_the_child_too(void **state)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct state_slot parents = {.opened_ns = 12, .family = AF_INET, .type_origin = SOCK_STREAM | ORIGIN_ACCEPT << 4, .tid = 5, .tag = 6};
     atomic_store(&parents.flags, 0xffff);
-    assert_true(track_import(fd, &parents, 0, observe_cookie(fd)));
+    assert_true(track_import(fd, &parents, 0, probe_cookie(fd)));
     const struct state_slot *s = slot_of(fd);
     assert_int_equal(flags_of(fd), 0xffff & ~(SLOT_TOLD_EOF | SLOT_TOLD_ERROR | SLOT_USED | 1 << 14 | 1 << 15));
     assert_int_equal(SLOT_ORIGIN(s), ORIGIN_INHERITED);
@@ -231,17 +236,17 @@ static void what_is_imported_keeps_what_holds_for_the_child_too(void **state)
     track_closing(fd);
     /* Neither the ends of a socketpair nor what was never connected is waited for. */
     parents.type_origin = SOCK_STREAM | ORIGIN_SOCKETPAIR << 4;
-    assert_true(track_import(fd, &parents, 0, observe_cookie(fd)));
+    assert_true(track_import(fd, &parents, 0, probe_cookie(fd)));
     assert_int_equal(flags_of(fd) & SLOT_AWAITED, 0);
     track_closing(fd);
-    assert_false(track_import(fd, &parents, 0, observe_cookie(fd) + 1));
+    assert_false(track_import(fd, &parents, 0, probe_cookie(fd) + 1));
     close(fd);
 }
 
 static int first_table(void **state)
 {
     (void)state;
-    return agent_ready() ? 0 : -1;
+    return gate_ready() ? 0 : -1;
 }
 
 int main(void)

@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/forecast.h"
-#include "agent/sys.h"
+#include "agent/report/forecast.h"
+#include "agent/base/sys.h"
 
 static const char *range; /* NULL: the file cannot be opened */
 static unsigned opened, closed;
@@ -60,7 +60,7 @@ static long limit_call(long number, long pid, int resource, long to, struct rlim
 #undef SYS4
 #define SYS4(n, a, b, c, d) limit_call((n), (a), (b), (c), (d))
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/forecast.c"
+#include "agent/report/forecast.c"
 
 static struct state_header header;
 struct state_header *table_head = &header;

@@ -5,10 +5,18 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/compose.h"
-#include "agent/observe.h"
-#include "agent/sites.h"
-#include "agent/track_slot.h"
+#include "agent/report/build.h"
+#include "agent/track/probe.h"
+#include "agent/stacks/sites.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/process/inherit.h"
+#include "agent/track/dup.h"
+#include "agent/track/gate.h"
+#include "agent/track/inherited_set.h"
+#include "agent/track/open_close.h"
+#include "agent/track/outcome.h"
+#include "agent/track/slot.h"
 
 static int pair[2], alone; /* the parent's: a connection, and a socket that was never connected */
 
@@ -40,8 +48,8 @@ static int uses_one(void *arg)
 {
     WANT(table_head == NULL);
     if (!arg) {
-        WANT(inherited_count() == 2);
-        WANT(inherited_has(pair[0]) && inherited_has(alone));
+        WANT(inherit_count() == 2);
+        WANT(inherited_set_has(pair[0]) && inherited_set_has(alone));
     }
     track_sent(pair[0], 1, 0);
     WANT(table_head != NULL);
@@ -51,7 +59,7 @@ static int uses_one(void *arg)
     WANT(flags_of(alone) == SLOT_INHERITED);
     WANT(atomic_load(&table_head->inherited_from) == (uint32_t)getppid());
     WANT(table_head->pid == (uint32_t)getpid());
-    WANT(inherited_count() == 0 && !inherited_has(pair[0])); /* the table has it now */
+    WANT(inherit_count() == 0 && !inherited_set_has(pair[0])); /* the table has it now */
     return 0;
 }
 
@@ -81,7 +89,7 @@ static int uses_another(void *arg)
 {
     (void)arg;
     int other = pair[1];
-    WANT(!inherited_has(other));
+    WANT(!inherited_set_has(other));
     track_sent(other, 1, 0);
     track_connected(other, 0, 0, NULL, 0);
     track_shutdown(other, SHUT_WR);
@@ -99,17 +107,17 @@ static void an_event_on_another_number_makes_none(void **state)
 static int has_none(void *arg)
 {
     (void)arg;
-    WANT(inherited_has(63));
-    WANT(!inherited_has(-1));
-    WANT(!inherited_has(64));
-    WANT(!inherited_has(1 << 30) && !inherited_has(INT_MAX));
+    WANT(inherited_set_has(63));
+    WANT(!inherited_set_has(-1));
+    WANT(!inherited_set_has(64));
+    WANT(!inherited_set_has(1 << 30) && !inherited_set_has(INT_MAX));
     return 0;
 }
 
 static void only_what_was_inherited_is_said_to_be(void **state)
 {
     (void)state;
-    assert_false(inherited_has(pair[0])); /* here it is our own */
+    assert_false(inherited_set_has(pair[0])); /* here it is our own */
     assert_int_equal(in_child(has_none, NULL), 0);
 }
 
@@ -230,7 +238,7 @@ static void a_number_that_means_something_else_by_now_is_not_entered(void **stat
 {
     (void)state;
     atomic_store(&slot_of(pair[0])->watch_gen, gen_of(pair[0]));
-    atomic_store(&slot_of(pair[0])->cookie, observe_cookie(pair[0]));
+    atomic_store(&slot_of(pair[0])->cookie, probe_cookie(pair[0]));
     assert_int_equal(in_child(uses_one, NULL), 0);
     assert_int_equal(in_child(number_is_another_socket, NULL), 0);
     assert_int_equal(in_child(number_is_a_file, NULL), 0);
@@ -259,7 +267,7 @@ static void a_childs_child_has_what_came_through_both(void **state)
 static int sees_the_childs(void *arg)
 {
     const int *own = arg;
-    WANT(inherited_count() == 3 && inherited_has(*own) && inherited_has(pair[0]));
+    WANT(inherit_count() == 3 && inherited_set_has(*own) && inherited_set_has(pair[0]));
     track_sent(*own, 1, 0);
     WANT(SLOT_ORIGIN(slot_of(*own)) == ORIGIN_INHERITED && phase_of(pair[0]) == SLOT_LIVE);
     return 0;
@@ -306,13 +314,13 @@ static void what_was_copied_for_a_child_is_given_back(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(in_child(nothing, NULL), 0);
     assert_int_equal(mapped(), before);
-    assert_null(agent_thread.fork_copy);
+    assert_null(this_thread.fork_copy);
 }
 
 static int inherits_nothing(void *arg)
 {
     (void)arg;
-    WANT(inherited_count() == 0 && !inherited_has(pair[0]));
+    WANT(inherit_count() == 0 && !inherited_set_has(pair[0]));
     track_sent(pair[0], 1, 0);
     return 0;
 }
@@ -321,7 +329,7 @@ static int forks_without_memory(void *arg)
 {
     (void)arg;
     struct rlimit none = {1, 1};
-    WANT(agent_ready());
+    WANT(gate_ready());
     WANT(setrlimit(RLIMIT_AS, &none) == 0);
     return in_child(inherits_nothing, NULL);
 }
@@ -349,7 +357,7 @@ static unsigned found(bool at_exit)
 {
     struct selection s = {.kinds = KINDS_ALL, .at_exit = at_exit};
     unsigned fds = 0;
-    compose_each(&s, count_one, &fds);
+    report_each(&s, count_one, &fds);
     return fds;
 }
 
@@ -390,7 +398,7 @@ static void the_standard_descriptors_are_no_leak_at_an_exit_in_their_time_of_gra
 static int first_table(void **state)
 {
     (void)state;
-    return agent_ready() ? 0 : -1;
+    return gate_ready() ? 0 : -1;
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, parent, parent_ends)

@@ -275,11 +275,11 @@ static void an_entry_that_led_to_the_wrapper_without_our_doing_stays(void **stat
 {
     (void)state;
     struct lib other = open_lib("now");
-    assert_true(inject_redirect() > 0);
+    assert_true(redirect_all() > 0);
     struct lib l = open_lib("lazy");
     pid_t (**pointer)(void) = dlsym(l.handle, "saved_getppid");
     *pointer = my_getppid;
-    inject_undo();
+    redirect_undo();
     assert_ptr_equal(*pointer, my_getppid);
     close_lib(&l);
     close_lib(&other);
@@ -289,10 +289,10 @@ static void our_own_calls_are_left_alone(void **state)
 {
     (void)state;
     struct lib l = open_lib("now");
-    inject_redirect();
+    redirect_all();
     assert_int_equal(l.direct(), real_getppid() + 1000000);
     assert_int_equal(getppid(), (pid_t)syscall(SYS_getppid));
-    inject_undo();
+    redirect_undo();
     close_lib(&l);
 }
 
@@ -309,9 +309,9 @@ static void a_call_of_an_objects_own_function_of_that_name_stays_its_own(void **
         int (*direct)(void) = (int (*)(void))dlsym(own, "direct");
         if (called)
             assert_int_equal(direct(), 7);
-        inject_redirect();
+        redirect_all();
         assert_int_equal(direct(), 7);
-        inject_undo();
+        redirect_undo();
         assert_int_equal(direct(), 7);
         dlclose(own);
     }
@@ -325,25 +325,25 @@ static void a_relocation_that_points_out_of_the_object_is_not_followed(void **st
     struct lib l = open_lib("lazy");
     struct link_map *m = l.handle;
     Elf64_Rela *r = NULL;
-    struct inject_stats s;
+    struct redirect_stats s;
     for (const Elf64_Dyn *d = m->l_ld; d->d_tag; d++)
         if (d->d_tag == DT_JMPREL)
             r = (Elf64_Rela *)d->d_un.d_ptr;
     assert_non_null(r);
     char *page = (char *)((uintptr_t)r & ~(uintptr_t)4095);
     assert_int_equal(mprotect(page, (size_t)((char *)(r + 3) - page + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE), 0);
-    inject_undo();
+    redirect_undo();
     for (int i = 0; i < 3; i++) { /* getppid, getpagesize, sched_yield in any order */
         uint64_t kept = r[i].r_offset, before = outside[0] = (uint64_t)real_getppid;
         r[i].r_offset = (uint64_t)outside - m->l_addr;
-        inject_redirect();
+        redirect_all();
         assert_int_equal(outside[0], before);
         outside[0] = (uint64_t)real_getpagesize;
-        inject_redirect();
+        redirect_all();
         assert_int_equal(outside[0], (uint64_t)real_getpagesize);
-        inject_get_stats(&s);
+        redirect_get_stats(&s);
         missed += s.missed;
-        inject_undo();
+        redirect_undo();
         r[i].r_offset = kept;
     }
     assert_true(missed >= 2); /* and that is said */
@@ -353,20 +353,20 @@ static void a_relocation_that_points_out_of_the_object_is_not_followed(void **st
 static void a_wish_to_redirect_is_not_lost_to_one_for_what_is_new(void **state)
 {
     (void)state;
-    inject_undo();
+    redirect_undo();
     struct lib l = open_lib("now");
-    inject_fork_prepare(); /* as if a pass were under way */
-    inject_redirect();
-    inject_redirect_new();
-    assert_false(inject_active());
-    inject_fork_parent();
-    assert_true(inject_active());
+    redirect_fork_prepare(); /* as if a pass were under way */
+    redirect_all();
+    redirect_new();
+    assert_false(redirect_active());
+    redirect_fork_parent();
+    assert_true(redirect_active());
     assert_int_equal(l.direct(), real_getppid() + 1000000);
-    inject_fork_prepare();
-    inject_redirect();
-    inject_undo(); /* the latest counts */
-    inject_fork_parent();
-    assert_false(inject_active());
+    redirect_fork_prepare();
+    redirect_all();
+    redirect_undo(); /* the latest counts */
+    redirect_fork_parent();
+    assert_false(redirect_active());
     assert_int_equal(l.direct(), real_getppid());
     close_lib(&l);
 }

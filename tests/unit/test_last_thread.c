@@ -14,8 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/agent.h"
-#include "agent/sys.h"
+#include "agent/base/clock.h"
+#include "agent/base/thread.h"
+#include "agent/track/gate.h"
+#include "agent/watch/last_thread.h"
+#include "agent/watch/wake.h"
+#include "agent/base/sys.h"
 
 static unsigned threads;
 static bool no_proc;
@@ -55,101 +59,101 @@ static long pid_call(void) { return pid; }
 #define sys_stat stat_call
 #define sys_getpid pid_call
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/last.c"
+#include "agent/watch/last_thread.c"
 
 static unsigned pokes;
 static bool in_vfork;
-__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
-uint32_t agent_tid(void) { return tid; }
-uint64_t agent_now(void) { return 1000; }
-bool agent_is_vfork_child(void) { return in_vfork; }
+__thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
+uint32_t thread_tid(void) { return tid; }
+uint64_t clock_now(void) { return 1000; }
+bool gate_is_vfork_child(void) { return in_vfork; }
 void watch_poke(void) { pokes++; }
 
 static int setup(void **state)
 {
     (void)state;
-    last_forked_child();
+    last_thread_forked_child();
     threads = 2;
     exe_says = -ENOENT;
     pid = tid = 10;
     pokes = 0;
     unmasked = 0;
     in_vfork = false;
-    memset(&agent_thread, 0, sizeof agent_thread);
+    memset(&this_thread, 0, sizeof this_thread);
     return 0;
 }
 
 static void the_watcher_wakes_when_it_means_to_while_the_first_thread_is_there(void **state)
 {
     (void)state;
-    assert_int_equal(last_wake(5), 5);
-    assert_int_equal(last_wake(UINT64_MAX), UINT64_MAX);
+    assert_int_equal(last_thread_wake(5), 5);
+    assert_int_equal(last_thread_wake(UINT64_MAX), UINT64_MAX);
 }
 
 static void the_watcher_wakes_early_once_the_first_thread_leaves(void **state)
 {
     (void)state;
-    watch_thread_ends();
+    last_thread_ends();
     assert_int_equal(pokes, 1);
-    assert_int_equal(last_wake(UINT64_MAX), 1000 + LOOK_NS);
-    assert_int_equal(last_wake(1500), 1500); /* but not later than it means to */
+    assert_int_equal(last_thread_wake(UINT64_MAX), 1000 + LOOK_NS);
+    assert_int_equal(last_thread_wake(1500), 1500); /* but not later than it means to */
 }
 
 static void the_end_of_another_thread_is_nothing_to_wake_for(void **state)
 {
     (void)state;
     tid = 11;
-    watch_thread_ends();
+    last_thread_ends();
     assert_int_equal(pokes, 0);
-    assert_int_equal(last_wake(UINT64_MAX), UINT64_MAX);
-    assert_false(last_of_all());
+    assert_int_equal(last_thread_wake(UINT64_MAX), UINT64_MAX);
+    assert_false(last_thread_of_all());
 }
 
 static void the_watchers_own_end_and_a_vfork_childs_are_nothing_to_wake_for(void **state)
 {
     (void)state;
-    agent_enter();
-    watch_thread_ends();
-    agent_leave();
+    thread_enter();
+    last_thread_ends();
+    thread_leave();
     in_vfork = true;
-    watch_thread_ends();
+    last_thread_ends();
     assert_int_equal(pokes, 0);
-    assert_int_equal(last_wake(UINT64_MAX), UINT64_MAX);
+    assert_int_equal(last_thread_wake(UINT64_MAX), UINT64_MAX);
 }
 
 static void the_watcher_is_the_last_when_the_first_thread_has_ended_and_no_third_is_there(void **state)
 {
     (void)state;
-    assert_false(last_of_all()); /* it has not begun to leave, so nobody asks the kernel */
-    watch_thread_ends();
-    assert_true(last_of_all());
+    assert_false(last_thread_of_all()); /* it has not begun to leave, so nobody asks the kernel */
+    last_thread_ends();
+    assert_true(last_thread_of_all());
     threads = 3;
-    assert_false(last_of_all());
+    assert_false(last_thread_of_all());
     threads = 1;
-    assert_false(last_of_all());
+    assert_false(last_thread_of_all());
     threads = 2;
     exe_says = 1; /* it is still running its destructors */
-    assert_false(last_of_all());
+    assert_false(last_thread_of_all());
     exe_says = -EACCES;
-    assert_false(last_of_all());
+    assert_false(last_thread_of_all());
 }
 
 static void a_forked_child_has_a_first_thread_of_its_own(void **state)
 {
     (void)state;
-    watch_thread_ends();
-    last_forked_child();
-    assert_int_equal(last_wake(UINT64_MAX), UINT64_MAX);
-    assert_false(last_of_all());
+    last_thread_ends();
+    last_thread_forked_child();
+    assert_int_equal(last_thread_wake(UINT64_MAX), UINT64_MAX);
+    assert_false(last_thread_of_all());
 }
 
 static void the_watcher_that_goes_is_a_thread_of_the_program_with_no_signal_blocked(void **state)
 {
     (void)state;
     mask = 1;
-    agent_enter();
-    last_goes();
-    assert_false(agent_inside());
+    thread_enter();
+    last_thread_goes();
+    assert_false(thread_inside());
     assert_int_equal(unmasked, 1);
     assert_int_equal(mask, 0);
 }
@@ -157,12 +161,12 @@ static void the_watcher_that_goes_is_a_thread_of_the_program_with_no_signal_bloc
 static void the_watcher_and_one_more_are_told_from_a_program_with_threads(void **state)
 {
     (void)state;
-    assert_true(last_with_one_other());
+    assert_true(last_thread_with_one_other());
     threads = 3;
-    assert_false(last_with_one_other());
+    assert_false(last_thread_with_one_other());
     threads = 2;
     no_proc = true; /* whatever is in the answer */
-    assert_false(last_with_one_other());
+    assert_false(last_thread_with_one_other());
     no_proc = false;
 }
 

@@ -16,10 +16,10 @@
 #define MS 1000000u
 
 static uint64_t clock_now = 5000ull * MS;
-uint64_t agent_now(void) { return clock_now; }
+uint64_t clock_now(void) { return clock_now; }
 
 /* Part of this program, so that each test can begin with none. */
-#include "agent/explained.c"
+#include "agent/symbolize/line_cache.c"
 
 static int setup(void **state)
 {
@@ -41,14 +41,14 @@ static const char *got(const struct frame *f)
 {
     static char text[64];
     size_t len = 0;
-    const char *p = explained_get(f, &len);
+    const char *p = line_cache_get(f, &len);
     if (!p)
         return NULL;
     snprintf(text, sizeof text, "%.*s", (int)len, p);
     return text;
 }
 
-static void put(const struct frame *f, const char *text) { explained_put(f, text, strlen(text)); }
+static void put(const struct frame *f, const char *text) { line_cache_put(f, text, strlen(text)); }
 
 /* What CALL returns in a child of fork. */
 static int in_child(int (*call)(void))
@@ -67,8 +67,8 @@ static void without_a_family_there_is_nothing_to_keep_and_nobody_to_wait_for(voi
     struct frame f = a_frame("ab", 1);
     put(&f, "text");
     assert_null(got(&f));
-    assert_false(explained_wait(clock_now + MS));
-    explained_done();
+    assert_false(line_cache_wait(clock_now + MS));
+    line_cache_done();
 }
 
 static int child_puts(void)
@@ -82,9 +82,9 @@ static void what_a_child_found_out_its_parent_knows(void **state)
 {
     (void)state;
     struct frame f = a_frame("ab", 1);
-    explained_prepare();
+    line_cache_prepare();
     const struct memory *first = memory;
-    explained_prepare(); /* the next fork: the same memory */
+    line_cache_prepare(); /* the next fork: the same memory */
     assert_ptr_equal(memory, first);
     assert_int_equal(in_child(child_puts), 0);
     assert_string_equal(got(&f), "from the child");
@@ -95,7 +95,7 @@ static void module_build_id_and_offset_count_and_the_first_text_stays(void **sta
     (void)state;
     struct frame f = a_frame("ab", 1), other_id = a_frame("ac", 1), other_offset = a_frame("ab", 2), other_module = f;
     other_module.module = "/lib/b.so";
-    explained_prepare();
+    line_cache_prepare();
     put(&f, "one");
     put(&f, "two");
     assert_string_equal(got(&f), "one");
@@ -109,7 +109,7 @@ static void a_frame_without_build_id_or_module_is_never_kept(void **state)
     (void)state;
     struct frame no_id = a_frame(NULL, 1), no_module = a_frame("ab", 1);
     no_module.module = NULL;
-    explained_prepare();
+    line_cache_prepare();
     put(&no_id, "wrong");
     put(&no_module, "wrong");
     assert_null(got(&no_id));
@@ -121,46 +121,46 @@ static void when_it_is_full_nothing_more_is_kept_and_all_before_stays(void **sta
     (void)state;
     static char text[1000];
     memset(text, 'x', sizeof text);
-    explained_prepare();
+    line_cache_prepare();
     unsigned kept = 0;
     size_t len;
     for (unsigned i = 0; i < 400; i++) {
         struct frame f = a_frame("ab", i);
-        explained_put(&f, text, sizeof text);
-        kept += explained_get(&f, &len) != NULL;
+        line_cache_put(&f, text, sizeof text);
+        kept += line_cache_get(&f, &len) != NULL;
     }
     assert_in_range(kept, 200, 262);
     for (unsigned i = 0; i < kept; i++) {
         struct frame f = a_frame("ab", i);
-        const char *p = explained_get(&f, &len);
+        const char *p = line_cache_get(&f, &len);
         assert_non_null(p);
         assert_int_equal(len, sizeof text);
         assert_memory_equal(p, text, len);
     }
     struct frame f = a_frame("huge", 1);
-    explained_put(&f, text, (size_t)UINT32_MAX - 8); /* would wrap round to a small size */
+    line_cache_put(&f, text, (size_t)UINT32_MAX - 8); /* would wrap round to a small size */
     assert_null(got(&f));
 }
 
 /* ---- turns ----------------------------------------------------------------------------------------------------- */
 
-static int child_waits(void) { return explained_wait(clock_now + 20ull * MS); }
+static int child_waits(void) { return line_cache_wait(clock_now + 20ull * MS); }
 
 static void who_comes_first_has_the_turn_and_the_others_wait_until_it_is_done(void **state)
 {
     (void)state;
-    explained_prepare();
-    assert_false(explained_wait(clock_now + MS)); /* ours */
+    line_cache_prepare();
+    assert_false(line_cache_wait(clock_now + MS)); /* ours */
     assert_int_equal(in_child(child_waits), 1);
-    explained_done();
+    line_cache_done();
     assert_int_equal(in_child(child_waits), 0);
 }
 
 static void a_turn_that_is_not_ended_is_over_a_second_later(void **state)
 {
     (void)state;
-    explained_prepare();
-    assert_false(explained_wait(clock_now + MS));
+    line_cache_prepare();
+    assert_false(line_cache_wait(clock_now + MS));
     clock_now += 999ull * MS;
     assert_int_equal(in_child(child_waits), 1);
     clock_now += MS;
@@ -170,12 +170,12 @@ static void a_turn_that_is_not_ended_is_over_a_second_later(void **state)
 static void a_clock_that_goes_round_or_a_lying_turn_holds_nobody_up(void **state)
 {
     (void)state;
-    explained_prepare();
+    line_cache_prepare();
     atomic_store(&memory->turn, (uint32_t)(clock_now / MS) + 100000u);
     assert_int_equal(in_child(child_waits), 0);
     clock_now = (0xffffffffull - 10) * MS; /* the end of a turn begun now lies behind the turn of the 32 bits */
     atomic_store(&memory->turn, 0);
-    assert_false(explained_wait(clock_now + MS));
+    assert_false(line_cache_wait(clock_now + MS));
     assert_int_equal(in_child(child_waits), 1);
     clock_now += 1000ull * MS;
     assert_int_equal(in_child(child_waits), 0);
@@ -184,36 +184,36 @@ static void a_clock_that_goes_round_or_a_lying_turn_holds_nobody_up(void **state
 static void a_turn_that_would_end_at_nought_is_a_turn_all_the_same(void **state)
 {
     (void)state;
-    explained_prepare();
+    line_cache_prepare();
     clock_now = (0x100000000ull - TURN_MS) * MS;
-    assert_false(explained_wait(clock_now + MS));
+    assert_false(line_cache_wait(clock_now + MS));
     assert_int_not_equal(atomic_load(&memory->turn), 0);
 }
 
 static void whose_turn_was_taken_away_does_not_end_the_next_ones(void **state)
 {
     (void)state;
-    explained_prepare();
-    assert_false(explained_wait(clock_now + MS));
+    line_cache_prepare();
+    assert_false(line_cache_wait(clock_now + MS));
     clock_now += 1500ull * MS;
     uint32_t lost = my_turn;
     my_turn = 0;
-    assert_false(explained_wait(clock_now + MS)); /* another process, in truth */
+    assert_false(line_cache_wait(clock_now + MS)); /* another process, in truth */
     uint32_t theirs = my_turn;
     my_turn = lost;
-    explained_done();
+    line_cache_done();
     assert_int_equal(atomic_load(&memory->turn), theirs);
-    explained_done(); /* again: it has none any more */
+    line_cache_done(); /* again: it has none any more */
     assert_int_equal(atomic_load(&memory->turn), theirs);
 }
 
 static void nobody_waits_longer_than_until(void **state)
 {
     (void)state;
-    explained_prepare();
-    assert_false(explained_wait(clock_now + MS));
-    assert_false(explained_wait(clock_now));
-    assert_false(explained_wait(clock_now - 1));
+    line_cache_prepare();
+    assert_false(line_cache_wait(clock_now + MS));
+    assert_false(line_cache_wait(clock_now));
+    assert_false(line_cache_wait(clock_now - 1));
 }
 
 int main(void)

@@ -12,13 +12,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "agent/agent.h"
-#include "agent/explained.h"
-#include "agent/helper.h"
-#include "agent/lines.h"
-#include "agent/loaded.h"
-#include "agent/scratch.h"
-#include "agent/table.h"
+#include "agent/base/clock.h"
+#include "agent/base/environ.h"
+#include "agent/base/pages.h"
+#include "agent/symbolize/line_cache.h"
+#include "agent/symbolize/symbolizer_process.h"
+#include "agent/symbolize/lines.h"
+#include "agent/elf/object.h"
+#include "agent/base/scratch.h"
+#include "agent/table/table.h"
 #include "objects.h"
 
 /* What the rest of the agent would say. */
@@ -27,30 +29,30 @@ static bool no_memory, runs;
 static unsigned asked;
 static char question[4096], command[600], since[32];
 
-uint64_t agent_now(void)
+uint64_t clock_now(void)
 {
     static uint64_t now = 1000000000u;
     return now += 1000000000u; /* no turn of another is waited for */
 }
-const char *agent_environment(const char *name) { return strcmp(name, "LD_PRELOAD") == 0 ? preloads : NULL; }
-void *agent_pages(size_t size)
+const char *environ_get(const char *name) { return strcmp(name, "LD_PRELOAD") == 0 ? preloads : NULL; }
+void *pages_alloc(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return no_memory || p == MAP_FAILED ? NULL : p;
 }
-void agent_free_pages(void *p, size_t size) { munmap(p, size); }
-bool loaded_at(uint64_t pc, struct loaded *l)
+void pages_free(void *p, size_t size) { munmap(p, size); }
+bool object_at(uint64_t pc, struct object *l)
 {
     (void)pc;
     memset(l, 0, sizeof *l);
     return library != NULL;
 }
-void loaded_path(const struct loaded *l, char *path, size_t size)
+void object_path(const struct object *l, char *path, size_t size)
 {
     (void)l;
     snprintf(path, size, "%s", library);
 }
-bool helper_run(struct helper_job *job, unsigned limit_ms)
+bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
 {
     (void)limit_ms;
     asked++;
@@ -91,7 +93,7 @@ static int setup(void **state)
     frames[2] = (struct frame){.pc = 3, .module = "/bin/two", .offset = offset};
     group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
     report = (struct report){.groups = &group, .n_groups = 1};
-    explained_prepare();
+    line_cache_prepare();
     return 0;
 }
 

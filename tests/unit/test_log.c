@@ -17,9 +17,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "agent/agent.h"
-#include "agent/sys.h"
-#include "agent/table.h"
+#include "agent/base/clock.h"
+#include "agent/base/environ.h"
+#include "agent/base/log.h"
+#include "agent/base/notes.h"
+#include "agent/base/options.h"
+#include "agent/table/state_dir.h"
+#include "agent/base/sys.h"
+#include "agent/table/table.h"
 
 /* ---- what stands in for the kernel and for the rest of the agent ---- */
 
@@ -52,15 +57,15 @@ static long write_call(int fd, const void *p, size_t n)
 #define sys_stat_at stat_call
 #define sys_write write_call
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/log.c"
+#include "agent/base/log.c"
 
 struct options agent_options;
 struct state_header *table_head;
 static struct state_header header;
 static const char *no_color_is, *place;
-uint64_t agent_now_real(void) { return 1700000000000000000u; }
-const char *agent_environment(const char *name) { return strcmp(name, "NO_COLOR") == 0 ? no_color_is : NULL; }
-bool place_path(char *path, size_t cap) { return place && snprintf(path, cap, "%s", place) > 0; }
+uint64_t clock_now_real(void) { return 1700000000000000000u; }
+const char *environ_get(const char *name) { return strcmp(name, "NO_COLOR") == 0 ? no_color_is : NULL; }
+bool state_dir_file_path(char *path, size_t cap) { return place && snprintf(path, cap, "%s", place) > 0; }
 
 /* ---- files of a test ---- */
 
@@ -476,12 +481,12 @@ static void a_note_is_kept_until_it_is_told_and_told_once(void **state)
     static const char *const kept[] = {"first ", "second", "third", "fourth", "fifth"};
     int err = fresh_err();
     log_init();
-    agent_note(kept[0], "argument");
+    log_later(kept[0], "argument");
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 5; i++)
-            agent_note(kept[i], i ? "" : "argument");
+            log_later(kept[i], i ? "" : "argument");
         assert_int_equal(writes, round ? 4 : 0);
-        agent_tell_notes();
+        log_write_later();
     }
     char expected[512];
     int pid = (int)getpid();
@@ -499,8 +504,8 @@ static void a_note_that_another_thread_is_writing_is_left_alone(void **state)
     int err = fresh_err();
     log_init();
     notes[0].state = 1;
-    agent_note("second", "");
-    agent_tell_notes();
+    log_later("second", "");
+    log_write_later();
     assert_non_null(strstr(content(err), "warning: second\n"));
     assert_int_equal(writes, 1);
     assert_int_equal(notes[0].state, 1);
@@ -513,20 +518,20 @@ static void the_place_of_the_table_is_told_once_a_process_and_when_asked_for(voi
     int err = fresh_err();
     log_init();
     place = "/run/state";
-    agent_tell_notes();
+    log_write_later();
     assert_string_equal(content(err), "");
     agent_options.verbosity = 1;
     table_head = NULL;
-    agent_tell_notes();
+    log_write_later();
     assert_string_equal(content(err), "");
     table_head = &header;
-    agent_tell_notes();
-    agent_tell_notes();
+    log_write_later();
+    log_write_later();
     assert_int_equal(writes, 1);
     assert_non_null(strstr(content(err), "sockleak: the state file is /run/state\n"));
     header.pid++; /* as in a child of fork */
     place = NULL;
-    agent_tell_notes();
+    log_write_later();
     assert_non_null(strstr(content(err), "a child of fork got a table of its own; there is no state file, the table is in memory\n"));
     close(err);
 }
@@ -538,7 +543,7 @@ static void in_a_json_log_a_line_is_an_object(void **state)
     int err = fresh_err();
     log_init();
     agent_options.log_json = true;
-    agent_warn("a \"%s\"\n", "word");
+    log_warn("a \"%s\"\n", "word");
     snprintf(expected, sizeof expected,
              "{\"type\":\"note\",\"time\":\"2023-11-14T22:13:20.000Z\",\"pid\":%d,\"text\":\"warning: a \\\"word\\\"\\u000a\"}\n",
              (int)getpid());

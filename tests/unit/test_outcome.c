@@ -4,8 +4,8 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/sites.h"
-#include "agent/sys.h"
+#include "agent/stacks/sites.h"
+#include "agent/base/sys.h"
 
 #define FD 300
 #define TOLD (SLOT_TOLD_EOF | SLOT_TOLD_ERROR)
@@ -39,7 +39,7 @@ static void a_connect_that_fails_is_told_with_its_stack_and_errno(void **state)
 {
     (void)state;
     agent_options.max_frames = 32;
-    uint64_t before = agent_now();
+    uint64_t before = clock_now();
     errno = ENOTUNIQ;
     connect_at(-1, ECONNREFUSED);
     assert_int_equal(errno, ENOTUNIQ);
@@ -237,9 +237,9 @@ static void a_read_of_nothing_on_an_unknown_number_finds_a_socket_that_nobody_sa
     assert_int_equal(SLOT_ORIGIN(slot_of(fd[2])), ORIGIN_UNSEEN);
     assert_int_equal(told_errno(fd[2]), ECONNRESET);
     /* Not by the agent's own calls. */
-    agent_enter();
+    thread_enter();
     track_received(fd[3], 0, 0, 1, 0);
-    agent_leave();
+    thread_leave();
     assert_int_not_equal(phase_of(fd[3]), SLOT_LIVE);
     for (int i = 0; i < 4; i++) {
         track_closing(fd[i]);
@@ -313,7 +313,7 @@ static void a_high_number_is_found_too(void **state)
 static int first_table(void **state)
 {
     (void)state;
-    return agent_ready() ? 0 : -1;
+    return gate_ready() ? 0 : -1;
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, done)

@@ -10,8 +10,11 @@
 #include <poll.h>
 #include <sys/un.h>
 
-#include "agent/observe.h"
-#include "agent/track_slot.h"
+#include "agent/track/probe.h"
+#include "agent/track/dup.h"
+#include "agent/track/gate.h"
+#include "agent/track/open_close.h"
+#include "agent/track/outcome.h"
 #include "core/judge.h"
 
 static struct observation seen;
@@ -19,7 +22,7 @@ static struct observation seen;
 static const struct observation *probe(int fd)
 {
     memset(&seen, 0xff, sizeof seen);
-    assert_int_equal(observe(fd, NULL, -1, &seen), 0);
+    assert_int_equal(probe(fd, NULL, -1, &seen), 0);
     return &seen;
 }
 
@@ -44,16 +47,16 @@ static void a_socket_says_what_it_is_and_another_file_that_it_is_none(void **sta
     struct identity id;
     int pair[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    assert_int_equal(observe_identity(pair[0], &id), 0);
+    assert_int_equal(probe_identity(pair[0], &id), 0);
     assert_int_equal(id.family, AF_UNIX);
     assert_int_equal(id.type, SOCK_SEQPACKET);
-    assert_true(id.cookie && id.cookie == observe_cookie(pair[0]));
-    assert_true(observe_cookie(pair[1]) != id.cookie);
+    assert_true(id.cookie && id.cookie == probe_cookie(pair[0]));
+    assert_true(probe_cookie(pair[1]) != id.cookie);
     errno = ENOTUNIQ;
-    assert_int_equal(observe_identity(file, &id), -ENOTSOCK);
-    assert_int_equal(observe_identity(-1, &id), -EBADF);
-    assert_int_equal(observe_cookie(file), 0);
-    assert_int_equal(observe(file, NULL, -1, &seen), -ENOTSOCK);
+    assert_int_equal(probe_identity(file, &id), -ENOTSOCK);
+    assert_int_equal(probe_identity(-1, &id), -EBADF);
+    assert_int_equal(probe_cookie(file), 0);
+    assert_int_equal(probe(file, NULL, -1, &seen), -ENOTSOCK);
     assert_int_equal(errno, ENOTUNIQ);
     shut(pair);
     close(file);
@@ -65,9 +68,9 @@ static void a_number_that_was_closed_is_said_to_be_even_if_its_kind_is_known(voi
     struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     close(fd);
-    assert_int_equal(observe(fd, NULL, -1, &seen), -EBADF);
-    assert_int_equal(observe(fd, &s, -1, &seen), -EBADF);
-    assert_int_equal(observe(fd, &s, POLLNVAL, &seen), -EBADF);
+    assert_int_equal(probe(fd, NULL, -1, &seen), -EBADF);
+    assert_int_equal(probe(fd, &s, -1, &seen), -EBADF);
+    assert_int_equal(probe(fd, &s, POLLNVAL, &seen), -EBADF);
 }
 
 static int without_poll(void *arg)
@@ -77,7 +80,7 @@ static int without_poll(void *arg)
     getrlimit(RLIMIT_NOFILE, &none);
     none.rlim_cur = 0;
     WANT(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    WANT(observe(pair[0], NULL, -1, &seen) == 0);
+    WANT(probe(pair[0], NULL, -1, &seen) == 0);
     WANT(seen.tcp_state == ST_CLOSE_WAIT);
     return 0;
 }
@@ -101,11 +104,11 @@ static void the_slot_says_what_the_kernel_does_not_know(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     atomic_store(&s.flags, SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_TOLD_EOF | SLOT_CONNECTED | SLOT_CONNECTING);
     atomic_store(&s.told_errno, EPIPE);
-    assert_int_equal(observe(pair[0], &s, 0, &seen), 0);
+    assert_int_equal(probe(pair[0], &s, 0, &seen), 0);
     assert_true(seen.shut_wr && seen.shut_rd && seen.told_eof && seen.was_connected && seen.connecting);
     assert_int_equal(seen.told_errno, EPIPE);
     assert_false(seen.pollhup || seen.pollerr || seen.pollrdhup);
-    assert_int_equal(observe(pair[0], &s, POLLHUP | POLLERR | POLLRDHUP, &seen), 0);
+    assert_int_equal(probe(pair[0], &s, POLLHUP | POLLERR | POLLRDHUP, &seen), 0);
     assert_true(seen.pollhup && seen.pollerr && seen.pollrdhup);
     probe(pair[0]);
     assert_false(seen.shut_wr || seen.shut_rd || seen.told_eof || seen.connecting || seen.told_errno);
@@ -121,7 +124,7 @@ static void a_shutdown_by_another_descriptor_is_known_from_what_they_share(void 
     track_opened(pair[0], AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
     track_duped(pair[0], second);
     track_shutdown(second, SHUT_WR);
-    assert_int_equal(observe(pair[0], slot_of(pair[0]), -1, &seen), 0);
+    assert_int_equal(probe(pair[0], slot_of(pair[0]), -1, &seen), 0);
     assert_true(seen.shut_wr);
     track_closing(second);
     track_closing(pair[0]);
@@ -135,17 +138,17 @@ static void a_slot_without_family_or_type_leaves_the_question_to_the_kernel(void
     struct state_slot s = {0};
     int pair[2];
     live_connect(pair);
-    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
     assert_int_equal(seen.family, AF_INET);
     assert_int_equal(seen.type, SOCK_STREAM);
     assert_int_equal(seen.protocol, IPPROTO_TCP);
     assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
     s.family = AF_INET; /* accepted from a listener that is not known */
-    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
     assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
     /* As socket(2) was called: with protocol 0. */
     s.type_origin = SOCK_STREAM;
-    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
     assert_int_equal(seen.protocol, IPPROTO_TCP);
     assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
     shut(pair);
@@ -158,7 +161,7 @@ static void the_protocol_of_mptcp_comes_from_the_flag(void **state)
     int pair[2];
     live_connect(pair);
     atomic_store(&s.flags, SLOT_MPTCP);
-    assert_int_equal(observe(pair[0], &s, -1, &seen), 0);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
     assert_int_equal(seen.protocol, 262);
     assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
     shut(pair);
@@ -315,7 +318,7 @@ static const char *text(const void *address, unsigned len)
 {
     static char out[97];
     memset(out, 'x', sizeof out);
-    address_text(out, address, len);
+    probe_address_text(out, address, len);
     assert_int_equal(out[96], 'x');
     assert_in_range(strlen(out), 0, 95);
     return out;
@@ -378,8 +381,8 @@ static void both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_p
     char local[96], peer[96], local1[96], peer1[96];
     struct linger now = {1, 0};
     live_connect(pair);
-    observe_addresses(pair[0], local, peer);
-    observe_addresses(pair[1], local1, peer1);
+    probe_addresses(pair[0], local, peer);
+    probe_addresses(pair[1], local1, peer1);
     assert_string_equal(local, peer1);
     assert_string_equal(peer, local1);
     assert_int_equal(strncmp(peer, "127.0.0.1:", 10), 0);
@@ -387,7 +390,7 @@ static void both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_p
     close(pair[1]);
     await(pair[0], POLLIN);
     memset(peer1, 'x', sizeof peer1);
-    observe_addresses(pair[0], local1, peer1);
+    probe_addresses(pair[0], local1, peer1);
     struct sockaddr_storage a;
     socklen_t len = sizeof a;
     assert_int_equal(getpeername(pair[0], (struct sockaddr *)&a, &len), -1);
@@ -397,7 +400,7 @@ static void both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_p
     else
         assert_string_equal(peer1, "");
     close(pair[0]);
-    observe_addresses(-1, local, peer);
+    probe_addresses(-1, local, peer);
     assert_string_equal(local, "");
     assert_string_equal(peer, "");
 }
@@ -405,7 +408,7 @@ static void both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_p
 static int first_table(void **state)
 {
     (void)state;
-    return agent_ready() ? 0 : -1;
+    return gate_ready() ? 0 : -1;
 }
 
 int main(void)

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/said.h"
-#include "agent/table.h"
+#include "agent/table/program_defaults.h"
+#include "agent/table/table.h"
 
 /* Part of this program, so that each test can begin with nothing said. */
-#include "agent/said.c"
+#include "agent/table/program_defaults.c"
 
 static int setup(void **state)
 {
@@ -44,17 +44,17 @@ static char *many_lines(size_t lines, size_t size)
 static void a_program_that_says_nothing_gets_no_record(void **state)
 {
     (void)state;
-    said_write();
+    defaults_write();
     assert_null(record(0));
 }
 
 static void options_and_rules_are_there_and_ready(void **state)
 {
     (void)state;
-    said_options("grace=1s:kinds=all");
-    said_rules("leak:one\n", 9);
-    said_rules("leak:two", 8);
-    said_write();
+    defaults_options("grace=1s:kinds=all");
+    defaults_rules("leak:one\n", 9);
+    defaults_rules("leak:two", 8);
+    defaults_write();
     const struct state_text *t = record(0);
     assert_non_null(t);
     assert_int_equal(t->ready, 1);
@@ -66,12 +66,12 @@ static void options_and_rules_are_there_and_ready(void **state)
 
 static void what_was_said_goes_into_the_table_of_a_child_too(void **state)
 {
-    said_options("grace=1s");
-    said_write();
+    defaults_options("grace=1s");
+    defaults_write();
     const char *kept = options;
     setup(state);
     options = kept;
-    said_write();
+    defaults_write();
     assert_int_equal(record(0)->options_len, 8);
 }
 
@@ -79,8 +79,8 @@ static void more_than_two_texts_are_not_kept(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++)
-        said_rules("a:b\n", 4);
-    said_write();
+        defaults_rules("a:b\n", 4);
+    defaults_write();
     assert_int_equal(record(0)->rules_len, 4 + 1 + 4); /* two of them, and a line end between */
 }
 
@@ -91,13 +91,13 @@ static void options_that_are_too_long_end_before_a_colon(void **state)
     memset(text, 'x', sizeof text - 1);
     memcpy(text, "grace=1s", 8);
     text[8] = ':';
-    said_options(text);
-    said_write();
+    defaults_options(text);
+    defaults_write();
     assert_int_equal(record(0)->options_len, 8);
     setup(state);
     text[8] = 'x'; /* one option without an end */
-    said_options(text);
-    said_write();
+    defaults_options(text);
+    defaults_write();
     assert_int_equal(record(0)->options_len, 0);
     assert_int_equal(record(0)->ready, 1);
 }
@@ -107,13 +107,13 @@ static void options_that_just_fit_are_kept_whole(void **state)
     (void)state;
     static char text[sizeof((struct state_text *)0)->options + 2];
     memset(text, 'x', sizeof text - 2);
-    said_options(text);
-    said_write();
+    defaults_options(text);
+    defaults_write();
     assert_int_equal(record(0)->options_len, sizeof text - 2);
     setup(state);
     text[sizeof text - 2] = ':'; /* the separator is the first that does not fit: the option before it is whole */
-    said_options(text);
-    said_write();
+    defaults_options(text);
+    defaults_write();
     assert_int_equal(record(0)->options_len, sizeof text - 2);
 }
 
@@ -122,8 +122,8 @@ static void rules_are_continued_in_further_records_line_by_line(void **state)
     (void)state;
     const size_t size = 100, lines = 300;
     char *text = many_lines(lines, size);
-    said_rules(text, lines * size);
-    said_write();
+    defaults_rules(text, lines * size);
+    defaults_write();
     size_t at = 0;
     for (unsigned n = 0; record(n); n++) {
         const struct state_text *t = record(n);
@@ -146,8 +146,8 @@ static void a_line_that_fits_nowhere_is_left_out_and_the_next_is_not(void **stat
     strcpy(text, "leak:a\n");
     memset(text + 7, 'x', huge);
     strcpy(text + 7 + huge, "\n\n\nleak:b\n");
-    said_rules(text, strlen(text));
-    said_write();
+    defaults_rules(text, strlen(text));
+    defaults_write();
     bool a = false, b = false;
     for (unsigned n = 0; record(n); n++) {
         a |= memmem(record(n)->rules, record(n)->rules_len, "leak:a", 6) != NULL;

@@ -11,14 +11,18 @@
 
 #include <sys/un.h>
 
-#include "agent/look.h"
-#include "agent/names.h"
-#include "agent/sites.h"
-#include "agent/tags.h"
+#include "agent/base/clock.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/track/dup.h"
+#include "agent/track/open_close.h"
+#include "agent/symbolize/names.h"
+#include "agent/stacks/sites.h"
+#include "agent/table/tags.h"
 #include "core/text.h"
 
-#include "agent/compose.h"
-#include "agent/lines.h"
+#include "agent/report/build.h"
+#include "agent/symbolize/lines.h"
 
 static unsigned lines_asked, lines_groups;
 static bool lines_are_known;
@@ -36,7 +40,7 @@ static bool known_lines(struct scratch **s, struct report *r)
 #define lines_resolve ask_for_lines
 #define lines_known known_lines
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/compose.c"
+#include "agent/report/build.c"
 
 const char *sockleak_default_suppressions(void);
 const char *sockleak_default_suppressions(void)
@@ -46,7 +50,7 @@ const char *sockleak_default_suppressions(void)
 
 static struct selection all_of(unsigned kinds) { return (struct selection){.kinds = kinds}; }
 
-static size_t number(struct selection s) { return compose_each(&s, NULL, NULL); }
+static size_t number(struct selection s) { return report_each(&s, NULL, NULL); }
 
 static int found_fd, found_kind;
 static uint64_t found_since;
@@ -63,8 +67,8 @@ static int setup(void **state)
     int r = live_setup(state);
     lines_asked = lines_groups = 0;
     lines_are_known = false;
-    agent_thread.tag = 0;
-    agent_thread.no_malloc = false;
+    this_thread.tag = 0;
+    this_thread.no_malloc = false;
     return r;
 }
 
@@ -73,13 +77,13 @@ static int setup(void **state)
 static void a_socket_is_in_a_report_by_its_kind_thread_tag_and_age(void **state)
 {
     (void)state;
-    uint64_t before = agent_now();
-    agent_thread.tag = tags_number("mine");
+    uint64_t before = clock_now();
+    this_thread.tag = tags_number("mine");
     int a = live_hung_up();
-    agent_thread.tag = 0;
-    uint64_t after = agent_now();
+    this_thread.tag = 0;
+    uint64_t after = clock_now();
     live_hung_up();
-    look_all(0);
+    check_all(0);
     struct selection s = all_of(KINDS_DEFAULT);
     assert_int_equal(number(s), 2);
     assert_int_equal(number(all_of(KIND_BIT(KIND_CLOSE_WAIT))), 0);
@@ -89,7 +93,7 @@ static void a_socket_is_in_a_report_by_its_kind_thread_tag_and_age(void **state)
     s.since_ns = after;
     assert_int_equal(number(s), 1);
     s = all_of(KINDS_DEFAULT);
-    s.tid = agent_tid();
+    s.tid = thread_tid();
     assert_int_equal(number(s), 2);
     s.tid++;
     assert_int_equal(number(s), 0);
@@ -100,7 +104,7 @@ static void a_socket_is_in_a_report_by_its_kind_thread_tag_and_age(void **state)
     s.min_ns = 3600ull * 1000000000u;
     assert_int_equal(number(s), 0);
     live_detail(a)->since_ns -= s.min_ns;
-    assert_int_equal(compose_each(&s, note_found, NULL), 1);
+    assert_int_equal(report_each(&s, note_found, NULL), 1);
     assert_int_equal(found_fd, a);
 }
 
@@ -108,7 +112,7 @@ static void what_is_ignored_or_another_process_to_report_is_in_no_report(void **
 {
     (void)state;
     int a = live_hung_up();
-    look_all(0);
+    check_all(0);
     atomic_fetch_or(&slot_of(a)->flags, SLOT_IGNORED);
     assert_int_equal(number(all_of(KINDS_ALL)), 0);
     atomic_fetch_and(&slot_of(a)->flags, (uint16_t)~SLOT_IGNORED);
@@ -123,10 +127,10 @@ static void several_descriptors_of_one_socket_are_one_finding_under_the_lowest(v
     (void)state;
     int a = live_hung_up(), b = dup(a), other = live_hung_up();
     track_duped(a, b);
-    look_all(0);
+    check_all(0);
     assert_int_equal(number(all_of(KINDS_DEFAULT)), 2);
     live_close(other);
-    assert_int_equal(compose_each(&(struct selection){.kinds = KINDS_DEFAULT}, note_found, NULL), 1);
+    assert_int_equal(report_each(&(struct selection){.kinds = KINDS_DEFAULT}, note_found, NULL), 1);
     assert_int_equal(found_fd, a < b ? a : b);
     /* Before any look too: then the kernel is asked. */
     int v[2];
@@ -146,7 +150,7 @@ static void a_standard_descriptor_that_came_from_outside_is_not_this_programs_to
     live_close(a);
     track_opened(0, AF_UNIX, SOCK_STREAM, 0, ORIGIN_INHERITED);
     atomic_fetch_or(&slot_of(0)->flags, SLOT_INHERITED | SLOT_USED | SLOT_CONNECTED);
-    look_all(0);
+    check_all(0);
     size_t at_exit = number(s), at_a_check = number(all_of(KINDS_DEFAULT));
     live_detail(0)->past_grace = 1;
     size_t past_grace = number(s);
@@ -157,7 +161,7 @@ static void a_standard_descriptor_that_came_from_outside_is_not_this_programs_to
     live_close(0);
     track_opened(third, AF_UNIX, SOCK_STREAM, 0, ORIGIN_INHERITED);
     atomic_fetch_or(&slot_of(third)->flags, SLOT_INHERITED | SLOT_USED | SLOT_CONNECTED);
-    look_all(0);
+    check_all(0);
     size_t higher = number(s);
     dup2(saved, 0);
     close(saved);
@@ -174,17 +178,17 @@ static void a_report_of_what_is_due_has_only_groups_that_pass_their_grace_now(vo
     struct selection s = all_of(KINDS_DEFAULT);
     s.due_only = true;
     live_hung_up();
-    look_all(0);
+    check_all(0);
     assert_int_equal(number(s), 0);
     atomic_store(&table_head->grace_ns, 0);
-    look_all(0);
+    check_all(0);
     assert_int_equal(number(s), 1);
-    tally_all_reported(KINDS_DEFAULT);
+    counts_all_reported(KINDS_DEFAULT);
     assert_int_equal(number(s), 0);
     /* A healthy one is never due. */
     int v[2];
     live_pair(v);
-    look_all(0);
+    check_all(0);
     s.kinds = KINDS_ALL;
     assert_int_equal(number(s), 0);
 }
@@ -195,7 +199,7 @@ static void of_the_open_ones_only_those_are_counted_that_the_kernel_calls_open_n
     int v[2];
     struct selection s = all_of(KIND_BIT(KIND_OPEN));
     live_pair(v);
-    look_all(0);
+    check_all(0);
     assert_int_equal(number(all_of(KINDS_DEFAULT)), 0);
     assert_int_equal(number(s), 2);
     s.min_ns = 3600ull * 1000000000u;
@@ -224,13 +228,13 @@ static void of_an_open_one_that_nobody_saw_opened_it_is_known_since_when_no_byte
     found_since = slot_of(v[1])->opened_ns;
     for (int i = 0; i < 10000 && found_since == slot_of(v[1])->opened_ns; i++) { /* the kernel counts in milliseconds or more */
         usleep(1000);
-        compose_each(&s, note_found, NULL);
+        report_each(&s, note_found, NULL);
     }
     assert_true(found_since != slot_of(v[1])->opened_ns);
     assert_int_equal(found_fd, v[1]);
     /* Where it was seen opened it is as old as that. */
     atomic_fetch_and(&slot_of(v[1])->flags, (uint16_t)~SLOT_ADOPTED);
-    compose_each(&s, note_found, NULL);
+    report_each(&s, note_found, NULL);
     assert_int_equal(found_since, slot_of(v[1])->opened_ns);
 }
 
@@ -253,11 +257,11 @@ __attribute__((noinline)) static int other_opener(void)
 
 static uint64_t leaks_of(const struct selection *s, enum reason reason, uint64_t *suppressed)
 {
-    struct composed c;
-    assert_true(compose(&c, s, reason));
+    struct built c;
+    assert_true(report_build(&c, s, reason));
     uint64_t n = c.report.leaks;
     *suppressed = c.report.suppressed;
-    compose_free(&c);
+    report_free(&c);
     return n;
 }
 
@@ -269,7 +273,7 @@ static void what_a_rule_matches_is_not_a_leak_and_is_counted_as_suppressed_once_
     struct selection s = all_of(KINDS_DEFAULT);
     suppressed_opener();
     other_opener();
-    look_all(0);
+    check_all(0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(leaks_of(&s, REASON_CHECK, &suppressed), 1);
         assert_int_equal(suppressed, 1);
@@ -295,7 +299,7 @@ static void a_rule_for_an_address_takes_the_socket_and_not_its_group(void **stat
     for (int i = 0; i < 2; i++)
         fd[i] = live_socket(AF_UNIX, SOCK_STREAM);
     assert_int_equal(bind(fd[0], (struct sockaddr *)&a, sizeof a), 0);
-    look_all(0);
+    check_all(0);
     assert_int_equal(leaks_of(&s, REASON_CHECK, &suppressed), 1);
     assert_int_equal(suppressed, 1);
 }
@@ -307,7 +311,7 @@ static void where_only_the_number_is_asked_for_the_users_rules_do_not_hide_a_soc
     struct selection s = all_of(KINDS_DEFAULT);
     s.number_only = s.counted_only = true;
     suppressed_opener();
-    look_all(0);
+    check_all(0);
     uint64_t leaks = leaks_of(&s, REASON_EXIT, &suppressed);
     assert_int_equal(leaks + suppressed, 1);
     assert_int_equal(lines_asked, 0);
@@ -318,7 +322,7 @@ static void where_only_the_number_is_asked_for_the_users_rules_do_not_hide_a_soc
 static void groups_beyond_max_leaks_are_counted_and_not_listed(void **state)
 {
     (void)state;
-    struct composed c;
+    struct built c;
     struct selection s = all_of(KINDS_DEFAULT);
     agent_options.max_leaks = 1;
     for (volatile int i = 0; i < 3; i++) /* one loop, so one site */
@@ -326,8 +330,8 @@ static void groups_beyond_max_leaks_are_counted_and_not_listed(void **state)
     live_socket(AF_INET, SOCK_STREAM);
     atomic_store(&table_head->dropped[DROP_NESTED], 2);
     atomic_store(&table_head->dropped[DROP_LOG], 3);
-    look_all(0);
-    assert_true(compose(&c, &s, REASON_CHECK));
+    check_all(0);
+    assert_true(report_build(&c, &s, REASON_CHECK));
     assert_int_equal(c.report.n_groups, 1);
     assert_int_equal(c.report.groups[0].count, 3);
     assert_int_equal(c.report.groups_left_out, 1);
@@ -337,27 +341,27 @@ static void groups_beyond_max_leaks_are_counted_and_not_listed(void **state)
     assert_int_equal(c.report.by_kind[KIND_HANGUP], 3);
     assert_int_equal(c.report.by_kind[KIND_NEVER_CONNECTED], 1);
     assert_int_equal(c.report.dropped, 5);
-    compose_free(&c);
+    report_free(&c);
     agent_options.max_leaks = 0;
-    assert_true(compose(&c, &s, REASON_CHECK));
+    assert_true(report_build(&c, &s, REASON_CHECK));
     assert_int_equal(c.report.n_groups, 2);
-    compose_free(&c);
+    report_free(&c);
 }
 
 static void one_site_with_sockets_of_two_kinds_is_one_site(void **state)
 {
     (void)state;
-    struct composed c;
+    struct built c;
     struct selection s = all_of(KINDS_DEFAULT);
     int fd[2];
     for (volatile int i = 0; i < 2; i++)
         fd[i] = live_socket(AF_INET, SOCK_STREAM);
-    look_all(0);
+    check_all(0);
     live_detail(fd[1])->kind = KIND_DEAD;
-    assert_true(compose(&c, &s, REASON_CHECK));
+    assert_true(report_build(&c, &s, REASON_CHECK));
     assert_int_equal(c.report.n_groups, 2);
     assert_int_equal(c.report.sites, 1);
-    compose_free(&c);
+    report_free(&c);
 }
 
 static void a_check_says_nothing_of_looks_that_are_stretched_and_grace_has_no_summary(void **state)
@@ -365,15 +369,15 @@ static void a_check_says_nothing_of_looks_that_are_stretched_and_grace_has_no_su
     (void)state;
     struct report r;
     atomic_store(&table_head->stretched, 2500);
-    compose_head(&r, REASON_CHECK);
+    report_head(&r, REASON_CHECK);
     assert_int_equal(r.stretched_ms, 0);
     assert_true(r.print_summary);
-    compose_head(&r, REASON_GRACE);
+    report_head(&r, REASON_GRACE);
     assert_int_equal(r.stretched_ms, 2500);
     assert_false(r.print_summary);
     atomic_store(&table_head->stretched, 0);
     agent_options.print_summary = false;
-    compose_head(&r, REASON_EXIT);
+    report_head(&r, REASON_EXIT);
     assert_false(r.print_summary);
 }
 
@@ -381,10 +385,10 @@ static void a_check_says_nothing_of_looks_that_are_stretched_and_grace_has_no_su
 
 static void run(enum reason reason, struct selection s)
 {
-    struct composed c;
+    struct built c;
     lines_asked = lines_groups = 0;
-    assert_true(compose(&c, &s, reason));
-    compose_free(&c);
+    assert_true(report_build(&c, &s, reason));
+    report_free(&c);
 }
 
 static void lines_are_asked_for_at_the_end_and_by_a_check_alone(void **state)
@@ -392,7 +396,7 @@ static void lines_are_asked_for_at_the_end_and_by_a_check_alone(void **state)
     (void)state;
     struct selection s = all_of(KINDS_DEFAULT);
     other_opener();
-    look_all(0);
+    check_all(0);
     run(REASON_EXIT, s);
     assert_int_equal(lines_asked, 1);
     run(REASON_CHECK, s);
@@ -415,11 +419,11 @@ static void a_running_program_is_asked_for_lines_once_a_group_and_only_where_a_r
     (void)state;
     struct selection s = all_of(KINDS_DEFAULT);
     live_socket(AF_INET, SOCK_STREAM); /* no rule for its kind */
-    look_all(0);
+    check_all(0);
     run(REASON_GRACE, s);
     assert_int_equal(lines_asked, 0);
     other_opener();
-    look_all(0);
+    check_all(0);
     run(REASON_GRACE, s);
     assert_int_equal(lines_asked, 1);
     assert_int_equal(lines_groups, 1);
@@ -439,11 +443,11 @@ static void no_process_is_made_from_a_signal_handler(void **state)
     (void)state;
     struct selection s = all_of(KINDS_DEFAULT);
     third_opener();
-    look_all(0);
-    agent_thread.no_malloc = true;
+    check_all(0);
+    this_thread.no_malloc = true;
     run(REASON_SIGNAL, s);
     assert_int_equal(lines_asked, 0);
-    agent_thread.no_malloc = false;
+    this_thread.no_malloc = false;
     run(REASON_SIGNAL, s);
     assert_int_equal(lines_asked, 1);
 }

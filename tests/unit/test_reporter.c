@@ -13,12 +13,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "agent/compose.h"
-#include "agent/look.h"
-#include "agent/scratch.h"
-#include "agent/suppressions.h"
-#include "agent/tell.h"
-#include "agent/watch.h"
+#include "agent/report/build.h"
+#include "agent/base/options.h"
+#include "agent/table/state_dir.h"
+#include "agent/watch/reporter.h"
+#include "agent/watch/wake.h"
+#include "agent/base/scratch.h"
+#include "agent/report/suppressions.h"
 
 /* ---- moments ---- */
 
@@ -34,10 +35,10 @@ static void at(void (**moment)(void))
         now();
 }
 
-static bool compose_and_stop(struct composed *c, const struct selection *s, enum reason reason)
+static bool compose_and_stop(struct built *c, const struct selection *s, enum reason reason)
 {
     composed_times++;
-    bool ok = compose(c, s, reason);
+    bool ok = report_build(c, s, reason);
     at(&after_compose);
     return ok && !no_memory;
 }
@@ -55,7 +56,7 @@ static bool lock_or_not(unsigned ms) { return !lock_is_taken && watch_lock(ms); 
 #define state_copy_slot copy_and_stop
 #define watch_lock lock_or_not
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/tell.c"
+#include "agent/watch/reporter.c"
 #undef compose
 #undef state_copy_slot
 #undef watch_lock
@@ -93,9 +94,9 @@ static unsigned lines_with(const char *word)
 
 static void look_and_report_what_is_due(void)
 {
-    look_all(0);
-    tell_releases();
-    tell_due();
+    check_all(0);
+    reporter_releases();
+    reporter_due();
 }
 
 /* ---- groups that are due ---- */
@@ -160,7 +161,7 @@ static void what_was_in_no_report_is_not_retracted(void **state)
 {
     (void)state;
     int a = live_hung_up();
-    look_all(0);
+    check_all(0);
     live_close(a);
     look_and_report_what_is_due();
     assert_string_equal(live_said(), "");
@@ -187,7 +188,7 @@ static void a_socket_that_is_closed_while_its_report_is_made_is_retracted(void *
         after_compose = closed[i];
         look_and_report_what_is_due();
         assert_int_equal(lines_with("WARNING"), 1);
-        tell_releases();
+        reporter_releases();
         assert_int_equal(lines_with("released after"), 1);
     }
     live_forget_all();
@@ -195,7 +196,7 @@ static void a_socket_that_is_closed_while_its_report_is_made_is_retracted(void *
     closing_fd = live_hung_up();
     after_copy = close_it;
     look_and_report_what_is_due();
-    tell_releases();
+    reporter_releases();
     assert_int_equal(lines_with("released after"), 1);
 }
 
@@ -210,7 +211,7 @@ static void close_reported(unsigned n)
     live_hush();
     for (unsigned i = 0; i < n; i++)
         live_close(fd[i]);
-    tell_releases();
+    reporter_releases();
 }
 
 static void of_many_that_are_released_at_once_some_are_listed(void **state)
@@ -236,8 +237,8 @@ static void of_many_that_are_released_at_once_some_are_listed(void **state)
 
 static uint64_t report(enum reason reason, int fd)
 {
-    struct watch_query q = {.kinds = KINDS_DEFAULT};
-    return watch_report(&q, reason, fd);
+    struct reporter_query q = {.kinds = KINDS_DEFAULT};
+    return reporter_report(&q, reason, fd);
 }
 
 static void a_report_looks_first_and_only_a_signals_is_one_to_retract(void **state)
@@ -316,18 +317,18 @@ static void abort_on_error_aborts_at_the_first_report_that_nobody_asked_for(void
 static void what_was_lost_is_told_once_and_only_when_something_was(void **state)
 {
     (void)state;
-    tell_troubles();
+    reporter_troubles();
     assert_string_equal(live_said(), "");
     atomic_store(&table_head->dropped[DROP_NO_STACK], 1); /* the report's summary says that */
-    tell_troubles();
+    reporter_troubles();
     assert_string_equal(live_said(), "");
     atomic_store(&table_head->dropped[DROP_SITE_FULL], 1);
-    tell_troubles();
-    tell_troubles();
+    reporter_troubles();
+    reporter_troubles();
     assert_int_equal(lines_with("no memory for more sockets or stacks"), 1);
     atomic_store(&table_overflowed, true);
-    tell_troubles();
-    tell_troubles();
+    reporter_troubles();
+    reporter_troubles();
     atomic_store(&table_overflowed, false);
     assert_int_equal(lines_with("the file system of the state file is full"), 1);
 }
@@ -338,7 +339,7 @@ static bool file_is_there(void)
 {
     char path[600];
     struct stat st;
-    return place_path(path, sizeof path) && stat(path, &st) == 0;
+    return state_dir_file_path(path, sizeof path) && stat(path, &st) == 0;
 }
 
 static int ends_stuck(void)
@@ -346,25 +347,25 @@ static int ends_stuck(void)
     live_hung_up();
     if (!file_is_there())
         return 1;
-    if (watch_final(true) != 1 || watch_lock(0)) /* nothing is looked at after this */
+    if (reporter_final(true) != 1 || watch_lock(0)) /* nothing is looked at after this */
         return 2;
     return file_is_there() ? 0 : 3;
 }
 static int ends_clean(void)
 {
     live_close(live_hung_up());
-    return watch_final(true) == 0 && !file_is_there() ? 0 : 1;
+    return reporter_final(true) == 0 && !file_is_there() ? 0 : 1;
 }
 static int goes_on(void)
 {
     live_hung_up();
-    return watch_final(false) == 1 && file_is_there() && watch_lock(0) ? 0 : 1;
+    return reporter_final(false) == 1 && file_is_there() && watch_lock(0) ? 0 : 1;
 }
 static int ends_asleep(void)
 {
     live_hung_up();
     atomic_store(&table_head->enabled, 0);
-    return watch_final(false) == 0 && file_is_there() && watch_final(true) == 0 && !file_is_there() ? 0 : 1;
+    return reporter_final(false) == 0 && file_is_there() && reporter_final(true) == 0 && !file_is_there() ? 0 : 1;
 }
 
 static void the_state_file_stays_where_something_is_stuck_and_goes_where_not(void **state)
@@ -385,10 +386,10 @@ static void at_the_end_without_a_check_nothing_is_said_and_what_is_stuck_is_know
     live_close(a); /* a retraction is due */
     live_hush();
     agent_options.leak_check_at_exit = false;
-    assert_int_equal(watch_final(false), 1);
+    assert_int_equal(reporter_final(false), 1);
     assert_string_equal(live_said(), "");
     agent_options.leak_check_at_exit = true;
-    assert_int_equal(watch_final(false), 1);
+    assert_int_equal(reporter_final(false), 1);
     assert_int_equal(lines_with("WARNING"), 1);
     assert_int_equal(lines_with("released after"), 1);
 }
@@ -397,14 +398,14 @@ static void suppressed_sockets_keep_the_file_when_another_makes_the_report(void 
 {
     (void)state;
     live_suppressed();
-    assert_int_equal(watch_final(false), 0);
+    assert_int_equal(reporter_final(false), 0);
     assert_int_equal(lines_with("local:meant-to-stay"), 1); /* the table of the rules that matched */
     live_hush();
     agent_options.print_suppressions = false;
-    assert_int_equal(watch_final(false), 0);
+    assert_int_equal(reporter_final(false), 0);
     assert_string_equal(live_said(), "");
     agent_options.leak_check_at_exit = false;
-    assert_int_equal(watch_final(false), 1);
+    assert_int_equal(reporter_final(false), 1);
 }
 
 static void a_watcher_that_is_stuck_does_not_hold_up_the_end(void **state)
@@ -412,7 +413,7 @@ static void a_watcher_that_is_stuck_does_not_hold_up_the_end(void **state)
     (void)state;
     live_hung_up();
     lock_is_taken = true;
-    assert_int_equal(watch_final(true), 0);
+    assert_int_equal(reporter_final(true), 0);
     assert_int_equal(lines_with("the watcher is stuck"), 1);
     assert_int_equal(lines_with("WARNING"), 0);
     assert_true(file_is_there());

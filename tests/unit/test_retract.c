@@ -5,11 +5,14 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/release.h"
-#include "agent/sites.h"
-#include "agent/sys.h"
-#include "agent/track_slot.h"
-#include "agent/watch.h"
+#include "agent/base/clock.h"
+#include "agent/base/options.h"
+#include "agent/track/dup.h"
+#include "agent/track/gate.h"
+#include "agent/track/open_close.h"
+#include "agent/track/retract.h"
+#include "agent/stacks/sites.h"
+#include "agent/base/sys.h"
 
 #define FD 300
 #define ROOM 512
@@ -22,7 +25,7 @@ static struct state_detail *reported(int fd, unsigned kind)
     struct state_slot *s = slot_of(fd);
     assert_non_null(d);
     d->kind = (uint8_t)kind;
-    d->since_ns = agent_now();
+    d->since_ns = clock_now();
     d->fd = (uint32_t)fd;
     atomic_store(&d->gen, gen_of(fd));
     atomic_store(&d->reported, 1);
@@ -34,14 +37,14 @@ static struct state_detail *reported(int fd, unsigned kind)
 static int fresh(void **state)
 {
     (void)state;
-    release_reset();
-    return agent_ready() ? 0 : -1;
+    retract_reset();
+    return gate_ready() ? 0 : -1;
 }
 
 static bool none(void)
 {
     struct release r;
-    return !release_next(&r);
+    return !retract_next(&r);
 }
 
 static void a_reported_socket_that_is_closed_is_noted_once(void **state)
@@ -52,10 +55,10 @@ static void a_reported_socket_that_is_closed_is_noted_once(void **state)
     open_at(FD);
     agent_options.max_frames = 0;
     struct state_detail *d = reported(FD, KIND_HANGUP);
-    d->since_ns = agent_now() - 5000000000u;
+    d->since_ns = clock_now() - 5000000000u;
     uint64_t siteid = sites_at(slot_of(FD)->site)->siteid;
     track_closing(FD);
-    assert_true(release_next(&r));
+    assert_true(retract_next(&r));
     assert_int_equal(r.fd, FD);
     assert_int_equal(r.kind, KIND_HANGUP);
     assert_true(siteid && r.siteid == siteid);
@@ -108,7 +111,7 @@ static void the_last_of_several_descriptors_is_the_one_that_tells(void **state)
     track_closing(FD + 1);
     assert_true(none());
     track_closing(FD + 2); /* was not named itself, but its socket was */
-    assert_true(release_next(&r));
+    assert_true(retract_next(&r));
     assert_int_equal(r.fd, FD + 2);
     assert_true(none());
     /* Nobody was named: nobody is taken back. */
@@ -137,11 +140,11 @@ static void a_close_that_never_happened_takes_nothing_back(void **state)
     reported(FD + 1, KIND_DEAD);
     track_closing(FD + 1);
     track_close_failed(FD, token);
-    assert_true(release_next(&r)); /* what lies behind it is told at once */
+    assert_true(retract_next(&r)); /* what lies behind it is told at once */
     assert_int_equal(r.fd, FD + 1);
     assert_true(none());
     track_closing(FD);
-    assert_true(release_next(&r));
+    assert_true(retract_next(&r));
     assert_int_equal(r.fd, FD);
 }
 
@@ -155,7 +158,7 @@ static void a_close_that_happened_is_told_though_the_number_is_open_again(void *
     open_at(FD);
     struct state_detail *d = reported(FD, KIND_DEAD);
     atomic_store(&d->reported, 0);
-    assert_true(release_next(&r));
+    assert_true(retract_next(&r));
     assert_int_equal(r.kind, KIND_HANGUP);
     assert_int_equal(atomic_load(&d->reported), 0);
     track_closing(FD);
@@ -168,7 +171,7 @@ static void a_close_that_happened_is_told_though_the_number_is_open_again(void *
     uint64_t token = track_closing(FD);
     track_close_failed(FD, token);
     atomic_store(&d->gen, 0);
-    assert_true(release_next(&r));
+    assert_true(retract_next(&r));
     track_closing(FD);
 }
 
@@ -183,9 +186,9 @@ static void a_finding_that_was_closed_meanwhile_is_told_as_it_was_reported(void 
     open_at(FD);
     struct state_detail *d = reported(FD, KIND_DEAD);
     atomic_store(&d->reported, 0);
-    struct finding f = {.fd = FD, .kind = KIND_CLOSE_WAIT, .siteid = 77, .since_ns = agent_now() - 1000};
-    release_note(&f);
-    assert_true(release_next(&r));
+    struct finding f = {.fd = FD, .kind = KIND_CLOSE_WAIT, .siteid = 77, .since_ns = clock_now() - 1000};
+    retract_unmarked(&f);
+    assert_true(retract_next(&r));
     assert_int_equal(r.siteid, 77);
     assert_int_equal(r.kind, KIND_CLOSE_WAIT);
     assert_true(r.stuck_ns >= 1000);
@@ -200,12 +203,12 @@ static void a_full_ring_is_counted_and_loses_the_newest(void **state)
     uint64_t dropped = atomic_load(&table_head->dropped[DROP_RELEASE_RING]);
     for (int turn = 0; turn < 2; turn++) {
         for (int i = 0; i < ROOM + 3; i++) {
-            struct finding f = {.fd = i, .since_ns = agent_now()};
-            release_note(&f);
+            struct finding f = {.fd = i, .since_ns = clock_now()};
+            retract_unmarked(&f);
         }
         assert_int_equal(atomic_load(&table_head->dropped[DROP_RELEASE_RING]), dropped + 3u * (unsigned)(turn + 1));
         for (int i = 0; i < ROOM; i++) {
-            assert_true(release_next(&r));
+            assert_true(retract_next(&r));
             assert_int_equal(r.fd, i);
         }
         assert_true(none());
@@ -217,15 +220,15 @@ static void a_forked_child_tells_nothing_of_its_parents(void **state)
     (void)state;
     struct release r;
     for (int i = 0; i < 3; i++) {
-        struct finding f = {.fd = i, .since_ns = agent_now()};
-        release_note(&f);
+        struct finding f = {.fd = i, .since_ns = clock_now()};
+        retract_unmarked(&f);
     }
-    assert_true(release_next(&r));
-    release_reset();
+    assert_true(retract_next(&r));
+    retract_reset();
     assert_true(none());
-    struct finding f = {.fd = 9, .since_ns = agent_now()};
-    release_note(&f);
-    assert_true(release_next(&r));
+    struct finding f = {.fd = 9, .since_ns = clock_now()};
+    retract_unmarked(&f);
+    assert_true(retract_next(&r));
     assert_int_equal(r.fd, 9);
     assert_true(none());
 }
@@ -236,11 +239,11 @@ static struct finding ours = {.fd = 11, .siteid = 33, .kind = 1}, theirs = {.fd 
 static struct release got[4];
 static unsigned n_got;
 
-static void one(void) { release_note(&ours); }
-static void other(void) { release_note(&theirs); }
+static void one(void) { retract_unmarked(&ours); }
+static void other(void) { retract_unmarked(&theirs); }
 static void reads(void)
 {
-    while (n_got < 4 && release_next(&got[n_got]))
+    while (n_got < 4 && retract_next(&got[n_got]))
         n_got++;
 }
 
@@ -286,10 +289,10 @@ static void a_note_that_is_half_written_is_not_read(void **state)
         assert_int_equal(n_got, 1);
         assert_true(is_ours(&got[0]));
         /* Nor by a child, which begins with an empty ring. */
-        release_reset();
+        retract_reset();
         next_note();
         one();
-        release_reset();
+        retract_reset();
         n_got = 0;
         next_note();
         interrupted(at, one, reads);

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "agent/scratch.h"
+#include "agent/base/scratch.h"
 
 static int left = -1; /* so many mappings succeed; < 0: all */
 static size_t mapped;
-void *agent_pages(size_t size)
+void *pages_alloc(size_t size)
 {
     if (left == 0)
         return NULL;
@@ -22,7 +22,7 @@ void *agent_pages(size_t size)
     mapped += size;
     return p == MAP_FAILED ? NULL : p;
 }
-void agent_free_pages(void *p, size_t size)
+void pages_free(void *p, size_t size)
 {
     if (munmap(p, size) == 0)
         mapped -= size;

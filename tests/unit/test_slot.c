@@ -5,12 +5,19 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/observe.h"
-#include "agent/sites.h"
-#include "agent/sys.h"
-#include "agent/track_slot.h"
-#include "agent/wait.h"
-#include "agent/watch.h"
+#include "agent/track/probe.h"
+#include "agent/stacks/sites.h"
+#include "agent/base/sys.h"
+#include "agent/base/clock.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/track/dup.h"
+#include "agent/track/gate.h"
+#include "agent/track/open_close.h"
+#include "agent/track/outcome.h"
+#include "agent/track/slot.h"
+#include "agent/watch/watcher.h"
+#include "agent/track/close_bell.h"
 
 #define FD 300
 
@@ -42,9 +49,9 @@ static void a_paused_threads_socket_is_ignored_and_counted_nowhere(void **state)
 {
     (void)state;
     uint64_t opened = n_opened(), closed = n_closed();
-    agent_thread.paused = 1;
+    this_thread.paused = 1;
     open_at(FD);
-    agent_thread.paused = 0;
+    this_thread.paused = 0;
     assert_int_equal(flags_of(FD), SLOT_IGNORED | SLOT_UNCOUNTED);
     uint64_t token = track_closing(FD);
     track_close_failed(FD, token);
@@ -81,12 +88,12 @@ static void a_close_that_failed_takes_nothing_from_the_next_socket(void **state)
 static void each_close_rings_for_those_who_wait(void **state)
 {
     (void)state;
-    uint32_t bell = atomic_load(&wait_bell);
+    uint32_t bell = atomic_load(&close_bell);
     open_at(FD);
-    atomic_fetch_add(&wait_waiters, 1);
+    atomic_fetch_add(&close_bell_waiters, 1);
     track_closing(FD);
-    atomic_fetch_sub(&wait_waiters, 1);
-    assert_int_equal(atomic_load(&wait_bell), bell + 1);
+    atomic_fetch_sub(&close_bell_waiters, 1);
+    assert_int_equal(atomic_load(&close_bell), bell + 1);
 }
 
 /* ---- sockets that nobody saw opened ---- */
@@ -94,7 +101,7 @@ static void each_close_rings_for_those_who_wait(void **state)
 static int unseen_socket(uint64_t *cookie)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *cookie = observe_cookie(fd);
+    *cookie = probe_cookie(fd);
     assert_int_not_equal(*cookie, 0);
     return fd;
 }
@@ -104,9 +111,9 @@ static void an_unseen_socket_is_entered_without_thread_and_tag(void **state)
     (void)state;
     uint64_t cookie, opened = n_opened();
     int fd = unseen_socket(&cookie);
-    agent_thread.tag = 9;
+    this_thread.tag = 9;
     open_at(fd);
-    agent_thread.tag = 0;
+    this_thread.tag = 0;
     track_closing(fd);
     assert_true(slot_enter_unseen(fd, &plain, cookie));
     assert_int_equal(phase_of(fd), SLOT_LIVE);
@@ -344,8 +351,8 @@ static void *slow_adopter(void *arg)
     struct state_slot *s = slot_of(FD);
     while (!entering)
         arch_relax();
-    uint64_t until = agent_now() + 100000;
-    while (agent_now() < until)
+    uint64_t until = clock_now() + 100000;
+    while (clock_now() < until)
         arch_relax();
     s->opened_ns = 1;
     uint64_t word = SLOT_WORD(gen_of(FD), SLOT_ADOPTING);
@@ -403,7 +410,7 @@ static void transfers_are_looked_at_until_each_awaited_socket_was_used(void **st
     struct opening o = plain;
     o.flags = SLOT_INHERITED | SLOT_AWAITED;
     track_expect_use(false);
-    assert_true(slot_enter_unseen(fd, &o, observe_cookie(fd)));
+    assert_true(slot_enter_unseen(fd, &o, probe_cookie(fd)));
     assert_true(slot_enter_unseen(other, &o, cookie));
     assert_int_equal(track_quiet, SSIZE_MAX);
     track_received(fd, 5, 0, 5, 0);
@@ -414,9 +421,9 @@ static void transfers_are_looked_at_until_each_awaited_socket_was_used(void **st
     assert_int_equal(track_quiet, 0);
     track_close_failed(other, token);
     assert_int_equal(track_quiet, SSIZE_MAX);
-    agent_thread.in_vfork = 1;
+    this_thread.in_vfork = 1;
     track_sent(other, 5, 0);
-    agent_thread.in_vfork = 0;
+    this_thread.in_vfork = 0;
     assert_int_equal(flags_of(other) & SLOT_USED, 0);
     track_sent(other, 5, 0);
     assert_int_equal(track_quiet, 0);
@@ -424,7 +431,7 @@ static void transfers_are_looked_at_until_each_awaited_socket_was_used(void **st
     assert_int_equal(track_quiet, 0);
     /* A second reference is waited for like the first. */
     track_closing(fd);
-    assert_true(slot_enter_unseen(fd, &o, observe_cookie(fd)));
+    assert_true(slot_enter_unseen(fd, &o, probe_cookie(fd)));
     track_duped(fd, FD);
     track_closing(fd);
     assert_int_equal(track_quiet, SSIZE_MAX);
@@ -463,11 +470,11 @@ static void an_inherited_socket_that_is_used_brings_the_watcher(void **state)
     o.flags = SLOT_INHERITED;
     assert_true(slot_enter_unseen(fd, &o, cookie));
     atomic_store(&table_head->interval_ns, 3600ull * 1000000000u);
-    assert_false(watch_running());
+    assert_false(watcher_running());
     track_sent(fd, 1, 0);
     atomic_store(&table_head->interval_ns, 0);
-    assert_true(watch_running());
-    assert_true(watch_stop());
+    assert_true(watcher_running());
+    assert_true(watcher_stop());
     track_closing(fd);
     close(fd);
 }
@@ -475,7 +482,7 @@ static void an_inherited_socket_that_is_used_brings_the_watcher(void **state)
 static int first_table(void **state)
 {
     (void)state;
-    return agent_ready() ? 0 : -1;
+    return gate_ready() ? 0 : -1;
 }
 
 int main(void)

@@ -6,9 +6,9 @@
 
 #include <dlfcn.h>
 
-#include "agent/modules.h"
-#include "agent/sites.h"
-#include "agent/sys.h"
+#include "agent/stacks/modules.h"
+#include "agent/stacks/sites.h"
+#include "agent/base/sys.h"
 #include "objects.h"
 
 static const uint64_t *pcs_of(const struct state_site *s) { return (const uint64_t *)(const void *)(s + 1); }
@@ -220,7 +220,7 @@ static void what_was_noted_for_one_table_is_not_taken_for_another(void **state)
         if (i == 3 && (child = fork()) == 0) {
             uint64_t first = 77; /* so that the refs of the two differ */
             alarm(30);
-            if (!agent_ready() || !sites_intern(&first, 1))
+            if (!gate_ready() || !sites_intern(&first, 1))
                 _exit(99);
         }
         refs[i] = from_here(NULL);
@@ -285,7 +285,7 @@ static void two_threads_that_meet_one_stack_have_one_record(void **state)
 static int never_repeats(void *arg)
 {
     (void)arg;
-    WANT(agent_ready());
+    WANT(gate_ready());
     uint64_t pcs[8] = {0, 2, 3, 4, 5, 6, 7, 8};
     for (unsigned i = 0; i < 40000; i++) {
         pcs[0] = 100 + i;
@@ -313,7 +313,7 @@ static int without_room(void *arg)
     (void)arg;
     struct rlimit limit = {1ull << 40, 1ull << 40};
     WANT(setrlimit(RLIMIT_AS, &limit) == 0);
-    WANT(agent_ready());
+    WANT(gate_ready());
     uint64_t pcs[1] = {0};
     for (unsigned i = 0; i < 100000; i++) {
         pcs[0] = 100 + i;
@@ -337,7 +337,7 @@ static void a_stack_that_finds_no_room_is_counted(void **state)
 static int first_table(void **state)
 {
     agent_options.max_frames = 32;
-    return agent_ready() ? objects_setup(state) : -1;
+    return gate_ready() ? objects_setup(state) : -1;
 }
 
 int main(void)

@@ -14,16 +14,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/base/environ.h"
+#include "agent/base/errno_text.h"
+#include "agent/base/options.h"
+#include "agent/base/sys.h"
+#include "agent/table/state_dir.h"
 #include "objects.h"
 
 /* What the rest of the agent would say. */
 struct options agent_options;
 static bool sandbox;
 static const char *runtime_dir;
-bool agent_in_sandbox(void) { return sandbox; }
-const char *agent_environment(const char *name) { return strcmp(name, "XDG_RUNTIME_DIR") == 0 ? runtime_dir : NULL; }
-const char *agent_reason(int err)
+bool sys_in_sandbox(void) { return sandbox; }
+const char *environ_get(const char *name) { return strcmp(name, "XDG_RUNTIME_DIR") == 0 ? runtime_dir : NULL; }
+const char *errno_text(int err)
 {
     static char text[2][64];
     static unsigned turn;
@@ -40,14 +44,14 @@ static int setup(void **state)
 {
     runtime_dir = NULL;
     sandbox = false;
-    place_forget();
+    state_dir_forget();
     if (objects_setup(state) != 0)
         return -1;
     snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "%s/s", objects_dir);
     return 0;
 }
 
-static int open_place(void) { return place_open(name, sizeof name, &ticks, &why); }
+static int open_place(void) { return state_dir_open(name, sizeof name, &ticks, &why); }
 
 /* Opens the place, and a file with the name that it gave. */
 static void make_file(void)
@@ -140,15 +144,15 @@ static void the_reason_is_why_it_could_not_be_made_not_that_it_is_missing(void *
     assert_int_equal(objects_run("touch file"), 0);
     snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "%s/file/s", objects_dir);
     assert_true(open_place() < 0);
-    assert_string_equal(why, agent_reason(ENOTDIR));
+    assert_string_equal(why, errno_text(ENOTDIR));
     snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "/proc/nowhere");
     assert_true(open_place() < 0);
-    assert_string_equal(why, agent_reason(ENOENT));
+    assert_string_equal(why, errno_text(ENOENT));
     snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "/sys/nowhere");
     assert_int_equal(mkdir(agent_options.state_dir, 0700), -1);
     int expected = errno;
     assert_true(open_place() < 0);
-    assert_string_equal(why, agent_reason(expected));
+    assert_string_equal(why, errno_text(expected));
 }
 
 /* ---- which directory ------------------------------------------------------------------------------------------- */
@@ -161,10 +165,10 @@ static void the_users_runtime_directory_is_taken_when_it_is_absolute_and_ours(vo
     snprintf(fallback, sizeof fallback, "/dev/shm/sockleak-%u/", (unsigned)geteuid());
     runtime_dir = objects_dir;
     make_file();
-    assert_true(place_path(path, sizeof path));
+    assert_true(state_dir_file_path(path, sizeof path));
     snprintf(expected, sizeof expected, "%s/sockleak/%s", objects_dir, name);
     assert_string_equal(path, expected);
-    place_remove();
+    state_dir_remove_file();
     assert_int_equal(objects_run("chmod 777 sockleak"), 0);
     const char *const bad[] = {objects_dir, "relative", "", "/nowhere/at/all", NULL};
     assert_int_equal(chdir(objects_dir), 0);
@@ -174,9 +178,9 @@ static void the_users_runtime_directory_is_taken_when_it_is_absolute_and_ours(vo
         int dir = open_place();
         assert_true(dir >= 0);
         close(dir);
-        assert_true(place_path(path, sizeof path));
+        assert_true(state_dir_file_path(path, sizeof path));
         assert_int_equal(strncmp(path, fallback, strlen(fallback)), 0);
-        place_forget();
+        state_dir_forget();
     }
     assert_int_equal(chdir("/"), 0);
 }
@@ -193,7 +197,7 @@ static void a_runtime_directory_too_long_for_a_path_is_not_cut(void **state)
     int dir = open_place();
     assert_true(dir >= 0);
     close(dir);
-    assert_true(place_path(path, sizeof path));
+    assert_true(state_dir_file_path(path, sizeof path));
     assert_int_equal(strncmp(path, "/dev/shm/", 9), 0);
     assert_false(is_there("sockleak"));
 }
@@ -230,13 +234,13 @@ static void the_file_is_removed_once_and_only_from_a_directory_that_is_still_our
     (void)state;
     make_file();
     assert_int_equal(objects_run("chmod 777 s"), 0);
-    place_remove();
+    state_dir_remove_file();
     assert_true(is_there(name));
     assert_int_equal(objects_run("chmod 700 s"), 0);
-    place_remove();
+    state_dir_remove_file();
     assert_false(is_there(name));
     assert_int_equal(objects_run("touch 's/%s'", name), 0);
-    place_remove(); /* by now another's */
+    state_dir_remove_file(); /* by now another's */
     assert_true(is_there(name));
 }
 
@@ -246,25 +250,25 @@ static void a_child_of_fork_and_a_table_in_memory_have_no_file_to_remove_or_to_n
     for (int i = 0; i < 2; i++) {
         make_file();
         if (i)
-            place_in_memory();
+            state_dir_no_file();
         else
-            place_forget();
-        assert_false(place_path(path, sizeof path));
-        place_remove();
-        place_step_aside();
+            state_dir_forget();
+        assert_false(state_dir_file_path(path, sizeof path));
+        state_dir_remove_file();
+        state_dir_step_aside();
         assert_true(is_there(name));
     }
     assert_int_equal(objects_run("rm -rf s; touch s"), 0);
     assert_true(open_place() < 0);
-    assert_false(place_path(path, sizeof path));
+    assert_false(state_dir_file_path(path, sizeof path));
 }
 
 static void a_path_that_does_not_fit_is_no_path(void **state)
 {
     (void)state;
     make_file();
-    assert_false(place_path(path, 20));
-    assert_true(place_path(path, sizeof path));
+    assert_false(state_dir_file_path(path, 20));
+    assert_true(state_dir_file_path(path, sizeof path));
 }
 
 /* ---- exec ------------------------------------------------------------------------------------------------------ */
@@ -280,14 +284,14 @@ static void around_an_exec_that_fails_the_file_steps_aside_and_back(void **state
 {
     (void)state;
     make_file();
-    place_step_aside();
+    state_dir_step_aside();
     assert_false(is_there(name));
     assert_true(is_there(aside()));
-    place_step_back();
+    state_dir_step_back();
     assert_true(is_there(name));
     assert_false(is_there(aside()));
     assert_int_equal(objects_run("mv 's/%s' s/%s", name, aside()), 0);
-    place_step_back(); /* not aside by us: nothing to bring back */
+    state_dir_step_back(); /* not aside by us: nothing to bring back */
     assert_false(is_there(name));
 }
 
@@ -296,10 +300,10 @@ static void nothing_that_is_there_is_overwritten_by_stepping_aside(void **state)
     (void)state;
     make_file();
     assert_int_equal(objects_run("echo other > s/%s", aside()), 0);
-    place_step_aside();
+    state_dir_step_aside();
     assert_true(is_there(name));
     assert_int_equal(objects_run("grep -q other s/%s", aside()), 0);
-    place_step_back();
+    state_dir_step_back();
     assert_true(is_there(name));
 }
 
@@ -308,7 +312,7 @@ static void in_a_sandbox_nothing_is_renamed(void **state)
     (void)state;
     make_file();
     sandbox = true;
-    place_step_aside();
+    state_dir_step_aside();
     assert_true(is_there(name));
 }
 
@@ -316,10 +320,10 @@ static void a_child_of_fork_does_not_bring_its_parents_file_back(void **state)
 {
     (void)state;
     make_file();
-    place_step_aside();
-    place_forget();
+    state_dir_step_aside();
+    state_dir_forget();
     close(open_place()); /* for a table of its own */
-    place_step_back();
+    state_dir_step_back();
     assert_true(is_there(aside()));
 }
 
@@ -327,13 +331,13 @@ static void the_next_image_clears_what_the_exec_left_in_each_directory_that_it_m
 {
     (void)state;
     make_file();
-    place_step_aside();
-    place_clear_aside();
+    state_dir_step_aside();
+    state_dir_clear_aside();
     assert_false(is_there(aside()));
     make_file();
-    place_step_aside();
+    state_dir_step_aside();
     assert_int_equal(objects_run("chmod 777 s"), 0); /* somebody else's trap: not touched */
-    place_clear_aside();
+    state_dir_clear_aside();
     assert_true(is_there(aside()));
     agent_options.state_dir[0] = 0;
     runtime_dir = objects_dir;
@@ -341,7 +345,7 @@ static void the_next_image_clears_what_the_exec_left_in_each_directory_that_it_m
         objects_run("mkdir -m 700 sockleak; touch sockleak/%s; mkdir -p -m 700 /dev/shm/sockleak-%u && touch /dev/shm/sockleak-%u/%s",
                     aside(), (unsigned)geteuid(), (unsigned)geteuid(), aside()),
         0);
-    place_clear_aside();
+    state_dir_clear_aside();
     assert_int_equal(objects_run("! test -e sockleak/%s", aside()), 0);
     assert_int_equal(objects_run("! test -e /dev/shm/sockleak-%u/%s", (unsigned)geteuid(), aside()), 0);
 }

@@ -16,26 +16,34 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
-#include "agent/table.h"
+#include "agent/base/clock.h"
+#include "agent/base/environ.h"
+#include "agent/base/errno_text.h"
+#include "agent/base/notes.h"
+#include "agent/base/options.h"
+#include "agent/base/sys.h"
+#include "agent/process/inherit.h"
+#include "agent/table/state_dir.h"
+#include "agent/table/state_file.h"
+#include "agent/table/table.h"
 #include "objects.h"
 
 /* What the rest of the agent would say. */
 struct options agent_options;
 static char noted[512];
 static bool inherits;
-bool agent_in_sandbox(void) { return false; }
-const char *agent_environment(const char *name) { return (void)name, NULL; }
-const char *agent_reason(int err)
+bool sys_in_sandbox(void) { return false; }
+const char *environ_get(const char *name) { return (void)name, NULL; }
+const char *errno_text(int err)
 {
     static char text[32];
     snprintf(text, sizeof text, "errno %d", err);
     return text;
 }
-uint64_t agent_now(void) { return 11; }
-uint64_t agent_now_real(void) { return 22; }
-void agent_note(const char *text, const char *arg) { snprintf(noted, sizeof noted, "%s%s", text, arg); }
-void inherited_describe(struct state_header *h)
+uint64_t clock_now(void) { return 11; }
+uint64_t clock_now_real(void) { return 22; }
+void log_later(const char *text, const char *arg) { snprintf(noted, sizeof noted, "%s%s", text, arg); }
+void inherit_describe(struct state_header *h)
 {
     if (inherits) {
         h->boot_id_hash = 99;
@@ -51,7 +59,7 @@ static int setup(void **state)
         table_forget(&old);
     inherits = false;
     noted[0] = 0;
-    place_forget();
+    state_dir_forget();
     if (objects_setup(state) != 0)
         return -1;
     snprintf(agent_options.state_dir, sizeof agent_options.state_dir, "%s/s", objects_dir);
@@ -75,9 +83,9 @@ static void the_file_holds_a_complete_header_under_its_name_alone(void **state)
     char path[600], exe[512] = "";
     struct utsname u;
     struct stat st;
-    assert_true(agent_make_table());
+    assert_true(state_file_make());
     assert_string_equal(noted, "");
-    assert_true(place_path(path, sizeof path));
+    assert_true(state_dir_file_path(path, sizeof path));
     assert_int_equal(entries(), 1);
     int fd = open(path, O_RDONLY);
     struct state_header *h = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
@@ -100,7 +108,7 @@ static void the_file_holds_a_complete_header_under_its_name_alone(void **state)
     uname(&u);
     assert_int_equal(strncmp(h->host, u.nodename, sizeof h->host - 1), 0);
     munmap(h, 4096);
-    place_remove();
+    state_dir_remove_file();
     assert_int_equal(entries(), 0);
 }
 
@@ -108,7 +116,7 @@ static void what_the_parent_knew_is_not_asked_again(void **state)
 {
     (void)state;
     inherits = true;
-    assert_true(agent_make_table());
+    assert_true(state_file_make());
     assert_int_equal(table_head->boot_id_hash, 99);
     assert_string_equal(table_head->exe, "/parent");
     assert_string_equal(table_head->host, "parents");
@@ -121,7 +129,7 @@ static void the_limit_on_descriptors_is_noted(void **state)
     getrlimit(RLIMIT_NOFILE, &was);
     r = (struct rlimit){123, was.rlim_max};
     setrlimit(RLIMIT_NOFILE, &r);
-    assert_true(agent_make_table());
+    assert_true(state_file_make());
     setrlimit(RLIMIT_NOFILE, &was);
     assert_int_equal(table_head->nofile_limit, 123);
 }
@@ -131,7 +139,7 @@ static void no_descriptor_stays_open(void **state)
     (void)state;
     int before = dup(0), after;
     close(before);
-    assert_true(agent_make_table());
+    assert_true(state_file_make());
     after = dup(0);
     close(after);
     assert_int_equal(before, after);
@@ -142,9 +150,9 @@ static void without_a_directory_the_table_is_in_memory_and_the_reason_is_noted(v
     (void)state;
     char path[600];
     assert_int_equal(objects_run("mkdir s && chmod 777 s"), 0);
-    assert_true(agent_make_table());
+    assert_true(state_file_make());
     assert_memory_equal(table_head->magic, STATE_MAGIC, 8);
-    assert_false(place_path(path, sizeof path));
+    assert_false(state_dir_file_path(path, sizeof path));
     assert_non_null(strstr(noted, "others may write"));
     assert_int_equal(entries(), 0);
 }
@@ -153,17 +161,17 @@ static void where_the_name_is_taken_nothing_is_overwritten_or_left_behind(void *
 {
     (void)state;
     char path[600];
-    assert_true(agent_make_table());
-    assert_true(place_path(path, sizeof path));
-    place_remove();
+    assert_true(state_file_make());
+    assert_true(state_dir_file_path(path, sizeof path));
+    state_dir_remove_file();
     assert_int_equal(mkdir(path, 0700), 0); /* a file of an earlier image goes, a folder cannot */
     struct state_view old;
     table_forget(&old);
-    assert_true(agent_make_table());
+    assert_true(state_file_make());
     assert_non_null(strstr(noted, "no state file"));
     assert_int_equal(entries(), 1);
-    assert_false(place_path(path, sizeof path));
-    place_remove(); /* nothing of ours */
+    assert_false(state_dir_file_path(path, sizeof path));
+    state_dir_remove_file(); /* nothing of ours */
     assert_int_equal(entries(), 1);
 }
 
@@ -175,10 +183,10 @@ static void a_file_size_limit_leaves_the_table_in_memory(void **state)
     getrlimit(RLIMIT_FSIZE, &was);
     r = (struct rlimit){4096, was.rlim_max};
     setrlimit(RLIMIT_FSIZE, &r);
-    bool ok = agent_make_table();
+    bool ok = state_file_make();
     setrlimit(RLIMIT_FSIZE, &was);
     assert_true(ok);
-    assert_false(place_path(path, sizeof path));
+    assert_false(state_dir_file_path(path, sizeof path));
     assert_non_null(strstr(noted, "errno 27"));
     assert_int_equal(entries(), 0);
 }
@@ -190,7 +198,7 @@ static void without_any_memory_there_is_no_table(void **state)
     getrlimit(RLIMIT_AS, &was);
     r = (struct rlimit){4096, was.rlim_max};
     setrlimit(RLIMIT_AS, &r);
-    bool ok = agent_make_table();
+    bool ok = state_file_make();
     setrlimit(RLIMIT_AS, &was);
     assert_false(ok);
     assert_null(table_head);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/suppressions.c"
+#include "agent/report/suppressions.c"
 
 struct options agent_options;
 static bool no_memory;
@@ -26,14 +26,14 @@ static const char *defaults;
 static unsigned said_times;
 static size_t said_len;
 
-void *agent_pages(size_t size)
+void *pages_alloc(size_t size)
 {
     void *p = no_memory ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
-void agent_free_pages(void *p, size_t size) { munmap(p, size); }
-const char *agent_reason(int err) { return err == ENOENT ? "not there" : err == EISDIR ? "a folder" : err == ENOMEM ? "no memory" : "?"; }
-void agent_warn(const char *fmt, ...)
+void pages_free(void *p, size_t size) { munmap(p, size); }
+const char *errno_text(int err) { return err == ENOENT ? "not there" : err == EISDIR ? "a folder" : err == ENOMEM ? "no memory" : "?"; }
+void log_warn(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -41,7 +41,7 @@ void agent_warn(const char *fmt, ...)
     vsnprintf(warned + n, sizeof warned - n, fmt, ap);
     va_end(ap);
 }
-void said_rules(const char *text, size_t len)
+void defaults_rules(const char *text, size_t len)
 {
     (void)text;
     said_times++;

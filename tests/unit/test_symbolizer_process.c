@@ -21,31 +21,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/helper.h"
-#include "agent/real.h"
+#include "agent/symbolize/symbolizer_process.h"
+#include "agent/libc/real.h"
 
 static bool no_memory;
 static unsigned mapped;
-void *agent_pages(size_t size)
+void *pages_alloc(size_t size)
 {
     void *p = no_memory ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mapped += p != MAP_FAILED;
     return p == MAP_FAILED ? NULL : p;
 }
-void agent_free_pages(void *p, size_t size) { mapped -= munmap(p, size) == 0; }
+void pages_free(void *p, size_t size) { mapped -= munmap(p, size) == 0; }
 
 static char output[1 << 20];
 
 /* Runs SCRIPT by sh with INPUT. */
-static struct helper_job job;
+static struct symbolizer_job job;
 static bool filter(const char *script, const char *input, size_t size, size_t room, unsigned limit_ms)
 {
     static char sh[] = "sh", c[] = "-c", locale[] = "LC_ALL=C";
     char *argv[] = {sh, c, (char *)(uintptr_t)script, NULL}, *envp[] = {locale, NULL};
     memset(output, 0, sizeof output);
-    job = (struct helper_job){
+    job = (struct symbolizer_job){
         .path = "/bin/sh", .argv = argv, .envp = envp, .input = input, .input_size = size, .output = output, .output_room = room};
-    return helper_run(&job, limit_ms);
+    return symbolizer_run(&job, limit_ms);
 }
 
 static bool simple(const char *script) { return filter(script, "", 0, sizeof output - 1, 60000); }
@@ -82,8 +82,8 @@ static void a_status_other_than_0_and_a_program_that_is_not_there_are_failures(v
     assert_false(simple("echo bad; exit 1"));
     assert_false(simple("echo bad; kill -9 $$"));
     char nothing[] = "nothing", *argv[] = {nothing, NULL}, *envp[] = {NULL};
-    job = (struct helper_job){.path = "/nowhere/at/all", .argv = argv, .envp = envp, .input = "", .output = output, .output_room = 10};
-    assert_false(helper_run(&job, 60000));
+    job = (struct symbolizer_job){.path = "/nowhere/at/all", .argv = argv, .envp = envp, .input = "", .output = output, .output_room = 10};
+    assert_false(symbolizer_run(&job, 60000));
 }
 
 static void an_answer_that_has_no_room_is_none(void **state)
@@ -187,9 +187,9 @@ static void the_program_that_runs_has_standard_descriptors_alone_and_no_signal_b
     /* Not by the shell, which clears its mask. */
     char sed[] = "sed", n[] = "-n", script[] = "s/^SigBlk:.//p", file[] = "/proc/self/status";
     char *argv[] = {sed, n, script, file, NULL}, *envp[] = {NULL};
-    job = (struct helper_job){.path = "/bin/sed", .argv = argv, .envp = envp, .input = "", .output = output, .output_room = 100};
+    job = (struct symbolizer_job){.path = "/bin/sed", .argv = argv, .envp = envp, .input = "", .output = output, .output_room = 100};
     memset(output, 0, sizeof output);
-    assert_true(helper_run(&job, 60000));
+    assert_true(symbolizer_run(&job, 60000));
     assert_string_equal(output, "0000000000000000\n");
     close(fd[0]);
     close(fd[1]);

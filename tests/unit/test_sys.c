@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/sys.h"
+#include "agent/base/sys.h"
 
 static void a_page_that_can_be_written_is_there_afterwards_and_unchanged(void **state)
 {

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "agent/sys.h"
+#include "agent/base/sys.h"
 #include "objects.h"
 
 static int no_table(void **state)

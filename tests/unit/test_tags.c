@@ -7,7 +7,7 @@
 
 #include <sched.h>
 
-#include "agent/tags.h"
+#include "agent/table/tags.h"
 
 static const char *name_of(unsigned number)
 {
@@ -150,7 +150,7 @@ static void a_child_does_not_wait_for_a_thread_that_stayed_behind(void **state)
 static int too_many(void *arg)
 {
     (void)arg;
-    WANT(agent_ready());
+    WANT(gate_ready());
     state_ref ref;
     char name[16];
     WANT(tags_number("first") == 1);
@@ -181,7 +181,7 @@ static int without_room(void *arg)
     (void)arg;
     struct rlimit limit = {1ull << 40, 1ull << 40};
     WANT(setrlimit(RLIMIT_AS, &limit) == 0);
-    WANT(agent_ready());
+    WANT(gate_ready());
     for (int fd = 1 << 20; slot_make(fd); fd += 64)
         ;
     WANT(tags_number("nowhere") == 0);
@@ -197,7 +197,7 @@ static void without_room_there_is_no_number(void **state)
 static int first_table(void **state)
 {
     (void)state;
-    return agent_ready() ? 0 : -1;
+    return gate_ready() ? 0 : -1;
 }
 
 int main(void)

@@ -5,7 +5,7 @@
  */
 #include "tracked_agent.h"
 
-#include "agent/sys.h"
+#include "agent/base/sys.h"
 
 #define FD 300
 
@@ -25,8 +25,8 @@ static void what_failed_or_is_no_socket_starts_nothing(void **state)
     track_connected(file, -1, ENOTSOCK, NULL, 0);
     track_received(file, 0, 0, 1, 0);
     track_received(-1, 0, 0, 1, 0);
-    track_exec();
-    track_exec_failed();
+    exec_begins();
+    exec_failed();
     assert_null(table_head);
     close(file);
 }
@@ -34,11 +34,11 @@ static void what_failed_or_is_no_socket_starts_nothing(void **state)
 static void a_new_socket_is_entered_with_what_is_known_of_it(void **state)
 {
     (void)state;
-    agent_thread.tag = 7;
+    this_thread.tag = 7;
     errno = ENOTUNIQ;
     track_opened(FD, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP, ORIGIN_SOCKET);
     assert_int_equal(errno, ENOTUNIQ);
-    agent_thread.tag = 0;
+    this_thread.tag = 0;
     const struct state_slot *s = slot_of(FD);
     assert_int_equal(phase_of(FD), SLOT_LIVE);
     assert_int_equal(s->family, AF_INET6);
@@ -94,9 +94,9 @@ static void nothing_is_changed(void)
     track_duped(FD, FD + 1);
     assert_int_equal(track_closing(FD), 0);
     track_closing_range(FD, FD + 2);
-    track_exec();
+    exec_begins();
     assert_int_equal(atomic_load(&table_head->end), END_RUNNING);
-    assert_int_equal(track_exiting(3, END_EXIT), 3);
+    assert_int_equal(exit_begins(3, END_EXIT), 3);
     assert_int_equal(atomic_load(&table_head->end), END_RUNNING);
     assert_int_equal(atomic_load(&slot_of(FD)->word), word);
     assert_int_equal(flags_of(FD), flags);
@@ -113,11 +113,11 @@ static void a_vfork_child_changes_nothing(void **state)
     track_opened(FD + 2, AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
     track_vanished(FD + 1, gen_of(FD + 1));
     track_vanished(FD + 2, gen_of(FD + 2));
-    agent_thread.in_vfork = 1;
+    this_thread.in_vfork = 1;
     track_duped(FD + 1, FD); /* no socket that is known */
     assert_int_equal(phase_of(FD), SLOT_LIVE);
     nothing_is_changed();
-    agent_thread.in_vfork = 0;
+    this_thread.in_vfork = 0;
     track_closing(FD);
 }
 
@@ -125,9 +125,9 @@ static void what_the_agent_itself_opens_and_closes_is_not_recorded(void **state)
 {
     (void)state;
     open_at(FD);
-    agent_enter();
+    thread_enter();
     nothing_is_changed();
-    agent_leave();
+    thread_leave();
     assert_int_not_equal(track_closing(FD), 0);
 }
 
@@ -305,9 +305,9 @@ static void only_the_socket_that_the_kernel_spoke_of_has_vanished(void **state)
 static void an_exec_is_an_end_until_it_fails(void **state)
 {
     (void)state;
-    track_exec();
+    exec_begins();
     assert_int_equal(atomic_load(&table_head->end), END_EXEC);
-    track_exec_failed();
+    exec_failed();
     assert_int_equal(atomic_load(&table_head->end), END_RUNNING);
 }
 

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/unwind.h"
+#include "agent/unwind/libunwind.h"
 
 #define PAGE 4096u
 

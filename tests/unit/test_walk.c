@@ -18,7 +18,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/walk.h"
+#include "agent/unwind/rule.h"
+#include "agent/unwind/stack_cache.h"
+#include "agent/unwind/stack_memory.h"
 #include "objects.h"
 
 #define PAGE 4096u
@@ -319,11 +321,11 @@ static void a_rule_of_code_without_tables_is_not_remembered(void **state)
     (void)state;
     bool keep = true;
     make_code();
-    assert_int_equal(walk_rule(CALLED, false, &keep), RULE_NONE);
+    assert_int_equal(rule_of(CALLED, false, &keep), RULE_NONE);
     assert_false(keep);
-    assert_int_equal(walk_rule((uintptr_t)made + 400, false, &keep), RULE_BOGUS);
+    assert_int_equal(rule_of((uintptr_t)made + 400, false, &keep), RULE_BOGUS);
     assert_false(keep);
-    walk_rule(AT(sp_ret), false, &keep);
+    rule_of(AT(sp_ret), false, &keep);
     assert_true(keep);
 }
 
@@ -332,9 +334,9 @@ static void the_rule_of_an_address_at_the_beginning_of_a_mapping_is_found_withou
     (void)state;
     bool keep;
     make_code();
-    assert_int_equal(walk_rule((uintptr_t)made, false, &keep), RULE_BOGUS);
-    assert_int_equal(walk_rule(CALLED_FIRST, false, &keep), RULE_BOGUS);
-    assert_int_equal(walk_rule((uintptr_t)made + 2 * PAGE + 4, false, &keep), RULE_BOGUS);
+    assert_int_equal(rule_of((uintptr_t)made, false, &keep), RULE_BOGUS);
+    assert_int_equal(rule_of(CALLED_FIRST, false, &keep), RULE_BOGUS);
+    assert_int_equal(rule_of((uintptr_t)made + 2 * PAGE + 4, false, &keep), RULE_BOGUS);
 }
 
 static void a_library_with_holes_between_its_segments_is_understood(void **state)
@@ -347,7 +349,7 @@ static void a_library_with_holes_between_its_segments_is_understood(void **state
     struct cfi_row row;
     int called;
     uintptr_t f = (uintptr_t)dlsym(library, "f");
-    assert_int_equal(walk_row(f + 2, true, &called, &row), CFI_OK);
+    assert_int_equal(rule_row(f + 2, true, &called, &row), CFI_OK);
     assert_int_equal(row.start, f);
     dlclose(library);
 }
@@ -392,20 +394,20 @@ static void only_what_is_known_to_be_a_stack_is_taken_for_readable_beyond_a_page
     (void)state;
     extern void *__libc_stack_end;
     uintptr_t top = (uintptr_t)__libc_stack_end & ~(uintptr_t)7, here = (uintptr_t)__builtin_frame_address(0);
-    struct span span = walk_span(here);
+    struct span span = stack_span(here);
     assert_int_equal(span.lo + span.len, top);
-    assert_true(walk_span(top - (100u << 20)).len <= PAGE);
-    assert_true(walk_span(arch_thread_pointer() - (4 * PAGE)).len <= PAGE); /* what lies there of the first thread is no stack */
-    assert_true(walk_span((uintptr_t)&s[4]).len <= PAGE);
+    assert_true(stack_span(top - (100u << 20)).len <= PAGE);
+    assert_true(stack_span(arch_thread_pointer() - (4 * PAGE)).len <= PAGE); /* what lies there of the first thread is no stack */
+    assert_true(stack_span((uintptr_t)&s[4]).len <= PAGE);
 }
 
 static void *in_thread(void *arg)
 {
     uintptr_t *bad = arg, thread = arch_thread_pointer() & ~(uintptr_t)7, here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)7;
-    struct span span = walk_span(here), below = walk_span(thread - (512u << 10)); /* its stack is smaller */
+    struct span span = stack_span(here), below = stack_span(thread - (512u << 10)); /* its stack is smaller */
     *bad = span.lo + span.len != thread || below.len > PAGE;
-    below = walk_span(thread - (512u << 10)); /* the same when it has been looked over */
-    span = walk_span(here - 2 * PAGE);
+    below = stack_span(thread - (512u << 10)); /* the same when it has been looked over */
+    span = stack_span(here - 2 * PAGE);
     *bad |= below.len > PAGE || span.lo + span.len != thread;
     return NULL;
 }
@@ -427,40 +429,40 @@ static void a_threads_stack_reaches_as_far_down_as_it_can_be_read(void **state)
 static void a_word_is_reached_only_at_a_whole_address_that_can_be_read(void **state)
 {
     (void)state;
-    struct span span = walk_span((uintptr_t)s);
-    assert_false(walk_reach(&span, (uintptr_t)&s[WORDS] + 4));
-    assert_false(walk_reach(&span, 8));
-    assert_false(walk_reach(&span, (uintptr_t)s + PAGES * PAGE));
-    assert_true(walk_reach(&span, (uintptr_t)&s[WORDS]));
+    struct span span = stack_span((uintptr_t)s);
+    assert_false(stack_reach(&span, (uintptr_t)&s[WORDS] + 4));
+    assert_false(stack_reach(&span, 8));
+    assert_false(stack_reach(&span, (uintptr_t)s + PAGES * PAGE));
+    assert_true(stack_reach(&span, (uintptr_t)&s[WORDS]));
     assert_int_equal(span.lo, (uintptr_t)s);
     assert_int_equal(span.len, 2 * PAGE);
-    assert_true(walk_reach(&span, (uintptr_t)&s[4 * WORDS + 3]));
+    assert_true(stack_reach(&span, (uintptr_t)&s[4 * WORDS + 3]));
     assert_int_equal(span.lo, (uintptr_t)&s[4 * WORDS]);
     assert_int_equal(span.len, PAGE);
 }
 
 /* ---- stacks that are remembered -------------------------------------------------------------------------------- */
 
-static struct walk_recalled r;
+static struct stack_cache_found r;
 static struct arch_frame from;
 
 static bool remembered(unsigned max)
 {
     unsigned epoch;
     assert_true(walk_may_recall(&epoch));
-    struct memo *memo = walk_memo_begin(&from, max, epoch);
+    struct stack_memo *memo = stack_cache_begin(&from, max, epoch);
     assert_non_null(memo);
     w = (struct walk){.memo = memo, .at = from, .max = max, .pcs = pcs};
     end = walk_run(&w);
     bool usable = w.memo != NULL && end != WALK_LOST;
-    walk_memo_end(memo, &w, end, usable, &r);
+    stack_cache_end(memo, &w, end, usable, &r);
     return usable;
 }
 static bool recalled(unsigned max)
 {
     unsigned epoch;
     memset(pcs, 0, sizeof pcs);
-    return walk_may_recall(&epoch) && walk_recall(&from, max, epoch, true, pcs, &r);
+    return walk_may_recall(&epoch) && stack_cache_recall(&from, max, epoch, true, pcs, &r);
 }
 
 static void a_remembered_stack_is_recognized_by_every_word_that_its_walk_went_by(void **state)
@@ -547,12 +549,12 @@ static void what_a_stack_cannot_be_recognized_by_is_not_remembered(void **state)
     uint64_t many[128];
     unsigned epoch;
     walk_may_recall(&epoch);
-    struct memo *memo = walk_memo_begin(&from, 64, epoch);
+    struct stack_memo *memo = stack_cache_begin(&from, 64, epoch);
     w = (struct walk){.memo = memo, .at = from, .max = 128, .pcs = many}; /* more words than there is room for */
     assert_int_equal(walk_run(&w), WALK_OUTERMOST);
     assert_null(w.memo);
     w.n = 0;
-    walk_memo_end(memo, &w, WALK_OUTERMOST, false, &r);
+    stack_cache_end(memo, &w, WALK_OUTERMOST, false, &r);
     assert_null(r.memo);
 }
 
@@ -562,15 +564,15 @@ static void a_word_is_taken_down_only_above_the_beginning_and_while_there_is_roo
     unsigned epoch;
     walk_may_recall(&epoch);
     from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)&big[8]};
-    struct memo *memo = walk_memo_begin(&from, 64, epoch);
-    assert_false(walk_memo_word(memo, (uintptr_t)&big[7], 0));
-    assert_false(walk_memo_word(memo, (uintptr_t)&big[9] + 4, 0));
-    assert_false(walk_memo_word(memo, (uintptr_t)&big[8 + 65536], 0));
+    struct stack_memo *memo = stack_cache_begin(&from, 64, epoch);
+    assert_false(stack_cache_word(memo, (uintptr_t)&big[7], 0));
+    assert_false(stack_cache_word(memo, (uintptr_t)&big[9] + 4, 0));
+    assert_false(stack_cache_word(memo, (uintptr_t)&big[8 + 65536], 0));
     for (unsigned i = 0; i < MEMO_WORDS; i++)
-        assert_true(walk_memo_word(memo, (uintptr_t)&big[8 + 65535], i));
-    assert_false(walk_memo_word(memo, (uintptr_t)&big[9], 0));
+        assert_true(stack_cache_word(memo, (uintptr_t)&big[8 + 65535], i));
+    assert_false(stack_cache_word(memo, (uintptr_t)&big[9], 0));
     w = (struct walk){.n = 0};
-    walk_memo_end(memo, &w, WALK_LOST, false, &r);
+    stack_cache_end(memo, &w, WALK_LOST, false, &r);
 }
 
 static void a_remembered_stack_is_compared_only_where_the_present_one_can_be_read(void **state)
@@ -592,16 +594,16 @@ static void an_entry_in_the_making_is_neither_recalled_nor_taken(void **state)
     walk_may_recall(&epoch);
     s[3] = AT(end_ret);
     from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s};
-    struct memo *memo[5] = {0};
+    struct stack_memo *memo[5] = {0};
     for (unsigned i = 0; i < 4; i++) {
-        memo[i] = walk_memo_begin(&from, 64, epoch);
+        memo[i] = stack_cache_begin(&from, 64, epoch);
         assert_non_null(memo[i]);
         assert_false(recalled(64));
     }
-    assert_null(walk_memo_begin(&from, 64, epoch)); /* all ways of its place are in the making */
+    assert_null(stack_cache_begin(&from, 64, epoch)); /* all ways of its place are in the making */
     w = (struct walk){.n = 0};
     for (unsigned i = 0; i < 4; i++)
-        walk_memo_end(memo[i], &w, WALK_LOST, false, &r);
+        stack_cache_end(memo[i], &w, WALK_LOST, false, &r);
     assert_false(recalled(64));
     assert_true(remembered(64));
     assert_true(recalled(64));
@@ -613,21 +615,21 @@ static void a_note_goes_with_its_stack(void **state)
     unsigned epoch;
     s[3] = AT(end_ret);
     from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s};
-    struct walk_recalled first = {0};
+    struct stack_cache_found first = {0};
     for (unsigned i = 0; i < 4; i++) { /* the way that is looked at first */
         assert_true(remembered(64));
         first = !first.memo || r.memo < first.memo ? r : first;
     }
-    walk_note(&first, 11);
+    stack_cache_note(&first, 11);
     assert_true(recalled(64));
     assert_int_equal(r.note, 11);
     assert_int_equal(pcs[0], AT(sp_ret)); /* wanted always */
     walk_may_recall(&epoch);
     memset(pcs, 0, sizeof pcs);
-    assert_true(walk_recall(&from, 64, epoch, false, pcs, &r));
+    assert_true(stack_cache_recall(&from, 64, epoch, false, pcs, &r));
     assert_int_equal(r.n, 2);
     assert_int_equal(pcs[0], 0); /* the note is enough */
-    struct walk_recalled late = r;
+    struct stack_cache_found late = r;
     s[3] = AT(fp_ret);
     from.fp = (uintptr_t)&s[6];
     s[7] = AT(end_ret);
@@ -637,7 +639,7 @@ static void a_note_goes_with_its_stack(void **state)
     }
     assert_true(recalled(64));
     assert_int_equal(r.note, 0);
-    walk_note(&late, 22); /* of an entry that has been given away */
+    stack_cache_note(&late, 22); /* of an entry that has been given away */
     assert_true(recalled(64));
     assert_int_equal(r.note, 0);
 }

@@ -19,18 +19,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
-#include "agent/capture.h"
-#include "agent/forecast.h"
-#include "agent/inject.h"
-#include "agent/last.h"
-#include "agent/look.h"
-#include "agent/release.h"
-#include "agent/scratch.h"
-#include "agent/sys.h"
-#include "agent/table.h"
-#include "agent/tell.h"
-#include "agent/watch.h"
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/base/notes.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/inject/follow.h"
+#include "agent/inject/redirect.h"
+#include "agent/track/gate.h"
+#include "agent/track/retract.h"
+#include "agent/watch/discover.h"
+#include "agent/watch/reporter.h"
+#include "agent/watch/wake.h"
+#include "agent/watch/watcher.h"
+#include "agent/stacks/capture.h"
+#include "agent/report/forecast.h"
+#include "agent/watch/last_thread.h"
+#include "agent/base/scratch.h"
+#include "agent/base/sys.h"
+#include "agent/table/table.h"
 
 #define S 1000000000ull
 
@@ -61,7 +68,7 @@ static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*
 {
     pthread_attr_getstacksize(attr, &stack_sizes[created]);
     arch_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&created_mask, 8, 0, 0);
-    created_inside = agent_inside();
+    created_inside = thread_inside();
     created++;
     errno = 33;
     if (refuse) {
@@ -75,7 +82,7 @@ static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*
 #define SYS2(n, a, b) call((n), (long)(a), (long)(b))
 #define pthread_create create_thread
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/watch.c"
+#include "agent/watch/watcher.c"
 #undef pthread_create
 
 /* ---- the rest of the agent ---- */
@@ -83,7 +90,7 @@ static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*
 static struct state_header header;
 struct state_header *table_head;
 struct options agent_options;
-__thread struct agent_thread agent_thread __attribute__((tls_model("initial-exec")));
+__thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
 
 static _Atomic unsigned looks, scans, reports, parked, woken, notes, followed;
 static _Atomic int last_origin = -1;
@@ -100,28 +107,28 @@ static void did(char what)
         order[n] = what;
 }
 
-uint64_t agent_now_real(void)
+uint64_t clock_now_real(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * S + (uint64_t)t.tv_nsec;
 }
-uint64_t agent_now(void)
+uint64_t clock_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return clock_now ? clock_now : (uint64_t)t.tv_sec * S + (uint64_t)t.tv_nsec;
 }
-uint32_t agent_tid(void) { return (uint32_t)gettid(); }
-bool agent_in_sandbox(void) { return sandboxed; }
-bool agent_is_vfork_child(void) { return in_vfork; }
-bool agent_has_table(void) { return !no_table; }
-void agent_say(const char *fmt, ...) { (void)fmt; }
-void agent_note(const char *text, const char *arg) { notes += text != NULL && arg != NULL; }
-void agent_tell_notes(void) {}
+uint32_t thread_tid(void) { return (uint32_t)gettid(); }
+bool sys_in_sandbox(void) { return sandboxed; }
+bool gate_is_vfork_child(void) { return in_vfork; }
+bool gate_has_table(void) { return !no_table; }
+void log_info(const char *fmt, ...) { (void)fmt; }
+void log_later(const char *text, const char *arg) { notes += text != NULL && arg != NULL; }
+void log_write_later(void) {}
 bool capture_in_handler(void) { return in_handler; }
 void forecast_refresh(void) { did('f'); }
-void inject_follow(bool wanted)
+void follow(bool wanted)
 {
     followed++;
     if (wanted)
@@ -129,42 +136,42 @@ void inject_follow(bool wanted)
     else
         parked++;
 }
-void inject_forked_child(void) { resets++; }
-void last_forked_child(void) { resets++; }
-uint64_t last_wake(uint64_t when) { return when; }
-bool last_of_all(void)
+void redirect_forked_child(void) { resets++; }
+void last_thread_forked_child(void) { resets++; }
+uint64_t last_thread_wake(uint64_t when) { return when; }
+bool last_thread_of_all(void)
 {
     if (quits_at_last)
         atomic_store(&quit, true);
     return is_last;
 }
-void last_goes(void) { went = true; }
-bool last_with_one_other(void) { return alone; }
-uint64_t look_all(uint64_t min_age_ns)
+void last_thread_goes(void) { went = true; }
+bool last_thread_with_one_other(void) { return alone; }
+uint64_t check_all(uint64_t min_age_ns)
 {
     did('l');
     min_age = min_age_ns;
     looked_locked = atomic_load(&lock) != 0;
-    looked_inside = agent_inside();
+    looked_inside = thread_inside();
     if (atomic_exchange(&request_during_look, false))
         watch_poke();
     looks++;
     return next_grace_is;
 }
-void look_for_unseen(uint64_t budget_ns, enum origin origin)
+void discover_unseen(uint64_t budget_ns, enum origin origin)
 {
     did('u');
     scan_budget = budget_ns;
     last_origin = (int)origin;
     scans++;
 }
-void look_reset(void) { resets++; }
-void release_reset(void) { resets++; }
+void check_reset(void) { resets++; }
+void retract_reset(void) { resets++; }
 void scratch_keep(bool keep) { resets += !keep; }
-void tell_troubles(void) { did('t'); }
-void tell_releases(void) { did('r'); }
-void tell_due(void) { did('d'); }
-uint64_t watch_report(const struct watch_query *q, enum reason reason, int fd)
+void reporter_troubles(void) { did('t'); }
+void reporter_releases(void) { did('r'); }
+void reporter_due(void) { did('d'); }
+uint64_t reporter_report(const struct reporter_query *q, enum reason reason, int fd)
 {
     did('s');
     assert_int_equal(q->kinds, KINDS_DEFAULT);
@@ -179,13 +186,13 @@ static int setup(void **state)
 {
     (void)state;
     memset(&header, 0, sizeof header);
-    memset(&agent_thread, 0, sizeof agent_thread);
+    memset(&this_thread, 0, sizeof this_thread);
     memset(order, 0, sizeof order);
     header.enabled = 1;
     header.interval_ns = 3600 * S;
     header.kinds = KINDS_DEFAULT;
     table_head = &header;
-    watch_forked_child();
+    watcher_forked_child();
     looks = scans = reports = parked = woken = notes = followed = resets = 0;
     paused_times = 0;
     last_origin = -1;
@@ -203,7 +210,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    watch_stop();
+    watcher_stop();
     alarm(0);
     return 0;
 }
@@ -320,8 +327,8 @@ static void a_look_retracts_before_it_reports_and_serves_a_signal_last_and_once(
 
 static void start(void)
 {
-    watch_start();
-    assert_true(watch_running());
+    watcher_start();
+    assert_true(watcher_running());
 }
 
 static void the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent(void **state)
@@ -339,7 +346,7 @@ static void the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent(vo
     WAIT_FOR(looks >= 3); /* a request that came during a look has one of its own */
     WAIT_FOR(header.answered == header.request);
     WAIT_FOR(atomic_load(&lock) == 0);
-    assert_int_equal(header.watcher_tid != 0 && header.watcher_tid != agent_tid(), 1);
+    assert_int_equal(header.watcher_tid != 0 && header.watcher_tid != thread_tid(), 1);
 }
 
 static void a_watcher_that_wakes_for_nothing_does_not_look(void **state)
@@ -373,10 +380,10 @@ static void what_was_open_before_is_scanned_once_a_process(void **state)
     (void)state;
     start();
     WAIT_FOR(scans >= 1);
-    assert_true(watch_suspend());
-    assert_false(watch_running());
+    assert_true(watcher_suspend());
+    assert_false(watcher_running());
     last_origin = -1;
-    watch_resume();
+    watcher_resume();
     watch_poke();
     WAIT_FOR(looks >= 1);
     assert_int_equal(last_origin, ORIGIN_UNSEEN);
@@ -429,7 +436,7 @@ static void a_parked_watcher_can_be_stopped(void **state)
     header.enabled = 0;
     start();
     WAIT_FOR(parked >= 1);
-    assert_true(watch_stop());
+    assert_true(watcher_stop());
     assert_int_equal(woken + scans, 0); /* it was not woken to work */
 }
 
@@ -441,7 +448,7 @@ static void a_watcher_that_is_the_last_thread_ends(void **state)
     is_last = true;
     watch_poke();
     WAIT_FOR(went);
-    assert_true(watch_stop());
+    assert_true(watcher_stop());
     assert_int_equal(looks, 0);
 }
 
@@ -466,32 +473,32 @@ static void no_watcher_where_there_is_none_to_have(void **state)
     (void)state;
     note_only = true;
     header.interval_ns = 0;
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 0);
     header.interval_ns = S;
     sandboxed = true;
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 0);
     sandboxed = false;
     table_head = NULL;
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 0);
     table_head = &header;
     in_handler = true; /* a later event comes by */
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 0);
-    assert_false(watch_running());
+    assert_false(watcher_running());
     in_handler = false;
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 1);
-    watch_start(); /* there is one */
+    watcher_start(); /* there is one */
     assert_int_equal(created, 1);
-    watch_forked_child();
+    watcher_forked_child();
     header.interval_ns = 0;
     header.enabled = 0; /* what attach is to wake */
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 2);
-    watch_forked_child();
+    watcher_forked_child();
 }
 
 static void the_watcher_is_made_as_the_agents_own_with_all_signals_blocked_but_the_c_librarys(void **state)
@@ -501,15 +508,15 @@ static void the_watcher_is_made_as_the_agents_own_with_all_signals_blocked_but_t
     note_only = true;
     errno = 77;
     arch_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&before, 8, 0, 0);
-    watch_start();
+    watcher_start();
     assert_int_equal(errno, 77);
     arch_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&after, 8, 0, 0);
     assert_true(created_inside);
-    assert_false(agent_inside());
+    assert_false(thread_inside());
     assert_true(before == after && !(before >> (SIGTERM - 1) & 1));
     /* SIGKILL and SIGSTOP cannot be; setuid(2) waits for each thread to answer 33. */
     assert_true(created_mask == ~(3ull << 31 | 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1)));
-    watch_forked_child();
+    watcher_forked_child();
 }
 
 static void a_larger_stack_is_tried_where_the_programs_thread_storage_needs_it(void **state)
@@ -517,24 +524,24 @@ static void a_larger_stack_is_tried_where_the_programs_thread_storage_needs_it(v
     (void)state;
     note_only = true;
     refuse = 3;
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 4);
     assert_int_equal(stack_sizes[0], STACK_SIZE);
     assert_int_equal(stack_sizes[3], STACK_SIZE << 6);
     assert_int_equal(notes, 0);
-    watch_forked_child();
+    watcher_forked_child();
 }
 
 static void a_program_that_may_have_no_thread_is_asked_once_and_told(void **state)
 {
     (void)state;
     refuse = 4;
-    watch_start();
+    watcher_start();
     assert_int_equal(notes, 1);
-    watch_start();
+    watcher_start();
     assert_int_equal(created, 4);
-    assert_false(watch_stop()); /* nothing to join */
-    watch_forked_child();
+    assert_false(watcher_stop()); /* nothing to join */
+    watcher_forked_child();
 }
 
 static void the_watcher_is_suspended_only_where_the_program_has_one_thread(void **state)
@@ -542,33 +549,33 @@ static void the_watcher_is_suspended_only_where_the_program_has_one_thread(void 
     (void)state;
     start();
     alone = false;
-    assert_false(watch_suspend());
-    assert_true(watch_running());
+    assert_false(watcher_suspend());
+    assert_true(watcher_running());
     alone = true;
-    assert_true(watch_suspend());
-    assert_false(watch_suspend()); /* once */
+    assert_true(watcher_suspend());
+    assert_false(watcher_suspend()); /* once */
 }
 
 static void the_watcher_is_not_stopped_by_itself_or_a_vfork_child(void **state)
 {
     (void)state;
     start();
-    agent_enter();
-    assert_false(watch_stop());
-    agent_leave();
+    thread_enter();
+    assert_false(watcher_stop());
+    thread_leave();
     in_vfork = true;
-    assert_false(watch_stop());
+    assert_false(watcher_stop());
     in_vfork = false;
-    assert_true(watch_running());
+    assert_true(watcher_running());
     errno = 77;
-    assert_true(watch_stop());
+    assert_true(watcher_stop());
     assert_int_equal(errno, 77);
     assert_false(atomic_load(&quit));
 }
 
 static void *stop_it(void *arg)
 {
-    *(bool *)arg = watch_stop();
+    *(bool *)arg = watcher_stop();
     pthread_testcancel();
     *(bool *)arg = false;
     return NULL;
@@ -590,7 +597,7 @@ static void a_thread_that_stops_the_watcher_is_not_cancelled_half_way(void **sta
     watch_unlock();
     pthread_join(t, NULL);
     assert_true(stopped); /* and cancelled after it */
-    assert_false(watch_running());
+    assert_false(watcher_running());
 }
 
 /* ---- fork, signals ---- */
@@ -599,20 +606,20 @@ static void a_forked_child_begins_without_a_watcher_and_with_the_lock_free(void 
 {
     (void)state;
     note_only = true;
-    watch_start();
+    watcher_start();
     assert_true(watch_lock(0));
     atomic_store(&signal_wanted, true);
-    atomic_store(&wait_waiters, 3);
+    atomic_store(&close_bell_waiters, 3);
     atomic_store(&quit, true);
     atomic_store(&present_known, true);
     resets = 0;
-    watch_forked_child();
-    assert_false(watch_running());
+    watcher_forked_child();
+    assert_false(watcher_running());
     assert_false(atomic_load(&joinable));
     assert_false(atomic_load(&signal_wanted));
     assert_false(atomic_load(&quit));
     assert_false(atomic_load(&present_known));
-    assert_int_equal(wait_waiters, 0);
+    assert_int_equal(close_bell_waiters, 0);
     assert_int_equal(resets, 5);
     assert_true(watch_lock(0));
     watch_unlock();
@@ -622,27 +629,27 @@ static void a_signal_asks_the_watcher_or_else_reports_by_itself(void **state)
 {
     (void)state;
     no_table = true;
-    watch_request_signal();
+    watcher_request_signal();
     assert_int_equal(reports, 0);
     no_table = false;
-    watch_request_signal();
+    watcher_request_signal();
     assert_int_equal(reports, 1);
     assert_true(looked_locked);
     assert_int_equal(lock, 0);
-    assert_false(agent_inside());
+    assert_false(thread_inside());
     /* Not where this thread may be looking itself: its report is the next one's to make. */
     assert_true(watch_lock(0));
-    watch_request_signal();
+    watcher_request_signal();
     assert_int_equal(reports, 1);
     watch_unlock();
     assert_true(atomic_exchange(&signal_wanted, false));
     note_only = true;
-    watch_start();
+    watcher_start();
     uint32_t before = header.request;
-    watch_request_signal();
+    watcher_request_signal();
     assert_int_equal(header.request, before + 1);
     assert_int_equal(reports, 1);
-    watch_forked_child();
+    watcher_forked_child();
     table_head = NULL;
     watch_poke(); /* nobody to wake */
 }

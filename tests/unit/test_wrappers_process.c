@@ -193,7 +193,7 @@ static void a_threads_end_is_told(void **state)
 static int made_child(int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid)
 {
     (void)start, (void)stack, (void)flags, (void)arg, (void)parent_tid, (void)tls, (void)child_tid;
-    note("clone(%d) ", agent_thread.in_vfork);
+    note("clone(%d) ", this_thread.in_vfork);
     return 1234;
 }
 
@@ -209,7 +209,7 @@ static void a_child_in_our_memory_is_marked_while_it_runs_in_this_threads_place(
     noted("clone(1) ");
     wrap___clone(NULL, NULL, CLONE_VM | CLONE_VFORK, NULL, NULL, NULL, NULL);
     noted("clone(1) ");
-    assert_int_equal(agent_thread.in_vfork, 0);
+    assert_int_equal(this_thread.in_vfork, 0);
     wrap_clone(NULL, NULL, CLONE_VM, NULL, NULL, NULL, NULL); /* runs beside us, as a thread does */
     noted("shares clone(0) ");
     wrap_clone(NULL, NULL, CLONE_VM | CLONE_VFORK | CLONE_SETTLS, NULL, NULL, NULL, NULL); /* its mark would be another's */

@@ -34,10 +34,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
-#include "agent/real.h"
-#include "agent/table.h"
-#include "agent/track.h"
+#include "agent/track/open_close.h"
+#include "agent/libc/real.h"
+#include "agent/table/table.h"
 
 const struct wrapped wrapped_table[] = {{"", NULL, NULL}};
 const unsigned wrapped_count = 0;

@@ -28,8 +28,8 @@
 #include "../../lib/agent/track/open_close.h"
 #include "../../lib/agent/track/outcome.h"
 #include "../../lib/agent/track/slot.h"
-#include "../../lib/agent/watch/last_thread.h"
 #include "../../lib/agent/watch/watcher.h"
+#include "../../lib/agent/watch/last_thread.h"
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/wrap/table.c"
 #include "agent/wrap/close.c"
