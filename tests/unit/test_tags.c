@@ -83,7 +83,7 @@ static void asks(void) { one_number = tags_number(contested); }
 static void lets_the_other_ask(void)
 {
     asked++;
-    uint64_t until = agent_now() + 10000000u; /* it may have to wait for us */
+    uint64_t until = agent_now() + 3000000u; /* it may have to wait for us */
     while (answered != asked && agent_now() < until)
         sched_yield();
 }
@@ -96,7 +96,8 @@ static void threads_that_give_one_name_at_once_have_one_number(void **state)
     interrupted(1000000000, asks, lets_the_other_ask);
     long steps = live_steps();
     assert_int_equal(pthread_create(&t, NULL, answers, NULL), 0);
-    for (long at = 1; at < steps; at += 1 + steps / 120) {
+    /* A name is looked for three times; it is entered between the last two. */
+    for (long at = steps * 11 / 20; at < steps * 16 / 20; at += 1 + steps / 500) {
         snprintf(contested, sizeof contested, "contested %ld", at);
         assert_true(interrupted(at, asks, lets_the_other_ask));
         while (answered != asked)
