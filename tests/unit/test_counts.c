@@ -87,14 +87,14 @@ static void a_thousand_sites_of_every_kind_keep_counts_of_their_own(void **state
             const struct counts *t = counts_of(i * 16, kind);
             assert_true(t && t->lasting == i % 3 + 1 && t->past == (kind == KIND_DEAD ? i % 3 + 1 : 0));
         }
-    /* In a small table they lie close. */
-    for (state_ref i = 1; i < 100; i++) {
+    /* In a small table they meet: two sites at any distance. */
+    for (state_ref d = 1; d < 64; d++) {
         counts_reset();
-        for (state_ref at = i; at < i + 5; at++)
+        for (state_ref at = 1; at <= 1 + d; at += d)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 for (unsigned n = 0; n <= kind; n++)
                     counts_add(at, kind, true, false);
-        for (state_ref at = i; at < i + 5; at++)
+        for (state_ref at = 1; at <= 1 + d; at += d)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 assert_int_equal(counts_of(at, kind)->lasting, kind + 1);
     }

@@ -83,7 +83,8 @@ static void asks(void) { one_number = tags_number(contested); }
 static void lets_the_other_ask(void)
 {
     asked++;
-    for (int turn = 0; answered != asked && turn < 20; turn++) /* it may have to wait for us */
+    uint64_t until = clock_now() + 3000000u; /* it may have to wait for us */
+    while (answered != asked && clock_now() < until)
         sched_yield();
 }
 
@@ -95,7 +96,8 @@ static void threads_that_give_one_name_at_once_have_one_number(void **state)
     interrupted(1000000000, asks, lets_the_other_ask);
     long steps = live_steps();
     assert_int_equal(pthread_create(&t, NULL, answers, NULL), 0);
-    for (long at = 1; at < steps; at += 1 + steps / 40) {
+    /* A name is looked for three times; it is entered between the last two. */
+    for (long at = steps * 11 / 20; at < steps * 16 / 20; at += 1 + steps / 500) {
         snprintf(contested, sizeof contested, "contested %ld", at);
         assert_true(interrupted(at, asks, lets_the_other_ask));
         while (answered != asked)
@@ -204,8 +206,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_has_one_number_and_the_reader_finds_it_by_that),
-        cmocka_unit_test(a_child_does_not_wait_for_a_thread_that_stayed_behind),
         cmocka_unit_test(threads_that_give_one_name_at_once_have_one_number),
+        cmocka_unit_test(a_child_does_not_wait_for_a_thread_that_stayed_behind),
         cmocka_unit_test(a_long_name_is_cut_at_63_bytes),
         cmocka_unit_test(many_names_lie_in_many_extents),
         cmocka_unit_test(a_name_too_many_has_no_number),
