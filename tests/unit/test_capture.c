@@ -408,7 +408,7 @@ static void libunwind_is_not_asked_for_ever_where_it_is_of_no_use(void **state)
     munmap((void *)((uintptr_t)code & ~(uintptr_t)4095), 4096);
 }
 
-/* Beyond code without rules a stack is not recognized by what was read of it: two ways to one place are two stacks there too. */
+/* Two ways to one place are two stacks, also where code without rules lies between. */
 static __attribute__((noinline)) void twice(void (*code)(void (*)(void)), uint64_t back[2])
 {
     code(take_lost);

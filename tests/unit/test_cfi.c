@@ -157,6 +157,20 @@ static void the_rule_of_a_linkage_stub_depends_on_the_address(void **state)
     }
 }
 
+static void a_rule_holds_from_its_own_address_on_however_that_is_written(void **state)
+{
+    (void)state;
+    struct object o;
+    /* advance_loc1 16, advance_loc2 256, advance_loc4 512, each with a CFA 8 bytes further away */
+    RULES(&o, "\x02\x10\x0e\x10\x03\x00\x01\x0e\x18\x04\x00\x02\x00\x00\x0e\x20");
+    static const struct {
+        uintptr_t at;
+        int32_t cfa;
+    } want[] = {{0, 8}, {15, 8}, {16, 16}, {271, 16}, {272, 24}, {783, 24}, {784, 32}, {0xfff, 32}};
+    for (unsigned i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(row_at(&o, want[i].at).cfa.add, want[i].cfa);
+}
+
 static void the_outermost_frame_has_no_return_address(void **state)
 {
     struct object o;
@@ -267,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_realigned_frame_is_reached_through_a_saved_argument_pointer),
         cmocka_unit_test(a_loaded_stack_pointer_plus_a_number_as_in_hand_written_ciphers),
         cmocka_unit_test(the_rule_of_a_linkage_stub_depends_on_the_address),
+        cmocka_unit_test(a_rule_holds_from_its_own_address_on_however_that_is_written),
         cmocka_unit_test(the_outermost_frame_has_no_return_address),
         cmocka_unit_test(a_signal_frame_is_said_to_be_one),
         cmocka_unit_test(personality_and_language_data_are_passed_over),

@@ -313,12 +313,12 @@ static void a_build_id_or_headers_or_a_path_alone_make_another_library(void **st
         {{"p.so", "p.so"}, {"-Wl,--build-id=0x1111", "-Wl,--build-id=0x2222"}, {"int f(void){return 1;}", "int f(void){return 1;}"}},
         {{"p.so", "p.so"},
          {"-Wl,--build-id=none", "-Wl,--build-id=none"},
-         {"int f(void){return 1;} int x[4] = {1};", "int f(void){return 1;} int x[6] = {1};"}},
+         {"int f(void){return 1;} char x[3] = {1}; char y[4];", "int f(void){return 1;} char x[4] = {1}; char y[3];"}},
         {{"p.so", "q.so"}, {"-Wl,--build-id=0x3333", "-Wl,--build-id=0x3333"}, {"int f(void){return 1;}", "int f(void){return 1;}"}},
     };
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         void *f = NULL;
-        unsigned first, second, third;
+        unsigned first = 0, second = 0, third = 0;
         if (!load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &first) ||
             !load_made(pairs[i].name[1], pairs[i].flags[1], pairs[i].source[1], &f, &second) ||
             !load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &third))
@@ -328,6 +328,22 @@ static void a_build_id_or_headers_or_a_path_alone_make_another_library(void **st
         assert_int_equal(third, first);
         assert_int_not_equal(modules_at(second)->unloaded_ns, 0);
     }
+}
+
+static void a_child_that_meets_objects_in_another_order_reads_them_anew(void **state)
+{
+    (void)state;
+    const void *program = (void *)(uintptr_t)as_the_loaders_argument;
+    unsigned libc = of((void *)(uintptr_t)in_libc), own = of(program);
+    assert_int_not_equal(libc, own);
+    struct state_module before[2];
+    memcpy(&before[0], modules_at(libc), sizeof before[0]);
+    memcpy(&before[1], modules_at(own), sizeof before[1]);
+    assert_int_equal(childs_table(NULL), 0);
+    assert_int_equal(of(program), libc);
+    assert_memory_equal(modules_at(libc)->build_id, before[1].build_id, before[1].build_id_len);
+    assert_int_equal(of((void *)(uintptr_t)in_libc), own);
+    assert_memory_equal(modules_at(own)->build_id, before[0].build_id, before[0].build_id_len);
 }
 
 static void a_fork_between_the_two_ends_of_a_dlclose_leaves_none_under_way(void **state)
@@ -512,6 +528,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(another_library_at_the_same_place_gets_a_number_of_its_own, fresh_table),
         cmocka_unit_test_setup(a_look_up_after_a_check_notices_that_a_place_has_changed_hands, fresh_table),
         cmocka_unit_test_setup(a_build_id_or_headers_or_a_path_alone_make_another_library, fresh_table),
+        cmocka_unit_test_setup(a_child_that_meets_objects_in_another_order_reads_them_anew, fresh_table),
         cmocka_unit_test_setup(a_fork_between_the_two_ends_of_a_dlclose_leaves_none_under_way, fresh_table),
         cmocka_unit_test_setup(loading_and_unloading_one_library_for_ever_takes_one_record, fresh_table),
         cmocka_unit_test_setup(many_threads_that_meet_many_libraries_agree_on_their_numbers, fresh_table),

@@ -86,7 +86,10 @@ static const char source[] = "static int hidden(int x) { __asm__ volatile(\"\");
                              "static int local_alias(int) __attribute__((alias(\"shown\"), used));\n"
                              "void *const where[] = {(void *)hidden, (void *)shown};\n";
 
-/* Each run's objects have a build-id of their own: debug files below /usr/lib/debug are found by it, and another run may have left one there. */
+/*
+ * Each run's objects have a build-id of their own: debug files below /usr/lib/debug are found by
+ * it, and another run may have left one there.
+ */
 static int make(const char *name, const char *flags)
 {
     char text[2048];

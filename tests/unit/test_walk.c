@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_walk.c: the walk over stacks that the test wrote itself: what it follows, what it does not, and what it remembers.
+ * test_walk.c: the walk over stacks that the test wrote itself: what it follows, and what it
+ * remembers.
  *
- * A stack is an array between pages that cannot be read, its code a few functions in assembly whose rules are known. Where a guard keeps the walk from
- * going astray, a valid frame lies on the wrong way: a walk that takes it ends as if all were well. x86-64 only, like the walk.
+ * A stack is an array between pages that cannot be read, its code a few functions in assembly
+ * whose rules are known. Where a guard keeps the walk from going astray, a valid frame lies on the
+ * wrong way: a walk that takes it ends as if all were well. x86-64 only, like the walk.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +30,10 @@
 #define PAGES 16u
 #define BIG (12u << 20)
 
-/* Each function's only call, and the label behind it. The CFA of sp_frame is sp + 32, of fp_frame rbp + 16, of loaded_frame *(rbp - 16). */
+/*
+ * Each function's only call, and the label behind it. The CFA of sp_frame is sp + 32, of fp_frame
+ * rbp + 16, of loaded_frame *(rbp - 16).
+ */
 extern const char sp_frame[], sp_ret[], fp_ret[], loaded_ret[], end_ret[], last_instruction[], starts_here[], sp_frame_end[],
     other_signal_ret[];
 __asm__(
