@@ -14,12 +14,12 @@ extern void dlsym_entry(void) __attribute__((visibility("hidden")));
 extern void dlvsym_entry(void) __attribute__((visibility("hidden")));
 void *dlsym_real, *dlvsym_real;
 
-void dlsym_look_in(void)
+void dlsym_hook(void)
 {
     if (redirect_active())
         redirect_new();
 }
-ARCH_LOOK_IN(dlsym_entry, dlsym_look_in, dlsym_real);
-ARCH_LOOK_IN(dlvsym_entry, dlsym_look_in, dlvsym_real);
+ARCH_HOOK_ENTRY(dlsym_entry, dlsym_hook, dlsym_real);
+ARCH_HOOK_ENTRY(dlvsym_entry, dlsym_hook, dlvsym_real);
 
 const struct wrapped dlsym_wrapped[2] = {{"dlsym", (void *)dlsym_entry, &dlsym_real}, {"dlvsym", (void *)dlvsym_entry, &dlvsym_real}};

@@ -13,7 +13,7 @@
  */
 extern const struct wrapped dlsym_wrapped[2] __attribute__((visibility("hidden")));
 /* What the entries call; and where they go on to. For the entries and the tests. */
-void dlsym_look_in(void) __attribute__((visibility("hidden")));
+void dlsym_hook(void) __attribute__((visibility("hidden")));
 extern void *dlsym_real __attribute__((visibility("hidden")));
 extern void *dlvsym_real __attribute__((visibility("hidden")));
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.h: registers, system calls, entries and code patterns of AArch64. Included by ../cpu.h alone. */
+/*
+ * cpu.h: registers, system calls, entries and code patterns of AArch64.
+ *
+ * Included by ../cpu.h alone, which explains the ARCH_*_ENTRY macros; the functions are explained
+ * in ../x86_64/cpu.h.
+ */
 #ifndef SOCKLEAK_ARCH_AARCH64_CPU_H
 #define SOCKLEAK_ARCH_AARCH64_CPU_H
 
@@ -21,7 +26,7 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
 }
 static inline void arch_relax(void) { __asm__ volatile("yield" ::: "memory"); }
 
-/* --- stacks: registers by their DWARF numbers, which are libunwind's too --- */
+/* Stacks: registers by their DWARF numbers, which libunwind uses too. */
 #define ARCH_REGS 33
 #define ARCH_FP 29
 #define ARCH_SP 31
@@ -61,7 +66,7 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
                        "v30", "v31");
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
-/* mov x8, #139; svc #0 */
+/* The signal trampoline's instructions: mov x8, #139; svc #0. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
 #define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original)                                             \
     __asm__(".text\n.p2align 4\n"                                                                                     \
