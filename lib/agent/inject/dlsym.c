@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dlsym.c: looks in on each dlsym while entries are redirected.
+ * dlsym.c: checks for new objects at each dlsym while entries are redirected.
  *
- * Whoever loads an object asks dlsym for what is in it: that is the moment, with the object complete and on the thread that is
- * about to use it. The entries jump on with everything as the caller left it (lib/arch/plt.h).
+ * A program that loads an object asks dlsym for its symbols. At that moment the object is complete,
+ * and we run on the thread that is about to use it. The entries call the hook and then jump on to
+ * the original, with everything as the caller left it (lib/arch/plt.h).
  */
 #include "dlsym.h"
 
