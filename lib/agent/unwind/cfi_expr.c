@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_expr.c: DWARF expressions as compilers and assemblers write them into unwind rules, worked out without the registers' values.
+ * cfi_expr.c: evaluates DWARF expressions as compilers and assemblers write them into unwind rules,
+ * without the registers' values.
  *
- * Called by cfi_program.c alone. An expression is run on a small stack of values of the form REG + ADD or *(REG + OFF) + ADD; whatever leaves that
- * form (branches, products of registers, two loads) makes the result odd. No loops but over the input, no reads outside of it.
+ * Called by cfi_program.c alone. An expression runs on a small stack of values of the form REG +
+ * ADD or *(REG + OFF) + ADD. Whatever does not fit that form (branches, products of registers, two
+ * loads) makes the result odd. It loops over the input only, and reads nothing outside of it.
  */
 #include "cfi_expr.h"
 
@@ -34,10 +36,10 @@ static struct cfi_value pop(struct machine *m)
 }
 
 /*
- * A register plus a number is kept as a form; all other operations need two numbers. Numbers stay within 32 bits, so nothing here overflows
- * 64.
+ * A register plus a number keeps the form; all other operations need two numbers. Numbers stay
+ * within 32 bits, so no result here overflows 64.
  */
-static void binary(struct machine *m, uint8_t op)
+static void run_binary(struct machine *m, uint8_t op)
 {
     struct cfi_value b = pop(m), a = pop(m);
     int64_t x = a.add, y = b.add;
@@ -107,7 +109,7 @@ static void binary(struct machine *m, uint8_t op)
     }
 }
 
-static void load(struct machine *m)
+static void dereference(struct machine *m)
 {
     struct cfi_value a = pop(m);
 
@@ -122,7 +124,8 @@ static void load(struct machine *m)
 }
 
 /*
- * The pc itself is known, so what depends on it (the PLT's "pc & 15") becomes a number; it is taken modulo 16 MiB to stay within 32 bits.
+ * The pc itself is known, so a value that depends on it (the PLT's "pc & 15") becomes a number. It
+ * is taken modulo 16 MiB to stay within 32 bits.
  */
 static void push_register(struct machine *m, uint64_t reg, int64_t off, uintptr_t pc)
 {
@@ -136,7 +139,7 @@ static void push_register(struct machine *m, uint64_t reg, int64_t off, uintptr_
         m->odd = true;
 }
 
-static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
+static void run_operation(struct machine *m, struct cfi_reader *r, uintptr_t pc)
 {
     uint8_t op = cfi_u8(r);
 
@@ -150,7 +153,7 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
     }
     switch (op) {
     case 0x06:
-        load(m);
+        dereference(m);
         break;
     case 0x08:
         push(m, CFI_CONST, cfi_u8(r));
@@ -194,7 +197,7 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
     case 0x23:
         push(m, CFI_CONST, (int64_t)cfi_uleb(r));
         if (!m->odd)
-            binary(m, 0x22);
+            run_binary(m, 0x22);
         break;
     case 0x92: {
         uint64_t reg = cfi_uleb(r);
@@ -204,7 +207,7 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
     case 0x96:
         break;
     default:
-        binary(m, op);
+        run_binary(m, op);
     }
 }
 
@@ -215,7 +218,7 @@ struct cfi_value cfi_expression(struct cfi_reader r, uintptr_t pc, bool with_cfa
     if (with_cfa)
         push(&m, CFI_CFA, 0);
     while (r.p < r.end && !m.odd && !r.bad)
-        step(&m, &r, pc);
+        run_operation(&m, &r, pc);
     struct cfi_value v = pop(&m);
     v.odd = m.odd || r.bad || v.reg == CFI_CONST;
     return v;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_program.c: runs the rules of a function up to an address.
+ * cfi_program.c: runs a function's unwind instructions up to an address.
  *
- * Called by cfi.c alone. Every instruction consumes input, so it ends with its input; what it keeps is on a stack of about 2 KiB.
+ * Called by cfi.c alone. Every instruction consumes input, so a run ends when its input ends. Uses
+ * about 2 KiB of stack.
  */
 #include "cfi_program.h"
 
 #include "cfi_expr.h"
 
-#define REMEMBERED 6 /* remember_state nested deeper than compilers do */
+#define REMEMBERED 6 /* compilers do not nest remember_state deeper */
 
 struct rules {
     struct cfi_value cfa;
@@ -28,7 +29,7 @@ struct run {
 static void set_reg(struct run *x, uint64_t reg, enum cfi_how how, uint8_t base, int64_t off)
 {
     if (reg >= CFI_REGS)
-        return; /* vector registers and the like: nobody asks */
+        return; /* a vector register or the like: the walk does not need it */
     x->now.reg[reg] = (struct cfi_loc){.how = (uint8_t)(off == (int32_t)off ? how : CFI_ODD), .reg = base, .off = (int32_t)off};
 }
 
@@ -78,7 +79,7 @@ static void set_reg_expression(struct run *x, struct cfi_reader *r, enum cfi_how
     set_reg(x, reg, v.odd || v.deref ? CFI_ODD : how, v.reg, v.add);
 }
 
-/* Returns false when LOC has passed the address that is asked for. */
+/* Returns false when LOC would pass the address that is searched for. */
 static bool advance(struct run *x, uint64_t delta)
 {
     uint64_t by;
