@@ -161,6 +161,39 @@ static __attribute__((noinline)) uint32_t find_rule(uintptr_t entry, bool exact,
 }
 
 /*
+ * The rule for ENTRY, from the cache's first place for it or else from find_rule. The bits above
+ * the rule are masked where it is used.
+ */
+static inline __attribute__((always_inline)) uint32_t rule_at(const struct walk *w, uintptr_t entry, unsigned since, bool remembering)
+{
+    uint64_t word = atomic_load_explicit(&rule_table[home_place(entry)], memory_order_relaxed);
+    uint32_t rule = (uint32_t)word;
+    /*
+     * An interrupted frame does not use the cache. If it is at its function's last instruction, its
+     * key is the next function's first address; the cache may have a rule there for a coroutine that
+     * has not begun.
+     */
+    bool remembered = remembering && !w->exact;
+    if (__builtin_expect(word >> RULE_BITS != entry || !remembered, 0))
+        rule = find_rule(entry, w->exact, since, remembered);
+    return rule;
+}
+
+/*
+ * Records that the walk used FP, which it began with (IS_FIRST) or loaded from FP_AT (0: the memo
+ * has that word already). Returns MEMO; NULL: the walk cannot be cached.
+ */
+static inline __attribute__((always_inline)) struct stack_memo *memo_used_fp(struct stack_memo *memo, bool is_first, uintptr_t fp_at,
+                                                                             uintptr_t fp)
+{
+    if (memo && is_first)
+        stack_cache_needs_fp(memo);
+    else if (memo && fp_at && !stack_cache_word(memo, fp_at, fp))
+        memo = NULL;
+    return memo;
+}
+
+/*
  * The frame under way is kept in local variables, and W->at is updated only where other functions
  * read it. Each frame's address depends on two loads of the frame before, so every instruction less
  * in this chain counts once per frame. ENTRY is the pc as it is recorded. The empty assembly keeps
@@ -190,17 +223,7 @@ enum walk_end walk_run(struct walk *w)
         } else if (++hidden > HIDDEN_MAX)
             break;
 
-        uint64_t word = atomic_load_explicit(&rule_table[home_place(entry)], memory_order_relaxed);
-        uint32_t rule = (uint32_t)word; /* the bits above the rule are masked where it is used */
-        /*
-         * An interrupted frame does not use the cache. If it is at its function's last instruction,
-         * its key is the next function's first address; the cache may have a rule there for a
-         * coroutine that has not begun.
-         */
-        bool remembered = remembering && !w->exact;
-        if (__builtin_expect(word >> RULE_BITS != entry || !remembered, 0))
-            rule = find_rule(entry, w->exact, since, remembered);
-
+        uint32_t rule = rule_at(w, entry, since, remembering);
         switch (rule & RULE_KIND) {
         case RULE_SP:
             cfa = sp + (rule & RULE_CFA);
@@ -209,10 +232,7 @@ enum walk_end walk_run(struct walk *w)
         case RULE_FP:
             cfa = fp + (rule & RULE_CFA);
             __asm__("" : "+r"(cfa));
-            if (memo && fp_is_first)
-                stack_cache_needs_fp(memo);
-            else if (memo && fp_at && !stack_cache_word(memo, fp_at, fp))
-                memo = NULL;
+            memo = memo_used_fp(memo, fp_is_first, fp_at, fp);
             fp_at = 0;
             break;
         default:
