@@ -30,7 +30,8 @@ bool follow_came_late(void);
 /*
  * For the watcher, at each check and at each change of header.enabled. While ENABLED a late agent
  * redirects what is not redirected yet; otherwise it restores everything. A preloaded agent
- * redirects in new objects only. Afterwards header.attached tells which of the two was done.
+ * redirects in new objects only. Afterwards header.attached equals ENABLED; an enabled preloaded
+ * agent leaves it unchanged.
  */
 void follow(bool enabled);
 

@@ -116,7 +116,7 @@ static const struct {
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 
-static bool is_ours(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
+static bool in_this_library(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
 
 #define WANTED (sizeof wanted / sizeof wanted[0])
 
@@ -125,7 +125,7 @@ static void *next_in_order(const char *name) { return dlsym(RTLD_NEXT, name); }
 static void *first_in_order(const char *name)
 {
     void *p = dlsym(RTLD_DEFAULT, name);
-    return p && !is_ours(p) ? p : next_in_order(name);
+    return p && !in_this_library(p) ? p : next_in_order(name);
 }
 
 /*

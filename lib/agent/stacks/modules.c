@@ -45,7 +45,7 @@ struct place {
     uint8_t build_id_len, build_id[ELF_BUILD_ID];
 };
 
-static struct place places[MAX_MODULES] LARGE_TABLE;
+static struct place module_places[MAX_MODULES] LARGE_TABLE;
 static extent_ptr extents[MAX_MODULES / STATE_MODULES_PER_EXTENT] LARGE_TABLE;
 /* stands in EXTENTS for an extent that a thread is just allocating */
 static struct state_module extent_pending;
@@ -149,7 +149,7 @@ static bool same_object(unsigned number, const struct object *o)
     unsigned n = object_identity(o, id, &fingerprint);
     if (n != m->build_id_len || memcmp(id, m->build_id, n) != 0)
         return false;
-    if (fingerprint != atomic_load_explicit(&places[number].fingerprint, memory_order_relaxed))
+    if (fingerprint != atomic_load_explicit(&module_places[number].fingerprint, memory_order_relaxed))
         return false;
     char path[sizeof m->path];
     object_path(o, table_exe(), path, sizeof path);
@@ -159,7 +159,7 @@ static bool same_object(unsigned number, const struct object *o)
 /* True when the object at a READY place is still the one that was recorded there. */
 static bool still_there(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     uint32_t now = atomic_load(&epoch);
     if (!same_key(p, o))
         return false;
@@ -176,7 +176,7 @@ static void mark_unloaded(unsigned i)
 {
     uint32_t ready = READY;
     void (*gone)(unsigned) = atomic_load(&on_gone);
-    if (!atomic_compare_exchange_strong(&places[i].state, &ready, GONE))
+    if (!atomic_compare_exchange_strong(&module_places[i].state, &ready, GONE))
         return;
     struct state_module *m = record_of(i);
     if (m)
@@ -189,7 +189,7 @@ static void mark_unloaded(unsigned i)
 
 static unsigned record_object(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     struct state_module *m = record_of(i);
     if (!m) {
         atomic_store_explicit(&p->state, FAILED, memory_order_release);
@@ -217,7 +217,7 @@ static unsigned record_object(unsigned i, const struct object *o)
 
 static unsigned revive(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     struct state_module *m = record_of(i);
     void (*revived)(unsigned) = atomic_load(&on_revived);
     set_key(p, o);
@@ -232,7 +232,7 @@ static unsigned revive(unsigned i, const struct object *o)
 /* The number of O if its place is I; STATE_NO_MODULE when it is not, or cannot be recorded now. */
 static unsigned at_place(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
     unsigned number = STATE_NO_MODULE, below = recording++;
     for (unsigned turn = 0; state == FILLING && wait_turn(turn, below); turn++)
@@ -256,7 +256,7 @@ static unsigned at_free_place(unsigned i, const struct object *o)
 {
     uint64_t start = 0;
     recording++; /* before another thread can find the place taken */
-    unsigned number = atomic_compare_exchange_strong(&places[i].start, &start, o->start) ? record_object(i, o) : STATE_NO_MODULE;
+    unsigned number = atomic_compare_exchange_strong(&module_places[i].start, &start, o->start) ? record_object(i, o) : STATE_NO_MODULE;
     recording--;
     return start == o->start ? at_place(i, o) : number;
 }
@@ -264,11 +264,11 @@ static unsigned at_free_place(unsigned i, const struct object *o)
 static unsigned find_or_record(const struct object *o)
 {
     unsigned hit = atomic_load_explicit(&last_hit, memory_order_relaxed);
-    if (atomic_load_explicit(&places[hit].start, memory_order_acquire) == o->start &&
-        atomic_load_explicit(&places[hit].state, memory_order_acquire) == READY && still_there(hit, o))
+    if (atomic_load_explicit(&module_places[hit].start, memory_order_acquire) == o->start &&
+        atomic_load_explicit(&module_places[hit].state, memory_order_acquire) == READY && still_there(hit, o))
         return hit;
     for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
         unsigned number = STATE_NO_MODULE;
         if (start == 0)
             number = at_free_place(i, o);
@@ -280,7 +280,7 @@ static unsigned find_or_record(const struct object *o)
             atomic_store_explicit(&last_hit, number, memory_order_relaxed);
             return number;
         }
-        if (atomic_load(&places[i].state) == FAILED)
+        if (atomic_load(&module_places[i].state) == FAILED)
             return STATE_NO_MODULE;
     }
     table_drop(DROP_SITE_FULL);
@@ -294,12 +294,13 @@ static unsigned find_or_record(const struct object *o)
 static unsigned indexed_number(uint64_t addr)
 {
     for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
         if (start == 0)
             break;
-        if (addr >= start && atomic_load_explicit(&places[i].state, memory_order_acquire) == READY &&
-            addr < atomic_load_explicit(&places[i].end, memory_order_relaxed) &&
-            atomic_load_explicit(&places[i].checked, memory_order_relaxed) == atomic_load(&epoch) && atomic_load(&dlcloses_running) == 0)
+        if (addr >= start && atomic_load_explicit(&module_places[i].state, memory_order_acquire) == READY &&
+            addr < atomic_load_explicit(&module_places[i].end, memory_order_relaxed) &&
+            atomic_load_explicit(&module_places[i].checked, memory_order_relaxed) == atomic_load(&epoch) &&
+            atomic_load(&dlcloses_running) == 0)
             return i;
     }
     return STATE_NO_MODULE;
@@ -336,13 +337,13 @@ void modules_check_unloaded(void (*gone)(unsigned number))
     int saved = errno;
     atomic_store(&on_gone, gone);
     for (unsigned i = 0; i < MAX_MODULES && table_exists(); i++) {
-        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
         struct object o;
         if (start == 0)
             break;
-        if (atomic_load_explicit(&places[i].state, memory_order_acquire) != READY)
+        if (atomic_load_explicit(&module_places[i].state, memory_order_acquire) != READY)
             continue;
-        if (!object_at(start, &o) || !same_key(&places[i], &o))
+        if (!object_at(start, &o) || !same_key(&module_places[i], &o))
             mark_unloaded(i);
     }
     /*
@@ -360,10 +361,10 @@ void modules_reset(void)
     atomic_store(&resetting, true);
     if (atomic_load(&dlcloses_running)) /* by a thread that the child does not have */
         atomic_fetch_add(&epoch, 1);
-    for (unsigned i = 0; i < MAX_MODULES && atomic_load(&places[i].start) != 0; i++) {
-        places[i].known = atomic_load(&places[i].state) == READY;
-        atomic_store(&places[i].state, FILLING);
-        atomic_store(&places[i].start, 0);
+    for (unsigned i = 0; i < MAX_MODULES && atomic_load(&module_places[i].start) != 0; i++) {
+        module_places[i].known = atomic_load(&module_places[i].state) == READY;
+        atomic_store(&module_places[i].state, FILLING);
+        atomic_store(&module_places[i].start, 0);
     }
     /* extents were made in this order */
     for (unsigned i = 0; i < MAX_MODULES / STATE_MODULES_PER_EXTENT && atomic_load(&extents[i]); i++)

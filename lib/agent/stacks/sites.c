@@ -29,7 +29,7 @@ typedef _Atomic state_ref head_ref;
 static _Atomic(head_ref *) heads;
 static _Atomic unsigned dlclose_running, n_sites;
 /* of the table: a ref of another generation is not valid here */
-static _Atomic uint32_t generation = 1;
+static _Atomic uint32_t table_generation = 1;
 
 static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
 
@@ -191,7 +191,7 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
 static state_ref site_of_note(uint64_t note)
 {
     state_ref ref = (state_ref)note;
-    if (!note || note >> 32 != atomic_load_explicit(&generation, memory_order_relaxed))
+    if (!note || note >> 32 != atomic_load_explicit(&table_generation, memory_order_relaxed))
         return 0;
     return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
 }
@@ -217,7 +217,7 @@ state_ref sites_here(bool *in_signal)
         table_drop(flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
     ref = sites_intern(pcs, n);
     if (ref)
-        capture_note(&ticket, (uint64_t)atomic_load_explicit(&generation, memory_order_relaxed) << 32 | ref);
+        capture_note(&ticket, (uint64_t)atomic_load_explicit(&table_generation, memory_order_relaxed) << 32 | ref);
     return ref;
 }
 
@@ -245,7 +245,7 @@ void sites_reset(void)
 {
     atomic_store(&heads, NULL);
     atomic_store(&n_sites, 0);
-    atomic_fetch_add(&generation, 1);
+    atomic_fetch_add(&table_generation, 1);
     modules_reset();
     modules_on_revived(refresh_all);
 }

@@ -182,7 +182,7 @@ static bool run_cfa_rule(struct run *x, struct cfi_reader *r, uint8_t op)
     }
 }
 
-/* False: OP does not say where a register is. */
+/* False: OP is no rule of a register. */
 static bool run_register_rule(struct run *x, struct cfi_reader *r, uint8_t op)
 {
     uint64_t reg;

@@ -36,7 +36,7 @@ struct thread_view {
     uintptr_t page[PAGES_KNOWN]; /* pages found to be readable in this capture */
 };
 
-struct job {
+struct unwind_job {
     struct walk *w;
     enum walk_end end;
     struct thread_view thread_view;
@@ -131,7 +131,7 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *p
 
 static void put_unwind_info(unw_addr_space_t as, unw_proc_info_t *pi, void *arg) { (void)as, (void)pi, (void)arg; }
 static int get_dyn_info(unw_addr_space_t as, unw_word_t *list, void *arg) { return (void)as, (void)list, (void)arg, -UNW_ENOINFO; }
-static int resume(unw_addr_space_t as, unw_cursor_t *c, void *arg) { return (void)as, (void)c, (void)arg, -UNW_EINVAL; }
+static int refuse_resume(unw_addr_space_t as, unw_cursor_t *c, void *arg) { return (void)as, (void)c, (void)arg, -UNW_EINVAL; }
 static int get_proc_name(unw_addr_space_t as, unw_word_t ip, char *buf, size_t len, unw_word_t *off, void *arg)
 {
     return (void)as, (void)ip, (void)buf, (void)len, (void)off, (void)arg, -UNW_ENOINFO;
@@ -144,7 +144,7 @@ static unw_accessors_t accessors = {
     .access_mem = access_mem,
     .access_reg = access_reg,
     .access_fpreg = access_fpreg,
-    .resume = resume,
+    .resume = refuse_resume,
     .get_proc_name = get_proc_name,
 };
 
@@ -249,7 +249,7 @@ bool unwind_load(uintptr_t sp)
 
 static void run_on_stack(void *arg)
 {
-    struct job *job = arg;
+    struct unwind_job *job = arg;
     unw_cursor_t cursor;
 
     if (unwind_lib.init_remote(&cursor, atomic_load(&address_space), &job->thread_view) >= 0)
@@ -259,7 +259,7 @@ static void run_on_stack(void *arg)
 __attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
 {
     static void *stack; /* used under the lock */
-    struct job job = {.w = w, .end = WALK_LOST};
+    struct unwind_job job = {.w = w, .end = WALK_LOST};
     uint64_t all = ~(uint64_t)0, before;
     int err = errno, state, type;
 

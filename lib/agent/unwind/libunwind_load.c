@@ -114,7 +114,7 @@ static bool restrict_calls(const struct link_map *map)
     return true;
 }
 
-static bool load_library(void)
+static bool load_libunwind(void)
 {
     const struct {
         const char *name;
@@ -150,7 +150,7 @@ bool unwind_lib_load(void)
         return true;
     if (!atomic_compare_exchange_strong(&load_state, &was, LOADING))
         return was == READY;
-    bool ok = load_library();
+    bool ok = load_libunwind();
     atomic_store(&load_state, ok ? READY : FAILED);
     return ok;
 }

@@ -145,8 +145,8 @@ void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end e
 }
 
 /*
- * Stores NOTE only while the entry is still that of the same stack: for another stack its sequence
- * number is another.
+ * Stores NOTE only while the entry still belongs to the same stack: an entry that was reused has
+ * another sequence number.
  */
 void stack_cache_note(const struct stack_cache_found *r, uint64_t note)
 {

@@ -23,8 +23,8 @@ struct stack_cache_found {
 };
 
 /*
- * True: the cache has the result of a walk of MAX addresses from FROM. *R describes it. Its
- * addresses are in PCS, but if it has a note only when ALWAYS.
+ * True: the cache has the result of a walk of MAX addresses from FROM, and *R describes it. Its
+ * addresses are copied to PCS; those of a stack with a note only when ALWAYS.
  */
 bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs,
                         struct stack_cache_found *r);
