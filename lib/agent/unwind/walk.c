@@ -170,8 +170,8 @@ static inline __attribute__((always_inline)) uint32_t rule_at(const struct walk 
     uint32_t rule = (uint32_t)word;
     /*
      * An interrupted frame does not use the cache. If it is at its function's last instruction, its
-     * key is the next function's first address; the cache may have a rule there for a coroutine that
-     * has not begun.
+     * key is the next function's first address; the cache may have a rule there for a coroutine
+     * that has not begun.
      */
     bool remembered = remembering && !w->exact;
     if (__builtin_expect(word >> RULE_BITS != entry || !remembered, 0))
