@@ -222,6 +222,28 @@ static void *make_stack(void)
     return sys_failed(p) ? NULL : (char *)p + STACK;
 }
 
+/*
+ * libunwind takes locks of its own here, with all signals blocked. So this runs under our lock, for
+ * which a fork waits: otherwise a forked child could find them held, and hang for ever.
+ */
+static bool make_address_space(void)
+{
+    uint64_t every = ~(uint64_t)0, mask;
+
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &every, &mask, 8);
+    bool locked = lock_library();
+    if (locked) {
+        unw_addr_space_t mine = atomic_load(&address_space) ? NULL : unwind_lib.create_addr_space(&accessors, 0);
+        if (mine) {
+            unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* so no rule outlives its code */
+            atomic_store(&address_space, mine);
+        }
+        unlock_library();
+    }
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
+    return atomic_load(&address_space) != NULL;
+}
+
 static void load_on_stack(void *ok) { *(bool *)ok = unwind_lib_load(); }
 
 bool unwind_load(uintptr_t sp)
@@ -239,12 +261,7 @@ bool unwind_load(uintptr_t sp)
     sys_munmap((char *)temporary - STACK, STACK);
     if (!ok)
         return false;
-    unw_addr_space_t mine = unwind_lib.create_addr_space(&accessors, 0), none = NULL;
-    if (!mine)
-        return false;
-    unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* so no rule outlives its code */
-    atomic_compare_exchange_strong(&address_space, &none, mine);
-    return true;
+    return make_address_space();
 }
 
 static void run_on_stack(void *arg)
