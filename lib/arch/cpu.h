@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu.h: everything that depends on the processor.
+ * cpu.h: what the agent needs to know about the processor: system calls, registers, entries in
+ * assembler.
+ *
+ * Includes the header of the processor that is compiled for. All of it is async-signal-safe and
+ * allocates nothing.
  */
 #ifndef SOCKLEAK_ARCH_CPU_H
 #define SOCKLEAK_ARCH_CPU_H
 
 /*
- * ARCH_SYSCALL_ENTRY: defines the hidden function NAME, with EXPORTED as its second symbol, in the shape of syscall(2): jumps to WANTED when the
- * number is below SIZE and TABLE (bytes) has a non-zero entry for it, else to where the pointer ORIGINAL leads. The arguments, in
- * registers and on the stack, are as the caller left them; only scratch registers are used. The symbols belong to this library and are hidden.
+ * ARCH_SYSCALL_ENTRY: defines the hidden function NAME, with EXPORTED as its second symbol, in the
+ * shape of syscall(2). It jumps to WANTED when the system call's number is below SIZE and TABLE
+ * (bytes) has a non-zero entry for it. Otherwise it jumps to the address in the pointer ORIGINAL.
+ * The arguments, in registers and on the stack, stay as the caller left them; only scratch
+ * registers are used. WANTED, TABLE and ORIGINAL belong to this library and are hidden.
  *
- * ARCH_VFORK_ENTRY: defines the hidden function NAME, exported as EXPORTED and ALSO, in the shape of vfork(2). While the child runs, the int at the beginning
- * of the calling thread's variable COUNT (initial-exec TLS, which the child shares) is one higher. FAILED(errno) is jumped to on failure.
- * The child returns first, over the same stack: so nothing may lie there, and the way back is kept in a register.
+ * ARCH_VFORK_ENTRY: defines the hidden function NAME, exported as EXPORTED and ALSO, in the shape
+ * of vfork(2). While the child runs, the int at the beginning of the calling thread's variable
+ * COUNT (initial-exec TLS, which the child shares) is one higher. On failure it jumps to
+ * FAILED(errno). The child returns first, over the same stack. So nothing of ours may lie on the
+ * stack, and the return address is kept in a register.
  *
- * ARCH_CALL_ON_STACK: defines the hidden function void NAME(void *top, void (*call)(void *), void *arg), which runs CALL on the stack that ends at TOP (16-aligned).
+ * ARCH_CALL_ON_STACK: defines the hidden function void NAME(void *top, void (*call)(void *), void
+ * *arg), which runs CALL on the stack that ends at TOP (16-aligned).
  */
 
 #if defined(__x86_64__)

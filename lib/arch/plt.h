@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plt.h: what redirecting calls needs to know of the processor: the numbers of relocations, and a function that looks in on a call
- * and is gone.
+ * plt.h: what the redirection of calls needs to know about the processor.
+ *
+ * These are the numbers of relocation types, and an entry that calls a hook and then jumps on to
+ * the original function.
  */
 #ifndef SOCKLEAK_ARCH_PLT_H
 #define SOCKLEAK_ARCH_PLT_H
 
 /*
- * ARCH_LOOK_IN: defines the hidden function NAME: calls the C function HOOK (no arguments), then jumps to where the pointer ORIGINAL leads,
- * with the arguments, the stack and the return address as the caller left them. So a function that asks who called it (dlsym) gets the
- * right answer.
+ * ARCH_HOOK_ENTRY: defines the hidden function NAME. It calls the C function HOOK (no arguments),
+ * then jumps to the address in the pointer ORIGINAL, with the arguments, the stack and the return
+ * address as the caller left them. So a function that asks who called it (dlsym) gets the right
+ * answer.
  */
 #if defined(__x86_64__)
 #include "x86_64/plt.h"

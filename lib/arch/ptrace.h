@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ptrace.h: what the command must know of the processor to run a call inside another process:
- * registers, the system call instruction, how an interrupted system call is continued.
+ * ptrace.h: what the command needs to know about the processor to run a call inside another
+ * process.
+ *
+ * That is: registers, the system call instruction, and how an interrupted system call is continued.
  *
  * Each processor's header defines:
  *   ARCH_NAME, ARCH_ELF_MACHINE  the processor, in words and as e_machine of its ELF files
@@ -36,8 +38,8 @@
 #include <sys/user.h>
 
 /*
- * The kernel's own results, which programs never see (include/linux/errno.h): the call was
- * interrupted, and goes on if no handler runs.
+ * Results inside the kernel, which programs never see (include/linux/errno.h): the call was
+ * interrupted, and continues if no handler runs.
  */
 #define ARCH_ERESTARTSYS 512
 #define ARCH_ERESTARTNOHAND 514

@@ -224,6 +224,22 @@ static void an_address_outside_of_every_function_has_no_rule(void **state)
     assert_int_equal(cfi_find(&o.image, o.image.hdr + 0xfff, &row), CFI_OK);
 }
 
+/* The common entry's own instructions run before there is a state to restore a register from. */
+static void a_register_restored_in_the_common_entry_is_refused(void **state)
+{
+    static const char *const rules[] = {"\xd0", "\x06\x10"};
+    struct object o;
+    struct cfi_row row;
+    (void)state;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        RULES(&o, "");
+        uint8_t *saved = memmem(o.bytes, sizeof o.bytes, "\x90\x01", 2);
+        assert_non_null(saved);
+        memcpy(memset(saved, 0, 2), rules[i], strlen(rules[i]));
+        assert_int_equal(cfi_find(&o.image, o.image.hdr, &row), CFI_BAD);
+    }
+}
+
 static void damaged_tables_are_refused(void **state)
 {
     static const char *const rules[] = {"\x0b", "\x0a\x0a\x0a\x0a\x0a\x0a\x0a", "\x3f", "\x0e", "\x0f\x7f\x77", "\x05\x80\x80\x80"};
@@ -287,6 +303,7 @@ int main(void)
         cmocka_unit_test(personality_and_language_data_are_passed_over),
         cmocka_unit_test(what_is_not_understood_is_said_to_be_odd),
         cmocka_unit_test(an_address_outside_of_every_function_has_no_rule),
+        cmocka_unit_test(a_register_restored_in_the_common_entry_is_refused),
         cmocka_unit_test(damaged_tables_are_refused),
         cmocka_unit_test(the_c_library_is_understood_throughout),
     };

@@ -249,7 +249,7 @@ static void a_later_object_is_redirected_when_dlsym_is_asked_for_it(void **state
     redirect_all();
     struct lib later = open_lib("now"); /* this program's own dlsym is not redirected */
     assert_int_equal(later.direct(), real_getppid());
-    dlsym_look_in();
+    dlsym_hook();
     assert_int_equal(later.direct(), real_getppid() + 1000000);
     redirect_undo();
     assert_int_equal(later.direct(), real_getppid());

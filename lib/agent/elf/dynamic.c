@@ -2,9 +2,10 @@
 /*
  * dynamic.c: reads the dynamic section of a loaded object, with every bound checked.
  *
- * Called under the loader's list lock, by the watcher or by the thread that runs the attach call. The number of symbols is nowhere stated:
- * the hash table tells only of the defined ones, and an object that defines nothing has an empty one. So the bound is where the table must
- * end, not where it does.
+ * Called under the loader's list lock, by the watcher or by the thread that runs the attach call.
+ * The number of symbols is not stated anywhere: the hash table covers the defined ones only, and is
+ * empty in an object that defines nothing. So the bound used here is where the symbol table must
+ * end at the latest.
  */
 #include "dynamic.h"
 
@@ -19,8 +20,11 @@ extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 #define MAX_DYNAMIC 512u
 #define MAX_CHAIN 100000u
 
-/* The segment that holds ADDR: the bytes from ADDR to its end; 0: none. */
-static uint64_t room_at(const struct dl_phdr_info *info, uint64_t addr, uint32_t flags)
+/*
+ * The number of bytes from ADDR to the end of the segment that holds it and has these PF_* FLAGS;
+ * 0: no segment does.
+ */
+static uint64_t segment_room(const struct dl_phdr_info *info, uint64_t addr, uint32_t flags)
 {
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const Elf64_Phdr *p = &info->dlpi_phdr[i];
@@ -31,12 +35,15 @@ static uint64_t room_at(const struct dl_phdr_info *info, uint64_t addr, uint32_t
     return 0;
 }
 
-bool dynamic_is_ours(const struct dl_phdr_info *info) { return room_at(info, (uint64_t)(uintptr_t)__ehdr_start, 0) > 0; }
+bool dynamic_is_ours(const struct dl_phdr_info *info) { return segment_room(info, (uint64_t)(uintptr_t)__ehdr_start, 0) > 0; }
 
-bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags) { return room_at(d->info, addr, flags) > 0; }
+bool dynamic_holds(const struct dynamic *d, uint64_t addr, uint32_t flags) { return segment_room(d->info, addr, flags) > 0; }
 
-/* The kernel reads the page for us: EFAULT where we would fault. With this `how` it never gets to use what it has read. */
-static bool readable(uint64_t at, uint64_t size)
+/*
+ * Asks the kernel to read each page: it answers EFAULT where we would get a fault. With this
+ * invalid `how` it refuses the call before it uses what it has read.
+ */
+static bool pages_readable(uint64_t at, uint64_t size)
 {
     for (uint64_t p = at & ~(uint64_t)(PAGE_BYTES - 1); p < at + size; p += PAGE_BYTES)
         if (SYS4(SYS_rt_sigprocmask, ~0, p, NULL, 8) == -EFAULT)
@@ -48,7 +55,7 @@ static bool take_relocations(struct dynamic *d, unsigned which, uint64_t at, uin
 {
     if (!size)
         return true;
-    if (at % 8 || room_at(d->info, at, PF_R) < size || !readable(at, size))
+    if (at % 8 || segment_room(d->info, at, PF_R) < size || !pages_readable(at, size))
         return false;
     d->relocations[which].at = (const Elf64_Rela *)at;
     d->relocations[which].n = size / sizeof(Elf64_Rela);
@@ -57,8 +64,8 @@ static bool take_relocations(struct dynamic *d, unsigned which, uint64_t at, uin
 
 static bool take_symbols(struct dynamic *d, uint64_t symbols, uint64_t names, uint64_t names_size)
 {
-    uint64_t room = room_at(d->info, symbols, PF_R);
-    if (symbols % 8 || !room || !names_size || room_at(d->info, names, PF_R) < names_size)
+    uint64_t room = segment_room(d->info, symbols, PF_R);
+    if (symbols % 8 || !room || !names_size || segment_room(d->info, names, PF_R) < names_size)
         return false;
     if (names > symbols && names - symbols < room)
         room = names - symbols;
@@ -66,21 +73,24 @@ static bool take_symbols(struct dynamic *d, uint64_t symbols, uint64_t names, ui
     d->symbols = (const Elf64_Sym *)symbols;
     d->names = (const char *)names;
     d->names_size = names_size;
-    return readable(symbols, room) && readable(names, names_size) && d->names[names_size - 1] == '\0';
+    return pages_readable(symbols, room) && pages_readable(names, names_size) && d->names[names_size - 1] == '\0';
 }
 
 static const uint32_t *take_table(const struct dynamic *d, uint64_t at, unsigned unit, uint64_t *room)
 {
-    *room = at % unit ? 0 : room_at(d->info, at, PF_R) / unit;
-    return *room >= 4 && readable(at, 16) ? (const uint32_t *)at : NULL;
+    *room = at % unit ? 0 : segment_room(d->info, at, PF_R) / unit;
+    return *room >= 4 && pages_readable(at, 16) ? (const uint32_t *)at : NULL;
 }
 
-/* Everything before the chains: number of buckets, first symbol, bloom words, bloom shift, the bloom filter, the buckets. */
+/*
+ * True when the part before the chains fits: number of buckets, first symbol, number of bloom
+ * words, bloom shift, the bloom filter, the buckets.
+ */
 static bool gnu_hash_fits(const struct dynamic *d)
 {
     const uint32_t *t = d->gnu_hash;
     uint64_t size = 4 + 2 * (uint64_t)t[2] + t[0];
-    return t[0] && t[2] && size < d->gnu_hash_room && readable((uint64_t)t, size * 4);
+    return t[0] && t[2] && size < d->gnu_hash_room && pages_readable((uint64_t)t, size * 4);
 }
 
 bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *broken)
@@ -94,7 +104,7 @@ bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *brok
         const Elf64_Phdr *p = &info->dlpi_phdr[i];
         if (p->p_type == PT_DYNAMIC)
             section = p;
-        if (p->p_type == PT_GNU_RELRO) { /* as the loader rounds it */
+        if (p->p_type == PT_GNU_RELRO) { /* rounded as the loader rounds it */
             d->relro_start = (d->bias + p->p_vaddr) & ~(uint64_t)(PAGE_BYTES - 1);
             d->relro_end = (d->bias + p->p_vaddr + p->p_memsz) & ~(uint64_t)(PAGE_BYTES - 1);
         }
@@ -103,7 +113,7 @@ bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *brok
         return false;
     *broken = true;
     uint64_t at = d->bias + section->p_vaddr, size = section->p_memsz;
-    if (at % 8 || room_at(info, at, PF_R) < size || !readable(at, size))
+    if (at % 8 || segment_room(info, at, PF_R) < size || !pages_readable(at, size))
         return false;
 
     uint64_t v[DT_NUM] = {0}, gnu_hash = 0, versions = 0;
@@ -130,13 +140,13 @@ bool dynamic_read(struct dynamic *d, const struct dl_phdr_info *info, bool *brok
         return false;
     if (gnu_hash)
         d->gnu_hash = take_table(d, gnu_hash, 8, &d->gnu_hash_room);
-    d->gnu_hash_room *= 2; /* in words of 4 */
+    d->gnu_hash_room *= 2; /* take_table counted units of 8; the field counts words of 4 bytes */
     if (d->gnu_hash && !gnu_hash_fits(d))
         d->gnu_hash = NULL;
     if (v[DT_HASH])
         d->sysv_hash = take_table(d, dynamic_address(d->bias, v[DT_HASH]), 4, &d->sysv_hash_room);
     if (versions && versions % 2 == 0)
-        d->versions_room = room_at(info, versions, PF_R) / 2;
+        d->versions_room = segment_room(info, versions, PF_R) / 2;
     if (d->versions_room)
         d->versions = (const uint16_t *)versions;
     *broken = false;
@@ -158,7 +168,7 @@ uint32_t dynamic_hash(const char *name)
     return h;
 }
 
-static bool matches(const struct dynamic *d, uint32_t index, const char *name)
+static bool symbol_matches(const struct dynamic *d, uint32_t index, const char *name)
 {
     const char *there = dynamic_name(d, index);
     if (!there || strcmp(there, name) != 0)
@@ -167,12 +177,13 @@ static bool matches(const struct dynamic *d, uint32_t index, const char *name)
     unsigned type = ELF64_ST_TYPE(s->st_info), bind = ELF64_ST_BIND(s->st_info);
     if (s->st_shndx == SHN_UNDEF || !s->st_value || (type != STT_FUNC && type != STT_NOTYPE) || (bind != STB_GLOBAL && bind != STB_WEAK))
         return false;
-    if (!d->versions || index >= d->versions_room || !readable((uint64_t)(d->versions + index), 2))
+    if (!d->versions || index >= d->versions_room || !pages_readable((uint64_t)(d->versions + index), 2))
         return true;
-    return !(d->versions[index] & 0x8000); /* hidden: an old version, for programs linked long ago */
+    /* hidden: an old version, for programs that were linked long ago */
+    return !(d->versions[index] & 0x8000);
 }
 
-static void *by_gnu_hash(const struct dynamic *d, const char *name, uint32_t hash)
+static void *lookup_gnu_hash(const struct dynamic *d, const char *name, uint32_t hash)
 {
     const uint32_t *t = d->gnu_hash;
     uint64_t buckets = t[0], first = t[1], bloom = t[2], head = 4 + 2 * bloom;
@@ -185,9 +196,9 @@ static void *by_gnu_hash(const struct dynamic *d, const char *name, uint32_t has
         return NULL;
     for (unsigned n = 0; n < MAX_CHAIN; n++, i++) {
         uint64_t link = head + buckets + (i - first);
-        if (link >= d->gnu_hash_room || !readable((uint64_t)(t + link), 4))
+        if (link >= d->gnu_hash_room || !pages_readable((uint64_t)(t + link), 4))
             return NULL;
-        if ((t[link] | 1) == (hash | 1) && matches(d, (uint32_t)i, name))
+        if ((t[link] | 1) == (hash | 1) && symbol_matches(d, (uint32_t)i, name))
             return (void *)(d->bias + d->symbols[i].st_value);
         if (t[link] & 1)
             return NULL;
@@ -195,7 +206,7 @@ static void *by_gnu_hash(const struct dynamic *d, const char *name, uint32_t has
     return NULL;
 }
 
-static void *by_sysv_hash(const struct dynamic *d, const char *name)
+static void *lookup_sysv_hash(const struct dynamic *d, const char *name)
 {
     const uint32_t *t = d->sysv_hash;
     uint64_t buckets = t[0], chains = t[1];
@@ -205,11 +216,11 @@ static void *by_sysv_hash(const struct dynamic *d, const char *name)
         h ^= (h & 0xf0000000) >> 24;
         h &= 0x0fffffff;
     }
-    if (!buckets || 2 + buckets + chains > d->sysv_hash_room || !readable((uint64_t)t, (2 + buckets + chains) * 4))
+    if (!buckets || 2 + buckets + chains > d->sysv_hash_room || !pages_readable((uint64_t)t, (2 + buckets + chains) * 4))
         return NULL;
     uint64_t i = t[2 + h % buckets];
     for (unsigned n = 0; i && i < chains && n < MAX_CHAIN; n++, i = t[2 + buckets + i])
-        if (matches(d, (uint32_t)i, name))
+        if (symbol_matches(d, (uint32_t)i, name))
             return (void *)(d->bias + d->symbols[i].st_value);
     return NULL;
 }
@@ -217,6 +228,6 @@ static void *by_sysv_hash(const struct dynamic *d, const char *name)
 void *dynamic_lookup(const struct dynamic *d, const char *name, uint32_t hash)
 {
     if (d->gnu_hash)
-        return by_gnu_hash(d, name, hash);
-    return d->sysv_hash ? by_sysv_hash(d, name) : NULL;
+        return lookup_gnu_hash(d, name, hash);
+    return d->sysv_hash ? lookup_sysv_hash(d, name) : NULL;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * elf.c: reading ELF objects that may lie.
+ * elf.c: reads ELF objects, whose contents are not trusted.
  *
- * Called when a module is recorded (any thread of the program, signal handlers too: memory only) and when a report looks up names (files). Holds at most
- * one descriptor an object for the time of the look-up; takes no lock, allocates nothing, keeps the stack small.
+ * Called when a module is recorded (in any thread of the program, in signal handlers too: from
+ * memory only) and when a report looks up names (from files). Holds at most one descriptor per
+ * object, for the time of the look-up. Takes no lock, allocates nothing, keeps its stack use small.
  */
 #include "elf.h"
 
@@ -16,10 +17,13 @@
 #include "../base/sys.h"
 
 #define MAX_NOTES 256
-#define MAX_TRIES 4096 /* sections looked into before a search gives up */
+#define MAX_TRIES 4096 /* sections read before a search gives up */
 #define MAX_FILE (8ull << 30)
 #define MAX_CRC_FILE (256ull << 20)
-/* Programs count on getting the lowest free number: ours moves out of the way, but not so far that the kernel has to grow a large table. */
+/*
+ * Programs expect to get the lowest free number. So our descriptor is moved to a higher one, but
+ * not so high that the kernel has to grow a large table.
+ */
 #define OUT_OF_THE_WAY 200
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -28,8 +32,12 @@
 #define NATIVE_DATA ELFDATA2MSB
 #endif
 
-/* The kernel reads the new mask before it refuses the invalid first argument: EFAULT when it cannot. Allowed by every sandbox, changes nothing. */
-static bool readable(const unsigned char *p, size_t n, uint64_t *seen)
+/*
+ * True when these bytes can be read. The kernel reads the new mask before it refuses the invalid
+ * first argument, and answers EFAULT when it cannot read it. Every sandbox allows this call, and it
+ * changes nothing.
+ */
+static bool probe_readable(const unsigned char *p, size_t n, uint64_t *seen)
 {
     uint64_t last = (uintptr_t)p + n - 1;
     for (uint64_t page = (uintptr_t)p & ~(uint64_t)(PAGE_BYTES - 1); page <= last; page += PAGE_BYTES) {
@@ -65,7 +73,7 @@ bool elf_read(struct elf *e, uint64_t offset, void *to, size_t n)
         return true;
     if (!e->bytes)
         return pread_all(e->fd, offset, to, n);
-    if (e->probe && !readable(e->bytes + offset, n, &e->seen_page))
+    if (e->probe && !probe_readable(e->bytes + offset, n, &e->seen_page))
         return false;
     memcpy(to, e->bytes + offset, n);
     return true;
@@ -91,7 +99,7 @@ size_t elf_string(struct elf *e, uint64_t offset, uint64_t limit, char *to, size
     return len;
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool open_common(struct elf *e)
 {
@@ -137,7 +145,7 @@ bool elf_open_memory(struct elf *e, uint64_t start, uint64_t end)
 bool elf_open_file(struct elf *e, const char *path)
 {
     struct stat st;
-    /* O_NONBLOCK: the name may be a FIFO or a device by now. */
+    /* O_NONBLOCK: by now the name may be that of a FIFO or a device. */
     int fd = (int)sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0)
         return false;
@@ -167,7 +175,7 @@ bool elf_close(struct elf *e)
     return ours;
 }
 
-/* ---- headers --------------------------------------------------------------------------------------------------- */
+/* ---- headers --------------------------------------------------------------------------------- */
 
 bool elf_segment(struct elf *e, unsigned index, Elf64_Phdr *p)
 {
@@ -209,11 +217,11 @@ uint64_t elf_fingerprint(struct elf *e)
     return n ? h | 1 : 0;
 }
 
-/* ---- build-id and debuglink ------------------------------------------------------------------------------------ */
+/* ---- build-id and debuglink ------------------------------------------------------------------ */
 
 static uint64_t round_up(uint64_t n, uint64_t align) { return (n + align - 1) & ~(align - 1); }
 
-static unsigned build_id_among(struct elf *e, uint64_t offset, uint64_t size, uint64_t align, uint8_t id[ELF_BUILD_ID])
+static unsigned find_build_id_note(struct elf *e, uint64_t offset, uint64_t size, uint64_t align, uint8_t id[ELF_BUILD_ID])
 {
     Elf64_Nhdr note;
     align = align == 8 ? 8 : 4;
@@ -240,17 +248,20 @@ static unsigned build_id_among(struct elf *e, uint64_t offset, uint64_t size, ui
 
 unsigned elf_build_id(struct elf *e, uint8_t id[ELF_BUILD_ID])
 {
-    /* Sections first: the program headers of a separate debug file still point where things were in the stripped one. */
+    /*
+     * Sections first: the program headers of a separate debug file still give the offsets of the
+     * stripped file.
+     */
     Elf64_Shdr s;
     unsigned tries = 0;
     for (unsigned at = 0; tries++ < MAX_TRIES && elf_find_section(e, SHT_NOTE, &at, &s); at++) {
-        unsigned n = build_id_among(e, s.sh_offset, s.sh_size, s.sh_addralign, id);
+        unsigned n = find_build_id_note(e, s.sh_offset, s.sh_size, s.sh_addralign, id);
         if (n)
             return n;
     }
     Elf64_Phdr p;
     for (unsigned i = 0; elf_segment(e, i, &p); i++) {
-        unsigned n = p.p_type == PT_NOTE ? build_id_among(e, p.p_offset, p.p_filesz, p.p_align, id) : 0;
+        unsigned n = p.p_type == PT_NOTE ? find_build_id_note(e, p.p_offset, p.p_filesz, p.p_align, id) : 0;
         if (n)
             return n;
     }
@@ -262,7 +273,7 @@ unsigned elf_build_id_in_memory(struct elf *e, uint64_t bias, uint8_t id[ELF_BUI
     Elf64_Phdr p;
     for (unsigned i = 0; elf_segment(e, i, &p); i++) {
         uint64_t offset = bias + p.p_vaddr - (uint64_t)(uintptr_t)e->bytes;
-        unsigned n = p.p_type == PT_NOTE ? build_id_among(e, offset, p.p_filesz, p.p_align, id) : 0;
+        unsigned n = p.p_type == PT_NOTE ? find_build_id_note(e, offset, p.p_filesz, p.p_align, id) : 0;
         if (n)
             return n;
     }

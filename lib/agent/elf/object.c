@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object.c: the loaded object at an address, as the dynamic loader tells it.
+ * object.c: finds the loaded object at an address, from what the dynamic loader knows.
  *
- * Called by modules.c in any thread of the program, in signal handlers too. Inside a sandbox that was put on after the start even readlink may be deadly, so
- * paths come from what is in memory already; only a library that was loaded by a relative name costs a look into /proc.
+ * Called by modules.c and by the unwinder, in any thread of the program, in signal handlers too. In
+ * a sandbox that was entered after the start, even readlink may get the process killed. So paths
+ * are taken from memory; only for a library that was loaded by a relative name /proc/self/maps is
+ * read.
  */
 #include "object.h"
 
@@ -16,7 +18,7 @@
 #include "../base/pages.h"
 #include "../base/sys.h"
 
-#ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older one */
+#ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older glibc */
 extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 #define HAVE_FIND_OBJECT (_dl_find_object != NULL)
 #else
@@ -25,15 +27,15 @@ extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 
 bool object_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
 
-struct search {
+struct address_search {
     uint64_t addr;
     struct object *o;
 };
 
-static int holds(struct dl_phdr_info *info, size_t size, void *arg)
+static int match_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
-    struct search *s = arg;
+    struct address_search *s = arg;
     struct object o = {.start = UINT64_MAX, .bias = info->dlpi_addr, .name = info->dlpi_name, .key = {info->dlpi_name}};
     bool inside = false;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
@@ -71,7 +73,7 @@ bool object_at(uint64_t addr, struct object *o)
         return true;
     }
 #endif
-    return dl_iterate_phdr(holds, &(struct search){addr, o}) != 0;
+    return dl_iterate_phdr(match_object, &(struct address_search){addr, o}) != 0;
 }
 
 unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint)
@@ -90,9 +92,9 @@ bool object_is_program(uint64_t start, uint64_t end)
     return headers >= start && headers < end;
 }
 
-/* ---- paths ----------------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
-static void copy(char *to, size_t cap, const char *from)
+static void copy_path(char *to, size_t cap, const char *from)
 {
     size_t n = strnlen(from, cap - 1);
     memcpy(to, from, n);
@@ -115,8 +117,8 @@ struct maps_line {
     size_t len;
 };
 
-/* True when the line of START has been read to its end. */
-static bool feed(struct maps_line *l, char c, uint64_t start, char *path, size_t cap)
+/* Takes one byte. True when the line of START has been read to its end. */
+static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, char *path, size_t cap)
 {
     if (c == '\n') {
         bool found = l->start == start && l->len > 0;
@@ -151,7 +153,7 @@ static bool path_from_maps(uint64_t start, char *path, size_t cap)
         return false;
     for (long n; !found && (n = sys_read(fd, buf, sizeof buf)) > 0;)
         for (long i = 0; i < n && !found; i++)
-            found = feed(&line, buf[i], start, path, cap);
+            found = feed_maps_line(&line, buf[i], start, path, cap);
     sys_close(fd);
     if (found)
         drop_deleted(path);
@@ -163,21 +165,24 @@ void object_path(const struct object *o, const char *exe, char *path, size_t cap
     bool program = object_is_program(o->start, o->end);
     uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
     if (vdso >= o->start && vdso < o->end) {
-        copy(path, cap, "[vdso]");
+        copy_path(path, cap, "[vdso]");
         return;
     }
-    /* AT_BASE is 0 when the loader itself was started with the program as its argument: /proc/self/exe is the loader then. */
+    /*
+     * AT_BASE is 0 when the loader itself was started with the program as its argument: then
+     * /proc/self/exe is the loader.
+     */
     if (program && getauxval(AT_BASE) != 0 && exe && exe[0] == '/') {
-        copy(path, cap, exe);
+        copy_path(path, cap, exe);
         drop_deleted(path);
         return;
     }
     if (!program && o->name && o->name[0] == '/') {
-        copy(path, cap, o->name);
+        copy_path(path, cap, o->name);
         return;
     }
     if (path_from_maps(o->start, path, cap))
         return;
     const char *name = program ? (const char *)getauxval(AT_EXECFN) : o->name;
-    copy(path, cap, name ? name : "");
+    copy_path(path, cap, name ? name : "");
 }

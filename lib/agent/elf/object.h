@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object.h: the loaded object at an address, as the dynamic loader tells it.
+ * object.h: finds the loaded object at an address, from what the dynamic loader knows.
  *
- * Async-signal-safe with glibc >= 2.35 (_dl_find_object, no lock). On older ones object_at takes the loader's lock (dl_iterate_phdr): never call it
- * while holding one of ours. errno may change; no allocation.
+ * Async-signal-safe with glibc >= 2.35 (_dl_find_object, no lock). With an older glibc object_at
+ * takes the loader's lock (dl_iterate_phdr): never call it while holding one of our locks. errno
+ * may change; no allocation.
  */
 #ifndef SOCKLEAK_AGENT_LOADED_H
 #define SOCKLEAK_AGENT_LOADED_H
@@ -12,22 +13,28 @@
 
 struct object {
     uint64_t start, end, bias;
-    uint64_t eh_frame_hdr; /* where its unwind tables are found (.eh_frame_hdr); 0: it has none */
-    const char *name;      /* the loader's; valid as long as the object is loaded */
-    const void *key[2];    /* differ, most likely, when something else is loaded at the same place */
+    /* the address of its unwind tables' header (.eh_frame_hdr); 0: it has none */
+    uint64_t eh_frame_hdr;
+    const char *name; /* belongs to the loader; valid as long as the object is loaded */
+    /* most likely different when another object is loaded at the same place */
+    const void *key[2];
 };
 
-bool object_lookup_is_free(void); /* without a lock */
-/* False: ADDR lies in no object. */
+bool object_lookup_is_free(void); /* True when object_at takes no lock. */
+/* Fills O with the object that holds ADDR; false: no object does. */
 bool object_at(uint64_t addr, struct object *o);
-/* The build-id's length (0: none) and the fingerprint of the headers, read from memory. The object must stay loaded meanwhile: the caller runs in it. */
+/*
+ * The build-id's length (0: none) and the fingerprint of the headers, both read from memory. The
+ * object must stay loaded meanwhile: the caller runs code in it.
+ */
 unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint);
 /*
- * The file's absolute path; "[vdso]"; for the program itself EXE, where that is known (else NULL or ""). A file that is meanwhile
- * deleted keeps its old name. Cut at CAP-1.
+ * Copies the file's absolute path to PATH, cut at CAP-1; or "[vdso]". For the program itself it is
+ * EXE, where that is known (else EXE is NULL or ""). A file that was deleted meanwhile keeps its
+ * old name.
  */
 void object_path(const struct object *o, const char *exe, char *path, size_t cap);
-/* Whether [START, END) holds the program itself. */
+/* True when [START, END) holds the program itself. */
 bool object_is_program(uint64_t start, uint64_t end);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * follow.c: keeps the redirection as the agent is: recording or asleep, preloaded or late.
+ * follow.c: redirects or restores entries to match the agent's state: recording or asleep,
+ * preloaded or late.
  *
- * Runs on the watcher, and on the thread that attach borrows. No descriptor of the program is touched.
+ * Runs on the watcher, and on the thread that attach borrows. Uses no descriptor of the program.
  */
 #include "follow.h"
 
@@ -35,5 +36,5 @@ void follow(bool enabled)
     else if (enabled)
         redirect_new();
     if (table_exists() && (late || !enabled) && table_is_attached() != enabled)
-        table_set_attached(enabled); /* what detach waits for */
+        table_set_attached(enabled); /* detach waits for this */
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * follow.h: keeps the redirection as the agent is: recording or asleep, preloaded or late.
+ * follow.h: redirects or restores entries to match the agent's state: recording or asleep,
+ * preloaded or late.
+ *
+ * For the watcher and for the thread that attach borrows. Takes the loader's lock, so never call it
+ * from a signal handler or while a fork is under way.
  */
 #ifndef SOCKLEAK_AGENT_FOLLOW_H
 #define SOCKLEAK_AGENT_FOLLOW_H
@@ -9,18 +13,25 @@
 
 #include "../libc/real.h"
 
-/* The calls to redirect: N rows of TABLE. Before anything else of this folder; until then nothing is redirected. */
+/*
+ * Sets the calls to redirect: N rows of TABLE, which must stay valid. Call it before anything else
+ * of this folder; until then nothing is redirected.
+ */
 void follow_use(const struct wrapped *table, unsigned n);
-/* This library came into a running process, so that only redirected entries lead to it. False when it was preloaded. May take the loader's lock. */
+/*
+ * True when this library was loaded into a running process, so that only redirected entries lead to
+ * it. False when it was preloaded. May take the loader's lock.
+ */
 bool follow_is_late(void);
-/* The same, noted for follow_came_late: attach has come. */
+/* The same; stores the answer for follow_came_late. Called when attach has come. */
 bool follow_attached(void);
-/* As it was found when attach came; false before. Asks nobody. */
+/* The answer that follow_attached stored; false before. Takes no lock. */
 bool follow_came_late(void);
 /*
- * For the watcher, at each check and at each flip of header.enabled: a late agent redirects what is not redirected yet while
- * ENABLED, and puts everything back when it is not; in a preloaded one it only cares for new objects. header.attached says
- * afterwards which it is.
+ * For the watcher, at each check and at each change of header.enabled. While ENABLED a late agent
+ * redirects what is not redirected yet; otherwise it restores everything. A preloaded agent
+ * redirects in new objects only. Afterwards header.attached equals ENABLED; an enabled preloaded
+ * agent leaves it unchanged.
  */
 void follow(bool enabled);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redirect.c: redirects table entries of loaded objects to our wrappers, and puts them back.
+ * redirect.c: redirects table entries of loaded objects to our wrappers, and restores them.
  *
- * A pass runs on the watcher, on the thread that attach borrowed, or on a thread of the program inside dlsym; one at a time. The program's
- * other threads run on all the while: an entry is one aligned word that is exchanged atomically, and both its values are right.
+ * A pass runs on the watcher, on the thread that attach borrowed, or on a thread of the program
+ * inside dlsym; one at a time. The program's other threads run all the while: an entry is one
+ * aligned word that is exchanged atomically, and both of its values are valid.
  */
 #include "redirect.h"
 
@@ -22,14 +23,18 @@
 #include "../elf/dynamic.h"
 #include "targets.h"
 
-/* ---- what was changed: entry -> old value, never shrinking, so that a thousand attachments need the memory of one ---- */
+/* ---- changes ---- */
 
+/*
+ * A map from entry to old value. It never shrinks, and an entry that is redirected again uses its
+ * old place: a thousand attachments need the memory of one.
+ */
 struct change {
     uint64_t *entry; /* NULL: free */
     uint64_t old;
 };
 static struct change *changes;
-static uint64_t n_changes, n_room; /* room: a power of two */
+static uint64_t n_changes, n_room; /* n_room: places, a power of two */
 
 static struct change *find_change(struct change *in, uint64_t room, const uint64_t *entry)
 {
@@ -41,7 +46,7 @@ static struct change *find_change(struct change *in, uint64_t room, const uint64
     }
 }
 
-static bool make_room(void)
+static bool grow_changes(void)
 {
     if (changes && n_changes * 2 < n_room)
         return true;
@@ -59,9 +64,9 @@ static bool make_room(void)
     return true;
 }
 
-static bool remember(uint64_t *entry, uint64_t old)
+static bool remember_change(uint64_t *entry, uint64_t old)
 {
-    if (!make_room())
+    if (!grow_changes())
         return false;
     struct change *c = find_change(changes, n_room, entry);
     n_changes += !c->entry;
@@ -71,7 +76,7 @@ static bool remember(uint64_t *entry, uint64_t old)
 
 /* ---- one pass ---- */
 
-enum wish { WISH_REDIRECT = 1, WISH_NEW = 2, WISH_UNDO = 4 };
+enum request { REQUEST_REDIRECT = 1, REQUEST_NEW = 2, REQUEST_UNDO = 4 };
 
 struct pass {
     bool undo;
@@ -80,14 +85,18 @@ struct pass {
     struct redirect_stats seen;
 };
 
-static struct redirect_stats stats;
-static uint64_t seen_generation; /* objects loaded plus objects unloaded, ever, at the last pass */
-static bool active;
-static _Atomic unsigned wishes;
-static _Atomic bool busy;
+static struct redirect_stats pass_stats;
+/* objects ever loaded plus objects ever unloaded, at the last pass */
+static uint64_t seen_generation;
+static bool redirecting;
+static _Atomic unsigned requests;
+static _Atomic bool pass_running;
 
-/* The loader itself, the kernel's own object, and we: none of them calls through an entry that concerns the program. */
-static bool leave_alone(const struct dl_phdr_info *info)
+/*
+ * True for the loader, the vDSO and this library: none of them calls through an entry that concerns
+ * the program.
+ */
+static bool is_left_alone(const struct dl_phdr_info *info)
 {
     uint64_t loader = getauxval(AT_BASE), vdso = getauxval(AT_SYSINFO_EHDR);
     const char *name = info->dlpi_name ? info->dlpi_name : "";
@@ -97,54 +106,57 @@ static bool leave_alone(const struct dl_phdr_info *info)
     return dynamic_is_ours(info);
 }
 
-struct page_lock { /* the object's read-only range, while it is open for writing */
+struct relro_range { /* the object's read-only range; OPEN: it is writable now */
     const struct dynamic *d;
     bool open;
 };
 
-static bool writable(struct page_lock *lock, uint64_t *entry)
+static bool make_writable(struct relro_range *range, uint64_t *entry)
 {
-    const struct dynamic *d = lock->d;
+    const struct dynamic *d = range->d;
     if (sys_touch(entry))
         return true;
     uint64_t at = (uint64_t)entry;
-    if (lock->open || at < d->relro_start || at + 8 > d->relro_end)
+    if (range->open || at < d->relro_start || at + 8 > d->relro_end)
         return false;
     if (sys_mprotect((void *)d->relro_start, d->relro_end - d->relro_start, PROT_READ | PROT_WRITE) < 0)
         return false;
-    lock->open = true;
+    range->open = true;
     return sys_touch(entry);
 }
 
-static void lock_again(struct page_lock *lock)
+static void make_readonly(struct relro_range *range)
 {
-    const struct dynamic *d = lock->d;
-    if (lock->open)
+    const struct dynamic *d = range->d;
+    if (range->open)
         sys_mprotect((void *)d->relro_start, d->relro_end - d->relro_start, PROT_READ);
 }
 
-static void exchange(struct pass *p, struct page_lock *lock, uint64_t *entry, uint64_t now, uint64_t then)
+static void exchange_entry(struct pass *p, struct relro_range *range, uint64_t *entry, uint64_t now, uint64_t then)
 {
-    if (!writable(lock, entry)) {
+    if (!make_writable(range, entry)) {
         p->seen.missed++;
-    } else if (!p->undo && !remember(entry, now)) {
+    } else if (!p->undo && !remember_change(entry, now)) {
         p->out_of_memory = true;
     } else if (__atomic_compare_exchange_n(entry, &now, then, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
         p->changed++;
-        stats.redirected += p->undo ? -1 : 1;
+        pass_stats.redirected += p->undo ? -1 : 1;
     }
 }
 
-/* An entry of a call that was never made: it leads to the object's own stub, which asks the loader. */
+/*
+ * True for the entry of a call that was never made: it leads to the object's own stub, which asks
+ * the loader for the function.
+ */
 static bool is_lazy_stub(const struct dynamic *d, const Elf64_Rela *r, uint64_t value)
 {
     return ELF64_R_TYPE(r->r_info) == ARCH_R_CALL && d->symbols[ELF64_R_SYM(r->r_info)].st_shndx == SHN_UNDEF &&
            dynamic_holds(d, value, PF_X);
 }
 
-static void visit_entry(struct pass *p, struct page_lock *lock, const Elf64_Rela *r)
+static void visit_entry(struct pass *p, struct relro_range *range, const Elf64_Rela *r)
 {
-    const struct dynamic *d = lock->d;
+    const struct dynamic *d = range->d;
     uint64_t type = ELF64_R_TYPE(r->r_info), at = d->bias + r->r_offset;
     if (type != ARCH_R_CALL && type != ARCH_R_GOT && (type != ARCH_R_DATA || r->r_addend))
         return;
@@ -160,11 +172,11 @@ static void visit_entry(struct pass *p, struct page_lock *lock, const Elf64_Rela
     if (p->undo) {
         const struct change *c = value == wrapper && changes ? find_change(changes, n_room, entry) : NULL;
         if (c && c->entry)
-            exchange(p, lock, entry, value, c->old);
+            exchange_entry(p, range, entry, value, c->old);
     } else if (value != wrapper) {
         if (value == (uint64_t)t->original || is_lazy_stub(d, r, value))
-            exchange(p, lock, entry, value, wrapper);
-        else if (value != (uint64_t)t->alias) /* an executable's stub for it, which leads to us by the executable's own entry */
+            exchange_entry(p, range, entry, value, wrapper);
+        else if (value != (uint64_t)t->alias) /* the executable's own entry leads ALIAS to us */
             p->seen.missed++;
     }
 }
@@ -176,35 +188,35 @@ static int visit_object(struct dl_phdr_info *info, size_t size, void *arg)
     bool broken;
     if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs)
         seen_generation = info->dlpi_adds + info->dlpi_subs;
-    if (leave_alone(info))
+    if (is_left_alone(info))
         return 0;
     if (!dynamic_read(&d, info, &broken)) {
         p->seen.broken += broken;
         return 0;
     }
     p->seen.objects++;
-    struct page_lock lock = {.d = &d};
+    struct relro_range range = {.d = &d};
     for (unsigned which = 0; which < 2; which++)
         for (size_t i = 0; i < d.relocations[which].n; i++)
-            visit_entry(p, &lock, &d.relocations[which].at[i]);
-    lock_again(&lock);
+            visit_entry(p, &range, &d.relocations[which].at[i]);
+    make_readonly(&range);
     return 0;
 }
 
-static int run(bool undo)
+static int run_pass(bool undo)
 {
     struct pass p = {.undo = undo};
     if (!undo)
         targets_find();
-    active = !undo;
+    redirecting = !undo;
     dl_iterate_phdr(visit_object, &p);
-    stats.objects = p.seen.objects;
-    stats.broken = p.seen.broken;
-    stats.missed = p.seen.missed;
+    pass_stats.objects = p.seen.objects;
+    pass_stats.broken = p.seen.broken;
+    pass_stats.missed = p.seen.missed;
     return p.out_of_memory ? -ENOMEM : p.changed;
 }
 
-static int first_object(struct dl_phdr_info *info, size_t size, void *arg)
+static int read_generation(struct dl_phdr_info *info, size_t size, void *arg)
 {
     if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs)
         *(uint64_t *)arg = info->dlpi_adds + info->dlpi_subs;
@@ -214,69 +226,70 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *arg)
 static bool anything_new(void)
 {
     uint64_t now = 0;
-    dl_iterate_phdr(first_object, &now);
+    dl_iterate_phdr(read_generation, &now);
     return now != seen_generation;
 }
 
 /*
- * The one who finds nobody at work does the work, also what others wish meanwhile; they go their way. The latest of redirect and undo wins.
+ * Records the request WHAT. If no thread is performing requests, this one does, also those that
+ * others record meanwhile; the others return at once. Of redirect and undo the latest wins.
  */
-static int wish(unsigned what)
+static int request_pass(unsigned what)
 {
     int saved = errno, result = 0;
-    unsigned before = atomic_load(&wishes);
-    while (!atomic_compare_exchange_weak(&wishes, &before, what == WISH_NEW ? before | what : what))
+    unsigned before = atomic_load(&requests);
+    while (!atomic_compare_exchange_weak(&requests, &before, what == REQUEST_NEW ? before | what : what))
         ;
-    while (atomic_load(&wishes) && !atomic_exchange(&busy, true)) {
-        unsigned now = atomic_exchange(&wishes, 0);
-        if (now & WISH_UNDO)
-            result = run(true);
-        else if (now & WISH_REDIRECT || (now & WISH_NEW && (active || targets_are_preloaded()) && anything_new()))
-            result = run(false);
-        atomic_store(&busy, false);
+    while (atomic_load(&requests) && !atomic_exchange(&pass_running, true)) {
+        unsigned now = atomic_exchange(&requests, 0);
+        if (now & REQUEST_UNDO)
+            result = run_pass(true);
+        else if (now & REQUEST_REDIRECT || (now & REQUEST_NEW && (redirecting || targets_are_preloaded()) && anything_new()))
+            result = run_pass(false);
+        atomic_store(&pass_running, false);
     }
     errno = saved;
     return result;
 }
 
-int redirect_all(void) { return wish(WISH_REDIRECT); }
+int redirect_all(void) { return request_pass(REQUEST_REDIRECT); }
 
-int redirect_new(void) { return wish(WISH_NEW); }
+int redirect_new(void) { return request_pass(REQUEST_NEW); }
 
-int redirect_undo(void) { return wish(WISH_UNDO); }
+int redirect_undo(void) { return request_pass(REQUEST_UNDO); }
 
 void redirect_settle(void)
 {
     struct timespec nap = {.tv_nsec = 1000000};
-    for (int i = 0; i < 2000 && (atomic_load(&busy) || atomic_load(&wishes)); i++)
+    for (int i = 0; i < 2000 && (atomic_load(&pass_running) || atomic_load(&requests)); i++)
         SYS2(SYS_nanosleep, &nap, NULL);
 }
 
-bool redirect_active(void) { return active; }
+bool redirect_active(void) { return redirecting; }
 
 void redirect_find_targets(void)
 {
     if (targets_are_found())
         return;
-    while (atomic_exchange(&busy, true))
+    while (atomic_exchange(&pass_running, true))
         SYS0(SYS_sched_yield);
     targets_find();
-    atomic_store(&busy, false);
+    atomic_store(&pass_running, false);
 }
 
 void redirect_fork_prepare(void)
 {
-    while (atomic_exchange(&busy, true))
+    while (atomic_exchange(&pass_running, true))
         SYS0(SYS_sched_yield);
 }
 
 void redirect_fork_parent(void)
 {
-    atomic_store(&busy, false);
-    if (atomic_load(&wishes))
-        wish(WISH_NEW);
+    atomic_store(&pass_running, false);
+    if (atomic_load(&requests))
+        request_pass(REQUEST_NEW);
 }
 
-void redirect_forked_child(void) { atomic_store(&busy, false); }
+void redirect_forked_child(void) { atomic_store(&pass_running, false); }
 
-void redirect_get_stats(struct redirect_stats *s) { *s = stats; }
+void redirect_get_stats(struct redirect_stats *s) { *s = pass_stats; }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * targets.c: the calls that are redirected, found by name, each with its original.
+ * targets.c: finds the calls that are redirected, by name, each with its original.
  *
- * Filled once, by whichever thread comes first, and only read from then on.
+ * The table is filled once, by the first thread that needs it, and only read from then on.
  */
 #include "targets.h"
 
@@ -16,7 +16,7 @@
 #define MAX_TARGETS 256u
 #define BUCKETS 1024u
 
-static const struct wrapped *calls, *loaders; /* as given */
+static const struct wrapped *wrapped_calls, *loader_calls; /* as given to targets_use */
 static unsigned n_calls;
 
 static struct target targets[MAX_TARGETS] LARGE_TABLE;
@@ -24,10 +24,10 @@ static uint32_t hashes[MAX_TARGETS] LARGE_TABLE;
 static uint16_t buckets[BUCKETS] LARGE_TABLE; /* index + 1; 0: free */
 static unsigned n_targets;
 static bool preloaded;
-static _Atomic int found;
+static _Atomic int search_state;
 enum { NOT_YET, SEARCHING, FOUND };
 
-static void add(const char *name, void *wrapper, void **place)
+static void add_target(const char *name, void *wrapper, void **place)
 {
     if (n_targets == MAX_TARGETS)
         return;
@@ -49,15 +49,15 @@ const struct target *target_named(const char *name, uint32_t hash)
     return NULL;
 }
 
-struct search {
+struct original_search {
     unsigned nth; /* object */
     bool libc_seen;
     bool settled[MAX_TARGETS];
 };
 
 /*
- * An undefined symbol that has a value: the executable takes the function's address without position-independent code, and gives it that
- * one everywhere.
+ * Finds undefined symbols that have a value. The executable takes such a function's address without
+ * position-independent code, and every object sees that address as the function's.
  */
 static void find_aliases(const struct dynamic *d)
 {
@@ -74,26 +74,30 @@ static void find_aliases(const struct dynamic *d)
     }
 }
 
-/* Preloaded libraries ahead of us keep the calls that are bound to them, and theirs are bound to us. Our own originals come after us. */
-static void look_behind_us(struct search *s)
+/*
+ * Forgets the originals found before this library. Preloaded libraries ahead of us keep the calls
+ * that are bound to them, and their own calls are bound to us. Our originals come after us in the
+ * order.
+ */
+static void forget_originals(struct original_search *s)
 {
     memset(s->settled, 0, sizeof s->settled);
     for (unsigned i = 0; i < n_targets; i++)
         targets[i].original = NULL;
 }
 
-static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
+static int find_originals_in(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    struct search *s = arg;
+    struct original_search *s = arg;
     struct dynamic d;
     bool broken, program = s->nth++ == 0;
     (void)size;
     if (!dynamic_read(&d, info, &broken))
         return 0;
     if (dynamic_is_ours(info)) {
-        preloaded = !s->libc_seen; /* an agent that came late stands behind libc */
+        preloaded = !s->libc_seen; /* a late agent comes after libc in the order */
         if (preloaded)
-            look_behind_us(s);
+            forget_originals(s);
         return 0;
     }
     if (program)
@@ -104,7 +108,7 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
         if (!p)
             continue;
         s->settled[i] = true;
-        if (!program) /* what a program defines itself only shares the name, as far as anybody can tell */
+        if (!program) /* what the program defines itself may only have the same name */
             targets[i].original = p;
     }
     return 0;
@@ -113,36 +117,36 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
 void targets_use(const struct wrapped *table, unsigned n, const struct wrapped both[2])
 {
     n_calls = n;
-    loaders = both;
-    __atomic_store_n(&calls, table, __ATOMIC_RELEASE);
+    loader_calls = both;
+    __atomic_store_n(&wrapped_calls, table, __ATOMIC_RELEASE);
 }
 
 void targets_find(void)
 {
-    static struct search s;
+    static struct original_search s;
     int expected = NOT_YET;
-    const struct wrapped *table = __atomic_load_n(&calls, __ATOMIC_ACQUIRE);
+    const struct wrapped *table = __atomic_load_n(&wrapped_calls, __ATOMIC_ACQUIRE);
     if (!table)
         return;
-    if (!atomic_compare_exchange_strong(&found, &expected, SEARCHING)) {
-        while (atomic_load(&found) != FOUND)
+    if (!atomic_compare_exchange_strong(&search_state, &expected, SEARCHING)) {
+        while (atomic_load(&search_state) != FOUND)
             SYS0(SYS_sched_yield);
         return;
     }
     for (unsigned i = 0; i < n_calls; i++)
-        add(table[i].name, table[i].wrapper, table[i].real);
+        add_target(table[i].name, table[i].wrapper, table[i].real);
     for (unsigned i = 0; i < 2; i++)
-        add(loaders[i].name, loaders[i].wrapper, loaders[i].real);
-    dl_iterate_phdr(search_object, &s);
+        add_target(loader_calls[i].name, loader_calls[i].wrapper, loader_calls[i].real);
+    dl_iterate_phdr(find_originals_in, &s);
     for (unsigned i = n_targets - 2; i < n_targets; i++) {
         *targets[i].real = targets[i].original;
-        if (preloaded) /* symbol order reaches later objects; what it does not reach the watcher finds */
+        if (preloaded) /* symbol order leads later objects to us; the watcher finds the rest */
             targets[i].original = NULL;
     }
-    atomic_store(&found, FOUND);
+    atomic_store(&search_state, FOUND);
 }
 
-bool targets_are_found(void) { return atomic_load(&found) == FOUND; }
+bool targets_are_found(void) { return atomic_load(&search_state) == FOUND; }
 
 bool targets_are_preloaded(void) { return preloaded; }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * next_symbol.c: looks names up in the objects behind this library.
+ * next_symbol.c: looks up names in the objects that come after this library in the loader's order.
  *
- * Called by real.c before anything else, so it may use nothing that needs the originals. The tables are trusted as the loader trusts them: it has just
- * bound this library's own calls through them.
+ * Called by real.c before anything else, so it may use nothing that needs the originals. The tables
+ * are trusted as the loader trusts them: it has just bound this library's own calls through them.
  */
 #include "next_symbol.h"
 
@@ -16,9 +16,9 @@
 
 #include "../elf/dynamic.h"
 
-#define SURELY_OTHER ((void *)1) /* found, but for dlsym to say */
+#define ASK_DLSYM ((void *)1) /* defined there, but only dlsym can find the address */
 
-struct tables {
+struct symbol_tables {
     uint64_t bias;
     const Elf64_Sym *symbols;
     const char *names;
@@ -26,21 +26,24 @@ struct tables {
     const uint16_t *versions; /* NULL: none */
 };
 
-struct search {
+struct next_search {
     struct next_symbol *names;
     size_t n, left;
     bool behind_us, hopeless;
 };
 
-/* False: it defines nothing that could be found. *ODD: only dlsym can read it. */
-static bool tables_of(const struct dl_phdr_info *info, struct tables *t, bool *odd)
+/*
+ * Fills T. False: the object defines nothing that can be found here. *ODD: only dlsym can read its
+ * hash table.
+ */
+static bool read_symbol_tables(const struct dl_phdr_info *info, struct symbol_tables *t, bool *odd)
 {
     const Elf64_Dyn *d = NULL;
     bool old_hash = false;
     for (unsigned i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
             d = (const Elf64_Dyn *)(uintptr_t)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-    *t = (struct tables){.bias = info->dlpi_addr};
+    *t = (struct symbol_tables){.bias = info->dlpi_addr};
     for (; d && d->d_tag != DT_NULL; d++) {
         uintptr_t at = (uintptr_t)dynamic_address(t->bias, d->d_un.d_ptr);
         switch (d->d_tag) {
@@ -67,7 +70,7 @@ static bool tables_of(const struct dl_phdr_info *info, struct tables *t, bool *o
     return t->symbols && t->names && t->hash && t->hash[0];
 }
 
-static const Elf64_Sym *lookup(const struct tables *t, const char *name, uint32_t hash)
+static const Elf64_Sym *lookup_symbol(const struct symbol_tables *t, const char *name, uint32_t hash)
 {
     const uint32_t *h = t->hash;
     uint32_t buckets = h[0], first = h[1], bloom = h[2];
@@ -90,26 +93,26 @@ static const Elf64_Sym *lookup(const struct tables *t, const char *name, uint32_
     }
 }
 
-static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
+static int search_next_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    struct search *s = arg;
-    struct tables t;
+    struct next_search *s = arg;
+    struct symbol_tables t;
     bool odd;
     (void)size;
     if (!s->behind_us) {
         s->behind_us = dynamic_is_ours(info);
         return 0;
     }
-    if (!tables_of(info, &t, &odd)) {
+    if (!read_symbol_tables(info, &t, &odd)) {
         s->hopeless |= odd;
         return odd;
     }
     for (size_t i = 0; i < s->n; i++) {
-        const Elf64_Sym *there = s->names[i].found ? NULL : lookup(&t, s->names[i].name, dynamic_hash(s->names[i].name));
+        const Elf64_Sym *there = s->names[i].found ? NULL : lookup_symbol(&t, s->names[i].name, dynamic_hash(s->names[i].name));
         if (!there)
             continue;
         unsigned type = ELF64_ST_TYPE(there->st_info);
-        s->names[i].found = type == STT_FUNC || type == STT_NOTYPE ? (void *)(uintptr_t)(t.bias + there->st_value) : SURELY_OTHER;
+        s->names[i].found = type == STT_FUNC || type == STT_NOTYPE ? (void *)(uintptr_t)(t.bias + there->st_value) : ASK_DLSYM;
         s->left--;
     }
     return s->left == 0;
@@ -117,12 +120,12 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
 
 void next_symbol_find(struct next_symbol *names, size_t n)
 {
-    struct search s = {.names = names, .n = n, .left = n, .hopeless = getenv("LD_AUDIT") != NULL};
+    struct next_search s = {.names = names, .n = n, .left = n, .hopeless = getenv("LD_AUDIT") != NULL};
     for (size_t i = 0; i < n; i++)
         names[i].found = NULL;
     if (!s.hopeless)
-        dl_iterate_phdr(search_object, &s);
+        dl_iterate_phdr(search_next_object, &s);
     for (size_t i = 0; i < n; i++)
-        if (s.hopeless || names[i].found == SURELY_OTHER)
+        if (s.hopeless || names[i].found == ASK_DLSYM)
             names[i].found = NULL;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * real.c: finds the originals of the wrapped calls, and serves a call that comes before or while they are looked up.
+ * real.c: finds the originals of the wrapped calls, and handles calls that come before or during
+ * the look-up.
  *
- * Runs once in the constructor, or in whatever thread makes the first wrapped call before that: another library's constructor, an allocator that
- * dlsym itself has called, a signal handler. Takes no lock of its own: threads that resolve at once store the same values.
+ * Runs once in the constructor, or in the thread that makes the first wrapped call before that:
+ * another library's constructor, an allocator that dlsym itself has called, a signal handler. Takes
+ * no lock of its own: threads that resolve at the same time store the same values.
  */
 #include "real.h"
 
@@ -20,8 +22,8 @@
 
 static __thread bool resolving;
 
-/* The kernel's answer as libc gives it. */
-static long answer(long r)
+/* Turns the kernel's result into libc's: -1 and errno for an error. */
+static long libc_result(long r)
 {
     if (r >= 0 || r < -4095)
         return r;
@@ -29,7 +31,7 @@ static long answer(long r)
     return -1;
 }
 
-/* ---- system calls that some processors or kernels have only under another shape ---- */
+/* ---- system calls that some processors or kernels have only in another form ---- */
 
 static long kernel_dup2(int fd, int target)
 {
@@ -39,7 +41,7 @@ static long kernel_dup2(int fd, int target)
     return r < 0 ? r : fd;
 }
 
-/* The kernel writes the time that is left into its argument. */
+/* The kernel writes the remaining time into its argument, so it gets a copy. */
 static long kernel_ppoll(struct pollfd *v, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
     struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
@@ -68,7 +70,7 @@ static long kernel_closefrom(int first)
 /* ---- for every name: its plain form, and the pointer's first value ---- */
 
 #define WRAP(type, name, parameters, arguments, plain) \
-    static type plain_##name parameters { return (type)answer(plain); }
+    static type plain_##name parameters { return (type)libc_result(plain); }
 #define WRAP_LIBC(type, name, parameters, arguments, failure)                 \
     static type plain_##name parameters                                       \
     {                                                                         \
@@ -110,24 +112,27 @@ static const struct {
 #include "wrapped.def"
 };
 
-/* The bounds of this library as it is mapped, from the linker. */
+/* The bounds of this library's mapping, from the linker. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 
-static bool is_ours(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
+static bool in_this_library(const void *p) { return (const char *)p >= __ehdr_start && (const char *)p < _end; }
 
 #define WANTED (sizeof wanted / sizeof wanted[0])
 
-static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+static void *next_in_order(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 static void *first_in_order(const char *name)
 {
     void *p = dlsym(RTLD_DEFAULT, name);
-    return p && !is_ours(p) ? p : next(name);
+    return p && !in_this_library(p) ? p : next_in_order(name);
 }
 
-/* BEHIND_US: what comes after this library, and most of it without dlsym. Else what the program's own calls are bound to. */
-static void resolve(bool behind_us)
+/*
+ * Fills the table. BEHIND_US: with what comes after this library, most of it without dlsym.
+ * Otherwise with what the program's own calls are bound to.
+ */
+static void resolve_all(bool behind_us)
 {
     struct next_symbol names[WANTED];
     int saved = errno;
@@ -142,16 +147,17 @@ static void resolve(bool behind_us)
     for (size_t i = 0; i < WANTED; i++) {
         void *p = names[i].found;
         if (!p)
-            p = behind_us ? next(wanted[i].name) : first_in_order(wanted[i].name);
+            p = behind_us ? next_in_order(wanted[i].name) : first_in_order(wanted[i].name);
         missed |= !p;
         __atomic_store_n(wanted[i].slot, p ? p : wanted[i].plain, __ATOMIC_RELAXED);
     }
     if (missed)
-        dlerror(); /* or the program's next dlerror() would speak of our search */
+        /* without this the program's next dlerror() would report the failure of our search */
+        dlerror();
     errno = saved;
     resolving = false;
 }
 
-void real_resolve(void) { resolve(true); }
+void real_resolve(void) { resolve_all(true); }
 
-void real_resolve_default(void) { resolve(false); }
+void real_resolve_default(void) { resolve_all(false); }

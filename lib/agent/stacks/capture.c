@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * capture.c: the calling thread's stack: the walk first, libunwind behind it, and what holds for both.
+ * capture.c: captures the calling thread's stack: by the walk first, and by libunwind where the
+ * walk gets lost.
  *
- * Called by sites.c in the program's threads, for each socket that is opened and each that ends, also in signal handlers. Must not
- * allocate, lock or call the kernel while the walk finds its way.
+ * Called by sites.c in the program's threads, also in signal handlers, for each socket that is
+ * opened and each event that is recorded with its stack. Must not allocate, lock or make system
+ * calls while the walk is on its way.
  */
 #include "capture.h"
 
@@ -17,8 +19,8 @@
 #include "../unwind/stack_cache.h"
 #include "../unwind/walk.h"
 
-#define SITES 256u
-#define TRIES 64u /* fruitless ones at one place, then no more */
+#define HOPELESS_SLOTS 256u
+#define MAX_FRUITLESS 64u /* fruitless calls of libunwind at one address; after these no more */
 #define COUNTERS 64u
 
 struct counters {
@@ -29,23 +31,26 @@ static struct counters counters[COUNTERS];
 static struct span own_text;
 static _Atomic bool initialized;
 
-/* The places where the second tier was of no use. */
+/* Code addresses at which the second tier found nothing more. */
 static struct {
     _Atomic uint64_t pc;
     _Atomic uint32_t fruitless;
-} hopeless[SITES] LARGE_TABLE;
+} hopeless[HOPELESS_SLOTS] LARGE_TABLE;
 
 /*
- * This thread's capture under way. One that a signal handler left by longjmp never ends, so the mark is not believed without a look at the
- * stack.
+ * This thread's capture under way. A signal handler that leaves by longjmp never ends its capture,
+ * so the mark is trusted only after a check of the stack.
  */
 struct mark {
     uintptr_t self, caller;
 };
-static __thread struct mark *inside;
+static __thread struct mark *current_mark;
 
-/* Threads count in lines of their own, and without locked instructions: a lost count does not matter. */
-static inline void count(_Atomic uint64_t *c)
+/*
+ * Threads count on cache lines of their own and without locked instructions: a lost count does not
+ * matter.
+ */
+static inline void count_one(_Atomic uint64_t *c)
 {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
 }
@@ -59,29 +64,35 @@ void capture_init(void)
     if (atomic_load(&initialized))
         return;
     walk_init();
-    /* Where there is only libunwind, the first capture needs it; while one thread loads it the others would have no stacks. */
+    /*
+     * In a build with libunwind alone the first capture needs it. While one thread loads it, the
+     * others would get no stacks; so load it now.
+     */
     if (!walk_available())
         unwind_load((uintptr_t)__builtin_frame_address(0));
-    /* Linked into the program itself there is no text of ours apart from it. */
+    /* When we are linked into the program itself, our code has no range of its own to hide. */
     if (object_at((uintptr_t)capture_init, &own) && program - own.start >= own.end - own.start)
         own_text = (struct span){.lo = own.start, .len = own.end - own.start};
     atomic_store(&initialized, true);
 }
 
-static unsigned place(uint64_t pc) { return (unsigned)(pc ^ pc >> 8) % SITES; }
+static unsigned hopeless_slot(uint64_t pc) { return (unsigned)(pc ^ pc >> 8) % HOPELESS_SLOTS; }
 
 static bool worth_trying(uint64_t pc)
 {
-    unsigned i = place(pc);
+    unsigned i = hopeless_slot(pc);
 
     if (atomic_load_explicit(&hopeless[i].pc, memory_order_relaxed) != pc) {
         atomic_store_explicit(&hopeless[i].pc, pc, memory_order_relaxed);
         atomic_store_explicit(&hopeless[i].fruitless, 0, memory_order_relaxed);
     }
-    return atomic_fetch_add_explicit(&hopeless[i].fruitless, 1, memory_order_relaxed) < TRIES;
+    return atomic_fetch_add_explicit(&hopeless[i].fruitless, 1, memory_order_relaxed) < MAX_FRUITLESS;
 }
 
-/* W was lost. Takes what libunwind finds if it goes further, and does not contradict what the walk is sure of. */
+/*
+ * The walk W got lost. Uses libunwind's stack instead if it goes further and does not contradict
+ * the frames that the walk is sure of.
+ */
 static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, struct counters *c)
 {
     uint64_t lost_at = w->at.pc, pcs[64];
@@ -89,11 +100,11 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
 
     if (w->in_signal || (walk_available() && !worth_trying(lost_at)))
         return WALK_LOST;
-    count(&c->fallbacks);
+    count_one(&c->fallbacks);
     enum walk_end end = unwind_run(&again);
     if (again.n < w->n || (again.n == w->n && end != WALK_FULL) || memcmp(pcs, w->pcs, w->n * sizeof *pcs) != 0)
         return WALK_LOST;
-    atomic_store_explicit(&hopeless[place(lost_at)].fruitless, 0, memory_order_relaxed);
+    atomic_store_explicit(&hopeless[hopeless_slot(lost_at)].fruitless, 0, memory_order_relaxed);
     memcpy(w->pcs, pcs, again.n * sizeof *pcs);
     w->n = again.n;
     w->in_signal = again.in_signal;
@@ -101,14 +112,14 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
 }
 
 /*
- * A capture is under way if its call's return address is on the stack, apart from our own call's. The walk can be interrupted anywhere and
- * begun anew.
+ * True when a capture of this thread is under way: its caller's return address is on the stack,
+ * above our own call's. The walk can be interrupted anywhere and begun again.
  */
-static __attribute__((noinline)) bool nested(const struct arch_frame *from)
+static __attribute__((noinline)) bool is_nested(const struct arch_frame *from)
 {
     uint64_t pcs[64];
     struct walk w = {.at = *from, .max = 64, .pcs = pcs};
-    struct mark *mark = inside;
+    struct mark *mark = current_mark;
 
     if (!readable((uintptr_t)mark) || mark->self != (uintptr_t)mark)
         return false;
@@ -124,7 +135,7 @@ static unsigned flags_of(enum walk_end end, bool in_signal)
     return (in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0);
 }
 
-/* Walks from FROM, and takes down what it finds for the next time. */
+/* Walks from FROM, and stores the result in the stack cache for the next time. */
 static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct stack_cache_found *r)
 {
     unsigned epoch, now;
@@ -143,24 +154,24 @@ static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned m
     struct counters *c = my_counters();
     volatile struct mark mark = {(uintptr_t)&mark, from->pc};
 
-    inside = (struct mark *)&mark;
+    current_mark = (struct mark *)&mark;
     atomic_signal_fence(memory_order_seq_cst);
     enum walk_end end = walk_available() ? walk_anew(&w, from, r) : WALK_LOST;
     if (__builtin_expect(end == WALK_LOST, 0)) {
         end = second_tier(&w, from, c);
         if (end == WALK_LOST)
-            count(&c->broken);
+            count_one(&c->broken);
     }
     atomic_signal_fence(memory_order_seq_cst);
-    inside = NULL;
+    current_mark = NULL;
     mark.self = 0;
     *flags = flags_of(end, w.in_signal);
     return w.n;
 }
 
-/* Part of both functions below, whose caller is where the stack begins. */
-static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
-                                                              struct stack_cache_found *r)
+/* Inlined into both functions below: the stack begins at their caller. */
+static inline __attribute__((always_inline)) unsigned capture_common(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
+                                                                     struct stack_cache_found *r)
 {
     struct counters *c = my_counters();
     struct arch_frame from;
@@ -170,13 +181,13 @@ static inline __attribute__((always_inline)) unsigned capture(uint64_t *pcs, uns
     r->note = 0;
     arch_caller(&from);
     max = max < 64 ? max : 64;
-    if (__builtin_expect(inside != NULL, 0) && nested(&from)) {
+    if (__builtin_expect(current_mark != NULL, 0) && is_nested(&from)) {
         *flags = CAPTURE_NESTED;
         return 0;
     }
     if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
         capture_init();
-    count(&c->captures);
+    count_one(&c->captures);
     if (walk_may_recall(&epoch) && stack_cache_recall(&from, max, epoch, always, pcs, r)) {
         *flags = flags_of(r->end, false);
         return r->n;
@@ -188,13 +199,13 @@ __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, un
 {
     struct stack_cache_found r;
     unsigned ignored;
-    return capture(pcs, max, flags ? flags : &ignored, true, &r);
+    return capture_common(pcs, max, flags ? flags : &ignored, true, &r);
 }
 
 __attribute__((noinline)) unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *t)
 {
     struct stack_cache_found r;
-    unsigned n = capture(pcs, max, flags, false, &r);
+    unsigned n = capture_common(pcs, max, flags, false, &r);
     *t = (struct capture_ticket){.note = r.note, .place = r.memo, .seq = r.seq};
     return n;
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules.c: which object an address belongs to.
+ * modules.c: finds the object that an address belongs to.
  *
- * Called when a new stack is recorded: in any thread, in signal handlers too; around dlclose; and by a forked child. The index is an array that only
- * grows: a thread takes the next place by swapping the object's start address in, so one object gets one place, and the place is the module's number.
- * Who finds an object half recorded waits for the thread that is at it, which may have lost its processor: a stack without its modules would have no
- * names and another site's number for good. Nobody waits for what is below on the same stack, and no wait is endless: then the object is
- * recorded once more.
+ * Called when a new stack is recorded: in any thread, in signal handlers too; around dlclose; and
+ * by a forked child. The index is an array that only grows. A thread takes the next place by
+ * swapping the object's start address in; so one object gets one place, and the place is the
+ * module's number.
+ *
+ * A thread that finds an object half recorded waits for the thread that records it, which may have
+ * been preempted: a stack without its modules would have no names, and another site's number for
+ * good. No thread waits for work that it was doing itself when a signal interrupted it, and every
+ * wait has a limit; after it the object is recorded once more.
  */
 #include "modules.h"
 
@@ -22,7 +26,7 @@
 #include "../table/header.h"
 
 #define MAX_MODULES 4096u
-#define RECORDING_TURNS 100000u /* turns, each a chance for the other thread to run */
+#define WAIT_TURNS 100000u /* turns of a wait; in each the other thread gets a chance to run */
 _Static_assert(MAX_MODULES < STATE_NO_MODULE, "a number of its own says: none");
 
 typedef _Atomic(struct state_module *) extent_ptr;
@@ -30,65 +34,74 @@ typedef _Atomic(struct state_module *) extent_ptr;
 enum { FILLING = 0, READY, FAILED, GONE };
 
 struct place {
-    _Atomic uint64_t start; /* of the object; 0: nothing here nor behind */
+    _Atomic uint64_t start; /* of the object; 0: this place and all behind it are free */
     _Atomic uint32_t state;
-    _Atomic uint32_t checked; /* `epoch` when the object's identity was last seen to be this record's */
+    _Atomic uint32_t checked; /* `epoch` when this record was last compared with the object */
     _Atomic uint64_t end;
     const void *_Atomic key[2];
     _Atomic uint64_t fingerprint;
-    /* What a child of fork need not read again from an object that its parent has recorded here. */
+    /* What a forked child need not read again from an object that its parent has recorded here. */
     bool known;
     uint8_t build_id_len, build_id[ELF_BUILD_ID];
 };
 
-static struct place places[MAX_MODULES] LARGE_TABLE;
+static struct place module_places[MAX_MODULES] LARGE_TABLE;
 static extent_ptr extents[MAX_MODULES / STATE_MODULES_PER_EXTENT] LARGE_TABLE;
-static struct state_module being_made; /* stands in EXTENTS for one that a thread is just asking for */
+/* stands in EXTENTS for an extent that a thread is just allocating */
+static struct state_module extent_pending;
 static _Atomic uint32_t last_hit;
 static _Atomic uint32_t epoch = 1;
-static _Atomic uint32_t closing; /* dlclose calls under way */
-static _Atomic bool resetting;   /* a signal handler that comes between finds nothing rather than half of it */
-/* How deep this thread is in the making of a record, and of room for more of them: a signal handler may come in between. */
+static _Atomic uint32_t dlcloses_running; /* dlclose calls under way */
+/* a signal handler that interrupts the reset finds nothing, not a half of it */
+static _Atomic bool resetting;
+/*
+ * How many records, and how many extents, this thread is making: a signal handler may interrupt it
+ * and make another.
+ */
 static __thread unsigned recording, allotting;
 static void (*_Atomic on_revived)(unsigned);
 static void (*_Atomic on_gone)(unsigned);
 
-/* The next turn of a wait for another thread. False: waited long enough, or the work is under way on this very stack (MINE), below a signal handler. */
+/*
+ * Takes the next turn of a wait for another thread. False: the limit is reached, or this thread
+ * itself is doing the work (MINE), interrupted by the signal handler that runs now.
+ */
 static bool wait_turn(unsigned turn, unsigned mine)
 {
-    if (mine || turn >= RECORDING_TURNS)
+    if (mine || turn >= WAIT_TURNS)
         return false;
     sys_yield(turn);
     return true;
 }
 
-/* ---- records --------------------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /*
- * One extent after the other, each complete before the next is asked for: a module's number is counted by the readers from the order of extents
- * in the file. NULL: full, or another thread is at it for too long.
+ * Extents are allocated one after the other, each complete before the next: readers derive a
+ * module's number from the order of the extents in the file. NULL: the file is full, or another
+ * thread takes too long.
  */
-static struct state_module *extent(unsigned nth)
+static struct state_module *module_extent(unsigned nth)
 {
     struct state_module *e = NULL;
     unsigned below = allotting++;
-    bool mine = atomic_compare_exchange_strong(&extents[nth], &e, &being_made);
+    bool mine = atomic_compare_exchange_strong(&extents[nth], &e, &extent_pending);
     if (mine) {
         state_ref ref;
         e = table_alloc(EXTENT_MODULES, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref);
         atomic_store_explicit(&extents[nth], e, memory_order_release);
     }
     allotting--;
-    for (unsigned turn = 0; !mine && e == &being_made && wait_turn(turn, below); turn++)
+    for (unsigned turn = 0; !mine && e == &extent_pending && wait_turn(turn, below); turn++)
         e = atomic_load_explicit(&extents[nth], memory_order_acquire);
-    return e == &being_made ? NULL : e;
+    return e == &extent_pending ? NULL : e;
 }
 
 static struct state_module *record_of(unsigned number)
 {
     struct state_module *e = NULL;
     for (unsigned i = 0; i <= number / STATE_MODULES_PER_EXTENT; i++) {
-        e = extent(i);
+        e = module_extent(i);
         if (!e)
             return NULL;
     }
@@ -100,15 +113,17 @@ const struct state_module *modules_at(unsigned number)
     if (number >= MAX_MODULES)
         return NULL;
     struct state_module *e = atomic_load_explicit(&extents[number / STATE_MODULES_PER_EXTENT], memory_order_acquire);
-    if (!e || e == &being_made)
+    if (!e || e == &extent_pending)
         return NULL;
     e += number % STATE_MODULES_PER_EXTENT;
     return atomic_load_explicit(&e->ready, memory_order_acquire) ? e : NULL;
 }
 
-/* ---- identity -------------------------------------------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
-/* What can be compared without reading the object, which another thread may be unloading. */
+/*
+ * Compares what can be compared without reading the object, which another thread may be unloading.
+ */
 static bool same_key(const struct place *p, const struct object *o)
 {
     return atomic_load_explicit(&p->end, memory_order_relaxed) == o->end &&
@@ -123,7 +138,7 @@ static void set_key(struct place *p, const struct object *o)
     atomic_store_explicit(&p->key[1], o->key[1], memory_order_relaxed);
 }
 
-/* The caller runs inside the object: it stays while its headers are read. */
+/* The caller runs code in the object, so it stays mapped while its headers are read. */
 static bool same_object(unsigned number, const struct object *o)
 {
     const struct state_module *m = modules_at(number);
@@ -134,34 +149,34 @@ static bool same_object(unsigned number, const struct object *o)
     unsigned n = object_identity(o, id, &fingerprint);
     if (n != m->build_id_len || memcmp(id, m->build_id, n) != 0)
         return false;
-    if (fingerprint != atomic_load_explicit(&places[number].fingerprint, memory_order_relaxed))
+    if (fingerprint != atomic_load_explicit(&module_places[number].fingerprint, memory_order_relaxed))
         return false;
     char path[sizeof m->path];
     object_path(o, table_exe(), path, sizeof path);
     return strcmp(path, m->path) == 0;
 }
 
-/* True if the object at a READY place is still the one that was recorded there. */
+/* True when the object at a READY place is still the one that was recorded there. */
 static bool still_there(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     uint32_t now = atomic_load(&epoch);
     if (!same_key(p, o))
         return false;
-    if (atomic_load_explicit(&p->checked, memory_order_relaxed) == now && atomic_load(&closing) == 0)
+    if (atomic_load_explicit(&p->checked, memory_order_relaxed) == now && atomic_load(&dlcloses_running) == 0)
         return true;
     if (!same_object(i, o))
         return false;
-    if (atomic_load(&closing) == 0)
+    if (atomic_load(&dlcloses_running) == 0)
         atomic_store_explicit(&p->checked, now, memory_order_relaxed);
     return true;
 }
 
-static void mark_gone(unsigned i)
+static void mark_unloaded(unsigned i)
 {
     uint32_t ready = READY;
     void (*gone)(unsigned) = atomic_load(&on_gone);
-    if (!atomic_compare_exchange_strong(&places[i].state, &ready, GONE))
+    if (!atomic_compare_exchange_strong(&module_places[i].state, &ready, GONE))
         return;
     struct state_module *m = record_of(i);
     if (m)
@@ -170,18 +185,18 @@ static void mark_gone(unsigned i)
         gone(i);
 }
 
-/* ---- recording ------------------------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
-static unsigned record(unsigned i, const struct object *o)
+static unsigned record_object(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     struct state_module *m = record_of(i);
     if (!m) {
         atomic_store_explicit(&p->state, FAILED, memory_order_release);
         return STATE_NO_MODULE;
     }
     uint32_t now = atomic_load(&epoch);
-    if (!p->known || atomic_load_explicit(&p->checked, memory_order_relaxed) != now || atomic_load(&closing) || !same_key(p, o)) {
+    if (!p->known || atomic_load_explicit(&p->checked, memory_order_relaxed) != now || atomic_load(&dlcloses_running) || !same_key(p, o)) {
         uint64_t fingerprint;
         p->build_id_len = (uint8_t)object_identity(o, p->build_id, &fingerprint);
         atomic_store_explicit(&p->fingerprint, fingerprint, memory_order_relaxed);
@@ -202,7 +217,7 @@ static unsigned record(unsigned i, const struct object *o)
 
 static unsigned revive(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     struct state_module *m = record_of(i);
     void (*revived)(unsigned) = atomic_load(&on_revived);
     set_key(p, o);
@@ -214,16 +229,16 @@ static unsigned revive(unsigned i, const struct object *o)
     return i;
 }
 
-/* The number of O if its place is I; STATE_NO_MODULE when it is not, or not now. */
+/* The number of O if its place is I; STATE_NO_MODULE when it is not, or cannot be recorded now. */
 static unsigned at_place(unsigned i, const struct object *o)
 {
-    struct place *p = &places[i];
+    struct place *p = &module_places[i];
     uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
     unsigned number = STATE_NO_MODULE, below = recording++;
     for (unsigned turn = 0; state == FILLING && wait_turn(turn, below); turn++)
         state = atomic_load_explicit(&p->state, memory_order_acquire);
     if (state == READY && !still_there(i, o)) {
-        mark_gone(i);
+        mark_unloaded(i);
         state = GONE;
     }
     if (state == READY)
@@ -231,17 +246,17 @@ static unsigned at_place(unsigned i, const struct object *o)
     else if (state == GONE && same_object(i, o) && atomic_compare_exchange_strong(&p->state, &state, FILLING))
         number = revive(i, o);
     else if (state == FAILED && atomic_compare_exchange_strong(&p->state, &state, FILLING))
-        number = record(i, o);
+        number = record_object(i, o);
     recording--;
     return number;
 }
 
-/* As above for a place that was free: takes it. */
+/* The same for a place that was free: takes it. */
 static unsigned at_free_place(unsigned i, const struct object *o)
 {
     uint64_t start = 0;
-    recording++; /* before others can find the place taken */
-    unsigned number = atomic_compare_exchange_strong(&places[i].start, &start, o->start) ? record(i, o) : STATE_NO_MODULE;
+    recording++; /* before another thread can find the place taken */
+    unsigned number = atomic_compare_exchange_strong(&module_places[i].start, &start, o->start) ? record_object(i, o) : STATE_NO_MODULE;
     recording--;
     return start == o->start ? at_place(i, o) : number;
 }
@@ -249,11 +264,11 @@ static unsigned at_free_place(unsigned i, const struct object *o)
 static unsigned find_or_record(const struct object *o)
 {
     unsigned hit = atomic_load_explicit(&last_hit, memory_order_relaxed);
-    if (atomic_load_explicit(&places[hit].start, memory_order_acquire) == o->start &&
-        atomic_load_explicit(&places[hit].state, memory_order_acquire) == READY && still_there(hit, o))
+    if (atomic_load_explicit(&module_places[hit].start, memory_order_acquire) == o->start &&
+        atomic_load_explicit(&module_places[hit].state, memory_order_acquire) == READY && still_there(hit, o))
         return hit;
     for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
         unsigned number = STATE_NO_MODULE;
         if (start == 0)
             number = at_free_place(i, o);
@@ -265,23 +280,27 @@ static unsigned find_or_record(const struct object *o)
             atomic_store_explicit(&last_hit, number, memory_order_relaxed);
             return number;
         }
-        if (atomic_load(&places[i].state) == FAILED)
+        if (atomic_load(&module_places[i].state) == FAILED)
             return STATE_NO_MODULE;
     }
     table_drop(DROP_SITE_FULL);
     return STATE_NO_MODULE;
 }
 
-/* Without the lock-free look-up of glibc 2.35 the loader's lock is not asked twice about the same place. */
-static unsigned known(uint64_t addr)
+/*
+ * Searches the index first. Without the lock-free look-up of glibc 2.35 this avoids taking the
+ * loader's lock twice for the same place.
+ */
+static unsigned indexed_number(uint64_t addr)
 {
     for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
         if (start == 0)
             break;
-        if (addr >= start && atomic_load_explicit(&places[i].state, memory_order_acquire) == READY &&
-            addr < atomic_load_explicit(&places[i].end, memory_order_relaxed) &&
-            atomic_load_explicit(&places[i].checked, memory_order_relaxed) == atomic_load(&epoch) && atomic_load(&closing) == 0)
+        if (addr >= start && atomic_load_explicit(&module_places[i].state, memory_order_acquire) == READY &&
+            addr < atomic_load_explicit(&module_places[i].end, memory_order_relaxed) &&
+            atomic_load_explicit(&module_places[i].checked, memory_order_relaxed) == atomic_load(&epoch) &&
+            atomic_load(&dlcloses_running) == 0)
             return i;
     }
     return STATE_NO_MODULE;
@@ -293,22 +312,23 @@ unsigned modules_of(uint64_t addr)
         return STATE_NO_MODULE;
     int saved = errno;
     struct object o;
-    unsigned number = object_lookup_is_free() ? STATE_NO_MODULE : known(addr);
+    unsigned number = object_lookup_is_free() ? STATE_NO_MODULE : indexed_number(addr);
     if (number == STATE_NO_MODULE && object_at(addr, &o))
         number = find_or_record(&o);
     errno = saved;
     return number;
 }
 
-/* ---- dlclose, fork --------------------------------------------------------------------------------------------- */
+/* ---- dlclose, fork --------------------------------------------------------------------------- */
 
-void modules_dlclose_begin(void) { atomic_fetch_add(&closing, 1); }
+void modules_dlclose_begin(void) { atomic_fetch_add(&dlcloses_running, 1); }
 
 void modules_dlclose_end(void)
 {
-    uint32_t n = atomic_load(&closing); /* 0: a fork came between */
-    atomic_fetch_add(&epoch, 1);        /* also where there is no table yet to look for what has gone */
-    while (n > 0 && !atomic_compare_exchange_weak(&closing, &n, n - 1))
+    uint32_t n = atomic_load(&dlcloses_running); /* 0: a fork came between begin and end */
+    /* also when there is no table yet in which modules could be marked */
+    atomic_fetch_add(&epoch, 1);
+    while (n > 0 && !atomic_compare_exchange_weak(&dlcloses_running, &n, n - 1))
         ;
 }
 
@@ -317,16 +337,19 @@ void modules_check_unloaded(void (*gone)(unsigned number))
     int saved = errno;
     atomic_store(&on_gone, gone);
     for (unsigned i = 0; i < MAX_MODULES && table_exists(); i++) {
-        uint64_t start = atomic_load_explicit(&places[i].start, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
         struct object o;
         if (start == 0)
             break;
-        if (atomic_load_explicit(&places[i].state, memory_order_acquire) != READY)
+        if (atomic_load_explicit(&module_places[i].state, memory_order_acquire) != READY)
             continue;
-        if (!object_at(start, &o) || !same_key(&places[i], &o))
-            mark_gone(i);
+        if (!object_at(start, &o) || !same_key(&module_places[i], &o))
+            mark_unloaded(i);
     }
-    /* Something else may lie at the same place by now with the same key; that is for its first caller to notice, who can look at it safely. */
+    /*
+     * Another object with the same key may lie at the same place by now. The first thread that runs
+     * in it finds that out, because that thread can read it safely.
+     */
     atomic_fetch_add(&epoch, 1);
     errno = saved;
 }
@@ -336,16 +359,17 @@ void modules_on_revived(void (*revived)(unsigned number)) { atomic_store(&on_rev
 void modules_reset(void)
 {
     atomic_store(&resetting, true);
-    if (atomic_load(&closing)) /* by a thread that did not come along: who knows how far it is */
+    if (atomic_load(&dlcloses_running)) /* by a thread that the child does not have */
         atomic_fetch_add(&epoch, 1);
-    for (unsigned i = 0; i < MAX_MODULES && atomic_load(&places[i].start) != 0; i++) {
-        places[i].known = atomic_load(&places[i].state) == READY;
-        atomic_store(&places[i].state, FILLING);
-        atomic_store(&places[i].start, 0);
+    for (unsigned i = 0; i < MAX_MODULES && atomic_load(&module_places[i].start) != 0; i++) {
+        module_places[i].known = atomic_load(&module_places[i].state) == READY;
+        atomic_store(&module_places[i].state, FILLING);
+        atomic_store(&module_places[i].start, 0);
     }
-    for (unsigned i = 0; i < MAX_MODULES / STATE_MODULES_PER_EXTENT && atomic_load(&extents[i]); i++) /* made in this order */
+    /* extents were made in this order */
+    for (unsigned i = 0; i < MAX_MODULES / STATE_MODULES_PER_EXTENT && atomic_load(&extents[i]); i++)
         atomic_store(&extents[i], NULL);
     atomic_store(&last_hit, 0);
-    atomic_store(&closing, 0);
+    atomic_store(&dlcloses_running, 0);
     atomic_store(&resetting, false);
 }

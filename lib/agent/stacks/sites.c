@@ -2,9 +2,10 @@
 /*
  * sites.c: distinct stacks, interned lock-free in the state file.
  *
- * Called by the program's threads on every socket that is opened or told of its end, in signal handlers too. A stack that was seen before costs
- * its hash and one comparison; a new one is written once, module numbers and stable name included, so that a reader can explain
- * it when the process is gone.
+ * Called by the program's threads for every socket that is opened or has an event recorded with its
+ * stack, in signal handlers too. A stack that was seen before costs its hash and one comparison. A
+ * new one is written once, module numbers and stable name included, so that a reader can explain it
+ * after the process has ended.
  */
 #include "sites.h"
 
@@ -17,14 +18,18 @@
 #include "modules.h"
 
 #define HEADS (STATE_EXTENT_SIZE / 4u)
-/* A program whose stacks never repeat (deep recursion, generated code) must not fill the file system: from so many on, the innermost frames have to do. */
+/*
+ * A program whose stacks never repeat (deep recursion, generated code) must not fill the file
+ * system. After MANY_SITES sites, only the FEW_FRAMES innermost frames are kept.
+ */
 #define MANY_SITES 32768u
 #define FEW_FRAMES 6u
 
 typedef _Atomic state_ref head_ref;
 static _Atomic(head_ref *) heads;
 static _Atomic unsigned dlclose_running, n_sites;
-static _Atomic uint32_t generation = 1; /* of the table: refs of another are nothing here */
+/* of the table: a ref of another generation is not valid here */
+static _Atomic uint32_t table_generation = 1;
 
 static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
 
@@ -54,8 +59,8 @@ static uint64_t hash_of(const uint64_t *pcs, unsigned n)
     return h;
 }
 
-/* From FIRST on until UNTIL (0: the end); the chain was built by this process alone. */
-static state_ref find(state_ref first, state_ref until, uint64_t hash, const uint64_t *pcs, unsigned n)
+/* Searches the chain from FIRST to UNTIL (0: to its end). This process alone built the chain. */
+static state_ref find_site(state_ref first, state_ref until, uint64_t hash, const uint64_t *pcs, unsigned n)
 {
     for (state_ref r = first; r && r != until;) {
         struct state_site *s = table_at(r);
@@ -67,7 +72,7 @@ static state_ref find(state_ref first, state_ref until, uint64_t hash, const uin
     return 0;
 }
 
-static struct state_site *blank(unsigned n, state_ref *ref)
+static struct state_site *new_site(unsigned n, state_ref *ref)
 {
     uint32_t size = STATE_SITE_SIZE(n);
     struct state_site *s = table_alloc(EXTENT_SITES, size / STATE_REF_UNIT, ref);
@@ -80,8 +85,11 @@ static struct state_site *blank(unsigned n, state_ref *ref)
     return s;
 }
 
-/* Links S under its hash unless an equal one has come meanwhile, whose ref is then returned (ours stays unused). */
-static state_ref publish(head_ref *head, state_ref seen, struct state_site *s, state_ref ref)
+/*
+ * Links S under its hash, unless another thread has linked an equal one meanwhile: then returns
+ * that one's ref, and S stays unused.
+ */
+static state_ref publish_site(head_ref *head, state_ref seen, struct state_site *s, state_ref ref)
 {
     for (;;) {
         atomic_store_explicit(&s->next, seen, memory_order_relaxed);
@@ -89,7 +97,7 @@ static state_ref publish(head_ref *head, state_ref seen, struct state_site *s, s
         state_ref now = seen;
         if (atomic_compare_exchange_strong(head, &now, ref))
             return ref;
-        state_ref twin = find(now, seen, s->hash, pcs_of(s), s->nframes);
+        state_ref twin = find_site(now, seen, s->hash, pcs_of(s), s->nframes);
         if (twin) {
             atomic_store(&s->ready, 0);
             return twin;
@@ -98,7 +106,7 @@ static state_ref publish(head_ref *head, state_ref seen, struct state_site *s, s
     }
 }
 
-static void each_site(void (*call)(struct state_site *s))
+static void for_each_site(void (*call)(struct state_site *s))
 {
     head_ref *all = atomic_load(&heads);
     if (!all)
@@ -111,8 +119,11 @@ static void each_site(void (*call)(struct state_site *s))
         }
 }
 
-/* A site is stale while one of its modules is gone, and alive again when the same module came back to the same place. */
-static void refresh(struct state_site *s)
+/*
+ * A site is stale while one of its modules is unloaded. It becomes valid again when the same module
+ * is loaded at the same place.
+ */
+static void refresh_stale(struct state_site *s)
 {
     bool gone = false;
     for (unsigned i = 0; i < s->nframes; i++) {
@@ -124,20 +135,20 @@ static void refresh(struct state_site *s)
     atomic_store(&s->stale, gone);
 }
 
-static _Atomic bool changed;
+static _Atomic bool modules_changed;
 
-static void note_change(unsigned number)
+static void mark_changed(unsigned number)
 {
     (void)number;
-    atomic_store(&changed, true);
+    atomic_store(&modules_changed, true);
 }
 
-/* Cheap when nothing was unloaded: one look-up a module. */
-static void check_unloaded(void)
+/* Cheap when nothing was unloaded: one look-up per module. */
+static void refresh_unloaded(void)
 {
-    modules_check_unloaded(note_change);
-    if (atomic_exchange(&changed, false))
-        each_site(refresh);
+    modules_check_unloaded(mark_changed);
+    if (atomic_exchange(&modules_changed, false))
+        for_each_site(refresh_stale);
 }
 
 state_ref sites_intern(const uint64_t *pcs, unsigned n)
@@ -148,16 +159,16 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
     if (!all)
         return 0;
     if (atomic_load_explicit(&dlclose_running, memory_order_relaxed))
-        check_unloaded();
+        refresh_unloaded();
     if (atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES && n > FEW_FRAMES)
         n = FEW_FRAMES;
     uint64_t hash = hash_of(pcs, n);
     head_ref *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
-    state_ref ref = find(seen, 0, hash, pcs, n);
+    state_ref ref = find_site(seen, 0, hash, pcs, n);
     if (ref)
         return ref;
-    struct state_site *s = blank(n, &ref);
+    struct state_site *s = new_site(n, &ref);
     if (!s)
         return 0;
     s->hash = hash;
@@ -170,14 +181,17 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
     }
     s->siteid = siteid_end(id);
     atomic_fetch_add_explicit(&n_sites, 1, memory_order_relaxed);
-    return publish(head, seen, s, ref);
+    return publish_site(head, seen, s, ref);
 }
 
-/* A stack's note is its site and the table's generation. */
-static state_ref noted(uint64_t note)
+/*
+ * A stack's note holds its site's ref and the table's generation. Returns the ref; 0: of another
+ * table, or stale.
+ */
+static state_ref site_of_note(uint64_t note)
 {
     state_ref ref = (state_ref)note;
-    if (!note || note >> 32 != atomic_load_explicit(&generation, memory_order_relaxed))
+    if (!note || note >> 32 != atomic_load_explicit(&table_generation, memory_order_relaxed))
         return 0;
     return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
 }
@@ -192,10 +206,10 @@ state_ref sites_here(bool *in_signal)
         return 0;
     struct capture_ticket ticket;
     unsigned n = capture_stack_noted(pcs, agent_options.max_frames, &flags, &ticket);
-    state_ref ref = noted(ticket.note);
+    state_ref ref = site_of_note(ticket.note);
     if (ref)
         return ref;
-    if (ticket.note) /* of another table, or its code went away: the addresses themselves are wanted */
+    if (ticket.note) /* of another table, or its code was unloaded: get the addresses themselves */
         n = capture_stack(pcs, agent_options.max_frames, &flags);
     if (in_signal)
         *in_signal = flags & CAPTURE_IN_SIGNAL;
@@ -203,14 +217,14 @@ state_ref sites_here(bool *in_signal)
         table_drop(flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
     ref = sites_intern(pcs, n);
     if (ref)
-        capture_note(&ticket, (uint64_t)atomic_load_explicit(&generation, memory_order_relaxed) << 32 | ref);
+        capture_note(&ticket, (uint64_t)atomic_load_explicit(&table_generation, memory_order_relaxed) << 32 | ref);
     return ref;
 }
 
-static void on_revived(unsigned number)
+static void refresh_all(unsigned number)
 {
     (void)number;
-    each_site(refresh);
+    for_each_site(refresh_stale);
 }
 
 void sites_dlclose_begin(void)
@@ -222,7 +236,7 @@ void sites_dlclose_begin(void)
 void sites_dlclose_done(void)
 {
     if (table_exists())
-        check_unloaded();
+        refresh_unloaded();
     modules_dlclose_end();
     atomic_fetch_sub(&dlclose_running, 1);
 }
@@ -231,12 +245,15 @@ void sites_reset(void)
 {
     atomic_store(&heads, NULL);
     atomic_store(&n_sites, 0);
-    atomic_fetch_add(&generation, 1);
+    atomic_fetch_add(&table_generation, 1);
     modules_reset();
-    modules_on_revived(on_revived);
+    modules_on_revived(refresh_all);
 }
 
-/* Module by module, for the numbers of the two files differ. The frames are still mapped here at the same places: this is a child of fork. */
+/*
+ * Looks up each module again, because the two files number their modules differently. The frames
+ * are still mapped here at the same places: this is a forked child.
+ */
 state_ref sites_import(const struct state_view *old, state_ref ref)
 {
     struct state_site_view v;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sites.h: distinct stacks, interned lock-free in the state file, with their counters.
+ *
+ * Any thread, signal handlers too; no allocation but records from the table.
  */
 #ifndef SOCKLEAK_AGENT_SITES_H
 #define SOCKLEAK_AGENT_SITES_H
@@ -9,16 +11,28 @@
 
 #include "../../core/state.h"
 
-/* The ref of the site with these frames (N 0..64), made now if new; 0 when N is 0 or the file is full (counted). Any thread, signal handlers too. */
+/*
+ * The ref of the site with these frames (N 0..64), made now if new; 0 when N is 0 or the file is
+ * full (which is counted).
+ */
 state_ref sites_intern(const uint64_t *pcs, unsigned n);
-/* Captures the calling thread's stack (options' max_frames) and interns it; 0: none. IN_SIGNAL (may be NULL) tells whether a signal frame was passed. */
+/*
+ * Captures the calling thread's stack (at most options' max_frames) and interns it; 0: no site.
+ * *IN_SIGNAL (may be NULL) is set to true when a signal frame was passed.
+ */
 state_ref sites_here(bool *in_signal);
 struct state_site *sites_at(state_ref ref);
-/* Around the program's dlclose: sites whose frames lie in a module that went away are never matched again, from the unmapping on. */
+/*
+ * Around the program's dlclose. Sites with a frame in a module that is unloaded match no stack from
+ * the unmapping on.
+ */
 void sites_dlclose_begin(void);
 void sites_dlclose_done(void);
-void sites_reset(void); /* the table was replaced */
-/* Copies a site out of OLD (the parent's view) into the present table: its ref here, 0 when full. */
+void sites_reset(void); /* Call when the table was replaced (a new state file after fork). */
+/*
+ * Copies a site from OLD (the parent's view) into the present table. Returns its ref here; 0: the
+ * file is full.
+ */
 state_ref sites_import(const struct state_view *old, state_ref ref);
 
 #endif

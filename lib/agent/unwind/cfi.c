@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi.c: finds the frame description entry of an address; cfi_program.c runs its rules up to there.
+ * cfi.c: finds the frame description entry (FDE) of an address; cfi_program.c runs its rules up to
+ * that address.
  *
- * Called by the walk in the program's threads and signal handlers, for addresses that are not in its cache, and by the fuzzer. Must not
- * allocate, lock, or read outside of the image. The stack that it uses is small (about 2 KiB): signal stacks are.
+ * Called by the walk in the program's threads and signal handlers, for addresses that are not in
+ * its cache, and by the fuzzer. Must not allocate, lock, or read outside of the image. Uses about 2
+ * KiB of stack, because signal stacks are small.
  */
 #include "cfi.h"
 
@@ -17,8 +19,8 @@ static struct cfi_reader reader_at(const struct cfi_image *image, uintptr_t at)
     return (struct cfi_reader){.p = (const uint8_t *)at, .end = (const uint8_t *)image->hi};
 }
 
-/* The length of the record at R, and a reader that ends with it. */
-static struct cfi_reader record(struct cfi_reader *r)
+/* Reads the length of the record at R. Returns a reader that ends with the record. */
+static struct cfi_reader next_record(struct cfi_reader *r)
 {
     uint64_t len = cfi_u32(r);
 
@@ -69,7 +71,7 @@ static bool read_augmentation(struct cfi_cie *c, struct cfi_reader *r, const cha
 
 static bool read_cie(const struct cfi_image *image, uintptr_t at, struct cfi_cie *c)
 {
-    struct cfi_reader all = reader_at(image, at), r = record(&all);
+    struct cfi_reader all = reader_at(image, at), r = next_record(&all);
     const char *augmentation;
 
     *c = (struct cfi_cie){.fde_enc = 0};
@@ -95,8 +97,8 @@ static bool read_cie(const struct cfi_image *image, uintptr_t at, struct cfi_cie
     return !r.bad;
 }
 
-/* The entry that the header's sorted table names for PC. */
-static enum cfi_result search(const struct cfi_image *image, uintptr_t pc, uintptr_t *fde)
+/* Finds the entry for PC in the header's sorted table. */
+static enum cfi_result search_table(const struct cfi_image *image, uintptr_t pc, uintptr_t *fde)
 {
     struct cfi_reader r = reader_at(image, image->hdr);
     uint8_t version = cfi_u8(&r), frame_enc = cfi_u8(&r), count_enc = cfi_u8(&r), table_enc = cfi_u8(&r);
@@ -131,11 +133,11 @@ static enum cfi_result search(const struct cfi_image *image, uintptr_t pc, uintp
 enum cfi_result cfi_find(const struct cfi_image *image, uintptr_t pc, struct cfi_row *row)
 {
     uintptr_t fde;
-    enum cfi_result found = search(image, pc, &fde);
+    enum cfi_result found = search_table(image, pc, &fde);
     if (found != CFI_OK)
         return found;
 
-    struct cfi_reader all = reader_at(image, fde), r = record(&all);
+    struct cfi_reader all = reader_at(image, fde), r = next_record(&all);
     struct cfi_cie cie;
     uintptr_t field = (uintptr_t)r.p;
     uint32_t back = cfi_u32(&r);

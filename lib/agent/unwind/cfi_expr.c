@@ -1,11 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_expr.c: DWARF expressions as compilers and assemblers write them into unwind rules, worked out without the registers' values.
+ * cfi_expr.c: evaluates DWARF expressions as compilers and assemblers write them into unwind rules,
+ * without the registers' values.
  *
- * Called by cfi_program.c alone. An expression is run on a small stack of values of the form REG + ADD or *(REG + OFF) + ADD; whatever leaves that
- * form (branches, products of registers, two loads) makes the result odd. No loops but over the input, no reads outside of it.
+ * Called by cfi_program.c alone. An expression runs on a small stack of values of the form REG +
+ * ADD or *(REG + OFF) + ADD. Whatever does not fit that form (branches, products of registers, two
+ * loads) makes the result odd. It loops over the input only, and reads nothing outside of it.
  */
 #include "cfi_expr.h"
+
+/* The operations that are evaluated here (DWARF 5 section 7.7.1). */
+enum {
+    DW_OP_deref = 0x06,
+    DW_OP_const1u = 0x08,
+    DW_OP_const1s = 0x09,
+    DW_OP_const2u = 0x0a,
+    DW_OP_const2s = 0x0b,
+    DW_OP_const4u = 0x0c,
+    DW_OP_const4s = 0x0d,
+    DW_OP_const8u = 0x0e,
+    DW_OP_const8s = 0x0f,
+    DW_OP_constu = 0x10,
+    DW_OP_consts = 0x11,
+    DW_OP_dup = 0x12,
+    DW_OP_drop = 0x13,
+    DW_OP_and = 0x1a,
+    DW_OP_minus = 0x1c,
+    DW_OP_mul = 0x1e,
+    DW_OP_or = 0x21,
+    DW_OP_plus = 0x22,
+    DW_OP_plus_uconst = 0x23,
+    DW_OP_shl = 0x24,
+    DW_OP_shr = 0x25,
+    DW_OP_shra = 0x26,
+    DW_OP_xor = 0x27,
+    DW_OP_eq = 0x29,
+    DW_OP_ge = 0x2a,
+    DW_OP_gt = 0x2b,
+    DW_OP_le = 0x2c,
+    DW_OP_lt = 0x2d,
+    DW_OP_ne = 0x2e,
+    DW_OP_lit0 = 0x30,
+    DW_OP_lit31 = 0x4f,
+    DW_OP_breg0 = 0x70,
+    DW_OP_breg31 = 0x8f,
+    DW_OP_bregx = 0x92,
+    DW_OP_nop = 0x96,
+};
 
 #define DEPTH 8
 
@@ -33,81 +74,75 @@ static struct cfi_value pop(struct machine *m)
     return m->v[--m->n];
 }
 
+/* *RESULT is X OP Y, both of at most 32 bits. False: OP is not known here, or Y no valid shift. */
+static bool compute(uint8_t op, int64_t x, int64_t y, int64_t *result)
+{
+    if ((op == DW_OP_shl || op == DW_OP_shr || op == DW_OP_shra) && (y < 0 || y > 31))
+        return false;
+    switch (op) {
+    case DW_OP_and:
+        return *result = x & y, true;
+    case DW_OP_mul:
+        return *result = x * y, true;
+    case DW_OP_or:
+        return *result = x | y, true;
+    case DW_OP_shl:
+        return *result = (int64_t)((uint64_t)x << y), true;
+    case DW_OP_shr:
+        return *result = (int64_t)((uint64_t)x >> y), true;
+    case DW_OP_shra:
+        return *result = x >> y, true;
+    case DW_OP_xor:
+        return *result = x ^ y, true;
+    case DW_OP_eq:
+        return *result = x == y, true;
+    case DW_OP_ge:
+        return *result = x >= y, true;
+    case DW_OP_gt:
+        return *result = x > y, true;
+    case DW_OP_le:
+        return *result = x <= y, true;
+    case DW_OP_lt:
+        return *result = x < y, true;
+    case DW_OP_ne:
+        return *result = x != y, true;
+    default:
+        return false;
+    }
+}
+
 /*
- * A register plus a number is kept as a form; all other operations need two numbers. Numbers stay within 32 bits, so nothing here overflows
- * 64.
+ * A register plus a number keeps the form; all other operations need two numbers. Numbers stay
+ * within 32 bits, so no result here overflows 64.
  */
-static void binary(struct machine *m, uint8_t op)
+static void run_binary(struct machine *m, uint8_t op)
 {
     struct cfi_value b = pop(m), a = pop(m);
-    int64_t x = a.add, y = b.add;
+    int64_t x = a.add, y = b.add, result;
     bool numbers = a.reg == CFI_CONST && b.reg == CFI_CONST;
 
     if (m->odd)
         return;
-    if (op == 0x22 && a.reg == CFI_CONST && !numbers) {
+    if (op == DW_OP_plus && a.reg == CFI_CONST && !numbers) {
         b.add = (int32_t)(x + y);
         m->odd = b.add != x + y;
         m->v[m->n++] = b;
         return;
     }
-    if ((op == 0x22 || op == 0x1c) && b.reg == CFI_CONST) {
-        int64_t sum = op == 0x22 ? x + y : x - y;
+    if ((op == DW_OP_plus || op == DW_OP_minus) && b.reg == CFI_CONST) {
+        int64_t sum = op == DW_OP_plus ? x + y : x - y;
         a.add = (int32_t)sum;
         m->odd = a.add != sum;
         m->v[m->n++] = a;
         return;
     }
-    if (!numbers || ((op == 0x24 || op == 0x25 || op == 0x26) && (y < 0 || y > 31))) {
+    if (numbers && compute(op, x, y, &result))
+        push(m, CFI_CONST, result);
+    else
         m->odd = true;
-        return;
-    }
-    switch (op) {
-    case 0x1a:
-        push(m, CFI_CONST, x & y);
-        break;
-    case 0x1e:
-        push(m, CFI_CONST, x * y);
-        break;
-    case 0x21:
-        push(m, CFI_CONST, x | y);
-        break;
-    case 0x24:
-        push(m, CFI_CONST, (int64_t)((uint64_t)x << y));
-        break;
-    case 0x25:
-        push(m, CFI_CONST, (int64_t)((uint64_t)x >> y));
-        break;
-    case 0x26:
-        push(m, CFI_CONST, x >> y);
-        break;
-    case 0x27:
-        push(m, CFI_CONST, x ^ y);
-        break;
-    case 0x29:
-        push(m, CFI_CONST, x == y);
-        break;
-    case 0x2a:
-        push(m, CFI_CONST, x >= y);
-        break;
-    case 0x2b:
-        push(m, CFI_CONST, x > y);
-        break;
-    case 0x2c:
-        push(m, CFI_CONST, x <= y);
-        break;
-    case 0x2d:
-        push(m, CFI_CONST, x < y);
-        break;
-    case 0x2e:
-        push(m, CFI_CONST, x != y);
-        break;
-    default:
-        m->odd = true;
-    }
 }
 
-static void load(struct machine *m)
+static void dereference(struct machine *m)
 {
     struct cfi_value a = pop(m);
 
@@ -122,7 +157,8 @@ static void load(struct machine *m)
 }
 
 /*
- * The pc itself is known, so what depends on it (the PLT's "pc & 15") becomes a number; it is taken modulo 16 MiB to stay within 32 bits.
+ * The pc itself is known, so a value that depends on it (the PLT's "pc & 15") becomes a number. It
+ * is taken modulo 16 MiB to stay within 32 bits.
  */
 static void push_register(struct machine *m, uint64_t reg, int64_t off, uintptr_t pc)
 {
@@ -136,51 +172,62 @@ static void push_register(struct machine *m, uint64_t reg, int64_t off, uintptr_
         m->odd = true;
 }
 
-static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
+/* False: OP does not push a constant. */
+static bool push_constant(struct machine *m, struct cfi_reader *r, uint8_t op)
+{
+    if (op >= DW_OP_lit0 && op <= DW_OP_lit31) {
+        push(m, CFI_CONST, op - DW_OP_lit0);
+        return true;
+    }
+    switch (op) {
+    case DW_OP_const1u:
+        push(m, CFI_CONST, cfi_u8(r));
+        return true;
+    case DW_OP_const1s:
+        push(m, CFI_CONST, (int8_t)cfi_u8(r));
+        return true;
+    case DW_OP_const2u:
+        push(m, CFI_CONST, cfi_u16(r));
+        return true;
+    case DW_OP_const2s:
+        push(m, CFI_CONST, (int16_t)cfi_u16(r));
+        return true;
+    case DW_OP_const4u:
+        push(m, CFI_CONST, cfi_u32(r));
+        return true;
+    case DW_OP_const4s:
+        push(m, CFI_CONST, (int32_t)cfi_u32(r));
+        return true;
+    case DW_OP_const8u:
+    case DW_OP_const8s:
+        push(m, CFI_CONST, (int64_t)cfi_u64(r));
+        return true;
+    case DW_OP_constu:
+        push(m, CFI_CONST, (int64_t)cfi_uleb(r));
+        return true;
+    case DW_OP_consts:
+        push(m, CFI_CONST, cfi_sleb(r));
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void run_operation(struct machine *m, struct cfi_reader *r, uintptr_t pc)
 {
     uint8_t op = cfi_u8(r);
 
-    if (op >= 0x30 && op <= 0x4f) {
-        push(m, CFI_CONST, op - 0x30);
+    if (push_constant(m, r, op))
         return;
-    }
-    if (op >= 0x70 && op <= 0x8f) {
-        push_register(m, op - 0x70u, cfi_sleb(r), pc);
+    if (op >= DW_OP_breg0 && op <= DW_OP_breg31) {
+        push_register(m, (uint8_t)(op - DW_OP_breg0), cfi_sleb(r), pc);
         return;
     }
     switch (op) {
-    case 0x06:
-        load(m);
+    case DW_OP_deref:
+        dereference(m);
         break;
-    case 0x08:
-        push(m, CFI_CONST, cfi_u8(r));
-        break;
-    case 0x09:
-        push(m, CFI_CONST, (int8_t)cfi_u8(r));
-        break;
-    case 0x0a:
-        push(m, CFI_CONST, cfi_u16(r));
-        break;
-    case 0x0b:
-        push(m, CFI_CONST, (int16_t)cfi_u16(r));
-        break;
-    case 0x0c:
-        push(m, CFI_CONST, cfi_u32(r));
-        break;
-    case 0x0d:
-        push(m, CFI_CONST, (int32_t)cfi_u32(r));
-        break;
-    case 0x0e:
-    case 0x0f:
-        push(m, CFI_CONST, (int64_t)cfi_u64(r));
-        break;
-    case 0x10:
-        push(m, CFI_CONST, (int64_t)cfi_uleb(r));
-        break;
-    case 0x11:
-        push(m, CFI_CONST, cfi_sleb(r));
-        break;
-    case 0x12:
+    case DW_OP_dup:
         if (m->n == 0 || m->n == DEPTH)
             m->odd = true;
         else {
@@ -188,23 +235,23 @@ static void step(struct machine *m, struct cfi_reader *r, uintptr_t pc)
             m->n++;
         }
         break;
-    case 0x13:
+    case DW_OP_drop:
         pop(m);
         break;
-    case 0x23:
+    case DW_OP_plus_uconst:
         push(m, CFI_CONST, (int64_t)cfi_uleb(r));
         if (!m->odd)
-            binary(m, 0x22);
+            run_binary(m, DW_OP_plus);
         break;
-    case 0x92: {
+    case DW_OP_bregx: {
         uint64_t reg = cfi_uleb(r);
         push_register(m, reg, cfi_sleb(r), pc);
         break;
     }
-    case 0x96:
+    case DW_OP_nop:
         break;
     default:
-        binary(m, op);
+        run_binary(m, op);
     }
 }
 
@@ -215,7 +262,7 @@ struct cfi_value cfi_expression(struct cfi_reader r, uintptr_t pc, bool with_cfa
     if (with_cfa)
         push(&m, CFI_CFA, 0);
     while (r.p < r.end && !m.odd && !r.bad)
-        step(&m, &r, pc);
+        run_operation(&m, &r, pc);
     struct cfi_value v = pop(&m);
     v.odd = m.odd || r.bad || v.reg == CFI_CONST;
     return v;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_program.h: runs the rules of a function up to an address. For cfi.c alone.
+ * cfi_program.h: runs a function's unwind instructions up to an address.
+ *
+ * For cfi.c alone. Pure; any thread, signal handlers too.
  */
 #ifndef SOCKLEAK_AGENT_CFI_PROGRAM_H
 #define SOCKLEAK_AGENT_CFI_PROGRAM_H
@@ -16,7 +18,10 @@ struct cfi_cie {
     struct cfi_reader program;
 };
 
-/* Runs the CIE's program and then PROGRAM, of a function that begins at START, up to PC. Fills the CFA and the registers; false: damaged. */
+/*
+ * Runs the CIE's program and then PROGRAM, of a function that begins at START, up to PC. Fills the
+ * CFA and the registers of ROW. False: the instructions are damaged.
+ */
 bool cfi_run(const struct cfi_cie *cie, struct cfi_reader program, uintptr_t start, uintptr_t pc, struct cfi_row *row);
 
 #endif

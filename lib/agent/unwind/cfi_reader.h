@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_reader.h: bytes of unwind tables, read with bounds. Inside cfi*.c only.
+ * cfi_reader.h: reads the bytes of unwind tables within bounds.
  *
- * A read past the end gives 0 and sets BAD, and all later reads give 0: the callers test BAD once at the end of a thought.
+ * For cfi*.c only. A read past the end returns 0 and sets BAD, and all later reads return 0. So the
+ * callers need to test BAD only once, after several reads.
  */
 #ifndef SOCKLEAK_AGENT_CFI_READER_H
 #define SOCKLEAK_AGENT_CFI_READER_H
@@ -69,14 +70,17 @@ static inline int64_t cfi_sleb(struct cfi_reader *r)
     }
 }
 
-enum { /* pointer encodings */
+enum { /* pointer encodings (DW_EH_PE_*) */
        CFI_ENC_OMIT = 0xff,
        CFI_ENC_INDIRECT = 0x80,
        CFI_ENC_PCREL = 0x10,
        CFI_ENC_DATAREL = 0x30,
 };
 
-/* A pointer in the encoding ENC; DATA is what data-relative ones count from. */
+/*
+ * Reads a pointer in the encoding ENC. DATA is the address that data-relative pointers are relative
+ * to.
+ */
 static inline uintptr_t cfi_encoded(struct cfi_reader *r, uint8_t enc, uintptr_t data)
 {
     uintptr_t at = (uintptr_t)r->p;

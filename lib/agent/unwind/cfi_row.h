@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cfi_row.h: the unwind rules of one address, as data: where the CFA and each register of the caller are.
+ * cfi_row.h: the unwind rules of one address, as data: where the CFA and each register of the
+ * caller are.
+ *
+ * Pure data, filled in by cfi_find.
  */
 #ifndef SOCKLEAK_AGENT_CFI_ROW_H
 #define SOCKLEAK_AGENT_CFI_ROW_H
@@ -8,26 +11,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CFI_REGS 17    /* DWARF numbers 0..16: the general registers and the return address (x86-64) */
+/* DWARF numbers 0..16: the general registers and the return address (x86-64) */
+#define CFI_REGS 17
 #define CFI_CFA 0xfe   /* in place of a register: the frame's CFA */
-#define CFI_CONST 0xff /* in place of a register: none, a number */
+#define CFI_CONST 0xff /* in place of a register: none, the value is a number */
 
-/* What an expression comes to: REG + ADD, or with DEREF *(REG + OFF) + ADD. */
+/* The result of an expression: REG + ADD, or with DEREF *(REG + OFF) + ADD. */
 struct cfi_value {
     uint8_t reg;
     bool deref;
-    bool odd; /* anything else */
+    bool odd; /* any other form */
     int32_t off;
     int32_t add;
 };
 
 /* Where the caller's value of a register is. */
 enum cfi_how {
-    CFI_SAME,      /* in the register itself: not changed, or not said */
+    CFI_SAME,      /* in the register itself: unchanged, or without a rule */
     CFI_UNDEFINED, /* lost; for the return address: this is the outermost frame */
     CFI_SAVED,     /* in memory at REG + OFF */
-    CFI_IS,        /* it is REG + OFF */
-    CFI_ODD,       /* in a way that this parser does not express */
+    CFI_IS,        /* the value itself is REG + OFF */
+    CFI_ODD,       /* described in a way that this parser does not express */
 };
 struct cfi_loc {
     uint8_t how, reg;
@@ -37,9 +41,13 @@ struct cfi_loc {
 struct cfi_row {
     struct cfi_value cfa;
     struct cfi_loc reg[CFI_REGS];
-    uint8_t ra;      /* the return address' register */
-    uintptr_t start; /* the first address that the same rules were written for: a function's, mostly */
-    bool signal;     /* 'S': the frame was entered by a signal; its caller's pc is exact, not a return address */
+    uint8_t ra; /* the register that holds the return address */
+    /* the first address that these rules were written for, mostly a function's start */
+    uintptr_t start;
+    /*
+     * augmentation 'S': a signal entered the frame; its caller's pc is exact, not a return address
+     */
+    bool signal;
 };
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind.c: the second tier: libunwind on a leash.
+ * libunwind.c: the second tier: uses libunwind, with what it may call and read under our control.
  *
- * Called by capture.c in the program's threads, never in signal handlers. The generic library (libunwind-x86_64.so.8) is used with an
- * address space of our own, as a debugger would, so that tables and stack are read through us: it then needs no pipe, no mincore and no
- * loader lock. One thread at a time, with all signals blocked, so that neither a handler nor a cancellation comes between; the lock is
- * waited for with a limit, because the one who holds it may have been stopped or forked away.
+ * Called by capture.c in the program's threads, never in signal handlers. The generic library
+ * (libunwind-x86_64.so.8) is used with an address space of our own, as a debugger would use it. So
+ * it reads tables and stack through our functions, and needs no pipe, no mincore and no loader
+ * lock.
+ *
+ * One thread at a time uses it, with all signals blocked, so that neither a signal handler nor a
+ * cancellation interrupts it. The wait for the lock has a limit, because the thread that holds it
+ * may have been stopped, or may not exist in a forked child.
  */
 #include "libunwind.h"
 
@@ -27,53 +31,53 @@
 #define STACK (256u << 10)
 #define STALLED_SLICES 50u /* slices of 20 ms in which the lock did not change hands */
 
-struct eye {
+struct thread_view {
     uintptr_t reg[ARCH_REGS];
-    uintptr_t page[PAGES_KNOWN]; /* seen to be readable in this capture */
+    uintptr_t page[PAGES_KNOWN]; /* pages found to be readable in this capture */
 };
 
-struct job {
+struct unwind_job {
     struct walk *w;
     enum walk_end end;
-    struct eye eye;
+    struct thread_view thread_view;
 };
 
-static _Atomic int busy;
-static _Atomic(unw_addr_space_t) space;
+static _Atomic int lock_state;
+static _Atomic(unw_addr_space_t) address_space;
 
-/* 0 free, 1 held, 2 held and waited for. */
-static bool lock(void)
+/* lock_state: 0 free, 1 held, 2 held and another thread waits. */
+static bool lock_library(void)
 {
     const struct timespec slice = {.tv_nsec = 20 * 1000 * 1000};
     int was = 0;
 
-    if (atomic_compare_exchange_strong(&busy, &was, 1))
+    if (atomic_compare_exchange_strong(&lock_state, &was, 1))
         return true;
     for (unsigned in_vain = 0; in_vain < STALLED_SLICES;) {
-        if (atomic_exchange(&busy, 2) == 0)
+        if (atomic_exchange(&lock_state, 2) == 0)
             return true;
-        if (sys_futex(&busy, FUTEX_WAIT_PRIVATE, 2, &slice, NULL, 0) == -ETIMEDOUT)
+        if (sys_futex(&lock_state, FUTEX_WAIT_PRIVATE, 2, &slice, NULL, 0) == -ETIMEDOUT)
             in_vain++;
     }
     return false;
 }
-static void unlock(void)
+static void unlock_library(void)
 {
-    if (atomic_exchange(&busy, 0) == 2)
-        sys_futex(&busy, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    if (atomic_exchange(&lock_state, 0) == 2)
+        sys_futex(&lock_state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *val, int write, void *arg)
 {
-    struct eye *eye = arg;
+    struct thread_view *thread_view = arg;
     unsigned char bytes[8];
 
     (void)as;
     if (write)
         return -UNW_EINVAL;
-    for (unsigned i = 0; i < 2; i++) { /* the word may straddle two pages */
+    for (unsigned i = 0; i < 2; i++) { /* the word may lie on two pages */
         uintptr_t page = (addr + i * 7) & ~(uintptr_t)(PAGE_BYTES - 1);
-        uintptr_t *known = &eye->page[page / PAGE_BYTES % PAGES_KNOWN];
+        uintptr_t *known = &thread_view->page[page / PAGE_BYTES % PAGES_KNOWN];
         if (page == 0 || (*known != page && !readable(page)))
             return -UNW_EINVAL;
         *known = page;
@@ -85,12 +89,12 @@ static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *val, int
 
 static int access_reg(unw_addr_space_t as, unw_regnum_t reg, unw_word_t *val, int write, void *arg)
 {
-    const struct eye *eye = arg;
+    const struct thread_view *thread_view = arg;
 
     (void)as;
     if (write || reg < 0 || reg >= ARCH_REGS)
         return -UNW_EBADREG;
-    *val = eye->reg[reg];
+    *val = thread_view->reg[reg];
     return 0;
 }
 
@@ -99,7 +103,7 @@ static int access_fpreg(unw_addr_space_t as, unw_regnum_t reg, unw_fpreg_t *val,
     return (void)as, (void)reg, (void)val, (void)write, (void)arg, -UNW_EBADREG;
 }
 
-/* Describes the object's sorted table; libunwind searches it, reading through access_mem. */
+/* Describes the object's sorted table to libunwind, which searches it through access_mem. */
 static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *pi, int need, void *arg)
 {
     struct object o;
@@ -108,7 +112,10 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *p
 
     if (!object_at(ip, &o) || !o.eh_frame_hdr || access_mem(as, o.eh_frame_hdr, &head, 0, arg) < 0)
         return -UNW_ENOINFO;
-    /* version 1, any pcrel/sdata4 pointer, udata4 count, datarel/sdata4 table: what every linker writes */
+    /*
+     * Version 1, any pcrel/sdata4 pointer, udata4 count, datarel/sdata4 table: what every linker
+     * writes.
+     */
     if ((head & 0xff) != 1 || (head >> 8 & 0x0f) != 0x0b || (head >> 16 & 0xff) != 0x03 || (head >> 24 & 0xff) != 0x3b ||
         access_mem(as, o.eh_frame_hdr + 8, &head, 0, arg) < 0)
         return -UNW_ENOINFO;
@@ -124,7 +131,7 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *p
 
 static void put_unwind_info(unw_addr_space_t as, unw_proc_info_t *pi, void *arg) { (void)as, (void)pi, (void)arg; }
 static int get_dyn_info(unw_addr_space_t as, unw_word_t *list, void *arg) { return (void)as, (void)list, (void)arg, -UNW_ENOINFO; }
-static int resume(unw_addr_space_t as, unw_cursor_t *c, void *arg) { return (void)as, (void)c, (void)arg, -UNW_EINVAL; }
+static int refuse_resume(unw_addr_space_t as, unw_cursor_t *c, void *arg) { return (void)as, (void)c, (void)arg, -UNW_EINVAL; }
 static int get_proc_name(unw_addr_space_t as, unw_word_t ip, char *buf, size_t len, unw_word_t *off, void *arg)
 {
     return (void)as, (void)ip, (void)buf, (void)len, (void)off, (void)arg, -UNW_ENOINFO;
@@ -137,21 +144,24 @@ static unw_accessors_t accessors = {
     .access_mem = access_mem,
     .access_reg = access_reg,
     .access_fpreg = access_fpreg,
-    .resume = resume,
+    .resume = refuse_resume,
     .get_proc_name = get_proc_name,
 };
 
-/* By its code: versions of libunwind differ in whether they say it of this frame or of the one that was interrupted. */
-static bool is_trampoline(uintptr_t pc, struct eye *eye)
+/*
+ * Recognized by its code: versions of libunwind differ in whether they mark this frame as the
+ * signal frame, or the one that was interrupted.
+ */
+static bool is_trampoline(uintptr_t pc, struct thread_view *thread_view)
 {
     unw_word_t code[2];
 
-    return access_mem(NULL, pc, &code[0], 0, eye) == 0 && access_mem(NULL, pc + 8, &code[1], 0, eye) == 0 &&
+    return access_mem(NULL, pc, &code[0], 0, thread_view) == 0 && access_mem(NULL, pc + 8, &code[1], 0, thread_view) == 0 &&
            arch_is_sigreturn((const unsigned char *)code);
 }
 
-/* Frames below W->at are this file's and its callers'. */
-static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
+/* Records frames from W->at outwards; those below it belong to this file and its callers. */
+static enum walk_end record_frames(struct walk *w, unw_cursor_t *c, struct thread_view *thread_view)
 {
     unw_word_t pc, sp, last_sp = 0;
     bool exact = true, started = false;
@@ -167,7 +177,7 @@ static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
                 return WALK_FULL;
             w->pcs[w->n++] = pc + exact;
         }
-        bool signal = is_trampoline(pc, eye);
+        bool signal = is_trampoline(pc, thread_view);
         if (sp < last_sp)
             return WALK_LOST;
         last_sp = signal ? 0 : sp;
@@ -181,9 +191,10 @@ static enum walk_end steps(struct walk *w, unw_cursor_t *c, struct eye *eye)
 }
 
 /*
- * Loading runs the loader and malloc, which a handler must not do, and the walk may have been lost before it met the signal frame. So the
- * stack is searched for anything that could be a handler's return address: the address of a signal trampoline. Finding an old one by
- * mistake only costs this capture.
+ * True when a signal handler may be running. Loading libunwind runs the loader and malloc, which a
+ * handler must not do, and the walk may have got lost before it met the signal frame. So this
+ * searches the stack for anything that could be a handler's return address: the address of a signal
+ * trampoline. An old one that is found by mistake costs only this capture.
  */
 static bool maybe_in_handler(uintptr_t sp)
 {
@@ -201,68 +212,89 @@ static bool maybe_in_handler(uintptr_t sp)
     return false;
 }
 
-/* libunwind and the loader want some 20 KiB, and a coroutine's or a signal handler's stack may not have them. */
+/*
+ * libunwind and the loader need some 20 KiB of stack; a coroutine's or a signal handler's stack may
+ * not have that much.
+ */
 static void *make_stack(void)
 {
     void *p = sys_mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     return sys_failed(p) ? NULL : (char *)p + STACK;
 }
 
-static void load(void *ok) { *(bool *)ok = unwind_lib_load(); }
+/*
+ * libunwind takes locks of its own here, with all signals blocked. So this runs under our lock, for
+ * which a fork waits: otherwise a forked child could find them held, and hang for ever.
+ */
+static bool make_address_space(void)
+{
+    uint64_t every = ~(uint64_t)0, mask;
+
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &every, &mask, 8);
+    bool locked = lock_library();
+    if (locked) {
+        unw_addr_space_t mine = atomic_load(&address_space) ? NULL : unwind_lib.create_addr_space(&accessors, 0);
+        if (mine) {
+            unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* so no rule outlives its code */
+            atomic_store(&address_space, mine);
+        }
+        unlock_library();
+    }
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
+    return atomic_load(&address_space) != NULL;
+}
+
+static void load_on_stack(void *ok) { *(bool *)ok = unwind_lib_load(); }
 
 bool unwind_load(uintptr_t sp)
 {
     bool ok = false;
 
-    if (atomic_load(&space))
+    if (atomic_load(&address_space))
         return true;
     if (maybe_in_handler(sp))
         return false;
     void *temporary = make_stack();
     if (!temporary)
         return false;
-    arch_on_stack(temporary, load, &ok);
+    arch_on_stack(temporary, load_on_stack, &ok);
     sys_munmap((char *)temporary - STACK, STACK);
     if (!ok)
         return false;
-    unw_addr_space_t mine = unwind_lib.create_addr_space(&accessors, 0), none = NULL;
-    if (!mine)
-        return false;
-    unwind_lib.set_caching_policy(mine, UNW_CACHE_NONE); /* no rule survives its code */
-    atomic_compare_exchange_strong(&space, &none, mine);
-    return true;
+    return make_address_space();
 }
 
-static void work(void *arg)
+static void run_on_stack(void *arg)
 {
-    struct job *job = arg;
+    struct unwind_job *job = arg;
     unw_cursor_t cursor;
 
-    if (unwind_lib.init_remote(&cursor, atomic_load(&space), &job->eye) >= 0)
-        job->end = steps(job->w, &cursor, &job->eye);
+    if (unwind_lib.init_remote(&cursor, atomic_load(&address_space), &job->thread_view) >= 0)
+        job->end = record_frames(job->w, &cursor, &job->thread_view);
 }
 
 __attribute__((noinline)) enum walk_end unwind_run(struct walk *w)
 {
-    static void *stack; /* under the lock */
-    struct job job = {.w = w, .end = WALK_LOST};
+    static void *stack; /* used under the lock */
+    struct unwind_job job = {.w = w, .end = WALK_LOST};
     uint64_t all = ~(uint64_t)0, before;
     int err = errno, state, type;
 
     /*
-     * Blocked signals are not enough: libunwind's own sigprocmask lets the C library's cancellation signal through. Nor is the state: a
-     * signal that was sent before asks only for the type (glibc 2.36).
+     * Blocking signals is not enough: libunwind's own sigprocmask lets the C library's cancellation
+     * signal through. Setting the cancellation state is not enough either: for a signal that was
+     * sent before, glibc 2.36 checks only the type.
      */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     if (unwind_load(w->at.sp)) {
         SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
-        if (lock()) {
+        if (lock_library()) {
             if (stack || (stack = make_stack())) {
-                arch_registers(job.eye.reg);
-                arch_on_stack(stack, work, &job);
+                arch_registers(job.thread_view.reg);
+                arch_on_stack(stack, run_on_stack, &job);
             }
-            unlock();
+            unlock_library();
         }
         SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, 8);
     }
@@ -277,12 +309,12 @@ static bool fork_locked;
 void unwind_fork_prepare(void)
 {
     unwind_lib_quiet(true);
-    fork_locked = lock();
+    fork_locked = lock_library();
 }
 
 void unwind_fork_done(bool child)
 {
     if (fork_locked || child)
-        unlock();
+        unlock_library();
     unwind_lib_quiet(false);
 }

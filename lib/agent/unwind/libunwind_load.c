@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind_load.c: loads libunwind so that it cannot get at the program's descriptors.
+ * libunwind_load.c: loads libunwind so that it cannot use the program's descriptors.
  *
- * Called by libunwind.c, in a program's thread, not in a signal handler, with no lock held. The library is loaded with RTLD_LOCAL, since it
- * exports the whole _Unwind_* set, and before its first function runs, its calls for a pipe of its own and for mincore are led to functions
- * here that do nothing: it would use them to check addresses that it reads by itself, which it never does for us.
+ * Called by libunwind.c, in a program's thread, not in a signal handler, with no lock held. The
+ * library is loaded with RTLD_LOCAL, because it exports the whole _Unwind_* set. Before its first
+ * function runs, its calls that create a pipe and those to mincore are redirected to functions here
+ * that do nothing. It would use them to check addresses before it reads them itself, which it never
+ * does for us.
  */
 #include "libunwind_load.h"
 
@@ -25,20 +27,20 @@
 struct unwind_lib unwind_lib;
 
 enum { NOT_YET, LOADING, READY, FAILED, HELD };
-static _Atomic int state;
+static _Atomic int load_state;
 
-static long nothing(void) { return 0; }
-static long refused(void) { return -1; }
+static long return_zero(void) { return 0; }
+static long return_failure(void) { return -1; }
 
 static const struct {
     const char *name;
     long (*instead)(void);
-} leash[] = {
-    {"pipe", refused},  {"pipe2", refused},   {"open", refused},    {"read", refused},  {"write", refused},
-    {"close", refused}, {"syscall", refused}, {"mincore", nothing}, {"msync", nothing},
+} replacements[] = {
+    {"pipe", return_failure},  {"pipe2", return_failure},   {"open", return_failure}, {"read", return_failure}, {"write", return_failure},
+    {"close", return_failure}, {"syscall", return_failure}, {"mincore", return_zero}, {"msync", return_zero},
 };
 
-static void put(uintptr_t *slot, uintptr_t value, bool relro)
+static void write_slot(uintptr_t *slot, uintptr_t value, bool relro)
 {
     void *page = (void *)((uintptr_t)slot & ~(uintptr_t)(PAGE_BYTES - 1));
 
@@ -49,28 +51,28 @@ static void put(uintptr_t *slot, uintptr_t value, bool relro)
         sys_mprotect(page, PAGE_BYTES, PROT_READ);
 }
 
-struct tables {
+struct dynamic_tables {
     uintptr_t base;
     const char *strings;
     const ElfW(Sym) * symbols;
-    bool bound_at_load; /* the slots are read-only by now */
+    bool bound_at_load; /* the loader has bound all slots already, and they are read-only */
 };
 
-static void lead(const struct tables *t, const ElfW(Rela) * rel, size_t bytes)
+static void redirect_slots(const struct dynamic_tables *t, const ElfW(Rela) * rel, size_t bytes)
 {
     for (size_t i = 0; i < bytes / sizeof *rel; i++) {
         const char *name = t->strings + t->symbols[ELF64_R_SYM(rel[i].r_info)].st_name;
-        for (size_t k = 0; k < sizeof leash / sizeof *leash; k++)
-            if (ELF64_R_SYM(rel[i].r_info) && !strcmp(name, leash[k].name))
-                put((uintptr_t *)(t->base + rel[i].r_offset), (uintptr_t)leash[k].instead, t->bound_at_load);
+        for (size_t k = 0; k < sizeof replacements / sizeof *replacements; k++)
+            if (ELF64_R_SYM(rel[i].r_info) && !strcmp(name, replacements[k].name))
+                write_slot((uintptr_t *)(t->base + rel[i].r_offset), (uintptr_t)replacements[k].instead, t->bound_at_load);
     }
 }
 
-static bool put_on_leash(const struct link_map *map)
+static bool restrict_calls(const struct link_map *map)
 {
     const ElfW(Rela) *plt = NULL, *rela = NULL;
     size_t plt_bytes = 0, rela_bytes = 0;
-    struct tables t = {.base = map->l_addr};
+    struct dynamic_tables t = {.base = map->l_addr};
 
     for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
         uintptr_t p = d->d_un.d_ptr < map->l_addr ? d->d_un.d_ptr + map->l_addr : d->d_un.d_ptr;
@@ -106,13 +108,13 @@ static bool put_on_leash(const struct link_map *map)
     }
     if (!t.strings || !t.symbols)
         return false;
-    lead(&t, plt, plt_bytes);
-    t.bound_at_load = true; /* the table of the other kind is read-only in any case */
-    lead(&t, rela, rela_bytes);
+    redirect_slots(&t, plt, plt_bytes);
+    t.bound_at_load = true; /* the slots of the other table are read-only in any case */
+    redirect_slots(&t, rela, rela_bytes);
     return true;
 }
 
-static bool load(void)
+static bool load_libunwind(void)
 {
     const struct {
         const char *name;
@@ -129,7 +131,7 @@ static bool load(void)
     struct link_map *map;
     void *lib = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
 
-    if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map) != 0 || !put_on_leash(map))
+    if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map) != 0 || !restrict_calls(map))
         return false;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         void *f = dlsym(lib, wanted[i].name);
@@ -144,12 +146,12 @@ bool unwind_lib_load(void)
 {
     int was = NOT_YET;
 
-    if (atomic_load(&state) == READY)
+    if (atomic_load(&load_state) == READY)
         return true;
-    if (!atomic_compare_exchange_strong(&state, &was, LOADING))
+    if (!atomic_compare_exchange_strong(&load_state, &was, LOADING))
         return was == READY;
-    bool ok = load();
-    atomic_store(&state, ok ? READY : FAILED);
+    bool ok = load_libunwind();
+    atomic_store(&load_state, ok ? READY : FAILED);
     return ok;
 }
 
@@ -157,10 +159,10 @@ void unwind_lib_quiet(bool on)
 {
     for (unsigned i = 0; on && i < LOADING_YIELDS; i++) {
         int was = NOT_YET;
-        if (atomic_compare_exchange_weak(&state, &was, HELD) || was == READY || was == FAILED)
+        if (atomic_compare_exchange_weak(&load_state, &was, HELD) || was == READY || was == FAILED)
             return;
         SYS0(SYS_sched_yield);
     }
     int held = HELD;
-    atomic_compare_exchange_strong(&state, &held, NOT_YET);
+    atomic_compare_exchange_strong(&load_state, &held, NOT_YET);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind_load.h: libunwind's functions, loaded on first need. Inside libunwind.c only.
+ * libunwind_load.h: libunwind's functions, loaded when first needed.
+ *
+ * For libunwind.c only. Not in signal handlers.
  */
 #ifndef SOCKLEAK_AGENT_UNWIND_LOAD_H
 #define SOCKLEAK_AGENT_UNWIND_LOAD_H
@@ -19,9 +21,15 @@ struct unwind_lib {
 /* Complete after unwind_lib_load has returned true. */
 extern struct unwind_lib unwind_lib;
 
-/* Loads the library once; false: not there, or another thread is just loading it. Calls dlopen: see unwind_load. */
+/*
+ * Loads the library once. False: it is not installed, or another thread is just loading it. Calls
+ * dlopen; so it needs what unwind_load needs.
+ */
 bool unwind_lib_load(void);
-/* True: waits (with a limit) until no thread is loading, and lets none begin; false: as before. */
+/*
+ * ON: waits, with a limit, until no thread is loading, and lets no thread begin. Not ON: lets
+ * threads load again.
+ */
 void unwind_lib_quiet(bool on);
 
 #endif

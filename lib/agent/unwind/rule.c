@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rule.c: from a code address to its rule: which object holds it, what that object's tables say, and that in 17 bits.
+ * rule.c: makes a rule of 17 bits for a code address: finds the object that holds it and reads that
+ * object's tables.
  *
- * Called for addresses that the walk does not remember. Objects are found through _dl_find_object (glibc 2.35), which takes no lock and is
- * async-signal-safe. Must not trust the tables: what they say is bounded by the object's readable segments.
+ * Called for addresses that are not in the walk's cache. Objects are found through _dl_find_object
+ * (glibc 2.35), which takes no lock and is async-signal-safe. The tables are not trusted: reads
+ * stay within the object's readable segments.
  */
 #include "rule.h"
 
@@ -21,13 +23,14 @@
 #define SHAPES 2048u
 
 static _Atomic uint64_t shapes[SHAPES] LARGE_TABLE;
-static _Atomic uint64_t parsed;
+static _Atomic uint64_t rules_parsed;
 
-uint64_t rule_count_parsed(void) { return atomic_load_explicit(&parsed, memory_order_relaxed); }
+uint64_t rule_count_parsed(void) { return atomic_load_explicit(&rules_parsed, memory_order_relaxed); }
 
 /*
- * The run of readable segments around the tables. The program headers are taken from the ELF header that begins the mapping; an object that
- * was rearranged so that they are elsewhere is taken as a whole.
+ * Finds the run of adjacent readable segments around the tables. The program headers are taken from
+ * the ELF header at the beginning of the mapping. If an object was rearranged so that they are
+ * elsewhere, the whole mapping is taken.
  */
 static bool image_of(const struct object *o, struct cfi_image *image)
 {
@@ -67,7 +70,10 @@ static bool image_of(const struct object *o, struct cfi_image *image)
     return true;
 }
 
-/* Whether a call leads back to ENTRY. -1: cannot be read, so it is no code. */
+/*
+ * 1: the code before ENTRY is a call instruction, so ENTRY is a return address; 0: it is not; -1:
+ * it cannot be read, so ENTRY is no code.
+ */
 static int after_call(uintptr_t entry)
 {
     unsigned char code[8];
@@ -93,14 +99,17 @@ enum cfi_result rule_row(uintptr_t entry, bool exact, int *called, struct cfi_ro
     if (!image_of(&o, &image))
         return CFI_BAD;
     enum cfi_result r = cfi_find(&image, key, row);
-    /* A function's first instruction was put on the stack by hand, and is the end of it: makecontext does so. */
+    /*
+     * The address of a function's first instruction was put on the stack by hand, and is the
+     * stack's outermost frame: makecontext does so.
+     */
     if (r == CFI_OK && *called == 0 && row->start == entry && !row->signal)
         row->reg[row->ra].how = CFI_UNDEFINED;
     return r;
 }
 
 /* FROM_FP, DEREF, FP_HOW in the low bits; then FP, OFF, ADD; never 0. */
-static uint64_t pack(const struct rule_shape *s)
+static uint64_t pack_shape(const struct rule_shape *s)
 {
     return 1u | (uint64_t)s->from_fp << 1 | (uint64_t)s->deref << 2 | (uint64_t)s->fp_how << 3 | (uint64_t)((uint16_t)s->fp >> 3) << 5 |
            (uint64_t)(uint16_t)s->off << 18 | (uint64_t)((uint32_t)s->add >> 2) << 34;
@@ -118,9 +127,9 @@ struct rule_shape rule_shape(uint32_t rule)
                                .add = (int32_t)((uint32_t)(v >> 34) << 2)};
 }
 
-static uint32_t intern(const struct rule_shape *s)
+static uint32_t intern_shape(const struct rule_shape *s)
 {
-    uint64_t v = pack(s);
+    uint64_t v = pack_shape(s);
     uint32_t h = (uint32_t)(hash_spread(v) >> 40);
 
     for (uint32_t i = 0; i < 32; i++) {
@@ -142,7 +151,7 @@ static bool is_ucontext(const struct cfi_row *r)
 }
 #endif
 
-static uint32_t compile(const struct cfi_row *r)
+static uint32_t rule_from_row(const struct cfi_row *r)
 {
     struct cfi_loc ra = r->reg[r->ra], fp = r->reg[ARCH_FP], sp = r->reg[ARCH_SP];
     struct rule_shape s = {.from_fp = r->cfa.reg == ARCH_FP, .deref = r->cfa.deref, .off = (int16_t)r->cfa.off, .add = r->cfa.add};
@@ -173,7 +182,7 @@ static uint32_t compile(const struct cfi_row *r)
 
     uint32_t slot = s.fp_how ? (uint32_t)(-8 - s.fp) / 8 : 0;
     if (s.deref || s.fp_how == 2 || (s.fp_how && (s.fp > -16 || slot > RULE_FP_MAX)) || s.add < 8 || s.add > RULE_CFA)
-        return intern(&s);
+        return intern_shape(&s);
     return (s.from_fp ? RULE_FP : RULE_SP) | (uint32_t)s.add | slot << RULE_FP_SHIFT;
 }
 
@@ -182,9 +191,9 @@ uint32_t rule_of(uintptr_t entry, bool exact, bool *keep)
     struct cfi_row row;
     int called;
     enum cfi_result found = rule_row(entry, exact, &called, &row);
-    uint32_t rule = found == CFI_OK ? compile(&row) : found == CFI_NONE ? RULE_NONE : RULE_ODD;
+    uint32_t rule = found == CFI_OK ? rule_from_row(&row) : found == CFI_NONE ? RULE_NONE : RULE_ODD;
 
-    atomic_fetch_add_explicit(&parsed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rules_parsed, 1, memory_order_relaxed);
     if (rule == RULE_NONE)
         return *keep = false, called == 1 ? RULE_NONE : RULE_BOGUS;
     if (called == 0 && row.start == entry && rule == RULE_END)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack_cache.c: stacks that were walked before, to be recognized rather than walked again.
+ * stack_cache.c: recognizes stacks that were walked before, so that they need not be walked again.
  *
- * Programs open their sockets from the same few places over and over. What a walk reads follows from where it begins and from the words that it finds on
- * the stack; so when it begins at the same place and all those words are the same, it would end the same. They are compared one after the other, in the
- * order of the walk: each says that the next lies where it lay. That is two loads a frame that wait for nothing, where the walk has three that wait
- * for each other.
+ * Programs open their sockets from the same few places over and over. What a walk reads depends on
+ * where it begins and on the words that it finds on the stack. So a walk that begins at the same
+ * place, with all those words the same, would end the same. The words are compared one after the
+ * other, in the order of the walk: each one that matches proves that the next lies where it lay
+ * before. That is two independent loads per frame; the walk has three, each of which waits for the
+ * one before.
  *
- * Process-wide, shared by all threads (a new thread's stack often lies where an old one's lay), written under a sequence number that is odd meanwhile:
- * nobody waits; who finds an entry in the making walks.
+ * Process-wide, shared by all threads (a new thread's stack often lies where an old one's lay).
+ * Entries are written under a sequence number that is odd meanwhile. No thread waits: one that
+ * finds an entry being written walks the stack.
  */
 #include "stack_cache.h"
 
@@ -16,33 +19,36 @@
 
 #define WAYS 4u
 #define SETS 32u
-#define UNIT 8u /* the stack's words */
+#define UNIT 8u /* bytes in one word of the stack */
 
 struct stack_memo {
-    _Atomic uint32_t seq; /* odd: in the making */
+    _Atomic uint32_t seq; /* odd: being written */
     uint32_t epoch;
     uintptr_t pc, sp, fp;
     bool needs_fp;
     uint8_t max, n, words;
     uint8_t end; /* enum walk_end */
     _Atomic uint64_t note;
-    uint16_t at[MEMO_WORDS]; /* from sp on, in words */
+    uint16_t at[MEMO_WORDS]; /* distance from sp, in words */
     uint64_t word[MEMO_WORDS];
     uint64_t pcs[64];
 } __attribute__((aligned(64)));
 
 static struct stack_memo memos[SETS * WAYS];
-/* Of each way of each set where it begins, on one cache line a set: the ways that are not meant, and memory that was never used, are not touched. */
+/*
+ * Where each way of each set begins, one cache line per set. So a recall does not touch the ways
+ * that cannot match, nor memory that was never used.
+ */
 static _Atomic uint64_t begins[SETS][WAYS] __attribute__((aligned(64)));
-static _Atomic unsigned turn;
+static _Atomic unsigned next_way;
 
 static unsigned set_of(uintptr_t sp) { return (unsigned)((sp >> 4 ^ sp >> 12) % SETS); }
 
 static uint64_t begin_of(const struct arch_frame *from) { return from->sp ^ from->pc << 16; }
 
 /*
- * The words are the same, and all of them lie where the stack is known to be readable. Each place is read once, and judged as it was read: another
- * thread may be overwriting the entry.
+ * True when all words are the same, and all of them lie where the stack is known to be readable.
+ * Each place is read once and checked as it was read: another thread may be overwriting the entry.
  */
 static bool same_words(const struct stack_memo *m, uintptr_t sp, uintptr_t words)
 {
@@ -93,10 +99,10 @@ bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned ep
     return false;
 }
 
-/* The oldest way that nobody is at. */
+/* Takes the oldest way, unless another thread is writing it. */
 struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
-    unsigned set = set_of(from->sp), way = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % WAYS;
+    unsigned set = set_of(from->sp), way = atomic_fetch_add_explicit(&next_way, 1, memory_order_relaxed) % WAYS;
     struct stack_memo *m = &memos[set * WAYS + way];
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed);
     if ((seq & 1) || !atomic_compare_exchange_strong(&m->seq, &seq, seq + 1))
@@ -128,7 +134,7 @@ void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end e
 {
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed) + 1;
     if (!usable)
-        m->sp = 0; /* nobody's */
+        m->sp = 0; /* nobody's stack */
     m->n = (uint8_t)w->n;
     m->end = (uint8_t)end;
     atomic_store_explicit(&m->note, 0, memory_order_relaxed);
@@ -138,7 +144,10 @@ void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end e
     *r = (struct stack_cache_found){.n = w->n, .end = end, .memo = usable ? m : NULL, .seq = seq};
 }
 
-/* Only while the entry is still that of the stack that was meant: another has another sequence number. */
+/*
+ * Stores NOTE only while the entry still belongs to the same stack: an entry that was reused has
+ * another sequence number.
+ */
 void stack_cache_note(const struct stack_cache_found *r, uint64_t note)
 {
     struct stack_memo *m = r->memo;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack_cache.h: stacks that were walked before. Any thread, signal handlers too.
+ * stack_cache.h: recognizes stacks that were walked before.
+ *
+ * Any thread, signal handlers too. No allocation, no lock, no system call but those of stack_span.
  */
 #ifndef SOCKLEAK_AGENT_STACK_CACHE_H
 #define SOCKLEAK_AGENT_STACK_CACHE_H
@@ -10,31 +12,42 @@
 
 #include "step.h"
 
-#define MEMO_WORDS 96u /* that a walk may read to be remembered */
+#define MEMO_WORDS 96u /* the most words that a cached walk may have read */
 
 struct stack_cache_found {
     unsigned n;
     enum walk_end end;
-    uint64_t note;           /* what stack_cache_note kept with this stack; 0: nothing */
-    struct stack_memo *memo; /* NULL: the stack could not be remembered */
+    uint64_t note;           /* what stack_cache_note stored with this stack; 0: nothing */
+    struct stack_memo *memo; /* NULL: the stack could not be cached */
     uint32_t seq;
 };
 
-/* True: a walk of MAX from FROM would be one that is remembered. Its addresses are in PCS, unless it has a note and they are
- * not wanted ALWAYS. */
+/*
+ * True: the cache has the result of a walk of MAX addresses from FROM, and *R describes it. Its
+ * addresses are copied to PCS; those of a stack with a note only when ALWAYS.
+ */
 bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs,
                         struct stack_cache_found *r);
-/* Around a walk whose memo is what BEGIN gave (NULL: none is free). END: W ended so; USABLE: it met nothing that may not be remembered. */
+/*
+ * Around a walk whose memo is what stack_cache_begin returned (NULL: no entry is free). END is how
+ * the walk W ended. USABLE: W met nothing that may not be cached.
+ */
 struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max, unsigned epoch);
 void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end end, bool usable, struct stack_cache_found *r);
-/* Keeps a note, not 0, with the stack that was just walked or recalled. It is lost with the stack. */
+/*
+ * Stores a note, not 0, with the stack that was just walked or recalled. It is lost when the stack
+ * leaves the cache.
+ */
 void stack_cache_note(const struct stack_cache_found *r, uint64_t note);
 
 /* ---- for the walk ---- */
 
-/* The walk has read WORD at A, of which its further way depends. False: that cannot be taken down. */
+/*
+ * Records that the walk has read WORD at A, and that its further way depends on it. False: the
+ * entry cannot hold it, so the walk cannot be cached.
+ */
 bool stack_cache_word(struct stack_memo *m, uintptr_t a, uint64_t word);
-/* It went by the frame pointer that it began with. */
+/* Records that the walk used the frame pointer that it began with. */
 void stack_cache_needs_fp(struct stack_memo *m);
 
 #endif

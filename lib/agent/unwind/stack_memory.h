@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack_memory.h: which part of the stack can be read without a fault. Any thread, signal handlers too.
+ * stack_memory.h: finds which part of the stack can be read without a fault.
+ *
+ * Any thread, signal handlers too. No allocation, no lock; a system call only to probe memory that
+ * is not known to be readable.
  */
 #ifndef SOCKLEAK_AGENT_STACK_MEMORY_H
 #define SOCKLEAK_AGENT_STACK_MEMORY_H
@@ -13,12 +16,20 @@ struct span {
     uintptr_t lo, len;
 };
 
+/* Called once, before the first stack_span. */
 void stack_memory_init(void);
-/* What is known about the stack at SP without asking the kernel, or by asking once per thread. */
+/*
+ * Returns what is known to be readable from SP on: without asking the kernel, or by asking it once
+ * per thread.
+ */
 struct span stack_span(uintptr_t sp);
-/* Makes the 8 bytes at A part of the span, or replaces the span; false: not readable. */
+/*
+ * Makes the 8 bytes at A part of the span, or begins a new span with them. False: they are not
+ * readable.
+ */
 bool stack_reach(struct span *s, uintptr_t a);
 
+/* Loads the word at A into *V, and widens the span if needed. False: it is not readable. */
 static inline bool stack_load(struct span *s, uintptr_t a, uintptr_t *v)
 {
     if (__builtin_expect(a - s->lo >= s->len, 0) && !stack_reach(s, a))

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * step.c: the rare steps: signal frames, code without tables, and rules that need registers which the walk does not carry along.
+ * step.c: the rare steps: signal frames, code without tables, and rules that need registers which
+ * the walk does not track.
  *
- * Called by walk.c, in any thread and in signal handlers. step_odd starts anew at its own frame with all registers and parses every
- * frame up to the one in question, about 1 us each: lazy binding interrupted by a signal, a few instructions of functions that realign
- * their stack.
+ * Called by walk.c, in any thread and in signal handlers. step_odd starts at its own frame with all
+ * registers and parses the rules of every frame up to the one in question, about 1 us each. It is
+ * needed for lazy binding that a signal interrupted, and for a few instructions of functions that
+ * realign their stack.
  */
 #include "step.h"
 
@@ -12,7 +14,7 @@
 #include "../base/readable.h"
 #include "rule.h"
 
-#define CHAIN_FAR (16u << 10) /* a frame pointer that leads further is taken for a number */
+#define CHAIN_FAR (16u << 10) /* a frame pointer that points further away is taken for a number */
 #define ODD_STEPS 320u
 
 struct registers {
@@ -29,7 +31,10 @@ bool step_signal(struct walk *w)
     if (!stack_load(&w->span, uc + ARCH_UC_PC, &to.pc) || !stack_load(&w->span, uc + ARCH_UC_SP, &to.sp) ||
         !stack_load(&w->span, uc + ARCH_UC_FP, &to.fp) || to.sp % 8)
         return false;
-    /* The interrupted code may have run on another stack; its sp is only as good as the ucontext that the handler may have written to. */
+    /*
+     * The interrupted code may have run on another stack. The handler may have written to the
+     * ucontext, so its sp is not trusted.
+     */
     if (to.sp - w->span.lo >= w->span.len)
         w->span = readable(to.sp) ? stack_span(to.sp) : (struct span){.len = 0};
     w->at = to;
@@ -38,7 +43,7 @@ bool step_signal(struct walk *w)
     return true;
 }
 
-/* The 16 bytes of code before PC and the 16 from there on; zeros where they cannot be read. */
+/* The 16 bytes of code before PC and the 16 from PC on; zeros where they cannot be read. */
 static void code_around(uintptr_t pc, unsigned char code[32])
 {
     bool ok = false;
@@ -50,8 +55,8 @@ static void code_around(uintptr_t pc, unsigned char code[32])
     }
 }
 
-/* The return address lies at A. */
-static bool leave(struct walk *w, uintptr_t a, uintptr_t fp)
+/* Steps to the caller, whose return address lies at A. False when that is no return address. */
+static bool leave_to(struct walk *w, uintptr_t a, uintptr_t fp)
 {
     unsigned char code[32];
     uintptr_t pc;
@@ -79,20 +84,20 @@ bool step_unknown(struct walk *w)
     if (w->exact) {
         unsigned pushed = arch_stub(code + 16);
         if (pushed)
-            return leave(w, w->at.sp + pushed - 8, w->at.fp);
-        /* A call through a wild pointer has got no further than to push its return address. */
+            return leave_to(w, w->at.sp + pushed - 8, w->at.fp);
+        /* A call through a wild pointer has only pushed its return address. */
         if (!readable(w->at.pc & ~(uintptr_t)7))
-            return leave(w, w->at.sp, w->at.fp);
+            return leave_to(w, w->at.sp, w->at.fp);
     } else if (!arch_after_call(code + 16)) {
         return false;
     }
     return w->at.fp >= w->at.sp && w->at.fp - w->at.sp <= CHAIN_FAR && w->at.fp % 8 == 0 && stack_load(&w->span, w->at.fp, &fp) &&
-           leave(w, w->at.fp + 8, fp);
+           leave_to(w, w->at.fp + 8, fp);
 }
 
 /*
- * A coroutine that has not run yet has its first caller's address above it; where makecontext ends, and anywhere else, lies something that
- * is no code.
+ * A coroutine that has not run yet has its first caller's address above it. At the end of a
+ * makecontext stack, and anywhere else, the word there is not the address of code.
  */
 bool step_start(struct walk *w, bool *end)
 {
@@ -112,7 +117,7 @@ bool step_start(struct walk *w, bool *end)
     return true;
 }
 
-static bool get(const struct registers *r, uint8_t reg, uintptr_t cfa, uintptr_t *v)
+static bool get_register(const struct registers *r, uint8_t reg, uintptr_t cfa, uintptr_t *v)
 {
     if (reg == CFI_CFA)
         *v = cfa;
@@ -123,9 +128,9 @@ static bool get(const struct registers *r, uint8_t reg, uintptr_t cfa, uintptr_t
     return true;
 }
 
-static bool locate(const struct registers *r, struct span *span, const struct cfi_loc *l, uintptr_t cfa, uintptr_t *v)
+static bool load_caller_value(const struct registers *r, struct span *span, const struct cfi_loc *l, uintptr_t cfa, uintptr_t *v)
 {
-    if (!get(r, l->reg, cfa, v))
+    if (!get_register(r, l->reg, cfa, v))
         return false;
     *v += (uintptr_t)(intptr_t)l->off;
     return l->how == CFI_IS || stack_load(span, *v, v);
@@ -133,7 +138,7 @@ static bool locate(const struct registers *r, struct span *span, const struct cf
 
 static bool cfa_of(const struct registers *r, struct span *span, const struct cfi_value *c, uintptr_t *cfa)
 {
-    if (c->odd || !get(r, c->reg, 0, cfa))
+    if (c->odd || !get_register(r, c->reg, 0, cfa))
         return false;
     if (c->deref && !stack_load(span, *cfa + (uintptr_t)(intptr_t)c->off, cfa))
         return false;
@@ -141,7 +146,7 @@ static bool cfa_of(const struct registers *r, struct span *span, const struct cf
     return true;
 }
 
-/* One frame outwards by its whole row. */
+/* Steps one frame outwards by its whole row. */
 static bool row_step(struct registers *r, struct span *span, const struct cfi_row *row, bool *end)
 {
     struct registers to = {.exact = row->signal};
@@ -152,15 +157,15 @@ static bool row_step(struct registers *r, struct span *span, const struct cfi_ro
     if (!cfa_of(r, span, &row->cfa, &cfa) || cfa % 8)
         return false;
     /*
-     * Where sp is not said to be the CFA (signal frames, setcontext) another stack follows. The CFA is where sp is already after a
-     * function's last pop.
+     * Where the rules do not say that sp is the CFA (signal frames, setcontext), another stack
+     * follows. After a function's last pop the CFA is where sp already is.
      */
     if (row->reg[ARCH_SP].how == CFI_SAME && cfa < r->v[ARCH_SP])
         return false;
     for (unsigned i = 0; i < CFI_REGS; i++) {
         const struct cfi_loc *l = &row->reg[i];
         bool ok = l->how == CFI_SAME ? i != ARCH_PC && (r->known >> i & 1)
-                                     : (l->how == CFI_SAVED || l->how == CFI_IS) && locate(r, span, l, cfa, &to.v[i]);
+                                     : (l->how == CFI_SAVED || l->how == CFI_IS) && load_caller_value(r, span, l, cfa, &to.v[i]);
         if (l->how == CFI_SAME)
             to.v[i] = r->v[i];
         if (i == ARCH_SP && l->how == CFI_SAME)
@@ -173,7 +178,7 @@ static bool row_step(struct registers *r, struct span *span, const struct cfi_ro
     return (to.known & both) == both && to.v[ARCH_SP] % 8 == 0 && moved;
 }
 
-/* Code without tables: what the walk does with it, and no other register is known afterwards. */
+/* Steps over code without tables as the walk does. Afterwards no other register is known. */
 static bool unknown_step(struct registers *r, struct walk *scratch)
 {
     scratch->at = (struct arch_frame){.pc = r->v[ARCH_PC], .sp = r->v[ARCH_SP], .fp = r->v[ARCH_FP]};

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * walk.c: the walk itself, and the process-wide memory of rules by code address.
+ * walk.c: the walk itself, and the process-wide cache of rules by code address.
  *
- * Runs in the program's threads and signal handlers. The memory is a table of atomic words, each an address (47 bits) and its rule (17
- * bits): no word is ever half written, losing one costs only parsing again, and forgetting all is plain stores of 0. It lies in .bss and
- * takes memory only where it was written: the addresses of one 64 KiB stretch of code share one page of it.
+ * Runs in the program's threads and signal handlers. The cache is a table of atomic words, each an
+ * address (47 bits) and its rule (17 bits). No word is ever half written, a lost one only costs
+ * parsing again, and dropping all is plain stores of 0. The table lies in .bss and takes memory
+ * only where it was written: the addresses of one 64 KiB stretch of code share one page of it.
  */
 #include "walk.h"
 
@@ -17,17 +18,17 @@
 
 #define PAGE_WORDS 512u
 #define PAGES 256u
-#define LINE 8u /* words that one cache line holds: where an address may be besides its own place */
+#define LINE 8u /* words in one cache line: an address may be at any of them beside its own place */
 #define RULE_BITS 17
 #define RULE_MASK ((1u << RULE_BITS) - 1)
 #define ADDRESS_END ((uintptr_t)1 << 47)
-#define HIDDEN_MAX 256u /* frames of ours that are passed over */
-#define FAR (8u << 20)  /* no frame of a frame pointer is larger */
+#define HIDDEN_MAX 256u /* frames of our own that are skipped */
+#define FAR (8u << 20)  /* no frame with a frame pointer is larger */
 
-static _Atomic uint64_t table[PAGES * PAGE_WORDS] __attribute__((aligned(PAGE_BYTES)));
-static _Atomic uint64_t touched[PAGES / 64];
-static _Atomic unsigned closing; /* dlclose calls under way */
-static _Atomic unsigned epoch;   /* changes when one begins and when one ends */
+static _Atomic uint64_t rule_table[PAGES * PAGE_WORDS] __attribute__((aligned(PAGE_BYTES)));
+static _Atomic uint64_t touched_pages[PAGES / 64];
+static _Atomic unsigned dlcloses_running; /* dlclose calls under way */
+static _Atomic unsigned epoch;            /* changes when a dlclose begins and when one ends */
 
 bool walk_available(void) { return object_lookup_is_free(); }
 
@@ -35,13 +36,19 @@ void walk_init(void) { stack_memory_init(); }
 
 uint64_t walk_rules_parsed(void) { return rule_count_parsed(); }
 
-/* An address is remembered as what is recorded of it: the return address, for an interrupted frame the pc plus 1. */
-static inline uint32_t home(uintptr_t entry) { return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS)); }
+/*
+ * The place of an address in the cache. The key is the address as it is recorded: the return
+ * address; for an interrupted frame the pc plus 1.
+ */
+static inline uint32_t home_place(uintptr_t entry)
+{
+    return (uint32_t)((entry & (PAGE_WORDS - 1)) | (entry >> 7 & (PAGES - 1) * PAGE_WORDS));
+}
 
-static uint32_t look_around(uintptr_t entry, uint32_t at)
+static uint32_t recall_nearby(uintptr_t entry, uint32_t at)
 {
     for (uint32_t i = 1; i < LINE; i++) {
-        uint64_t word = atomic_load_explicit(&table[at ^ i], memory_order_relaxed);
+        uint64_t word = atomic_load_explicit(&rule_table[at ^ i], memory_order_relaxed);
         if (word >> RULE_BITS == entry)
             return (uint32_t)word & RULE_MASK;
     }
@@ -49,50 +56,54 @@ static uint32_t look_around(uintptr_t entry, uint32_t at)
 }
 
 /*
- * A rule that was parsed before a dlclose and is stored after it would outlive its code: so the epoch is looked at again after the store.
+ * A rule that was parsed before a dlclose and stored after it would outlive its code. So the epoch
+ * is checked again after the store.
  */
-static void remember(uintptr_t entry, uint32_t rule, unsigned since)
+static void cache_rule(uintptr_t entry, uint32_t rule, unsigned since)
 {
-    uint32_t at = home(entry), page = at / PAGE_WORDS, i;
+    uint32_t at = home_place(entry), page = at / PAGE_WORDS, i;
 
     if (entry >= ADDRESS_END || atomic_load(&epoch) != since)
         return;
-    if (!(atomic_load_explicit(&touched[page / 64], memory_order_relaxed) >> page % 64 & 1))
-        atomic_fetch_or(&touched[page / 64], (uint64_t)1 << page % 64);
-    for (i = 0; i < LINE && atomic_load_explicit(&table[at ^ i], memory_order_relaxed) != 0; i++)
+    if (!(atomic_load_explicit(&touched_pages[page / 64], memory_order_relaxed) >> page % 64 & 1))
+        atomic_fetch_or(&touched_pages[page / 64], (uint64_t)1 << page % 64);
+    for (i = 0; i < LINE && atomic_load_explicit(&rule_table[at ^ i], memory_order_relaxed) != 0; i++)
         ;
     at ^= i == LINE ? 0 : i;
-    atomic_store(&table[at], (uint64_t)entry << RULE_BITS | rule);
+    atomic_store(&rule_table[at], (uint64_t)entry << RULE_BITS | rule);
     if (atomic_load(&epoch) != since)
-        atomic_store(&table[at], 0);
+        atomic_store(&rule_table[at], 0);
 }
 
 void walk_dlclose_begin(void)
 {
-    atomic_fetch_add(&closing, 1);
+    atomic_fetch_add(&dlcloses_running, 1);
     atomic_fetch_add(&epoch, 1);
 }
 
 void walk_dlclose_end(void)
 {
     for (unsigned page = 0; page < PAGES; page++) {
-        if (!(atomic_load(&touched[page / 64]) >> page % 64 & 1))
+        if (!(atomic_load(&touched_pages[page / 64]) >> page % 64 & 1))
             continue;
-        atomic_fetch_and(&touched[page / 64], ~((uint64_t)1 << page % 64));
+        atomic_fetch_and(&touched_pages[page / 64], ~((uint64_t)1 << page % 64));
         for (unsigned i = 0; i < PAGE_WORDS; i++)
-            atomic_store_explicit(&table[page * PAGE_WORDS + i], 0, memory_order_relaxed);
+            atomic_store_explicit(&rule_table[page * PAGE_WORDS + i], 0, memory_order_relaxed);
     }
     atomic_fetch_add(&epoch, 1);
-    atomic_fetch_sub(&closing, 1);
+    atomic_fetch_sub(&dlcloses_running, 1);
 }
 
 bool walk_may_recall(unsigned *now)
 {
     *now = atomic_load_explicit(&epoch, memory_order_acquire);
-    return atomic_load_explicit(&closing, memory_order_relaxed) == 0;
+    return atomic_load_explicit(&dlcloses_running, memory_order_relaxed) == 0;
 }
 
-/* A CFA lies above sp, on an 8-byte boundary, and if it does not come from sp not absurdly far. */
+/*
+ * A CFA lies above sp and on an 8-byte boundary; if it is not derived from sp, it must not be too
+ * far away.
+ */
 static bool climbs(uintptr_t cfa, uintptr_t sp) { return cfa > sp && cfa - sp < FAR && cfa % 8 == 0; }
 
 static bool shape_step(struct walk *w, uint32_t rule)
@@ -114,7 +125,7 @@ static bool shape_step(struct walk *w, uint32_t rule)
     return true;
 }
 
-/* The rules that are not a register plus an offset. */
+/* Steps by the rules that are not a register plus an offset. */
 static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule, bool *end)
 {
     switch (rule) {
@@ -135,35 +146,70 @@ static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule
     }
 }
 
-/* What is remembered beside an address' own place, or else parsed. */
-static __attribute__((noinline)) uint32_t find(uintptr_t entry, bool exact, unsigned since, bool remembering)
+/* The rule that is cached beside the address' own place, or else parsed now. */
+static __attribute__((noinline)) uint32_t find_rule(uintptr_t entry, bool exact, unsigned since, bool remembering)
 {
-    uint32_t rule = remembering ? look_around(entry, home(entry)) : 0;
+    uint32_t rule = remembering ? recall_nearby(entry, home_place(entry)) : 0;
     bool keep;
 
     if (rule)
         return rule;
     rule = rule_of(entry, exact, &keep);
     if (keep && remembering)
-        remember(entry, rule, since);
+        cache_rule(entry, rule, since);
     return rule;
 }
 
 /*
- * The frame under way lives in local variables, and W->at is brought up to date only where others look at it: each frame's address depends
- * on two loads of the one before, and everything that this chain is spared counts twenty times. ENTRY is the pc as it is recorded. The
- * empty assembly keeps the compiler from choosing the base register without a branch, which would tie the two chains of sp and fp together.
+ * The rule for ENTRY, from the cache's first place for it or else from find_rule. The bits above
+ * the rule are masked where it is used.
+ */
+static inline __attribute__((always_inline)) uint32_t rule_at(const struct walk *w, uintptr_t entry, unsigned since, bool remembering)
+{
+    uint64_t word = atomic_load_explicit(&rule_table[home_place(entry)], memory_order_relaxed);
+    uint32_t rule = (uint32_t)word;
+    /*
+     * An interrupted frame does not use the cache. If it is at its function's last instruction, its
+     * key is the next function's first address; the cache may have a rule there for a coroutine
+     * that has not begun.
+     */
+    bool remembered = remembering && !w->exact;
+    if (__builtin_expect(word >> RULE_BITS != entry || !remembered, 0))
+        rule = find_rule(entry, w->exact, since, remembered);
+    return rule;
+}
+
+/*
+ * Records that the walk used FP, which it began with (IS_FIRST) or loaded from FP_AT (0: the memo
+ * has that word already). Returns MEMO; NULL: the walk cannot be cached.
+ */
+static inline __attribute__((always_inline)) struct stack_memo *memo_used_fp(struct stack_memo *memo, bool is_first, uintptr_t fp_at,
+                                                                             uintptr_t fp)
+{
+    if (memo && is_first)
+        stack_cache_needs_fp(memo);
+    else if (memo && fp_at && !stack_cache_word(memo, fp_at, fp))
+        memo = NULL;
+    return memo;
+}
+
+/*
+ * The frame under way is kept in local variables, and W->at is updated only where other functions
+ * read it. Each frame's address depends on two loads of the frame before, so every instruction less
+ * in this chain counts once per frame. ENTRY is the pc as it is recorded. The empty assembly keeps
+ * the compiler from choosing the base register without a branch, which would make the chains of sp
+ * and of fp depend on each other.
  */
 enum walk_end walk_run(struct walk *w)
 {
     unsigned since = atomic_load_explicit(&epoch, memory_order_acquire), n = w->n, max = w->max, hidden = 0;
-    bool remembering = atomic_load_explicit(&closing, memory_order_relaxed) == 0, end = false;
+    bool remembering = atomic_load_explicit(&dlcloses_running, memory_order_relaxed) == 0, end = false;
     uintptr_t entry = w->at.pc + w->exact, sp = w->at.sp, fp = w->at.fp, cfa;
     uintptr_t hidden_lo = w->hidden.lo, hidden_len = w->hidden.len;
     uint64_t *pcs = w->pcs;
     struct span span = stack_span(sp);
     struct stack_memo *memo = w->memo;
-    uintptr_t fp_at = 0; /* where FP was loaded from, until that is taken down */
+    uintptr_t fp_at = 0; /* where FP was loaded from, until the memo has that word */
     bool fp_is_first = true;
     enum walk_end how = WALK_LOST;
 
@@ -177,14 +223,7 @@ enum walk_end walk_run(struct walk *w)
         } else if (++hidden > HIDDEN_MAX)
             break;
 
-        uint64_t word = atomic_load_explicit(&table[home(entry)], memory_order_relaxed);
-        uint32_t rule = (uint32_t)word; /* what lies above the rule is cut off where it is used */
-        /* An interrupted frame has no part in the memory: where it is at its function's last instruction, what is recorded is the next function's first
-         * address, which stands there for a coroutine that has not begun. */
-        bool remembered = remembering && !w->exact;
-        if (__builtin_expect(word >> RULE_BITS != entry || !remembered, 0))
-            rule = find(entry, w->exact, since, remembered);
-
+        uint32_t rule = rule_at(w, entry, since, remembering);
         switch (rule & RULE_KIND) {
         case RULE_SP:
             cfa = sp + (rule & RULE_CFA);
@@ -193,10 +232,7 @@ enum walk_end walk_run(struct walk *w)
         case RULE_FP:
             cfa = fp + (rule & RULE_CFA);
             __asm__("" : "+r"(cfa));
-            if (memo && fp_is_first)
-                stack_cache_needs_fp(memo);
-            else if (memo && fp_at && !stack_cache_word(memo, fp_at, fp))
-                memo = NULL;
+            memo = memo_used_fp(memo, fp_is_first, fp_at, fp);
             fp_at = 0;
             break;
         default:
@@ -206,7 +242,7 @@ enum walk_end walk_run(struct walk *w)
             w->span = span;
             if (!special_step(w, rule & RULE_MASK, &end)) {
                 if (rule == RULE_BOGUS && n && pcs[n - 1] == entry)
-                    n--; /* the frame before led astray */
+                    n--; /* the step from the frame before was wrong */
                 goto out;
             }
             entry = w->at.pc ? w->at.pc + w->exact : 0, sp = w->at.sp, fp = w->at.fp;

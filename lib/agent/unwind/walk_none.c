@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * walk_none.c: no first tier: a build in which libunwind alone takes the stacks (make CAPTURE=unwind, other architectures, C libraries
- * before 2.35).
+ * walk_none.c: replaces the first tier in a build in which libunwind alone captures the stacks
+ * (make CAPTURE=unwind, other processors, C libraries before glibc 2.35).
  *
- * Linked in place of walk*.c and cfi*.c.
+ * Linked in place of walk.c, step.c, rule.c, stack_cache.c and stack_memory.c.
  */
 #include "walk.h"
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.h: registers, system calls, entries and code patterns of AArch64. Included by ../cpu.h alone. */
+/*
+ * cpu.h: registers, system calls, entries and code patterns of AArch64.
+ *
+ * Included by ../cpu.h alone, which explains the ARCH_*_ENTRY macros; the functions are explained
+ * in ../x86_64/cpu.h.
+ */
 #ifndef SOCKLEAK_ARCH_AARCH64_CPU_H
 #define SOCKLEAK_ARCH_AARCH64_CPU_H
 
@@ -21,7 +26,7 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
 }
 static inline void arch_relax(void) { __asm__ volatile("yield" ::: "memory"); }
 
-/* --- stacks: registers by their DWARF numbers, which are libunwind's too --- */
+/* Stacks: registers by their DWARF numbers, which libunwind uses too. */
 #define ARCH_REGS 33
 #define ARCH_FP 29
 #define ARCH_SP 31
@@ -61,7 +66,7 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
                        "v30", "v31");
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
-/* mov x8, #139; svc #0 */
+/* The signal trampoline's instructions: mov x8, #139; svc #0. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
 #define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original)                                             \
     __asm__(".text\n.p2align 4\n"                                                                                     \
@@ -71,11 +76,12 @@ static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(p
             "1: adrp x16, " #original "\nldr x16, [x16, :lo12:" #original "]\nbr x16\n"                               \
             ".cfi_endproc\n.size " #name ", .-" #name "\n"                                                            \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
+/* AArch64 has no vfork: number 220 with 0x4111 is clone(CLONE_VM | CLONE_VFORK | SIGCHLD). */
 #define ARCH_VFORK_ENTRY(name, exported, also, count, failed)                                                                  \
     __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n" \
             "mrs x9, tpidr_el0\nadrp x10, :gottprel:" #count "\nldr x10, [x10, :gottprel_lo12:" #count "]\nadd x9, x9, x10\n"  \
             "ldr w11, [x9]\nadd w11, w11, #1\nstr w11, [x9]\n"                                                                 \
-            "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n" /* clone(CLONE_VM | CLONE_VFORK | SIGCHLD) */                \
+            "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n"                                                              \
             "cbz x0, 1f\nldr w11, [x9]\nsub w11, w11, #1\nstr w11, [x9]\ncmn x0, #4095\nb.cc 1f\nneg w0, w0\nb " #failed "\n"  \
             "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                             \
             ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* plt.h: relocation numbers and the look-in entry of AArch64. Included by ../plt.h alone. */
+/*
+ * plt.h: relocation types and the hook entry of AArch64.
+ *
+ * Included by ../plt.h alone.
+ */
 #ifndef SOCKLEAK_ARCH_AARCH64_PLT_H
 #define SOCKLEAK_ARCH_AARCH64_PLT_H
 
 #define ARCH_R_CALL 1026 /* R_AARCH64_JUMP_SLOT */
 #define ARCH_R_GOT 1025  /* R_AARCH64_GLOB_DAT */
 #define ARCH_R_DATA 257  /* R_AARCH64_ABS64 */
-#define ARCH_LOOK_IN(name, hook, original)                                                                  \
+#define ARCH_HOOK_ENTRY(name, hook, original)                                                               \
     __asm__(".text\n.p2align 4\n"                                                                           \
             ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n" \
             "stp x29, x30, [sp, #-48]!\n.cfi_def_cfa_offset 48\n.cfi_offset 29, -48\n.cfi_offset 30, -40\n" \

@@ -2,7 +2,7 @@
 /*
  * aarch64/ptrace.h: registers and system calls of a stopped thread on 64-bit ARM.
  *
- * Included by lib/arch/ptrace.h alone, which says what each of these means.
+ * Included by lib/arch/ptrace.h alone, which explains each of these.
  */
 #ifndef SOCKLEAK_ARCH_AARCH64_PTRACE_H
 #define SOCKLEAK_ARCH_AARCH64_PTRACE_H
@@ -19,8 +19,8 @@ static inline uint64_t arch_sp(const arch_regs *r) { return r->sp; }
 static inline uint64_t arch_result(const arch_regs *r) { return r->regs[0]; }
 
 /*
- * When the thread stops here the kernel has already set the registers so that the call runs anew.
- * Only a plain EINTR after the instruction is left to see.
+ * When the thread stops here, the kernel has already set the registers so that the call runs again.
+ * Only a plain EINTR, after the instruction, can be seen.
  */
 static inline bool arch_interrupted_call(const arch_regs *r, long *nr, long *result)
 {
@@ -28,7 +28,7 @@ static inline bool arch_interrupted_call(const arch_regs *r, long *nr, long *res
     *result = (long)r->regs[0];
     return *result == -4;
 }
-/* Nothing: the result stands where the first argument was, so the call cannot be run anew. */
+/* Does nothing: the result has replaced the first argument, so the call cannot be run again. */
 static inline void arch_continue_call(arch_regs *r) { (void)r; }
 
 static inline void arch_set_syscall(arch_regs *r, uint64_t pc, long nr, const uint64_t a[6])

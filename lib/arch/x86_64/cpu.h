@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.h: registers, system calls, entries and code patterns of x86-64. Included by ../cpu.h alone. */
+/*
+ * cpu.h: registers, system calls, entries and code patterns of x86-64.
+ *
+ * Included by ../cpu.h alone, which explains the ARCH_*_ENTRY macros.
+ */
 #ifndef SOCKLEAK_ARCH_X86_64_CPU_H
 #define SOCKLEAK_ARCH_X86_64_CPU_H
 
@@ -18,13 +22,16 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
 }
 static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 
-/* --- stacks: registers by their DWARF numbers, which are libunwind's too --- */
+/* Stacks: registers by their DWARF numbers, which libunwind uses too. */
 #define ARCH_REGS 17
 #define ARCH_FP 6
 #define ARCH_SP 7
 #define ARCH_PC 16
-#define ARCH_UNWIND_NAME "x86_64" /* in the names of libunwind's library and functions */
-/* At the signal trampoline sp points to the ucontext; these registers of the interrupted code lie there. */
+#define ARCH_UNWIND_NAME "x86_64" /* part of the names of libunwind's library and functions */
+/*
+ * At the signal trampoline sp points to the ucontext. The interrupted code's registers lie at these
+ * offsets in it.
+ */
 #define ARCH_UC_FP 120
 #define ARCH_UC_SP 160
 #define ARCH_UC_PC 168
@@ -33,7 +40,10 @@ struct arch_frame {
     uintptr_t pc, sp, fp;
 };
 
-/* The caller of the function that this is inlined into, which thereby gets a frame pointer. */
+/*
+ * The frame that called the function into which this is inlined. That function gets a frame pointer
+ * by this.
+ */
 static inline __attribute__((always_inline)) void arch_caller(struct arch_frame *f)
 {
     const uintptr_t *fp = __builtin_frame_address(0);
@@ -42,7 +52,10 @@ static inline __attribute__((always_inline)) void arch_caller(struct arch_frame 
     f->sp = (uintptr_t)(fp + 2);
 }
 
-/* All registers as they are at one instruction of the function that this is inlined into; those that calls may change are 0. */
+/*
+ * All registers, as they are at one instruction of the function into which this is inlined. Those
+ * that a call may change are set to 0.
+ */
 static inline __attribute__((always_inline)) void arch_registers(uintptr_t r[ARCH_REGS])
 {
     for (int i = 0; i < ARCH_REGS; i++)
@@ -64,7 +77,10 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
                        "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-/* The end of a thread's own stack: its control block, which the C library puts there. */
+/*
+ * The address of the thread's control block, which the C library puts at the end of the thread's
+ * own stack.
+ */
 static inline uintptr_t arch_thread_pointer(void)
 {
     uintptr_t p;
@@ -86,7 +102,10 @@ static inline bool arch_after_call(const unsigned char *pc)
     return false;
 }
 
-/* PC is in a linkage stub for which a linker wrote no unwind rules: the distance from sp to the CFA there. 0: no stub. */
+/*
+ * If PC is in a linkage stub (PLT) for which a linker wrote no unwind rules: the distance from sp
+ * to the CFA there. 0: PC is in no such stub.
+ */
 static inline unsigned arch_stub(const unsigned char *pc)
 {
     const unsigned char *p = pc;
@@ -95,9 +114,10 @@ static inline unsigned arch_stub(const unsigned char *pc)
         p += 4;
     if (*p == 0xf2)
         p++;
-    if (p[0] == 0xff && p[1] == 0x25) /* jmp *slot; in the first stub of all after push link_map */
+    if (p[0] == 0xff && p[1] == 0x25) /* jmp *slot; in the very first stub after push link_map */
         return pc[-6] == 0xff && pc[-5] == 0x35 ? 24 : 8;
-    if (p[0] == 0x68 && (p[5] == 0xe9 || (p[5] == 0xf2 && p[6] == 0xe9))) /* push index; jmp first stub */
+    /* push index; jmp first stub */
+    if (p[0] == 0x68 && (p[5] == 0xe9 || (p[5] == 0xf2 && p[6] == 0xe9)))
         return 8;
     if (p[0] == 0xe9 && pc[-5] == 0x68)
         return 16;

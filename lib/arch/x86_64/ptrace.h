@@ -2,7 +2,7 @@
 /*
  * x86_64/ptrace.h: registers and system calls of a stopped thread on x86-64.
  *
- * Included by lib/arch/ptrace.h alone, which says what each of these means.
+ * Included by lib/arch/ptrace.h alone, which explains each of these.
  */
 #ifndef SOCKLEAK_ARCH_X86_64_PTRACE_H
 #define SOCKLEAK_ARCH_X86_64_PTRACE_H
@@ -31,7 +31,7 @@ static inline void arch_set_syscall(arch_regs *r, uint64_t pc, long nr, const ui
 {
     r->rip = pc;
     r->rax = (uint64_t)nr;
-    r->orig_rax = (uint64_t)-1; /* what was interrupted is not to be continued now */
+    r->orig_rax = (uint64_t)-1; /* keeps the kernel from continuing the interrupted call now */
     r->rdi = a[0];
     r->rsi = a[1];
     r->rdx = a[2];
@@ -52,7 +52,7 @@ static inline void arch_set_call(arch_regs *r, uint64_t func, const uint64_t a[3
     r->rdi = a[0];
     r->rsi = a[1];
     r->rdx = a[2];
-    /* direction, trap and alignment-check flags: the ABI's state at a call */
+    /* Clears the direction, trap and alignment-check flags, as the ABI wants them at a call. */
     r->eflags &= ~(uint64_t)0x40500;
 }
 static inline long arch_entry_nr(const arch_regs *r) { return (long)r->orig_rax; }
