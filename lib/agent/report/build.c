@@ -30,7 +30,7 @@
 #include "forecast.h"
 #include "suppressions.h"
 
-/* ---- which sockets ---------------------------------------------------------------------------- */
+/* ---- which sockets --------------------------------------------------------------------------- */
 
 /* Several descriptors of one open socket are one finding, under the lowest number. */
 struct seen {
@@ -71,7 +71,7 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
     f->unread = o.unread;
-    /* Nobody saw an adopted socket opened: how long no byte has moved is all that is known of it. */
+    /* Nobody saw an adopted socket opened: only how long no byte has moved is known. */
     if (f->adopted && o.idle_ns && o.idle_ns < clock_now())
         f->since_ns = clock_now() - o.idle_ns;
     probe_addresses(fd, local, peer);
@@ -184,7 +184,7 @@ static void gather(void *arg, const struct finding *f)
     copy->tag = scratch_string(&c->scratch, f->tag);
 }
 
-/* ---- names and counts ------------------------------------------------------------------------- */
+/* ---- names and counts ------------------------------------------------------------------------ */
 
 static size_t place_frames(const struct state_view *view, state_ref ref, struct frame *frames, uint16_t *modules,
                            const struct frame **where)
@@ -384,7 +384,7 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
         c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
-        /* Without a watcher the program's signal handler makes this report: no process is made there. */
+        /* Without a watcher the signal handler makes this report, and starts no process for it. */
         bool in_handler = reason == REASON_SIGNAL && this_thread.no_malloc;
         bool may_ask = agent_options.symbolize && !sys_in_sandbox() && !in_handler;
         bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);

@@ -96,7 +96,7 @@ struct suppression *suppressions_rules(size_t *n)
     return rules;
 }
 
-/* ---- what was decided by files and lines ------------------------------------------------------ */
+/* ---- what was decided by files and lines ----------------------------------------------------- */
 
 struct known {
     uint64_t key;
