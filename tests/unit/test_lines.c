@@ -47,9 +47,9 @@ bool object_at(uint64_t pc, struct object *l)
     memset(l, 0, sizeof *l);
     return library != NULL;
 }
-void object_path(const struct object *l, char *path, size_t size)
+void object_path(const struct object *l, const char *exe, char *path, size_t size)
 {
-    (void)l;
+    (void)l, (void)exe;
     snprintf(path, size, "%s", library);
 }
 bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)

@@ -276,30 +276,6 @@ static void cpp_names_are_demangled_once_the_process_has_what_it_takes(void **st
     unload();
 }
 
-/* Fills the stack that the next call will have with P. */
-static __attribute__((noinline)) void leave_on_stack(void *p)
-{
-    void *volatile all[4096];
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        all[i] = p;
-}
-
-static void names_that_stay_as_they_are_need_no_stack_and_free_none(void **state)
-{
-    (void)state;
-    size_t size = 4u << 20;
-    unsigned char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), there;
-    assert_true(p != MAP_FAILED);
-    struct frame f = {.pc = (uint64_t)(uintptr_t)&a_static_function + 1};
-    uint16_t number = (uint16_t)modules_of(f.pc);
-    struct state_view view = table_view();
-    leave_on_stack(p);
-    assert_true(names_resolve(&arena, &view, &f, &number, 1, true, false));
-    assert_string_equal(f.symbol, "a_static_function");
-    assert_int_equal(mincore(p, 1, &there), 0); /* ENOMEM: not mapped any more */
-    munmap(p, size);
-}
-
 /* ---- never a wrong one ----------------------------------------------------------------------------------------- */
 
 static void a_library_that_was_replaced_on_disk_gives_no_name(void **state)
@@ -493,7 +469,6 @@ int main(int argc, char **argv)
         CASE(a_symbol_version_is_cut_off),
         CASE(a_function_without_a_size_counts_up_to_the_next_one_in_its_section),
         CASE(cpp_names_are_demangled_once_the_process_has_what_it_takes),
-        CASE(names_that_stay_as_they_are_need_no_stack_and_free_none),
         CASE(a_library_that_was_replaced_on_disk_gives_no_name),
         CASE(a_truncated_library_gives_no_name_and_no_fault),
         CASE(a_program_that_was_deleted_while_it_runs_keeps_its_names),

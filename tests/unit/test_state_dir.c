@@ -23,9 +23,7 @@
 
 /* What the rest of the agent would say. */
 struct options agent_options;
-static bool sandbox;
 static const char *runtime_dir;
-bool sys_in_sandbox(void) { return sandbox; }
 const char *environ_get(const char *name) { return strcmp(name, "XDG_RUNTIME_DIR") == 0 ? runtime_dir : NULL; }
 const char *errno_text(int err)
 {
@@ -43,7 +41,7 @@ static const char *why;
 static int setup(void **state)
 {
     runtime_dir = NULL;
-    sandbox = false;
+    sys_sandboxed = false;
     state_dir_forget();
     if (objects_setup(state) != 0)
         return -1;
@@ -311,7 +309,7 @@ static void in_a_sandbox_nothing_is_renamed(void **state)
 {
     (void)state;
     make_file();
-    sandbox = true;
+    sys_sandboxed = true;
     state_dir_step_aside();
     assert_true(is_there(name));
 }
