@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_line_cache.c: what one process of a family found out about a frame is there for the others, and one of them finds out at a time. */
+/*
+ * test_line_cache.c: what one process of a family found out about a frame the others find in the
+ * cache, and only one of them asks at a time.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,7 +145,7 @@ static void when_it_is_full_nothing_more_is_kept_and_all_before_stays(void **sta
     assert_null(got(&f));
 }
 
-/* ---- turns ----------------------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static int child_waits(void) { return line_cache_wait(now_ns + 20ull * MS); }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_names.c: function names from symbol tables and separate debug files, and no name where none is certain. */
+/*
+ * test_names.c: function names from symbol tables and separate debug files, and no name where none
+ * is certain.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +89,10 @@ static const char source[] = "static int hidden(int x) { __asm__ volatile(\"\");
                              "static int local_alias(int) __attribute__((alias(\"shown\"), used));\n"
                              "void *const where[] = {(void *)hidden, (void *)shown};\n";
 
-/* Each run's objects have a build-id of their own: debug files below /usr/lib/debug are found by it, and another run may have left one there. */
+/*
+ * Each run's objects have a build-id of their own: debug files below /usr/lib/debug are found by
+ * it, and another run may have left one there.
+ */
 static int make(const char *name, const char *flags)
 {
     char text[2048];
@@ -95,7 +101,7 @@ static int make(const char *name, const char *flags)
     return objects_run("cc -O1 -shared -fPIC -Wl,--build-id %s -o %s s.c", flags, name);
 }
 
-/* ---- which table ----------------------------------------------------------------------------------------------- */
+/* ---- which table ----------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void a_static_function(void) { __asm__ volatile(""); }
 
@@ -113,7 +119,10 @@ static void the_look_up_address_is_the_return_address_minus_one(void **state)
     (void)state;
     assert_int_equal(make("minus.so", ""), 0);
     load("minus.so");
-    /* A call that never returns may be the last instruction of its function: the return address is the next function's first byte. */
+    /*
+     * A call that never returns may be the last instruction of its function: the return address is
+     * the next function's first byte.
+     */
     struct frame f = {.pc = (uint64_t)(uintptr_t)where[1]};
     uint16_t number = (uint16_t)modules_of(f.pc);
     struct state_view view = table_view();
@@ -209,7 +218,7 @@ static void the_vdso_is_named_from_memory(void **state)
     dlclose(h);
 }
 
-/* ---- which symbol ---------------------------------------------------------------------------------------------- */
+/* ---- which symbol ---------------------------------------------------------------------------- */
 
 static void of_several_names_the_visible_and_plain_one_is_taken(void **state)
 {
@@ -276,7 +285,7 @@ static void cpp_names_are_demangled_once_the_process_has_what_it_takes(void **st
     unload();
 }
 
-/* ---- never a wrong one ----------------------------------------------------------------------------------------- */
+/* ---- never a wrong one ----------------------------------------------------------------------- */
 
 static void a_library_that_was_replaced_on_disk_gives_no_name(void **state)
 {
@@ -318,7 +327,10 @@ static void a_truncated_library_gives_no_name_and_no_fault(void **state)
     unload();
 }
 
-/* The program is deleted while it runs: /proc/self/exe still leads to it. Runs in a copy of this test program. */
+/*
+ * The program is deleted while it runs: /proc/self/exe still leads to it. Runs in a copy of this
+ * test program.
+ */
 static int deleted_program(const char *path)
 {
     void *state = NULL;
@@ -334,7 +346,7 @@ static void a_program_that_was_deleted_while_it_runs_keeps_its_names(void **stat
     assert_int_equal(objects_run("cp /proc/%d/exe copy && ./copy --deleted \"$DIR\"/copy", (int)getpid()), 0);
 }
 
-/* ---- cost and manners ------------------------------------------------------------------------------------------ */
+/* ---- cost and manners ------------------------------------------------------------------------ */
 
 static double seconds(void)
 {
@@ -435,7 +447,10 @@ static __attribute__((noinline)) void leave_on_stack(const void *address)
         words[i] = address;
 }
 
-/* The demangler's stack is unmapped at the end; what is left of one that was never begun is no address of ours. */
+/*
+ * The demangler's stack is unmapped at the end; what is left of one that was never begun is no
+ * address of ours.
+ */
 static void without_demangling_no_memory_of_the_program_is_unmapped(void **state)
 {
     (void)state;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_program_defaults.c: what a program says of itself is in the state file, whole lines of it, also when it is more than one record holds. */
+/*
+ * test_program_defaults.c: a program's own options and suppressions are in the state file, in
+ * whole lines, also when one record cannot hold them.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

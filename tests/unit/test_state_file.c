@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_state_file.c: the state file has its name when its header is complete, and without a file the table is in memory and somebody is told. */
+/*
+ * test_state_file.c: the state file gets its name when its header is complete; without a file
+ * the table is in memory, and a note says why.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
