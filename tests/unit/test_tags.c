@@ -90,16 +90,18 @@ static void lets_the_other_ask(void)
         sched_yield();
 }
 
-static void threads_that_give_one_name_at_once_have_one_number(void **state)
+static void threads_that_give_one_name_at_once_enter_it_once(void **state)
 {
     (void)state;
     pthread_t t;
+    unsigned last = 0;
     if (!LIVE_STEPS)
         skip();
     assert_int_equal(pthread_create(&t, NULL, answers, NULL), 0);
     for (long i = 0; i < MOMENTS; i++) {
         snprintf(contested, sizeof contested, "measured %ld", i); /* each name makes the search longer */
         interrupted(1000000000, asks, lets_the_other_ask);
+        assert_true(i == 0 || one_number == last + 1); /* the name before was entered once */
         long at = 1 + live_steps() * (i * 5 % MOMENTS) / MOMENTS;
         snprintf(contested, sizeof contested, "contested %ld", i);
         assert_true(interrupted(at, asks, lets_the_other_ask));
@@ -108,6 +110,7 @@ static void threads_that_give_one_name_at_once_have_one_number(void **state)
         assert_int_not_equal(one_number, 0);
         assert_int_equal(one_number, other_number);
         assert_string_equal(name_of(one_number), contested);
+        last = one_number;
     }
     over = true;
     pthread_join(t, NULL);
@@ -210,7 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_has_one_number_and_the_reader_finds_it_by_that),
         cmocka_unit_test(a_child_does_not_wait_for_a_thread_that_stayed_behind),
-        cmocka_unit_test(threads_that_give_one_name_at_once_have_one_number),
+        cmocka_unit_test(threads_that_give_one_name_at_once_enter_it_once),
         cmocka_unit_test(a_long_name_is_cut_at_63_bytes),
         cmocka_unit_test(many_names_lie_in_many_extents),
         cmocka_unit_test(a_name_too_many_has_no_number),
