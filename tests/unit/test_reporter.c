@@ -23,8 +23,8 @@
 
 /* ---- moments ---- */
 
-static unsigned composed_times;
-static void (*after_compose)(void), (*after_copy)(void);
+static unsigned built_times;
+static void (*after_build)(void), (*after_copy)(void);
 static bool no_memory, lock_is_taken;
 
 static void at(void (**moment)(void))
@@ -35,11 +35,11 @@ static void at(void (**moment)(void))
         now();
 }
 
-static bool compose_and_stop(struct built *c, const struct selection *s, enum reason reason)
+static bool build_and_stop(struct built *c, const struct selection *s, enum reason reason)
 {
-    composed_times++;
+    built_times++;
     bool ok = report_build(c, s, reason);
-    at(&after_compose);
+    at(&after_build);
     return ok && !no_memory;
 }
 
@@ -52,12 +52,12 @@ static bool copy_and_stop(const struct state_slot *slot, struct state_slot *copy
 
 static bool lock_or_not(unsigned ms) { return !lock_is_taken && watch_lock(ms); }
 
-#define compose compose_and_stop
+#define report_build build_and_stop
 #define state_copy_slot copy_and_stop
 #define watch_lock lock_or_not
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "agent/watch/reporter.c"
-#undef compose
+#undef report_build
 #undef state_copy_slot
 #undef watch_lock
 
@@ -76,8 +76,8 @@ static void live_suppressed(void)
 static int setup(void **state)
 {
     int r = live_setup(state);
-    composed_times = 0;
-    after_compose = after_copy = NULL;
+    built_times = 0;
+    after_build = after_copy = NULL;
     no_memory = lock_is_taken = false;
     atomic_store(&table_head->grace_ns, 0);
     live_capture();
@@ -106,14 +106,14 @@ static void a_group_is_reported_when_it_is_due_and_again_when_it_has_doubled(voi
     (void)state;
     look_and_report_what_is_due();
     assert_string_equal(live_said(), "");
-    assert_int_equal(composed_times, 0);
+    assert_int_equal(built_times, 0);
     live_hung_up();
     live_hung_up();
     look_and_report_what_is_due();
     assert_int_equal(lines_with("WARNING"), 1);
     live_hung_up();
     look_and_report_what_is_due();
-    assert_int_equal(composed_times, 1);
+    assert_int_equal(built_times, 1);
     assert_int_equal(lines_with("WARNING"), 1);
     live_hung_up();
     look_and_report_what_is_due();
@@ -126,7 +126,7 @@ static void what_is_suppressed_is_not_made_into_a_report_at_each_look(void **sta
     live_suppressed();
     look_and_report_what_is_due();
     look_and_report_what_is_due();
-    assert_int_equal(composed_times, 1);
+    assert_int_equal(built_times, 1);
     assert_string_equal(live_said(), "");
 }
 
@@ -185,7 +185,7 @@ static void a_socket_that_is_closed_while_its_report_is_made_is_retracted(void *
         live_forget_all();
         live_hush();
         closing_fd = live_hung_up();
-        after_compose = closed[i];
+        after_build = closed[i];
         look_and_report_what_is_due();
         assert_int_equal(lines_with("WARNING"), 1);
         reporter_releases();
@@ -265,8 +265,10 @@ static void without_memory_the_number_is_known_all_the_same(void **state)
     live_hung_up();
     live_hung_up();
     no_memory = true;
-    assert_int_equal(report(REASON_EXIT, -1), 2);
+    assert_int_equal(report(REASON_EXIT, -2), 2); /* only the number is asked for */
     assert_string_equal(live_said(), "");
+    assert_int_equal(report(REASON_EXIT, -1), 2);
+    assert_int_equal(lines_with("warning: no memory for the report: 2 sockets leaked"), 1);
 }
 
 static int due_and_aborts(void)
