@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_exit.c: the end of the process: the last report, the status to end with, and an abort that is caught.
+ * test_exit.c: the end of the process: the last report, the status to end with, and an abort that
+ * is caught.
  *
- * Processes end as children of the test. The code is compiled in, over a report that notes whether it
- * may allocate.
+ * Processes end as children of the test. The code is compiled in, over a report that notes whether
+ * it may allocate.
  */
 #include "live_agent.h"
 

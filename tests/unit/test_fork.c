@@ -49,14 +49,14 @@ static void a_fork_before_the_first_socket_takes_no_lock(void **state)
     watching_forks = false;
 }
 
-static void nobody_looks_while_a_thread_forks(void **state)
+static void nobody_checks_while_a_thread_forks(void **state)
 {
     (void)state;
     watching_forks = true;
     lock_was_free = true;
     assert_int_equal(live_in_child(lock_is_free), 1);
     watching_forks = false;
-    assert_false(lock_was_free); /* a look would have a file open for a moment, which the child would get */
+    assert_false(lock_was_free); /* a check would have a file open for a moment, which the child would get */
     assert_int_equal(lock_is_free(), 1);
     assert_false(this_thread.fork_holds);
 }
@@ -73,7 +73,7 @@ static void *hold(void *arg)
     return NULL;
 }
 
-static void a_look_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock(void **state)
+static void a_check_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock(void **state)
 {
     (void)state;
     pthread_t t;
@@ -172,8 +172,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fork_before_the_first_socket_takes_no_lock),
-        LIVE(nobody_looks_while_a_thread_forks),
-        LIVE(a_look_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock),
+        LIVE(nobody_checks_while_a_thread_forks),
+        LIVE(a_check_that_takes_long_does_not_hold_up_a_fork_and_keeps_its_lock),
         LIVE(a_forked_child_gets_a_table_of_its_own_with_its_first_event),
         LIVE(a_child_that_no_handler_of_fork_saw_is_noticed_by_its_first_event),
         LIVE(a_child_that_a_vfork_child_forks_is_a_process_of_its_own),

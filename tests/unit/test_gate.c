@@ -2,8 +2,8 @@
 /*
  * test_gate.c: whether an event may be recorded, and the table that the first one makes.
  *
- * What begins in a process, or ends one, happens in children of the test. The making of the table is
- * compiled in, so that a test can step in between.
+ * What begins in a process, or ends one, happens in children of the test. The making of the table
+ * is compiled in, so that a test can step in between.
  */
 #include "live_agent.h"
 
