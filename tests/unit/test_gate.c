@@ -205,6 +205,19 @@ static void the_first_event_keeps_the_programs_signal_mask(void **state)
 
 /* ---- with a table ---- */
 
+static int records_in_vfork(void)
+{
+    live_hung_up();
+    this_thread.in_vfork = 1;
+    return gate_is_vfork_child() && !gate_ready() && !gate_owns_table() ? 0 : 1;
+}
+
+static void a_vfork_child_records_nothing_and_owns_no_table(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(records_in_vfork), 0);
+}
+
 static int shares(void)
 {
     live_hung_up();
@@ -259,6 +272,7 @@ int main(void)
         cmocka_unit_test(a_process_without_a_table_can_be_sent_to_sleep),
         cmocka_unit_test(the_first_event_keeps_the_programs_signal_mask),
         /* With one: */
+        LIVE(a_vfork_child_records_nothing_and_owns_no_table),
         LIVE(a_child_that_shares_the_memory_is_told_by_its_number),
         LIVE(a_sleeping_agent_records_nothing_until_it_is_woken),
     };
