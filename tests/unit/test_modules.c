@@ -318,7 +318,7 @@ static void a_build_id_or_headers_or_a_path_alone_make_another_library(void **st
     };
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         void *f = NULL;
-        unsigned first = 0, second = 0, third = 0;
+        unsigned first, second = STATE_NO_MODULE, third = STATE_NO_MODULE;
         if (!load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &first) ||
             !load_made(pairs[i].name[1], pairs[i].flags[1], pairs[i].source[1], &f, &second) ||
             !load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &third))
