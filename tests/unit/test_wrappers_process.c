@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wrappers_process.c: the end of the process and of its image, unloading, and calls by number. */
+/*
+ * test_wrappers_process.c: the end of the process and of its image, unloading, and calls by number.
+ */
 #include "wrappers_notes.h"
 
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracked_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said at
- * the end.
+ * tracked_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said
+ * at the end.
  *
  * The wrappers are not linked, so what the test itself opens is unknown to the agent, and the
  * events are the test's to report. Without frames (the default here) sockets are counted in the

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrappers_notes.h: what the tests of the wrappers share: the wrappers themselves, compiled in without their exported names, over a track that
- * writes its events down. Originals are libc's own, or fakes where a result is wanted that the kernel does not give on request.
+ * wrappers_notes.h: what the tests of the wrappers share: the wrappers themselves, compiled in
+ * without their exported names, over a track that writes its events down. Originals are libc's own,
+ * or fakes where a result is wanted that the kernel does not give on request.
  */
 #ifndef SOCKLEAK_TESTS_WRAPPERS_NOTES_H
 #define SOCKLEAK_TESTS_WRAPPERS_NOTES_H
