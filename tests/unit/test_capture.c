@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "agent/stacks/capture.h"
-#include "agent/unwind/libunwind.h"
+#include "agent/unwind/libunwind_walk.h"
 
 #define MAX 64
 

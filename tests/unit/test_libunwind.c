@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../lib/agent/unwind/libunwind.h"
+#include "../../lib/agent/unwind/libunwind_walk.h"
 #include "../../lib/agent/unwind/libunwind_load.h"
 
 static _Atomic bool prepared, prepared_inside;

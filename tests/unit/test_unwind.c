@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/unwind/libunwind.h"
+#include "agent/unwind/libunwind_walk.h"
 
 #define PAGE 4096u
 
