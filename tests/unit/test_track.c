@@ -321,6 +321,15 @@ static void a_range_that_the_kernel_refused_is_as_it_was_but_for_what_was_closed
     track_range_closed(FD, FD + 3, false);
     track_range_closed(FD, FD + 3, true); /* of another call: what is gone stays so */
     assert_int_equal(phase_of(FD + 1), SLOT_CLOSING);
+    open_at(FD);
+    open_at(FD + 1);
+    track_closing_range(FD, FD);
+    track_closing_range(FD + 1, FD + 1);
+    track_range_closed(FD, FD, false);
+    track_range_closed(FD + 1, FD + 1, true);
+    assert_int_equal(phase_of(FD), SLOT_CLOSING);
+    assert_int_equal(phase_of(FD + 1), SLOT_LIVE);
+    track_closing(FD + 1);
 }
 
 static void only_the_socket_that_the_kernel_spoke_of_has_vanished(void **state)

@@ -26,6 +26,7 @@
 #include "../base/sys.h"
 #include "../elf/dynamic.h"
 #include "../libc/real.h"
+#include "dlsym.h"
 #include "redirect.h"
 #include "targets.h"
 
@@ -130,7 +131,8 @@ static int lead_part(struct dl_phdr_info *info, size_t size, void *arg)
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const Elf64_Phdr *ph = &info->dlpi_phdr[i];
         if (ph->p_type == PT_LOAD && (uint64_t)(uintptr_t)d.symbols - (d.bias + ph->p_vaddr) < ph->p_memsz)
-            protection = (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) | (ph->p_flags & PF_X ? PROT_EXEC : 0);
+            protection =
+                (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) | (ph->p_flags & PF_X ? PROT_EXEC : 0);
     }
     /* Refused, for example by SELinux: the watcher redirects what has been loaded by then. */
     if (!n || sys_mprotect((void *)(uintptr_t)from, length, protection | PROT_WRITE) < 0)
@@ -147,6 +149,7 @@ static int lead_part(struct dl_phdr_info *info, size_t size, void *arg)
 
 static void lead_libc(void)
 {
+    targets_use(wrapped_table, wrapped_count, dlsym_wrapped); /* before the constructor too */
     targets_find();
     if (done || !targets_are_found() || !targets_are_preloaded())
         return;

@@ -166,7 +166,7 @@ static bool is_program(const struct remote *r, const struct remote_module *m)
  */
 static bool is_allocator(const struct remote *r, struct remote_module *m)
 {
-    static const char *const others[] = {"libc.",   "libc-",    "libpthread", "ld-linux", "ld-2.",       "libasan.",
+    static const char *const others[] = {"libc.",    "libc-",    "libpthread", "ld-linux",  "ld-2.",        "libasan.",
                                          "libtsan.", "liblsan.", "libhwasan.", "libubsan.", "libclang_rt.", NULL};
     uint64_t at;
     return m->end - m->start <= MAX_LIBRARY && !begins_with(m, others) && elf_symbol(r, m, "malloc", &at, NULL) &&

@@ -169,7 +169,8 @@ static const char *check_go(const char *path)
     if (!elf_file_is_go(path))
         return NULL;
     snprintf(sentence, sizeof sentence,
-             "%s is a Go program: Go makes its system calls itself, and not through the C library, where the agent records them" INSTEAD, path);
+             "%s is a Go program: Go makes its system calls itself, and not through the C library, where the agent records them" INSTEAD,
+             path);
     return sentence;
 }
 

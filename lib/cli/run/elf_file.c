@@ -68,7 +68,8 @@ static bool has_go_table(Elf *elf)
     while ((s = elf_nextscn(elf, s))) {
         GElf_Shdr h;
         const char *name = gelf_getshdr(s, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
-        if (name && (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0 || strcmp(name, ".note.go.buildid") == 0))
+        if (name &&
+            (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0 || strcmp(name, ".note.go.buildid") == 0))
             return true;
     }
     return false;
