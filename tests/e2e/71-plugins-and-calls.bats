@@ -93,6 +93,33 @@ close_wait 1 socket plugin_starts eof plugin_starts" ]
 close_wait 1 socket plugin_starts eof plugin_starts" ]
 }
 
+@test "F2: RTLD_DEEPBIND: after an attach libc's own table is left alone, so that a detach leaves nothing behind" {
+    plugin p
+    build_victim asks - <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    Dl_info where;
+    puts("ready");
+    fflush(stdout);
+    if (argc < 2 || getchar() == EOF || !dlopen(argv[1], RTLD_NOW | RTLD_DEEPBIND))
+        return 1;
+    void *p = dlsym(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), "socket");
+    return p && dladdr(p, &where) ? !printf("socket of %s\n", where.dli_fname) : 2;
+}
+END
+    mkfifo "$TESTTMP/asks.in"
+    start asks bash -c 'exec "$1" "$2" <"$0"' "$TESTTMP/asks.in" "$TESTTMP/asks" "$TESTTMP/p.so"
+    exec 7>"$TESTTMP/asks.in"
+    wait_for 20 grep -q ready "$TESTTMP/asks.out"
+    "$SOCKLEAK" attach "$pid"
+    echo >&7
+    exec 7>&-
+    wait "$pid"
+    contains "$TESTTMP/asks.out" 'socket of .*/libc\.so'
+}
+
 @test "F2: PHP's curl extension: a connection that it keeps is told, with curl's stack" {
     command -v php >/dev/null && php -m | grep -qx curl || skip "no PHP with curl"
     cat >"$TESTTMP/c.php" <<'END'
