@@ -6,10 +6,6 @@
 #include "tracked_agent.h"
 
 #include "agent/base/sys.h"
-#include "agent/base/thread.h"
-#include "agent/process/exec.h"
-#include "agent/process/exit.h"
-#include "agent/track/track.h"
 
 #define FD 300
 
