@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lines.c: an answer of the command is taken when it fits the question, whole; what was found out once is not asked again. */
+/*
+ * test_lines.c: the command's answer is taken when it fits the question, all of it; what was
+ * found out once is not asked again.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,9 +50,9 @@ bool object_at(uint64_t pc, struct object *l)
     memset(l, 0, sizeof *l);
     return library != NULL;
 }
-void object_path(const struct object *l, char *path, size_t size)
+void object_path(const struct object *l, const char *exe, char *path, size_t size)
 {
-    (void)l;
+    (void)l, (void)exe;
     snprintf(path, size, "%s", library);
 }
 bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
@@ -70,7 +73,10 @@ static struct group group;
 static struct report report;
 static uint64_t offset = 0x1000;
 
-/* A report of one group: a frame of a file with a build-id, one without any file, one of a file without a build-id. */
+/*
+ * A report of one group: a frame of a file with a build-id, one without any file, one of a file
+ * without a build-id.
+ */
 static int setup(void **state)
 {
     static struct state_header head;
@@ -224,7 +230,7 @@ static void nobody_is_asked_of_nothing(void **state)
     assert_string_equal(group.frames[0].symbol, "sym");
 }
 
-/* ---- which command --------------------------------------------------------------------------------------------- */
+/* ---- which command --------------------------------------------------------------------------- */
 
 static void the_command_is_looked_for_beside_the_library_and_where_it_is_installed(void **state)
 {
