@@ -50,6 +50,7 @@ __attribute__((constructor)) static void load(void)
     thread_enter();
     if (agent_options.help)
         log_help();
+    configure_first();
     if (!agent_options.follow_children)
         configure_children();
     if (agent_options.signal)

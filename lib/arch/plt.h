@@ -9,10 +9,10 @@
 #define SOCKLEAK_ARCH_PLT_H
 
 /*
- * ARCH_HOOK_ENTRY: defines the hidden function NAME. It calls the C function HOOK (no arguments),
- * then jumps to the address in the pointer ORIGINAL, with the arguments, the stack and the return
- * address as the caller left them. So a function that asks who called it (dlsym) gets the right
- * answer.
+ * ARCH_HOOK_ENTRY: defines the hidden function NAME. It calls the C function HOOK, which may take
+ * the caller's first two arguments, then jumps to the address in the pointer ORIGINAL, with the
+ * arguments, the stack and the return address as the caller left them. So a function that asks who
+ * called it (dlsym, dlopen) gets the right answer.
  */
 #if defined(__x86_64__)
 #include "x86_64/plt.h"

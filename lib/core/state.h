@@ -146,7 +146,8 @@ enum slot_phase {
     SLOT_FILLING,
     SLOT_LIVE,
     SLOT_CLOSING,
-    SLOT_ADOPTING /* FILLING, by another thread than the opening one */
+    SLOT_ADOPTING,    /* FILLING, by another thread than the opening one */
+    SLOT_CLOSING_MANY /* CLOSING, by a call that closes a range and has not returned yet */
 };
 #define SLOT_WORD(gen, phase) (((uint64_t)(gen) << 8) | (phase))
 #define SLOT_GEN(word) ((uint32_t)((word) >> 8))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154
 # php: the command with streams and fibers, and php-fpm with two workers behind a bare nginx.
-what="php with streams, pairs and fibers; php-fpm: 200 requests, a reload, a socket that a worker keeps"
-needs="php=php-cli /usr/sbin/php-fpm*=php-fpm nginx=nginx-light ab=apache2-utils"
+what="php with streams, pairs, fibers and curl; php-fpm: 200 requests, a reload, a socket that a worker keeps"
+needs="php=php-cli /usr/lib/php/*/curl.so=php-curl /usr/sbin/php-fpm*=php-fpm nginx=nginx-light ab=apache2-utils"
 
 work()
 {

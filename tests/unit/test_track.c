@@ -274,17 +274,58 @@ static void a_range_closes_what_lies_in_it_and_no_more(void **state)
         open_at(FD + 62 + i);
     track_closing(FD + 64);
     uint64_t closed = n_closed();
-    track_closing_range(FD + 63, FD + 65);
+    assert_true(track_closing_range(FD + 63, FD + 65));
+    assert_int_equal(phase_of(FD + 62), SLOT_LIVE);
+    assert_int_equal(phase_of(FD + 63), SLOT_CLOSING_MANY);
+    assert_int_equal(phase_of(FD + 65), SLOT_CLOSING_MANY);
+    track_range_closed(FD + 63, FD + 65, false);
     assert_int_equal(phase_of(FD + 62), SLOT_LIVE);
     assert_int_equal(phase_of(FD + 63), SLOT_CLOSING);
     assert_int_equal(phase_of(FD + 65), SLOT_CLOSING);
+    assert_false(track_closing_range(FD + 63, FD + 65));
     assert_int_equal(phase_of(FD + 66), SLOT_LIVE);
     assert_int_equal(n_closed(), closed + 2);
     track_closing_range(1u << 31, ~0u);
     assert_int_equal(phase_of(FD + 62), SLOT_LIVE);
     track_closing_range(FD + 66, ~0u);
-    assert_int_equal(phase_of(FD + 66), SLOT_CLOSING);
+    assert_int_equal(phase_of(FD + 66), SLOT_CLOSING_MANY);
+    track_range_closed(FD + 66, ~0u, false);
     track_closing(FD + 62);
+}
+
+static void a_range_that_the_kernel_refused_is_as_it_was_but_for_what_was_closed_before(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        open_at(FD + i);
+    uint32_t gen = gen_of(FD + 1);
+    track_closing(FD); /* long ago */
+    uint64_t closed = n_closed();
+    assert_true(track_closing_range(FD, FD + 2));
+    assert_int_equal(n_closed(), closed + 2);
+    open_at(FD + 2); /* another thread, before the call has failed */
+    uint32_t anew = gen_of(FD + 2);
+    track_range_closed(FD, FD + 2, true);
+    assert_int_equal(phase_of(FD), SLOT_CLOSING);
+    assert_int_equal(phase_of(FD + 1), SLOT_LIVE);
+    assert_int_equal(gen_of(FD + 1), gen);
+    assert_int_equal(phase_of(FD + 2), SLOT_LIVE);
+    assert_int_equal(gen_of(FD + 2), anew);
+    assert_int_equal(phase_of(FD + 3), SLOT_LIVE);
+    assert_int_equal(n_closed(), closed + 1);
+    track_closing_range(FD, FD + 3);
+    track_range_closed(FD, FD + 3, false);
+    track_range_closed(FD, FD + 3, true); /* of another call: what is gone stays so */
+    assert_int_equal(phase_of(FD + 1), SLOT_CLOSING);
+    open_at(FD);
+    open_at(FD + 1);
+    track_closing_range(FD, FD);
+    track_closing_range(FD + 1, FD + 1);
+    track_range_closed(FD, FD, false);
+    track_range_closed(FD + 1, FD + 1, true);
+    assert_int_equal(phase_of(FD), SLOT_CLOSING);
+    assert_int_equal(phase_of(FD + 1), SLOT_LIVE);
+    track_closing(FD + 1);
 }
 
 static void only_the_socket_that_the_kernel_spoke_of_has_vanished(void **state)
@@ -326,6 +367,7 @@ int main(void)
         cmocka_unit_test(in_a_sandbox_the_kernel_is_not_asked_about_descriptors),
         cmocka_unit_test(a_close_that_failed_leaves_the_socket_as_it_was),
         cmocka_unit_test(a_range_closes_what_lies_in_it_and_no_more),
+        cmocka_unit_test(a_range_that_the_kernel_refused_is_as_it_was_but_for_what_was_closed_before),
         cmocka_unit_test(only_the_socket_that_the_kernel_spoke_of_has_vanished),
         cmocka_unit_test(an_exec_is_an_end_until_it_fails),
     };

@@ -156,6 +156,41 @@ static void shutdown_is_told_when_it_succeeded(void **state)
     FAILS(wrap_shutdown(P, SHUT_WR), ENOTSOCK, "");
 }
 
+static int refused_range(unsigned first, unsigned last, int flags)
+{
+    (void)first;
+    (void)last;
+    (void)flags;
+    errno = EPERM;
+    return -1;
+}
+
+static long refused_number(long number, long a, long b, long c, long d, long e, long f)
+{
+    (void)number;
+    (void)(a + b + c + d + e + f);
+    errno = ENOSYS;
+    return -1;
+}
+
+static void a_range_that_the_kernel_refuses_is_told_to_be_kept(void **state)
+{
+    (void)state;
+    range_holds_any = true;
+    assert_int_equal(wrap_close_range(400, 500, 0), 0);
+    noted("range(400,500) gone(400,500) ");
+    assert_int_equal(wrap_syscall(SYS_close_range, 400, 500, 0, 0, 0, 0), 0);
+    noted("range(400,500) gone(400,500) ");
+    real.close_range = refused_range;
+    FAILS(wrap_close_range(400, 500, 0), EPERM, "range(400,500) kept(400,500) ");
+    real.syscall = refused_number;
+    FAILS(wrap_syscall(SYS_close_range, 400, 500, 0, 0, 0, 0), ENOSYS, "range(400,500) kept(400,500) ");
+    wrap_closefrom(400);
+    noted("range(400,%u) gone(400,%u) ", UINT_MAX, UINT_MAX);
+    range_holds_any = false;
+    FAILS(wrap_close_range(400, 500, 0), EPERM, "range(400,500) ");
+}
+
 static void no_closefrom(int first) { (void)first; }
 
 static void a_range_is_told_only_if_it_is_closed_for_all(void **state)
@@ -226,6 +261,7 @@ int main(void)
         CASE(a_close_is_told_before_it_happens),
         CASE(shutdown_is_told_when_it_succeeded),
         CASE(a_range_is_told_only_if_it_is_closed_for_all),
+        CASE(a_range_that_the_kernel_refuses_is_told_to_be_kept),
         CASE(a_stream_takes_its_descriptor_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,13 @@ uint64_t track_closing(int fd)
     return next_token;
 }
 void track_close_failed(int fd, uint64_t token) { note("back(%d,%d) ", fd, (int)token); }
-void track_closing_range(unsigned first, unsigned last) { note("range(%u,%u) ", first, last); }
+static bool range_holds_any;
+bool track_closing_range(unsigned first, unsigned last)
+{
+    note("range(%u,%u) ", first, last);
+    return range_holds_any;
+}
+void track_range_closed(unsigned first, unsigned last, bool failed) { note("%s(%u,%u) ", failed ? "kept" : "gone", first, last); }
 void track_duped(int old_fd, int new_fd) { note("duped(%d,%d) ", old_fd, new_fd); }
 void exec_begins(void) { note("exec "); }
 void exec_failed(void) { note("exec_failed "); }

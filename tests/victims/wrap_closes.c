@@ -78,6 +78,10 @@ int main(int argc, char **argv)
         MUST(dup3(null, fd, 12345) == -1 ? 0 : -1);
     else if (is(way, "kept_bad_range"))
         MUST(close_range((unsigned)fd, (unsigned)fd, 1 << 20) == -1 ? 0 : -1);
+    else if (is(way, "kept_refused_range")) /* by a filter: close_range_refused.c */
+        MUST(close_range((unsigned)kept, ~0u, 0) == -1 ? 0 : -1);
+    else if (is(way, "kept_refused_syscall"))
+        MUST(syscall(SYS_close_range, kept, ~0u, 0) == -1 ? 0 : -1);
     else if (is(way, "kept_exec_failed"))
         MUST(execl("/no/such/program", "x", (char *)NULL) == -1 ? 0 : -1);
     else

@@ -271,10 +271,7 @@ void redirect_find_targets(void)
 {
     if (targets_are_found())
         return;
-    while (atomic_exchange(&pass_running, true))
-        SYS0(SYS_sched_yield);
-    targets_find();
-    atomic_store(&pass_running, false);
+    redirect_alone(targets_find);
 }
 
 void redirect_fork_prepare(void)
@@ -288,6 +285,13 @@ void redirect_fork_parent(void)
     atomic_store(&pass_running, false);
     if (atomic_load(&requests))
         request_pass(REQUEST_NEW);
+}
+
+void redirect_alone(void (*work)(void))
+{
+    redirect_fork_prepare();
+    work();
+    redirect_fork_parent();
 }
 
 void redirect_forked_child(void) { atomic_store(&pass_running, false); }

@@ -56,6 +56,8 @@ bool redirect_active(void);
  * call it while a fork is under way.
  */
 void redirect_find_targets(void);
+/* Runs WORK while no pass runs and no fork is under way. */
+void redirect_alone(void (*work)(void));
 /*
  * Around fork: no pass is under way across it, or the child would find the loader's list locked for
  * ever.

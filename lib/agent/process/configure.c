@@ -39,6 +39,15 @@ void configure_take(const char *text)
     options_parse(&agent_options, text, warn_option, NULL);
 }
 
+void configure_first(void)
+{
+    const char *first = environ_get("SOCKLEAK_FIRST");
+    char *list = (char *)(uintptr_t)environ_get("LD_PRELOAD");
+    size_t n = first ? strlen(first) : 0;
+    if (n && list && strncmp(list, first, n) == 0 && list[n] == ':')
+        memmove(list, list + n + 1, strlen(list + n + 1) + 1);
+}
+
 void configure_children(void)
 {
     char *list = (char *)(uintptr_t)environ_get("LD_PRELOAD");

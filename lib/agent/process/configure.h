@@ -14,6 +14,11 @@ void configure(void);
 /* Applies TEXT over the present options. Errors in it are logged. */
 void configure_take(const char *text);
 /*
+ * Removes from LD_PRELOAD, in place, the sanitizers' runtimes that `sockleak run` has put ahead of
+ * the agent for this program: its children are not built with them.
+ */
+void configure_first(void);
+/*
  * Removes the agent from LD_PRELOAD, in place in the environment, so that programs started by this
  * one run without it.
  */

@@ -117,20 +117,28 @@ void track_close_failed(int fd, uint64_t token)
     slot_put_back(slot, token);
 }
 
-void track_closing_range(unsigned first, unsigned last)
+bool track_closing_range(unsigned first, unsigned last)
 {
     if (!gate_has_table() || first > INT_MAX)
-        return;
-    bool asked = false;
+        return false;
+    bool any = false;
     for (int fd = slot_next((int)first); fd >= 0 && (unsigned)fd <= last; fd = slot_next(fd + 1)) {
         struct state_slot *slot = slot_of(fd);
         if (SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
             continue;
-        if (!asked && gate_is_vfork_child())
-            return;
-        asked = true;
-        slot_leave(slot, fd, SLOT_CLOSING);
+        if (!any && gate_is_vfork_child())
+            return false;
+        any = true;
+        slot_leave(slot, fd, SLOT_CLOSING_MANY);
     }
+    return any;
+}
+
+void track_range_closed(unsigned first, unsigned last, bool failed)
+{
+    int fd = slot_next((int)first);
+    for (; fd >= 0 && last >= (unsigned)fd; fd = slot_next(fd + 1))
+        slot_settle_many(slot_of(fd), failed);
 }
 
 void track_vanished(int fd, uint32_t gen)

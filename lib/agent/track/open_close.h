@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_AGENT_OPEN_CLOSE_H
 #define SOCKLEAK_AGENT_OPEN_CLOSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -21,8 +22,13 @@ void track_rights(const struct msghdr *msg);
 /* Before a close. Returns a token, 0 when there is nothing to put back. */
 uint64_t track_closing(int fd);
 void track_close_failed(int fd, uint64_t token);
-/* Before close_range/closefrom that will close FIRST..LAST. Walks the table. */
-void track_closing_range(unsigned first, unsigned last);
+/* Before close_range/closefrom that will close FIRST..LAST. Walks the table. True: it held any. */
+bool track_closing_range(unsigned first, unsigned last);
+/*
+ * After that call, when it held any. FAILED: the kernel refused the call (ENOSYS, EPERM) and closed
+ * nothing, so what was there is put back.
+ */
+void track_range_closed(unsigned first, unsigned last, bool failed);
 
 /*
  * For the watcher: a check has found that FD is no longer the socket that its slot, of generation

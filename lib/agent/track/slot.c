@@ -140,14 +140,27 @@ bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phas
     return true;
 }
 
-void slot_put_back(struct state_slot *slot, uint64_t word)
+static void put_back_from(struct state_slot *slot, uint64_t closing)
 {
-    uint64_t closing = SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING);
+    uint64_t word = SLOT_WORD(SLOT_GEN(closing), SLOT_LIVE);
     struct leaving was = slot_leaving(slot, word);
     if (!atomic_compare_exchange_strong(&slot->word, &closing, word))
         return;
     count_closed(&was, -1);
     await_use(was.flags);
+}
+
+void slot_put_back(struct state_slot *slot, uint64_t word) { put_back_from(slot, SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING)); }
+
+void slot_settle_many(struct state_slot *slot, bool failed)
+{
+    uint64_t word = atomic_load(&slot->word);
+    if (SLOT_PHASE(word) != SLOT_CLOSING_MANY)
+        return;
+    if (failed)
+        put_back_from(slot, word);
+    else
+        atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING));
 }
 
 /* ---- taking ---- */

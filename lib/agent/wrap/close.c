@@ -32,26 +32,37 @@ WRAPPER(int, __close, (int fd)) { return AROUND_CLOSE(fd, real.__close(fd)); }
  * closed. The descriptors of the other threads stay open, and those are the ones that our table
  * describes. If there are no other threads, the next check asks the kernel and removes the records.
  */
-void wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
+bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
 {
-    if (flags == 0 && first <= last)
-        track_closing_range(first, last);
+    return flags == 0 && first <= last && track_closing_range(first, last);
+}
+
+/* ANY: what wrapper_closing_range said. Returns RESULT; keeps errno. */
+SLOW long wrapper_closed_range(bool any, unsigned first, unsigned last, long result)
+{
+    if (any)
+        track_range_closed(first, last, result < 0);
+    return result;
 }
 
 WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 {
-    wrapper_closing_range(first, last, (unsigned)flags);
+    bool any = wrapper_closing_range(first, last, (unsigned)flags);
     /*
      * Without this the watcher would keep the old, shared descriptor table, and so hold the
      * connections open.
      */
-    return WITHOUT_WATCHER((flags & CLOSE_RANGE_UNSHARE) && watcher_suspend(), real.close_range(first, last, flags));
+    int r = WITHOUT_WATCHER((flags & CLOSE_RANGE_UNSHARE) && watcher_suspend(), real.close_range(first, last, flags));
+    return (int)wrapper_closed_range(any, first, last, r);
 }
 
+/* Where close_range fails, libc closes one by one. It does not return before all are closed. */
 WRAPPER(void, closefrom, (int first))
 {
-    wrapper_closing_range(first < 0 ? 0 : (unsigned)first, UINT_MAX, 0);
+    unsigned from = first < 0 ? 0 : (unsigned)first;
+    bool any = wrapper_closing_range(from, UINT_MAX, 0);
     real.closefrom(first);
+    wrapper_closed_range(any, from, UINT_MAX, 0);
 }
 
 /* ---- stdio ---- */

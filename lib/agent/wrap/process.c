@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "../../arch/cpu.h"
+#include "../../arch/plt.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../inject/deepbind.h"
 #include "../process/exec.h"
 #include "../process/exit.h"
 #include "../stacks/capture.h"
@@ -212,7 +214,14 @@ WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c
     return r;
 }
 
-/* ---- code that is unloaded ---- */
+/* ---- code that is loaded and unloaded ---- */
+
+/*
+ * dlopen asks who called it, for its search path and namespace: the entry calls the hook and jumps
+ * on, with the return address as it came.
+ */
+ARCH_HOOK_ENTRY(wrap_dlopen, deepbind_opening, deepbind_dlopen);
+__asm__(".globl dlopen\n.set dlopen, wrap_dlopen\n");
 
 WRAPPER(int, dlclose, (void *handle))
 {

@@ -48,9 +48,11 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     switch (number) {
     case SYS_close:
         return AROUND_CLOSE(FD, CALL);
-    case SYS_close_range:
-        wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
-        return WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watcher_suspend(), CALL);
+    case SYS_close_range: {
+        bool any = wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
+        long r = WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watcher_suspend(), CALL);
+        return wrapper_closed_range(any, (unsigned)a, (unsigned)b, r);
+    }
     case SYS_unshare:
     case SYS_setns:
         return WITHOUT_WATCHER(watcher_suspend(), CALL);

@@ -68,6 +68,19 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
 /* The signal trampoline's instructions: mov x8, #139; svc #0. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
+
+/* The ARCH_JUMP_BYTES at CODE, whose address is PC, are a jump to TO. */
+#define ARCH_JUMP_BYTES 4
+#define ARCH_JUMP_STEP 4
+static inline bool arch_jump(const unsigned char *code, uint64_t pc, uint64_t *to)
+{
+    uint32_t word;
+    memcpy(&word, code, sizeof word);
+    if ((word & 0xfc000000) != 0x14000000) /* b */
+        return false;
+    *to = pc + (uint64_t)((int64_t)((uint64_t)word << 38) >> 36);
+    return true;
+}
 #define ARCH_SYSCALL_ENTRY(name, exported, table, size, wanted, original)                                             \
     __asm__(".text\n.p2align 4\n"                                                                                     \
             ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n"           \

@@ -103,6 +103,26 @@ static inline bool arch_after_call(const unsigned char *pc)
 }
 
 /*
+ * The ARCH_JUMP_BYTES at CODE, whose address is PC, begin with a jump to TO, also a conditional one.
+ */
+#define ARCH_JUMP_BYTES 6
+#define ARCH_JUMP_STEP 1
+static inline bool arch_jump(const unsigned char *code, uint64_t pc, uint64_t *to)
+{
+    int32_t offset;
+    if (code[0] == 0xeb || (code[0] & 0xf0) == 0x70) {
+        *to = pc + 2 + (uint64_t)(int64_t)(signed char)code[1];
+        return true;
+    }
+    unsigned length = code[0] == 0xe9 ? 5 : code[0] == 0x0f && (code[1] & 0xf0) == 0x80 ? 6 : 0;
+    if (!length)
+        return false;
+    memcpy(&offset, code + length - 4, sizeof offset);
+    *to = pc + length + (uint64_t)(int64_t)offset;
+    return true;
+}
+
+/*
  * If PC is in a linkage stub (PLT) for which a linker wrote no unwind rules: the distance from sp
  * to the CFA there. 0: PC is in no such stub.
  */

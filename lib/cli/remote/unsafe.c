@@ -6,7 +6,7 @@
  * what the agent's constructor touches (fork handlers, exit handlers, thread creation). A thread
  * that was stopped inside one of these holds its lock, and would wait for itself. So its frames
  * (libunwind-ptrace) are compared with the address ranges of those functions, taken from the dynamic
- * symbol tables; ranges, because names of stripped static functions mislead.
+ * symbol tables (and for the allocator from its code, allocator.c); ranges, because names of stripped static functions mislead.
  */
 #include "unsafe.h"
 
@@ -16,18 +16,13 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "allocator.h"
 #include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
 
 #define MAX_WALK 256
 
-/* Looked for in every object: a program may bring its own. */
-static const char *const allocators[] = {
-    "malloc",        "free",           "calloc", "realloc", "reallocarray", "memalign",
-    "aligned_alloc", "posix_memalign", "valloc", "pvalloc", "malloc_trim",  "malloc_usable_size",
-    "_Znwm",         "_Znam",          "_ZdlPv", "_ZdaPv",  "_ZdlPvm",      NULL,
-};
 /* Looked for in libc, and where older ones kept them: libpthread, libdl, libgcc_s. */
 static const char *const libc_functions[] = {
     "dlopen",
@@ -126,8 +121,9 @@ struct unsafe_ranges {
     size_t n;
 };
 
-static void add_range(struct unsafe_ranges *u, uint64_t start, uint64_t end, const char *name)
+static void add_range(void *arg, uint64_t start, uint64_t end, const char *name)
 {
+    struct unsafe_ranges *u = arg;
     struct unsafe_range *more = reallocarray(u->ranges, u->n + 1, sizeof(*more));
     if (!more)
         return;
@@ -175,10 +171,8 @@ struct unsafe_ranges *unsafe_open(const struct remote *r)
         struct remote_module *m = &r->modules[i];
         if (is_named(m, "ld-linux") || is_named(m, "ld-2."))
             add_range(u, m->start, m->end, "the dynamic linker");
-        else if (is_named(m, "libjemalloc.") || is_named(m, "libtcmalloc") || is_named(m, "libmimalloc."))
-            add_range(u, m->start, m->end, "the allocator");
         else
-            add_names(u, m, allocators);
+            allocator_ranges(r, m, add_range, u);
         if (m == u->libc || is_named(m, "libpthread") || is_named(m, "libdl") || is_named(m, "libgcc_s"))
             add_names(u, m, libc_functions);
         if (m == u->libc || is_named(m, "libpthread"))

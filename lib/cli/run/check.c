@@ -21,6 +21,7 @@
 
 #include "../../core/textstack.h"
 #include "../base/cli.h"
+#include "elf_file.h"
 
 #define INSTEAD "; 'sockleak scan' sees its sockets without an agent"
 #define MAX_SCRIPTS 5 /* the kernel's own limit on interpreters of interpreters is 4 */
@@ -160,6 +161,20 @@ static const char *check_elf(const char *path, const struct elf_program *p, cons
 }
 
 /*
+ * A Go program makes its system calls itself, also where cgo links it with the C library: the agent
+ * would see few of them or none.
+ */
+static const char *check_go(const char *path)
+{
+    if (!elf_file_is_go(path))
+        return NULL;
+    snprintf(sentence, sizeof sentence,
+             "%s is a Go program: Go makes its system calls itself, and not through the C library, where the agent records them" INSTEAD,
+             path);
+    return sentence;
+}
+
+/*
  * When a program gives its user other rights, the kernel sets AT_SECURE and the loader ignores
  * LD_PRELOAD. Whether that happens depends on who runs it and on the mount; so a set-user-ID or
  * set-group-ID program is always refused.
@@ -216,6 +231,7 @@ static const char *check_depth(const char *path, const char *library, unsigned d
     switch (read_program(path, &p, first)) {
     case READ_ELF: {
         const char *why = check_privileges(path);
+        why = why ? why : check_go(path);
         return why ? why : check_elf(path, &p, library);
     }
     case READ_OTHER:
@@ -228,3 +244,19 @@ static const char *check_depth(const char *path, const char *library, unsigned d
 }
 
 const char *run_check(const char *path, const char *library) { return check_depth(path, library, 0); }
+
+bool run_elf(const char *path, char *elf, size_t cap)
+{
+    struct elf_program p;
+    char first[256], interp[CLI_PATH_MAX];
+    if ((size_t)snprintf(elf, cap, "%s", path) >= cap)
+        return false;
+    for (unsigned depth = 0; depth <= MAX_SCRIPTS; depth++) {
+        enum read_result is = read_program(elf, &p, first);
+        if (is != READ_OTHER)
+            return is == READ_ELF;
+        if (!script_interpreter(first, interp, sizeof interp) || (size_t)snprintf(elf, cap, "%s", interp) >= cap)
+            return false;
+    }
+    return false;
+}

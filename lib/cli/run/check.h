@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_CLI_RUN_CHECK_H
 #define SOCKLEAK_CLI_RUN_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Where execvp would find NAME, into PATH. NULL, or a sentence that says why there is none. */
@@ -15,5 +16,10 @@ const char *run_find(const char *name, char *path, size_t cap);
  * be read is let pass.
  */
 const char *run_check(const char *path, const char *library);
+/*
+ * The ELF file that runs when PATH is run, into ELF: PATH itself, or a script's interpreter. False:
+ * there is none, or it cannot be read.
+ */
+bool run_elf(const char *path, char *elf, size_t cap);
 
 #endif

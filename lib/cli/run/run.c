@@ -21,6 +21,7 @@
 #include "../render/formats.h"
 #include "../state/paths.h"
 #include "check.h"
+#include "elf_file.h"
 #include "report.h"
 #include "wait.h"
 
@@ -186,17 +187,27 @@ static char *make_directory(const struct run_request *a)
 
 /* ---- the environment ------------------------------------------------------------------------- */
 
-static char **copy_environ(struct arena *arena, const char *preload, const char *agent_options)
+struct variable {
+    const char *name, *value; /* NAME with its "="; VALUE NULL: not set */
+};
+
+/* A copy of the environment with the N variables of SET instead of those of these names. */
+static char **copy_environ(struct arena *arena, const struct variable *set, size_t n_set)
 {
     size_t n = 0, kept = 0;
     while (environ[n])
         n++;
-    char **envp = arena_array(arena, n + 3, sizeof *envp);
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "SOCKLEAK_OPTIONS=", 17) != 0)
+    char **envp = arena_array(arena, n + n_set + 1, sizeof *envp);
+    for (size_t i = 0; i < n; i++) {
+        bool replaced = false;
+        for (size_t k = 0; k < n_set; k++)
+            replaced |= strncmp(environ[i], set[k].name, strlen(set[k].name)) == 0;
+        if (!replaced)
             envp[kept++] = environ[i];
-    envp[kept++] = arena_printf(arena, "LD_PRELOAD=%s", preload);
-    envp[kept] = arena_printf(arena, "SOCKLEAK_OPTIONS=%s", agent_options);
+    }
+    for (size_t k = 0; k < n_set; k++)
+        if (set[k].value)
+            envp[kept++] = arena_printf(arena, "%s%s", set[k].name, set[k].value);
     return envp;
 }
 
@@ -215,15 +226,31 @@ static const char *agent_options(struct arena *arena, const struct run_request *
                         users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
-static char **make_environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir,
+/*
+ * AddressSanitizer's runtime wants to be the first library. So the runtimes that the program itself
+ * is linked with are preloaded ahead of the agent, which takes them out of LD_PRELOAD again for the
+ * program's children (SOCKLEAK_FIRST): a shell under LeakSanitizer would fail. A child that is built
+ * with AddressSanitizer is told by ASAN_OPTIONS to put up with its second place.
+ */
+static char **make_environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir, const char *path,
                                struct options *users)
 {
-    const char *text = getenv("SOCKLEAK_OPTIONS"), *preload = getenv("LD_PRELOAD");
+    const char *text = getenv("SOCKLEAK_OPTIONS"), *preload = getenv("LD_PRELOAD"), *asan = getenv("ASAN_OPTIONS");
+    char elf[CLI_PATH_MAX];
+    const char *first = run_elf(path, elf, sizeof elf) ? elf_file_sanitizers(arena, elf) : NULL;
     options_default(users);
     options_parse(users, text ? text : "", NULL, NULL); /* the agent warns */
+    if (first)
+        library = arena_printf(arena, "%s:%s", first, library);
     if (preload && preload[0])
         library = arena_printf(arena, "%s:%s", library, preload);
-    return copy_environ(arena, library, agent_options(arena, a, users, text, dir));
+    const struct variable set[] = {
+        {"LD_PRELOAD=", library},
+        {"SOCKLEAK_FIRST=", first},
+        {"ASAN_OPTIONS=", arena_printf(arena, "%s%sverify_asan_link_order=0", asan ? asan : "", asan && asan[0] ? ":" : "")},
+        {"SOCKLEAK_OPTIONS=", agent_options(arena, a, users, text, dir)},
+    };
+    return copy_environ(arena, set, sizeof set / sizeof set[0]);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -249,7 +276,7 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
                            .grace_ns = a->grace_ns,
                            .grace_set = a->grace_set,
                            .started_ns = now_mono_ns()};
-    char **envp = make_environment(&arena, a, library, dir, &users);
+    char **envp = make_environment(&arena, a, library, dir, path, &users);
     int status = 0;
     if (users.suppressions[0])
         suppression_files_add(&a->suppressions, users.suppressions);
