@@ -12,10 +12,12 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 #include "../base/pages.h"
+#include "../base/readable.h"
 #include "../base/sys.h"
 
 #ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older glibc */
@@ -26,6 +28,15 @@ extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 #endif
 
 bool object_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
+
+/* Widens O by one segment; segments come in ascending order. */
+static void add_segment(struct object *o, uint64_t from, uint64_t size)
+{
+    const uint64_t mask = PAGE_BYTES - 1;
+    o->holes |= o->end != 0 && (from & ~mask) > ((o->end + mask) & ~mask);
+    o->start = from < o->start ? from : o->start;
+    o->end = from + size > o->end ? from + size : o->end;
+}
 
 struct address_search {
     uint64_t addr;
@@ -48,14 +59,64 @@ static int match_object(struct dl_phdr_info *info, size_t size, void *arg)
         if (p->p_type != PT_LOAD)
             continue;
         inside |= s->addr - at < p->p_memsz;
-        o.start = at < o.start ? at : o.start;
-        o.end = at + p->p_memsz > o.end ? at + p->p_memsz : o.end;
+        add_segment(&o, at, p->p_memsz);
     }
     o.start &= ~(uint64_t)(PAGE_BYTES - 1);
     if (inside)
         *s->o = o;
     return inside;
 }
+
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+/*
+ * The range of a program with holes between its segments, from its program headers. Computed once:
+ * the program is never unloaded, and every thread computes the same.
+ */
+static struct {
+    _Atomic(const struct link_map *) map; /* written last; NULL: not known yet */
+    _Atomic uint64_t start, end;
+} whole_program;
+
+static bool measure_program(const struct link_map *map)
+{
+    struct dl_find_object f;
+    struct object o = {.start = UINT64_MAX};
+    const ElfW(Phdr) *p = (const void *)(uintptr_t)getauxval(AT_PHDR);
+    uint64_t n = getauxval(AT_PHNUM), size = n * sizeof *p;
+    if (!p || _dl_find_object((void *)(uintptr_t)p, &f) != 0 || f.dlfo_link_map != map ||
+        size > (uint64_t)((uintptr_t)f.dlfo_map_end - (uintptr_t)p))
+        return false;
+    for (uint64_t at = (uintptr_t)p & ~(uint64_t)7; at < (uintptr_t)p + size; at += PAGE_BYTES)
+        if (!readable(at))
+            return false;
+    for (uint64_t i = 0; i < n; i++)
+        if (p[i].p_type == PT_LOAD)
+            add_segment(&o, map->l_addr + p[i].p_vaddr, p[i].p_memsz);
+    if (o.end == 0)
+        return false;
+    atomic_store_explicit(&whole_program.start, o.start & ~(uint64_t)(PAGE_BYTES - 1), memory_order_relaxed);
+    atomic_store_explicit(&whole_program.end, o.end, memory_order_relaxed);
+    atomic_store_explicit(&whole_program.map, map, memory_order_release);
+    return true;
+}
+
+/*
+ * glibc gives the range of the whole object, but of an object with holes that of one segment. Only
+ * the program can have holes: the loader fills those of a library. One segment alone does not hold
+ * both the dynamic section and the unwind tables, which a whole object does.
+ */
+static void take_whole_object(struct object *o, const struct link_map *map)
+{
+    const uint64_t size = o->end - o->start;
+    if ((uintptr_t)map->l_ld - o->start < size && (!o->eh_frame_hdr || o->eh_frame_hdr - o->start < size))
+        return;
+    if (atomic_load_explicit(&whole_program.map, memory_order_acquire) != map && !measure_program(map))
+        return;
+    o->start = atomic_load_explicit(&whole_program.start, memory_order_relaxed);
+    o->end = atomic_load_explicit(&whole_program.end, memory_order_relaxed);
+    o->holes = true;
+}
+#endif
 
 bool object_at(uint64_t addr, struct object *o)
 {
@@ -70,6 +131,7 @@ bool object_at(uint64_t addr, struct object *o)
                              .eh_frame_hdr = (uint64_t)(uintptr_t)f.dlfo_eh_frame,
                              .name = f.dlfo_link_map->l_name,
                              .key = {f.dlfo_link_map, f.dlfo_eh_frame}};
+        take_whole_object(o, f.dlfo_link_map);
         return true;
     }
 #endif

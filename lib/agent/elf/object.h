@@ -12,7 +12,8 @@
 #include "elf.h"
 
 struct object {
-    uint64_t start, end, bias;
+    uint64_t start, end, bias; /* from its first segment to its last */
+    bool holes;                /* between segments there is memory that is not the object's */
     /* the address of its unwind tables' header (.eh_frame_hdr); 0: it has none */
     uint64_t eh_frame_hdr;
     const char *name; /* belongs to the loader; valid as long as the object is loaded */
