@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "../../core/out.h"
 #include "../base/pages.h"
+#include "../base/program_path.h"
 #include "../base/readable.h"
 #include "../base/sys.h"
 
@@ -163,28 +165,23 @@ static void copy_path(char *to, size_t cap, const char *from)
     to[n] = '\0';
 }
 
-static void drop_deleted(char *path)
-{
-    static const char mark[] = " (deleted)";
-    size_t n = strlen(path);
-    if (n > sizeof mark - 1 && strcmp(path + n - (sizeof mark - 1), mark) == 0)
-        path[n - (sizeof mark - 1)] = '\0';
-}
-
 /* One line of /proc/self/maps, fed byte by byte: "start-end perms offset dev inode   path". */
 struct maps_line {
-    uint64_t start;
+    uint64_t start, end;
     unsigned field;
     bool gap;
     size_t len;
 };
 
-/* Takes one byte. True when the line of START has been read to its end. */
-static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, char *path, size_t cap)
+static uint64_t add_digit(uint64_t value, char c) { return value << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10); }
+
+/* Takes one byte. True when the line of START has been read to its end; *END is the mapping's. */
+static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, uint64_t *end, char *path, size_t cap)
 {
     if (c == '\n') {
         bool found = l->start == start && l->len > 0;
         path[l->len] = '\0';
+        *end = l->end;
         *l = (struct maps_line){0};
         return found;
     }
@@ -199,13 +196,15 @@ static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, char *pa
     if (l->field == 0 && c == '-')
         l->field = 1;
     else if (l->field == 0)
-        l->start = l->start << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+        l->start = add_digit(l->start, c);
+    else if (l->field == 1)
+        l->end = add_digit(l->end, c);
     else if (l->field > 5 && l->len < cap - 1)
         path[l->len++] = c;
     return false;
 }
-
-static bool path_from_maps(uint64_t start, char *path, size_t cap)
+/* Of the mapping that begins at START: its end and its file's name as it is now. */
+static bool find_mapping(uint64_t start, uint64_t *end, char *path, size_t cap)
 {
     char buf[1024];
     struct maps_line line = {0};
@@ -215,17 +214,29 @@ static bool path_from_maps(uint64_t start, char *path, size_t cap)
         return false;
     for (long n; !found && (n = sys_read(fd, buf, sizeof buf)) > 0;)
         for (long i = 0; i < n && !found; i++)
-            found = feed_maps_line(&line, buf[i], start, path, cap);
+            found = feed_maps_line(&line, buf[i], start, end, path, cap);
     sys_close(fd);
-    if (found)
-        drop_deleted(path);
     return found && path[0] == '/';
+}
+
+bool object_mapping(uint64_t start, char link[OBJECT_LINK], char *path, size_t cap)
+{
+    uint64_t end;
+    struct out o = {.buf = link, .cap = OBJECT_LINK - 1};
+    if (!find_mapping(start, &end, path, cap))
+        return false;
+    out_str(&o, "/proc/self/map_files/");
+    out_hex(&o, start, 1);
+    out_char(&o, '-');
+    out_hex(&o, end, 1);
+    link[o.len] = 0;
+    return !o.lost;
 }
 
 void object_path(const struct object *o, const char *exe, char *path, size_t cap)
 {
     bool program = object_is_program(o->start, o->end);
-    uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
+    uint64_t vdso = getauxval(AT_SYSINFO_EHDR), end;
     if (vdso >= o->start && vdso < o->end) {
         copy_path(path, cap, "[vdso]");
         return;
@@ -236,15 +247,16 @@ void object_path(const struct object *o, const char *exe, char *path, size_t cap
      */
     if (program && getauxval(AT_BASE) != 0 && exe && exe[0] == '/') {
         copy_path(path, cap, exe);
-        drop_deleted(path);
         return;
     }
     if (!program && o->name && o->name[0] == '/') {
         copy_path(path, cap, o->name);
         return;
     }
-    if (path_from_maps(o->start, path, cap))
+    if (find_mapping(o->start, &end, path, cap)) {
+        program_path_unmark(path);
         return;
+    }
     const char *name = program ? (const char *)getauxval(AT_EXECFN) : o->name;
     copy_path(path, cap, name ? name : "");
 }

@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sym_live.h"
+
 #define FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 /* PATH below ROOT, absolute symlinks inside resolved below ROOT too where the kernel can (5.6). */
@@ -136,6 +138,14 @@ static bool search_by_id(struct file_search *s, const Dwfl_Callbacks *callbacks)
     return found;
 }
 
+/* ROOT NULL: a link of the kernel's, which leads there by itself. */
+static bool try_live(void *arg, const char *root, const char *path)
+{
+    struct file_search *s = arg;
+    int fd = root && root[0] ? open_below(root, path) : open(path, FLAGS);
+    return take_if_fit(s, fd, root ? root : "", path);
+}
+
 static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
 {
     const struct sym_source *from = s->from;
@@ -147,7 +157,8 @@ static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
         if (!from->sysroot && !from->root && take_if_fit(s, open(from->path, FLAGS), "", from->path))
             return true;
     }
-    if (from->exe && take_if_fit(s, open(from->exe, FLAGS), "", from->exe))
+    struct sym_live live = {.pid = from->pid, .start = from->start, .path = from->path, .root = from->root, .proven = from->build_id_len};
+    if (from->pid && sym_live_paths(&live, try_live, s))
         return true;
     return search_debug_dirs(s, from->debug_dirs) || search_debug_dirs(s, "/usr/lib/debug") || search_by_id(s, callbacks);
 }
