@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/elf/object.h"
@@ -52,6 +54,24 @@ static struct segments program(void)
     if (s.n < 3 || s.at[1] - s.end[0] < 8192)
         skip(); /* this linker leaves no holes */
     return s;
+}
+
+/* First: what is learned of the program is kept. */
+static void headers_that_cannot_be_read_are_left_alone(void **state)
+{
+    (void)state;
+    struct segments s = program();
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        struct object o;
+        mprotect((void *)(uintptr_t)s.at[0], 4096, PROT_NONE);
+        bool segment = object_at(s.at[1], &o) && !o.holes && o.start == s.at[1];
+        mprotect((void *)(uintptr_t)s.at[0], 4096, PROT_READ);
+        _exit(segment && object_at(s.at[1], &o) && o.holes ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 static void each_segment_leads_to_the_whole_program(void **state)
@@ -137,6 +157,7 @@ static void its_stacks_need_no_libunwind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(headers_that_cannot_be_read_are_left_alone),
         cmocka_unit_test(each_segment_leads_to_the_whole_program),
         cmocka_unit_test(a_library_is_no_such_object),
         cmocka_unit_test(it_is_one_module_with_its_build_id_and_names),
