@@ -197,6 +197,26 @@ rename_both()
     library_is_named "$output"
 }
 
+@test "so does a program without a build-id: nobody can write to the file of a running program" {
+    mkdir "$TESTTMP/bin"
+    build_victim bin/app "$TOP/tests/victims/names_leak.c" -Wl,--build-id=none
+    build_victim other "$TOP/tests/victims/names_leak.c" -Wl,--build-id=none -DOPENER=wrong_name
+    for change in "mv $TESTTMP/other $TESTTMP/bin/app" "mv $TESTTMP/bin/app $TESTTMP/bin/app.old" "rm $TESTTMP/bin/app"; do
+        rm -f "$TESTTMP/go"
+        cp "$TESTTMP/bin/app" "$TESTTMP/app.kept"
+        start app "$TESTTMP/bin/app" "$TESTTMP/go"
+        wait_for 20 started app
+        $change
+        "$SOCKLEAK" attach --grace 100ms "$pid"
+        touch "$TESTTMP/go"
+        wait_for 20 opened app
+        report_of 1 "$pid"
+        app_is_named "$output"
+        contains "$output" 'names_leak\.c:[0-9]+'
+        cp "$TESTTMP/app.kept" "$TESTTMP/bin/app"
+    done
+}
+
 @test "the agent's own reports name the functions of files that were replaced, and never those of the new ones" {
     build_pair bin
     build_pair new -DOPENER=wrong_name
@@ -254,6 +274,58 @@ rename_both()
 # ---- the program's own call ------------------------------------------------------------------------------------------
 
 first_frames() { json "$1" '[(f[0]["symbol"]) for l in leaks for f in (l["frames"], l["eof_frames"]) if f]'; }
+
+@test "nor one without a build-id, when its file was replaced before its first socket" {
+    mkdir "$TESTTMP/bin"
+    build_victim bin/app "$TOP/tests/victims/names_leak.c" -Wl,--build-id=none
+    build_victim other "$TOP/tests/victims/names_leak.c" -Wl,--build-id=none -DOPENER=wrong_name
+    start_agent app grace=100ms "$TESTTMP/bin/app" "$TESTTMP/go"
+    wait_for 20 started app
+    mv "$TESTTMP/other" "$TESTTMP/bin/app"
+    sleep 0.1 # the clock of files is a coarse one
+    touch "$TESTTMP/bin/app" "$TESTTMP/go"
+    wait_for 20 opened app
+    report_of 1 "$pid"
+    app_is_named "$output" # while it lives
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+    run "$SOCKLEAK" report "$TESTTMP/run/sockleak"
+    echo "$output"
+    lacks "$output" wrong_name
+    contains "$output" '#0 \?\? .*\(app\+0x[0-9a-f]+\)'
+}
+
+@test "the report at exit has no line from a library without a build-id that was replaced" {
+    build_pair bin -Wl,--build-id=none
+    build_pair new -Wl,--build-id=none -DOPENER=wrong_name
+    start_agent app "log_path=$TESTTMP/log" "$TESTTMP/bin/app" "$TESTTMP/go"
+    app=$pid
+    wait_for 20 started app
+    upgrade liblib.so
+    sleep 0.1 # the clock of files is a coarse one
+    touch "$TESTTMP/bin/liblib.so" "$TESTTMP/go"
+    wait_for 20 opened app
+    rm "$TESTTMP/go"
+    wait "$app"
+    cat "$TESTTMP/log.$app"
+    contains "$TESTTMP/log.$app" 'names_leak\.c:[0-9]+'
+    contains "$TESTTMP/log.$app" 'SUMMARY: sockleak: 2 sockets'
+    lacks "$TESTTMP/log.$app" wrong_name
+    lacks "$TESTTMP/log.$app" 'stdin'
+}
+
+@test "one without a build-id whose file is as it was gets its names" {
+    build_victim app "$TOP/tests/victims/names_leak.c" -Wl,--build-id=none
+    touch "$TESTTMP/go"
+    start_agent app grace=100ms "$TESTTMP/app" "$TESTTMP/go"
+    wait_for 20 opened app
+    report_of 1 "$pid"
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+    run "$SOCKLEAK" report "$TESTTMP/run/sockleak"
+    echo "$output"
+    app_is_named "$output"
+}
 
 @test "a stack begins with the program's own call, not with a fortified function of the system's headers" {
     build_victim fortified "$TOP/tests/victims/names_leak.c" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2

@@ -4,66 +4,80 @@
  *
  * Called by sym_file.c when no file of the right build lies at the recorded path: it was replaced,
  * renamed or removed. /proc/PID/exe is the program's file. /proc/PID/maps has the names of today,
- * and /proc/PID/map_files leads even to a file that has none, but only root may follow that.
+ * and /proc/PID/map_files leads even to a file that has none, but only root may follow that. An
+ * inode's number and a place in memory prove that a mapping is the program's: the numbers of devices
+ * differ between stat and maps on some file systems.
  */
 #include "sym_live.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "../kernel/procfs.h"
 
 static const char mark[] = " (deleted)"; /* the kernel's, behind the name of a removed file */
 
-/* True when NAME, which has room for the mark to be cut off, is PATH or was PATH. */
-static bool was_named(char *name, const char *path)
+/* True when NAME is PATH, or was before its file was removed. */
+static bool was_named(const char *name, const char *path)
 {
     size_t len = strlen(path);
     return strncmp(name, path, len) == 0 && (!name[len] || strcmp(name + len, mark) == 0);
 }
 
-/* The program without a build-id: another program without one must not be taken for it. */
-static bool is_program(int pid, const struct sym_live *from)
+struct mapping {
+    char *line;
+    const char *name; /* as it is now; the mark may be behind it */
+    char range[40];
+    unsigned long start, ino;
+};
+
+/* Cuts one line of /proc/PID/maps; false: no file is mapped there. */
+static bool read_mapping(struct mapping *m, FILE *f, size_t *room)
 {
-    char link[32], name[8192];
-    snprintf(link, sizeof link, "/proc/%d/exe", pid);
-    ssize_t n = readlink(link, name, sizeof name - 1);
-    name[n > 0 ? n : 0] = 0;
-    return n > 0 && was_named(name, from->path);
+    m->name = NULL;
+    if (getline(&m->line, room, f) <= 0)
+        return false;
+    m->line[strcspn(m->line, "\n")] = 0;
+    if (sscanf(m->line, "%39s %*s %*s %*s %lu", m->range, &m->ino) == 2 && sscanf(m->range, "%lx-", &m->start) == 1)
+        m->name = strchr(m->line, '/');
+    return true;
 }
 
-static bool try_mapping(int pid, char *line, const struct sym_live *from, sym_live_try *try, void *arg)
+static bool is_of(const struct mapping *m, const struct sym_live *from)
 {
-    char range[40], link[96], *name = strchr(line, '/');
-    unsigned long start;
-    if (!name || sscanf(line, "%lx-", &start) != 1 || sscanf(line, "%39s", range) != 1)
-        return false;
-    if (start != from->start && !was_named(name, from->path))
-        return false;
-    if (strcmp(name, from->path) != 0 && try(arg, from->root, name))
+    return m->name && (m->start == from->start || was_named(m->name, from->path));
+}
+
+static bool try_mapping(int pid, const struct mapping *m, const struct sym_live *from, sym_live_try *try, void *arg)
+{
+    char path[96];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    if (stat(path, &st) == 0 && st.st_ino == m->ino && try(arg, NULL, path, true))
         return true;
-    snprintf(link, sizeof link, "/proc/%d/map_files/%s", pid, range);
-    return try(arg, NULL, link);
+    if (strcmp(m->name, from->path) != 0 && try(arg, from->root, m->name, false))
+        return true;
+    snprintf(path, sizeof path, "/proc/%d/map_files/%s", pid, m->range);
+    return try(arg, NULL, path, false);
 }
 
 bool sym_live_paths(const struct sym_live *from, sym_live_try *try, void *arg)
 {
-    char path[32], *line = NULL;
+    char path[32];
     size_t room = 0;
+    struct mapping m = {.line = NULL};
     int pid = (int)procfs_alive(from->pid);
     snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    if ((from->proven || is_program(pid, from)) && try(arg, NULL, path))
+    if (from->has_id && try(arg, NULL, path, false))
         return true;
     snprintf(path, sizeof path, "/proc/%d/maps", pid);
     FILE *f = fopen(path, "re");
     bool found = false;
-    while (f && !found && getline(&line, &room, f) > 0) {
-        line[strcspn(line, "\n")] = 0;
-        found = try_mapping(pid, line, from, try, arg);
-    }
-    free(line);
+    while (f && !found && read_mapping(&m, f, &room))
+        found = is_of(&m, from) && try_mapping(pid, &m, from, try, arg);
+    free(m.line);
     if (f)
         fclose(f);
     return found;

@@ -14,14 +14,16 @@ struct sym_live {
     uint64_t start;   /* where it is mapped in the process; 0: not known */
     const char *path; /* as recorded */
     const char *root; /* of the process; NULL: ours */
-    bool proven;      /* TRY compares build-ids */
+    bool has_id;      /* TRY compares build-ids */
 };
-
-/* PATH below ROOT; ROOT NULL: PATH leads there by itself. True: it is the file; the search ends. */
-typedef bool sym_live_try(void *arg, const char *root, const char *path);
+/*
+ * PATH below ROOT; ROOT NULL: PATH leads there by itself. RUNNING: it is the file of the program
+ * that runs, which nobody can write to meanwhile. True: it is the file; the search ends.
+ */
+typedef bool sym_live_try(void *arg, const char *root, const char *path, bool running);
 /*
  * Calls TRY for each of them until it returns true, and returns that. The file need not be the
- * right one: the caller proves it.
+ * right one: the caller proves it, by its build-id or because it is RUNNING.
  */
 bool sym_live_paths(const struct sym_live *from, sym_live_try *try, void *arg);
 
