@@ -87,7 +87,8 @@ static bool process_of(const char *name, bool logs, pid_t *pid, uint64_t *start_
     if (n > 4 && strcmp(whole + n - 4, ".new") == 0)
         whole[n - 4] = 0;
     *start_ticks = UINT64_MAX;
-    return paths_state_name(whole, pid, start_ticks) || paths_pid_name(name, STATEDIR_ASIDE, pid) || (logs && paths_pid_name(name, ".log", pid));
+    return paths_state_name(whole, pid, start_ticks) || paths_pid_name(name, STATEDIR_ASIDE, pid) ||
+           (logs && paths_pid_name(name, ".log", pid));
 }
 
 /* True when NAME was removed or, in a dry run, would be. */

@@ -132,7 +132,7 @@ static const char *parse_spec(const char *f, struct spec *sp, va_list *ap)
             break;
     }
     if (*f == '*') {
-        /* NOLINT(clang-analyzer-valist.Uninitialized): the caller has begun it */
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the caller has begun it */
         int w = va_arg(*ap, int);
         sp->left |= w < 0;
         sp->width = w < 0 ? 0u - (unsigned)w : (unsigned)w;

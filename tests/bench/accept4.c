@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* accept4 ROUNDS: microseconds a connection when four threads accept4 and close on one listener and the main thread connects. */
+/*
+ * accept4 ROUNDS: microseconds a connection when four threads accept4 and close on one listener and
+ * the main thread connects.
+ */
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bench.h: what the workloads share: the clock, a listener on a free loopback port, and a fit when anything fails. Each prints one number. */
+/*
+ * bench.h: what the workloads share: the clock, a listener on a free loopback port, and a fit when
+ * anything fails. Each prints one number.
+ */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -42,7 +45,10 @@ static inline int bench_listen(void)
     return fd;
 }
 
-/* One connection's whole life: socket, connect, accept, recv that returns 0, two closes. Reset at the end, so that no port is left in TIME_WAIT. */
+/*
+ * One connection's whole life: socket, connect, accept, recv that returns 0, two closes. Reset at
+ * the end, so that no port is left in TIME_WAIT.
+ */
 static inline void bench_cycle(int listener)
 {
     static const struct linger reset = {1, 0};

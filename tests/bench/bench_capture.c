@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_capture.c: what one stack costs, in a warm thread and as the first in a new one, beside libunwind's unw_backtrace.
+ * bench_capture.c: what one stack costs, in a warm thread and as the first in a new one, beside
+ * libunwind's unw_backtrace.
  *
- * Prints a line a measurement: name, median, minimum and maximum in ns over interleaved runs. Arguments: [RUNS] [FRAMES]. Linked with the
- * agent's objects, so that the function itself is measured and not the socket call around it.
+ * Prints a line a measurement: name, median, minimum and maximum in ns over interleaved runs.
+ * Arguments: [RUNS] [FRAMES]. Linked with the agent's objects, so that the function itself is
+ * measured and not the socket call around it.
  */
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>

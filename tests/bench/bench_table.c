@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_table [MAX]: what a descriptor costs in the table and a look at it by the judge, as the number of descriptors grows to MAX (1,000,000): synthetic ones,
- * for a process here may open 20,000. A line each: descriptors, ns to enter one, ns to read and judge one, bytes each. */
+/*
+ * bench_table [MAX]: what a descriptor costs in the table and a look at it by the judge, as the
+ * number of descriptors grows to MAX (1,000,000): synthetic ones, for a process here may open
+ * 20,000. A line each: descriptors, ns to enter one, ns to read and judge one, bytes each.
+ */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

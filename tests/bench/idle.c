@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* idle SOCKETS [THREADS]: holds so many healthy connected sockets (and idle threads), says "ready" and waits for the end of its input. */
+/*
+ * idle SOCKETS [THREADS]: holds so many healthy connected sockets (and idle threads), says "ready"
+ * and waits for the end of its input.
+ */
 #include <pthread.h>
 
 #include "bench.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* receive CALL ROUNDS: nanoseconds for one send of a byte and one CALL (recv or read) that returns it, over a Unix pair; "file": a read of /dev/zero. */
+/*
+ * receive CALL ROUNDS: nanoseconds for one send of a byte and one CALL (recv or read) that returns
+ * it, over a Unix pair; "file": a read of /dev/zero.
+ */
 #include <fcntl.h>
 #include <string.h>
 

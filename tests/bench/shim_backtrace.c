@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* shim_backtrace: what a simple tracker does: backtrace(3) at each socket, accept and end, kept in a table under a lock. A peer in the table. */
+/*
+ * shim_backtrace: what a simple tracker does: backtrace(3) at each socket, accept and end, kept in
+ * a table under a lock. A peer in the table.
+ */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* shim_empty: the least that any preload library costs: the same calls, passed on. The floor in the table. */
+/*
+ * shim_empty: the least that any preload library costs: the same calls, passed on. The floor in the
+ * table.
+ */
 #include <dlfcn.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sites: 10,000 hung up sockets from 1,000 call sites, and kills itself so that the state file stays. "hold": says "ready" and waits instead. */
+/*
+ * sites: 10,000 hung up sockets from 1,000 call sites, and kills itself so that the state file
+ * stays. "hold": says "ready" and waits instead.
+ */
 #include <signal.h>
 #include <string.h>
 

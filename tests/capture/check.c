@@ -2,9 +2,10 @@
 /*
  * check.c: one stack, taken twice and compared: by capture_stack, and by libunwind.
  *
- * Called by the generated programs and the drivers. unw_backtrace is the quick reference; where it differs, and for one stack in 64,
- * libunwind is stepped without any cache, and that is the judge. Every difference is counted under its explanation; one without makes the
- * program fail and is printed.
+ * Called by the generated programs and the drivers. unw_backtrace is the quick reference; where it
+ * differs, and for one stack in 64, libunwind is stepped without any cache, and that is the judge.
+ * Every difference is counted under its explanation; one without makes the program fail and is
+ * printed.
  */
 #define UNW_LOCAL_ONLY
 #include "check.h"
@@ -61,7 +62,10 @@ static bool trampoline(uint64_t pc)
     return _dl_find_object((void *)pc, &o) == 0 && !memcmp((const void *)pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9);
 }
 
-/* Leaves our own frames out, and gives a pc that a signal interrupted the form that it has in a capture. */
+/*
+ * Leaves our own frames out, and gives a pc that a signal interrupted the form that it has in a
+ * capture.
+ */
 static void add(struct stack *s, uint64_t pc, bool *exact)
 {
     if (!own(pc) && s->n < MAX)
@@ -70,8 +74,9 @@ static void add(struct stack *s, uint64_t pc, bool *exact)
 }
 
 /*
- * libunwind may fault where a signal struck amid a jump to a landing pad: it follows registers that belong to two frames at once. That is caught for
- * the reference alone; a fault of the capture ends the program.
+ * libunwind may fault where a signal struck amid a jump to a landing pad: it follows registers that
+ * belong to two frames at once. That is caught for the reference alone; a fault of the capture ends
+ * the program.
  */
 static __thread sigjmp_buf *guard;
 
@@ -143,8 +148,9 @@ static void by_compiler(struct stack *s)
 }
 
 /*
- * An exception about to land: the compiler's unwinder has already put the registers of the landing frame in the place of its caller's, and
- * leaves by a jump that no return address stands for. No table describes these instructions.
+ * An exception about to land: the compiler's unwinder has already put the registers of the landing
+ * frame in the place of its caller's, and leaves by a jump that no return address stands for. No
+ * table describes these instructions.
  */
 static bool landing(const struct stack *s)
 {
@@ -186,7 +192,10 @@ API void check_fail(const char *why)
         fprintf(stderr, "%s\n", why);
 }
 
-/* A frame that has not begun, rather than one that a signal interrupted at its first instruction: that one is recorded one byte further. */
+/*
+ * A frame that has not begun, rather than one that a signal interrupted at its first instruction:
+ * that one is recorded one byte further.
+ */
 static bool at_first_instruction(uint64_t pc) { return _Unwind_FindEnclosingFunction((void *)(pc + 1)) == (void *)pc; }
 
 static void judge(const struct stack *mine, const struct stack *ref)

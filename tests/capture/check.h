@@ -2,8 +2,9 @@
 /*
  * check.h: takes the caller's stack by capture_stack and by libunwind, and compares.
  *
- * Lives in a shared object together with the agent's capture, as the agent does. All functions may be called in any thread; check_here in
- * signal handlers too, where libunwind is stepped and not asked for unw_backtrace.
+ * Lives in a shared object together with the agent's capture, as the agent does. All functions may
+ * be called in any thread; check_here in signal handlers too, where libunwind is stepped and not
+ * asked for unw_backtrace.
  */
 #ifndef SOCKLEAK_TESTS_CHECK_H
 #define SOCKLEAK_TESTS_CHECK_H
@@ -32,7 +33,8 @@ void check_fail(const char *why);
 uint64_t check_count(void);
 
 /*
- * One SIGALRM in some hundred microseconds; the handler asks for the next, so that the program always gets on, however slow the comparison.
+ * One SIGALRM in some hundred microseconds; the handler asks for the next, so that the program
+ * always gets on, however slow the comparison.
  */
 void check_arm(void);
 

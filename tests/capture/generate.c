@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generate.c: writes a program of N functions that call each other on random paths, each in a different way that stacks can be built.
+ * generate.c: writes a program of N functions that call each other on random paths, each in a
+ * different way that stacks can be built.
  *
- * generate SEED N c|c++ > out.c. The program: `out paths SEED COUNT` checks at the end of each path, `out threads SEED COUNT` the same on
- * four threads, each path's first stack in a new one, `out timer SEED COUNT` runs the paths while a timer's handler checks wherever it
- * interrupts.
+ * generate SEED N c|c++ > out.c. The program: `out paths SEED COUNT` checks at the end of each
+ * path, `out threads SEED COUNT` the same on four threads, each path's first stack in a new one,
+ * `out timer SEED COUNT` runs the paths while a timer's handler checks wherever it interrupts.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -180,12 +181,18 @@ int main(int argc, char **argv)
     unsigned n = (unsigned)atoi(argv[2]);
 
     fputs(head, stdout);
-    /* The signal stack is begun anew when a coroutine is interrupted, whatever lies on it: so it is used once at a time. */
+    /*
+     * The signal stack is begun anew when a coroutine is interrupted, whatever lies on it: so it is
+     * used once at a time.
+     */
     puts("static __thread volatile int signals, alternate;");
     fputs(leaf, stdout);
     for (unsigned i = 0; i < n; i++)
         printf("static fn f%u;\n", i);
-    /* Arguments on the stack and a realigned frame: gcc reaches the arguments through a register of their own (DRAP). */
+    /*
+     * Arguments on the stack and a realigned frame: gcc reaches the arguments through a register of
+     * their own (DRAP).
+     */
     puts("__attribute__((noinline)) static long many(long a, long b, long c, long e, long f, long g, long h, long x, int d)\n{\n    long "
          "v[4] __attribute__((aligned(32)));\n"
          "    v[0] = a + b + c + e + f + g + h;\n    touch(v);\n    x = any(x, d);\n    touch(v);\n    return x + v[0] + h;\n}");

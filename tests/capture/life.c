@@ -36,7 +36,10 @@ static void *busy(void *arg)
     return NULL;
 }
 
-/* The child of a process whose other threads are all inside captures takes its own; it must come back. */
+/*
+ * The child of a process whose other threads are all inside captures takes its own; it must come
+ * back.
+ */
 static void forks(unsigned times)
 {
     for (unsigned i = 0; i < times; i++) {

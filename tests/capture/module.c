@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * module.c: a library to be loaded and unloaded: twice the same code layout with different frames (SHAPE 1 and 2), and many functions bound
- * lazily.
+ * module.c: a library to be loaded and unloaded: twice the same code layout with different frames
+ * (SHAPE 1 and 2), and many functions bound lazily.
  */
 #include <stdlib.h>
 #include <string.h>

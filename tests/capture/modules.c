@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * modules.c: stacks through libraries that come and go: two of different frames at one address, on one and on several threads, and lazy
- * binding under a timer.
+ * modules.c: stacks through libraries that come and go: two of different frames at one address, on
+ * one and on several threads, and lazy binding under a timer.
  *
- * modules DIR COUNT: DIR holds module1.so and module2.so, and as many copies of them as there are threads.
+ * modules DIR COUNT: DIR holds module1.so and module2.so, and as many copies of them as there are
+ * threads.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -26,7 +26,7 @@ for tier in walk unwind; do
     *) parts=walk_none ;;
     esac
     sources="$root/lib/agent/stacks/capture.c $root/lib/agent/elf/object.c $root/lib/agent/elf/elf.c $root/lib/agent/base/sys.c"
-    for f in libunwind libunwind_load $parts; do sources="$sources $root/lib/agent/unwind/$f.c"; done
+    for f in libunwind_walk libunwind_load $parts; do sources="$sources $root/lib/agent/unwind/$f.c"; done
     # shellcheck disable=SC2086
     $cc $agent -shared -o "$out/$tier/libcheck.so" "$here/check.c" $sources -Wl,-z,now -lgcc_s -lunwind -ldl -lpthread || die "the capture does not compile"
 done

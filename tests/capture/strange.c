@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strange.c: stacks that no compiler makes: assembly without rules and with false ones, code made at run time, stacks that the program made
- * itself, a frame pointer that is a number, overwritten frames, a call through a wild pointer, a handler on a tiny signal stack.
+ * strange.c: stacks that no compiler makes: assembly without rules and with false ones, code made
+ * at run time, stacks that the program made itself, a frame pointer that is a number, overwritten
+ * frames, a call through a wild pointer, a handler on a tiny signal stack.
  *
  * Each case says what must be found; in all of them nothing may fault or run forever.
  */
@@ -116,7 +117,10 @@ static void own_stacks(void)
             return;
         mprotect(p + 4096, size, PROT_READ | PROT_WRITE);
         on_stack(p + 4096 + size, ten_deep);
-        /* Above or below the stack that it was switched from; the frame pointer leads there, but only upwards is followed. */
+        /*
+         * Above or below the stack that it was switched from; the frame pointer leads there, but
+         * only upwards is followed.
+         */
         if (n < 13 || !within(pcs[1], (void *)deep, 512) || !within(pcs[12], (void *)ten_deep, 64) ||
             !within(pcs[13], (void *)on_stack, 64))
             fail("a stack that the program made");

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.c: runs a program under the library and lets chosen system calls of the library's own fail.
+ * inject.c: runs a program under the library and lets chosen system calls of the library's own
+ * fail.
  *
  * usage: inject -l LIBRARY [-n N] [-e N] [-m] [-v] [-o FILE] COMMAND...
  *   -n N     the N-th call fails          -e N   every N-th call fails           neither: none fails, they are only counted
  *   -m       of the calls that get memory, files and descriptors alone
  *   -o FILE  gets a line for each call that failed (-v: for each), "N NAME ERROR +PLACE", and a last one: "calls K failed F"
  *
- * A tracer: COMMAND runs with LD_PRELOAD=LIBRARY, and with its threads and children stops at each system call. A call whose instruction lies in LIBRARY's
- * text is the library's own, and the product is tested as it is installed. Such a call is taken away before the kernel sees it, and the library reads an
- * error that this call is known to give. What another library calls for ours (pthread_create, dlsym) is not seen here. Children that execute another
- * program are let go. The status is the command's; 128 + N when signal N ended it.
+ * A tracer: COMMAND runs with LD_PRELOAD=LIBRARY, and with its threads and children stops at each
+ * system call. A call whose instruction lies in LIBRARY's text is the library's own, and the
+ * product is tested as it is installed. Such a call is taken away before the kernel sees it, and
+ * the library reads an error that this call is known to give. What another library calls for ours
+ * (pthread_create, dlsym) is not seen here. Children that execute another program are let go. The
+ * status is the command's; 128 + N when signal N ended it.
  */
 #include <elf.h>
 #include <errno.h>
@@ -33,14 +36,16 @@
 #define OPTIONS \
     (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
 
-/* ---- which calls fail, and how ------------------------------------------------------------------------------------- */
+/* ---- which calls fail, and how --------------------------------------------------------------- */
 
 enum class { MEMORY, OTHER };
 
 /*
- * Not here, so never made to fail: calls that cannot fail with arguments as the library gives them (getpid, gettid, clock_gettime, sched_yield, uname,
- * rt_sigprocmask, rt_sigpending, prctl, FUTEX_WAKE), where an error would be an answer that no kernel gives; exit, and kill of a child of one's own, which
- * nothing could replace; vfork, which is the program's own call made from our text.
+ * Not here, so never made to fail: calls that cannot fail with arguments as the library gives them
+ * (getpid, gettid, clock_gettime, sched_yield, uname, rt_sigprocmask, rt_sigpending, prctl,
+ * FUTEX_WAKE), where an error would be an answer that no kernel gives; exit, and kill of a child of
+ * one's own, which nothing could replace; vfork, which is the program's own call made from our
+ * text.
  */
 static const struct fault {
     long number;
@@ -104,7 +109,7 @@ static const struct fault *fault_of(const struct ptrace_syscall_info *s, int *er
     return NULL;
 }
 
-/* ---- the traced threads -------------------------------------------------------------------------------------------- */
+/* ---- the traced threads ---------------------------------------------------------------------- */
 
 #define MAX_THREADS 256
 static struct thread {
@@ -203,7 +208,9 @@ static void at_syscall(pid_t tid)
     calls++;
     bool fails = calls == nth || (every && calls % every == 0);
     if (fails || verbose)
-        fprintf(out, "%lu %s %s +%#lx\n", calls, f->name, strerrorname_np(error), (unsigned long)(s.instruction_pointer - begin));
+        /* What is asked for is part of the place: one helper asks for several socket options. */
+        fprintf(out, "%lu %s %s +%#lx/%d\n", calls, f->name, strerrorname_np(error), (unsigned long)(s.instruction_pointer - begin),
+                (long)s.entry.nr == SYS_getsockopt ? (int)s.entry.args[2] : 0);
     if (!fails)
         return;
     failed++;

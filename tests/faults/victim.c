@@ -2,8 +2,9 @@
 /*
  * victim.c: what runs while the library's own calls fail: `victim leak|fork|check`.
  *
- * leak: three sockets whose peer has closed are left at the end. fork: a child leaves three of its own, then the parent. check: a test asks for three
- * sockets in each of the ways that sockleak.h has, and prints what it was told; "blind" stands for -1 with ENOMEM or EBUSY.
+ * leak: three sockets whose peer has closed are left at the end. fork: a child leaves three of its
+ * own, then the parent. check: a test asks for three sockets in each of the ways that sockleak.h
+ * has, and prints what it was told; "blind" stands for -1 with ENOMEM or EBUSY.
  */
 #define SOCKLEAK_FAIL(message) (void)(failed = (message)[0] != 0)
 static int failed;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_cfi.c: any bytes as unwind tables: no read outside of them, an end, and a row whose registers exist.
+ * fuzz_cfi.c: any bytes as unwind tables: no read outside of them, an end, and a row whose
+ * registers exist.
  *
- * The first byte chooses: even, the rest is .eh_frame_hdr with .eh_frame behind it, asked for addresses near its entries; odd, the rest is
- * the rules of one function (a byte for where in it, then the program), around which sound tables are put.
+ * The first byte chooses: even, the rest is .eh_frame_hdr with .eh_frame behind it, asked for
+ * addresses near its entries; odd, the rest is the rules of one function (a byte for where in it,
+ * then the program), around which sound tables are put.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +71,10 @@ static void program(const uint8_t *data, size_t size)
     put32(p + 8, 1);
     put32(p + 12, 0);
     put32(p + 16, HDR + CIE + 4);
-    /* CIE: "zR", code alignment 1, data alignment -8, return address in 16, pcrel sdata4, CFA = rsp + 8, return address at CFA - 8 */
+    /*
+     * CIE: "zR", code alignment 1, data alignment -8, return address in 16, pcrel sdata4, CFA = rsp
+     * + 8, return address at CFA - 8
+     */
     uint8_t *cie = p + HDR;
     put32(cie, CIE);
     memcpy(cie + 8, "\x01zR\0\x01\x78\x10\x01\x1b\x0c\x07\x08\x90\x01\0", 16);

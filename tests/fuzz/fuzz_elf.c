@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_elf.c: damaged ELF files through everything that the agent does with one: headers, build-id, debuglink, symbols and their names.
+ * fuzz_elf.c: damaged ELF files through everything that the agent does with one: headers, build-id,
+ * debuglink, symbols and their names.
  *
- * Built with -fsanitize=fuzzer,address,undefined; with -DFUZZ_STANDALONE it runs over the files that are given to it.
+ * Built with -fsanitize=fuzzer,address,undefined; with -DFUZZ_STANDALONE it runs over the files
+ * that are given to it.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,9 @@
 /*
  * fuzz_netlink.c: arbitrary bytes as the kernel's answer about a socket. Links with -lmnl.
  *
- * The first byte chooses the family; the rest is one message, header included, copied to a block of just its length, so that a read beyond
- * it is seen. What was parsed is printed, as the command would, so that every field is used.
+ * The first byte chooses the family; the rest is one message, header included, copied to a block of
+ * just its length, so that a read beyond it is seen. What was parsed is printed, as the command
+ * would, so that every field is used.
  */
 #include "../../lib/cli/kernel/sockdiag.c"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_options.c: any text as SOCKLEAK_OPTIONS and as a log path: every field stays a value that the agent can use, every warning is one clean line.
+ * fuzz_options.c: any text as SOCKLEAK_OPTIONS and as a log path: every field stays a value that
+ * the agent can use, every warning is one clean line.
  */
 #include <stdlib.h>
 #include <string.h>

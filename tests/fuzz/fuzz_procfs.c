@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_procfs.c: arbitrary bytes as a file of /proc: any process can choose its own name, and what follows in the line must hold.
+ * fuzz_procfs.c: arbitrary bytes as a file of /proc: any process can choose its own name, and what
+ * follows in the line must hold.
  *
  * The first byte chooses the parser; the rest is copied to a block of just its length.
  */

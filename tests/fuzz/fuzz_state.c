@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_state.c: damaged state files through the whole decoder: nothing is read beyond the file, nothing loops, what is accepted holds together.
+ * fuzz_state.c: damaged state files through the whole decoder: nothing is read beyond the file,
+ * nothing loops, what is accepted holds together.
  *
- * A state file of any use has 80 KiB, nearly all zero, so the input is a recipe: a byte for the number of extents (0..7), a byte for how much is cut off
- * at the end (in units of 512), 4 bytes for the word of each extent; then patches of the image, header included: 4 bytes place, 1 byte
+ * A state file of any use has 80 KiB, nearly all zero, so the input is a recipe: a byte for the
+ * number of extents (0..7), a byte for how much is cut off at the end (in units of 512), 4 bytes
+ * for the word of each extent; then patches of the image, header included: 4 bytes place, 1 byte
  * length, the bytes. Integers are little-endian.
  */
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_suppress.c: any text as a suppressions file, matched against a stack of names taken from the same text; and what is written reads back and matches.
+ * fuzz_suppress.c: any text as a suppressions file, matched against a stack of names taken from the
+ * same text; and what is written reads back and matches.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * standalone.h: a main for a fuzz target that runs it over the files and directories that are given, where there is no libFuzzer (-DFUZZ_STANDALONE).
+ * standalone.h: a main for a fuzz target that runs it over the files and directories that are
+ * given, where there is no libFuzzer (-DFUZZ_STANDALONE).
  */
 #ifndef SOCKLEAK_TESTS_STANDALONE_H
 #define SOCKLEAK_TESTS_STANDALONE_H

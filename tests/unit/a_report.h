@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * a_report.h: a small report for the tests of the formats: two sockets in CLOSE_WAIT with a stack, one dead one without.
+ * a_report.h: a small report for the tests of the formats: two sockets in CLOSE_WAIT with a stack,
+ * one dead one without.
  */
 #ifndef SOCKLEAK_TESTS_A_REPORT_H
 #define SOCKLEAK_TESTS_A_REPORT_H

@@ -2,7 +2,8 @@
 /*
  * elf_image.h: a small ELF object made by hand, whose every field a test may change.
  *
- * build() begins anew; add_function() appends to its symbol table; opened() opens it as bytes. Include cmocka.h first.
+ * build() begins anew; add_function() appends to its symbol table; opened() opens it as bytes.
+ * Include cmocka.h first.
  */
 #ifndef SOCKLEAK_TESTS_UNIT_ELF_IMAGE_H
 #define SOCKLEAK_TESTS_UNIT_ELF_IMAGE_H

@@ -2,7 +2,8 @@
 /*
  * image.h: builds a small state file in memory, for the decoder's tests.
  *
- * The image ends where an unreadable page begins, so that a read beyond it faults in every build, not only under a sanitizer.
+ * The image ends where an unreadable page begins, so that a read beyond it faults in every build,
+ * not only under a sanitizer.
  */
 #ifndef SOCKLEAK_TESTS_IMAGE_H
 #define SOCKLEAK_TESTS_IMAGE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject_lib.h: the source of the libraries that test_inject loads: the same call made directly, through a saved pointer, and never before.
+ * inject_lib.h: the source of the libraries that test_inject loads: the same call made directly,
+ * through a saved pointer, and never before.
  */
 #include <sched.h>
 #include <unistd.h>

@@ -29,21 +29,19 @@
 
 #include "agent/base/log.h"
 #include "agent/base/options.h"
+#include "agent/process/configure.h"
+#include "agent/process/exit.h"
+#include "agent/process/fork.h"
 #include "agent/track/gate.h"
 #include "agent/track/open_close.h"
 #include "agent/track/outcome.h"
 #include "agent/track/retract.h"
-#include "agent/libc/real.h"
 #include "agent/table/table.h"
 #include "agent/report/counts.h"
 
 #ifndef LIVE_OPTIONS
 #define LIVE_OPTIONS "interval=0:max_frames=0:grace=30s"
 #endif
-
-/* The test's own calls are wrapped by nobody. */
-const struct wrapped wrapped_table[] = {{NULL, NULL, NULL}};
-const unsigned wrapped_count = 0;
 
 const char *sockleak_default_options(void);
 const char *sockleak_default_options(void) { return LIVE_OPTIONS; }
@@ -62,6 +60,16 @@ __attribute__((constructor(101))) static void live_make_folder(void)
         setenv("XDG_RUNTIME_DIR", live_folder, 1);
     unsetenv("SOCKLEAK_OPTIONS");
 }
+
+/* What the library's constructor does, which is not part of the test. */
+#ifndef LIVE_LOADS_BY_ITSELF
+__attribute__((constructor(102))) static void live_load(void)
+{
+    configure();
+    fork_register();
+    exit_register();
+}
+#endif
 
 /* After the agent's own end. */
 __attribute__((destructor(101))) static void live_remove_folder(void)

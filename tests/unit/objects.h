@@ -2,7 +2,8 @@
 /*
  * objects.h: shared objects made while a test runs, in a folder of the test's own.
  *
- * For tests that need an object to be stripped, replaced, damaged or loaded at a place of their choice. Uses cc and objcopy, which built the tests.
+ * For tests that need an object to be stripped, replaced, damaged or loaded at a place of their
+ * choice. Uses cc and objcopy, which built the tests.
  */
 #ifndef SOCKLEAK_TESTS_UNIT_OBJECTS_H
 #define SOCKLEAK_TESTS_UNIT_OBJECTS_H

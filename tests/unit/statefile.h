@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * statefile.h: an image of image.h with one extent of each type, ready for slots, sites, modules and details; and as a file.
+ * statefile.h: an image of image.h with one extent of each type, ready for slots, sites, modules
+ * and details; and as a file.
  */
 #ifndef SOCKLEAK_TESTS_STATEFILE_H
 #define SOCKLEAK_TESTS_STATEFILE_H

@@ -21,6 +21,7 @@
 #include "agent/track/dup.h"
 #include "agent/track/outcome.h"
 #include "agent/watch/wake.h"
+#include "agent/watch/check.h"
 #include "agent/base/scratch.h"
 #include "agent/base/sys.h"
 #include "agent/table/tags.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_capture.c: what capture_stack promises: the right frames, at no cost to the program, in threads, handlers, and where libunwind has
- * to help.
+ * test_capture.c: what capture_stack promises: the right frames, at no cost to the program, in
+ * threads, handlers, and where libunwind has to help.
  *
- * The truth is what each function of the chain itself says of its return address. Comparisons over generated programs: tests/capture.
+ * The truth is what each function of the chain itself says of its return address. Comparisons over
+ * generated programs: tests/capture.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@
 #include <unistd.h>
 
 #include "agent/stacks/capture.h"
-#include "agent/unwind/libunwind.h"
+#include "agent/unwind/libunwind_walk.h"
 
 #define MAX 64
 
@@ -375,7 +376,10 @@ static void take_lost(void)
 }
 static void (*made_code(void))(void (*)(void))
 {
-    /* No rules, and a number in the frame pointer's register: push rbp; mov 1, ebp; call *rdi; pop rbp; ret */
+    /*
+     * No rules, and a number in the frame pointer's register: push rbp; mov 1, ebp; call *rdi; pop
+     * rbp; ret
+     */
     static const unsigned char code[] = {0x55, 0xbd, 1, 0, 0, 0, 0xff, 0xd7, 0x5d, 0xc3};
     unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     static unsigned times; /* each time at another address: what was of no use there is remembered */
@@ -531,7 +535,10 @@ static void stacks_stay_right_while_libraries_are_unloaded(void **state)
     assert_true_frames(&c);
 }
 
-/* Two ways to one place: the same function, at the same depth of stack, called from two places that differ only further out. */
+/*
+ * Two ways to one place: the same function, at the same depth of stack, called from two places that
+ * differ only further out.
+ */
 static __attribute__((noinline)) unsigned noted_here(struct capture_ticket *t)
 {
     uint64_t pcs[MAX];

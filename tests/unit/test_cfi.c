@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_cfi.c: the rules of an address, from tables written by hand, and for every instruction of a real library against what its own tables
- * say elsewhere.
+ * test_cfi.c: the rules of an address, from tables written by hand, and for every instruction of a
+ * real library against what its own tables say elsewhere.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,10 @@
 
 enum { RBX = 3, RBP = 6, RSP = 7, R10 = 10, RA = 16 };
 
-/* One function of 0x1000 bytes at the tables' own address, with RULES; CIE as compilers write it, or as AUGMENTATION and its data say. */
+/*
+ * One function of 0x1000 bytes at the tables' own address, with RULES; CIE as compilers write it,
+ * or as AUGMENTATION and its data say.
+ */
 struct object {
     uint8_t bytes[1024];
     struct cfi_image image;

@@ -22,7 +22,7 @@ static uint64_t now;
 static unsigned asked;
 
 static uint64_t clock_of_test(void) { return now; }
-static int count_and_observe(int fd, const struct state_slot *s, int revents, struct observation *o)
+static int count_and_probe(int fd, const struct state_slot *s, int revents, struct observation *o)
 {
     asked++;
     return probe(fd, s, revents, o);
@@ -39,10 +39,10 @@ static void *fenced_pages(size_t size)
 
 #define pages_alloc fenced_pages
 #define clock_now clock_of_test
-#define observe count_and_observe
+#define probe count_and_probe
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "agent/watch/check.c"
-#undef observe
+#undef probe
 #undef pages_alloc
 #undef clock_now
 

@@ -14,21 +14,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/process/configure.c"
-
-__thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
+#include "agent/base/log.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/table/program_defaults.h"
 
 static unsigned inits, inits_at_warning;
 static bool json_at_warning;
 static char warned[1024];
 static const char *said;
-static const char *defaults;
+static const char *program_says;
 static bool hook_was_inside;
 
-void log_init(void) { inits++; }
-void defaults_options(const char *text) { said = text; }
-void log_warn(const char *fmt, ...)
+static void init_log(void) { inits++; }
+static void keep_options(const char *text) { said = text; }
+static void keep_warning(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -37,17 +37,27 @@ void log_warn(const char *fmt, ...)
     json_at_warning = agent_options.log_json;
     inits_at_warning = inits;
 }
+
+#define log_init init_log
+#define defaults_options keep_options
+#define log_warn keep_warning
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/process/configure.c"
+#undef log_init
+#undef defaults_options
+#undef log_warn
+
 const char *sockleak_default_options(void)
 {
     hook_was_inside = thread_inside();
-    return defaults;
+    return program_says;
 }
 
 static int setup(void **state)
 {
     (void)state;
     configured = false;
-    defaults = said = NULL;
+    program_says = said = NULL;
     inits = 0;
     warned[0] = 0;
     unsetenv("SOCKLEAK_OPTIONS");
@@ -65,12 +75,12 @@ static void configure_with(const char *text)
 static void the_users_options_come_after_the_programs(void **state)
 {
     (void)state;
-    defaults = "grace=7s:exitcode=5";
+    program_says = "grace=7s:exitcode=5";
     configure_with("exitcode=6");
     assert_int_equal(agent_options.grace_ns, 7000000000u);
     assert_int_equal(agent_options.exitcode, 6);
     assert_int_equal(agent_options.interval_ns, 1750000000u); /* follows grace */
-    assert_ptr_equal(said, defaults);
+    assert_ptr_equal(said, program_says);
     assert_true(hook_was_inside); /* what the program opens there is not its own yet */
     assert_false(thread_inside());
 }

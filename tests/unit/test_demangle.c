@@ -105,7 +105,7 @@ static void a_length_that_lies_does_not_lead_behind_the_name(void **state)
     assert_true(pages != MAP_FAILED);
     assert_int_equal(mprotect(pages + 4096, 4096, PROT_NONE), 0);
     demangle_begin(&d);
-    d.looked = true; /* no C++ demangler */
+    d.searched = true; /* no C++ demangler */
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         char *name = (char *)pages + 4096 - strlen(lies[i]) - 1;
         strcpy(name, lies[i]);
@@ -120,7 +120,7 @@ static void only_a_whole_hash_is_cut_off(void **state)
     (void)state;
     struct demangler d;
     demangle_begin(&d);
-    d.looked = true;
+    d.searched = true;
     assert_int_equal(demangle(&d, "_ZN3foo17h0123456789abcdefE", text, sizeof text), 3);
     assert_string_equal(text, "foo");
     assert_int_equal(demangle(&d, "_ZN3foo20h0123456789abcdefabcE", text, sizeof text), 0);
@@ -143,7 +143,7 @@ static void errno_is_kept(void **state)
     (void)state;
     struct demangler d;
     demangle_begin(&d);
-    d.looked = true;
+    d.searched = true;
     d.function = sets_errno;
     d.stack = mmap(NULL, 2u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     errno = ENOTUNIQ;

@@ -185,7 +185,10 @@ static void reads_beyond_the_end_fail(void **state)
     assert_string_equal(c, "");
 }
 
-/* Every 16-, 32- and 64-bit field of the image takes extreme values: nothing is read outside, nothing hangs. */
+/*
+ * Every 16-, 32- and 64-bit field of the image takes extreme values: nothing is read outside,
+ * nothing hangs.
+ */
 static void no_value_of_any_field_leads_outside_or_into_an_endless_loop(void **state)
 {
     (void)state;
@@ -295,7 +298,10 @@ static void a_file_that_shrinks_while_it_is_open_gives_a_failed_read(void **stat
     assert_true(elf_close(&e));
 }
 
-/* closefrom by another thread, then the program opens something of its own and gets our number: that is not ours to close. */
+/*
+ * closefrom by another thread, then the program opens something of its own and gets our number:
+ * that is not ours to close.
+ */
 static void a_descriptor_that_the_program_took_over_is_left_to_it(void **state)
 {
     (void)state;

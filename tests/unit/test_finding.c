@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_finding.c: a finding says what its slot and its detail say, and which slots count is decided in one place.
+ * test_finding.c: a finding says what its slot and its detail say, and which slots count is decided
+ * in one place.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -21,7 +21,7 @@
 #include "agent/report/forecast.h"
 #include "agent/base/sys.h"
 
-static const char *range; /* NULL: the file cannot be opened */
+static const char *range_text; /* NULL: the file cannot be opened */
 static unsigned opened, closed;
 static uint64_t nofile;
 static long limit_result;
@@ -32,10 +32,10 @@ static long open_call(int dir, const char *path, int flags, unsigned mode)
     assert_string_equal(path, "/proc/sys/net/ipv4/ip_local_port_range");
     assert_true(flags & O_CLOEXEC);
     opened++;
-    if (!range)
+    if (!range_text)
         return -EACCES;
     int fd = memfd_create("range", MFD_CLOEXEC);
-    assert_int_equal(write(fd, range, strlen(range)), strlen(range));
+    assert_int_equal(write(fd, range_text, strlen(range_text)), strlen(range_text));
     lseek(fd, 0, SEEK_SET);
     return fd;
 }
@@ -72,7 +72,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&header, 0, sizeof header);
-    range = "32768\t60999\n";
+    range_text = "32768\t60999\n";
     opened = closed = 0;
     limit_result = 0;
     for (int i = 0; i < 64; i++)
@@ -110,7 +110,7 @@ static void the_highest_descriptor_says_how_many_are_in_use(void **state)
 
 static uint64_t ports(const char *text)
 {
-    range = text;
+    range_text = text;
     header.port_range = 0;
     group.ports = 0;
     forecast(&group);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_group.c: findings are grouped by kind and allocating stack, exactly, in any order and number.
+ * test_group.c: findings are grouped by kind and allocating stack, exactly, in any order and
+ * number.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,8 @@
 /*
  * test_inject.c: entries of loaded objects are led to wrappers and put back, byte for byte.
  *
- * The wrappers are this test's own (getppid, getpagesize), the objects are small libraries linked in three ways.
+ * The wrappers are this test's own (getppid, getpagesize), the objects are small libraries linked
+ * in three ways.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -296,7 +297,10 @@ static void our_own_calls_are_left_alone(void **state)
     close_lib(&l);
 }
 
-/* Until its first call, an entry of a call to the object's own function leads to a stub like any other. */
+/*
+ * Until its first call, an entry of a call to the object's own function leads to a stub like any
+ * other.
+ */
 static void a_call_of_an_objects_own_function_of_that_name_stays_its_own(void **state)
 {
     (void)state;

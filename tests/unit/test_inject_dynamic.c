@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_inject_dynamic.c: the dynamic section of an object is read with every bound checked, whatever it says.
+ * test_inject_dynamic.c: the dynamic section of an object is read with every bound checked,
+ * whatever it says.
  *
- * Works on a copy of a small library, between two pages that cannot be read; the copy's addresses are as the linker wrote them, not
- * relocated.
+ * Works on a copy of a small library, between two pages that cannot be read; the copy's addresses
+ * are as the linker wrote them, not relocated.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_json.c: each line is one JSON object with the documented keys in their order, whatever the strings hold.
+ * test_json.c: each line is one JSON object with the documented keys in their order, whatever the
+ * strings hold.
  *
- * Carries a strict checker of its own (RFC 8259, and UTF-8): it accepts nothing that a parser might stumble over.
+ * Carries a strict checker of its own (RFC 8259, and UTF-8): it accepts nothing that a parser might
+ * stumble over.
  */
 #include <errno.h>
 #include <setjmp.h>

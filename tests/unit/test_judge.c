@@ -2,7 +2,8 @@
 /*
  * test_judge.c: the judge over every TCP state, family, type and flag, and the condition's clock.
  *
- * Two halves: rows that say the verdict of situations as they happen, and laws that hold for each of the millions of combinations.
+ * Two halves: rows that say the verdict of situations as they happen, and laws that hold for each
+ * of the millions of combinations.
  */
 #include <errno.h>
 #include <netinet/in.h>

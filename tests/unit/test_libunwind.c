@@ -2,7 +2,8 @@
 /*
  * test_libunwind.c: the second tier's locks around fork.
  *
- * libunwind's set_caching_policy is replaced by one that stops in the middle, where libunwind holds locks of its own.
+ * libunwind's set_caching_policy is replaced by one that stops in the middle, where libunwind holds
+ * locks of its own.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../lib/agent/unwind/libunwind.h"
+#include "../../lib/agent/unwind/libunwind_walk.h"
 #include "../../lib/agent/unwind/libunwind_load.h"
 
 static _Atomic bool prepared, prepared_inside;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_line_cache.c: what one process of a family found out about a frame is there for the others, and one of them finds out at a time. */
+/*
+ * test_line_cache.c: what one process of a family found out about a frame the others find in the
+ * cache, and only one of them asks at a time.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +18,8 @@
 
 #define MS 1000000u
 
-static uint64_t clock_now = 5000ull * MS;
-uint64_t clock_now(void) { return clock_now; }
+static uint64_t now_ns = 5000ull * MS;
+uint64_t clock_now(void) { return now_ns; }
 
 /* Part of this program, so that each test can begin with none. */
 #include "agent/symbolize/line_cache.c"
@@ -25,10 +28,10 @@ static int setup(void **state)
 {
     (void)state;
     if (memory)
-        munmap(memory, SIZE);
+        munmap(memory, CACHE_SIZE);
     memory = NULL;
     my_turn = 0;
-    clock_now = 5000ull * MS;
+    now_ns = 5000ull * MS;
     return 0;
 }
 
@@ -67,7 +70,7 @@ static void without_a_family_there_is_nothing_to_keep_and_nobody_to_wait_for(voi
     struct frame f = a_frame("ab", 1);
     put(&f, "text");
     assert_null(got(&f));
-    assert_false(line_cache_wait(clock_now + MS));
+    assert_false(line_cache_wait(now_ns + MS));
     line_cache_done();
 }
 
@@ -142,15 +145,15 @@ static void when_it_is_full_nothing_more_is_kept_and_all_before_stays(void **sta
     assert_null(got(&f));
 }
 
-/* ---- turns ----------------------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
-static int child_waits(void) { return line_cache_wait(clock_now + 20ull * MS); }
+static int child_waits(void) { return line_cache_wait(now_ns + 20ull * MS); }
 
 static void who_comes_first_has_the_turn_and_the_others_wait_until_it_is_done(void **state)
 {
     (void)state;
     line_cache_prepare();
-    assert_false(line_cache_wait(clock_now + MS)); /* ours */
+    assert_false(line_cache_wait(now_ns + MS)); /* ours */
     assert_int_equal(in_child(child_waits), 1);
     line_cache_done();
     assert_int_equal(in_child(child_waits), 0);
@@ -160,10 +163,10 @@ static void a_turn_that_is_not_ended_is_over_a_second_later(void **state)
 {
     (void)state;
     line_cache_prepare();
-    assert_false(line_cache_wait(clock_now + MS));
-    clock_now += 999ull * MS;
+    assert_false(line_cache_wait(now_ns + MS));
+    now_ns += 999ull * MS;
     assert_int_equal(in_child(child_waits), 1);
-    clock_now += MS;
+    now_ns += MS;
     assert_int_equal(in_child(child_waits), 0);
 }
 
@@ -171,13 +174,13 @@ static void a_clock_that_goes_round_or_a_lying_turn_holds_nobody_up(void **state
 {
     (void)state;
     line_cache_prepare();
-    atomic_store(&memory->turn, (uint32_t)(clock_now / MS) + 100000u);
+    atomic_store(&memory->turn, (uint32_t)(now_ns / MS) + 100000u);
     assert_int_equal(in_child(child_waits), 0);
-    clock_now = (0xffffffffull - 10) * MS; /* the end of a turn begun now lies behind the turn of the 32 bits */
+    now_ns = (0xffffffffull - 10) * MS; /* the end of a turn begun now lies behind the turn of the 32 bits */
     atomic_store(&memory->turn, 0);
-    assert_false(line_cache_wait(clock_now + MS));
+    assert_false(line_cache_wait(now_ns + MS));
     assert_int_equal(in_child(child_waits), 1);
-    clock_now += 1000ull * MS;
+    now_ns += 1000ull * MS;
     assert_int_equal(in_child(child_waits), 0);
 }
 
@@ -185,8 +188,8 @@ static void a_turn_that_would_end_at_nought_is_a_turn_all_the_same(void **state)
 {
     (void)state;
     line_cache_prepare();
-    clock_now = (0x100000000ull - TURN_MS) * MS;
-    assert_false(line_cache_wait(clock_now + MS));
+    now_ns = (0x100000000ull - TURN_MS) * MS;
+    assert_false(line_cache_wait(now_ns + MS));
     assert_int_not_equal(atomic_load(&memory->turn), 0);
 }
 
@@ -194,11 +197,11 @@ static void whose_turn_was_taken_away_does_not_end_the_next_ones(void **state)
 {
     (void)state;
     line_cache_prepare();
-    assert_false(line_cache_wait(clock_now + MS));
-    clock_now += 1500ull * MS;
+    assert_false(line_cache_wait(now_ns + MS));
+    now_ns += 1500ull * MS;
     uint32_t lost = my_turn;
     my_turn = 0;
-    assert_false(line_cache_wait(clock_now + MS)); /* another process, in truth */
+    assert_false(line_cache_wait(now_ns + MS)); /* another process, in truth */
     uint32_t theirs = my_turn;
     my_turn = lost;
     line_cache_done();
@@ -211,9 +214,9 @@ static void nobody_waits_longer_than_until(void **state)
 {
     (void)state;
     line_cache_prepare();
-    assert_false(line_cache_wait(clock_now + MS));
-    assert_false(line_cache_wait(clock_now));
-    assert_false(line_cache_wait(clock_now - 1));
+    assert_false(line_cache_wait(now_ns + MS));
+    assert_false(line_cache_wait(now_ns));
+    assert_false(line_cache_wait(now_ns - 1));
 }
 
 int main(void)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lines.c: an answer of the command is taken when it fits the question, whole; what was found out once is not asked again. */
+/*
+ * test_lines.c: the command's answer is taken when it fits the question, all of it; what was
+ * found out once is not asked again.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +37,8 @@ uint64_t clock_now(void)
     static uint64_t now = 1000000000u;
     return now += 1000000000u; /* no turn of another is waited for */
 }
+static uint64_t real_ns = 123456789;
+uint64_t clock_now_real(void) { return real_ns; }
 const char *environ_get(const char *name) { return strcmp(name, "LD_PRELOAD") == 0 ? preloads : NULL; }
 void *pages_alloc(size_t size)
 {
@@ -47,9 +52,9 @@ bool object_at(uint64_t pc, struct object *l)
     memset(l, 0, sizeof *l);
     return library != NULL;
 }
-void object_path(const struct object *l, char *path, size_t size)
+void object_path(const struct object *l, const char *exe, char *path, size_t size)
 {
-    (void)l;
+    (void)l, (void)exe;
     snprintf(path, size, "%s", library);
 }
 bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
@@ -70,7 +75,10 @@ static struct group group;
 static struct report report;
 static uint64_t offset = 0x1000;
 
-/* A report of one group: a frame of a file with a build-id, one without any file, one of a file without a build-id. */
+/*
+ * A report of one group: a frame of a file with a build-id, one without any file, one of a file
+ * without a build-id.
+ */
 static int setup(void **state)
 {
     static struct state_header head;
@@ -78,7 +86,11 @@ static int setup(void **state)
     if (objects_setup(state) != 0 ||
         objects_run("mkdir bin lib; touch bin/sockleak; chmod 755 bin/sockleak; touch lib/libsockleak.so") != 0)
         return -1;
-    head.opened_real_ns = 123456789;
+    head.start_ticks = 1;
+    real_ns = 123456789;
+    lines_loaded();
+    real_ns = (uint64_t)1 << 62; /* the table comes later */
+    head.opened_real_ns = real_ns;
     table_head = &head;
     snprintf(path, sizeof path, "%s/lib/libsockleak.so", objects_dir);
     library = path;
@@ -224,7 +236,7 @@ static void nobody_is_asked_of_nothing(void **state)
     assert_string_equal(group.frames[0].symbol, "sym");
 }
 
-/* ---- which command --------------------------------------------------------------------------------------------- */
+/* ---- which command --------------------------------------------------------------------------- */
 
 static void the_command_is_looked_for_beside_the_library_and_where_it_is_installed(void **state)
 {

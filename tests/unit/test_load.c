@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_load.c: state files opened and checked, their processes told live from gone, and a fresh look asked for.
+ * test_load.c: state files opened and checked, their processes told live from gone, and a fresh
+ * look asked for.
  */
 #include <setjmp.h>
 #include <stdarg.h>

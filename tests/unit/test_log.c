@@ -22,9 +22,7 @@
 #include "agent/base/log.h"
 #include "agent/base/notes.h"
 #include "agent/base/options.h"
-#include "agent/table/state_dir.h"
 #include "agent/base/sys.h"
-#include "agent/table/table.h"
 
 /* ---- what stands in for the kernel and for the rest of the agent ---- */
 
@@ -56,16 +54,16 @@ static long write_call(int fd, const void *p, size_t n)
 
 #define sys_stat_at stat_call
 #define sys_write write_call
-/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+/* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/base/log.c"
+#include "agent/base/notes.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 struct options agent_options;
-struct state_header *table_head;
-static struct state_header header;
-static const char *no_color_is, *place;
+static const char *no_color_is;
+uint64_t clock_now(void) { return 1; }
 uint64_t clock_now_real(void) { return 1700000000000000000u; }
 const char *environ_get(const char *name) { return strcmp(name, "NO_COLOR") == 0 ? no_color_is : NULL; }
-bool state_dir_file_path(char *path, size_t cap) { return place && snprintf(path, cap, "%s", place) > 0; }
 
 /* ---- files of a test ---- */
 
@@ -107,12 +105,11 @@ static int setup(void **state)
 {
     (void)state;
     options_default(&agent_options);
-    memset(&header, 0, sizeof header);
-    header.pid = (uint32_t)getpid();
-    table_head = &header;
+    log_take_lost();
+    log_set_start(0);
     memset(notes, 0, sizeof notes);
-    complained = false;
-    no_color_is = place = NULL;
+    path_warned = false;
+    no_color_is = NULL;
     stats = step_in_before = 0;
     largest = writes = 0;
     next_result = 0;
@@ -150,10 +147,10 @@ static void a_line_is_not_written_where_the_program_got_the_logs_number_meanwhil
     assert_int_equal(writes, 0);
     assert_string_equal(content(other), "");
     assert_string_equal(content(log), "");
-    assert_int_equal(header.dropped[DROP_LOG], 1);
+    assert_int_equal(log_take_lost(), 1);
     /* Nor is it closed. */
-    assert_int_equal(fcntl(OUT_OF_THE_WAY, F_GETFD) >= 0, 1);
-    close(OUT_OF_THE_WAY);
+    assert_int_equal(fcntl(LOWEST_FD, F_GETFD) >= 0, 1);
+    close(LOWEST_FD);
     close(other);
     close(log);
 }
@@ -167,8 +164,8 @@ static void a_number_that_the_program_got_while_the_line_was_written_is_not_clos
     step_in_before = 4; /* between the writing and the closing */
     assert_true(log_write("line\n", 5));
     assert_string_equal(content(log), "line\n");
-    assert_int_equal(fcntl(OUT_OF_THE_WAY, F_GETFD) >= 0, 1);
-    close(OUT_OF_THE_WAY);
+    assert_int_equal(fcntl(LOWEST_FD, F_GETFD) >= 0, 1);
+    close(LOWEST_FD);
     close(other);
     close(log);
 }
@@ -184,9 +181,9 @@ static void the_log_is_open_for_the_time_of_a_write_out_of_the_way_and_not_over_
     close(again);
     assert_int_equal(again, lowest);
     assert_string_equal(content(log), "one\ntwo\n");
-    assert_in_range(written_to, OUT_OF_THE_WAY, OUT_OF_THE_WAY + 100);
+    assert_in_range(written_to, LOWEST_FD, LOWEST_FD + 100);
     assert_int_equal(written_flags, FD_CLOEXEC);
-    assert_int_equal(fcntl(OUT_OF_THE_WAY, F_GETFD), -1);
+    assert_int_equal(fcntl(LOWEST_FD, F_GETFD), -1);
     close(log);
 }
 
@@ -197,13 +194,13 @@ static void under_a_low_limit_of_descriptors_the_log_takes_what_number_there_is(
     int log = log_to("log");
     getrlimit(RLIMIT_NOFILE, &was);
     low = was;
-    low.rlim_cur = OUT_OF_THE_WAY;
+    low.rlim_cur = LOWEST_FD;
     setrlimit(RLIMIT_NOFILE, &low);
     bool written = log_write("line\n", 5);
     setrlimit(RLIMIT_NOFILE, &was);
     assert_true(written);
     assert_string_equal(content(log), "line\n");
-    assert_in_range(written_to, 3, OUT_OF_THE_WAY - 1);
+    assert_in_range(written_to, 3, LOWEST_FD - 1);
     assert_int_equal(fcntl(written_to, F_GETFD), -1); /* closed again */
     close(log);
 }
@@ -245,6 +242,20 @@ static void a_log_that_cannot_be_opened_is_complained_of_once_and_standard_error
     close(err);
 }
 
+static void the_time_in_the_logs_name_is_the_start_of_the_table_or_else_now(void **state)
+{
+    (void)state;
+    char path[400];
+    snprintf(agent_options.log_path, sizeof agent_options.log_path, "%s.%%p.%%t", in_folder("log"));
+    assert_true(log_write("x", 1));
+    snprintf(path, sizeof path, "%s.%d.1700000000", in_folder("log"), (int)getpid());
+    assert_int_equal(access(path, F_OK), 0);
+    log_set_start(1600000000000000000u);
+    assert_true(log_write("x", 1));
+    snprintf(path, sizeof path, "%s.%d.1600000000", in_folder("log"), (int)getpid());
+    assert_int_equal(access(path, F_OK), 0);
+}
+
 /* ---- standard error ---- */
 
 static void standard_error_is_written_to_while_it_is_the_file_that_it_was_at_the_start(void **state)
@@ -259,7 +270,8 @@ static void standard_error_is_written_to_while_it_is_the_file_that_it_was_at_the
     assert_string_equal(content(err), "line\n");
     close(2);
     assert_false(log_write("lost\n", 5));
-    assert_int_equal(header.dropped[DROP_LOG], 2);
+    assert_int_equal(log_take_lost(), 2);
+    assert_int_equal(log_take_lost(), 0); /* counted once */
     /* Nor is a path that cannot be opened complained of there. */
     dup2(connection, 2);
     snprintf(agent_options.log_path, sizeof agent_options.log_path, "/nowhere/log");
@@ -512,30 +524,6 @@ static void a_note_that_another_thread_is_writing_is_left_alone(void **state)
     close(err);
 }
 
-static void the_place_of_the_table_is_told_once_a_process_and_when_asked_for(void **state)
-{
-    (void)state;
-    int err = fresh_err();
-    log_init();
-    place = "/run/state";
-    log_write_later();
-    assert_string_equal(content(err), "");
-    agent_options.verbosity = 1;
-    table_head = NULL;
-    log_write_later();
-    assert_string_equal(content(err), "");
-    table_head = &header;
-    log_write_later();
-    log_write_later();
-    assert_int_equal(writes, 1);
-    assert_non_null(strstr(content(err), "sockleak: the state file is /run/state\n"));
-    header.pid++; /* as in a child of fork */
-    place = NULL;
-    log_write_later();
-    assert_non_null(strstr(content(err), "a child of fork got a table of its own; there is no state file, the table is in memory\n"));
-    close(err);
-}
-
 static void in_a_json_log_a_line_is_an_object(void **state)
 {
     (void)state;
@@ -562,6 +550,7 @@ int main(void)
         CASE(under_a_low_limit_of_descriptors_the_log_takes_what_number_there_is),
         CASE(a_log_beside_the_state_file_is_closed_to_others),
         CASE(a_log_that_cannot_be_opened_is_complained_of_once_and_standard_error_takes_its_place),
+        CASE(the_time_in_the_logs_name_is_the_start_of_the_table_or_else_now),
         CASE(standard_error_is_written_to_while_it_is_the_file_that_it_was_at_the_start),
         CASE(a_client_on_standard_error_is_not_written_to_but_a_journal_is),
         CASE(the_program_gets_no_sigpipe_of_ours_and_keeps_its_own),
@@ -574,7 +563,6 @@ int main(void)
         CASE(color_is_for_terminals_unless_the_user_says_otherwise),
         CASE(a_note_is_kept_until_it_is_told_and_told_once),
         CASE(a_note_that_another_thread_is_writing_is_left_alone),
-        CASE(the_place_of_the_table_is_told_once_a_process_and_when_asked_for),
         CASE(in_a_json_log_a_line_is_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

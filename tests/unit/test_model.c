@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_model.c: which sockets of a state file are findings: of a dead process, of this live one, of several together.
+ * test_model.c: which sockets of a state file are findings: of a dead process, of this live one, of
+ * several together.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,7 +253,10 @@ static void the_order_is_by_count_rate_or_age(void **state)
     assert_int_equal(m.report.leaks, 6);
 }
 
-/* The live process is this one: a listener, a connected pair, and a socket that the peer has closed. */
+/*
+ * The live process is this one: a listener, a connected pair, and a socket that the peer has
+ * closed.
+ */
 static void a_live_process_is_judged_by_the_kernel(void **state)
 {
     (void)state;

@@ -236,7 +236,10 @@ static void two_twins(const char *id)
         0);
 }
 
-/* The loader reuses address, link map and all; only the file is another one. Seen by the check in between or not. */
+/*
+ * The loader reuses address, link map and all; only the file is another one. Seen by the check in
+ * between or not.
+ */
 static void another_library_at_the_same_place_gets_a_number_of_its_own(void **state)
 {
     (void)state;
@@ -269,7 +272,10 @@ static void another_library_at_the_same_place_gets_a_number_of_its_own(void **st
     }
 }
 
-/* As above, but nobody looked while the second one was being loaded: the check alone sees the same key. */
+/*
+ * As above, but nobody looked while the second one was being loaded: the check alone sees the same
+ * key.
+ */
 static void a_look_up_after_a_check_notices_that_a_place_has_changed_hands(void **state)
 {
     (void)state;
@@ -287,7 +293,10 @@ static void a_look_up_after_a_check_notices_that_a_place_has_changed_hands(void 
     dlclose(h);
 }
 
-/* Loads the library NAME, made with FLAGS from SOURCE, and gives the number of its function f; false: not at WANTED. */
+/*
+ * Loads the library NAME, made with FLAGS from SOURCE, and gives the number of its function f;
+ * false: not at WANTED.
+ */
 static bool load_made(const char *name, const char *flags, const char *source, void **wanted, unsigned *number)
 {
     objects_write("a.c", source);
@@ -318,7 +327,7 @@ static void a_build_id_or_headers_or_a_path_alone_make_another_library(void **st
     };
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         void *f = NULL;
-        unsigned first = 0, second = 0, third = 0;
+        unsigned first, second = STATE_NO_MODULE, third = STATE_NO_MODULE;
         if (!load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &first) ||
             !load_made(pairs[i].name[1], pairs[i].flags[1], pairs[i].source[1], &f, &second) ||
             !load_made(pairs[i].name[0], pairs[i].flags[0], pairs[i].source[0], &f, &third))
@@ -452,7 +461,10 @@ static void a_reset_starts_the_numbers_anew(void **state)
     assert_int_equal(of((void *)(uintptr_t)&in_libc), 1);
 }
 
-/* A handler that interrupts a recording anywhere, on the same stack, comes to an end and gets the right object. */
+/*
+ * A handler that interrupts a recording anywhere, on the same stack, comes to an end and gets the
+ * right object.
+ */
 static void *interrupted;
 static _Atomic int handled, wrong;
 

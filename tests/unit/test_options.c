@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_options.c: every option takes its values, and a bad one costs one clear line and changes nothing.
+ * test_options.c: every option takes its values, and a bad one costs one clear line and changes
+ * nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_out.c: bounded text building agrees with printf, never writes past its buffer, and leaves no hole.
+ * test_out.c: bounded text building agrees with printf, never writes past its buffer, and leaves no
+ * hole.
  */
 #include <limits.h>
 #include <setjmp.h>

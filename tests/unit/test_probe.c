@@ -19,7 +19,7 @@
 
 static struct observation seen;
 
-static const struct observation *probe(int fd)
+static const struct observation *ask(int fd)
 {
     memset(&seen, 0xff, sizeof seen);
     assert_int_equal(probe(fd, NULL, -1, &seen), 0);
@@ -110,7 +110,7 @@ static void the_slot_says_what_the_kernel_does_not_know(void **state)
     assert_false(seen.pollhup || seen.pollerr || seen.pollrdhup);
     assert_int_equal(probe(pair[0], &s, POLLHUP | POLLERR | POLLRDHUP, &seen), 0);
     assert_true(seen.pollhup && seen.pollerr && seen.pollrdhup);
-    probe(pair[0]);
+    ask(pair[0]);
     assert_false(seen.shut_wr || seen.shut_rd || seen.told_eof || seen.connecting || seen.told_errno);
     shut(pair);
 }
@@ -172,13 +172,13 @@ static void a_unix_socket_with_a_peer_was_connected(void **state)
     (void)state;
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    probe(pair[0]);
+    ask(pair[0]);
     assert_true(seen.has_peer && seen.was_connected && !seen.listening);
     assert_int_equal(seen.tcp_state, ST_NONE);
     close(pair[1]);
     close(pair[0]);
     pair[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    probe(pair[0]);
+    ask(pair[0]);
     assert_false(seen.has_peer || seen.was_connected);
     close(pair[0]);
 }
@@ -190,17 +190,17 @@ static void the_states_of_a_connection_are_tcps(void **state)
     (void)state;
     int pair[2];
     live_connect(pair);
-    probe(pair[0]);
+    ask(pair[0]);
     assert_int_equal(seen.tcp_state, ST_ESTABLISHED);
     assert_true(seen.has_peer && seen.was_connected && !seen.listening && !seen.connecting && !seen.pollrdhup);
     assert_int_equal(send(pair[1], "seven b", 7, 0), 7);
     shutdown(pair[1], SHUT_WR);
     await(pair[0], POLLRDHUP);
-    probe(pair[0]);
+    ask(pair[0]);
     assert_int_equal(seen.tcp_state, ST_CLOSE_WAIT);
     assert_int_equal(seen.unread, 7); /* without the FIN */
     assert_true(seen.pollrdhup);
-    for (int i = 0; i < 4000 && probe(pair[1])->tcp_state == ST_FIN_WAIT_1; i++) /* the acknowledgement may be a little late */
+    for (int i = 0; i < 4000 && ask(pair[1])->tcp_state == ST_FIN_WAIT_1; i++) /* the acknowledgement may be a little late */
         usleep(5000);
     assert_int_equal(seen.tcp_state, ST_FIN_WAIT_2);
     shut(pair);
@@ -217,7 +217,7 @@ static void one_that_was_connected_says_so_when_it_is_over(void **state)
     setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(pair[1]);
     await(pair[0], POLLIN);
-    probe(pair[0]);
+    ask(pair[0]);
     assert_int_equal(seen.tcp_state, ST_CLOSE);
     assert_false(seen.has_peer);
     assert_true(seen.was_connected && seen.pollhup && seen.pollerr);
@@ -237,7 +237,7 @@ static void one_that_was_refused_was_never_connected(void **state)
     assert_int_equal(bind(taken, (struct sockaddr *)&at, sizeof at), 0); /* and nobody listens */
     getsockname(taken, (struct sockaddr *)&at, &len);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, len), -1);
-    probe(fd);
+    ask(fd);
     assert_int_equal(seen.tcp_state, ST_CLOSE);
     assert_false(seen.was_connected || seen.has_peer || seen.connecting);
     close(fd);
@@ -249,14 +249,14 @@ static void a_listener_is_neither_connected_nor_connecting(void **state)
     (void)state;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), path = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(listen(fd, 1), 0);
-    probe(fd);
+    ask(fd);
     assert_true(seen.listening);
     assert_false(seen.was_connected || seen.connecting || seen.has_peer);
     assert_int_equal(seen.unread + seen.unsent, 0);
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     assert_int_equal(bind(path, (struct sockaddr *)&at, sizeof at.sun_family), 0);
     assert_int_equal(listen(path, 1), 0);
-    probe(path);
+    ask(path);
     assert_true(seen.listening);
     close(path);
     close(fd);
@@ -269,26 +269,26 @@ static void the_signature_changes_when_a_byte_moves(void **state)
     int pair[2];
     char c = 0;
     live_connect(pair);
-    uint64_t first = probe(pair[0])->signature;
-    assert_true(probe(pair[0])->signature == first);
+    uint64_t first = ask(pair[0])->signature;
+    assert_true(ask(pair[0])->signature == first);
     assert_int_equal(send(pair[1], &c, 1, 0), 1);
     await(pair[0], POLLIN);
-    uint64_t second = probe(pair[0])->signature;
+    uint64_t second = ask(pair[0])->signature;
     assert_true(second != first);
     assert_int_equal(recv(pair[0], &c, 1, 0), 1);
-    uint64_t third = probe(pair[0])->signature;
+    uint64_t third = ask(pair[0])->signature;
     assert_true(third != second && third != first);
     assert_int_equal(send(pair[0], &c, 1, 0), 1);
     await(pair[1], POLLIN);
-    assert_true(probe(pair[0])->signature != third);
+    assert_true(ask(pair[0])->signature != third);
     shut(pair);
     /* Unix: what waits is all that is known. */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    first = probe(pair[0])->signature;
+    first = ask(pair[0])->signature;
     assert_int_equal(send(pair[1], "abc", 3, 0), 3);
-    assert_true(probe(pair[0])->signature != first);
+    assert_true(ask(pair[0])->signature != first);
     assert_int_equal(seen.unread, 3);
-    assert_true(probe(pair[1])->unsent > 0);
+    assert_true(ask(pair[1])->unsent > 0);
     shut(pair);
 }
 
@@ -297,18 +297,18 @@ static void how_long_nothing_moved_is_the_least_of_three_times(void **state)
     (void)state;
     int pair[2];
     live_connect(pair);
-    for (int i = 0; i < 400 && probe(pair[0])->idle_ns < 50000000u; i++)
+    for (int i = 0; i < 400 && ask(pair[0])->idle_ns < 50000000u; i++)
         usleep(5000);
     assert_in_range(seen.idle_ns, 50000000u, 20000000000u);
     uint64_t idle = seen.idle_ns;
     assert_int_equal(send(pair[0], "x", 1, 0), 1);
-    assert_true(probe(pair[0])->idle_ns < idle);
-    for (int i = 0; i < 400 && probe(pair[1])->idle_ns < 50000000u; i++)
+    assert_true(ask(pair[0])->idle_ns < idle);
+    for (int i = 0; i < 400 && ask(pair[1])->idle_ns < 50000000u; i++)
         usleep(5000);
     idle = seen.idle_ns;
     assert_int_equal(send(pair[0], "x", 1, 0), 1); /* arrives: nothing was sent from there */
     await(pair[1], POLLIN);
-    assert_true(probe(pair[1])->idle_ns < idle);
+    assert_true(ask(pair[1])->idle_ns < idle);
     shut(pair);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_program_defaults.c: what a program says of itself is in the state file, whole lines of it, also when it is more than one record holds. */
+/*
+ * test_program_defaults.c: a program's own options and suppressions are in the state file, in
+ * whole lines, also when one record cannot hold them.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +25,7 @@ static int setup(void **state)
     int error;
     if (table_head)
         table_forget(&old);
-    options = NULL;
+    program_options = NULL;
     n_rules = 0;
     return table_open(-1, NULL, &error);
 }
@@ -68,9 +71,9 @@ static void what_was_said_goes_into_the_table_of_a_child_too(void **state)
 {
     defaults_options("grace=1s");
     defaults_write();
-    const char *kept = options;
+    const char *kept = program_options;
     setup(state);
-    options = kept;
+    program_options = kept;
     defaults_write();
     assert_int_equal(record(0)->options_len, 8);
 }

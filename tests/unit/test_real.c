@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_real.c: the originals are found before, while and after they are looked up, and where libc lacks them.
+ * test_real.c: the originals are found before, while and after they are looked up, and where libc
+ * lacks them.
  *
- * The program has a dlsym of its own, which real.c is bound to: it can hide names, and can call wrapped calls while a look-up is running, as an
- * allocator in another preload library does.
+ * The program has a dlsym of its own, which real.c is bound to: it can hide names, and can call
+ * wrapped calls while a look-up is running, as an allocator in another preload library does.
  */
 #include <setjmp.h>
 #include <stdarg.h>

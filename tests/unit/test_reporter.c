@@ -23,9 +23,9 @@
 
 /* ---- moments ---- */
 
-static unsigned composed_times;
-static void (*after_compose)(void), (*after_copy)(void);
-static bool no_memory, lock_is_taken;
+static unsigned built_times;
+static void (*after_build)(void), (*after_copy)(void);
+static bool no_memory, lock_is_taken, no_file;
 
 static void at(void (**moment)(void))
 {
@@ -35,11 +35,11 @@ static void at(void (**moment)(void))
         now();
 }
 
-static bool compose_and_stop(struct built *c, const struct selection *s, enum reason reason)
+static bool build_and_stop(struct built *c, const struct selection *s, enum reason reason)
 {
-    composed_times++;
+    built_times++;
     bool ok = report_build(c, s, reason);
-    at(&after_compose);
+    at(&after_build);
     return ok && !no_memory;
 }
 
@@ -50,16 +50,20 @@ static bool copy_and_stop(const struct state_slot *slot, struct state_slot *copy
     return ok;
 }
 
+static bool path_or_none(char *path, size_t cap) { return !no_file && state_dir_file_path(path, cap); }
+
 static bool lock_or_not(unsigned ms) { return !lock_is_taken && watch_lock(ms); }
 
-#define compose compose_and_stop
+#define report_build build_and_stop
 #define state_copy_slot copy_and_stop
 #define watch_lock lock_or_not
+#define state_dir_file_path path_or_none
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "agent/watch/reporter.c"
-#undef compose
+#undef report_build
 #undef state_copy_slot
 #undef watch_lock
+#undef state_dir_file_path
 
 const char *sockleak_default_suppressions(void);
 const char *sockleak_default_suppressions(void) { return "local:meant-to-stay\n"; }
@@ -76,8 +80,9 @@ static void live_suppressed(void)
 static int setup(void **state)
 {
     int r = live_setup(state);
-    composed_times = 0;
-    after_compose = after_copy = NULL;
+    built_times = 0;
+    no_file = false;
+    after_build = after_copy = NULL;
     no_memory = lock_is_taken = false;
     atomic_store(&table_head->grace_ns, 0);
     live_capture();
@@ -106,14 +111,14 @@ static void a_group_is_reported_when_it_is_due_and_again_when_it_has_doubled(voi
     (void)state;
     look_and_report_what_is_due();
     assert_string_equal(live_said(), "");
-    assert_int_equal(composed_times, 0);
+    assert_int_equal(built_times, 0);
     live_hung_up();
     live_hung_up();
     look_and_report_what_is_due();
     assert_int_equal(lines_with("WARNING"), 1);
     live_hung_up();
     look_and_report_what_is_due();
-    assert_int_equal(composed_times, 1);
+    assert_int_equal(built_times, 1);
     assert_int_equal(lines_with("WARNING"), 1);
     live_hung_up();
     look_and_report_what_is_due();
@@ -126,7 +131,7 @@ static void what_is_suppressed_is_not_made_into_a_report_at_each_look(void **sta
     live_suppressed();
     look_and_report_what_is_due();
     look_and_report_what_is_due();
-    assert_int_equal(composed_times, 1);
+    assert_int_equal(built_times, 1);
     assert_string_equal(live_said(), "");
 }
 
@@ -185,7 +190,7 @@ static void a_socket_that_is_closed_while_its_report_is_made_is_retracted(void *
         live_forget_all();
         live_hush();
         closing_fd = live_hung_up();
-        after_compose = closed[i];
+        after_build = closed[i];
         look_and_report_what_is_due();
         assert_int_equal(lines_with("WARNING"), 1);
         reporter_releases();
@@ -265,8 +270,10 @@ static void without_memory_the_number_is_known_all_the_same(void **state)
     live_hung_up();
     live_hung_up();
     no_memory = true;
-    assert_int_equal(report(REASON_EXIT, -1), 2);
+    assert_int_equal(report(REASON_EXIT, -2), 2); /* only the number is asked for */
     assert_string_equal(live_said(), "");
+    assert_int_equal(report(REASON_EXIT, -1), 2);
+    assert_int_equal(lines_with("warning: no memory for the report: 2 sockets leaked"), 1);
 }
 
 static int due_and_aborts(void)
@@ -331,6 +338,43 @@ static void what_was_lost_is_told_once_and_only_when_something_was(void **state)
     reporter_troubles();
     atomic_store(&table_overflowed, false);
     assert_int_equal(lines_with("the file system of the state file is full"), 1);
+}
+
+static void the_place_of_the_table_is_said_once_a_process_and_when_asked_for(void **state)
+{
+    (void)state;
+    struct state_header *own = table_head;
+    uint32_t pid = own->pid;
+    reporter_loaded();
+    reporter_pending();
+    assert_string_equal(live_said(), "");
+    agent_options.verbosity = 1;
+    table_head = NULL;
+    reporter_pending();
+    table_head = own;
+    assert_string_equal(live_said(), "");
+    reporter_pending();
+    reporter_pending();
+    assert_int_equal(lines_with("the state file is /"), 1);
+    assert_int_equal(lines_with("\n"), 1);
+    assert_int_equal(lines_with("a child of fork"), 0);
+    own->pid++; /* as in a child of fork */
+    no_file = true;
+    reporter_pending();
+    own->pid = pid;
+    assert_int_equal(lines_with("a child of fork got a table of its own; there is no state file, the table is in memory\n"), 1);
+}
+
+static void what_the_log_lost_is_counted_once(void **state)
+{
+    (void)state;
+    close(2);
+    assert_false(log_write("line\n", 5));
+    assert_false(log_write("line\n", 5));
+    reporter_pending();
+    reporter_pending();
+    dup2(live_err, 2);
+    assert_int_equal(table_head->dropped[DROP_LOG], 2);
 }
 
 /* ---- the end ---- */
@@ -436,6 +480,8 @@ int main(void)
         CASE(without_memory_the_number_is_known_all_the_same),
         CASE(abort_on_error_aborts_at_the_first_report_that_nobody_asked_for),
         CASE(what_was_lost_is_told_once_and_only_when_something_was),
+        CASE(the_place_of_the_table_is_said_once_a_process_and_when_asked_for),
+        CASE(what_the_log_lost_is_counted_once),
         CASE(the_state_file_stays_where_something_is_stuck_and_goes_where_not),
         CASE(at_the_end_without_a_check_nothing_is_said_and_what_is_stuck_is_known),
         CASE(suppressed_sockets_keep_the_file_when_another_makes_the_report),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_scratch.c: memory for one report: zeroed, aligned, given back whole, and NULL when there is none. */
+/*
+ * test_scratch.c: memory for one report: zeroed, aligned, given back whole, and NULL when there is
+ * none.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

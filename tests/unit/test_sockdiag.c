@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sockdiag.c: the kernel's socket tables: messages made by hand, and the running kernel's answers about sockets of our own.
+ * test_sockdiag.c: the kernel's socket tables: messages made by hand, and the running kernel's
+ * answers about sockets of our own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,7 +84,10 @@ static void a_unix_message_is_read_whole(void **state)
     assert_string_equal(s.path, "@a?b?c");
 }
 
-/* Cut, the message ends inside its fixed part or inside an attribute. The copy is exactly as long, so that a sanitizer sees one byte too many. */
+/*
+ * Cut, the message ends inside its fixed part or inside an attribute. The copy is exactly as long,
+ * so that a sanitizer sees one byte too many.
+ */
 static void every_cut_of_a_message_is_refused_or_read_within_bounds(void **state)
 {
     (void)state;

@@ -251,7 +251,10 @@ static void a_ref_into_the_middle_of_a_detail_is_refused(void **state)
     image_free(&im);
 }
 
-/* Extents filled with one byte value after the other, and every ref there is: whatever is accepted must lie within the file. */
+/*
+ * Extents filled with one byte value after the other, and every ref there is: whatever is accepted
+ * must lie within the file.
+ */
 static void no_ref_and_no_content_leads_outside_the_file(void **state)
 {
     (void)state;
@@ -369,7 +372,10 @@ struct race {
     _Atomic bool stop;
 };
 
-/* All fields of one life of the descriptor carry its generation; every store is a release, as the agent's are. */
+/*
+ * All fields of one life of the descriptor carry its generation; every store is a release, as the
+ * agent's are.
+ */
 static void *reopen_all_the_time(void *arg)
 {
     struct race *r = arg;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_state_dir.c: where the state file goes, whom it is kept from, and what is done to it around an exec. */
+/*
+ * test_state_dir.c: where the state file lies, who is kept from it, and what happens to it
+ * around an exec.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,9 +26,7 @@
 
 /* What the rest of the agent would say. */
 struct options agent_options;
-static bool sandbox;
 static const char *runtime_dir;
-bool sys_in_sandbox(void) { return sandbox; }
 const char *environ_get(const char *name) { return strcmp(name, "XDG_RUNTIME_DIR") == 0 ? runtime_dir : NULL; }
 const char *errno_text(int err)
 {
@@ -43,7 +44,7 @@ static const char *why;
 static int setup(void **state)
 {
     runtime_dir = NULL;
-    sandbox = false;
+    sys_sandboxed = false;
     state_dir_forget();
     if (objects_setup(state) != 0)
         return -1;
@@ -71,7 +72,7 @@ static bool is_there(const char *file)
     return access(p, F_OK) == 0;
 }
 
-/* ---- whose directory ------------------------------------------------------------------------------------------- */
+/* ---- whose directory ------------------------------------------------------------------------- */
 
 static void a_directory_is_made_for_its_user_alone(void **state)
 {
@@ -155,7 +156,7 @@ static void the_reason_is_why_it_could_not_be_made_not_that_it_is_missing(void *
     assert_string_equal(why, errno_text(expected));
 }
 
-/* ---- which directory ------------------------------------------------------------------------------------------- */
+/* ---- which directory ------------------------------------------------------------------------- */
 
 static void the_users_runtime_directory_is_taken_when_it_is_absolute_and_ours(void **state)
 {
@@ -202,7 +203,7 @@ static void a_runtime_directory_too_long_for_a_path_is_not_cut(void **state)
     assert_false(is_there("sockleak"));
 }
 
-/* ---- the file -------------------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static void the_name_holds_the_start_time_whatever_the_program_is_called(void **state)
 {
@@ -271,7 +272,7 @@ static void a_path_that_does_not_fit_is_no_path(void **state)
     assert_true(state_dir_file_path(path, sizeof path));
 }
 
-/* ---- exec ------------------------------------------------------------------------------------------------------ */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 static const char *aside(void)
 {
@@ -311,7 +312,7 @@ static void in_a_sandbox_nothing_is_renamed(void **state)
 {
     (void)state;
     make_file();
-    sandbox = true;
+    sys_sandboxed = true;
     state_dir_step_aside();
     assert_true(is_there(name));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_state_file.c: the state file has its name when its header is complete, and without a file the table is in memory and somebody is told. */
+/*
+ * test_state_file.c: the state file gets its name when its header is complete; without a file
+ * the table is in memory, and a note says why.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +25,6 @@
 #include "agent/base/notes.h"
 #include "agent/base/options.h"
 #include "agent/base/sys.h"
-#include "agent/process/inherit.h"
 #include "agent/table/state_dir.h"
 #include "agent/table/state_file.h"
 #include "agent/table/table.h"
@@ -31,8 +33,6 @@
 /* What the rest of the agent would say. */
 struct options agent_options;
 static char noted[512];
-static bool inherits;
-bool sys_in_sandbox(void) { return false; }
 const char *environ_get(const char *name) { return (void)name, NULL; }
 const char *errno_text(int err)
 {
@@ -43,21 +43,12 @@ const char *errno_text(int err)
 uint64_t clock_now(void) { return 11; }
 uint64_t clock_now_real(void) { return 22; }
 void log_later(const char *text, const char *arg) { snprintf(noted, sizeof noted, "%s%s", text, arg); }
-void inherit_describe(struct state_header *h)
-{
-    if (inherits) {
-        h->boot_id_hash = 99;
-        strcpy(h->exe, "/parent");
-        strcpy(h->host, "parents");
-    }
-}
 
 static int setup(void **state)
 {
     struct state_view old;
     if (table_head)
         table_forget(&old);
-    inherits = false;
     noted[0] = 0;
     state_dir_forget();
     if (objects_setup(state) != 0)
@@ -83,7 +74,7 @@ static void the_file_holds_a_complete_header_under_its_name_alone(void **state)
     char path[600], exe[512] = "";
     struct utsname u;
     struct stat st;
-    assert_true(state_file_make());
+    assert_true(state_file_make(NULL));
     assert_string_equal(noted, "");
     assert_true(state_dir_file_path(path, sizeof path));
     assert_int_equal(entries(), 1);
@@ -115,8 +106,9 @@ static void the_file_holds_a_complete_header_under_its_name_alone(void **state)
 static void what_the_parent_knew_is_not_asked_again(void **state)
 {
     (void)state;
-    inherits = true;
-    assert_true(state_file_make());
+    const struct state_header parent = {.boot_id_hash = 99, .exe_ino = 98, .exe = "/parent", .host = "parents"};
+    assert_true(state_file_make(&parent));
+    assert_int_equal(table_head->exe_ino, 98);
     assert_int_equal(table_head->boot_id_hash, 99);
     assert_string_equal(table_head->exe, "/parent");
     assert_string_equal(table_head->host, "parents");
@@ -129,7 +121,7 @@ static void the_limit_on_descriptors_is_noted(void **state)
     getrlimit(RLIMIT_NOFILE, &was);
     r = (struct rlimit){123, was.rlim_max};
     setrlimit(RLIMIT_NOFILE, &r);
-    assert_true(state_file_make());
+    assert_true(state_file_make(NULL));
     setrlimit(RLIMIT_NOFILE, &was);
     assert_int_equal(table_head->nofile_limit, 123);
 }
@@ -139,7 +131,7 @@ static void no_descriptor_stays_open(void **state)
     (void)state;
     int before = dup(0), after;
     close(before);
-    assert_true(state_file_make());
+    assert_true(state_file_make(NULL));
     after = dup(0);
     close(after);
     assert_int_equal(before, after);
@@ -150,7 +142,7 @@ static void without_a_directory_the_table_is_in_memory_and_the_reason_is_noted(v
     (void)state;
     char path[600];
     assert_int_equal(objects_run("mkdir s && chmod 777 s"), 0);
-    assert_true(state_file_make());
+    assert_true(state_file_make(NULL));
     assert_memory_equal(table_head->magic, STATE_MAGIC, 8);
     assert_false(state_dir_file_path(path, sizeof path));
     assert_non_null(strstr(noted, "others may write"));
@@ -161,13 +153,13 @@ static void where_the_name_is_taken_nothing_is_overwritten_or_left_behind(void *
 {
     (void)state;
     char path[600];
-    assert_true(state_file_make());
+    assert_true(state_file_make(NULL));
     assert_true(state_dir_file_path(path, sizeof path));
     state_dir_remove_file();
     assert_int_equal(mkdir(path, 0700), 0); /* a file of an earlier image goes, a folder cannot */
     struct state_view old;
     table_forget(&old);
-    assert_true(state_file_make());
+    assert_true(state_file_make(NULL));
     assert_non_null(strstr(noted, "no state file"));
     assert_int_equal(entries(), 1);
     assert_false(state_dir_file_path(path, sizeof path));
@@ -183,7 +175,7 @@ static void a_file_size_limit_leaves_the_table_in_memory(void **state)
     getrlimit(RLIMIT_FSIZE, &was);
     r = (struct rlimit){4096, was.rlim_max};
     setrlimit(RLIMIT_FSIZE, &r);
-    bool ok = state_file_make();
+    bool ok = state_file_make(NULL);
     setrlimit(RLIMIT_FSIZE, &was);
     assert_true(ok);
     assert_false(state_dir_file_path(path, sizeof path));
@@ -198,7 +190,7 @@ static void without_any_memory_there_is_no_table(void **state)
     getrlimit(RLIMIT_AS, &was);
     r = (struct rlimit){4096, was.rlim_max};
     setrlimit(RLIMIT_AS, &r);
-    bool ok = state_file_make();
+    bool ok = state_file_make(NULL);
     setrlimit(RLIMIT_AS, &was);
     assert_false(ok);
     assert_null(table_head);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_statedir.c: state files lie where the agent puts them and the command looks, and no other name is taken for one.
+ * test_statedir.c: state files lie where the agent puts them and the command looks, and no other
+ * name is taken for one.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_suppress.c: suppression files are read strictly, matched as the sanitizers do, and never take long.
+ * test_suppress.c: suppression files are read strictly, matched as the sanitizers do, and never
+ * take long.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_symbolizer_process.c: another program as a filter, whole or not at all, and unseen by the process that it runs for. */
+/*
+ * test_symbolizer_process.c: runs another program as a filter, gets its whole answer or none,
+ * and the process that it runs for does not notice.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,7 +111,7 @@ static void one_that_takes_too_long_is_ended_and_leaves_nothing_behind(void **st
     assert_int_equal(errno, ECHILD);
 }
 
-/* ---- unseen ---------------------------------------------------------------------------------------------------- */
+/* ---- unseen ---------------------------------------------------------------------------------- */
 
 static volatile int children_heard;
 static void on_child(int number)
@@ -198,7 +201,10 @@ static void the_program_that_runs_has_standard_descriptors_alone_and_no_signal_b
 static int connection[2];
 static char folder[256], fifo_to[300], fifo_from[300];
 
-/* While the filter waits for us: the end that is closed here must be the last one, or the peer would see none. */
+/*
+ * While the filter waits for us: the end that is closed here must be the last one, or the peer
+ * would see none.
+ */
 static void *close_one_end(void *arg)
 {
     char c;

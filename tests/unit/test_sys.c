@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sys.c: whether a page can be written is asked, not tried; a wait makes no system call in a sandbox. */
+/*
+ * test_sys.c: whether a page can be written is asked, not tried; a wait makes no system call in a
+ * sandbox.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

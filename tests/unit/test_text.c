@@ -14,6 +14,7 @@
 #include "core/judge.h"
 #include "core/report.h"
 #include "core/text.h"
+#include "core/textstack.h"
 
 #define S 1000000000ull
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_unwind.c: the second tier on its leash: when libunwind is loaded, what it reads, and what comes between.
+ * test_unwind.c: the second tier on its leash: when libunwind is loaded, what it reads, and what
+ * comes between.
  *
  * Loading happens once in a process, so each test is a child of its own that begins before it.
  */
@@ -19,11 +20,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/unwind/libunwind.h"
+#include "agent/unwind/libunwind_walk.h"
 
 #define PAGE 4096u
 
-/* The body of a test, in a child: 0, or the line that failed. A signal of the child fails the test too. */
+/*
+ * The body of a test, in a child: 0, or the line that failed. A signal of the child fails the test
+ * too.
+ */
 #define CHECK(what)          \
     do {                     \
         if (!(what))         \
@@ -75,7 +79,10 @@ void straddling(void);
 __asm__(".text\non_stack: .cfi_startproc\n push %rbp\n .cfi_def_cfa_offset 16\n .cfi_offset %rbp, -16\n mov %rsp, %rbp\n"
         " .cfi_def_cfa_register %rbp\n mov %rdi, %rsp\n call *%rsi\n leave\n .cfi_def_cfa %rsp, 8\n ret\n .cfi_endproc\n"
         "false_far: .cfi_startproc\n .cfi_def_cfa_offset 0x40000000\n sub $8, %rsp\n call *%rdi\n add $8, %rsp\n ret\n .cfi_endproc\n"
-        /* at the call sp is 16 below the top of the stack: the return address is said to lie across its end */
+        /*
+         * at the call sp is 16 below the top of the stack: the return address is said to lie across
+         * its end
+         */
         "straddles: .cfi_startproc\n sub $8, %rsp\n .cfi_def_cfa_offset 20\n call straddling\n add $8, %rsp\n ret\n .cfi_endproc\n");
 __attribute__((used)) void straddling(void) { unwind(); }
 

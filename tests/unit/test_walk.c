@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/unwind/walk.h"
 #include "agent/unwind/rule.h"
 #include "agent/unwind/stack_cache.h"
 #include "agent/unwind/stack_memory.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wrappers_open.c: calls that open, duplicate and close descriptors report it, at the right moment. */
+/*
+ * test_wrappers_open.c: calls that open, duplicate and close descriptors report it, at the right
+ * moment.
+ */
 #include "wrappers_notes.h"
 
 static void sockets_are_told_when_they_are_open(void **state)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wrappers_process.c: the end of the process and of its image, unloading, and calls by number. */
+/*
+ * test_wrappers_process.c: the end of the process and of its image, unloading, and calls by number.
+ */
 #include "wrappers_notes.h"
 
 #include <sys/wait.h>
@@ -109,18 +111,18 @@ static void what_needs_one_thread_alone_is_done_without_the_watcher(void **state
     tries = 2;
     assert_int_equal(wrap_unshare(0), 0);
     noted("unshare ");
-    watcher = true;
+    may_suspend = true;
     tries = 0; /* the last thread is gone for us a moment before it is for the kernel */
     assert_int_equal(wrap_unshare(0), 0);
     noted("suspend unshare settle unshare settle unshare resume ");
     real.unshare = refused_for_another_reason;
     FAILS(wrap_unshare(0), EPERM, "suspend unshare resume ");
-    watcher = false;
+    may_suspend = false;
     real.unshare = refused_twice;
     tries = -100;
     FAILS(wrap_unshare(0), EINVAL, "unshare ");
     FAILS(wrap_setns(-1, 0), EBADF, "");
-    watcher = true;
+    may_suspend = true;
     FAILS(wrap_setns(-1, 0), EBADF, "suspend resume ");
     FAILS(wrap_syscall(SYS_setns, -1, 0, 0, 0, 0, 0), EBADF, "suspend resume ");
     real.close_range = same_range;
@@ -160,7 +162,7 @@ static void a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it(vo
     noted("");
     wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0, 0, 0, 0);
     noted("sandbox ");
-    watcher = true;
+    may_suspend = true;
     wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, 0, 0, 0, 0); /* of this thread alone */
     noted("sandbox ");
     wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0, 0, 0);

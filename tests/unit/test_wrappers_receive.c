@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wrappers_receive.c: calls that receive and send report what tells of an end, and nothing else. */
+/*
+ * test_wrappers_receive.c: calls that receive and send report what tells of an end, and nothing
+ * else.
+ */
 #include "wrappers_notes.h"
 
 static struct iovec iov[2] = {{buf, 4}, {buf + 4, 3}};

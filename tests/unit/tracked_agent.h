@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracked_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said at
- * the end.
+ * tracked_agent.h: the agent itself in a unit test: its table in memory, no watcher, nothing said
+ * at the end.
  *
  * The wrappers are not linked, so what the test itself opens is unknown to the agent, and the
  * events are the test's to report. Without frames (the default here) sockets are counted in the
@@ -34,15 +34,27 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "agent/track/open_close.h"
-#include "agent/libc/real.h"
+#include "agent/base/clock.h"
+#include "agent/base/options.h"
+#include "agent/base/thread.h"
+#include "agent/process/configure.h"
+#include "agent/process/exec.h"
+#include "agent/process/exit.h"
+#include "agent/process/fork.h"
 #include "agent/table/table.h"
-
-const struct wrapped wrapped_table[] = {{"", NULL, NULL}};
-const unsigned wrapped_count = 0;
+#include "agent/track/gate.h"
+#include "agent/track/track.h"
 
 const char *sockleak_default_options(void);
 const char *sockleak_default_options(void) { return "interval=0:max_frames=0:leak_check_at_exit=0:state_dir=/proc/none"; }
+
+/* What the library's constructor does in a program. */
+__attribute__((constructor)) static void live_begin(void)
+{
+    configure();
+    fork_register();
+    exit_register();
+}
 
 /* No process leaves a file or a word behind: the last act of main. */
 static inline int live_end(int failed)

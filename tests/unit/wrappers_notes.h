@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrappers_notes.h: what the tests of the wrappers share: the wrappers themselves, compiled in without their exported names, over a track that
- * writes its events down. Originals are libc's own, or fakes where a result is wanted that the kernel does not give on request.
+ * wrappers_notes.h: what the tests of the wrappers share: the wrappers themselves, compiled in
+ * without their exported names, over a track that writes its events down. Originals are libc's own,
+ * or fakes where a result is wanted that the kernel does not give on request.
  */
 #ifndef SOCKLEAK_TESTS_WRAPPERS_NOTES_H
 #define SOCKLEAK_TESTS_WRAPPERS_NOTES_H
@@ -30,6 +31,8 @@
 #include "../../lib/agent/track/slot.h"
 #include "../../lib/agent/watch/watcher.h"
 #include "../../lib/agent/watch/last_thread.h"
+static void note_sandbox(void);
+#define sys_enter_sandbox note_sandbox
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/wrap/table.c"
 #include "agent/wrap/close.c"
@@ -39,6 +42,7 @@
 #include "agent/wrap/send.c"
 #include "agent/wrap/syscall.c"
 /* NOLINTEND(bugprone-suspicious-include) */
+#undef sys_enter_sandbox
 
 /* ---- a track that takes notes ---- */
 
@@ -100,13 +104,25 @@ int exit_begins(int status, enum state_end how)
 void capture_dlclose_begin(void) { note("dlclose{ "); }
 void capture_dlclose_end(void) { note("} "); }
 __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
-void gate_shares_memory(void) {}
-bool watcher_suspend(void) { return false; }
-bool watcher_stop(void) { return false; }
+void gate_shares_memory(void) { note("shares "); }
+static bool may_suspend; /* there is a watcher, which can be spared */
+bool watcher_suspend(void)
+{
+    if (may_suspend)
+        note("suspend ");
+    return may_suspend;
+}
+bool watcher_stop(void)
+{
+    if (may_suspend)
+        note("stop ");
+    return may_suspend;
+}
 void last_thread_ends(void) { note("thread_ends "); }
 void exit_aborting(void) { note("aborting "); }
-void watcher_resume(void) {}
-void watcher_settle(void) {}
+void watcher_resume(void) { note("resume "); }
+void watcher_settle(void) { note("settle "); }
+static void note_sandbox(void) { note("sandbox "); }
 
 void sites_dlclose_begin(void) {}
 
@@ -132,6 +148,7 @@ static int setup(void **state)
     Q = v[1];
     track_quiet = 0;
     next_token = 77;
+    may_suspend = false;
     notes[0] = 0;
     return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * scratch.c: memory that lives as long as one report.
  *
- * Called by the thread that makes a report. The program's allocator is never used: the report may be
- * made where that was interrupted.
+ * Called by the thread that makes a report. The program's allocator is never used: the report may
+ * be made where that was interrupted.
  */
 #include "scratch.h"
 

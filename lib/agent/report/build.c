@@ -2,8 +2,9 @@
 /*
  * build.c: puts a report together from the live table.
  *
- * Called with the watch lock held, by the watcher, at exit, or by a check, right after a look: the verdicts are those of the details. Names come last,
- * for they cost the most: only groups that will be shown have any.
+ * Called with the watch lock held, by the watcher, at exit, or by a check of the program's, right
+ * after the sockets were checked: the kinds are those of the details. Names cost the most, so they
+ * come last, and only for groups that will be shown.
  */
 #include "build.h"
 
@@ -30,7 +31,7 @@
 #include "forecast.h"
 #include "suppressions.h"
 
-/* ---- which sockets -------------------------------------------------------------------------------------------------- */
+/* ---- which sockets --------------------------------------------------------------------------- */
 
 /* Several descriptors of one open socket are one finding, under the lowest number. */
 struct seen {
@@ -71,7 +72,8 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
     f->unread = o.unread;
-    if (f->adopted && o.idle_ns && o.idle_ns < clock_now()) /* since when no byte moved is all that can be known of it */
+    /* Nobody saw an adopted socket opened: only how long no byte has moved is known. */
+    if (f->adopted && o.idle_ns && o.idle_ns < clock_now())
         f->since_ns = clock_now() - o.idle_ns;
     probe_addresses(fd, local, peer);
     f->local = local;
@@ -79,7 +81,10 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     return true;
 }
 
-/* Its kind, where S asks for that kind now. LOCAL and PEER: room for the addresses of an open one. */
+/*
+ * Fills in the kind; false: S does not ask for it now. LOCAL and PEER: room for the addresses of an
+ * open socket.
+ */
 static bool judged(const struct selection *s, struct finding *f, const struct state_slot *slot, const struct state_detail *d, uint64_t now,
                    char local[96], char peer[96])
 {
@@ -92,7 +97,7 @@ static bool judged(const struct selection *s, struct finding *f, const struct st
     return true;
 }
 
-/* The socket that SLOT stands for, the same for all its descriptors; 0: the kernel does not say. */
+/* Names the socket, the same for all its descriptors; 0: the kernel does not say. */
 static uint64_t cookie_of(int fd, const struct state_slot *slot)
 {
     bool stamped = atomic_load(&slot->watch_gen) == SLOT_GEN(atomic_load(&slot->word));
@@ -180,7 +185,7 @@ static void gather(void *arg, const struct finding *f)
     copy->tag = scratch_string(&c->scratch, f->tag);
 }
 
-/* ---- names and counts ------------------------------------------------------------------------------------------------- */
+/* ---- names and counts ------------------------------------------------------------------------ */
 
 static size_t place_frames(const struct state_view *view, state_ref ref, struct frame *frames, uint16_t *modules,
                            const struct frame **where)
@@ -196,7 +201,7 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
     return site.nframes;
 }
 
-/* SYMBOLS false: modules, build-ids and offsets alone. May be called again. */
+/* SYMBOLS false: modules, build-ids and offsets only. May be called a second time. */
 static bool name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
@@ -256,7 +261,10 @@ static void drop_suppressed(struct report *r)
     r->n_groups = kept;
 }
 
-/* Asks for the lines of the groups that no rule has decided yet, and keeps what the rules say of them. The groups stay as they are. */
+/*
+ * Asks for the files and lines of those groups that no rule has decided yet, and keeps what the
+ * rules decide. The groups themselves do not change.
+ */
 static void learn_by_lines(struct built *c, const struct suppression *rules, size_t n_rules)
 {
     struct report asked = c->report;
@@ -270,11 +278,12 @@ static void learn_by_lines(struct built *c, const struct suppression *rules, siz
     }
     if (asked.n_groups)
         lines_resolve(&c->scratch, &asked);
-    for (size_t i = 0; i < asked.n_groups; i++) /* without an answer too: asked again, the watcher would wait for it at each look */
+    /* Also when no answer came: else the watcher would wait for one at each check. */
+    for (size_t i = 0; i < asked.n_groups; i++)
         suppressions_learnt(&asked.groups[i], suppress_group((struct suppression *)(uintptr_t)rules, n_rules, &asked.groups[i]));
 }
 
-/* A report that shows no lines: a rule may still speak of a file, or of a function that the compiler inlined. */
+/* For a report without lines: a rule may name a file, or a function that was inlined. */
 static void drop_by_lines(struct built *c)
 {
     size_t n_rules, kept = 0;
@@ -326,13 +335,16 @@ void report_head(struct report *r, enum reason reason)
                          .reason = (uint8_t)reason,
                          .now_ns = clock_now(),
                          .now_real_ns = clock_now_real(),
-                         .stretched_ms = reason == REASON_CHECK ? 0 : table_stretched_ms(), /* a check looks by itself */
+                         .stretched_ms = reason == REASON_CHECK ? 0 : table_stretched_ms(),
                          .print_summary = agent_options.print_summary && reason != REASON_GRACE,
                          .max_sockets = agent_options.max_sockets,
                          .color = log_has_color()};
 }
 
-/* What is listed at exit is how often each matched in the last report: over several, one socket would count as often as it was looked at. */
+/*
+ * The list at exit says how often each rule matched in the last report. Summed over several
+ * reports, one socket would count once for each.
+ */
 static void count_matches_anew(void)
 {
     size_t n;
@@ -341,7 +353,10 @@ static void count_matches_anew(void)
         rules[i].sockets = rules[i].groups = 0;
 }
 
-/* Where only the number is asked for, names matter to our own rules alone: what the user's rules leave out counts as well. */
+/*
+ * When only the number is asked for, names matter to the built-in rules only: what the user's rules
+ * leave out is counted too.
+ */
 static bool may_be_idiom(const struct report *r)
 {
     size_t n_rules;
@@ -370,14 +385,15 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
         c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
         for (size_t i = 0; i < c->report.n_groups; i++)
             count_group(&c->report.groups[i]);
-        /* The report on a signal is made in the program's own handler when there is no watcher: no process is made from there. */
+        /* Without a watcher the signal handler makes this report, and starts no process for it. */
         bool in_handler = reason == REASON_SIGNAL && this_thread.no_malloc;
         bool may_ask = agent_options.symbolize && !sys_in_sandbox() && !in_handler;
         bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
         bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
         if (!known && (!s->number_only || may_be_idiom(&c->report)))
             name_frames(c, agent_options.symbolize);
-        /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
+        /* There is time for lines at the end, or when a test asks. A running program must not be
+         * slowed down by a process that reads its symbols. */
         if (lines && !known)
             lines_resolve(&c->scratch, &c->report);
         drop_suppressed(&c->report);

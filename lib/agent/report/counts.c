@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counts.c: the counts by site and kind over the looks.
+ * counts.c: stuck sockets counted by site and kind from check to check.
  *
- * An open-addressing table in private pages: an entry for each site that ever had a socket in a condition.
+ * Called by whoever checks, with the watch lock held. An open-addressing table in private pages,
+ * with an entry for each site that ever had a socket in a condition.
  */
 #include "counts.h"
 
@@ -59,15 +60,17 @@ void counts_add(state_ref site, unsigned kind, bool lasting, bool past)
     struct counts *t = find(table, room, site, kind);
     if (!t->taken) {
         *t = (struct counts){.taken = true, .site = site, .kind = (uint8_t)kind};
-        t->growth.lower_ns = table_last_look_ns(); /* which saw none */
+        t->growth.lower_ns = table_last_look_ns(); /* that check saw none */
         n_taken++;
     }
     t->lasting += lasting;
     t->past += past;
 }
 
-/* Looks that somebody asked for between the regular ones (a check, top) only bring the last sample up to date: the samples span periods, or a slow
- * leak would look steady to whoever looks often. */
+/*
+ * A check that was asked for between the regular ones (by the program, by top) only updates the
+ * last sample. Samples lie a period apart: else a slow leak would seem steady to one who asks often.
+ */
 static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t period_ns)
 {
     if (g->n >= 2 && now_ns - g->at_ns[(g->n - 2) % GROWTH_SAMPLES] < period_ns)
@@ -80,7 +83,7 @@ enum trend counts_trend(const struct counts *t)
     uint64_t grace = table_grace_ns(), interval = table_interval_ns();
     if (growth_is_growing(&t->growth))
         return TREND_GROWING;
-    /* What is counted at a look had been stuck for an interval by then. */
+    /* What is counted at a check has been stuck for an interval by then. */
     return growth_is_steady(&t->growth, grace > interval ? grace - interval : 0) ? TREND_STEADY : TREND_NONE;
 }
 
@@ -129,6 +132,7 @@ bool counts_any_due(unsigned mask)
 
 void counts_reset(void)
 {
-    table = NULL; /* another thread of the parent may have been growing it */
+    /* Not freed: another thread of the parent may have been growing it. */
+    table = NULL;
     n_taken = room = 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counts.h: the counts by site and kind over the looks: what grows, what is steady, what was reported. With the watch lock held.
+ * counts.h: stuck sockets counted by site and kind from check to check: what grows, what is steady,
+ * what was reported. With the watch lock held.
  */
-#ifndef SOCKLEAK_AGENT_TALLY_H
-#define SOCKLEAK_AGENT_TALLY_H
+#ifndef SOCKLEAK_AGENT_COUNTS_H
+#define SOCKLEAK_AGENT_COUNTS_H
 
 #include "../../core/growth.h"
 #include "../../core/state.h"
@@ -13,17 +14,18 @@ struct counts {
     bool taken;
     uint8_t kind;
     state_ref site;    /* 0: no stack */
-    uint32_t lasting;  /* sockets whose condition lasts at least an interval, at this look */
+    uint32_t lasting;  /* at this check: sockets in their condition for at least an interval */
     uint32_t past;     /* of these past grace */
     uint32_t reported; /* PAST when the group was last reported; 0: not yet */
     struct growth growth;
 };
 
+/* Around the sockets of one check: sets the counts of this check to 0; each socket is added. */
 void counts_begin(void);
 void counts_add(state_ref site, unsigned kind, bool lasting, bool past);
-/* Samples growth, once a period, and writes the counts into the sites' records. */
+/* Takes a sample of growth, once a period, and writes the counts into the sites' records. */
 void counts_end(uint64_t now_ns, uint64_t period_ns);
-/* NULL: nothing was ever counted there, or no memory. */
+/* NULL: nothing was ever counted there, or there was no memory. */
 struct counts *counts_of(state_ref site, unsigned kind);
 /* A group is due when it passes grace first and then each time its count has doubled. */
 bool counts_is_due(const struct counts *t);
@@ -31,7 +33,7 @@ bool counts_is_due(const struct counts *t);
 void counts_all_reported(unsigned mask);
 /* Some group of the kinds in MASK is due. */
 bool counts_any_due(unsigned mask);
-/* What the count of T does. Steady: no socket there has become stuck within the last grace. */
+/* Steady: no socket there has become stuck within the last grace. */
 enum trend counts_trend(const struct counts *t);
 void counts_reset(void);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * forecast.c: when the descriptors or the ephemeral ports run out at the rate at which a group grows.
+ * forecast.c: when descriptors or ephemeral ports run out at the rate at which a group grows.
  *
- * The kernel gives out the lowest free descriptor, so the highest one of the group tells how many are in use.
+ * Called when a report is made. The kernel gives out the lowest free descriptor, so the highest one
+ * of the group tells how many are in use.
  */
 #include "forecast.h"
 
@@ -53,6 +54,6 @@ void forecast(struct group *g)
         g->fd_limit = limit;
         g->fd_limit_in_s = growth_runs_out_s(used, limit, g->rate_milli);
     }
-    if (group_ports_peer(g)) /* else nobody asks how many there are */
+    if (group_ports_peer(g)) /* else the number of ports is not needed */
         group_forecast_ports(g, ephemeral_ports());
 }

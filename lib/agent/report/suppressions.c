@@ -2,7 +2,8 @@
 /*
  * suppressions.c: the suppression rules of this process.
  *
- * A file is read when the program starts, so that a wrong path is told at once and not hours later. The text stays mapped, for the rules point into it.
+ * Loaded at the start where the user gave rules, else with the first report. The text stays mapped,
+ * for the rules point into it.
  */
 #include "suppressions.h"
 
@@ -95,13 +96,13 @@ struct suppression *suppressions_rules(size_t *n)
     return rules;
 }
 
-/* ---- what files and lines said ------------------------------------------------------------------------------------- */
+/* ---- what was decided by files and lines ----------------------------------------------------- */
 
 struct known {
     uint64_t key;
     struct suppression *rule; /* NULL: none matches */
 };
-static struct known *known; /* a newer one takes an older one's place; that one is asked for again */
+static struct known *known; /* a newer entry replaces an older one, which is asked for again */
 
 static uint64_t key_of(const struct group *g) { return hash_spread(g->siteid ^ (g->kind + 1u)); }
 

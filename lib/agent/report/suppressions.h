@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suppressions.h: the suppression rules of this process: built-in ones, the program's, the file's.
+ * suppressions.h: the suppression rules of this process: built-in ones, the program's, and those of
+ * a file.
  */
 #ifndef SOCKLEAK_AGENT_SUPPRESSIONS_H
 #define SOCKLEAK_AGENT_SUPPRESSIONS_H
@@ -9,13 +10,17 @@
 
 /* Reads everything once; complaints go to the log. Not in signal handlers. */
 void suppressions_load(void);
-/* The same where there is more than the built-in rules: a wrong path is told when the program starts, not hours later. */
+/*
+ * The same, where there are others than the built-in rules. At the start, so that a wrong path is
+ * logged then and not hours later.
+ */
 void suppressions_load_early(void);
 struct suppression *suppressions_rules(size_t *n);
 
 /*
- * What the rules say of a group once its files and lines are known, kept for the next report: to ask for lines costs a process. By the site's stable
- * name, so that it also holds in a forked child. False: not asked yet. With the watch lock held.
+ * What the rules decided of a group once its files and lines were known, kept for the next report:
+ * to ask for lines costs a process. Kept by the site's id, so that it is also true in a forked
+ * child. False: not asked yet. With the watch lock held.
  */
 bool suppressions_known(const struct group *g, struct suppression **rule);
 void suppressions_learnt(const struct group *g, struct suppression *rule);

@@ -15,7 +15,7 @@
 #include "../base/readable.h"
 #include "../base/sys.h"
 #include "../elf/object.h"
-#include "../unwind/libunwind.h"
+#include "../unwind/libunwind_walk.h"
 #include "../unwind/stack_cache.h"
 #include "../unwind/walk.h"
 

@@ -4,7 +4,7 @@
  * exchanged.
  *
  * There are two tiers: walk.c (our own walk over .eh_frame rules with a process-wide lock-free
- * cache) and, for what it does not express, libunwind.c (libunwind, loaded with dlopen RTLD_LOCAL
+ * cache) and, for what it does not express, libunwind_walk.c (libunwind, loaded with dlopen RTLD_LOCAL
  * when first needed). A build with the second tier alone (make CAPTURE=unwind) keeps the same
  * contract.
  */

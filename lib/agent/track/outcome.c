@@ -68,9 +68,11 @@ void track_shutdown(int fd, int how)
     slot_used(slot);
     uint16_t f = how == SHUT_RD ? SLOT_SHUT_RD : how == SHUT_WR ? SLOT_SHUT_WR : SLOT_SHUT_RD | SLOT_SHUT_WR;
     atomic_fetch_or(&slot->flags, f);
-    struct state_share *share = table_at(__atomic_load_n(&slot->share, __ATOMIC_SEQ_CST)); /* after the flag: see shared() */
+    /* After the flag: a dup at this moment sees the flag, or its record is found here (dup.c). */
+    struct state_share *share = table_at(__atomic_load_n(&slot->share, __ATOMIC_SEQ_CST));
+    /* For the other descriptors checks read it from there: slot_flags(). */
     if (share)
-        atomic_fetch_or(&share->shut, f); /* looks have it from there for the others: slot_flags() */
+        atomic_fetch_or(&share->shut, f);
 }
 
 /*

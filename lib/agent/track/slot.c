@@ -171,8 +171,9 @@ static void fill_slot(struct state_slot *slot, const struct opening *o, uint16_t
 }
 
 /*
- * Takes SLOT for its next generation, which is returned. By compare-and-swap: the watcher may begin to adopt the same number at any
- * moment. Then it has a few stores to go, and must not make them among ours.
+ * Takes SLOT for its next generation, which is returned. By compare-and-swap: the watcher may begin
+ * to adopt the same number at any moment. Then it has a few stores to go, and must not make them
+ * among ours.
  */
 static uint32_t take(struct state_slot *slot, int fd)
 {

@@ -2,7 +2,7 @@
 /*
  * libunwind_load.h: libunwind's functions, loaded when first needed.
  *
- * For libunwind.c only. Not in signal handlers.
+ * For libunwind_walk.c only. Not in signal handlers.
  */
 #ifndef SOCKLEAK_AGENT_UNWIND_LOAD_H
 #define SOCKLEAK_AGENT_UNWIND_LOAD_H

@@ -200,7 +200,10 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
            ((unsigned)fd + l->number) % TURNS == 0;
 }
 
-/* The kernel's, so far. Another thread may add one: this look is then in doubt too, which the next one settles. */
+/*
+ * How often the kernel has refused an answer so far. Where another thread adds one meanwhile, this
+ * check is in doubt too; the next one settles it.
+ */
 static uint64_t refusals(void) { return table_drops(DROP_LOOK); }
 
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)

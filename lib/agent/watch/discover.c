@@ -30,7 +30,8 @@ struct suspect {
 };
 static struct suspect *suspects; /* sockets without a slot that the last scan saw, by descriptor */
 static unsigned n_suspects;
-static int resume, resume_closed; /* where a scan that ran out of budget goes on, and how many numbers in a row were closed there */
+/* Where a scan that ran out of budget goes on, and how many closed numbers in a row it had seen. */
+static int resume, resume_closed;
 
 static bool has_live_slot(int fd)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind.c: the second tier: uses libunwind, with what it may call and read under our control.
+ * libunwind_walk.c: the second tier: uses libunwind, with what it may call and read under our control.
  *
  * Called by capture.c in the program's threads, never in signal handlers. The generic library
  * (libunwind-x86_64.so.8) is used with an address space of our own, as a debugger would use it. So
@@ -11,7 +11,7 @@
  * cancellation interrupts it. The wait for the lock has a limit, because the thread that holds it
  * may have been stopped, or may not exist in a forked child.
  */
-#include "libunwind.h"
+#include "libunwind_walk.h"
 
 #include <libunwind.h>
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind.h: the second tier: libunwind, for what the walk does not express and where there is no
- * walk.
+ * libunwind_walk.h: the second tier: libunwind, for what the walk does not express and where there
+ * is no walk.
  *
  * The library is loaded when it is first needed, into a scope of its own (it exports the whole
  * _Unwind_* set). It never opens a descriptor, reads memory only through us, and is used by one
