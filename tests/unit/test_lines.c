@@ -37,6 +37,8 @@ uint64_t clock_now(void)
     static uint64_t now = 1000000000u;
     return now += 1000000000u; /* no turn of another is waited for */
 }
+static uint64_t real_ns = 123456789;
+uint64_t clock_now_real(void) { return real_ns; }
 const char *environ_get(const char *name) { return strcmp(name, "LD_PRELOAD") == 0 ? preloads : NULL; }
 void *pages_alloc(size_t size)
 {
@@ -84,7 +86,11 @@ static int setup(void **state)
     if (objects_setup(state) != 0 ||
         objects_run("mkdir bin lib; touch bin/sockleak; chmod 755 bin/sockleak; touch lib/libsockleak.so") != 0)
         return -1;
-    head.opened_real_ns = 123456789;
+    head.start_ticks = 1;
+    real_ns = 123456789;
+    lines_loaded();
+    real_ns = (uint64_t)1 << 62; /* the table comes later */
+    head.opened_real_ns = real_ns;
     table_head = &head;
     snprintf(path, sizeof path, "%s/lib/libsockleak.so", objects_dir);
     library = path;

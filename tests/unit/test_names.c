@@ -287,7 +287,10 @@ static void cpp_names_are_demangled_once_the_process_has_what_it_takes(void **st
 
 /* ---- never a wrong one ----------------------------------------------------------------------- */
 
-static void a_library_that_was_replaced_on_disk_gives_no_name(void **state)
+/* The kernel leads root to the file that is mapped. */
+static bool is_right_or_none(const char *name) { return strcmp(name, "-") == 0 || strcmp(name, "hidden") == 0; }
+
+static void a_library_that_was_replaced_on_disk_gives_no_name_of_the_new_one(void **state)
 {
     (void)state;
     for (int with_id = 0; with_id < 2; with_id++) {
@@ -299,14 +302,14 @@ static void a_library_that_was_replaced_on_disk_gives_no_name(void **state)
         assert_int_equal(
             objects_run("cc -O1 -shared -fPIC %s -o new.so s.c && mv new.so live.so", with_id ? "-Wl,--build-id" : "-Wl,--build-id=none"),
             0);
-        assert_string_equal(name_of(where[0]), "-");
+        assert_true(is_right_or_none(name_of(where[0])));
         assert_string_equal(resolved.module, objects_path("live.so"));
         assert_int_equal(objects_run("rm live.so && mkfifo live.so"), 0);
-        assert_string_equal(name_of(where[0]), "-");
+        assert_true(is_right_or_none(name_of(where[0])));
         assert_int_equal(objects_run("rm live.so && ln -s /dev/zero live.so"), 0);
-        assert_string_equal(name_of(where[0]), "-");
+        assert_true(is_right_or_none(name_of(where[0])));
         assert_int_equal(objects_run("rm live.so"), 0);
-        assert_string_equal(name_of(where[0]), "-");
+        assert_true(is_right_or_none(name_of(where[0])));
         unload();
         modules_check_unloaded(NULL);
     }
@@ -484,7 +487,7 @@ int main(int argc, char **argv)
         CASE(a_symbol_version_is_cut_off),
         CASE(a_function_without_a_size_counts_up_to_the_next_one_in_its_section),
         CASE(cpp_names_are_demangled_once_the_process_has_what_it_takes),
-        CASE(a_library_that_was_replaced_on_disk_gives_no_name),
+        CASE(a_library_that_was_replaced_on_disk_gives_no_name_of_the_new_one),
         CASE(a_truncated_library_gives_no_name_and_no_fault),
         CASE(a_program_that_was_deleted_while_it_runs_keeps_its_names),
         CASE(twenty_thousand_frames_in_fifty_thousand_functions_take_little_time_and_get_the_right_names),

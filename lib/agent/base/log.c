@@ -25,6 +25,7 @@
 #include "clock.h"
 #include "environ.h"
 #include "errno_text.h"
+#include "program_path.h"
 #include "sys.h"
 
 #define WAIT_MS 2000
@@ -106,12 +107,11 @@ static unsigned log_mode(const char *path)
 
 static int open_path(void)
 {
-    char path[600], host[65] = "host", exe[512] = "program";
+    char path[600], host[65] = "host", exe[512];
     struct utsname u;
     if (SYS1(SYS_uname, &u) >= 0)
         memcpy(host, u.nodename, sizeof host);
-    long n = SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe, sizeof exe - 1);
-    exe[n > 0 ? n : 0] = 0;
+    program_path(exe, sizeof exe);
     const char *name = strrchr(exe, '/');
     uint64_t start = atomic_load(&start_real_ns);
     if (!start)

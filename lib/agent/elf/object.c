@@ -12,10 +12,14 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "../../core/out.h"
 #include "../base/pages.h"
+#include "../base/program_path.h"
+#include "../base/readable.h"
 #include "../base/sys.h"
 
 #ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older glibc */
@@ -26,6 +30,15 @@ extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
 #endif
 
 bool object_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
+
+/* Widens O by one segment; segments come in ascending order. */
+static void add_segment(struct object *o, uint64_t from, uint64_t size)
+{
+    const uint64_t mask = PAGE_BYTES - 1;
+    o->holes |= o->end != 0 && (from & ~mask) > ((o->end + mask) & ~mask);
+    o->start = from < o->start ? from : o->start;
+    o->end = from + size > o->end ? from + size : o->end;
+}
 
 struct address_search {
     uint64_t addr;
@@ -48,14 +61,64 @@ static int match_object(struct dl_phdr_info *info, size_t size, void *arg)
         if (p->p_type != PT_LOAD)
             continue;
         inside |= s->addr - at < p->p_memsz;
-        o.start = at < o.start ? at : o.start;
-        o.end = at + p->p_memsz > o.end ? at + p->p_memsz : o.end;
+        add_segment(&o, at, p->p_memsz);
     }
     o.start &= ~(uint64_t)(PAGE_BYTES - 1);
     if (inside)
         *s->o = o;
     return inside;
 }
+
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+/*
+ * The range of a program with holes between its segments, from its program headers. Computed once:
+ * the program is never unloaded, and every thread computes the same.
+ */
+static struct {
+    _Atomic(const struct link_map *) map; /* written last; NULL: not known yet */
+    _Atomic uint64_t start, end;
+} whole_program;
+
+static bool measure_program(const struct link_map *map)
+{
+    struct dl_find_object f;
+    struct object o = {.start = UINT64_MAX};
+    const ElfW(Phdr) *p = (const void *)(uintptr_t)getauxval(AT_PHDR);
+    uint64_t n = getauxval(AT_PHNUM), size = n * sizeof *p;
+    if (!p || _dl_find_object((void *)(uintptr_t)p, &f) != 0 || f.dlfo_link_map != map ||
+        size > (uint64_t)((uintptr_t)f.dlfo_map_end - (uintptr_t)p))
+        return false;
+    for (uint64_t at = (uintptr_t)p & ~(uint64_t)7; at < (uintptr_t)p + size; at += PAGE_BYTES)
+        if (!readable(at))
+            return false;
+    for (uint64_t i = 0; i < n; i++)
+        if (p[i].p_type == PT_LOAD)
+            add_segment(&o, map->l_addr + p[i].p_vaddr, p[i].p_memsz);
+    if (o.end == 0)
+        return false;
+    atomic_store_explicit(&whole_program.start, o.start & ~(uint64_t)(PAGE_BYTES - 1), memory_order_relaxed);
+    atomic_store_explicit(&whole_program.end, o.end, memory_order_relaxed);
+    atomic_store_explicit(&whole_program.map, map, memory_order_release);
+    return true;
+}
+
+/*
+ * glibc gives the range of the whole object, but of an object with holes that of one segment. Only
+ * the program can have holes: the loader fills those of a library. One segment alone does not hold
+ * both the dynamic section and the unwind tables, which a whole object does.
+ */
+static void take_whole_object(struct object *o, const struct link_map *map)
+{
+    const uint64_t size = o->end - o->start;
+    if ((uintptr_t)map->l_ld - o->start < size && (!o->eh_frame_hdr || o->eh_frame_hdr - o->start < size))
+        return;
+    if (atomic_load_explicit(&whole_program.map, memory_order_acquire) != map && !measure_program(map))
+        return;
+    o->start = atomic_load_explicit(&whole_program.start, memory_order_relaxed);
+    o->end = atomic_load_explicit(&whole_program.end, memory_order_relaxed);
+    o->holes = true;
+}
+#endif
 
 bool object_at(uint64_t addr, struct object *o)
 {
@@ -70,6 +133,7 @@ bool object_at(uint64_t addr, struct object *o)
                              .eh_frame_hdr = (uint64_t)(uintptr_t)f.dlfo_eh_frame,
                              .name = f.dlfo_link_map->l_name,
                              .key = {f.dlfo_link_map, f.dlfo_eh_frame}};
+        take_whole_object(o, f.dlfo_link_map);
         return true;
     }
 #endif
@@ -101,28 +165,23 @@ static void copy_path(char *to, size_t cap, const char *from)
     to[n] = '\0';
 }
 
-static void drop_deleted(char *path)
-{
-    static const char mark[] = " (deleted)";
-    size_t n = strlen(path);
-    if (n > sizeof mark - 1 && strcmp(path + n - (sizeof mark - 1), mark) == 0)
-        path[n - (sizeof mark - 1)] = '\0';
-}
-
 /* One line of /proc/self/maps, fed byte by byte: "start-end perms offset dev inode   path". */
 struct maps_line {
-    uint64_t start;
+    uint64_t start, end;
     unsigned field;
     bool gap;
     size_t len;
 };
 
-/* Takes one byte. True when the line of START has been read to its end. */
-static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, char *path, size_t cap)
+static uint64_t add_digit(uint64_t value, char c) { return value << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10); }
+
+/* Takes one byte. True when the line of START has been read to its end; *END is the mapping's. */
+static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, uint64_t *end, char *path, size_t cap)
 {
     if (c == '\n') {
         bool found = l->start == start && l->len > 0;
         path[l->len] = '\0';
+        *end = l->end;
         *l = (struct maps_line){0};
         return found;
     }
@@ -137,13 +196,15 @@ static bool feed_maps_line(struct maps_line *l, char c, uint64_t start, char *pa
     if (l->field == 0 && c == '-')
         l->field = 1;
     else if (l->field == 0)
-        l->start = l->start << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+        l->start = add_digit(l->start, c);
+    else if (l->field == 1)
+        l->end = add_digit(l->end, c);
     else if (l->field > 5 && l->len < cap - 1)
         path[l->len++] = c;
     return false;
 }
-
-static bool path_from_maps(uint64_t start, char *path, size_t cap)
+/* Of the mapping that begins at START: its end and its file's name as it is now. */
+static bool find_mapping(uint64_t start, uint64_t *end, char *path, size_t cap)
 {
     char buf[1024];
     struct maps_line line = {0};
@@ -153,17 +214,29 @@ static bool path_from_maps(uint64_t start, char *path, size_t cap)
         return false;
     for (long n; !found && (n = sys_read(fd, buf, sizeof buf)) > 0;)
         for (long i = 0; i < n && !found; i++)
-            found = feed_maps_line(&line, buf[i], start, path, cap);
+            found = feed_maps_line(&line, buf[i], start, end, path, cap);
     sys_close(fd);
-    if (found)
-        drop_deleted(path);
     return found && path[0] == '/';
+}
+
+bool object_mapping(uint64_t start, char link[OBJECT_LINK], char *path, size_t cap)
+{
+    uint64_t end;
+    struct out o = {.buf = link, .cap = OBJECT_LINK - 1};
+    if (!find_mapping(start, &end, path, cap))
+        return false;
+    out_str(&o, "/proc/self/map_files/");
+    out_hex(&o, start, 1);
+    out_char(&o, '-');
+    out_hex(&o, end, 1);
+    link[o.len] = 0;
+    return !o.lost;
 }
 
 void object_path(const struct object *o, const char *exe, char *path, size_t cap)
 {
     bool program = object_is_program(o->start, o->end);
-    uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
+    uint64_t vdso = getauxval(AT_SYSINFO_EHDR), end;
     if (vdso >= o->start && vdso < o->end) {
         copy_path(path, cap, "[vdso]");
         return;
@@ -174,15 +247,16 @@ void object_path(const struct object *o, const char *exe, char *path, size_t cap
      */
     if (program && getauxval(AT_BASE) != 0 && exe && exe[0] == '/') {
         copy_path(path, cap, exe);
-        drop_deleted(path);
         return;
     }
     if (!program && o->name && o->name[0] == '/') {
         copy_path(path, cap, o->name);
         return;
     }
-    if (path_from_maps(o->start, path, cap))
+    if (find_mapping(o->start, &end, path, cap)) {
+        program_path_unmark(path);
         return;
+    }
     const char *name = program ? (const char *)getauxval(AT_EXECFN) : o->name;
     copy_path(path, cap, name ? name : "");
 }

@@ -12,7 +12,8 @@
 #include "elf.h"
 
 struct object {
-    uint64_t start, end, bias;
+    uint64_t start, end, bias; /* from its first segment to its last */
+    bool holes;                /* between segments there is memory that is not the object's */
     /* the address of its unwind tables' header (.eh_frame_hdr); 0: it has none */
     uint64_t eh_frame_hdr;
     const char *name; /* belongs to the loader; valid as long as the object is loaded */
@@ -34,6 +35,13 @@ unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint6
  * old name.
  */
 void object_path(const struct object *o, const char *exe, char *path, size_t cap);
+/*
+ * Of the mapping that begins at START, for a file whose path leads to another by now: LINK is the
+ * kernel's own way to it, which only root may follow; PATH is its name today, with a mark
+ * " (deleted)" where it has none. False: no file is mapped there.
+ */
+#define OBJECT_LINK 64u
+bool object_mapping(uint64_t start, char link[OBJECT_LINK], char *path, size_t cap);
 /* True when [START, END) holds the program itself. */
 bool object_is_program(uint64_t start, uint64_t end);
 

@@ -15,6 +15,7 @@
 #include "../../core/hash.h"
 #include "../../core/json.h"
 #include "../../core/judge.h"
+#include "../../core/own_frames.h"
 #include "../../core/text.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -398,6 +399,7 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
         drop_suppressed(&c->report);
         if (may_ask && !lines && !s->number_only)
             drop_by_lines(c);
+        own_frames_show(&c->report);
         total(&c->report);
     }
     if (!ok)

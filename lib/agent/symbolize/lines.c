@@ -11,8 +11,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../../core/start_time.h"
 #include "../base/clock.h"
 #include "../base/environ.h"
 #include "../base/sys.h"
@@ -262,6 +264,19 @@ static bool cache_name(void *arg, const struct frame *f)
 
 /* ---- asking ---- */
 
+static uint64_t loaded_real_ns; /* a forked child has what its parent loaded */
+
+void lines_loaded(void) { loaded_real_ns = clock_now_real(); }
+
+/* A file that has changed since need not be the one that this process has loaded. */
+static uint64_t unchanged_since(void)
+{
+    struct timespec boot;
+    SYS2(SYS_clock_gettime, CLOCK_BOOTTIME, &boot);
+    uint64_t start = start_time_real(table_start_ticks(), (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec, clock_now_real());
+    return start < loaded_real_ns ? start : loaded_real_ns;
+}
+
 static bool ask_command(struct scratch **scratch, struct report *r)
 {
     char command[600], since[32];
@@ -274,7 +289,7 @@ static bool ask_command(struct scratch **scratch, struct report *r)
         asked +=
             write_questions(&in, r->groups[i].frames, r->groups[i].n_frames) + write_questions(&in, r->groups[i].told, r->groups[i].n_told);
     }
-    out_u64(&number, table_opened_real_ns());
+    out_u64(&number, unchanged_since());
     since[number.len] = 0;
     char *argv[] = {
         command, (char *)(uintptr_t) "report", (char *)(uintptr_t) "--for-agent", (char *)(uintptr_t) "--unchanged-since", since, NULL};

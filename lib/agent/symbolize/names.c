@@ -152,23 +152,28 @@ static bool same_headers(const struct module_part *p, struct elf *e)
     return print != 0 && print == elf_fingerprint(e);
 }
 
+static bool open_if_same(const struct module_part *p, const char *path, struct elf *e)
+{
+    if (path[0] != '/' || !elf_open_file(e, path))
+        return false;
+    if (same_id(p, e) || same_headers(p, e))
+        return true;
+    elf_close(e);
+    return false;
+}
+
 static bool open_module(const struct module_part *p, struct elf *e)
 {
     if (strcmp(p->path, "[vdso]") == 0) /* its section headers lie behind the last segment */
         return elf_open_memory(e, p->start, p->end + VDSO_TAIL);
     /*
-     * The program's file may have been replaced while it runs, or lie outside of a chroot:
-     * /proc/self/exe leads to it all the same.
+     * The file may have been replaced, renamed or removed while it is in use, or lie outside of a
+     * chroot: /proc/self/exe leads to the program's all the same, and its mapping to a library's.
      */
-    const char *names[2] = {object_is_program(p->start, p->end) ? "/proc/self/exe" : NULL, p->path};
-    for (int i = 0; i < 2; i++) {
-        if (!names[i] || names[i][0] != '/' || !elf_open_file(e, names[i]))
-            continue;
-        if (same_id(p, e) || same_headers(p, e))
-            return true;
-        elf_close(e);
-    }
-    return false;
+    if ((object_is_program(p->start, p->end) && open_if_same(p, "/proc/self/exe", e)) || open_if_same(p, p->path, e))
+        return true;
+    char link[OBJECT_LINK], now[sizeof p->path];
+    return !p->unloaded && object_mapping(p->start, link, now, sizeof now) && (open_if_same(p, now, e) || open_if_same(p, link, e));
 }
 
 static bool open_by_build_id(const struct module_part *p, struct elf *e)

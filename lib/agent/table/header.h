@@ -14,7 +14,7 @@ static inline bool table_exists(void) { return table_head != NULL; }
 static inline uint32_t table_pid(void) { return table_head->pid; }
 static inline const char *table_exe(void) { return table_head->exe; }
 static inline const char *table_host(void) { return table_head->host; }
-static inline uint64_t table_opened_real_ns(void) { return table_head->opened_real_ns; }
+static inline uint64_t table_start_ticks(void) { return table_head->start_ticks; }
 
 /* Recording, not dormant. The command may flip it at any time, so it is read once an event. */
 static inline bool table_is_enabled(void) { return atomic_load_explicit(&table_head->enabled, memory_order_relaxed); }

@@ -19,6 +19,7 @@
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"
+#include "../base/program_path.h"
 #include "../base/sys.h"
 #include "state_dir.h"
 #include "table.h"
@@ -48,7 +49,7 @@ static void describe_program(struct state_header *h)
         h->exe_dev = st.st_dev;
         h->exe_ino = st.st_ino;
     }
-    SYS4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", h->exe, sizeof h->exe - 1);
+    program_path(h->exe, sizeof h->exe);
     if (SYS1(SYS_uname, &u) >= 0)
         strncpy(h->host, u.nodename, sizeof h->host - 1);
 }

@@ -30,7 +30,7 @@ uint64_t rule_count_parsed(void) { return atomic_load_explicit(&rules_parsed, me
 /*
  * Finds the run of adjacent readable segments around the tables. The program headers are taken from
  * the ELF header at the beginning of the mapping. If an object was rearranged so that they are
- * elsewhere, the whole mapping is taken.
+ * elsewhere, the whole mapping is taken, unless it has holes, which cannot be read.
  */
 static bool image_of(const struct object *o, struct cfi_image *image)
 {
@@ -42,7 +42,7 @@ static bool image_of(const struct object *o, struct cfi_image *image)
         return false;
     if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > PAGE_BYTES || e->e_phoff % 8 ||
         e->e_phoff + (size_t)e->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
-        return true;
+        return !o->holes;
 
     const ElfW(Phdr) *p = (const void *)(start + e->e_phoff);
     uintptr_t bias = 0, lo = 0, hi = 0;

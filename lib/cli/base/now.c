@@ -16,3 +16,5 @@ static uint64_t read_clock(clockid_t clock)
 uint64_t now_mono_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
 uint64_t now_real_ns(void) { return read_clock(CLOCK_REALTIME); }
+
+uint64_t now_boot_ns(void) { return read_clock(CLOCK_BOOTTIME); }

@@ -9,5 +9,6 @@
 
 uint64_t now_mono_ns(void); /* CLOCK_MONOTONIC */
 uint64_t now_real_ns(void); /* CLOCK_REALTIME */
+uint64_t now_boot_ns(void); /* CLOCK_BOOTTIME */
 
 #endif

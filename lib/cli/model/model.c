@@ -11,6 +11,7 @@
 
 #include "../../core/group.h"
 #include "../../core/growth.h"
+#include "../../core/own_frames.h"
 #include "../base/now.h"
 #include "collect.h"
 #include "stacks.h"
@@ -83,6 +84,7 @@ void model_finish(struct model *m, const struct model_options *o)
         }
     }
     r->n_groups = kept;
+    own_frames_show(r);
     uint64_t *ids = arena_array(&m->arena, kept, sizeof *ids);
     for (size_t i = 0; i < kept; i++) {
         r->leaks += r->groups[i].count;

@@ -7,7 +7,6 @@
  */
 #include "stacks.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
@@ -16,11 +15,8 @@ static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsig
     const struct state_module *m = state_module_at(&l->view, number);
     if (!m)
         return false;
-    const struct state_header *h = state_head(&l->view);
-    char exe[48] = "";
-    if (load_is_live(l) && strncmp(m->path, h->exe, sizeof m->path) == 0)
-        snprintf(exe, sizeof exe, "/proc/%d/exe", (int)l->pid);
-    *module = symbolize_module(sym, m, l->root, l->same_boot ? h->opened_real_ns : 0, exe[0] ? exe : NULL);
+    int pid = load_is_live(l) && !load_relaxed64(&m->unloaded_ns) ? (int)l->pid : 0;
+    *module = symbolize_module(sym, m, l->root, load_unchanged_since(l), pid);
     *bias = m->bias;
     return true;
 }

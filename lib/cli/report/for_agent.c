@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/arena.h"
 #include "../base/cli.h"
@@ -56,7 +57,7 @@ static bool parse_build_id(const char *hex, size_t len, struct state_module *m)
     return true;
 }
 
-static bool parse_request(char *line, struct symbolizer *sym, uint64_t unchanged_since, struct frame_request *out)
+static bool parse_request(char *line, struct symbolizer *sym, uint64_t unchanged_since, int process, struct frame_request *out)
 {
     struct state_module m = {.ready = 1};
     char *end;
@@ -71,7 +72,7 @@ static bool parse_request(char *line, struct symbolizer *sym, uint64_t unchanged
     if (len >= sizeof m.path)
         return false;
     memcpy(m.path, path, len + 1);
-    out->module = symbolize_module(sym, &m, NULL, unchanged_since, NULL);
+    out->module = symbolize_module(sym, &m, NULL, unchanged_since, process);
     symbolize_want(sym, out->module, out->offset);
     return true;
 }
@@ -92,6 +93,11 @@ static int answer_input(uint64_t unchanged_since)
     size_t n = 0, cap = 0;
     struct frame_request *asked = NULL;
     struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = true});
+    /*
+     * Our parent shares its memory with the process that asks, so its mappings are the same. By
+     * them a file that was replaced or removed is found.
+     */
+    int process = (int)getppid();
     bool good = true;
     for (char *line = text, *next; good && *line; line = next) {
         size_t len = strcspn(line, "\n");
@@ -99,7 +105,7 @@ static int answer_input(uint64_t unchanged_since)
         line[len] = 0;
         if (n == cap)
             asked = arena_grow(asked, cap = cap ? cap * 2 : 256, sizeof *asked);
-        good = parse_request(line, sym, unchanged_since, &asked[n++]);
+        good = parse_request(line, sym, unchanged_since, process, &asked[n++]);
     }
     for (size_t i = 0; good && i < n; i++)
         print_functions(sym, &asked[i]);

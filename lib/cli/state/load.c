@@ -21,12 +21,23 @@
 #include <unistd.h>
 
 #include "../../core/hash.h"
+#include "../../core/start_time.h"
+#include "../base/now.h"
 #include "../kernel/procfs.h"
 
 uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns)
 {
     const struct state_header *h = state_head(&l->view);
     return h->opened_real_ns + (mono_ns - h->opened_mono_ns);
+}
+
+uint64_t load_unchanged_since(const struct loaded_file *l)
+{
+    const struct state_header *h = state_head(&l->view);
+    if (!l->same_boot || load_relaxed32(&h->inherited_from))
+        return 0;
+    uint64_t start = start_time_real(h->start_ticks, now_boot_ns(), now_real_ns());
+    return start < h->opened_real_ns ? start : h->opened_real_ns;
 }
 
 bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)

@@ -60,6 +60,12 @@ void load_recheck(struct loaded_file *l);
 void load_grown(struct loaded_file *l);
 
 /*
+ * A file that has not changed since is the one that the process of L has loaded (CLOCK_REALTIME
+ * ns); 0: no file can be proven so. A forked process may have files that its parent loaded long
+ * before.
+ */
+uint64_t load_unchanged_since(const struct loaded_file *l);
+/*
  * Field 22 of /proc/PID/stat and field 3 (of a thread that still runs, if any does); false when
  * there is no such process.
  */

@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sym_live.h"
+
 #define FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 /* PATH below ROOT, absolute symlinks inside resolved below ROOT too where the kernel can (5.6). */
@@ -40,7 +42,8 @@ static int open_below(const char *root, const char *path)
 
 enum fit { FIT_NO_FILE, FIT_OTHER, FIT_UNPROVEN, FIT_YES };
 
-static enum fit judge_file(int fd, const struct sym_source *from)
+/* RUNNING: it is the file of the program that runs, so nobody has written to it since. */
+static enum fit judge_file(int fd, const struct sym_source *from, bool running)
 {
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
@@ -53,7 +56,7 @@ static enum fit judge_file(int fd, const struct sym_source *from)
         fit = len == (ssize_t)from->build_id_len && memcmp(id, from->build_id, from->build_id_len) == 0 ? FIT_YES : FIT_OTHER;
     } else {
         uint64_t changed = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec;
-        fit = len <= 0 && changed < from->unchanged_since ? FIT_YES : FIT_UNPROVEN;
+        fit = len <= 0 && (running || changed < from->unchanged_since) ? FIT_YES : FIT_UNPROVEN;
     }
     elf_end(elf);
     return fit;
@@ -66,11 +69,11 @@ struct file_search {
     enum fit best;
 };
 
-static bool take_if_fit(struct file_search *s, int fd, const char *root, const char *path)
+static bool take_if(struct file_search *s, int fd, const char *root, const char *path, bool running)
 {
     if (fd < 0)
         return false;
-    enum fit fit = judge_file(fd, s->from);
+    enum fit fit = judge_file(fd, s->from, running);
     if (fit > s->best)
         s->best = fit;
     if (fit != FIT_YES) {
@@ -81,6 +84,8 @@ static bool take_if_fit(struct file_search *s, int fd, const char *root, const c
     snprintf(s->name, sizeof s->name, "%s%s", root, path);
     return true;
 }
+
+static bool take_if_fit(struct file_search *s, int fd, const char *root, const char *path) { return take_if(s, fd, root, path, false); }
 
 /* Debug directories hold the file by build-id (NAME.debug), or a copy of it by its own name. */
 static bool search_debug_dirs(struct file_search *s, const char *dirs)
@@ -136,9 +141,21 @@ static bool search_by_id(struct file_search *s, const Dwfl_Callbacks *callbacks)
     return found;
 }
 
+/* ROOT NULL: a link of the kernel's, which leads there by itself. */
+static bool try_live(void *arg, const char *root, const char *path, bool running)
+{
+    struct file_search *s = arg;
+    int fd = root && root[0] ? open_below(root, path) : open(path, FLAGS);
+    return take_if(s, fd, root ? root : "", path, running);
+}
+
 static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
 {
     const struct sym_source *from = s->from;
+    struct sym_live live = {.pid = from->pid, .start = from->start, .path = from->path, .root = from->root, .has_id = from->build_id_len};
+    /* Without a build-id the date is a weak proof: the file of a program that runs needs none. */
+    if (from->pid && !live.has_id && sym_live_paths(&live, try_live, s))
+        return true;
     if (from->path[0] == '/') {
         if (from->sysroot && take_if_fit(s, open_below(from->sysroot, from->path), from->sysroot, from->path))
             return true;
@@ -147,7 +164,7 @@ static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
         if (!from->sysroot && !from->root && take_if_fit(s, open(from->path, FLAGS), "", from->path))
             return true;
     }
-    if (from->exe && take_if_fit(s, open(from->exe, FLAGS), "", from->exe))
+    if (from->pid && live.has_id && sym_live_paths(&live, try_live, s))
         return true;
     return search_debug_dirs(s, from->debug_dirs) || search_debug_dirs(s, "/usr/lib/debug") || search_by_id(s, callbacks);
 }

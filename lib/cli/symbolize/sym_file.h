@@ -15,7 +15,8 @@ struct sym_source {
     const char *path;       /* as recorded */
     const char *sysroot;    /* NULL: none */
     const char *root;       /* of the live process; NULL: ours */
-    const char *exe;        /* NULL: not the program of a live process */
+    int pid;                /* of the live process that has it mapped; 0: none */
+    uint64_t start;         /* where it is mapped there; 0: not known */
     const char *debug_dirs; /* absolute, with ':' between; NULL: none */
     const uint8_t *build_id;
     unsigned build_id_len;    /* 0: recorded without one */

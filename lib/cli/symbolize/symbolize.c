@@ -81,7 +81,16 @@ void symbolizer_free(struct symbolizer *s)
 
 static bool same_string(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
-unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, const char *exe)
+/* A process that ended has used the same file before: the live one may still lead to it. */
+static void use_live(struct symbolizer *s, struct module *mod, const struct state_module *m, const char *root, int pid)
+{
+    mod->from.pid = pid;
+    mod->from.start = m->start;
+    mod->from.root = arena_string(&s->arena, root);
+    mod->tried = false;
+}
+
+unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, int pid)
 {
     char path[sizeof m->path];
     unsigned len = m->build_id_len <= sizeof m->build_id ? m->build_id_len : 0;
@@ -96,8 +105,11 @@ unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, co
          * With a build-id it is the same file wherever it lies. Without one the same path means the
          * same file only below the same root, and with the same limit on its age.
          */
-        if (len || (same_string(f->root, root) && f->unchanged_since == unchanged_since))
+        if (len || (same_string(f->root, root) && f->unchanged_since == unchanged_since)) {
+            if (pid && !f->pid)
+                use_live(s, &s->modules[i], m, root, pid);
             return (unsigned)i;
+        }
     }
     if (s->n_modules == s->cap_modules)
         s->modules = arena_grow(s->modules, s->cap_modules = s->cap_modules ? s->cap_modules * 2 : 32, sizeof *s->modules);
@@ -107,7 +119,8 @@ unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, co
         .path = mod->path,
         .sysroot = s->options.sysroot,
         .root = arena_string(&s->arena, root),
-        .exe = arena_string(&s->arena, exe),
+        .pid = pid,
+        .start = m->start,
         .debug_dirs = s->debug_dirs,
         .build_id = (const uint8_t *)arena_bytes(&s->arena, (const char *)m->build_id, len),
         .build_id_len = len,

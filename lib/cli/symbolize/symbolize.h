@@ -47,10 +47,10 @@ void symbolizer_free(struct symbolizer *s);
  * The number of module M for the calls below; the same module of many processes gets one number.
  * ROOT: "/proc/PID/root" of a live process in another mount namespace, else NULL or "".
  * UNCHANGED_SINCE: CLOCK_REALTIME ns; a file without build-id is used only if it was last changed
- * before; 0: never used. EXE: "/proc/PID/exe" of a live process when M is its program (serves a
- * deleted file), else NULL.
+ * before; 0: never used. PID: of the live process that has M loaded, in which a file that was
+ * replaced, renamed or removed is found all the same; else 0.
  */
-unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, const char *exe);
+unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, int pid);
 /* as recorded, cleaned of control characters */
 const char *symbolize_path(const struct symbolizer *s, unsigned module);
 /* hex digits, NULL: none recorded */

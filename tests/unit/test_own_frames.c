@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* test_own_frames.c: which frames at the top of a stack are not the program's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/own_frames.h"
+
+#define GLIBC "/usr/include/x86_64-linux-gnu/"
+#define LIBC "/usr/lib/x86_64-linux-gnu/libc.so.6"
+
+static size_t begin_after(const struct frame *top)
+{
+    struct frame stack[2] = {*top, {.module = "/srv/app", .symbol = "main", .file = "app.c", .line = 3}};
+    return own_frames_begin(stack, 2);
+}
+static size_t inlined_from(const char *file)
+{
+    return begin_after(&(struct frame){.module = "/srv/app", .symbol = "recv", .file = file, .line = 38, .inlined = true});
+}
+static size_t of(const char *module) { return begin_after(&(struct frame){.module = module, .symbol = "recv"}); }
+
+static void an_inlined_function_of_a_fortified_header_is_left_out(void **state)
+{
+    (void)state;
+    assert_int_equal(inlined_from(GLIBC "bits/socket2.h"), 1);
+    assert_int_equal(inlined_from("/usr/include/bits/unistd.h"), 1);
+    assert_int_equal(inlined_from("/opt/root/usr/include/bits/poll2.h"), 1);
+    assert_int_equal(inlined_from("/nix/store/abc-glibc-2.37-dev/include/bits/socket2.h"), 1);
+    assert_int_equal(inlined_from("/usr/include/fortify/sys/socket.h"), 1);
+}
+
+static void a_function_of_the_programs_own_stays_whatever_it_is_called(void **state)
+{
+    (void)state;
+    assert_int_equal(inlined_from("src/net.c"), 0);
+    assert_int_equal(inlined_from("src/bits/socket2.h"), 0);
+    assert_int_equal(inlined_from("/srv/src/include/bits/socket2.h"), 0);
+    assert_int_equal(inlined_from("/usr/include/mylib/net.h"), 0);
+    assert_int_equal(inlined_from("/usr/include/mylib/bits/net.h"), 0);
+    assert_int_equal(inlined_from("/usr/include/x86_64-linux-gnu/c++/12/bits/opt.h"), 0);
+    assert_int_equal(inlined_from("/usr/include/c++/12/bits/unique_ptr.h"), 0);
+    assert_int_equal(inlined_from(NULL), 0);
+    /* not inlined: it is a call in the program's code, which the line table puts there */
+    assert_int_equal(begin_after(&(struct frame){.module = "/srv/app", .symbol = "recv", .file = GLIBC "bits/socket2.h"}), 0);
+    assert_int_equal(of("/srv/app"), 0);
+    assert_int_equal(of(NULL), 0); /* generated code */
+}
+
+static void the_c_librarys_own_frames_are_left_out(void **state)
+{
+    (void)state;
+    static const char *const inner[] = {LIBC,
+                                        "/lib/libc-2.31.so",
+                                        "libpthread.so.0",
+                                        "/lib/libresolv.so.2",
+                                        "/lib/libnss_dns.so.2",
+                                        "/lib64/ld-linux-x86-64.so.2",
+                                        "/lib/ld-2.31.so",
+                                        "/lib/libc.musl-x86_64.so.1",
+                                        "/lib/ld-musl-x86_64.so.1",
+                                        "/usr/lib/libasan.so.8",
+                                        "/opt/libsockleak.so",
+                                        "/opt/libsockleak.so.0",
+                                        "/opt/libsockleak-musl.so"};
+    static const char *const own[] = {"/usr/lib/libcurl.so.4", "/usr/lib/libc-client.so.2007e", "/usr/bin/ld.bfd",
+                                      "/usr/bin/ld",           "/usr/lib/libdlib.so",           "/usr/bin/libc",
+                                      "libresolver.so"};
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
+        assert_int_equal(of(inner[i]), 1);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        assert_int_equal(of(own[i]), 0);
+}
+
+static void only_those_in_front_of_the_programs_first_are_left_out(void **state)
+{
+    (void)state;
+    const struct frame stack[] = {{.module = "/lib/libresolv.so.2", .symbol = "send_dg"},
+                                  {.module = LIBC, .symbol = "getaddrinfo"},
+                                  {.module = "/srv/app", .symbol = "recv", .file = GLIBC "bits/socket2.h", .inlined = true},
+                                  {.module = "/srv/app", .symbol = "login"},
+                                  {.module = LIBC, .symbol = "qsort"},
+                                  {.module = "/srv/app", .symbol = "main"},
+                                  {.module = LIBC, .symbol = "__libc_start_main"}};
+    assert_int_equal(own_frames_begin(stack, 7), 3);
+    struct group g = {.frames = stack, .n_frames = 7, .told = stack + 3, .n_told = 4};
+    struct report r = {.groups = &g, .n_groups = 1};
+    own_frames_show(&r);
+    own_frames_show(&r);
+    assert_ptr_equal(g.frames, stack + 3);
+    assert_int_equal(g.n_frames, 4);
+    assert_ptr_equal(g.told, stack + 3);
+    assert_int_equal(g.n_told, 4);
+}
+
+static void a_stack_of_the_c_library_alone_is_shown_as_it_is(void **state)
+{
+    (void)state;
+    const struct frame stack[] = {{.module = LIBC, .symbol = "timer_helper_thread"}, {.module = LIBC, .symbol = "start_thread"}};
+    assert_int_equal(own_frames_begin(stack, 2), 0);
+    assert_int_equal(own_frames_begin(NULL, 0), 0);
+    struct group g = {.n_frames = 0};
+    own_frames_show(&(struct report){.groups = &g, .n_groups = 1});
+    assert_null(g.frames);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_inlined_function_of_a_fortified_header_is_left_out),
+        cmocka_unit_test(a_function_of_the_programs_own_stays_whatever_it_is_called),
+        cmocka_unit_test(the_c_librarys_own_frames_are_left_out),
+        cmocka_unit_test(only_those_in_front_of_the_programs_first_are_left_out),
+        cmocka_unit_test(a_stack_of_the_c_library_alone_is_shown_as_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
