@@ -240,13 +240,15 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
     uint8_t kind, how, eof, tcp_state;
     _Atomic uint8_t reported; /* a report has named it */
     uint8_t past_grace;
-    uint8_t pad0[2];
-    uint64_t since_ns;    /* the condition's clock: since when, with no byte moving */
-    uint64_t unread;      /* bytes waiting before the FIN */
-    uint64_t signature;   /* of the byte counters; a change restarts the clock */
-    uint64_t looked_ns;   /* when all this was read */
-    uint64_t inode;       /* of the socket, 0 unknown */
-    uint64_t reported_ns; /* when a report first named it */
+    uint8_t reported_kind; /* the kind that the report gave it */
+    uint8_t pad0[1];
+    uint64_t since_ns;  /* the condition's clock: since when, with no byte moving */
+    uint64_t unread;    /* bytes waiting before the FIN */
+    uint64_t signature; /* of the byte counters; a change restarts the clock */
+    uint64_t looked_ns; /* when all this was read */
+    uint64_t inode;     /* of the socket, 0 unknown */
+    /* since_ns as the report gave it that first named it: bytes may have moved since */
+    uint64_t reported_since_ns;
     /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
     char local[96];
     char peer[96];

@@ -73,3 +73,88 @@ open_to_others()
     [ "$status" -eq 0 ]
     lacks "$output" 'entries|not seen|warn'
 }
+
+# log_of PID: where log_path=$TESTTMP/logs/log puts the log of PID. The pid is known before the program starts: a shell becomes it.
+logged()
+{
+    local before=$1 options=$2
+    shift 2
+    mkdir -p "$TESTTMP/logs"
+    # shellcheck disable=SC2016 # the inner shell's own
+    run timeout 20 bash -c 'log=$TESTTMP/logs/log.$$; eval "$1"; shift; export LD_PRELOAD=$AGENT; exec "$@"' _ "$before" \
+        env SOCKLEAK_OPTIONS="log_path=$TESTTMP/logs/log:$options" "$@" 3>&- 4>&-
+}
+
+@test "a log is written to no link, device, FIFO without a reader or file of another user" {
+    local before what
+    for what in 'ln -s "$TESTTMP/precious" "$log"|it is a symbolic link' 'mkfifo "$log"|a FIFO that nobody reads' 'mkdir "$log"|it is no regular file' \
+        'touch "$log"; chown 65534 "$log"|it belongs to another user' 'mknod "$log" c 1 3|it is no regular file'; do
+        before=${what%|*}
+        [[ $before != *chown* && $before != *mknod* || $(id -u) = 0 ]] || continue
+        rm -rf "$TESTTMP/logs"
+        echo kept >"$TESTTMP/precious"
+        logged "$before" "" "$VICTIMS/trust" two
+        [ "$status" -eq 0 ]
+        contains "$output" "cannot be opened \\(${what#*|}\\); reports go to standard error"
+        contains "$output" 'SUMMARY: sockleak: 2 sockets leaked'
+        [ "$(cat "$TESTTMP/precious")" = kept ]
+        find "$TESTTMP/logs" -type f -size +0 >"$TESTTMP/written"
+        is_empty "$TESTTMP/written"
+    done
+}
+
+@test "a log that is full says so in one line, and grows no more" {
+    local log
+    logged : log_max=1k "$VICTIMS/trust" two
+    log=$(ls "$TESTTMP"/logs/log.*)
+    cat "$log"
+    [ "$(grep -c 'this log is full (log_max); nothing more is written to it$' "$log")" -eq 1 ]
+    [ "$(stat -c %s "$log")" -le 1024 ]
+    [ "$status" -eq 0 ]
+}
+
+@test "a misspelt option is warned of once by a family of processes" {
+    run with_agent grayce=1s:kinds=hangup,wrong bash -c "sh -c '$VICTIMS/trust two; exec $VICTIMS/trust two'; exec '$VICTIMS/trust' two"
+    [ "$(grep -c 'grayce: no such option' <<<"$output")" -eq 1 ]
+    [ "$(grep -c 'kinds=hangup,wrong: not a list' <<<"$output")" -eq 1 ]
+    [ "$(grep -c SUMMARY <<<"$output")" -eq 3 ]
+}
+
+@test "a program that ran for long counts in one line what ended within its last second, and lists the rest" {
+    local word
+    start_agent all "leak_check_at_exit=all" "$VICTIMS/trust" late 11
+    start_agent code "exitcode=23" "$VICTIMS/trust" late 11
+    start_agent short "" "$VICTIMS/trust" late 1
+    start_agent json log_format=json "$VICTIMS/trust" late 11
+    start_agent forked "" "$VICTIMS/trust" fork 11
+    start_agent late "" "$VICTIMS/trust" late 11
+    wait
+    contains "$TESTTMP/late.err" 'SUMMARY: sockleak: 1 socket leaked'
+    contains "$TESTTMP/late.err" '^==[0-9]+==sockleak: and 3 sockets that ended within the last second: leak_check_at_exit=all lists them$'
+    contains "$TESTTMP/forked.err" '^==[0-9]+==sockleak: 3 sockets that ended within the last second: leak_check_at_exit=all lists them$'
+    [ "$(grep -c SUMMARY "$TESTTMP/forked.err")" -eq 1 ]
+    contains "$TESTTMP/json.err" '"type":"note".*"3 sockets that ended within the last second'
+    for word in all code short; do
+        contains "$TESTTMP/$word.err" 'SUMMARY: sockleak: 4 sockets leaked'
+        lacks "$TESTTMP/$word.err" 'last second'
+    done
+}
+
+@test "a wave is one report, and what is closed of it one retraction, counted from the report on" {
+    mkfifo "$TESTTMP/in"
+    start_agent wave grace=1s:interval=500ms bash -c "exec '$VICTIMS/trust' close 64 <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q WARNING "$TESTTMP/wave.err"
+    echo read >&7
+    wait_for 20 grep -q 'done' "$TESTTMP/wave.out"
+    sleep 1
+    echo close >&7
+    wait_for 20 grep -q released "$TESTTMP/wave.err"
+    exec 7>&-
+    wait_for 20 ended "$pid"
+    cat "$TESTTMP/wave.err"
+    [ "$(grep -c WARNING "$TESTTMP/wave.err")" -eq 1 ]
+    contains "$TESTTMP/wave.err" 'WARNING: sockleak: 64 sockets hung up'
+    [ "$(grep -c released "$TESTTMP/wave.err")" -eq 1 ]
+    contains "$TESTTMP/wave.err" 'released: 64 of site [0-9a-f]{16} after up to ([2-9]|[0-9]{2,}) s: they were hung up \(fd 3, 4, .* \.\.\.\)$'
+}

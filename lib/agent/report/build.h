@@ -13,6 +13,7 @@
 struct selection {
     uint64_t since_ns; /* sockets opened at or after */
     uint64_t min_ns;   /* whose condition lasts so long */
+    uint64_t young_ns; /* what has ended less than so long ago is only counted, in report.young */
     unsigned kinds;    /* mask */
     uint32_t tid;      /* 0: any */
     uint16_t tag;      /* 0: any */

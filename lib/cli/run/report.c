@@ -69,7 +69,7 @@ static void pass_note(struct notes *notes, const char *line, const char *note)
     for (size_t i = 0; i < notes->n; i++)
         if (strcmp(notes->lines[i], note) == 0)
             return;
-    if (notes->n == 100 || strncmp(note, "sockleak: fd ", 13) == 0)
+    if (notes->n == 100 || strncmp(note, "sockleak: released: ", 20) == 0)
         return;
     if (notes->n == notes->cap)
         notes->lines = arena_grow(notes->lines, notes->cap = notes->cap ? notes->cap * 2 : 16, sizeof *notes->lines);
