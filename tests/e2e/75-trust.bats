@@ -158,3 +158,50 @@ logged()
     [ "$(grep -c released "$TESTTMP/wave.err")" -eq 1 ]
     contains "$TESTTMP/wave.err" 'released: 64 of site [0-9a-f]{16} after up to ([2-9]|[0-9]{2,}) s: they were hung up \(fd 3, 4, .* \.\.\.\)$'
 }
+
+@test "of ended processes a directory keeps the newest 200 files, and report and clean say how many went" {
+    local dir i
+    dir=$(state_dir)
+    mkdir -m 700 "$dir"
+    "$VICTIMS/report_statefile" "$TESTTMP/one" 1 1
+    for i in {1..230}; do
+        cp --sparse=always "$TESTTMP/one" "$dir/$((1999000000 + i)).7.sockleak"
+        touch -d "@$((1700000000 + i))" "$dir/$((1999000000 + i)).7.sockleak"
+    done
+    start_agent live log_path="$TESTTMP/log" "$VICTIMS/trust" wait 1
+    wait_for 20 grep -q ready "$TESTTMP/live.out"
+    [ "$(find "$dir" -name '1999*.sockleak' | wc -l)" -eq 200 ]
+    [ ! -e "$dir/1999000030.7.sockleak" ]
+    [ -e "$dir/1999000031.7.sockleak" ]
+    [ -e "$(echo "$dir/$pid".*.sockleak)" ]
+    run "$SOCKLEAK" report --max-sockets 0 "$dir"
+    contains "$output" "30 older state files of ended processes went from $dir, which keeps the newest 200"
+    run "$SOCKLEAK" clean "$dir"
+    contains "$output" "^30 older ones went from $dir before: it keeps the newest 200"
+    contains "$output" '^removed 200 state files; 1 belongs to running processes$'
+    run "$SOCKLEAK" report "$dir"
+    lacks "$output" 'older'
+}
+
+@test "a run keeps the state file of each of its processes until it has reported them" {
+    run "$SOCKLEAK" run --output "$TESTTMP/keep" -- bash -c 'for i in {1..205}; do "$VICTIMS/trust" two; done'
+    contains "$output" 'SUMMARY: sockleak: 410 sockets leaked at 2 sites'
+    [ "$(find "$TESTTMP/keep" -name '*.sockleak' | wc -l)" -eq 205 ]
+}
+
+@test "a state directory that another user made first is passed over, and that is said" {
+    open_to_others
+    needs_alone
+    mkdir -m 755 "$(state_dir)"
+    chown 65534 "$(state_dir)"
+    # shellcheck disable=SC2016 # the inner shell's own
+    alone bash -c 'env LD_PRELOAD="$AGENT" "$VICTIMS/trust" two; "$SOCKLEAK" report; echo $? >"$TESTTMP/status"; ls /dev/shm/sockleak-0
+        rm -r /dev/shm/sockleak-0; mkdir /dev/shm/sockleak-0; chown 65534 /dev/shm/sockleak-0
+        env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS=print_summary=0 "$VICTIMS/trust" two' >"$TESTTMP/out" 2>&1
+    contains "$TESTTMP/out" 'sockleak: warning: .XDG_RUNTIME_DIR/sockleak is not used, the state file lies in /dev/shm: the directory belongs to somebody else'
+    contains "$TESTTMP/out" '^[0-9]+\.[0-9]+\.sockleak$'
+    contains "$TESTTMP/out" "sockleak report: $(state_dir): not read, it is not yours"
+    contains "$TESTTMP/status" 1
+    contains "$TESTTMP/out" 'sockleak: warning: no state file, the table stays in memory'
+    [ "$(find "$(state_dir)" -type f | wc -l)" -eq 0 ]
+}
