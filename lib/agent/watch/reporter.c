@@ -124,7 +124,7 @@ void reporter_releases(void) { write_releases(false); }
 static void mark_slot(const struct state_view *view, const struct finding *f, const struct state_slot *slot)
 {
     struct state_detail *d = (struct state_detail *)(uintptr_t)state_slot_detail(view, slot);
-    if (!d)
+    if (!d || d->kind == KIND_OPEN)
         return;
     if (!atomic_load(&d->reported) || !d->reported_since_ns) {
         d->reported_since_ns = f->since_ns;
