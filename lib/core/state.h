@@ -83,6 +83,7 @@ enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STAC
 /* a killed process stays END_RUNNING */
 enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT };
 
+#define STATE_HEADER_FIRST 1064u /* sizeof(struct state_header) in version 0.1 */
 struct state_header {
     char magic[8];
     uint32_t version;
@@ -306,6 +307,11 @@ struct state_view {
  * async-signal-safe. The same holds for all below.
  */
 const char *state_open_view(struct state_view *view, const void *base, uint64_t size);
+/*
+ * What a file of the agent of version WRITER lacks for a command of version READER: the rest of a
+ * sentence that begins "recorded by sockleak WRITER, "; NULL: nothing.
+ */
+const char *state_lacks(const char *writer, const char *reader);
 const struct state_header *state_head(const struct state_view *view);
 /*
  * The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no

@@ -239,6 +239,21 @@ static void build_model(struct model *m, const struct loaded_file *l, const stru
     model_build(m, l, sym[chosen.symbolize && a->symbols.names], &o);
 }
 
+/* Files of another version, each version once: what is not in them. */
+static void warn_versions(const struct load_set *set)
+{
+    char before[32] = "";
+    for (size_t i = 0; i < set->n; i++) {
+        const struct state_header *h = state_head(&set->items[i].view);
+        char version[sizeof h->agent_version];
+        state_string(version, sizeof version, h->agent_version, sizeof h->agent_version);
+        const char *lacks = state_lacks(version, SOCKLEAK_VERSION);
+        if (lacks && strcmp(version, before) != 0)
+            cli_warn("process %u was recorded by sockleak %s, %s", h->pid, version, lacks);
+        snprintf(before, sizeof before, "%s", version);
+    }
+}
+
 /* What became of each process, for the formats that have no place for it. */
 static void warn_circumstances(const struct model *models, size_t n)
 {
@@ -291,6 +306,7 @@ static int report_words(struct report_request *a, const char *const *words, int 
     if (n == 0)
         add_all(&set, &status);
     load_set_refresh(&set, 1000);
+    warn_versions(&set);
     print_models(a, &set);
     free(a->debug_dirs);
     free(a->suppressions.paths);
