@@ -205,3 +205,77 @@ logged()
     contains "$TESTTMP/out" 'sockleak: warning: no state file, the table stays in memory'
     [ "$(find "$(state_dir)" -type f | wc -l)" -eq 0 ]
 }
+
+@test "run --kinds all gives the addresses and states that a preload gives" {
+
+    run with_agent kinds=all:log_path=stdout "$VICTIMS/trust" open
+    grep -E '^  fd ' <<<"$output" | sed -E 's/127.0.0.1:[0-9]+/A/g' | sort >"$TESTTMP/preload"
+    contains "$TESTTMP/preload" 'A -> A  ESTABLISHED'
+    contains "$TESTTMP/preload" 'A  LISTEN'
+    run "$SOCKLEAK" run --kinds all -- "$VICTIMS/trust" open 3>&- 4>&-
+    grep -E '^  fd ' <<<"$output" | sed -E 's/127.0.0.1:[0-9]+/A/g' | sort >"$TESTTMP/run.fds"
+    diff "$TESTTMP/preload" "$TESTTMP/run.fds"
+}
+
+# ended_by SIGNAL TARGET OPTIONS WORD...: `run` over the victim with WORD, and SIGNAL to it (run) or to the program itself (program) once it is ready
+ended_by()
+{
+    local sig=$1 target=$2 options=$3 child
+    shift 3
+    # shellcheck disable=SC2086 # several options
+    start run "$SOCKLEAK" run $options -- "$VICTIMS/trust" "$@"
+    wait_for 20 grep -q ready "$TESTTMP/run.out"
+    child=$(pgrep -P "$pid")
+    if [ "$target" = run ]; then kill "-$sig" "$pid"; else kill "-$sig" "$child"; fi
+    wait "$pid" || status=$?
+    cat "$TESTTMP/run.err"
+}
+
+@test "run checks before it passes on a signal that ends the program, and reports what is stuck" {
+    ended_by TERM run "" wait 2
+    [ "$status" -eq 143 ]
+    contains "$TESTTMP/run.err" 'WARNING: sockleak: 2 sockets hung up'
+    ended_by TERM run "--kinds all" wait 0 open
+    [ "$status" -eq 143 ]
+    contains "$TESTTMP/run.err" 'fd 4  127.0.0.1:[0-9]+ -> 127.0.0.1:[0-9]+  ESTABLISHED'
+}
+
+@test "run has a last word of a program that a signal ended, checked or not" {
+    ended_by KILL program "" wait 2
+    [ "$status" -eq 137 ]
+    contains "$TESTTMP/run.err" '^==[0-9]+==sockleak: ended by SIGKILL before anything was checked; open then:$'
+    contains "$TESTTMP/run.err" '#0 leak_hangup '
+    lacks "$TESTTMP/run.err" 'SUMMARY|nothing is wrong'
+    ended_by TERM run "" wait 0 open
+    contains "$TESTTMP/run.err" '^==[0-9]+==sockleak: ended by SIGTERM; nothing was stuck at the last look \(5 sockets open\)$'
+    ended_by TERM program "" wait 0
+    contains "$TESTTMP/run.err" '^==[0-9]+==sockleak: ended by SIGTERM; no socket of it was recorded$'
+    run "$SOCKLEAK" run -- sh -c 'exit 143'
+    [ "$status" -eq 143 ]
+    lacks "$output" 'ended by'
+}
+
+@test "a file of another version is read, and what it lacks is said; one of a newer format is refused in one line" {
+    local version
+    version=$("$SOCKLEAK" --version | sed 's/.* //')
+    "$VICTIMS/report_statefile" "$TESTTMP/file" 1 3
+    run "$SOCKLEAK" report "$TESTTMP/file"
+    lacks "$output" 'recorded by'
+    python3 - "$TESTTMP/file" "$version" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    head = f.read(4096)
+    at = head.find(sys.argv[2].encode())
+    f.seek(at if at > 0 else 1064 - 32)
+    f.write(b"9.9.9\0")
+PY
+    run "$SOCKLEAK" report "$TESTTMP/file"
+    [ "$status" -eq 0 ]
+    contains "$output" 'process [0-9]+ was recorded by sockleak 9\.9\.9, newer than this command: what is new in it is not shown'
+    contains "$output" '3 sockets stuck in CLOSE_WAIT'
+    printf '\377' | dd of="$TESTTMP/file" bs=1 seek=8 conv=notrunc status=none
+    run "$SOCKLEAK" report "$TESTTMP/file"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    contains "$output" "written by a newer sockleak: read it with that version's command"
+}
