@@ -146,6 +146,13 @@ static void clean_run(struct clean_counts *t, int above, const char *path, const
         t->status = cli_fail("cannot remove %s: %s", inner, strerror(errno));
 }
 
+static void unlink_counter(const char *path)
+{
+    char name[CLI_PATH_MAX + sizeof STATEDIR_REMOVED + 1];
+    snprintf(name, sizeof name, "%s/" STATEDIR_REMOVED, path);
+    unlink(name);
+}
+
 static void clean_directory(struct clean_counts *t, const char *path, bool must_exist)
 {
     struct stat st;
@@ -166,6 +173,12 @@ static void clean_directory(struct clean_counts *t, const char *path, bool must_
             clean_entry(t, fd, path, entry->d_name, false);
     }
     closedir(d);
+    uint64_t older = paths_removed(path);
+    if (older)
+        printf("%llu older one%s went from %s before: it keeps the newest %u\n", (unsigned long long)older, older == 1 ? "" : "s", path,
+               STATEDIR_KEEP);
+    if (older && !t->dry)
+        unlink_counter(path);
 }
 
 int cmd_clean(int argc, char **argv)

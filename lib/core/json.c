@@ -258,5 +258,9 @@ void json_release(struct out *o, const struct report *r, const struct release *r
     put_site(o, rel->siteid);
     put_string(o, "kind", kind_name(rel->kind));
     put_seconds(o, "stuck_s", rel->stuck_ns);
-    out_str(o, "}\n");
+    put_u64(o, "count", rel->count);
+    put_key(o, "fds");
+    for (size_t i = 0; i < rel->n_fds && i < JSON_MAX_SOCKETS; i++)
+        out_fmt(o, "%c%d", i ? ',' : '[', rel->fds[i]);
+    out_str(o, rel->n_fds ? "]}\n" : "[]}\n");
 }

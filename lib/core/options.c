@@ -16,7 +16,20 @@
 
 typedef void warn_fn(void *arg, const char *line);
 
-enum option_type { OPT_BOOL, OPT_NUMBER, OPT_BIG, OPT_TIME, OPT_INTERVAL, OPT_KINDS, OPT_TEXT, OPT_FORMAT, OPT_COLOR, OPT_SIGNAL };
+enum option_type {
+    OPT_BOOL,
+    OPT_NUMBER,
+    OPT_BIG,
+    OPT_TIME,
+    OPT_INTERVAL,
+    OPT_KINDS,
+    OPT_TEXT,
+    OPT_FORMAT,
+    OPT_COLOR,
+    OPT_SIGNAL,
+    OPT_SIZE,
+    OPT_WHEN
+};
 
 struct option {
     const char *key;
@@ -36,13 +49,16 @@ static const struct option option_table[] = {
      "while running, report a socket once its condition has lasted so long with no byte moving"},
     {"interval", OPT_INTERVAL, FIELD(interval_ns), 0, "grace/4",
      "how often the watcher looks (grace/4 within 250ms..10s); 0: no watcher thread"},
-    {"leak_check_at_exit", OPT_BOOL, FIELD(leak_check_at_exit), 1, "1", "report at exit what is stuck then, whatever its age"},
+    {"leak_check_at_exit", OPT_WHEN, FIELD(leak_check_at_exit), 0, "1",
+     "1: report at exit what is stuck; in a program that ran for 10 s, what is so for under a second is counted in one line; 'all': "
+     "whatever its age (exitcode and 'sockleak run' set it); 0: nothing"},
     {"exitcode", OPT_NUMBER, FIELD(exitcode), 255, "0",
      "exit status when leaks were reported at exit and the program would have exited with 0"},
     {"max_allowed", OPT_BIG, FIELD(max_allowed), UINT64_MAX, "0", "so many leaked sockets at exit do not change the exit status"},
     {"abort_on_error", OPT_BOOL, FIELD(abort_on_error), 1, "0", "1: abort() at the first reported leak"},
     {"log_path", OPT_TEXT, FIELD(log_path), 0, "stderr",
      "stderr, stdout or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended"},
+    {"log_max", OPT_SIZE, FIELD(log_max), 0, "64m", "a log file's size in bytes (k, m, g), then one line that it is full; 0: no limit"},
     {"log_format", OPT_FORMAT, FIELD(log_json), 0, "text", "text or json"},
     {"max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "32", "stack depth, 0..64; 0 keeps counts without stacks"},
     {"max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit"},
@@ -144,6 +160,16 @@ static const char *set_color(uint8_t *field, const char *s, size_t len)
     return "write auto, always or never";
 }
 
+static const char *set_when(struct options *o, const char *s, size_t len)
+{
+    bool all = word_is(s, len, "all");
+    if (!all && set_bool(&o->leak_check_at_exit, s, len))
+        return "write 0, 1 or all";
+    o->leak_check_at_exit |= all;
+    o->exit_check_all = all;
+    return NULL;
+}
+
 /* Returns NULL when S was taken, else the reason why not. */
 static const char *set_value(struct options *o, const struct option *opt, const char *s, size_t len)
 {
@@ -173,6 +199,10 @@ static const char *set_value(struct options *o, const struct option *opt, const 
         return set_color(field, s, len);
     case OPT_SIGNAL:
         return set_signal(field, s, len);
+    case OPT_SIZE:
+        return parse_size(s, len, field) ? NULL : "not a size; write 64m, 500k, 1g, or 0 for no limit";
+    case OPT_WHEN:
+        return set_when(o, s, len);
     }
     return "unknown";
 }
@@ -188,6 +218,16 @@ static void put_time(struct out *out, uint64_t ns)
         out_fmt(out, "%lum", (unsigned long)(ms / 60000u));
     else
         out_fmt(out, "%lus", (unsigned long)(ms / 1000u));
+}
+
+static void put_size(struct out *out, uint64_t n)
+{
+    unsigned unit = 0;
+    for (; unit < 3 && n && n % 1024 == 0; unit++)
+        n /= 1024;
+    out_u64(out, n);
+    if (unit)
+        out_char(out, " kmg"[unit]);
 }
 
 /* The current value, as a user would write it. */
@@ -231,6 +271,12 @@ static void put_value(struct out *out, const struct options *o, const struct opt
         break;
     case OPT_COLOR:
         out_str(out, color_words[*(const uint8_t *)field % 3]);
+        break;
+    case OPT_SIZE:
+        put_size(out, *(const uint64_t *)field);
+        break;
+    case OPT_WHEN:
+        out_str(out, o->exit_check_all ? "all" : o->leak_check_at_exit ? "1" : "0");
         break;
     }
 }
@@ -336,6 +382,26 @@ void options_parse(struct options *o, const char *text, warn_fn *warn, void *arg
     while (text && *text) {
         const char *end = item_end(text);
         parse_item(o, text, end, warn, arg);
+        text = *end ? end + 1 : end;
+    }
+}
+
+static void note_wrong(void *arg, const char *line)
+{
+    (void)line;
+    *(bool *)arg = true;
+}
+
+void options_blank(char *text)
+{
+    while (text && *text) {
+        struct options ignored;
+        bool wrong = false;
+        char *end = text + (item_end(text) - text);
+        options_default(&ignored);
+        parse_item(&ignored, text, end, note_wrong, &wrong);
+        if (wrong)
+            memset(text, ':', (size_t)(end - text));
         text = *end ? end + 1 : end;
     }
 }

@@ -15,11 +15,13 @@ enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
     bool enabled, leak_check_at_exit, abort_on_error, log_json, symbolize, print_suppressions, print_summary, follow_children, help;
-    bool interval_set; /* interval was given; else it follows grace */
-    uint32_t kinds;    /* mask of KIND_BIT */
+    bool exit_check_all; /* leak_check_at_exit=all: also what ended in the last second */
+    bool interval_set;   /* interval was given; else it follows grace */
+    uint32_t kinds;      /* mask of KIND_BIT */
     uint64_t grace_ns, interval_ns;
     uint32_t exitcode, max_frames, max_leaks, max_sockets, signal, verbosity;
     uint64_t max_allowed; /* so many leaked sockets at exit do not change the exit status */
+    uint64_t log_max;     /* bytes of a log file; 0: no limit */
     uint8_t color;
     char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];
@@ -33,6 +35,11 @@ void options_default(struct options *o);
  * (kept 30s)"); the old value stays. Later keys win. Async-signal-safe if WARN is.
  */
 void options_parse(struct options *o, const char *text, void (*warn)(void *arg, const char *line), void *arg);
+/*
+ * Overwrites with ':' what options_parse would warn of in TEXT. Whoever inherits the text then does
+ * not warn again. NULL is empty.
+ */
+void options_blank(char *text);
 /* interval from grace where it was not given: grace/4 within 250 ms .. 10 s. */
 void options_finish(struct options *o);
 /* help=1: every key, its default, its meaning. */

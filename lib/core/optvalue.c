@@ -56,6 +56,24 @@ bool parse_time(const char *s, size_t len, uint64_t *ns)
     return true;
 }
 
+bool parse_size(const char *s, size_t len, uint64_t *bytes)
+{
+    uint64_t n = 0;
+    size_t i = 0;
+    for (; i < len && is_digit(s[i]); i++)
+        if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(s[i] - '0'), &n))
+            return false;
+    unsigned shift = i == len                     ? 0
+                     : s[i] == 'k' || s[i] == 'K' ? 10
+                     : s[i] == 'm' || s[i] == 'M' ? 20
+                     : s[i] == 'g' || s[i] == 'G' ? 30
+                                                  : 64;
+    if (i == 0 || len - i > 1 || shift == 64 || n > UINT64_MAX >> 1 >> shift)
+        return false;
+    *bytes = n << shift;
+    return true;
+}
+
 bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, size_t *bad_len)
 {
     uint32_t found = 0;

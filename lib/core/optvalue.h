@@ -13,6 +13,8 @@
 
 /* "30s", "250ms", "5m", "2h", "12" (seconds) -> *NS; false when S is no time or overflows. */
 bool parse_time(const char *s, size_t len, uint64_t *ns);
+/* "64m", "500k", "1g", "4096" (bytes) -> *BYTES; false when S is no size or overflows. */
+bool parse_size(const char *s, size_t len, uint64_t *bytes);
 /*
  * "close_wait,dead", "all" -> *MASK (KIND_BIT); false for an unknown word, which is then in
  * BAD[0..*BAD_LEN).

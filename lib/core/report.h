@@ -83,6 +83,7 @@ struct report {
     uint64_t leaks, sites; /* over all groups, the cut ones too */
     uint64_t by_kind[KIND_COUNT];
     uint64_t suppressed, dropped, groups_left_out, sockets_left_out;
+    uint64_t young; /* at exit: sockets that ended within the last second, not reported */
     /*
      * the period that the watcher keeps instead of its interval, to stay within its budget; 0: the
      * interval
@@ -93,12 +94,18 @@ struct report {
     bool color;
 };
 
-/* A retraction: a socket that was reported and is closed by now, or has left its condition. */
+/*
+ * A retraction: a socket that was reported and is closed by now, or has left its condition; or all
+ * of one site and kind.
+ */
 struct release {
-    int fd;
+    int fd; /* the first of them */
     uint8_t kind;
     uint64_t siteid;
-    uint64_t stuck_ns;
+    uint64_t stuck_ns; /* the longest, from the beginning of what was reported */
+    uint64_t count;
+    size_t n_fds; /* listed: at most `count` */
+    const int *fds;
 };
 
 #endif

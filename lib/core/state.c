@@ -48,9 +48,11 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
         return "written by a machine of the other byte order";
     if (h->version > STATE_VERSION)
         return "written by a newer sockleak: read it with that version's command";
-    if (h->version != STATE_VERSION)
+    if (h->version == 0)
         return "of a format that this sockleak does not know";
-    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size != sizeof *h)
+    /* A header grows within its page: fields that its writer did not have are zeros. */
+    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size < STATE_HEADER_FIRST ||
+        h->header_size > STATE_PAGE)
         return "written by a sockleak of another word size or build";
     if (size < STATE_BODY_OFFSET)
         return "cut short: its extent table is missing";
@@ -65,6 +67,28 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
 }
 
 const struct state_header *state_head(const struct state_view *view) { return (const struct state_header *)(const void *)view->base; }
+
+/* "0.2.1" as a number that grows with it; 0: none. */
+static uint32_t version_number(const char *text)
+{
+    uint32_t part[3] = {0};
+    for (unsigned i = 0; i < 3 && *text >= '0' && *text <= '9'; i++) {
+        for (; *text >= '0' && *text <= '9' && part[i] < 1000; text++)
+            part[i] = part[i] * 10 + (uint32_t)(*text - '0');
+        text += *text == '.';
+    }
+    return part[0] << 20 | part[1] << 10 | part[2];
+}
+
+const char *state_lacks(const char *writer, const char *reader)
+{
+    uint32_t theirs = version_number(writer), ours = version_number(reader);
+    if (theirs > ours)
+        return "newer than this command: what is new in it is not shown";
+    if (theirs < version_number("0.2") && ours >= version_number("0.2"))
+        return "which keeps the stacks that opened a socket and saw its end, and nothing of its life between";
+    return NULL;
+}
 
 void state_string(char *out, size_t cap, const char *field, size_t field_size)
 {

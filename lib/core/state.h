@@ -83,6 +83,7 @@ enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STAC
 /* a killed process stays END_RUNNING */
 enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT };
 
+#define STATE_HEADER_FIRST 1064u /* sizeof(struct state_header) in version 0.1 */
 struct state_header {
     char magic[8];
     uint32_t version;
@@ -241,13 +242,15 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
     uint8_t kind, how, eof, tcp_state;
     _Atomic uint8_t reported; /* a report has named it */
     uint8_t past_grace;
-    uint8_t pad0[2];
-    uint64_t since_ns;    /* the condition's clock: since when, with no byte moving */
-    uint64_t unread;      /* bytes waiting before the FIN */
-    uint64_t signature;   /* of the byte counters; a change restarts the clock */
-    uint64_t looked_ns;   /* when all this was read */
-    uint64_t inode;       /* of the socket, 0 unknown */
-    uint64_t reported_ns; /* when a report first named it */
+    uint8_t reported_kind; /* the kind that the report gave it */
+    uint8_t pad0[1];
+    uint64_t since_ns;  /* the condition's clock: since when, with no byte moving */
+    uint64_t unread;    /* bytes waiting before the FIN */
+    uint64_t signature; /* of the byte counters; a change restarts the clock */
+    uint64_t looked_ns; /* when all this was read */
+    uint64_t inode;     /* of the socket, 0 unknown */
+    /* since_ns as the report gave it that first named it: bytes may have moved since */
+    uint64_t reported_since_ns;
     /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
     char local[96];
     char peer[96];
@@ -305,6 +308,11 @@ struct state_view {
  * async-signal-safe. The same holds for all below.
  */
 const char *state_open_view(struct state_view *view, const void *base, uint64_t size);
+/*
+ * What a file of the agent of version WRITER lacks for a command of version READER: the rest of a
+ * sentence that begins "recorded by sockleak WRITER, "; NULL: nothing.
+ */
+const char *state_lacks(const char *writer, const char *reader);
 const struct state_header *state_head(const struct state_view *view);
 /*
  * The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no

@@ -20,6 +20,11 @@
 #define STATEDIR_ASIDE ".exec"
 #define STATEDIR_UNFINISHED ".new" /* behind a file's name until its header is complete */
 
+/* so many files of ended processes stay in a directory */
+#define STATEDIR_KEEP 200u
+/* a file as long as the number of those that were removed for that */
+#define STATEDIR_REMOVED "older-removed"
+
 /*
  * RUNTIME_DIR/sockleak (XDG_RUNTIME_DIR); false: it is NULL or no absolute path, and nothing is
  * written.

@@ -11,7 +11,10 @@
 
 #include "textstack.h"
 
-#define WARN_WORD 48u /* bytes of a bad line that a warning repeats */
+#define WARN_WORD 48u   /* bytes of a bad line that a warning repeats */
+#define CHAIN_FRAMES 8u /* of the program's own code that a generated line names */
+#define CHAIN_LINK " < "
+#define CHAIN_SIZE 4096u
 
 typedef void warn_fn(void *arg, const char *line);
 
@@ -190,6 +193,74 @@ static bool made_for_itself(const struct group *g)
     return true;
 }
 
+/* ---- the first frames of the program's own code ---------------------------------------------- */
+
+static bool has_text(const char *s) { return s && *s; }
+
+/* Neither the C library, with the code that it links into each program, nor another library of the system. */
+static bool is_own(const struct frame *f)
+{
+    static const char *const system[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "["};
+    if (!has_text(f->module))
+        return has_text(f->symbol) || has_text(f->file);
+    if (has_text(f->symbol) && strcmp(f->symbol, "_start") == 0)
+        return false;
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+        if (strncmp(f->module, system[i], strlen(system[i])) == 0)
+            return false;
+    return true;
+}
+
+/* "db_connect (db.c:42)", "db_connect (app+0x1234)" */
+static void put_chain_frame(struct out *o, const struct frame *f)
+{
+    if (has_text(f->symbol))
+        out_fmt(o, "%s ", f->symbol);
+    if (has_text(f->file) && f->line) {
+        out_fmt(o, "(%s:%u)", text_base_name(f->file), f->line);
+    } else {
+        out_fmt(o, "(%s+0x", text_base_name(f->module));
+        out_hex(o, f->offset, 1);
+        out_char(o, ')');
+    }
+}
+
+/*
+ * The first frames of the program's own code, of any code where there are none, as one text:
+ * "db_connect (db.c:42) < login (web.c:88)". TEXT, of CAP bytes, gets an end. False: not one frame
+ * has a name.
+ */
+static bool chain_of(char *text, size_t cap, const struct group *g)
+{
+    struct out o = {.buf = text, .cap = cap - 1};
+    bool own = false;
+    for (size_t i = 0; i < g->n_frames && !own; i++)
+        own = is_own(&g->frames[i]);
+    for (size_t i = 0, n = 0; i < g->n_frames && n < CHAIN_FRAMES; i++) {
+        const struct frame *f = &g->frames[i];
+        if ((own && !is_own(f)) || (!has_text(f->symbol) && !has_text(f->file) && !has_text(f->module)))
+            continue;
+        if (n++)
+            out_str(&o, CHAIN_LINK);
+        put_chain_frame(&o, f);
+    }
+    text[o.len] = 0;
+    return o.len > 0;
+}
+
+/* Only such a pattern is compared with the chain: any other is about one frame. */
+static bool names_chain(const struct suppression *rule)
+{
+    size_t at = *rule->pattern == '^';
+    return (rule->pattern_len > at && rule->pattern[at] == '(') || memmem(rule->pattern, rule->pattern_len, " (", 2);
+}
+
+static bool chain_matches(const struct suppression *rule, const struct group *g)
+{
+    char chain[CHAIN_SIZE];
+    return names_chain(rule) && chain_of(chain, sizeof chain, g) && rule_matches(rule, chain);
+}
+
 struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g)
 {
     for (size_t i = 0; i < n; i++) {
@@ -199,6 +270,8 @@ struct suppression *suppress_group(struct suppression *rules, size_t n, const st
         for (size_t f = 0; f < g->n_frames; f++)
             if (frame_matches(&rules[i], &g->frames[f]))
                 return &rules[i];
+        if (chain_matches(&rules[i], g))
+            return &rules[i];
     }
     return NULL;
 }
@@ -238,17 +311,12 @@ static void put_pattern(struct out *o, const char *s)
 
 void suppress_write_line(struct out *o, const struct group *g)
 {
-    const char *name = NULL, *kind = kind_name(g->kind);
-    for (size_t i = 0; i < g->n_frames && !name; i++)
-        if (g->frames[i].symbol && *g->frames[i].symbol)
-            name = g->frames[i].symbol;
-    for (size_t i = 0; i < g->n_frames && !name; i++)
-        if (g->frames[i].module && *g->frames[i].module)
-            name = text_base_name(g->frames[i].module);
-    if (name) {
-        out_fmt(o, "%s:", kind ? kind : "leak");
-        put_pattern(o, name);
-        out_char(o, '\n');
+    char chain[CHAIN_SIZE];
+    const char *kind = kind_name(g->kind);
+    if (chain_of(chain, sizeof chain, g)) {
+        out_fmt(o, "%s:^", kind ? kind : "leak");
+        put_pattern(o, chain);
+        out_str(o, "$\n");
         return;
     }
     for (size_t i = 0; i < g->n_findings; i++) {

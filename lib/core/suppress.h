@@ -37,8 +37,8 @@ void suppress_parse(const char *text, size_t len, struct suppression *rules, siz
  */
 bool pattern_match(const char *pattern, size_t pattern_len, const char *s);
 /*
- * The first rule that matches the group's stack (frames' symbol, file or module), or NULL. Counting
- * is the caller's.
+ * The first rule that matches the group's stack (a frame's symbol, file or module, or its first
+ * frames as suppress_write_line names them), or NULL. Counting is the caller's.
  */
 struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g);
 /*
@@ -49,8 +49,10 @@ bool suppress_may_match(const struct suppression *rules, size_t n, unsigned kind
 /* The first peer:/local: rule that matches this socket, or NULL. */
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f);
 /*
- * A ready line for G: "close_wait:db_connect\n" (the first frame with a symbol, else its module;
- * peer:… for one without a stack).
+ * A ready line for G, as narrow as its stack: the first eight frames of the program's own code, each
+ * with its file and line, or else its module and offset: "close_wait:^db_connect (db.c:42) < login
+ * (web.c:88)$\n"; peer:... for a group without a stack. suppress_group compares a pattern that has
+ * such a place ("(db.c:42)") with these frames as one text too, where * stands for any text.
  */
 void suppress_write_line(struct out *o, const struct group *g);
 /*

@@ -43,7 +43,7 @@ static const char *headline(const struct group *g)
     case KIND_HANGUP:
         return "hung up: the peer has closed, this process never did";
     default:
-        return "still open: nothing is wrong with the connection, but nobody has closed it";
+        return "still open: not known to be over, and nobody has closed it";
     }
 }
 
@@ -264,6 +264,12 @@ void text_stretched(struct out *o, const struct report *r)
     out_fmt(o, "%u.%03u s now, less often than its interval, to stay within its budget", r->stretched_ms / 1000, r->stretched_ms % 1000);
 }
 
+void text_young(struct out *o, const struct report *r)
+{
+    out_fmt(o, "%lu socket%s that ended within the last second: leak_check_at_exit=all lists %s", (unsigned long)r->young, plural(r->young),
+            r->young == 1 ? "it" : "them");
+}
+
 static void put_notes(struct out *o, const struct report *r)
 {
     if (r->sockets_left_out) {
@@ -274,6 +280,11 @@ static void put_notes(struct out *o, const struct report *r)
     if (r->stretched_ms) {
         out_fmt(o, "==%u==sockleak: ", r->pid);
         text_stretched(o, r);
+        out_char(o, '\n');
+    }
+    if (r->young) {
+        out_fmt(o, "==%u==sockleak: and ", r->pid);
+        text_young(o, r);
         out_char(o, '\n');
     }
     if (r->suppressed)
@@ -296,13 +307,20 @@ void text_report(struct out *o, const struct report *r)
 
 void text_release(struct out *o, const struct report *r, const struct release *rel)
 {
-    out_fmt(o, "==%u==sockleak: fd %d released after ", r->pid, rel->fd);
-    out_duration(o, rel->stuck_ns / 1000000000u);
-    out_fmt(o, ": it was %s", condition_words(rel->kind));
+    out_fmt(o, "==%u==sockleak: released: %lu of ", r->pid, (unsigned long)rel->count);
     if (rel->siteid) {
-        out_str(o, " (site ");
+        out_str(o, "site ");
         out_hex(o, rel->siteid, 16);
-        out_char(o, ')');
+    } else {
+        out_str(o, "an unknown site");
     }
-    out_char(o, '\n');
+    out_str(o, rel->count == 1 ? " after " : " after up to ");
+    out_duration(o, rel->stuck_ns / 1000000000u);
+    out_fmt(o, ": %s %s (fd", rel->count == 1 ? "it was" : "they were", condition_words(rel->kind));
+    size_t shown = rel->n_fds < r->max_sockets ? rel->n_fds : r->max_sockets;
+    for (size_t i = 0; i < shown; i++)
+        out_fmt(o, "%s %d", i ? "," : "", rel->fds[i]);
+    if (!shown)
+        out_fmt(o, " %d", rel->fd);
+    out_str(o, rel->count > (shown ? shown : 1) ? " ...)\n" : ")\n");
 }

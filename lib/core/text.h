@@ -16,14 +16,16 @@ void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
 /*
- * One line for a retraction: "==PID==sockleak: fd 14 released after 812 s: it was stuck in
- * CLOSE_WAIT (site ...)".
+ * One line for a retraction: "==PID==sockleak: released: 37 of site 5f3a... after up to 812 s: they
+ * were stuck in CLOSE_WAIT (fd 14, 15 ...)".
  */
 void text_release(struct out *o, const struct report *r, const struct release *rel);
 
 /* Sentences without a newline, for text and JSON alike. */
 /* "2 more groups with 15 sockets left out (max_leaks)"; nothing when none were left out. */
 void text_left_out(struct out *o, const struct report *r);
+/* "3 sockets that ended within the last second: leak_check_at_exit=all lists them" */
+void text_young(struct out *o, const struct report *r);
 /*
  * "looks take long: the watcher looks every 2.5 s now, ..."; nothing when the period is not
  * stretched.

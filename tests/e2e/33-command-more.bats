@@ -137,7 +137,7 @@ C
     runs --output "$TESTTMP/keep" -- "$TESTTMP/long" 2>/dev/null
     "$SOCKLEAK" report --gen-suppressions "$TESTTMP/keep" >"$TESTTMP/rules"
     [ "$(wc -l <"$TESTTMP/rules")" -eq 1 ]
-    grep -qE '^hangup:f_+\*$' "$TESTTMP/rules"
+    grep -qE '^hangup:\^f_+\*$' "$TESTTMP/rules"
     run "$SOCKLEAK" report --suppressions "$TESTTMP/rules" "$TESTTMP/keep"
     contains "$output" '1 suppressed'
 }

@@ -122,7 +122,7 @@ static void a_new_socket_of_the_same_number_has_nothing_of_the_old_ones_detail(v
     int a = live_hung_up();
     look();
     struct state_detail *was = live_detail(a);
-    was->reported_ns = 5;
+    was->reported_since_ns = 5;
     uint64_t since = was->since_ns;
     live_close(a);
     now += 100 * S;
@@ -130,7 +130,7 @@ static void a_new_socket_of_the_same_number_has_nothing_of_the_old_ones_detail(v
     assert_int_equal(b, a);
     look();
     assert_ptr_equal(live_detail(b), was);
-    assert_int_equal(live_detail(b)->reported_ns, 0);
+    assert_int_equal(live_detail(b)->reported_since_ns, 0);
     assert_true(live_detail(b)->since_ns > since);
 }
 

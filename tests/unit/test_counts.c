@@ -66,6 +66,7 @@ static void sockets_without_a_stack_are_counted_too(void **state)
     (void)state;
     site = 0;
     look(KIND_DEAD, 2, 1, 8);
+    look(KIND_DEAD, 2, 1, 8);
     assert_int_equal(counts_of(0, KIND_DEAD)->past, 1);
     assert_true(counts_any_due(KINDS_ALL));
     counts_all_reported(KINDS_ALL);
@@ -103,13 +104,14 @@ static void a_thousand_sites_of_every_kind_keep_counts_of_their_own(void **state
 
 /* ---- what is due ---- */
 
-static void a_group_is_due_past_grace_and_then_at_each_doubling(void **state)
+static void a_group_is_due_an_interval_past_grace_and_then_past_each_doubling(void **state)
 {
     (void)state;
     static const struct {
         unsigned past;
         bool due;
-    } looks[] = {{0, false}, {3, true}, {3, false}, {5, false}, {6, true}, {11, false}, {12, true}, {4, false}, {23, false}, {24, true}};
+    } looks[] = {{0, false},  {3, false}, {3, true},  {5, false},  {6, false},  {7, true},   {13, false},
+                 {14, false}, {14, true}, {4, false}, {28, false}, {27, false}, {28, false}, {30, true}};
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
         look(KIND_DEAD, 30, looks[i].past, 8);
         assert_int_equal(counts_is_due(counts_of(site, KIND_DEAD)), looks[i].due);
@@ -128,6 +130,7 @@ static void a_group_that_was_gone_is_new_when_it_comes_back(void **state)
     counts_all_reported(KINDS_ALL);
     look(KIND_DEAD, 8, 0, 8);
     look(KIND_DEAD, 8, 1, 8);
+    look(KIND_DEAD, 8, 1, 8);
     assert_true(counts_any_due(KINDS_ALL));
 }
 
@@ -135,9 +138,25 @@ static void a_kind_that_is_not_asked_for_is_neither_due_nor_reported(void **stat
 {
     (void)state;
     look(KIND_DEAD, 3, 3, 8);
+    look(KIND_DEAD, 3, 3, 8);
     assert_false(counts_any_due(KIND_BIT(KIND_HANGUP)));
     counts_all_reported(KIND_BIT(KIND_HANGUP));
     assert_true(counts_any_due(KIND_BIT(KIND_DEAD)));
+}
+
+/* Between two regular looks somebody may ask for more of them. */
+static void a_wave_is_one_report_however_often_one_looks(void **state)
+{
+    (void)state;
+    for (unsigned past = 8; past <= 64; past += 8) {
+        look(KIND_DEAD, past, past, 0);
+        assert_false(counts_any_due(KINDS_ALL));
+        now += S / 2;
+    }
+    look(KIND_DEAD, 64, 64, 4);
+    assert_true(counts_any_due(KINDS_ALL));
+    counts_all_reported(KINDS_ALL);
+    assert_int_equal(counts_of(site, KIND_DEAD)->reported, 64);
 }
 
 /* ---- growing, steady ---- */
@@ -231,9 +250,10 @@ int main(void)
         CASE(the_counts_are_those_of_the_last_look),
         CASE(sockets_without_a_stack_are_counted_too),
         CASE(a_thousand_sites_of_every_kind_keep_counts_of_their_own),
-        CASE(a_group_is_due_past_grace_and_then_at_each_doubling),
+        CASE(a_group_is_due_an_interval_past_grace_and_then_past_each_doubling),
         CASE(a_group_that_was_gone_is_new_when_it_comes_back),
         CASE(a_kind_that_is_not_asked_for_is_neither_due_nor_reported),
+        CASE(a_wave_is_one_report_however_often_one_looks),
         CASE(what_rises_is_growing_with_its_rate),
         CASE(what_stays_is_steady_once_it_has_for_a_grace),
         CASE(the_look_before_the_first_is_the_last_that_saw_less),

@@ -256,13 +256,19 @@ static void the_documented_keys_stand_in_their_order(void **state)
     assert_int_equal(objects_in(text), 2);
     assert_memory_equal(text, leak, sizeof leak - 1);
     assert_non_null(strstr(text, summary));
-    struct release rel = {.fd = 14, .kind = KIND_CLOSE_WAIT, .siteid = 0x0f3a9c01d2e4b678, .stuck_ns = 812400000000ull};
+    struct release rel = {.fd = 14,
+                          .kind = KIND_CLOSE_WAIT,
+                          .siteid = 0x0f3a9c01d2e4b678,
+                          .stuck_ns = 812400000000ull,
+                          .count = 2,
+                          .n_fds = 2,
+                          .fds = (const int[]){14, 15}};
     struct out o = {.buf = buf, .cap = sizeof buf - 1};
     json_release(&o, &r, &rel);
     buf[o.len] = 0;
     assert_string_equal(buf,
                         "{\"type\":\"release\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"fd\":14,\"site\":\"0f3a9c01d2e4b678\","
-                        "\"kind\":\"close_wait\",\"stuck_s\":812.4}\n");
+                        "\"kind\":\"close_wait\",\"stuck_s\":812.4,\"count\":2,\"fds\":[14,15]}\n");
 }
 
 static void what_is_not_known_is_null(void **state)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -103,6 +104,66 @@ static void a_fifo_does_not_hang_us(void **state)
     snprintf(statefile_path, sizeof statefile_path, "/tmp/slfifo.%d", (int)getpid());
     assert_int_equal(mkfifo(statefile_path, 0600), 0);
     assert_non_null(load_file(&l, statefile_path));
+}
+
+/* In a state directory of somebody else's it may lead to any file of ours. */
+static void a_link_is_not_followed(void **state)
+{
+    (void)state;
+    struct loaded_file l;
+    char link[sizeof statefile_path + 8];
+    assert_null(load(&l));
+    load_free(&l);
+    snprintf(link, sizeof link, "%s.link", statefile_path);
+    assert_int_equal(symlink(statefile_path, link), 0);
+    const char *why = load_file(&l, link);
+    unlink(link);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "symbolic link"));
+}
+
+/* Under two names, or another user's: read, and not opened for writing. */
+static void only_a_file_of_our_own_is_written_to(void **state)
+{
+    (void)state;
+    struct loaded_file l;
+    char second[sizeof statefile_path + 8];
+    statefile_write(&im);
+    snprintf(second, sizeof second, "%s.second", statefile_path);
+    assert_int_equal(link(statefile_path, second), 0);
+    const char *why = load_file(&l, statefile_path);
+    unlink(second);
+    assert_null(why);
+    assert_null(l.writable);
+    assert_false(load_can_write(&l));
+    assert_false(load_put32(&l, &state_head(&l.view)->request, 1));
+    load_free(&l);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chown(statefile_path, 65534, 65534), 0);
+    assert_null(load_file(&l, statefile_path));
+    assert_null(l.writable);
+    load_free(&l);
+}
+
+/* Another user's live process: by its memory, which is ours to write where we may trace it. */
+static void a_field_is_written_by_way_of_the_process(void **state)
+{
+    (void)state;
+    struct loaded_file l;
+    static struct state_header there;
+    be_me();
+    assert_null(load(&l));
+    munmap(l.writable, STATE_PAGE);
+    l.writable = NULL;
+    l.header_there = (uint64_t)(uintptr_t)&there;
+    assert_true(load_put32(&l, &state_head(&l.view)->request, 7));
+    assert_true(load_put64(&l, &state_head(&l.view)->grace_ns, 1ull << 40));
+    assert_int_equal(there.request, 7);
+    assert_int_equal(there.grace_ns, 1ull << 40);
+    l.header_there = 0;
+    assert_false(load_put32(&l, &state_head(&l.view)->request, 8));
+    load_free(&l);
 }
 
 static void a_file_cut_while_it_is_mapped_reads_as_zeros(void **state)
@@ -206,7 +267,7 @@ static void the_same_file_counts_once(void **state)
     char second[80];
     statefile_write(&im);
     snprintf(second, sizeof second, "%s.link", statefile_path);
-    assert_int_equal(symlink(statefile_path, second), 0);
+    assert_int_equal(link(statefile_path, second), 0);
     assert_null(load_set_file(&set, statefile_path));
     assert_null(load_set_file(&set, second));
     unlink(second);
@@ -285,6 +346,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_may_not_be_written_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_state_file_is_refused_with_a_sentence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fifo_does_not_hang_us, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_link_is_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_a_file_of_our_own_is_written_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_field_is_written_by_way_of_the_process, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_cut_while_it_is_mapped_reads_as_zeros, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_table_grows_by_is_seen_at_the_next_look, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_a_process_is_told, setup, teardown),

@@ -53,6 +53,8 @@ static void the_defaults_are_those_that_are_documented(void **state)
     assert_int_equal(o.grace_ns, 30 * S);
     assert_int_equal(o.interval_ns, 7500 * MS);
     assert_int_equal(o.max_frames, 32);
+    assert_int_equal(o.log_max, 64 << 20);
+    assert_false(o.exit_check_all);
     assert_int_equal(o.max_sockets, 8);
     assert_int_equal(o.exitcode + o.max_leaks + o.signal + o.verbosity + o.max_allowed, 0);
     assert_int_equal(o.color, COLOR_AUTO);
@@ -73,7 +75,7 @@ static void every_option_takes_its_values(void **state)
     struct said said;
     struct options o =
         parse("enabled=0:kinds=close_wait,dead:grace=5m:interval=250ms:leak_check_at_exit=no:exitcode=23:max_allowed=18446744073709551615:"
-              "abort_on_error=1:log_path=/tmp/x.%p:log_format=json:max_frames=64:max_leaks=10:max_sockets=0:symbolize=false:"
+              "abort_on_error=1:log_path=/tmp/x.%p:log_format=json:log_max=3k:max_frames=64:max_leaks=10:max_sockets=0:symbolize=false:"
               "suppressions=/etc/s:print_suppressions=off:print_summary=0:color=never:follow_children=0:state_dir=/run/s:signal=12:"
               "verbosity=1:help=1",
               &said);
@@ -86,6 +88,7 @@ static void every_option_takes_its_values(void **state)
     assert_int_equal(o.exitcode, 23);
     assert_true(o.max_allowed == UINT64_MAX);
     assert_int_equal(o.max_frames, 64);
+    assert_int_equal(o.log_max, 3072);
     assert_int_equal(o.max_leaks, 10);
     assert_int_equal(o.max_sockets, 0);
     assert_int_equal(o.color, COLOR_NEVER);
@@ -94,6 +97,69 @@ static void every_option_takes_its_values(void **state)
     assert_string_equal(o.log_path, "/tmp/x.%p");
     assert_string_equal(o.suppressions, "/etc/s");
     assert_string_equal(o.state_dir, "/run/s");
+}
+
+static void the_check_at_exit_is_all_of_it_or_without_the_youngest(void **state)
+{
+    (void)state;
+    struct said said;
+    struct options o = parse("leak_check_at_exit=all", &said);
+    assert_true(o.leak_check_at_exit && o.exit_check_all);
+    o = parse("leak_check_at_exit=all:leak_check_at_exit=1", &said);
+    assert_true(o.leak_check_at_exit && !o.exit_check_all);
+    o = parse("leak_check_at_exit=all:leak_check_at_exit=0", &said);
+    assert_false(o.leak_check_at_exit || o.exit_check_all);
+    o = parse("leak_check_at_exit=all:leak_check_at_exit=some", &said);
+    assert_true(o.leak_check_at_exit && o.exit_check_all);
+    assert_string_equal(said.line[0], "leak_check_at_exit=some: write 0, 1 or all (kept all)");
+}
+
+static void a_size_takes_k_m_and_g(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool ok;
+        uint64_t bytes;
+    } rows[] = {{"0", true, 0},           {"4096", true, 4096}, {"2k", true, 2048},       {"64m", true, 64 << 20}, {"1G", true, 1u << 30},
+                {"8589934591g", true, 0}, {"", false, 0},       {"k", false, 0},          {"1t", false, 0},        {"1kb", false, 0},
+                {"-1", false, 0},         {"1.5m", false, 0},   {"8589934592g", false, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t n = 77;
+        assert_int_equal(parse_size(rows[i].text, strlen(rows[i].text), &n), rows[i].ok);
+        if (!rows[i].ok)
+            assert_int_equal(n, 77);
+        else if (rows[i].bytes || rows[i].text[1] == 0)
+            assert_int_equal(n, rows[i].bytes);
+    }
+}
+
+/* Their places are empty afterwards, so that whoever inherits the text does not warn again. */
+static void what_is_wrong_in_a_text_is_blanked_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *left;
+    } rows[] = {
+        {"grace=1s:graze=2s:kinds=all", "grace=1s::::::::::kinds=all"},
+        {"graze=2s", "::::::::"},
+        {"grace=1s", "grace=1s"},
+        {" grace=x : log_path=\"a:b\":c=\"d:e\"", ":::::::::: log_path=\"a:b\":::::::"},
+        {"verbosity=1:log_path=\"open:grace=1s", "verbosity=1:::::::::::::::::::::::"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", rows[i].text);
+        options_blank(text);
+        assert_int_equal(strlen(text), strlen(rows[i].text));
+        struct said said;
+        parse(text, &said);
+        assert_int_equal(said.n, 0);
+        if (strcmp(rows[i].text, rows[i].left) != 0 && !strchr(rows[i].text, ' '))
+            assert_string_equal(text, rows[i].left);
+    }
+    options_blank(NULL);
 }
 
 static void colons_in_quotes_blanks_and_empty_items_do_no_harm(void **state)
@@ -128,6 +194,9 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
         {"max_frames=65", "max_frames=65: not a number from 0 to 64 (kept 32)"},
         {"max_leaks=4294967296", "max_leaks=4294967296: not a number, or too large (kept 0)"},
         {"max_allowed=18446744073709551616", "max_allowed=18446744073709551616: not a number, or too large (kept 0)"},
+        {"log_max=64x", "log_max=64x: not a size; write 64m, 500k, 1g, or 0 for no limit (kept 64m)"},
+        {"log_max=9999999999999g", "log_max=9999999999999g: not a size; write 64m, 500k, 1g, or 0 for no limit (kept 64m)"},
+        {"leak_check_at_exit=none", "leak_check_at_exit=none: write 0, 1 or all (kept 1)"},
         {"enabled=maybe", "enabled=maybe: write 0 or 1 (kept 1)"},
         {"log_format=xml", "log_format=xml: write text or json (kept text)"},
         {"color=red", "color=red: write auto, always or never (kept auto)"},
@@ -290,30 +359,11 @@ static void a_log_path_names_its_process(void **state)
 static void help_names_every_option_that_parsing_knows(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"enabled",
-                                       "kinds",
-                                       "grace",
-                                       "interval",
-                                       "leak_check_at_exit",
-                                       "exitcode",
-                                       "max_allowed",
-                                       "abort_on_error",
-                                       "log_path",
-                                       "log_format",
-                                       "max_frames",
-                                       "max_leaks",
-                                       "max_sockets",
-                                       "symbolize",
-                                       "suppressions",
-                                       "print_suppressions",
-                                       "print_summary",
-                                       "color",
-                                       "follow_children",
-                                       "state_dir",
-                                       "signal",
-                                       "verbosity",
-                                       "help"};
-    char buf[8192];
+    static const char *const keys[] = {"enabled",     "kinds",           "grace",     "interval",     "leak_check_at_exit", "exitcode",
+                                       "max_allowed", "abort_on_error",  "log_path",  "log_max",      "log_format",         "max_frames",
+                                       "max_leaks",   "max_sockets",     "symbolize", "suppressions", "print_suppressions", "print_summary",
+                                       "color",       "follow_children", "state_dir", "signal",       "verbosity",          "help"};
+    char buf[16384];
     struct out o = {.buf = buf, .cap = sizeof buf - 1};
     options_help(&o);
     buf[o.len] = 0;
@@ -340,6 +390,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_those_that_are_documented),
         cmocka_unit_test(every_option_takes_its_values),
+        cmocka_unit_test(the_check_at_exit_is_all_of_it_or_without_the_youngest),
+        cmocka_unit_test(a_size_takes_k_m_and_g),
+        cmocka_unit_test(what_is_wrong_in_a_text_is_blanked_and_nothing_else),
         cmocka_unit_test(colons_in_quotes_blanks_and_empty_items_do_no_harm),
         cmocka_unit_test(a_bad_word_is_named_once_and_the_old_value_stays),
         cmocka_unit_test(an_overlong_value_is_refused_and_an_overlong_word_is_cut_in_the_warning),

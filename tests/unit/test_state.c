@@ -122,6 +122,36 @@ static void a_header_that_is_not_ours_is_refused_with_a_sentence(void **state)
     }
 }
 
+/* A file of version 0.1 has the smaller header, one of a later version of this format perhaps a larger one. */
+static void a_header_may_be_shorter_or_longer_than_ours(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {STATE_HEADER_FIRST, sizeof(struct state_header), STATE_PAGE};
+    for (size_t i = 0; i < 5; i++) {
+        struct image im;
+        struct state_view v;
+        image_make(&im, 1);
+        ((struct state_header *)(void *)im.base)->header_size = i < 3 ? sizes[i] : i == 3 ? STATE_HEADER_FIRST - 1 : STATE_PAGE + 1;
+        const char *why = state_open_view(&v, im.base, im.size);
+        assert_true(i < 3 ? why == NULL : why != NULL);
+        image_free(&im);
+    }
+}
+
+static void what_a_file_of_another_version_lacks_is_told(void **state)
+{
+    (void)state;
+    static const char *const same[][2] = {
+        {"0.1.0", "0.1.0"}, {"0.1.7", "0.1.9"}, {"0.2.0", "0.2.0"}, {"0.2.0", "0.10.1"}, {"1.0", "1.0.0"}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_null(state_lacks(same[i][0], same[i][1]));
+    assert_non_null(strstr(state_lacks("0.1.0", "0.2.0"), "nothing of its life between"));
+    assert_non_null(strstr(state_lacks("", "0.2.0"), "nothing of its life between"));
+    assert_non_null(strstr(state_lacks("0.1.4", "1.0"), "nothing of its life between"));
+    assert_non_null(strstr(state_lacks("0.10.0", "0.2.9"), "newer than this command"));
+    assert_non_null(strstr(state_lacks("99999999999999.0", "0.2.9"), "newer than this command"));
+}
+
 static void a_file_cut_anywhere_is_refused_or_holds_its_whole_extents(void **state)
 {
     (void)state;
@@ -454,6 +484,8 @@ int main(void)
         cmocka_unit_test(every_kind_of_record_is_read_back),
         cmocka_unit_test(a_text_whose_lengths_lie_is_none),
         cmocka_unit_test(a_header_that_is_not_ours_is_refused_with_a_sentence),
+        cmocka_unit_test(a_header_may_be_shorter_or_longer_than_ours),
+        cmocka_unit_test(what_a_file_of_another_version_lacks_is_told),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_or_holds_its_whole_extents),
         cmocka_unit_test(a_site_that_lies_about_its_size_or_frames_is_refused),
         cmocka_unit_test(a_site_that_is_not_complete_is_passed_over_and_the_next_one_found),

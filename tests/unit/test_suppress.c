@@ -258,26 +258,22 @@ static void the_ready_line_matches_what_it_was_made_from(void **state)
 {
     (void)state;
     static const struct frame jit_then_name[] = {{.pc = 1}, {.module = "/lib/a.so", .symbol = "operator*(V const&)"}};
-    static const struct frame module_only[] = {{.pc = 1}, {.module = "/opt/app/libfoo.so"}};
+    static const struct frame module_only[] = {{.pc = 1}, {.module = "/opt/app/libfoo.so", .offset = 0x1f}};
     static const struct finding peer = {.peer = "10.0.0.5:1433", .local = "1.2.3.4:5"}, local = {.local = "@a\nb"};
     struct group g = {.kind = KIND_CLOSE_WAIT, .frames = jit_then_name, .n_frames = 2};
-    assert_string_equal(written(&g), "close_wait:operator*(V const&)\n");
+    assert_string_equal(written(&g), "close_wait:^operator*(V const&) (a.so+0x0)$\n");
     assert_int_equal(read_rules(written(&g)), 1);
     assert_non_null(suppress_group(rules, 1, &g));
-    static const struct frame anchors[] = {{.symbol = "^lambda$1$"}}, blanks[] = {{.symbol = " a b\t"}};
+    static const struct frame anchors[] = {{.symbol = "^lambda$1$\n"}};
     g.n_frames = 1;
     g.frames = anchors;
-    assert_string_equal(written(&g), "close_wait:*lambda$1*\n");
-    assert_int_equal(read_rules(written(&g)), 1);
-    assert_non_null(suppress_group(rules, 1, &g));
-    g.frames = blanks;
-    assert_string_equal(written(&g), "close_wait:*a b*\n");
+    assert_string_equal(written(&g), "close_wait:^*lambda$1$* (+0x0)$\n");
     assert_int_equal(read_rules(written(&g)), 1);
     assert_non_null(suppress_group(rules, 1, &g));
     g.n_frames = 2;
     g.frames = module_only;
     g.kind = KIND_DEAD;
-    assert_string_equal(written(&g), "dead:libfoo.so\n");
+    assert_string_equal(written(&g), "dead:^(libfoo.so+0x1f)$\n");
     assert_int_equal(read_rules(written(&g)), 1);
     assert_non_null(suppress_group(rules, 1, &g));
     g.n_frames = 0;
@@ -292,6 +288,34 @@ static void the_ready_line_matches_what_it_was_made_from(void **state)
     assert_non_null(suppress_socket(rules, 1, &local));
     g.n_findings = 0;
     assert_int_equal(*written(&g), '#');
+}
+
+/* Two leaks in the same function, and one under another caller. */
+static void a_ready_line_hides_no_other_leak(void **state)
+{
+    (void)state;
+    static const struct frame here[] = {{.symbol = "socket", .module = "/lib/x86_64-linux-gnu/libc.so.6", .offset = 9},
+                                        {.symbol = "main", .module = "/srv/app", .file = "src/db.c", .line = 42},
+                                        {.symbol = "__libc_start_main", .module = "/usr/lib/libc.so.6", .offset = 7}};
+    static const struct frame there[] = {{.symbol = "main", .module = "/srv/app", .file = "src/db.c", .line = 43}};
+    static const struct frame below[] = {{.symbol = "main", .module = "/srv/app", .file = "src/db.c", .line = 42},
+                                         {.symbol = "again", .module = "/srv/app", .file = "src/db.c", .line = 50}};
+    static const struct frame bare[] = {{.symbol = "main", .module = "/srv/app", .offset = 0x42}},
+                              other[] = {{.symbol = "main", .module = "/srv/app", .offset = 0x43}};
+    struct group g = {.kind = KIND_CLOSE_WAIT, .frames = here, .n_frames = 3};
+    assert_string_equal(written(&g), "close_wait:^main (db.c:42)$\n");
+    assert_int_equal(read_rules(written(&g)), 1);
+    assert_non_null(suppress_group(rules, 1, &g));
+    assert_null(suppress_group(rules, 1, &(struct group){.kind = KIND_CLOSE_WAIT, .frames = there, .n_frames = 1}));
+    assert_null(suppress_group(rules, 1, &(struct group){.kind = KIND_CLOSE_WAIT, .frames = below, .n_frames = 2}));
+    assert_null(suppress_group(rules, 1, &(struct group){.kind = KIND_DEAD, .frames = here, .n_frames = 3}));
+    g = (struct group){.kind = KIND_CLOSE_WAIT, .frames = below, .n_frames = 2};
+    assert_string_equal(written(&g), "close_wait:^main (db.c:42) < again (db.c:50)$\n");
+    g = (struct group){.kind = KIND_CLOSE_WAIT, .frames = bare, .n_frames = 1};
+    assert_string_equal(written(&g), "close_wait:^main (app+0x42)$\n");
+    assert_int_equal(read_rules(written(&g)), 1);
+    assert_non_null(suppress_group(rules, 1, &g));
+    assert_null(suppress_group(rules, 1, &(struct group){.kind = KIND_CLOSE_WAIT, .frames = other, .n_frames = 1}));
 }
 
 static void the_table_at_exit_lists_what_matched(void **state)
@@ -326,6 +350,7 @@ int main(void)
         cmocka_unit_test(any_frames_function_file_or_module_matches),
         cmocka_unit_test(sockets_match_by_their_addresses_alone),
         cmocka_unit_test(the_ready_line_matches_what_it_was_made_from),
+        cmocka_unit_test(a_ready_line_hides_no_other_leak),
         cmocka_unit_test(the_table_at_exit_lists_what_matched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

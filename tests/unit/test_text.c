@@ -396,14 +396,22 @@ static void a_release_is_one_line(void **state)
 {
     (void)state;
     struct report r = example();
-    struct release rel = {.fd = 14, .kind = KIND_CLOSE_WAIT, .siteid = 0x5f3a9c01d2e4b678, .stuck_ns = 812 * S};
+    struct release rel = {.fd = 14,
+                          .kind = KIND_CLOSE_WAIT,
+                          .siteid = 0x5f3a9c01d2e4b678,
+                          .stuck_ns = 812 * S,
+                          .count = 37,
+                          .n_fds = 3,
+                          .fds = (const int[]){14, 15, 16}};
     struct out o = {.buf = buf, .cap = sizeof buf - 1};
     text_release(&o, &r, &rel);
-    rel = (struct release){.fd = 3, .kind = KIND_NEVER_CONNECTED};
+    rel = (struct release){.fd = 3, .kind = KIND_NEVER_CONNECTED, .count = 1, .n_fds = 1, .fds = (const int[]){3}};
     text_release(&o, &r, &rel);
     buf[o.len] = 0;
-    assert_string_equal(buf, "==4242==sockleak: fd 14 released after 812 s: it was stuck in CLOSE_WAIT (site 5f3a9c01d2e4b678)\n"
-                             "==4242==sockleak: fd 3 released after 0 s: it was never connected\n");
+    assert_string_equal(
+        buf,
+        "==4242==sockleak: released: 37 of site 5f3a9c01d2e4b678 after up to 812 s: they were stuck in CLOSE_WAIT (fd 14, 15, 16 ...)\n"
+        "==4242==sockleak: released: 1 of an unknown site after 0 s: it was never connected (fd 3)\n");
 }
 
 static void the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty(void **state)

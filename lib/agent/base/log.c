@@ -105,7 +105,53 @@ static unsigned log_mode(const char *path)
     return n && strncmp(path, agent_options.state_dir, n) == 0 && path[n] == '/' ? 0600 : 0644;
 }
 
-static int open_path(void)
+/*
+ * What the file at PATH may not be: in a folder that others write to, the name may lead anywhere.
+ * NULL: it is a file of our own, or there is none yet.
+ */
+static const char *refusal(const struct stat *st)
+{
+    if (S_ISLNK(st->st_mode))
+        return "it is a symbolic link";
+    if (!S_ISREG(st->st_mode) && !S_ISFIFO(st->st_mode))
+        return "it is no regular file";
+    return st->st_uid == (uint32_t)SYS0(SYS_geteuid) ? NULL : "it belongs to another user";
+}
+
+/*
+ * Opens PATH, or makes it. What is there already is checked before it is opened, and again after:
+ * the name may have been given to something else meanwhile. A FIFO without a reader is an error and
+ * not waited for. -1 and *WHY: it cannot be.
+ */
+static int open_safely(const char *path, const char **why)
+{
+    const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+    struct stat before, now;
+    long fd = sys_stat_at(AT_FDCWD, path, &before, AT_SYMLINK_NOFOLLOW);
+    if (fd == -ENOENT) {
+        fd = sys_openat(AT_FDCWD, path, flags | O_CREAT | O_EXCL, log_mode(path));
+        if (fd != -EEXIST) {
+            *why = fd < 0 ? errno_text((int)-fd) : NULL;
+            return fd < 0 ? -1 : (int)fd;
+        }
+        fd = sys_stat_at(AT_FDCWD, path, &before, AT_SYMLINK_NOFOLLOW);
+    }
+    *why = fd < 0 ? errno_text((int)-fd) : refusal(&before);
+    if (*why)
+        return -1;
+    fd = sys_openat(AT_FDCWD, path, flags, 0);
+    if (fd == -ENXIO)
+        *why = "a FIFO that nobody reads";
+    else if (fd < 0)
+        *why = errno_text((int)-fd);
+    else if (stat_fd((int)fd, &now) < 0 || now.st_dev != before.st_dev || now.st_ino != before.st_ino)
+        *why = "it was replaced while it was opened";
+    if (*why && fd >= 0)
+        sys_close((int)fd);
+    return *why ? -1 : (int)fd;
+}
+
+static int open_path(const char **why)
 {
     char path[600], host[65] = "host", exe[512];
     struct utsname u;
@@ -116,9 +162,11 @@ static int open_path(void)
     uint64_t start = atomic_load(&start_real_ns);
     if (!start)
         start = clock_now_real();
-    if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u))
-        return -ENAMETOOLONG;
-    int fd = (int)sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, log_mode(path));
+    if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u)) {
+        *why = errno_text(ENAMETOOLONG);
+        return -1;
+    }
+    int fd = open_safely(path, why);
     long high = fd >= 0 ? SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, LOWEST_FD) : -1;
     if (high < 0)
         return fd;
@@ -140,11 +188,11 @@ static void put_line(struct out *o, const char *text)
     }
 }
 
-static void warn_of_path(int error)
+static void warn_of_path(const char *why)
 {
     char text[700], line[6 * sizeof text + 200];
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
-    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, errno_text(error));
+    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, why);
     text[t.len] = 0;
     put_line(&o, text);
     line[o.len++] = '\n';
@@ -161,13 +209,14 @@ static int open_log(bool *close_it)
     if (!strcmp(agent_options.log_path, "stdout"))
         return is_as_at_start(STDOUT_FILENO) ? STDOUT_FILENO : -1;
     if (strcmp(agent_options.log_path, "stderr") != 0) {
-        int fd = open_path();
+        const char *why;
+        int fd = open_path(&why);
         if (fd >= 0) {
             *close_it = true;
             return fd;
         }
         if (!atomic_exchange(&path_warned, true) && is_as_at_start(STDERR_FILENO))
-            warn_of_path(-fd);
+            warn_of_path(why);
     }
     return is_as_at_start(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
@@ -226,6 +275,37 @@ static bool write_quietly(int fd, const char *p, size_t n)
 
 bool log_write_to(int fd, const char *p, size_t n) { return !n || write_quietly(fd, p, n); }
 
+/* ---- the log's size -------------------------------------------------------------------------- */
+
+#define FULL_LINE 256u /* kept free for the line that says so */
+
+static _Atomic uint64_t full_at; /* the size at which a log was full; 0: it was not */
+
+/*
+ * True when P, of N bytes, must not be added to the log file FD. The first time a line says so.
+ * Once full it stays so until somebody shortens the file.
+ */
+static bool is_full(int fd, const struct stat *st, size_t n)
+{
+    uint64_t max = agent_options.log_max, size = (uint64_t)st->st_size, full = atomic_load(&full_at);
+    if (!max || !S_ISREG(st->st_mode))
+        return false;
+    if (full && size >= full)
+        return true;
+    if (size + n + FULL_LINE <= max) {
+        atomic_store(&full_at, 0);
+        return false;
+    }
+    char line[FULL_LINE];
+    struct out o = {.buf = line, .cap = sizeof line - 1};
+    put_line(&o, "this log is full (log_max); nothing more is written to it");
+    line[o.len++] = '\n';
+    if (size + o.len <= max || size == 0)
+        write_quietly(fd, line, o.len);
+    atomic_store(&full_at, size + 1);
+    return true;
+}
+
 static bool is_still(int fd, const struct stat *was)
 {
     struct stat now;
@@ -244,7 +324,7 @@ bool log_write(const char *p, size_t n)
      * Meanwhile the program may have closed all descriptors and got this number for a connection:
      * then it is neither written to nor closed.
      */
-    bool ok = fd >= 0 && (!known || is_still(fd, &st)) && write_quietly(fd, p, n);
+    bool ok = fd >= 0 && (!known || (is_still(fd, &st) && !is_full(fd, &st, n))) && write_quietly(fd, p, n);
     if (close_it && (!known || is_still(fd, &st)))
         sys_close(fd);
     if (!ok)

@@ -22,8 +22,8 @@ void log_init(void);
 /* The time that log_path's %t stands for, in ns since 1970; 0: the time of writing. */
 void log_set_start(uint64_t real_ns);
 /*
- * Writes N bytes as one piece; a log file is opened and closed at each call. False: not written
- * (counted).
+ * Writes N bytes as one piece; a log file is opened and closed at each call, and is no link and of
+ * no other user. False: not written (counted), also because the file has reached log_max.
  */
 bool log_write(const char *p, size_t n);
 /* The same to an open descriptor that the caller has; a loss is not counted. */

@@ -93,15 +93,15 @@ static _Atomic unsigned requests;
 static _Atomic bool pass_running;
 
 /*
- * True for the loader, the vDSO and this library: none of them calls through an entry that concerns
- * the program.
+ * True for the loader, the vDSO, this library and libunwind, which this library loads: none of them
+ * calls through an entry that concerns the program.
  */
 static bool is_left_alone(const struct dl_phdr_info *info)
 {
     uint64_t loader = getauxval(AT_BASE), vdso = getauxval(AT_SYSINFO_EHDR);
     const char *name = info->dlpi_name ? info->dlpi_name : "";
     if ((loader && info->dlpi_addr == loader) || (vdso && info->dlpi_addr == vdso) || strstr(name, "/ld-linux") ||
-        strstr(name, "linux-vdso"))
+        strstr(name, "linux-vdso") || strstr(name, "/libunwind"))
         return true;
     return dynamic_is_ours(info);
 }

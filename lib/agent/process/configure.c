@@ -21,10 +21,25 @@ extern const char *sockleak_default_options(void) __attribute__((weak));
 
 static _Atomic bool configured;
 
+static bool an_option_was_wrong;
+
 static void warn_option(void *arg, const char *line)
 {
     (void)arg;
     log_warn("%s", line);
+    an_option_was_wrong = true;
+}
+
+/*
+ * The programs that this one starts inherit its environment, and would all warn of the same word:
+ * it is blanked there. Only where the kernel has put the text, above this thread's frames: from
+ * anywhere else it may be read-only.
+ */
+static void blank_warned(const char *text)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)text;
+    if (an_option_was_wrong && at > here && at - here < (uintptr_t)16 << 20)
+        options_blank((char *)at);
 }
 
 /*
@@ -83,8 +98,10 @@ void configure(void)
         if (defaults)
             configure_take(defaults);
     }
+    an_option_was_wrong = false;
     if (text)
         configure_take(text);
+    blank_warned(text);
     options_finish(&agent_options);
     log_init();
     thread_leave();

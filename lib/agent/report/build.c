@@ -105,7 +105,8 @@ static uint64_t cookie_of(int fd, const struct state_slot *slot)
 }
 
 /* Calls back for each socket that S selects, in the order of descriptors. */
-static size_t each(const struct selection *s, struct seen *seen, void (*call)(void *arg, const struct finding *f), void *arg)
+static size_t each(const struct selection *s, struct seen *seen, uint64_t *young, void (*call)(void *arg, const struct finding *f),
+                   void *arg)
 {
     struct state_view view = table_view();
     uint64_t now = clock_now();
@@ -120,6 +121,10 @@ static size_t each(const struct selection *s, struct seen *seen, void (*call)(vo
         if (!judged(s, &f, &slot, state_slot_detail(&view, &slot), now, local, peer) || (s->at_exit && finding_is_from_outside(&f)) ||
             seen_again(seen, cookie_of(fd, &slot)))
             continue;
+        if (f.kind != KIND_OPEN && now < f.since_ns + s->young_ns) {
+            *young += 1;
+            continue;
+        }
         if (!f.family) {
             struct identity id;
             f.family = probe_identity(fd, &id) == 0 ? (uint8_t)id.family : 0;
@@ -154,7 +159,8 @@ bool select_count(const struct selection *s, size_t *n)
     struct scratch *scratch = NULL;
     struct seen seen;
     bool ok = make_seen(&scratch, &seen, live_slots());
-    *n = each(s, &seen, NULL, NULL);
+    uint64_t young = 0;
+    *n = each(s, &seen, &young, NULL, NULL);
     scratch_free(&scratch);
     return ok || !*n;
 }
@@ -377,7 +383,7 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
     struct seen seen;
     c->findings = scratch_get(&c->scratch, g.room * sizeof *c->findings);
     bool ok = c->findings && make_seen(&c->scratch, &seen, g.room);
-    if (ok && each(s, &seen, gather, &g) && c->n_findings) {
+    if (ok && each(s, &seen, &c->report.young, gather, &g) && c->n_findings) {
         c->report.groups = scratch_get(&c->scratch, c->n_findings * sizeof *c->report.groups);
         ok = c->report.groups != NULL;
     }

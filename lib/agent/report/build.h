@@ -16,6 +16,7 @@
 struct selection {
     uint64_t since_ns; /* opened at this time or later (CLOCK_MONOTONIC) */
     uint64_t min_ns;   /* in their condition for at least this time */
+    uint64_t young_ns; /* those in it for less are only counted, in report.young */
     unsigned kinds;    /* mask of KIND_BIT */
     uint32_t tid;      /* opened by this thread; 0: any */
     uint16_t tag;      /* with this tag; 0: any */

@@ -87,6 +87,19 @@ enum trend counts_trend(const struct counts *t)
     return growth_is_steady(&t->growth, grace > interval ? grace - interval : 0) ? TREND_STEADY : TREND_NONE;
 }
 
+/* Regular looks lie an interval apart, but for what a look takes. */
+static void ripen(struct counts *t, uint64_t now_ns, uint64_t period_ns)
+{
+    if (!t->past || (t->reported && t->past < 2 * t->reported)) {
+        t->due_ns = 0;
+        t->ripe = false;
+        return;
+    }
+    if (!t->due_ns)
+        t->due_ns = now_ns;
+    t->ripe = now_ns - t->due_ns >= period_ns - period_ns / 8;
+}
+
 void counts_end(uint64_t now_ns, uint64_t period_ns)
 {
     for (size_t i = 0; i < room; i++) {
@@ -96,6 +109,7 @@ void counts_end(uint64_t now_ns, uint64_t period_ns)
         sample(&t->growth, t->lasting, now_ns, period_ns);
         if (!t->past)
             t->reported = 0;
+        ripen(t, now_ns, period_ns);
         struct state_site *s = sites_at(t->site);
         if (!s)
             continue;
@@ -105,12 +119,14 @@ void counts_end(uint64_t now_ns, uint64_t period_ns)
     }
 }
 
-bool counts_is_due(const struct counts *t) { return t->past && (!t->reported || t->past >= 2 * t->reported); }
+bool counts_is_due(const struct counts *t) { return t->ripe; }
 
 static void set_reported(struct counts *t)
 {
     struct state_site *s = sites_at(t->site);
     t->reported = t->past;
+    t->ripe = false;
+    t->due_ns = 0;
     if (s)
         atomic_store(&s->reported[t->kind], t->past);
 }

@@ -17,6 +17,8 @@ struct counts {
     uint32_t lasting;  /* at this check: sockets in their condition for at least an interval */
     uint32_t past;     /* of these past grace */
     uint32_t reported; /* PAST when the group was last reported; 0: not yet */
+    uint64_t due_ns;   /* the look that first found it due; 0: it is not */
+    bool ripe;         /* due for an interval: a wave is over by then, and is one report */
     struct growth growth;
 };
 
@@ -27,7 +29,7 @@ void counts_add(state_ref site, unsigned kind, bool lasting, bool past);
 void counts_end(uint64_t now_ns, uint64_t period_ns);
 /* NULL: nothing was ever counted there, or there was no memory. */
 struct counts *counts_of(state_ref site, unsigned kind);
-/* A group is due when it passes grace first and then each time its count has doubled. */
+/* A group is due an interval after it passes grace first, and then each time its count has doubled. */
 bool counts_is_due(const struct counts *t);
 /* The groups that are due, of the kinds in MASK, have been reported now. */
 void counts_all_reported(unsigned mask);

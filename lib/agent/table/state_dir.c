@@ -9,6 +9,7 @@
  */
 #include "state_dir.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,9 +73,15 @@ static bool set_directory(unsigned which)
 static int find_directory(const char **why)
 {
     int fd = -ENOENT;
-    for (unsigned which = 0; which < 2 && fd < 0; which++)
-        if (set_directory(which))
-            fd = open_directory(directory, true, why);
+    const char *taken = "", *reason = "";
+    for (unsigned which = 0; which < 2 && fd < 0; which++) {
+        if (!set_directory(which))
+            continue;
+        fd = open_directory(directory, true, &reason);
+        if (fd == -EPERM || fd == -ENOTDIR || fd == -ELOOP)
+            taken = reason;
+    }
+    *why = fd < 0 ? reason : taken;
     return fd;
 }
 
@@ -106,6 +113,12 @@ int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **w
     /* Left by an earlier program of this same process, which an exec has replaced. */
     SYS3(SYS_unlinkat, dir, name, 0);
     return dir;
+}
+
+bool state_dir_is_a_runs(void)
+{
+    size_t n = strlen(agent_options.state_dir);
+    return n && strncmp(agent_options.log_path, agent_options.state_dir, n) == 0 && agent_options.log_path[n] == '/';
 }
 
 void state_dir_no_file(void) { file_name[0] = 0; }

@@ -12,9 +12,15 @@
 /*
  * Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak" (START: the
  * process' start in clock ticks, also in *START_TICKS). Returns a descriptor that the caller
- * closes, or -errno with a reason in *WHY.
+ * closes, or -errno with a reason in *WHY. With a descriptor *WHY is empty, or says why a place
+ * that would have come first is not used: somebody else was there before.
  */
 int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
+/*
+ * The directory is that of a `sockleak run`, which has the logs there too, and reads and removes all
+ * of it at its end.
+ */
+bool state_dir_is_a_runs(void);
 /* There is no file after all: the table is in memory only. */
 void state_dir_no_file(void);
 /* Removes this process' state file. */

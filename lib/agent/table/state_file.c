@@ -21,6 +21,7 @@
 #include "../base/options.h"
 #include "../base/program_path.h"
 #include "../base/sys.h"
+#include "bound.h"
 #include "state_dir.h"
 #include "table.h"
 
@@ -122,6 +123,8 @@ bool state_file_make(const struct state_header *parent)
         if (error < 0)
             SYS3(SYS_unlinkat, dir, unfinished, 0);
     }
+    if (r == 0 && error == 0 && dir >= 0 && !state_dir_is_a_runs())
+        bound_directory(dir);
     if (dir >= 0)
         sys_close(dir);
     if (r < 0)
@@ -130,6 +133,8 @@ bool state_file_make(const struct state_header *parent)
         state_dir_no_file();
         log_later("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
                   dir < 0 && *why ? why : errno_text(-error));
+    } else if (*why) {
+        log_later("$XDG_RUNTIME_DIR/sockleak is not used, the state file lies in /dev/shm: ", why);
     }
     return true;
 }

@@ -62,7 +62,9 @@ void retract_note(const struct leaving *was, int fd, bool last)
     if (!reported)
         return;
     const struct state_site *s = sites_at(was->site);
-    add_note(fd, was->gen, d->kind, s ? s->siteid : 0, clock_now() - d->since_ns);
+    bool marked = d->reported_since_ns;
+    add_note(fd, was->gen, marked ? d->reported_kind : d->kind, s ? s->siteid : 0,
+             clock_now() - (marked ? d->reported_since_ns : d->since_ns));
 }
 
 /*
@@ -85,7 +87,7 @@ bool retract_next(struct release *r)
     const struct note *n = &ring[at % RING_SIZE];
     if (at == atomic_load(&head) || atomic_load_explicit(&n->turn, memory_order_acquire) != at + 1)
         return false;
-    *r = (struct release){.fd = n->fd, .kind = n->kind, .siteid = n->siteid, .stuck_ns = n->stuck_ns};
+    *r = (struct release){.fd = n->fd, .kind = n->kind, .siteid = n->siteid, .stuck_ns = n->stuck_ns, .count = 1};
     bool happened = !never_happened(n);
     atomic_store(&tail, at + 1);
     return happened || retract_next(r);

@@ -31,6 +31,7 @@
 struct check {
     uint64_t now, grace, interval, next_grace;
     bool thorough;
+    bool keep_open;  /* with kinds=all, when somebody asks: what is open now, should the process end */
     uint32_t number; /* of this check, never 0 */
 };
 
@@ -127,6 +128,38 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
     atomic_store(&slot->detail, 0);
 }
 
+/*
+ * As healthy; with keep_open the addresses and the state are kept for whoever reads the file when
+ * the process is gone.
+ */
+static void still_open(const struct check *l, struct state_slot *slot, int fd, uint32_t gen, int revents)
+{
+    struct state_detail *d = detail_of(slot, gen);
+    struct observation o;
+    state_ref ref;
+    if (d && d->kind != KIND_OPEN)
+        healthy(slot, fd, gen);
+    if (!l->keep_open || probe(fd, slot, revents, &o) < 0 || judge(&o).kind != KIND_OPEN) {
+        atomic_store(&slot->detail, 0);
+        return;
+    }
+    if (!d || d->kind != KIND_OPEN) {
+        if (!(d = new_detail(&ref)))
+            return;
+        atomic_store(&slot->detail, ref);
+    }
+    probe_addresses(fd, d->local, d->peer);
+    d->fd = (uint32_t)fd;
+    d->kind = KIND_OPEN;
+    d->tcp_state = (uint8_t)o.tcp_state;
+    d->unread = o.unread;
+    d->since_ns = slot->opened_ns;
+    if (atomic_load(&slot->flags) & SLOT_ADOPTED && o.idle_ns && o.idle_ns < l->now) /* all that can be known */
+        d->since_ns = l->now - o.idle_ns;
+    d->looked_ns = l->now;
+    atomic_store_explicit(&d->gen, gen, memory_order_release);
+}
+
 static bool counted_before(const struct check *l, const struct state_slot *slot)
 {
     struct state_share *share = table_at(slot->share);
@@ -220,7 +253,7 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
     }
     bool told = slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
     if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
-        healthy(slot, fd, gen);
+        still_open(l, slot, fd, gen, revents);
         return;
     }
     struct observation o;
@@ -233,7 +266,7 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
     }
     struct verdict v = judge(&o);
     if (v.kind == KIND_NONE || v.kind == KIND_OPEN)
-        healthy(slot, fd, gen);
+        still_open(l, slot, fd, gen, revents);
     else
         in_condition(l, slot, fd, gen, &o, &v, &l->next_grace);
 }
@@ -256,6 +289,7 @@ uint64_t check_all(uint64_t min_age_ns)
 {
     struct check l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
     l.thorough = min_age_ns == 0;
+    l.keep_open = min_age_ns <= 1 && table_kinds() & KIND_BIT(KIND_OPEN);
     l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
     sweep_details();

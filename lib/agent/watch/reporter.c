@@ -10,6 +10,7 @@
 
 #include "../../core/json.h"
 #include "../../core/text.h"
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"
@@ -25,43 +26,110 @@
 #include "check.h"
 #include "wake.h"
 
+#define LONG_RUN_NS 10000000000ull /* a program that has run so long has */
+#define YOUNG_NS 1000000000ull     /* sockets at its end that ended a moment before */
+
 static uint32_t loaded_by; /* the process that the library was loaded into */
+static uint64_t loaded_ns; /* when that was; a forked worker counts from there too */
 
-void reporter_loaded(void) { loaded_by = (uint32_t)sys_getpid(); }
-
-void reporter_releases(void)
+void reporter_loaded(void)
 {
-    struct report r;
-    struct release rel;
-    struct out o;
-    unsigned told = 0, more = 0;
-    scratch_out(&o);
-    report_head(&r, REASON_GRACE);
-    while (retract_next(&rel)) {
-        if (agent_options.log_json)
-            json_release(&o, &r, &rel);
-        else if (told++ < agent_options.max_sockets || !agent_options.max_sockets)
-            text_release(&o, &r, &rel);
-        else
-            more++;
-    }
-    if (more)
-        out_fmt(&o, "==%u==sockleak: and %u more released\n", r.pid, more);
-    if (o.len)
-        log_write(o.buf, o.len);
-    scratch_out_free(&o);
+    loaded_by = (uint32_t)sys_getpid();
+    loaded_ns = clock_now();
 }
+
+/* A child or a connection that is closed together with the program: true, and of no use in bulk. */
+static uint64_t too_young(void)
+{
+    bool all = agent_options.exit_check_all || agent_options.exitcode || !agent_options.leak_check_at_exit;
+    return !all && clock_now() - loaded_ns >= LONG_RUN_NS ? YOUNG_NS : 0;
+}
+
+/* Where no report has the line that counts them. */
+static void log_young(const struct report *r)
+{
+    char text[160];
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    if (!r->young || (r->n_groups && !agent_options.log_json))
+        return;
+    text_young(&o, r);
+    text[o.len] = 0;
+    log_info("%s", text);
+}
+
+#define RELEASES 512u /* as many as the ring holds */
+
+/* Takes the retractions out of the ring, each site and kind next to each other. Returns how many. */
+static size_t take_releases(struct release *all, size_t cap)
+{
+    size_t n = 0;
+    struct release r;
+    while (n < cap && retract_next(&r)) {
+        size_t at = n++;
+        while (at && (all[at - 1].siteid > r.siteid || (all[at - 1].siteid == r.siteid && all[at - 1].kind > r.kind))) {
+            all[at] = all[at - 1];
+            at--;
+        }
+        all[at] = r;
+    }
+    return n;
+}
+
+/* One retraction for the first N of ALL that are of one site and kind. Returns how many these are. */
+static size_t merge_releases(struct release *sum, const struct release *all, size_t n, int *fds)
+{
+    size_t same = 0;
+    *sum = all[0];
+    for (; same < n && all[same].siteid == sum->siteid && all[same].kind == sum->kind; same++) {
+        fds[same] = all[same].fd;
+        sum->stuck_ns = all[same].stuck_ns > sum->stuck_ns ? all[same].stuck_ns : sum->stuck_ns;
+    }
+    sum->count = sum->n_fds = same;
+    sum->fds = fds;
+    return same;
+}
+
+/* AT_END: a runtime that ends closes everything, and the report at exit says what is left. */
+static void write_releases(bool at_end)
+{
+    struct scratch *scratch = NULL;
+    struct release *all = scratch_get(&scratch, RELEASES * sizeof *all), sum;
+    int *fds = scratch_get(&scratch, RELEASES * sizeof *fds);
+    struct report r;
+    struct out o;
+    size_t n = all && fds ? take_releases(all, RELEASES) : 0;
+    if (n) {
+        scratch_out(&o);
+        report_head(&r, REASON_GRACE);
+        if (at_end && !agent_options.log_json)
+            out_fmt(&o, "==%u==sockleak: %zu of the sockets that were reported %s closed by now\n", r.pid, n, n == 1 ? "is" : "are");
+        else
+            for (size_t at = 0; at < n;) {
+                at += merge_releases(&sum, all + at, n - at, fds);
+                (agent_options.log_json ? json_release : text_release)(&o, &r, &sum);
+            }
+        if (o.len)
+            log_write(o.buf, o.len);
+        scratch_out_free(&o);
+    }
+    scratch_free(&scratch);
+}
+
+void reporter_releases(void) { write_releases(false); }
 
 /*
  * A thread that closes a socket retracts it when it finds this mark. One that closes it while the
  * report is being made does not find the mark yet, so this retracts it instead.
  */
-static void mark_slot(const struct state_view *view, const struct finding *f, const struct state_slot *slot, uint64_t now)
+static void mark_slot(const struct state_view *view, const struct finding *f, const struct state_slot *slot)
 {
     struct state_detail *d = (struct state_detail *)(uintptr_t)state_slot_detail(view, slot);
-    if (!d)
+    if (!d || d->kind == KIND_OPEN)
         return;
-    d->reported_ns = now;
+    if (!atomic_load(&d->reported) || !d->reported_since_ns) {
+        d->reported_since_ns = f->since_ns;
+        d->reported_kind = f->kind;
+    }
     atomic_store(&d->reported, 1);
     const struct state_slot *live = slot_of(f->fd);
     if (atomic_load(&live->word) != atomic_load(&slot->word) && atomic_exchange(&d->reported, 0))
@@ -76,7 +144,7 @@ static void mark_reported(const struct built *c)
             const struct finding *f = &c->report.groups[g].findings[i];
             struct state_slot slot;
             if (state_copy_slot(slot_of(f->fd), &slot) && slot.opened_ns == f->opened_ns)
-                mark_slot(&view, f, &slot, c->report.now_ns);
+                mark_slot(&view, f, &slot);
             else
                 retract_unmarked(f);
         }
@@ -126,6 +194,7 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
             mark_reported(&c);
         if (n && fd != -2)
             write_report(&c, fd);
+        log_young(&c.report);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
             report_free(&c);
             real.abort();
@@ -218,6 +287,7 @@ uint64_t reporter_final(bool its_last)
 {
     struct selection s = {.kinds = table_kinds(),
                           .at_exit = true,
+                          .young_ns = too_young(),
                           .counted_only = !agent_options.leak_check_at_exit,
                           .number_only = !agent_options.leak_check_at_exit};
     if (!table_is_enabled()) {
@@ -236,7 +306,7 @@ uint64_t reporter_final(bool its_last)
     reporter_troubles();
     check_all(0);
     if (agent_options.leak_check_at_exit)
-        reporter_releases();
+        write_releases(true);
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
     if (agent_options.leak_check_at_exit)
         print_suppressions();

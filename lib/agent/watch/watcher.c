@@ -76,7 +76,9 @@ static uint64_t check_and_report(uint64_t interval)
     reporter_troubles();
     forecast_refresh();
     discover_unseen(interval / SCAN_BUDGET, ORIGIN_UNSEEN);
-    uint64_t next_grace = check_all(interval < 2000u * MS ? interval : 2000u * MS);
+    /* Whoever asks wants to know of the youngest ones too. */
+    uint64_t youngest = request != watch_answered() ? 1 : interval < 2000u * MS ? interval : 2000u * MS;
+    uint64_t next_grace = check_all(youngest);
     /* The cost of the check alone: a report is rare, and may have to wait for its reader. */
     uint64_t cost = (cpu_time() - used) * BUDGET;
     reporter_releases();

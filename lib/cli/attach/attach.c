@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -90,21 +91,22 @@ static void wait_for_look(pid_t pid, const struct state_header *h, uint64_t look
 
 static int wake_dormant(pid_t pid, struct loaded_file *l, const struct attach_request *w)
 {
-    struct state_header *h = l->writable;
-    if (!h)
+    const struct state_header *h = state_head(&l->view);
+    if (!load_can_write(l))
         return cli_fail("no permission to write %s: run as the process' user or as root", l->path);
     uint64_t looks = atomic_load(&h->looks);
     if (w->grace_set) {
         struct options follows = {.grace_ns = w->grace_ns};
         options_finish(&follows);
-        atomic_store(&h->grace_ns, w->grace_ns);
+        load_put64(l, &h->grace_ns, w->grace_ns);
         if (!h->interval_given)
-            atomic_store(&h->interval_ns, follows.interval_ns);
+            load_put64(l, &h->interval_ns, follows.interval_ns);
     }
     if (w->kinds_set)
-        atomic_store(&h->kinds, w->kinds);
-    atomic_store(&h->attached, 1);
-    atomic_store(&h->enabled, 1);
+        load_put32(l, &h->kinds, w->kinds);
+    load_put32(l, &h->attached, 1);
+    if (!load_put32(l, &h->enabled, 1))
+        return cli_fail("cannot wake process %d: %s", pid, strerror(errno));
     attach_wake_word(&h->enabled);
     if (l->life == LIFE_STOPPED) {
         cli_warn("process %d is stopped: recording begins when it goes on", pid);
@@ -134,7 +136,7 @@ static int inject_agent(const struct process_facts *process, const struct attach
         cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", stats.broken,
                  stats.objects + stats.broken);
     if (stats.missed)
-        cli_warn("%u entries lead elsewhere than to the C library and were left so; the kernel's tables cover what is missed",
+        cli_warn("calls by %u entries are not seen, another library has taken them over; the kernel's tables cover what is missed",
                  stats.missed);
     struct loaded_file l;
     if (attach_load(&l, pid)) {

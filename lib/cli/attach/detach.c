@@ -59,11 +59,10 @@ static bool is_preloaded(pid_t pid)
 
 static int put_to_sleep(pid_t pid, struct loaded_file *l)
 {
-    struct state_header *h = l->writable;
-    if (!h)
+    const struct state_header *h = state_head(&l->view);
+    if (!load_can_write(l) || !load_put32(l, &h->enabled, 0))
         return cli_fail("no permission to write %s: run as the process' user or as root", l->path);
-    atomic_store(&h->enabled, 0);
-    atomic_fetch_add(&h->request, 1);
+    load_put32(l, &h->request, atomic_load(&h->request) + 1);
     attach_wake_word(&h->request);
     if (l->life == LIFE_STOPPED) {
         cli_warn("process %d is stopped: what attach has redirected is put back when it goes on", pid);

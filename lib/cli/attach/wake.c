@@ -29,7 +29,7 @@ bool attach_is_gone(pid_t pid)
     return !load_stat(pid, &start, &state) || state == 'Z' || state == 'X';
 }
 
-void attach_wake_word(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
+void attach_wake_word(const _Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0); }
 
 bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid)
 {

@@ -15,7 +15,7 @@
  */
 bool attach_load(struct loaded_file *l, pid_t pid);
 /* Wakes whoever waits for a change of WORD, in whatever process. */
-void attach_wake_word(_Atomic uint32_t *word);
+void attach_wake_word(const _Atomic uint32_t *word);
 /* Waits until REACHED(H, ARG), at most ATTACH_WAIT_MS and as long as PID lives. */
 bool attach_wait(bool (*reached)(const struct state_header *h, uint64_t arg), const struct state_header *h, uint64_t arg, pid_t pid);
 bool attach_is_gone(pid_t pid);

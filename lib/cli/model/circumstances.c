@@ -29,7 +29,7 @@ static void describe_live(const struct model *m, char *line, size_t cap)
     const char *what = l->life == LIFE_STOPPED         ? "it is stopped"
                        : !atomic_load(&h->enabled)     ? "it is dormant and records nothing (sockleak attach wakes it)"
                        : !atomic_load(&h->watcher_tid) ? "it has no watcher (interval=0)"
-                       : !l->writable                  ? "its file may not be written, so it cannot be asked for a fresh look"
+                       : !load_can_write(l)            ? "its file may not be written, so it cannot be asked for a fresh look"
                        : l->asked                      ? "it did not answer in time (does it hang?)"
                                                        : NULL;
     if (l->answered || !what)

@@ -132,6 +132,9 @@ static bool fill_state(struct collection *c, struct finding *f, const struct sta
             f->local = field(c->m, d.local, sizeof d.local);
             f->peer = field(c->m, d.peer, sizeof d.peer);
         }
+        /* of one that was open at the last look, its calls tell what came after */
+        if (d.kind == KIND_OPEN && !load_is_live(c->l) && s->flags & (SLOT_TOLD_EOF | SLOT_TOLD_ERROR))
+            infer(s, f);
     } else if (!load_is_live(c->l) || (!was_looked_at(s) && s->family != AF_UNIX)) {
         infer(s, f); /* of a live one the kernel is asked below */
     }

@@ -154,6 +154,14 @@ static int take_report_option(struct report_request *a, int c, char **argv)
     }
 }
 
+static void warn_removed(const char *dir)
+{
+    uint64_t n = paths_removed(dir);
+    if (n)
+        cli_warn("%llu older state file%s of ended processes went from %s, which keeps the newest %u", (unsigned long long)n,
+                 n == 1 ? "" : "s", dir, STATEDIR_KEEP);
+}
+
 static void add_named(struct load_set *set, const char *word, int *status)
 {
     struct stat st;
@@ -176,9 +184,10 @@ static void add_named(struct load_set *set, const char *word, int *status)
         return;
     }
     const char *why;
-    if (stat(word, &st) == 0 && S_ISDIR(st.st_mode))
+    if (stat(word, &st) == 0 && S_ISDIR(st.st_mode)) {
         why = load_set_tree(set, word, load_set_print_error, status);
-    else
+        warn_removed(word);
+    } else
         why = load_set_file(set, word);
     if (why)
         *status = cli_fail("%s: %s", word, why);
@@ -189,9 +198,15 @@ static void add_all(struct load_set *set, int *status)
     char dirs[2][CLI_PATH_MAX];
     size_t n = paths_state_dirs(dirs);
     for (size_t i = 0; i < n; i++) {
+        struct stat st;
+        if (lstat(dirs[i], &st) == 0 && !paths_is_private(&st)) {
+            *status = cli_fail("%s: not read, it is not yours or others may write there", dirs[i]);
+            continue;
+        }
         const char *why = load_set_tree(set, dirs[i], load_set_print_error, status);
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             *status = cli_fail("%s: %s", dirs[i], why);
+        warn_removed(dirs[i]);
     }
     if (set->n == 0 && *status == CLI_OK)
         cli_warn("no state file in %s%s%s: nothing runs under the agent, or all of it ended with nothing to report", dirs[0],
@@ -222,6 +237,21 @@ static void build_model(struct model *m, const struct loaded_file *l, const stru
     o.color = a->format == FORMAT_TEXT && format_use_color(stdout, chosen.color);
     o.own = settings_rules_of(own, l, &o.n_own);
     model_build(m, l, sym[chosen.symbolize && a->symbols.names], &o);
+}
+
+/* Files of another version, each version once: what is not in them. */
+static void warn_versions(const struct load_set *set)
+{
+    char before[32] = "";
+    for (size_t i = 0; i < set->n; i++) {
+        const struct state_header *h = state_head(&set->items[i].view);
+        char version[sizeof h->agent_version];
+        state_string(version, sizeof version, h->agent_version, sizeof h->agent_version);
+        const char *lacks = state_lacks(version, SOCKLEAK_VERSION);
+        if (lacks && strcmp(version, before) != 0)
+            cli_warn("process %u was recorded by sockleak %s, %s", h->pid, version, lacks);
+        snprintf(before, sizeof before, "%s", version);
+    }
 }
 
 /* What became of each process, for the formats that have no place for it. */
@@ -276,6 +306,7 @@ static int report_words(struct report_request *a, const char *const *words, int 
     if (n == 0)
         add_all(&set, &status);
     load_set_refresh(&set, 1000);
+    warn_versions(&set);
     print_models(a, &set);
     free(a->debug_dirs);
     free(a->suppressions.paths);

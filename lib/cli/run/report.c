@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,7 +70,7 @@ static void pass_note(struct notes *notes, const char *line, const char *note)
     for (size_t i = 0; i < notes->n; i++)
         if (strcmp(notes->lines[i], note) == 0)
             return;
-    if (notes->n == 100 || strncmp(note, "sockleak: fd ", 13) == 0)
+    if (notes->n == 100 || strncmp(note, "sockleak: released: ", 20) == 0)
         return;
     if (notes->n == notes->cap)
         notes->lines = arena_grow(notes->lines, notes->cap = notes->cap ? notes->cap * 2 : 16, sizeof *notes->lines);
@@ -282,6 +283,70 @@ static void drop_directory(const struct run_report *r, const struct load_set *se
                  live == 1 ? "s" : "", r->dir);
 }
 
+/* ---- the last word of a program that a signal has ended, and that has no report -------------- */
+
+static const char *signal_name(int sig, char buf[24])
+{
+    static const struct {
+        int sig;
+        const char *name;
+    } names[] = {{SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"}, {SIGABRT, "SIGABRT"}, {SIGKILL, "SIGKILL"},
+                 {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},   {SIGILL, "SIGILL"},   {SIGPIPE, "SIGPIPE"},
+                 {SIGALRM, "SIGALRM"}, {SIGTERM, "SIGTERM"}, {SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"}, {SIGXCPU, "SIGXCPU"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].sig == sig)
+            return names[i].name;
+    snprintf(buf, 24, "signal %d", sig);
+    return buf;
+}
+
+/* All that process had open, with the stacks; nothing of it was checked. */
+static void print_unchecked(const struct run_report *r, const struct loaded_file *l, struct symbolizer *sym, const struct model_options *o)
+{
+    struct settings_rules own = {0};
+    struct model_options all = *o;
+    struct model m;
+    char buf[65536], name[24];
+    struct out out;
+    all.kinds = KINDS_ALL;
+    all.own = settings_rules_of(&own, l, &all.n_own);
+    model_build(&m, l, sym, &all);
+    model_limit(&m, r->chosen.max_leaks);
+    format_open(&out, stderr, buf, sizeof buf);
+    out_fmt(&out, "==%u==sockleak: ended by %s before anything was checked; %s\n", m.report.pid, signal_name(r->signal, name),
+            m.report.n_groups ? "open then:" : "no socket was open then");
+    for (size_t i = 0; i < m.report.n_groups; i++)
+        text_group(&out, &m.report, &m.report.groups[i]);
+    format_flush(&out);
+    model_free(&m);
+    settings_rules_free(&own);
+}
+
+static void last_word(const struct run_report *r, const struct load_set *set, struct symbolizer *sym, const struct model_options *o)
+{
+    char name[24];
+    uint64_t open = 0;
+    size_t unchecked = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        const struct loaded_file *l = &set->items[i];
+        uint64_t pos = 0;
+        struct state_slot s;
+        for (int fd; state_next_slot(&l->view, &pos, &fd, &s);)
+            open++;
+        if (l->life != LIFE_KILLED || load_relaxed64(&state_head(&l->view)->looks))
+            continue;
+        unchecked++;
+        print_unchecked(r, l, sym, o);
+    }
+    if (unchecked)
+        return;
+    if (!set->n)
+        fprintf(stderr, "==%d==sockleak: ended by %s; no socket of it was recorded\n", (int)r->pid, signal_name(r->signal, name));
+    else
+        fprintf(stderr, "==%d==sockleak: ended by %s; nothing was stuck at the last look (%llu socket%s open)\n", (int)r->pid,
+                signal_name(r->signal, name), (unsigned long long)open, open == 1 ? "" : "s");
+}
+
 /* Builds the model of each process, and prints them and ALL, one over all of them. */
 static int report_set(struct run_report *r, const struct load_set *set, uint64_t *leaks)
 {
@@ -300,12 +365,14 @@ static int report_set(struct run_report *r, const struct load_set *set, uint64_t
         o.min_age_set = r->grace_set && load_is_live(&set->items[i]);
         o.own = settings_rules_of(&own, &set->items[i], &o.n_own);
         model_build(&models[i], &set->items[i], sym, &o);
-        if (set->items[i].pid == r->pid && r->status > 128)
-            models[i].signal = r->status - 128;
+        if (set->items[i].pid == r->pid)
+            models[i].signal = r->signal;
     }
     model_merge(&all, models, set->n, (uint32_t)r->pid, r->exe, &o);
     *leaks = all.report.leaks;
     int status = print_all(r, models, set->n, &all);
+    if (r->signal && !all.report.leaks && !all.report.suppressed)
+        last_word(r, set, sym, &o);
     if (r->chosen.print_suppressions)
         print_used(r, &own);
     for (size_t i = 0; i < set->n; i++)

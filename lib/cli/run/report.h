@@ -21,6 +21,7 @@ struct run_report {
     const char *exe; /* the program, as resolved */
     pid_t pid;
     int status;          /* of the program, as a shell has it */
+    int signal;          /* that ended the program; 0: it exited */
     uint64_t started_ns; /* CLOCK_MONOTONIC: older files in the directory are another run's */
     uint32_t kinds;      /* 0: each process' own */
     uint64_t grace_ns;

@@ -19,6 +19,7 @@
 #include "../base/library.h"
 #include "../base/now.h"
 #include "../render/formats.h"
+#include "../state/load_set.h"
 #include "../state/paths.h"
 #include "check.h"
 #include "elf_file.h"
@@ -265,6 +266,22 @@ static void print_options(void)
     format_flush(&o);
 }
 
+static void ignore_bad(void *arg, const char *path, const char *why)
+{
+    (void)arg;
+    (void)path;
+    (void)why; /* the report says it */
+}
+
+/* A signal is about to end the program: nobody can ask its sockets afterwards. */
+static void look_before_the_end(void *dir)
+{
+    struct load_set set = {0};
+    load_set_dir(&set, dir, ignore_bad, NULL);
+    load_set_refresh(&set, 1000);
+    load_set_free(&set);
+}
+
 static int run_in_directory(struct run_request *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
@@ -277,7 +294,7 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
                            .grace_set = a->grace_set,
                            .started_ns = now_mono_ns()};
     char **envp = make_environment(&arena, a, library, dir, path, &users);
-    int status = 0;
+    struct run_end end = {0};
     if (users.suppressions[0])
         suppression_files_add(&a->suppressions, users.suppressions);
     r.suppressions = &a->suppressions;
@@ -290,7 +307,7 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
     r.exe = path;
     if (users.help)
         print_options();
-    const char *why = run_program(path, argv, envp, &r.pid, &status);
+    const char *why = run_program(path, argv, envp, look_before_the_end, (void *)(uintptr_t)dir, &end);
     if (why) {
         if (!a->output)
             rmdir(dir);
@@ -298,7 +315,10 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
         return cli_fail("cannot run %s: %s", argv[0], why);
     }
     uint64_t leaks;
+    int status = end.status;
+    r.pid = end.pid;
     r.status = status;
+    r.signal = end.signal;
     if (run_report_print(&r, &leaks) != CLI_OK && status == 0)
         status = CLI_FAILED;
     uint64_t exitcode = a->exitcode_set ? a->exitcode : r.chosen.exitcode;

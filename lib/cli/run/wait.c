@@ -64,12 +64,13 @@ static bool still_stopped(pid_t pid)
     return waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOHANG | WNOWAIT) == 0 && si.si_pid == pid;
 }
 
-/* True when the program has ended and *STATUS is set. */
-static bool reap(pid_t pid, int *status)
+/* True when the program has ended and END says how. */
+static bool reap(pid_t pid, struct run_end *end)
 {
     siginfo_t si = {0};
     if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG) == 0 && si.si_pid == pid) {
-        *status = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
+        end->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
+        end->status = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
         return true;
     }
     si.si_pid = 0;
@@ -117,13 +118,35 @@ static bool has_its_own(const siginfo_t *si)
     }
 }
 
-static void pass_on(pid_t pid, const siginfo_t *si)
+/* Will SIG end the program? Not one that it catches or ignores, nor one that does no such thing. */
+static bool is_the_end(pid_t pid, int sig)
 {
-    if (si->si_signo == SIGCONT || !has_its_own(si)) /* `fg` may have continued us alone */
-        kill(pid, si->si_signo);
+    static const int harmless[] = {SIGCONT, SIGCHLD, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU};
+    char path[32], line[256];
+    unsigned long long caught = 0, ignored = 0;
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        if (sig == harmless[i])
+            return false;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "SigCgt: %llx", &caught) != 1 && sscanf(line, "SigIgn: %llx", &ignored) != 1)
+            continue;
+    if (f)
+        fclose(f);
+    return !((caught | ignored) >> (sig - 1) & 1);
 }
 
-const char *run_program(const char *path, char **argv, char **envp, pid_t *child, int *status)
+static void pass_on(pid_t pid, const siginfo_t *si, void (*before)(void *arg), void *arg)
+{
+    if (si->si_signo != SIGCONT && has_its_own(si)) /* `fg` may have continued us alone */
+        return;
+    if (is_the_end(pid, si->si_signo))
+        before(arg);
+    kill(pid, si->si_signo);
+}
+
+const char *run_program(const char *path, char **argv, char **envp, void (*before)(void *arg), void *arg, struct run_end *end)
 {
     sigset_t set, mask;
     struct sigaction on_child, dfl = {.sa_handler = SIG_DFL};
@@ -145,11 +168,11 @@ const char *run_program(const char *path, char **argv, char **envp, pid_t *child
     close(report[0]);
     if (pid > 0 && err)
         waitpid(pid, NULL, 0);
-    *child = pid;
-    while (!err && !reap(pid, status)) {
+    *end = (struct run_end){.pid = pid};
+    while (!err && !reap(pid, end)) {
         siginfo_t si;
         if (sigwaitinfo(&set, &si) >= 0 && si.si_signo != SIGCHLD)
-            pass_on(pid, &si);
+            pass_on(pid, &si, before, arg);
     }
     /* The ctrl-C that ended the program is not meant for the report. */
     struct timespec zero = {0};

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../../core/hash.h"
@@ -273,37 +274,68 @@ void load_recheck(struct loaded_file *l)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static const char *map_state_file(struct loaded_file *l, int fd, const char *path, bool may_write)
+/* What FD, opened with O_PATH, must be before any of it is opened: a regular file. NULL: it is. */
+static const char *wrong_type(int fd, struct stat *st)
+{
+    if (fstat(fd, st) != 0)
+        return strerror(errno);
+    if (S_ISLNK(st->st_mode))
+        return "it is a symbolic link; name the file itself";
+    return S_ISREG(st->st_mode) ? NULL : "not a state file (it is no regular file)";
+}
+
+/* Opens what FD stands for, and nothing else that may have got its name meanwhile. */
+static int open_again(int fd, int flags)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/*
+ * The header page for writing. Only of a file of our own, under one name, that is a state file:
+ * another user must not make us write, or as much as open for writing, what is not his.
+ */
+static struct state_header *map_header(int fd, const struct stat *st)
+{
+    if (st->st_uid != geteuid() || st->st_nlink > 1)
+        return NULL;
+    int again = open_again(fd, O_RDWR);
+    if (again < 0)
+        return NULL;
+    struct state_header *h = mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0);
+    close(again);
+    if (h != MAP_FAILED && guard(h, STATE_PAGE))
+        return h;
+    if (h != MAP_FAILED)
+        munmap(h, STATE_PAGE);
+    return NULL;
+}
+
+static const char *map_state_file(struct loaded_file *l, int fd, const char *path)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0)
-        return strerror(errno);
-    if (!S_ISREG(st.st_mode))
-        return "not a state file (it is no regular file)";
+    const char *why = wrong_type(fd, &st);
+    if (why)
+        return why;
     uint64_t size = (uint64_t)st.st_size;
     if (size < STATE_BODY_OFFSET)
         return size < sizeof STATE_MAGIC - 1 ? "not a state file (it is too short)" : "not a state file, or cut off within its first pages";
     if (size > STATE_MAX_SIZE)
         size = STATE_MAX_SIZE;
-    unsigned char *base = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    int again = open_again(fd, O_RDONLY);
+    unsigned char *base = again < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_SHARED, again, 0);
+    int error = errno;
+    if (again >= 0)
+        close(again);
     if (base == MAP_FAILED)
-        return strerror(errno);
+        return strerror(error);
     if (!guard(base, size)) {
         munmap(base, size);
         return strerror(ENOMEM);
     }
-    struct state_header *writable = NULL;
-    if (may_write) {
-        writable = mmap(NULL, STATE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (writable != MAP_FAILED && !guard(writable, STATE_PAGE)) {
-            munmap(writable, STATE_PAGE);
-            writable = MAP_FAILED;
-        }
-        if (writable == MAP_FAILED)
-            writable = NULL;
-    }
-    struct loaded_file got = {.writable = writable, .map_size = size, .dev = st.st_dev, .ino = st.st_ino};
-    const char *why = state_open_view(&got.view, base, size);
+    struct loaded_file got = {.map_size = size, .dev = st.st_dev, .ino = st.st_ino};
+    why = state_open_view(&got.view, base, size);
     if (!why && !(got.path = strdup(path)))
         why = strerror(ENOMEM);
     if (why) {
@@ -311,28 +343,64 @@ static const char *map_state_file(struct loaded_file *l, int fd, const char *pat
         load_free(&got);
         return why;
     }
+    got.writable = map_header(fd, &st);
     load_recheck(&got);
     *l = got;
     return NULL;
 }
 
-const char *load_file(struct loaded_file *l, const char *path)
+static const char *load_path(struct loaded_file *l, const char *path, int flags)
 {
     static char sentence[512];
-    bool may_write = true;
-    /* O_NONBLOCK: a FIFO in the directory must not hang us. */
-    int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS || errno == EISDIR || errno == ETXTBSY)) {
-        may_write = false;
-        fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    }
+    /* O_PATH opens nothing: no FIFO waits for a writer, no device is started. */
+    int fd = open(path, O_PATH | O_CLOEXEC | flags);
     if (fd < 0) {
         snprintf(sentence, sizeof sentence, "%s", strerror(errno));
         return sentence;
     }
-    const char *why = map_state_file(l, fd, path, may_write);
+    const char *why = map_state_file(l, fd, path);
     close(fd);
     return why;
+}
+
+const char *load_file(struct loaded_file *l, const char *path) { return load_path(l, path, O_NOFOLLOW); }
+
+const char *load_mapping(struct loaded_file *l, const char *path) { return load_path(l, path, 0); }
+
+/* ---- writing to the header ------------------------------------------------------------------- */
+
+bool load_can_write(const struct loaded_file *l) { return l->writable || l->header_there; }
+
+/*
+ * The N bytes at FIELD, which lies in the header. In another user's file they are written by way of
+ * its process' memory, which the kernel allows to those who may trace it.
+ */
+static bool put(const struct loaded_file *l, const void *field, uint64_t value, size_t n)
+{
+    uint64_t offset = (uint64_t)((const unsigned char *)field - l->view.base);
+    if (offset + n > STATE_PAGE)
+        return false;
+    if (l->writable) {
+        unsigned char *to = (unsigned char *)l->writable + offset;
+        if (n == sizeof(uint32_t))
+            atomic_store((_Atomic uint32_t *)(void *)to, (uint32_t)value);
+        else
+            atomic_store((_Atomic uint64_t *)(void *)to, value);
+        return true;
+    }
+    uint32_t narrow = (uint32_t)value;
+    struct iovec from = {n == sizeof narrow ? (void *)&narrow : (void *)&value, n}, to = {(void *)(uintptr_t)(l->header_there + offset), n};
+    return l->header_there && process_vm_writev(procfs_alive(l->pid), &from, 1, &to, 1, 0) == (ssize_t)n;
+}
+
+bool load_put32(const struct loaded_file *l, const _Atomic uint32_t *field, uint32_t value)
+{
+    return put(l, (const void *)field, value, sizeof value);
+}
+
+bool load_put64(const struct loaded_file *l, const _Atomic uint64_t *field, uint64_t value)
+{
+    return put(l, (const void *)field, value, sizeof value);
 }
 
 void load_free(struct loaded_file *l)

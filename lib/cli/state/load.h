@@ -3,7 +3,7 @@
  * load.h: one state file, opened and checked, and the process behind it, live or gone.
  *
  * A file is mapped, not copied, so a live table is read as it is now. The mapping is read-only but
- * for the header page, which takes the request for a fresh look. If the file is cut while it is
+ * for the header page of our own files, which takes the request for a fresh look. If the file is cut while it is
  * mapped, what lay behind the cut reads as zeros (never SIGBUS). Failures are sentences for the
  * user, without the file's name and without a newline.
  */
@@ -29,8 +29,10 @@ enum life {
 struct loaded_file {
     char *path; /* as opened; malloc'ed */
     struct state_view view;
-    /* the shared header page, NULL when the file may not be written */
+    /* the shared header page, NULL when the file is not ours or may not be written */
     struct state_header *writable;
+    /* of another user's live process: where it has that page mapped; 0: unknown */
+    uint64_t header_there;
     uint64_t map_size;
     uint64_t dev, ino; /* of the file: the same file is loaded once */
     pid_t pid;         /* while the process lives its pid as seen from here, else header.pid */
@@ -47,10 +49,20 @@ static inline bool load_is_live(const struct loaded_file *l) { return l->life ==
 /*
  * Maps and checks the file at PATH. NULL, and L filled, or a sentence ("no such file", "not a state
  * file", ...; in a static buffer until the next call) and L untouched. PATH "-" does not mean
- * standard input. Never blocks, whatever PATH names.
+ * standard input. Never blocks and follows no link, whatever PATH names; only a regular file is
+ * opened, and for writing only one of our own.
  */
 const char *load_file(struct loaded_file *l, const char *path);
+/* The same where PATH is one of /proc/PID/map_files, which are links. */
+const char *load_mapping(struct loaded_file *l, const char *path);
 void load_free(struct loaded_file *l);
+/*
+ * Write a field of L's header, which FIELD points to in the view; false: neither the file nor its
+ * process may be written to.
+ */
+bool load_can_write(const struct loaded_file *l);
+bool load_put32(const struct loaded_file *l, const _Atomic uint32_t *field, uint32_t value);
+bool load_put64(const struct loaded_file *l, const _Atomic uint64_t *field, uint64_t value);
 /*
  * Finds out anew what became of the process and its table: sets pid, life, root, and does what
  * load_grown does.

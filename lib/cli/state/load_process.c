@@ -23,10 +23,11 @@ static bool owned_by(struct loaded_file *l, pid_t pid) { return l->pid == pid &&
  * Loads PATH if it is the table of PID. Otherwise, if the user should know the reason, it goes into
  * WHY.
  */
-static bool try_path(struct loaded_file *l, pid_t pid, const char *path, char *why, size_t cap)
+static bool try_with(const char *(*load)(struct loaded_file *l, const char *path), struct loaded_file *l, pid_t pid, const char *path,
+                     char *why, size_t cap)
 {
     struct loaded_file got = {0};
-    const char *bad = load_file(&got, path);
+    const char *bad = load(&got, path);
     if (bad) {
         if (strcmp(bad, strerror(ENOENT)) != 0)
             snprintf(why, cap, "%s: %s", path, bad);
@@ -38,6 +39,11 @@ static bool try_path(struct loaded_file *l, pid_t pid, const char *path, char *w
     }
     *l = got;
     return true;
+}
+
+static bool try_path(struct loaded_file *l, pid_t pid, const char *path, char *why, size_t cap)
+{
+    return try_with(load_file, l, pid, path, why, cap);
 }
 
 /*
@@ -76,8 +82,11 @@ static bool from_maps(struct loaded_file *l, pid_t pid, bool *has_agent, bool *u
         }
         if (!found) { /* for root only, but works even for a removed file */
             snprintf(path, sizeof path, "/proc/%d/map_files/%s", at, range);
-            found = try_path(l, pid, path, why, cap);
+            found = try_with(load_mapping, l, pid, path, why, cap);
         }
+        unsigned long long begin, end, offset;
+        if (found && !l->writable && sscanf(line, "%llx-%llx %*s %llx", &begin, &end, &offset) == 3 && offset == 0)
+            l->header_there = begin;
     }
     free(line);
     if (f)

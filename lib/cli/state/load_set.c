@@ -131,15 +131,33 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct t
 
 static bool can_answer(const struct loaded_file *l)
 {
-    const struct state_header *h = l->writable;
-    return h && l->life == LIFE_RUNNING && atomic_load(&h->enabled) && atomic_load(&h->watcher_tid);
+    const struct state_header *h = state_head(&l->view);
+    return load_can_write(l) && l->life == LIFE_RUNNING && atomic_load(&h->enabled) && atomic_load(&h->watcher_tid);
+}
+
+/* Our own mapping of a word that a futex call only reads. */
+static _Atomic uint32_t *word_of(const _Atomic uint32_t *word) { return (_Atomic uint32_t *)(uintptr_t)word; }
+
+/* Asks for a fresh look. False: it cannot be asked after all. */
+static bool ask(struct loaded_file *l)
+{
+    const struct state_header *h = state_head(&l->view);
+    if (l->writable)
+        l->asked = atomic_fetch_add(&l->writable->request, 1) + 1;
+    else if (load_put32(l, &h->request, atomic_load(&h->request) + 1))
+        l->asked = atomic_load(&h->request);
+    else
+        return false;
+    futex(word_of(&h->request), FUTEX_WAKE, INT32_MAX, NULL);
+    return true;
 }
 
 /* Until the process has answered, or cannot any more, or the time is over. */
 static bool wait_for_answer(const struct loaded_file *l, uint64_t deadline)
 {
+    const struct state_header *h = state_head(&l->view);
     for (;;) {
-        uint32_t answered = atomic_load(&l->writable->answered);
+        uint32_t answered = atomic_load(&h->answered);
         if ((int32_t)(answered - l->asked) >= 0)
             return true;
         uint64_t now = now_mono_ns(), start;
@@ -149,7 +167,7 @@ static bool wait_for_answer(const struct loaded_file *l, uint64_t deadline)
         /* In short steps: a process that dies or is stopped meanwhile never answers. */
         uint64_t step = deadline - now < 50000000u ? deadline - now : 50000000u;
         struct timespec ts = {.tv_nsec = (long)step};
-        futex(&l->writable->answered, FUTEX_WAIT, answered, &ts);
+        futex(word_of(&h->answered), FUTEX_WAIT, answered, &ts);
         if (!load_stat(l->pid, &start, &state) || state == 'Z' || state == 'T' || state == 't')
             return false;
     }
@@ -162,10 +180,8 @@ void load_set_refresh(struct load_set *set, int timeout_ms)
         struct loaded_file *l = &set->items[i];
         l->answered = false;
         l->asked = 0;
-        if (!can_answer(l))
-            continue;
-        l->asked = atomic_fetch_add(&l->writable->request, 1) + 1;
-        futex(&l->writable->request, FUTEX_WAKE, INT32_MAX, NULL);
+        if (can_answer(l) && !ask(l))
+            l->header_there = 0;
     }
     for (size_t i = 0; i < set->n; i++) {
         struct loaded_file *l = &set->items[i];

@@ -63,4 +63,12 @@ bool paths_state_name(const char *name, pid_t *pid, uint64_t *start_ticks)
     return true;
 }
 
+uint64_t paths_removed(const char *path)
+{
+    char name[CLI_PATH_MAX + sizeof STATEDIR_REMOVED + 1];
+    struct stat st;
+    snprintf(name, sizeof name, "%s/" STATEDIR_REMOVED, path);
+    return lstat(name, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
 bool paths_is_private(const struct stat *st) { return statedir_is_private(st->st_mode, st->st_uid, geteuid()); }

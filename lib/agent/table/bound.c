@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bound.c: removes the oldest state files of ended processes.
+ *
+ * Called once a process, by the thread whose event is the first, with signals blocked. Several
+ * processes may do this at once: what another has removed is not counted. A process of another pid
+ * namespace may share the directory, and cannot be seen from here: its file says that it still
+ * runs, and stays.
+ */
+#include "bound.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../../core/state.h"
+#include "../../core/statedir.h"
+#include "../base/clock.h"
+#include "../base/pages.h"
+#include "../base/sys.h"
+
+#define MOST 4096u                    /* files that are looked at */
+#define STILL_ALIVE_NS 60000000000ull /* a watcher that has looked so lately runs somewhere */
+
+struct entry {
+    uint32_t pid; /* 0: removed */
+    uint64_t start_ticks, modified_ns;
+};
+
+struct listing {
+    int dir;
+    size_t n;
+    struct entry *entries; /* NULL: counted only */
+};
+
+static void file_name(char name[64], const struct entry *e)
+{
+    struct out o = {.buf = name, .cap = 63};
+    statedir_file(&o, e->pid, e->start_ticks);
+    name[o.len] = 0;
+}
+
+static void list_entry(struct listing *l, const char *name)
+{
+    struct entry e = {0};
+    if (l->n == MOST || !statedir_is_file(name, &e.pid, &e.start_ticks))
+        return;
+    if (l->entries)
+        l->entries[l->n] = e;
+    l->n++;
+}
+
+static void list(struct listing *l)
+{
+    /* as getdents64(2) has it */
+    struct record {
+        uint64_t inode, offset;
+        uint16_t size;
+        uint8_t type;
+        char name[];
+    };
+    _Alignas(8) char buf[4096];
+    l->n = 0;
+    SYS3(SYS_lseek, l->dir, 0, SEEK_SET);
+    for (long n; (n = SYS3(SYS_getdents64, l->dir, buf, sizeof buf)) > 0;)
+        for (long at = 0; at < n; at += ((struct record *)(void *)(buf + at))->size)
+            list_entry(l, ((struct record *)(void *)(buf + at))->name);
+}
+
+/* The start of process PID, in ticks; 0: there is none, or it cannot be read. */
+static uint64_t start_of(uint32_t pid)
+{
+    char path[32], text[1024];
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    out_fmt(&o, "/proc/%u/stat", pid);
+    path[o.len] = 0;
+    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    long n = fd >= 0 ? sys_read((int)fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        sys_close((int)fd);
+    text[n > 0 ? n : 0] = 0;
+    return n > 0 ? statedir_start_ticks(text) : 0;
+}
+
+/* No process here has it. Does the file itself say that one somewhere else may? */
+static bool may_run_elsewhere(int dir, const char *name)
+{
+    struct state_header h;
+    struct utsname u;
+    long fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    long n = sys_read((int)fd, &h, sizeof h);
+    sys_close((int)fd);
+    if (n != (long)sizeof h || memcmp(h.magic, STATE_MAGIC, sizeof h.magic) != 0)
+        return true;
+    if (atomic_load(&h.end) != END_RUNNING)
+        return false;
+    uint64_t looked = atomic_load(&h.last_look_ns), now = clock_now();
+    if (looked && now > looked && now - looked < STILL_ALIVE_NS)
+        return true;
+    return SYS1(SYS_uname, &u) < 0 || strncmp(u.nodename, h.host, sizeof h.host) != 0;
+}
+
+/* Sets when the file of E was modified. False: it is not one of ours, or its process may still run. */
+static bool has_ended(int dir, struct entry *e)
+{
+    char name[64];
+    struct stat st;
+    file_name(name, e);
+    if (sys_stat_at(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_uid != (uint32_t)SYS0(SYS_geteuid))
+        return false;
+    e->modified_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+    if (SYS2(SYS_kill, e->pid, 0) != -ESRCH) {
+        uint64_t start = start_of(e->pid);
+        if (!start || start == e->start_ticks)
+            return false;
+    }
+    return !may_run_elsewhere(dir, name);
+}
+
+static void keep_ended(struct listing *l)
+{
+    size_t ended = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (has_ended(l->dir, &l->entries[i]))
+            l->entries[ended++] = l->entries[i];
+    l->n = ended;
+}
+
+static bool remove_oldest(struct listing *l)
+{
+    char name[64];
+    struct entry *oldest = NULL;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->entries[i].pid && (!oldest || l->entries[i].modified_ns < oldest->modified_ns))
+            oldest = &l->entries[i];
+    if (!oldest)
+        return false;
+    file_name(name, oldest);
+    oldest->pid = 0;
+    return SYS3(SYS_unlinkat, l->dir, name, 0) == 0;
+}
+
+/* The file's size is the count: appending adds without a lock. */
+static void count_removed(int dir, size_t n)
+{
+    static const char dots[] = "................................................................";
+    long fd = sys_openat(dir, STATEDIR_REMOVED, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    for (size_t piece; fd >= 0 && n; n -= piece) {
+        piece = n < sizeof dots - 1 ? n : sizeof dots - 1;
+        if (sys_write((int)fd, dots, piece) < 0)
+            break;
+    }
+    if (fd >= 0)
+        sys_close((int)fd);
+}
+
+void bound_directory(int dir)
+{
+    struct listing l = {.dir = dir};
+    size_t removed = 0;
+    list(&l);
+    if (l.n <= STATEDIR_KEEP)
+        return;
+    l.entries = pages_alloc(MOST * sizeof *l.entries);
+    if (!l.entries)
+        return;
+    list(&l);
+    keep_ended(&l);
+    for (size_t n = l.n; n > STATEDIR_KEEP; n--)
+        removed += remove_oldest(&l);
+    pages_free(l.entries, MOST * sizeof *l.entries);
+    if (removed)
+        count_removed(dir, removed);
+}

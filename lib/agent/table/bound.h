@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bound.h: keeps a state directory from growing for ever: of the processes that have ended only the
+ * newest files stay.
+ */
+#ifndef SOCKLEAK_AGENT_BOUND_H
+#define SOCKLEAK_AGENT_BOUND_H
+
+/*
+ * Removes the oldest state files of ended processes from the directory DIR, so that
+ * STATEDIR_KEEP of them stay, and counts them in the file STATEDIR_REMOVED. By whoever has just
+ * made a file there; not in the directory of a `sockleak run`, whose report needs all of them.
+ */
+void bound_directory(int dir);
+
+#endif
