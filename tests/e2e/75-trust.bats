@@ -109,6 +109,7 @@ logged()
     log=$(ls "$TESTTMP"/logs/log.*)
     cat "$log"
     [ "$(grep -c 'this log is full (log_max); nothing more is written to it$' "$log")" -eq 1 ]
+    contains "$(tail -n 1 "$log")" 'this log is full'
     [ "$(stat -c %s "$log")" -le 1024 ]
     [ "$status" -eq 0 ]
 }
