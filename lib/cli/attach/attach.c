@@ -209,7 +209,7 @@ static int report_and_leave(pid_t pid, const struct attach_request *w)
     struct loaded_file l;
     int fd = -1; /* the path may lead through the process' own root, which ends with it */
     if (attach_load(&l, pid)) {
-        fd = open(l.path, O_RDONLY | O_CLOEXEC);
+        fd = open(l.path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         load_free(&l);
     }
     snprintf(number, sizeof(number), "%d", pid);

@@ -363,7 +363,11 @@ static const char *load_path(struct loaded_file *l, const char *path, int flags)
     return why;
 }
 
-const char *load_file(struct loaded_file *l, const char *path) { return load_path(l, path, O_NOFOLLOW); }
+const char *load_file(struct loaded_file *l, const char *path)
+{
+    static const char own[] = "/proc/self/fd/"; /* a link that the kernel made, to what we opened ourselves */
+    return load_path(l, path, strncmp(path, own, sizeof own - 1) == 0 ? 0 : O_NOFOLLOW);
+}
 
 const char *load_mapping(struct loaded_file *l, const char *path) { return load_path(l, path, 0); }
 
