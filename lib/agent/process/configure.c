@@ -21,13 +21,13 @@ extern const char *sockleak_default_options(void) __attribute__((weak));
 
 static _Atomic bool configured;
 
-static bool warned;
+static bool has_warned;
 
 static void warn_option(void *arg, const char *line)
 {
     (void)arg;
     log_warn("%s", line);
-    warned = true;
+    has_warned = true;
 }
 
 /*
@@ -38,7 +38,7 @@ static void warn_option(void *arg, const char *line)
 static void blank_warned(const char *text)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)text;
-    if (warned && at > here && at - here < (uintptr_t)16 << 20)
+    if (has_warned && at > here && at - here < (uintptr_t)16 << 20)
         options_blank((char *)at);
 }
 
@@ -89,7 +89,7 @@ void configure(void)
         if (defaults)
             configure_take(defaults);
     }
-    warned = false;
+    has_warned = false;
     if (text)
         configure_take(text);
     blank_warned(text);
