@@ -21,13 +21,13 @@ extern const char *sockleak_default_options(void) __attribute__((weak));
 
 static _Atomic bool configured;
 
-static bool an_option_was_wrong;
+static bool has_warned;
 
 static void warn_option(void *arg, const char *line)
 {
     (void)arg;
     log_warn("%s", line);
-    an_option_was_wrong = true;
+    has_warned = true;
 }
 
 /*
@@ -38,7 +38,7 @@ static void warn_option(void *arg, const char *line)
 static void blank_warned(const char *text)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)text;
-    if (an_option_was_wrong && at > here && at - here < (uintptr_t)16 << 20)
+    if (has_warned && at > here && at - here < (uintptr_t)16 << 20)
         options_blank((char *)at);
 }
 
@@ -98,7 +98,7 @@ void configure(void)
         if (defaults)
             configure_take(defaults);
     }
-    an_option_was_wrong = false;
+    has_warned = false;
     if (text)
         configure_take(text);
     blank_warned(text);
