@@ -52,7 +52,7 @@ static void each_suppression_line_comes_once(void **state)
     struct out o = {.buf = text, .cap = sizeof text - 1};
     suppressions_report(&o, models, 2);
     text[o.len] = 0;
-    assert_string_equal(text, "close_wait:db_connect\n");
+    assert_string_equal(text, "close_wait:^db_connect (db.c:42) < login (web.c:88) < (app+0x1300)$\n");
 }
 
 int main(void)

@@ -142,7 +142,7 @@ static void a_line_is_not_written_where_the_program_got_the_logs_number_meanwhil
     int log = log_to("log");
     other = open(in_folder("connection"), O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* of the same file system */
     step_in = exchange;
-    step_in_before = 2; /* between the opening and the writing */
+    step_in_before = 4; /* between the opening and the writing */
     assert_false(log_write("line\n", 5));
     assert_int_equal(writes, 0);
     assert_string_equal(content(other), "");
@@ -161,7 +161,7 @@ static void a_number_that_the_program_got_while_the_line_was_written_is_not_clos
     int log = log_to("log");
     other = open(in_folder("connection"), O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* of the same file system */
     step_in = exchange;
-    step_in_before = 4; /* between the writing and the closing */
+    step_in_before = 6; /* between the writing and the closing */
     assert_true(log_write("line\n", 5));
     assert_string_equal(content(log), "line\n");
     assert_int_equal(fcntl(LOWEST_FD, F_GETFD) >= 0, 1);

@@ -145,7 +145,7 @@ static void what_is_wrong_in_a_text_is_blanked_and_nothing_else(void **state)
         {"graze=2s", "::::::::"},
         {"grace=1s", "grace=1s"},
         {" grace=x : log_path=\"a:b\":c=\"d:e\"", ":::::::::: log_path=\"a:b\":::::::"},
-        {"verbosity=1:log_path=\"open:grace=1s", "verbosity=1:::::::::::::::::::::::"},
+        {"verbosity=1:log_path=\"open:grace=1s", "verbosity=1::::::::::::::::::::::::"},
         {"", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
