@@ -86,7 +86,7 @@ static void write_report(const struct built *c, int fd)
 {
     if (!report_write(c, fd))
         log_warn("the report could not be written whole: %lu socket%s leaked", (unsigned long)c->report.leaks,
-                   c->report.leaks == 1 ? "" : "s");
+                 c->report.leaks == 1 ? "" : "s");
 }
 
 void reporter_due(void)
@@ -234,7 +234,7 @@ uint64_t reporter_final(bool its_last)
     if (its_last)
         scratch_keep(true);
     reporter_troubles();
-    check_all(0);
+    check_at_end();
     if (agent_options.leak_check_at_exit)
         reporter_releases();
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);

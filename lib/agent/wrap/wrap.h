@@ -141,6 +141,8 @@ int wrapper_polled(const struct pollfd *v, nfds_t count, int result);
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result);
 ssize_t wrapper_sent(const struct sending *call, ssize_t result);
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result);
+int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result);
+int wrapper_listened(int fd, int result);
 void wrapper_closing_range(unsigned first, unsigned last, unsigned flags);
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f);
 
