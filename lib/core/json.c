@@ -271,3 +271,18 @@ void json_release(struct out *o, const struct report *r, const struct release *r
     put_seconds(o, "stuck_s", rel->stuck_ns);
     out_str(o, "}\n");
 }
+
+void json_idle_note(struct out *o, const struct report *r, const struct group *g)
+{
+    char words[512];
+    struct out text = {.buf = words, .cap = sizeof words - 1};
+    text_idle_words(&text, g);
+    words[text.len] = 0;
+    put_start(o, r, "note");
+    put_u64(o, "pid", r->pid);
+    put_string(o, "text", words);
+    put_site(o, g->siteid);
+    put_u64(o, "count", g->count);
+    put_seconds(o, "idle_s", g->youngest_ns);
+    out_str(o, "}\n");
+}

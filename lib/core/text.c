@@ -371,3 +371,24 @@ void text_release(struct out *o, const struct report *r, const struct release *r
     }
     out_char(o, '\n');
 }
+
+void text_idle_words(struct out *o, const struct group *g)
+{
+    out_fmt(o, "%lu open sockets of site ", (unsigned long)g->count);
+    out_hex(o, g->siteid, 16);
+    if (g->n_frames && g->frames[0].symbol) {
+        out_str(o, " (");
+        text_clean(o, g->frames[0].symbol);
+        out_char(o, ')');
+    }
+    out_str(o, ", which has closed none, have all been idle for ");
+    out_duration(o, g->youngest_ns / 1000000000u);
+    out_str(o, ": kinds=all lists them");
+}
+
+void text_idle_note(struct out *o, const struct report *r, const struct group *g)
+{
+    out_fmt(o, "==%u==sockleak: note: ", r->pid);
+    text_idle_words(o, g);
+    out_char(o, '\n');
+}

@@ -347,7 +347,7 @@ END
     run with_agent log_format=json:kinds=all "$TESTTMP/k"
     [ "$status" -eq 0 ]
     echo "$output" >"$TESTTMP/out"
-    [ "$(json "$TESTTMP/out" '[(l["kind"], l["opened"], l["closed"], l["sockets"][0]["fd"]) for l in leaks]')" = "[('never_connected', 1, 0, 3)]" ]
+    [ "$(json "$TESTTMP/out" '[(l["kind"], l["opened"], l["closed"], l["sockets"][0]["fd"]) for l in leaks]')" = "[('open', 1, 0, 3)]" ]
 }
 
 @test "A6: a signal handler never starts the watcher; the next ordinary event does" {

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "victim.h"
@@ -27,10 +28,7 @@ static struct sockaddr_in loopback(unsigned port)
 
 static int stream(int flags) { return (int)MUST(socket(AF_INET, SOCK_STREAM | flags, 0)); }
 
-__attribute__((noinline)) static int reserve(void)
-{
-    return (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
-}
+__attribute__((noinline)) static int reserve(void) { return (int)MUST(socket(AF_INET, SOCK_STREAM, 0)); }
 
 static void refused(void)
 {
@@ -38,6 +36,31 @@ static void refused(void)
     int fd = stream(0);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) != -1 || errno != ECONNREFUSED)
         _exit(98);
+}
+
+/* The number on which connect failed is closed; its copy stays. */
+static void refused_dup(void)
+{
+    struct sockaddr_in to = loopback(1);
+    int fd = stream(0);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) != -1 || errno != ECONNREFUSED)
+        _exit(98);
+    MUST(dup(fd));
+    MUST(close(fd));
+}
+
+__attribute__((noinline)) static void sends(void)
+{
+    if (send(stream(0), "x", 1, MSG_NOSIGNAL) != -1)
+        _exit(98);
+}
+
+static void dissolved(void)
+{
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    int listener = listen_loopback(), fd = connect_loopback();
+    MUST(close((int)MUST(accept(listener, NULL, NULL))));
+    MUST(connect(fd, &nobody, sizeof nobody));
 }
 
 static void no_path(void)
@@ -55,12 +78,30 @@ static void bound(void)
     MUST(bind(fd, (struct sockaddr *)&at, sizeof at));
 }
 
-static void bind_failed(void)
+static void bind_failed(int by_number)
 {
     int listener = listen_loopback(), fd = stream(0);
-    if (bind(fd, (struct sockaddr *)&victim_address, sizeof victim_address) != -1 || errno != EADDRINUSE)
+    if ((by_number ? (int)syscall(SYS_bind, fd, &victim_address, sizeof victim_address)
+                   : bind(fd, (struct sockaddr *)&victim_address, sizeof victim_address)) != -1 ||
+        errno != EADDRINUSE)
         _exit(98);
     (void)listener;
+}
+
+static void listen_failed(void)
+{
+    int fd[2], yes = 1;
+    struct sockaddr_in at = loopback(0);
+    socklen_t len = sizeof at;
+    for (int i = 0; i < 2; i++) {
+        fd[i] = stream(0);
+        MUST(setsockopt(fd[i], SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
+        MUST(bind(fd[i], (struct sockaddr *)&at, sizeof at));
+        MUST(getsockname(fd[i], (struct sockaddr *)&at, &len));
+    }
+    MUST(listen(fd[0], 5));
+    if (listen(fd[1], 5) != -1 || errno != EADDRINUSE)
+        _exit(98);
 }
 
 /* A listener whose queue is full: the kernel does not answer one more SYN. */
@@ -105,7 +146,7 @@ static void *in_select(void *arg)
 
 static void *in_connect(void *arg)
 {
-    hanging(0); /* fills the queue, so that the next one blocks */
+    MUST(close(hanging(0))); /* the queue is full, so that the next one blocks */
     int fd = stream(0);
     say("ready");
     connect(fd, (struct sockaddr *)&victim_address, sizeof victim_address);
@@ -147,7 +188,7 @@ static void wave(int n)
 /* Of each connection 19 more descriptors. */
 static void copies(int n)
 {
-    struct rlimit limit = {4096, 4096};
+    struct rlimit limit = {1024, 1024};
     MUST(setrlimit(RLIMIT_NOFILE, &limit));
     for (int i = 0; i < n; i++) {
         int fd = opens();
@@ -219,7 +260,18 @@ int main(int argc, char **argv)
     } else if (!strcmp(word, "bound")) {
         bound();
     } else if (!strcmp(word, "bind_failed")) {
-        bind_failed();
+        bind_failed(0);
+    } else if (!strcmp(word, "bind_failed_by_number")) {
+        bind_failed(1);
+    } else if (!strcmp(word, "listen_failed")) {
+        listen_failed();
+    } else if (!strcmp(word, "refused_dup")) {
+        refused_dup();
+    } else if (!strcmp(word, "sends_twice")) {
+        for (int i = 0; i < 2; i++)
+            sends();
+    } else if (!strcmp(word, "dissolved")) {
+        dissolved();
     } else if (!strcmp(word, "hanging")) {
         hanging(0);
     } else if (!strcmp(word, "watched")) {

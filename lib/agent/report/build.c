@@ -199,8 +199,7 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
     return site.nframes;
 }
 
-/* SYMBOLS false: modules, build-ids and offsets alone. May be called again. */
-static bool name_frames(struct built *c, bool symbols)
+bool report_name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
     struct report *r = &c->report;
@@ -377,9 +376,9 @@ static void make_groups(struct built *c, const struct selection *s, const struct
     c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
     for (size_t i = 0; i < c->report.n_groups; i++)
         count_group(&c->report.groups[i]);
-    bool known = a->lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
+    bool known = a->lines && report_name_frames(c, false) && lines_known(&c->scratch, &c->report);
     if (!known && (!s->number_only || may_be_idiom(&c->report)))
-        name_frames(c, agent_options.symbolize);
+        report_name_frames(c, agent_options.symbolize);
     /* At the end, or when a test asks, there is time for lines; a running program is not to be slowed by another reading its symbols. */
     if (a->lines && !known)
         lines_resolve(&c->scratch, &c->report);

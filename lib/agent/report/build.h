@@ -33,6 +33,8 @@ struct built {
 /* Fills C; c->report.n_groups == 0: nothing to say. False: no memory (counted). */
 bool report_build(struct built *c, const struct selection *s, enum reason reason);
 void report_free(struct built *c);
+/* Gives the groups of C their frames. SYMBOLS false: modules, build-ids and offsets alone. May be called again. */
+bool report_name_frames(struct built *c, bool symbols);
 /* As text or JSON, by the options, to FD; -1: where log_path says. False: not all of it could be written (counted). */
 bool report_write(const struct built *c, int fd);
 /* Just counts what S selects, without names or groups. False: no memory to tell several descriptors of one socket apart, each counts in *N. */

@@ -16,39 +16,54 @@
             return (a) < (b) ? -1 : 1; \
     } while (0)
 
-/*
- * The next character of a function's name at *P, without template arguments: "f<int>(int)" reads
- * "f(int)". What stands after "operator" is no argument list.
- */
-static char next_of_name(const char **p, const char *begin)
+static bool after_operator(const char *s, const char *begin) { return s - begin >= 8 && strncmp(s - 8, "operator", 8) == 0; }
+
+/* The end of the template arguments that begin at S; S where none do. */
+static const char *skip_arguments(const char *s, const char *begin)
 {
-    static const char word[] = "operator";
-    const char *s = *p;
-    while (*s == '<' && s > begin && !(s - begin >= 8 && strncmp(s - 8, word, 8) == 0) && s[-1] != '<') {
-        unsigned depth = 0;
-        const char *end = s;
-        do {
-            depth += *end == '<';
-            depth -= *end == '>' && end[-1] != '-';
-        } while (*++end && depth);
-        if (depth) /* not a list: it has no end */
+    unsigned depth = 0;
+    const char *end = s;
+    if (*s != '<' || s == begin || s[-1] == '<' || after_operator(s, begin))
+        return s;
+    do {
+        depth += *end == '<';
+        depth -= *end == '>' && end[-1] != '-';
+    } while (*++end && depth);
+    return depth ? s : end;
+}
+
+/*
+ * The name of a function for comparison, in KEY: of a template without its arguments, and without
+ * the types that may follow from them: "int ns::f<int>(int)" is "ns::f". Others are as they are.
+ */
+static const char *name_key(const char *name, char *key, size_t cap)
+{
+    size_t n = 0;
+    bool is_template = false;
+    for (const char *s = name; *s && n + 1 < cap;) {
+        const char *end = skip_arguments(s, name);
+        if (end != s) {
+            is_template = true;
+            s = end;
+        } else if (*s == ' ' && !after_operator(s, name)) {
+            n = 0;
+            s++;
+        } else if (*s == '(' && n && !after_operator(s, name)) {
             break;
-        s = end;
+        } else {
+            key[n++] = *s++;
+        }
     }
-    *p = *s ? s + 1 : s;
-    return *s;
+    key[n] = 0;
+    return is_template ? key : name;
 }
 
 static int compare_names(const char *a, const char *b)
 {
+    char x[256], y[256];
     if (!a || !b)
         return a ? 1 : b ? -1 : 0;
-    for (const char *p = a, *q = b;;) {
-        char x = next_of_name(&p, a), y = next_of_name(&q, b);
-        ORDER(x, y);
-        if (!x)
-            return 0;
-    }
+    return strcmp(name_key(a, x, sizeof x), name_key(b, y, sizeof y));
 }
 
 static int compare_strings(const char *a, const char *b) { return !a || !b ? (a ? 1 : b ? -1 : 0) : strcmp(a, b); }
