@@ -387,7 +387,7 @@ static void make_groups(struct built *c, const struct selection *s, const struct
 /* Without names two reserves of one line may look like one each: then the reader of the number decides. */
 static void leave_out_reserves(struct built *c, const struct selection *s, const struct asking *a)
 {
-    enum kind kind = (s->kinds & KIND_BIT(KIND_OPEN)) && !s->due_only ? KIND_OPEN : KIND_NONE;
+    enum kind kind = !s->due_only && (s->kinds & KIND_BIT(KIND_OPEN)) ? KIND_OPEN : KIND_NONE;
     if ((s->number_only && c->n_findings > 1) || !group_settle_reserves(c->report.groups, c->report.n_groups, kind))
         return;
     c->n_findings = group_drop_settled(c->findings, c->n_findings);

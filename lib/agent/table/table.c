@@ -278,6 +278,16 @@ static chunk_ptr *chunk_of(unsigned chunk, bool make)
     return far ? &far[chunk] : NULL;
 }
 
+/* Another thread made the chunk of extent E first. */
+static void give_back(uint32_t e) { atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release); }
+
+static void raise_top(_Atomic uint32_t *at, unsigned chunk)
+{
+    uint32_t top = atomic_load(at);
+    while (top < chunk + 1 && !atomic_compare_exchange_weak(at, &top, chunk + 1))
+        ;
+}
+
 struct state_slot *slot_of(int fd)
 {
     if (fd < 0 || !table_head)
@@ -301,11 +311,8 @@ struct state_slot *slot_make(int fd)
     }
     struct state_slot *none = NULL;
     if (!atomic_compare_exchange_strong(c, &none, (struct state_slot *)(void *)(base + offset_of(e))))
-        /* another thread made this chunk first */
-        atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release);
-    uint32_t top = atomic_load(&top_chunk);
-    while (top < chunk + 1 && !atomic_compare_exchange_weak(&top_chunk, &top, chunk + 1))
-        ;
+        give_back(e);
+    raise_top(&top_chunk, chunk);
     return slot_of(fd);
 }
 
@@ -329,11 +336,8 @@ struct state_attempt *attempt_make(int fd)
         return NULL;
     struct state_attempt *none = NULL;
     if (!atomic_compare_exchange_strong(&attempts[chunk], &none, (struct state_attempt *)(void *)(base + offset_of(e))))
-        /* another thread made this chunk first */
-        atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release);
-    uint32_t top = atomic_load(&top_attempts);
-    while (top < chunk + 1 && !atomic_compare_exchange_weak(&top_attempts, &top, chunk + 1))
-        ;
+        give_back(e);
+    raise_top(&top_attempts, chunk);
     return attempt_of(fd);
 }
 

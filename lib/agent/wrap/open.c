@@ -65,7 +65,7 @@ int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result)
 {
     if (likely(result == 0))
         return result;
-    bool unread = errno == EFAULT || len > sizeof(struct sockaddr_storage);
+    bool unread = errno == EFAULT || sizeof(struct sockaddr_storage) < len;
     int err = errno;
     track_attempt_failed(fd, false, err, unread ? NULL : to, unread ? 0 : len);
     errno = err;
