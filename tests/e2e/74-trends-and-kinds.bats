@@ -125,6 +125,13 @@ of_json() { "$SOCKLEAK" report --format json --min-age 0 "$@" "$pid" >"$TESTTMP/
     run "$SOCKLEAK" report "$pid"
     contains "$output" 'still connecting'
     finish
+    rm "$TESTTMP/in"
+    victim grace=1h:interval=250ms:leak_check_at_exit=0 hanging
+    first=$(looks)
+    wait_for 20 looked 6
+    of_json
+    [ "$(json "$TESTTMP/json" "len(leaks)")" = 0 ]
+    finish
 }
 
 @test "F24: while a thread is inside connect, poll or select on it, or an epoll watches it, it is none" {
