@@ -39,13 +39,19 @@ static enum never why_never(const struct observation *o)
         return NEVER_BIND_FAILED;
     if (o->failed_call == ATTEMPT_LISTEN)
         return NEVER_LISTEN_FAILED;
+    /*
+     * It was connected, or tried, and disconnected again, and nothing was tried since: the kernel
+     * still has that connect's error, segments and port.
+     */
+    if (o->failed_call == ATTEMPT_DISCONNECT && !o->told_errno && !o->connecting)
+        return NEVER_NONE;
     /* EPIPE: a send on it, which says nothing of a connect */
-    if ((o->told_errno && o->told_errno != EPIPE) || o->pollerr || o->tried || o->connecting || o->failed_call == ATTEMPT_CONNECT)
+    if ((o->told_errno && o->told_errno != EPIPE) || o->pollerr || o->connecting || o->failed_call == ATTEMPT_CONNECT)
+        return NEVER_FAILED;
+    if (o->tried)
         return NEVER_FAILED;
     if (o->bound)
         return NEVER_BOUND;
-    if (o->failed_call == ATTEMPT_DISCONNECT) /* it was connected, or tried, and disconnected again */
-        return NEVER_NONE;
     return o->seen_all ? NEVER_UNTRIED : NEVER_UNSEEN;
 }
 

@@ -392,7 +392,8 @@ char *__cxa_demangle(const char *name, char *buf, size_t *n, int *status)
     *status = -2;
     return buf = NULL;
 }
-int _Z9forgottenv(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+static struct sockaddr any = {.sa_family = AF_INET};
+int _Z9forgottenv(void) { return bind(socket(AF_INET, SOCK_STREAM, 0), &any, sizeof any); }
 static void handler(int n) { (void)n, _exit(4); }
 int main(int argc, char **argv)
 {

@@ -85,8 +85,12 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
         forget_told(slot, SLOT_CONNECTING | SLOT_TOLD_ERROR);
         atomic_fetch_or(&slot->flags, SLOT_CONNECTED);
     } else if (err == EINPROGRESS || err == EINTR || err == EALREADY) {
-        if (!(atomic_fetch_or(&slot->flags, SLOT_CONNECTING) & SLOT_CONNECTING))
+        if (!(atomic_fetch_or(&slot->flags, SLOT_CONNECTING) & SLOT_CONNECTING)) {
+            struct state_attempt *before = attempt_of(fd);
+            if (before)
+                atomic_store(&before->gen, 0);
             atomic_store(&slot->told_ns, clock_now()); /* since when it hangs, if it does */
+        }
     } else if (err != EBADF && err != ENOTSOCK && err != EFAULT) {
         set_told(slot, SLOT_TOLD_ERROR, err);
         if (SLOT_TYPE(slot) != SOCK_DGRAM)
