@@ -6,12 +6,27 @@
  */
 #include "finding.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "judge.h"
+#include "textstack.h"
 
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
     return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED));
+}
+
+/* socket(2) was mostly given 0: then it is the family's default for the type. */
+static uint16_t protocol_of(const struct state_slot *slot)
+{
+    bool ip = slot->family == AF_INET || slot->family == AF_INET6;
+    if (atomic_load(&slot->flags) & SLOT_MPTCP)
+        return PROTOCOL_MPTCP;
+    if (slot->protocol || !ip)
+        return ip ? slot->protocol : 0;
+    return SLOT_TYPE(slot) == SOCK_STREAM ? IPPROTO_TCP : SLOT_TYPE(slot) == SOCK_DGRAM ? IPPROTO_UDP : 0;
 }
 
 void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
@@ -22,12 +37,16 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
                           .origin = SLOT_ORIGIN(slot) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(slot) : ORIGIN_UNSEEN,
                           .adopted = atomic_load(&slot->flags) & SLOT_ADOPTED,
                           .family = slot->family,
+                          .protocol = protocol_of(slot),
                           .tid = slot->tid,
                           .tag_number = slot->tag,
                           .told_site = atomic_load(&slot->told_site),
                           .told_errno = atomic_load(&slot->told_errno),
                           .opened_ns = slot->opened_ns,
                           .since_ns = slot->opened_ns};
+    const struct state_share *share = state_share_at(view, slot->share);
+    uint32_t refs = share ? atomic_load(&share->refs) : 1;
+    f->descriptors = refs ? refs : 1;
     if (slot->site && state_site_at(view, slot->site, &site)) {
         f->site = slot->site;
         f->siteid = site.site->siteid;
@@ -41,10 +60,39 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->eof = d->eof;
     f->tcp_state = d->tcp_state;
     f->past_grace = d->past_grace;
+    f->never = d->kind == KIND_NEVER_CONNECTED && d->never < NEVER_COUNT ? d->never : NEVER_NONE;
     f->since_ns = d->since_ns;
     f->unread = d->unread;
     f->local = d->local;
     f->peer = d->peer;
+}
+
+void finding_from_attempt(struct finding *f, const struct state_attempt *a)
+{
+    if (a->call == ATTEMPT_DISCONNECT)
+        return;
+    if (a->error)
+        f->told_errno = a->error;
+    f->asked = a->address;
+    if (a->call == ATTEMPT_CONNECT && !(f->peer && *f->peer))
+        f->peer = f->asked;
+}
+
+void finding_put_target(struct out *o, const struct finding *f)
+{
+    bool local = f->never == NEVER_BIND_FAILED || f->never == NEVER_LISTEN_FAILED;
+    const char *address = local ? f->asked : f->peer;
+    if (address && *address) {
+        out_str(o, local ? " " : " to ");
+        text_clean(o, address);
+    }
+    if (!f->told_errno)
+        return;
+    const char *name = errno_name(f->told_errno);
+    if (name)
+        out_fmt(o, " (%s)", name);
+    else
+        out_fmt(o, " (error %u)", f->told_errno);
 }
 
 bool finding_is_from_outside(const struct finding *f) { return f->origin == ORIGIN_INHERITED && f->fd <= 2 && !f->past_grace; }

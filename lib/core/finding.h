@@ -8,6 +8,7 @@
 #ifndef SOCKLEAK_CORE_FINDING_H
 #define SOCKLEAK_CORE_FINDING_H
 
+#include "out.h"
 #include "report.h"
 
 /*
@@ -25,6 +26,22 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
  * they point into D, and need a terminating NUL there.
  */
 void finding_from_detail(struct finding *f, const struct state_detail *d);
+/*
+ * What its last failed call was: the error, and the address that it was given; its peer is that
+ * address where it has none and connect was the call. A's address must have its end, and F points
+ * to it.
+ */
+void finding_from_attempt(struct finding *f, const struct state_attempt *a);
+/*
+ * " to 127.0.0.1:1 (ECONNREFUSED)", "" where neither is known: for a socket that never connected,
+ * where connect failed or is under way; " ADDRESS" for the calls that a local address is given to.
+ */
+void finding_put_target(struct out *o, const struct finding *f);
+/*
+ * Nothing was tried with a socket of KIND_NEVER_CONNECTED, as far as is known: a single one of its
+ * site is a reserve for the day without descriptors.
+ */
+static inline bool finding_may_be_reserve(unsigned never) { return never == NEVER_UNTRIED || never == NEVER_UNSEEN; }
 /*
  * A standard descriptor (0 to 2) that came from outside and is not past grace: whoever started the
  * process owns it, so at exit it is not a leak of this process.

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "finding.h"
 #include "growth.h"
 
 #define FEW_PORTS 64 /* with fewer sockets to one peer a forecast of ports is not worth a line */
@@ -123,6 +124,12 @@ static void fill_group(struct group *g, const struct finding *f, size_t n, uint6
             told = f[i].told_site;
         votes = f[i].told_site == told ? votes + 1 : votes - 1;
     }
+    g->never = f->never;
+    for (size_t i = 0; i < n; i++) {
+        g->descriptors += f[i].descriptors ? f[i].descriptors : 1;
+        if (f[i].never != g->never)
+            g->never = NEVER_NONE;
+    }
     g->kind = f->kind;
     g->how = most_frequent(hows, HOW_TIMEOUT + 1);
     g->eof = most_frequent(eofs, EOF_UNREAD + 1);
@@ -192,7 +199,87 @@ bool group_count(struct group *g, const struct state_view *view)
     return has_site;
 }
 
+/* ---- reserves -------------------------------------------------------------------------------- */
+
+/* The only finding of G with which nothing was tried; n_findings: there is none, or several. */
+static size_t only_reserve(const struct group *g)
+{
+    size_t at = g->n_findings;
+    for (size_t i = 0; i < g->n_findings; i++) {
+        if (!finding_may_be_reserve(g->findings[i].never))
+            continue;
+        if (at < g->n_findings)
+            return g->n_findings;
+        at = i;
+    }
+    return at;
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+static bool reads_the_same(const struct group *a, const struct group *b)
+{
+    if (a->n_frames != b->n_frames || !a->n_frames)
+        return false;
+    for (size_t i = 0; i < a->n_frames; i++) {
+        const struct frame *x = &a->frames[i], *y = &b->frames[i];
+        if (!x->symbol || !same_text(x->symbol, y->symbol) || x->line != y->line || (x->line && !same_text(x->file, y->file)))
+            return false;
+    }
+    return true;
+}
+
+/* Another group than I has a socket of the same site with which nothing was tried either. */
+static bool has_fellow(const struct group *groups, size_t n, size_t i)
+{
+    for (size_t k = 0; k < n; k++) {
+        bool reserves = false;
+        for (size_t f = 0; k != i && groups[k].kind == KIND_NEVER_CONNECTED && f < groups[k].n_findings && !reserves; f++)
+            reserves = finding_may_be_reserve(groups[k].findings[f].never);
+        if (reserves && reads_the_same(&groups[i], &groups[k]))
+            return true;
+    }
+    return false;
+}
+
+size_t group_settle_reserves(struct group *groups, size_t n, enum kind kind)
+{
+    size_t settled = 0;
+    /* first all answers: a group that is settled is a fellow of others all the same */
+    for (size_t i = 0; i < n; i++)
+        groups[i].reserve =
+            groups[i].kind == KIND_NEVER_CONNECTED && only_reserve(&groups[i]) < groups[i].n_findings && !has_fellow(groups, n, i);
+    for (size_t i = 0; i < n; i++) {
+        if (!groups[i].reserve)
+            continue;
+        struct finding *f = (struct finding *)(uintptr_t)&groups[i].findings[only_reserve(&groups[i])]; /* the caller's array */
+        f->kind = (uint8_t)kind;
+        f->never = NEVER_NONE;
+        f->since_ns = f->opened_ns;
+        settled++;
+    }
+    return settled;
+}
+
+size_t group_drop_settled(struct finding *findings, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (findings[i].kind != KIND_NONE)
+            findings[kept++] = findings[i];
+    return kept;
+}
+
 /* ---- forecasts ------------------------------------------------------------------------------- */
+
+void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit)
+{
+    uint64_t copies = g->count ? (uint64_t)g->rate_milli * g->descriptors / g->count : 0;
+    uint64_t rate = copies > g->rate_milli ? copies : g->rate_milli;
+    g->fd_limit = limit;
+    g->fd_limit_reached = growth_is_reached(used, limit);
+    g->fd_limit_in_s = growth_runs_out_s(used, limit, rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate);
+}
 
 const char *group_ports_peer(const struct group *g)
 {
@@ -212,5 +299,6 @@ void group_forecast_ports(struct group *g, uint64_t ports)
         return;
     g->ports = ports;
     g->ports_peer = peer;
+    g->ports_reached = growth_is_reached(g->count, ports);
     g->ports_in_s = growth_runs_out_s(g->count, ports, g->rate_milli);
 }

@@ -24,14 +24,31 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
 bool group_count(struct group *g, const struct state_view *view);
 
 /*
+ * A single socket of a site with which nothing was tried is a reserve for the day without
+ * descriptors, no finding. Its finding gets KIND: KIND_OPEN where open sockets are asked for, else
+ * KIND_NONE. Two groups whose stacks read the same (functions, and files and lines where they are
+ * known) are one site here: an unrolled loop opens its sockets at different addresses. GROUPS are
+ * group_findings' N, with their frames where these are known. Returns how many findings have changed:
+ * then the caller drops those of KIND_NONE, and groups anew.
+ */
+size_t group_settle_reserves(struct group *groups, size_t n, enum kind kind);
+/* Moves the findings up over those of KIND_NONE; returns how many are left. */
+size_t group_drop_settled(struct finding *findings, size_t n);
+
+/*
+ * When USED of LIMIT descriptors run out, at G's rate and with the descriptors that each of its
+ * sockets has: fills fd_limit, fd_limit_in_s and fd_limit_reached. LIMIT 0: not known.
+ */
+void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit);
+/*
  * The peer whose ephemeral ports G may use up, or NULL: all sockets of G must be clients of that
  * one peer, and there must be enough of them for a forecast to be worth a line. The string belongs
  * to the group's first finding.
  */
 const char *group_ports_peer(const struct group *g);
 /*
- * When PORTS ephemeral ports towards that peer run out at G's rate: fills ports, ports_in_s and
- * ports_peer, or leaves them.
+ * When PORTS ephemeral ports towards that peer run out at G's rate: fills ports, ports_in_s,
+ * ports_reached and ports_peer, or leaves them.
  */
 void group_forecast_ports(struct group *g, uint64_t ports);
 

@@ -80,12 +80,12 @@ bool growth_is_steady(const struct growth *g, uint64_t quiet_ns)
     return true;
 }
 
+bool growth_is_reached(uint64_t used, uint64_t limit) { return limit && used >= limit; }
+
 uint64_t growth_runs_out_s(uint64_t used, uint64_t limit, uint32_t rate_milli)
 {
-    if (rate_milli == 0 || limit == 0)
+    if (rate_milli == 0 || limit == 0 || used >= limit)
         return 0;
-    if (used >= limit)
-        return 1; /* the limit is reached already; 0 would mean never */
     uint64_t left = limit - used;
     if (left > UINT64_MAX / 60000u - 1)
         return 0; /* no limit in any practical sense (RLIM_INFINITY) */

@@ -40,6 +40,11 @@ bool growth_is_growing(const struct growth *g); /* the last sample is above the 
  * that renews its sockets falls and rises below its high.
  */
 bool growth_is_steady(const struct growth *g, uint64_t quiet_ns);
-/* Seconds until USED reaches LIMIT at RATE_MILLI; 0 when it never does. */
+/*
+ * Seconds until USED reaches LIMIT at RATE_MILLI; 0 when it never does, and when it has been reached
+ * already (growth_is_reached).
+ */
 uint64_t growth_runs_out_s(uint64_t used, uint64_t limit, uint32_t rate_milli);
+/* USED has reached LIMIT; false when no limit is known. */
+bool growth_is_reached(uint64_t used, uint64_t limit);
 #endif

@@ -49,6 +49,15 @@ static void put_whole_seconds(struct out *o, const char *key, uint64_t seconds)
         out_str(o, ".0");
 }
 
+/* The limit that is reached runs out in 0.0 s; null: never. */
+static void put_seconds_left(struct out *o, const char *key, uint64_t seconds, bool reached)
+{
+    if (reached)
+        put_seconds(o, key, 0);
+    else
+        put_whole_seconds(o, key, seconds);
+}
+
 static void put_bool(struct out *o, const char *key, bool value)
 {
     put_key(o, key);
@@ -141,6 +150,8 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
     put_error(o, f->told_errno);
     put_u64(o, "pid", f->pid ? f->pid : r->pid);
+    put_string(o, "protocol", protocol_name(f->protocol));
+    put_u64(o, "descriptors", f->descriptors ? f->descriptors : 1);
     out_char(o, '}');
 }
 
@@ -178,9 +189,9 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_key(o, "rate_per_minute");
     out_fmt(o, "%u.%03u", g->rate_milli / 1000, g->rate_milli % 1000);
     put_u64_opt(o, "fd_limit", g->fd_limit);
-    put_whole_seconds(o, "fd_limit_in_s", g->fd_limit_in_s);
+    put_seconds_left(o, "fd_limit_in_s", g->fd_limit_in_s, g->fd_limit_reached);
     put_u64_opt(o, "ports", g->ports);
-    put_whole_seconds(o, "ports_in_s", g->ports_in_s);
+    put_seconds_left(o, "ports_in_s", g->ports_in_s, g->ports_reached);
     put_string(o, "ports_peer", g->ports_peer);
     out_str(o, "}\n");
 }
@@ -263,4 +274,19 @@ void json_release(struct out *o, const struct report *r, const struct release *r
     for (size_t i = 0; i < rel->n_fds && i < JSON_MAX_SOCKETS; i++)
         out_fmt(o, "%c%d", i ? ',' : '[', rel->fds[i]);
     out_str(o, rel->n_fds ? "]}\n" : "[]}\n");
+}
+
+void json_idle_note(struct out *o, const struct report *r, const struct group *g)
+{
+    char words[512];
+    struct out text = {.buf = words, .cap = sizeof words - 1};
+    text_idle_words(&text, g);
+    words[text.len] = 0;
+    put_start(o, r, "note");
+    put_u64(o, "pid", r->pid);
+    put_string(o, "text", words);
+    put_site(o, g->siteid);
+    put_u64(o, "count", g->count);
+    put_seconds(o, "idle_s", g->youngest_ns);
+    out_str(o, "}\n");
 }

@@ -19,4 +19,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g);
 void json_summary(struct out *o, const struct report *r);
 void json_release(struct out *o, const struct report *r, const struct release *rel);
 
+/* The note of text.h, as an object of type "note". */
+void json_idle_note(struct out *o, const struct report *r, const struct group *g);
+
 #endif

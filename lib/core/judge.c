@@ -31,6 +31,35 @@ static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
  */
 static enum eof eof_of(const struct observation *o) { return o->told_eof ? EOF_READ : o->told_errno ? EOF_NONE : EOF_UNREAD; }
 
+static enum never why_never(const struct observation *o)
+{
+    if (o->abandoned && o->connecting && !o->pollerr && !o->pollhup)
+        return NEVER_CONNECTING;
+    if (o->failed_call == ATTEMPT_BIND)
+        return NEVER_BIND_FAILED;
+    if (o->failed_call == ATTEMPT_LISTEN)
+        return NEVER_LISTEN_FAILED;
+    /*
+     * It was connected, or tried, and disconnected again, and nothing was tried since: the kernel
+     * still has that connect's error, segments and port.
+     */
+    if (o->failed_call == ATTEMPT_DISCONNECT && !o->told_errno && !o->connecting)
+        return NEVER_NONE;
+    /* EPIPE: a send on it, which says nothing of a connect */
+    if ((o->told_errno && o->told_errno != EPIPE) || o->pollerr || o->connecting || o->failed_call == ATTEMPT_CONNECT)
+        return NEVER_FAILED;
+    if (o->tried)
+        return NEVER_FAILED;
+    if (o->bound)
+        return NEVER_BOUND;
+    return o->seen_all ? NEVER_UNTRIED : NEVER_UNSEEN;
+}
+
+static struct verdict never_connected(const struct observation *o)
+{
+    return (struct verdict){.kind = KIND_NEVER_CONNECTED, .never = (uint8_t)why_never(o)};
+}
+
 static enum how how_it_ended(const struct observation *o)
 {
     switch (o->told_errno) {
@@ -77,7 +106,7 @@ static struct verdict judge_tcp_close(const struct observation *o)
      */
     if (o->shut_rd && !o->connecting && o->told_errno == 0 && !o->pollerr)
         return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
-    return verdict(KIND_NEVER_CONNECTED, HOW_NONE, EOF_NONE);
+    return never_connected(o);
 }
 
 static struct verdict judge_tcp(const struct observation *o)
@@ -95,7 +124,9 @@ static struct verdict judge_tcp(const struct observation *o)
         return verdict(KIND_DEAD, HOW_FINISHED, eof_of(o));
     case ST_CLOSE:
         return judge_tcp_close(o);
-    default: /* LISTEN, SYN_SENT, SYN_RECV, ESTABLISHED */
+    case ST_SYN_SENT:
+        return o->abandoned ? never_connected(o) : verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+    default: /* LISTEN, SYN_RECV, ESTABLISHED */
         return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
     }
 }
@@ -111,7 +142,7 @@ static struct verdict judge_mptcp(const struct observation *o)
     if (!is_connected(o) && (o->pollhup || !o->connecting))
         return judge_tcp_close(o);
     if (!is_connected(o))
-        return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
+        return o->abandoned ? never_connected(o) : verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
     if (o->pollhup && !(o->has_peer && o->shut_rd && o->shut_wr))
         return judge_tcp_close(o);
     if (peer_done && o->shut_wr)
@@ -171,7 +202,7 @@ static struct verdict judge_by_poll(const struct observation *o)
     }
     if (o->connecting && !o->pollerr && !o->pollhup)
         return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
-    return verdict(connect_makes_it_useful(o) ? KIND_NEVER_CONNECTED : KIND_OPEN, HOW_NONE, EOF_NONE);
+    return connect_makes_it_useful(o) ? never_connected(o) : verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
 }
 
 struct verdict judge(const struct observation *o)
@@ -206,6 +237,8 @@ static bool idle_proves(const struct verdict *v, const struct observation *o)
         return v->how == HOW_FINISHED && o->tcp_state == ST_CLOSE;
     case KIND_OPEN:
         return true;
+    case KIND_NEVER_CONNECTED: /* idle_ns is since the connect began (watch/check.c) */
+        return v->never == NEVER_CONNECTING;
     default:
         return false;
     }

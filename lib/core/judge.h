@@ -13,8 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* IPPROTO_MPTCP, which older C libraries do not name (linux/in.h). */
-#define PROTOCOL_MPTCP 262
+#include "kinds.h"
 
 /* TCP states by their numbers in <netinet/tcp.h>; 0: not TCP, or unknown. */
 enum {
@@ -42,6 +41,13 @@ struct observation {
     /* a wrapper or an earlier check saw it connected, or TCP_INFO proves it (bytes_acked >= 1) */
     bool was_connected;
     bool connecting; /* a connect is under way (EINPROGRESS, no outcome yet) */
+    /* nobody waits for that connect any more, or the program ends: it is judged as never connected */
+    bool abandoned;
+    /* what is known of a socket without a connection: it has a local address; a connect was tried;
+     * its calls were seen from the start */
+    bool bound, tried, seen_all;
+    uint8_t failed_call; /* enum attempt_call: the last call of connect, bind, listen that failed */
+    bool used;           /* TCP: bytes have gone both ways */
     bool pollhup, pollerr, pollrdhup;
     bool shut_wr, shut_rd; /* this process called shutdown */
     bool told_eof;         /* a receive call returned 0 */
@@ -63,9 +69,10 @@ struct observation {
 };
 
 struct verdict {
-    uint8_t kind; /* enum kind; KIND_OPEN: healthy; KIND_NONE: not a socket that is ever counted */
-    uint8_t how;  /* enum how, for KIND_DEAD */
-    uint8_t eof;  /* enum eof */
+    uint8_t kind;  /* enum kind; KIND_OPEN: healthy; KIND_NONE: not a socket that is ever counted */
+    uint8_t how;   /* enum how, for KIND_DEAD */
+    uint8_t eof;   /* enum eof */
+    uint8_t never; /* enum never, for KIND_NEVER_CONNECTED */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "kinds.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -83,6 +84,34 @@ const char *family_name(unsigned family)
 }
 
 const char *tcp_state_name(unsigned tcp_state) { return tcp_state < COUNT(tcp_names) ? tcp_names[tcp_state] : ""; }
+
+const char *protocol_name(unsigned protocol)
+{
+    switch (protocol) {
+    case IPPROTO_TCP:
+        return "tcp";
+    case IPPROTO_UDP:
+        return "udp";
+    case IPPROTO_UDPLITE:
+        return "udplite";
+    case IPPROTO_SCTP:
+        return "sctp";
+    case IPPROTO_DCCP:
+        return "dccp";
+    case IPPROTO_ICMP:
+        return "icmp";
+    case IPPROTO_ICMPV6:
+        return "icmpv6";
+    case IPPROTO_RAW:
+        return "raw";
+    case PROTOCOL_SMC:
+        return "smc";
+    case PROTOCOL_MPTCP:
+        return "mptcp";
+    default:
+        return NULL;
+    }
+}
 
 const char *errno_name(unsigned number)
 {

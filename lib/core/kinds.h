@@ -11,6 +11,10 @@
 
 #include <stddef.h>
 
+/* IPPROTO_SMC and IPPROTO_MPTCP, which older C libraries do not name (linux/in.h). */
+#define PROTOCOL_SMC 256
+#define PROTOCOL_MPTCP 262
+
 /*
  * What counts as a finding. Bit positions are the public SOCKLEAK_* masks and the index of the
  * counters of each kind.
@@ -29,6 +33,21 @@ enum kind {
 #define KINDS_DEFAULT 0x1fu
 #define KINDS_ALL 0x3fu
 
+/*
+ * Why a socket of KIND_NEVER_CONNECTED is one. NONE: not known (a file of version 0.1); UNSEEN:
+ * neither, because its calls were not seen (open before an attach).
+ */
+enum never {
+    NEVER_NONE = 0,
+    NEVER_FAILED,     /* connect failed */
+    NEVER_UNTRIED,    /* neither bind, connect nor listen was tried */
+    NEVER_BOUND,      /* has an address, neither connected nor listening */
+    NEVER_CONNECTING, /* a connect has had no answer yet */
+    NEVER_UNSEEN,
+    NEVER_BIND_FAILED,
+    NEVER_LISTEN_FAILED,
+    NEVER_COUNT
+};
 enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
 /*
  * Whether a receive call of the program saw EOF: READ: one returned 0; UNREAD: the FIN is there,
@@ -60,6 +79,11 @@ const char *family_name(unsigned family);
  * out of range.
  */
 const char *tcp_state_name(unsigned tcp_state);
+/*
+ * "tcp", "mptcp", "udp" ... for a socket's protocol number as SO_PROTOCOL gives it; NULL for one
+ * without a name here, and for 0.
+ */
+const char *protocol_name(unsigned protocol);
 /* "ECONNRESET" ...; NULL for an error that no socket call is known to return. */
 const char *errno_name(unsigned number);
 /* The kind whose name is the LEN bytes at NAME; KIND_NONE when there is none. */

@@ -21,6 +21,9 @@ struct finding {
     int fd;
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
+    uint8_t never;        /* enum never, for KIND_NEVER_CONNECTED */
+    uint16_t protocol;    /* as SO_PROTOCOL gives it (protocol_name); 0: unknown, or the family has none */
+    uint32_t descriptors; /* of this process for this socket; 0: not counted, at least one */
     bool past_grace;
     /* no wrapper saw it opened: opened_ns is when it was first seen, its age cannot be known */
     bool adopted;
@@ -32,6 +35,7 @@ struct finding {
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
     const char *local, *peer; /* "" or NULL: unknown */
+    const char *asked;        /* the address that a connect, bind or listen which failed was given */
     const char *tag;          /* NULL: none */
 };
 
@@ -54,17 +58,21 @@ struct frame {
 
 struct group {
     uint8_t kind, how, eof; /* eof: of most of its sockets */
+    uint8_t never;          /* enum never, where all its sockets agree */
     uint64_t siteid;
     state_ref site, told_site;
     /*
      * at this site (all sockets without a stack are one) since the start; live is opened - closed
      */
     uint64_t opened, closed, live;
-    uint64_t count; /* sockets of this kind here: stuck */
+    uint64_t count;       /* sockets of this kind here: stuck */
+    uint64_t descriptors; /* that hold them: more where there are copies by dup */
     bool growing, steady;
+    bool reserve;                     /* group.c's own */
     uint32_t rate_milli;              /* growth, thousandths of a socket a minute */
-    uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none */
-    uint64_t ports, ports_in_s;       /* ephemeral ports towards `ports_peer`; 0: none */
+    uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none; in_s 0: never, or reached */
+    bool fd_limit_reached, ports_reached;
+    uint64_t ports, ports_in_s; /* ephemeral ports towards `ports_peer`; 0: none */
     const char *ports_peer;
     uint64_t oldest_ns, youngest_ns; /* ages of the condition */
     size_t n_findings;               /* == count, unless the list was cut */

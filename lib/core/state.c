@@ -229,6 +229,12 @@ bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *re
     return false;
 }
 
+const struct state_share *state_share_at(const struct state_view *view, state_ref ref)
+{
+    uint32_t left = 0;
+    return (const struct state_share *)(const void *)(ref ? record_at(view, ref, EXTENT_SHARES, &left) : NULL);
+}
+
 const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen)
 {
     uint32_t left = 0;
@@ -243,6 +249,20 @@ const struct state_detail *state_slot_detail(const struct state_view *view, cons
 {
     uint32_t gen = SLOT_GEN(copy->word);
     return copy->watch_gen == gen ? state_detail_at(view, copy->detail, gen) : NULL;
+}
+
+const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot)
+{
+    uint32_t gen = SLOT_GEN(slot->word), chunk = (uint32_t)fd / STATE_ATTEMPTS_PER_EXTENT;
+    for (uint32_t i = 0; fd >= 0 && gen && i < view->n_extents; i++) {
+        if (extent_word(view, i) != ((uint32_t)EXTENT_ATTEMPTS << 28 | chunk))
+            continue;
+        const struct state_attempt *a =
+            (const struct state_attempt *)(const void *)body(view, i) + (uint32_t)fd % STATE_ATTEMPTS_PER_EXTENT;
+        if (atomic_load_explicit(&a->gen, memory_order_acquire) == gen)
+            return a;
+    }
+    return NULL;
 }
 
 /* The NTH extent of TYPE, or NULL. */

@@ -71,11 +71,14 @@ enum state_extent_type {
      * extents when these are long
      */
     EXTENT_TEXT,
-    EXTENT_INDEX, /* the writer's own hash heads; readers skip it */
+    EXTENT_INDEX,    /* the writer's own hash heads; readers skip it */
+    EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
+    EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
 #define STATE_TAGS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
+#define STATE_ATTEMPTS_PER_EXTENT (STATE_EXTENT_SIZE / 128u)
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
@@ -243,12 +246,12 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
     _Atomic uint8_t reported; /* a report has named it */
     uint8_t past_grace;
     uint8_t reported_kind; /* the kind that the report gave it */
-    uint8_t pad0[1];
-    uint64_t since_ns;  /* the condition's clock: since when, with no byte moving */
-    uint64_t unread;    /* bytes waiting before the FIN */
-    uint64_t signature; /* of the byte counters; a change restarts the clock */
-    uint64_t looked_ns; /* when all this was read */
-    uint64_t inode;     /* of the socket, 0 unknown */
+    uint8_t never;         /* enum never, for KIND_NEVER_CONNECTED */
+    uint64_t since_ns;     /* the condition's clock: since when, with no byte moving */
+    uint64_t unread;       /* bytes waiting before the FIN */
+    uint64_t signature;    /* of the byte counters; a change restarts the clock */
+    uint64_t looked_ns;    /* when all this was read */
+    uint64_t inode;        /* of the socket, 0 unknown */
     /* since_ns as the report gave it that first named it: bytes may have moved since */
     uint64_t reported_since_ns;
     /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
@@ -265,6 +268,21 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t counted;
     uint32_t pad[12];
 };
+
+/*
+ * 128 bytes: the last connect, bind or listen of the socket in a slot that failed. Only numbers
+ * that ever had such a failure have one, and their neighbours.
+ */
+struct state_attempt {
+    _Atomic uint32_t gen; /* the slot's generation; 0: none, or being written */
+    uint8_t call;         /* enum attempt_call */
+    uint8_t error;        /* errno; 0 for ATTEMPT_DISCONNECT */
+    uint8_t pad0[2];
+    uint64_t at_ns;
+    char address[96]; /* that the call was given, as in state_detail; empty: it was given none */
+    uint8_t pad[16];
+};
+enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LISTEN, ATTEMPT_DISCONNECT /* connect(AF_UNSPEC) */ };
 
 /*
  * a whole extent: the program's own options and suppressions, which reports by other processes
@@ -290,6 +308,8 @@ _Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
 _Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
 _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
+_Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
+_Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 
@@ -338,8 +358,12 @@ struct state_site_view {
 bool state_site_at(const struct state_view *view, state_ref ref, struct state_site_view *out);
 /* Iterates all sites; *POS starts at 0. REF gets the site's ref. */
 bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *ref, struct state_site_view *out);
+/* NULL when REF is no share. */
+const struct state_share *state_share_at(const struct state_view *view, state_ref ref);
 /* NULL when REF is no detail of generation GEN. */
 const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen);
+/* Of the socket in the slot copy SLOT of descriptor FD; NULL when none of its calls failed. */
+const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */

@@ -8,6 +8,8 @@
  */
 #include "text.h"
 
+#include <netinet/in.h>
+
 #include "finding.h"
 #include "textstack.h"
 
@@ -25,6 +27,26 @@ static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 /* ---- the words of each kind ------------------------------------------------------------------ */
 
+static const char *never_headline(unsigned never)
+{
+    switch (never) {
+    case NEVER_FAILED:
+        return "never connected: connect failed, this process still holds the descriptor";
+    case NEVER_UNTRIED:
+        return "never connected: connect was never tried, this process still holds the descriptor";
+    case NEVER_BOUND:
+        return "never connected: bound to an address, neither connected nor listening";
+    case NEVER_CONNECTING:
+        return "still connecting: connect has had no answer yet, this process still holds the descriptor";
+    case NEVER_BIND_FAILED:
+        return "never connected: bind failed, this process still holds the descriptor";
+    case NEVER_LISTEN_FAILED:
+        return "never connected: listen failed, this process still holds the descriptor";
+    default:
+        return "never connected: connect failed or was not called, this process still holds the descriptor";
+    }
+}
+
 static const char *headline(const struct group *g)
 {
     switch (g->kind) {
@@ -39,7 +61,7 @@ static const char *headline(const struct group *g)
             return "dead (timeout): the peer stopped answering, this process still holds the descriptor";
         return "dead (finished): both sides have finished, this process still holds the descriptor";
     case KIND_NEVER_CONNECTED:
-        return "never connected: connect failed or was not called, this process still holds the descriptor";
+        return never_headline(g->never);
     case KIND_HANGUP:
         return "hung up: the peer has closed, this process never did";
     default:
@@ -119,15 +141,18 @@ static void put_growth(struct out *o, const struct group *g)
         return;
     out_str(o, " (");
     put_rate(o, g->rate_milli);
+    if (g->fd_limit_reached)
+        out_fmt(o, "; descriptor limit %lu reached", (unsigned long)g->fd_limit);
     if (g->fd_limit && g->fd_limit_in_s) {
         out_fmt(o, "; descriptor limit %lu in ", (unsigned long)g->fd_limit);
         out_duration(o, g->fd_limit_in_s);
     }
-    if (g->ports && g->ports_in_s) {
+    if (g->ports && (g->ports_in_s || g->ports_reached)) {
         out_fmt(o, "; %lu local port%s towards ", (unsigned long)g->ports, plural(g->ports));
         text_clean(o, g->ports_peer && *g->ports_peer ? g->ports_peer : "this peer");
-        out_str(o, " in ");
-        out_duration(o, g->ports_in_s);
+        out_str(o, g->ports_reached ? " used up" : " in ");
+        if (!g->ports_reached)
+            out_duration(o, g->ports_in_s);
     }
     out_char(o, ')');
 }
@@ -145,6 +170,8 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     if (g->siteid || g->opened)
         out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
     out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
+    if (g->descriptors > g->count)
+        out_fmt(o, " (%lu descriptors)", (unsigned long)g->descriptors);
     put_growth(o, g);
     put_color(o, r, PLAIN);
     out_char(o, '\n');
@@ -169,13 +196,51 @@ static const char *state_words(const struct finding *f)
     }
 }
 
+/*
+ * What is known of a socket that never connected, in the place of its addresses. False: nothing
+ * more than of others. LOCAL: its local address is known.
+ */
+static bool put_never(struct out *o, const struct finding *f, bool local)
+{
+    bool address = (f->peer && *f->peer) || (f->asked && *f->asked);
+    const char *protocol = protocol_name(f->protocol);
+    if (f->kind != KIND_NEVER_CONNECTED)
+        return false;
+    switch (f->never) {
+    case NEVER_FAILED:
+    case NEVER_CONNECTING:
+    case NEVER_BIND_FAILED:
+    case NEVER_LISTEN_FAILED:
+        if (!address && !f->told_errno)
+            return false;
+        out_str(o, protocol ? protocol : family_name(f->family));
+        out_str(o, f->never == NEVER_BIND_FAILED ? " bind" : f->never == NEVER_LISTEN_FAILED ? " listen" : "");
+        finding_put_target(o, f);
+        return true;
+    case NEVER_BOUND:
+        if (!local)
+            return false;
+        out_str(o, "bound to ");
+        text_clean(o, f->local);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void put_socket(struct out *o, const struct report *r, const struct group *g, const struct finding *f)
 {
     bool local = f->local && *f->local, peer = f->peer && *f->peer;
     if (f->pid && f->pid != r->pid)
         out_fmt(o, "  pid %u", f->pid);
     out_fmt(o, "  fd %d  ", f->fd);
-    if (local || peer)
+    bool target = put_never(o, f, local);
+    const char *protocol = f->protocol != IPPROTO_TCP ? protocol_name(f->protocol) : NULL;
+    if (!target && protocol)
+        out_fmt(o, "%s ", protocol);
+    if (target)
+        peer = false;
+    else if (local || peer)
         text_clean(o, local ? f->local : "?");
     else
         out_str(o, family_name(f->family));
@@ -189,7 +254,7 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
     if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
         out_fmt(o, "  %s", how_name(f->how));
-    if (f->told_errno && errno_name(f->told_errno))
+    if (!target && f->told_errno && errno_name(f->told_errno))
         out_fmt(o, "  %s", errno_name(f->told_errno));
     if (f->origin >= ORIGIN_RECEIVED && origin_name(f->origin))
         out_fmt(o, "  %s", origin_name(f->origin));
@@ -323,4 +388,25 @@ void text_release(struct out *o, const struct report *r, const struct release *r
     if (!shown)
         out_fmt(o, " %d", rel->fd);
     out_str(o, rel->count > (shown ? shown : 1) ? " ...)\n" : ")\n");
+}
+
+void text_idle_words(struct out *o, const struct group *g)
+{
+    out_fmt(o, "%lu open sockets of site ", (unsigned long)g->count);
+    out_hex(o, g->siteid, 16);
+    if (g->n_frames && g->frames[0].symbol) {
+        out_str(o, " (");
+        text_clean(o, g->frames[0].symbol);
+        out_char(o, ')');
+    }
+    out_str(o, ", which has closed none, have all been idle for ");
+    out_duration(o, g->youngest_ns / 1000000000u);
+    out_str(o, ": kinds=all lists them");
+}
+
+void text_idle_note(struct out *o, const struct report *r, const struct group *g)
+{
+    out_fmt(o, "==%u==sockleak: note: ", r->pid);
+    text_idle_words(o, g);
+    out_char(o, '\n');
 }

@@ -32,4 +32,12 @@ void text_young(struct out *o, const struct report *r);
  */
 void text_stretched(struct out *o, const struct report *r);
 
+/*
+ * The note of a site whose COUNT open sockets have been idle for youngest_ns or longer, and which has
+ * never closed one: a line, with its end.
+ */
+void text_idle_note(struct out *o, const struct report *r, const struct group *g);
+/* Its words, without the process. */
+void text_idle_words(struct out *o, const struct group *g);
+
 #endif

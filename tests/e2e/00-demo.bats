@@ -97,13 +97,14 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     port=$(port_of server)
     start_agent steady grace=2s:interval=250ms "$EXAMPLES/pool" "$port" 5
     steady=$pid
-    start_agent forget grace=500ms:interval=250ms "$EXAMPLES/pool" "$port" 30 --forget
+    start_agent forget grace=500ms:interval=2s "$EXAMPLES/pool" "$port" 130 --forget
     forget=$pid
-    wait_for 30 grep -q 'steady (a pool?)' "$TESTTMP/steady.err"
+    is_steady() { "$SOCKLEAK" report "$steady" | grep -q 'steady (a pool?)'; }
+    wait_for 30 is_steady
     wait_for 30 grep -q done "$TESTTMP/forget.out"
     stop "$forget"
     contains "$TESTTMP/forget.err" 'stuck [0-9]+ and growing'
-    contains "$TESTTMP/forget.err" '120 sockets stuck in CLOSE_WAIT'
+    contains "$TESTTMP/forget.err" '520 sockets stuck in CLOSE_WAIT'
     lacks "$TESTTMP/forget.err" 'steady'
     stop "$steady"
     contains "$TESTTMP/steady.err" 'opened 20, closed 16, stuck 4, steady \(a pool\?\)'

@@ -63,7 +63,7 @@ expect_kind() # victim's word, kind, how, eof
 }
 @test "a reset that the program was not told of is dead, reset" { expect_kind reset_unread dead '"reset"' null; }
 @test "a refused connect is never_connected" { expect_kind refused never_connected null null; }
-@test "a stream socket that nobody connected is never_connected" { expect_kind never never_connected null null; }
+@test "a stream socket that was bound and that nobody connected is never_connected" { expect_kind never never_connected null null; }
 @test "a Unix socket whose peer has closed is hangup" {
     json "" "$VICTIMS/each_kind" hangup
     [ "$(leak_field kind)" = '"hangup"' ]

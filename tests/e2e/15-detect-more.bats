@@ -80,13 +80,13 @@ finish() { exec 7>&-; wait_for 20 ended "$pid"; }
 }
 
 @test "D6: looks on request between the regular ones do not make a growing leak look steady" {
-    victim "grace=1s:interval=500ms:signal=10:log_format=json" more 3
+    victim "grace=2s:interval=2s:signal=10:log_format=json" more 3
     for n in 1 2 3; do
         wait_for 20 bash -c "[ \$(grep -c leaked '$TESTTMP/v.out') = $n ]"
-        sleep 0.7
+        sleep 5 # growth is not told of less than ten seconds
         step
     done
-    sleep 0.5
+    sleep 1
     for n in {1..12}; do
         kill -USR1 "$pid"
         wait_for 20 bash -c "[ \$(grep -c '\"reason\":\"signal\"' '$TESTTMP/v.err') -ge $n ]"

@@ -8,12 +8,14 @@
 #include "agent/stacks/sites.h"
 #include "agent/base/sys.h"
 #include "agent/report/counts.h"
+#include "agent/track/gate.h"
 
 #define S 1000000000ull
 #define MINUTE (60 * S)
 
 static state_ref site;
-static uint64_t now;
+static uint64_t now, apart; /* APART: each socket came into its condition so many ns after the one before */
+static bool pooled, before_attach, untried;
 
 static int fresh(void **state)
 {
@@ -24,6 +26,8 @@ static int fresh(void **state)
     pc += 16; /* a stack of its own for each test */
     site = sites_intern(&pc, 1);
     now = 1000 * S;
+    apart = 10 * S;
+    pooled = before_attach = untried = false;
     atomic_store(&table_head->grace_ns, 30 * S);
     atomic_store(&table_head->interval_ns, 8 * S);
     atomic_store(&table_head->last_look_ns, 0);
@@ -40,7 +44,14 @@ static void look(unsigned kind, unsigned lasting, unsigned past, uint64_t after)
     now += after * S;
     counts_begin();
     for (unsigned i = 0; i < lasting || i < past; i++)
-        counts_add(site, kind, i < lasting, i < past);
+        counts_add(&(struct counted){.site = site,
+                                     .kind = kind,
+                                     .since_ns = 500 * S + i * apart,
+                                     .lasting = i < lasting,
+                                     .past = i < past,
+                                     .pooled = pooled,
+                                     .untried = untried,
+                                     .before_attach = before_attach});
     counts_end(now, 8 * S);
     atomic_store(&table_head->last_look_ns, now);
 }
@@ -81,7 +92,7 @@ static void a_thousand_sites_of_every_kind_keep_counts_of_their_own(void **state
         for (state_ref i = 100; i < 1100; i++)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 for (unsigned n = 0; n <= i % 3; n++)
-                    counts_add(i * 16, kind, true, kind == KIND_DEAD);
+                    counts_add(&(struct counted){.site = i * 16, .kind = kind, .lasting = true, .past = kind == KIND_DEAD});
     }
     for (state_ref i = 100; i < 1100; i++)
         for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
@@ -94,7 +105,7 @@ static void a_thousand_sites_of_every_kind_keep_counts_of_their_own(void **state
         for (state_ref at = 1; at <= 1 + d; at += d)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 for (unsigned n = 0; n <= kind; n++)
-                    counts_add(at, kind, true, false);
+                    counts_add(&(struct counted){.site = at, .kind = kind, .lasting = true});
         for (state_ref at = 1; at <= 1 + d; at += d)
             for (unsigned kind = 0; kind < KIND_COUNT; kind++)
                 assert_int_equal(counts_of(at, kind)->lasting, kind + 1);
@@ -173,24 +184,81 @@ static void what_rises_is_growing_with_its_rate(void **state)
     assert_int_equal(atomic_load(&sites_at(site)->rate_milli[KIND_DEAD]), 6000);
 }
 
-static void what_stays_is_steady_once_it_has_for_a_grace(void **state)
+static void what_becomes_lasting_at_one_look_is_no_growth(void **state)
 {
     (void)state;
-    look(KIND_DEAD, 4, 0, 8);
-    look(KIND_DEAD, 4, 0, 8);
-    look(KIND_DEAD, 4, 0, 1);
-    look(KIND_DEAD, 4, 0, 1);
+    apart = S; /* a wave of nine seconds, and the looks meet it half way */
+    look(KIND_DEAD, 3, 0, 8);
+    look(KIND_DEAD, 10, 0, 8);
     assert_int_equal(trend(), TREND_NONE);
-    look(KIND_DEAD, 4, 0, 8);
-    look(KIND_DEAD, 4, 0, 8);
-    assert_int_equal(trend(), TREND_STEADY);
-    assert_int_equal(atomic_load(&sites_at(site)->trend[KIND_DEAD]), TREND_STEADY);
-    /* What is counted had lasted for an interval already: the rest of the grace is 22 s. */
+    assert_int_equal(counts_rate_milli(counts_of(site, KIND_DEAD)), 0);
+    assert_int_equal(atomic_load(&sites_at(site)->rate_milli[KIND_DEAD]), 0);
+    look(KIND_DEAD, 11, 0, 8); /* the eleventh came ten seconds after the first */
+    assert_int_equal(trend(), TREND_GROWING);
+    assert_true(counts_rate_milli(counts_of(site, KIND_DEAD)) > 0);
+}
+
+static void what_was_there_before_an_attach_has_no_trend(void **state)
+{
+    (void)state;
+    before_attach = pooled = true;
+    for (unsigned i = 1; i <= 6; i++)
+        look(KIND_CLOSE_WAIT, i, 0, 10);
+    assert_int_equal(counts_trend(counts_of(site, KIND_CLOSE_WAIT)), TREND_NONE);
+    assert_int_equal(atomic_load(&sites_at(site)->rate_milli[KIND_CLOSE_WAIT]), 0);
+    for (unsigned i = 1; i <= 12; i++)
+        look(KIND_CLOSE_WAIT, 6, 0, 10);
+    assert_int_equal(counts_trend(counts_of(site, KIND_CLOSE_WAIT)), TREND_NONE);
+}
+
+static void no_trend_reaches_over_a_time_without_looks(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 6; i++)
+        look(KIND_DEAD, i, 0, 10);
+    counts_forget_trends();
+    assert_int_equal(atomic_load(&sites_at(site)->trend[KIND_DEAD]), TREND_NONE);
+    assert_int_equal(atomic_load(&sites_at(site)->rate_milli[KIND_DEAD]), 0);
+    look(KIND_DEAD, 9, 0, 3600);
+    assert_int_equal(trend(), TREND_NONE);
+}
+
+/* ---- a reserve ---- */
+
+static void a_single_socket_with_which_nothing_was_tried_is_no_finding(void **state)
+{
+    (void)state;
+    untried = true;
+    look(KIND_NEVER_CONNECTED, 1, 1, 8);
+    assert_true(counts_is_reserve(counts_of(site, KIND_NEVER_CONNECTED)));
+    assert_int_equal(counts_of(site, KIND_NEVER_CONNECTED)->lasting, 0);
+    assert_false(counts_any_due(KINDS_ALL));
+    look(KIND_NEVER_CONNECTED, 2, 2, 8);
+    assert_false(counts_is_reserve(counts_of(site, KIND_NEVER_CONNECTED)));
+    assert_int_equal(counts_of(site, KIND_NEVER_CONNECTED)->past, 2);
+    look(KIND_NEVER_CONNECTED, 2, 2, 8);
+    assert_true(counts_any_due(KINDS_ALL));
+}
+
+static void what_stays_is_steady_after_two_graces_where_it_is_like_a_pool(void **state)
+{
+    (void)state;
+    pooled = true;
+    for (int i = 0; i < 8; i++)
+        look(KIND_CLOSE_WAIT, 4, 0, 8);
+    assert_int_equal(counts_trend(counts_of(site, KIND_CLOSE_WAIT)), TREND_NONE); /* 56 s */
+    look(KIND_CLOSE_WAIT, 4, 0, 8);
+    assert_int_equal(counts_trend(counts_of(site, KIND_CLOSE_WAIT)), TREND_STEADY);
+    assert_int_equal(atomic_load(&sites_at(site)->trend[KIND_CLOSE_WAIT]), TREND_STEADY);
     atomic_store(&table_head->grace_ns, 60 * S);
-    assert_int_equal(trend(), TREND_NONE);
-    /* A grace below the interval asks for nothing more. */
-    atomic_store(&table_head->grace_ns, 1 * S);
-    assert_int_equal(trend(), TREND_STEADY);
+    assert_int_equal(counts_trend(counts_of(site, KIND_CLOSE_WAIT)), TREND_NONE);
+    /* One of them is not: accepted, or never used. */
+    atomic_store(&table_head->grace_ns, 30 * S);
+    counts_begin();
+    for (unsigned i = 0; i < 4; i++)
+        counts_add(&(struct counted){.site = site, .kind = KIND_CLOSE_WAIT, .lasting = true, .pooled = i > 0});
+    counts_end(now += 8 * S, 8 * S);
+    assert_int_equal(counts_trend(counts_of(site, KIND_CLOSE_WAIT)), TREND_NONE);
 }
 
 /* The look before the first socket saw none: that is when the count was last lower. */
@@ -229,7 +297,7 @@ static int without_memory(void *arg)
     struct rlimit limit = {1, 1};
     WANT(setrlimit(RLIMIT_AS, &limit) == 0);
     counts_begin();
-    counts_add(16, KIND_DEAD, true, true);
+    counts_add(&(struct counted){.site = 16, .kind = KIND_DEAD, .lasting = true, .past = true});
     counts_end(now, 8 * S);
     WANT(counts_of(16, KIND_DEAD) == NULL);
     WANT(!counts_any_due(KINDS_ALL));
@@ -255,7 +323,11 @@ int main(void)
         CASE(a_kind_that_is_not_asked_for_is_neither_due_nor_reported),
         CASE(a_wave_is_one_report_however_often_one_looks),
         CASE(what_rises_is_growing_with_its_rate),
-        CASE(what_stays_is_steady_once_it_has_for_a_grace),
+        CASE(what_becomes_lasting_at_one_look_is_no_growth),
+        CASE(what_was_there_before_an_attach_has_no_trend),
+        CASE(no_trend_reaches_over_a_time_without_looks),
+        CASE(a_single_socket_with_which_nothing_was_tried_is_no_finding),
+        CASE(what_stays_is_steady_after_two_graces_where_it_is_like_a_pool),
         CASE(the_look_before_the_first_is_the_last_that_saw_less),
         CASE(looks_on_request_do_not_crowd_the_regular_ones_out),
         CASE(what_finds_no_memory_is_not_counted),

@@ -134,12 +134,62 @@ static void standard_descriptors_from_outside_are_told_apart(void **state)
     assert_false(finding_is_from_outside(&f));
 }
 
+static void the_protocol_is_the_one_given_or_the_familys_default(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t family, type, protocol;
+        uint16_t flags;
+        const char *name;
+    } rows[] = {
+        {AF_INET, SOCK_STREAM, 0, 0, "tcp"},
+        {AF_INET6, SOCK_STREAM, 6, 0, "tcp"},
+        {AF_INET, SOCK_DGRAM, 0, 0, "udp"},
+        {AF_INET, SOCK_STREAM, 132, 0, "sctp"},
+        {AF_INET, SOCK_STREAM, 6, SLOT_MPTCP, "mptcp"},
+        {AF_UNIX, SOCK_STREAM, 0, 0, NULL},
+        {AF_NETLINK, SOCK_RAW, 6, 0, NULL},
+        {AF_INET, SOCK_RAW, 1, 0, "icmp"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct state_slot s = {.family = rows[i].family, .type_origin = rows[i].type, .protocol = rows[i].protocol, .flags = rows[i].flags};
+        struct finding f;
+        finding_from_slot(&f, 3, &s, &view);
+        const char *name = protocol_name(f.protocol);
+        assert_true(name == rows[i].name || (name && rows[i].name && strcmp(name, rows[i].name) == 0));
+    }
+}
+
+static const char *target(uint8_t call, uint8_t never, int error, const char *peer)
+{
+    static char buf[128];
+    struct state_attempt a = {.call = call, .error = (uint8_t)error, .address = "10.0.0.5:1433"};
+    struct finding f = {.kind = KIND_NEVER_CONNECTED, .never = never, .peer = peer};
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    finding_from_attempt(&f, &a);
+    finding_put_target(&o, &f);
+    buf[o.len] = 0;
+    return buf;
+}
+
+static void a_failed_call_gives_the_error_and_the_address_that_it_was_given(void **state)
+{
+    (void)state;
+    assert_string_equal(target(ATTEMPT_CONNECT, NEVER_FAILED, 111, NULL), " to 10.0.0.5:1433 (ECONNREFUSED)");
+    assert_string_equal(target(ATTEMPT_CONNECT, NEVER_FAILED, 111, "10.0.0.9:1"), " to 10.0.0.9:1 (ECONNREFUSED)");
+    assert_string_equal(target(ATTEMPT_CONNECT, NEVER_FAILED, 250, ""), " to 10.0.0.5:1433 (error 250)");
+    assert_string_equal(target(ATTEMPT_BIND, NEVER_BIND_FAILED, 98, NULL), " 10.0.0.5:1433 (EADDRINUSE)");
+    assert_string_equal(target(ATTEMPT_DISCONNECT, NEVER_NONE, 0, NULL), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ignored_and_unused_inherited_sockets_do_not_count),
         cmocka_unit_test_setup_teardown(a_slot_gives_an_open_socket_with_its_site, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_damaged_slot_says_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_protocol_is_the_one_given_or_the_familys_default, setup, teardown),
+        cmocka_unit_test(a_failed_call_gives_the_error_and_the_address_that_it_was_given),
         cmocka_unit_test(a_detail_adds_the_condition),
         cmocka_unit_test(standard_descriptors_from_outside_are_told_apart),
     };

@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #include "agent/report/forecast.h"
+#include "agent/base/clock.h"
 #include "agent/base/sys.h"
+#include "agent/table/table.h"
 
 static const char *range_text; /* NULL: the file cannot be opened */
 static unsigned opened, closed;
@@ -55,6 +57,24 @@ static long limit_call(long number, long pid, int resource, long to, struct rlim
     return limit_result;
 }
 
+/* The table: one socket, at HIGHEST; and which numbers are open: all below IN_USE. */
+static int highest_socket;
+static unsigned in_use, asked;
+static int next_slot(int fd) { return fd <= highest_socket ? highest_socket : -1; }
+static long get_flags(long number, uint64_t fd, int command)
+{
+    assert_int_equal(number, SYS_fcntl);
+    assert_int_equal(command, F_GETFD);
+    asked++;
+    return fd < in_use ? 0 : -EBADF;
+}
+static uint64_t now;
+static uint64_t clock_call(void) { return now += 10 * 1000000000ull; }
+
+#define slot_next next_slot
+#define clock_now clock_call
+#undef SYS2
+#define SYS2(n, a, b) get_flags((n), (a), (b))
 #define sys_openat open_call
 #define sys_close close_call
 #undef SYS4
@@ -75,6 +95,9 @@ static int setup(void **state)
     range_text = "32768\t60999\n";
     opened = closed = 0;
     limit_result = 0;
+    highest_socket = 73;
+    in_use = 74;
+    asked = 0;
     for (int i = 0; i < 64; i++)
         finding[i] = (struct finding){.fd = 10 + i, .origin = ORIGIN_SOCKET, .family = AF_INET, .peer = "10.0.0.1:80"};
     group = (struct group){.rate_milli = 60000, .count = 64, .n_findings = 64, .findings = finding};
@@ -96,16 +119,33 @@ static void the_limit_is_asked_for_anew_and_fits_its_field(void **state)
     assert_int_equal(header.nofile_limit, UINT32_MAX);
 }
 
-static void the_highest_descriptor_says_how_many_are_in_use(void **state)
+static void descriptors_are_counted_and_not_guessed_from_a_number(void **state)
 {
     (void)state;
-    finding[3].fd = 900;
+    highest_socket = 900; /* dup2 put it there */
     forecast(&group);
     assert_int_equal(group.fd_limit, 0); /* unknown */
     header.nofile_limit = 1024;
     forecast(&group);
     assert_int_equal(group.fd_limit, 1024);
-    assert_int_equal(group.fd_limit_in_s, 1024 - 901); /* one a second */
+    assert_int_equal(group.fd_limit_in_s, 1024 - 74); /* one a second */
+    in_use = 1000;                                    /* files, and copies by dup */
+    forecast(&group);
+    assert_int_equal(group.fd_limit_in_s, 24);
+    in_use = 1024;
+    forecast(&group);
+    assert_int_equal(group.fd_limit_in_s, 0);
+    assert_true(group.fd_limit_reached);
+}
+
+static void far_up_the_highest_socket_says_how_many_there_are(void **state)
+{
+    (void)state;
+    header.nofile_limit = 1000000;
+    highest_socket = 70000;
+    forecast(&group);
+    assert_int_equal(asked, 0);
+    assert_int_equal(group.fd_limit_in_s, 1000000 - 70001);
 }
 
 static uint64_t ports(const char *text)
@@ -151,7 +191,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_limit_is_asked_for_anew_and_fits_its_field, setup),
-        cmocka_unit_test_setup(the_highest_descriptor_says_how_many_are_in_use, setup),
+        cmocka_unit_test_setup(descriptors_are_counted_and_not_guessed_from_a_number, setup),
+        cmocka_unit_test_setup(far_up_the_highest_socket_says_how_many_there_are, setup),
         cmocka_unit_test_setup(the_range_of_ports_is_read_whatever_is_between_its_numbers, setup),
         cmocka_unit_test_setup(ports_are_read_once_and_only_for_clients_of_one_server, setup),
     };

@@ -174,9 +174,109 @@ static void ports_are_forecast_for_many_clients_of_one_peer(void **state)
     }
 }
 
+/* ---- reserves --------------------------------------------------------------------------------- */
+
+static size_t settled(struct finding *f, size_t n, struct group *g, size_t *n_groups, enum kind kind)
+{
+    *n_groups = group_findings(f, n, g, 100);
+    return group_settle_reserves(g, *n_groups, kind);
+}
+
+static void a_single_untried_socket_of_a_site_is_a_reserve_and_two_are_a_finding(void **state)
+{
+    (void)state;
+    struct finding f[] = {
+        {.fd = 3, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = 1, .opened_ns = 7},
+        {.fd = 4, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = 2},
+        {.fd = 5, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = 2},
+        {.fd = 6, .kind = KIND_NEVER_CONNECTED, .never = NEVER_FAILED, .siteid = 3},
+        {.fd = 7, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNSEEN, .siteid = 3},
+        {.fd = 8, .kind = KIND_NEVER_CONNECTED, .never = NEVER_NONE, .siteid = 4}, /* a file of 0.1 */
+        {.fd = 9, .kind = KIND_CLOSE_WAIT, .siteid = 1},
+    };
+    enum { N = sizeof f / sizeof *f };
+    struct group g[N];
+    size_t n_groups;
+    assert_int_equal(settled(f, N, g, &n_groups, KIND_NONE), 2);
+    size_t left = group_drop_settled(f, N);
+    assert_int_equal(left, N - 2);
+    for (size_t i = 0; i < left; i++)
+        assert_true(f[i].fd != 3 && f[i].fd != 7);
+    assert_int_equal(settled(f, left, g, &n_groups, KIND_NONE), 0);
+}
+
+static void a_reserve_is_open_where_open_sockets_are_asked_for(void **state)
+{
+    (void)state;
+    struct finding f[] = {{.fd = 3, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = 1, .opened_ns = 7, .since_ns = 50}};
+    struct group g[1];
+    size_t n_groups;
+    assert_int_equal(settled(f, 1, g, &n_groups, KIND_OPEN), 1);
+    assert_int_equal(group_drop_settled(f, 1), 1);
+    assert_int_equal(f[0].kind, KIND_OPEN);
+    assert_int_equal(f[0].since_ns, 7);
+    assert_int_equal(f[0].never, NEVER_NONE);
+}
+
+static void two_stacks_that_read_the_same_are_one_site_for_a_reserve(void **state)
+{
+    (void)state;
+    struct finding f[] = {{.fd = 3, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = 1},
+                          {.fd = 4, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = 2}};
+    struct frame a[] = {{.symbol = "open_one", .file = "a.c", .line = 5}, {.symbol = "main", .file = "a.c", .line = 9, .offset = 16}};
+    struct frame b[] = {{.symbol = "open_one", .file = "a.c", .line = 5}, {.symbol = "main", .file = "a.c", .line = 9, .offset = 32}};
+    struct group g[2];
+    assert_int_equal(group_findings(f, 2, g, 100), 2);
+    assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 2); /* no frames: nothing is known to be equal */
+    for (int i = 0; i < 2; i++)
+        f[i] = (struct finding){.fd = 3 + i, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = (uint64_t)i + 1};
+    assert_int_equal(group_findings(f, 2, g, 100), 2);
+    g[0].frames = a;
+    g[1].frames = b;
+    g[0].n_frames = g[1].n_frames = 2;
+    assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 0);
+    b[1].line = 10;
+    assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 2);
+}
+
+static void copies_by_dup_are_descriptors_for_the_forecast(void **state)
+{
+    (void)state;
+    struct finding f[] = {{.fd = 3, .siteid = 1, .descriptors = 20}, {.fd = 30, .siteid = 1, .descriptors = 20}, {.fd = 60, .siteid = 1}};
+    struct group g[3];
+    assert_int_equal(group_findings(f, 3, g, 100), 1);
+    assert_int_equal(g[0].descriptors, 41);
+    g[0].descriptors = 60;
+    g[0].rate_milli = 60000; /* one socket a second */
+    group_forecast_descriptors(&g[0], 824, 1024);
+    assert_int_equal(g[0].fd_limit_in_s, 10);
+    assert_false(g[0].fd_limit_reached);
+    group_forecast_descriptors(&g[0], 1024, 1024);
+    assert_true(g[0].fd_limit_reached);
+    assert_int_equal(g[0].fd_limit_in_s, 0);
+}
+
+static void a_reason_is_the_groups_where_all_agree(void **state)
+{
+    (void)state;
+    struct finding f[] = {{.fd = 3, .kind = KIND_NEVER_CONNECTED, .never = NEVER_BOUND, .siteid = 1},
+                          {.fd = 4, .kind = KIND_NEVER_CONNECTED, .never = NEVER_BOUND, .siteid = 1}};
+    struct group g[2];
+    group_findings(f, 2, g, 100);
+    assert_int_equal(g[0].never, NEVER_BOUND);
+    f[1].never = NEVER_FAILED;
+    group_findings(f, 2, g, 100);
+    assert_int_equal(g[0].never, NEVER_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_single_untried_socket_of_a_site_is_a_reserve_and_two_are_a_finding),
+        cmocka_unit_test(a_reserve_is_open_where_open_sockets_are_asked_for),
+        cmocka_unit_test(two_stacks_that_read_the_same_are_one_site_for_a_reserve),
+        cmocka_unit_test(copies_by_dup_are_descriptors_for_the_forecast),
+        cmocka_unit_test(a_reason_is_the_groups_where_all_agree),
         cmocka_unit_test(ports_are_forecast_for_many_clients_of_one_peer),
         cmocka_unit_test(three_sites_give_three_groups_with_exact_counts),
         cmocka_unit_test(kinds_of_one_site_and_sites_of_one_kind_stay_apart),

@@ -118,10 +118,19 @@ static void a_limit_runs_out_when_the_rate_says(void **state)
     assert_int_equal(growth_runs_out_s(1023, 1024, 3000), 20);
     assert_int_equal(growth_runs_out_s(1023, 1024, 7), 8572); /* rounded up */
     assert_int_equal(growth_runs_out_s(64, 1024, 0), 0);
-    assert_int_equal(growth_runs_out_s(1024, 1024, 3000), 1);
-    assert_int_equal(growth_runs_out_s(9999, 1024, 3000), 1);
+    assert_int_equal(growth_runs_out_s(1024, 1024, 3000), 0); /* it has: growth_is_reached */
+    assert_int_equal(growth_runs_out_s(9999, 1024, 3000), 0);
     assert_int_equal(growth_runs_out_s(10, UINT64_MAX, 3000), 0); /* RLIM_INFINITY */
     assert_int_equal(growth_runs_out_s(10, 0, 3000), 0);          /* no limit known */
+}
+
+static void a_limit_that_is_reached_is_not_reached_in_a_second(void **state)
+{
+    (void)state;
+    assert_true(growth_is_reached(1024, 1024));
+    assert_true(growth_is_reached(9999, 1024));
+    assert_false(growth_is_reached(1023, 1024));
+    assert_false(growth_is_reached(1024, 0)); /* no limit known */
 }
 
 int main(void)
@@ -133,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_rate_waits_for_ten_seconds_and_reaches_further_back_than_the_ring),
         cmocka_unit_test(a_pool_is_steady_when_it_had_no_new_high_for_so_long),
         cmocka_unit_test(a_limit_runs_out_when_the_rate_says),
+        cmocka_unit_test(a_limit_that_is_reached_is_not_reached_in_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,6 +299,47 @@ static void the_laws_hold_for_every_state_family_type_and_flag(void **state)
         assert_true(seen[k] > 0);
 }
 
+static void a_socket_that_never_connected_has_its_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        struct observation o;
+        uint8_t never;
+    } cases[] = {
+        {"fresh, from the start", {TCP4, .tcp_state = ST_CLOSE, .pollhup = true, .seen_all = true}, NEVER_UNTRIED},
+        {"fresh, open before an attach", {TCP4, .tcp_state = ST_CLOSE, .pollhup = true}, NEVER_UNSEEN},
+        {"refused", {TCP4, .tcp_state = ST_CLOSE, .told_errno = ECONNREFUSED, .seen_all = true}, NEVER_FAILED},
+        {"refused, unfetched", {TCP4, .tcp_state = ST_CLOSE, .pollerr = true}, NEVER_FAILED},
+        {"its SYN went out", {TCP4, .tcp_state = ST_CLOSE, .tried = true}, NEVER_FAILED},
+        {"a send on it", {TCP4, .tcp_state = ST_CLOSE, .told_errno = EPIPE, .seen_all = true}, NEVER_UNTRIED},
+        {"bound", {TCP4, .tcp_state = ST_CLOSE, .bound = true, .seen_all = true}, NEVER_BOUND},
+        {"bound, then refused", {TCP4, .tcp_state = ST_CLOSE, .bound = true, .told_errno = ECONNREFUSED}, NEVER_FAILED},
+        {"bind failed", {TCP4, .tcp_state = ST_CLOSE, .failed_call = ATTEMPT_BIND}, NEVER_BIND_FAILED},
+        {"listen failed", {TCP4, .tcp_state = ST_CLOSE, .bound = true, .failed_call = ATTEMPT_LISTEN}, NEVER_LISTEN_FAILED},
+        {"dissolved", {TCP4, .tcp_state = ST_CLOSE, .seen_all = true, .tried = true, .failed_call = ATTEMPT_DISCONNECT}, NEVER_NONE},
+        {"hangs, and nobody waits", {TCP4, .tcp_state = ST_SYN_SENT, .connecting = true, .abandoned = true}, NEVER_CONNECTING},
+        {"MPTCP hangs", {MPTCP, .tcp_state = ST_SYN_SENT, .connecting = true, .abandoned = true}, NEVER_CONNECTING},
+        {"a Unix path that is not there", {UNIX, .told_errno = ENOENT, .failed_call = ATTEMPT_CONNECT}, NEVER_FAILED},
+        {"a Unix name", {UNIX, .bound = true, .seen_all = true}, NEVER_BOUND},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct verdict v = judge(&cases[i].o);
+        if (v.kind != KIND_NEVER_CONNECTED || v.never != cases[i].never)
+            fail_msg("%s: kind %d never %d", cases[i].what, v.kind, v.never);
+    }
+}
+
+static void a_connect_that_hangs_is_as_old_as_it_hangs(void **state)
+{
+    (void)state;
+    struct observation o = {TCP4, .tcp_state = ST_SYN_SENT, .connecting = true, .abandoned = true, .idle_ns = 40ull * 1000000000u};
+    struct verdict v = judge(&o);
+    struct condition c = {.kind = KIND_NONE};
+    condition_update(&c, &v, &o, 100ull * 1000000000u, 10ull * 1000000000u);
+    assert_int_equal(c.since_ns, 60ull * 1000000000u);
+}
+
 static void a_local_shut_rd_changes_no_tcp_verdict_of_a_connection(void **state)
 {
     (void)state;
@@ -449,6 +490,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_situation_gets_its_verdict),
         cmocka_unit_test(the_laws_hold_for_every_state_family_type_and_flag),
+        cmocka_unit_test(a_socket_that_never_connected_has_its_reason),
+        cmocka_unit_test(a_connect_that_hangs_is_as_old_as_it_hangs),
         cmocka_unit_test(a_local_shut_rd_changes_no_tcp_verdict_of_a_connection),
         cmocka_unit_test(a_condition_that_goes_on_keeps_its_start),
         cmocka_unit_test(a_byte_that_moves_starts_the_clock_anew),

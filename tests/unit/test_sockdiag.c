@@ -81,7 +81,10 @@ static void a_unix_message_is_read_whole(void **state)
     assert_int_equal(s.shutdown, 3);
     assert_int_equal(s.unread, 12);
     assert_true(sockdiag_parse_unix(a_unix_message("\0a\033b\0c", 6), &s, path));
-    assert_string_equal(s.path, "@a?b?c");
+    assert_string_equal(s.path, "@a?b@c");
+    /* UTF-8 passes where it is valid and printable */
+    assert_true(sockdiag_parse_unix(a_unix_message("\0\303\244\303", 4), &s, path));
+    assert_string_equal(s.path, "@\303\244?");
 }
 
 /*

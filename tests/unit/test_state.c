@@ -355,6 +355,29 @@ static void a_slot_extent_of_no_possible_descriptor_is_passed_over(void **state)
     image_free(&im);
 }
 
+static void a_failed_call_is_found_by_its_descriptor_and_generation(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 2);
+    image_extent(&im, 1, EXTENT_ATTEMPTS, 3);
+    struct state_attempt *a = image_at(&im, 1, 5 * sizeof *a);
+    *a = (struct state_attempt){.gen = 7, .call = ATTEMPT_CONNECT, .error = 111, .address = "10.0.0.5:1433"};
+    struct state_view v = open_image(&im);
+    struct state_slot slot = {.word = SLOT_WORD(7, SLOT_LIVE)};
+    const int fd = 3 * STATE_ATTEMPTS_PER_EXTENT + 5;
+    assert_ptr_equal(state_attempt_of(&v, fd, &slot), a);
+    assert_null(state_attempt_of(&v, fd + 1, &slot));
+    assert_null(state_attempt_of(&v, 5, &slot));
+    assert_null(state_attempt_of(&v, -1, &slot));
+    slot.word = SLOT_WORD(8, SLOT_LIVE); /* the number is another socket's by now */
+    assert_null(state_attempt_of(&v, fd, &slot));
+    a->gen = 0;
+    slot.word = SLOT_WORD(0, SLOT_LIVE);
+    assert_null(state_attempt_of(&v, fd, &slot));
+    image_free(&im);
+}
+
 static void only_live_slots_are_given(void **state)
 {
     (void)state;
@@ -482,6 +505,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_record_is_read_back),
+        cmocka_unit_test(a_failed_call_is_found_by_its_descriptor_and_generation),
         cmocka_unit_test(a_text_whose_lengths_lie_is_none),
         cmocka_unit_test(a_header_that_is_not_ours_is_refused_with_a_sentence),
         cmocka_unit_test(a_header_may_be_shorter_or_longer_than_ours),

@@ -327,6 +327,48 @@ static void growth_is_told_in_the_unit_that_fits(void **state)
     }
 }
 
+static void a_limit_that_is_reached_is_said_to_be(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.growing = true;
+    group.rate_milli = 3000;
+    group.fd_limit = 1024;
+    group.fd_limit_in_s = 0;
+    group.fd_limit_reached = true;
+    group.ports = 28232;
+    group.ports_in_s = 0;
+    group.ports_reached = true;
+    group.ports_peer = "10.0.0.5:1433";
+    assert_non_null(strstr(rendered(&r), "and growing (about 3 a minute; descriptor limit 1024 reached; "
+                                         "28232 local ports towards 10.0.0.5:1433 used up)\n"));
+}
+
+static void why_a_socket_never_connected_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t never, error;
+        const char *headline, *socket;
+    } rows[] = {
+        {NEVER_FAILED, ECONNREFUSED, "never connected: connect failed", "fd 14  tcp to 10.0.0.5:1433 (ECONNREFUSED)  "},
+        {NEVER_UNTRIED, 0, "never connected: connect was never tried", "fd 14  10.0.0.7:51222"},
+        {NEVER_BOUND, 0, "bound to an address, neither connected nor listening", "fd 14  bound to 10.0.0.7:51222  "},
+        {NEVER_CONNECTING, 0, "still connecting", "fd 14  tcp to 10.0.0.5:1433  "},
+        {NEVER_NONE, 0, "connect failed or was not called", "fd 14  10.0.0.7:51222"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.kind = findings[0].kind = KIND_NEVER_CONNECTED;
+        group.never = findings[0].never = rows[i].never;
+        findings[0].protocol = 6;
+        findings[0].told_errno = rows[i].error;
+        const char *text = rendered(&r);
+        if (!strstr(text, rows[i].headline) || !strstr(text, rows[i].socket))
+            fail_msg("%s and %s not in\n%s", rows[i].headline, rows[i].socket, text);
+    }
+}
+
 static void what_was_left_out_is_counted_before_the_summary(void **state)
 {
     (void)state;
@@ -438,6 +480,8 @@ int main(void)
         cmocka_unit_test(names_from_outside_cannot_steer_the_terminal),
         cmocka_unit_test(a_socket_line_shows_what_is_known_of_it),
         cmocka_unit_test(growth_is_told_in_the_unit_that_fits),
+        cmocka_unit_test(a_limit_that_is_reached_is_said_to_be),
+        cmocka_unit_test(why_a_socket_never_connected_is_said),
         cmocka_unit_test(what_was_left_out_is_counted_before_the_summary),
         cmocka_unit_test(a_stretched_period_is_said),
         cmocka_unit_test(sockets_without_a_stack_say_so),

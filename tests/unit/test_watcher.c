@@ -128,6 +128,8 @@ void log_later(const char *text, const char *arg) { notes += text != NULL && arg
 void reporter_pending(void) {}
 bool capture_in_handler(void) { return in_handler; }
 void forecast_refresh(void) { did('f'); }
+static _Atomic unsigned forgotten;
+void counts_forget_trends(void) { forgotten++; }
 void follow(bool wanted)
 {
     followed++;
@@ -419,6 +421,7 @@ static void a_dormant_watcher_parks_until_it_is_woken(void **state)
     WAIT_FOR(looks >= 1); /* at once */
     assert_true(scans >= 3);
     assert_true(woken >= 1);
+    assert_true(forgotten >= 2); /* no trend over the time in which nothing was counted */
     /* And again. */
     atomic_store(&header.enabled, 0);
     watch_poke();

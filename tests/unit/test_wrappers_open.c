@@ -66,6 +66,26 @@ static void an_address_that_the_kernel_did_not_read_is_not_passed_on(void **stat
     real.close(fd);
 }
 
+static void a_bind_or_listen_that_fails_is_told(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = real.socket(AF_INET, SOCK_STREAM, 0), other = real.socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(wrap_bind(fd, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(wrap_listen(fd, 5), 0);
+    noted("");
+    getsockname(fd, (struct sockaddr *)&at, &len);
+    FAILS(wrap_bind(other, (struct sockaddr *)&at, len), EADDRINUSE, "unbound(%d,%d,to,%u) ", other, EADDRINUSE, len);
+    FAILS((int)wrap_syscall(SYS_bind, other, (long)&at, len, 0, 0, 0), EADDRINUSE, "unbound(%d,%d,to,%u) ", other, EADDRINUSE, len);
+    FAILS(wrap_bind(other, (void *)8, len), EFAULT, "unbound(%d,%d,null,0) ", other, EFAULT);
+    FAILS(wrap_bind(other, (void *)8, 1000), EINVAL, "unbound(%d,%d,null,0) ", other, EINVAL);
+    FAILS(wrap_listen(P, 5), ENOTSOCK, "unlistened(%d,%d,null,0) ", P, ENOTSOCK);
+    FAILS((int)wrap_syscall(SYS_listen, P, 5, 0, 0, 0, 0), ENOTSOCK, "unlistened(%d,%d,null,0) ", P, ENOTSOCK);
+    real.close(fd);
+    real.close(other);
+}
+
 /* ---- second descriptors ---- */
 
 static void a_duplicate_is_a_second_reference(void **state)
@@ -256,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(sockets_are_told_when_they_are_open),
         CASE(an_address_that_the_kernel_did_not_read_is_not_passed_on),
+        CASE(a_bind_or_listen_that_fails_is_told),
         CASE(a_duplicate_is_a_second_reference),
         CASE(dup2_closes_its_target_and_puts_it_back_when_it_fails),
         CASE(a_close_is_told_before_it_happens),

@@ -79,6 +79,10 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
 {
     note("connected(%d,%d,%d,%s,%u) ", fd, result, err, to ? "to" : "null", len);
 }
+void track_attempt_failed(int fd, bool listening, int err, const struct sockaddr *to, socklen_t len)
+{
+    note("%s(%d,%d,%s,%u) ", listening ? "unlistened" : "unbound", fd, err, to ? "to" : "null", len);
+}
 void track_shutdown(int fd, int how) { note("shutdown(%d,%d) ", fd, how); }
 void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {

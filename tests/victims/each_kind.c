@@ -60,7 +60,8 @@ int main(int argc, char **argv)
         if (connect(fd, (struct sockaddr *)&victim_address, sizeof victim_address) != -1 || errno != ECONNREFUSED)
             return 98;
     } else if (!strcmp(kind, "never")) {
-        MUST(socket(AF_INET6, SOCK_STREAM, 0));
+        struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}; /* without it, it could be a reserve */
+        MUST(bind((int)MUST(socket(AF_INET6, SOCK_STREAM, 0)), (struct sockaddr *)&at, sizeof at));
     } else if (!strcmp(kind, "hangup")) {
         MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
         MUST(close(sv[1]));

@@ -14,8 +14,14 @@ static int listener;
 
 __attribute__((noinline)) static int leak(void)
 {
-    int fd = connect_loopback();
-    MUST(close((int)MUST(accept(listener, NULL, NULL))));
+    char c;
+    int fd = connect_loopback(), server = (int)MUST(accept(listener, NULL, NULL));
+    /* used in both directions, as a pool's are */
+    MUST(send(fd, "?", 1, 0));
+    MUST(recv(server, &c, 1, 0));
+    MUST(send(server, "!", 1, 0));
+    MUST(recv(fd, &c, 1, 0));
+    MUST(close(server));
     return fd;
 }
 

@@ -123,26 +123,21 @@ __attribute__((noinline)) static void leak(void)
     n_sites++;
 }
 
-/* A hundred calls of different addresses in each function, inlined through db_connect. */
-#define TEN(what) what what what what what what what what what what
+/* A thousand stacks that read differently: ten functions, called through ten, called through ten. */
 static inline __attribute__((always_inline)) void db_connect(void) { leak(); }
-#define DEFINE(name)                                                                                   \
-    __attribute__((noinline)) static void name(void) { TEN(TEN(db_connect();)) __asm__ volatile(""); } \
-    struct defined_##name
-DEFINE(login0);
-DEFINE(login1);
-DEFINE(login2);
-DEFINE(login3);
-DEFINE(login4);
-DEFINE(login5);
-DEFINE(login6);
-DEFINE(login7);
-DEFINE(login8);
-DEFINE(login9);
+#define LOGIN(n)                                         \
+    __attribute__((noinline)) static void login##n(void) \
+    {                                                    \
+        db_connect();                                    \
+        __asm__ volatile("");                            \
+    }
+#define TEN(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9)
+TEN(LOGIN)
 
+#define ITEM(n) login##n,
 __attribute__((noinline)) static void serve(int depth)
 {
-    static void (*const all[])(void) = {login0, login1, login2, login3, login4, login5, login6, login7, login8, login9};
+    static void (*const all[])(void) = {TEN(ITEM)};
     if (depth > 0) {
         serve(depth - 1);
         __asm__ volatile("");
@@ -151,6 +146,23 @@ __attribute__((noinline)) static void serve(int depth)
     for (int i = 0; i < 10; i++)
         all[i]();
 }
+
+#define INNER(n)                                              \
+    __attribute__((noinline)) static void inner##n(int depth) \
+    {                                                         \
+        serve(depth);                                         \
+        __asm__ volatile("");                                 \
+    }
+TEN(INNER)
+#define INNER_CALL(n) \
+    inner##n(depth);  \
+    __asm__ volatile("");
+#define TEN_AGAIN(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9)
+#define OUTER(n) \
+    __attribute__((noinline)) static void outer##n(int depth) { TEN_AGAIN(INNER_CALL) }
+TEN(OUTER)
+#define OUTER_CALL(n) outer##n(depth);
+__attribute__((noinline)) static void all(int depth) { TEN(OUTER_CALL) }
 
 int main(int argc, char **argv)
 {
@@ -206,7 +218,7 @@ int main(int argc, char **argv)
     state_ref ref;
     modules = take(EXTENT_MODULES, 0, STATE_EXTENT_SIZE, &ref);
     dl_iterate_phdr(add_module, NULL);
-    serve(8);
+    all(8);
     head->sockets_opened = 2 * (uint64_t)n_sites * per_site;
     if (argc > 5) {
         puts("ready");

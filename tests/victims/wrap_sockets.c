@@ -67,6 +67,8 @@ int main(int argc, char **argv)
     else if (!strcmp(kind, "mptcp")) {
         if ((fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP)) < 0)
             return 77;
+        struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        connect(fd, (struct sockaddr *)&nobody, sizeof nobody);
     } else
         return 98;
     return fd < 3;

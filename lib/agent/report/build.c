@@ -131,6 +131,9 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         }
         state_tag_at(&view, slot.tag, tag);
         f.tag = tag[0] ? tag : NULL;
+        const struct state_attempt *a = f.kind == KIND_NEVER_CONNECTED ? state_attempt_of(&view, fd, &slot) : NULL;
+        if (a)
+            finding_from_attempt(&f, a);
         n++;
         if (call)
             call(arg, &f);
@@ -188,6 +191,7 @@ static void gather(void *arg, const struct finding *f)
     *copy = *f;
     copy->local = scratch_string(&c->scratch, f->local);
     copy->peer = scratch_string(&c->scratch, f->peer);
+    copy->asked = scratch_string(&c->scratch, f->asked);
     copy->tag = scratch_string(&c->scratch, f->tag);
 }
 
@@ -207,8 +211,7 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
     return site.nframes;
 }
 
-/* SYMBOLS false: modules, build-ids and offsets only. May be called a second time. */
-static bool name_frames(struct built *c, bool symbols)
+bool report_name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
     struct report *r = &c->report;
@@ -240,7 +243,7 @@ static void count_group(struct group *g)
     if (t) {
         g->growing = counts_trend(t) == TREND_GROWING;
         g->steady = counts_trend(t) == TREND_STEADY;
-        g->rate_milli = growth_rate_milli(&t->growth);
+        g->rate_milli = counts_rate_milli(t);
     }
     if (g->rate_milli)
         forecast(g);
@@ -374,6 +377,48 @@ static bool may_be_idiom(const struct report *r)
     return false;
 }
 
+/* How much is known of the stacks of a report. */
+struct asking {
+    bool may_ask; /* another process for files and lines */
+    bool lines;   /* and it is asked before the report is made */
+};
+
+static struct asking asking_of(const struct selection *s, enum reason reason)
+{
+    struct asking a;
+    /* Without a watcher the signal handler makes this report, and starts no process for it. */
+    bool in_handler = reason == REASON_SIGNAL && this_thread.no_malloc;
+    a.may_ask = agent_options.symbolize && !sys_in_sandbox() && !in_handler;
+    a.lines = a.may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
+    return a;
+}
+
+static void make_groups(struct built *c, const struct selection *s, const struct asking *a)
+{
+    c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
+    for (size_t i = 0; i < c->report.n_groups; i++)
+        count_group(&c->report.groups[i]);
+    bool known = a->lines && report_name_frames(c, false) && lines_known(&c->scratch, &c->report);
+    if (!known && (!s->number_only || may_be_idiom(&c->report)))
+        report_name_frames(c, agent_options.symbolize);
+    /* There is time for lines at the end, or when a test asks. A running program must not be
+     * slowed down by a process that reads its symbols. */
+    if (a->lines && !known)
+        lines_resolve(&c->scratch, &c->report);
+}
+
+/* Without names two reserves of one line may look like one each: then the reader of the number decides. */
+static void leave_out_reserves(struct built *c, const struct selection *s, const struct asking *a)
+{
+    enum kind kind = !s->due_only && (s->kinds & KIND_BIT(KIND_OPEN)) ? KIND_OPEN : KIND_NONE;
+    if ((s->number_only && c->n_findings > 1) || !group_settle_reserves(c->report.groups, c->report.n_groups, kind))
+        return;
+    c->n_findings = group_drop_settled(c->findings, c->n_findings);
+    c->report.n_groups = 0;
+    if (c->n_findings)
+        make_groups(c, s, a);
+}
+
 bool report_build(struct built *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
@@ -388,22 +433,11 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
         ok = c->report.groups != NULL;
     }
     if (ok && c->n_findings) {
-        c->report.n_groups = group_findings(c->findings, c->n_findings, c->report.groups, c->report.now_ns);
-        for (size_t i = 0; i < c->report.n_groups; i++)
-            count_group(&c->report.groups[i]);
-        /* Without a watcher the signal handler makes this report, and starts no process for it. */
-        bool in_handler = reason == REASON_SIGNAL && this_thread.no_malloc;
-        bool may_ask = agent_options.symbolize && !sys_in_sandbox() && !in_handler;
-        bool lines = may_ask && !s->counted_only && (reason == REASON_EXIT || reason == REASON_CHECK);
-        bool known = lines && name_frames(c, false) && lines_known(&c->scratch, &c->report);
-        if (!known && (!s->number_only || may_be_idiom(&c->report)))
-            name_frames(c, agent_options.symbolize);
-        /* There is time for lines at the end, or when a test asks. A running program must not be
-         * slowed down by a process that reads its symbols. */
-        if (lines && !known)
-            lines_resolve(&c->scratch, &c->report);
+        struct asking a = asking_of(s, reason);
+        make_groups(c, s, &a);
+        leave_out_reserves(c, s, &a);
         drop_suppressed(&c->report);
-        if (may_ask && !lines && !s->number_only)
+        if (a.may_ask && !a.lines && !s->number_only)
             drop_by_lines(c);
         own_frames_show(&c->report);
         total(&c->report);

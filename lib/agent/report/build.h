@@ -38,6 +38,11 @@ struct built {
 bool report_build(struct built *c, const struct selection *s, enum reason reason);
 void report_free(struct built *c);
 /*
+ * Gives the groups of C their frames. SYMBOLS false: modules, build-ids and offsets only. May be
+ * called a second time.
+ */
+bool report_name_frames(struct built *c, bool symbols);
+/*
  * Writes it as text or JSON, by the options, to FD; -1: to where log_path says. False: not all of
  * it could be written (counted).
  */

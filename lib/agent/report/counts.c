@@ -8,6 +8,7 @@
 #include "counts.h"
 
 #include "../../core/hash.h"
+#include "../base/clock.h"
 #include "../base/pages.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
@@ -50,22 +51,49 @@ struct counts *counts_of(state_ref site, unsigned kind)
 void counts_begin(void)
 {
     for (size_t i = 0; i < room; i++)
-        table[i].lasting = table[i].past = 0;
+        table[i] = (struct counts){.taken = table[i].taken,
+                                   .kind = table[i].kind,
+                                   .site = table[i].site,
+                                   .reported = table[i].reported,
+                                   .due_ns = table[i].due_ns,
+                                   .ripe = table[i].ripe,
+                                   .growth = table[i].growth};
 }
 
-void counts_add(state_ref site, unsigned kind, bool lasting, bool past)
+static struct counts *entry_of(state_ref site, unsigned kind)
 {
     if ((n_taken + 1) * 2 > room && !grow())
-        return;
+        return NULL;
     struct counts *t = find(table, room, site, kind);
     if (!t->taken) {
         *t = (struct counts){.taken = true, .site = site, .kind = (uint8_t)kind};
         t->growth.lower_ns = table_last_look_ns(); /* that check saw none */
         n_taken++;
     }
-    t->lasting += lasting;
-    t->past += past;
+    return t;
 }
+
+void counts_add(const struct counted *c)
+{
+    struct counts *t = entry_of(c->site, c->kind);
+    if (!t)
+        return;
+    t->lasting += c->lasting;
+    t->past += c->past;
+    t->pooled += c->lasting && c->pooled;
+    t->untried += c->untried;
+    t->untried_lasting += c->untried && c->lasting;
+    t->untried_past += c->untried && c->past;
+    t->before_attach |= c->before_attach;
+    if (!c->lasting)
+        return;
+    if (!t->first_ns || c->since_ns < t->first_ns)
+        t->first_ns = c->since_ns;
+    if (c->since_ns > t->last_ns)
+        t->last_ns = c->since_ns;
+}
+
+bool counts_is_reserve(const struct counts *t) { return t->untried == 1; }
 
 /*
  * A check that was asked for between the regular ones (by the program, by top) only updates the
@@ -80,11 +108,34 @@ static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t p
 
 enum trend counts_trend(const struct counts *t)
 {
-    uint64_t grace = table_grace_ns(), interval = table_interval_ns();
+    if (t->before_attach)
+        return TREND_NONE;
     if (growth_is_growing(&t->growth))
-        return TREND_GROWING;
-    /* What is counted at a check has been stuck for an interval by then. */
-    return growth_is_steady(&t->growth, grace > interval ? grace - interval : 0) ? TREND_STEADY : TREND_NONE;
+        return t->last_ns - t->first_ns >= GROWTH_RATE_SPAN_NS ? TREND_GROWING : TREND_NONE;
+    bool pool = t->lasting && t->pooled == t->lasting;
+    return pool && growth_is_steady(&t->growth, 2 * table_grace_ns()) ? TREND_STEADY : TREND_NONE;
+}
+
+uint32_t counts_rate_milli(const struct counts *t) { return counts_trend(t) == TREND_GROWING ? growth_rate_milli(&t->growth) : 0; }
+
+static void write_trend(const struct counts *t)
+{
+    struct state_site *s = sites_at(t->site);
+    if (!s)
+        return;
+    atomic_store(&s->stuck[t->kind], t->past);
+    atomic_store(&s->rate_milli[t->kind], counts_rate_milli(t));
+    atomic_store(&s->trend[t->kind], counts_trend(t));
+}
+
+void counts_forget_trends(void)
+{
+    for (size_t i = 0; i < room; i++) {
+        if (!table[i].taken)
+            continue;
+        table[i].growth = (struct growth){.lower_ns = clock_now()};
+        write_trend(&table[i]);
+    }
 }
 
 /* Regular looks lie an interval apart, but for what a look takes. */
@@ -106,16 +157,15 @@ void counts_end(uint64_t now_ns, uint64_t period_ns)
         struct counts *t = &table[i];
         if (!t->taken)
             continue;
+        if (counts_is_reserve(t)) {
+            t->lasting -= t->untried_lasting;
+            t->past -= t->untried_past;
+        }
         sample(&t->growth, t->lasting, now_ns, period_ns);
         if (!t->past)
             t->reported = 0;
         ripen(t, now_ns, period_ns);
-        struct state_site *s = sites_at(t->site);
-        if (!s)
-            continue;
-        atomic_store(&s->stuck[t->kind], t->past);
-        atomic_store(&s->rate_milli[t->kind], growth_rate_milli(&t->growth));
-        atomic_store(&s->trend[t->kind], counts_trend(t));
+        write_trend(t);
     }
 }
 

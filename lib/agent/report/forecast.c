@@ -2,8 +2,7 @@
 /*
  * forecast.c: when descriptors or ephemeral ports run out at the rate at which a group grows.
  *
- * Called when a report is made. The kernel gives out the lowest free descriptor, so the highest one
- * of the group tells how many are in use.
+ * With the watch lock held. What counts is descriptors: files, and copies by dup, take them away as sockets do.
  */
 #include "forecast.h"
 
@@ -12,8 +11,12 @@
 
 #include "../../core/group.h"
 #include "../../core/growth.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
 #include "../table/header.h"
+
+#define MAX_COUNTED 65536
+#define BEYOND 1024 /* so far above the last socket there may be more files */
 
 void forecast_refresh(void)
 {
@@ -44,16 +47,35 @@ static uint64_t ephemeral_ports(void)
     return known ? (known & 0xffff) - (known >> 16) + 1 : 0;
 }
 
+/*
+ * Asks of each number whether it is open (F_GETFD looks at nothing but the table of descriptors).
+ * Far above the last socket, and beyond 65536, nothing is asked: there the highest socket's number
+ * is the answer, for the kernel gives out the lowest that is free. Kept for a second: a report may
+ * have many groups.
+ */
+static uint64_t descriptors_in_use(uint64_t limit)
+{
+    static uint64_t known, known_ns;
+    int highest = -1;
+    for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1))
+        highest = fd;
+    if (highest >= MAX_COUNTED || sys_in_sandbox())
+        return (uint64_t)highest + 1;
+    if (known_ns && clock_now() - known_ns < NS_PER_S)
+        return known;
+    uint64_t end = (uint64_t)highest + 1 + BEYOND;
+    known = 0;
+    for (uint64_t fd = 0; fd < end && fd < limit; fd++)
+        known += SYS2(SYS_fcntl, fd, F_GETFD) >= 0;
+    known_ns = clock_now();
+    return known;
+}
+
 void forecast(struct group *g)
 {
-    uint64_t used = 0, limit = table_nofile_limit();
-    for (size_t i = 0; i < g->n_findings; i++)
-        if ((uint64_t)g->findings[i].fd + 1 > used)
-            used = (uint64_t)g->findings[i].fd + 1;
-    if (limit) {
-        g->fd_limit = limit;
-        g->fd_limit_in_s = growth_runs_out_s(used, limit, g->rate_milli);
-    }
-    if (group_ports_peer(g)) /* else the number of ports is not needed */
+    uint64_t limit = table_nofile_limit();
+    if (limit)
+        group_forecast_descriptors(g, descriptors_in_use(limit), limit);
+    if (group_ports_peer(g)) /* else nobody asks how many there are */
         group_forecast_ports(g, ephemeral_ports());
 }

@@ -36,7 +36,11 @@ static _Atomic uint32_t next_extent;
 /* of the extent table: 0 not made, 1 being made, 2 usable */
 static _Atomic int pages[STATE_MAX_EXTENTS * 4 / STATE_PAGE];
 /* by type: (extent + 1) << 32 | units used */
-static _Atomic uint64_t cursor[EXTENT_INDEX + 1];
+static _Atomic uint64_t cursor[EXTENT_COUNT];
+/* by descriptor / 32; descriptors beyond LOW_CHUNKS have no attempts */
+#define ATTEMPT_CHUNKS (LOW_CHUNKS * 2)
+static _Atomic(struct state_attempt *) attempts[ATTEMPT_CHUNKS] LARGE_TABLE;
+static _Atomic uint32_t top_attempts; /* the highest chunk of attempts in use + 1 */
 
 /*
  * Makes pages usable. Where the file system has no room for them, private memory takes their place:
@@ -141,7 +145,10 @@ void table_forget(struct state_view *old)
         sys_munmap(far, HIGH_CHUNKS * sizeof *far);
     atomic_store(&high, NULL);
     atomic_store(&top_chunk, 0);
-    for (unsigned t = 0; t <= EXTENT_INDEX; t++)
+    for (unsigned i = 0; i < atomic_load(&top_attempts); i++)
+        atomic_store_explicit(&attempts[i], NULL, memory_order_relaxed);
+    atomic_store(&top_attempts, 0);
+    for (unsigned t = 0; t < EXTENT_COUNT; t++)
         atomic_store(&cursor[t], 0);
     for (unsigned i = 0; i < sizeof pages / sizeof *pages; i++)
         atomic_store(&pages[i], 0);
@@ -271,6 +278,16 @@ static chunk_ptr *chunk_of(unsigned chunk, bool make)
     return far ? &far[chunk] : NULL;
 }
 
+/* Another thread made the chunk of extent E first. */
+static void give_back(uint32_t e) { atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release); }
+
+static void raise_top(_Atomic uint32_t *at, unsigned chunk)
+{
+    uint32_t top = atomic_load(at);
+    while (top < chunk + 1 && !atomic_compare_exchange_weak(at, &top, chunk + 1))
+        ;
+}
+
 struct state_slot *slot_of(int fd)
 {
     if (fd < 0 || !table_head)
@@ -294,12 +311,34 @@ struct state_slot *slot_make(int fd)
     }
     struct state_slot *none = NULL;
     if (!atomic_compare_exchange_strong(c, &none, (struct state_slot *)(void *)(base + offset_of(e))))
-        /* another thread made this chunk first */
-        atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release);
-    uint32_t top = atomic_load(&top_chunk);
-    while (top < chunk + 1 && !atomic_compare_exchange_weak(&top_chunk, &top, chunk + 1))
-        ;
+        give_back(e);
+    raise_top(&top_chunk, chunk);
     return slot_of(fd);
+}
+
+struct state_attempt *attempt_of(int fd)
+{
+    unsigned chunk = (unsigned)fd / STATE_ATTEMPTS_PER_EXTENT;
+    if (fd < 0 || !table_head || chunk >= ATTEMPT_CHUNKS)
+        return NULL;
+    struct state_attempt *a = atomic_load_explicit(&attempts[chunk], memory_order_acquire);
+    return a ? &a[(unsigned)fd % STATE_ATTEMPTS_PER_EXTENT] : NULL;
+}
+
+struct state_attempt *attempt_make(int fd)
+{
+    struct state_attempt *a = attempt_of(fd);
+    unsigned chunk = (unsigned)fd / STATE_ATTEMPTS_PER_EXTENT;
+    if (a || fd < 0 || !table_head || chunk >= ATTEMPT_CHUNKS)
+        return a;
+    uint32_t e = new_extent(EXTENT_ATTEMPTS, chunk);
+    if (e == UINT32_MAX)
+        return NULL;
+    struct state_attempt *none = NULL;
+    if (!atomic_compare_exchange_strong(&attempts[chunk], &none, (struct state_attempt *)(void *)(base + offset_of(e))))
+        give_back(e);
+    raise_top(&top_attempts, chunk);
+    return attempt_of(fd);
 }
 
 int slot_highest(void)

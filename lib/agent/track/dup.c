@@ -6,6 +6,8 @@
  */
 #include "dup.h"
 
+#include <string.h>
+
 #include "../table/table.h"
 #include "gate.h"
 #include "slot.h"
@@ -31,6 +33,23 @@ static state_ref take_share(struct state_slot *slot)
     share = table_at(none);
     atomic_fetch_add(&share->refs, 1);
     return none;
+}
+
+/* What a failed call was given stands beside the slot of the number that it was made on. */
+static void copy_attempt(int old_fd, const struct state_slot *old, int new_fd, const struct state_slot *copy)
+{
+    const struct state_attempt *from = attempt_of(old_fd);
+    if (!from || atomic_load(&from->gen) != SLOT_GEN(atomic_load(&old->word)))
+        return;
+    struct state_attempt *to = attempt_make(new_fd);
+    if (!to)
+        return;
+    atomic_store(&to->gen, 0);
+    to->call = from->call;
+    to->error = from->error;
+    to->at_ns = from->at_ns;
+    memcpy(to->address, from->address, sizeof to->address);
+    atomic_store_explicit(&to->gen, SLOT_GEN(atomic_load(&copy->word)), memory_order_release);
 }
 
 void track_duped(int old_fd, int new_fd)
@@ -59,5 +78,7 @@ void track_duped(int old_fd, int new_fd)
     if (!slot_make(new_fd))
         return;
     o.share = take_share(old);
-    slot_enter(new_fd, &o);
+    struct state_slot *copy = slot_enter(new_fd, &o);
+    if (copy)
+        copy_attempt(old_fd, old, new_fd, copy);
 }

@@ -41,6 +41,35 @@ static void forget_told(struct state_slot *slot, uint16_t flags)
     atomic_store(&slot->told_ns, 0);
 }
 
+/*
+ * Keeps what CALL was given and how it failed. The generation comes last, so that a reader never
+ * sees half a record; a second call at the same moment on the same descriptor may mix two.
+ */
+static void keep_attempt(int fd, const struct state_slot *slot, enum attempt_call call, int err, const struct sockaddr *to, socklen_t len)
+{
+    uint32_t gen = SLOT_GEN(atomic_load(&slot->word));
+    struct state_attempt *a = attempt_make(fd);
+    if (!a)
+        return;
+    atomic_store(&a->gen, 0);
+    a->call = (uint8_t)call;
+    a->error = (uint8_t)err;
+    a->at_ns = clock_now();
+    a->address[0] = 0;
+    if (to)
+        probe_address_text(a->address, to, len);
+    atomic_store_explicit(&a->gen, gen, memory_order_release);
+}
+
+void track_attempt_failed(int fd, bool listening, int err, const struct sockaddr *to, socklen_t len)
+{
+    struct state_slot *slot = err == EBADF || err == ENOTSOCK ? NULL : slot_live(fd);
+    if (!slot || SLOT_TYPE(slot) == SOCK_DGRAM)
+        return;
+    slot_used(slot);
+    keep_attempt(fd, slot, listening ? ATTEMPT_LISTEN : ATTEMPT_BIND, err, to, len);
+}
+
 void track_connected(int fd, int result, int err, const struct sockaddr *to, socklen_t len)
 {
     struct state_slot *slot = slot_live(fd);
@@ -50,13 +79,22 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
     if (to && len >= sizeof to->sa_family && to->sa_family == AF_UNSPEC) {
         if (!result)
             forget_told(slot, SLOT_CONNECTED | SLOT_CONNECTING | SLOT_TOLD_EOF | SLOT_TOLD_ERROR);
+        if (!result && SLOT_TYPE(slot) != SOCK_DGRAM)
+            keep_attempt(fd, slot, ATTEMPT_DISCONNECT, 0, NULL, 0);
     } else if (!result || err == EISCONN) {
         forget_told(slot, SLOT_CONNECTING | SLOT_TOLD_ERROR);
         atomic_fetch_or(&slot->flags, SLOT_CONNECTED);
     } else if (err == EINPROGRESS || err == EINTR || err == EALREADY) {
-        atomic_fetch_or(&slot->flags, SLOT_CONNECTING);
+        if (!(atomic_fetch_or(&slot->flags, SLOT_CONNECTING) & SLOT_CONNECTING)) {
+            struct state_attempt *before = attempt_of(fd);
+            if (before)
+                atomic_store(&before->gen, 0);
+            atomic_store(&slot->told_ns, clock_now()); /* since when it hangs, if it does */
+        }
     } else if (err != EBADF && err != ENOTSOCK && err != EFAULT) {
         set_told(slot, SLOT_TOLD_ERROR, err);
+        if (SLOT_TYPE(slot) != SOCK_DGRAM)
+            keep_attempt(fd, slot, ATTEMPT_CONNECT, err, to, len);
     }
 }
 

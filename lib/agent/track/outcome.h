@@ -13,6 +13,11 @@
 
 /* After connect(2): RESULT and ERR as seen by the program. */
 void track_connected(int fd, int result, int err, const struct sockaddr *to, socklen_t len);
+/*
+ * After a bind, or a listen (LISTENING), that failed with ERR: TO is what bind was given, NULL for
+ * listen and where it may not be read.
+ */
+void track_attempt_failed(int fd, bool listening, int err, const struct sockaddr *to, socklen_t len);
 /* After shutdown(2) that succeeded. */
 void track_shutdown(int fd, int how);
 /*

@@ -21,6 +21,7 @@
 
 #include "../../core/hash.h"
 #include "../../core/out.h"
+#include "../../core/utf8.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 
@@ -109,6 +110,9 @@ static void probe_tcp(int fd, struct observation *o)
     o->listening = t.tcpi_state == ST_LISTEN;
     o->retransmits = (unsigned)t.tcpi_retransmits + t.tcpi_backoff + t.tcpi_probes;
     o->connecting = t.tcpi_state == ST_SYN_SENT || t.tcpi_state == ST_SYN_RECV;
+    o->tried = t.tcpi_segs_out > 0; /* of an unconnected one: its SYN */
+    /* the acknowledgement of the SYN counts as a byte, and the peer's FIN does */
+    o->used = t.tcpi_bytes_acked > 1 && t.tcpi_bytes_received > 1;
     /*
      * The acknowledgement of the SYN counts as a byte (bytes_acked), and a refused connect has
      * none.
@@ -119,6 +123,9 @@ static void probe_tcp(int fd, struct observation *o)
         o->unread = queued_bytes(fd, SIOCINQ);
         o->unsent = queued_bytes(fd, SIOCOUTQ);
     }
+    /* MPTCP's answer counts the peer's DATA_FIN as a byte, and is 1 for an empty queue after it */
+    if (o->protocol == PROTOCOL_MPTCP && o->pollrdhup && !o->shut_rd && o->unread)
+        o->unread--;
     o->signature = mix_signature(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);
     o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
 }
@@ -139,6 +146,39 @@ static void probe_other(int fd, struct observation *o)
         o->unsent = queued_bytes(fd, SIOCOUTQ);
     }
     o->signature = mix_signature(o->unread, o->unsent, 1, 1);
+}
+
+/* A local address: a port, a name, or for vsock a port too. */
+static bool has_local_name(int fd)
+{
+    struct sockaddr_storage a;
+    unsigned len = sizeof a;
+    if (answer(SYS3(SYS_getsockname, fd, &a, &len)) < 0)
+        return false;
+    switch (a.ss_family) {
+    case AF_INET:
+        return ((struct sockaddr_in *)&a)->sin_port != 0;
+    case AF_INET6:
+        return ((struct sockaddr_in6 *)&a)->sin6_port != 0;
+    case AF_UNIX:
+        return len > offsetof(struct sockaddr_un, sun_path);
+    case AF_VSOCK:
+        return ((struct sockaddr_vm *)&a)->svm_port != VMADDR_PORT_ANY;
+    default:
+        return false;
+    }
+}
+
+/* What is known of the calls on a socket that has no connection. */
+static void probe_attempts(int fd, const struct state_slot *s, struct observation *o)
+{
+    const struct state_attempt *a = s ? attempt_of(fd) : NULL;
+    uint16_t flags = s ? atomic_load(&s->flags) : 0;
+    o->bound = has_local_name(fd);
+    o->tried |= (flags & SLOT_CONNECTING) != 0;
+    o->seen_all = s && SLOT_ORIGIN(s) == ORIGIN_SOCKET && !(flags & SLOT_ADOPTED);
+    if (a && atomic_load(&a->gen) == SLOT_GEN(atomic_load(&s->word)))
+        o->failed_call = a->call;
 }
 
 int probe(int fd, const struct state_slot *s, int revents, struct observation *o)
@@ -185,6 +225,8 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
     o->has_peer = has_peer_name(fd);
     if (o->has_peer)
         o->was_connected = true;
+    if (!o->was_connected && !o->listening && o->type != SOCK_DGRAM)
+        probe_attempts(fd, s, o);
     return 0;
 }
 
@@ -244,10 +286,44 @@ static void put_unix(struct out *o, const struct sockaddr_un *u, unsigned len)
     bool abstract = !u->sun_path[0];
     if (!abstract)
         n = strnlen(u->sun_path, n);
-    for (size_t i = 0; i < n && o->len < o->cap; i++) {
-        char c = u->sun_path[i];
-        out_char(o, c == 0 ? '@' : c < 0x20 || c == 0x7f ? '?' : c);
+    /* valid UTF-8 as it is, each NUL of an abstract name as ss(8) shows it, the rest as \xNN */
+    for (size_t i = 0; i < n;) {
+        unsigned char c = (unsigned char)u->sun_path[i];
+        unsigned seq = utf8_printable(u->sun_path + i, n - i), room = c && !seq ? 4 : seq ? seq : 1;
+        if (o->cap - o->len < room)
+            break;
+        if (!c) {
+            out_char(o, '@');
+        } else if (!seq) {
+            out_str(o, "\\x");
+            out_hex(o, c, 2);
+        } else {
+            for (unsigned k = 0; k < seq; k++)
+                out_char(o, u->sun_path[i + k]);
+        }
+        i += c && seq ? seq : 1;
     }
+}
+
+static void put_vsock(struct out *o, const struct sockaddr_vm *vm)
+{
+    switch (vm->svm_cid) {
+    case VMADDR_CID_ANY:
+        out_str(o, "VMADDR_CID_ANY:");
+        break;
+    case 1: /* VMADDR_CID_LOCAL, which older headers do not have */
+        out_str(o, "VMADDR_CID_LOCAL:");
+        break;
+    case VMADDR_CID_HOST:
+        out_str(o, "VMADDR_CID_HOST:");
+        break;
+    default:
+        out_fmt(o, "%u:", vm->svm_cid);
+    }
+    if (vm->svm_port == VMADDR_PORT_ANY)
+        out_str(o, "VMADDR_PORT_ANY");
+    else
+        out_u64(o, vm->svm_port);
 }
 
 void probe_address_text(char out[96], const void *sockaddr, unsigned len)
@@ -267,7 +343,7 @@ void probe_address_text(char out[96], const void *sockaddr, unsigned len)
         put_unix(&o, sockaddr, len);
     } else if (len >= sizeof(struct sockaddr_vm) && sa->sa_family == AF_VSOCK) {
         const struct sockaddr_vm *vm = sockaddr;
-        out_fmt(&o, "%u:%u", vm->svm_cid, vm->svm_port);
+        put_vsock(&o, vm);
     }
     out[o.len] = 0;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../core/finding.h"
 #include "../../core/judge.h"
 #include "../base/clock.h"
 #include "../base/pages.h"
@@ -24,6 +25,8 @@
 #include "../track/probe.h"
 #include "../track/retract.h"
 #include "../track/slot.h"
+#include "marker.h"
+#include "waiters.h"
 
 #define TURNS 16 /* in so many checks every healthy connection is probed once */
 #define BATCH 256
@@ -32,6 +35,7 @@ struct check {
     uint64_t now, grace, interval, next_grace;
     bool thorough;
     bool keep_open;  /* with kinds=all, when somebody asks: what is open now, should the process end */
+    bool ending;     /* the program ends: what is still connecting will not connect any more */
     uint32_t number; /* of this check, never 0 */
 };
 
@@ -166,6 +170,20 @@ static bool counted_before(const struct check *l, const struct state_slot *slot)
     return share && atomic_exchange(&share->counted, l->number) == l->number;
 }
 
+static void count(const struct check *l, const struct state_slot *slot, const struct observation *o, const struct verdict *v,
+                  const struct state_detail *d)
+{
+    bool pooled = v->kind == KIND_CLOSE_WAIT && SLOT_ORIGIN(slot) == ORIGIN_SOCKET && o->used;
+    counts_add(&(struct counted){.site = slot->site,
+                                 .kind = v->kind,
+                                 .since_ns = d->since_ns,
+                                 .lasting = l->now - d->since_ns >= l->interval,
+                                 .past = d->past_grace,
+                                 .pooled = pooled,
+                                 .untried = v->kind == KIND_NEVER_CONNECTED && finding_may_be_reserve(v->never),
+                                 .before_attach = SLOT_ORIGIN(slot) == ORIGIN_BEFORE_ATTACH});
+}
+
 static void in_condition(const struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
                          const struct verdict *v, uint64_t *next_grace)
 {
@@ -186,6 +204,7 @@ static void in_condition(const struct check *l, struct state_slot *slot, int fd,
     d->kind = v->kind;
     d->how = v->how;
     d->eof = v->eof;
+    d->never = v->never;
     d->tcp_state = (uint8_t)o->tcp_state;
     d->since_ns = c.since_ns;
     d->signature = c.signature;
@@ -201,7 +220,7 @@ static void in_condition(const struct check *l, struct state_slot *slot, int fd,
      * counted. Several descriptors of one socket count once.
      */
     if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
-        counts_add(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
+        count(l, slot, o, v, d);
 }
 
 /*
@@ -234,10 +253,41 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
 }
 
 /*
+ * A connect that hangs is nobody's leak while somebody waits for it. Since when it hangs: told_ns is
+ * when connect returned without an outcome; inside connect it is not known, and at most as old as
+ * the socket.
+ */
+static bool is_abandoned(struct check *l, const struct state_slot *slot, int fd, uint32_t gen, struct observation *o)
+{
+    uint64_t told = atomic_load(&slot->told_ns);
+    uint64_t since = told > slot->opened_ns ? told : slot->opened_ns;
+    if (!o->connecting || (o->tcp_state != ST_SYN_SENT && o->protocol != PROTOCOL_MPTCP))
+        return false;
+    o->idle_ns = l->now > since ? l->now - since : 0;
+    if (l->ending)
+        return true;
+    if (o->idle_ns >= l->grace)
+        return waiters_none(fd, gen);
+    if (since + l->grace < l->next_grace)
+        l->next_grace = since + l->grace;
+    return false;
+}
+
+/*
  * How often the kernel has refused an answer so far. Where another thread adds one meanwhile, this
  * check is in doubt too; the next one settles it.
  */
 static uint64_t refusals(void) { return table_drops(DROP_LOOK); }
+
+/*
+ * A connect that hangs is the only reason why a TCP socket that is not known to be connected is
+ * neither writable nor hung up (but for a listener, and few connections that are full).
+ */
+static bool polled_for_connect(const struct state_slot *slot)
+{
+    return (slot->family == AF_INET || slot->family == AF_INET6) && SLOT_TYPE(slot) == SOCK_STREAM &&
+           !(atomic_load(&slot->flags) & SLOT_CONNECTED);
+}
 
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
@@ -251,7 +301,8 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
             track_vanished(fd, gen);
         return;
     }
-    bool told = slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
+    bool told = (revents >= 0 && polled_for_connect(slot) && !(revents & POLLOUT)) ||
+                slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
     if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
         still_open(l, slot, fd, gen, revents);
         return;
@@ -264,8 +315,9 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         track_vanished(fd, gen);
         return;
     }
+    o.abandoned = is_abandoned(l, slot, fd, gen, &o);
     struct verdict v = judge(&o);
-    if (v.kind == KIND_NONE || v.kind == KIND_OPEN)
+    if (v.kind == KIND_NONE || v.kind == KIND_OPEN || (v.kind == KIND_HANGUP && marker_is(fd, slot, &o)))
         still_open(l, slot, fd, gen, revents);
     else
         in_condition(l, slot, fd, gen, &o, &v, &l->next_grace);
@@ -285,14 +337,17 @@ static void check_batch(struct check *l, unsigned n)
         check_socket(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
 }
 
-uint64_t check_all(uint64_t min_age_ns)
+static uint64_t check_table(uint64_t min_age_ns, bool ending)
 {
     struct check l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
+    l.ending = ending;
     l.thorough = min_age_ns == 0;
     l.keep_open = min_age_ns <= 1 && table_kinds() & KIND_BIT(KIND_OPEN);
     l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
     sweep_details();
+    waiters_begin();
+    marker_begin();
     counts_begin();
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
         struct state_slot *slot = slot_of(fd);
@@ -300,7 +355,7 @@ uint64_t check_all(uint64_t min_age_ns)
         if (SLOT_PHASE(word) != SLOT_LIVE || (atomic_load(&slot->flags) & SLOT_IGNORED) ||
             (min_age_ns && l.now - slot->opened_ns < min_age_ns))
             continue;
-        polled[n] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
+        polled[n] = (struct pollfd){.fd = fd, .events = polled_for_connect(slot) ? POLLRDHUP | POLLOUT : POLLRDHUP};
         generation[n] = SLOT_GEN(word);
         if (++n == BATCH) {
             check_batch(&l, n);
@@ -313,6 +368,10 @@ uint64_t check_all(uint64_t min_age_ns)
     return l.next_grace;
 }
 
+uint64_t check_all(uint64_t min_age_ns) { return check_table(min_age_ns, false); }
+
+void check_at_end(void) { check_table(0, true); }
+
 void check_reset(void)
 {
     /*
@@ -322,4 +381,5 @@ void check_reset(void)
     in_use = free_list = NULL;
     n_in_use = n_free = refs_capacity = 0;
     counts_reset();
+    waiters_reset();
 }

@@ -19,6 +19,7 @@
 #include "../libc/real.h"
 #include "../report/build.h"
 #include "../report/counts.h"
+#include "../report/idle.h"
 #include "../report/suppressions.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
@@ -270,6 +271,16 @@ static void print_suppressions(void)
     scratch_out_free(&o);
 }
 
+static void print_idle_sites(void)
+{
+    struct out o;
+    scratch_out(&o);
+    idle_note(&o, table_grace_ns());
+    if (o.len)
+        log_write(o.buf, o.len);
+    scratch_out_free(&o);
+}
+
 /* With stuck sockets the state file is kept for `sockleak report`. */
 static void leave_file(uint64_t stuck)
 {
@@ -304,12 +315,14 @@ uint64_t reporter_final(bool its_last)
     if (its_last)
         scratch_keep(true);
     reporter_troubles();
-    check_all(0);
+    check_at_end();
     if (agent_options.leak_check_at_exit)
         write_releases(true);
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
-    if (agent_options.leak_check_at_exit)
+    if (agent_options.leak_check_at_exit) {
+        print_idle_sites();
         print_suppressions();
+    }
     if (its_last)
         leave_file(n);
     else

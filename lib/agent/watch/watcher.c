@@ -22,6 +22,7 @@
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../inject/follow.h"
+#include "../report/counts.h"
 #include "../report/forecast.h"
 #include "../stacks/capture.h"
 #include "../table/header.h"
@@ -125,15 +126,26 @@ static void enter_present_sockets(enum origin origin)
     }
 }
 
+/* No look sees what happens meanwhile: no trend over it. */
+static void forget_trends(void)
+{
+    if (!table_exists() || !watch_lock(10000))
+        return;
+    counts_forget_trends();
+    watch_unlock();
+}
+
 static void park(void)
 {
     follow(false);
+    forget_trends();
     log_verbose("asleep: nothing is recorded until `sockleak attach` wakes it");
     while (!table_is_enabled() && !atomic_load(&quit))
         watch_sleep_dormant();
     if (atomic_load(&quit))
         return;
     follow(true);
+    forget_trends();
     enter_present_sockets(ORIGIN_BEFORE_ATTACH);
     log_verbose("awake: sockets are recorded from now on");
 }

@@ -61,6 +61,31 @@ int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int resu
 CONNECT(connect)
 CONNECT(__connect)
 
+int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result)
+{
+    if (likely(result == 0))
+        return result;
+    bool unread = errno == EFAULT || sizeof(struct sockaddr_storage) < len;
+    int err = errno;
+    track_attempt_failed(fd, false, err, unread ? NULL : to, unread ? 0 : len);
+    errno = err;
+    return result;
+}
+
+WRAPPER(int, bind, (int fd, const struct sockaddr *to, socklen_t len)) { return wrapper_bound(fd, to, len, real.bind(fd, to, len)); }
+
+int wrapper_listened(int fd, int result)
+{
+    if (likely(result == 0))
+        return result;
+    int err = errno;
+    track_attempt_failed(fd, true, err, NULL, 0);
+    errno = err;
+    return result;
+}
+
+WRAPPER(int, listen, (int fd, int backlog)) { return wrapper_listened(fd, real.listen(fd, backlog)); }
+
 /* ---- second descriptors ---- */
 
 WRAPPER(int, dup, (int fd)) { return AROUND_DUP(fd, real.dup(fd)); }

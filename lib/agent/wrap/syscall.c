@@ -104,6 +104,10 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
         return r;
     case SYS_connect:
         return wrapper_connected(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
+    case SYS_bind:
+        return wrapper_bound(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
+    case SYS_listen:
+        return wrapper_listened(FD, (int)r);
     case SYS_shutdown:
         if (r == 0)
             track_shutdown(FD, (int)b);
@@ -146,6 +150,7 @@ const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) =
     [SYS_dup3] = BEFORE,    [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE, [SYS_execve] = BEFORE,  [SYS_unshare] = BEFORE,
     [SYS_setns] = BEFORE,   [SYS_seccomp] = BEFORE,     [SYS_execveat] = BEFORE,   [SYS_socket] = AFTER,   [SYS_socketpair] = AFTER,
     [SYS_accept] = AFTER,   [SYS_accept4] = AFTER,      [SYS_connect] = AFTER,     [SYS_shutdown] = AFTER, [SYS_getsockopt] = AFTER,
+    [SYS_bind] = AFTER,     [SYS_listen] = AFTER,
 #ifdef SYS_poll
     [SYS_poll] = AFTER,
 #endif

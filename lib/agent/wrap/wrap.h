@@ -143,6 +143,8 @@ ssize_t wrapper_sent(const struct sending *call, ssize_t result);
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result);
 bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags);
 long wrapper_closed_range(bool any, unsigned first, unsigned last, long result);
+int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result);
+int wrapper_listened(int fd, int result);
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 #endif

@@ -81,3 +81,15 @@ enum fate fate_of(int process, int fd)
     close(copy);
     return fate;
 }
+
+int fate_has_named_peer(int process, int fd)
+{
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    int copy = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+    if (copy < 0)
+        return -1;
+    int r = getpeername(copy, (struct sockaddr *)&name, &len);
+    close(copy);
+    return r != 0 ? -1 : len > sizeof(sa_family_t);
+}

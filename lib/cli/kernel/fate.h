@@ -22,6 +22,12 @@ void fate_close(int process);
 enum fate fate_of(int process, int fd);
 
 /*
+ * Did the peer of the Unix socket behind FD have a name? 1, 0, or -1: not permitted to ask. Check
+ * afterwards as above.
+ */
+int fate_has_named_peer(int process, int fd);
+
+/*
  * The family (AF_INET, AF_INET6) of a TCP socket by the name of its protocol, as procfs_protocol
  * has it; 0: it is no TCP socket.
  */

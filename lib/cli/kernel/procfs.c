@@ -369,12 +369,12 @@ int procfs_protocol(pid_t pid, int fd, char *name, size_t cap)
     return 0;
 }
 
-int procfs_each_tcp(pid_t pid, void (*each)(void *arg, const struct sockdiag_socket *s), void *arg)
+static int each_of(pid_t pid, const char *const names[2], void (*each)(void *arg, const struct sockdiag_socket *s), void *arg)
 {
-    static const struct {
+    const struct {
         const char *name;
         int family;
-    } tables[] = {{"tcp", AF_INET}, {"tcp6", AF_INET6}};
+    } tables[] = {{names[0], AF_INET}, {names[1], AF_INET6}};
     int error = 0;
     pid = procfs_alive(pid);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -397,4 +397,14 @@ int procfs_each_tcp(pid_t pid, void (*each)(void *arg, const struct sockdiag_soc
         fclose(f);
     }
     return error;
+}
+
+int procfs_each_tcp(pid_t pid, void (*each)(void *arg, const struct sockdiag_socket *s), void *arg)
+{
+    return each_of(pid, (const char *const[]){"tcp", "tcp6"}, each, arg);
+}
+
+int procfs_each_udp(pid_t pid, void (*each)(void *arg, const struct sockdiag_socket *s), void *arg)
+{
+    return each_of(pid, (const char *const[]){"udp", "udp6"}, each, arg);
 }

@@ -71,5 +71,7 @@ int procfs_protocol(pid_t pid, int fd, char *name, size_t cap);
  * without entering it. 0 or -errno.
  */
 int procfs_each_tcp(pid_t pid, void (*each)(void *arg, const struct sockdiag_socket *s), void *arg);
+/* The same for udp and udp6; the state is TCP's number for what it is not, and means nothing. */
+int procfs_each_udp(pid_t pid, void (*each)(void *arg, const struct sockdiag_socket *s), void *arg);
 
 #endif

@@ -21,6 +21,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../../core/utf8.h"
+
 struct mnl_socket *sockdiag_open(void)
 {
     struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
@@ -113,6 +115,27 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
     return true;
 }
 
+/*
+ * Printable UTF-8 as it is, each NUL of an abstract name as ss(8) shows it, '?' for the rest. A path
+ * ends at its NUL, an abstract name does not.
+ */
+static void put_name(char out[SOCKDIAG_PATH], const char *name, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len && (name[i] || !name[0]);) {
+        unsigned seq = utf8_printable(name + i, len - i), step = seq ? seq : 1;
+        if (n + step >= SOCKDIAG_PATH)
+            break;
+        if (seq)
+            memcpy(out + n, name + i, seq);
+        else
+            out[n] = name[i] ? '?' : '@';
+        n += step;
+        i += step;
+    }
+    out[n] = 0;
+}
+
 bool sockdiag_parse_unix(const struct nlmsghdr *message, struct sockdiag_socket *out, char path_buf[SOCKDIAG_PATH])
 {
     struct unix_diag_msg m;
@@ -156,13 +179,7 @@ bool sockdiag_parse_unix(const struct nlmsghdr *message, struct sockdiag_socket 
                 memcpy(&out->uid, p, sizeof out->uid);
             break;
         case UNIX_DIAG_NAME: {
-            size_t n = 0;
-            for (; n < len && n < SOCKDIAG_PATH - 1; n++) {
-                if (p[n] == 0 && n > 0 && p[0] != 0)
-                    break; /* a path ends at its NUL, an abstract name does not */
-                path_buf[n] = n == 0 && p[0] == 0 ? '@' : p[n] >= 0x20 && p[n] < 0x7f ? (char)p[n] : '?';
-            }
-            path_buf[n] = 0;
+            put_name(path_buf, (const char *)p, len);
             break;
         }
         default:

@@ -32,6 +32,8 @@ static bool infer(const struct state_slot *s, struct finding *f)
     f->since_ns = s->told_ns > s->opened_ns ? s->told_ns : s->opened_ns;
     if (s->flags & SLOT_TOLD_ERROR) {
         f->kind = s->flags & SLOT_CONNECTED ? KIND_DEAD : KIND_NEVER_CONNECTED;
+        if (f->kind == KIND_NEVER_CONNECTED && s->told_errno != EPIPE) /* of a send on it, which is no connect */
+            f->never = NEVER_FAILED;
         if (f->kind == KIND_DEAD)
             f->how = s->told_errno == ETIMEDOUT ? HOW_TIMEOUT : HOW_RESET;
         f->tcp_state = tcp ? ST_CLOSE : ST_NONE;
@@ -141,6 +143,19 @@ static bool fill_state(struct collection *c, struct finding *f, const struct sta
     return true;
 }
 
+static void add_attempt(struct collection *c, struct finding *f, const struct state_slot *s)
+{
+    const struct state_attempt *live = f->kind == KIND_NEVER_CONNECTED ? state_attempt_of(&c->l->view, f->fd, s) : NULL;
+    if (!live)
+        return;
+    struct state_attempt a;
+    memcpy(&a, live, sizeof a);
+    finding_from_attempt(f, &a);
+    f->asked = field(c->m, a.address, sizeof a.address);
+    if (f->peer == a.address)
+        f->peer = f->asked;
+}
+
 /* Counts F where a rule for single sockets leaves it out. */
 static bool is_suppressed(struct collection *c, const struct finding *f)
 {
@@ -191,6 +206,7 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
         return;
     if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || is_counted_already(c, s))
         return;
+    add_attempt(c, &f, s);
     if (!is_suppressed(c, &f))
         add_finding(c, &f);
 }
@@ -202,10 +218,12 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     struct collection c = {.m = m, .l = l, .o = o, .kinds = o->kinds ? o->kinds : load_relaxed32(&h->kinds) & KINDS_ALL};
     if (!c.kinds)
         c.kinds = KINDS_DEFAULT;
+    m->kinds = c.kinds;
     c.min_age_ns = o->min_age_set ? o->min_age_ns : live ? load_relaxed64(&h->grace_ns) : 0;
     if (live)
         c.confirm = confirm_begin(l, &m->arena);
     m->checked = c.confirm != NULL;
+    m->descriptors = c.confirm ? confirm_descriptors(c.confirm) : 0;
     uint64_t pos = 0;
     struct state_slot slot;
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)

@@ -35,11 +35,12 @@ struct confirm {
     struct arena *arena;
     struct held_socket *held;
     size_t n_held, cap_held;
-    struct tcp_entry *entries;
+    struct tcp_entry *entries; /* TCP's, and once it is asked for UDP's */
     size_t n_entries, cap_entries;
+    uint64_t descriptors;
     pid_t pid;
     bool fresh; /* the agent has just looked */
-    bool tried, tables;
+    bool tried, tables, tried_udp;
     uint64_t last_look_ns;
 };
 
@@ -86,7 +87,7 @@ struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena)
     struct confirm *c = arena_grow(NULL, 1, sizeof *c);
     *c = (struct confirm){
         .arena = arena, .pid = l->pid, .fresh = l->answered, .last_look_ns = atomic_load(&state_head(&l->view)->last_look_ns)};
-    if (procfs_each_socket(l->pid, keep_descriptor, c, NULL) != 0) {
+    if (procfs_each_socket(l->pid, keep_descriptor, c, &c->descriptors) != 0) {
         confirm_end(c);
         return NULL;
     }
@@ -94,6 +95,8 @@ struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena)
         qsort(c->held, c->n_held, sizeof *c->held, by_fd);
     return c;
 }
+
+uint64_t confirm_descriptors(const struct confirm *c) { return c->descriptors; }
 
 /* Reads the TCP tables once. False: they cannot be read. */
 static bool has_tables(struct confirm *c)
@@ -105,6 +108,14 @@ static bool has_tables(struct confirm *c)
             qsort(c->entries, c->n_entries, sizeof *c->entries, by_entry_inode);
     }
     return c->tables;
+}
+
+/* Adds the UDP tables, once. */
+static void read_udp(struct confirm *c)
+{
+    if (!c->tried_udp && procfs_each_udp(c->pid, keep_entry, c) == 0 && c->n_entries)
+        qsort(c->entries, c->n_entries, sizeof *c->entries, by_entry_inode);
+    c->tried_udp = true;
 }
 
 void confirm_end(struct confirm *c)
@@ -176,9 +187,12 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
         break;
     case ST_ESTABLISHED:
     case ST_LISTEN:
-    case ST_SYN_SENT:
     case ST_SYN_RECV:
         set_kind(c, f, KIND_OPEN);
+        break;
+    case ST_SYN_SENT: /* that nobody waits for it, only the agent knows */
+        if (f->kind != KIND_NEVER_CONNECTED || f->never != NEVER_CONNECTING)
+            set_kind(c, f, KIND_OPEN);
         break;
     default: /* between two states: the last look's kind stays */
         break;
@@ -192,10 +206,13 @@ bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_s
         return false;
     if (f->family != AF_INET && f->family != AF_INET6)
         return true;
-    bool judge = !c->fresh || !s->looked_at;
+    bool datagram = s->type == SOCK_DGRAM;
+    bool judge = !datagram && (!c->fresh || !s->looked_at);
     bool nameless = !f->local && !f->peer && (want_addresses || f->kind != KIND_OPEN);
     if ((!judge && !nameless) || !has_tables(c))
         return true;
+    if (datagram)
+        read_udp(c);
     struct tcp_entry *e =
         c->n_entries ? bsearch(&(struct tcp_entry){.inode = h->inode}, c->entries, c->n_entries, sizeof *c->entries, by_entry_inode) : NULL;
     if (judge && !e)
@@ -207,7 +224,7 @@ bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_s
         f->local = arena_string(c->arena, sockdiag_address(text, e->family, e->local, e->local_port));
         if (e->peer_port)
             f->peer = arena_string(c->arena, sockdiag_address(text, e->family, e->peer, e->peer_port));
-        if (!f->tcp_state)
+        if (!f->tcp_state && !datagram)
             f->tcp_state = e->state;
     }
     return true;

@@ -18,6 +18,8 @@ struct confirm;
  * ARENA.
  */
 struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena);
+/* How many descriptors of all sorts the process has open. */
+uint64_t confirm_descriptors(const struct confirm *c);
 /* What the slot says of the socket. */
 struct confirm_slot {
     uint64_t inode; /* as the last look saw it, 0 unknown */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../../core/group.h"
+#include "equal.h"
 #include "model.h"
 
 /* The clock of a merged report: any value from which every age can be taken. */
@@ -127,6 +128,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
         qsort(parts, n_parts, sizeof *parts, by_kind_and_site);
     for (size_t i = 0; i < r->n_groups; i++)
         find_parts(&r->groups[i], parts, n_parts);
+    equal_groups_merge(m);
     struct model_options quiet = *o;
     quiet.n_rules = quiet.n_own = 0; /* each process' findings were matched against them already */
     model_finish(m, &quiet);

@@ -14,6 +14,7 @@
 #include "../../core/own_frames.h"
 #include "../base/now.h"
 #include "collect.h"
+#include "equal.h"
 #include "stacks.h"
 
 static void fill_counters(const struct model *m, struct group *g)
@@ -28,8 +29,8 @@ static void fill_counters(const struct model *m, struct group *g)
     if (!g->rate_milli || !load_is_live(m->from))
         return;
     uint32_t limit = load_relaxed32(&h->nofile_limit);
-    g->fd_limit_in_s = growth_runs_out_s(m->tracked, limit, g->rate_milli);
-    g->fd_limit = g->fd_limit_in_s ? limit : 0;
+    if (limit)
+        group_forecast_descriptors(g, m->descriptors ? m->descriptors : m->tracked, limit);
     uint64_t range = load_relaxed64(&h->port_range);
     uint64_t low = range >> 16 & 0xffff, high = range & 0xffff;
     if (range && high >= low)
@@ -124,6 +125,22 @@ static void set_time(struct model *m, const struct loaded_file *l)
     m->report.now_real_ns = load_to_real(l, m->report.now_ns);
 }
 
+static void make_groups(struct model *m, struct symbolizer *sym)
+{
+    struct report *r = &m->report;
+    r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        stacks_want(m->from, sym, r->groups[i].site);
+        stacks_want(m->from, sym, r->groups[i].told_site);
+    }
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct group *g = &r->groups[i];
+        fill_counters(m, g);
+        g->frames = stacks_frames(&m->arena, m->from, sym, g->site, &g->n_frames);
+        g->told = stacks_frames(&m->arena, m->from, sym, g->told_site, &g->n_told);
+    }
+}
+
 void model_build(struct model *m, const struct loaded_file *l, struct symbolizer *sym, const struct model_options *o)
 {
     const struct state_header *h = state_head(&l->view);
@@ -143,17 +160,12 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
     collect_findings(m, l, o);
 
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
-    r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
-    for (size_t i = 0; i < r->n_groups; i++) {
-        stacks_want(l, sym, r->groups[i].site);
-        stacks_want(l, sym, r->groups[i].told_site);
+    make_groups(m, sym);
+    if (group_settle_reserves(r->groups, r->n_groups, m->kinds & KIND_BIT(KIND_OPEN) ? KIND_OPEN : KIND_NONE)) {
+        m->n_findings = group_drop_settled(m->findings, m->n_findings);
+        make_groups(m, sym);
     }
-    for (size_t i = 0; i < r->n_groups; i++) {
-        struct group *g = &r->groups[i];
-        fill_counters(m, g);
-        g->frames = stacks_frames(&m->arena, l, sym, g->site, &g->n_frames);
-        g->told = stacks_frames(&m->arena, l, sym, g->told_site, &g->n_told);
-    }
+    equal_groups_merge(m);
     model_finish(m, o);
 }
 

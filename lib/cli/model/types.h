@@ -34,7 +34,9 @@ struct model {
     struct finding *findings;
     size_t n_findings;
     uint64_t tracked;     /* live sockets in the table, findings or not */
+    uint64_t descriptors; /* that the live process has open, of all sorts; 0: not known */
     uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
+    uint32_t kinds;       /* mask, as reported */
     uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */
     bool checked;         /* the kernel has just confirmed the findings */
     int signal;           /* that ended the process, if the caller knows; model_build sets 0 */

@@ -24,6 +24,7 @@
 #include "../kernel/procfs.h"
 #include "dead.h"
 #include "index.h"
+#include "marker.h"
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
@@ -100,7 +101,10 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
     struct scan *s = u->s;
     struct scan_namespace *ns = &s->namespaces[u->ns];
     if (d->state == TCP_LISTEN) {
-        ns->listening[d->local_port / 8] |= (unsigned char)(1u << d->local_port % 8);
+        ns->listeners = cli_grow(ns->listeners, ns->n_listeners, &ns->cap_listeners, sizeof *ns->listeners);
+        struct scan_listener *l = &ns->listeners[ns->n_listeners++];
+        *l = (struct scan_listener){.port = d->local_port, .family = d->family};
+        memcpy(l->address, d->local, sizeof l->address);
         if (d->inode == 0)
             return;
     }
@@ -146,6 +150,7 @@ static void on_unix(void *arg, const struct sockdiag_socket *d)
     t->family = AF_UNIX;
     t->state = d->state;
     t->hangup = true;
+    t->nameless = !d->path[0];
     snprintf(t->path, sizeof t->path, "%s", d->path);
 }
 
@@ -293,11 +298,14 @@ int scan_collect(struct scan *s, pid_t pid)
     s->took_ms = (uint32_t)((now_mono_ns() - began_ns) / 1000000u) + 1;
     scan_index_make(s);
     scan_find_dead(s);
+    scan_find_markers(s);
     return 0;
 }
 
 void scan_free(struct scan *s)
 {
+    for (size_t i = 0; i < s->n_namespaces; i++)
+        free(s->namespaces[i].listeners);
     free(s->namespaces);
     free(s->processes);
     free(s->sockets);

@@ -7,6 +7,8 @@
 #include "index.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "../base/cli.h"
 
@@ -25,8 +27,51 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int by_port(const void *x, const void *y)
+{
+    const struct scan_listener *a = x, *b = y;
+    return a->port < b->port ? -1 : a->port > b->port;
+}
+
+static bool is_zero(const unsigned char *a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i])
+            return false;
+    return true;
+}
+
+/*
+ * Would L accept a connection such as T? What an IPv6 listener on any address accepts from an IPv4
+ * client is an IPv6 socket too, with mapped addresses.
+ */
+static bool takes(const struct scan_listener *l, const struct scan_socket *t)
+{
+    size_t width = l->family == AF_INET ? 4 : 16;
+    return l->family == t->family && (is_zero(l->address, width) || memcmp(l->address, t->local, width) == 0);
+}
+
+bool scan_index_listens(const struct scan_namespace *ns, const struct scan_socket *t)
+{
+    size_t low = 0, high = ns->n_listeners;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (ns->listeners[mid].port < t->local_port)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (; low < ns->n_listeners && ns->listeners[low].port == t->local_port; low++)
+        if (takes(&ns->listeners[low], t))
+            return true;
+    return false;
+}
+
 void scan_index_make(struct scan *s)
 {
+    for (size_t i = 0; i < s->n_namespaces; i++)
+        if (s->namespaces[i].n_listeners)
+            qsort(s->namespaces[i].listeners, s->namespaces[i].n_listeners, sizeof *s->namespaces[i].listeners, by_port);
     s->by_inode = calloc(s->n_sockets ? s->n_sockets : 1, sizeof *s->by_inode);
     if (!s->by_inode)
         exit(cli_fail("out of memory"));

@@ -17,4 +17,7 @@ const struct scan_socket *scan_index_find(const struct scan *s, uint32_t inode);
 /* Is it a healthy Unix socket? */
 bool scan_index_is_other(const struct scan *s, uint32_t inode);
 
+/* Something in NS listens on the local port of T, and on its address or on any. */
+bool scan_index_listens(const struct scan_namespace *ns, const struct scan_socket *t);
+
 #endif

@@ -54,12 +54,12 @@ static bool is_ephemeral(const struct scan_namespace *ns, uint16_t port)
 }
 
 /*
- * Was it accepted? Something listens on the local port; or, if the listener is gone, it is a port
+ * Was it accepted? Something listens on the local address and port; or, if the listener is gone, it is a port
  * that connect() would not have chosen.
  */
 static bool is_accepted(const struct scan_namespace *ns, const struct scan_socket *t)
 {
-    if (ns->listening[t->local_port / 8] & (1u << t->local_port % 8))
+    if (scan_index_listens(ns, t))
         return true;
     return ns->port_low && !is_ephemeral(ns, t->local_port) && is_ephemeral(ns, t->peer_port);
 }

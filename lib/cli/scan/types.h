@@ -18,14 +18,21 @@
 #include "../kernel/fate.h"
 #include "../kernel/sockdiag.h"
 
+struct scan_listener {
+    uint16_t port;
+    uint8_t family;
+    unsigned char address[16]; /* network order, IPv4 in the first 4 bytes; all zero: any */
+};
+
 struct scan_namespace {
     uint64_t inode; /* 0: unknown, taken for our own */
     pid_t pid;      /* a process in it */
     /* PROC: sock_diag could not be used, so there are no Unix sockets and no ages */
     enum scan_source { SCAN_NONE = 0, SCAN_DIAG, SCAN_PROC } source;
-    int error;                          /* why sock_diag could not be used (-errno) */
-    uint16_t port_low, port_high;       /* ephemeral ports; 0: unknown */
-    unsigned char listening[65536 / 8]; /* local ports with a listener */
+    int error;                       /* why sock_diag could not be used (-errno) */
+    uint16_t port_low, port_high;    /* ephemeral ports; 0: unknown */
+    struct scan_listener *listeners; /* sorted by scan_index_make */
+    size_t n_listeners, cap_listeners;
 };
 
 struct scan_process {
@@ -44,7 +51,8 @@ struct scan_socket {
     uint32_t ns;     /* index */
     bool eof_read;   /* CLOSE_WAIT: the program has read the end of the stream */
     uint8_t family, state;
-    bool hangup; /* Unix */
+    bool hangup;   /* Unix */
+    bool nameless; /* Unix: not bound to a name */
     uint16_t local_port, peer_port;
     unsigned char local[16], peer[16];
     char path[SOCKDIAG_PATH / 2]; /* Unix */

@@ -157,10 +157,16 @@ static const char *kinds_words(struct top_page *p, const struct report *r)
     return text;
 }
 
+static const char *when_words(struct top_page *p, bool reached, uint64_t in_s)
+{
+    return reached ? "reached" : arena_printf(&p->arena, "in %s", duration_words(p, in_s));
+}
+
 struct top_forecast {
     bool growing;
     uint32_t rate_milli;
     uint64_t limit_in_s, ports_in_s; /* 0: never */
+    bool limit_reached, ports_reached;
     const char *ports_peer;
 };
 
@@ -171,9 +177,11 @@ static struct top_forecast forecast_of(const struct report *r)
         const struct group *g = &r->groups[i];
         f.growing |= g->growing;
         f.rate_milli += g->rate_milli;
-        if (g->fd_limit && (!f.limit_in_s || g->fd_limit_in_s < f.limit_in_s))
+        f.limit_reached |= g->fd_limit_reached;
+        f.ports_reached |= g->ports_reached;
+        if (g->fd_limit_in_s && (!f.limit_in_s || g->fd_limit_in_s < f.limit_in_s))
             f.limit_in_s = g->fd_limit_in_s;
-        if (g->ports && (!f.ports_in_s || g->ports_in_s < f.ports_in_s)) {
+        if (g->ports && (!f.ports_peer || g->ports_reached || (g->ports_in_s && g->ports_in_s < f.ports_in_s))) {
             f.ports_in_s = g->ports_in_s;
             f.ports_peer = g->ports_peer;
         }
@@ -214,9 +222,13 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
                        : f.growing  ? "growing"
                                     : "not growing";
     const char *ends = "";
-    if (f.limit_in_s)
+    if (f.limit_reached)
+        ends = small ? "; fds used up" : "; descriptors used up";
+    else if (f.limit_in_s)
         ends = arena_printf(&p->arena, "; %s out in %s", small ? "fds" : "descriptors", duration_words(p, f.limit_in_s));
-    if (f.ports_in_s && !small)
+    if (f.ports_reached && !small)
+        ends = arena_printf(&p->arena, "%s; ports to %s used up", ends, f.ports_peer);
+    else if (f.ports_in_s && !small)
         ends = arena_printf(&p->arena, "%s; ports to %s out in %s", ends, f.ports_peer, duration_words(p, f.ports_in_s));
     add_head(p, make_line(p, width, false, "%s%s", grow, ends));
     if (small)
@@ -294,12 +306,12 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
                           g->growing ? rate_words(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
     add_body(p, make_line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid,
                           (unsigned long long)g->opened, (unsigned long long)g->closed));
-    if (g->fd_limit)
-        add_body(p, make_line(p, width, false, "descriptor limit %llu in %s", (unsigned long long)g->fd_limit,
-                              duration_words(p, g->fd_limit_in_s)));
-    if (g->ports)
-        add_body(p, make_line(p, width, false, "%llu ports to %s in %s", (unsigned long long)g->ports, g->ports_peer,
-                              duration_words(p, g->ports_in_s)));
+    if (g->fd_limit_reached || g->fd_limit_in_s)
+        add_body(p, make_line(p, width, false, "descriptor limit %llu %s", (unsigned long long)g->fd_limit,
+                              when_words(p, g->fd_limit_reached, g->fd_limit_in_s)));
+    if (g->ports_reached || g->ports_in_s)
+        add_body(p, make_line(p, width, false, "%llu ports to %s %s", (unsigned long long)g->ports, g->ports_peer,
+                              when_words(p, g->ports_reached, g->ports_in_s)));
     add_stack(p, width, "allocated by", g->frames, g->n_frames);
     add_stack(p, width, "told of the end by", g->told, g->n_told);
     add_body(p, make_line(p, width, true, "sockets"));

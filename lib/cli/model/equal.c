@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * equal.c: groups whose stacks read the same are one group.
+ *
+ * Called by model.c and merge.c once the frames have their names. Sorts the groups by what they
+ * show, and moves the findings of equal ones together.
+ */
+#include "equal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ORDER(a, b)                    \
+    do {                               \
+        if ((a) != (b))                \
+            return (a) < (b) ? -1 : 1; \
+    } while (0)
+
+static bool after_operator(const char *s, const char *begin) { return s - begin >= 8 && strncmp(s - 8, "operator", 8) == 0; }
+
+/* The end of the template arguments that begin at S; S where none do. */
+static const char *skip_arguments(const char *s, const char *begin)
+{
+    unsigned depth = 0;
+    const char *end = s;
+    if (*s != '<' || s == begin || s[-1] == '<' || after_operator(s, begin))
+        return s;
+    do {
+        depth += *end == '<';
+        depth -= *end == '>' && end[-1] != '-';
+    } while (*++end && depth);
+    return depth ? s : end;
+}
+
+/*
+ * The name of a function for comparison, in KEY: of a template without its arguments, and without
+ * the types that may follow from them: "int ns::f<int>(int)" is "ns::f". Others are as they are.
+ */
+static const char *name_key(const char *name, char *key, size_t cap)
+{
+    size_t n = 0;
+    bool is_template = false;
+    for (const char *s = name; *s && n + 1 < cap;) {
+        const char *end = skip_arguments(s, name);
+        if (end != s) {
+            is_template = true;
+            s = end;
+        } else if (*s == ' ' && !after_operator(s, name)) {
+            n = 0;
+            s++;
+        } else if (*s == '(' && n && !after_operator(s, name)) {
+            break;
+        } else {
+            key[n++] = *s++;
+        }
+    }
+    key[n] = 0;
+    return is_template ? key : name;
+}
+
+static int compare_names(const char *a, const char *b)
+{
+    char x[256], y[256];
+    if (!a || !b)
+        return a ? 1 : b ? -1 : 0;
+    return strcmp(name_key(a, x, sizeof x), name_key(b, y, sizeof y));
+}
+
+static int compare_strings(const char *a, const char *b) { return !a || !b ? (a ? 1 : b ? -1 : 0) : strcmp(a, b); }
+
+static int compare_frames(const struct frame *a, const struct frame *b)
+{
+    bool lines = a->file && a->line && b->file && b->line;
+    int d = lines ? compare_names(a->symbol, b->symbol) : compare_strings(a->symbol, b->symbol);
+    if (!d)
+        d = compare_strings(a->file, b->file);
+    if (d)
+        return d;
+    ORDER(a->line, b->line);
+    ORDER(a->inlined, b->inlined);
+    if (lines)
+        return 0;
+    d = compare_strings(a->module, b->module);
+    if (!d)
+        d = compare_strings(a->build_id, b->build_id);
+    if (d)
+        return d;
+    ORDER(a->offset, b->offset);
+    return 0;
+}
+
+static bool has_line(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_frames; i++)
+        if (g->frames[i].file && g->frames[i].line)
+            return true;
+    return false;
+}
+
+static int compare_shown(const struct group *a, const struct group *b)
+{
+    ORDER(a->kind, b->kind);
+    ORDER(a->n_frames, b->n_frames);
+    for (size_t i = 0; i < a->n_frames; i++) {
+        int d = compare_frames(&a->frames[i], &b->frames[i]);
+        if (d)
+            return d;
+    }
+    /* where no line is known, the addresses alone say the site */
+    if (!has_line(a))
+        ORDER(a->siteid, b->siteid);
+    return 0;
+}
+
+/* The group with the most sockets of equal ones first: its stacks are shown. */
+static int by_shown(const void *x, const void *y)
+{
+    const struct group *a = x, *b = y;
+    int d = compare_shown(a, b);
+    if (d)
+        return d;
+    ORDER(b->count, a->count);
+    ORDER(a->siteid, b->siteid);
+    return 0;
+}
+
+static int by_count(const void *x, const void *y)
+{
+    const struct group *a = x, *b = y;
+    ORDER(b->count, a->count);
+    ORDER(a->kind, b->kind);
+    ORDER(a->siteid, b->siteid);
+    return 0;
+}
+
+static int by_age(const void *x, const void *y)
+{
+    const struct finding *a = x, *b = y;
+    ORDER(a->since_ns, b->since_ns);
+    ORDER(a->pid, b->pid);
+    ORDER(a->fd, b->fd);
+    return 0;
+}
+
+static void add_group(struct group *to, const struct group *g)
+{
+    to->opened += g->opened;
+    to->closed += g->closed;
+    to->live += g->live;
+    to->count += g->count;
+    to->descriptors += g->descriptors;
+    to->rate_milli += g->rate_milli;
+    to->growing |= g->growing;
+    to->steady &= g->steady;
+    to->n_findings += g->n_findings;
+    if (to->never != g->never)
+        to->never = NEVER_NONE;
+    if (to->how != g->how && g->count > to->count - g->count)
+        to->how = g->how;
+    if (g->siteid < to->siteid)
+        to->siteid = g->siteid;
+    if (g->oldest_ns > to->oldest_ns)
+        to->oldest_ns = g->oldest_ns;
+    if (g->youngest_ns < to->youngest_ns)
+        to->youngest_ns = g->youngest_ns;
+    if (!to->n_told && g->n_told) {
+        to->told = g->told;
+        to->n_told = g->n_told;
+        to->told_site = g->told_site;
+    }
+    /* the sooner one; both are of the one process */
+    if (g->fd_limit_in_s && (!to->fd_limit_in_s || g->fd_limit_in_s < to->fd_limit_in_s)) {
+        to->fd_limit = g->fd_limit;
+        to->fd_limit_in_s = g->fd_limit_in_s;
+    }
+}
+
+/* The findings of the N groups at PARTS, in one array, of one site. */
+static const struct finding *join_findings(struct model *m, const struct group *parts, size_t n, size_t total, uint64_t siteid)
+{
+    struct finding *all = arena_array(&m->arena, total, sizeof *all);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < parts[i].n_findings; k++) {
+            all[at] = parts[i].findings[k];
+            all[at++].siteid = siteid;
+        }
+    qsort(all, at, sizeof *all, by_age);
+    return all;
+}
+
+void equal_groups_merge(struct model *m)
+{
+    struct report *r = &m->report;
+    size_t kept = 0;
+    if (r->n_groups < 2)
+        return;
+    qsort(r->groups, r->n_groups, sizeof *r->groups, by_shown);
+    for (size_t i = 0, n; i < r->n_groups; i += n) {
+        struct group sum = r->groups[i];
+        for (n = 1; i + n < r->n_groups && compare_shown(&r->groups[i], &r->groups[i + n]) == 0; n++)
+            add_group(&sum, &r->groups[i + n]);
+        if (n > 1)
+            sum.findings = join_findings(m, &r->groups[i], n, sum.n_findings, sum.siteid);
+        r->groups[kept++] = sum;
+    }
+    r->n_groups = kept;
+    qsort(r->groups, r->n_groups, sizeof *r->groups, by_count);
+}
