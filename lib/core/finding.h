@@ -26,6 +26,13 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
  */
 void finding_from_detail(struct finding *f, const struct state_detail *d);
 /*
+ * Whether the program saw EOF of F, from what is known of the calls and EOF, the verdict of a look
+ * that may be older.
+ */
+enum eof finding_eof(const struct finding *f, unsigned eof);
+/* What the program was told of F. */
+enum event finding_event(const struct finding *f);
+/*
  * A standard descriptor (0 to 2) that came from outside and is not past grace: whoever started the
  * process owns it, so at exit it is not a leak of this process.
  */

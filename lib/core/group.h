@@ -13,8 +13,10 @@
 /*
  * Sorts the N FINDINGS in place by kind, siteid and age (oldest first) and cuts them into GROUPS,
  * which has room for N. Returns the number of groups; the group with the most sockets comes first.
- * Sockets without a stack are grouped by kind alone. O(n log n). Fills kind, how, eof, siteid,
- * site, told_site, count, ages and findings. The other fields are 0: they are the caller's to fill.
+ * Sockets without an allocating stack are grouped by the stack that saw EOF (of_eof), and by kind
+ * alone when there is none. O(n log n). Fills kind, how, eof, siteid, site, what was told, the
+ * opener's tid, count, ages and findings. The other fields are 0, and the frames of what was told:
+ * they are the caller's to fill.
  */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
 /*
@@ -22,6 +24,19 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
  * Returns false when G has no stack: then they count all sockets of the process that have none.
  */
 bool group_count(struct group *g, const struct state_view *view);
+
+/*
+ * When the frames of G's told stacks have their names: those that read the same become one, and the
+ * TOLD_SHOWN commonest of each event stay.
+ */
+void group_told_named(struct group *g);
+/*
+ * The stack that stands for all of what was told: the commonest that saw EOF, else of another event.
+ * NULL: there is none.
+ */
+const struct told *group_commonest(const struct group *g);
+/* The entry that F is counted in; NULL: none, or its stack was too rare to be kept. */
+const struct told *group_told_of(const struct group *g, const struct finding *f);
 
 /*
  * The peer whose ephemeral ports G may use up, or NULL: all sockets of G must be clients of that

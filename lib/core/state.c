@@ -50,7 +50,8 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
         return "written by a newer sockleak: read it with that version's command";
     if (h->version != STATE_VERSION)
         return "of a format that this sockleak does not know";
-    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size != sizeof *h)
+    if (h->word_bits != sizeof(void *) * CHAR_BIT || h->slot_size != sizeof(struct state_slot) || h->header_size < STATE_HEADER_SIZE_0_1 ||
+        h->header_size > STATE_PAGE)
         return "written by a sockleak of another word size or build";
     if (size < STATE_BODY_OFFSET)
         return "cut short: its extent table is missing";
@@ -213,6 +214,13 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
         return NULL;
     const struct state_detail *d = (const struct state_detail *)(const void *)at;
     return atomic_load_explicit(&d->gen, memory_order_acquire) == gen ? d : NULL;
+}
+
+const struct state_share *state_share_at(const struct state_view *view, state_ref ref)
+{
+    uint32_t left = 0;
+    const unsigned char *at = record_at(view, ref, EXTENT_SHARES, &left);
+    return at ? (const struct state_share *)(const void *)at : NULL;
 }
 
 const struct state_detail *state_slot_detail(const struct state_view *view, const struct state_slot *copy)

@@ -24,6 +24,7 @@
 #include "../track/probe.h"
 #include "../track/retract.h"
 #include "../track/slot.h"
+#include "../track/uring.h"
 
 #define TURNS 16 /* in so many checks every healthy connection is probed once */
 #define BATCH 256
@@ -32,6 +33,7 @@ struct check {
     uint64_t now, grace, interval, next_grace;
     bool thorough;
     uint32_t number; /* of this check, never 0 */
+    bool asked_uring, has_uring;
 };
 
 static struct pollfd polled[BATCH] LARGE_TABLE;
@@ -203,6 +205,18 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
 /* The kernel's, so far. Another thread may add one: this look is then in doubt too, which the next one settles. */
 static uint64_t refusals(void) { return table_drops(DROP_LOOK); }
 
+/* Asked once a look, and only when an answer matters. */
+static bool has_uring(struct check *l)
+{
+    if (!l->asked_uring) {
+        l->asked_uring = true;
+        l->has_uring = uring_is_there();
+        if (l->has_uring)
+            table_set_unwatched(l->now);
+    }
+    return l->has_uring;
+}
+
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
@@ -229,6 +243,8 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         return;
     }
     struct verdict v = judge(&o);
+    if (v.eof == EOF_UNREAD && !o.unread && has_uring(l)) /* it may have been read there */
+        v.eof = EOF_NONE;
     if (v.kind == KIND_NONE || v.kind == KIND_OPEN)
         healthy(slot, fd, gen);
     else

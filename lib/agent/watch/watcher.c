@@ -132,6 +132,7 @@ static void park(void)
     if (atomic_load(&quit))
         return;
     follow(true);
+    table_set_unwatched(clock_now()); /* nobody saw what was called until now */
     enter_present_sockets(ORIGIN_BEFORE_ATTACH);
     log_verbose("awake: sockets are recorded from now on");
 }
