@@ -305,7 +305,7 @@ PY
     [ "$status" -eq 0 ]
     contains "$output" "==$pid==WARNING: sockleak: 3 sockets stuck in CLOSE_WAIT"
     contains "$output" 'db_connect +tests/victims/run_leak.c:'
-    contains "$output" 'told of the end \(recv returned 0\) by'
+    contains "$output" 'saw EOF in \(recv returned 0; 3 of 3\)'
 }
 
 @test "a live process' grace holds unless --min-age says otherwise" {

@@ -14,7 +14,7 @@
 #include "../base/sys.h"
 #include "../table/table.h"
 
-#define GAP 256 /* ends after so many closed numbers in a row beyond the last slot */
+#define GAP 64 /* ends after so many closed numbers in a row beyond the last slot */
 
 bool uring_is_there(void)
 {

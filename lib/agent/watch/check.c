@@ -135,7 +135,22 @@ static bool counted_before(const struct check *l, const struct state_slot *slot)
     return share && atomic_exchange(&share->counted, l->number) == l->number;
 }
 
-static void in_condition(const struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
+/*
+ * Whether a socket of which nobody saw EOF may have been read by an io_uring. Asked at most once a
+ * look, since it costs a few hundred system calls; what was open while there was one is not known
+ * for good.
+ */
+static bool may_be_read_by_uring(struct check *l)
+{
+    if (!l->asked_uring && uring_is_there()) {
+        l->has_uring = true;
+        table_set_unwatched(l->now);
+    }
+    l->asked_uring = true;
+    return l->has_uring;
+}
+
+static void in_condition(struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
                          const struct verdict *v, uint64_t *next_grace)
 {
     struct state_detail *d = detail_of(slot, gen);
@@ -154,7 +169,8 @@ static void in_condition(const struct check *l, struct state_slot *slot, int fd,
     d->fd = (uint32_t)fd;
     d->kind = v->kind;
     d->how = v->how;
-    d->eof = v->eof;
+    bool told_of = fresh || l->thorough || d->past_grace != (l->now - c.since_ns >= l->grace);
+    d->eof = v->eof == EOF_UNREAD && !o->unread && told_of && may_be_read_by_uring(l) ? EOF_NONE : v->eof;
     d->tcp_state = (uint8_t)o->tcp_state;
     d->since_ns = c.since_ns;
     d->signature = c.signature;
@@ -205,18 +221,6 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
 /* The kernel's, so far. Another thread may add one: this look is then in doubt too, which the next one settles. */
 static uint64_t refusals(void) { return table_drops(DROP_LOOK); }
 
-/* Asked once a look, and only when an answer matters. */
-static bool has_uring(struct check *l)
-{
-    if (!l->asked_uring) {
-        l->asked_uring = true;
-        l->has_uring = uring_is_there();
-        if (l->has_uring)
-            table_set_unwatched(l->now);
-    }
-    return l->has_uring;
-}
-
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
@@ -243,8 +247,6 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         return;
     }
     struct verdict v = judge(&o);
-    if (v.eof == EOF_UNREAD && !o.unread && has_uring(l)) /* it may have been read there */
-        v.eof = EOF_NONE;
     if (v.kind == KIND_NONE || v.kind == KIND_OPEN)
         healthy(slot, fd, gen);
     else
