@@ -119,6 +119,7 @@ victim()
     start v bash -c "exec '$VICTIMS/told' before <'$TESTTMP/in'"
     exec 7>"$TESTTMP/in"
     wait_for 20 grep -q '^open' "$TESTTMP/v.out"
+    # shellcheck disable=SC2154 # by start
     run "$SOCKLEAK" attach "$pid"
     [ "$status" -eq 0 ] || { echo "$output"; false; }
     echo >&7
