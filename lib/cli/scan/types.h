@@ -42,7 +42,7 @@ struct scan_socket {
     uint32_t inode, uid, idle_ms;
     uint32_t unread; /* bytes, without the FIN */
     uint32_t ns;     /* index */
-    bool drained;   /* CLOSE_WAIT: nothing is left to read (sockdiag.h) */
+    bool drained;    /* CLOSE_WAIT: nothing is left to read (sockdiag.h) */
     uint8_t family, state;
     bool hangup; /* Unix */
     uint16_t local_port, peer_port;
