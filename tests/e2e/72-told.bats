@@ -56,7 +56,7 @@ victim()
 
 @test "a function pointer calls read and recv in one line, and each is named" {
     left pointer
-    says "sorted((e['call'], e['count'], e['frames'][0]['symbol']) for e in h)" "[('read', 1, 'pointer'), ('recv', 1, 'pointer')]"
+    says "sorted((e['call'], e['count'], e['frames'][0]['symbol']) for e in h)" "[('read', 4, 'pointer'), ('recv', 4, 'pointer')]"
 }
 
 @test "poll and ppoll that returned RDHUP with nothing left to read are EOF seen" {

@@ -57,11 +57,11 @@ static void two_calls(void)
 static void pointer(void)
 {
     ssize_t (*call[2])(int, void *, size_t) = {read, (ssize_t(*)(int, void *, size_t))(void *)recv};
-    int fd[2];
-    opens(fd, 2);
-    volatile int n = 2;
+    volatile int n = 8;
+    int fd[8];
+    opens(fd, n);
     for (int i = 0; i < n; i++)
-        MUST(((ssize_t(*)(int, void *, size_t, long))(void *)call[i])(fd[i], buf, sizeof buf, 0));
+        MUST(((ssize_t(*)(int, void *, size_t, long))(void *)call[i % 2])(fd[i], buf, sizeof buf, 0));
 }
 
 static void polls_it(int fd, int wanted)
