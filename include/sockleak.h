@@ -86,8 +86,8 @@ struct sockleak_finding {
     double age_s;
     double stuck_s;  /* since its condition began, with no byte moving */
     uint64_t unread; /* bytes received and not read */
-    const char *how; /* of SOCKLEAK_DEAD: "finished", "reset" or "timeout"; else NULL */
-    /* "read": a receive call returned 0; "unread": EOF waits in the kernel; else NULL */
+    const char *how; /* of SOCKLEAK_DEAD: "finished", "reset" or "timeout"; else, and not known, NULL */
+    /* "read": the program saw EOF; "unread": it waits in the kernel; NULL: not known, or none */
     const char *eof;
     const char *local; /* "127.0.0.1:51222", "[::1]:80", "/run/x.sock"; "" unknown */
     const char *peer;

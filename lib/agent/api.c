@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../core/group.h"
 #include "../core/text.h"
 #include "base/clock.h"
 #include "base/options.h"
@@ -250,9 +251,7 @@ static int call_for(const struct report *r, const struct group *g, const struct 
         .stuck_s = seconds_since(r->now_ns, f->since_ns),
         .unread = f->unread,
         .how = f->kind == KIND_DEAD ? how_name(f->how) : NULL,
-        .eof = f->eof == EOF_READ     ? "read"
-               : f->eof == EOF_UNREAD ? "unread"
-                                      : NULL,
+        .eof = eof_name(f->eof),
         .local = f->local ? f->local : "",
         .peer = f->peer ? f->peer : "",
         .tag = f->tag,
@@ -261,7 +260,8 @@ static int call_for(const struct report *r, const struct group *g, const struct 
         .eof_frames = told,
     };
     out.n_frames = frames_of(frames, g->frames, g->n_frames);
-    out.n_eof_frames = f->told_site ? frames_of(told, g->told, g->n_told) : 0;
+    const struct told *in = group_told_of(g, f);
+    out.n_eof_frames = in ? frames_of(told, in->frames, in->n_frames) : 0;
     return call(&out, arg);
 }
 

@@ -12,6 +12,11 @@
 #include "judge.h"
 #include "textstack.h"
 
+static uint64_t unwatched_ns(const struct state_view *view)
+{
+    return atomic_load_explicit(&state_head(view)->unwatched_ns, memory_order_relaxed);
+}
+
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
@@ -32,37 +37,74 @@ static uint16_t protocol_of(const struct state_slot *slot)
 void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
 {
     struct state_site_view site;
+    const struct state_share *share = state_share_at(view, slot->share);
+    uint16_t flags = atomic_load(&slot->flags) | (share ? (uint16_t)atomic_load(&share->told) : 0);
     *f = (struct finding){.fd = fd,
                           .kind = KIND_OPEN,
                           .origin = SLOT_ORIGIN(slot) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(slot) : ORIGIN_UNSEEN,
-                          .adopted = atomic_load(&slot->flags) & SLOT_ADOPTED,
+                          .adopted = flags & SLOT_ADOPTED,
                           .family = slot->family,
+                          .type = (uint8_t)SLOT_TYPE(slot),
                           .protocol = protocol_of(slot),
+                          .told_eof = flags & SLOT_TOLD_EOF,
+                          .told_error = flags & SLOT_TOLD_ERROR,
+                          .unwatched = slot_is_unwatched(slot, flags, unwatched_ns(view)),
                           .tid = slot->tid,
                           .tag_number = slot->tag,
                           .told_site = atomic_load(&slot->told_site),
                           .told_errno = atomic_load(&slot->told_errno),
                           .opened_ns = slot->opened_ns,
                           .since_ns = slot->opened_ns};
-    const struct state_share *share = state_share_at(view, slot->share);
     uint32_t refs = share ? atomic_load(&share->refs) : 1;
     f->descriptors = refs ? refs : 1;
     if (slot->site && state_site_at(view, slot->site, &site)) {
         f->site = slot->site;
         f->siteid = site.site->siteid;
+        f->call = (uint8_t)CALL_OF(site.site->call);
     }
+    if (share && !f->told_site && atomic_load(&share->told)) { /* told by another of its descriptors */
+        f->told_site = atomic_load(&share->told_site);
+        f->told_errno = (uint8_t)atomic_load(&share->told_errno);
+    }
+    unsigned call = 0;
+    if (f->told_site && state_site_at(view, f->told_site, &site)) {
+        call = site.site->call;
+        f->told_id = site.site->siteid;
+        f->told_call = (uint8_t)CALL_OF(call);
+    }
+    f->failed = call ? call & CALL_FAILED : f->told_error;
+    if (!call && f->told_eof && f->told_error) { /* of 0.1, which did not say of which of the two its stack is */
+        f->told_site = 0;
+        f->told_id = 0;
+    }
+}
+
+enum eof finding_eof(const struct finding *f, unsigned eof)
+{
+    if (f->told_eof)
+        return EOF_READ;
+    return eof == EOF_UNREAD && f->unwatched && !f->unread ? EOF_NONE : (enum eof)eof;
+}
+
+enum event finding_event(const struct finding *f)
+{
+    if (!f->told_eof && !f->told_error)
+        return EVENT_NONE;
+    if (!f->failed)
+        return EVENT_EOF;
+    return f->told_call == CALL_CONNECT || f->kind == KIND_NEVER_CONNECTED ? EVENT_CONNECT_FAILED : EVENT_ERROR;
 }
 
 void finding_from_detail(struct finding *f, const struct state_detail *d)
 {
     f->kind = d->kind;
     f->how = d->how;
-    f->eof = d->eof;
     f->tcp_state = d->tcp_state;
     f->past_grace = d->past_grace;
     f->never = d->kind == KIND_NEVER_CONNECTED && d->never < NEVER_COUNT ? d->never : NEVER_NONE;
     f->since_ns = d->since_ns;
     f->unread = d->unread;
+    f->eof = (uint8_t)(d->eof == EOF_NONE ? EOF_NONE : finding_eof(f, d->eof));
     f->local = d->local;
     f->peer = d->peer;
 }

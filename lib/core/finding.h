@@ -43,6 +43,13 @@ void finding_put_target(struct out *o, const struct finding *f);
  */
 static inline bool finding_may_be_reserve(unsigned never) { return never == NEVER_UNTRIED || never == NEVER_UNSEEN; }
 /*
+ * Whether the program saw EOF of F, from what is known of the calls and EOF, the verdict of a look
+ * that may be older.
+ */
+enum eof finding_eof(const struct finding *f, unsigned eof);
+/* What the program was told of F. */
+enum event finding_event(const struct finding *f);
+/*
  * A standard descriptor (0 to 2) that came from outside and is not past grace: whoever started the
  * process owns it, so at exit it is not a leak of this process.
  */

@@ -64,19 +64,25 @@ static void heap_sort(void *array, size_t n, size_t size, compare_fn *compare)
             return (a) < (b) ? -1 : 1; \
     } while (0)
 
+/* No stack opened it: it is grouped by the stack that saw EOF. */
+static bool is_of_eof(const struct finding *f) { return !f->siteid && !f->site && f->told_id && finding_event(f) == EVENT_EOF; }
+
+static uint64_t first_key(const struct finding *f) { return is_of_eof(f) ? f->told_id : f->siteid; }
+
 /* A stack whose stable name is not known still groups by its record. */
 static state_ref second_key(const struct finding *f) { return f->siteid ? 0 : f->site; }
 
 static bool same_group(const struct finding *a, const struct finding *b)
 {
-    return a->kind == b->kind && a->siteid == b->siteid && second_key(a) == second_key(b);
+    return a->kind == b->kind && is_of_eof(a) == is_of_eof(b) && first_key(a) == first_key(b) && second_key(a) == second_key(b);
 }
 
 static int compare_findings(const void *pa, const void *pb)
 {
     const struct finding *a = pa, *b = pb;
     ORDER(a->kind, b->kind);
-    ORDER(a->siteid, b->siteid);
+    ORDER(is_of_eof(a), is_of_eof(b));
+    ORDER(first_key(a), first_key(b));
     ORDER(second_key(a), second_key(b));
     ORDER(a->since_ns, b->since_ns);
     ORDER(a->pid, b->pid);
@@ -105,24 +111,198 @@ static uint8_t most_frequent(const uint64_t *counts, unsigned n)
 
 static uint64_t age(uint64_t now_ns, uint64_t since_ns) { return now_ns > since_ns ? now_ns - since_ns : 0; }
 
-static void fill_group(struct group *g, const struct finding *f, size_t n, uint64_t now_ns)
+/* ---- what the program was told --------------------------------------------------------------- */
+
+/* The order in which those that were told in the same way lie together. */
+static int compare_told(const void *pa, const void *pb)
 {
-    uint64_t hows[HOW_TIMEOUT + 1] = {0}, eofs[EOF_UNREAD + 1] = {0};
-    state_ref told = 0;
-    uint64_t votes = 0;
+    const struct finding *a = pa, *b = pb;
+    ORDER(finding_event(a), finding_event(b));
+    ORDER(a->told_id, b->told_id);
+    ORDER(a->told_id ? 0 : a->told_site, b->told_id ? 0 : b->told_site);
+    ORDER(a->told_call, b->told_call);
+    ORDER(a->failed ? a->told_errno : 0, b->failed ? b->told_errno : 0);
+    return 0;
+}
+
+static int compare_entries(const void *pa, const void *pb)
+{
+    const struct told *a = pa, *b = pb;
+    ORDER(a->event, b->event);
+    ORDER(b->count, a->count);
+    ORDER(a->siteid, b->siteid);
+    ORDER(a->site, b->site);
+    ORDER(a->call, b->call);
+    ORDER(a->error, b->error);
+    return 0;
+}
+
+/* Enters T, for which the rarest of the same event gives way when there are enough of them. */
+static void enter_told(struct group *g, const struct told *t)
+{
+    struct told *rarest = NULL;
+    unsigned same = 0;
+    for (unsigned i = 0; i < g->n_told; i++) {
+        if (g->told[i].event != t->event)
+            continue;
+        same++;
+        if (!rarest || g->told[i].count < rarest->count)
+            rarest = &g->told[i];
+    }
+    if (same < TOLD_KEPT)
+        g->told[g->n_told++] = *t;
+    else if (rarest->count < t->count)
+        *rarest = *t;
+}
+
+/*
+ * Sorts the group's findings by what was told of them, counts each run, and sorts them back: exact,
+ * however many stacks there are, and without memory.
+ */
+static void fill_told(struct group *g, struct finding *f, size_t n)
+{
+    uint64_t without_stack = 0;
+    heap_sort(f, n, sizeof *f, compare_told);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && compare_told(&f[i], &f[end]) == 0;)
+            end++;
+        struct told t = {.event = (uint8_t)finding_event(&f[i]),
+                         .call = f[i].told_call,
+                         .error = f[i].failed ? f[i].told_errno : 0,
+                         .site = f[i].told_site,
+                         .siteid = f[i].told_id,
+                         .count = end - i};
+        if (t.event)
+            enter_told(g, &t);
+        for (size_t k = i; k < end; k++) /* its stack is the error's */
+            without_stack += t.event != EVENT_EOF && f[k].told_eof;
+    }
+    if (without_stack)
+        enter_told(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
+    heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries);
+    heap_sort(f, n, sizeof *f, compare_findings);
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+/* Two frames that read the same: of one line of one function, wherever in it the call stands. */
+static bool same_frame(const struct frame *a, const struct frame *b)
+{
+    if (a->file && a->line && a->symbol)
+        return a->line == b->line && same_text(a->file, b->file) && same_text(a->symbol, b->symbol);
+    return a->offset == b->offset && a->pc == b->pc && same_text(a->module, b->module);
+}
+
+static bool same_told(const struct told *a, const struct told *b)
+{
+    if (a->event != b->event || a->call != b->call || a->error != b->error || a->n_frames != b->n_frames)
+        return false;
+    for (size_t i = 0; i < a->n_frames; i++)
+        if (!same_frame(&a->frames[i], &b->frames[i]))
+            return false;
+    return true;
+}
+
+void group_told_named(struct group *g)
+{
+    unsigned kept = 0, shown = 0;
+    for (unsigned i = 0; i < g->n_told; i++) {
+        unsigned twin = 0;
+        while (twin < kept && !same_told(&g->told[twin], &g->told[i]))
+            twin++;
+        if (twin < kept)
+            g->told[twin].count += g->told[i].count;
+        else
+            g->told[kept++] = g->told[i];
+    }
+    heap_sort(g->told, kept, sizeof *g->told, compare_entries);
+    g->n_told = 0;
+    for (unsigned i = 0; i < kept; i++) {
+        shown = i && g->told[i].event == g->told[i - 1].event ? shown + 1 : 1;
+        if (shown <= TOLD_SHOWN)
+            g->told[g->n_told++] = g->told[i];
+    }
+}
+
+void group_told_add(struct group *g, const struct group *from)
+{
+    for (unsigned i = 0; i < from->n_told; i++) {
+        unsigned twin = 0;
+        while (twin < g->n_told && !same_told(&g->told[twin], &from->told[i]))
+            twin++;
+        if (twin < g->n_told)
+            g->told[twin].count += from->told[i].count;
+        else
+            enter_told(g, &from->told[i]);
+    }
+    group_told_named(g);
+    g->n_read += from->n_read;
+    g->n_unread += from->n_unread;
+    g->n_unknown += from->n_unknown;
+    if (g->eof != from->eof)
+        g->eof = EOF_MIXED;
+    if (g->opener.tid != from->opener.tid)
+        g->opener = (struct opener){0};
+}
+
+const struct told *group_commonest(const struct group *g)
+{
+    const struct told *best = NULL;
+    for (unsigned i = 0; i < g->n_told; i++) {
+        const struct told *t = &g->told[i];
+        if (t->n_frames && t->event == EVENT_EOF)
+            return t;
+        if (!best && t->n_frames)
+            best = t;
+    }
+    return best;
+}
+
+const struct told *group_told_of(const struct group *g, const struct finding *f)
+{
+    for (unsigned i = 0; i < g->n_told; i++)
+        if (g->told[i].event == finding_event(f) && g->told[i].site == f->told_site && g->told[i].siteid == f->told_id)
+            return &g->told[i];
+    return NULL;
+}
+
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+/* F's connection has ended as one that the program can see by EOF, so that not to know of it is worth a word. */
+static bool has_eof(const struct finding *f)
+{
+    switch (f->kind) {
+    case KIND_CLOSE_WAIT:
+    case KIND_HANGUP:
+        return true;
+    case KIND_DEAD:
+        return f->how != HOW_RESET && f->how != HOW_TIMEOUT && !f->told_error;
+    default:
+        return false;
+    }
+}
+
+static void count_eof(struct group *g, const struct finding *f)
+{
+    g->n_read += f->eof == EOF_READ;
+    g->n_unread += f->eof == EOF_UNREAD;
+    g->n_unknown += f->eof == EOF_NONE && has_eof(f);
+    if (f != g->findings && f->eof != g->eof)
+        g->eof = EOF_MIXED;
+    if (f->tid != g->opener.tid)
+        g->opener.tid = 0;
+}
+
+static void fill_group(struct group *g, struct finding *f, size_t n, uint64_t now_ns)
+{
+    uint64_t hows[HOW_TIMEOUT + 1] = {0};
     memset(g, 0, sizeof *g);
+    g->findings = f;
+    g->eof = f->eof;
+    g->opener.tid = f->tid;
     for (size_t i = 0; i < n; i++) {
         hows[f[i].how <= HOW_TIMEOUT ? f[i].how : HOW_NONE]++;
-        eofs[f[i].eof <= EOF_UNREAD ? f[i].eof : EOF_NONE]++;
-        if (!f[i].told_site)
-            continue;
-        /*
-         * Boyer and Moore's majority vote: the stack in which most of them saw EOF or the error, if
-         * there is one; else one of those stacks.
-         */
-        if (votes == 0)
-            told = f[i].told_site;
-        votes = f[i].told_site == told ? votes + 1 : votes - 1;
+        count_eof(g, &f[i]);
     }
     g->never = f->never;
     for (size_t i = 0; i < n; i++) {
@@ -132,15 +312,14 @@ static void fill_group(struct group *g, const struct finding *f, size_t n, uint6
     }
     g->kind = f->kind;
     g->how = most_frequent(hows, HOW_TIMEOUT + 1);
-    g->eof = most_frequent(eofs, EOF_UNREAD + 1);
-    g->siteid = f->siteid;
+    g->of_eof = is_of_eof(f);
+    g->siteid = first_key(f);
     g->site = f->site;
-    g->told_site = told;
+    fill_told(g, f, n);
     g->count = n;
     g->oldest_ns = age(now_ns, f[0].since_ns);
     g->youngest_ns = age(now_ns, f[n - 1].since_ns);
     g->n_findings = n;
-    g->findings = f;
 }
 
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns)
@@ -214,8 +393,6 @@ static size_t only_reserve(const struct group *g)
     }
     return at;
 }
-
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 static bool reads_the_same(const struct group *a, const struct group *b)
 {

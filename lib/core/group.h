@@ -13,8 +13,10 @@
 /*
  * Sorts the N FINDINGS in place by kind, siteid and age (oldest first) and cuts them into GROUPS,
  * which has room for N. Returns the number of groups; the group with the most sockets comes first.
- * Sockets without a stack are grouped by kind alone. O(n log n). Fills kind, how, eof, siteid,
- * site, told_site, count, ages and findings. The other fields are 0: they are the caller's to fill.
+ * Sockets without an allocating stack are grouped by the stack that saw EOF (of_eof), and by kind
+ * alone when there is none. O(n log n). Fills kind, how, eof, siteid, site, what was told, the
+ * opener's tid, count, ages and findings. The other fields are 0, and the frames of what was told:
+ * they are the caller's to fill.
  */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
 /*
@@ -40,6 +42,21 @@ size_t group_drop_settled(struct finding *findings, size_t n);
  * sockets has: fills fd_limit, fd_limit_in_s and fd_limit_reached. LIMIT 0: not known.
  */
 void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit);
+/*
+ * When the frames of G's told stacks have their names: those that read the same become one, and the
+ * TOLD_SHOWN commonest of each event stay.
+ */
+void group_told_named(struct group *g);
+/* Adds what was told of FROM's sockets, both with their names, to what was told of G's. */
+void group_told_add(struct group *g, const struct group *from);
+/*
+ * The stack that stands for all of what was told: the commonest that saw EOF, else of another event.
+ * NULL: there is none.
+ */
+const struct told *group_commonest(const struct group *g);
+/* The entry that F is counted in; NULL: none, or its stack was too rare to be kept. */
+const struct told *group_told_of(const struct group *g, const struct finding *f);
+
 /*
  * The peer whose ephemeral ports G may use up, or NULL: all sockets of G must be clients of that
  * one peer, and there must be enough of them for a forecast to be worth a line. The string belongs

@@ -9,6 +9,7 @@
 #include "json.h"
 
 #include "finding.h"
+#include "group.h"
 #include "text.h"
 
 static void put_key(struct out *o, const char *key) { out_fmt(o, ",\"%s\":", key); }
@@ -120,10 +121,10 @@ static void put_frames(struct out *o, const char *key, const struct frame *frame
     out_char(o, ']');
 }
 
-static void put_error(struct out *o, unsigned number)
+static void put_error(struct out *o, const char *key, unsigned number)
 {
     const char *name = errno_name(number);
-    put_key(o, "error");
+    put_key(o, key);
     if (name || !number)
         out_json_opt(o, name);
     else
@@ -148,14 +149,31 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "tag", f->tag);
     put_u64_opt(o, "tid", f->tid);
     put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
-    put_error(o, f->told_errno);
+    put_error(o, "error", f->told_errno);
     put_u64(o, "pid", f->pid ? f->pid : r->pid);
-    put_string(o, "protocol", protocol_name(f->protocol));
+    put_string(o, "eof", eof_name(f->eof));
+    put_string(o, "protocol", protocol_name(f->family, f->type, f->protocol));
     put_u64(o, "descriptors", f->descriptors ? f->descriptors : 1);
     out_char(o, '}');
 }
 
-static const char *eof_word(unsigned eof) { return eof == EOF_READ ? "read" : eof == EOF_UNREAD ? "unread" : NULL; }
+/* What the program was told, each stack with the number of sockets that it is true of. */
+static void put_history(struct out *o, const struct group *g)
+{
+    put_key(o, "history");
+    out_char(o, '[');
+    for (unsigned i = 0; i < g->n_told; i++) {
+        const struct told *t = &g->told[i];
+        out_fmt(o, "%s{\"event\":\"%s\"", i ? "," : "", event_name(t->event));
+        put_string(o, "call", call_name(t->call));
+        put_u64(o, "count", t->count);
+        put_error(o, "errno", t->error);
+        put_bool(o, "inferred", false);
+        put_frames(o, "frames", t->frames, t->n_frames);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
 {
@@ -166,7 +184,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_string(o, "reason", reason_name(r->reason));
     put_string(o, "kind", kind_name(g->kind));
     put_string(o, "how", g->kind == KIND_DEAD ? how_name(g->how) : NULL);
-    put_string(o, "eof", eof_word(g->eof));
+    put_string(o, "eof", eof_name(g->eof));
     put_site(o, g->siteid);
     put_u64(o, "count", g->count);
     put_u64(o, "opened", g->opened);
@@ -176,7 +194,8 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_seconds(o, "oldest_s", g->oldest_ns);
     put_seconds(o, "youngest_s", g->youngest_ns);
     put_frames(o, "frames", g->frames, g->n_frames);
-    put_frames(o, "eof_frames", g->told, g->n_told);
+    const struct told *told = group_commonest(g);
+    put_frames(o, "eof_frames", told ? told->frames : NULL, told ? told->n_frames : 0);
     put_key(o, "sockets");
     out_char(o, '[');
     for (size_t i = 0; i < g->n_findings && i < JSON_MAX_SOCKETS; i++) {
@@ -193,6 +212,8 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_u64_opt(o, "ports", g->ports);
     put_seconds_left(o, "ports_in_s", g->ports_in_s, g->ports_reached);
     put_string(o, "ports_peer", g->ports_peer);
+    put_history(o, g);
+    put_string(o, "site_of", g->of_eof ? "eof" : NULL);
     out_str(o, "}\n");
 }
 

@@ -25,11 +25,19 @@ static struct verdict verdict(enum kind kind, enum how how, enum eof eof)
     return (struct verdict){.kind = (uint8_t)kind, .how = (uint8_t)how, .eof = (uint8_t)eof};
 }
 
-/*
- * What the program saw of an EOF that waits to be read. An error has shown it the end too, though
- * no receive call returned 0.
- */
-static enum eof eof_of(const struct observation *o) { return o->told_eof ? EOF_READ : o->told_errno ? EOF_NONE : EOF_UNREAD; }
+/* What the program saw of an EOF that waits to be read. */
+static enum eof eof_of(const struct observation *o)
+{
+    if (o->told_eof)
+        return EOF_READ;
+    /* bytes that wait before the FIN prove that it was not read, whoever reads */
+    if (o->unread)
+        return EOF_UNREAD;
+    return o->unwatched ? EOF_NONE : EOF_UNREAD;
+}
+
+/* The same of a connection that is over: an error has shown the program the end too, though no receive call returned 0. */
+static enum eof eof_of_dead(const struct observation *o) { return !o->told_eof && o->told_errno ? EOF_NONE : eof_of(o); }
 
 static enum never why_never(const struct observation *o)
 {
@@ -76,17 +84,21 @@ static enum how how_it_ended(const struct observation *o)
         return HOW_RESET;
     /* a write after our own shutdown, or the error that tcp_reset sets for an RST in CLOSE_WAIT */
     case EPIPE:
-        return o->shut_wr && !o->pollerr ? HOW_FINISHED : HOW_RESET;
+        if (o->shut_wr && !o->pollerr)
+            return HOW_FINISHED;
+        return o->unwatched && !o->pollerr ? HOW_NONE : HOW_RESET;
     default:
         break;
     }
     if (o->pollerr)
         return o->retransmits > 0 ? HOW_TIMEOUT : HOW_RESET;
+    if (o->shut_wr)
+        return HOW_FINISHED;
     /*
      * Without an error and without our own FIN a connection cannot reach CLOSE: the error was
-     * fetched where no wrapper saw it.
+     * fetched where no wrapper saw it. But there the FIN may have been sent, too.
      */
-    return o->shut_wr ? HOW_FINISHED : HOW_RESET;
+    return o->unwatched ? HOW_NONE : HOW_RESET;
 }
 
 static bool is_connected(const struct observation *o) { return o->was_connected || o->has_peer; }
@@ -96,7 +108,7 @@ static struct verdict judge_tcp_close(const struct observation *o)
     if (is_connected(o)) {
         enum how how = how_it_ended(o);
         if (how == HOW_FINISHED)
-            return verdict(KIND_DEAD, how, eof_of(o));
+            return verdict(KIND_DEAD, how, eof_of_dead(o));
         return verdict(KIND_DEAD, how, o->told_eof ? EOF_READ : EOF_NONE);
     }
     /*
@@ -113,7 +125,7 @@ static struct verdict judge_tcp(const struct observation *o)
 {
     switch (o->tcp_state) {
     case ST_CLOSE_WAIT: /* our own shutdown would have made it LAST_ACK */
-        return verdict(KIND_CLOSE_WAIT, HOW_NONE, o->told_eof ? EOF_READ : EOF_UNREAD);
+        return verdict(KIND_CLOSE_WAIT, HOW_NONE, eof_of(o));
     /* entered by a shutdown alone while the descriptor is held, whichever holder called it */
     case ST_FIN_WAIT_1:
     case ST_FIN_WAIT_2:
@@ -121,7 +133,7 @@ static struct verdict judge_tcp(const struct observation *o)
     case ST_TIME_WAIT:
     case ST_LAST_ACK:
     case ST_CLOSING: /* both FINs are on their way */
-        return verdict(KIND_DEAD, HOW_FINISHED, eof_of(o));
+        return verdict(KIND_DEAD, HOW_FINISHED, eof_of_dead(o));
     case ST_CLOSE:
         return judge_tcp_close(o);
     case ST_SYN_SENT:
@@ -146,9 +158,9 @@ static struct verdict judge_mptcp(const struct observation *o)
     if (o->pollhup && !(o->has_peer && o->shut_rd && o->shut_wr))
         return judge_tcp_close(o);
     if (peer_done && o->shut_wr)
-        return verdict(KIND_DEAD, HOW_FINISHED, eof_of(o));
+        return verdict(KIND_DEAD, HOW_FINISHED, eof_of_dead(o));
     if (peer_done)
-        return verdict(KIND_CLOSE_WAIT, HOW_NONE, o->told_eof ? EOF_READ : EOF_UNREAD);
+        return verdict(KIND_CLOSE_WAIT, HOW_NONE, eof_of(o));
     return verdict(o->shut_wr ? KIND_FIN_WAIT_2 : KIND_OPEN, HOW_NONE, EOF_NONE);
 }
 
@@ -197,7 +209,7 @@ static struct verdict judge_by_poll(const struct observation *o)
         if (o->shut_rd && o->shut_wr)
             return verdict(KIND_DEAD, HOW_FINISHED, o->told_eof ? EOF_READ : EOF_NONE);
         if (peer_is_gone(o))
-            return verdict(KIND_HANGUP, HOW_NONE, eof_of(o));
+            return verdict(KIND_HANGUP, HOW_NONE, eof_of_dead(o));
         return verdict(KIND_OPEN, HOW_NONE, EOF_NONE);
     }
     if (o->connecting && !o->pollerr && !o->pollhup)

@@ -50,7 +50,9 @@ struct observation {
     bool used;           /* TCP: bytes have gone both ways */
     bool pollhup, pollerr, pollrdhup;
     bool shut_wr, shut_rd; /* this process called shutdown */
-    bool told_eof;         /* a receive call returned 0 */
+    bool told_eof;         /* a receive call returned 0, or poll the hangup */
+    /* it may have been read where no wrapper saw that: then nothing is known of what was not told */
+    bool unwatched;
     /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
     int told_errno;
     /*

@@ -19,6 +19,8 @@ static const char *const how_names[] = {NULL, "finished", "reset", "timeout"};
 static const char *const origin_names[ORIGIN_COUNT] = {"socket",    "accept",        "socketpair", "received",
                                                        "inherited", "before_attach", "unseen"};
 static const char *const reason_names[REASON_COUNT] = {"exit", "grace", "check", "signal", "request"};
+static const char *const event_names[EVENT_COUNT] = {NULL, "connect_failed", "eof", "error"};
+static const char *const eof_names[] = {NULL, "read", "unread", "mixed"};
 static const char *const tcp_names[] = {"",          "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT_1", "FIN_WAIT_2",
                                         "TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",     "CLOSING"};
 
@@ -41,6 +43,14 @@ static const struct {
     {AF_KCM, "kcm"},
     {AF_XDP, "xdp"},
     {AF_KEY, "key"},
+};
+
+static const struct {
+    unsigned number;
+    const char *name;
+} protocols[] = {
+    {IPPROTO_TCP, "tcp"},       {IPPROTO_UDP, "udp"},  {PROTOCOL_MPTCP, "mptcp"},    {IPPROTO_SCTP, "sctp"}, {IPPROTO_ICMP, "icmp"},
+    {IPPROTO_ICMPV6, "icmpv6"}, {PROTOCOL_SMC, "smc"}, {IPPROTO_UDPLITE, "udplite"}, {IPPROTO_DCCP, "dccp"}, {IPPROTO_RAW, "raw"},
 };
 
 #define ERROR(e) \
@@ -73,7 +83,23 @@ const char *how_name(unsigned how) { return how < COUNT(how_names) ? how_names[h
 
 const char *origin_name(unsigned origin) { return origin < ORIGIN_COUNT ? origin_names[origin] : NULL; }
 
+const char *event_name(unsigned event) { return event < EVENT_COUNT ? event_names[event] : NULL; }
+
+const char *eof_name(unsigned eof) { return eof < COUNT(eof_names) ? eof_names[eof] : NULL; }
+
 const char *reason_name(unsigned reason) { return reason < REASON_COUNT ? reason_names[reason] : NULL; }
+
+const char *protocol_name(unsigned family, unsigned type, unsigned protocol)
+{
+    if (family != AF_INET && family != AF_INET6)
+        return NULL;
+    if (!protocol)
+        protocol = type == SOCK_STREAM ? IPPROTO_TCP : type == SOCK_DGRAM ? IPPROTO_UDP : type == SOCK_SEQPACKET ? IPPROTO_SCTP : 0;
+    for (size_t i = 0; i < COUNT(protocols); i++)
+        if (protocols[i].number == protocol)
+            return protocols[i].name;
+    return NULL;
+}
 
 const char *family_name(unsigned family)
 {
@@ -84,34 +110,6 @@ const char *family_name(unsigned family)
 }
 
 const char *tcp_state_name(unsigned tcp_state) { return tcp_state < COUNT(tcp_names) ? tcp_names[tcp_state] : ""; }
-
-const char *protocol_name(unsigned protocol)
-{
-    switch (protocol) {
-    case IPPROTO_TCP:
-        return "tcp";
-    case IPPROTO_UDP:
-        return "udp";
-    case IPPROTO_UDPLITE:
-        return "udplite";
-    case IPPROTO_SCTP:
-        return "sctp";
-    case IPPROTO_DCCP:
-        return "dccp";
-    case IPPROTO_ICMP:
-        return "icmp";
-    case IPPROTO_ICMPV6:
-        return "icmpv6";
-    case IPPROTO_RAW:
-        return "raw";
-    case PROTOCOL_SMC:
-        return "smc";
-    case PROTOCOL_MPTCP:
-        return "mptcp";
-    default:
-        return NULL;
-    }
-}
 
 const char *errno_name(unsigned number)
 {

@@ -50,10 +50,11 @@ enum never {
 };
 enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
 /*
- * Whether a receive call of the program saw EOF: READ: one returned 0; UNREAD: the FIN is there,
- * none has reached it.
+ * Whether the program saw EOF: READ: a receive call returned 0, or poll or epoll the hangup; UNREAD:
+ * the FIN is there, nothing has reached it; NONE: not known, or there is none. MIXED: of a group
+ * whose sockets differ.
  */
-enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD };
+enum eof { EOF_NONE = 0, EOF_READ, EOF_UNREAD, EOF_MIXED };
 enum origin {
     ORIGIN_SOCKET = 0,
     ORIGIN_ACCEPT,
@@ -64,6 +65,8 @@ enum origin {
     ORIGIN_UNSEEN,
     ORIGIN_COUNT
 };
+/* What a program was told of a socket; in the order in which reports tell of it. */
+enum event { EVENT_NONE = 0, EVENT_CONNECT_FAILED, EVENT_EOF, EVENT_ERROR, EVENT_COUNT };
 /* Why a report was made. */
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
 
@@ -72,6 +75,13 @@ const char *kind_name(unsigned kind);
 const char *how_name(unsigned how);
 const char *origin_name(unsigned origin);
 const char *reason_name(unsigned reason);
+const char *event_name(unsigned event);
+const char *eof_name(unsigned eof); /* "read", "unread", "mixed" */
+/*
+ * "tcp", "mptcp", "udp" ...: PROTOCOL as given to socket(2), 0 being what the kernel takes for FAMILY
+ * and TYPE. NULL: it has no name here, or the family has no protocols.
+ */
+const char *protocol_name(unsigned family, unsigned type, unsigned protocol);
 /* "inet", "inet6", "unix", "vsock" ...; "other" for any family that has no name here. */
 const char *family_name(unsigned family);
 /*
@@ -79,11 +89,6 @@ const char *family_name(unsigned family);
  * out of range.
  */
 const char *tcp_state_name(unsigned tcp_state);
-/*
- * "tcp", "mptcp", "udp" ... for a socket's protocol number as SO_PROTOCOL gives it; NULL for one
- * without a name here, and for 0.
- */
-const char *protocol_name(unsigned protocol);
 /* "ECONNRESET" ...; NULL for an error that no socket call is known to return. */
 const char *errno_name(unsigned number);
 /* The kind whose name is the LEN bytes at NAME; KIND_NONE when there is none. */

@@ -79,6 +79,7 @@ void own_frames_show(struct report *r)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
         r->groups[i].frames = begin_at(r->groups[i].frames, &r->groups[i].n_frames);
-        r->groups[i].told = begin_at(r->groups[i].told, &r->groups[i].n_told);
+        for (unsigned k = 0; k < r->groups[i].n_told; k++)
+            r->groups[i].told[k].frames = begin_at(r->groups[i].told[k].frames, &r->groups[i].told[k].n_frames);
     }
 }

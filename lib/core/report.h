@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "calls.h"
 #include "state.h"
 
 /* One socket that is a finding. */
@@ -22,15 +23,22 @@ struct finding {
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
     uint8_t never;        /* enum never, for KIND_NEVER_CONNECTED */
-    uint16_t protocol;    /* as SO_PROTOCOL gives it (protocol_name); 0: unknown, or the family has none */
+    uint8_t type;         /* SOCK_* */
+    uint8_t call;         /* enum call, by which it was opened */
+    uint8_t told_call;    /* by which the program saw EOF or the error; 0: not known */
+    uint16_t protocol;    /* as given to socket(2), or as SO_PROTOCOL gives it (protocol_name) */
     uint32_t descriptors; /* of this process for this socket; 0: not counted, at least one */
     bool past_grace;
+    bool told_eof, told_error; /* the program was told so */
+    bool failed;               /* told_site saw the error, not EOF */
+    bool unwatched;            /* what it was not told of may have been told where nobody saw it */
     /* no wrapper saw it opened: opened_ns is when it was first seen, its age cannot be known */
     bool adopted;
     uint32_t tid;
     uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
-    uint64_t siteid; /* of the allocating stack; 0: none. With `site` the grouping key */
+    uint64_t siteid;  /* of the allocating stack; 0: none. With `site` the grouping key */
+    uint64_t told_id; /* siteid of told_site; 0: no stack */
     state_ref site, told_site;
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
@@ -56,11 +64,39 @@ struct frame {
     bool inlined;
 };
 
+/* One stack in which the program was told of a group's sockets, and of how many. */
+struct told {
+    uint8_t event, call, error; /* enum event, enum call; error: 0 none, or not known */
+    state_ref site;
+    uint64_t siteid; /* 0: no stack */
+    uint64_t count;
+    size_t n_frames;
+    const struct frame *frames;
+};
+#define TOLD_SHOWN 3u               /* the commonest stacks of each event */
+#define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
+#define GROUP_TOLD (TOLD_KEPT * (EVENT_COUNT - 1u))
+
+/* The thread that opened a group's sockets, and the call that it is in now. */
+struct opener {
+    uint32_t tid;  /* 0: not known, or there were several */
+    char name[16]; /* "": not known */
+    char now[24];  /* "epoll_wait", "running"; "": not known */
+    bool ended;
+};
+
 struct group {
-    uint8_t kind, how, eof; /* eof: of most of its sockets */
-    uint8_t never;          /* enum never, where all its sockets agree */
+    /* how: of most of its sockets; eof: of all, or EOF_MIXED */
+    uint8_t kind, how, eof;
+    uint8_t never; /* enum never, where all its sockets agree */
+    bool of_eof;   /* no stack opened them: siteid is of the stack that saw EOF, site is 0 */
     uint64_t siteid;
-    state_ref site, told_site;
+    state_ref site;
+    /* what the program was told, in the order of the events, the commonest first */
+    unsigned n_told;
+    struct told told[GROUP_TOLD];
+    uint64_t n_read, n_unread, n_unknown; /* sockets by their eof, n_unknown: where there is one */
+    struct opener opener;
     /*
      * at this site (all sockets without a stack are one) since the start; live is opened - closed
      */
@@ -77,8 +113,8 @@ struct group {
     uint64_t oldest_ns, youngest_ns; /* ages of the condition */
     size_t n_findings;               /* == count, unless the list was cut */
     const struct finding *findings;
-    size_t n_frames, n_told;
-    const struct frame *frames, *told;
+    size_t n_frames;
+    const struct frame *frames;
 };
 
 struct report {

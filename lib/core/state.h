@@ -137,6 +137,12 @@ struct state_header {
     char exe[512];
     char host[256];
     char agent_version[32];
+    /* What version 0.1 wrote ends here; the rest of the page is zero in its files. */
+    /*
+     * what was opened until then may have been read where no wrapper saw it: by a forked child, by
+     * io_uring, or while the agent was dormant; 0: nothing
+     */
+    _Atomic uint64_t unwatched_ns;
 };
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -162,7 +168,7 @@ enum slot_flag {
     SLOT_CONNECTING = 1 << 1, /* connect returned EINPROGRESS */
     SLOT_SHUT_WR = 1 << 2,    /* this process called shutdown(SHUT_WR or SHUT_RDWR) */
     SLOT_SHUT_RD = 1 << 3,
-    SLOT_TOLD_EOF = 1 << 4,   /* a receive call returned 0 */
+    SLOT_TOLD_EOF = 1 << 4,   /* a receive call returned 0, or poll or epoll the hangup */
     SLOT_TOLD_ERROR = 1 << 5, /* a call returned the connection's error; told_errno */
     SLOT_INHERITED = 1 << 6,  /* came through fork or exec and ... */
     SLOT_USED = 1 << 7,       /* ... was used here since */
@@ -173,6 +179,7 @@ enum slot_flag {
     SLOT_UNCOUNTED = 1 << 11, /* opened under sockleak_pause(): its site does not count it */
     SLOT_ADOPTED = 1 << 12,   /* no wrapper saw it opened: opened_ns is when it was first seen */
     SLOT_MPTCP = 1 << 13,     /* protocol is 262, of which only the low byte is kept */
+    SLOT_UNWATCHED = 1 << 14, /* something may have read it where no wrapper saw that */
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */
@@ -198,6 +205,15 @@ struct state_slot { /* 64 bytes, one cache line, one descriptor */
 };
 #define SLOT_TYPE(s) ((unsigned)(s)->type_origin & 15u)
 #define SLOT_ORIGIN(s) ((unsigned)(s)->type_origin >> 4)
+/*
+ * Whether this socket may have been read, shut down or told of an error where no wrapper saw that:
+ * who opened it elsewhere, or before, could do so first. FLAGS: with those of its other
+ * descriptors. UNTIL_NS: the header's unwatched_ns.
+ */
+static inline bool slot_is_unwatched(const struct state_slot *s, uint16_t flags, uint64_t until_ns)
+{
+    return (flags & (SLOT_UNWATCHED | SLOT_ADOPTED)) || SLOT_ORIGIN(s) > ORIGIN_SOCKETPAIR || s->opened_ns <= until_ns;
+}
 
 /* of the stuck count over the last checks */
 enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING };
@@ -214,8 +230,10 @@ struct state_site {
     _Atomic uint64_t opened;
     _Atomic uint64_t closed;
     _Atomic state_ref next; /* writer's hash chain; readers never follow it */
-    _Atomic uint16_t stale; /* a frame's module was unloaded */
-    uint16_t nframes;       /* 0..64 */
+    _Atomic uint8_t stale;  /* a frame's module was unloaded */
+    /* the call that was made there (calls.h), with CALL_FAILED for one that saw an error; 0: 0.1 did not say */
+    uint8_t call;
+    uint16_t nframes; /* 0..64 */
     /* the watcher's: */
     _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last check */
     _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
@@ -266,7 +284,14 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t shut;
     /* the check that has counted the socket: it is one, however many descriptors it has */
     _Atomic uint32_t counted;
-    uint32_t pad[12];
+    /*
+     * as told_site, told_errno and SLOT_TOLD_* of a slot, of whichever descriptor was told last; and
+     * SLOT_UNWATCHED. Zero in files of 0.1
+     */
+    _Atomic state_ref told_site;
+    _Atomic uint32_t told_errno;
+    _Atomic uint32_t told;
+    uint32_t pad[9];
 };
 
 /*
@@ -308,6 +333,7 @@ _Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
 _Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
 _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
+_Static_assert(offsetof(struct state_header, unwatched_ns) == STATE_HEADER_FIRST, "fields are added behind those of 0.1");
 _Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
 _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");

@@ -9,8 +9,10 @@
 #include "text.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 #include "finding.h"
+#include "group.h"
 #include "textstack.h"
 
 #define RED "\033[1;31m"
@@ -59,7 +61,9 @@ static const char *headline(const struct group *g)
             return "dead (reset): the connection was reset, this process still holds the descriptor";
         if (g->how == HOW_TIMEOUT)
             return "dead (timeout): the peer stopped answering, this process still holds the descriptor";
-        return "dead (finished): both sides have finished, this process still holds the descriptor";
+        if (g->how == HOW_FINISHED)
+            return "dead (finished): both sides have finished, this process still holds the descriptor";
+        return "dead: the connection is over, this process still holds the descriptor";
     case KIND_NEVER_CONNECTED:
         return never_headline(g->never);
     case KIND_HANGUP:
@@ -87,28 +91,119 @@ static const char *condition_words(unsigned kind)
     }
 }
 
-static void put_told_heading(struct out *o, const struct group *g)
+/* ---- the life of the sockets ----------------------------------------------------------------- */
+
+/* In which thread they were opened, and what it does now. */
+static void put_opener(struct out *o, const struct opener *t)
 {
-    unsigned error = 0;
-    for (size_t i = 0; i < g->n_findings; i++) {
-        if (g->findings[i].told_site == g->told_site) {
-            error = g->findings[i].told_errno;
-            break;
-        }
-    }
-    if (!error) {
-        out_str(o, "  told of the end (recv returned 0) by\n");
+    if (!t->tid || (!t->name[0] && !t->now[0] && !t->ended))
         return;
+    out_fmt(o, " (thread %u", t->tid);
+    if (t->name[0]) {
+        out_str(o, " \"");
+        text_clean(o, t->name);
+        out_char(o, '"');
     }
-    const char *what = g->kind == KIND_NEVER_CONNECTED                 ? "failure"
-                       : g->kind == KIND_DEAD && g->how == HOW_RESET   ? "reset"
-                       : g->kind == KIND_DEAD && g->how == HOW_TIMEOUT ? "timeout"
-                                                                       : "end";
-    const char *name = errno_name(error);
-    if (name)
-        out_fmt(o, "  told of the %s (%s) by\n", what, name);
+    if (t->ended)
+        out_str(o, ", which has ended");
+    else if (t->now[0])
+        out_fmt(o, ", now %s%s", strcmp(t->now, "running") == 0 ? "" : "in ", t->now);
+    out_char(o, ')');
+}
+
+/* The calls by which they were opened are one, unless a function pointer or several sites of one name say otherwise. */
+void text_opened(struct out *o, const struct group *g)
+{
+    unsigned call = g->n_findings ? g->findings[0].call : CALL_UNKNOWN;
+    for (size_t i = 1; i < g->n_findings; i++)
+        if (g->findings[i].call != call)
+            call = CALL_UNKNOWN;
+    if (call == CALL_UNKNOWN)
+        out_str(o, "opened in");
     else
-        out_fmt(o, "  told of the %s (error %u) by\n", what, error);
+        out_fmt(o, "%s by %s", call == CALL_RECVMSG || call == CALL_RECVMMSG ? "received" : "opened", call_name(call));
+    put_opener(o, &g->opener);
+}
+
+/* How the call told of it: "recv returned 0", "send: EPIPE". False: nothing is known of that. */
+static bool put_how_told(struct out *o, const struct told *t)
+{
+    const char *call = call_name(t->call), *error = errno_name(t->error);
+    bool own_call = t->event == EVENT_CONNECT_FAILED && t->call == CALL_CONNECT; /* the heading names it */
+    if (call && t->event == EVENT_EOF) {
+        out_fmt(o, "%s returned %s", call, call_polls(t->call) ? "RDHUP or HUP" : "0");
+        return true;
+    }
+    if (!call && !t->error)
+        return false;
+    if (call && !t->error && call_polls(t->call)) {
+        out_fmt(o, "%s returned ERR", call);
+        return true;
+    }
+    if (call && !own_call)
+        out_fmt(o, "%s%s", call, t->error ? ": " : "");
+    if (error)
+        out_str(o, error);
+    else if (t->error)
+        out_fmt(o, "error %u", t->error);
+    return !own_call || t->error;
+}
+
+/* FIRST: of its event; it says what became of the other sockets, too. */
+static void put_told(struct out *o, const struct group *g, const struct told *t, bool first)
+{
+    switch (t->event) {
+    case EVENT_CONNECT_FAILED:
+        out_str(o, t->call == CALL_CONNECT ? "connect failed" : "connect failed; seen");
+        break;
+    case EVENT_EOF:
+        out_str(o, "saw EOF");
+        break;
+    default:
+        out_str(o, "saw the error");
+        break;
+    }
+    out_str(o, t->n_frames ? " in (" : " (");
+    if (put_how_told(o, t))
+        out_str(o, "; ");
+    out_fmt(o, "%lu of %lu", (unsigned long)t->count, (unsigned long)g->count);
+    if (first && t->event == EVENT_EOF && g->n_unread)
+        out_fmt(o, ", %lu never did", (unsigned long)g->n_unread);
+    if (first && t->event == EVENT_EOF && g->n_unknown)
+        out_fmt(o, ", %lu not known", (unsigned long)g->n_unknown);
+    out_char(o, ')');
+}
+
+void text_told(struct out *o, const struct group *g, unsigned nth)
+{
+    put_told(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+}
+
+static void put_life(struct out *o, const struct group *g)
+{
+    struct text_columns c = {0};
+    bool eof = false;
+    text_measure(&c, g->frames, g->n_frames);
+    for (unsigned i = 0; i < g->n_told; i++) {
+        text_measure(&c, g->told[i].frames, g->told[i].n_frames);
+        eof |= g->told[i].event == EVENT_EOF;
+    }
+    if (g->n_frames > 0) {
+        out_str(o, "  ");
+        text_opened(o, g);
+        out_char(o, '\n');
+        text_stack(o, &c, g->frames, g->n_frames);
+    }
+    for (unsigned i = 0; i < g->n_told; i++) {
+        out_str(o, "  ");
+        text_told(o, g, i);
+        out_char(o, '\n');
+        text_stack(o, &c, g->told[i].frames, g->told[i].n_frames);
+    }
+    if (!eof && g->n_unread)
+        out_fmt(o, "  never saw EOF (%lu of %lu): no call has read that far\n", (unsigned long)g->n_unread, (unsigned long)g->count);
+    if (!eof && g->n_unknown)
+        out_fmt(o, "  not known whether EOF was seen (%lu of %lu)\n", (unsigned long)g->n_unknown, (unsigned long)g->count);
 }
 
 /* ---- the site line --------------------------------------------------------------------------- */
@@ -163,11 +258,11 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     if (g->siteid) {
         out_str(o, "site ");
         out_hex(o, g->siteid, 16);
-        out_str(o, ": ");
+        out_str(o, g->of_eof ? " (of the stack that saw EOF; no stack of an opening is known): " : ": ");
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
     }
-    if (g->siteid || g->opened)
+    if (!g->of_eof && (g->siteid || g->opened))
         out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
     out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
     if (g->descriptors > g->count)
@@ -203,7 +298,7 @@ static const char *state_words(const struct finding *f)
 static bool put_never(struct out *o, const struct finding *f, bool local)
 {
     bool address = (f->peer && *f->peer) || (f->asked && *f->asked);
-    const char *protocol = protocol_name(f->protocol);
+    const char *protocol = protocol_name(f->family, f->type, f->protocol);
     if (f->kind != KIND_NEVER_CONNECTED)
         return false;
     switch (f->never) {
@@ -231,12 +326,12 @@ static bool put_never(struct out *o, const struct finding *f, bool local)
 static void put_socket(struct out *o, const struct report *r, const struct group *g, const struct finding *f)
 {
     bool local = f->local && *f->local, peer = f->peer && *f->peer;
+    const char *protocol = protocol_name(f->family, f->type, f->protocol);
     if (f->pid && f->pid != r->pid)
         out_fmt(o, "  pid %u", f->pid);
     out_fmt(o, "  fd %d  ", f->fd);
     bool target = put_never(o, f, local);
-    const char *protocol = f->protocol != IPPROTO_TCP ? protocol_name(f->protocol) : NULL;
-    if (!target && protocol)
+    if (!target && protocol && strcmp(protocol, "tcp") != 0)
         out_fmt(o, "%s ", protocol);
     if (target)
         peer = false;
@@ -254,6 +349,8 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
     if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
         out_fmt(o, "  %s", how_name(f->how));
+    if (g->eof == EOF_MIXED && (f->eof == EOF_READ || f->eof == EOF_UNREAD))
+        out_str(o, f->eof == EOF_READ ? "  saw EOF" : "  EOF not seen");
     if (!target && f->told_errno && errno_name(f->told_errno))
         out_fmt(o, "  %s", errno_name(f->told_errno));
     if (f->origin >= ORIGIN_RECEIVED && origin_name(f->origin))
@@ -272,26 +369,33 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_color(o, r, PLAIN);
     out_char(o, '\n');
     put_site(o, r, g);
-    struct text_columns c = {0, 0};
-    text_measure(&c, g->frames, g->n_frames);
-    text_measure(&c, g->told, g->n_told);
-    if (g->n_frames > 0) {
-        out_str(o, "  allocated by\n");
-        text_stack(o, &c, g->frames, g->n_frames);
-    }
-    if (g->n_told > 0) {
-        put_told_heading(o, g);
-        text_stack(o, &c, g->told, g->n_told);
-    } else if (g->eof == EOF_READ) {
-        out_str(o, "  told of the end (recv returned 0)\n");
-    } else if (g->eof == EOF_UNREAD) {
-        out_str(o, "  not told of the end: no receive call has read as far\n");
-    }
+    put_life(o, g);
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
     for (size_t i = 0; i < shown; i++)
         put_socket(o, r, g, &g->findings[i]);
     if (g->count > shown)
         out_fmt(o, "  %sand %lu more\n", shown ? "" : "none listed (max_sockets), ", (unsigned long)(g->count - shown));
+}
+
+/* "; most: 37 at db_connect (src/db.c:42)", where that has a name. */
+static void put_most(struct out *o, const struct report *r)
+{
+    const struct group *most = NULL;
+    for (size_t i = 0; i < r->n_groups; i++)
+        if (!most || r->groups[i].count > most->count)
+            most = &r->groups[i];
+    const struct frame *f = most && most->n_frames ? most->frames : NULL;
+    if (!f || !f->symbol || !*f->symbol)
+        return;
+    out_fmt(o, "; most: %lu at ", (unsigned long)most->count);
+    text_clean(o, f->symbol);
+    if (!f->file || !*f->file)
+        return;
+    out_str(o, " (");
+    text_clean(o, f->file);
+    if (f->line)
+        out_fmt(o, ":%u", f->line);
+    out_char(o, ')');
 }
 
 void text_summary(struct out *o, const struct report *r)
@@ -308,6 +412,7 @@ void text_summary(struct out *o, const struct report *r)
     }
     if (*before == ',')
         out_char(o, ')');
+    put_most(o, r);
     put_color(o, r, PLAIN);
     out_char(o, '\n');
 }

@@ -15,6 +15,9 @@
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
+/* Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH]. */
+void text_opened(struct out *o, const struct group *g);
+void text_told(struct out *o, const struct group *g, unsigned nth);
 /*
  * One line for a retraction: "==PID==sockleak: released: 37 of site 5f3a... after up to 812 s: they
  * were stuck in CLOSE_WAIT (fd 14, 15 ...)".

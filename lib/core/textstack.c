@@ -8,9 +8,11 @@
 
 #include <string.h>
 
-/* Beyond these widths a long name pushes its own line only, not the columns of all the others. */
-#define MAX_SYMBOL_COLUMN 40u
-#define MAX_SOURCE_COLUMN 48u
+/*
+ * Beyond this width a long name pushes its own line only, not the column of all the others. The
+ * place in the source, or in the module where there is none, is behind it.
+ */
+#define MAX_SYMBOL_COLUMN 30u
 
 void text_clean(struct out *o, const char *s)
 {
@@ -49,26 +51,27 @@ static unsigned digits_of(uint64_t v)
     return n;
 }
 
-static size_t source_width(const struct frame *f)
-{
-    return f->file && *f->file ? columns(f->file) + (f->line ? 1 + digits_of(f->line) : 0) : 0;
-}
-
 static bool has_symbol(const struct frame *f) { return f->symbol && *f->symbol; }
 
 void text_measure(struct text_columns *c, const struct frame *frames, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        size_t symbol = has_symbol(&frames[i]) ? columns(frames[i].symbol) : 0, source = source_width(&frames[i]);
+        size_t symbol = has_symbol(&frames[i]) ? columns(frames[i].symbol) : 0;
         symbol = symbol < MAX_SYMBOL_COLUMN ? symbol : MAX_SYMBOL_COLUMN;
-        source = source < MAX_SOURCE_COLUMN ? source : MAX_SOURCE_COLUMN;
         c->symbol = symbol > c->symbol ? symbol : c->symbol;
-        c->source = source > c->source ? source : c->source;
     }
 }
 
 static void put_place(struct out *o, const struct frame *f)
 {
+    if (f->file && *f->file) {
+        text_clean(o, f->file);
+        if (f->line)
+            out_fmt(o, ":%u", f->line);
+        out_str(o, f->inlined ? " (inlined)" : f->line ? "" : " ");
+        if (f->line || f->inlined)
+            return;
+    }
     if (f->inlined) {
         out_str(o, "(inlined)");
     } else if (f->module && *f->module) {
@@ -93,15 +96,6 @@ static void put_frame(struct out *o, const struct text_columns *c, const struct 
         size_t width = columns(symbol);
         text_clean(o, symbol);
         put_spaces(o, (width < c->symbol ? c->symbol - width : 0) + 2);
-    }
-    if (c->source) {
-        size_t width = source_width(f);
-        if (width) {
-            text_clean(o, f->file);
-            if (f->line)
-                out_fmt(o, ":%u", f->line);
-        }
-        put_spaces(o, (width < c->source ? c->source - width : 0) + 1);
     }
     put_place(o, f);
     out_char(o, '\n');

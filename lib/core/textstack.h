@@ -17,14 +17,17 @@ void text_clean(struct out *o, const char *s);
 const char *text_base_name(const char *path);
 
 /*
- * Widths of the columns; 0: no frame has such a word, and the column is left out. Start with {0, 0}
+ * The width of the names' column; 0: no frame has a name, and the column is left out. Start with {0}
  * and measure each stack that is to be aligned.
  */
 struct text_columns {
-    size_t symbol, source;
+    size_t symbol;
 };
 void text_measure(struct text_columns *c, const struct frame *frames, size_t n);
-/* One line a frame: "    #0 db_connect  src/db.c:42  (app+0x1234)". */
+/*
+ * One line a frame: "    #0 db_connect  src/db.c:42"; with "(app+0x1234)" where the line is not
+ * known.
+ */
 void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n);
 
 #endif

@@ -27,8 +27,8 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     story client grace=500ms
     wait_for 20 grep -q '4 sockets stuck in CLOSE_WAIT' "$TESTTMP/client.err"
     contains "$TESTTMP/client.err" '4 sockets stuck in CLOSE_WAIT: the peer has closed, this process never did'
-    contains "$(grep -A1 'allocated by' "$TESTTMP/client.err")" '#0 login_connect'
-    contains "$(grep -A1 'told of the end' "$TESTTMP/client.err")" '#0 read_reply'
+    contains "$(grep -A1 'opened by' "$TESTTMP/client.err")" '#0 login_connect'
+    contains "$(grep -A1 'saw EOF in (recv returned 0; 4 of 4)' "$TESTTMP/client.err")" '#0 read_reply'
     stop "$server"
     stop "$client"
 }
@@ -37,7 +37,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     story client grace=500ms
     wait_for 20 grep -q '4 sockets stuck in FIN_WAIT_2' "$TESTTMP/server.err"
     contains "$TESTTMP/server.err" '4 sockets stuck in FIN_WAIT_2'
-    contains "$(grep -A1 'allocated by' "$TESTTMP/server.err")" '#0 accept_client'
+    contains "$(grep -A1 'opened by' "$TESTTMP/server.err")" '#0 accept_client'
     stop "$server"
     stop "$client"
 }
@@ -48,9 +48,9 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     wait_for 20 both_stuck
     stop "$server"
     stop "$client"
-    contains "$TESTTMP/client.err" "#0 login_connect +examples/client\\.c:$(grep -n 'int fd = socket' "$TOP/examples/client.c" | cut -d: -f1) "
-    contains "$TESTTMP/client.err" "#0 read_reply +examples/client\\.c:$(grep -n ' recv(fd' "$TOP/examples/client.c" | cut -d: -f1) "
-    contains "$TESTTMP/server.err" "#0 accept_client +examples/server\\.c:$(grep -n ' accept4(' "$TOP/examples/server.c" | cut -d: -f1) "
+    contains "$TESTTMP/client.err" "#0 login_connect +examples/client\\.c:$(grep -n 'int fd = socket' "$TOP/examples/client.c" | cut -d: -f1)$"
+    contains "$TESTTMP/client.err" "#0 read_reply +examples/client\\.c:$(grep -n ' recv(fd' "$TOP/examples/client.c" | cut -d: -f1)$"
+    contains "$TESTTMP/server.err" "#0 accept_client +examples/server\\.c:$(grep -n ' accept4(' "$TOP/examples/server.c" | cut -d: -f1)$"
     contains "$TESTTMP/client.err" 'SUMMARY: sockleak: 4 sockets leaked at 1 site \(4 close_wait\)'
     contains "$TESTTMP/server.err" 'SUMMARY: sockleak: 4 sockets leaked at 1 site \(4 fin_wait_2\)'
 }
@@ -74,9 +74,9 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 @test "a client that never reads is found with its unread bytes, though no call ever told it" {
     story client_deaf grace=500ms
     wait_for 20 grep -q '4 sockets stuck in CLOSE_WAIT' "$TESTTMP/client.err"
-    contains "$(grep -A1 'allocated by' "$TESTTMP/client.err")" '#0 login_connect'
+    contains "$(grep -A1 'opened by' "$TESTTMP/client.err")" '#0 login_connect'
     contains "$TESTTMP/client.err" 'CLOSE_WAIT .* unread 21'
-    contains "$TESTTMP/client.err" 'not told of the end'
+    contains "$TESTTMP/client.err" 'never saw EOF \(4 of 4\): no call has read that far'
     stop "$server"
     stop "$client"
 }

@@ -305,7 +305,7 @@ END
     run with_agent '' "$TESTTMP/i"
     [ "$status" -eq 0 ]
     contains "$output" '1 socket stuck in CLOSE_WAIT'
-    contains "$output" 'not told of the end'
+    contains "$output" 'saw EOF in \(poll returned RDHUP or HUP; 1 of 1\)'
     lacks "$output" 'try_first'
 }
 

@@ -23,8 +23,8 @@ nothing_left()
     [ "$output" = "" ]
     # shellcheck disable=SC2154 # by run --separate-stderr
     contains "$stderr" 'WARNING: sockleak: 5 sockets stuck in CLOSE_WAIT'
-    contains "$stderr" '#0 db_connect +tests/victims/run_leak.c:[0-9]+ +\(run_leak\+0x'
-    contains "$stderr" 'told of the end \(recv returned 0\) by'
+    contains "$stderr" '#0 db_connect +tests/victims/run_leak.c:[0-9]+$'
+    contains "$stderr" 'saw EOF in \(recv returned 0; 5 of 5\)'
     contains "$stderr" 'SUMMARY: sockleak: 5 sockets leaked at 1 site'
     nothing_left
 }

@@ -20,7 +20,7 @@ on_a_terminal() { python3 -c 'import pty, sys; sys.exit(pty.spawn(["env"] + sys.
 @test "without stacks the counts are told all the same, and that the end was read" {
     run with_agent max_frames=0 "$VICTIMS/each_kind" close_wait_read
     contains "$output" '^site unknown \(no stack was recorded\): opened 3, closed 2, stuck 1$'
-    contains "$output" '^  told of the end \(recv returned 0\)$'
+    contains "$output" '^  saw EOF \(1 of 1\)$'
     with_agent max_frames=0:leak_check_at_exit=0 "$VICTIMS/each_kind" close_wait_read
     run "$SOCKLEAK" report
     contains "$output" '^site unknown \(no stack was recorded\): opened 3, closed 2, stuck 1$'

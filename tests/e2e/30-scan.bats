@@ -43,10 +43,13 @@ PY
     row "rows[0]['ports_used'] >= 7 and rows[0]['ports_total'] > 1000"
 }
 
-@test "scan says whether the program has read the end" {
+@test "scan says on how many connections nothing is left to read, and not that the end was read" {
     stuck client read_end 3
     run "$SOCKLEAK" scan --json "$pid"
-    row "rows[0]['close_wait'] == 3 and rows[0]['close_wait_eof_read'] == 3 and rows[0]['unread'] == 0"
+    row "rows[0]['close_wait'] == 3 and rows[0]['close_wait_drained'] == 3 and rows[0]['close_wait_eof_read'] == 3 and rows[0]['unread'] == 0"
+    run "$SOCKLEAK" scan "$pid"
+    contains "$output" "^nothing is left to read on 3 of these 3 connections, and none is closed$"
+    lacks "$output" "has read the end"
 }
 
 @test "scan counts IPv6, Unix, dead and never connected sockets" {

@@ -84,7 +84,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     keys a # the oldest is first, whatever has leaked since
     see "AGE\*"
     keys Enter
-    see "^allocated by"
+    see "^opened by "
     see "#0 (login_once|poll_status) .*scan_top\.c"
     see "#1 main "
     see "^sockets"
@@ -94,7 +94,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     see "poll_status"
     # Which of the two is older can change with their first looks.
     keys Home Enter
-    see "^allocated by"
+    see "^opened by "
     if shows "#0 login_once"; then
         keys q
         see "WHERE"
@@ -112,7 +112,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     see "^STUCK"
     see "q quit"
     keys Enter
-    see "^allocated by"
+    see "^opened by "
     keys End NPage
     see "q back"
     keys q q
@@ -140,7 +140,7 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     see "^scan_top \(PID $leaker\) was killed; this is its last state"
     see "12 .*login_once"
     keys Enter
-    see "^allocated by"
+    see "^opened by "
     keys q q
     see "^ended 0"
 }

@@ -61,8 +61,9 @@ static inline struct report a_report(void)
                                 .findings = a_finding,
                                 .n_frames = 4,
                                 .frames = a_stack,
+                                .n_read = 2,
                                 .n_told = 1,
-                                .told = a_stack + 1};
+                                .told = {{.event = EVENT_EOF, .call = CALL_RECV, .count = 2, .n_frames = 1, .frames = a_stack + 1}}};
     a_group[1] = (struct group){
         .kind = KIND_DEAD, .how = HOW_RESET, .count = 1, .oldest_ns = 100 * SECOND, .n_findings = 1, .findings = a_finding + 2};
     return (struct report){.pid = 4242,

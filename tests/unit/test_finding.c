@@ -121,6 +121,118 @@ static void a_detail_adds_the_condition(void **state)
     assert_int_equal(f.siteid, 42);
 }
 
+static struct finding of_slot(const struct state_slot *s)
+{
+    struct finding f;
+    finding_from_slot(&f, 14, s, &view);
+    return f;
+}
+
+static void the_call_stands_beside_the_stack_and_says_what_it_saw(void **state)
+{
+    (void)state;
+    struct state_site *site = image_site(&im, 0, 0, 3), *eof = image_site(&im, 0, 1024, 2);
+    site->call = CALL_ACCEPT4;
+    eof->call = CALL_READ;
+    struct state_slot s = {.opened_ns = 5, .site = image_ref(0, 0), .told_site = image_ref(0, 1024), .flags = SLOT_TOLD_EOF};
+    struct finding f = of_slot(&s);
+    assert_int_equal(f.call, CALL_ACCEPT4);
+    assert_int_equal(f.told_call, CALL_READ);
+    assert_int_equal(f.told_id, eof->siteid);
+    assert_int_equal(finding_event(&f), EVENT_EOF);
+    s.flags = SLOT_TOLD_EOF | SLOT_TOLD_ERROR;
+    eof->call = CALL_SEND | CALL_FAILED;
+    f = of_slot(&s);
+    assert_int_equal(f.told_call, CALL_SEND);
+    assert_int_equal(finding_event(&f), EVENT_ERROR);
+    assert_true(f.told_eof);
+    s.flags = SLOT_TOLD_ERROR;
+    eof->call = CALL_CONNECT | CALL_FAILED;
+    f = of_slot(&s);
+    assert_int_equal(finding_event(&f), EVENT_CONNECT_FAILED);
+    s.flags = 0;
+    f = of_slot(&s);
+    assert_int_equal(finding_event(&f), EVENT_NONE);
+}
+
+static void of_a_file_that_does_not_say_the_call_no_stack_is_called_what_it_may_not_be(void **state)
+{
+    (void)state;
+    image_site(&im, 0, 0, 3);
+    struct state_slot s = {.opened_ns = 5, .told_site = image_ref(0, 0), .flags = SLOT_TOLD_EOF};
+    struct finding f = of_slot(&s);
+    assert_int_equal(finding_event(&f), EVENT_EOF);
+    assert_int_equal(f.told_call, CALL_UNKNOWN);
+    assert_int_equal(f.told_site, s.told_site);
+    s.flags = SLOT_TOLD_ERROR;
+    f = of_slot(&s);
+    assert_int_equal(finding_event(&f), EVENT_ERROR);
+    s.flags = SLOT_TOLD_EOF | SLOT_TOLD_ERROR; /* the stack of one of the two */
+    f = of_slot(&s);
+    assert_int_equal(f.told_site, 0);
+    assert_int_equal(f.told_id, 0);
+    assert_true(f.told_eof && f.told_error);
+}
+
+static void what_came_by_another_descriptor_is_the_sockets(void **state)
+{
+    (void)state;
+    struct state_site *eof = image_site(&im, 0, 0, 2);
+    eof->call = CALL_RECV;
+    image_extent(&im, 1, EXTENT_SHARES, 0);
+    struct state_share *share = image_at(&im, 1, 0);
+    struct state_slot s = {.opened_ns = 5, .share = image_ref(1, 0)};
+    *share = (struct state_share){.refs = 2};
+    struct finding f = of_slot(&s);
+    assert_int_equal(finding_event(&f), EVENT_NONE);
+    assert_false(f.unwatched);
+    *share = (struct state_share){.refs = 2, .told = SLOT_TOLD_EOF, .told_site = image_ref(0, 0)};
+    f = of_slot(&s);
+    assert_int_equal(finding_event(&f), EVENT_EOF);
+    assert_int_equal(f.told_id, eof->siteid);
+    share->told = SLOT_UNWATCHED;
+    f = of_slot(&s);
+    assert_true(f.unwatched);
+}
+
+static void what_may_have_been_read_unseen_is_not_called_unread(void **state)
+{
+    (void)state;
+    struct state_header *h = (void *)im.base;
+    struct state_slot s = {.opened_ns = 50};
+    h->unwatched_ns = 49;
+    for (unsigned origin = 0; origin < ORIGIN_COUNT; origin++) {
+        s.type_origin = (uint8_t)(SOCK_STREAM | origin << 4);
+        struct finding f = of_slot(&s);
+        assert_int_equal(f.unwatched, origin > ORIGIN_SOCKETPAIR);
+    }
+    s.type_origin = SOCK_STREAM;
+    h->unwatched_ns = 50; /* a fork, after it was opened */
+    struct finding f = of_slot(&s);
+    assert_true(f.unwatched);
+    h->unwatched_ns = 0;
+    s.flags = SLOT_UNWATCHED;
+    f = of_slot(&s);
+    assert_true(f.unwatched);
+    s.flags = SLOT_ADOPTED;
+    f = of_slot(&s);
+    assert_true(f.unwatched);
+
+    struct state_detail d = {.kind = KIND_CLOSE_WAIT, .eof = EOF_UNREAD};
+    finding_from_detail(&f, &d); /* the look did not know it yet */
+    assert_int_equal(f.eof, EOF_NONE);
+    d.unread = 3;
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.eof, EOF_UNREAD);
+    f.told_eof = true; /* since that look */
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.eof, EOF_READ);
+    d.kind = KIND_FIN_WAIT_2;
+    d.eof = EOF_NONE;
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.eof, EOF_NONE);
+}
+
 static void standard_descriptors_from_outside_are_told_apart(void **state)
 {
     (void)state;
@@ -155,7 +267,7 @@ static void the_protocol_is_the_one_given_or_the_familys_default(void **state)
         struct state_slot s = {.family = rows[i].family, .type_origin = rows[i].type, .protocol = rows[i].protocol, .flags = rows[i].flags};
         struct finding f;
         finding_from_slot(&f, 3, &s, &view);
-        const char *name = protocol_name(f.protocol);
+        const char *name = protocol_name(f.family, f.type, f.protocol);
         assert_true(name == rows[i].name || (name && rows[i].name && strcmp(name, rows[i].name) == 0));
     }
 }
@@ -191,6 +303,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_protocol_is_the_one_given_or_the_familys_default, setup, teardown),
         cmocka_unit_test(a_failed_call_gives_the_error_and_the_address_that_it_was_given),
         cmocka_unit_test(a_detail_adds_the_condition),
+        cmocka_unit_test_setup_teardown(the_call_stands_beside_the_stack_and_says_what_it_saw, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_file_that_does_not_say_the_call_no_stack_is_called_what_it_may_not_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_by_another_descriptor_is_the_sockets, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_may_have_been_read_unseen_is_not_called_unread, setup, teardown),
         cmocka_unit_test(standard_descriptors_from_outside_are_told_apart),
     };
     return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

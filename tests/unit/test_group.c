@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "core/finding.h"
 #include "core/group.h"
 #include "core/report.h"
 
@@ -82,18 +83,195 @@ static void kinds_of_one_site_and_sites_of_one_kind_stay_apart(void **state)
     assert_int_equal(g[0].count, 4);
 }
 
-static void the_stack_that_told_most_of_them_is_the_groups(void **state)
+/* Socket FD of one site, which saw EOF in the stack SITE; 0: it never did. */
+static struct finding told(int fd, state_ref site)
+{
+    return (struct finding){.fd = fd,
+                            .kind = KIND_CLOSE_WAIT,
+                            .siteid = 1,
+                            .site = 1,
+                            .told_site = site,
+                            .told_id = site * 100u,
+                            .told_call = site ? CALL_READ : 0,
+                            .told_eof = site != 0,
+                            .eof = site ? EOF_READ : EOF_UNREAD,
+                            .since_ns = (uint64_t)fd};
+}
+
+static void each_stack_is_counted_with_the_sockets_that_it_is_true_of(void **state)
 {
     (void)state;
     struct finding f[9];
-    static const state_ref told[9] = {0, 5, 9, 0, 9, 5, 9, 0, 9};
-    for (int i = 0; i < 9; i++)
-        f[i] =
-            (struct finding){.fd = i, .kind = KIND_CLOSE_WAIT, .siteid = 1, .told_site = told[i], .eof = told[i] ? EOF_READ : EOF_UNREAD};
+    static const state_ref sites[9] = {0, 5, 9, 0, 9, 5, 9, 0, 9};
     struct group g[9];
+    for (int i = 0; i < 9; i++)
+        f[i] = told(i, sites[i]);
     assert_int_equal(group_findings(f, 9, g, 100), 1);
-    assert_int_equal(g[0].told_site, 9);
-    assert_int_equal(g[0].eof, EOF_READ);
+    assert_int_equal(g[0].eof, EOF_MIXED);
+    assert_int_equal(g[0].n_read, 6);
+    assert_int_equal(g[0].n_unread, 3);
+    assert_int_equal(g[0].n_told, 2);
+    assert_int_equal(g[0].told[0].event, EVENT_EOF);
+    assert_int_equal(g[0].told[0].call, CALL_READ);
+    assert_int_equal(g[0].told[0].site, 9);
+    assert_int_equal(g[0].told[0].count, 4);
+    assert_int_equal(g[0].told[1].site, 5);
+    assert_int_equal(g[0].told[1].count, 2);
+    for (int i = 0; i < 9; i++) /* in their old order again */
+        assert_int_equal(g[0].findings[i].fd, i);
+    f[0] = told(0, 0); /* one of ten was read to its end, and not the first */
+    for (int i = 1; i < 9; i++)
+        f[i] = told(i, i == 4 ? 9 : 0);
+    group_findings(f, 9, g, 100);
+    assert_int_equal(g[0].eof, EOF_MIXED);
+    assert_int_equal(g[0].told[0].count, 1);
+    assert_ptr_equal(group_told_of(&g[0], &g[0].findings[4]), &g[0].told[0]);
+    assert_null(group_told_of(&g[0], &g[0].findings[5]));
+}
+
+static void the_eof_of_a_group_is_its_sockets_if_they_agree(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t a, b, all;
+    } rows[] = {{EOF_READ, EOF_READ, EOF_READ},    {EOF_UNREAD, EOF_UNREAD, EOF_UNREAD}, {EOF_NONE, EOF_NONE, EOF_NONE},
+                {EOF_READ, EOF_UNREAD, EOF_MIXED}, {EOF_NONE, EOF_READ, EOF_MIXED},      {EOF_UNREAD, EOF_NONE, EOF_MIXED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct finding f[2] = {told(1, 0), told(2, 0)};
+        struct group g[2];
+        f[0].eof = rows[i].a;
+        f[1].eof = rows[i].b;
+        group_findings(f, 2, g, 100);
+        assert_int_equal(g[0].eof, rows[i].all);
+        assert_int_equal(g[0].n_unknown, (rows[i].a == EOF_NONE) + (rows[i].b == EOF_NONE));
+    }
+    struct finding f = {.kind = KIND_FIN_WAIT_2}; /* the peer has not ended: there is nothing to know */
+    struct group g;
+    group_findings(&f, 1, &g, 100);
+    assert_int_equal(g.n_unknown, 0);
+}
+
+static void the_commonest_of_many_stacks_are_kept_exactly(void **state)
+{
+    (void)state;
+    enum { N = 820 };
+    static struct finding f[N];
+    static struct group g[N];
+    size_t n = 0;
+    for (unsigned site = 1; site <= 40; site++) /* stack SITE told SITE of them, the rare ones first and last alike */
+        for (unsigned k = 0; k < site; k++) {
+            f[n] = told((int)((n * 389) % N), site);
+            n++;
+        }
+    assert_int_equal(n, N);
+    assert_int_equal(group_findings(f, N, g, 1000), 1);
+    for (unsigned i = 0; i < TOLD_SHOWN; i++) {
+        assert_int_equal(g[0].told[i].site, 40 - i);
+        assert_int_equal(g[0].told[i].count, 40 - i);
+    }
+    group_told_named(&g[0]);
+    assert_int_equal(g[0].n_told, 1); /* without names they are all the same */
+}
+
+static void an_error_is_another_event_than_eof_and_a_failed_connect_a_third(void **state)
+{
+    (void)state;
+    struct finding f[5] = {told(0, 7), told(1, 7), told(2, 7), told(3, 8), told(4, 0)};
+    struct group g[5];
+    f[1].told_error = f[1].failed = true; /* the same code, an error there; EOF it had seen before */
+    f[1].told_errno = 104;
+    f[2].told_eof = false;
+    f[2].told_error = f[2].failed = true;
+    f[2].told_errno = 32;
+    f[3].told_eof = false;
+    f[3].told_error = f[3].failed = true;
+    f[3].told_call = CALL_CONNECT;
+    f[3].told_errno = 111;
+    group_findings(f, 5, g, 100);
+    assert_int_equal(g[0].n_told, 5);
+    static const struct told want[5] = {{EVENT_CONNECT_FAILED, CALL_CONNECT, 111, 8, 800, 1, 0, NULL},
+                                        {EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 1, 0, NULL}, /* its stack is the error's */
+                                        {EVENT_EOF, CALL_READ, 0, 7, 700, 1, 0, NULL},
+                                        {EVENT_ERROR, CALL_READ, 32, 7, 700, 1, 0, NULL},
+                                        {EVENT_ERROR, CALL_READ, 104, 7, 700, 1, 0, NULL}};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(g[0].told[i].event, want[i].event);
+        assert_int_equal(g[0].told[i].call, want[i].call);
+        assert_int_equal(g[0].told[i].error, want[i].error);
+        assert_int_equal(g[0].told[i].site, want[i].site);
+        assert_int_equal(g[0].told[i].count, 1);
+    }
+    f[0] = told(0, 7);
+    f[0].kind = KIND_NEVER_CONNECTED; /* told by getsockopt that its connect has failed */
+    f[0].told_error = f[0].failed = true;
+    assert_int_equal(finding_event(&f[0]), EVENT_CONNECT_FAILED);
+}
+
+static void stacks_that_read_the_same_are_one_and_three_are_shown(void **state)
+{
+    (void)state;
+    static const struct frame at[6] = {{.offset = 1, .symbol = "f", .file = "a.c", .line = 1},
+                                       {.offset = 2, .symbol = "f", .file = "a.c", .line = 1},
+                                       {.offset = 3, .symbol = "f", .file = "a.c", .line = 2},
+                                       {.offset = 4, .symbol = "g", .file = "a.c", .line = 1},
+                                       {.offset = 5, .symbol = "f"},
+                                       {.offset = 6, .symbol = "f"}};
+    struct group g = {.n_told = 6};
+    for (unsigned i = 0; i < 6; i++)
+        g.told[i] = (struct told){.event = EVENT_EOF, .call = CALL_READ, .count = 10 - i, .siteid = i, .frames = &at[i], .n_frames = 1};
+    group_told_named(&g);
+    assert_int_equal(g.n_told, TOLD_SHOWN);
+    assert_int_equal(g.told[0].count, 10 + 9);
+    assert_int_equal(g.told[1].count, 8); /* another line */
+    assert_int_equal(g.told[2].count, 7); /* another function */
+    for (unsigned i = 0; i < 2; i++)
+        g.told[i] = (struct told){.event = EVENT_EOF, .call = i ? CALL_RECV : CALL_READ, .count = 1, .frames = at, .n_frames = 1};
+    g.n_told = 2;
+    group_told_named(&g);
+    assert_int_equal(g.n_told, 2); /* another call */
+    g.told[1] = g.told[0];
+    g.told[1].n_frames = 0;
+    group_told_named(&g);
+    assert_int_equal(g.n_told, 2); /* and one of which nothing is known */
+    assert_int_equal(group_commonest(&g)->n_frames, 1);
+}
+
+static void sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof(void **state)
+{
+    (void)state;
+    struct finding f[6];
+    struct group g[6];
+    for (int i = 0; i < 6; i++) {
+        f[i] = told(i, i < 3 ? 7 : i < 5 ? 8 : 0);
+        f[i].siteid = f[i].site = 0;
+    }
+    f[4].told_eof = false; /* it saw an error: that says nothing of EOF */
+    f[4].told_error = f[4].failed = true;
+    assert_int_equal(group_findings(f, 6, g, 100), 3);
+    assert_int_equal(g[0].count, 3);
+    assert_int_equal(g[0].siteid, 700);
+    assert_int_equal(g[0].site, 0);
+    assert_true(g[0].of_eof);
+    assert_int_equal(g[1].count, 2);
+    assert_int_equal(g[1].siteid, 0);
+    assert_false(g[1].of_eof);
+    assert_int_equal(g[2].siteid, 800);
+    f[0].siteid = 700; /* a stack that opened one is never joined with one that saw EOF */
+    f[0].site = 3;
+    assert_int_equal(group_findings(f, 6, g, 100), 4);
+}
+
+static void the_thread_that_opened_them_is_named_when_it_is_one(void **state)
+{
+    (void)state;
+    struct finding f[2] = {told(0, 0), told(1, 0)};
+    struct group g[2];
+    f[0].tid = f[1].tid = 42;
+    group_findings(f, 2, g, 100);
+    assert_int_equal(g[0].opener.tid, 42);
+    f[1].tid = 43;
+    group_findings(f, 2, g, 100);
+    assert_int_equal(g[0].opener.tid, 0);
 }
 
 static void no_finding_is_lost_or_doubled_in_random_heaps(void **state)
@@ -280,7 +458,13 @@ int main(void)
         cmocka_unit_test(ports_are_forecast_for_many_clients_of_one_peer),
         cmocka_unit_test(three_sites_give_three_groups_with_exact_counts),
         cmocka_unit_test(kinds_of_one_site_and_sites_of_one_kind_stay_apart),
-        cmocka_unit_test(the_stack_that_told_most_of_them_is_the_groups),
+        cmocka_unit_test(each_stack_is_counted_with_the_sockets_that_it_is_true_of),
+        cmocka_unit_test(the_eof_of_a_group_is_its_sockets_if_they_agree),
+        cmocka_unit_test(the_commonest_of_many_stacks_are_kept_exactly),
+        cmocka_unit_test(an_error_is_another_event_than_eof_and_a_failed_connect_a_third),
+        cmocka_unit_test(stacks_that_read_the_same_are_one_and_three_are_shown),
+        cmocka_unit_test(sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof),
+        cmocka_unit_test(the_thread_that_opened_them_is_named_when_it_is_one),
         cmocka_unit_test(no_finding_is_lost_or_doubled_in_random_heaps),
         cmocka_unit_test(a_quarter_of_a_million_findings_take_no_bad_case),
     };

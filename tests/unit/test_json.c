@@ -215,7 +215,7 @@ static struct report example(void)
                            .n_frames = 2,
                            .frames = allocated,
                            .n_told = 1,
-                           .told = told};
+                           .told = {{.event = EVENT_EOF, .call = CALL_RECV, .count = 36, .n_frames = 1, .frames = told}}};
     return (struct report){.pid = 4242,
                            .exe = "/srv/app",
                            .host = "box",
@@ -269,6 +269,65 @@ static void the_documented_keys_stand_in_their_order(void **state)
     assert_string_equal(buf,
                         "{\"type\":\"release\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"fd\":14,\"site\":\"0f3a9c01d2e4b678\","
                         "\"kind\":\"close_wait\",\"stuck_s\":812.4,\"count\":2,\"fds\":[14,15]}\n");
+}
+
+static void what_the_program_was_told_is_counted_for_each_stack(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[1] = (struct told){.event = EVENT_ERROR, .call = CALL_SEND, .error = EPIPE, .count = 2, .n_frames = 1, .frames = allocated};
+    group.told[2] = (struct told){.event = EVENT_ERROR, .error = 250, .count = 1};
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    static const char *const parts[] = {
+        "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{\"module\":\"/srv/"
+        "app\"",
+        "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
+        "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno 250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null}\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(text, parts[i]))
+            fail_msg("%s not in %s", parts[i], text);
+    group.told[0].event = EVENT_CONNECT_FAILED; /* an old reader still finds the stack there, where none saw EOF */
+    text = rendered(&r);
+    assert_non_null(strstr(text, "\"history\":[{\"event\":\"connect_failed\""));
+    assert_non_null(strstr(text, "\"eof_frames\":[{\"module\":\"/srv/app\",\"build_id\":null,\"offset\":\"0x1456\""));
+    group.told[1].event = EVENT_EOF;
+    group.of_eof = true;
+    text = rendered(&r);
+    assert_non_null(strstr(text, "\"eof_frames\":[{\"module\":\"/srv/app\",\"build_id\":\"00ff\",\"offset\":\"0x1234\""));
+    assert_non_null(strstr(text, "\"site_of\":\"eof\"}\n"));
+}
+
+static void each_socket_has_its_own_eof_and_protocol(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t eof, family, type;
+        uint16_t protocol;
+        const char *words;
+    } rows[] = {
+        {EOF_READ, AF_INET, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":\"tcp\",\"descriptors\":1}]"},
+        {EOF_UNREAD, AF_INET6, SOCK_STREAM, PROTOCOL_MPTCP, "\"eof\":\"unread\",\"protocol\":\"mptcp\",\"descriptors\":1}]"},
+        {EOF_NONE, AF_INET, SOCK_DGRAM, 0, "\"eof\":null,\"protocol\":\"udp\",\"descriptors\":1}]"},
+        {EOF_NONE, AF_INET, SOCK_SEQPACKET, 0, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1}]"},
+        {EOF_NONE, AF_INET, SOCK_STREAM, 132, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1}]"},
+        {EOF_NONE, AF_INET, SOCK_RAW, 1, "\"eof\":null,\"protocol\":\"icmp\",\"descriptors\":1}]"},
+        {EOF_NONE, AF_INET, SOCK_RAW, 250, "\"eof\":null,\"protocol\":null,\"descriptors\":1}]"},
+        {EOF_READ, AF_UNIX, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":null,\"descriptors\":1}]"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.eof = EOF_MIXED;
+        findings[0].eof = rows[i].eof;
+        findings[0].family = rows[i].family;
+        findings[0].type = rows[i].type;
+        findings[0].protocol = rows[i].protocol;
+        const char *text = rendered(&r);
+        assert_non_null(strstr(text, "\"how\":null,\"eof\":\"mixed\",\"site\":"));
+        if (!strstr(text, rows[i].words))
+            fail_msg("%s not in %s", rows[i].words, text);
+    }
 }
 
 static void what_is_not_known_is_null(void **state)
@@ -388,8 +447,8 @@ static void no_byte_in_any_string_breaks_a_line(void **state)
         evil[1] = (char)c;
         struct report r = example();
         r.host = r.exe = evil;
-        group.frames = group.told = &f;
-        group.n_frames = group.n_told = 1;
+        group.frames = group.told[0].frames = &f;
+        group.n_frames = group.told[0].n_frames = 1;
         group.ports_peer = evil;
         findings[0].local = findings[0].peer = findings[0].tag = evil;
         assert_int_equal(objects_in(rendered(&r)), 2);
@@ -430,6 +489,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checker_itself_is_strict),
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
+        cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
+        cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
         cmocka_unit_test(the_age_of_a_socket_that_nobody_saw_opened_is_null),

@@ -103,7 +103,7 @@ static int setup(void **state)
     frames[0] = (struct frame){.pc = 1, .module = "/bin/one", .build_id = "ab01", .offset = offset, .symbol = "sym"};
     frames[1] = (struct frame){.pc = 2};
     frames[2] = (struct frame){.pc = 3, .module = "/bin/two", .offset = offset};
-    group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
+    group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     report = (struct report){.groups = &group, .n_groups = 1};
     line_cache_prepare();
     return 0;
@@ -119,7 +119,7 @@ static void unchanged(void)
 {
     assert_ptr_equal(group.frames, frames);
     assert_int_equal(group.n_frames, 2);
-    assert_ptr_equal(group.told, frames + 2);
+    assert_ptr_equal(group.told[0].frames, frames + 2);
 }
 
 static void files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_file_stay(void **state)
@@ -140,8 +140,8 @@ static void files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_fi
     assert_string_equal(group.frames[1].symbol, "outer");
     assert_int_equal(group.frames[2].pc, 2);
     assert_null(group.frames[2].symbol);
-    assert_int_equal(group.n_told, 1);
-    assert_null(group.told[0].file);
+    assert_int_equal(group.told[0].n_frames, 1);
+    assert_null(group.told[0].frames[0].file);
 }
 
 static void an_empty_name_leaves_the_name_that_was_known(void **state)
@@ -191,14 +191,14 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
     frames[2].build_id = "ab02";
     answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\ttold\n";
     assert_true(lines_resolve(&scratch, &report));
-    group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
+    group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     answer = "nonsense";
     assert_true(lines_known(&scratch, &report));
     assert_int_equal(asked, 1);
     assert_int_equal(group.n_frames, 3);
     assert_string_equal(group.frames[0].symbol, "inner");
     assert_string_equal(group.frames[1].file, "b.c");
-    assert_string_equal(group.told[0].symbol, "told");
+    assert_string_equal(group.told[0].frames[0].symbol, "told");
     /* Where asking was in vain, the names that are known stand for it. */
     teardown(state);
     setup(state);
@@ -211,7 +211,7 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
     assert_int_equal(asked, 1);
     assert_string_equal(group.frames[0].symbol, "sym");
     assert_null(group.frames[0].file);
-    assert_string_equal(group.told[0].symbol, "told");
+    assert_string_equal(group.told[0].frames[0].symbol, "told");
 }
 
 static void one_frame_that_is_not_known_and_all_are_asked_for(void **state)
@@ -219,7 +219,7 @@ static void one_frame_that_is_not_known_and_all_are_asked_for(void **state)
     (void)state;
     answer = "0 9\tb.c\touter\n0 0\t\t\n";
     assert_true(lines_resolve(&scratch, &report));
-    group = (struct group){.frames = frames, .n_frames = 2, .told = frames + 2, .n_told = 1};
+    group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     assert_false(lines_known(&scratch, &report)); /* the frame without a build-id */
     assert_true(lines_resolve(&scratch, &report));
     assert_int_equal(asked, 2);

@@ -37,7 +37,7 @@ static void a_result_stands_on_the_innermost_line(void **state)
     has("\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":\"src/"
         "db.c\",\"uriBaseId\":\"SRCROOT\"},\"region\":{\"startLine\":42}}");
     has("\"partialFingerprints\":{\"sockleakSite/v1\":\"5f3a9c01d2e4b678\"},\"occurrenceCount\":2}");
-    has("\"message\":{\"text\":\"told of the end by\"}");
+    has("\"message\":{\"text\":\"saw EOF in (recv returned 0; 2 of 2)\"}");
     has("{\"ruleId\":\"dead\",\"ruleIndex\":2");
     has("\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":\"file:///srv/app\"},\"region\":{\"startLine\":1}}}],"
         "\"occurrenceCount\":1}");

@@ -51,7 +51,7 @@ static void a_tcp_message_is_read_whole(void **state)
     assert_int_equal(s.inode, 4711);
     assert_int_equal(s.uid, 1000);
     assert_int_equal(s.unread, 5); /* of the 6 one is the FIN */
-    assert_false(s.eof_read);
+    assert_false(s.drained);
     assert_true(s.cookie == (1ull << 32 | 7));
     assert_int_equal(s.idle_ms, 500); /* the latest movement counts */
     assert_memory_equal(s.peer, "\x0a\0\0\5", 4);
@@ -181,13 +181,13 @@ static void a_close_wait_socket_of_ours_is_in_the_table(void **state)
     assert_int_equal(w.times, 1);
     assert_int_equal(w.found.state, TCP_CLOSE_WAIT);
     assert_int_equal(w.found.unread, 4); /* "ello"; the kernel counts the FIN as one more */
-    assert_false(w.found.eof_read);
+    assert_false(w.found.drained);
     char rest[8];
     assert_int_equal(recv(client, rest, sizeof rest, 0), 4);
     assert_int_equal(recv(client, rest, sizeof rest, 0), 0);
     assert_int_equal(sockdiag_inet(nl, AF_INET, IPPROTO_TCP, ~0u, false, look_for, &w), 0);
     assert_int_equal(w.found.unread, 0);
-    assert_true(w.found.eof_read);
+    assert_true(w.found.drained);
     assert_int_equal(w.found.peer_port, ntohs(a.sin_port));
     struct wanted none = {.inode = w.inode};
     assert_int_equal(sockdiag_inet(nl, AF_INET, IPPROTO_TCP, 1u << TCP_ESTABLISHED, false, look_for, &none), 0);

@@ -33,7 +33,7 @@ static const struct frame allocated[] = {
     {.module = "/srv/app", .offset = 0x1234, .symbol = "db_connect", .file = "src/db.c", .line = 42},
     {.module = "/srv/app", .offset = 0x1a00, .symbol = "login", .file = "src/web.c", .line = 88},
 };
-static const struct frame told[] = {{.module = "/srv/app", .offset = 0x1456, .symbol = "read_reply", .file = "src/db.c", .line = 77}};
+static const struct frame eof_frames[] = {{.module = "/srv/app", .offset = 0x1456, .symbol = "read_reply", .file = "src/db.c", .line = 77}};
 
 static struct finding findings[8];
 static struct group group;
@@ -47,6 +47,7 @@ static struct report example(void)
                                        .family = AF_INET,
                                        .tcp_state = ST_CLOSE_WAIT,
                                        .eof = EOF_READ,
+                                       .call = CALL_SOCKET,
                                        .told_site = 9,
                                        .since_ns = 188 * S,
                                        .local = "10.0.0.7:51222",
@@ -54,7 +55,9 @@ static struct report example(void)
     group = (struct group){.kind = KIND_CLOSE_WAIT,
                            .eof = EOF_READ,
                            .siteid = 0x5f3a9c01d2e4b678,
-                           .told_site = 9,
+                           .n_read = 36,
+                           .n_unread = 1,
+                           .opener = {4243, "worker-3", "epoll_wait", false},
                            .opened = 1240,
                            .closed = 1203,
                            .live = 37,
@@ -68,7 +71,7 @@ static struct report example(void)
                            .n_frames = 2,
                            .frames = allocated,
                            .n_told = 1,
-                           .told = told};
+                           .told = {{.event = EVENT_EOF, .call = CALL_RECV, .count = 36, .n_frames = 1, .frames = eof_frames}}};
     return (struct report){.pid = 4242,
                            .now_ns = 1000 * S,
                            .n_groups = 1,
@@ -89,15 +92,16 @@ static void the_documented_example_comes_out_byte_for_byte(void **state)
                         "==4242==WARNING: sockleak: 37 sockets stuck in CLOSE_WAIT: the peer has closed, this process never did\n"
                         "site 5f3a9c01d2e4b678: opened 1240, closed 1203, stuck 37 and growing (about 3 a minute; descriptor limit 1024 "
                         "in 5 h 20 min)\n"
-                        "  allocated by\n"
-                        "    #0 db_connect  src/db.c:42  (app+0x1234)\n"
-                        "    #1 login       src/web.c:88 (app+0x1a00)\n"
-                        "  told of the end (recv returned 0) by\n"
-                        "    #0 read_reply  src/db.c:77  (app+0x1456)\n"
+                        "  opened by socket (thread 4243 \"worker-3\", now in epoll_wait)\n"
+                        "    #0 db_connect  src/db.c:42\n"
+                        "    #1 login       src/web.c:88\n"
+                        "  saw EOF in (recv returned 0; 36 of 37, 1 never did)\n"
+                        "    #0 read_reply  src/db.c:77\n"
                         "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n"
                         "  fd 15  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n"
                         "  and 35 more\n"
-                        "==4242==SUMMARY: sockleak: 37 sockets leaked at 1 site (37 close_wait)\n");
+                        "==4242==SUMMARY: sockleak: 37 sockets leaked at 1 site (37 close_wait); most: 37 at db_connect "
+                        "(src/db.c:42)\n");
 }
 
 static void the_default_list_ends_in_how_many_more(void **state)
@@ -123,7 +127,7 @@ static void one_socket_is_singular(void **state)
     const char *text = rendered(&r);
     assert_non_null(strstr(text, "sockleak: 1 socket stuck in CLOSE_WAIT: "));
     assert_non_null(strstr(text, "stuck 1\n"));
-    assert_non_null(strstr(text, "SUMMARY: sockleak: 1 socket leaked at 1 site (1 close_wait)\n"));
+    assert_non_null(strstr(text, "SUMMARY: sockleak: 1 socket leaked at 1 site (1 close_wait); most: 1 at db_connect (src/db.c:42)\n"));
 }
 
 static void no_groups_make_no_report(void **state)
@@ -139,20 +143,17 @@ static void every_kind_says_what_is_wrong(void **state)
     (void)state;
     static const struct {
         uint8_t kind, how;
-        int error;
-        const char *headline, *heading;
+        const char *headline;
     } rows[] = {
-        {KIND_FIN_WAIT_2, 0, 0,
-         "2 sockets stuck in FIN_WAIT_2: this process shut down its side and still holds the descriptor, the peer has not finished\n",
-         NULL},
-        {KIND_DEAD, HOW_FINISHED, EPIPE, "2 sockets dead (finished): ", "told of the end (EPIPE) by\n"},
-        {KIND_DEAD, HOW_RESET, ECONNRESET, "2 sockets dead (reset): ", "told of the reset (ECONNRESET) by\n"},
-        {KIND_DEAD, HOW_TIMEOUT, ETIMEDOUT, "2 sockets dead (timeout): ", "told of the timeout (ETIMEDOUT) by\n"},
-        {KIND_DEAD, HOW_FINISHED, 0, "2 sockets dead (finished): ", "told of the end (recv returned 0) by\n"},
-        {KIND_NEVER_CONNECTED, 0, ECONNREFUSED, "2 sockets never connected: ", "told of the failure (ECONNREFUSED) by\n"},
-        {KIND_HANGUP, 0, 0, "2 sockets hung up: the peer has closed, this process never did\n", "told of the end (recv returned 0) by\n"},
-        {KIND_HANGUP, 0, 250, "2 sockets hung up: ", "told of the end (error 250) by\n"},
-        {KIND_OPEN, 0, 0, "2 sockets still open: ", NULL},
+        {KIND_FIN_WAIT_2, 0,
+         "2 sockets stuck in FIN_WAIT_2: this process shut down its side and still holds the descriptor, the peer has not finished\n"},
+        {KIND_DEAD, HOW_FINISHED, "2 sockets dead (finished): both sides have finished"},
+        {KIND_DEAD, HOW_RESET, "2 sockets dead (reset): "},
+        {KIND_DEAD, HOW_TIMEOUT, "2 sockets dead (timeout): "},
+        {KIND_DEAD, HOW_NONE, "2 sockets dead: the connection is over, this process still holds the descriptor\n"},
+        {KIND_NEVER_CONNECTED, 0, "2 sockets never connected: "},
+        {KIND_HANGUP, 0, "2 sockets hung up: the peer has closed, this process never did\n"},
+        {KIND_OPEN, 0, "2 sockets still open: "},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct report r = example();
@@ -162,12 +163,71 @@ static void every_kind_says_what_is_wrong(void **state)
         for (int f = 0; f < 2; f++) {
             findings[f].kind = rows[i].kind;
             findings[f].how = rows[i].how;
-            findings[f].told_errno = (uint8_t)rows[i].error;
         }
         const char *text = rendered(&r);
         assert_non_null(strstr(text, rows[i].headline));
-        if (rows[i].heading)
-            assert_non_null(strstr(text, rows[i].heading));
+    }
+}
+
+static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
+{
+    (void)state;
+    static const struct {
+        struct told told;
+        const char *heading;
+    } rows[] = {
+        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames}, "  saw EOF in (read returned 0; 37 of 37)\n    #0 read_reply  src/db.c:77\n"},
+        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames}, "  saw EOF in (epoll_wait returned RDHUP or HUP; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames}, "  saw EOF in (2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL}, "  saw EOF (2 of 37)\n  fd 14"},
+        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames}, "  saw the error in (getsockopt: error 250; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames}, "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL}, "  saw the error (3 of 37)\n  fd 14"},
+        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames},
+         "  connect failed in (ECONNREFUSED; 37 of 37)\n    #0"},
+        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames},
+         "  connect failed; seen in (getsockopt: ECONNREFUSED; 37 of 37)\n    #0"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.n_unread = 0;
+        group.told[0] = rows[i].told;
+        if (!strstr(rendered(&r), rows[i].heading))
+            fail_msg("%s not in\n%s", rows[i].heading, buf);
+    }
+    struct report r = example();
+    for (int i = 0; i < 8; i++)
+        findings[i].call = CALL_ACCEPT4;
+    assert_non_null(strstr(rendered(&r), "  opened by accept4 (thread"));
+    findings[3].call = CALL_ACCEPT; /* one stack, two calls: a function pointer */
+    assert_non_null(strstr(rendered(&r), "  opened in (thread"));
+    for (int i = 0; i < 8; i++)
+        findings[i].call = CALL_RECVMSG;
+    assert_non_null(strstr(rendered(&r), "  received by recvmsg (thread"));
+}
+
+static void of_the_thread_that_opened_them_only_what_is_known_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        struct opener opener;
+        const char *words;
+    } rows[] = {
+        {{4243, "worker-3", "running", false}, "  opened by socket (thread 4243 \"worker-3\", now running)\n"},
+        {{4243, "worker-3", "", false}, "  opened by socket (thread 4243 \"worker-3\")\n"},
+        {{4243, "", "", true}, "  opened by socket (thread 4243, which has ended)\n"},
+        {{4243, "", "", false}, "  opened by socket\n"},
+        {{0, "worker-3", "", true}, "  opened by socket\n"},
+        {{4243, "a\033b", "", false}, "  opened by socket (thread 4243 \"a?b\")\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.opener = rows[i].opener;
+        if (!strstr(rendered(&r), rows[i].words))
+            fail_msg("%s not in\n%s", rows[i].words, buf);
     }
 }
 
@@ -177,13 +237,74 @@ static void an_end_that_nobody_read_is_said(void **state)
     struct report r = example();
     group.n_told = 0;
     group.eof = EOF_UNREAD;
+    group.n_read = 0;
+    group.n_unread = 37;
     findings[0].unread = 77;
     const char *text = rendered(&r);
-    assert_non_null(strstr(text, "\n  not told of the end: no receive call has read as far\n"));
+    assert_non_null(strstr(text, "\n  never saw EOF (37 of 37): no call has read that far\n  fd 14"));
     assert_non_null(strstr(text, "  unread 77\n"));
     group.kind = KIND_FIN_WAIT_2;
     group.eof = EOF_NONE;
-    assert_null(strstr(rendered(&r), "told of"));
+    group.n_unread = 0;
+    assert_null(strstr(rendered(&r), "EOF"));
+}
+
+static void what_cannot_be_known_is_not_guessed(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 0;
+    group.eof = EOF_NONE;
+    group.n_read = group.n_unread = 0;
+    group.n_unknown = 37;
+    assert_non_null(strstr(rendered(&r), "\n  not known whether EOF was seen (37 of 37)\n  fd 14"));
+    group.n_unknown = 35;
+    group.n_unread = 2;
+    assert_non_null(strstr(rendered(&r), "\n  never saw EOF (2 of 37): no call has read that far\n"
+                                         "  not known whether EOF was seen (35 of 37)\n"));
+    r = example();
+    group.eof = EOF_MIXED;
+    group.n_unknown = 4;
+    findings[1].eof = EOF_UNREAD;
+    findings[2].eof = EOF_NONE;
+    assert_non_null(strstr(rendered(&r), "  saw EOF in (recv returned 0; 36 of 37, 1 never did, 4 not known)\n"));
+    assert_non_null(strstr(buf, "CLOSE_WAIT 812 s  unread 0  saw EOF\n  fd 15"));
+    assert_non_null(strstr(buf, "CLOSE_WAIT 812 s  unread 0  EOF not seen\n  fd 16"));
+    assert_non_null(strstr(buf, "CLOSE_WAIT 812 s  unread 0\n  fd 17"));
+}
+
+static void a_second_stack_is_counted_for_itself(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 2;
+    group.told[0].count = 30;
+    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated};
+    assert_non_null(strstr(rendered(&r), "  saw EOF in (recv returned 0; 30 of 37, 1 never did)\n"
+                                         "    #0 read_reply  src/db.c:77\n"
+                                         "  saw EOF in (read returned 0; 6 of 37)\n"
+                                         "    #0 db_connect  src/db.c:42\n"));
+}
+
+static void a_site_of_those_that_nothing_opened_is_said_to_be_of_eof(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.of_eof = true;
+    group.n_frames = 0;
+    group.growing = false;
+    assert_non_null(strstr(rendered(&r), "site 5f3a9c01d2e4b678 (of the stack that saw EOF; no stack of an opening is known): stuck 37\n"
+                                         "  saw EOF in (recv"));
+}
+
+static void a_protocol_is_named_where_it_is_not_tcp(void **state)
+{
+    (void)state;
+    struct report r = example();
+    findings[0] = (struct finding){.fd = 3, .kind = KIND_OPEN, .family = AF_INET, .type = SOCK_DGRAM, .local = "0.0.0.0:55674"};
+    findings[1].type = SOCK_STREAM;
+    assert_non_null(strstr(rendered(&r), "  fd 3  udp 0.0.0.0:55674  OPEN"));
+    assert_non_null(strstr(buf, "  fd 15  10.0.0.7"));
 }
 
 static void what_was_there_before_it_was_first_seen_has_lasted_at_least_since(void **state)
@@ -208,20 +329,20 @@ static void frames_say_what_is_known_and_no_more(void **state)
                                          {.module = "/opt/x.so", .offset = 6},
                                          {.pc = 0xabc}};
     struct report r = example();
-    group.n_told = 0;
-    group.eof = EOF_NONE;
+    group.n_told = group.n_unread = 0;
+    group.opener.tid = 0;
     group.frames = plain;
-    assert_non_null(strstr(rendered(&r), "  allocated by\n    #0 db_connect  (app+0x1234)\n    #1 start       (libc.so.6+0x99)\n  fd"));
+    assert_non_null(strstr(rendered(&r), "  opened by socket\n    #0 db_connect  (app+0x1234)\n    #1 start       (libc.so.6+0x99)\n  fd"));
     group.frames = bare;
-    assert_non_null(strstr(rendered(&r), "  allocated by\n    #0 (app+0x1234)\n    #1 (0x7f12345678)\n  fd"));
+    assert_non_null(strstr(rendered(&r), "  opened by socket\n    #0 (app+0x1234)\n    #1 (0x7f12345678)\n  fd"));
     group.frames = mixed;
     group.n_frames = 4;
     assert_non_null(strstr(rendered(&r), "    #0 inner           a.h:7 (inlined)\n"
-                                         "    #1 outer_function  b.c   (app+0x5)\n"
-                                         "    #2 ??                    (x.so+0x6)\n"
-                                         "    #3 ??                    (0xabc)\n"));
+                                         "    #1 outer_function  b.c (app+0x5)\n"
+                                         "    #2 ??              (x.so+0x6)\n"
+                                         "    #3 ??              (0xabc)\n"));
     group.n_frames = 0;
-    assert_null(strstr(rendered(&r), "allocated by"));
+    assert_null(strstr(rendered(&r), "opened by"));
 }
 
 static void one_long_name_does_not_push_the_others(void **state)
@@ -238,7 +359,7 @@ static void one_long_name_does_not_push_the_others(void **state)
     group.n_frames = 12;
     const char *text = rendered(&r);
     assert_non_null(strstr(text, "    #0  boost::asio::detail::a_function_with_a_name_of_more_than_forty_letters  (a+0x0)\n"));
-    assert_non_null(strstr(text, "    #11 main                                      (a+0x0)\n"));
+    assert_non_null(strstr(text, "    #11 main                            (a+0x0)\n"));
 }
 
 static void names_from_outside_cannot_steer_the_terminal(void **state)
@@ -379,11 +500,13 @@ static void what_was_left_out_is_counted_before_the_summary(void **state)
     r.dropped = 3;
     r.sites = 3;
     r.by_kind[KIND_DEAD] = 4;
-    assert_non_null(strstr(rendered(&r), "  and 29 more\n"
-                                         "==4242==sockleak: 2 more groups with 15 sockets left out (max_leaks)\n"
-                                         "==4242==sockleak: 1 socket suppressed\n"
-                                         "==4242==sockleak: 3 events could not be recorded: the counts may be too low\n"
-                                         "==4242==SUMMARY: sockleak: 37 sockets leaked at 3 sites (37 close_wait, 4 dead)\n"));
+    assert_non_null(
+        strstr(rendered(&r),
+               "  and 29 more\n"
+               "==4242==sockleak: 2 more groups with 15 sockets left out (max_leaks)\n"
+               "==4242==sockleak: 1 socket suppressed\n"
+               "==4242==sockleak: 3 events could not be recorded: the counts may be too low\n"
+               "==4242==SUMMARY: sockleak: 37 sockets leaked at 3 sites (37 close_wait, 4 dead); most: 37 at db_connect (src/db.c:42)\n"));
     r.print_summary = false;
     assert_null(strstr(rendered(&r), "SUMMARY"));
 }
@@ -402,12 +525,12 @@ static void sockets_without_a_stack_say_so(void **state)
     (void)state;
     struct report r = example();
     group.siteid = 0;
-    group.n_frames = group.n_told = 0;
+    group.n_frames = group.told[0].n_frames = group.n_unread = 0;
     group.growing = false;
     assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): opened 1240, closed 1203, stuck 37\n"
-                                         "  told of the end (recv returned 0)\n"
+                                         "  saw EOF (recv returned 0; 36 of 37)\n"
                                          "  fd 14"));
-    group.eof = EOF_NONE;
+    group.n_told = 0;
     group.opened = group.closed = 0; /* not known: of a stack at least one was opened */
     assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): stuck 37\n  fd 14"));
 }
@@ -473,6 +596,12 @@ int main(void)
         cmocka_unit_test(one_socket_is_singular),
         cmocka_unit_test(no_groups_make_no_report),
         cmocka_unit_test(every_kind_says_what_is_wrong),
+        cmocka_unit_test(the_heading_of_a_stack_names_the_call_that_was_made),
+        cmocka_unit_test(of_the_thread_that_opened_them_only_what_is_known_is_said),
+        cmocka_unit_test(what_cannot_be_known_is_not_guessed),
+        cmocka_unit_test(a_second_stack_is_counted_for_itself),
+        cmocka_unit_test(a_site_of_those_that_nothing_opened_is_said_to_be_of_eof),
+        cmocka_unit_test(a_protocol_is_named_where_it_is_not_tcp),
         cmocka_unit_test(an_end_that_nobody_read_is_said),
         cmocka_unit_test(what_was_there_before_it_was_first_seen_has_lasted_at_least_since),
         cmocka_unit_test(frames_say_what_is_known_and_no_more),

@@ -181,22 +181,77 @@ static void poll_tells_of_errors_and_hangups(void **state)
     B = -1;
     v[2].fd = -1;
     assert_int_equal(wrap_poll(v, 3, 0), 1);
-    noted("told(%d,0) ", A);
+    noted("hung_up(%d,%d,poll) ", A, POLLIN | POLLHUP);
     assert_int_equal(wrap___poll(v, 3, 0), 1);
-    noted("told(%d,0) ", A);
+    noted("hung_up(%d,%d,poll) ", A, POLLIN | POLLHUP);
     assert_int_equal(wrap___poll_chk(v, 3, 0, sizeof v), 1);
-    noted("told(%d,0) ", A);
+    noted("hung_up(%d,%d,poll) ", A, POLLIN | POLLHUP);
     assert_int_equal(wrap_ppoll(v, 3, &none, NULL), 1);
-    noted("told(%d,0) ", A);
+    noted("hung_up(%d,%d,ppoll) ", A, POLLIN | POLLHUP);
     assert_int_equal(wrap___ppoll_chk(v, 3, &none, NULL, sizeof v), 1);
-    noted("told(%d,0) ", A);
+    noted("hung_up(%d,%d,ppoll) ", A, POLLIN | POLLHUP);
     assert_int_equal(wrap_syscall(SYS_ppoll, (long)v, 3, (long)&none, 0, 8, 0), 1);
-    noted("told(%d,0) ", A);
+    noted("hung_up(%d,%d,ppoll) ", A, POLLIN | POLLHUP);
     FAILS(wrap_poll((void *)8, 3, 0), EFAULT, "");
     v[0].revents = POLLIN;
     v[1].revents = POLLERR; /* behind the last that is ready nothing is looked at */
-    assert_int_equal(wrapper_polled(v, 3, 1), 1);
+    assert_int_equal(wrapper_polled(v, 3, 1, CALL_POLL), 1);
     noted("");
+    v[0].revents = POLLRDHUP;
+    assert_int_equal(wrapper_polled(v, 3, 1, CALL_POLL), 1);
+    noted("hung_up(%d,%d,poll) ", P, POLLRDHUP);
+    assert_int_equal(this_thread.call, CALL_UNKNOWN);
+}
+
+static void epoll_tells_of_hangups_by_the_data_that_was_registered(void **state)
+{
+    (void)state;
+    int e = epoll_create1(0);
+    struct epoll_event *volatile bad = (struct epoll_event *)8;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u64 = 4711}, got[4];
+    struct timespec none = {0, 0};
+    assert_int_equal(wrap_epoll_ctl(e, EPOLL_CTL_ADD, A, &event), 0);
+    noted("registered(%d,%d,%d,4711) ", e, EPOLL_CTL_ADD, A);
+    assert_int_equal(wrap_syscall(SYS_epoll_ctl, e, EPOLL_CTL_MOD, A, (long)&event, 0, 0), 0);
+    noted("registered(%d,%d,%d,4711) ", e, EPOLL_CTL_MOD, A);
+    FAILS(wrap_epoll_ctl(e, EPOLL_CTL_ADD, A, &event), EEXIST, "");
+    FAILS(wrap_epoll_ctl(e, EPOLL_CTL_ADD, A, bad), EFAULT, "");
+    assert_int_equal(wrap_epoll_wait(e, got, 4, 0), 0);
+    FAILS(wrap_epoll_wait(-1, got, 4, 0), EBADF, "");
+    assert_int_equal(real.write(B, "x", 1), 1);
+    assert_int_equal(wrap_epoll_wait(e, got, 4, 0), 1);
+    noted("");
+    real.close(B);
+    B = -1;
+    const unsigned all = EPOLLIN | EPOLLRDHUP | EPOLLHUP;
+    assert_int_equal(wrap_epoll_wait(e, got, 4, 0), 1);
+    noted("epoll_hung_up(%d,4711,%u,epoll_wait) ", e, all);
+    assert_int_equal(wrap_epoll_pwait(e, got, 4, 0, NULL), 1);
+    noted("epoll_hung_up(%d,4711,%u,epoll_pwait) ", e, all);
+    if (wrap_epoll_pwait2(e, got, 4, &none, NULL) == 1)
+        noted("epoll_hung_up(%d,4711,%u,epoll_pwait2) ", e, all);
+    assert_int_equal(wrap_syscall(SYS_epoll_pwait, e, (long)got, 4, 0, 0, 8), 1);
+    noted("epoll_hung_up(%d,4711,%u,epoll_pwait) ", e, all);
+    assert_int_equal(wrap_epoll_ctl(e, EPOLL_CTL_DEL, A, NULL), 0);
+    noted("registered(%d,%d,%d,0) ", e, EPOLL_CTL_DEL, A);
+    real.close(e);
+}
+
+static void what_a_stream_will_read_is_not_watched(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"r", "r+", "w+", "a+", "w", "a"};
+    for (int i = 0; i < 6; i++) {
+        int fd = real.dup(A);
+        FILE *f = i % 2 ? wrap_fdopen(fd, modes[i]) : wrap__IO_fdopen(fd, modes[i]);
+        assert_non_null(f);
+        if (i < 4)
+            noted("unwatched(%d) ", fd);
+        else
+            noted("");
+        real.fclose(f);
+    }
+    FAILS(wrap_fdopen(-1, "r") ? 0 : -1, EBADF, "");
 }
 
 static int refused(int fd, int level, int name, void *value, socklen_t *len)
@@ -238,6 +293,8 @@ int main(void)
         CASE(every_use_is_told_while_inherited_connections_are_looked_for),
         CASE(descriptors_that_arrive_in_a_message_are_told),
         CASE(poll_tells_of_errors_and_hangups),
+        CASE(epoll_tells_of_hangups_by_the_data_that_was_registered),
+        CASE(what_a_stream_will_read_is_not_watched),
         CASE(a_pending_error_that_is_fetched_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static void note_sandbox(void);
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/wrap/table.c"
 #include "agent/wrap/close.c"
+#include "agent/wrap/epoll.c"
 #include "agent/wrap/open.c"
 #include "agent/wrap/process.c"
 #include "agent/wrap/receive.c"
@@ -89,6 +90,13 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
     note("received(%d,%zd,%d,%zu,%d) ", fd, result, err, wanted, flags);
 }
 void track_sent(int fd, ssize_t result, int err) { note("sent(%d,%zd,%d) ", fd, result, err); }
+void track_hung_up(int fd, unsigned revents) { note("hung_up(%d,%u,%s) ", fd, revents, call_name(this_thread.call)); }
+void track_unwatched(int fd) { note("unwatched(%d) ", fd); }
+void track_registered(int epfd, int op, int fd, uint64_t data) { note("registered(%d,%d,%d,%lu) ", epfd, op, fd, (unsigned long)data); }
+void track_epoll_hung_up(int epfd, uint64_t data, unsigned events)
+{
+    note("epoll_hung_up(%d,%lu,%u,%s) ", epfd, (unsigned long)data, events, call_name(this_thread.call));
+}
 void track_told_error(int fd, int err) { note("told(%d,%d) ", fd, err); }
 uint64_t track_closing(int fd)
 {

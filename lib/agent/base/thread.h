@@ -18,6 +18,8 @@ struct this_thread {
     int paused;   /* > 0: sockleak_pause() */
     uint32_t tid; /* cached gettid; 0: not cached yet */
     uint16_t tag; /* sockleak_tag(); 0: none */
+    /* the call that has the event which is being recorded (core/calls.h); 0: not known */
+    uint8_t call;
     /* a report is being made where the program may be inside its allocator */
     bool no_malloc;
     bool fork_holds; /* between the fork handlers: this thread holds the watch lock */

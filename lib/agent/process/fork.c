@@ -10,14 +10,17 @@
 
 #include <pthread.h>
 
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/thread.h"
 #include "../inject/redirect.h"
 #include "../stacks/capture.h"
 #include "../stacks/sites.h"
 #include "../symbolize/line_cache.h"
+#include "../table/header.h"
 #include "../table/state_dir.h"
 #include "../track/gate.h"
+#include "../track/registered.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "exit.h"
@@ -36,6 +39,7 @@ static void forked_child(bool prepared)
     sites_reset();
     redirect_forked_child();
     watcher_forked_child();
+    track_registered_forked_child();
     capture_fork_child();
     exit_forked_child();
     gate_reset();
@@ -64,6 +68,8 @@ static void after_fork_parent(void)
     capture_fork_parent();
     redirect_fork_parent();
     inherit_discard();
+    if (gate_is_open()) /* the child has them all, and may read and shut them down */
+        table_set_unwatched(clock_now());
     if (this_thread.fork_holds)
         watch_unlock();
     this_thread.fork_holds = false;

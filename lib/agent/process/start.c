@@ -9,6 +9,7 @@
  */
 #include "start.h"
 
+#include "../base/clock.h"
 #include "../base/options.h"
 #include "../report/suppressions.h"
 #include "../stacks/capture.h"
@@ -51,6 +52,7 @@ int start_wake(const char *options_text)
     if (!gate_start())
         return -1;
     state_file_take_options();
+    table_set_unwatched(clock_now()); /* nobody saw what was called until now */
     table_set_attached(true);
     table_set_enabled(true);
     watcher_start();

@@ -29,6 +29,7 @@
 #include "../track/probe.h"
 #include "counts.h"
 #include "forecast.h"
+#include "opener.h"
 #include "suppressions.h"
 
 /* ---- which sockets --------------------------------------------------------------------------- */
@@ -127,7 +128,11 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         }
         if (!f.family) {
             struct identity id;
-            f.family = probe_identity(fd, &id) == 0 ? (uint8_t)id.family : 0;
+            if (probe_identity(fd, &id) == 0) {
+                f.family = (uint8_t)id.family;
+                f.type = (uint8_t)id.type;
+                f.protocol = (uint16_t)id.protocol;
+            }
         }
         state_tag_at(&view, slot.tag, tag);
         f.tag = tag[0] ? tag : NULL;
@@ -211,26 +216,40 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
     return site.nframes;
 }
 
+/* How many frames G's stacks have. They are placed at FRAMES and MODULES, unless these are NULL. */
+static size_t frames_of_group(const struct state_view *view, struct group *g, struct frame *frames, uint16_t *modules)
+{
+    const struct frame *where = NULL;
+    size_t n = place_frames(view, g->site, frames, modules, &where);
+    if (frames) {
+        g->frames = where;
+        g->n_frames = n;
+    }
+    for (unsigned i = 0; i < g->n_told; i++) {
+        size_t told = place_frames(view, g->told[i].site, frames ? frames + n : NULL, modules ? modules + n : NULL, &where);
+        if (frames) {
+            g->told[i].frames = where;
+            g->told[i].n_frames = told;
+        }
+        n += told;
+    }
+    return n;
+}
+
 bool report_name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
     struct report *r = &c->report;
-    const struct frame *ignored;
     size_t n = 0;
     for (size_t i = 0; i < r->n_groups; i++)
-        n += place_frames(&view, r->groups[i].site, NULL, NULL, &ignored) +
-             place_frames(&view, r->groups[i].told_site, NULL, NULL, &ignored);
+        n += frames_of_group(&view, &r->groups[i], NULL, NULL);
     struct frame *frames = scratch_get(&c->scratch, (n + 1) * sizeof *frames);
     uint16_t *modules = scratch_get(&c->scratch, (n + 1) * sizeof *modules);
     if (!frames || !modules)
         return false;
     n = 0;
     for (size_t i = 0; i < r->n_groups; i++) {
-        struct group *g = &r->groups[i];
-        g->n_frames = place_frames(&view, g->site, frames + n, modules + n, &g->frames);
-        n += g->n_frames;
-        g->n_told = place_frames(&view, g->told_site, frames + n, modules + n, &g->told);
-        n += g->n_told;
+        n += frames_of_group(&view, &r->groups[i], frames + n, modules + n);
     }
     return names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
 }
@@ -239,7 +258,7 @@ static void count_group(struct group *g)
 {
     struct state_view view = table_view();
     group_count(g, &view);
-    const struct counts *t = counts_of(g->site, g->kind);
+    const struct counts *t = g->of_eof ? NULL : counts_of(g->site, g->kind); /* that one is of all without a stack */
     if (t) {
         g->growing = counts_trend(t) == TREND_GROWING;
         g->steady = counts_trend(t) == TREND_STEADY;
@@ -247,6 +266,14 @@ static void count_group(struct group *g)
     }
     if (g->rate_milli)
         forecast(g);
+}
+
+/* What names and threads add. A thread's name is read from a file: not in a sandbox, nor in the program's signal handler. */
+static void finish_group(struct group *g)
+{
+    group_told_named(g);
+    if (!sys_in_sandbox() && !this_thread.no_malloc)
+        opener_now(&g->opener, g->n_findings ? g->findings[0].opened_ns : 0);
 }
 
 static void count_match(struct report *r, const struct group *g, struct suppression *rule)
@@ -436,6 +463,8 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
         struct asking a = asking_of(s, reason);
         make_groups(c, s, &a);
         leave_out_reserves(c, s, &a);
+        for (size_t i = 0; i < c->report.n_groups && !s->counted_only; i++)
+            finish_group(&c->report.groups[i]);
         drop_suppressed(&c->report);
         if (a.may_ask && !a.lines && !s->number_only)
             drop_by_lines(c);

@@ -13,6 +13,7 @@
 
 #include "../../core/siteid.h"
 #include "../base/options.h"
+#include "../base/thread.h"
 #include "../table/header.h"
 #include "capture.h"
 #include "modules.h"
@@ -60,11 +61,11 @@ static uint64_t hash_of(const uint64_t *pcs, unsigned n)
 }
 
 /* Searches the chain from FIRST to UNTIL (0: to its end). This process alone built the chain. */
-static state_ref find_site(state_ref first, state_ref until, uint64_t hash, const uint64_t *pcs, unsigned n)
+static state_ref find_site(state_ref first, state_ref until, uint64_t hash, const uint64_t *pcs, unsigned n, unsigned call)
 {
     for (state_ref r = first; r && r != until;) {
         struct state_site *s = table_at(r);
-        if (s->hash == hash && s->nframes == n && !atomic_load_explicit(&s->stale, memory_order_relaxed) &&
+        if (s->hash == hash && s->nframes == n && s->call == call && !atomic_load_explicit(&s->stale, memory_order_relaxed) &&
             memcmp(pcs_of(s), pcs, n * sizeof *pcs) == 0)
             return r;
         r = atomic_load_explicit(&s->next, memory_order_relaxed);
@@ -97,7 +98,7 @@ static state_ref publish_site(head_ref *head, state_ref seen, struct state_site 
         state_ref now = seen;
         if (atomic_compare_exchange_strong(head, &now, ref))
             return ref;
-        state_ref twin = find_site(now, seen, s->hash, pcs_of(s), s->nframes);
+        state_ref twin = find_site(now, seen, s->hash, pcs_of(s), s->nframes, s->call);
         if (twin) {
             atomic_store(&s->ready, 0);
             return twin;
@@ -151,7 +152,7 @@ static void refresh_unloaded(void)
         for_each_site(refresh_stale);
 }
 
-state_ref sites_intern(const uint64_t *pcs, unsigned n)
+state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call)
 {
     if (!n || n > STATE_MAX_FRAMES)
         return 0;
@@ -165,13 +166,14 @@ state_ref sites_intern(const uint64_t *pcs, unsigned n)
     uint64_t hash = hash_of(pcs, n);
     head_ref *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
-    state_ref ref = find_site(seen, 0, hash, pcs, n);
+    state_ref ref = find_site(seen, 0, hash, pcs, n, call);
     if (ref)
         return ref;
     struct state_site *s = new_site(n, &ref);
     if (!s)
         return 0;
     s->hash = hash;
+    s->call = (uint8_t)call;
     memcpy(pcs_of(s), pcs, n * sizeof *pcs);
     uint64_t id = siteid_begin();
     for (unsigned i = 0; i < n; i++) {
@@ -196,7 +198,7 @@ static state_ref site_of_note(uint64_t note)
     return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
 }
 
-state_ref sites_here(bool *in_signal)
+state_ref sites_here_of(unsigned call, bool *in_signal)
 {
     uint64_t pcs[STATE_MAX_FRAMES];
     unsigned flags = 0;
@@ -207,19 +209,22 @@ state_ref sites_here(bool *in_signal)
     struct capture_ticket ticket;
     unsigned n = capture_stack_noted(pcs, agent_options.max_frames, &flags, &ticket);
     state_ref ref = site_of_note(ticket.note);
-    if (ref)
+    if (ref && sites_at(ref)->call == call)
         return ref;
-    if (ticket.note) /* of another table, or its code was unloaded: get the addresses themselves */
+    /* of another table or another call, or its code was unloaded: get the addresses themselves */
+    if (ticket.note)
         n = capture_stack(pcs, agent_options.max_frames, &flags);
     if (in_signal)
         *in_signal = flags & CAPTURE_IN_SIGNAL;
     if (!n)
         table_drop(flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
-    ref = sites_intern(pcs, n);
+    ref = sites_intern_call(pcs, n, call);
     if (ref)
         capture_note(&ticket, (uint64_t)atomic_load_explicit(&table_generation, memory_order_relaxed) << 32 | ref);
     return ref;
 }
+
+state_ref sites_here(bool *in_signal) { return sites_here_of(this_thread.call, in_signal); }
 
 static void refresh_all(unsigned number)
 {
@@ -262,5 +267,5 @@ state_ref sites_import(const struct state_view *old, state_ref ref)
     uint64_t pcs[STATE_MAX_FRAMES];
     unsigned n = v.nframes < STATE_MAX_FRAMES ? v.nframes : STATE_MAX_FRAMES;
     memcpy(pcs, v.pcs, n * sizeof *pcs);
-    return sites_intern(pcs, n);
+    return sites_intern_call(pcs, n, v.site->call);
 }

@@ -12,14 +12,19 @@
 #include "../../core/state.h"
 
 /*
- * The ref of the site with these frames (N 0..64), made now if new; 0 when N is 0 or the file is
- * full (which is counted).
+ * The ref of the site with these frames (N 0..64) and CALL (calls.h; 0: not known), made now if
+ * new; 0 when N is 0 or the file is full (which is counted). One stack may be the site of several
+ * calls, which a function pointer makes in turn; reports have one name (siteid) for all of them.
  */
-state_ref sites_intern(const uint64_t *pcs, unsigned n);
+state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call);
+static inline state_ref sites_intern(const uint64_t *pcs, unsigned n) { return sites_intern_call(pcs, n, 0); }
 /*
- * Captures the calling thread's stack (at most options' max_frames) and interns it; 0: no site.
+ * Captures the calling thread's stack (at most options' max_frames) and interns it with CALL; 0: no
+ * site.
  * *IN_SIGNAL (may be NULL) is set to true when a signal frame was passed.
  */
+state_ref sites_here_of(unsigned call, bool *in_signal);
+/* The same with the call of the event that this thread records now (base/thread.h). */
 state_ref sites_here(bool *in_signal);
 struct state_site *sites_at(state_ref ref);
 /*

@@ -152,11 +152,14 @@ static bool take_answers(struct scratch **scratch, struct report *r, char *text,
             return false;
         g->frames = all;
         all += g->n_frames;
-        g->n_told = rebuild_frames(all, r->groups[i].told, r->groups[i].n_told, &text, end);
-        if (g->n_told == SIZE_MAX)
-            return false;
-        g->told = all;
-        all += g->n_told;
+        for (unsigned j = 0; j < g->n_told; j++) {
+            struct told *t = &g->told[j];
+            t->n_frames = rebuild_frames(all, t->frames, t->n_frames, &text, end);
+            if (t->n_frames == SIZE_MAX)
+                return false;
+            t->frames = all;
+            all += t->n_frames;
+        }
     }
     memcpy(r->groups, changed, r->n_groups * sizeof *changed);
     return true;
@@ -177,9 +180,10 @@ static bool for_each_asked(const struct report *r, frame_call call, void *arg)
         for (size_t j = 0; j < g->n_frames; j++)
             if (is_asked(&g->frames[j]) && !call(arg, &g->frames[j]))
                 return false;
-        for (size_t j = 0; j < g->n_told; j++)
-            if (is_asked(&g->told[j]) && !call(arg, &g->told[j]))
-                return false;
+        for (unsigned k = 0; k < g->n_told; k++)
+            for (size_t j = 0; j < g->told[k].n_frames; j++)
+                if (is_asked(&g->told[k].frames[j]) && !call(arg, &g->told[k].frames[j]))
+                    return false;
     }
     return true;
 }
@@ -205,8 +209,11 @@ static bool add_cached(void *arg, const struct frame *f)
 static size_t count_frames(const struct report *r)
 {
     size_t n = 0;
-    for (size_t i = 0; i < r->n_groups; i++)
-        n += r->groups[i].n_frames + r->groups[i].n_told;
+    for (size_t i = 0; i < r->n_groups; i++) {
+        n += r->groups[i].n_frames;
+        for (unsigned k = 0; k < r->groups[i].n_told; k++)
+            n += r->groups[i].told[k].n_frames;
+    }
     return n;
 }
 
@@ -286,8 +293,10 @@ static bool ask_command(struct scratch **scratch, struct report *r)
         return false;
     scratch_out(&in);
     for (size_t i = 0; i < r->n_groups; i++) {
-        asked +=
-            write_questions(&in, r->groups[i].frames, r->groups[i].n_frames) + write_questions(&in, r->groups[i].told, r->groups[i].n_told);
+        const struct group *g = &r->groups[i];
+        asked += write_questions(&in, g->frames, g->n_frames);
+        for (unsigned k = 0; k < g->n_told; k++)
+            asked += write_questions(&in, g->told[k].frames, g->told[k].n_frames);
     }
     out_u64(&number, unchanged_since());
     since[number.len] = 0;

@@ -51,6 +51,18 @@ static inline void table_set_nofile_limit(uint32_t limit) { atomic_store(&table_
 static inline uint64_t table_port_range(void) { return atomic_load(&table_head->port_range); }
 static inline void table_set_port_range(uint64_t range) { atomic_store(&table_head->port_range, range); }
 
+/*
+ * What was opened until now may be read, or have been read, where no wrapper sees it. Monotonic: a
+ * later moment holds for all that was opened before.
+ */
+static inline uint64_t table_unwatched_ns(void) { return atomic_load(&table_head->unwatched_ns); }
+static inline void table_set_unwatched(uint64_t now_ns)
+{
+    uint64_t before = table_unwatched_ns();
+    while (before < now_ns && !atomic_compare_exchange_weak(&table_head->unwatched_ns, &before, now_ns))
+        ;
+}
+
 /* Sockets without a stack; the others are counted at their sites. */
 static inline void table_count_opened(void) { atomic_fetch_add_explicit(&table_head->sockets_opened, 1, memory_order_relaxed); }
 static inline void table_count_closed(uint64_t by) { atomic_fetch_add_explicit(&table_head->sockets_closed, by, memory_order_relaxed); }

@@ -253,7 +253,7 @@ void *table_nth(enum state_extent_type type, unsigned nth)
 uint16_t slot_flags(const struct state_slot *slot)
 {
     const struct state_share *share = table_at(slot->share);
-    return atomic_load(&slot->flags) | (share ? (uint16_t)atomic_load(&share->shut) : 0);
+    return atomic_load(&slot->flags) | (share ? (uint16_t)(atomic_load(&share->shut) | atomic_load(&share->told)) : 0);
 }
 
 /* ---- slots ----------------------------------------------------------------------------------- */

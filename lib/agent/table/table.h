@@ -54,8 +54,8 @@ void *table_nth(enum state_extent_type type, unsigned nth);
  */
 struct state_slot *slot_of(int fd);
 /*
- * The flags of SLOT, or of a copy of it, with the shutdowns that came by other descriptors of the
- * same socket.
+ * The flags of SLOT, or of a copy of it, with what came by other descriptors of the same socket:
+ * shutdowns, EOF, errors.
  */
 uint16_t slot_flags(const struct state_slot *slot);
 struct state_slot *slot_make(int fd);

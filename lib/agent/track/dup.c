@@ -26,7 +26,11 @@ static state_ref take_share(struct state_slot *slot)
     atomic_store(&share->refs, 2);
     if (__atomic_compare_exchange_n(&slot->share, &none, ref, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)) {
         /* After it can be seen: a shutdown at this moment finds it, or its flag is found here. */
-        atomic_fetch_or(&share->shut, atomic_load(&slot->flags) & (SLOT_SHUT_WR | SLOT_SHUT_RD));
+        uint16_t flags = atomic_load(&slot->flags);
+        atomic_fetch_or(&share->shut, flags & (SLOT_SHUT_WR | SLOT_SHUT_RD));
+        atomic_store(&share->told_site, atomic_load(&slot->told_site));
+        atomic_store(&share->told_errno, atomic_load(&slot->told_errno));
+        atomic_fetch_or(&share->told, flags & (SLOT_TOLD_EOF | SLOT_TOLD_ERROR | SLOT_UNWATCHED));
         return ref;
     }
     /* another thread has made a second reference at the same moment: its record is used */

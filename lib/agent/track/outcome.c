@@ -9,8 +9,12 @@
 #include "outcome.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "../../core/calls.h"
 #include "../base/clock.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -24,11 +28,23 @@ static void set_told(struct state_slot *slot, uint16_t flag, int err)
 {
     bool in_signal;
     int saved = errno;
-    atomic_store(&slot->told_site, sites_here(&in_signal));
+    uint16_t before = slot_flags(slot);
+    struct state_share *share = table_at(slot->share);
+    /* The error's stack is kept before that of EOF: a connection that has failed reads as ended, too. */
+    if (flag != SLOT_TOLD_EOF || !(before & SLOT_TOLD_ERROR)) {
+        state_ref site = sites_here_of(this_thread.call | (flag == SLOT_TOLD_ERROR ? CALL_FAILED : 0), &in_signal);
+        atomic_store(&slot->told_site, site);
+        if (share)
+            atomic_store(&share->told_site, site);
+    }
     atomic_store(&slot->told_ns, clock_now());
     if (err)
         atomic_store(&slot->told_errno, (uint8_t)err);
+    if (err && share)
+        atomic_store(&share->told_errno, (uint32_t)err);
     atomic_fetch_or(&slot->flags, flag);
+    if (share) /* EOF that came by one of its descriptors is the socket's */
+        atomic_fetch_or(&share->told, flag);
     errno = saved;
 }
 
@@ -39,6 +55,12 @@ static void forget_told(struct state_slot *slot, uint16_t flags)
     atomic_store(&slot->told_errno, 0);
     atomic_store(&slot->told_site, 0);
     atomic_store(&slot->told_ns, 0);
+    struct state_share *share = table_at(slot->share);
+    if (!share)
+        return;
+    atomic_fetch_and(&share->told, (uint32_t)~flags);
+    atomic_store(&share->told_errno, 0);
+    atomic_store(&share->told_site, 0);
 }
 
 /*
@@ -151,6 +173,48 @@ void track_told_error(int fd, int err)
     struct state_slot *slot = slot_live(fd);
     if (slot && (!err || is_end(err)))
         set_error(slot, err);
+}
+
+void track_unwatched(int fd)
+{
+    struct state_slot *slot = slot_live(fd);
+    if (!slot || gate_is_vfork_child())
+        return;
+    struct state_share *share = table_at(slot->share);
+    atomic_fetch_or(&slot->flags, SLOT_UNWATCHED);
+    if (share)
+        atomic_fetch_or(&share->told, SLOT_UNWATCHED);
+}
+
+/* Whether bytes wait to be read on FD. In a sandbox this cannot be asked. */
+static bool has_unread(int fd)
+{
+    int n = 0;
+    return sys_ioctl(fd, SIOCINQ, &n) >= 0 && n > 0;
+}
+
+void track_hung_up(int fd, unsigned revents)
+{
+    if (revents & POLLERR) {
+        track_told_error(fd, 0);
+        return;
+    }
+    struct state_slot *slot = slot_live(fd);
+    if (!slot)
+        return;
+    slot_used(slot);
+    uint16_t f = slot_flags(slot);
+    /*
+     * A stream socket that was never connected, and one whose connect failed, hang up as well, and
+     * this side's own SHUT_RD is no FIN.
+     */
+    if (SLOT_TYPE(slot) == SOCK_DGRAM || (f & (SLOT_TOLD_EOF | SLOT_TOLD_ERROR | SLOT_SHUT_RD)) ||
+        !(f & (SLOT_CONNECTED | SLOT_CONNECTING)))
+        return;
+    if (!(revents & POLLHUP) && sys_in_sandbox())
+        track_unwatched(fd);
+    else if ((revents & POLLHUP) || !has_unread(fd))
+        set_told(slot, SLOT_TOLD_EOF, 0);
 }
 
 void track_sent(int fd, ssize_t result, int err)

@@ -30,9 +30,18 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags);
 /* After a send or write whose RESULT is not above track_quiet (EPIPE, ECONNRESET ...). */
 void track_sent(int fd, ssize_t result, int err);
 /*
- * getsockopt(SO_ERROR) returned ERR != 0, or poll set POLLERR or POLLHUP (ERR 0: the error itself
- * is not known).
+ * getsockopt(SO_ERROR) returned ERR != 0; 0: an error that is not known itself.
  */
 void track_told_error(int fd, int err);
+/*
+ * poll or epoll returned REVENTS with POLLHUP or POLLRDHUP: EOF, where nothing is left to read before
+ * it; with POLLERR an error (an event of track_told_error).
+ */
+void track_hung_up(int fd, unsigned revents);
+/*
+ * What the program reads from FD from now on, nobody sees (a stdio stream, whose reads libc makes
+ * inside); or nobody can tell what it was told.
+ */
+void track_unwatched(int fd);
 
 #endif

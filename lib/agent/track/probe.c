@@ -191,7 +191,10 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
         id.family = s->family;
         id.type = (int)SLOT_TYPE(s);
         id.protocol = flags & SLOT_MPTCP ? PROTOCOL_MPTCP : s->protocol;
+        const struct state_share *share = table_at(s->share);
         o->told_errno = atomic_load(&s->told_errno);
+        if (!o->told_errno && share)
+            o->told_errno = (int)atomic_load(&share->told_errno);
     }
     if (!id.family || !id.type) {
         int r = probe_identity(fd, &id);
@@ -213,6 +216,7 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
     o->shut_wr = flags & SLOT_SHUT_WR;
     o->shut_rd = flags & SLOT_SHUT_RD;
     o->told_eof = flags & SLOT_TOLD_EOF;
+    o->unwatched = !s || slot_is_unwatched(s, flags, table_unwatched_ns());
     o->was_connected = flags & SLOT_CONNECTED;
     bool tcp = is_ip(id.family) && id.type == SOCK_STREAM && (o->protocol == IPPROTO_TCP || o->protocol == PROTOCOL_MPTCP);
     if (tcp)

@@ -18,5 +18,6 @@
 #include "dup.h"
 #include "open_close.h"
 #include "outcome.h"
+#include "registered.h"
 
 #endif

@@ -25,6 +25,7 @@
 #include "../track/probe.h"
 #include "../track/retract.h"
 #include "../track/slot.h"
+#include "../track/uring.h"
 #include "marker.h"
 #include "waiters.h"
 
@@ -37,6 +38,7 @@ struct check {
     bool keep_open;  /* with kinds=all, when somebody asks: what is open now, should the process end */
     bool ending;     /* the program ends: what is still connecting will not connect any more */
     uint32_t number; /* of this check, never 0 */
+    bool asked_uring, has_uring;
 };
 
 static struct pollfd polled[BATCH] LARGE_TABLE;
@@ -170,6 +172,21 @@ static bool counted_before(const struct check *l, const struct state_slot *slot)
     return share && atomic_exchange(&share->counted, l->number) == l->number;
 }
 
+/*
+ * Whether a socket of which nobody saw EOF may have been read by an io_uring. Asked at most once a
+ * look, since it costs a few hundred system calls; what was open while there was one is not known
+ * for good.
+ */
+static bool may_be_read_by_uring(struct check *l)
+{
+    if (!l->asked_uring && uring_is_there()) {
+        l->has_uring = true;
+        table_set_unwatched(l->now);
+    }
+    l->asked_uring = true;
+    return l->has_uring;
+}
+
 static void count(const struct check *l, const struct state_slot *slot, const struct observation *o, const struct verdict *v,
                   const struct state_detail *d)
 {
@@ -184,7 +201,7 @@ static void count(const struct check *l, const struct state_slot *slot, const st
                                  .before_attach = SLOT_ORIGIN(slot) == ORIGIN_BEFORE_ATTACH});
 }
 
-static void in_condition(const struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
+static void in_condition(struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
                          const struct verdict *v, uint64_t *next_grace)
 {
     struct state_detail *d = detail_of(slot, gen);
@@ -203,7 +220,8 @@ static void in_condition(const struct check *l, struct state_slot *slot, int fd,
     d->fd = (uint32_t)fd;
     d->kind = v->kind;
     d->how = v->how;
-    d->eof = v->eof;
+    bool told_of = fresh || l->thorough || d->past_grace != (l->now - c.since_ns >= l->grace);
+    d->eof = v->eof == EOF_UNREAD && !o->unread && told_of && may_be_read_by_uring(l) ? EOF_NONE : v->eof;
     d->never = v->never;
     d->tcp_state = (uint8_t)o->tcp_state;
     d->since_ns = c.since_ns;

@@ -146,6 +146,7 @@ static void park(void)
         return;
     follow(true);
     forget_trends();
+    table_set_unwatched(clock_now()); /* nobody saw what was called until now */
     enter_present_sockets(ORIGIN_BEFORE_ATTACH);
     log_verbose("awake: sockets are recorded from now on");
 }

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <linux/close_range.h>
+#include <string.h>
 
 #include "../watch/watcher.h"
 
@@ -84,6 +85,18 @@ static int descriptor_of(FILE *file)
             return real.name(file);               \
         return AROUND_CLOSE(fd, real.name(file)); \
     }
+/* What is read through a stream libc reads by itself: no wrapper sees EOF there. */
+#define OPEN_FILE(name)                                    \
+    WRAPPER(FILE *, name, (int fd, const char *mode))      \
+    {                                                      \
+        FILE *file = real.name(fd, mode);                  \
+        if (file && (mode[0] == 'r' || strchr(mode, '+'))) \
+            track_unwatched(fd);                           \
+        return file;                                       \
+    }
+OPEN_FILE(fdopen)
+OPEN_FILE(_IO_fdopen)
+
 /* cppcheck-suppress useClosedFile -- the wrapper is named like the call that it makes */
 CLOSE_FILE(fclose)
 CLOSE_FILE(_IO_fclose)

@@ -6,13 +6,13 @@
  */
 #include "wrap.h"
 
-#define SOCKET(name)                                                 \
-    WRAPPER(int, name, (int family, int type, int protocol))         \
-    {                                                                \
-        int fd = real.name(family, type, protocol);                  \
-        if (likely(fd >= 0))                                         \
-            track_opened(fd, family, type, protocol, ORIGIN_SOCKET); \
-        return fd;                                                   \
+#define SOCKET(name)                                                                       \
+    WRAPPER(int, name, (int family, int type, int protocol))                               \
+    {                                                                                      \
+        int fd = real.name(family, type, protocol);                                        \
+        if (likely(fd >= 0))                                                               \
+            AS_CALL(CALL_SOCKET, track_opened(fd, family, type, protocol, ORIGIN_SOCKET)); \
+        return fd;                                                                         \
     }
 SOCKET(socket)
 SOCKET(__socket)
@@ -21,7 +21,7 @@ WRAPPER(int, socketpair, (int family, int type, int protocol, int pair[2]))
 {
     int r = real.socketpair(family, type, protocol, pair);
     if (likely(r == 0))
-        track_pair(pair, family, type, protocol);
+        AS_CALL(CALL_SOCKETPAIR, track_pair(pair, family, type, protocol));
     return r;
 }
 
@@ -29,7 +29,7 @@ WRAPPER(int, accept, (int fd, struct sockaddr *from, socklen_t *len))
 {
     int new_fd = real.accept(fd, from, len);
     if (likely(new_fd >= 0))
-        track_accepted(fd, new_fd, 0);
+        AS_CALL(CALL_ACCEPT, track_accepted(fd, new_fd, 0));
     return new_fd;
 }
 
@@ -37,7 +37,7 @@ WRAPPER(int, accept4, (int fd, struct sockaddr *from, socklen_t *len, int flags)
 {
     int new_fd = real.accept4(fd, from, len, flags);
     if (likely(new_fd >= 0))
-        track_accepted(fd, new_fd, flags);
+        AS_CALL(CALL_ACCEPT4, track_accepted(fd, new_fd, flags));
     return new_fd;
 }
 
@@ -49,7 +49,7 @@ int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int resu
 {
     int err = result < 0 ? errno : 0;
     bool unread = err == EFAULT || err == EBADF || err == ENOTSOCK || len > sizeof(struct sockaddr_storage);
-    track_connected(fd, result, err, unread ? NULL : to, unread ? 0 : len);
+    AS_CALL(CALL_CONNECT, track_connected(fd, result, err, unread ? NULL : to, unread ? 0 : len));
     return result;
 }
 

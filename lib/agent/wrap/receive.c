@@ -21,21 +21,21 @@ static size_t iov_size(const struct iovec *iov, size_t count)
  * A receive from the error queue is no event: the queue holds reports on what was sent, and whether
  * it is empty has nothing to do with the connection.
  */
-static void received(int fd, ssize_t result, size_t asked, int flags)
+static void received(int fd, ssize_t result, size_t asked, int flags, enum call name)
 {
     if (!(flags & MSG_ERRQUEUE))
-        track_received(fd, result, result < 0 ? errno : 0, asked, flags);
+        AS_CALL(name, track_received(fd, result, result < 0 ? errno : 0, asked, flags));
 }
 
-SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result)
+SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name)
 {
-    received(call->fd, result, call->wanted, call->flags);
+    received(call->fd, result, call->wanted, call->flags, name);
     RETURN(result);
 }
 
-SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result)
+SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name)
 {
-    received(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0);
+    received(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0, name);
     RETURN(result);
 }
 
@@ -43,9 +43,9 @@ SLOW ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result
 {
     const struct msghdr *msg = call->msg;
     if (result >= 0 && msg->msg_controllen > 0)
-        track_rights(msg);
+        AS_CALL(CALL_RECVMSG, track_rights(msg));
     if (result <= track_quiet)
-        received(call->fd, result, result == 0 ? iov_size(msg->msg_iov, msg->msg_iovlen) : 0, call->flags);
+        received(call->fd, result, result == 0 ? iov_size(msg->msg_iov, msg->msg_iovlen) : 0, call->flags, CALL_RECVMSG);
     RETURN(result);
 }
 
@@ -55,58 +55,59 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
     const struct mmsghdr *end = NULL;
     for (int i = 0; i < result; i++) {
         if (unlikely(v[i].msg_hdr.msg_controllen > 0))
-            track_rights(&v[i].msg_hdr);
+            AS_CALL(CALL_RECVMMSG, track_rights(&v[i].msg_hdr));
         if (unlikely(v[i].msg_len <= track_quiet) && !end)
             end = &v[i];
     }
     if (unlikely(end != NULL))
-        received(fd, end->msg_len, end->msg_len == 0 ? iov_size(end->msg_hdr.msg_iov, end->msg_hdr.msg_iovlen) : 0, flags);
+        received(fd, end->msg_len, end->msg_len == 0 ? iov_size(end->msg_hdr.msg_iov, end->msg_hdr.msg_iovlen) : 0, flags, CALL_RECVMMSG);
     if (unlikely(result < 0))
-        received(fd, result, 0, flags);
+        received(fd, result, 0, flags, CALL_RECVMMSG);
     return result;
 }
 
-#define RECEIVE(name, parameters, arguments, n, flags) \
-    WRAPPER(ssize_t, name, parameters)                 \
-    {                                                  \
-        struct receive call = {fd, flags, n};          \
-        KEEP(call);                                    \
-        ssize_t result = real.name arguments;          \
-        if (likely(result > track_quiet))              \
-            return result;                             \
-        return wrapper_received(&call, result);        \
+#define RECEIVE(name, parameters, arguments, n, flags, id) \
+    WRAPPER(ssize_t, name, parameters)                     \
+    {                                                      \
+        struct receive call = {fd, flags, n};              \
+        KEEP(call);                                        \
+        ssize_t result = real.name arguments;              \
+        if (likely(result > track_quiet))                  \
+            return result;                                 \
+        return wrapper_received(&call, result, id);        \
     }
-#define RECEIVE_IOV(name, parameters, arguments)    \
-    WRAPPER(ssize_t, name, parameters)              \
-    {                                               \
-        struct receive_iov call = {fd, count, iov}; \
-        KEEP(call);                                 \
-        ssize_t result = real.name arguments;       \
-        if (likely(result > track_quiet))           \
-            return result;                          \
-        return wrapper_received_iov(&call, result); \
+#define RECEIVE_IOV(name, parameters, arguments, id)    \
+    WRAPPER(ssize_t, name, parameters)                  \
+    {                                                   \
+        struct receive_iov call = {fd, count, iov};     \
+        KEEP(call);                                     \
+        ssize_t result = real.name arguments;           \
+        if (likely(result > track_quiet))               \
+            return result;                              \
+        return wrapper_received_iov(&call, result, id); \
     }
 
-RECEIVE(read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0)
-RECEIVE(__read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0)
-RECEIVE(__read_chk, (int fd, void *buf, size_t n, size_t room), (fd, buf, n, room), n, 0)
-RECEIVE(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0)
-RECEIVE(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0)
-RECEIVE(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0)
-RECEIVE(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0)
-RECEIVE(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0)
-RECEIVE(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags)
-RECEIVE(__recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags)
-RECEIVE(__recv_chk, (int fd, void *buf, size_t n, size_t room, int flags), (fd, buf, n, room, flags), n, flags)
-RECEIVE(recvfrom, (int fd, void *buf, size_t n, int flags, struct sockaddr *from, socklen_t *len), (fd, buf, n, flags, from, len), n, flags)
+RECEIVE(read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0, CALL_READ)
+RECEIVE(__read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0, CALL_READ)
+RECEIVE(__read_chk, (int fd, void *buf, size_t n, size_t room), (fd, buf, n, room), n, 0, CALL_READ)
+RECEIVE(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0, CALL_PREAD)
+RECEIVE(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0, CALL_PREAD)
+RECEIVE(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0, CALL_PREAD)
+RECEIVE(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0, CALL_PREAD)
+RECEIVE(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0, CALL_PREAD)
+RECEIVE(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags, CALL_RECV)
+RECEIVE(__recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags, CALL_RECV)
+RECEIVE(__recv_chk, (int fd, void *buf, size_t n, size_t room, int flags), (fd, buf, n, room, flags), n, flags, CALL_RECV)
+RECEIVE(recvfrom, (int fd, void *buf, size_t n, int flags, struct sockaddr *from, socklen_t *len), (fd, buf, n, flags, from, len), n, flags,
+        CALL_RECVFROM)
 RECEIVE(__recvfrom_chk, (int fd, void *buf, size_t n, size_t room, int flags, struct sockaddr *from, socklen_t *len),
-        (fd, buf, n, room, flags, from, len), n, flags)
+        (fd, buf, n, room, flags, from, len), n, flags, CALL_RECVFROM)
 
-RECEIVE_IOV(readv, (int fd, const struct iovec *iov, int count), (fd, iov, count))
-RECEIVE_IOV(preadv, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at))
-RECEIVE_IOV(preadv64, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at))
-RECEIVE_IOV(preadv2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags))
-RECEIVE_IOV(preadv64v2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags))
+RECEIVE_IOV(readv, (int fd, const struct iovec *iov, int count), (fd, iov, count), CALL_READV)
+RECEIVE_IOV(preadv, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), CALL_PREADV)
+RECEIVE_IOV(preadv64, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), CALL_PREADV)
+RECEIVE_IOV(preadv2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags), CALL_PREADV2)
+RECEIVE_IOV(preadv64v2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags), CALL_PREADV2)
 
 WRAPPER(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 {
@@ -136,9 +137,9 @@ struct splicing {
 static SLOW ssize_t spliced(const struct splicing *call, ssize_t result)
 {
     if (result >= 0 || errno != EPIPE)
-        received(call->in, result, call->wanted, 0);
+        received(call->in, result, call->wanted, 0, CALL_SPLICE);
     if (result < 0)
-        wrapper_sent(&(struct sending){call->out}, result);
+        wrapper_sent(&(struct sending){call->out}, result, CALL_SPLICE);
     RETURN(result);
 }
 
@@ -155,32 +156,32 @@ WRAPPER(ssize_t, splice, (int fd, off_t *at, int out, off_t *out_at, size_t n, u
 /* ---- errors seen by other calls ---- */
 
 /* RESULT is the number of entries that are ready: the search ends at the last of them. */
-int wrapper_polled(const struct pollfd *v, nfds_t count, int result)
+int wrapper_polled(const struct pollfd *v, nfds_t count, int result, enum call name)
 {
     int ready = result;
     for (nfds_t i = 0; ready > 0 && i < count; i++) {
         if (v[i].revents == 0)
             continue;
         ready--;
-        if (unlikely(v[i].revents & (POLLERR | POLLHUP)))
-            track_told_error(v[i].fd, 0);
+        if (unlikely(v[i].revents & (POLLERR | POLLHUP | POLLRDHUP)))
+            AS_CALL(name, track_hung_up(v[i].fd, (unsigned)v[i].revents));
     }
     return result;
 }
 
-#define POLL(name, parameters, arguments) \
-    WRAPPER(int, name, parameters) { return wrapper_polled(v, count, real.name arguments); }
-POLL(poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout))
-POLL(__poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout))
-POLL(__poll_chk, (struct pollfd * v, nfds_t count, int timeout, size_t room), (v, count, timeout, room))
-POLL(ppoll, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask), (v, count, timeout, mask))
+#define POLL(name, parameters, arguments, id) \
+    WRAPPER(int, name, parameters) { return wrapper_polled(v, count, real.name arguments, id); }
+POLL(poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout), CALL_POLL)
+POLL(__poll, (struct pollfd * v, nfds_t count, int timeout), (v, count, timeout), CALL_POLL)
+POLL(__poll_chk, (struct pollfd * v, nfds_t count, int timeout, size_t room), (v, count, timeout, room), CALL_POLL)
+POLL(ppoll, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask), (v, count, timeout, mask), CALL_PPOLL)
 POLL(__ppoll_chk, (struct pollfd * v, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room),
-     (v, count, timeout, mask, room))
+     (v, count, timeout, mask, room), CALL_PPOLL)
 
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result)
 {
     if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *len >= sizeof(int) && *(const int *)value != 0)
-        track_told_error(fd, *(const int *)value);
+        AS_CALL(CALL_GETSOCKOPT, track_told_error(fd, *(const int *)value));
     return result;
 }
 

@@ -7,32 +7,32 @@
  */
 #include "wrap.h"
 
-SLOW ssize_t wrapper_sent(const struct sending *call, ssize_t result)
+SLOW ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name)
 {
-    track_sent(call->fd, result, result < 0 ? errno : 0);
+    AS_CALL(name, track_sent(call->fd, result, result < 0 ? errno : 0));
     RETURN(result);
 }
 
-#define SEND(type, name, parameters, arguments)   \
-    WRAPPER(type, name, parameters)               \
-    {                                             \
-        struct sending call = {fd};               \
-        KEEP(call);                               \
-        type result = real.name arguments;        \
-        if (likely(result > track_quiet))         \
-            return result;                        \
-        return (type)wrapper_sent(&call, result); \
+#define SEND(type, name, parameters, arguments, id)   \
+    WRAPPER(type, name, parameters)                   \
+    {                                                 \
+        struct sending call = {fd};                   \
+        KEEP(call);                                   \
+        type result = real.name arguments;            \
+        if (likely(result > track_quiet))             \
+            return result;                            \
+        return (type)wrapper_sent(&call, result, id); \
     }
 
-SEND(ssize_t, write, (int fd, const void *buf, size_t n), (fd, buf, n))
-SEND(ssize_t, __write, (int fd, const void *buf, size_t n), (fd, buf, n))
-SEND(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count))
-SEND(ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags))
-SEND(ssize_t, __send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags))
+SEND(ssize_t, write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
+SEND(ssize_t, __write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
+SEND(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count), CALL_WRITEV)
+SEND(ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags), CALL_SEND)
+SEND(ssize_t, __send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags), CALL_SEND)
 SEND(ssize_t, sendto, (int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t len),
-     (fd, buf, n, flags, to, len))
-SEND(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags))
-SEND(int, sendmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags), (fd, v, count, flags))
-SEND(int, __sendmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags), (fd, v, count, flags))
-SEND(ssize_t, sendfile, (int fd, int in, off_t *at, size_t n), (fd, in, at, n))
-SEND(ssize_t, sendfile64, (int fd, int in, off_t *at, size_t n), (fd, in, at, n))
+     (fd, buf, n, flags, to, len), CALL_SENDTO)
+SEND(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags), CALL_SENDMSG)
+SEND(int, sendmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags), (fd, v, count, flags), CALL_SENDMMSG)
+SEND(int, __sendmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags), (fd, v, count, flags), CALL_SENDMMSG)
+SEND(ssize_t, sendfile, (int fd, int in, off_t *at, size_t n), (fd, in, at, n), CALL_SENDFILE)
+SEND(ssize_t, sendfile64, (int fd, int in, off_t *at, size_t n), (fd, in, at, n), CALL_SENDFILE)

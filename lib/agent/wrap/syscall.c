@@ -84,6 +84,26 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     }
 }
 
+#define NUMBER_EPOLL_PWAIT2 441 /* younger than some headers */
+
+static enum call sending_call(long number)
+{
+    switch (number) {
+    case SYS_write:
+        return CALL_WRITE;
+    case SYS_writev:
+        return CALL_WRITEV;
+    case SYS_sendto:
+        return CALL_SENDTO;
+    case SYS_sendmsg:
+        return CALL_SENDMSG;
+    case SYS_sendmmsg:
+        return CALL_SENDMMSG;
+    default:
+        return CALL_SENDFILE;
+    }
+}
+
 /* Calls whose event comes after the real call. */
 static long call_then_event(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -91,16 +111,16 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
     switch (number) {
     case SYS_socket:
         if (r >= 0)
-            track_opened((int)r, (int)a, (int)b, (int)c, ORIGIN_SOCKET);
+            AS_CALL(CALL_SOCKET, track_opened((int)r, (int)a, (int)b, (int)c, ORIGIN_SOCKET));
         return r;
     case SYS_socketpair:
         if (r == 0)
-            track_pair((const int *)d, (int)a, (int)b, (int)c);
+            AS_CALL(CALL_SOCKETPAIR, track_pair((const int *)d, (int)a, (int)b, (int)c));
         return r;
     case SYS_accept:
     case SYS_accept4:
         if (r >= 0)
-            track_accepted(FD, (int)r, number == SYS_accept4 ? (int)d : 0);
+            AS_CALL(number == SYS_accept4 ? CALL_ACCEPT4 : CALL_ACCEPT, track_accepted(FD, (int)r, number == SYS_accept4 ? (int)d : 0));
         return r;
     case SYS_connect:
         return wrapper_connected(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
@@ -114,11 +134,21 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
         return r;
     case SYS_getsockopt:
         return wrapper_got_option(FD, (int)b, (int)c, (const void *)d, (const socklen_t *)e, (int)r);
+    case SYS_epoll_ctl:
+        return wrapper_registered(FD, (int)b, (int)c, (const struct epoll_event *)d, (int)r);
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+        return wrapper_waited(FD, (const struct epoll_event *)b, (int)r, CALL_EPOLL_WAIT);
+#endif
+    case SYS_epoll_pwait:
+        return wrapper_waited(FD, (const struct epoll_event *)b, (int)r, CALL_EPOLL_PWAIT);
+    case NUMBER_EPOLL_PWAIT2:
+        return wrapper_waited(FD, (const struct epoll_event *)b, (int)r, CALL_EPOLL_PWAIT2);
 #ifdef SYS_poll
     case SYS_poll:
 #endif
     case SYS_ppoll:
-        return wrapper_polled((const struct pollfd *)a, (nfds_t)b, (int)r);
+        return wrapper_polled((const struct pollfd *)a, (nfds_t)b, (int)r, number == SYS_ppoll ? CALL_PPOLL : CALL_POLL);
     case SYS_recvmmsg:
         return wrapper_received_mmsg(FD, (const struct mmsghdr *)b, (int)d, (int)r);
     case SYS_recvmsg:
@@ -130,33 +160,40 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
         return r;
     switch (number) {
     case SYS_read:
-        return wrapper_received(&(struct receive){FD, 0, (size_t)c}, r);
+        return wrapper_received(&(struct receive){FD, 0, (size_t)c}, r, CALL_READ);
     case SYS_recvfrom:
-        return wrapper_received(&(struct receive){FD, (int)d, (size_t)c}, r);
+        return wrapper_received(&(struct receive){FD, (int)d, (size_t)c}, r, CALL_RECVFROM);
     case SYS_readv:
-        return wrapper_received_iov(&(struct receive_iov){FD, (int)c, (const struct iovec *)b}, r);
+        return wrapper_received_iov(&(struct receive_iov){FD, (int)c, (const struct iovec *)b}, r, CALL_READV);
     default:
-        return wrapper_sent(&(struct sending){FD}, r);
+        return wrapper_sent(&(struct sending){FD}, r, sending_call(number));
     }
 }
 
 /* The numbers that are handled here, and by which of the two functions above. */
 enum { NOT_OURS = 0, BEFORE, AFTER };
 const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) = {
-    [SYS_close] = BEFORE,   [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
+    [SYS_close] = BEFORE,     [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
 #ifdef SYS_dup2
     [SYS_dup2] = BEFORE,
 #endif
-    [SYS_dup3] = BEFORE,    [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE, [SYS_execve] = BEFORE,  [SYS_unshare] = BEFORE,
-    [SYS_setns] = BEFORE,   [SYS_seccomp] = BEFORE,     [SYS_execveat] = BEFORE,   [SYS_socket] = AFTER,   [SYS_socketpair] = AFTER,
-    [SYS_accept] = AFTER,   [SYS_accept4] = AFTER,      [SYS_connect] = AFTER,     [SYS_shutdown] = AFTER, [SYS_getsockopt] = AFTER,
-    [SYS_bind] = AFTER,     [SYS_listen] = AFTER,
+    [SYS_dup3] = BEFORE,      [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE,
+    [SYS_execve] = BEFORE,    [SYS_unshare] = BEFORE,     [SYS_setns] = BEFORE,
+    [SYS_seccomp] = BEFORE,   [SYS_execveat] = BEFORE,    [SYS_socket] = AFTER,
+    [SYS_socketpair] = AFTER, [SYS_accept] = AFTER,       [SYS_accept4] = AFTER,
+    [SYS_connect] = AFTER,    [SYS_shutdown] = AFTER,     [SYS_getsockopt] = AFTER,
+    [SYS_bind] = AFTER,       [SYS_listen] = AFTER,
 #ifdef SYS_poll
     [SYS_poll] = AFTER,
 #endif
-    [SYS_ppoll] = AFTER,    [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,     [SYS_read] = AFTER,     [SYS_recvfrom] = AFTER,
-    [SYS_readv] = AFTER,    [SYS_write] = AFTER,        [SYS_writev] = AFTER,      [SYS_sendto] = AFTER,   [SYS_sendmsg] = AFTER,
-    [SYS_sendmmsg] = AFTER, [SYS_sendfile] = AFTER,
+    [SYS_ppoll] = AFTER,      [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,
+    [SYS_read] = AFTER,       [SYS_recvfrom] = AFTER,     [SYS_readv] = AFTER,
+    [SYS_write] = AFTER,      [SYS_writev] = AFTER,       [SYS_sendto] = AFTER,
+    [SYS_sendmsg] = AFTER,    [SYS_sendmmsg] = AFTER,     [SYS_sendfile] = AFTER,
+#ifdef SYS_epoll_wait
+    [SYS_epoll_wait] = AFTER,
+#endif
+    [SYS_epoll_ctl] = AFTER,  [SYS_epoll_pwait] = AFTER,  [NUMBER_EPOLL_PWAIT2] = AFTER,
 };
 
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)

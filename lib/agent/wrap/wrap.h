@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "../../core/calls.h"
+#include "../base/thread.h"
 #include "../libc/real.h"
 #include "../track/track.h"
 #include "../watch/watcher.h"
@@ -53,6 +55,18 @@
     do {                            \
         __asm__("" : "+r"(result)); \
         return result;              \
+    } while (0)
+
+/*
+ * Records EVENT as one of the call NAME: reports say which call it was. What was there before comes
+ * back, for this may be a signal handler that has interrupted another event.
+ */
+#define AS_CALL(name, event)                \
+    do {                                    \
+        uint8_t outer = this_thread.call;   \
+        this_thread.call = (uint8_t)(name); \
+        event;                              \
+        this_thread.call = outer;           \
     } while (0)
 
 /* dup and its kin: the real call, then the event. */
@@ -133,13 +147,15 @@ struct receive_msg {
 struct sending {
     int fd;
 };
-ssize_t wrapper_received(const struct receive *call, ssize_t result);
-ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result);
+ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name);
+ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name);
 ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result);
 int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result);
-int wrapper_polled(const struct pollfd *v, nfds_t count, int result);
+int wrapper_polled(const struct pollfd *v, nfds_t count, int result, enum call name);
+int wrapper_registered(int epfd, int op, int fd, const struct epoll_event *event, int result);
+int wrapper_waited(int epfd, const struct epoll_event *events, int result, enum call name);
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result);
-ssize_t wrapper_sent(const struct sending *call, ssize_t result);
+ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name);
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result);
 bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags);
 long wrapper_closed_range(bool any, unsigned first, unsigned last, long result);

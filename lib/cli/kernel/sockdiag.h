@@ -19,7 +19,11 @@ struct sockdiag_socket {
     uint8_t type;   /* SOCK_*, Unix only */
     /* TCP_* of <netinet/tcp.h>; Unix uses TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE alike */
     uint8_t state;
-    bool eof_read;    /* TCP in CLOSE_WAIT: a receive call has returned 0 */
+    /*
+     * TCP in CLOSE_WAIT: nothing is left to read, not even the FIN. One that came with the last data
+     * is taken with it, so this does not prove that a receive call has returned 0
+     */
+    bool drained;
     uint8_t shutdown; /* Unix: 1 no more receiving, 2 no more sending */
     /* Unix: it has (had) a peer; peer_inode 0 then: the peer is closed, or not accepted yet */
     bool peer_known;
@@ -46,7 +50,7 @@ static inline void sockdiag_take_fin(struct sockdiag_socket *s)
 {
     if (s->state != TCP_CLOSE_WAIT && s->state != TCP_LAST_ACK && s->state != TCP_CLOSING)
         return;
-    s->eof_read = s->unread == 0;
+    s->drained = s->unread == 0;
     s->unread -= s->unread ? 1 : 0;
 }
 

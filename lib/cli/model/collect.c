@@ -41,7 +41,7 @@ static bool infer(const struct state_slot *s, struct finding *f)
     }
     if (!(s->flags & SLOT_TOLD_EOF))
         return false;
-    f->eof = EOF_READ;
+    f->eof = finding_eof(f, EOF_UNREAD);
     if (!tcp) {
         f->kind = KIND_HANGUP;
         return s->family != 0;

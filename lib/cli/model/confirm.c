@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../../core/finding.h"
 #include "../../core/judge.h"
 #include "../kernel/fate.h"
 #include "../kernel/procfs.h"
@@ -178,8 +179,8 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     case ST_CLOSE_WAIT:
         if (f->kind != KIND_CLOSE_WAIT) {
             set_kind(c, f, KIND_CLOSE_WAIT);
-            /* if the program had read the EOF, a wrapper would have recorded it */
-            f->eof = EOF_UNREAD;
+            /* where all calls were seen, a wrapper would have recorded that the program read EOF */
+            f->eof = finding_eof(f, EOF_UNREAD);
         }
         break;
     case ST_FIN_WAIT_2:

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/group.h"
+
 #define ORDER(a, b)                    \
     do {                               \
         if ((a) != (b))                \
@@ -163,11 +165,7 @@ static void add_group(struct group *to, const struct group *g)
         to->oldest_ns = g->oldest_ns;
     if (g->youngest_ns < to->youngest_ns)
         to->youngest_ns = g->youngest_ns;
-    if (!to->n_told && g->n_told) {
-        to->told = g->told;
-        to->n_told = g->n_told;
-        to->told_site = g->told_site;
-    }
+    group_told_add(to, g);
     /* the sooner one; both are of the one process */
     if (g->fd_limit_in_s && (!to->fd_limit_in_s || g->fd_limit_in_s < to->fd_limit_in_s)) {
         to->fd_limit = g->fd_limit;

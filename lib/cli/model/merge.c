@@ -30,6 +30,17 @@ static int by_kind_and_site(const void *a, const void *b)
     return x->siteid < y->siteid ? -1 : x->siteid > y->siteid;
 }
 
+/* T's frames, if P has that stack. */
+static void take_frames(struct told *t, const struct group *p)
+{
+    for (unsigned i = 0; i < p->n_told && !t->n_frames && t->siteid; i++) {
+        if (p->told[i].siteid != t->siteid || p->told[i].event != t->event)
+            continue;
+        t->frames = p->told[i].frames;
+        t->n_frames = p->told[i].n_frames;
+    }
+}
+
 /*
  * Sums what the single processes know of this stack; the frames come from the first that has them.
  */
@@ -47,10 +58,8 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
             g->frames = p->frames;
             g->n_frames = p->n_frames;
         }
-        if (!g->n_told && p->n_told) {
-            g->told = p->told;
-            g->n_told = p->n_told;
-        }
+        for (unsigned k = 0; k < g->n_told; k++)
+            take_frames(&g->told[k], p);
     }
 }
 
@@ -126,8 +135,11 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     if (n_parts)
         qsort(parts, n_parts, sizeof *parts, by_kind_and_site);
-    for (size_t i = 0; i < r->n_groups; i++)
+    for (size_t i = 0; i < r->n_groups; i++) {
         find_parts(&r->groups[i], parts, n_parts);
+        group_told_named(&r->groups[i]);
+        r->groups[i].opener.tid = 0; /* of several processes */
+    }
     equal_groups_merge(m);
     struct model_options quiet = *o;
     quiet.n_rules = quiet.n_own = 0; /* each process' findings were matched against them already */

@@ -15,6 +15,7 @@
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
+#include "opener.h"
 #include "stacks.h"
 
 static void fill_counters(const struct model *m, struct group *g)
@@ -131,13 +132,19 @@ static void make_groups(struct model *m, struct symbolizer *sym)
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     for (size_t i = 0; i < r->n_groups; i++) {
         stacks_want(m->from, sym, r->groups[i].site);
-        stacks_want(m->from, sym, r->groups[i].told_site);
+        for (unsigned k = 0; k < r->groups[i].n_told; k++)
+            stacks_want(m->from, sym, r->groups[i].told[k].site);
     }
     for (size_t i = 0; i < r->n_groups; i++) {
         struct group *g = &r->groups[i];
         fill_counters(m, g);
         g->frames = stacks_frames(&m->arena, m->from, sym, g->site, &g->n_frames);
-        g->told = stacks_frames(&m->arena, m->from, sym, g->told_site, &g->n_told);
+        for (unsigned k = 0; k < g->n_told; k++)
+            g->told[k].frames = stacks_frames(&m->arena, m->from, sym, g->told[k].site, &g->told[k].n_frames);
+        group_told_named(g);
+        /* in another pid namespace its threads have other numbers */
+        if (load_is_live(m->from) && state_head(&m->from->view)->pid == (uint32_t)m->from->pid)
+            opener_of(&g->opener, m->from->pid, g->n_findings ? g->findings[0].opened_ns : 0);
     }
 }
 

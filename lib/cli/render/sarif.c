@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "../../core/text.h"
 #include "../../core/textstack.h"
 
 static const struct {
@@ -145,6 +146,29 @@ static const struct frame *frame_of_location(const struct group *g)
     return best;
 }
 
+static void put_stacks(struct out *o, const struct group *g, const char *srcroot)
+{
+    char heading[200];
+    const char *before = ",\"stacks\":[";
+    for (int i = -1; i < (int)g->n_told; i++) {
+        const struct told *t = i < 0 ? NULL : &g->told[i];
+        size_t n = t ? t->n_frames : g->n_frames;
+        struct out h = {.buf = heading, .cap = sizeof heading - 1};
+        if (!n)
+            continue;
+        if (t)
+            text_told(&h, g, (unsigned)i);
+        else
+            text_opened(&h, g);
+        heading[h.len] = 0;
+        out_str(o, before);
+        put_stack(o, heading, t ? t->frames : g->frames, n, srcroot);
+        before = ",";
+    }
+    if (*before == ',' && !before[1])
+        out_str(o, "]");
+}
+
 static void put_result(struct out *o, const struct report *r, const struct group *g, const char *srcroot)
 {
     const struct frame *best = frame_of_location(g);
@@ -166,16 +190,7 @@ static void put_result(struct out *o, const struct report *r, const struct group
         out_char(o, '}');
     }
     out_str(o, "]");
-    if (g->n_frames || g->n_told) {
-        out_str(o, ",\"stacks\":[");
-        if (g->n_frames)
-            put_stack(o, "allocated by", g->frames, g->n_frames, srcroot);
-        if (g->n_told) {
-            out_str(o, g->n_frames ? "," : "");
-            put_stack(o, "told of the end by", g->told, g->n_told, srcroot);
-        }
-        out_str(o, "]");
-    }
+    put_stacks(o, g, srcroot);
     if (g->siteid) {
         out_str(o, ",\"partialFingerprints\":{\"sockleakSite/v1\":\"");
         out_hex(o, g->siteid, 16);

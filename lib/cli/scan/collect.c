@@ -114,7 +114,7 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
     t->inode = d->inode;
     t->uid = d->uid;
     t->unread = d->state == TCP_LISTEN ? 0 : d->unread;
-    t->eof_read = d->state == TCP_CLOSE_WAIT && d->eof_read;
+    t->drained = d->state == TCP_CLOSE_WAIT && d->drained;
     t->idle_ms = d->idle_ms;
     t->ns = u->ns;
     t->family = d->family;

@@ -40,7 +40,8 @@ static void put_known(struct out *o, const char *key, uint64_t n, bool known)
 static void put_counts(struct out *o, const struct scan_count *c, bool never_known)
 {
     put_count(o, "close_wait", c->close_wait);
-    put_count(o, "close_wait_eof_read", c->eof_read);
+    put_count(o, "close_wait_drained", c->drained);
+    put_count(o, "close_wait_eof_read", c->drained); /* the name that it had first, which says too much */
     put_count(o, "fin_wait_2", c->fin_wait_2);
     put_count(o, "dead", c->dead);
     put_known(o, "never_connected", c->never, never_known);

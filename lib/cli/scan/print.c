@@ -273,7 +273,7 @@ static void print_culprit(const struct scan_view *v)
         printf("%llu of %d ephemeral ports to %s are in use\n", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
                scan_peer(peer, row));
     if (row->count.close_wait)
-        printf("it has read the end of %llu of these %llu connections and closed none\n", (unsigned long long)row->count.eof_read,
+        printf("nothing is left to read on %llu of these %llu connections, and none is closed\n", (unsigned long long)row->count.drained,
                (unsigned long long)row->count.close_wait);
 }
 

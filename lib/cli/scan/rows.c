@@ -25,7 +25,7 @@ void scan_count_add(struct scan_count *to, const struct scan_count *from)
     to->dead += from->dead;
     to->never += from->never;
     to->hangup += from->hangup;
-    to->eof_read += from->eof_read;
+    to->drained += from->drained;
     to->unread += from->unread;
 }
 
@@ -43,7 +43,7 @@ static bool count_socket(const struct scan_socket *t, struct scan_count *c)
         c->fin_wait_2 = 1;
     else
         return false;
-    c->eof_read = t->eof_read;
+    c->drained = t->drained;
     c->unread = t->unread;
     return true;
 }

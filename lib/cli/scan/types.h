@@ -49,7 +49,7 @@ struct scan_socket {
     uint32_t inode, uid, idle_ms;
     uint32_t unread; /* bytes, without the FIN */
     uint32_t ns;     /* index */
-    bool eof_read;   /* CLOSE_WAIT: the program has read the end of the stream */
+    bool drained;    /* CLOSE_WAIT: nothing is left to read (sockdiag.h) */
     uint8_t family, state;
     bool hangup;   /* Unix */
     bool nameless; /* Unix: not bound to a name */
@@ -85,7 +85,7 @@ enum scan_direction { SCAN_OUT = 0, SCAN_IN, SCAN_UNIX, SCAN_UNCONNECTED };
 
 struct scan_count {
     uint64_t close_wait, fin_wait_2, dead, never, hangup;
-    uint64_t eof_read; /* of close_wait: a receive call has returned 0 there */
+    uint64_t drained; /* of close_wait: nothing is left to read there */
     uint64_t unread;
 };
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "../../core/text.h"
 #include "../../core/textstack.h"
 #include "../base/cli.h"
 
@@ -297,6 +298,18 @@ static void add_stack(struct top_page *p, unsigned width, const char *title, con
     }
 }
 
+/* Of the stack that opened G's sockets (-1), or of what was told of them. */
+static const char *heading(struct top_page *p, const struct group *g, int nth)
+{
+    char text[200];
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    if (nth < 0)
+        text_opened(&o, g);
+    else
+        text_told(&o, g, (unsigned)nth);
+    return arena_printf(&p->arena, "%.*s", (int)o.len, text);
+}
+
 void top_page_group(struct top_page *p, const struct top *t, const struct group *g, unsigned width)
 {
     top_page_free(p);
@@ -312,8 +325,9 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
     if (g->ports_reached || g->ports_in_s)
         add_body(p, make_line(p, width, false, "%llu ports to %s %s", (unsigned long long)g->ports, g->ports_peer,
                               when_words(p, g->ports_reached, g->ports_in_s)));
-    add_stack(p, width, "allocated by", g->frames, g->n_frames);
-    add_stack(p, width, "told of the end by", g->told, g->n_told);
+    add_stack(p, width, heading(p, g, -1), g->frames, g->n_frames);
+    for (unsigned i = 0; i < g->n_told; i++)
+        add_stack(p, width, heading(p, g, (int)i), g->told[i].frames, g->told[i].n_frames);
     add_body(p, make_line(p, width, true, "sockets"));
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];

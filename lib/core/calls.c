@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * calls.c: the names of the calls by which a program opens a socket or learns of its end.
+ *
+ * Called from anywhere; one constant table.
+ */
+#include "calls.h"
+
+#include <stddef.h>
+
+#define NAME(id, name) [CALL_##id] = name,
+static const char *const names[CALL_COUNT] = {CALLS(NAME)};
+
+const char *call_name(unsigned call) { return CALL_OF(call) < CALL_COUNT ? names[CALL_OF(call)] : NULL; }
