@@ -11,7 +11,7 @@
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
-    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED));
+    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & (SLOT_USED | SLOT_LAST)));
 }
 
 void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view)
@@ -28,6 +28,11 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
                           .told_errno = atomic_load(&slot->told_errno),
                           .opened_ns = slot->opened_ns,
                           .since_ns = slot->opened_ns};
+    const struct state_family *family = state_family(view);
+    if (f->origin == ORIGIN_INHERITED && (atomic_load(&slot->flags) & SLOT_LAST)) {
+        f->parent = family->parent;
+        f->parent_ended = atomic_load(&family->parent_ended);
+    }
     if (slot->site && state_site_at(view, slot->site, &site)) {
         f->site = slot->site;
         f->siteid = site.site->siteid;
@@ -41,6 +46,7 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->eof = d->eof;
     f->tcp_state = d->tcp_state;
     f->past_grace = d->past_grace;
+    f->until_exit = d->until_exit;
     f->since_ns = d->since_ns;
     f->unread = d->unread;
     f->local = d->local;

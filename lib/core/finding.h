@@ -12,7 +12,7 @@
 
 /*
  * SLOT stands for a socket that may be reported: not ignored by the program, and not inherited
- * without ever being used here.
+ * without ever being used here while another process was there to report it.
  */
 bool finding_counts(const struct state_slot *slot);
 /*

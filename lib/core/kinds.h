@@ -43,6 +43,7 @@ enum origin {
     ORIGIN_INHERITED,
     ORIGIN_BEFORE_ATTACH,
     ORIGIN_UNSEEN,
+    ORIGIN_BEFORE_EXEC, /* by the program that this process was before an exec */
     ORIGIN_COUNT
 };
 /* Why a report was made. */

@@ -72,6 +72,8 @@ enum state_extent_type {
      */
     EXTENT_TEXT,
     EXTENT_INDEX, /* the writer's own hash heads; readers skip it */
+    EXTENT_CHILDREN, /* 32 struct state_child */
+    EXTENT_TYPES,
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
@@ -135,6 +137,21 @@ struct state_header {
     char agent_version[32];
 };
 
+/*
+ * Whom the process has its inherited sockets from. In the page of the header, at a place of its own:
+ * all zero in the files of version 0.1.
+ */
+#define STATE_FAMILY_OFFSET 3072u
+#define STATE_ANCESTORS 8u
+struct state_family {
+    uint32_t parent;               /* that these sockets came from, by fork or exec; 0: none */
+    _Atomic uint32_t parent_ended; /* as the last check saw it */
+    uint64_t parent_start;         /* its start_ticks; 0 unknown */
+    /* this process has begun its last check (CLOCK_MONOTONIC); 0: not yet */
+    _Atomic uint64_t leaving_ns;
+    uint32_t ancestors[STATE_ANCESTORS]; /* the parent's parent first; 0: no more */
+};
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 /*
@@ -168,6 +185,8 @@ enum slot_flag {
     SLOT_UNCOUNTED = 1 << 11, /* opened under sockleak_pause(): its site does not count it */
     SLOT_ADOPTED = 1 << 12,   /* no wrapper saw it opened: opened_ns is when it was first seen */
     SLOT_MPTCP = 1 << 13,     /* protocol is 262, of which only the low byte is kept */
+    /* inherited, unused, and at the last check no other process was there to report it */
+    SLOT_LAST = 1 << 14,
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */
@@ -240,7 +259,8 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
     uint8_t kind, how, eof, tcp_state;
     _Atomic uint8_t reported; /* a report has named it */
     uint8_t past_grace;
-    uint8_t pad0[2];
+    uint8_t until_exit; /* the end of the program has closed it, and nothing before */
+    uint8_t pad0;
     uint64_t since_ns;    /* the condition's clock: since when, with no byte moving */
     uint64_t unread;      /* bytes waiting before the FIN */
     uint64_t signature;   /* of the byte counters; a change restarts the clock */
@@ -261,6 +281,21 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t counted;
     uint32_t pad[12];
 };
+
+/*
+ * A child that was forked with sockets. Its parent reserves the record before the fork; the child
+ * writes it, through the mapping that it shares with its parent.
+ */
+#define STATE_CHILD_FDS 832u
+struct state_child {       /* 128 bytes */
+    _Atomic uint32_t pid;  /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
+    uint32_t pad;
+    _Atomic uint64_t since_ns;   /* when it was reserved */
+    _Atomic uint64_t leaving_ns; /* as in struct state_family */
+    /* the inherited descriptors that it has used and still holds, a bit each */
+    _Atomic uint64_t used[STATE_CHILD_FDS / 64];
+};
+#define STATE_CHILD_UNBORN UINT32_MAX
 
 /*
  * a whole extent: the program's own options and suppressions, which reports by other processes
@@ -286,6 +321,9 @@ _Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
 _Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
 _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
+_Static_assert(sizeof(struct state_header) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
+_Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, "the header is one page");
+_Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 
@@ -305,6 +343,7 @@ struct state_view {
  */
 const char *state_open_view(struct state_view *view, const void *base, uint64_t size);
 const struct state_header *state_head(const struct state_view *view);
+const struct state_family *state_family(const struct state_view *view);
 /*
  * The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no
  * printable UTF-8 become '?'.
@@ -331,6 +370,8 @@ bool state_site_at(const struct state_view *view, state_ref ref, struct state_si
 bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *ref, struct state_site_view *out);
 /* NULL when REF is no detail of generation GEN. */
 const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen);
+/* Iterates the records of children; *POS starts at 0. NULL at the end. */
+struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */

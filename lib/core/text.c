@@ -193,6 +193,8 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  %s", errno_name(f->told_errno));
     if (f->origin >= ORIGIN_RECEIVED && origin_name(f->origin))
         out_fmt(o, "  %s", origin_name(f->origin));
+    if (f->parent)
+        out_fmt(o, " from parent %u, which %s", f->parent, f->parent_ended ? "ended" : "closed its copy");
     if (f->tag && *f->tag) {
         out_str(o, "  tag ");
         text_clean(o, f->tag);

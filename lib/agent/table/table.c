@@ -36,7 +36,7 @@ static _Atomic uint32_t next_extent;
 /* of the extent table: 0 not made, 1 being made, 2 usable */
 static _Atomic int pages[STATE_MAX_EXTENTS * 4 / STATE_PAGE];
 /* by type: (extent + 1) << 32 | units used */
-static _Atomic uint64_t cursor[EXTENT_INDEX + 1];
+static _Atomic uint64_t cursor[EXTENT_TYPES];
 
 /*
  * Makes pages usable. Where the file system has no room for them, private memory takes their place:
@@ -141,7 +141,7 @@ void table_forget(struct state_view *old)
         sys_munmap(far, HIGH_CHUNKS * sizeof *far);
     atomic_store(&high, NULL);
     atomic_store(&top_chunk, 0);
-    for (unsigned t = 0; t <= EXTENT_INDEX; t++)
+    for (unsigned t = 0; t < EXTENT_TYPES; t++)
         atomic_store(&cursor[t], 0);
     for (unsigned i = 0; i < sizeof pages / sizeof *pages; i++)
         atomic_store(&pages[i], 0);

@@ -14,12 +14,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../core/finding.h"
 #include "../../core/judge.h"
 #include "../base/clock.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../report/counts.h"
 #include "../table/header.h"
+#include "../track/family.h"
 #include "../track/open_close.h"
 #include "../track/probe.h"
 #include "../track/retract.h"
@@ -162,12 +164,10 @@ static void in_condition(const struct check *l, struct state_slot *slot, int fd,
     atomic_store_explicit(&d->gen, gen, memory_order_release);
     if (!d->past_grace && c.since_ns + l->grace < *next_grace)
         *next_grace = c.since_ns + l->grace;
-    uint16_t flags = atomic_load(&slot->flags);
     /*
-     * An inherited socket that was not used here is for another process to report, and is not
-     * counted. Several descriptors of one socket count once.
+     * An inherited socket that another process reports is not counted. Several descriptors of one socket count once.
      */
-    if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
+    if (finding_counts(slot) && !counted_before(l, slot))
         counts_add(slot->site, v->kind, l->now - c.since_ns >= l->interval, d->past_grace);
 }
 
@@ -203,6 +203,21 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
 /* The kernel's, so far. Another thread may add one: this look is then in doubt too, which the next one settles. */
 static uint64_t refusals(void) { return table_drops(DROP_LOOK); }
 
+/*
+ * An inherited socket is reported by whoever uses it; of those that do not, by one (track/family.h).
+ */
+static void settle_heir(struct state_slot *slot, int fd)
+{
+    uint16_t flags = atomic_load(&slot->flags);
+    if (!(flags & SLOT_INHERITED))
+        return;
+    family_uses(fd, flags & SLOT_USED);
+    if (!(flags & SLOT_USED) && family_is_last(fd, slot))
+        atomic_fetch_or(&slot->flags, SLOT_LAST);
+    else if (flags & SLOT_LAST)
+        atomic_fetch_and(&slot->flags, (uint16_t)~SLOT_LAST);
+}
+
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
@@ -215,6 +230,7 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
             track_vanished(fd, gen);
         return;
     }
+    settle_heir(slot, fd);
     bool told = slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
     if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
         healthy(slot, fd, gen);
@@ -256,6 +272,7 @@ uint64_t check_all(uint64_t min_age_ns)
     l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
     sweep_details();
+    family_look();
     counts_begin();
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
         struct state_slot *slot = slot_of(fd);

@@ -21,8 +21,10 @@
 #include "../report/suppressions.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
+#include "../track/family.h"
 #include "../track/retract.h"
 #include "check.h"
+#include "discover.h"
 #include "wake.h"
 
 static uint32_t loaded_by; /* the process that the library was loaded into */
@@ -234,6 +236,7 @@ uint64_t reporter_final(bool its_last)
     if (its_last)
         scratch_keep(true);
     reporter_troubles();
+    discover_at_end(family_parent_view()->base && !table_looks() ? ORIGIN_INHERITED : ORIGIN_UNSEEN);
     check_all(0);
     if (agent_options.leak_check_at_exit)
         reporter_releases();
