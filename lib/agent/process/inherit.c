@@ -142,6 +142,17 @@ void inherit_take(bool prepared)
 
 bool inherit_is_minded(void) { return minded; }
 
+bool inherit_goes_along(void)
+{
+    for (unsigned i = 0; minded && i < inherit_count(); i++) {
+        const struct inherited_slot *e = &inherited->entries[i];
+        long flags = track_is_awaited(&e->slot) ? SYS3(SYS_fcntl, e->fd, F_GETFD, 0) : FD_CLOEXEC;
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            return true;
+    }
+    return false;
+}
+
 static bool parent_holds(const struct inherited_slot *e)
 {
     const struct state_view *v = family_parent_view();

@@ -29,6 +29,8 @@ void inherit_import(void);
 unsigned inherit_count(void);
 /* There are connections among them, which may become findings without any call of the child. */
 bool inherit_is_minded(void);
+/* One of them would stay open over an exec. */
+bool inherit_goes_along(void);
 /*
  * At the end of a child without a table: it still holds such a connection, and its parent does not,
  * as far as the parent's table tells.

@@ -24,6 +24,7 @@
 #include "configure.h"
 #include "fork.h"
 #include "inherit.h"
+#include "predecessor.h"
 
 static bool make_table(void)
 {
@@ -39,6 +40,7 @@ static bool make_table(void)
         table_set_inherited(inherit_parent_header()->pid);
         inherit_import();
     }
+    predecessor_import();
     /* last: from here on the program's other threads find what was imported */
     bool ok = gate_open();
     inherited_set_clear();

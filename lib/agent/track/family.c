@@ -100,6 +100,15 @@ void family_describe(void)
         f->ancestors[i] = family.ancestors[i];
 }
 
+void family_came_with(const struct state_family *f)
+{
+    family.parent = f->parent;
+    family.parent_start = f->parent_start;
+    for (unsigned i = 0; i < STATE_ANCESTORS; i++)
+        family.ancestors[i] = f->ancestors[i];
+    family_describe();
+}
+
 /* The parent has ended: also when it is a zombie, or another process has its number. */
 static bool has_ended(void)
 {

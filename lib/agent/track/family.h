@@ -33,6 +33,8 @@ void family_describe(void);
  * there is not known.
  */
 void family_started_by(uint32_t pid);
+/* Before an exec this process had its inherited sockets from FAMILY's parent. */
+void family_came_with(const struct state_family *family);
 /* Before a look: finds out whether the parent still lives. */
 void family_look(void);
 /* No other process is there to report the inherited socket FD, which SLOT stands for. */
