@@ -141,10 +141,25 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
     put_error(o, f->told_errno);
     put_u64(o, "pid", f->pid ? f->pid : r->pid);
+    if (f->parent) {
+        put_u64(o, "parent", f->parent);
+        put_bool(o, "parent_ended", f->parent_ended);
+    }
+    if (f->until_exit)
+        put_bool(o, "until_exit", true);
     out_char(o, '}');
 }
 
 static const char *eof_word(unsigned eof) { return eof == EOF_READ ? "read" : eof == EOF_UNREAD ? "unread" : NULL; }
+
+/* The end of the program closed all of them. */
+static bool is_until_exit(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (!g->findings[i].until_exit)
+            return false;
+    return g->n_findings > 0;
+}
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
 {
@@ -182,6 +197,8 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_u64_opt(o, "ports", g->ports);
     put_whole_seconds(o, "ports_in_s", g->ports_in_s);
     put_string(o, "ports_peer", g->ports_peer);
+    if (is_until_exit(g))
+        put_bool(o, "until_exit", true);
     out_str(o, "}\n");
 }
 

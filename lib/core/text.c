@@ -202,6 +202,24 @@ static void put_socket(struct out *o, const struct report *r, const struct group
     out_char(o, '\n');
 }
 
+/* Those that nothing but the end of the program has closed. */
+static void put_until_exit(struct out *o, const struct report *r, const struct group *g)
+{
+    uint64_t n = 0, oldest = 0;
+    for (size_t i = 0; i < g->n_findings; i++) {
+        const struct finding *f = &g->findings[i];
+        uint64_t age = r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0;
+        n += f->until_exit;
+        if (f->until_exit && age > oldest)
+            oldest = age;
+    }
+    if (!n)
+        return;
+    out_fmt(o, "  %lu %s stuck for up to ", (unsigned long)n, n == 1 ? "was" : "were");
+    out_duration(o, oldest / 1000000000u);
+    out_str(o, " until the program ended\n");
+}
+
 void text_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, RED);
@@ -209,6 +227,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_color(o, r, PLAIN);
     out_char(o, '\n');
     put_site(o, r, g);
+    put_until_exit(o, r, g);
     struct text_columns c = {0, 0};
     text_measure(&c, g->frames, g->n_frames);
     text_measure(&c, g->told, g->n_told);

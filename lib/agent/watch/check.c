@@ -280,6 +280,9 @@ uint64_t check_all(uint64_t min_age_ns)
         if (SLOT_PHASE(word) != SLOT_LIVE || (atomic_load(&slot->flags) & SLOT_IGNORED) ||
             (min_age_ns && l.now - slot->opened_ns < min_age_ns))
             continue;
+        const struct state_detail *d = detail_of(slot, SLOT_GEN(word));
+        if (d && d->until_exit) /* closed by now: it stays what it was */
+            continue;
         polled[n] = (struct pollfd){.fd = fd, .events = POLLRDHUP};
         generation[n] = SLOT_GEN(word);
         if (++n == BATCH) {
