@@ -167,8 +167,8 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     case ST_CLOSE_WAIT:
         if (f->kind != KIND_CLOSE_WAIT) {
             set_kind(c, f, KIND_CLOSE_WAIT);
-            /* if the program had read the EOF, a wrapper would have recorded it */
-            f->eof = EOF_UNREAD;
+            /* if the program had read the EOF, a wrapper would have recorded it, where one sees its calls */
+            f->eof = f->adopted ? EOF_NONE : EOF_UNREAD;
         }
         break;
     case ST_FIN_WAIT_2:
