@@ -34,6 +34,7 @@ struct model {
     struct finding *findings;
     size_t n_findings;
     uint64_t tracked;     /* live sockets in the table, findings or not */
+    uint64_t of_others;   /* stuck sockets that it inherited, and that another process reports */
     uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
     uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */
     bool checked;         /* the kernel has just confirmed the findings */
