@@ -53,7 +53,10 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->peer = d->peer;
 }
 
-bool finding_is_from_outside(const struct finding *f) { return f->origin == ORIGIN_INHERITED && f->fd <= 2 && !f->past_grace; }
+bool finding_is_from_outside(const struct finding *f)
+{
+    return f->origin == ORIGIN_INHERITED && (f->fd <= 2 || f->adopted) && !f->past_grace;
+}
 
 const char *finding_state(const struct finding *f)
 {

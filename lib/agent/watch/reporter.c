@@ -236,7 +236,9 @@ uint64_t reporter_final(bool its_last)
     if (its_last)
         scratch_keep(true);
     reporter_troubles();
-    discover_at_end(family_parent_view()->base && !table_looks() ? ORIGIN_INHERITED : ORIGIN_UNSEEN);
+    /* A short-lived child may hold what other threads of its parent were opening at the fork. */
+    if (!family_parent_view()->base || table_looks() >= 2)
+        discover_at_end(ORIGIN_UNSEEN);
     check_all(0);
     if (agent_options.leak_check_at_exit)
         reporter_releases();
