@@ -28,7 +28,7 @@ struct finding {
     bool until_exit;   /* the end of the program closed it, and nothing before */
     bool parent_ended; /* else it has closed its copy */
     uint32_t parent;   /* inherited, and reported here because PARENT holds it no more; 0: neither */
-    uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
+    uint32_t pid;      /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
     uint64_t siteid; /* of the allocating stack; 0: none. With `site` the grouping key */
     state_ref site, told_site;

@@ -71,7 +71,7 @@ enum state_extent_type {
      * extents when these are long
      */
     EXTENT_TEXT,
-    EXTENT_INDEX, /* the writer's own hash heads; readers skip it */
+    EXTENT_INDEX,    /* the writer's own hash heads; readers skip it */
     EXTENT_CHILDREN, /* 32 struct state_child */
     EXTENT_TYPES,
 };
@@ -287,8 +287,8 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
  * writes it, through the mapping that it shares with its parent.
  */
 #define STATE_CHILD_FDS 832u
-struct state_child {       /* 128 bytes */
-    _Atomic uint32_t pid;  /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
+struct state_child {      /* 128 bytes */
+    _Atomic uint32_t pid; /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
     uint32_t pad;
     _Atomic uint64_t since_ns;   /* when it was reserved */
     _Atomic uint64_t leaving_ns; /* as in struct state_family */

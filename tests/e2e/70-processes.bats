@@ -9,6 +9,7 @@ setup()
 {
     helpers_setup
     start peer "$VICTIMS/family" peer
+    # shellcheck disable=SC2154 # by start
     peer=$pid
     port=$(port_of peer)
 }
@@ -16,7 +17,7 @@ setup()
 teardown()
 {
     local p
-    for p in $(sed -n 's/^at //p' "$TESTTMP/v.out" 2>/dev/null); do kill -KILL "$p" 2>/dev/null; done
+    sed -n 's/^at //p' "$TESTTMP/v.out" 2>/dev/null | while read -r p; do kill -KILL "$p" 2>/dev/null; done
     helpers_teardown
 }
 
@@ -110,8 +111,7 @@ has_logged() { logged "$1" | grep -q "$2"; }
 }
 
 @test "at an exit the last holder reports, whatever the order in which a family ends" {
-    local round
-    for round in 1 2 3; do
+    for _ in 1 2 3; do
         rm -f "$TESTTMP"/log.*
         family prefork "interval=0" 3
         peer_closes

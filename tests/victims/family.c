@@ -25,10 +25,7 @@
 
 static int fds[64], n = 3;
 
-static void on_term(int sig)
-{
-    (void)sig;
-}
+static void on_term(int sig) { (void)sig; }
 
 /* Without any call that the library knows. */
 __attribute__((noreturn)) static void sleep_until_told(void)

@@ -89,7 +89,10 @@ void family_started_by(uint32_t pid) { starter = pid; }
 
 const struct state_view *family_parent_view(void) { return &parents; }
 
-static struct state_family *written(void) { return (struct state_family *)(uintptr_t)state_family(&(struct state_view){.base = (void *)table_head}); }
+static struct state_family *written(void)
+{
+    return (struct state_family *)(uintptr_t)state_family(&(struct state_view){.base = (void *)table_head});
+}
 
 void family_describe(void)
 {

@@ -88,7 +88,7 @@ static void write_report(const struct built *c, int fd)
 {
     if (!report_write(c, fd))
         log_warn("the report could not be written whole: %lu socket%s leaked", (unsigned long)c->report.leaks,
-                   c->report.leaks == 1 ? "" : "s");
+                 c->report.leaks == 1 ? "" : "s");
 }
 
 void reporter_due(void)

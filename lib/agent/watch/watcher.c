@@ -227,7 +227,8 @@ static bool create(bool minds)
     bool ok = false;
     pthread_attr_init(&attr);
     for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
-        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 && pthread_create(&thread, &attr, watch_thread, minds ? &thread : NULL) == 0;
+        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 &&
+             pthread_create(&thread, &attr, watch_thread, minds ? &thread : NULL) == 0;
     pthread_attr_destroy(&attr);
     atomic_store(&joinable, ok);
     return ok;
