@@ -55,7 +55,8 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
 
 bool finding_is_from_outside(const struct finding *f)
 {
-    return f->origin == ORIGIN_INHERITED && (f->fd <= 2 || f->adopted) && !f->past_grace;
+    bool never_used = f->parent && f->kind == KIND_NEVER_CONNECTED;
+    return f->origin == ORIGIN_INHERITED && (f->fd <= 2 || f->adopted || never_used) && !f->past_grace;
 }
 
 const char *finding_state(const struct finding *f)

@@ -26,9 +26,9 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
  */
 void finding_from_detail(struct finding *f, const struct state_detail *d);
 /*
- * A standard descriptor (0 to 2) that came from outside, or a socket that nobody in the family is
- * known to have opened, not past grace: whoever started the process owns it, so at exit it is not a
- * leak of this process.
+ * Not past its grace, and: a standard descriptor (0 to 2) that came from outside; a socket that nobody
+ * in the family is known to have opened; or one that was never connected, which a thread of the parent
+ * may have had for a moment at the fork. At an exit these are no leak of this process.
  */
 bool finding_is_from_outside(const struct finding *f);
 /*
