@@ -106,8 +106,8 @@ has_logged() { logged "$1" | grep -q "$2"; }
     parent=$pid
     peer_closes
     mapfile -t workers < <(printf '%s\n' "${at[@]}" | grep -vx "$parent")
-    wait_for 20 has_logged "${workers[0]}" "3 sockets stuck in CLOSE_WAIT"
-    [ -z "$(logged "${workers[1]}")" ]
+    wait_for 20 has_logged "${workers[1]}" "3 sockets stuck in CLOSE_WAIT"
+    [ -z "$(logged "${workers[0]}")" ]
 }
 
 @test "at an exit the last holder reports, whatever the order in which a family ends" {

@@ -6,7 +6,7 @@
  *   daemon          daemon(3)
  *   double          the double fork of a daemon
  *   prefork, keep   two workers that only sleep; the parent closes its copies, or keeps them
- *   worker-uses     two workers, of which the first receives on the connections
+ *   worker-uses     two workers, of which the second makes a call on the connections
  *   short           a child that ends at once while its parent goes on
  *   late            a child that ends at the test's signal, its parent before
  *   exec, exec-self a child's program, or this process' next, holds them
@@ -105,10 +105,9 @@ static void workers(int uses, int keep)
 {
     for (int i = 0; i < 2; i++) {
         if (MUST(fork()) == 0) {
-            char c;
-            if (uses && i == 0)
+            if (uses && i == 1)
                 for (int k = 0; k < n; k++)
-                    recv(fds[k], &c, 1, MSG_DONTWAIT);
+                    connect(fds[k], (struct sockaddr *)&victim_address, sizeof victim_address); /* EISCONN: a use */
             sleep_until_told();
         }
     }
