@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/environ.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/thread.h"
@@ -20,6 +21,8 @@
 #include "report/suppressions.h"
 #include "symbolize/lines.h"
 #include "table/state_dir.h"
+#include "track/family.h"
+#include "track/start_set.h"
 #include "watch/watcher.h"
 
 static void on_signal(int number)
@@ -52,6 +55,10 @@ __attribute__((constructor)) static void load(void)
     thread_enter();
     if (agent_options.help)
         log_help();
+    start_set_take();
+    family_started_by(start_set_parent());
+    const char *preloads = environ_get("LD_PRELOAD");
+    bool preloaded = preloads && strstr(preloads, "libsockleak");
     configure_first();
     if (!agent_options.follow_children)
         configure_children();
@@ -62,4 +69,6 @@ __attribute__((constructor)) static void load(void)
     fork_register();
     exit_register();
     thread_leave();
+    if (preloaded && start_set_is_worth_watching())
+        watcher_mind();
 }

@@ -6,6 +6,7 @@
  */
 #include "finding.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -20,7 +21,7 @@ static uint64_t unwatched_ns(const struct state_view *view)
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
-    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & SLOT_USED));
+    return !(f & SLOT_IGNORED) && (!(f & SLOT_INHERITED) || (f & (SLOT_USED | SLOT_LAST)));
 }
 
 /* socket(2) was mostly given 0: then it is the family's default for the type. */
@@ -57,6 +58,11 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
                           .since_ns = slot->opened_ns};
     uint32_t refs = share ? atomic_load(&share->refs) : 1;
     f->descriptors = refs ? refs : 1;
+    const struct state_family *family = state_family(view);
+    if (f->origin == ORIGIN_INHERITED && (atomic_load(&slot->flags) & SLOT_LAST)) {
+        f->parent = family->parent;
+        f->parent_ended = atomic_load(&family->parent_ended);
+    }
     if (slot->site && state_site_at(view, slot->site, &site)) {
         f->site = slot->site;
         f->siteid = site.site->siteid;
@@ -92,7 +98,9 @@ enum event finding_event(const struct finding *f)
         return EVENT_NONE;
     if (!f->failed)
         return EVENT_EOF;
-    return f->told_call == CALL_CONNECT || f->kind == KIND_NEVER_CONNECTED ? EVENT_CONNECT_FAILED : EVENT_ERROR;
+    /* EPIPE: of a send on a socket without a connection, which says nothing of a connect */
+    bool of_connect = f->kind == KIND_NEVER_CONNECTED && f->told_errno != EPIPE;
+    return f->told_call == CALL_CONNECT || of_connect ? EVENT_CONNECT_FAILED : EVENT_ERROR;
 }
 
 void finding_from_detail(struct finding *f, const struct state_detail *d)
@@ -101,7 +109,8 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->how = d->how;
     f->tcp_state = d->tcp_state;
     f->past_grace = d->past_grace;
-    f->never = d->kind == KIND_NEVER_CONNECTED && d->never < NEVER_COUNT ? d->never : NEVER_NONE;
+    f->never = d->kind == KIND_NEVER_CONNECTED && detail_never(d) < NEVER_COUNT ? (uint8_t)detail_never(d) : NEVER_NONE;
+    f->until_exit = detail_is_until_exit(d);
     f->since_ns = d->since_ns;
     f->unread = d->unread;
     f->eof = (uint8_t)(d->eof == EOF_NONE ? EOF_NONE : finding_eof(f, d->eof));
@@ -113,7 +122,8 @@ void finding_from_attempt(struct finding *f, const struct state_attempt *a)
 {
     if (a->call == ATTEMPT_DISCONNECT)
         return;
-    if (a->error)
+    f->asked_errno = a->error;
+    if (a->error && !f->told_error)
         f->told_errno = a->error;
     f->asked = a->address;
     if (a->call == ATTEMPT_CONNECT && !(f->peer && *f->peer))
@@ -123,21 +133,26 @@ void finding_from_attempt(struct finding *f, const struct state_attempt *a)
 void finding_put_target(struct out *o, const struct finding *f)
 {
     bool local = f->never == NEVER_BIND_FAILED || f->never == NEVER_LISTEN_FAILED;
+    unsigned error = finding_error(f);
     const char *address = local ? f->asked : f->peer;
     if (address && *address) {
         out_str(o, local ? " " : " to ");
         text_clean(o, address);
     }
-    if (!f->told_errno)
+    if (!error)
         return;
-    const char *name = errno_name(f->told_errno);
+    const char *name = errno_name(error);
     if (name)
         out_fmt(o, " (%s)", name);
     else
-        out_fmt(o, " (error %u)", f->told_errno);
+        out_fmt(o, " (error %u)", error);
 }
 
-bool finding_is_from_outside(const struct finding *f) { return f->origin == ORIGIN_INHERITED && f->fd <= 2 && !f->past_grace; }
+bool finding_is_from_outside(const struct finding *f)
+{
+    bool never_used = f->parent && f->kind == KIND_NEVER_CONNECTED;
+    return f->origin == ORIGIN_INHERITED && (f->fd <= 2 || f->adopted || never_used) && !f->past_grace;
+}
 
 const char *finding_state(const struct finding *f)
 {

@@ -13,7 +13,7 @@
 
 /*
  * SLOT stands for a socket that may be reported: not ignored by the program, and not inherited
- * without ever being used here.
+ * without ever being used here while another process was there to report it.
  */
 bool finding_counts(const struct state_slot *slot);
 /*
@@ -37,6 +37,8 @@ void finding_from_attempt(struct finding *f, const struct state_attempt *a);
  * where connect failed or is under way; " ADDRESS" for the calls that a local address is given to.
  */
 void finding_put_target(struct out *o, const struct finding *f);
+/* The error that is F's: of its last call that failed, else the one that the program was told. */
+static inline unsigned finding_error(const struct finding *f) { return f->asked_errno ? f->asked_errno : f->told_errno; }
 /*
  * Nothing was tried with a socket of KIND_NEVER_CONNECTED, as far as is known: a single one of its
  * site is a reserve for the day without descriptors.
@@ -50,8 +52,9 @@ enum eof finding_eof(const struct finding *f, unsigned eof);
 /* What the program was told of F. */
 enum event finding_event(const struct finding *f);
 /*
- * A standard descriptor (0 to 2) that came from outside and is not past grace: whoever started the
- * process owns it, so at exit it is not a leak of this process.
+ * Not past its grace, and: a standard descriptor (0 to 2) that came from outside; a socket that nobody
+ * in the family is known to have opened; or one that was never connected, which a thread of the parent
+ * may have had for a moment at the fork. At an exit these are no leak of this process.
  */
 bool finding_is_from_outside(const struct finding *f);
 /*

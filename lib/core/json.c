@@ -149,11 +149,17 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_string(o, "tag", f->tag);
     put_u64_opt(o, "tid", f->tid);
     put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
-    put_error(o, "error", f->told_errno);
+    put_error(o, "error", finding_error(f));
     put_u64(o, "pid", f->pid ? f->pid : r->pid);
     put_string(o, "eof", eof_name(f->eof));
     put_string(o, "protocol", protocol_name(f->family, f->type, f->protocol));
     put_u64(o, "descriptors", f->descriptors ? f->descriptors : 1);
+    if (f->parent) {
+        put_u64(o, "parent", f->parent);
+        put_bool(o, "parent_ended", f->parent_ended);
+    }
+    if (f->until_exit)
+        put_bool(o, "until_exit", true);
     out_char(o, '}');
 }
 
@@ -173,6 +179,15 @@ static void put_history(struct out *o, const struct group *g)
         out_char(o, '}');
     }
     out_char(o, ']');
+}
+
+/* The end of the program closed all of them. */
+static bool is_until_exit(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (!g->findings[i].until_exit)
+            return false;
+    return g->n_findings > 0;
 }
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
@@ -214,6 +229,8 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_string(o, "ports_peer", g->ports_peer);
     put_history(o, g);
     put_string(o, "site_of", g->of_eof ? "eof" : NULL);
+    if (is_until_exit(g))
+        put_bool(o, "until_exit", true);
     out_str(o, "}\n");
 }
 

@@ -63,6 +63,7 @@ enum origin {
     ORIGIN_INHERITED,
     ORIGIN_BEFORE_ATTACH,
     ORIGIN_UNSEEN,
+    ORIGIN_BEFORE_EXEC, /* by the program that this process was before an exec */
     ORIGIN_COUNT
 };
 /* What a program was told of a socket; in the order in which reports tell of it. */

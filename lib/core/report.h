@@ -22,6 +22,7 @@ struct finding {
     int fd;
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
+    uint8_t asked_errno;  /* of the connect, bind or listen that was given `asked`; 0: none */
     uint8_t never;        /* enum never, for KIND_NEVER_CONNECTED */
     uint8_t type;         /* SOCK_* */
     uint8_t call;         /* enum call, by which it was opened */
@@ -35,7 +36,10 @@ struct finding {
     /* no wrapper saw it opened: opened_ns is when it was first seen, its age cannot be known */
     bool adopted;
     uint32_t tid;
-    uint32_t pid; /* 0: of the report's own process; else of another one of a report over several */
+    bool until_exit;   /* the end of the program closed it, and nothing before */
+    bool parent_ended; /* else it has closed its copy */
+    uint32_t parent;   /* inherited, and reported here because PARENT holds it no more; 0: neither */
+    uint32_t pid;      /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
     uint64_t siteid;  /* of the allocating stack; 0: none. With `site` the grouping key */
     uint64_t told_id; /* siteid of told_site; 0: no stack */

@@ -90,6 +90,22 @@ const char *state_lacks(const char *writer, const char *reader)
     return NULL;
 }
 
+const struct state_family *state_family(const struct state_view *view)
+{
+    return (const struct state_family *)(const void *)(view->base + STATE_FAMILY_OFFSET);
+}
+
+struct state_child *state_next_child(const struct state_view *view, uint64_t *pos)
+{
+    const unsigned per_extent = STATE_EXTENT_SIZE / sizeof(struct state_child);
+    for (; *pos < (uint64_t)view->n_extents * per_extent; *pos += per_extent - *pos % per_extent) {
+        uint32_t extent = (uint32_t)(*pos / per_extent);
+        if (extent_type(extent_word(view, extent)) == EXTENT_CHILDREN)
+            return (struct state_child *)(void *)(uintptr_t)(body(view, extent) + (*pos)++ % per_extent * sizeof(struct state_child));
+    }
+    return NULL;
+}
+
 void state_string(char *out, size_t cap, const char *field, size_t field_size)
 {
     size_t n = 0;

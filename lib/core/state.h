@@ -73,6 +73,7 @@ enum state_extent_type {
     EXTENT_TEXT,
     EXTENT_INDEX,    /* the writer's own hash heads; readers skip it */
     EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
+    EXTENT_CHILDREN, /* 32 struct state_child */
     EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
@@ -145,6 +146,21 @@ struct state_header {
     _Atomic uint64_t unwatched_ns;
 };
 
+/*
+ * Whom the process has its inherited sockets from. In the page of the header, at a place of its own:
+ * all zero in the files of version 0.1.
+ */
+#define STATE_FAMILY_OFFSET 3072u
+#define STATE_ANCESTORS 8u
+struct state_family {
+    uint32_t parent;               /* that these sockets came from, by fork or exec; 0: none */
+    _Atomic uint32_t parent_ended; /* as the last check saw it */
+    uint64_t parent_start;         /* its start_ticks; 0 unknown */
+    /* this process has begun its last check (CLOCK_MONOTONIC); 0: not yet */
+    _Atomic uint64_t leaving_ns;
+    uint32_t ancestors[STATE_ANCESTORS]; /* the parent's parent first; 0: no more */
+};
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 /*
@@ -180,6 +196,8 @@ enum slot_flag {
     SLOT_ADOPTED = 1 << 12,   /* no wrapper saw it opened: opened_ns is when it was first seen */
     SLOT_MPTCP = 1 << 13,     /* protocol is 262, of which only the low byte is kept */
     SLOT_UNWATCHED = 1 << 14, /* something may have read it where no wrapper saw that */
+    /* inherited, unused, and at the last check no other process was there to report it */
+    SLOT_LAST = 1 << 15,
 };
 
 struct state_slot { /* 64 bytes, one cache line, one descriptor */
@@ -264,18 +282,23 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
     _Atomic uint8_t reported; /* a report has named it */
     uint8_t past_grace;
     uint8_t reported_kind; /* the kind that the report gave it */
-    uint8_t never;         /* enum never, for KIND_NEVER_CONNECTED */
-    uint64_t since_ns;     /* the condition's clock: since when, with no byte moving */
-    uint64_t unread;       /* bytes waiting before the FIN */
-    uint64_t signature;    /* of the byte counters; a change restarts the clock */
-    uint64_t looked_ns;    /* when all this was read */
-    uint64_t inode;        /* of the socket, 0 unknown */
+    /* enum never, for KIND_NEVER_CONNECTED; with DETAIL_UNTIL_EXIT */
+    _Atomic uint8_t never;
+    uint64_t since_ns;  /* the condition's clock: since when, with no byte moving */
+    uint64_t unread;    /* bytes waiting before the FIN */
+    uint64_t signature; /* of the byte counters; a change restarts the clock */
+    uint64_t looked_ns; /* when all this was read */
+    uint64_t inode;     /* of the socket, 0 unknown */
     /* since_ns as the report gave it that first named it: bytes may have moved since */
     uint64_t reported_since_ns;
     /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
     char local[96];
     char peer[96];
 };
+
+#define DETAIL_UNTIL_EXIT 0x80u /* the end of the program has closed it, and nothing before */
+static inline unsigned detail_never(const struct state_detail *d) { return atomic_load(&d->never) & ~DETAIL_UNTIL_EXIT; }
+static inline bool detail_is_until_exit(const struct state_detail *d) { return atomic_load(&d->never) & DETAIL_UNTIL_EXIT; }
 
 struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t refs;
@@ -310,6 +333,21 @@ struct state_attempt {
 enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LISTEN, ATTEMPT_DISCONNECT /* connect(AF_UNSPEC) */ };
 
 /*
+ * A child that was forked with sockets. Its parent reserves the record before the fork; the child
+ * writes it, through the mapping that it shares with its parent.
+ */
+#define STATE_CHILD_FDS 832u
+struct state_child {      /* 128 bytes */
+    _Atomic uint32_t pid; /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
+    uint32_t pad;
+    _Atomic uint64_t since_ns;   /* when it was reserved */
+    _Atomic uint64_t leaving_ns; /* as in struct state_family */
+    /* the inherited descriptors that it has used and still holds, a bit each */
+    _Atomic uint64_t used[STATE_CHILD_FDS / 64];
+};
+#define STATE_CHILD_UNBORN UINT32_MAX
+
+/*
  * a whole extent: the program's own options and suppressions, which reports by other processes
  * honour too
  */
@@ -336,6 +374,9 @@ _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(offsetof(struct state_header, unwatched_ns) == STATE_HEADER_FIRST, "fields are added behind those of 0.1");
 _Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
 _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
+_Static_assert(sizeof(struct state_header) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
+_Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, "the header is one page");
+_Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 
@@ -360,6 +401,7 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
  */
 const char *state_lacks(const char *writer, const char *reader);
 const struct state_header *state_head(const struct state_view *view);
+const struct state_family *state_family(const struct state_view *view);
 /*
  * The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no
  * printable UTF-8 become '?'.
@@ -390,6 +432,8 @@ const struct state_share *state_share_at(const struct state_view *view, state_re
 const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen);
 /* Of the socket in the slot copy SLOT of descriptor FD; NULL when none of its calls failed. */
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
+/* Iterates the records of children; *POS starts at 0. NULL at the end. */
+struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */

@@ -306,7 +306,7 @@ static bool put_never(struct out *o, const struct finding *f, bool local)
     case NEVER_CONNECTING:
     case NEVER_BIND_FAILED:
     case NEVER_LISTEN_FAILED:
-        if (!address && !f->told_errno)
+        if (!address && !finding_error(f))
             return false;
         out_str(o, protocol ? protocol : family_name(f->family));
         out_str(o, f->never == NEVER_BIND_FAILED ? " bind" : f->never == NEVER_LISTEN_FAILED ? " listen" : "");
@@ -355,11 +355,31 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  %s", errno_name(f->told_errno));
     if (f->origin >= ORIGIN_RECEIVED && origin_name(f->origin))
         out_fmt(o, "  %s", origin_name(f->origin));
+    if (f->parent)
+        out_fmt(o, " from parent %u, which %s", f->parent, f->parent_ended ? "ended" : "closed its copy");
     if (f->tag && *f->tag) {
         out_str(o, "  tag ");
         text_clean(o, f->tag);
     }
     out_char(o, '\n');
+}
+
+/* Those that nothing but the end of the program has closed. */
+static void put_until_exit(struct out *o, const struct report *r, const struct group *g)
+{
+    uint64_t n = 0, oldest = 0;
+    for (size_t i = 0; i < g->n_findings; i++) {
+        const struct finding *f = &g->findings[i];
+        uint64_t age = r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0;
+        n += f->until_exit;
+        if (f->until_exit && age > oldest)
+            oldest = age;
+    }
+    if (!n)
+        return;
+    out_fmt(o, "  %lu %s stuck for up to ", (unsigned long)n, n == 1 ? "was" : "were");
+    out_duration(o, oldest / 1000000000u);
+    out_str(o, " until the program ended\n");
 }
 
 void text_group(struct out *o, const struct report *r, const struct group *g)
@@ -369,6 +389,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_color(o, r, PLAIN);
     out_char(o, '\n');
     put_site(o, r, g);
+    put_until_exit(o, r, g);
     put_life(o, g);
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
     for (size_t i = 0; i < shown; i++)

@@ -15,7 +15,13 @@
 #include "agent/track/dup.h"
 #include "agent/track/outcome.h"
 #include "agent/track/retract.h"
+#include "agent/track/family.h"
 #include "agent/track/probe.h"
+
+/* Whether no other process is there to report an inherited socket. */
+static bool last_holder;
+static bool is_last(int fd, const struct state_slot *slot) { return fd >= 0 && slot && last_holder; }
+#define family_is_last is_last
 
 #define S 1000000000ull
 
@@ -441,9 +447,16 @@ static void a_socket_that_is_anothers_to_report_is_not_counted(void **state)
     live_hung_up();
     atomic_fetch_or(&slot_of(a)->flags, SLOT_INHERITED);
     atomic_store(&table_head->grace_ns, 0);
+    last_holder = false;
     look();
     assert_int_equal(tally(KIND_HANGUP)->past, 1);
     assert_int_equal(tally(KIND_HANGUP)->lasting, 1);
+    last_holder = true;
+    look();
+    assert_int_equal(tally(KIND_HANGUP)->past, 2);
+    last_holder = false;
+    look();
+    assert_int_equal(tally(KIND_HANGUP)->past, 1);
     atomic_fetch_or(&slot_of(a)->flags, SLOT_USED);
     look();
     assert_int_equal(tally(KIND_HANGUP)->past, 2);

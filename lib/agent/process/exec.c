@@ -10,9 +10,11 @@
 #include <fcntl.h>
 
 #include "../base/sys.h"
+#include "../base/thread.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
 #include "../track/gate.h"
+#include "inherit.h"
 
 /*
  * Does a socket stay open over exec? The kernel is asked for FD_CLOEXEC: it may have been set or
@@ -33,6 +35,9 @@ static bool takes_sockets_along(void)
 
 void exec_begins(void)
 {
+    /* a child that hands on what it inherited: the next program finds the stacks in its file */
+    if (!gate_is_open() && !this_thread.in_vfork && !thread_inside() && inherit_goes_along())
+        gate_start();
     if (!gate_owns_table())
         return;
     table_set_end(END_EXEC);

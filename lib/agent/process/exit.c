@@ -18,8 +18,13 @@
 #include "../inject/follow.h"
 #include "../stacks/capture.h"
 #include "../table/header.h"
+#include "../track/descriptors.h"
+#include "../track/family.h"
 #include "../track/gate.h"
+#include "../track/probe.h"
+#include "../track/start_set.h"
 #include "../watch/reporter.h"
+#include "inherit.h"
 
 static _Atomic bool finished;
 
@@ -34,6 +39,29 @@ static void log_failure(void)
     thread_leave();
 }
 
+static void note_socket(void *arg, int fd)
+{
+    uint64_t cookie = probe_cookie(fd);
+    if (cookie && !start_set_has(fd, cookie))
+        *(bool *)arg = true;
+}
+
+/*
+ * A process without a table has sockets all the same when no wrapper saw its calls (io_uring, raw
+ * system calls), or when it is the last that holds what it inherited.
+ */
+static void look_without_table(void)
+{
+    if (gate_is_open() || gate_has_failed() || thread_inside() || this_thread.in_vfork || sys_in_sandbox() || !agent_options.enabled)
+        return;
+    gate_has_table(); /* a child that no fork handler announced learns here that it is one */
+    bool any = inherit_may_be_last() || (start_set_is_worth_watching() && !inherit_count());
+    if (!any && !inherit_count())
+        descriptors_each(note_socket, &any);
+    if (any)
+        gate_start();
+}
+
 /*
  * Returns the status to end with. ITS_LAST false: the process may go on after this, with another
  * report at its real end.
@@ -42,8 +70,12 @@ static int finish(int status, enum state_end how, bool its_last)
 {
     if (its_last)
         log_failure();
+    if (its_last)
+        look_without_table();
     if (!gate_owns_table())
         return status;
+    if (its_last)
+        family_leaves();
     if (atomic_load(&finished) || (its_last && atomic_exchange(&finished, true)))
         return status;
     /*

@@ -44,6 +44,8 @@ static void forked_child(bool prepared)
     exit_forked_child();
     gate_reset();
     thread_leave();
+    if (prepared && inherit_is_minded())
+        watcher_mind();
 }
 
 void fork_unannounced(void) { forked_child(false); }
@@ -54,8 +56,10 @@ void fork_unannounced(void) { forked_child(false); }
  */
 static void before_fork(void)
 {
-    if (gate_is_open()) {
+    /* also while the watcher is making the table of this process, itself a child (watcher.c) */
+    if (gate_is_open() || inherit_count())
         this_thread.fork_holds = watch_lock(LOCK_WAIT_MS);
+    if (gate_is_open()) {
         inherit_prepare();
         line_cache_prepare();
     }
@@ -80,7 +84,7 @@ static void after_fork_child(void)
     if (this_thread.fork_holds)
         watch_unlock();
     this_thread.fork_holds = false;
-    if (gate_was_started()) {
+    if (gate_was_started() || inherit_count()) {
         forked_child(true);
     } else {
         redirect_forked_child();

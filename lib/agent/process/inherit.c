@@ -5,8 +5,9 @@
  * The table is a shared mapping, and the parent goes on changing it: it may close its
  * copy of a connection before the child runs at all. So the forking thread copies the live
  * slots into private pages just before the fork, and the parent frees its copy after it.
- * Most children never use a socket, and nothing more happens. A child that does gets a table of its
- * own, into which the inherited sockets are entered. A child made by _Fork or a raw clone(2) is
+ * Most children never use a socket and end soon, and nothing more happens. A child that uses one, or
+ * that goes on with connections which it does not use, gets a table of its own, into which the
+ * inherited sockets are entered. A child made by _Fork or a raw clone(2) is
  * noticed at its first event, and copies what the parent's table holds then.
  *
  * Runs on the forking thread, and in the child on the thread that forked or has the first event.
@@ -19,12 +20,14 @@
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "../track/adopt.h"
+#include "../track/family.h"
 #include "../track/inherited_set.h"
 #include "../track/probe.h"
 #include "../track/slot.h"
 
 struct inherited_slot {
     int fd;
+    uint64_t at; /* where its slot is in the parent's table: the number that state_next_slot counts in */
     struct state_slot slot;
 };
 
@@ -35,23 +38,20 @@ struct inherited_slot {
 struct fork_copy {
     size_t size;
     unsigned n;
+    struct state_child *record; /* the child's */
     struct inherited_slot entries[];
 };
 
 /* What this process, a forked child that has no table yet, has inherited. NULL: nothing. */
 static struct fork_copy *inherited;
-/*
- * The parent's table, for its stacks: it stays mapped here until inherit_import. base NULL:
- * none.
- */
-static struct state_view parent_view;
+/* One of them may become a finding without a call of this process. */
+static bool minded;
 
 static void drop_entries(void)
 {
     if (inherited)
         pages_free(inherited, inherited->size);
     inherited = NULL;
-    inherited_set_clear();
 }
 
 static void fill_set(void)
@@ -83,7 +83,7 @@ static struct fork_copy *copy_slots(const struct state_view *view)
     c->size = size;
     pos = 0;
     while (c->n < n && state_next_slot(view, &pos, &fd, &s))
-        c->entries[c->n++] = (struct inherited_slot){fd, s};
+        c->entries[c->n++] = (struct inherited_slot){fd, pos - 1, s};
     return c;
 }
 
@@ -97,6 +97,8 @@ void inherit_prepare(void)
      */
     for (unsigned i = 0; c && i < c->n; i++)
         atomic_store(&c->entries[i].slot.flags, slot_flags(&c->entries[i].slot));
+    if (c)
+        c->record = family_reserve();
     this_thread.fork_copy = c;
 }
 
@@ -107,29 +109,76 @@ void inherit_discard(void)
     this_thread.fork_copy = NULL;
 }
 
+/*
+ * A stream that is, or may become, a finding. Not socketpairs: see track_is_awaited. Not listeners,
+ * which are never connected and never were.
+ */
+static void mind_entries(void)
+{
+    bool connected = false;
+    minded = false;
+    for (unsigned i = 0; i < inherit_count(); i++) {
+        const struct inherited_slot *e = &inherited->entries[i];
+        if (track_is_awaited(&e->slot))
+            connected = minded = true;
+    }
+    track_expect_use(connected);
+}
+
 void inherit_take(bool prepared)
 {
-    if (!table_exists())
-        /* the child of a child that had no table yet: INHERITED is what this one inherited too */
-        return;
-    struct state_view old = parent_view;
-    table_forget(&parent_view);
-    if (old.base)
-        sys_munmap((void *)(uintptr_t)old.base, old.size);
-    drop_entries();
-    inherited = prepared ? this_thread.fork_copy : copy_slots(&parent_view);
-    this_thread.fork_copy = NULL;
-    fill_set();
-    bool connected = false;
-    for (unsigned i = 0; i < inherit_count(); i++)
-        if (track_is_awaited(&inherited->entries[i].slot))
-            connected = true;
-    track_expect_use(connected);
+    if (table_exists()) {
+        struct state_view parent;
+        table_forget(&parent);
+        drop_entries();
+        inherited_set_clear();
+        inherited = prepared ? this_thread.fork_copy : copy_slots(&parent);
+        family_born(prepared && inherited ? inherited->record : NULL, &parent);
+        this_thread.fork_copy = NULL;
+        fill_set();
+    } /* else the child of a child that had no table yet: INHERITED is what this one inherited too */
+    mind_entries();
+}
+
+bool inherit_is_minded(void) { return minded; }
+
+bool inherit_goes_along(void)
+{
+    for (unsigned i = 0; minded && i < inherit_count(); i++) {
+        const struct inherited_slot *e = &inherited->entries[i];
+        long flags = track_is_awaited(&e->slot) ? SYS3(SYS_fcntl, e->fd, F_GETFD, 0) : FD_CLOEXEC;
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            return true;
+    }
+    return false;
+}
+
+static bool parent_holds(const struct inherited_slot *e)
+{
+    const struct state_view *v = family_parent_view();
+    const struct state_slot *theirs = (const void *)(v->base + STATE_BODY_OFFSET + e->at * sizeof *theirs);
+    return atomic_load(&theirs->word) == atomic_load(&e->slot.word);
+}
+
+/* Nearly always the parent lives and holds them all: then this reads its table, and asks nothing. */
+bool inherit_may_be_last(void)
+{
+    bool lives = inherit_count() && family_parent_lives();
+    for (unsigned i = 0; minded && i < inherit_count(); i++) {
+        const struct inherited_slot *e = &inherited->entries[i];
+        if (track_is_awaited(&e->slot) && !(lives && parent_holds(e)) && probe_cookie(e->fd))
+            return true;
+    }
+    return false;
 }
 
 unsigned inherit_count(void) { return inherited ? inherited->n : 0; }
 
-const struct state_header *inherit_parent_header(void) { return parent_view.base ? state_head(&parent_view) : NULL; }
+const struct state_header *inherit_parent_header(void)
+{
+    const struct state_view *v = family_parent_view();
+    return v->base ? state_head(v) : NULL;
+}
 
 void inherit_import(void)
 {
@@ -138,10 +187,7 @@ void inherit_import(void)
         uint64_t stamped = atomic_load(&e->slot.watch_gen) == SLOT_GEN(atomic_load(&e->slot.word)) ? atomic_load(&e->slot.cookie) : 0;
         uint64_t cookie = probe_cookie(e->fd);
         if (cookie && (!stamped || stamped == cookie))
-            track_import(e->fd, &e->slot, sites_import(&parent_view, e->slot.site), cookie);
+            track_import(e->fd, &e->slot, sites_import(family_parent_view(), e->slot.site), cookie);
     }
     drop_entries();
-    if (parent_view.base)
-        sys_munmap((void *)(uintptr_t)parent_view.base, parent_view.size);
-    parent_view.base = NULL;
 }

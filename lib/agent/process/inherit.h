@@ -18,14 +18,23 @@ void inherit_discard(void);
  * copies what the parent's table holds now.
  */
 void inherit_take(bool prepared);
-/* The header of the parent's table, while that is still mapped. NULL: no parent had a table. */
+/* The header of the parent's table, which stays mapped. NULL: no parent had a table. */
 const struct state_header *inherit_parent_header(void);
 /*
  * Enters the inherited sockets into the child's own table, if the kernel still has the same ones
- * (SO_COOKIE), and unmaps the parent's.
+ * (SO_COOKIE).
  */
 void inherit_import(void);
 /* How many sockets inherit_import will try to enter. */
 unsigned inherit_count(void);
+/* There are connections among them, which may become findings without any call of the child. */
+bool inherit_is_minded(void);
+/* One of them would stay open over an exec. */
+bool inherit_goes_along(void);
+/*
+ * At the end of a child without a table: it still holds such a connection, and its parent does not,
+ * as far as the parent's table tells.
+ */
+bool inherit_may_be_last(void);
 
 #endif

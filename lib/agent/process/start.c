@@ -17,12 +17,15 @@
 #include "../table/header.h"
 #include "../table/program_defaults.h"
 #include "../table/state_file.h"
+#include "../track/family.h"
 #include "../track/gate.h"
+#include "../track/inherited_set.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "configure.h"
 #include "fork.h"
 #include "inherit.h"
+#include "predecessor.h"
 
 static bool make_table(void)
 {
@@ -30,14 +33,19 @@ static bool make_table(void)
     suppressions_load_early();
     sites_reset();
     capture_init();
-    if (!state_file_make(inherit_parent_header()) || !gate_open())
+    if (!state_file_make(inherit_parent_header()))
         return false;
     defaults_write();
+    family_describe();
     if (inherit_count()) {
-        table_set_inherited();
+        table_set_inherited(inherit_parent_header()->pid);
         inherit_import();
     }
-    return true;
+    predecessor_import();
+    /* last: from here on the program's other threads find what was imported */
+    bool ok = gate_open();
+    inherited_set_clear();
+    return ok;
 }
 
 const struct gate_hooks gate_hooks = {.start = make_table, .forked_child = fork_unannounced, .want_watcher = watcher_start};

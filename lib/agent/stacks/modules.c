@@ -319,6 +319,34 @@ unsigned modules_of(uint64_t addr)
     return number;
 }
 
+/* A start address that no object has. */
+#define FOREIGN(number) (1ull << 63 | ((number) + 1))
+
+unsigned modules_foreign(const struct state_module *theirs, unsigned their_number)
+{
+    unsigned i = 0;
+    uint64_t start = 0;
+    for (; i < MAX_MODULES; i++) {
+        start = 0;
+        if (atomic_compare_exchange_strong(&module_places[i].start, &start, FOREIGN(their_number)) || start == FOREIGN(their_number))
+            break;
+    }
+    struct state_module *m = i < MAX_MODULES && !start ? record_of(i) : NULL;
+    if (m) {
+        m->bias = theirs->bias;
+        m->start = theirs->start;
+        m->end = theirs->end;
+        m->build_id_len = theirs->build_id_len <= sizeof m->build_id ? theirs->build_id_len : 0;
+        memcpy(m->build_id, theirs->build_id, sizeof m->build_id);
+        memcpy(m->path, theirs->path, sizeof m->path - 1);
+        atomic_store(&m->unloaded_ns, clock_now());
+        atomic_store_explicit(&m->ready, 1, memory_order_release);
+    }
+    if (m)
+        atomic_store(&module_places[i].state, GONE);
+    return i < MAX_MODULES && atomic_load(&module_places[i].state) == GONE ? i : STATE_NO_MODULE;
+}
+
 /* ---- dlclose, fork --------------------------------------------------------------------------- */
 
 void modules_dlclose_begin(void) { atomic_fetch_add(&dlcloses_running, 1); }

@@ -269,3 +269,33 @@ state_ref sites_import(const struct state_view *old, state_ref ref)
     memcpy(pcs, v.pcs, n * sizeof *pcs);
     return sites_intern_call(pcs, n, v.site->call);
 }
+
+#define FOREIGN_HASH 0x736f636b6c65616bu /* so that none is taken for this program's, at the same addresses */
+
+state_ref sites_import_foreign(const struct state_view *old, state_ref ref)
+{
+    struct state_site_view v;
+    head_ref *all = index_heads();
+    if (!all || !state_site_at(old, ref, &v))
+        return 0;
+    uint64_t pcs[STATE_MAX_FRAMES];
+    unsigned n = v.nframes < STATE_MAX_FRAMES ? v.nframes : STATE_MAX_FRAMES;
+    memcpy(pcs, v.pcs, n * sizeof *pcs);
+    uint64_t hash = hash_of(pcs, n) ^ FOREIGN_HASH;
+    head_ref *head = &all[hash % HEADS];
+    state_ref seen = atomic_load_explicit(head, memory_order_acquire);
+    state_ref known = find_site(seen, 0, hash, pcs, n, v.site->call);
+    struct state_site *s = known ? NULL : new_site(n, &ref);
+    if (!s)
+        return known;
+    s->hash = hash;
+    s->siteid = v.site->siteid;
+    s->call = v.site->call;
+    memcpy(pcs_of(s), pcs, n * sizeof *pcs);
+    for (unsigned i = 0; i < n; i++) {
+        const struct state_module *m = state_module_at(old, v.modules[i]);
+        modules_of_site(s)[i] = (uint16_t)(m ? modules_foreign(m, v.modules[i]) : STATE_NO_MODULE);
+    }
+    atomic_fetch_add_explicit(&n_sites, 1, memory_order_relaxed);
+    return publish_site(head, seen, s, ref);
+}

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +98,33 @@ static uint64_t read_start_ticks(void)
     return statedir_start_ticks(buf);
 }
 
+static struct state_view old_file; /* base NULL: none */
+
+/* The file that an earlier program of this same process has left, if it is one of ours. */
+static void map_old(int dir, const char *name)
+{
+    struct stat st;
+    long fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (sys_stat_at((int)fd, "", &st, AT_EMPTY_PATH) >= 0 && S_ISREG(st.st_mode) && st.st_uid == (uint32_t)SYS0(SYS_geteuid) &&
+        st.st_size >= (off_t)STATE_BODY_OFFSET && st.st_size <= (off_t)STATE_MAX_SIZE) {
+        void *p = sys_mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, (int)fd, 0);
+        if (!sys_failed(p) && state_open_view(&old_file, p, (uint64_t)st.st_size)) {
+            sys_munmap(p, (size_t)st.st_size);
+            old_file.base = NULL;
+        }
+    }
+    sys_close((int)fd);
+}
+
+bool state_dir_take_old(struct state_view *old)
+{
+    *old = old_file;
+    old_file.base = NULL;
+    return old->base != NULL;
+}
+
 int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why)
 {
     *why = "";
@@ -110,6 +138,7 @@ int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **w
         return dir;
     }
     strncpy(file_name, name, sizeof file_name - 1);
+    map_old(dir, name);
     /* Left by an earlier program of this same process, which an exec has replaced. */
     SYS3(SYS_unlinkat, dir, name, 0);
     return dir;

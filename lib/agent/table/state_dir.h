@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../core/state.h"
+
 /*
  * Creates and checks the state directory and opens it; NAME gets "PID.START.sockleak" (START: the
  * process' start in clock ticks, also in *START_TICKS). Returns a descriptor that the caller
@@ -21,6 +23,11 @@ int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **w
  * of it at its end.
  */
 bool state_dir_is_a_runs(void);
+/*
+ * The file that state_dir_open found under that name, which an earlier program of this same process
+ * had left, and which is removed by now; the caller unmaps it. False: there was none.
+ */
+bool state_dir_take_old(struct state_view *old);
 /* There is no file after all: the table is in memory only. */
 void state_dir_no_file(void);
 /* Removes this process' state file. */

@@ -8,6 +8,7 @@
 #include "adopt.h"
 
 #include "../base/clock.h"
+#include "../table/table.h"
 #include "probe.h"
 #include "slot.h"
 
@@ -23,6 +24,25 @@ bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t c
                         .now = s->opened_ns,
                         .site = site};
     return slot_enter_unseen(fd, &o, cookie);
+}
+
+bool track_resume(int fd, const struct state_slot *s, state_ref site, state_ref told_site, uint64_t cookie)
+{
+    uint16_t flags = atomic_load(&s->flags) & (uint16_t)~SLOT_LAST;
+    struct opening o = {.family = s->family,
+                        .type = (int)SLOT_TYPE(s),
+                        .protocol = s->protocol,
+                        .origin = flags & SLOT_INHERITED ? ORIGIN_INHERITED : ORIGIN_BEFORE_EXEC,
+                        .flags = flags,
+                        .now = s->opened_ns,
+                        .site = site};
+    if (!slot_enter_unseen(fd, &o, cookie))
+        return false;
+    struct state_slot *slot = slot_of(fd);
+    atomic_store(&slot->told_site, told_site);
+    atomic_store(&slot->told_errno, atomic_load(&s->told_errno));
+    atomic_store(&slot->told_ns, atomic_load(&s->told_ns));
+    return true;
 }
 
 bool track_adopt(int fd, enum origin origin, uint64_t cookie)

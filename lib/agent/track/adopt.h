@@ -15,6 +15,11 @@
  * COOKIE: SO_COOKIE as just read. False: the program has opened this number meanwhile.
  */
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie);
+/*
+ * A socket that was open before an exec of this process; S is its slot in the old table, SITE and
+ * TOLD_SITE its stacks in the present one.
+ */
+bool track_resume(int fd, const struct state_slot *s, state_ref site, state_ref told_site, uint64_t cookie);
 bool track_adopt(int fd, enum origin origin, uint64_t cookie);
 
 #endif

@@ -12,13 +12,15 @@
 
 #include "../base/pages.h"
 
-static uint64_t *present;
+static uint64_t *_Atomic present;
 static size_t present_size;
-static int highest_fd = -1;
+static _Atomic int highest_fd = -1;
 
 bool inherited_set_make(int up_to)
 {
     inherited_set_clear();
+    if (present)
+        pages_free(present, present_size);
     size_t size = (size_t)up_to / 8 + 8;
     present = up_to >= 0 ? pages_alloc(size) : NULL;
     if (!present)
@@ -34,12 +36,7 @@ void inherited_set_add(int fd)
         present[fd / 64] |= 1ull << fd % 64;
 }
 
-void inherited_set_clear(void)
-{
-    highest_fd = -1;
-    if (present)
-        pages_free(present, present_size);
-    present = NULL;
-}
+/* The memory stays: the watcher clears the set, and the program's threads may be reading it. */
+void inherited_set_clear(void) { highest_fd = -1; }
 
 bool inherited_set_has(int fd) { return fd >= 0 && fd <= highest_fd && present && (present[fd / 64] >> fd % 64 & 1); }

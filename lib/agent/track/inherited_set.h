@@ -14,7 +14,6 @@
  */
 bool inherited_set_make(int highest);
 void inherited_set_add(int fd); /* at most HIGHEST */
-/* Frees its memory. */
 void inherited_set_clear(void);
 /*
  * FD is in it, so an event on it is worth a table. Any thread: every read and write of a child

@@ -15,6 +15,7 @@
 #include "../base/sys.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
+#include "ending.h"
 #include "gate.h"
 #include "probe.h"
 #include "slot.h"
@@ -106,6 +107,8 @@ uint64_t track_closing(int fd)
     struct state_slot *slot = slot_of(fd);
     if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || gate_is_vfork_child())
         return 0;
+    if (atomic_load_explicit(&slot->detail, memory_order_relaxed) && ending_keeps(slot))
+        return 0;
     return slot_leave(slot, fd, SLOT_CLOSING);
 }
 
@@ -128,6 +131,8 @@ bool track_closing_range(unsigned first, unsigned last)
             continue;
         if (!any && gate_is_vfork_child())
             return false;
+        if (atomic_load_explicit(&slot->detail, memory_order_relaxed) && ending_keeps(slot))
+            continue;
         any = true;
         slot_leave(slot, fd, SLOT_CLOSING_MANY);
     }

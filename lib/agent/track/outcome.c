@@ -21,8 +21,10 @@
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "adopt.h"
+#include "family.h"
 #include "gate.h"
 #include "probe.h"
+#include "start_set.h"
 
 static void set_told(struct state_slot *slot, uint16_t flag, int err)
 {
@@ -248,8 +250,9 @@ static struct state_slot *unknown_socket(int fd)
     struct identity id;
     if (probe_identity(fd, &id) < 0 || id.type == SOCK_DGRAM || !gate_ready())
         return NULL;
-    enum origin before = table_is_attached() ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED;
-    track_adopt(fd, table_looks() ? ORIGIN_UNSEEN : before, id.cookie);
+    enum origin before = table_is_attached() ? ORIGIN_BEFORE_ATTACH : family_parent_view()->base ? ORIGIN_INHERITED : ORIGIN_UNSEEN;
+    enum origin origin = table_looks() ? ORIGIN_UNSEEN : before;
+    track_adopt(fd, origin == ORIGIN_UNSEEN && start_set_has(fd, id.cookie) ? ORIGIN_INHERITED : origin, id.cookie);
     return slot_live(fd);
 }
 

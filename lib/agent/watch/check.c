@@ -21,6 +21,7 @@
 #include "../base/sys.h"
 #include "../report/counts.h"
 #include "../table/header.h"
+#include "../track/family.h"
 #include "../track/open_close.h"
 #include "../track/probe.h"
 #include "../track/retract.h"
@@ -222,7 +223,8 @@ static void in_condition(struct check *l, struct state_slot *slot, int fd, uint3
     d->how = v->how;
     bool told_of = fresh || l->thorough || d->past_grace != (l->now - c.since_ns >= l->grace);
     d->eof = v->eof == EOF_UNREAD && !o->unread && told_of && may_be_read_by_uring(l) ? EOF_NONE : v->eof;
-    d->never = v->never;
+    atomic_fetch_and(&d->never, DETAIL_UNTIL_EXIT); /* which the program's thread may set at this moment */
+    atomic_fetch_or(&d->never, v->never);
     d->tcp_state = (uint8_t)o->tcp_state;
     d->since_ns = c.since_ns;
     d->signature = c.signature;
@@ -232,12 +234,10 @@ static void in_condition(struct check *l, struct state_slot *slot, int fd, uint3
     atomic_store_explicit(&d->gen, gen, memory_order_release);
     if (!d->past_grace && c.since_ns + l->grace < *next_grace)
         *next_grace = c.since_ns + l->grace;
-    uint16_t flags = atomic_load(&slot->flags);
     /*
-     * An inherited socket that was not used here is for another process to report, and is not
-     * counted. Several descriptors of one socket count once.
+     * An inherited socket that another process reports is not counted. Several descriptors of one socket count once.
      */
-    if ((!(flags & SLOT_INHERITED) || (flags & SLOT_USED)) && !counted_before(l, slot))
+    if (finding_counts(slot) && !counted_before(l, slot))
         count(l, slot, o, v, d);
 }
 
@@ -307,6 +307,21 @@ static bool polled_for_connect(const struct state_slot *slot)
            !(atomic_load(&slot->flags) & SLOT_CONNECTED);
 }
 
+/*
+ * An inherited socket is reported by whoever uses it; of those that do not, by one (track/family.h).
+ */
+static void settle_heir(struct state_slot *slot, int fd)
+{
+    uint16_t flags = atomic_load(&slot->flags);
+    if (!(flags & SLOT_INHERITED))
+        return;
+    family_uses(fd, flags & SLOT_USED);
+    if (!(flags & SLOT_USED) && family_is_last(fd, slot))
+        atomic_fetch_or(&slot->flags, SLOT_LAST);
+    else if (flags & SLOT_LAST)
+        atomic_fetch_and(&slot->flags, (uint16_t)~SLOT_LAST);
+}
+
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
@@ -319,6 +334,7 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
             track_vanished(fd, gen);
         return;
     }
+    settle_heir(slot, fd);
     bool told = (revents >= 0 && polled_for_connect(slot) && !(revents & POLLOUT)) ||
                 slot_flags(slot) & (SLOT_SHUT_WR | SLOT_TOLD_EOF | SLOT_TOLD_ERROR) || may_be_shut_elsewhere(l, slot, fd);
     if (revents >= 0 && !(revents & (POLLHUP | POLLERR | POLLRDHUP)) && !told) {
@@ -364,6 +380,7 @@ static uint64_t check_table(uint64_t min_age_ns, bool ending)
     l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
     sweep_details();
+    family_look();
     waiters_begin();
     marker_begin();
     counts_begin();
@@ -372,6 +389,9 @@ static uint64_t check_table(uint64_t min_age_ns, bool ending)
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
         if (SLOT_PHASE(word) != SLOT_LIVE || (atomic_load(&slot->flags) & SLOT_IGNORED) ||
             (min_age_ns && l.now - slot->opened_ns < min_age_ns))
+            continue;
+        const struct state_detail *d = detail_of(slot, SLOT_GEN(word));
+        if (d && detail_is_until_exit(d)) /* closed by now: it stays what it was */
             continue;
         polled[n] = (struct pollfd){.fd = fd, .events = polled_for_connect(slot) ? POLLRDHUP | POLLOUT : POLLRDHUP};
         generation[n] = SLOT_GEN(word);

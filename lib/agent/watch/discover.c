@@ -18,7 +18,9 @@
 #include "../base/sys.h"
 #include "../table/header.h"
 #include "../track/adopt.h"
+#include "../track/descriptors.h"
 #include "../track/probe.h"
+#include "../track/start_set.h"
 
 #define MAX_SUSPECTS 4096
 #define GAP 256 /* a scan ends after so many closed numbers in a row beyond the last slot */
@@ -51,6 +53,27 @@ static const struct suspect *seen_before(int fd, uint64_t cookie)
             hi = mid;
     }
     return NULL;
+}
+
+/* What the program inherited was fixed before its first instruction. */
+static void adopt(int fd, enum origin origin, uint64_t cookie)
+{
+    track_adopt(fd, origin == ORIGIN_UNSEEN && start_set_has(fd, cookie) ? ORIGIN_INHERITED : origin, cookie);
+}
+
+static void adopt_listed(void *arg, int fd)
+{
+    uint64_t cookie = has_live_slot(fd) ? 0 : probe_cookie(fd);
+    if (cookie)
+        adopt(fd, *(const enum origin *)arg, cookie);
+}
+
+void discover_at_end(enum origin origin)
+{
+    if (descriptors_each(adopt_listed, &origin))
+        return;
+    for (int pass = 0; pass < 2; pass++) /* no descriptor left, or no /proc */
+        discover_unseen(UINT64_MAX, origin);
 }
 
 void discover_unseen(uint64_t budget_ns, enum origin origin)
@@ -87,7 +110,7 @@ void discover_unseen(uint64_t budget_ns, enum origin origin)
         closed = r == -EBADF ? closed + 1 : 0;
         const struct suspect *before = r >= 0 ? seen_before(fd, cookie) : NULL;
         if (before)
-            track_adopt(fd, before->origin, cookie);
+            adopt(fd, before->origin, cookie);
         else if (r >= 0 && n < MAX_SUSPECTS)
             next[n++] = (struct suspect){fd, origin, cookie};
         end = closed > GAP && fd > slot_highest();

@@ -16,4 +16,10 @@
  */
 void discover_unseen(uint64_t budget_ns, enum origin origin);
 
+/*
+ * The same at the end of the process: one look that enters what it finds at once. It needs a
+ * descriptor for a moment, where it can have one.
+ */
+void discover_at_end(enum origin origin);
+
 #endif

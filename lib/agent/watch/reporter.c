@@ -23,8 +23,10 @@
 #include "../report/suppressions.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
+#include "../track/family.h"
 #include "../track/retract.h"
 #include "check.h"
+#include "discover.h"
 #include "wake.h"
 
 #define LONG_RUN_NS 10000000000ull /* a program that has run so long has */
@@ -315,6 +317,9 @@ uint64_t reporter_final(bool its_last)
     if (its_last)
         scratch_keep(true);
     reporter_troubles();
+    /* A short-lived child may hold what other threads of its parent were opening at the fork. */
+    if (!family_parent_view()->base || table_looks() >= 2)
+        discover_at_end(ORIGIN_UNSEEN);
     check_at_end();
     if (agent_options.leak_check_at_exit)
         write_releases(true);

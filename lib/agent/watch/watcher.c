@@ -10,6 +10,7 @@
  */
 #include "watcher.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/notes.h"
+#include "../base/options.h"
 #include "../base/scratch.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -27,6 +29,7 @@
 #include "../stacks/capture.h"
 #include "../table/header.h"
 #include "../track/close_bell.h"
+#include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/retract.h"
 #include "check.h"
@@ -52,6 +55,8 @@
 static _Atomic bool running;
 static _Atomic bool signal_wanted, quit, present_known;
 static _Atomic bool joinable;
+/* a futex word, on which the thread sleeps while there is no table; 1: wake up */
+static _Atomic uint32_t stirred;
 static pthread_t thread;
 
 static void serve_signal(void)
@@ -151,22 +156,47 @@ static void park(void)
     log_verbose("awake: sockets are recorded from now on");
 }
 
+/*
+ * In a process that has connections but no table yet (watcher_mind): lets it live for a moment, since
+ * most children end or exec at once, then makes the table. False: this thread is not needed.
+ */
+static bool make_table_later(void)
+{
+    struct timespec settle = {0, SETTLE_NS};
+    if (!gate_is_open() && !atomic_load(&quit))
+        sys_futex((volatile void *)&stirred, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &settle, NULL, 0);
+    while (!gate_is_open() && !atomic_load(&quit)) {
+        if (!watch_lock(10000)) /* a fork waits for it: the child must not find a table half made */
+            continue;
+        thread_leave();
+        bool ok = gate_start();
+        thread_enter();
+        watch_unlock();
+        if (!ok)
+            return false;
+    }
+    return gate_is_open();
+}
+
 static void *watch_thread(void *arg)
 {
-    (void)arg;
+    bool minds = arg != NULL;
     thread_enter(); /* for good */
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
+    if (minds && !make_table_later())
+        return NULL;
     reporter_pending();
     table_set_watcher(thread_tid());
     log_verbose("the watcher has started (thread %u); it looks every %lu ms", thread_tid(), (unsigned long)(table_interval_ns() / MS));
     bool attached = table_is_attached();
     bool dormant = !table_is_enabled();
-    if (!attached && !dormant) /* a process that ends before this does not pay for the scan */
+    bool forked = family_parent_view()->base != NULL;
+    if (!attached && !dormant && !minds) /* a process that ends before this does not pay for the scan */
         watch_sleep(clock_now() + SETTLE_NS, watch_requested());
     if (dormant)
         park(); /* also when attach has enabled recording before this thread came here */
     else if (table_is_enabled() && !atomic_exchange(&present_known, true))
-        enter_present_sockets(attached ? ORIGIN_BEFORE_ATTACH : ORIGIN_INHERITED);
+        enter_present_sockets(attached ? ORIGIN_BEFORE_ATTACH : forked ? ORIGIN_INHERITED : ORIGIN_UNSEEN);
     uint64_t next = dormant ? 0 : clock_now() + table_interval_ns();
     uint32_t served = watch_answered();
     while (!atomic_load(&quit)) {
@@ -206,13 +236,14 @@ static size_t stack_size(unsigned attempt)
     return (size_t)STACK_SIZE << (attempt * 2);
 }
 
-static bool create(void)
+static bool create(bool minds)
 {
     pthread_attr_t attr;
     bool ok = false;
     pthread_attr_init(&attr);
     for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
-        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 && pthread_create(&thread, &attr, watch_thread, NULL) == 0;
+        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 &&
+             pthread_create(&thread, &attr, watch_thread, minds ? &thread : NULL) == 0;
     pthread_attr_destroy(&attr);
     atomic_store(&joinable, ok);
     return ok;
@@ -220,10 +251,9 @@ static bool create(void)
 
 bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
 
-void watcher_start(void)
+static void launch(bool minds)
 {
-    if (watcher_running() || !table_exists() || sys_in_sandbox() || (!table_interval_ns() && table_is_enabled()) ||
-        atomic_exchange(&running, true))
+    if (atomic_exchange(&running, true))
         return;
     /* pthread_create is not async-signal-safe: a later event tries again */
     if (capture_in_handler()) {
@@ -238,12 +268,24 @@ void watcher_start(void)
     int saved = errno;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     thread_enter();
-    bool ok = create();
+    bool ok = create(minds);
     thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     errno = saved;
     if (!ok) /* RUNNING stays set: where no thread can be created, not every event tries again */
         log_later("no watcher thread can be made; leaks are reported at exit only", "");
+}
+
+void watcher_start(void)
+{
+    if (!watcher_running() && table_exists() && !sys_in_sandbox() && (table_interval_ns() || !table_is_enabled()))
+        launch(false);
+}
+
+void watcher_mind(void)
+{
+    if (!watcher_running() && !sys_in_sandbox() && agent_options.interval_ns && agent_options.enabled)
+        launch(true);
 }
 
 /*
@@ -263,18 +305,22 @@ bool watcher_stop(void)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     struct timespec soon;
     do { /* repeated: a thread that was about to sleep when the first wake came has missed it */
-        watch_wake_dormant();
+        if (table_exists())
+            watch_wake_dormant();
+        atomic_store(&stirred, 1);
+        sys_futex((volatile void *)&stirred, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
         uint64_t until = clock_now_real() + 20u * MS;
         soon = (struct timespec){(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
     } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT);
     pthread_setcancelstate(cancel, NULL);
     atomic_store(&quit, false);
+    atomic_store(&stirred, 0);
     atomic_store(&running, false);
     errno = saved;
     return true;
 }
 
-void watcher_resume(void) { watcher_start(); }
+void watcher_resume(void) { table_exists() ? watcher_start() : watcher_mind(); }
 
 void watcher_settle(void) { sleep_ns(MS); }
 
@@ -282,6 +328,7 @@ void watcher_forked_child(void)
 {
     atomic_store(&joinable, false);
     atomic_store(&quit, false);
+    atomic_store(&stirred, 0);
     /*
      * Sockets that the parent's table did not hold yet came over the fork too (process/inherit.c):
      * scan again.

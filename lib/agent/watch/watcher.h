@@ -14,6 +14,11 @@
  * a later event calls it again.
  */
 void watcher_start(void);
+/*
+ * The same for a process that has no table yet, but has inherited connections, which may become
+ * findings without any call of its own: the thread waits for a moment, then makes the table.
+ */
+void watcher_mind(void);
 bool watcher_running(void);
 /*
  * Ends the thread and waits for its end, before a system call that the kernel allows only to a

@@ -47,8 +47,8 @@ bool attach_load(struct loaded_file *l, pid_t pid)
     bool nothing = false;
     if (load_process(l, pid, &nothing) || nothing)
         return false;
-    if (load_is_live(l))
+    if (load_is_live(l) && !l->by_kernel)
         return true;
-    load_free(l); /* of the program that this process was before an exec */
+    load_free(l); /* of the program that this process was before an exec, or no file of its own */
     return false;
 }

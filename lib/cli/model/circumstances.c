@@ -26,6 +26,10 @@ static void describe_live(const struct model *m, char *line, size_t cap)
     const struct state_header *h = state_head(&l->view);
     char age[64];
     uint64_t now = now_mono_ns();
+    if (l->by_kernel) {
+        snprintf(line, cap, "none of its calls came by the agent, so no stack is known; judged by the kernel's tables");
+        return;
+    }
     const char *what = l->life == LIFE_STOPPED         ? "it is stopped"
                        : !atomic_load(&h->enabled)     ? "it is dormant and records nothing (sockleak attach wakes it)"
                        : !atomic_load(&h->watcher_tid) ? "it has no watcher (interval=0)"

@@ -187,8 +187,11 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     if (c->l->life == LIFE_EXECED && s->flags & SLOT_CLOEXEC) /* exec has closed it */
         return;
     m->tracked++;
-    if (!finding_counts(s))
+    if (!finding_counts(s)) {
+        const struct state_detail *d = state_slot_detail(&c->l->view, s);
+        m->of_others += !(s->flags & SLOT_IGNORED) && d && d->kind < KIND_COUNT && c->kinds & KIND_BIT(d->kind);
         return;
+    }
     finding_from_slot(&f, fd, s, &c->l->view);
     if (!fill_state(c, &f, s, &slot.inode))
         return;

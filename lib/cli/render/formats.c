@@ -66,9 +66,12 @@ static void text_models(struct out *o, const struct model *models, size_t n)
             text_report(o, r);
             continue;
         }
-        out_fmt(o, "==%u==sockleak: nothing is stuck", r->pid);
+        out_fmt(o, "==%u==sockleak: nothing %sis stuck", r->pid, m->of_others ? "of its own " : "");
         if (m->tracked)
             out_fmt(o, " (%llu socket%s open)", (unsigned long long)m->tracked, m->tracked == 1 ? "" : "s");
+        if (m->of_others)
+            out_fmt(o, "; %llu socket%s reported by another process that holds %s too", (unsigned long long)m->of_others,
+                    m->of_others == 1 ? " is" : "s are", m->of_others == 1 ? "it" : "them");
         if (r->suppressed)
             out_fmt(o, "; %llu suppressed", (unsigned long long)r->suppressed);
         out_char(o, '\n');

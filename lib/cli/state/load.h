@@ -38,6 +38,7 @@ struct loaded_file {
     pid_t pid;         /* while the process lives its pid as seen from here, else header.pid */
     enum life life;
     bool same_boot; /* this boot of this machine: times compare with our clocks, paths are ours */
+    bool by_kernel; /* no file of the agent's: what the kernel alone knows (load_kernel.h) */
     bool answered;  /* load_set_refresh got a fresh look */
     uint32_t asked; /* the number of the request that load_set_refresh waits for; 0: none */
     /* "/proc/PID/root" when the process sees another file system than we do, else "" */

@@ -15,6 +15,7 @@
 
 #include "../base/cli.h"
 #include "../kernel/procfs.h"
+#include "load_kernel.h"
 #include "paths.h"
 
 static bool owned_by(struct loaded_file *l, pid_t pid) { return l->pid == pid && load_is_live(l); }
@@ -138,8 +139,10 @@ const char *load_process(struct loaded_file *l, pid_t pid, bool *nothing)
         return why;
     }
     if (has_agent) {
-        *nothing = true;
-        return NULL;
+        size_t n;
+        const char *bad = load_kernel(l, pid, &n);
+        *nothing = !bad && !n;
+        return bad;
     }
     snprintf(why, sizeof why, "it does not run under the agent; 'sockleak attach %d' starts recording, 'sockleak scan %d' needs no agent",
              (int)pid, (int)pid);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * predecessor.c: the sockets that this process kept over an exec, as the program before it knew them.
+ *
+ * Called once, when the table is made. The old file lies under the name of the new one, since an
+ * exec changes neither pid nor start time; state_dir.c has mapped it before it made room. It is read
+ * through the decoder, as any file.
+ */
+#include "predecessor.h"
+
+#include "../base/sys.h"
+#include "../stacks/sites.h"
+#include "../table/header.h"
+#include "../table/state_dir.h"
+#include "../track/adopt.h"
+#include "../track/family.h"
+#include "../track/probe.h"
+#include "../track/start_set.h"
+
+static void import(const struct state_view *old, int fd, const struct state_slot *s)
+{
+    uint64_t stamped = atomic_load(&s->watch_gen) == SLOT_GEN(atomic_load(&s->word)) ? atomic_load(&s->cookie) : 0;
+    uint64_t cookie = probe_cookie(fd);
+    if (cookie && start_set_has(fd, cookie) && (!stamped || stamped == cookie))
+        track_resume(fd, s, sites_import_foreign(old, s->site), sites_import_foreign(old, atomic_load(&s->told_site)), cookie);
+}
+
+void predecessor_import(void)
+{
+    struct state_view old;
+    if (!state_dir_take_old(&old))
+        return;
+    uint64_t pos = 0;
+    int fd;
+    struct state_slot s;
+    if (state_head(&old)->pid == table_pid()) {
+        family_came_with(state_family(&old));
+        while (state_next_slot(&old, &pos, &fd, &s))
+            import(&old, fd, &s);
+    }
+    sys_munmap((void *)(uintptr_t)old.base, old.size);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ending.c: sockets that only the end of the program closes.
+ *
+ * Called on the closing thread. The stack of a close tells whether exit(3) runs its handlers and the
+ * destructors; it is walked only for a socket that a check has found in a condition, and not again
+ * once the end has begun.
+ */
+#include "ending.h"
+
+#include <stdlib.h>
+
+#include "../stacks/capture.h"
+#include "../table/header.h"
+
+#define EXIT_SIZE 64 /* exit(3) is shorter, and what follows it in libc closes nothing */
+
+static _Atomic uint32_t began_in; /* the process whose end has begun: a child of fork is another */
+
+static bool exit_has_begun(void)
+{
+    uint64_t pcs[STATE_MAX_FRAMES], start = (uint64_t)(uintptr_t)&exit;
+    if (atomic_load(&began_in) == table_pid())
+        return true;
+    unsigned n = capture_stack(pcs, STATE_MAX_FRAMES, NULL);
+    for (unsigned i = 0; i < n; i++)
+        if (pcs[i] > start && pcs[i] - start <= EXIT_SIZE) {
+            atomic_store(&began_in, table_pid());
+            return true;
+        }
+    return false;
+}
+
+bool ending_keeps(const struct state_slot *slot)
+{
+    uint32_t gen = SLOT_GEN(atomic_load(&slot->word));
+    struct state_detail *d = atomic_load(&slot->watch_gen) == gen ? table_at(atomic_load(&slot->detail)) : NULL;
+    if (!d || atomic_load(&d->gen) != gen || d->kind == KIND_OPEN || !(table_kinds() & KIND_BIT(d->kind)) || !exit_has_begun())
+        return false;
+    atomic_fetch_or(&d->never, DETAIL_UNTIL_EXIT);
+    return true;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * family.c: which of the processes that hold an inherited socket reports it.
+ *
+ * Reserving runs on the forking thread, the rest on the thread that looks. Two processes of a family
+ * that end together must not leave a finding to each other: each marks first that it leaves, then
+ * looks at the marks of the others; the one that marked last reports.
+ */
+#include "family.h"
+
+#include <sys/stat.h>
+
+#include "../../core/out.h"
+#include "../../core/statedir.h"
+#include "../base/clock.h"
+#include "../base/sys.h"
+#include "../table/header.h"
+
+#define MAX_CHILDREN 1024u
+#define UNBORN_NS (10u * NS_PER_S) /* a fork that takes longer has failed */
+
+static struct state_child *own;   /* this process' record, in its parent's table */
+static struct state_view parents; /* the parent's table, which stays mapped here */
+static struct state_family family;
+static uint32_t starter; /* the parent at an exec */
+static _Atomic(struct state_child *) children[MAX_CHILDREN] LARGE_TABLE;
+static _Atomic unsigned n_children, next_child;
+
+/* ---- who there is ---------------------------------------------------------------------------- */
+
+static bool is_gone(uint32_t pid) { return SYS2(SYS_kill, pid, 0) == -ESRCH; }
+
+static bool is_free(const struct state_child *c, uint32_t pid, uint64_t now)
+{
+    if (pid == STATE_CHILD_UNBORN)
+        return now - atomic_load(&c->since_ns) > UNBORN_NS;
+    return !pid || is_gone(pid);
+}
+
+static struct state_child *reserve(struct state_child *c, uint32_t pid, uint64_t now)
+{
+    if (!atomic_compare_exchange_strong(&c->pid, &pid, STATE_CHILD_UNBORN))
+        return NULL;
+    atomic_store(&c->since_ns, now);
+    atomic_store(&c->leaving_ns, 0);
+    for (unsigned i = 0; i < STATE_CHILD_FDS / 64; i++)
+        atomic_store(&c->used[i], 0);
+    return c;
+}
+
+/* One old record is looked at in each fork, so that their number stays what is needed at once. */
+struct state_child *family_reserve(void)
+{
+    uint64_t now = clock_now();
+    unsigned n = atomic_load(&n_children);
+    struct state_child *c = n ? atomic_load(&children[atomic_fetch_add(&next_child, 1) % n]) : NULL;
+    uint32_t pid = c ? atomic_load(&c->pid) : 0;
+    if (c && is_free(c, pid, now))
+        return reserve(c, pid, now);
+    state_ref ref;
+    if (n >= MAX_CHILDREN || !(c = table_alloc(EXTENT_CHILDREN, sizeof *c / STATE_REF_UNIT, &ref)) || !reserve(c, 0, now))
+        return NULL;
+    n = atomic_fetch_add(&n_children, 1);
+    if (n < MAX_CHILDREN)
+        atomic_store(&children[n], c);
+    else
+        atomic_store(&n_children, MAX_CHILDREN);
+    return c;
+}
+
+void family_born(struct state_child *record, const struct state_view *parent)
+{
+    if (parents.base && parents.base != parent->base)
+        sys_munmap((void *)(uintptr_t)parents.base, parents.size);
+    parents = *parent;
+    own = record;
+    if (own)
+        atomic_store(&own->pid, (uint32_t)sys_getpid());
+    atomic_store(&n_children, 0);
+    atomic_store(&next_child, 0);
+    const struct state_header *h = state_head(parent);
+    const struct state_family *f = state_family(parent);
+    family = (struct state_family){.parent = h->pid, .parent_start = h->start_ticks, .ancestors = {f->parent}};
+    for (unsigned i = 1; i < STATE_ANCESTORS; i++)
+        family.ancestors[i] = f->ancestors[i - 1];
+}
+
+void family_started_by(uint32_t pid) { starter = pid; }
+
+const struct state_view *family_parent_view(void) { return &parents; }
+
+static struct state_family *written(void)
+{
+    return (struct state_family *)(uintptr_t)state_family(&(struct state_view){.base = (void *)table_head});
+}
+
+void family_describe(void)
+{
+    struct state_family *f = written();
+    f->parent = family.parent;
+    f->parent_start = family.parent_start;
+    for (unsigned i = 0; i < STATE_ANCESTORS; i++)
+        f->ancestors[i] = family.ancestors[i];
+}
+
+void family_came_with(const struct state_family *f)
+{
+    family.parent = f->parent;
+    family.parent_start = f->parent_start;
+    for (unsigned i = 0; i < STATE_ANCESTORS; i++)
+        family.ancestors[i] = f->ancestors[i];
+    family_describe();
+}
+
+/* The parent has ended: also when it is a zombie, or another process has its number. */
+static bool has_ended(void)
+{
+    char path[32], text[1024];
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    out_fmt(&o, "/proc/%u/stat", family.parent);
+    path[o.len] = 0;
+    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return fd == -ENOENT && is_gone(family.parent);
+    long n = sys_read((int)fd, text, sizeof text - 1);
+    sys_close((int)fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *state = text;
+    for (const char *p = text; *p; p++)
+        if (*p == ')' && p[1] == ' ')
+            state = p + 2;
+    return n == -ESRCH || *state == 'Z' || *state == 'X' ||
+           (family.parent_start && n > 0 && statedir_start_ticks(text) != family.parent_start);
+}
+
+bool family_parent_lives(void) { return family.parent && ((uint32_t)SYS0(SYS_getppid) == family.parent || !has_ended()); }
+
+void family_look(void)
+{
+    if (!family.parent || atomic_load(&written()->parent_ended))
+        return;
+    if (has_ended())
+        atomic_store(&written()->parent_ended, 1);
+}
+
+/* ---- who holds a socket ---------------------------------------------------------------------- */
+
+enum holds { NO, YES, UNKNOWN };
+
+static enum holds holds(uint32_t pid, int fd, const struct stat *mine)
+{
+    char path[48];
+    struct stat st;
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    out_fmt(&o, "/proc/%u/fd/%d", pid, fd);
+    path[o.len] = 0;
+    long r = sys_stat(path, &st);
+    if (r >= 0)
+        return st.st_ino == mine->st_ino && st.st_dev == mine->st_dev ? YES : NO;
+    return r == -ENOENT || r == -ESRCH ? NO : UNKNOWN;
+}
+
+static void refresh(struct state_view *v)
+{
+    uint64_t fit = (v->size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    uint32_t n = atomic_load(&state_head(v)->n_extents);
+    v->n_extents = n < fit ? n : (uint32_t)fit;
+}
+
+/* By the parent's table, where /proc does not let us see. */
+static bool parents_table_has(int fd, const struct state_slot *slot)
+{
+    uint64_t pos = 0;
+    struct state_slot s;
+    int at;
+    if (!parents.base || atomic_load(&written()->parent_ended))
+        return false;
+    refresh(&parents);
+    while (state_next_slot(&parents, &pos, &at, &s))
+        if (at == fd)
+            return s.opened_ns == slot->opened_ns;
+    return false;
+}
+
+/* THEIRS: when the other began its last check, 0: not yet. It leaves the finding to us. */
+static bool leaves_it_to_us(uint64_t theirs)
+{
+    uint64_t ours = atomic_load(&written()->leaving_ns);
+    return ours && theirs && theirs < ours;
+}
+
+static bool ancestor_goes_first(int fd, const struct state_slot *slot, const struct stat *mine)
+{
+    if (starter && holds(starter, fd, mine) == YES)
+        return true;
+    if (!family.parent)
+        return false;
+    enum holds h = holds(family.parent, fd, mine);
+    /* Whoever opened it reports it at its end too. */
+    bool opener = parents.base && !state_family(&parents)->parent;
+    if (h == UNKNOWN ? parents_table_has(fd, slot)
+                     : h == YES && (opener || !parents.base || !leaves_it_to_us(atomic_load(&state_family(&parents)->leaving_ns))))
+        return true;
+    for (unsigned i = 0; i < STATE_ANCESTORS && family.ancestors[i]; i++)
+        if (holds(family.ancestors[i], fd, mine) == YES)
+            return true;
+    return false;
+}
+
+static bool uses(const struct state_child *c, int fd)
+{
+    return fd < (int)STATE_CHILD_FDS && (atomic_load(&c->used[fd / 64]) >> fd % 64 & 1);
+}
+
+/* C is a brother or sister, or (BELOW) a child. */
+static bool goes_first(const struct state_child *c, bool below, int fd, const struct stat *mine)
+{
+    uint32_t pid = atomic_load(&c->pid), self = table_pid();
+    if (!pid || pid == STATE_CHILD_UNBORN || pid == self)
+        return false;
+    enum holds h = holds(pid, fd, mine);
+    if (h != YES)
+        return h == UNKNOWN && uses(c, fd) && !is_gone(pid);
+    if (uses(c, fd))
+        return true;
+    if (atomic_load(&written()->leaving_ns))
+        return !leaves_it_to_us(atomic_load(&c->leaving_ns));
+    return !below && pid < self;
+}
+
+static bool other_goes_first(int fd, const struct stat *mine)
+{
+    uint64_t pos = 0;
+    const struct state_child *c;
+    if (parents.base) {
+        refresh(&parents);
+        while ((c = state_next_child(&parents, &pos)))
+            if (c != own && goes_first(c, false, fd, mine))
+                return true;
+    }
+    for (unsigned i = 0; i < atomic_load(&n_children) && i < MAX_CHILDREN; i++)
+        if ((c = atomic_load(&children[i])) && goes_first(c, true, fd, mine))
+            return true;
+    return false;
+}
+
+bool family_is_last(int fd, const struct state_slot *slot)
+{
+    struct stat mine;
+    /* Whoever started the program owns its standard descriptors. */
+    if (fd <= 2 && !slot->site)
+        return false;
+    return sys_stat_at(fd, "", &mine, AT_EMPTY_PATH) >= 0 && !ancestor_goes_first(fd, slot, &mine) && !other_goes_first(fd, &mine);
+}
+
+void family_uses(int fd, bool uses_it)
+{
+    if (!own || fd >= (int)STATE_CHILD_FDS)
+        return;
+    uint64_t bit = 1ull << fd % 64;
+    if (uses_it)
+        atomic_fetch_or(&own->used[fd / 64], bit);
+    else
+        atomic_fetch_and(&own->used[fd / 64], ~bit);
+}
+
+void family_leaves(void)
+{
+    uint64_t now = clock_now();
+    if (own)
+        atomic_store(&own->leaving_ns, now);
+    atomic_store(&written()->leaving_ns, now);
+}

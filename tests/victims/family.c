@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * family WORD PORT [N]: N (3) connections to a peer, held by processes that never call the library again.
+ *
+ *   peer            the peer: accepts all that comes; closes it all at SIGUSR1, and says "closed"
+ *   daemon          daemon(3)
+ *   double          the double fork of a daemon
+ *   prefork, keep   two workers that only sleep; the parent closes its copies, or keeps them
+ *   worker-uses     two workers, of which the second makes a call on the connections
+ *   short           a child that ends at once while its parent goes on
+ *   late            a child that ends at the test's signal, its parent before
+ *   exec, exec-self a child's program, or this process' next, holds them
+ *   raw             by system calls that no wrapper sees, with a program that makes no other
+ *   exit-closes, main-closes, own-close    who closes: a handler of exit, one after main, the program itself
+ *
+ * Says "at PID" for each process that the test asks for. They end at SIGTERM with status 0, with exit(3).
+ */
+#include "victim.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int fds[64], n = 3;
+
+static void on_term(int sig) { (void)sig; }
+
+/* Without any call that the library knows. */
+__attribute__((noreturn)) static void sleep_until_told(void)
+{
+    printf("at %d\n", (int)getpid());
+    fflush(stdout);
+    pause();
+    exit(0);
+}
+
+__attribute__((noinline)) static int open_one(void)
+{
+    int fd = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+    MUST(connect(fd, (struct sockaddr *)&victim_address, sizeof victim_address));
+    return fd;
+}
+
+static void open_all(void)
+{
+    for (int i = 0; i < n; i++)
+        fds[i] = open_one();
+}
+
+static void close_all(void)
+{
+    for (int i = 0; i < n; i++)
+        close(fds[i]);
+}
+
+static volatile sig_atomic_t told;
+static void tell(int sig)
+{
+    (void)sig;
+    told = 1;
+}
+
+static void peer(void)
+{
+    int listener = listen_loopback(), held[256], count = 0;
+    struct sigaction sa = {.sa_handler = tell};
+    sigaction(SIGUSR1, &sa, NULL);
+    printf("listening on %d\n", ntohs(victim_address.sin_port));
+    fflush(stdout);
+    for (;;) {
+        int fd = accept(listener, NULL, NULL); /* the handler restarts nothing, and the test connects after the signal */
+        if (fd >= 0 && count < 256)
+            held[count++] = fd;
+        if (!told)
+            continue;
+        while (count)
+            close(held[--count]);
+        told = 0;
+        say("closed");
+    }
+}
+
+#if defined(__x86_64__)
+static long raw(long number, long a, long b, long c)
+{
+    long r;
+    __asm__ volatile("syscall" : "=a"(r) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    return r;
+}
+#else
+static long raw(long number, long a, long b, long c)
+{
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+    return x0;
+}
+#endif
+
+static void workers(int uses, int keep)
+{
+    for (int i = 0; i < 2; i++) {
+        if (MUST(fork()) == 0) {
+            if (uses && i == 1)
+                for (int k = 0; k < n; k++)
+                    connect(fds[k], (struct sockaddr *)&victim_address, sizeof victim_address); /* EISCONN: a use */
+            sleep_until_told();
+        }
+    }
+    if (!keep)
+        close_all();
+    sleep_until_told();
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    struct sigaction sa = {.sa_handler = on_term};
+    sigaction(SIGTERM, &sa, NULL);
+    if (!strcmp(word, "peer"))
+        peer();
+    if (!strcmp(word, "sleep"))
+        sleep_until_told();
+    if (argc < 3)
+        return 2;
+    if (argc > 3)
+        n = atoi(argv[3]);
+    victim_address.sin_family = AF_INET;
+    victim_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    victim_address.sin_port = htons((uint16_t)atoi(argv[2]));
+    if (!strcmp(word, "raw")) {
+        for (int i = 0; i < n; i++) {
+            long fd = MUST(raw(SYS_socket, AF_INET, SOCK_STREAM, 0));
+            MUST(raw(SYS_connect, fd, (long)&victim_address, sizeof victim_address));
+        }
+        sleep_until_told();
+    }
+    open_all();
+    if (!strcmp(word, "daemon")) {
+        MUST(daemon(1, 1));
+    } else if (!strcmp(word, "double")) {
+        if (MUST(fork()))
+            _exit(0);
+        setsid();
+        if (MUST(fork()))
+            _exit(0);
+    } else if (!strcmp(word, "prefork") || !strcmp(word, "keep") || !strcmp(word, "worker-uses")) {
+        workers(word[0] == 'w', word[0] == 'k');
+    } else if (!strcmp(word, "short")) {
+        pid_t child = (pid_t)MUST(fork());
+        if (!child)
+            exit(0);
+        MUST(waitpid(child, NULL, 0));
+    } else if (!strcmp(word, "late")) {
+        if (MUST(fork()))
+            _exit(0);
+    } else if (!strcmp(word, "exec")) {
+        if (MUST(fork()))
+            _exit(0);
+        execl("/proc/self/exe", "family", "sleep", (char *)NULL);
+    } else if (!strcmp(word, "exec-self")) {
+        execl("/proc/self/exe", "family", "sleep", (char *)NULL);
+    } else if (!strcmp(word, "exit-closes")) {
+        atexit(close_all);
+    } else if (!strcmp(word, "main-closes") || !strcmp(word, "own-close")) {
+        if (word[0] == 'm')
+            atexit(close_all);
+        printf("at %d\n", (int)getpid());
+        fflush(stdout);
+        pause();
+        if (word[0] == 'o')
+            close_all();
+        return 0;
+    }
+    sleep_until_told();
+}
