@@ -103,7 +103,8 @@ static void *last(void *arg)
     return arg;
 }
 static void handler(void) { puts("exit handler"); }
-static int forgotten(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+static struct sockaddr any = {.sa_family = AF_INET}; /* without a bind it is a reserve */
+static int forgotten(void) { return bind(socket(AF_INET, SOCK_STREAM, 0), &any, sizeof any); }
 int main(void)
 {
     pthread_t t;

@@ -78,8 +78,8 @@ print('"$1"')'
 @test "--gen-suppressions prints a line for each group that then suppresses it" {
     make_state a 2 3
     "$SOCKLEAK" report --gen-suppressions "$TESTTMP/a.sockleak" >"$TESTTMP/supp"
-    [ "$(wc -l <"$TESTTMP/supp")" -eq 1 ] # both stacks have the same lines
-    grep -qE '^close_wait:\^db_connect \(report_statefile\.c:[0-9]+\) < login0 \(.* < .*\)\$$' "$TESTTMP/supp"
+    [ "$(wc -l <"$TESTTMP/supp")" -eq 2 ]
+    grep -qE '^close_wait:\^db_connect \(report_statefile\.c:[0-9]+\) < login[01] \(.* < .*\)\$$' "$TESTTMP/supp"
     run "$SOCKLEAK" report --suppressions "$TESTTMP/supp" "$TESTTMP/a.sockleak"
     [ "$status" -eq 0 ]
     contains "$output" 'nothing is stuck .*; 6 suppressed'

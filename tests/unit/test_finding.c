@@ -292,6 +292,12 @@ static void a_failed_call_gives_the_error_and_the_address_that_it_was_given(void
     assert_string_equal(target(ATTEMPT_CONNECT, NEVER_FAILED, 250, ""), " to 10.0.0.5:1433 (error 250)");
     assert_string_equal(target(ATTEMPT_BIND, NEVER_BIND_FAILED, 98, NULL), " 10.0.0.5:1433 (EADDRINUSE)");
     assert_string_equal(target(ATTEMPT_DISCONNECT, NEVER_NONE, 0, NULL), "");
+    /* What a stack has seen is another error: each keeps its own. */
+    struct state_attempt a = {.call = ATTEMPT_BIND, .error = 98};
+    struct finding f = {.kind = KIND_NEVER_CONNECTED, .told_error = true, .told_errno = 111};
+    finding_from_attempt(&f, &a);
+    assert_int_equal(f.told_errno, 111);
+    assert_int_equal(finding_error(&f), 98);
 }
 
 int main(void)

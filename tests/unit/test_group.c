@@ -205,6 +205,9 @@ static void an_error_is_another_event_than_eof_and_a_failed_connect_a_third(void
     f[0].kind = KIND_NEVER_CONNECTED; /* told by getsockopt that its connect has failed */
     f[0].told_error = f[0].failed = true;
     assert_int_equal(finding_event(&f[0]), EVENT_CONNECT_FAILED);
+    f[0].told_errno = 32; /* EPIPE, of a send: that says nothing of a connect */
+    f[0].told_call = CALL_SEND;
+    assert_int_equal(finding_event(&f[0]), EVENT_ERROR);
 }
 
 static void stacks_that_read_the_same_are_one_and_three_are_shown(void **state)
@@ -447,6 +450,32 @@ static void a_reason_is_the_groups_where_all_agree(void **state)
     assert_int_equal(g[0].never, NEVER_NONE);
 }
 
+static void groups_that_become_one_add_what_they_were_told(void **state)
+{
+    (void)state;
+    static const struct frame at[2] = {{.offset = 1, .symbol = "f", .file = "a.c", .line = 1},
+                                       {.offset = 2, .symbol = "f", .file = "a.c", .line = 2}};
+    struct group a = {.n_told = 1, .eof = EOF_READ, .n_read = 2, .opener = {.tid = 7, .name = "worker"}}, b = a;
+    a.told[0] = (struct told){.event = EVENT_EOF, .call = CALL_READ, .count = 2, .frames = at, .n_frames = 1};
+    b.told[0] = a.told[0];
+    b.told[1] = (struct told){.event = EVENT_EOF, .call = CALL_READ, .count = 5, .frames = at + 1, .n_frames = 1};
+    b.n_told = 2;
+    group_told_add(&a, &b);
+    assert_int_equal(a.n_told, 2);
+    assert_int_equal(a.told[0].count, 5); /* the commonest first */
+    assert_int_equal(a.told[1].count, 4);
+    assert_int_equal(a.n_read, 4);
+    assert_int_equal(a.eof, EOF_READ);
+    assert_int_equal(a.opener.tid, 7);
+    b = (struct group){.eof = EOF_UNREAD, .n_unread = 1, .n_unknown = 3, .opener = {.tid = 8}};
+    group_told_add(&a, &b);
+    assert_int_equal(a.eof, EOF_MIXED);
+    assert_int_equal(a.n_unread, 1);
+    assert_int_equal(a.n_unknown, 3);
+    assert_int_equal(a.opener.tid, 0);
+    assert_string_equal(a.opener.name, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +492,7 @@ int main(void)
         cmocka_unit_test(the_commonest_of_many_stacks_are_kept_exactly),
         cmocka_unit_test(an_error_is_another_event_than_eof_and_a_failed_connect_a_third),
         cmocka_unit_test(stacks_that_read_the_same_are_one_and_three_are_shown),
+        cmocka_unit_test(groups_that_become_one_add_what_they_were_told),
         cmocka_unit_test(sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof),
         cmocka_unit_test(the_thread_that_opened_them_is_named_when_it_is_one),
         cmocka_unit_test(no_finding_is_lost_or_doubled_in_random_heaps),
