@@ -268,7 +268,10 @@ const struct told *group_told_of(const struct group *g, const struct finding *f)
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-/* F's connection has ended as one that the program can see by EOF, so that not to know of it is worth a word. */
+/*
+ * F's connection has ended as one that the program can see by EOF, so that not to know of it is
+ * worth a word.
+ */
 static bool has_eof(const struct finding *f)
 {
     switch (f->kind) {

@@ -30,7 +30,8 @@ bool group_count(struct group *g, const struct state_view *view);
  * descriptors, no finding. Its finding gets KIND: KIND_OPEN where open sockets are asked for, else
  * KIND_NONE. Two groups whose stacks read the same (functions, and files and lines where they are
  * known) are one site here: an unrolled loop opens its sockets at different addresses. GROUPS are
- * group_findings' N, with their frames where these are known. Returns how many findings have changed:
+ * group_findings' N, with their frames where these are known. Returns how many findings have
+ * changed:
  * then the caller drops those of KIND_NONE, and groups anew.
  */
 size_t group_settle_reserves(struct group *groups, size_t n, enum kind kind);
@@ -50,7 +51,8 @@ void group_told_named(struct group *g);
 /* Adds what was told of FROM's sockets, both with their names, to what was told of G's. */
 void group_told_add(struct group *g, const struct group *from);
 /*
- * The stack that stands for all of what was told: the commonest that saw EOF, else of another event.
+ * The stack that stands for all of what was told: the commonest that saw EOF, else of another
+ * event.
  * NULL: there is none.
  */
 const struct told *group_commonest(const struct group *g);

@@ -36,7 +36,10 @@ static enum eof eof_of(const struct observation *o)
     return o->unwatched ? EOF_NONE : EOF_UNREAD;
 }
 
-/* The same of a connection that is over: an error has shown the program the end too, though no receive call returned 0. */
+/*
+ * The same of a connection that is over: an error has shown the program the end too, though no
+ * receive call returned 0.
+ */
 static enum eof eof_of_dead(const struct observation *o) { return !o->told_eof && o->told_errno ? EOF_NONE : eof_of(o); }
 
 static enum never why_never(const struct observation *o)

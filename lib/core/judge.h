@@ -41,7 +41,9 @@ struct observation {
     /* a wrapper or an earlier check saw it connected, or TCP_INFO proves it (bytes_acked >= 1) */
     bool was_connected;
     bool connecting; /* a connect is under way (EINPROGRESS, no outcome yet) */
-    /* nobody waits for that connect any more, or the program ends: it is judged as never connected */
+    /*
+     * nobody waits for that connect any more, or the program ends: it is judged as never connected
+     */
     bool abandoned;
     /* what is known of a socket without a connection: it has a local address; a connect was tried;
      * its calls were seen from the start */
@@ -51,7 +53,9 @@ struct observation {
     bool pollhup, pollerr, pollrdhup;
     bool shut_wr, shut_rd; /* this process called shutdown */
     bool told_eof;         /* a receive call returned 0, or poll the hangup */
-    /* it may have been read where no wrapper saw that: then nothing is known of what was not told */
+    /*
+     * it may have been read where no wrapper saw that: then nothing is known of what was not told
+     */
     bool unwatched;
     /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
     int told_errno;

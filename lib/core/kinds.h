@@ -50,7 +50,8 @@ enum never {
 };
 enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */
 /*
- * Whether the program saw EOF: READ: a receive call returned 0, or poll or epoll the hangup; UNREAD:
+ * Whether the program saw EOF: READ: a receive call returned 0, or poll or epoll the hangup;
+ * UNREAD:
  * the FIN is there, nothing has reached it; NONE: not known, or there is none. MIXED: of a group
  * whose sockets differ.
  */
@@ -79,7 +80,8 @@ const char *reason_name(unsigned reason);
 const char *event_name(unsigned event);
 const char *eof_name(unsigned eof); /* "read", "unread", "mixed" */
 /*
- * "tcp", "mptcp", "udp" ...: PROTOCOL as given to socket(2), 0 being what the kernel takes for FAMILY
+ * "tcp", "mptcp", "udp" ...: PROTOCOL as given to socket(2), 0 being what the kernel takes for
+ * FAMILY
  * and TYPE. NULL: it has no name here, or the family has no protocols.
  */
 const char *protocol_name(unsigned family, unsigned type, unsigned protocol);

@@ -13,7 +13,8 @@
 #include "textstack.h"
 
 /*
- * The objects of the C libraries (glibc, musl) and those that only they load, the sanitizers', whose
+ * The objects of the C libraries (glibc, musl) and those that only they load, the sanitizers',
+ * whose
  * functions stand before the C library's, and this library. A version or ".so" follows the name, so
  * that libc-client is not taken for libc, nor the program ld.bfd for the loader.
  */

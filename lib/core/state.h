@@ -147,7 +147,8 @@ struct state_header {
 };
 
 /*
- * Whom the process has its inherited sockets from. In the page of the header, at a place of its own:
+ * Whom the process has its inherited sockets from. In the page of the header, at a place of its
+ * own:
  * all zero in the files of version 0.1.
  */
 #define STATE_FAMILY_OFFSET 3072u
@@ -249,7 +250,10 @@ struct state_site {
     _Atomic uint64_t closed;
     _Atomic state_ref next; /* writer's hash chain; readers never follow it */
     _Atomic uint8_t stale;  /* a frame's module was unloaded */
-    /* the call that was made there (calls.h), with CALL_FAILED for one that saw an error; 0: 0.1 did not say */
+    /*
+     * the call that was made there (calls.h), with CALL_FAILED for one that saw an error; 0: 0.1
+     * did not say
+     */
     uint8_t call;
     uint16_t nframes; /* 0..64 */
     /* the watcher's: */
@@ -308,7 +312,8 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     /* the check that has counted the socket: it is one, however many descriptors it has */
     _Atomic uint32_t counted;
     /*
-     * as told_site, told_errno and SLOT_TOLD_* of a slot, of whichever descriptor was told last; and
+     * as told_site, told_errno and SLOT_TOLD_* of a slot, of whichever descriptor was told last;
+     * and
      * SLOT_UNWATCHED. Zero in files of 0.1
      */
     _Atomic state_ref told_site;

@@ -111,7 +111,10 @@ static void put_opener(struct out *o, const struct opener *t)
     out_char(o, ')');
 }
 
-/* The calls by which they were opened are one, unless a function pointer or several sites of one name say otherwise. */
+/*
+ * The calls by which they were opened are one, unless a function pointer or several sites of one
+ * name say otherwise.
+ */
 void text_opened(struct out *o, const struct group *g)
 {
     unsigned call = g->n_findings ? g->findings[0].call : CALL_UNKNOWN;

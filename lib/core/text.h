@@ -15,7 +15,9 @@
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
-/* Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH]. */
+/*
+ * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH].
+ */
 void text_opened(struct out *o, const struct group *g);
 void text_told(struct out *o, const struct group *g, unsigned nth);
 /*
@@ -36,7 +38,8 @@ void text_young(struct out *o, const struct report *r);
 void text_stretched(struct out *o, const struct report *r);
 
 /*
- * The note of a site whose COUNT open sockets have been idle for youngest_ns or longer, and which has
+ * The note of a site whose COUNT open sockets have been idle for youngest_ns or longer, and which
+ * has
  * never closed one: a line, with its end.
  */
 void text_idle_note(struct out *o, const struct report *r, const struct group *g);

@@ -17,7 +17,8 @@ void text_clean(struct out *o, const char *s);
 const char *text_base_name(const char *path);
 
 /*
- * The width of the names' column; 0: no frame has a name, and the column is left out. Start with {0}
+ * The width of the names' column; 0: no frame has a name, and the column is left out. Start with
+ * {0}
  * and measure each stack that is to be aligned.
  */
 struct text_columns {

@@ -97,7 +97,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
     port=$(port_of server)
     start_agent steady grace=2s:interval=250ms "$EXAMPLES/pool" "$port" 5
     steady=$pid
-    start_agent forget grace=500ms:interval=2s "$EXAMPLES/pool" "$port" 130 --forget
+    start_agent forget grace=500ms:interval=2s:leak_check_at_exit=all "$EXAMPLES/pool" "$port" 130 --forget
     forget=$pid
     is_steady() { "$SOCKLEAK" report "$steady" | grep -q 'steady (a pool?)'; }
     wait_for 30 is_steady

@@ -182,7 +182,8 @@ END
 #include <sockleak.h>
 static jmp_buf back;
 static void on_abort(int n) { (void)n, siglongjmp(back, 1); }
-static int forgotten(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+static struct sockaddr any = {.sa_family = AF_INET}; /* without a bind it is a reserve */
+static int forgotten(void) { return bind(socket(AF_INET, SOCK_STREAM, 0), &any, sizeof any); }
 int main(void)
 {
     struct timespec a, b;
@@ -214,7 +215,7 @@ int main(int argc, char **argv)
     at_quick_exit(closing);
     open_one = socket(AF_INET, SOCK_STREAM, 0);
     if (argc > 1)
-        forgotten = socket(AF_INET, SOCK_STREAM, 0);
+        forgotten = bind(socket(AF_INET, SOCK_STREAM, 0), &(struct sockaddr){.sa_family = AF_INET}, sizeof(struct sockaddr));
     quick_exit(0);
 }
 END

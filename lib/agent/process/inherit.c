@@ -5,7 +5,8 @@
  * The table is a shared mapping, and the parent goes on changing it: it may close its
  * copy of a connection before the child runs at all. So the forking thread copies the live
  * slots into private pages just before the fork, and the parent frees its copy after it.
- * Most children never use a socket and end soon, and nothing more happens. A child that uses one, or
+ * Most children never use a socket and end soon, and nothing more happens. A child that uses one,
+ * or
  * that goes on with connections which it does not use, gets a table of its own, into which the
  * inherited sockets are entered. A child made by _Fork or a raw clone(2) is
  * noticed at its first event, and copies what the parent's table holds then.
@@ -160,7 +161,9 @@ static bool parent_holds(const struct inherited_slot *e)
     return atomic_load(&theirs->word) == atomic_load(&e->slot.word);
 }
 
-/* Nearly always the parent lives and holds them all: then this reads its table, and asks nothing. */
+/*
+ * Nearly always the parent lives and holds them all: then this reads its table, and asks nothing.
+ */
 bool inherit_may_be_last(void)
 {
     bool lives = inherit_count() && family_parent_lives();

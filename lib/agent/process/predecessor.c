@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * predecessor.c: the sockets that this process kept over an exec, as the program before it knew them.
+ * predecessor.c: the sockets that this process kept over an exec, as the program before it knew
+ * them.
  *
  * Called once, when the table is made. The old file lies under the name of the new one, since an
- * exec changes neither pid nor start time; state_dir.c has mapped it before it made room. It is read
+ * exec changes neither pid nor start time; state_dir.c has mapped it before it made room. It is
+ * read
  * through the decoder, as any file.
  */
 #include "predecessor.h"

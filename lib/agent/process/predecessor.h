@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * predecessor.h: the sockets that this process kept over an exec, as the program before it knew them.
+ * predecessor.h: the sockets that this process kept over an exec, as the program before it knew
+ * them.
  */
 #ifndef SOCKLEAK_AGENT_PREDECESSOR_H
 #define SOCKLEAK_AGENT_PREDECESSOR_H

@@ -268,7 +268,10 @@ static void count_group(struct group *g)
         forecast(g);
 }
 
-/* What names and threads add. A thread's name is read from a file: not in a sandbox, nor in the program's signal handler. */
+/*
+ * What names and threads add. A thread's name is read from a file: not in a sandbox, nor in the
+ * program's signal handler.
+ */
 static void finish_group(struct group *g)
 {
     group_told_named(g);
@@ -434,7 +437,10 @@ static void make_groups(struct built *c, const struct selection *s, const struct
         lines_resolve(&c->scratch, &c->report);
 }
 
-/* Without names two reserves of one line may look like one each: then the reader of the number decides. */
+/*
+ * Without names two reserves of one line may look like one each: then the reader of the number
+ * decides.
+ */
 static void leave_out_reserves(struct built *c, const struct selection *s, const struct asking *a)
 {
     enum kind kind = !s->due_only && (s->kinds & KIND_BIT(KIND_OPEN)) ? KIND_OPEN : KIND_NONE;

@@ -43,7 +43,9 @@ void counts_add(const struct counted *c);
 void counts_end(uint64_t now_ns, uint64_t period_ns);
 /* NULL: nothing was ever counted there, or there was no memory. */
 struct counts *counts_of(state_ref site, unsigned kind);
-/* A group is due an interval after it passes grace first, and then each time its count has doubled. */
+/*
+ * A group is due an interval after it passes grace first, and then each time its count has doubled.
+ */
 bool counts_is_due(const struct counts *t);
 /* The groups that are due, of the kinds in MASK, have been reported now. */
 void counts_all_reported(unsigned mask);
@@ -51,8 +53,10 @@ void counts_all_reported(unsigned mask);
 bool counts_any_due(unsigned mask);
 /*
  * What the count of T does. Growing: the count rose over the last looks, and sockets came into the
- * condition ten seconds after the first of them or later: a wave, which becomes lasting at one look,
- * is no growth. Steady: all are as a pool's connections, and no new high within the last two graces.
+ * condition ten seconds after the first of them or later: a wave, which becomes lasting at one
+ * look,
+ * is no growth. Steady: all are as a pool's connections, and no new high within the last two
+ * graces.
  * Neither for sockets from before an attach.
  */
 enum trend counts_trend(const struct counts *t);

@@ -2,7 +2,8 @@
 /*
  * forecast.c: when descriptors or ephemeral ports run out at the rate at which a group grows.
  *
- * With the watch lock held. What counts is descriptors: files, and copies by dup, take them away as sockets do.
+ * With the watch lock held. What counts is descriptors: files, and copies by dup, take them away as
+ * sockets do.
  */
 #include "forecast.h"
 

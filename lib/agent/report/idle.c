@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * idle.c: sites that never closed a socket, and whose many open ones do nothing: no finding, a note.
+ * idle.c: sites that never closed a socket, and whose many open ones do nothing: no finding, a
+ * note.
  *
  * Called at exit with the watch lock held, after the report. Asks the kernel only of the sockets of
  * sites that may be meant, and of these only until one has moved a byte within the grace.
@@ -43,7 +44,10 @@ static bool never_closes(state_ref ref)
     return s && !atomic_load(&s->closed) && atomic_load(&s->opened) >= IDLE_SITE_SOCKETS;
 }
 
-/* For how long no byte has moved on the healthy connection FD; 0: it has, or it is none, or nothing is known. */
+/*
+ * For how long no byte has moved on the healthy connection FD; 0: it has, or it is none, or nothing
+ * is known.
+ */
 static uint64_t idle_of(int fd, const struct state_slot *slot)
 {
     struct observation o;

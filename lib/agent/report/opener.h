@@ -8,7 +8,8 @@
 #include "../../core/opener.h"
 
 /*
- * Fills T, whose tid is set (0: does nothing); OPENED_NS: when the oldest of its sockets was opened.
+ * Fills T, whose tid is set (0: does nothing); OPENED_NS: when the oldest of its sockets was
+ * opened.
  * Opens files for the time of the call.
  */
 void opener_now(struct opener *t, uint64_t opened_ns);

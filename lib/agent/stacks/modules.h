@@ -17,7 +17,9 @@
  * object holds it (generated code) or the file is full. Lock-free.
  */
 unsigned modules_of(uint64_t addr);
-/* The number of a copy of M, module THEIR_NUMBER of another program's table; it counts as unloaded. */
+/*
+ * The number of a copy of M, module THEIR_NUMBER of another program's table; it counts as unloaded.
+ */
 unsigned modules_foreign(const struct state_module *m, unsigned their_number);
 /* The record of module NUMBER; NULL: there is none. */
 const struct state_module *modules_at(unsigned number);

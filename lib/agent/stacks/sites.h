@@ -39,7 +39,9 @@ void sites_reset(void); /* Call when the table was replaced (a new state file af
  * file is full.
  */
 state_ref sites_import(const struct state_view *old, state_ref ref);
-/* The same of another program's table, whose code is not here: it keeps its modules and its name. */
+/*
+ * The same of another program's table, whose code is not here: it keeps its modules and its name.
+ */
 state_ref sites_import_foreign(const struct state_view *old, state_ref ref);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * ending.c: sockets that only the end of the program closes.
  *
- * Called on the closing thread. The stack of a close tells whether exit(3) runs its handlers and the
+ * Called on the closing thread. The stack of a close tells whether exit(3) runs its handlers and
+ * the
  * destructors; it is walked only for a socket that a check has found in a condition, and not again
  * once the end has begun.
  */

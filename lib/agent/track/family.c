@@ -2,7 +2,8 @@
 /*
  * family.c: which of the processes that hold an inherited socket reports it.
  *
- * Reserving runs on the forking thread, the rest on the thread that looks. Two processes of a family
+ * Reserving runs on the forking thread, the rest on the thread that looks. Two processes of a
+ * family
  * that end together must not leave a finding to each other: each marks first that it leaves, then
  * looks at the marks of the others; the one that marked last reports.
  */

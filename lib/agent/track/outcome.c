@@ -32,7 +32,10 @@ static void set_told(struct state_slot *slot, uint16_t flag, int err)
     int saved = errno;
     uint16_t before = slot_flags(slot);
     struct state_share *share = table_at(slot->share);
-    /* The error's stack is kept before that of EOF: a connection that has failed reads as ended, too. */
+    /*
+     * The error's stack is kept before that of EOF: a connection that has failed reads as ended,
+     * too.
+     */
     if (flag != SLOT_TOLD_EOF || !(before & SLOT_TOLD_ERROR)) {
         state_ref site = sites_here_of(this_thread.call | (flag == SLOT_TOLD_ERROR ? CALL_FAILED : 0), &in_signal);
         atomic_store(&slot->told_site, site);

@@ -2,7 +2,8 @@
 /*
  * registered.c: which descriptor an event of epoll is of.
  *
- * One record a descriptor, in private pages, chained by a hash of epoll descriptor and data. Runs in
+ * One record a descriptor, in private pages, chained by a hash of epoll descriptor and data. Runs
+ * in
  * the program's threads and signal handlers: a lock is held for a few stores and never waited for
  * long. What cannot be told is said to be unknown: a handler that has interrupted the holder, a
  * registration that no wrapper saw.
@@ -133,7 +134,9 @@ void track_registered(int epfd, int op, int fd, uint64_t data)
         track_unwatched(fd);
 }
 
-/* How many descriptors were registered at EPFD with DATA, the first SAME of them in FDS and GENS. */
+/*
+ * How many descriptors were registered at EPFD with DATA, the first SAME of them in FDS and GENS.
+ */
 static unsigned find(int epfd, uint64_t data, int *fds, uint32_t *gens)
 {
     unsigned n = 0;
@@ -183,7 +186,9 @@ void track_epoll_hung_up(int epfd, uint64_t data, unsigned events)
     uint32_t gens[SAME];
     if (!gate_has_table() || gate_is_vfork_child())
         return;
-    /* What was registered before an attach is not known; of what was open then, nothing is anyway. */
+    /*
+     * What was registered before an attach is not known; of what was open then, nothing is anyway.
+     */
     bool all_seen = !table_is_attached();
     unsigned n = find_soon(epfd, data, all_seen ? TURNS : 1, fds, gens), n_hung = 0;
     if ((!n && all_seen) || n > SAME) {

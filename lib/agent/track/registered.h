@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registered.h: which descriptor an event of epoll is of: the data of an event is the program's own.
+ * registered.h: which descriptor an event of epoll is of: the data of an event is the program's
+ * own.
  * Rules for the caller: track.h.
  */
 #ifndef SOCKLEAK_AGENT_REGISTERED_H

@@ -235,7 +235,8 @@ static void in_condition(struct check *l, struct state_slot *slot, int fd, uint3
     if (!d->past_grace && c.since_ns + l->grace < *next_grace)
         *next_grace = c.since_ns + l->grace;
     /*
-     * An inherited socket that another process reports is not counted. Several descriptors of one socket count once.
+     * An inherited socket that another process reports is not counted. Several descriptors of one
+     * socket count once.
      */
     if (finding_counts(slot) && !counted_before(l, slot))
         count(l, slot, o, v, d);
@@ -271,7 +272,8 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
 }
 
 /*
- * A connect that hangs is nobody's leak while somebody waits for it. Since when it hangs: told_ns is
+ * A connect that hangs is nobody's leak while somebody waits for it. Since when it hangs: told_ns
+ * is
  * when connect returned without an outcome; inside connect it is not known, and at most as old as
  * the socket.
  */
@@ -308,7 +310,8 @@ static bool polled_for_connect(const struct state_slot *slot)
 }
 
 /*
- * An inherited socket is reported by whoever uses it; of those that do not, by one (track/family.h).
+ * An inherited socket is reported by whoever uses it; of those that do not, by one
+ * (track/family.h).
  */
 static void settle_heir(struct state_slot *slot, int fd)
 {

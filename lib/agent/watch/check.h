@@ -16,7 +16,10 @@
  * socket passes its grace (CLOCK_MONOTONIC; UINT64_MAX: none does).
  */
 uint64_t check_all(uint64_t min_age_ns);
-/* The thorough check at the end of the program: a connect that still hangs is one that nobody waits for. */
+/*
+ * The thorough check at the end of the program: a connect that still hangs is one that nobody waits
+ * for.
+ */
 void check_at_end(void);
 /* In a forked child, whose table is new: forgets what belonged to the parent's. */
 void check_reset(void);

@@ -16,7 +16,9 @@
 static bool asked, is_java;
 static char buffer[4096] LARGE_TABLE;
 
-/* Some mapping's path ends in "/libnio.so". Read in pieces that overlap by the length of the name. */
+/*
+ * Some mapping's path ends in "/libnio.so". Read in pieces that overlap by the length of the name.
+ */
 static bool maps_libnio(void)
 {
     static const char name[] = "/libnio.so\n";

@@ -10,7 +10,10 @@
 #include "../../core/judge.h"
 #include "../../core/state.h"
 
-/* At the beginning of a check: the next question reads /proc/self/maps anew, unless the answer was yes. */
+/*
+ * At the beginning of a check: the next question reads /proc/self/maps anew, unless the answer was
+ * yes.
+ */
 void marker_begin(void);
 /*
  * FD, with the observation O of kind hangup, is the socket that Java's NIO (libnio.so) made of a

@@ -20,7 +20,8 @@ struct sockdiag_socket {
     /* TCP_* of <netinet/tcp.h>; Unix uses TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE alike */
     uint8_t state;
     /*
-     * TCP in CLOSE_WAIT: nothing is left to read, not even the FIN. One that came with the last data
+     * TCP in CLOSE_WAIT: nothing is left to read, not even the FIN. One that came with the last
+     * data
      * is taken with it, so this does not prove that a receive call has returned 0
      */
     bool drained;

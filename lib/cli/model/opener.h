@@ -9,7 +9,10 @@
 
 #include "../../core/opener.h"
 
-/* Fills T, whose tid is set, from the live process PID; OPENED_NS: when its oldest socket was opened. */
+/*
+ * Fills T, whose tid is set, from the live process PID; OPENED_NS: when its oldest socket was
+ * opened.
+ */
 void opener_of(struct opener *t, pid_t pid, uint64_t opened_ns);
 
 #endif

@@ -43,7 +43,10 @@ static bool maps_libnio(pid_t pid)
     return found;
 }
 
-/* How many sockets of this sort the process of holds[AT] has, which lie side by side; *END: behind its holds. */
+/*
+ * How many sockets of this sort the process of holds[AT] has, which lie side by side; *END: behind
+ * its holds.
+ */
 static size_t candidates_of(const struct scan *s, size_t at, size_t *end)
 {
     uint32_t process = s->holds[at].process, inode = 0;

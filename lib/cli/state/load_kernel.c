@@ -3,7 +3,8 @@
  * load_kernel.c: a live process that has no state file, as the kernel alone knows it.
  *
  * Called by load_process.c. Writes the sockets into a state file in memory, so that everything that
- * reads such files takes it like any other; model/confirm.c then judges them by the kernel's tables.
+ * reads such files takes it like any other; model/confirm.c then judges them by the kernel's
+ * tables.
  */
 #include "load_kernel.h"
 
