@@ -69,7 +69,8 @@ void counts_add(state_ref site, unsigned kind, bool lasting, bool past)
 
 /*
  * A check that was asked for between the regular ones (by the program, by top) only updates the
- * last sample. Samples lie a period apart: else a slow leak would seem steady to one who asks often.
+ * last sample. Samples lie a period apart: else a slow leak would seem steady to one who asks
+ * often.
  */
 static void sample(struct growth *g, uint32_t count, uint64_t now_ns, uint64_t period_ns)
 {

@@ -29,7 +29,9 @@ void counts_add(state_ref site, unsigned kind, bool lasting, bool past);
 void counts_end(uint64_t now_ns, uint64_t period_ns);
 /* NULL: nothing was ever counted there, or there was no memory. */
 struct counts *counts_of(state_ref site, unsigned kind);
-/* A group is due an interval after it passes grace first, and then each time its count has doubled. */
+/*
+ * A group is due an interval after it passes grace first, and then each time its count has doubled.
+ */
 bool counts_is_due(const struct counts *t);
 /* The groups that are due, of the kinds in MASK, have been reported now. */
 void counts_all_reported(unsigned mask);

@@ -59,7 +59,9 @@ static void log_young(const struct report *r)
 
 #define RELEASES 512u /* as many as the ring holds */
 
-/* Takes the retractions out of the ring, each site and kind next to each other. Returns how many. */
+/*
+ * Takes the retractions out of the ring, each site and kind next to each other. Returns how many.
+ */
 static size_t take_releases(struct release *all, size_t cap)
 {
     size_t n = 0;
@@ -75,7 +77,9 @@ static size_t take_releases(struct release *all, size_t cap)
     return n;
 }
 
-/* One retraction for the first N of ALL that are of one site and kind. Returns how many these are. */
+/*
+ * One retraction for the first N of ALL that are of one site and kind. Returns how many these are.
+ */
 static size_t merge_releases(struct release *sum, const struct release *all, size_t n, int *fds)
 {
     size_t same = 0;
