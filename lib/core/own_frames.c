@@ -14,9 +14,8 @@
 
 /*
  * The objects of the C libraries (glibc, musl) and those that only they load, the sanitizers',
- * whose
- * functions stand before the C library's, and this library. A version or ".so" follows the name, so
- * that libc-client is not taken for libc, nor the program ld.bfd for the loader.
+ * whose functions stand before the C library's, and this library. A version or ".so" follows the
+ * name, so that libc-client is not taken for libc, nor the program ld.bfd for the loader.
  */
 static const char *const inner[] = {"libc", "libpthread", "libresolv", "libanl",   "librt",   "libdl",      "ld",
                                     "ld64", "libasan",    "libtsan",   "libubsan", "liblsan", "libsockleak"};

@@ -197,7 +197,10 @@ static bool made_for_itself(const struct group *g)
 
 static bool has_text(const char *s) { return s && *s; }
 
-/* Neither the C library, with the code that it links into each program, nor another library of the system. */
+/*
+ * Neither the C library, with the code that it links into each program, nor another library of the
+ * system.
+ */
 static bool is_own(const struct frame *f)
 {
     static const char *const system[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "["};

@@ -49,10 +49,11 @@ bool suppress_may_match(const struct suppression *rules, size_t n, unsigned kind
 /* The first peer:/local: rule that matches this socket, or NULL. */
 struct suppression *suppress_socket(struct suppression *rules, size_t n, const struct finding *f);
 /*
- * A ready line for G, as narrow as its stack: the first eight frames of the program's own code, each
- * with its file and line, or else its module and offset: "close_wait:^db_connect (db.c:42) < login
- * (web.c:88)$\n"; peer:... for a group without a stack. suppress_group compares a pattern that has
- * such a place ("(db.c:42)") with these frames as one text too, where * stands for any text.
+ * A ready line for G, as narrow as its stack: the first eight frames of the program's own code,
+ * each with its file and line, or else its module and offset: "close_wait:^db_connect (db.c:42) <
+ * login (web.c:88)$\n"; peer:... for a group without a stack. suppress_group compares a pattern
+ * that has such a place ("(db.c:42)") with these frames as one text too, where * stands for any
+ * text.
  */
 void suppress_write_line(struct out *o, const struct group *g);
 /*

@@ -24,7 +24,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 }
 
 @test "the client that swallows the refusal is reported while it runs, with its connect helper and the line that was told" {
-    story client grace=500ms
+    story client grace=500ms:interval=1s
     wait_for 20 grep -q '4 sockets stuck in CLOSE_WAIT' "$TESTTMP/client.err"
     contains "$TESTTMP/client.err" '4 sockets stuck in CLOSE_WAIT: the peer has closed, this process never did'
     contains "$(grep -A1 'opened by' "$TESTTMP/client.err")" '#0 login_connect'
@@ -34,7 +34,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 }
 
 @test "the server's report names its accept call" {
-    story client grace=500ms
+    story client grace=500ms:interval=1s
     wait_for 20 grep -q '4 sockets stuck in FIN_WAIT_2' "$TESTTMP/server.err"
     contains "$TESTTMP/server.err" '4 sockets stuck in FIN_WAIT_2'
     contains "$(grep -A1 'opened by' "$TESTTMP/server.err")" '#0 accept_client'
@@ -72,7 +72,7 @@ story() # CLIENT OPTIONS: a server and a client with four logins, both under the
 }
 
 @test "a client that never reads is found with its unread bytes, though no call ever told it" {
-    story client_deaf grace=500ms
+    story client_deaf grace=500ms:interval=1s
     wait_for 20 grep -q '4 sockets stuck in CLOSE_WAIT' "$TESTTMP/client.err"
     contains "$(grep -A1 'opened by' "$TESTTMP/client.err")" '#0 login_connect'
     contains "$TESTTMP/client.err" 'CLOSE_WAIT .* unread 21'

@@ -83,6 +83,18 @@ static inline bool sys_in_sandbox(void) { return atomic_load_explicit(&sys_sandb
 void sys_yield(unsigned turn);
 
 /*
+ * The time of CLOCK (clock_gettime(2)) in nanoseconds, from the kernel itself. For the moment at
+ * which the library is loaded, when a library that has interposed clock_gettime is not ready yet,
+ * and for what is compared with the times of files.
+ */
+static inline uint64_t sys_clock(int clock)
+{
+    int64_t t[2] = {0, 0}; /* struct timespec */
+    SYS2(SYS_clock_gettime, clock, t);
+    return (uint64_t)t[0] * 1000000000u + (uint64_t)t[1];
+}
+
+/*
  * True when the page at P (writable mapping) can be written; makes the kernel allocate it. Never
  * SIGBUS, never changes a byte.
  */

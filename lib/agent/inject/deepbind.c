@@ -6,7 +6,8 @@
  * may call them in its constructor, before dlopen returns to anybody. So before the first such
  * dlopen the symbol table of the C library itself, as this process has it in memory, gets the
  * wrappers' addresses for the names that we wrap. Whatever is bound from then on, at once or
- * lazily, leads to us, as all other objects do anyway. The originals were looked up before (libc/real.c).
+ * lazily, leads to us, as all other objects do anyway. The originals were looked up before
+ * (libc/real.c).
  *
  * A name whose original is not in the C library is left alone: another preload library stands
  * between, and might find our wrapper where it looks for libc's function, and call us in a circle.

@@ -4,9 +4,9 @@
  * exchanged.
  *
  * There are two tiers: walk.c (our own walk over .eh_frame rules with a process-wide lock-free
- * cache) and, for what it does not express, libunwind_walk.c (libunwind, loaded with dlopen RTLD_LOCAL
- * when first needed). A build with the second tier alone (make CAPTURE=unwind) keeps the same
- * contract.
+ * cache) and, for what it does not express, libunwind_walk.c (libunwind, loaded with dlopen
+ * RTLD_LOCAL when first needed). A build with the second tier alone (make CAPTURE=unwind) keeps the
+ * same contract.
  */
 #ifndef SOCKLEAK_AGENT_CAPTURE_H
 #define SOCKLEAK_AGENT_CAPTURE_H

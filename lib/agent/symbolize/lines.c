@@ -273,14 +273,12 @@ static bool cache_name(void *arg, const struct frame *f)
 
 static uint64_t loaded_real_ns; /* a forked child has what its parent loaded */
 
-void lines_loaded(void) { loaded_real_ns = clock_now_real(); }
+void lines_loaded(void) { loaded_real_ns = sys_clock(CLOCK_REALTIME); }
 
 /* A file that has changed since need not be the one that this process has loaded. */
 static uint64_t unchanged_since(void)
 {
-    struct timespec boot;
-    SYS2(SYS_clock_gettime, CLOCK_BOOTTIME, &boot);
-    uint64_t start = start_time_real(table_start_ticks(), (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec, clock_now_real());
+    uint64_t start = start_time_real(table_start_ticks(), sys_clock(CLOCK_BOOTTIME), sys_clock(CLOCK_REALTIME));
     return start < loaded_real_ns ? start : loaded_real_ns;
 }
 

@@ -107,7 +107,9 @@ static bool may_run_elsewhere(int dir, const char *name)
     return SYS1(SYS_uname, &u) < 0 || strncmp(u.nodename, h.host, sizeof h.host) != 0;
 }
 
-/* Sets when the file of E was modified. False: it is not one of ours, or its process may still run. */
+/*
+ * Sets when the file of E was modified. False: it is not one of ours, or its process may still run.
+ */
 static bool has_ended(int dir, struct entry *e)
 {
     char name[64];

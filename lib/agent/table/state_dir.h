@@ -20,8 +20,7 @@
 int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **why);
 /*
  * The directory is that of a `sockleak run`, which has the logs there too, and reads and removes
- * all
- * of it at its end.
+ * all of it at its end.
  */
 bool state_dir_is_a_runs(void);
 /*

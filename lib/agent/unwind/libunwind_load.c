@@ -2,11 +2,11 @@
 /*
  * libunwind_load.c: loads libunwind so that it cannot use the program's descriptors.
  *
- * Called by libunwind_walk.c, in a program's thread, not in a signal handler, with no lock held. The
- * library is loaded with RTLD_LOCAL, because it exports the whole _Unwind_* set. Before its first
- * function runs, its calls that create a pipe and those to mincore are redirected to functions here
- * that do nothing. It would use them to check addresses before it reads them itself, which it never
- * does for us.
+ * Called by libunwind_walk.c, in a program's thread, not in a signal handler, with no lock held.
+ * The library is loaded with RTLD_LOCAL, because it exports the whole _Unwind_* set. Before its
+ * first function runs, its calls that create a pipe and those to mincore are redirected to
+ * functions here that do nothing. It would use them to check addresses before it reads them itself,
+ * which it never does for us.
  */
 #include "libunwind_load.h"
 

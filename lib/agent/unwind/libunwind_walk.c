@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind_walk.c: the second tier: uses libunwind, with what it may call and read under our control.
+ * libunwind_walk.c: the second tier: uses libunwind, with what it may call and read under our
+ * control.
  *
  * Called by capture.c in the program's threads, never in signal handlers. The generic library
  * (libunwind-x86_64.so.8) is used with an address space of our own, as a debugger would use it. So

@@ -8,6 +8,8 @@
  */
 #include "reporter.h"
 
+#include <time.h>
+
 #include "../../core/json.h"
 #include "../../core/text.h"
 #include "../base/clock.h"
@@ -38,14 +40,14 @@ static uint64_t loaded_ns; /* when that was; a forked worker counts from there t
 void reporter_loaded(void)
 {
     loaded_by = (uint32_t)sys_getpid();
-    loaded_ns = clock_now();
+    loaded_ns = sys_clock(CLOCK_MONOTONIC);
 }
 
 /* A child or a connection that is closed together with the program: true, and of no use in bulk. */
 static uint64_t too_young(void)
 {
     bool all = agent_options.exit_check_all || agent_options.exitcode || !agent_options.leak_check_at_exit;
-    return !all && clock_now() - loaded_ns >= LONG_RUN_NS ? YOUNG_NS : 0;
+    return !all && sys_clock(CLOCK_MONOTONIC) - loaded_ns >= LONG_RUN_NS ? YOUNG_NS : 0;
 }
 
 /* Where no report has the line that counts them. */

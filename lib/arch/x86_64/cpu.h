@@ -103,7 +103,8 @@ static inline bool arch_after_call(const unsigned char *pc)
 }
 
 /*
- * The ARCH_JUMP_BYTES at CODE, whose address is PC, begin with a jump to TO, also a conditional one.
+ * The ARCH_JUMP_BYTES at CODE, whose address is PC, begin with a jump to TO, also a conditional
+ * one.
  */
 #define ARCH_JUMP_BYTES 6
 #define ARCH_JUMP_STEP 1

@@ -3,8 +3,8 @@
  * safe_point.c: which thread may run a call of ours: one whose stack shows that it is not inside
  * something that must not be entered twice.
  *
- * Called by agent.c. One thread after the other is stopped, checked (unsafe.c) and let go, until one
- * is at a safe point.
+ * Called by agent.c. One thread after the other is stopped, checked (unsafe.c) and let go, until
+ * one is at a safe point.
  */
 #include "safe_point.h"
 

@@ -5,8 +5,9 @@
  * Called by safe_point.c. A call of ours loads a library: it needs the allocator, the loader, and
  * what the agent's constructor touches (fork handlers, exit handlers, thread creation). A thread
  * that was stopped inside one of these holds its lock, and would wait for itself. So its frames
- * (libunwind-ptrace) are compared with the address ranges of those functions, taken from the dynamic
- * symbol tables (and for the allocator from its code, allocator.c); ranges, because names of stripped static functions mislead.
+ * (libunwind-ptrace) are compared with the address ranges of those functions, taken from the
+ * dynamic symbol tables (and for the allocator from its code, allocator.c); ranges, because names
+ * of stripped static functions mislead.
  */
 #include "unsafe.h"
 

@@ -230,8 +230,8 @@ static const char *agent_options(struct arena *arena, const struct run_request *
 /*
  * AddressSanitizer's runtime wants to be the first library. So the runtimes that the program itself
  * is linked with are preloaded ahead of the agent, which takes them out of LD_PRELOAD again for the
- * program's children (SOCKLEAK_FIRST): a shell under LeakSanitizer would fail. A child that is built
- * with AddressSanitizer is told by ASAN_OPTIONS to put up with its second place.
+ * program's children (SOCKLEAK_FIRST): a shell under LeakSanitizer would fail. A child that is
+ * built with AddressSanitizer is told by ASAN_OPTIONS to put up with its second place.
  */
 static char **make_environment(struct arena *arena, const struct run_request *a, const char *library, const char *dir, const char *path,
                                struct options *users)

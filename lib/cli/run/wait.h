@@ -17,8 +17,8 @@ struct run_end {
 /*
  * Runs ARGV (program file PATH) with environment ENVP in the foreground, in our process group and
  * session, and waits for it. Signals from the terminal and from our own descendants reach it
- * without us; all others are passed on; before one that will end it, BEFORE is called with ARG. When
- * it is stopped, so are we. NULL, or a sentence why it could not be started.
+ * without us; all others are passed on; before one that will end it, BEFORE is called with ARG.
+ * When it is stopped, so are we. NULL, or a sentence why it could not be started.
  */
 const char *run_program(const char *path, char **argv, char **envp, void (*before)(void *arg), void *arg, struct run_end *end);
 

@@ -4,9 +4,8 @@
  *
  * A file is mapped, not copied, so a live table is read as it is now. The mapping is read-only but
  * for the header page of our own files, which takes the request for a fresh look. If the file is
- * cut while it is
- * mapped, what lay behind the cut reads as zeros (never SIGBUS). Failures are sentences for the
- * user, without the file's name and without a newline.
+ * cut while it is mapped, what lay behind the cut reads as zeros (never SIGBUS). Failures are
+ * sentences for the user, without the file's name and without a newline.
  */
 #ifndef SOCKLEAK_CLI_STATE_LOAD_H
 #define SOCKLEAK_CLI_STATE_LOAD_H

@@ -37,7 +37,10 @@ bool paths_pid_name(const char *name, const char *suffix, pid_t *pid);
 #define PATHS_RUN_NAME "run-%d.XXXXXX"
 bool paths_run_name(const char *name, pid_t *pid);
 
-/* How many files STATEDIR_REMOVED in the directory PATH counts; 0: none, or it is not to be trusted. */
+/*
+ * How many files STATEDIR_REMOVED in the directory PATH counts; 0: none, or it is not to be
+ * trusted.
+ */
 uint64_t paths_removed(const char *path);
 
 struct stat;

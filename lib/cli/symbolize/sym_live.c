@@ -5,8 +5,8 @@
  * Called by sym_file.c when no file of the right build lies at the recorded path: it was replaced,
  * renamed or removed. /proc/PID/exe is the program's file. /proc/PID/maps has the names of today,
  * and /proc/PID/map_files leads even to a file that has none, but only root may follow that. An
- * inode's number and a place in memory prove that a mapping is the program's: the numbers of devices
- * differ between stat and maps on some file systems.
+ * inode's number and a place in memory prove that a mapping is the program's: the numbers of
+ * devices differ between stat and maps on some file systems.
  */
 #include "sym_live.h"
 
