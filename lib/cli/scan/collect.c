@@ -95,6 +95,19 @@ struct table_read {
     uint32_t ns;
 };
 
+/* A new socket of the scan, with what is said of every family. */
+static struct scan_socket *add_socket(const struct table_read *u, const struct sockdiag_socket *d)
+{
+    struct scan *s = u->s;
+    s->sockets = cli_grow(s->sockets, s->n_sockets, &s->cap_sockets, sizeof *s->sockets);
+    struct scan_socket *t = &s->sockets[s->n_sockets++];
+    memset(t, 0, sizeof *t);
+    t->inode = d->inode;
+    t->uid = d->uid;
+    t->ns = u->ns;
+    return t;
+}
+
 static void on_tcp(void *arg, const struct sockdiag_socket *d)
 {
     struct table_read *u = arg;
@@ -108,15 +121,10 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
         if (d->inode == 0)
             return;
     }
-    s->sockets = cli_grow(s->sockets, s->n_sockets, &s->cap_sockets, sizeof *s->sockets);
-    struct scan_socket *t = &s->sockets[s->n_sockets++];
-    memset(t, 0, sizeof *t);
-    t->inode = d->inode;
-    t->uid = d->uid;
+    struct scan_socket *t = add_socket(u, d);
     t->unread = d->state == TCP_LISTEN ? 0 : d->unread;
     t->drained = d->state == TCP_CLOSE_WAIT && d->drained;
     t->idle_ms = d->idle_ms;
-    t->ns = u->ns;
     t->family = d->family;
     t->state = d->state;
     t->local_port = d->local_port;
@@ -140,13 +148,8 @@ static void on_unix(void *arg, const struct sockdiag_socket *d)
         s->others[s->n_others++] = d->inode;
         return;
     }
-    s->sockets = cli_grow(s->sockets, s->n_sockets, &s->cap_sockets, sizeof *s->sockets);
-    struct scan_socket *t = &s->sockets[s->n_sockets++];
-    memset(t, 0, sizeof *t);
-    t->inode = d->inode;
-    t->uid = d->uid;
+    struct scan_socket *t = add_socket(u, d);
     t->unread = d->unread;
-    t->ns = u->ns;
     t->family = AF_UNIX;
     t->state = d->state;
     t->hangup = true;
