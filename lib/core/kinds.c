@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "word.h"
+
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 static const char *const kind_names[KIND_COUNT] = {"close_wait", "fin_wait_2", "dead", "never_connected", "hangup", "open"};
@@ -74,7 +76,7 @@ const char *kind_name(unsigned kind) { return kind < KIND_COUNT ? kind_names[kin
 unsigned kind_from_name(const char *name, size_t len)
 {
     for (unsigned k = 0; k < KIND_COUNT; k++)
-        if (strlen(kind_names[k]) == len && memcmp(kind_names[k], name, len) == 0)
+        if (word_is(name, len, kind_names[k]))
             return k;
     return KIND_NONE;
 }

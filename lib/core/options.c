@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "optvalue.h"
+#include "word.h"
 
 #define WARN_WORD 64u /* bytes of a bad word that a warning repeats */
 
@@ -79,8 +80,6 @@ static const struct option option_table[] = {
 static const char *const color_words[] = {"auto", "always", "never"};
 
 static void *field_of(struct options *o, const struct option *opt) { return (char *)o + opt->offset; }
-
-static bool word_is(const char *s, size_t len, const char *word) { return strlen(word) == len && memcmp(s, word, len) == 0; }
 
 /* ---- values ---------------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "textstack.h"
+#include "word.h"
 
 #define WARN_WORD 48u   /* bytes of a bad line that a warning repeats */
 #define CHAIN_FRAMES 8u /* of the program's own code that a generated line names */
@@ -49,8 +50,6 @@ static void warn_line(warn_fn *warn, void *arg, const struct line *l, const char
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-
-static bool word_is(const char *word, size_t len, const char *name) { return strlen(name) == len && memcmp(word, name, len) == 0; }
 
 /* Sets the subject that the word before the colon names. False: no such word. */
 static bool parse_subject(const char *word, size_t len, struct suppression *rule)
