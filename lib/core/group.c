@@ -3,8 +3,7 @@
  * group.c: findings sorted and cut into groups by kind and allocating stack.
  *
  * Called once a report by the thread that makes it, in the agent and in the command, over arrays
- * that the caller owns. Heap sort, because it needs neither memory nor recursion and has no slow
- * case.
+ * that the caller owns.
  */
 #include "group.h"
 
@@ -13,50 +12,9 @@
 
 #include "finding.h"
 #include "growth.h"
+#include "sort.h"
 
 #define FEW_PORTS 64 /* with fewer sockets to one peer a forecast of ports is not worth a line */
-
-typedef int compare_fn(const void *a, const void *b);
-
-static void swap(char *a, char *b, size_t size)
-{
-    char tmp[64];
-    while (size > 0) {
-        size_t n = size < sizeof tmp ? size : sizeof tmp;
-        memcpy(tmp, a, n);
-        memcpy(a, b, n);
-        memcpy(b, tmp, n);
-        a += n;
-        b += n;
-        size -= n;
-    }
-}
-
-static void sift_down(char *base, size_t root, size_t n, size_t size, compare_fn *compare)
-{
-    for (;;) {
-        size_t child = 2 * root + 1;
-        if (child >= n)
-            return;
-        if (child + 1 < n && compare(base + child * size, base + (child + 1) * size) < 0)
-            child++;
-        if (compare(base + root * size, base + child * size) >= 0)
-            return;
-        swap(base + root * size, base + child * size, size);
-        root = child;
-    }
-}
-
-static void heap_sort(void *array, size_t n, size_t size, compare_fn *compare)
-{
-    char *base = array;
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(base, i, n, size, compare);
-    for (size_t end = n; end-- > 1;) {
-        swap(base, base + end * size, size);
-        sift_down(base, 0, end, size, compare);
-    }
-}
 
 #define ORDER(a, b)                    \
     do {                               \

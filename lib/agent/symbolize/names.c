@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "../../core/sort.h"
 #include "../base/pages.h"
 #include "../elf/object.h"
 #include "demangle.h"
@@ -82,35 +83,12 @@ void names_free(struct names_arena *arena)
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static bool is_before(const struct frame_job *a, const struct frame_job *b)
+static int compare_jobs(const void *pa, const void *pb)
 {
-    return a->module != b->module ? a->module < b->module : a->pc < b->pc;
-}
-
-/* Heapsort: libc's qsort allocates. */
-static void sift_down(struct frame_job *jobs, size_t at, size_t n)
-{
-    struct frame_job moving = jobs[at];
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && is_before(&jobs[child], &jobs[child + 1]))
-            child++;
-        if (!is_before(&moving, &jobs[child]))
-            break;
-        jobs[at] = jobs[child];
-    }
-    jobs[at] = moving;
-}
-
-static void heap_sort(struct frame_job *jobs, size_t n)
-{
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(jobs, i, n);
-    for (size_t end = n; end-- > 1;) {
-        struct frame_job last = jobs[end];
-        jobs[end] = jobs[0];
-        jobs[0] = last;
-        sift_down(jobs, 0, end);
-    }
+    const struct frame_job *a = pa, *b = pb;
+    if (a->module != b->module)
+        return a->module < b->module ? -1 : 1;
+    return a->pc < b->pc ? -1 : a->pc > b->pc;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -352,7 +330,7 @@ bool names_resolve(struct names_arena *arena, const struct state_view *view, str
             jobs[i] = (struct frame_job){frames[i].pc, (uint32_t)i, modules[i]};
     }
     if (ok)
-        heap_sort(jobs, n);
+        heap_sort(jobs, n, sizeof *jobs, compare_jobs);
     for (size_t from = 0, to; ok && from < n && jobs[from].module != STATE_NO_MODULE; from = to) {
         for (to = from + 1; to < n && jobs[to].module == jobs[from].module; to++)
             ;
