@@ -53,6 +53,12 @@ static int teardown(void **state)
     return 0;
 }
 
+static void begin_again(void)
+{
+    teardown(NULL);
+    setup(NULL);
+}
+
 static size_t merged(void)
 {
     equal_groups_merge(&m);
@@ -86,7 +92,7 @@ static void what_differs_in_a_line_a_file_a_function_or_an_unexplained_frame_sta
 {
     (void)state;
     for (int what = 0; what < 6; what++) {
-        setup(NULL);
+        begin_again();
         struct frame *f = frames[1];
         if (what == 0)
             f[0].line = 6;
@@ -103,7 +109,6 @@ static void what_differs_in_a_line_a_file_a_function_or_an_unexplained_frame_sta
         assert_int_equal(merged(), 2);
         assert_int_equal(m.report.groups[0].count, 4); /* the most sockets first */
         assert_int_equal(m.report.groups[1].siteid, 29);
-        arena_free(&m.arena);
     }
 }
 
@@ -122,12 +127,12 @@ static void a_template_is_one_function_whatever_its_arguments(void **state)
     frames[1][0].symbol = "std::pair<long, int> ns::opens<std::vector<long> >(long)";
     frames[2][0].symbol = "ns::opens<&f>(void (*)())";
     assert_int_equal(merged(), 1);
-    setup(NULL);
+    begin_again();
     frames[0][0].symbol = "int ns::opens<int>(int)";
     frames[1][0].symbol = "int ns::closes<int>(int)";
     frames[2][0].symbol = "ns::opens(int)"; /* no template */
     assert_int_equal(merged(), 3);
-    setup(NULL);
+    begin_again();
     frames[0][0].symbol = "a::operator<(b)";
     frames[1][0].symbol = "a::operator<<(b)";
     frames[2][0].symbol = "a::operator->()";
