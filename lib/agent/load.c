@@ -19,7 +19,7 @@
 #include "process/exit.h"
 #include "process/fork.h"
 #include "report/suppressions.h"
-#include "symbolize/lines.h"
+#include "symbolize/unchanged.h"
 #include "table/state_dir.h"
 #include "track/family.h"
 #include "track/start_set.h"
@@ -49,7 +49,7 @@ static void install_signal(void)
 __attribute__((constructor)) static void load(void)
 {
     follow_use(wrapped_table, wrapped_count);
-    lines_loaded();
+    unchanged_begin();
     real_resolve(); /* so that no first call does it later, in a signal handler or a vfork child */
     configure();
     thread_enter();

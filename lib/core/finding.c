@@ -44,6 +44,7 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
                           .kind = KIND_OPEN,
                           .origin = SLOT_ORIGIN(slot) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(slot) : ORIGIN_UNSEEN,
                           .adopted = flags & SLOT_ADOPTED,
+                          .used = flags & SLOT_USED,
                           .family = slot->family,
                           .type = (uint8_t)SLOT_TYPE(slot),
                           .protocol = protocol_of(slot),
@@ -150,8 +151,9 @@ void finding_put_target(struct out *o, const struct finding *f)
 
 bool finding_is_from_outside(const struct finding *f)
 {
+    bool strange = f->adopted && !f->used;
     bool never_used = f->parent && f->kind == KIND_NEVER_CONNECTED;
-    return f->origin == ORIGIN_INHERITED && (f->fd <= 2 || f->adopted || never_used) && !f->past_grace;
+    return f->origin == ORIGIN_INHERITED && (f->fd <= 2 || strange || never_used) && !f->past_grace;
 }
 
 const char *finding_state(const struct finding *f)

@@ -53,10 +53,9 @@ enum eof finding_eof(const struct finding *f, unsigned eof);
 enum event finding_event(const struct finding *f);
 /*
  * Not past its grace, and: a standard descriptor (0 to 2) that came from outside; a socket that
- * nobody
- * in the family is known to have opened; or one that was never connected, which a thread of the
- * parent
- * may have had for a moment at the fork. At an exit these are no leak of this process.
+ * nobody in the family is known to have opened and that this process has not used; or one that was
+ * never connected, which a thread of the parent may have had for a moment at the fork. At an exit
+ * these are no leak of this process.
  */
 bool finding_is_from_outside(const struct finding *f);
 /*

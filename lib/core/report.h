@@ -35,6 +35,7 @@ struct finding {
     bool unwatched;            /* what it was not told of may have been told where nobody saw it */
     /* no wrapper saw it opened: opened_ns is when it was first seen, its age cannot be known */
     bool adopted;
+    bool used; /* an inherited one: this process has called on it */
     uint32_t tid;
     bool until_exit;   /* the end of the program closed it, and nothing before */
     bool parent_ended; /* else it has closed its copy */

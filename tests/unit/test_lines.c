@@ -21,6 +21,7 @@
 #include "agent/base/pages.h"
 #include "agent/symbolize/line_cache.h"
 #include "agent/symbolize/symbolizer_process.h"
+#include "agent/symbolize/unchanged.h"
 #include "agent/symbolize/lines.h"
 #include "agent/elf/object.h"
 #include "agent/base/scratch.h"
@@ -90,7 +91,7 @@ static int setup(void **state)
         return -1;
     head.start_ticks = 1;
     before_load = sys_clock(CLOCK_REALTIME);
-    lines_loaded();
+    unchanged_begin();
     after_load = sys_clock(CLOCK_REALTIME);
     head.start_ticks = (uint64_t)1 << 38; /* the process' start is no bound here */
     table_head = &head;

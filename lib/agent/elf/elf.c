@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "../../core/hash.h"
+#include "../base/clock.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 
@@ -156,6 +157,7 @@ bool elf_open_file(struct elf *e, const char *path)
     }
     bool regular = SYS2(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= MAX_FILE;
     *e = (struct elf){.size = regular ? (uint64_t)st.st_size : 0, .fd = fd, .dev = st.st_dev, .ino = st.st_ino};
+    e->changed = (uint64_t)st.st_ctim.tv_sec * NS_PER_S + (uint64_t)st.st_ctim.tv_nsec;
     if (regular && open_common(e))
         return true;
     sys_close(fd);

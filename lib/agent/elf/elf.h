@@ -29,6 +29,7 @@ struct elf {
     bool probe;         /* BYTES is live memory */
     uint64_t seen_page; /* with PROBE: this page of BYTES can be read */
     uint64_t dev, ino;  /* of the file: at the end they show whether FD is still ours */
+    uint64_t changed;   /* the file's ctime, CLOCK_REALTIME ns */
     Elf64_Ehdr head;
     uint32_t sections; /* with the extended numbering resolved */
     uint32_t names_section;

@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../core/start_time.h"
 #include "../base/clock.h"
 #include "../base/environ.h"
 #include "../base/sys.h"
@@ -22,6 +21,7 @@
 #include "../table/header.h"
 #include "line_cache.h"
 #include "symbolizer_process.h"
+#include "unchanged.h"
 
 #define LIMIT_MS 4000
 #define TURN_WAIT_NS NS_PER_S
@@ -270,17 +270,6 @@ static bool cache_name(void *arg, const struct frame *f)
 }
 
 /* ---- asking ---- */
-
-static uint64_t loaded_real_ns; /* a forked child has what its parent loaded */
-
-void lines_loaded(void) { loaded_real_ns = sys_clock(CLOCK_REALTIME); }
-
-/* A file that has changed since need not be the one that this process has loaded. */
-static uint64_t unchanged_since(void)
-{
-    uint64_t start = start_time_real(table_start_ticks(), sys_clock(CLOCK_BOOTTIME), sys_clock(CLOCK_REALTIME));
-    return start < loaded_real_ns ? start : loaded_real_ns;
-}
 
 static bool ask_command(struct scratch **scratch, struct report *r)
 {

@@ -26,7 +26,5 @@ bool lines_resolve(struct scratch **scratch, struct report *r);
  * and offset only.
  */
 bool lines_known(struct scratch **scratch, struct report *r);
-/* In the constructor: files that change from now on are not taken for those that are loaded. */
-void lines_loaded(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include "../elf/object.h"
 #include "demangle.h"
 #include "symbols.h"
+#include "unchanged.h"
 
 #define CHUNK_SIZE (64u << 10)
 #define SCRATCH_SIZE (64u << 10)
@@ -130,11 +131,12 @@ static bool same_headers(const struct module_part *p, struct elf *e)
     return print != 0 && print == elf_fingerprint(e);
 }
 
-static bool open_if_same(const struct module_part *p, const char *path, struct elf *e)
+/* MAPPED: the kernel leads from PATH to the file that is mapped, whatever has its name now. */
+static bool open_if_same(const struct module_part *p, const char *path, bool mapped, struct elf *e)
 {
     if (path[0] != '/' || !elf_open_file(e, path))
         return false;
-    if (same_id(p, e) || same_headers(p, e))
+    if (same_id(p, e) || ((mapped || e->changed < unchanged_since()) && same_headers(p, e)))
         return true;
     elf_close(e);
     return false;
@@ -148,10 +150,11 @@ static bool open_module(const struct module_part *p, struct elf *e)
      * The file may have been replaced, renamed or removed while it is in use, or lie outside of a
      * chroot: /proc/self/exe leads to the program's all the same, and its mapping to a library's.
      */
-    if ((object_is_program(p->start, p->end) && open_if_same(p, "/proc/self/exe", e)) || open_if_same(p, p->path, e))
+    if ((object_is_program(p->start, p->end) && open_if_same(p, "/proc/self/exe", true, e)) || open_if_same(p, p->path, false, e))
         return true;
     char link[OBJECT_LINK], now[sizeof p->path];
-    return !p->unloaded && object_mapping(p->start, link, now, sizeof now) && (open_if_same(p, now, e) || open_if_same(p, link, e));
+    return !p->unloaded && object_mapping(p->start, link, now, sizeof now) &&
+           (open_if_same(p, now, false, e) || open_if_same(p, link, true, e));
 }
 
 static bool open_by_build_id(const struct module_part *p, struct elf *e)
