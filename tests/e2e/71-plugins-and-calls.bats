@@ -22,7 +22,7 @@ hosted()
     bare="$status $output"
     contains "$bare" '^0 left 1, fine$'
     rm -f "$TESTTMP"/log*
-    run with_agent "kinds=close_wait,never_connected:log_format=json:log_path=$TESTTMP/log.%p" "${HOST:-$VICTIMS/plugin_host}" "$@"
+    run with_agent "kinds=close_wait,never_connected,open:log_format=json:log_path=$TESTTMP/log.%p" "${HOST:-$VICTIMS/plugin_host}" "$@"
     [ "$status $output" = "$bare" ]
     cat "$TESTTMP"/log.* >"$TESTTMP/log"
     output=$(json "$TESTTMP/log" '"\n".join(sorted(f"{l['"'kind'"']} {l['"'count'"']} {s['"'origin'"']} {l['"'frames'"'][1]['"'symbol'"']} eof {l['"'eof_frames'"'][1]['"'symbol'"'] if l['"'eof_frames'"'] else None}" for l in leaks for s in l["sockets"]))')
@@ -52,7 +52,7 @@ close_wait 1 socket plugin_starts eof plugin_starts" ]
 @test "F2: RTLD_DEEPBIND: a function that the plug-in asks libc's own handle for" {
     plugin p
     hosted now "$TESTTMP/p.so" plugin_asks
-    contains "$output" 'never_connected 1 socket main eof None'
+    contains "$output" 'open 1 socket main eof None'
 }
 
 @test "F2: RTLD_DEEPBIND: dlopen still looks where its caller says (RUNPATH)" {
