@@ -330,10 +330,11 @@ uint64_t reporter_final(bool its_last)
     if (agent_options.leak_check_at_exit)
         write_releases(true);
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
-    if (agent_options.leak_check_at_exit) {
+    /* `run` makes the report, from the state files; whether a site was idle it could not tell then */
+    if (agent_options.leak_check_at_exit || state_dir_is_a_runs())
         print_idle_sites();
+    if (agent_options.leak_check_at_exit)
         print_suppressions();
-    }
     if (its_last)
         leave_file(n);
     else
