@@ -15,6 +15,7 @@
  *
  * Says "at PID" for each process that the test asks for. They end at SIGTERM with status 0, with exit(3).
  */
+#include "own_call.h"
 #include "victim.h"
 
 #include <fcntl.h>
@@ -82,25 +83,6 @@ static void peer(void)
     }
 }
 
-#if defined(__x86_64__)
-static long raw(long number, long a, long b, long c)
-{
-    long r;
-    __asm__ volatile("syscall" : "=a"(r) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
-    return r;
-}
-#else
-static long raw(long number, long a, long b, long c)
-{
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
-    return x0;
-}
-#endif
-
 static void workers(int uses, int keep)
 {
     for (int i = 0; i < 2; i++) {
@@ -134,8 +116,8 @@ int main(int argc, char **argv)
     victim_address.sin_port = htons((uint16_t)atoi(argv[2]));
     if (!strcmp(word, "raw")) {
         for (int i = 0; i < n; i++) {
-            long fd = MUST(raw(SYS_socket, AF_INET, SOCK_STREAM, 0));
-            MUST(raw(SYS_connect, fd, (long)&victim_address, sizeof victim_address));
+            long fd = MUST(own_call(SYS_socket, AF_INET, SOCK_STREAM, 0));
+            MUST(own_call(SYS_connect, fd, (long)&victim_address, sizeof victim_address));
         }
         sleep_until_told();
     }

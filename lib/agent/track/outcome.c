@@ -265,8 +265,10 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
         return;
     struct state_slot *slot = slot_live(fd);
     if (result > 0) {
-        if (slot)
+        if (slot) {
             slot_used(slot);
+            track_data_came();
+        }
         return;
     }
     if (result == 0 && (!wanted || (flags & MSG_ERRQUEUE)))

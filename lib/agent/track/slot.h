@@ -19,10 +19,15 @@
  */
 extern ssize_t track_quiet __attribute__((visibility("hidden")));
 /*
- * EXPECTED: a child of fork has connections that it has not used yet, so every transfer is an event
+ * USE: a child of fork has connections that it has not used yet, so every transfer is an event
  * until it has.
  */
-void track_expect_use(bool expected);
+void track_expect_use(bool use);
+/* Until the program's first receive call that gives it data from a socket, every one is an event. */
+void track_expect_data(void);
+void track_data_came(void);
+/* No receive call was seen yet that gave data: who has read some is not seen. */
+bool track_no_data_came(void);
 /* The socket in this slot of the parent is such a connection. */
 bool track_is_awaited(const struct state_slot *parents);
 
