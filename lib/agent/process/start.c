@@ -20,7 +20,7 @@
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/inherited_set.h"
-#include "../track/slot.h"
+#include "../track/quiet.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "configure.h"

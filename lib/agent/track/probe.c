@@ -24,7 +24,7 @@
 #include "../../core/utf8.h"
 #include "../base/sys.h"
 #include "../table/header.h"
-#include "slot.h"
+#include "quiet.h"
 
 #define NS_PER_MS 1000000u
 

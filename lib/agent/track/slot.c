@@ -9,7 +9,6 @@
  */
 #include "slot.h"
 
-#include <limits.h>
 #include <sys/socket.h>
 
 #include "../../core/judge.h"
@@ -27,13 +26,7 @@
 /* steps of waiting for a thread that has only a few stores left to do */
 #define ADOPTING_TURNS 10000u
 
-ssize_t track_quiet;
 _Atomic uint64_t track_lost_ns;
-static _Atomic int unused;    /* inherited connections that this process has not used yet */
-static _Atomic bool expected; /* a first receive call with data */
-
-/* Either of the two has come, and perhaps the other is still to come. */
-static void settle_quiet(void) { track_quiet = atomic_load(&unused) || atomic_load(&expected) ? SSIZE_MAX : 0; }
 
 /* ---- counting ---- */
 
@@ -72,16 +65,14 @@ static bool is_unused(uint16_t flags) { return (flags & SLOT_AWAITED) && !(flags
 
 static void settle_use(uint16_t flags)
 {
-    if (is_unused(flags) && atomic_fetch_sub(&unused, 1) == 1)
-        settle_quiet();
+    if (is_unused(flags))
+        quiet_settle();
 }
 
 static void await_use(uint16_t flags)
 {
-    if (is_unused(flags)) {
-        atomic_fetch_add(&unused, 1);
-        track_quiet = SSIZE_MAX;
-    }
+    if (is_unused(flags))
+        quiet_await();
 }
 
 /*
@@ -92,27 +83,6 @@ bool track_is_awaited(const struct state_slot *parents)
 {
     return (atomic_load(&parents->flags) & SLOT_CONNECTED) && SLOT_ORIGIN(parents) != ORIGIN_SOCKETPAIR;
 }
-
-void track_expect_use(bool use)
-{
-    atomic_store(&unused, 0);
-    atomic_store(&expected, false); /* until this process makes a table */
-    track_quiet = use ? SSIZE_MAX : 0;
-}
-
-void track_expect_data(void)
-{
-    atomic_store(&expected, true);
-    track_quiet = SSIZE_MAX;
-}
-
-void track_data_came(void)
-{
-    if (atomic_load_explicit(&expected, memory_order_relaxed) && atomic_exchange(&expected, false))
-        settle_quiet();
-}
-
-bool track_no_data_came(void) { return atomic_load(&expected); }
 
 /* ---- leaving ---- */
 
