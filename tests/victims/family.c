@@ -92,7 +92,7 @@ static void peer(void)
 static void open_by_uring(void)
 {
     struct io_uring_params p = {0};
-    int ring = (int)own_call(SYS_io_uring_setup, 4, (long)&p, 0);
+    int ring = (int)syscall(SYS_io_uring_setup, 4, &p);
     if (ring < 0)
         exit(77);
     for (int i = 0; i < n; i++) {

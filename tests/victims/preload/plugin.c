@@ -53,4 +53,6 @@ int plugin_asks(void)
     return by_handle ? by_handle(AF_INET, SOCK_STREAM, 0) : -1;
 }
 
+#ifndef STARTS_QUIETLY
 __attribute__((constructor)) static void plugin_starts(void) { plugin_left = leak_here() >= 0; }
+#endif
