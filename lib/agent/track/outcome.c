@@ -271,6 +271,8 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
         }
         return;
     }
+    if (result == 0 && !wanted)
+        track_empty_call();
     if (result == 0 && (!wanted || (flags & MSG_ERRQUEUE)))
         return;
     if (!slot)

@@ -156,7 +156,7 @@ static void probe_tcp(int fd, struct observation *o)
     o->signature = mix_signature(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);
     /* after this side's own SHUT_RD a receive call takes the FIN, and is not told of it */
     o->read_unseen = o->protocol == IPPROTO_TCP && has_fin(o) && t.tcpi_bytes_received && !o->told_eof && !o->shut_rd && !o->unread &&
-                     (t.tcpi_bytes_received == 1 || track_no_data_came()) && queue_is_empty(fd);
+                     (t.tcpi_bytes_received == 1 || track_no_data_came()) && !track_had_empty_call() && queue_is_empty(fd);
     o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
 }
 

@@ -47,4 +47,10 @@ void track_data_came(void)
         settle();
 }
 
+static _Atomic bool had_empty_call;
+
+void track_empty_call(void) { atomic_store_explicit(&had_empty_call, true, memory_order_relaxed); }
+
+bool track_had_empty_call(void) { return atomic_load(&had_empty_call); }
+
 bool track_no_data_came(void) { return atomic_load(&expected); }

@@ -29,6 +29,9 @@ void quiet_settle(void);
 void track_expect_data(void);
 /* A receive call has given data from a socket. */
 void track_data_came(void);
+/* A receive call with an empty buffer was seen: it takes the FIN too, and tells nobody. */
+void track_empty_call(void);
+bool track_had_empty_call(void);
 /* None was seen yet that has: what was read from its sockets, somebody has read unseen. */
 bool track_no_data_came(void);
 
