@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/thread.h"
+#include "elf/go.h"
 #include "inject/follow.h"
 #include "libc/real.h"
 #include "process/configure.h"
@@ -69,6 +70,7 @@ __attribute__((constructor)) static void load(void)
     fork_register();
     exit_register();
     thread_leave();
-    if (preloaded && start_set_is_worth_watching())
+    /* Go's calls do not come by, nor does its end: it is looked at from the start */
+    if (preloaded && (start_set_is_worth_watching() || go_made_program()))
         watcher_mind();
 }

@@ -33,7 +33,7 @@ static enum eof eof_of(const struct observation *o)
     /* bytes that wait before the FIN prove that it was not read, whoever reads */
     if (o->unread)
         return EOF_UNREAD;
-    return o->unwatched ? EOF_NONE : EOF_UNREAD;
+    return o->unwatched || o->read_unseen ? EOF_NONE : EOF_UNREAD;
 }
 
 /*

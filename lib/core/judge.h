@@ -57,6 +57,11 @@ struct observation {
      * it may have been read where no wrapper saw that: then nothing is known of what was not told
      */
     bool unwatched;
+    /*
+     * the peer's FIN was taken out of the receive queue, alone, or in a process of which no receive
+     * call was ever seen: something has read it that no wrapper sees
+     */
+    bool read_unseen;
     /* the error a call returned: ECONNRESET, ETIMEDOUT, EPIPE, ECONNREFUSED ...; 0 none */
     int told_errno;
     /*

@@ -346,6 +346,40 @@ PY
     [ "$output" = "sockleak report: process 4194303: no such process" ]
 }
 
+@test "a process that has ended is looked up in the state directories, and of two with its number the last is reported" {
+    local where=$XDG_RUNTIME_DIR/sockleak
+    mkdir -m 700 "$where"
+    make_state a 1 2
+    mv "$TESTTMP/a.sockleak" "$where/4194303.9.sockleak"
+    make_state b 1 3
+    mkdir -m 700 "$where/run-1.AbCdEf"
+    mv "$TESTTMP/b.sockleak" "$where/run-1.AbCdEf/4194303.10.sockleak"
+    run "$SOCKLEAK" report 4194303
+    echo "$output"
+    [ "$status" -eq 0 ]
+    contains "$output" '3 sockets stuck in CLOSE_WAIT'
+    contains "$output" 'SUMMARY: sockleak: 3 sockets leaked'
+    rm "$where/run-1.AbCdEf/4194303.10.sockleak"
+    chmod 777 "$where" # whose files they are nobody knows
+    run "$SOCKLEAK" report 4194303
+    [ "$status" -eq 1 ]
+    [ "$output" = "sockleak report: process 4194303: no such process" ]
+    chmod 700 "$where"
+    # of a live process its own is reported, not that of an earlier one
+    leaking v log_path=/dev/null 1
+    make_state c 1 5
+    mv "$TESTTMP/c.sockleak" "$where/$pid.1.sockleak"
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" 'SUMMARY: sockleak: 1 socket leaked'
+    # while it is a zombie, too
+    rm "$where/$pid.1.sockleak"
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+    run "$SOCKLEAK" report "$pid"
+    [ "$status" -eq 0 ]
+    contains "$output" 'SUMMARY: sockleak: 1 socket leaked'
+}
+
 @test "JUnit output is a failed case for each site and holds to the schema's order" {
     make_state a 2 3
     "$SOCKLEAK" report --format junit "$TESTTMP/a.sockleak" >"$TESTTMP/junit.xml"

@@ -198,6 +198,39 @@ has_logged() { logged "$1" | grep -q "$2"; }
     contains "$TESTTMP"/log.* '"origin":"unseen"'
 }
 
+@test "a child in a chroot that calls nothing says nothing of its missing state file, until it has a report" {
+    [ "$(id -u)" = 0 ] || skip "needs root, for chroot"
+    cat >"$TESTTMP/p.py" <<'END'
+import os, socket, sys, time
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+if (child := os.fork()) == 0:
+    os.chroot(sys.argv[2])
+    print("at", os.getpid(), flush=True)
+    while os.path.exists("/stay"): time.sleep(0.05)
+    os._exit(0)
+if sys.argv[3] == "closes": c.close()
+os.waitpid(child, 0)
+END
+    for how in keeps closes; do
+        mkdir -p "$TESTTMP/root"
+        touch "$TESTTMP/root/stay"
+        start_agent v "grace=500ms:interval=250ms" python3 "$TESTTMP/p.py" "$port" "$TESTTMP/root" $how
+        asleep 1
+        has_watcher() { grep -qx sockleak /proc/"${at[0]}"/task/*/comm; }
+        wait_for 20 has_watcher
+        peer_closes
+        wait_for 20 grep -q '1 socket stuck in CLOSE_WAIT' "$TESTTMP/v.err"
+        rm "$TESTTMP/root/stay"
+        wait_for 20 ended "$pid"
+        if [ $how = keeps ]; then
+            lacks "$TESTTMP/v.err" 'no state file'
+        else
+            contains "$TESTTMP/v.err" "==${at[0]}==sockleak: warning: no state file, the table stays in memory"
+        fi
+        : >"$TESTTMP/peer.out"
+    done
+}
+
 @test "what was open before the program's first instruction is inherited, and stays its parent's" {
     # python3 keeps the connection open and hands a copy to a program that does not touch it
     cat >"$TESTTMP/p.py" <<'END'

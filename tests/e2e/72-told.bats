@@ -109,6 +109,26 @@ victim()
     says "(l['kind'], l['eof'])" "('close_wait', 'unread')"
 }
 
+@test "what the program reads by a system call of its own is not said to be unread" {
+    local way
+    for way in own_call own_call_data; do
+        rm -f "$TESTTMP"/log*
+        left "$way"
+        says "(l['kind'], l['eof'], h)" "('close_wait', None, [])"
+        in_text "$way"
+        contains "$output" '^  not known whether EOF was seen'
+        lacks "$output" '[0-9] never did|EOF not seen|saw EOF'
+    done
+    rm -f "$TESTTMP"/log*
+    left own_call_too # one shows that there are such calls: of the others nothing is known either
+    [ "$(json "$TESTTMP/log" "[s['eof'] for l in leaks for s in l['sockets']]")" = "[None, None, None]" ]
+    for way in data_with_end data_then_end; do # every call was seen, and none returned 0
+        rm -f "$TESTTMP"/log*
+        left "$way"
+        says "(l['kind'], l['eof'])" "('close_wait', 'unread')"
+    done
+}
+
 @test "a receive of 0 after the reset was told is not taken for EOF's stack: the error's stays" {
     left reset
     says "(l['kind'], l['how'], [(e['event'], e['call'], e['errno'], e['frames'][0]['symbol']) for e in h if e['frames']])" "('dead', 'reset', [('error', 'recv', 'ECONNRESET', 'reset')])"

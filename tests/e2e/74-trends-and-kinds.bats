@@ -259,6 +259,21 @@ END
     is_empty "$TESTTMP/v.err"
 }
 
+@test "run passes the note of an idle site on" {
+    mkfifo "$TESTTMP/in"
+    # shellcheck disable=SC2016 # the inner shell's own
+    start v "$SOCKLEAK" run --exitcode 9 --grace 1s -- bash -c 'exec "$1" idle 10 <"$2"' _ "$VICTIMS/trends" "$TESTTMP/in"
+    exec 7>"$TESTTMP/in"
+    wait_for 30 grep -q '^ready' "$TESTTMP/v.out"
+    sleep 1.5
+    finish
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" = 0 ]
+    [ "$(wc -l <"$TESTTMP/v.err")" = 2 ] # accepted ones, and their peers
+    contains "$TESTTMP/v.err" 'sockleak: note: 10 open sockets of site [0-9a-f]{16} \(idle\), which has closed none, have all been idle for [0-9]+ s'
+}
+
 # ---- addresses and names ----
 
 @test "MPTCP: what nobody sent does not wait unread" {

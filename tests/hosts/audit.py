@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""audit.py LIBRARY SOCKLEAK DIR: holds every process that maps LIBRARY against ss and /proc, at this moment.
+"""audit.py LIBRARY SOCKLEAK DIR: holds every process of a host against ss and /proc, at this moment.
 
-Prints one line a fact, for tests/hosts/run to add up:
-  processes N      looked at                       owned N TEXT      descriptors of the agent's
+The processes are those that map LIBRARY, those that were started with it, and whatever descends from them, also without it (a program that was
+started with an environment of its own, a static one). Prints one line a fact, for tests/hosts/run to add up:
+  processes N      that map LIBRARY                owned N TEXT      descriptors of the agent's
+  others N         that do not
+  stuck N TEXT     sockets that ss has in CLOSE_WAIT or FIN_WAIT_2 in any of these processes, beyond grace
   confirmed N      findings that the kernel says too
   contradicted TEXT    a finding that neither the look before nor the look after it shows
-  missed TEXT          a CLOSE_WAIT beyond grace that the report or the agent's log leaves out
+  missed TEXT          one of the stuck that no report names (it is of one process, where several hold it), or a CLOSE_WAIT that the report
+                       or the agent's log of its own process leaves out
 A finding is one of `sockleak report` (the state file and the kernel, from outside) or of the agent's own log (what it said and has not taken back).
 """
 import glob, json, os, re, subprocess, sys, time
@@ -24,6 +28,30 @@ def processes():
         except OSError:
             pass
     return found
+
+
+def started_with_it(pid):
+    try:
+        words = open(f"/proc/{pid}/environ", "rb").read().split(b"\0")
+        return any(w.startswith(b"LD_PRELOAD=") and lib.encode() in w for w in words)
+    except OSError:
+        return False
+
+
+def family(mapped):
+    """the processes of the host that do not map the library: started with it, or descending from one that was"""
+    parents = {}
+    for d in glob.glob("/proc/[0-9]*"):
+        try:
+            words = open(d + "/stat").read().rsplit(") ", 1)[1].split()
+        except OSError:
+            continue
+        if words[0] not in "ZX" and int(d[6:]) != os.getpid():
+            parents[int(d[6:])] = int(words[1])
+    found = set(mapped) | {pid for pid in parents if started_with_it(pid)}
+    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
+        found |= more
+    return sorted(found - set(mapped))
 
 
 def descriptors(pid):
@@ -112,6 +140,13 @@ def alive(pid):
         return False
 
 
+def command(pid):
+    try:
+        return open(f"/proc/{pid}/comm").read().strip()
+    except OSError:
+        return "gone"
+
+
 def stopped(pid):
     """its watcher is stopped as well: only the report from outside can know"""
     try:
@@ -128,20 +163,36 @@ for pid in pids:
             owned += 1
             print(f"owned 1 {pid} fd {fd} -> {link}")
 print(f"processes {len(pids)}")
+others = family(pids)
+print(f"others {len(others)}")
 
-first = sockets(pids, kernel())
-waiting = [k for k, v in first.items() if v[1] == "CLOSE-WAIT"]
-if waiting:
+STUCK = {"CLOSE-WAIT": "close_wait", "FIN-WAIT-2": "fin_wait_2"}
+first = sockets(pids + others, kernel())
+stuck = {k: v for k, v in first.items() if v[1] in STUCK}
+waiting = [k for k, v in stuck.items() if v[1] == "CLOSE-WAIT" and k[0] in pids]
+if stuck:
     time.sleep(GRACE + 4 * INTERVAL)
 
 end = time.monotonic() + PATIENCE
 while True:
     confirmed, contradicted, missed = 0, [], []
     # A process that got a socket through fork or exec and does not use it leaves it to the one that opened it; one of them must report it.
-    reported = set()
+    reported, named, cut = set(), set(), set()
     for pid in pids:
         now = sockets([pid], {})
-        reported |= {now[pid, fd][0] for fd, kind in report(pid, "0")[0].items() if kind == "close_wait" and (pid, fd) in now}
+        found, total, _ = report(pid, "0")
+        named |= {(now[pid, fd][0], kind) for fd, kind in found.items() if (pid, fd) in now}
+        cut |= {kind for kind in total if total[kind] > sum(k == kind for k in found.values())}  # JSON lists 64 sockets of a group
+    reported = {inode for inode, kind in named if kind == "close_wait"}
+    # What ss has, in whichever process of the host: it is stuck still, and nobody names it.
+    now = sockets(pids + others, kernel())
+    left = {}
+    for k, v in stuck.items():
+        if now.get(k) == v:
+            left.setdefault(v, []).append(k)
+    for (inode, state), holders in left.items():
+        if (inode, STUCK[state]) not in named and STUCK[state] not in cut and not any(stopped(pid) for pid, _ in holders):
+            missed.append(f"ss: {state} inode {inode} in {[(pid, command(pid), fd) for pid, fd in holders]}, and no report names it")
     for pid in pids:
         for source in ("report", "log"):
             before = sockets([pid], kernel())
@@ -174,6 +225,7 @@ while True:
         break
     time.sleep(INTERVAL)
 
+print(f"stuck {len(left)} in {len({pid for holders in left.values() for pid, _ in holders})} processes by ss")
 print(f"confirmed {confirmed}")
 for text in contradicted:
     print("contradicted", text)

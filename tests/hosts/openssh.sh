@@ -58,6 +58,7 @@ END
     until_true 30 test -S "$DIR/cm"
     for _ in 1 2 3 4 5; do on h 'echo again'; done
     for _ in 1 2 3 4 5; do curl -s "http://127.0.0.1:$forward/"; done
+    until_true 20 sockets_of "$master" 3 # the last forwarded connection is closed
     descriptors "sshd" "$daemon"
     descriptors "ssh" "$master"
     look
@@ -74,4 +75,5 @@ END
     grep -ciE 'fatal|seccomp|bad syscall|unexpected' "$DIR/sshd.err"
 }
 on() { with ssh -F "$DIR/ssh.conf" "$@"; }
+sockets_of() { (($(find "/proc/$1/fd" -lname 'socket:*' | wc -l) == $2)); }
 only_child_gone() { ! pgrep -P "$1"; }

@@ -98,6 +98,36 @@ try:
 except OSError as e:
     print("refused", e.errno)
 keep.append(c)
+# Held by others alone, which never touch them: a forked child, a daemon, a program that was executed. Their parent closes its copies.
+for how in "fork", "daemon", "exec":
+    held = []
+    for i in range(2):
+        c = socket.create_connection(l.getsockname())
+        held.append((c, l.accept()[0]))
+    mine, theirs = socket.socketpair()
+    if how == "exec":
+        script = "while ! [ -e \"$0\" ]; do sleep 0.5; done"
+        subprocess.Popen(["/bin/sh", "-c", script, sys.argv[1]], pass_fds=[c.fileno() for c, s in held], close_fds=True)
+    elif (child := os.fork()) == 0:
+        for c, s in held: s.close()
+        mine.close()
+        if how == "daemon":
+            os.setsid()
+            if os.fork(): os._exit(0)
+        theirs.close()
+        l.close()
+        while not os.path.exists(sys.argv[1]): time.sleep(0.05)
+        os._exit(0)
+    elif how == "daemon":
+        os.waitpid(child, 0)
+    theirs.close()
+    if how != "exec": mine.recv(1)
+    mine.close()
+    for c, s in held: s.close(), c.close()
+    print(how, len(held))
 print("ready", flush=True)
 while not os.path.exists(sys.argv[1]): time.sleep(0.05)
-os.wait()
+try:
+    while True: os.wait()
+except ChildProcessError:
+    pass

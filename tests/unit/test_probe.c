@@ -15,6 +15,7 @@
 #include "agent/track/gate.h"
 #include "agent/track/open_close.h"
 #include "agent/track/outcome.h"
+#include "agent/track/slot.h"
 #include "core/judge.h"
 
 static struct observation seen;
@@ -204,6 +205,44 @@ static void the_states_of_a_connection_are_tcps(void **state)
         usleep(5000);
     assert_int_equal(seen.tcp_state, ST_FIN_WAIT_2);
     shut(pair);
+}
+
+/* In the slot's own words, with the kernel's: whether the FIN was taken by a call that nobody saw. */
+static bool read_unseen(int fd, unsigned flags)
+{
+    struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM};
+    atomic_store(&s.flags, (uint16_t)flags);
+    assert_int_equal(probe(fd, &s, -1, &seen), 0);
+    return seen.read_unseen;
+}
+
+static void a_fin_that_was_taken_without_a_call_of_the_wrappers_is_read_unseen(void **state)
+{
+    (void)state;
+    char buf[16];
+    int pair[2];
+    track_data_came();
+    for (int bytes = 0; bytes < 6; bytes += 5) { /* the FIN alone, and bytes before it */
+        live_connect(pair);
+        assert_int_equal(send(pair[1], "bytes", (size_t)bytes, 0), bytes);
+        assert_false(read_unseen(pair[0], 0));
+        shutdown(pair[1], SHUT_WR);
+        await(pair[0], POLLRDHUP);
+        assert_false(read_unseen(pair[0], 0)); /* it waits */
+        while (syscall(SYS_recvfrom, pair[0], buf, sizeof buf, 0, NULL, NULL) > 0)
+            ;
+        assert_true(read_unseen(pair[0], 0) == !bytes); /* with bytes it may have come along */
+        assert_false(read_unseen(pair[0], SLOT_TOLD_EOF));
+        assert_false(read_unseen(pair[0], SLOT_SHUT_RD));
+        track_expect_data(); /* and who has read the bytes? */
+        assert_true(read_unseen(pair[0], 0));
+        track_data_came();
+        shutdown(pair[0], SHUT_WR);
+        await(pair[0], POLLHUP);
+        assert_true(read_unseen(pair[0], SLOT_SHUT_WR) == !bytes);
+        assert_false(read_unseen(pair[0], 0)); /* CLOSE, and no FIN of ours: a reset */
+        shut(pair);
+    }
 }
 
 static void one_that_was_connected_says_so_when_it_is_over(void **state)
@@ -432,6 +471,7 @@ int main(void)
         cmocka_unit_test(the_protocol_of_mptcp_comes_from_the_flag),
         cmocka_unit_test(a_unix_socket_with_a_peer_was_connected),
         cmocka_unit_test(the_states_of_a_connection_are_tcps),
+        cmocka_unit_test(a_fin_that_was_taken_without_a_call_of_the_wrappers_is_read_unseen),
         cmocka_unit_test(one_that_was_connected_says_so_when_it_is_over),
         cmocka_unit_test(one_that_was_refused_was_never_connected),
         cmocka_unit_test(a_listener_is_neither_connected_nor_connecting),

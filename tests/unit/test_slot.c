@@ -441,6 +441,39 @@ static void transfers_are_looked_at_until_each_awaited_socket_was_used(void **st
     close(other);
 }
 
+static void transfers_are_looked_at_until_the_first_receive_call_gave_data(void **state)
+{
+    (void)state;
+    open_at(FD);
+    track_expect_use(false);
+    track_expect_data();
+    assert_true(track_no_data_came());
+    track_sent(FD, 5, 0);
+    track_received(FD, 0, 0, 5, MSG_ERRQUEUE);
+    track_received(4000, 5, 0, 5, 0); /* no socket */
+    assert_int_equal(track_quiet, SSIZE_MAX);
+    track_received(FD, 5, 0, 5, 0);
+    assert_false(track_no_data_came());
+    assert_int_equal(track_quiet, 0);
+    /* What else is waited for goes on. */
+    uint64_t cookie;
+    int fd = unseen_socket(&cookie);
+    struct opening o = plain;
+    o.flags = SLOT_INHERITED | SLOT_AWAITED;
+    track_expect_data();
+    assert_true(slot_enter_unseen(fd, &o, cookie));
+    track_received(FD, 5, 0, 5, 0);
+    assert_int_equal(track_quiet, SSIZE_MAX);
+    track_expect_data();
+    track_received(fd, -1, ECONNRESET, 5, 0);
+    assert_int_equal(track_quiet, SSIZE_MAX);
+    track_received(FD, 5, 0, 5, 0);
+    assert_int_equal(track_quiet, 0);
+    track_closing(fd);
+    track_closing(FD);
+    close(fd);
+}
+
 static void only_connections_are_awaited_and_no_socketpair(void **state)
 {
     (void)state;
@@ -504,6 +537,7 @@ int main(void)
         cmocka_unit_test(the_program_waits_for_an_adopter_that_has_the_slot),
         cmocka_unit_test(an_adopter_that_never_ends_does_not_stop_the_program),
         cmocka_unit_test(transfers_are_looked_at_until_each_awaited_socket_was_used),
+        cmocka_unit_test(transfers_are_looked_at_until_the_first_receive_call_gave_data),
         cmocka_unit_test(only_connections_are_awaited_and_no_socketpair),
         cmocka_unit_test(an_own_socket_is_not_marked_as_used),
         cmocka_unit_test(an_inherited_socket_that_is_used_brings_the_watcher),

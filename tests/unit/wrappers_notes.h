@@ -140,6 +140,7 @@ void last_thread_ends(void) { note("thread_ends "); }
 void exit_aborting(void) { note("aborting "); }
 void watcher_resume(void) { note("resume "); }
 void watcher_settle(void) { note("settle "); }
+void watcher_mind(void) { note("mind "); }
 static void note_sandbox(void) { note("sandbox "); }
 
 void sites_dlclose_begin(void) {}

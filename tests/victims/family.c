@@ -10,13 +10,18 @@
  *   short           a child that ends at once while its parent goes on
  *   late            a child that ends at the test's signal, its parent before
  *   exec, exec-self a child's program, or this process' next, holds them
- *   raw             by system calls that no wrapper sees, with a program that makes no other
+ *   raw, uring      by system calls that no wrapper sees, or an io_uring, with a program that makes no other. 77: there is no io_uring
+ *   plugin          a library that is loaded with RTLD_DEEPBIND, whose path is N; it has a function int plugin_opens(address)
  *   exit-closes, main-closes, own-close    who closes: a handler of exit, one after main, the program itself
  *
+ * With FAMILY_WAITS in the environment it says "ready" and waits for a line before it does anything.
  * Says "at PID" for each process that the test asks for. They end at SIGTERM with status 0, with exit(3).
  */
+#include "by_uring.h"
+#include "own_call.h"
 #include "victim.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -82,24 +87,33 @@ static void peer(void)
     }
 }
 
-#if defined(__x86_64__)
-static long raw(long number, long a, long b, long c)
+/* IORING_OP_SOCKET, which older headers do not have. */
+#define URING_SOCKET 45
+static void open_by_uring(void)
 {
-    long r;
-    __asm__ volatile("syscall" : "=a"(r) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
-    return r;
+    struct io_uring_params p = {0};
+    int ring = (int)syscall(SYS_io_uring_setup, 4, &p);
+    if (ring < 0)
+        exit(77);
+    for (int i = 0; i < n; i++) {
+        int fd = by_uring(ring, &p, (struct io_uring_sqe){.opcode = URING_SOCKET, .fd = AF_INET, .off = SOCK_STREAM});
+        if (fd < 0)
+            exit(77);
+        MUST(by_uring(ring, &p,
+                      (struct io_uring_sqe){
+                          .opcode = IORING_OP_CONNECT, .fd = fd, .addr = (uintptr_t)&victim_address, .off = sizeof victim_address}));
+    }
 }
-#else
-static long raw(long number, long a, long b, long c)
+
+static void open_by_plugin(const char *path)
 {
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
-    return x0;
+    void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    int (*opens)(const struct sockaddr_in *) = plugin ? (int (*)(const struct sockaddr_in *))dlsym(plugin, "plugin_opens") : NULL;
+    if (!opens)
+        exit(98);
+    for (int i = 0; i < 3; i++)
+        MUST(opens(&victim_address));
 }
-#endif
 
 static void workers(int uses, int keep)
 {
@@ -132,10 +146,22 @@ int main(int argc, char **argv)
     victim_address.sin_family = AF_INET;
     victim_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     victim_address.sin_port = htons((uint16_t)atoi(argv[2]));
+    if (getenv("FAMILY_WAITS")) {
+        say("ready");
+        wait_for_word();
+    }
+    if (!strcmp(word, "uring")) {
+        open_by_uring();
+        sleep_until_told();
+    }
+    if (!strcmp(word, "plugin")) {
+        open_by_plugin(argc > 3 ? argv[3] : "");
+        sleep_until_told();
+    }
     if (!strcmp(word, "raw")) {
         for (int i = 0; i < n; i++) {
-            long fd = MUST(raw(SYS_socket, AF_INET, SOCK_STREAM, 0));
-            MUST(raw(SYS_connect, fd, (long)&victim_address, sizeof victim_address));
+            long fd = MUST(own_call(SYS_socket, AF_INET, SOCK_STREAM, 0));
+            MUST(own_call(SYS_connect, fd, (long)&victim_address, sizeof victim_address));
         }
         sleep_until_told();
     }

@@ -2,6 +2,7 @@
 /*
  * told WAY: connections whose peer has closed, and what the program was told of that; it keeps them. Says "ready" and ends at the test's word.
  *   one_of_ten two_calls pointer poll ppoll poll_data epoll_fd epoll_ptr epoll_index epoll_shared dup stream writer uring forked reset opened_in_thread thread_ended
+ *   own_call, own_call_data, own_call_too: reads to the end by a system call of its own, which no wrapper sees; data_with_end, data_then_end: reads the bytes alone
  *   before: reads the end of its first connection before the word comes, then goes on as one_of_ten
  */
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "own_call.h"
 #include "victim.h"
 
 static int listener;
@@ -126,6 +128,30 @@ static void by_uring(int fd)
     MUST(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
 }
 
+/* The bytes and then EOF; with data_*, the bytes alone, before or after the FIN has come. */
+static void by_own_call(const char *way)
+{
+    int bytes = strstr(way, "data") ? 5 : 0, fd = connect_loopback(), peer = (int)MUST(accept(listener, NULL, NULL));
+    if (bytes)
+        MUST(write(peer, "bytes", (size_t)bytes));
+    if (!strcmp(way, "data_with_end"))
+        MUST(close(peer));
+    if (way[0] == 'd')
+        MUST(read(fd, buf, 5));
+    if (strcmp(way, "data_with_end"))
+        MUST(close(peer));
+    while (way[0] == 'o' && own_call(SYS_read, fd, (long)buf, sizeof buf) > 0)
+        ;
+}
+
+/* Its receive calls are the library's to see, but for those of these two. */
+static void by_both(void)
+{
+    by_own_call("data_then_end");
+    by_own_call("own_call");
+    by_own_call("own_call_data");
+}
+
 static void forked(void)
 {
     int fd = ended(0), status;
@@ -206,6 +232,10 @@ int main(int argc, char **argv)
             return 98;
     } else if (!strcmp(way, "uring"))
         by_uring(ended(0));
+    else if (!strcmp(way, "own_call_too"))
+        by_both();
+    else if (!strncmp(way, "own_call", 8) || !strncmp(way, "data_", 5))
+        by_own_call(way);
     else if (!strcmp(way, "forked"))
         forked();
     else if (!strcmp(way, "reset"))

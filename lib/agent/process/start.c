@@ -20,6 +20,7 @@
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/inherited_set.h"
+#include "../track/quiet.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "configure.h"
@@ -42,6 +43,7 @@ static bool make_table(void)
         inherit_import();
     }
     predecessor_import();
+    track_expect_data();
     /* last: from here on the program's other threads find what was imported */
     bool ok = gate_open();
     inherited_set_clear();

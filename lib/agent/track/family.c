@@ -158,7 +158,13 @@ static enum holds holds(uint32_t pid, int fd, const struct stat *mine)
     long r = sys_stat(path, &st);
     if (r >= 0)
         return st.st_ino == mine->st_ino && st.st_dev == mine->st_dev ? YES : NO;
-    return r == -ENOENT || r == -ESRCH ? NO : UNKNOWN;
+    if (r != -ENOENT && r != -ESRCH)
+        return UNKNOWN;
+    /* there is no /proc in a chroot, and one that hides others' processes (hidepid) */
+    o.len = 0;
+    out_fmt(&o, "/proc/%u", pid);
+    path[o.len] = 0;
+    return is_gone(pid) || sys_stat(path, &st) >= 0 ? NO : UNKNOWN;
 }
 
 static void refresh(struct state_view *v)

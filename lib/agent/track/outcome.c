@@ -265,10 +265,14 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
         return;
     struct state_slot *slot = slot_live(fd);
     if (result > 0) {
-        if (slot)
+        if (slot) {
             slot_used(slot);
+            track_data_came();
+        }
         return;
     }
+    if (result == 0 && !wanted)
+        track_empty_call();
     if (result == 0 && (!wanted || (flags & MSG_ERRQUEUE)))
         return;
     if (!slot)

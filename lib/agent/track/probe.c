@@ -24,6 +24,7 @@
 #include "../../core/utf8.h"
 #include "../base/sys.h"
 #include "../table/header.h"
+#include "quiet.h"
 
 #define NS_PER_MS 1000000u
 
@@ -100,6 +101,32 @@ static uint64_t queued_bytes(int fd, unsigned long request)
     return sys_ioctl(fd, request, &n) < 0 || n < 0 ? 0 : (uint64_t)n;
 }
 
+/* The peer's FIN has come. A reset ends in CLOSE without one. */
+static bool has_fin(const struct observation *o)
+{
+    switch (o->tcp_state) {
+    case ST_CLOSE_WAIT:
+    case ST_LAST_ACK:
+    case ST_CLOSING:
+    case ST_TIME_WAIT:
+        return true;
+    case ST_CLOSE:
+        return o->shut_wr && !o->pollerr && !o->told_errno;
+    default:
+        return false;
+    }
+}
+
+/*
+ * A FIN stays in the receive queue until it is read, and with it some memory. One that came with the
+ * last bytes, or behind them before they were read, is taken with them.
+ */
+static bool queue_is_empty(int fd)
+{
+    uint32_t memory[9] = {1}; /* SK_MEMINFO_VARS; the first is SK_MEMINFO_RMEM_ALLOC */
+    return get_option(fd, SOL_SOCKET, SO_MEMINFO, memory, sizeof memory) > 0 && !memory[0];
+}
+
 static void probe_tcp(int fd, struct observation *o)
 {
     struct tcp_info t;
@@ -127,6 +154,9 @@ static void probe_tcp(int fd, struct observation *o)
     if (o->protocol == PROTOCOL_MPTCP && o->pollrdhup && !o->shut_rd && o->unread)
         o->unread--;
     o->signature = mix_signature(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);
+    /* after this side's own SHUT_RD a receive call takes the FIN, and is not told of it */
+    o->read_unseen = o->protocol == IPPROTO_TCP && has_fin(o) && t.tcpi_bytes_received && !o->told_eof && !o->shut_rd && !o->unread &&
+                     (t.tcpi_bytes_received == 1 || track_no_data_came()) && !track_had_empty_call() && queue_is_empty(fd);
     o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
 }
 

@@ -9,7 +9,6 @@
  */
 #include "slot.h"
 
-#include <limits.h>
 #include <sys/socket.h>
 
 #include "../../core/judge.h"
@@ -27,9 +26,7 @@
 /* steps of waiting for a thread that has only a few stores left to do */
 #define ADOPTING_TURNS 10000u
 
-ssize_t track_quiet;
 _Atomic uint64_t track_lost_ns;
-static _Atomic int unused; /* inherited connections that this process has not used yet */
 
 /* ---- counting ---- */
 
@@ -68,16 +65,14 @@ static bool is_unused(uint16_t flags) { return (flags & SLOT_AWAITED) && !(flags
 
 static void settle_use(uint16_t flags)
 {
-    if (is_unused(flags) && atomic_fetch_sub(&unused, 1) == 1)
-        track_quiet = 0;
+    if (is_unused(flags))
+        quiet_settle();
 }
 
 static void await_use(uint16_t flags)
 {
-    if (is_unused(flags)) {
-        atomic_fetch_add(&unused, 1);
-        track_quiet = SSIZE_MAX;
-    }
+    if (is_unused(flags))
+        quiet_await();
 }
 
 /*
@@ -87,12 +82,6 @@ static void await_use(uint16_t flags)
 bool track_is_awaited(const struct state_slot *parents)
 {
     return (atomic_load(&parents->flags) & SLOT_CONNECTED) && SLOT_ORIGIN(parents) != ORIGIN_SOCKETPAIR;
-}
-
-void track_expect_use(bool expected)
-{
-    atomic_store(&unused, 0);
-    track_quiet = expected ? SSIZE_MAX : 0;
 }
 
 /* ---- leaving ---- */

@@ -11,19 +11,9 @@
 
 #include "../../core/state.h"
 #include "leaving.h"
+#include "quiet.h"
 
-/*
- * A receive or send call whose result is above this needs no event. Normally 0. SSIZE_MAX, so that
- * every call is an event, until a forked or just attached process has used all its inherited
- * connections. (Hidden on the declaration too, so that it is read without the GOT.)
- */
-extern ssize_t track_quiet __attribute__((visibility("hidden")));
-/*
- * EXPECTED: a child of fork has connections that it has not used yet, so every transfer is an event
- * until it has.
- */
-void track_expect_use(bool expected);
-/* The socket in this slot of the parent is such a connection. */
+/* The socket in this slot of the parent is a connection of which a child's use is awaited. */
 bool track_is_awaited(const struct state_slot *parents);
 
 struct opening {

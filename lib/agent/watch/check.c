@@ -353,6 +353,8 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         return;
     }
     o.abandoned = is_abandoned(l, slot, fd, gen, &o);
+    if (o.read_unseen) /* and so it may have been with others */
+        table_set_unwatched(l->now);
     struct verdict v = judge(&o);
     if (v.kind == KIND_NONE || v.kind == KIND_OPEN || (v.kind == KIND_HANGUP && marker_is(fd, slot, &o)))
         still_open(l, slot, fd, gen, revents);

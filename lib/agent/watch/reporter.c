@@ -159,8 +159,14 @@ static void mark_reported(const struct built *c)
         }
 }
 
+static _Atomic bool notes_held; /* until there is a report */
+
+void reporter_hold_notes(void) { atomic_store(&notes_held, true); }
+
 static void write_report(const struct built *c, int fd)
 {
+    if (atomic_exchange(&notes_held, false))
+        reporter_pending();
     if (!report_write(c, fd))
         log_warn("the report could not be written whole: %lu socket%s leaked", (unsigned long)c->report.leaks,
                  c->report.leaks == 1 ? "" : "s");
@@ -245,6 +251,8 @@ static void log_state_file(void)
 void reporter_pending(void)
 {
     log_state_file();
+    if (atomic_load(&notes_held))
+        return;
     log_write_later();
     table_dropped(DROP_LOG, log_take_lost());
 }
@@ -330,10 +338,11 @@ uint64_t reporter_final(bool its_last)
     if (agent_options.leak_check_at_exit)
         write_releases(true);
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);
-    if (agent_options.leak_check_at_exit) {
+    /* `run` makes the report, from the state files; whether a site was idle it could not tell then */
+    if (agent_options.leak_check_at_exit || state_dir_is_a_runs())
         print_idle_sites();
+    if (agent_options.leak_check_at_exit)
         print_suppressions();
-    }
     if (its_last)
         leave_file(n);
     else

@@ -30,6 +30,12 @@ void reporter_due(void);
  * lock.
  */
 void reporter_pending(void);
+/*
+ * The table was made although the program has called nothing that needs one: what is to be said of
+ * it waits until there is a report. A child that its server has put into a chroot, for example, has
+ * no state file, and no use for that word on its standard error.
+ */
+void reporter_hold_notes(void);
 /* Logs what the agent itself could not do, each thing once; then as reporter_pending. */
 void reporter_troubles(void);
 

@@ -171,6 +171,8 @@ static bool make_table_later(void)
             continue;
         thread_leave();
         bool ok = gate_start();
+        if (ok)
+            reporter_hold_notes();
         thread_enter();
         watch_unlock();
         if (!ok)

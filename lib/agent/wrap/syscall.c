@@ -84,7 +84,9 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     }
 }
 
-#define NUMBER_EPOLL_PWAIT2 441 /* younger than some headers */
+/* younger than some headers */
+#define NUMBER_EPOLL_PWAIT2 441
+#define NUMBER_IO_URING_SETUP 425
 
 static enum call sending_call(long number)
 {
@@ -128,6 +130,10 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
         return wrapper_bound(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);
     case SYS_listen:
         return wrapper_listened(FD, (int)r);
+    case NUMBER_IO_URING_SETUP:
+        if (r >= 0)
+            watcher_mind(); /* what the ring opens no wrapper will see */
+        return r;
     case SYS_shutdown:
         if (r == 0)
             track_shutdown(FD, (int)b);
@@ -173,27 +179,51 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
 /* The numbers that are handled here, and by which of the two functions above. */
 enum { NOT_OURS = 0, BEFORE, AFTER };
 const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) = {
-    [SYS_close] = BEFORE,     [SYS_close_range] = BEFORE, [SYS_dup] = BEFORE,
+    [SYS_close] = BEFORE,
+    [SYS_close_range] = BEFORE,
+    [SYS_dup] = BEFORE,
 #ifdef SYS_dup2
     [SYS_dup2] = BEFORE,
 #endif
-    [SYS_dup3] = BEFORE,      [SYS_fcntl] = BEFORE,       [SYS_exit_group] = BEFORE,
-    [SYS_execve] = BEFORE,    [SYS_unshare] = BEFORE,     [SYS_setns] = BEFORE,
-    [SYS_seccomp] = BEFORE,   [SYS_execveat] = BEFORE,    [SYS_socket] = AFTER,
-    [SYS_socketpair] = AFTER, [SYS_accept] = AFTER,       [SYS_accept4] = AFTER,
-    [SYS_connect] = AFTER,    [SYS_shutdown] = AFTER,     [SYS_getsockopt] = AFTER,
-    [SYS_bind] = AFTER,       [SYS_listen] = AFTER,
+    [SYS_dup3] = BEFORE,
+    [SYS_fcntl] = BEFORE,
+    [SYS_exit_group] = BEFORE,
+    [SYS_execve] = BEFORE,
+    [SYS_unshare] = BEFORE,
+    [SYS_setns] = BEFORE,
+    [SYS_seccomp] = BEFORE,
+    [SYS_execveat] = BEFORE,
+    [SYS_socket] = AFTER,
+    [SYS_socketpair] = AFTER,
+    [SYS_accept] = AFTER,
+    [SYS_accept4] = AFTER,
+    [SYS_connect] = AFTER,
+    [SYS_shutdown] = AFTER,
+    [SYS_getsockopt] = AFTER,
+    [SYS_bind] = AFTER,
+    [SYS_listen] = AFTER,
 #ifdef SYS_poll
     [SYS_poll] = AFTER,
 #endif
-    [SYS_ppoll] = AFTER,      [SYS_recvmmsg] = AFTER,     [SYS_recvmsg] = AFTER,
-    [SYS_read] = AFTER,       [SYS_recvfrom] = AFTER,     [SYS_readv] = AFTER,
-    [SYS_write] = AFTER,      [SYS_writev] = AFTER,       [SYS_sendto] = AFTER,
-    [SYS_sendmsg] = AFTER,    [SYS_sendmmsg] = AFTER,     [SYS_sendfile] = AFTER,
+    [SYS_ppoll] = AFTER,
+    [SYS_recvmmsg] = AFTER,
+    [SYS_recvmsg] = AFTER,
+    [SYS_read] = AFTER,
+    [SYS_recvfrom] = AFTER,
+    [SYS_readv] = AFTER,
+    [SYS_write] = AFTER,
+    [SYS_writev] = AFTER,
+    [SYS_sendto] = AFTER,
+    [SYS_sendmsg] = AFTER,
+    [SYS_sendmmsg] = AFTER,
+    [SYS_sendfile] = AFTER,
 #ifdef SYS_epoll_wait
     [SYS_epoll_wait] = AFTER,
 #endif
-    [SYS_epoll_ctl] = AFTER,  [SYS_epoll_pwait] = AFTER,  [NUMBER_EPOLL_PWAIT2] = AFTER,
+    [SYS_epoll_ctl] = AFTER,
+    [SYS_epoll_pwait] = AFTER,
+    [NUMBER_EPOLL_PWAIT2] = AFTER,
+    [NUMBER_IO_URING_SETUP] = AFTER,
 };
 
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)

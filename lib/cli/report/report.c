@@ -28,6 +28,7 @@ const char usage_report[] =
     "\n"
     "The report of live or dead processes, with file and line. Without an argument: every state file of this user.\n"
     "A live process is asked for a fresh look; a stopped or hanging one is judged by the kernel's tables.\n"
+    "Of a process that has ended its number finds the state file that it has left.\n"
     "\n"
     "  --format FORMAT       text (default), json (JSON Lines), folded (flame graphs), junit, sarif\n"
     "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all (default: the process' own)\n"
@@ -175,6 +176,8 @@ static void add_named(struct load_set *set, const char *word, int *status)
             return;
         }
         const char *why = load_set_process(set, pid, &nothing);
+        if (why && load_set_ended(set, pid))
+            return;
         if (why)
             *status = cli_fail("process %s: %s", word, why);
         else if (nothing)

@@ -68,7 +68,8 @@ static int is_state_file(const struct dirent *e)
 
 static int by_version(const struct dirent **a, const struct dirent **b) { return strverscmp((*a)->d_name, (*b)->d_name); }
 
-const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *bad, void *arg)
+/* ONLY: of this process; 0: of all. */
+static const char *add_dir(struct load_set *set, const char *dir, pid_t only, load_set_bad *bad, void *arg)
 {
     struct dirent **names;
     int n = scandir(dir, &names, is_state_file, by_version);
@@ -76,8 +77,11 @@ const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *ba
         return strerror(errno);
     for (int i = 0; i < n; i++) {
         char path[CLI_PATH_MAX + 256];
+        pid_t pid;
+        uint64_t start;
+        bool wanted = !only || (paths_state_name(names[i]->d_name, &pid, &start) && pid == only);
         snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
-        const char *why = load_set_file(set, path);
+        const char *why = wanted ? load_set_file(set, path) : NULL;
         /* A process that has just ended cleanly has removed its file. */
         if (why && strcmp(why, strerror(ENOENT)) != 0)
             bad(arg, path, why);
@@ -87,23 +91,25 @@ const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *ba
     return NULL;
 }
 
+const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *bad, void *arg) { return add_dir(set, dir, 0, bad, arg); }
+
 static int is_run(const struct dirent *e)
 {
     pid_t pid;
     return paths_run_name(e->d_name, &pid);
 }
 
-const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *bad, void *arg)
+static const char *add_tree(struct load_set *set, const char *dir, pid_t only, load_set_bad *bad, void *arg)
 {
     struct dirent **names;
     struct stat above, st;
-    const char *why = load_set_dir(set, dir, bad, arg);
+    const char *why = add_dir(set, dir, only, bad, arg);
     int n = why || stat(dir, &above) != 0 ? -1 : scandir(dir, &names, is_run, by_version);
     for (int i = 0; i < n; i++) {
         char path[CLI_PATH_MAX + 256];
         snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
         if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == above.st_uid && !(st.st_mode & (S_IWGRP | S_IWOTH))) {
-            const char *inner = load_set_dir(set, path, bad, arg);
+            const char *inner = add_dir(set, path, only, bad, arg);
             if (inner && strcmp(inner, strerror(ENOENT)) != 0)
                 bad(arg, path, inner);
         }
@@ -112,6 +118,37 @@ const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *b
     if (n >= 0)
         free(names);
     return why;
+}
+
+const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *bad, void *arg) { return add_tree(set, dir, 0, bad, arg); }
+
+static void ignore_bad(void *arg, const char *path, const char *why)
+{
+    (void)arg;
+    (void)path;
+    (void)why;
+}
+
+bool load_set_ended(struct load_set *set, pid_t pid)
+{
+    char dirs[2][CLI_PATH_MAX], state;
+    uint64_t start;
+    struct load_set found = {0};
+    size_t n = paths_state_dirs(dirs), newest = 0;
+    if (load_stat(pid, &start, &state) && state != 'Z')
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct stat st;
+        if (lstat(dirs[i], &st) == 0 && paths_is_private(&st))
+            add_tree(&found, dirs[i], pid, ignore_bad, NULL);
+    }
+    /* a number is used again and again */
+    for (size_t i = 1; i < found.n; i++)
+        if (state_head(&found.items[i].view)->opened_real_ns > state_head(&found.items[newest].view)->opened_real_ns)
+            newest = i;
+    bool any = found.n && load_set_file(set, found.items[newest].path) == NULL;
+    load_set_free(&found);
+    return any;
 }
 
 void load_set_free(struct load_set *set)

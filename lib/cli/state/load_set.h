@@ -24,6 +24,11 @@ void load_set_print_error(void *status, const char *path, const char *why);
 const char *load_set_file(struct load_set *set, const char *path);
 const char *load_set_process(struct load_set *set, pid_t pid, bool *nothing);
 /*
+ * Appends the file of the process PID, which has ended: the newest in the state directories and the
+ * runs below them. False: there is none, or a process with that number lives.
+ */
+bool load_set_ended(struct load_set *set, pid_t pid);
+/*
  * Every *.sockleak file of a directory, in the order of pids. Returns a sentence when DIR itself
  * cannot be read.
  */

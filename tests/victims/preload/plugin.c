@@ -37,6 +37,14 @@ int part_leaks(void) { return leak_here() + 0; }
 int plugin_leaks(void);
 int plugin_leaks(void) { return leak_here() + 0; }
 
+/* One connection, to this address. */
+int plugin_opens(const struct sockaddr_in *to);
+int plugin_opens(const struct sockaddr_in *to)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)to, sizeof *to) == 0 ? fd : -1;
+}
+
 /* By an address that it has asked for itself. */
 int plugin_asks(void);
 int plugin_asks(void)
@@ -45,4 +53,6 @@ int plugin_asks(void)
     return by_handle ? by_handle(AF_INET, SOCK_STREAM, 0) : -1;
 }
 
+#ifndef STARTS_QUIETLY
 __attribute__((constructor)) static void plugin_starts(void) { plugin_left = leak_here() >= 0; }
+#endif
