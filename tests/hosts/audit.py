@@ -198,7 +198,9 @@ while True:
             before = sockets([pid], kernel())
             if source == "report":
                 found, total, complaint = report(pid, "0")
-                if complaint and alive(pid) and "no state file" not in complaint and not stopped(pid):
+                # "judged by the kernel's tables" says where its findings come from: they are compared all the same
+                told = ("no state file", "judged by the kernel's tables")
+                if complaint and alive(pid) and not any(t in complaint for t in told) and not stopped(pid):
                     missed.append(f"report of {pid}: {complaint}")
             else:
                 found, kinds = logged(pid)
