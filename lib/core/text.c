@@ -44,8 +44,12 @@ static const char *never_headline(unsigned never)
         return "never connected: bind failed, this process still holds the descriptor";
     case NEVER_LISTEN_FAILED:
         return "never connected: listen failed, this process still holds the descriptor";
+    case NEVER_DISSOLVED:
+        return "not connected any more: a connect to AF_UNSPEC undid it, this process still holds the descriptor";
+    case NEVER_UNSEEN:
+        return "not connected: what was tried with it is not known, this process still holds the descriptor";
     default:
-        return "never connected: connect failed or was not called, this process still holds the descriptor";
+        return "never connected: this process still holds the descriptor";
     }
 }
 

@@ -23,6 +23,7 @@
 struct held_socket {
     int fd;
     uint32_t inode;
+    bool recorded;
 };
 
 struct tcp_entry {
@@ -200,9 +201,29 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     }
 }
 
+static struct held_socket *held_as(struct confirm *c, int fd)
+{
+    return c->n_held ? bsearch(&(struct held_socket){.fd = fd}, c->held, c->n_held, sizeof *c->held, by_fd) : NULL;
+}
+
+void confirm_recorded(struct confirm *c, int fd)
+{
+    struct held_socket *h = held_as(c, fd);
+    if (h)
+        h->recorded = true;
+}
+
+uint64_t confirm_unrecorded(const struct confirm *c)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->n_held; i++)
+        n += c->held[i].fd > 2 && !c->held[i].recorded; /* whose those three are is not known */
+    return n;
+}
+
 bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses)
 {
-    struct held_socket *h = bsearch(&(struct held_socket){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
+    struct held_socket *h = held_as(c, f->fd);
     if (!h || (s->inode && s->inode != h->inode))
         return false;
     if (f->family != AF_INET && f->family != AF_INET6)

@@ -174,7 +174,14 @@ static void add_named(struct load_set *set, const char *word, int *status)
             *status = CLI_USAGE;
             return;
         }
-        const char *why = load_set_process(set, pid, &nothing);
+        char state;
+        uint64_t start;
+        bool gone = !load_stat(pid, &start, &state) || state == 'Z';
+        if (gone && load_set_gone(set, pid))
+            return;
+        const char *why = gone ? "no such process, and no state file of one: it ended with nothing to report, or did not run under the "
+                                 "agent"
+                               : load_set_process(set, pid, &nothing);
         if (why)
             *status = cli_fail("process %s: %s", word, why);
         else if (nothing)

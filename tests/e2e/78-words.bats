@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # $output, $status, $lines and $pid come from bats and the helpers
+# What the agent and the command say is true in the process in which they say it.
+
+load helpers
+
+# holding OPTIONS [N]: a process with N (3) hung up sockets; its number in $pid
+holding()
+{
+    start_agent holding "log_path=$TESTTMP/log:$1" "$VICTIMS/trust" wait "${2:-3}"
+    wait_for 20 grep -q ready "$TESTTMP/holding.out"
+}
+
+killed()
+{
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+}
+
+@test "report does not say that nothing is stuck of sockets that have been so for less than the grace" {
+    holding grace=90s
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" "^==$pid==sockleak: stuck: none for 90 s yet, 3 for less: --min-age 0 lists them \\(3 sockets open\\)\$"
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" '3 sockets hung up'
+}
+
+@test "nor of a dormant process, of whose sockets it knows nothing" {
+    holding enabled=0
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" 'it is dormant and records nothing'
+    contains "$output" "^==$pid==sockleak: nothing that it has recorded is stuck; 3 sockets are not in its records: \`sockleak scan $pid\` asks the kernel\$"
+}
+
+@test "nor of one that was killed before anybody looked" {
+    holding interval=0
+    killed
+    run "$SOCKLEAK" report "$pid"
+    [ "$status" -eq 0 ]
+    contains "$output" 'it was never looked at'
+    contains "$output" "^==$pid==sockleak: not known whether anything was stuck, nobody has looked \\(3 sockets open\\)\$"
+}
+
+@test "of one that was killed after a look it says what that look saw" {
+    start_agent open "log_path=$TESTTMP/log" "$VICTIMS/trust" wait 0 open
+    wait_for 20 grep -q ready "$TESTTMP/open.out"
+    "$SOCKLEAK" report "$pid" # has it look
+    killed
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" "^==$pid==sockleak: nothing was stuck at the last look \\(5 sockets open\\)\$"
+}
+
+@test "report PID finds the state file of a process that is gone, also before its parent has waited for it" {
+    holding grace=0s
+    "$SOCKLEAK" report "$pid" >"$TESTTMP/live" # has it look
+    killed
+    run "$SOCKLEAK" report "$pid" # a zombie: this shell has not waited for it
+    [ "$status" -eq 0 ]
+    contains "$output" '3 sockets hung up'
+    wait "$pid" || :
+    run "$SOCKLEAK" report "$pid"
+    [ "$status" -eq 0 ]
+    contains "$output" 'ended without an exit'
+    contains "$output" '3 sockets hung up'
+}
+
+@test "of several processes that had one number, it is the newest that report PID finds" {
+    holding grace=0s
+    killed
+    wait "$pid" || :
+    # another file of the same number, whose process began a day earlier, or later
+    cat >"$TESTTMP/shift.py" <<'PY'
+import glob, struct, sys, time
+pid, name, exe, days = sys.argv[1:]
+dir = sys.argv[0].rsplit("/", 1)[0] + "/run/sockleak/"
+data = bytearray(open(glob.glob(dir + pid + ".*.sockleak")[0], "rb").read())
+at = next(i for i in range(0, 4096, 8) if abs(struct.unpack_from("<Q", data, i)[0] - time.time_ns()) < 600 * 10**9)
+struct.pack_into("<Q", data, at, struct.unpack_from("<Q", data, at)[0] + int(days) * 86400 * 10**9)
+open(dir + pid + "." + name + ".sockleak", "wb").write(data[:4096].replace(b"/trust\0", b"/" + exe.encode() + b"\0") + data[4096:])
+PY
+    python3 "$TESTTMP/shift.py" "$pid" 1 older -1
+    contains "$("$SOCKLEAK" report "$pid")" '/trust: ended'
+    python3 "$TESTTMP/shift.py" "$pid" 2 newer 1
+    contains "$("$SOCKLEAK" report "$pid")" '/newer: ended'
+}
+
+@test "after a detach it is not known whether EOF was seen: the program is not watched" {
+    mkfifo "$TESTTMP/in"
+    start_agent told "log_path=$TESTTMP/log" sh -c 'exec "$0" "$@" <"$TESTTMP/in"' "$VICTIMS/told" one_of_ten
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q ready "$TESTTMP/told.out"
+    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/before"
+    "$SOCKLEAK" detach "$pid"
+    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/after"
+    exec 7>&-
+    contains "$TESTTMP/before" '9 never did'
+    lacks "$TESTTMP/after" ', [0-9]+ never did|never saw EOF'
+    contains "$TESTTMP/after" '1 of 10, 9 not known'
+}
