@@ -74,7 +74,7 @@ killed()
 import glob, struct, sys, time
 pid, name, exe, days = sys.argv[1:]
 dir = sys.argv[0].rsplit("/", 1)[0] + "/run/sockleak/"
-data = bytearray(open(glob.glob(dir + pid + ".*.sockleak")[0], "rb").read())
+data = bytearray(open(max(glob.glob(dir + pid + ".*.sockleak"), key=len), "rb").read())
 at = next(i for i in range(0, 4096, 8) if abs(struct.unpack_from("<Q", data, i)[0] - time.time_ns()) < 600 * 10**9)
 struct.pack_into("<Q", data, at, struct.unpack_from("<Q", data, at)[0] + int(days) * 86400 * 10**9)
 open(dir + pid + "." + name + ".sockleak", "wb").write(data[:4096].replace(b"/trust\0", b"/" + exe.encode() + b"\0") + data[4096:])
@@ -97,4 +97,25 @@ PY
     contains "$TESTTMP/before" '9 never did'
     lacks "$TESTTMP/after" ', [0-9]+ never did|never saw EOF'
     contains "$TESTTMP/after" '1 of 10, 9 not known'
+}
+
+# family OPTIONS: a shell, its children and what they execute, all with the agent
+family() { run with_agent "$1" sh -c '/bin/true; sh -c "/bin/true; exec /bin/true"; exec "$0" two' "$VICTIMS/trust"; }
+
+@test "what is wrong with a suppressions file is told once by a family of processes, and its good rules hold in each" {
+    printf 'hangup:main\nleek:x\n' >"$TESTTMP/rules"
+    family "suppressions=$TESTTMP/rules"
+    [ "$(grep -c "line 2: unknown kind 'leek'" <<<"$output")" -eq 1 ]
+    contains "$output" '^ +2 +2  hangup:main$'
+    lacks "$output" SUMMARY
+    family "suppressions=$TESTTMP/none"
+    [ "$(grep -c 'none cannot be read .* its rules do not apply' <<<"$output")" -eq 1 ]
+    contains "$output" SUMMARY
+}
+
+@test "the help is printed once by a family of processes, and so is a signal that cannot be caught" {
+    family help=1
+    [ "$(grep -c '^  grace ' <<<"$output")" -eq 1 ]
+    family signal=33
+    [ "$(grep -c 'signal=33: ' <<<"$output")" -eq 1 ]
 }
