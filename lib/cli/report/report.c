@@ -185,8 +185,9 @@ static void add_named(struct load_set *set, const char *word, int *status)
         if (why)
             *status = cli_fail("process %s: %s", word, why);
         else if (nothing)
-            cli_warn("process %s runs under the agent and has no state file: it opened no socket yet, or keeps its state in memory (its "
-                     "log says why)",
+            cli_warn("process %s runs under the agent and holds no socket now; it has no state file: no call of it came by the agent yet, "
+                     "or its "
+                     "table is in memory (then its log says why)",
                      word);
         return;
     }
