@@ -119,3 +119,19 @@ family() { run with_agent "$1" sh -c '/bin/true; sh -c "/bin/true; exec /bin/tru
     family signal=33
     [ "$(grep -c 'signal=33: ' <<<"$output")" -eq 1 ]
 }
+
+@test "scan and report do not say that nothing is stuck of a process into which they may not look" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root, with and without a capability"
+    start other "$VICTIMS/trust" wait 3
+    wait_for 20 grep -q ready "$TESTTMP/other.out"
+    local less=(setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace)
+    "${less[@]}" test ! -r "/proc/$pid/fd/0" || skip "root may look into every process here"
+    run "${less[@]}" "$SOCKLEAK" scan "$pid"
+    [ "$status" -eq 1 ]
+    contains "$output" "^sockleak scan: the descriptors of process $pid may not be read, even by root: CAP_SYS_PTRACE is missing"
+    run "${less[@]}" "$SOCKLEAK" scan
+    contains "$output" '^not seen: the descriptors of [0-9]+ process(es)? that root may not look into here'
+    run "${less[@]}" "$SOCKLEAK" report "$pid"
+    [ "$status" -eq 1 ]
+    contains "$output" 'even as root: CAP_SYS_PTRACE is missing'
+}

@@ -320,6 +320,7 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
 {
     char path[64];
     uint64_t n = 0;
+    bool refused = false;
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
     DIR *d = opendir(path);
     if (!d)
@@ -331,10 +332,15 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
         if (fd < 0)
             continue;
         n++;
+        errno = 0;
         if (socket_at(dirfd(d), entry->d_name, &inode))
             each(arg, fd, inode);
+        else /* root without CAP_SYS_PTRACE sees the numbers, and not what they are */
+            refused |= errno == EACCES || errno == EPERM;
     }
     closedir(d);
+    if (refused)
+        return -EACCES;
     pid_t other = n == 0 ? procfs_alive(pid) : pid;
     if (other != pid)
         return procfs_each_socket(other, each, arg, count);

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/socket.h>
 
 #include "../../core/out.h"
@@ -310,8 +311,10 @@ static void print_unseen(const struct scan_view *v)
         poor += s->namespaces[i].source == SCAN_PROC;
     }
     if (s->unseen_processes)
-        printf("not seen: the descriptors of %llu process%s of other users (root sees them)\n", (unsigned long long)s->unseen_processes,
-               s->unseen_processes == 1 ? "" : "es");
+        printf("not seen: the descriptors of %llu process%s%s\n", (unsigned long long)s->unseen_processes,
+               s->unseen_processes == 1 ? "" : "es",
+               geteuid() ? " of other users (root sees them)"
+                         : " that root may not look into here (CAP_SYS_PTRACE is missing: a container?)");
     if (none)
         printf("not seen: %zu network namespace%s that could not be read\n", none, none == 1 ? "" : "s");
     if (poor)
