@@ -259,6 +259,15 @@ static void put_growth(struct out *o, const struct group *g)
     out_char(o, ')');
 }
 
+/* Nobody saw them opened: what their sites have opened and closed is not known. */
+static bool all_adopted(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (!g->findings[i].adopted)
+            return false;
+    return g->n_findings > 0;
+}
+
 static void put_site(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, BOLD);
@@ -269,7 +278,7 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
     }
-    if (!g->of_eof && (g->siteid || g->opened))
+    if (!g->of_eof && (g->siteid || (g->opened && !all_adopted(g))))
         out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
     out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
     if (g->descriptors > g->count)
