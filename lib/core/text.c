@@ -161,7 +161,7 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
 {
     switch (t->event) {
     case EVENT_CONNECT_FAILED:
-        out_str(o, t->call == CALL_CONNECT ? "connect failed" : "connect failed; seen");
+        out_str(o, t->call == CALL_CONNECT || !t->n_frames ? "connect failed" : "connect failed; seen");
         break;
     case EVENT_EOF:
         out_str(o, "saw EOF");
