@@ -47,7 +47,7 @@ static const char *never_headline(unsigned never)
     case NEVER_DISSOLVED:
         return "not connected any more: a connect to AF_UNSPEC undid it, this process still holds the descriptor";
     case NEVER_UNSEEN:
-        return "not connected: what was tried with it is not known, this process still holds the descriptor";
+        return "not connected: what was tried is not known, this process still holds the descriptor";
     default:
         return "never connected: this process still holds the descriptor";
     }

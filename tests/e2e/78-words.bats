@@ -135,3 +135,30 @@ family() { run with_agent "$1" sh -c '/bin/true; sh -c "/bin/true; exec /bin/tru
     [ "$status" -eq 1 ]
     contains "$output" 'even as root: CAP_SYS_PTRACE is missing'
 }
+
+@test "of a process without a table the kernel tells what is stuck, Unix connections too, and nothing is said of the others" {
+    start_agent memory "state_dir=/no/such/place:log_path=$TESTTMP/log" "$VICTIMS/trust" wait 3 healthy
+    wait_for 20 grep -q ready "$TESTTMP/memory.out"
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" 'it has no state file, so no stack is known'
+    contains "$output" '3 sockets hung up'
+    contains "$output" 'fd 3  unix  HANGUP .*unread 8'
+    contains "$TESTTMP/log.$pid" 'no state file: the table stays in memory, and .sockleak report. sees the sockets of this process without stacks: '
+    # one that nobody can judge: a listening vsock socket
+    start_agent vsock "state_dir=/no/such/place:log_path=$TESTTMP/log" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+print("ready", flush=True)
+sys.stdin = open("/dev/zero"); __import__("signal").pause()'
+    wait_for 20 grep -qE 'ready|rror' "$TESTTMP"/vsock.{out,err}
+    grep -q ready "$TESTTMP/vsock.out" || skip "no vsock"
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" 'sockleak: nothing is known to be stuck \(1 socket open\)$'
+}
+
+@test "a process without a watcher that was never looked at: the kernel tells of Unix connections too" {
+    start_agent alone interval=0 "$VICTIMS/trust" wait 3
+    wait_for 20 grep -q ready "$TESTTMP/alone.out"
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" '3 sockets hung up'
+    contains "$output" '#0 leak_hangup'
+}

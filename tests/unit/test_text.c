@@ -476,7 +476,7 @@ static void why_a_socket_never_connected_is_said(void **state)
         {NEVER_UNTRIED, 0, "never connected: connect was never tried", "fd 14  10.0.0.7:51222"},
         {NEVER_BOUND, 0, "bound to an address, neither connected nor listening", "fd 14  bound to 10.0.0.7:51222  "},
         {NEVER_CONNECTING, 0, "still connecting", "fd 14  tcp to 10.0.0.5:1433  "},
-        {NEVER_UNSEEN, 0, "not connected: what was tried with it is not known", "fd 14  10.0.0.7:51222"},
+        {NEVER_UNSEEN, 0, "not connected: what was tried is not known", "fd 14  10.0.0.7:51222"},
         {NEVER_DISSOLVED, 0, "not connected any more: a connect to AF_UNSPEC undid it", "fd 14  10.0.0.7:51222"},
         {NEVER_NONE, 0, "never connected: this process still holds the descriptor", "fd 14  10.0.0.7:51222"},
     };

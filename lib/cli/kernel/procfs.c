@@ -349,6 +349,24 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
     return 0;
 }
 
+bool procfs_maps_file(pid_t pid, const char *tail)
+{
+    char path[64], *line = NULL;
+    size_t cap = 0, n = strlen(tail);
+    ssize_t len;
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)procfs_alive(pid));
+    FILE *f = fopen(path, "re");
+    while (f && !found && (len = getline(&line, &cap, f)) > 0) {
+        len -= line[len - 1] == '\n';
+        found = (size_t)len > n && memcmp(line + len - n, tail, n) == 0;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
 bool procfs_holds(pid_t pid, int fd, uint32_t inode)
 {
     char path[64];

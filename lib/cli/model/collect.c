@@ -241,6 +241,7 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     struct state_slot slot;
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
         collect_slot(&c, fd, &slot);
+    m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
     m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
     confirm_end(c.confirm);
     free(c.seen);

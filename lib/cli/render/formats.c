@@ -70,7 +70,11 @@ static void put_state(struct out *o, const struct model *m)
     } else if (live ? !m->checked : !ended) {
         out_str(o, "nothing was stuck at the last look");
     } else {
-        out_fmt(o, "nothing %sis stuck", m->unrecorded ? "that it has recorded " : m->of_others ? "of its own " : "");
+        out_fmt(o, "nothing %sis %sstuck",
+                m->unrecorded  ? "that it has recorded "
+                : m->of_others ? "of its own "
+                               : "",
+                m->unjudged ? "known to be " : "");
     }
 }
 
