@@ -64,7 +64,8 @@ static void put_state(struct out *o, const struct model *m)
             out_fmt(o, "%llu ms", (unsigned long long)m->min_age_ns / 1000000u);
         else
             out_duration(o, m->min_age_ns / 1000000000u);
-        out_fmt(o, " yet, %llu for less: --min-age 0 lists %s", (unsigned long long)m->young, m->young == 1 ? "it" : "them");
+        out_fmt(o, "%s, %llu for less: --min-age 0 lists %s", live ? " yet" : "", (unsigned long long)m->young,
+                m->young == 1 ? "it" : "them");
     } else if (!m->looked_ns && !(live && m->checked)) {
         out_fmt(o, "not known whether anything %s stuck, nobody has looked", live ? "is" : "was");
     } else if (live ? !m->checked : !ended) {
