@@ -26,7 +26,7 @@ struct options {
     char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];
     bool suppressions_told; /* an ancestor has logged what is wrong with that file: options_hush */
-    char state_dir[512]; /* empty: the default place */
+    char state_dir[512];    /* empty: the default place */
 };
 
 void options_default(struct options *o);

@@ -87,6 +87,7 @@ PY
 
 @test "after a detach it is not known whether EOF was seen: the program is not watched" {
     mkfifo "$TESTTMP/in"
+    # shellcheck disable=SC2016 # the inner shell's own
     start_agent told "log_path=$TESTTMP/log" sh -c 'exec "$0" "$@" <"$TESTTMP/in"' "$VICTIMS/told" one_of_ten
     exec 7>"$TESTTMP/in"
     wait_for 20 grep -q ready "$TESTTMP/told.out"
@@ -100,6 +101,7 @@ PY
 }
 
 # family OPTIONS: a shell, its children and what they execute, all with the agent
+# shellcheck disable=SC2016 # the inner shell's own
 family() { run with_agent "$1" sh -c '/bin/true; sh -c "/bin/true; exec /bin/true"; exec "$0" two' "$VICTIMS/trust"; }
 
 @test "what is wrong with a suppressions file is told once by a family of processes, and its good rules hold in each" {

@@ -190,10 +190,7 @@ static struct top_forecast forecast_of(const struct report *r)
     return f;
 }
 
-static bool is_dormant(const struct top *t)
-{
-    return !atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed);
-}
+static bool is_dormant(const struct top *t) { return !atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed); }
 
 static void head_process(struct top_page *p, const struct top *t, unsigned width)
 {
