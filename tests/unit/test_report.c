@@ -257,6 +257,16 @@ static void of_an_open_one_that_nobody_saw_opened_it_is_known_since_when_no_byte
     atomic_fetch_and(&slot_of(v[1])->flags, (uint16_t)~SLOT_ADOPTED);
     find(&s);
     assert_int_equal(found_since, slot_of(v[1])->opened_ns);
+    live_close(l);
+    live_close(v[0]);
+    live_close(v[1]);
+    /* Of other sockets the kernel keeps no such time. */
+    live_pair(v);
+    atomic_fetch_or(&slot_of(v[0])->flags, SLOT_IGNORED);
+    atomic_fetch_or(&slot_of(v[1])->flags, SLOT_ADOPTED);
+    find(&s);
+    assert_int_equal(found_fd, v[1]);
+    assert_int_equal(found_since, slot_of(v[1])->opened_ns);
 }
 
 /* ---- suppressed ---- */
