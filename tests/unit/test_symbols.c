@@ -86,6 +86,18 @@ static void more_names_of_one_place_than_are_kept_do_no_harm(void **state)
     assert_string_equal(name_at(0x1008), "fa");
 }
 
+static void a_table_of_names_that_lies_behind_the_file_names_nothing(void **state)
+{
+    (void)state;
+    add_function("name", 0x1000, 0x10, STB_GLOBAL);
+    assert_string_equal(name_at(0x1008), "name");
+    /* The sums of offsets wrap, and lead into the file again. */
+    symbol(1)->st_name += AT_STRINGS + 16;
+    section(STRINGS)->sh_offset = (uint64_t)-16;
+    section(STRINGS)->sh_size = 0x400;
+    assert_string_equal(name_at(0x1008), "-");
+}
+
 static void undefined_data_and_absent_names_are_no_functions(void **state)
 {
     (void)state;
@@ -186,6 +198,7 @@ int main(void)
         CASE(of_several_names_of_one_place_the_visible_plain_and_short_one_is_taken),
         CASE(of_two_functions_of_one_place_the_smaller_that_holds_the_address_is_named),
         CASE(more_names_of_one_place_than_are_kept_do_no_harm),
+        CASE(a_table_of_names_that_lies_behind_the_file_names_nothing),
         CASE(undefined_data_and_absent_names_are_no_functions),
         CASE(a_function_without_a_size_ends_at_the_next_one_and_at_its_section),
         CASE(each_of_several_addresses_has_the_function_that_begins_last_before_it),
