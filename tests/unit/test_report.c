@@ -301,6 +301,29 @@ static void each_finding_keeps_its_own_tag_and_addresses(void **state)
     report_free(&c);
 }
 
+/* A report that could not be made is counted as lost, and no other. */
+static int without_memory(void)
+{
+    struct built c;
+    struct selection s = all_of(KINDS_DEFAULT);
+    live_hung_up(); /* the child's own table begins with it */
+    check_all(0);
+    uint64_t lost = atomic_load(&table_head->dropped[DROP_LOG]);
+    if (!report_build(&c, &s, REASON_GRACE) || atomic_load(&table_head->dropped[DROP_LOG]) != lost)
+        return 1;
+    report_free(&c);
+    setrlimit(RLIMIT_AS, &(struct rlimit){1, 1});
+    if (report_build(&c, &s, REASON_GRACE) || atomic_load(&table_head->dropped[DROP_LOG]) != lost + 1)
+        return 2;
+    return 0;
+}
+
+static void a_report_that_there_is_no_memory_for_is_counted_as_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(without_memory), 0);
+}
+
 /* ---- suppressed ---- */
 
 /* Each is to stay a function of its own. */
@@ -528,6 +551,7 @@ int main(void)
         CASE(of_the_open_ones_only_those_are_counted_that_the_kernel_calls_open_now),
         CASE(of_an_open_one_that_nobody_saw_opened_it_is_known_since_when_no_byte_moved),
         CASE(each_finding_keeps_its_own_tag_and_addresses),
+        CASE(a_report_that_there_is_no_memory_for_is_counted_as_lost),
         CASE(what_a_rule_matches_is_not_a_leak_and_is_counted_as_suppressed_once_a_report),
         CASE(a_rule_for_an_address_takes_the_socket_and_not_its_group),
         CASE(where_only_the_number_is_asked_for_the_users_rules_do_not_hide_a_socket),
