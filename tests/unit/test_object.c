@@ -122,6 +122,36 @@ static void the_file_of_a_mapping_is_the_one_that_begins_there(void **state)
     munmap(anonymous, PAGE);
 }
 
+static const char *path_of(const void *p, const char *exe, size_t cap)
+{
+    static char path[512];
+    struct object o;
+    assert_true(object_at((uint64_t)(uintptr_t)p, &o));
+    object_path(&o, exe, path, cap);
+    return path;
+}
+
+static void an_objects_path_is_the_loaders_and_the_programs_the_one_that_it_was_started_by(void **state)
+{
+    (void)state;
+    char exe[512] = "";
+    assert_true(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+    assert_string_equal(path_of(&here, "/given/program", 512), "/given/program");
+    assert_string_equal(path_of(&here, "/given/program", 8), "/given/");
+    assert_string_equal(path_of(&here, "not/from/the/root", 512), exe);
+    assert_string_equal(path_of(&here, "", 512), exe);
+    assert_string_equal(path_of(&here, NULL, 512), exe);
+    struct link_map *map;
+    const void *libc = dlsym(RTLD_DEFAULT, "getppid");
+    struct object o;
+    assert_true(object_at((uint64_t)(uintptr_t)libc, &o));
+    map = (void *)(uintptr_t)o.key[0];
+    assert_string_equal(path_of(libc, "/given/program", 512), map->l_name);
+    uint64_t vdso = getauxval(AT_SYSINFO_EHDR);
+    if (vdso)
+        assert_string_equal(path_of((void *)(uintptr_t)(vdso + 64), exe, 512), "[vdso]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_range_without_the_dynamic_section_or_the_unwind_tables_is_one_segment_of_the_program),
 #endif
         cmocka_unit_test(the_file_of_a_mapping_is_the_one_that_begins_there),
+        cmocka_unit_test(an_objects_path_is_the_loaders_and_the_programs_the_one_that_it_was_started_by),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
