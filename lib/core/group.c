@@ -16,12 +16,6 @@
 
 #define FEW_PORTS 64 /* with fewer sockets to one peer a forecast of ports is not worth a line */
 
-#define ORDER(a, b)                    \
-    do {                               \
-        if ((a) != (b))                \
-            return (a) < (b) ? -1 : 1; \
-    } while (0)
-
 /* No stack opened it: it is grouped by the stack that saw EOF. */
 static bool is_of_eof(const struct finding *f) { return !f->siteid && !f->site && f->told_id && finding_event(f) == EVENT_EOF; }
 
@@ -35,6 +29,15 @@ static bool same_group(const struct finding *a, const struct finding *b)
     return a->kind == b->kind && is_of_eof(a) == is_of_eof(b) && first_key(a) == first_key(b) && second_key(a) == second_key(b);
 }
 
+int group_compare_ages(const void *pa, const void *pb)
+{
+    const struct finding *a = pa, *b = pb;
+    ORDER(a->since_ns, b->since_ns);
+    ORDER(a->pid, b->pid);
+    ORDER(a->fd, b->fd);
+    return 0;
+}
+
 static int compare_findings(const void *pa, const void *pb)
 {
     const struct finding *a = pa, *b = pb;
@@ -42,13 +45,10 @@ static int compare_findings(const void *pa, const void *pb)
     ORDER(is_of_eof(a), is_of_eof(b));
     ORDER(first_key(a), first_key(b));
     ORDER(second_key(a), second_key(b));
-    ORDER(a->since_ns, b->since_ns);
-    ORDER(a->pid, b->pid);
-    ORDER(a->fd, b->fd);
-    return 0;
+    return group_compare_ages(a, b);
 }
 
-static int compare_groups(const void *pa, const void *pb)
+int group_compare(const void *pa, const void *pb)
 {
     const struct group *a = pa, *b = pb;
     ORDER(b->count, a->count);
@@ -260,13 +260,11 @@ static void fill_group(struct group *g, struct finding *f, size_t n, uint64_t no
     memset(g, 0, sizeof *g);
     g->findings = f;
     g->eof = f->eof;
+    g->never = f->never;
     g->opener.tid = f->tid;
     for (size_t i = 0; i < n; i++) {
         hows[f[i].how <= HOW_TIMEOUT ? f[i].how : HOW_NONE]++;
         count_eof(g, &f[i]);
-    }
-    g->never = f->never;
-    for (size_t i = 0; i < n; i++) {
         g->descriptors += f[i].descriptors ? f[i].descriptors : 1;
         if (f[i].never != g->never)
             g->never = NEVER_NONE;
@@ -293,7 +291,7 @@ size_t group_findings(struct finding *findings, size_t n, struct group *groups, 
             end++;
         fill_group(&groups[n_groups++], &findings[i], end - i, now_ns);
     }
-    heap_sort(groups, n_groups, sizeof *groups, compare_groups);
+    heap_sort(groups, n_groups, sizeof *groups, group_compare);
     return n_groups;
 }
 

@@ -19,6 +19,9 @@
  * they are the caller's to fill.
  */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
+/* For sorts: of groups, the one with the most sockets first; of one group's findings, the oldest. */
+int group_compare(const void *a, const void *b);
+int group_compare_ages(const void *a, const void *b);
 /*
  * Fills opened, closed and live from the counters in VIEW, which the group's findings came from.
  * Returns false when G has no stack: then they count all sockets of the process that have none.

@@ -11,6 +11,13 @@
 /* Below, equal to or above 0, as A stands before, with or behind B. */
 typedef int compare_fn(const void *a, const void *b);
 
+/* In a comparison: A and B of the two decide, unless they are equal. */
+#define ORDER(a, b)                    \
+    do {                               \
+        if ((a) != (b))                \
+            return (a) < (b) ? -1 : 1; \
+    } while (0)
+
 /* Sorts the N elements of SIZE bytes at ARRAY. Equal ones stand in any order. */
 void heap_sort(void *array, size_t n, size_t size, compare_fn *compare);
 

@@ -11,12 +11,7 @@
 #include <string.h>
 
 #include "../../core/group.h"
-
-#define ORDER(a, b)                    \
-    do {                               \
-        if ((a) != (b))                \
-            return (a) < (b) ? -1 : 1; \
-    } while (0)
+#include "../../core/sort.h"
 
 static bool after_operator(const char *s, const char *begin) { return s - begin >= 8 && strncmp(s - 8, "operator", 8) == 0; }
 
@@ -126,24 +121,6 @@ static int by_shown(const void *x, const void *y)
     return 0;
 }
 
-static int by_count(const void *x, const void *y)
-{
-    const struct group *a = x, *b = y;
-    ORDER(b->count, a->count);
-    ORDER(a->kind, b->kind);
-    ORDER(a->siteid, b->siteid);
-    return 0;
-}
-
-static int by_age(const void *x, const void *y)
-{
-    const struct finding *a = x, *b = y;
-    ORDER(a->since_ns, b->since_ns);
-    ORDER(a->pid, b->pid);
-    ORDER(a->fd, b->fd);
-    return 0;
-}
-
 static void add_group(struct group *to, const struct group *g)
 {
     to->opened += g->opened;
@@ -183,7 +160,7 @@ static const struct finding *join_findings(struct model *m, const struct group *
             all[at] = parts[i].findings[k];
             all[at++].siteid = siteid;
         }
-    qsort(all, at, sizeof *all, by_age);
+    qsort(all, at, sizeof *all, group_compare_ages);
     return all;
 }
 
@@ -203,5 +180,5 @@ void equal_groups_merge(struct model *m)
         r->groups[kept++] = sum;
     }
     r->n_groups = kept;
-    qsort(r->groups, r->n_groups, sizeof *r->groups, by_count);
+    qsort(r->groups, r->n_groups, sizeof *r->groups, group_compare);
 }
