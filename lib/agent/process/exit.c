@@ -13,12 +13,12 @@
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../inject/follow.h"
 #include "../stacks/capture.h"
 #include "../table/header.h"
-#include "../track/descriptors.h"
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/probe.h"
@@ -39,11 +39,12 @@ static void log_failure(void)
     thread_leave();
 }
 
-static void note_socket(void *arg, int fd)
+static bool note_socket(void *arg, unsigned fd)
 {
-    uint64_t cookie = probe_cookie(fd);
-    if (cookie && !start_set_has(fd, cookie))
+    uint64_t cookie = probe_cookie((int)fd);
+    if (cookie && !start_set_has((int)fd, cookie))
         *(bool *)arg = true;
+    return true;
 }
 
 /*
@@ -57,7 +58,7 @@ static void look_without_table(void)
     gate_has_table(); /* a child that no fork handler announced learns here that it is one */
     bool any = inherit_may_be_last() || (start_set_is_worth_watching() && !inherit_count());
     if (!any && !inherit_count())
-        descriptors_each(note_socket, &any);
+        proc_each_number("/proc/self/fd", note_socket, &any);
     if (any)
         gate_start();
 }
@@ -68,10 +69,10 @@ static void look_without_table(void)
  */
 static int finish(int status, enum state_end how, bool its_last)
 {
-    if (its_last)
+    if (its_last) {
         log_failure();
-    if (its_last)
         look_without_table();
+    }
     if (!gate_owns_table())
         return status;
     if (its_last)

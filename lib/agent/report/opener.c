@@ -8,35 +8,24 @@
 
 #include <time.h>
 
-#include "../../core/out.h"
 #include "../base/clock.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 
-/* Of the file NAME of thread TID at most CAP bytes; negative: it cannot be read. */
+/* Of the file NAME of thread TID at most CAP-1 bytes; negative: it cannot be read. */
 static long read_file(uint32_t tid, const char *name, char *buf, size_t cap)
 {
-    char path[64];
-    struct out o = {.buf = path, .cap = sizeof path - 1};
-    out_fmt(&o, "/proc/self/task/%u/%s", tid, name);
-    path[o.len] = 0;
-    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return fd;
-    long n = sys_read((int)fd, buf, cap);
-    sys_close((int)fd);
-    return n;
+    return proc_read(buf, cap, "/proc/self/task/%u/%s", tid, name);
 }
 
 void opener_now(struct opener *t, uint64_t opened_ns)
 {
     char text[512];
-    struct timespec boot = {0, 0};
     if (!t->tid)
         return;
     uint64_t now = clock_now();
-    SYS2(SYS_clock_gettime, CLOCK_BOOTTIME, &boot);
-    uint64_t now_boot = (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec;
+    uint64_t now_boot = sys_clock(CLOCK_BOOTTIME);
     long n = read_file(t->tid, "stat", text, sizeof text);
     if (n == -ENOENT && read_file((uint32_t)sys_gettid(), "comm", text, sizeof text) < 0)
         return; /* no /proc here */

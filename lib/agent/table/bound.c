@@ -22,6 +22,7 @@
 #include "../../core/statedir.h"
 #include "../base/clock.h"
 #include "../base/pages.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 
 #define MOST 4096u                    /* files that are looked at */
@@ -75,16 +76,8 @@ static void list(struct listing *l)
 /* The start of process PID, in ticks; 0: there is none, or it cannot be read. */
 static uint64_t start_of(uint32_t pid)
 {
-    char path[32], text[1024];
-    struct out o = {.buf = path, .cap = sizeof path - 1};
-    out_fmt(&o, "/proc/%u/stat", pid);
-    path[o.len] = 0;
-    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    long n = fd >= 0 ? sys_read((int)fd, text, sizeof text - 1) : 0;
-    if (fd >= 0)
-        sys_close((int)fd);
-    text[n > 0 ? n : 0] = 0;
-    return n > 0 ? statedir_start_ticks(text) : 0;
+    char text[1024];
+    return proc_read(text, sizeof text, "/proc/%u/stat", pid) > 0 ? statedir_start_ticks(text) : 0;
 }
 
 /* No process here has it. Does the file itself say that one somewhere else may? */

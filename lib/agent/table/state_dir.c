@@ -21,6 +21,7 @@
 #include "../base/environ.h"
 #include "../base/errno_text.h"
 #include "../base/options.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 
 static char directory[600];   /* the candidate in use; empty: none */
@@ -89,13 +90,7 @@ static int find_directory(const char **why)
 static uint64_t read_start_ticks(void)
 {
     char buf[1024];
-    long fd = sys_openat(AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return 0;
-    long n = sys_read((int)fd, buf, sizeof buf - 1);
-    sys_close((int)fd);
-    buf[n > 0 ? n : 0] = 0;
-    return statedir_start_ticks(buf);
+    return proc_read(buf, sizeof buf, "/proc/self/stat") > 0 ? statedir_start_ticks(buf) : 0;
 }
 
 static struct state_view old_file; /* base NULL: none */

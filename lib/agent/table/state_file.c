@@ -20,6 +20,7 @@
 #include "../base/notes.h"
 #include "../base/options.h"
 #include "../base/program_path.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "bound.h"
 #include "state_dir.h"
@@ -30,11 +31,7 @@ static void read_boot_id(struct state_header *h)
     char id[64];
     if (h->boot_id_hash)
         return;
-    long fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    long n = sys_read((int)fd, id, sizeof id);
-    sys_close((int)fd);
+    long n = proc_read(id, sizeof id, "/proc/sys/kernel/random/boot_id");
     const char *end = n > 0 ? memchr(id, '\n', (size_t)n) : NULL;
     h->boot_id_hash = n > 0 ? hash_bytes(HASH_START, id, end ? (size_t)(end - id) : (size_t)n) : 0;
 }

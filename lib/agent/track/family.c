@@ -3,9 +3,8 @@
  * family.c: which of the processes that hold an inherited socket reports it.
  *
  * Reserving runs on the forking thread, the rest on the thread that looks. Two processes of a
- * family
- * that end together must not leave a finding to each other: each marks first that it leaves, then
- * looks at the marks of the others; the one that marked last reports.
+ * family that end together must not leave a finding to each other: each marks first that it leaves,
+ * then looks at the marks of the others; the one that marked last reports.
  */
 #include "family.h"
 
@@ -14,6 +13,7 @@
 #include "../../core/out.h"
 #include "../../core/statedir.h"
 #include "../base/clock.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 
@@ -116,16 +116,10 @@ void family_came_with(const struct state_family *f)
 /* The parent has ended: also when it is a zombie, or another process has its number. */
 static bool has_ended(void)
 {
-    char path[32], text[1024];
-    struct out o = {.buf = path, .cap = sizeof path - 1};
-    out_fmt(&o, "/proc/%u/stat", family.parent);
-    path[o.len] = 0;
-    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return fd == -ENOENT && is_gone(family.parent);
-    long n = sys_read((int)fd, text, sizeof text - 1);
-    sys_close((int)fd);
-    text[n > 0 ? n : 0] = 0;
+    char text[1024];
+    long n = proc_read(text, sizeof text, "/proc/%u/stat", family.parent);
+    if (n == -ENOENT)
+        return is_gone(family.parent);
     const char *state = text;
     for (const char *p = text; *p; p++)
         if (*p == ')' && p[1] == ' ')

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 
 #include "../base/pages.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
-#include "descriptors.h"
 
 #define FEW 8u
 
@@ -46,22 +46,24 @@ static int option(int fd, int name)
     return sys_getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? 0 : v;
 }
 
-static void add(void *arg, int fd)
+static bool add(void *arg, unsigned number)
 {
     (void)arg;
+    int fd = (int)number;
     uint64_t cookie = 0;
     unsigned len = sizeof cookie;
     if (sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 || (n_entries == room && !grow()))
-        return;
+        return true;
     entries[n_entries++] = (struct entry){fd, cookie};
     int type = fd > 2 ? option(fd, SO_TYPE) : 0;
     if ((type == SOCK_STREAM || type == SOCK_SEQPACKET) && !option(fd, SO_ACCEPTCONN))
         worth_watching = true;
+    return true;
 }
 
 void start_set_take(void)
 {
-    descriptors_each(add, NULL);
+    proc_each_number("/proc/self/fd", add, NULL);
     if (n_entries)
         parent = (uint32_t)SYS0(SYS_getppid);
 }

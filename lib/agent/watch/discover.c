@@ -15,10 +15,10 @@
 
 #include "../base/clock.h"
 #include "../base/pages.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 #include "../track/adopt.h"
-#include "../track/descriptors.h"
 #include "../track/probe.h"
 #include "../track/start_set.h"
 
@@ -61,16 +61,18 @@ static void adopt(int fd, enum origin origin, uint64_t cookie)
     track_adopt(fd, origin == ORIGIN_UNSEEN && start_set_has(fd, cookie) ? ORIGIN_INHERITED : origin, cookie);
 }
 
-static void adopt_listed(void *arg, int fd)
+static bool adopt_listed(void *arg, unsigned number)
 {
+    int fd = (int)number;
     uint64_t cookie = has_live_slot(fd) ? 0 : probe_cookie(fd);
     if (cookie)
         adopt(fd, *(const enum origin *)arg, cookie);
+    return true;
 }
 
 void discover_at_end(enum origin origin)
 {
-    if (descriptors_each(adopt_listed, &origin))
+    if (proc_each_number("/proc/self/fd", adopt_listed, &origin))
         return;
     for (int pass = 0; pass < 2; pass++) /* no descriptor left, or no /proc */
         discover_unseen(UINT64_MAX, origin);

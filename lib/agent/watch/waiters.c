@@ -12,6 +12,8 @@
 #include <sys/poll.h>
 #include <sys/uio.h>
 
+#include "../../core/out.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/table.h"
 
@@ -23,7 +25,7 @@
 
 static bool asked, unknown;
 static unsigned char watched[MAX_FD / 8] LARGE_TABLE;
-static char buffer[4096] LARGE_TABLE, entries[2048] LARGE_TABLE;
+static char buffer[4096] LARGE_TABLE;
 
 /* Those that nobody waited for at this check and at the one before. */
 struct suspect {
@@ -39,76 +41,15 @@ static void watches(uint64_t fd)
         watched[fd / 8] |= (unsigned char)(1u << fd % 8);
 }
 
-/* ---- files of /proc -------------------------------------------------------------------------- */
-
-static char *put_number(char *at, unsigned number)
-{
-    char digits[10];
-    unsigned n = 0;
-    do
-        digits[n++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (n)
-        *at++ = digits[--n];
-    *at = 0;
-    return at;
-}
-
-static char *put(char *at, const char *s)
-{
-    while ((*at = *s++))
-        at++;
-    return at;
-}
-
-struct entry {
-    uint64_t ino;
-    int64_t off;
-    unsigned short reclen;
-    unsigned char type;
-    char name[];
-};
-
-/* Calls back for each number in the folder PATH, MAX at most. False: it could not be read whole. */
-static bool each_number(const char *path, unsigned max, bool (*call)(unsigned number))
-{
-    long dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), n = -1;
-    bool ok = dir >= 0;
-    while (ok && (n = SYS3(SYS_getdents64, dir, entries, sizeof entries)) > 0) {
-        for (long at = 0; ok && at < n;) {
-            const struct entry *e = (const struct entry *)(const void *)(entries + at);
-            at += e->reclen;
-            if (e->name[0] < '0' || e->name[0] > '9')
-                continue;
-            unsigned number = 0;
-            for (const char *p = e->name; *p >= '0' && *p <= '9'; p++)
-                number = number * 10 + (unsigned)(*p - '0');
-            ok = max-- && (number == (unsigned)dir || call(number));
-        }
-    }
-    if (dir >= 0)
-        sys_close((int)dir);
-    return ok && n == 0;
-}
-
-static long read_file(const char *path)
-{
-    long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return fd;
-    long n = sys_read((int)fd, buffer, sizeof buffer - 1);
-    sys_close((int)fd);
-    buffer[n > 0 ? n : 0] = 0;
-    return n;
-}
-
 /* ---- epoll ----------------------------------------------------------------------------------- */
 
 /* Lines of "tfd:%9d events: ...", as many as the epoll has: read in pieces, cut at a line's end. */
 static bool read_epoll(unsigned fd)
 {
     char path[64];
-    put_number(put(path, "/proc/self/fdinfo/"), fd);
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    out_fmt(&o, "/proc/self/fdinfo/%u", fd);
+    path[o.len] = 0;
     long file = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), n = -1;
     long kept = 0;
     while (file >= 0 && (n = sys_read((int)file, buffer + kept, sizeof buffer - 1 - (size_t)kept)) > 0) {
@@ -133,10 +74,21 @@ static bool read_epoll(unsigned fd)
     return n == 0;
 }
 
-static bool ask_descriptor(unsigned fd)
+/* LEFT: how many more may be asked for. */
+static bool is_within(void *left)
+{
+    unsigned *n = left;
+    return *n && (*n)--;
+}
+
+static bool ask_descriptor(void *left, unsigned fd)
 {
     char path[64], target[64];
-    put_number(put(path, "/proc/self/fd/"), fd);
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    if (!is_within(left))
+        return false;
+    out_fmt(&o, "/proc/self/fd/%u", fd);
+    path[o.len] = 0;
     long n = SYS4(SYS_readlinkat, AT_FDCWD, path, target, sizeof target - 1);
     if (n < 0)
         return n == -ENOENT; /* closed meanwhile */
@@ -204,14 +156,14 @@ static bool parse_call(const char *text, uint64_t *number, uint64_t args[6])
     return true;
 }
 
-static bool ask_thread(unsigned tid)
+static bool ask_thread(void *left, unsigned tid)
 {
-    char path[64];
     uint64_t number, a[6];
+    if (!is_within(left))
+        return false;
     if (tid == (unsigned)sys_gettid())
         return true;
-    put(put_number(put(path, "/proc/self/task/"), tid), "/syscall");
-    long n = read_file(path);
+    long n = proc_read(buffer, sizeof buffer, "/proc/self/task/%u/syscall", tid);
     if (n <= 0)
         return n == -ENOENT || n == -ESRCH; /* ended meanwhile */
     if (!parse_call(buffer, &number, a))
@@ -256,8 +208,9 @@ bool waiters_none(int fd, uint32_t gen)
     if (!asked) {
         asked = true;
         memset(watched, 0, sizeof watched);
+        unsigned descriptors = MAX_DESCRIPTORS, threads = MAX_THREADS;
         unknown =
-            !each_number("/proc/self/fd", MAX_DESCRIPTORS, ask_descriptor) || !each_number("/proc/self/task", MAX_THREADS, ask_thread);
+            !proc_each_number("/proc/self/fd", ask_descriptor, &descriptors) || !proc_each_number("/proc/self/task", ask_thread, &threads);
     }
     if (unknown || watched[fd / 8] & (1u << fd % 8) || n_now == SUSPECTS)
         return false;
