@@ -6,10 +6,9 @@
  * copy of a connection before the child runs at all. So the forking thread copies the live
  * slots into private pages just before the fork, and the parent frees its copy after it.
  * Most children never use a socket and end soon, and nothing more happens. A child that uses one,
- * or
- * that goes on with connections which it does not use, gets a table of its own, into which the
- * inherited sockets are entered. A child made by _Fork or a raw clone(2) is
- * noticed at its first event, and copies what the parent's table holds then.
+ * or that goes on with connections which it does not use, gets a table of its own, into which the
+ * inherited sockets are entered. A child made by _Fork or a raw clone(2) is noticed at its first
+ * event, and copies what the parent's table holds then.
  *
  * Runs on the forking thread, and in the child on the thread that forked or has the first event.
  */
@@ -187,9 +186,8 @@ void inherit_import(void)
 {
     for (unsigned i = 0; i < inherit_count(); i++) {
         struct inherited_slot *e = &inherited->entries[i];
-        uint64_t stamped = atomic_load(&e->slot.watch_gen) == SLOT_GEN(atomic_load(&e->slot.word)) ? atomic_load(&e->slot.cookie) : 0;
-        uint64_t cookie = probe_cookie(e->fd);
-        if (cookie && (!stamped || stamped == cookie))
+        uint64_t cookie = track_still(e->fd, &e->slot);
+        if (cookie)
             track_import(e->fd, &e->slot, sites_import(family_parent_view(), e->slot.site), cookie);
     }
     drop_entries();

@@ -5,8 +5,7 @@
  *
  * Called once, when the table is made. The old file lies under the name of the new one, since an
  * exec changes neither pid nor start time; state_dir.c has mapped it before it made room. It is
- * read
- * through the decoder, as any file.
+ * read through the decoder, as any file.
  */
 #include "predecessor.h"
 
@@ -16,14 +15,12 @@
 #include "../table/state_dir.h"
 #include "../track/adopt.h"
 #include "../track/family.h"
-#include "../track/probe.h"
 #include "../track/start_set.h"
 
 static void import(const struct state_view *old, int fd, const struct state_slot *s)
 {
-    uint64_t stamped = atomic_load(&s->watch_gen) == SLOT_GEN(atomic_load(&s->word)) ? atomic_load(&s->cookie) : 0;
-    uint64_t cookie = probe_cookie(fd);
-    if (cookie && start_set_has(fd, cookie) && (!stamped || stamped == cookie))
+    uint64_t cookie = track_still(fd, s);
+    if (cookie && start_set_has(fd, cookie))
         track_resume(fd, s, sites_import_foreign(old, s->site), sites_import_foreign(old, atomic_load(&s->told_site)), cookie);
 }
 

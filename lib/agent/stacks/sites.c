@@ -255,6 +255,17 @@ void sites_reset(void)
     modules_on_revived(refresh_all);
 }
 
+/* The site REF of another table, with its addresses in PCS, as many as there is room for. */
+static bool copy_site(const struct state_view *old, state_ref ref, struct state_site_view *v, uint64_t pcs[STATE_MAX_FRAMES])
+{
+    if (!state_site_at(old, ref, v))
+        return false;
+    if (v->nframes > STATE_MAX_FRAMES)
+        v->nframes = STATE_MAX_FRAMES;
+    memcpy(pcs, v->pcs, v->nframes * sizeof *pcs);
+    return true;
+}
+
 /*
  * Looks up each module again, because the two files number their modules differently. The frames
  * are still mapped here at the same places: this is a forked child.
@@ -262,12 +273,8 @@ void sites_reset(void)
 state_ref sites_import(const struct state_view *old, state_ref ref)
 {
     struct state_site_view v;
-    if (!state_site_at(old, ref, &v))
-        return 0;
     uint64_t pcs[STATE_MAX_FRAMES];
-    unsigned n = v.nframes < STATE_MAX_FRAMES ? v.nframes : STATE_MAX_FRAMES;
-    memcpy(pcs, v.pcs, n * sizeof *pcs);
-    return sites_intern_call(pcs, n, v.site->call);
+    return copy_site(old, ref, &v, pcs) ? sites_intern_call(pcs, v.nframes, v.site->call) : 0;
 }
 
 #define FOREIGN_HASH 0x736f636b6c65616bu /* so that none is taken for this program's, at the same addresses */
@@ -275,12 +282,11 @@ state_ref sites_import(const struct state_view *old, state_ref ref)
 state_ref sites_import_foreign(const struct state_view *old, state_ref ref)
 {
     struct state_site_view v;
-    head_ref *all = index_heads();
-    if (!all || !state_site_at(old, ref, &v))
-        return 0;
     uint64_t pcs[STATE_MAX_FRAMES];
-    unsigned n = v.nframes < STATE_MAX_FRAMES ? v.nframes : STATE_MAX_FRAMES;
-    memcpy(pcs, v.pcs, n * sizeof *pcs);
+    head_ref *all = index_heads();
+    if (!all || !copy_site(old, ref, &v, pcs))
+        return 0;
+    unsigned n = v.nframes;
     uint64_t hash = hash_of(pcs, n) ^ FOREIGN_HASH;
     head_ref *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);

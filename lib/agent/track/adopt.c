@@ -12,6 +12,13 @@
 #include "probe.h"
 #include "slot.h"
 
+uint64_t track_still(int fd, const struct state_slot *s)
+{
+    uint64_t stamped = atomic_load(&s->watch_gen) == SLOT_GEN(atomic_load(&s->word)) ? atomic_load(&s->cookie) : 0;
+    uint64_t cookie = probe_cookie(fd);
+    return !stamped || stamped == cookie ? cookie : 0;
+}
+
 bool track_import(int fd, const struct state_slot *s, state_ref site, uint64_t cookie)
 {
     uint16_t flags = atomic_load(&s->flags) & (SLOT_CONNECTED | SLOT_CONNECTING | SLOT_SHUT_WR | SLOT_SHUT_RD | SLOT_IGNORED |

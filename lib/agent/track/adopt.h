@@ -9,6 +9,8 @@
 
 #include "../../core/state.h"
 
+/* SO_COOKIE of FD, if that can still be the socket that S, another table's slot, stands for; else 0. */
+uint64_t track_still(int fd, const struct state_slot *s);
 /*
  * track_import: a socket inherited over a fork; S is the parent's slot, SITE its stack in this
  * process' table (0: none). track_adopt: a socket that the watcher or a receive call has found.

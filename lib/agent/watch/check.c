@@ -203,7 +203,7 @@ static void count(const struct check *l, const struct state_slot *slot, const st
 }
 
 static void in_condition(struct check *l, struct state_slot *slot, int fd, uint32_t gen, const struct observation *o,
-                         const struct verdict *v, uint64_t *next_grace)
+                         const struct verdict *v)
 {
     struct state_detail *d = detail_of(slot, gen);
     struct condition c = {.kind = KIND_NONE};
@@ -232,8 +232,8 @@ static void in_condition(struct check *l, struct state_slot *slot, int fd, uint3
     d->looked_ns = l->now;
     d->past_grace = l->now - c.since_ns >= l->grace;
     atomic_store_explicit(&d->gen, gen, memory_order_release);
-    if (!d->past_grace && c.since_ns + l->grace < *next_grace)
-        *next_grace = c.since_ns + l->grace;
+    if (!d->past_grace && c.since_ns + l->grace < l->next_grace)
+        l->next_grace = c.since_ns + l->grace;
     /*
      * An inherited socket that another process reports is not counted. Several descriptors of one
      * socket count once.
@@ -273,9 +273,8 @@ static bool may_be_shut_elsewhere(const struct check *l, const struct state_slot
 
 /*
  * A connect that hangs is nobody's leak while somebody waits for it. Since when it hangs: told_ns
- * is
- * when connect returned without an outcome; inside connect it is not known, and at most as old as
- * the socket.
+ * is when connect returned without an outcome; inside connect it is not known, and at most as old
+ * as the socket.
  */
 static bool is_abandoned(struct check *l, const struct state_slot *slot, int fd, uint32_t gen, struct observation *o)
 {
@@ -359,7 +358,7 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
     if (v.kind == KIND_NONE || v.kind == KIND_OPEN || (v.kind == KIND_HANGUP && marker_is(fd, slot, &o)))
         still_open(l, slot, fd, gen, revents);
     else
-        in_condition(l, slot, fd, gen, &o, &v, &l->next_grace);
+        in_condition(l, slot, fd, gen, &o, &v);
 }
 
 static void check_batch(struct check *l, unsigned n)
