@@ -1,25 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # $output, $status and $pid come from bats and the helpers, $at and $port from family
 # Who reports a connection that several processes hold, or that came over a fork or an exec; and what no wrapper saw.
 # Each test prints a line of the table: the case, what version 0.1 said, what is said now, and how many ss(8) has.
 
 load helpers
-
-setup()
-{
-    helpers_setup
-    start peer "$VICTIMS/family" peer
-    # shellcheck disable=SC2154 # by start
-    peer=$pid
-    port=$(port_of peer)
-}
-
-teardown()
-{
-    local p
-    sed -n 's/^at //p' "$TESTTMP/v.out" 2>/dev/null | while read -r p; do kill -KILL "$p" 2>/dev/null; done
-    helpers_teardown
-}
+load family
 
 # family WORD OPTIONS [N]: the victim under the agent; returns when N (1) of its processes sleep, with their pids in $at
 family()
@@ -27,21 +13,6 @@ family()
     start_agent v "grace=500ms:log_path=$TESTTMP/log:$2" "$VICTIMS/family" "$1" "$port"
     asleep "${3:-1}"
 }
-asleep()
-{
-    wait_for 20 test_count "$1"
-    mapfile -t at < <(sed -n 's/^at //p' "$TESTTMP/v.out" | sort -n)
-}
-test_count() { [ "$(grep -c '^at ' "$TESTTMP/v.out")" -ge "$1" ]; }
-peer_closes()
-{
-    kill -USR1 "$peer"
-    # the accept that the signal interrupts may come before it
-    python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$port"
-    wait_for 20 grep -q closed "$TESTTMP/peer.out"
-}
-# ss_has PID: how many connections to the peer in CLOSE_WAIT ss(8) finds with that process
-ss_has() { ss -Htnp state close-wait "dport = :$port" | grep -c "pid=$1,"; }
 # has COUNT PID: the report of PID has COUNT in CLOSE_WAIT
 has() { "$SOCKLEAK" report --min-age 0 "$2" >"$TESTTMP/report" 2>&1 && grep -q "WARNING: sockleak: $1 sockets stuck in CLOSE_WAIT" "$TESTTMP/report"; }
 # the process itself has found it, past its grace

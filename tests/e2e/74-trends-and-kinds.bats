@@ -239,15 +239,20 @@ END
 
 # ---- what is idle ----
 
+idle_is_noted()
+{
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" = 0 ] || return 1
+    [ "$(wc -l <"$TESTTMP/v.err")" = 2 ] || return 1 # accepted ones, and their peers
+    contains "$TESTTMP/v.err" 'sockleak: note: 10 open sockets of site [0-9a-f]{16} \(idle\), which has closed none, have all been idle for [0-9]+ s'
+}
+
 @test "ten connections of a site that closes none, idle for a grace, are a note at exit, and no finding" {
     victim grace=1s:exitcode=9 idle 10
     sleep 1.5
     finish
-    status=0
-    wait "$pid" || status=$?
-    [ "$status" = 0 ]
-    [ "$(wc -l <"$TESTTMP/v.err")" = 2 ] # accepted ones, and their peers
-    contains "$TESTTMP/v.err" 'sockleak: note: 10 open sockets of site [0-9a-f]{16} \(idle\), which has closed none, have all been idle for [0-9]+ s'
+    idle_is_noted
     rm "$TESTTMP/in"
     victim grace=1s idle 9
     sleep 1.5
@@ -267,11 +272,7 @@ END
     wait_for 30 grep -q '^ready' "$TESTTMP/v.out"
     sleep 1.5
     finish
-    status=0
-    wait "$pid" || status=$?
-    [ "$status" = 0 ]
-    [ "$(wc -l <"$TESTTMP/v.err")" = 2 ] # accepted ones, and their peers
-    contains "$TESTTMP/v.err" 'sockleak: note: 10 open sockets of site [0-9a-f]{16} \(idle\), which has closed none, have all been idle for [0-9]+ s'
+    idle_is_noted
 }
 
 # ---- addresses and names ----

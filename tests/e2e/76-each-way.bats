@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # $output, $status and $pid come from bats and the helpers, $at and $port from family
 # Seven ways in which a process comes to hold three connections, each with the library preloaded, with run, attached, and killed. The peer closes,
 # nothing of the program is called any more, and the three must be told, of the process that holds them last.
 
 load helpers
+load family
 
 # The seven: daemon, double (fork), prefork, exec (a helper program); plugin (RTLD_DEEPBIND), uring, cgo (Go linked with libc).
 
@@ -13,21 +15,6 @@ setup_file()
     export GOCACHE
 }
 teardown_file() { rm -rf "$GOCACHE"; }
-
-setup()
-{
-    helpers_setup
-    start peer "$VICTIMS/family" peer
-    # shellcheck disable=SC2154 # by start
-    peer=$pid
-    port=$(port_of peer)
-}
-teardown()
-{
-    local p
-    sed -n 's/^at //p' "$TESTTMP/v.out" 2>/dev/null | while read -r p; do kill -KILL "$p" 2>/dev/null; done
-    helpers_teardown
-}
 
 # ---- the programs ----
 
@@ -61,20 +48,10 @@ program()
 }
 sees_three() { [ "$(ss -Htnp state established "dport = :$port" | grep -c "pid=$1,")" = 3 ] || { ! kill -0 "$1" && exit 1; }; }
 
-# until $n of its processes sleep; their pids in $at, that of the last holder in $holder
-asleep()
-{
-    wait_for 20 all_sleep
-    mapfile -t at < <(sed -n 's/^at //p' "$TESTTMP/v.out" | sort -n)
-}
-all_sleep() { [ "$(grep -c '^at ' "$TESTTMP/v.out")" -ge "$n" ]; }
-peer_closes()
+# of $at the one that holds the three, in $holder
+find_holder()
 {
     local p
-    kill -USR1 "$peer"
-    # the accept that the signal interrupts may come before it
-    python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$port"
-    wait_for 20 grep -q closed "$TESTTMP/peer.out"
     holder=
     for p in "${at[@]}"; do
         [ "$holder" ] || [ "$(ss_has "$p")" != 3 ] || holder=$p
@@ -82,8 +59,6 @@ peer_closes()
     [ "$holder" ]
     by_ss=$(ss_has "$holder")
 }
-# ss_has PID: how many of its connections to the peer are in CLOSE_WAIT
-ss_has() { ss -Htnp state close-wait "dport = :$port" | grep -c "pid=$1,"; }
 
 end_all()
 {
@@ -122,8 +97,9 @@ preloaded()
 {
     program "$1"
     start_agent v "grace=500ms:interval=250ms:log_path=$TESTTMP/log" "${program[@]}"
-    asleep
+    asleep "$n"
     peer_closes
+    find_holder
     wait_for 20 in_logs # by itself: nobody has asked
     wait_for 20 report_of "$holder"
     tells "$TESTTMP/report"
@@ -142,8 +118,9 @@ under_run()
     # shellcheck disable=SC2016 # the inner shell's own
     start v "$SOCKLEAK" run --grace 300ms -- sh -c '"$@" & while ! [ -e "$0" ]; do sleep 0.1; done' "$TESTTMP/go" "${program[@]}"
     local run=$pid
-    asleep
+    asleep "$n"
     peer_closes
+    find_holder
     wait_for 20 report_of "$holder"
     end_all TERM
     touch "$TESTTMP/go"
@@ -153,10 +130,8 @@ under_run()
     line "$1" run "$said"
 }
 
-# Attached before it has opened anything: it is the agent's from then on, over fork; not over exec.
-attached()
+attach_before_it_opens()
 {
-    program "$1"
     mkfifo "$TESTTMP/in"
     start v env FAMILY_WAITS=1 bash -c 'exec "${@:2}" <"$1"' _ "$TESTTMP/in" "${program[@]}"
     exec 7>"$TESTTMP/in"
@@ -164,8 +139,16 @@ attached()
     "$SOCKLEAK" attach --grace 500ms "$pid" || return 1
     echo >&7
     exec 7>&-
-    asleep
+    asleep "$n"
     peer_closes
+    find_holder
+}
+
+# Attached before it has opened anything: it is the agent's from then on, over fork; not over exec.
+attached()
+{
+    program "$1"
+    attach_before_it_opens || return 1
     wait_for 20 report_of "$holder" || { cat "$TESTTMP/report"; false; }
     tells "$TESTTMP/report"
     end_all TERM
@@ -176,15 +159,7 @@ attached()
 attached_over_exec()
 {
     program exec
-    mkfifo "$TESTTMP/in"
-    start v env FAMILY_WAITS=1 bash -c 'exec "${@:2}" <"$1"' _ "$TESTTMP/in" "${program[@]}"
-    exec 7>"$TESTTMP/in"
-    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
-    "$SOCKLEAK" attach --grace 500ms "$pid" || return 1
-    echo >&7
-    exec 7>&-
-    asleep
-    peer_closes
+    attach_before_it_opens || return 1
     run "$SOCKLEAK" report "$holder"
     [ "$status" = 1 ]
     [ "$output" = "sockleak report: process $holder: it does not run under the agent; 'sockleak attach $holder' starts recording, 'sockleak scan $holder' needs no agent" ]
@@ -200,8 +175,9 @@ attached_late()
 {
     program "$1"
     start v "${program[@]}"
-    asleep
+    asleep "$n"
     peer_closes
+    find_holder
     "$SOCKLEAK" attach --grace 500ms "$holder" || return 1
     wait_for 20 report_of "$holder"
     frame='' tells "$TESTTMP/report"
@@ -214,8 +190,9 @@ killed()
 {
     program "$1"
     start_agent v "grace=500ms:interval=250ms:log_path=$TESTTMP/log" "${program[@]}"
-    asleep
+    asleep "$n"
     peer_closes
+    find_holder
     wait_for 20 in_logs
     end_all KILL
     "$SOCKLEAK" report "$holder" >"$TESTTMP/report" 2>&1 || { cat "$TESTTMP/report"; false; }

@@ -5,21 +5,7 @@
 # ss(8) has where it knows, is taken from the run that the row describes. The cases' own tests are in the other files.
 
 load helpers
-
-setup()
-{
-    helpers_setup
-    start peer "$VICTIMS/family" peer
-    peer=$pid
-    port=$(port_of peer)
-    exec 6>/dev/null
-}
-teardown()
-{
-    local p
-    sed -n 's/^at //p' "$TESTTMP"/*.out 2>/dev/null | while read -r p; do kill -KILL "$p" 2>/dev/null; done
-    helpers_teardown
-}
+load family
 
 # row CASE WHAT BEFORE [SS]: of the table; what is said now is in the lines of $now
 row()
@@ -57,13 +43,9 @@ stuck_by_ss() { ss -Htnp state "$2" | grep -c "pid=$1," | sed "s/\$/ ${2^^}/"; }
 holder()
 {
     start_agent v "grace=500ms:interval=250ms:log_path=$TESTTMP/log:$2" "$VICTIMS/family" "$1" "$port" "${@:4}"
-    wait_for 20 sleep_all "${3:-1}"
-    mapfile -t at < <(sed -n 's/^at //p' "$TESTTMP/v.out" | sort -n)
-    kill -USR1 "$peer"
-    python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$port"
-    wait_for 20 grep -q closed "$TESTTMP/peer.out"
+    asleep "${3:-1}"
+    peer_closes
 }
-sleep_all() { [ "$(grep -c '^at ' "$TESTTMP/v.out")" -ge "$1" ]; }
 has() { "$SOCKLEAK" report --min-age 0 "$1" >"$TESTTMP/report" 2>&1 && grep -qE "$2" "$TESTTMP/report"; }
 # told PID REGEX [OPTION...]: once its report has that; into $output
 told()
