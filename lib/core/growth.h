@@ -42,8 +42,7 @@ bool growth_is_growing(const struct growth *g); /* the last sample is above the 
 bool growth_is_steady(const struct growth *g, uint64_t quiet_ns);
 /*
  * Seconds until USED reaches LIMIT at RATE_MILLI; 0 when it never does, and when it has been
- * reached
- * already (growth_is_reached).
+ * reached already (growth_is_reached).
  */
 uint64_t growth_runs_out_s(uint64_t used, uint64_t limit, uint32_t rate_milli);
 /* USED has reached LIMIT; false when no limit is known. */

@@ -81,8 +81,7 @@ const char *event_name(unsigned event);
 const char *eof_name(unsigned eof); /* "read", "unread", "mixed" */
 /*
  * "tcp", "mptcp", "udp" ...: PROTOCOL as given to socket(2), 0 being what the kernel takes for
- * FAMILY
- * and TYPE. NULL: it has no name here, or the family has no protocols.
+ * FAMILY and TYPE. NULL: it has no name here, or the family has no protocols.
  */
 const char *protocol_name(unsigned family, unsigned type, unsigned protocol);
 /* "inet", "inet6", "unix", "vsock" ...; "other" for any family that has no name here. */

@@ -16,8 +16,7 @@ void opener_set_name(struct opener *t, const char *comm, size_t len);
 void opener_set_now(struct opener *t, const char *text, size_t len);
 /*
  * Whether the thread of this /proc/PID/task/TID/stat began after a socket that was opened AGE_NS
- * ago,
- * NOW_BOOT_NS being CLOCK_BOOTTIME: then it only has the number of the one that opened it.
+ * ago, NOW_BOOT_NS being CLOCK_BOOTTIME: then it only has the number of the one that opened it.
  */
 bool opener_is_another(const char *stat, size_t len, uint64_t now_boot_ns, uint64_t age_ns);
 

@@ -313,8 +313,7 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t counted;
     /*
      * as told_site, told_errno and SLOT_TOLD_* of a slot, of whichever descriptor was told last;
-     * and
-     * SLOT_UNWATCHED. Zero in files of 0.1
+     * and SLOT_UNWATCHED. Zero in files of 0.1
      */
     _Atomic state_ref told_site;
     _Atomic uint32_t told_errno;

@@ -39,8 +39,7 @@ void text_stretched(struct out *o, const struct report *r);
 
 /*
  * The note of a site whose COUNT open sockets have been idle for youngest_ns or longer, and which
- * has
- * never closed one: a line, with its end.
+ * has never closed one: a line, with its end.
  */
 void text_idle_note(struct out *o, const struct report *r, const struct group *g);
 /* Its words, without the process. */

@@ -18,8 +18,7 @@ const char *text_base_name(const char *path);
 
 /*
  * The width of the names' column; 0: no frame has a name, and the column is left out. Start with
- * {0}
- * and measure each stack that is to be aligned.
+ * {0} and measure each stack that is to be aligned.
  */
 struct text_columns {
     size_t symbol;

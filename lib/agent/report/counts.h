@@ -54,10 +54,8 @@ bool counts_any_due(unsigned mask);
 /*
  * What the count of T does. Growing: the count rose over the last looks, and sockets came into the
  * condition ten seconds after the first of them or later: a wave, which becomes lasting at one
- * look,
- * is no growth. Steady: all are as a pool's connections, and no new high within the last two
- * graces.
- * Neither for sockets from before an attach.
+ * look, is no growth. Steady: all are as a pool's connections, and no new high within the last two
+ * graces. Neither for sockets from before an attach.
  */
 enum trend counts_trend(const struct counts *t);
 /* Thousandths of a socket a minute; 0 where it does not grow. */

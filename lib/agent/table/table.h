@@ -61,8 +61,7 @@ uint16_t slot_flags(const struct state_slot *slot);
 struct state_slot *slot_make(int fd);
 /*
  * The record of a failed call on FD: NULL when its extent was never allocated (attempt_of) or
- * cannot
- * be (attempt_make; not counted: a report then lacks an address, no socket).
+ * cannot be (attempt_make; not counted: a report then lacks an address, no socket).
  */
 struct state_attempt *attempt_of(int fd);
 struct state_attempt *attempt_make(int fd);

@@ -3,9 +3,8 @@
  * ending.c: sockets that only the end of the program closes.
  *
  * Called on the closing thread. The stack of a close tells whether exit(3) runs its handlers and
- * the
- * destructors; it is walked only for a socket that a check has found in a condition, and not again
- * once the end has begun.
+ * the destructors; it is walked only for a socket that a check has found in a condition, and not
+ * again once the end has begun.
  */
 #include "ending.h"
 

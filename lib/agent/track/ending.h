@@ -11,8 +11,8 @@
 
 /*
  * SLOT is about to be closed. True: a check has seen its socket in a condition, and exit(3), which
- * a
- * return from main calls too, has begun. Then it is marked, and its slot stays for the last report.
+ * a return from main calls too, has begun. Then it is marked, and its slot stays for the last
+ * report.
  */
 bool ending_keeps(const struct state_slot *slot);
 

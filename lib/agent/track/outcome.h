@@ -35,8 +35,7 @@ void track_sent(int fd, ssize_t result, int err);
 void track_told_error(int fd, int err);
 /*
  * poll or epoll returned REVENTS with POLLHUP or POLLRDHUP: EOF, where nothing is left to read
- * before
- * it; with POLLERR an error (an event of track_told_error).
+ * before it; with POLLERR an error (an event of track_told_error).
  */
 void track_hung_up(int fd, unsigned revents);
 /*

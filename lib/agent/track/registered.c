@@ -3,9 +3,8 @@
  * registered.c: which descriptor an event of epoll is of.
  *
  * One record a descriptor, in private pages, chained by a hash of epoll descriptor and data. Runs
- * in
- * the program's threads and signal handlers: a lock is held for a few stores and never waited for
- * long. What cannot be told is said to be unknown: a handler that has interrupted the holder, a
+ * in the program's threads and signal handlers: a lock is held for a few stores and never waited
+ * for long. What cannot be told is said to be unknown: a handler that has interrupted the holder, a
  * registration that no wrapper saw.
  */
 #include "registered.h"

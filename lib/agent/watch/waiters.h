@@ -12,10 +12,8 @@
 void waiters_begin(void);
 /*
  * True when it is known, at this check and at the one before, that no thread is inside connect,
- * poll
- * or select on FD, and that no epoll of the process watches it. GEN: of its slot. The first
- * question
- * of a check reads /proc/self/task and /proc/self/fdinfo. With the watch lock held.
+ * poll or select on FD, and that no epoll of the process watches it. GEN: of its slot. The first
+ * question of a check reads /proc/self/task and /proc/self/fdinfo. With the watch lock held.
  */
 bool waiters_none(int fd, uint32_t gen);
 /* In a forked child. */

@@ -158,8 +158,7 @@ static void park(void)
 
 /*
  * In a process that has connections but no table yet (watcher_mind): lets it live for a moment,
- * since
- * most children end or exec at once, then makes the table. False: this thread is not needed.
+ * since most children end or exec at once, then makes the table. False: this thread is not needed.
  */
 static bool make_table_later(void)
 {

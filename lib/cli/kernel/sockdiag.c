@@ -117,8 +117,7 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
 
 /*
  * Printable UTF-8 as it is, each NUL of an abstract name as ss(8) shows it, '?' for the rest. A
- * path
- * ends at its NUL, an abstract name does not.
+ * path ends at its NUL, an abstract name does not.
  */
 static void put_name(char out[SOCKDIAG_PATH], const char *name, size_t len)
 {

@@ -21,8 +21,7 @@ struct sockdiag_socket {
     uint8_t state;
     /*
      * TCP in CLOSE_WAIT: nothing is left to read, not even the FIN. One that came with the last
-     * data
-     * is taken with it, so this does not prove that a receive call has returned 0
+     * data is taken with it, so this does not prove that a receive call has returned 0
      */
     bool drained;
     uint8_t shutdown; /* Unix: 1 no more receiving, 2 no more sending */

@@ -55,8 +55,7 @@ static bool is_ephemeral(const struct scan_namespace *ns, uint16_t port)
 
 /*
  * Was it accepted? Something listens on the local address and port; or, if the listener is gone, it
- * is a port
- * that connect() would not have chosen.
+ * is a port that connect() would not have chosen.
  */
 static bool is_accepted(const struct scan_namespace *ns, const struct scan_socket *t)
 {

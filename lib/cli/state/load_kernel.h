@@ -10,8 +10,7 @@
 /*
  * For a process that carries the agent, but none of whose calls came by it (io_uring, raw system
  * calls, Go with cgo). Its sockets are those of /proc/PID/fd, of origin unseen, first seen now.
- * NULL,
- * and L filled, or a sentence. *N: how many sockets there are; with 0, L is untouched.
+ * NULL, and L filled, or a sentence. *N: how many sockets there are; with 0, L is untouched.
  */
 const char *load_kernel(struct loaded_file *l, pid_t pid, size_t *n);
 
