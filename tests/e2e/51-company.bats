@@ -112,6 +112,38 @@ END
     contains "$output" 'wrong 0$'
 }
 
+@test "B13: a child of a program with threads lives under ThreadSanitizer, which supports no new thread there, and reports at its end" {
+    local runtime
+    build_victim child - -fsanitize=thread -I"$TOP/tests/victims" <<'C' || skip "no ThreadSanitizer"
+#include <pthread.h>
+#include <sys/wait.h>
+#include "victim.h"
+static void *wait_for_ever(void *arg) { pause(); return arg; }
+int main(void)
+{
+    pthread_t t;
+    int status;
+    pthread_create(&t, NULL, wait_for_ever, NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        char c;
+        int listener = listen_loopback(), fd = connect_loopback();
+        close(accept(listener, NULL, NULL));
+        usleep(300000); /* time for a thread to begin */
+        exit(recv(fd, &c, 1, 0) == 0 ? 0 : 1);
+    }
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+C
+    runtime=$(ldd "$TESTTMP/child" | sed -n 's/.*libtsan[^ ]* => \([^ ]*\).*/\1/p')
+    "$TESTTMP/child" || skip "ThreadSanitizer does not work here"
+    run env LD_PRELOAD="$runtime:$AGENT" SOCKLEAK_OPTIONS="interval=250ms:log_path=$TESTTMP/log.%p" "$TESTTMP/child"
+    echo "$output"
+    [ "$status" = 0 ]
+    [ -z "$output" ]
+    contains "$(cat "$TESTTMP"/log.*)" '1 socket.*CLOSE_WAIT'
+}
+
 @test "C14: under strace with its children" {
     command -v strace >/dev/null || skip "no strace"
     run strace -f -qq -o "$TESTTMP/trace" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log" "$VICTIMS/stress_churn" 1 8 5

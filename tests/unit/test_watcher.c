@@ -138,6 +138,7 @@ const struct state_view *family_parent_view(void) { return &parent_view; }
 void log_info(const char *fmt, ...) { (void)fmt; }
 void log_later(const char *text, const char *arg) { notes += text != NULL && arg != NULL; }
 void reporter_pending(void) {}
+bool reporter_in_forked_child(void) { return false; }
 void reporter_hold_notes(void) {}
 bool capture_in_handler(void) { return in_handler; }
 void forecast_refresh(void) { did('f'); }

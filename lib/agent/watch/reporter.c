@@ -43,6 +43,8 @@ void reporter_loaded(void)
     loaded_ns = sys_clock(CLOCK_MONOTONIC);
 }
 
+bool reporter_in_forked_child(void) { return (uint32_t)sys_getpid() != loaded_by; }
+
 /* A child or a connection that is closed together with the program: true, and of no use in bulk. */
 static uint64_t too_young(void)
 {

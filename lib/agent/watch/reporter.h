@@ -19,6 +19,8 @@
  * later a child of fork.
  */
 void reporter_loaded(void);
+/* A fork has made this process since. One system call. */
+bool reporter_in_forked_child(void);
 /* Reports the sockets that were reported as stuck and have been closed since. */
 void reporter_releases(void);
 /*

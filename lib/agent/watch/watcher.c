@@ -59,6 +59,8 @@ static _Atomic bool joinable;
 static _Atomic uint32_t stirred;
 static pthread_t thread;
 
+extern void __tsan_init(void) __attribute__((weak, visibility("default"))); /* ThreadSanitizer's runtime; NULL: it is not there */
+
 static void serve_signal(void)
 {
     struct reporter_query q = {.kinds = table_kinds()};
@@ -256,6 +258,13 @@ bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_
 static void launch(bool minds)
 {
     if (atomic_exchange(&running, true))
+        return;
+    /*
+     * ThreadSanitizer supports no thread that begins in a child of a program with threads: it ends
+     * the child, or the child waits for a lock that a thread of the parent held. RUNNING stays set,
+     * as where no thread can be created.
+     */
+    if (&__tsan_init && reporter_in_forked_child())
         return;
     /* pthread_create is not async-signal-safe: a later event tries again */
     if (capture_in_handler()) {
