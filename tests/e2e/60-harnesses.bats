@@ -120,8 +120,10 @@ blind()
 
 installed()
 {
-    make -s -C "$TOP" B="$BUILD" PREFIX="$TESTTMP/usr" install
-    export CMAKE_PREFIX_PATH=$TESTTMP/usr PKG_CONFIG_PATH=$TESTTMP/usr/lib/pkgconfig
+    # a build of its own, for all tests of this file: another prefix compiles anew, and other suites use $BUILD at this moment
+    local at=$BATS_FILE_TMPDIR
+    make -s -C "$TOP" B="$at/b" PREFIX="$at/usr" install
+    export CMAKE_PREFIX_PATH=$at/usr PKG_CONFIG_PATH=$at/usr/lib/pkgconfig
 }
 
 @test "CTest: find_package and one line for a test; the leaking ones fail and name the line" {
@@ -137,8 +139,8 @@ installed()
     needs cmd cmake cmake
     installed
     # The line as the example shows it, uncommented, with the place of this installation.
-    sed -i -e '/^sockleak_test(plain_program)/d' -e "s|^#   \\(set_tests_properties.*LD_PRELOAD=\\)[^;]*|\\1$TESTTMP/usr/lib/libsockleak.so|" "$EX/ctest/CMakeLists.txt"
-    contains "$EX/ctest/CMakeLists.txt" "^set_tests_properties\\(plain_program PROPERTIES ENVIRONMENT .LD_PRELOAD=$TESTTMP/usr"
+    sed -i -e '/^sockleak_test(plain_program)/d' -e "s|^#   \\(set_tests_properties.*LD_PRELOAD=\\)[^;]*|\\1$BATS_FILE_TMPDIR/usr/lib/libsockleak.so|" "$EX/ctest/CMakeLists.txt"
+    contains "$EX/ctest/CMakeLists.txt" "^set_tests_properties\\(plain_program PROPERTIES ENVIRONMENT .LD_PRELOAD=$BATS_FILE_TMPDIR/usr"
     shows ctest '0% tests passed, 2 tests failed' '#0 login .*leaking.c:10'
     sed -i -e '/^set_tests_properties/d' "$EX/ctest/CMakeLists.txt"
     echo 'sockleak_test(plain_program OPTIONS exitcode=23:kinds=all:max_allowed=1)' >>"$EX/ctest/CMakeLists.txt"
