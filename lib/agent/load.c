@@ -66,6 +66,8 @@ __attribute__((constructor)) static void load(void)
     if (agent_options.signal)
         install_signal();
     suppressions_load_early();
+    if (suppressions_warned())
+        configure_hush();
     state_dir_clear_aside();
     fork_register();
     exit_register();

@@ -18,6 +18,9 @@ static uint64_t unwatched_ns(const struct state_view *view)
     return atomic_load_explicit(&state_head(view)->unwatched_ns, memory_order_relaxed);
 }
 
+/* Nobody sees what the program calls now. */
+static bool is_dormant(const struct state_view *view) { return !atomic_load_explicit(&state_head(view)->enabled, memory_order_relaxed); }
+
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
@@ -50,7 +53,7 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
                           .protocol = protocol_of(slot),
                           .told_eof = flags & SLOT_TOLD_EOF,
                           .told_error = flags & SLOT_TOLD_ERROR,
-                          .unwatched = slot_is_unwatched(slot, flags, unwatched_ns(view)),
+                          .unwatched = slot_is_unwatched(slot, flags, unwatched_ns(view)) || is_dormant(view),
                           .tid = slot->tid,
                           .tag_number = slot->tag,
                           .told_site = atomic_load(&slot->told_site),

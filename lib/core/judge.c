@@ -51,11 +51,11 @@ static enum never why_never(const struct observation *o)
     if (o->failed_call == ATTEMPT_LISTEN)
         return NEVER_LISTEN_FAILED;
     /*
-     * It was connected, or tried, and disconnected again, and nothing was tried since: the kernel
-     * still has that connect's error, segments and port.
+     * Nothing was tried since: the kernel still has the error, segments and port of what was
+     * undone.
      */
     if (o->failed_call == ATTEMPT_DISCONNECT && !o->told_errno && !o->connecting)
-        return NEVER_NONE;
+        return NEVER_DISSOLVED;
     /* EPIPE: a send on it, which says nothing of a connect */
     if ((o->told_errno && o->told_errno != EPIPE) || o->pollerr || o->connecting || o->failed_call == ATTEMPT_CONNECT)
         return NEVER_FAILED;

@@ -46,6 +46,7 @@ enum never {
     NEVER_UNSEEN,
     NEVER_BIND_FAILED,
     NEVER_LISTEN_FAILED,
+    NEVER_DISSOLVED, /* it was connected, or tried, and connect to no address undid that */
     NEVER_COUNT
 };
 enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */

@@ -8,6 +8,7 @@
  */
 #include "options.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "optvalue.h"
@@ -122,7 +123,8 @@ static const char *set_number(const struct option *opt, void *field, const char 
 static const char *set_signal(uint32_t *field, const char *s, size_t len)
 {
     uint64_t v = 0;
-    if (!parse_number(s, len, 64, &v) || v == 9 || v == 19)
+    /* 32 and 33 are the threads library's own */
+    if (!parse_number(s, len, 64, &v) || v == SIGKILL || v == SIGSTOP || v == 32 || v == 33)
         return "not the number of a signal that can be caught; write 12 for SIGUSR2";
     *field = (uint32_t)v;
     return NULL;
@@ -301,8 +303,12 @@ static void warning_end(struct warning *w, const char *after, warn_fn *warn, voi
         warn(arg, w->line);
 }
 
+#define HUSHED "suppressionS"
+
 static const struct option *find_option(const char *key, size_t len)
 {
+    if (word_is(key, len, HUSHED))
+        key = "suppressions";
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (word_is(key, len, option_table[i].key))
             return &option_table[i];
@@ -319,6 +325,8 @@ static void apply_option(struct options *o, const char *key, size_t key_len, con
         return;
     }
     const char *wrong = value ? set_value(o, opt, value, len) : "has no value";
+    if (opt->offset == offsetof(struct options, suppressions))
+        o->suppressions_told = word_is(key, key_len, HUSHED);
     if (!wrong)
         return;
     warning_begin(&w, key, key_len);
@@ -399,8 +407,19 @@ void options_blank(char *text)
         char *end = text + (item_end(text) - text);
         options_default(&ignored);
         parse_item(&ignored, text, end, note_wrong, &wrong);
-        if (wrong)
+        if (wrong || ignored.help)
             memset(text, ':', (size_t)(end - text));
+        text = *end ? end + 1 : end;
+    }
+}
+
+void options_hush(char *text)
+{
+    while (text && *text) {
+        char *end = text + (item_end(text) - text), *key = text + strspn(text, " \t\n\r");
+        size_t len = strcspn(key, "=:");
+        if (key < end && word_is(key, len, "suppressions"))
+            key[len - 1] = 'S';
         text = *end ? end + 1 : end;
     }
 }

@@ -25,7 +25,8 @@ struct options {
     uint8_t color;
     char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];
-    char state_dir[512]; /* empty: the default place */
+    bool suppressions_told; /* an ancestor has logged what is wrong with that file: options_hush */
+    char state_dir[512];    /* empty: the default place */
 };
 
 void options_default(struct options *o);
@@ -36,10 +37,15 @@ void options_default(struct options *o);
  */
 void options_parse(struct options *o, const char *text, void (*warn)(void *arg, const char *line), void *arg);
 /*
- * Overwrites with ':' what options_parse would warn of in TEXT. Whoever inherits the text then does
- * not warn again. NULL is empty.
+ * Overwrites with ':' what options_parse would warn of in TEXT, and a request for help. Whoever
+ * inherits the text then does not warn, nor print the help, again. NULL is empty.
  */
 void options_blank(char *text);
+/*
+ * Marks the suppressions in TEXT as a file whose faults were logged: "suppressions" becomes
+ * "suppressionS". Whoever inherits the text takes its rules and does not warn again. NULL is empty.
+ */
+void options_hush(char *text);
 /* interval from grace where it was not given: grace/4 within 250 ms .. 10 s. */
 void options_finish(struct options *o);
 /* help=1: every key, its default, its meaning. */

@@ -44,8 +44,12 @@ static const char *never_headline(unsigned never)
         return "never connected: bind failed, this process still holds the descriptor";
     case NEVER_LISTEN_FAILED:
         return "never connected: listen failed, this process still holds the descriptor";
+    case NEVER_DISSOLVED:
+        return "not connected any more: a connect to AF_UNSPEC undid it, this process still holds the descriptor";
+    case NEVER_UNSEEN:
+        return "not connected: what was tried is not known, this process still holds the descriptor";
     default:
-        return "never connected: connect failed or was not called, this process still holds the descriptor";
+        return "never connected: this process still holds the descriptor";
     }
 }
 
@@ -157,7 +161,7 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
 {
     switch (t->event) {
     case EVENT_CONNECT_FAILED:
-        out_str(o, t->call == CALL_CONNECT ? "connect failed" : "connect failed; seen");
+        out_str(o, t->call == CALL_CONNECT || !t->n_frames ? "connect failed" : "connect failed; seen");
         break;
     case EVENT_EOF:
         out_str(o, "saw EOF");
@@ -255,6 +259,15 @@ static void put_growth(struct out *o, const struct group *g)
     out_char(o, ')');
 }
 
+/* Nobody saw them opened: what their sites have opened and closed is not known. */
+static bool all_adopted(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (!g->findings[i].adopted)
+            return false;
+    return g->n_findings > 0;
+}
+
 static void put_site(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, BOLD);
@@ -265,7 +278,7 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
     }
-    if (!g->of_eof && (g->siteid || g->opened))
+    if (!g->of_eof && (g->siteid || (g->opened && !all_adopted(g))))
         out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
     out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
     if (g->descriptors > g->count)

@@ -41,6 +41,9 @@ PY
     row "only(peer='127.0.0.1:$port', pid=$pid)['close_wait'] == 7"
     row "rows[0]['unread'] == 35 and rows[0]['close_wait_eof_read'] == 0"
     row "rows[0]['ports_used'] >= 7 and rows[0]['ports_total'] > 1000"
+    run "$SOCKLEAK" scan "$pid"
+    contains "$output" "^nobody has read any of these 7 connections to its end, and none is closed$"
+    contains "$output" "^7 in CLOSE_WAIT$" # one process was asked for
 }
 
 @test "scan says on how many connections nothing is left to read, and not that the end was read" {
@@ -50,6 +53,9 @@ PY
     run "$SOCKLEAK" scan "$pid"
     contains "$output" "^nothing is left to read on 3 of these 3 connections, and none is closed$"
     lacks "$output" "has read the end"
+    stuck one read_end 1
+    run "$SOCKLEAK" scan "$pid"
+    contains "$output" "^nothing is left to read on this connection, and it is not closed$"
 }
 
 @test "scan counts IPv6, Unix, dead and never connected sockets" {

@@ -155,7 +155,14 @@ top_at() # WIDTH HEIGHT ARGS...: on a terminal of that size
     wait_for 20 grep -q libsockleak "/proc/$pid/maps"
     run "$SOCKLEAK" top "$pid"
     [ "$status" -eq 0 ]
-    contains "$output" "no socket was opened yet"
+    contains "$output" "there is no state file, and no socket is open"
+    run "$SOCKLEAK" report "$pid"
+    [ "$status" -eq 0 ]
+    contains "$output" "process $pid runs under the agent and holds no socket now; it has no state file"
+    start_agent dormant enabled=0 "$VICTIMS/trust" wait 2
+    wait_for 20 grep -q ready "$TESTTMP/dormant.out"
+    run "$SOCKLEAK" top "$pid"
+    contains "$output" "nothing stuck of what it has recorded; 2 sockets are not"
     run "$SOCKLEAK" top 4194304
     [ "$status" -eq 1 ]
     [ "${#lines[@]}" -eq 1 ]

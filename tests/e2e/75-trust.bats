@@ -207,7 +207,7 @@ logged()
     contains "$TESTTMP/out" '^[0-9]+\.[0-9]+\.sockleak$'
     contains "$TESTTMP/out" "sockleak report: $(state_dir): not read, it is not yours"
     contains "$TESTTMP/status" 1
-    contains "$TESTTMP/out" 'sockleak: warning: no state file, the table stays in memory'
+    contains "$TESTTMP/out" 'sockleak: warning: no state file: the table stays in memory'
     [ "$(find "$(state_dir)" -type f | wc -l)" -eq 0 ]
 }
 

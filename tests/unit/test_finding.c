@@ -23,6 +23,7 @@ static int setup(void **state)
     (void)state;
     image_make(&im, 2);
     image_extent(&im, 0, EXTENT_SITES, 0);
+    ((struct state_header *)(void *)im.base)->enabled = 1;
     view = (struct state_view){im.base, im.size, 2};
     return 0;
 }
@@ -215,6 +216,12 @@ static void what_may_have_been_read_unseen_is_not_called_unread(void **state)
     f = of_slot(&s);
     assert_true(f.unwatched);
     s.flags = SLOT_ADOPTED;
+    f = of_slot(&s);
+    assert_true(f.unwatched);
+    s.flags = 0;
+    f = of_slot(&s);
+    assert_false(f.unwatched);
+    h->enabled = 0; /* detached, or not yet awake */
     f = of_slot(&s);
     assert_true(f.unwatched);
 

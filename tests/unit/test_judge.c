@@ -364,7 +364,7 @@ static void a_socket_that_never_connected_has_its_reason(void **state)
         {"bound, then refused", {TCP4, .tcp_state = ST_CLOSE, .bound = true, .told_errno = ECONNREFUSED}, NEVER_FAILED},
         {"bind failed", {TCP4, .tcp_state = ST_CLOSE, .failed_call = ATTEMPT_BIND}, NEVER_BIND_FAILED},
         {"listen failed", {TCP4, .tcp_state = ST_CLOSE, .bound = true, .failed_call = ATTEMPT_LISTEN}, NEVER_LISTEN_FAILED},
-        {"dissolved", {TCP4, .tcp_state = ST_CLOSE, .seen_all = true, .tried = true, .failed_call = ATTEMPT_DISCONNECT}, NEVER_NONE},
+        {"dissolved", {TCP4, .tcp_state = ST_CLOSE, .seen_all = true, .tried = true, .failed_call = ATTEMPT_DISCONNECT}, NEVER_DISSOLVED},
         {"hangs, and nobody waits", {TCP4, .tcp_state = ST_SYN_SENT, .connecting = true, .abandoned = true}, NEVER_CONNECTING},
         {"MPTCP hangs", {MPTCP, .tcp_state = ST_SYN_SENT, .connecting = true, .abandoned = true}, NEVER_CONNECTING},
         {"a Unix path that is not there", {UNIX, .told_errno = ENOENT, .failed_call = ATTEMPT_CONNECT}, NEVER_FAILED},

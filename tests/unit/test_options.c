@@ -144,6 +144,8 @@ static void what_is_wrong_in_a_text_is_blanked_and_nothing_else(void **state)
         {"grace=1s:graze=2s:kinds=all", "grace=1s::::::::::kinds=all"},
         {"graze=2s", "::::::::"},
         {"grace=1s", "grace=1s"},
+        {"grace=1s:help=1", "grace=1s:::::::"}, /* nor prints the help again */
+        {"help=0", "help=0"},
         {" grace=x : log_path=\"a:b\":c=\"d:e\"", ":::::::::: log_path=\"a:b\":::::::"},
         {"verbosity=1:log_path=\"open:grace=1s", "verbosity=1::::::::::::::::::::::::"},
         {"", ""},
@@ -160,6 +162,23 @@ static void what_is_wrong_in_a_text_is_blanked_and_nothing_else(void **state)
             assert_string_equal(text, rows[i].left);
     }
     options_blank(NULL);
+}
+
+static void told_suppressions_are_marked_and_taken_all_the_same(void **state)
+{
+    (void)state;
+    char text[96] = "grace=1s: suppressions=\"/a:suppressions=b\":print_suppressions=0:suppressionss=1";
+    struct said said;
+    struct options o = parse("suppressions=/x", &said);
+    assert_false(o.suppressions_told);
+    options_hush(text);
+    assert_string_equal(text, "grace=1s: suppressionS=\"/a:suppressions=b\":print_suppressions=0:suppressionss=1");
+    o = parse(text, &said);
+    assert_string_equal(o.suppressions, "/a:suppressions=b");
+    assert_true(o.suppressions_told);
+    o = parse("suppressionS=/a:suppressions=/b", &said);
+    assert_false(o.suppressions_told);
+    options_hush(NULL);
 }
 
 static void colons_in_quotes_blanks_and_empty_items_do_no_harm(void **state)
@@ -201,6 +220,7 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
         {"log_format=xml", "log_format=xml: write text or json (kept text)"},
         {"color=red", "color=red: write auto, always or never (kept auto)"},
         {"signal=9", "signal=9: not the number of a signal that can be caught; write 12 for SIGUSR2 (kept 0)"},
+        {"signal=33", "signal=33: not the number of a signal that can be caught; write 12 for SIGUSR2 (kept 0)"},
         {"signal=USR2", "signal=USR2: not the number of a signal that can be caught; write 12 for SIGUSR2 (kept 0)"},
         {"log_path=", "log_path=: empty (kept stderr)"},
         {"log_path=\"/tmp/x", "log_path=\"/tmp/x: the quote is not closed"},
@@ -393,6 +413,7 @@ int main(void)
         cmocka_unit_test(the_check_at_exit_is_all_of_it_or_without_the_youngest),
         cmocka_unit_test(a_size_takes_k_m_and_g),
         cmocka_unit_test(what_is_wrong_in_a_text_is_blanked_and_nothing_else),
+        cmocka_unit_test(told_suppressions_are_marked_and_taken_all_the_same),
         cmocka_unit_test(colons_in_quotes_blanks_and_empty_items_do_no_harm),
         cmocka_unit_test(a_bad_word_is_named_once_and_the_old_value_stays),
         cmocka_unit_test(an_overlong_value_is_refused_and_an_overlong_word_is_cut_in_the_warning),

@@ -55,6 +55,7 @@ static int setup(void **state)
 {
     (void)state;
     rules = NULL;
+    faulty = false;
     known = NULL;
     n_rules = max_rules = 0;
     no_memory = false;
@@ -129,6 +130,24 @@ static void a_bad_line_is_told_at_the_start_with_its_file_and_number(void **stat
     suppressions_load_early();
     assert_non_null(rules);
     assert_non_null(strstr(warned, "/rules: line 1: no kind in 'nothing'"));
+    assert_true(suppressions_warned());
+}
+
+static void what_an_ancestor_has_told_of_the_file_is_not_told_again_and_its_good_rules_hold(void **state)
+{
+    (void)state;
+    agent_options.suppressions_told = true;
+    use_file("nothing\nleak:x\n", 15);
+    suppressions_load_early();
+    assert_int_equal(users(), 1);
+    assert_string_equal(warned, "");
+    assert_true(suppressions_warned()); /* so that those further down are told of it too */
+    rules = NULL;
+    n_rules = 0;
+    faulty = false;
+    use_file("leak:x\n", 7);
+    suppressions_load_early();
+    assert_false(suppressions_warned());
 }
 
 static void a_file_that_cannot_be_read_is_told_with_its_reason(void **state)
@@ -136,13 +155,13 @@ static void a_file_that_cannot_be_read_is_told_with_its_reason(void **state)
     (void)state;
     snprintf(agent_options.suppressions, sizeof agent_options.suppressions, "%s/none", folder);
     assert_int_equal(users(), 0);
-    assert_non_null(strstr(warned, "/none cannot be read (not there); nothing is suppressed"));
+    assert_non_null(strstr(warned, "/none cannot be read (not there); its rules do not apply"));
     rules = NULL;
     n_rules = 0;
     warned[0] = 0;
     snprintf(agent_options.suppressions, sizeof agent_options.suppressions, "%s", folder);
     assert_int_equal(users(), 0);
-    assert_non_null(strstr(warned, "cannot be read (a folder); nothing is suppressed"));
+    assert_non_null(strstr(warned, "cannot be read (a folder); its rules do not apply"));
 }
 
 static void a_pipe_that_nobody_writes_to_does_not_hold_up_the_program(void **state)
@@ -240,6 +259,7 @@ int main(void)
         CASE(our_own_rules_are_marked_and_the_users_are_not),
         CASE(the_rules_are_read_once),
         CASE(a_bad_line_is_told_at_the_start_with_its_file_and_number),
+        CASE(what_an_ancestor_has_told_of_the_file_is_not_told_again_and_its_good_rules_hold),
         CASE(a_file_that_cannot_be_read_is_told_with_its_reason),
         CASE(a_pipe_that_nobody_writes_to_does_not_hold_up_the_program),
         CASE(a_file_that_is_too_large_is_cut_and_told),

@@ -476,7 +476,9 @@ static void why_a_socket_never_connected_is_said(void **state)
         {NEVER_UNTRIED, 0, "never connected: connect was never tried", "fd 14  10.0.0.7:51222"},
         {NEVER_BOUND, 0, "bound to an address, neither connected nor listening", "fd 14  bound to 10.0.0.7:51222  "},
         {NEVER_CONNECTING, 0, "still connecting", "fd 14  tcp to 10.0.0.5:1433  "},
-        {NEVER_NONE, 0, "connect failed or was not called", "fd 14  10.0.0.7:51222"},
+        {NEVER_UNSEEN, 0, "not connected: what was tried is not known", "fd 14  10.0.0.7:51222"},
+        {NEVER_DISSOLVED, 0, "not connected any more: a connect to AF_UNSPEC undid it", "fd 14  10.0.0.7:51222"},
+        {NEVER_NONE, 0, "never connected: this process still holds the descriptor", "fd 14  10.0.0.7:51222"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct report r = example();
@@ -531,6 +533,10 @@ static void sockets_without_a_stack_say_so(void **state)
                                          "  saw EOF (recv returned 0; 36 of 37)\n"
                                          "  fd 14"));
     group.n_told = 0;
+    for (size_t i = 0; i < group.n_findings; i++)
+        findings[i].adopted = true; /* open before an attach: nobody has counted what was closed */
+    assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): stuck 37\n  fd 14"));
+    findings[0].adopted = false;
     group.opened = group.closed = 0; /* not known: of a stack at least one was opened */
     assert_non_null(strstr(rendered(&r), "site unknown (no stack was recorded): stuck 37\n  fd 14"));
 }

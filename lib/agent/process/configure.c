@@ -31,16 +31,23 @@ static void warn_option(void *arg, const char *line)
 }
 
 /*
- * The programs that this one starts inherit its environment, and would all warn of the same word:
- * it is blanked there. Only where the kernel has put the text, above this thread's frames: from
- * anywhere else it may be read-only.
+ * The programs that this one starts inherit its environment, and would all warn of the same word.
+ * It is changed there, only where the kernel has put the text, above this thread's frames: from
+ * anywhere else it may be read-only. NULL: it is not there.
  */
-static void blank_warned(const char *text)
+static char *kernels_text(const char *text)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)text;
-    if (has_warned && at > here && at - here < (uintptr_t)16 << 20)
-        options_blank((char *)at);
+    return at > here && at - here < (uintptr_t)16 << 20 ? (char *)at : NULL;
 }
+
+static void blank_warned(const char *text)
+{
+    if (has_warned || agent_options.help)
+        options_blank(kernels_text(text));
+}
+
+void configure_hush(void) { options_hush(kernels_text(environ_get("SOCKLEAK_OPTIONS"))); }
 
 /*
  * Parses TEXT twice: log_json may stand after a wrong option, and the warning about that must

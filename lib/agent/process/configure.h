@@ -11,6 +11,11 @@
  * constructor or one before it.
  */
 void configure(void);
+/*
+ * What is wrong with the suppressions was logged: the programs that this one starts do not log it
+ * again. Only in the constructor: a program may overwrite its environment later.
+ */
+void configure_hush(void);
 /* Applies TEXT over the present options. Errors in it are logged. */
 void configure_take(const char *text);
 /*

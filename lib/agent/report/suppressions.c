@@ -28,7 +28,19 @@ extern const char *sockleak_default_suppressions(void) __attribute__((weak));
 static struct suppression *rules;
 static size_t n_rules, max_rules;
 
-static void warn(void *arg, const char *line) { log_warn("suppressions %s: %s", (const char *)arg, line); }
+static bool faulty;
+
+/* Once in a family of processes: an ancestor may have logged the same of the same file. */
+#define WARN(...)                             \
+    do {                                      \
+        faulty = true;                        \
+        if (!agent_options.suppressions_told) \
+            log_warn(__VA_ARGS__);            \
+    } while (0)
+
+static void warn(void *arg, const char *line) { WARN("suppressions %s: %s", (const char *)arg, line); }
+
+bool suppressions_warned(void) { return faulty; }
 
 static void parse(const char *text, size_t len, const char *where)
 {
@@ -43,7 +55,7 @@ static void read_file(const char *path)
 {
     long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0) {
-        log_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, errno_text((int)-fd));
+        WARN("suppressions=%s cannot be read (%s); its rules do not apply", path, errno_text((int)-fd));
         return;
     }
     char *text = pages_alloc(MAX_TEXT);
@@ -53,9 +65,9 @@ static void read_file(const char *path)
         len += (size_t)n;
     sys_close((int)fd);
     if (n < 0)
-        log_warn("suppressions=%s cannot be read (%s); nothing is suppressed", path, errno_text((int)-n));
+        WARN("suppressions=%s cannot be read (%s); its rules do not apply", path, errno_text((int)-n));
     else if (len == MAX_TEXT)
-        log_warn("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
+        WARN("suppressions=%s is larger than 1 MiB; the rest is ignored", path);
     if (len) {
         defaults_rules(text, len);
         parse(text, len, path);

@@ -10,6 +10,8 @@
 
 /* Reads everything once; complaints go to the log. Not in signal handlers. */
 void suppressions_load(void);
+/* Something was wrong with them, and was logged. */
+bool suppressions_warned(void);
 /*
  * The same, where there are others than the built-in rules. At the start, so that a wrong path is
  * logged then and not hours later.

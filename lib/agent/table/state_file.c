@@ -128,7 +128,7 @@ bool state_file_make(const struct state_header *parent)
         return false;
     if (error < 0) {
         state_dir_no_file();
-        log_later("no state file, the table stays in memory and `sockleak report` cannot see this process: ",
+        log_later("no state file: the table stays in memory, and `sockleak report` sees the sockets of this process without stacks: ",
                   dir < 0 && *why ? why : errno_text(-error));
     } else if (*why) {
         log_later("$XDG_RUNTIME_DIR/sockleak is not used, the state file lies in /dev/shm: ", why);

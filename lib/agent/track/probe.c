@@ -150,7 +150,12 @@ static void probe_tcp(int fd, struct observation *o)
         o->unread = queued_bytes(fd, SIOCINQ);
         o->unsent = queued_bytes(fd, SIOCOUTQ);
     }
-    /* MPTCP's answer counts the peer's DATA_FIN as a byte, and is 1 for an empty queue after it */
+    /*
+     * MPTCP's answer counts the peer's DATA_FIN as a byte, and is 1 for an empty queue after it,
+     * and for a socket that has no connection.
+     */
+    if (o->protocol == PROTOCOL_MPTCP && !o->was_connected)
+        o->unread = 0;
     if (o->protocol == PROTOCOL_MPTCP && o->pollrdhup && !o->shut_rd && o->unread)
         o->unread--;
     o->signature = mix_signature(t.tcpi_bytes_received, t.tcpi_bytes_acked, o->unread, o->unsent);

@@ -320,6 +320,7 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
 {
     char path[64];
     uint64_t n = 0;
+    bool refused = false;
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
     DIR *d = opendir(path);
     if (!d)
@@ -331,16 +332,39 @@ int procfs_each_socket(pid_t pid, void (*each)(void *arg, int fd, uint32_t inode
         if (fd < 0)
             continue;
         n++;
+        errno = 0;
         if (socket_at(dirfd(d), entry->d_name, &inode))
             each(arg, fd, inode);
+        else /* root without CAP_SYS_PTRACE sees the numbers, and not what they are */
+            refused |= errno == EACCES || errno == EPERM;
     }
     closedir(d);
+    if (refused)
+        return -EACCES;
     pid_t other = n == 0 ? procfs_alive(pid) : pid;
     if (other != pid)
         return procfs_each_socket(other, each, arg, count);
     if (count)
         *count = n;
     return 0;
+}
+
+bool procfs_maps_file(pid_t pid, const char *tail)
+{
+    char path[64], *line = NULL;
+    size_t cap = 0, n = strlen(tail);
+    ssize_t len;
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)procfs_alive(pid));
+    FILE *f = fopen(path, "re");
+    while (f && !found && (len = getline(&line, &cap, f)) > 0) {
+        len -= line[len - 1] == '\n';
+        found = (size_t)len > n && memcmp(line + len - n, tail, n) == 0;
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
 }
 
 bool procfs_holds(pid_t pid, int fd, uint32_t inode)

@@ -46,6 +46,8 @@ int procfs_stat(pid_t pid, struct procfs_stat *out);
 pid_t procfs_alive(pid_t pid);
 /* Inode of the process's network namespace; 0: it may not be seen. */
 uint64_t procfs_netns(pid_t pid);
+/* Process PID maps a file whose path ends with TAIL. */
+bool procfs_maps_file(pid_t pid, const char *tail);
 /* 0: unknown. */
 uint64_t procfs_nofile(pid_t pid);
 /*

@@ -54,6 +54,16 @@ static inline void sockdiag_take_fin(struct sockdiag_socket *s)
     s->unread -= s->unread ? 1 : 0;
 }
 
+/*
+ * A Unix connection whose peer has closed. One that still waits to be accepted has a peer without an
+ * inode too, but nobody has shut anything down.
+ */
+static inline bool sockdiag_is_hung_up(const struct sockdiag_socket *s)
+{
+    bool stream = s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET;
+    return stream && s->state == TCP_ESTABLISHED && s->peer_known && s->peer_inode == 0 && (s->shutdown & 1);
+}
+
 typedef void (*sockdiag_each)(void *arg, const struct sockdiag_socket *s);
 
 /* Opens in the calling thread's present network namespace (stays bound to it). NULL: errno. */

@@ -27,7 +27,9 @@ static void describe_live(const struct model *m, char *line, size_t cap)
     char age[64];
     uint64_t now = now_mono_ns();
     if (l->by_kernel) {
-        snprintf(line, cap, "none of its calls came by the agent, so no stack is known; judged by the kernel's tables");
+        snprintf(line, cap,
+                 "it has no state file, so no stack is known (no call of it came by the agent yet, or its table is in memory: then its log "
+                 "says why); judged by the kernel's tables");
         return;
     }
     const char *what = l->life == LIFE_STOPPED         ? "it is stopped"

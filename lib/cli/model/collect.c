@@ -187,6 +187,8 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     if (c->l->life == LIFE_EXECED && s->flags & SLOT_CLOEXEC) /* exec has closed it */
         return;
     m->tracked++;
+    if (c->confirm)
+        confirm_recorded(c->confirm, fd);
     if (!finding_counts(s)) {
         const struct state_detail *d = state_slot_detail(&c->l->view, s);
         m->of_others += !(s->flags & SLOT_IGNORED) && d && d->kind < KIND_COUNT && c->kinds & KIND_BIT(d->kind);
@@ -207,7 +209,14 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     /* Standard descriptors that came from outside are not this program's to close. */
     if (!load_is_live(c->l) && finding_is_from_outside(&f))
         return;
-    if (!held || !(c->kinds & KIND_BIT(f.kind)) || age_of(m->report.now_ns, f.since_ns) < c->min_age_ns || is_counted_already(c, s))
+    if (!held || !(c->kinds & KIND_BIT(f.kind)))
+        return;
+    bool young = age_of(m->report.now_ns, f.since_ns) < c->min_age_ns;
+    if ((young && f.kind == KIND_OPEN) || is_counted_already(c, s))
+        return;
+    if (young && !finding_may_be_reserve(f.never))
+        m->young++;
+    if (young)
         return;
     add_attempt(c, &f, s);
     if (!is_suppressed(c, &f))
@@ -226,11 +235,14 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     if (live)
         c.confirm = confirm_begin(l, &m->arena);
     m->checked = c.confirm != NULL;
+    m->min_age_ns = c.min_age_ns;
     m->descriptors = c.confirm ? confirm_descriptors(c.confirm) : 0;
     uint64_t pos = 0;
     struct state_slot slot;
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
         collect_slot(&c, fd, &slot);
+    m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
+    m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
     confirm_end(c.confirm);
     free(c.seen);
 }

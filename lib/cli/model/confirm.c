@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "../../core/finding.h"
 #include "../../core/judge.h"
@@ -23,6 +24,7 @@
 struct held_socket {
     int fd;
     uint32_t inode;
+    bool recorded;
 };
 
 struct tcp_entry {
@@ -30,6 +32,10 @@ struct tcp_entry {
     uint8_t state, family;
     uint16_t local_port, peer_port;
     unsigned char local[16], peer[16];
+};
+
+struct hung_up {
+    uint32_t inode, unread;
 };
 
 struct confirm {
@@ -41,7 +47,11 @@ struct confirm {
     uint64_t descriptors;
     pid_t pid;
     bool fresh; /* the agent has just looked */
-    bool tried, tables, tried_udp;
+    bool tried, tables, tried_udp, tried_unix;
+    struct hung_up *hung_up; /* Unix connections whose peer is gone, sorted */
+    size_t n_hung_up, cap_hung_up;
+    bool unix_known;   /* HUNG_UP has all of them */
+    uint64_t unjudged; /* sockets of which nobody has told the state */
     uint64_t last_look_ns;
 };
 
@@ -125,6 +135,7 @@ void confirm_end(struct confirm *c)
         return;
     free(c->held);
     free(c->entries);
+    free(c->hung_up);
     free(c);
 }
 
@@ -142,12 +153,12 @@ static void set_kind(const struct confirm *c, struct finding *f, uint8_t kind)
     f->since_ns = kind != KIND_OPEN && c->last_look_ns > f->opened_ns ? c->last_look_ns : f->opened_ns;
 }
 
-static bool is_over(pid_t pid, int fd)
+static enum fate fate_now(pid_t pid, int fd)
 {
     int process = fate_open(pid);
     enum fate fate = fate_of(process, fd);
     fate_close(process);
-    return fate != FATE_NONE;
+    return fate;
 }
 
 /*
@@ -155,21 +166,80 @@ static bool is_over(pid_t pid, int fd)
  * SCTP, and MPTCP, which has tables of its own), in another network namespace, or opened since the
  * tables were read. False: it is no longer that socket.
  */
-static bool judge_missing(const struct confirm *c, struct finding *f, const struct confirm_slot *s, uint32_t inode)
+static bool judge_missing(struct confirm *c, struct finding *f, const struct confirm_slot *s, uint32_t inode)
 {
     char protocol[64];
     bool tcp = (!s->type || s->type == SOCK_STREAM) && procfs_protocol(c->pid, f->fd, protocol, sizeof protocol) == 0 &&
                (strcmp(protocol, "TCP") == 0 || strcmp(protocol, "TCPv6") == 0);
-    bool over = tcp && is_over(c->pid, f->fd);
+    enum fate fate = tcp ? fate_now(c->pid, f->fd) : FATE_NONE;
     if (!procfs_holds(c->pid, f->fd, inode))
         return false;
-    if (!over) /* the last look's kind stays */
+    bool known = s->looked_at || s->was_connected || fate == FATE_DEAD || fate == FATE_NEVER;
+    c->unjudged += !known;
+    if (fate == FATE_NONE) /* the last look's kind stays */
         return true;
     f->tcp_state = ST_CLOSE;
-    if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && s->was_connected))
+    if (f->kind == KIND_CLOSE_WAIT || f->kind == KIND_FIN_WAIT_2 || (f->kind == KIND_OPEN && (s->was_connected || fate == FATE_DEAD))) {
         set_kind(c, f, KIND_DEAD);
+    } else if (f->kind == KIND_OPEN && !s->looked_at && fate == FATE_NEVER) {
+        set_kind(c, f, KIND_NEVER_CONNECTED);
+        f->never = NEVER_UNSEEN;
+    }
     return true;
 }
+
+static void keep_hung_up(void *arg, const struct sockdiag_socket *s)
+{
+    struct confirm *c = arg;
+    if (!sockdiag_is_hung_up(s))
+        return;
+    if (c->n_hung_up == c->cap_hung_up)
+        c->hung_up = arena_grow(c->hung_up, c->cap_hung_up = c->cap_hung_up ? c->cap_hung_up * 2 : 64, sizeof *c->hung_up);
+    c->hung_up[c->n_hung_up++] = (struct hung_up){s->inode, s->unread};
+}
+
+static int by_hung_inode(const void *a, const void *b)
+{
+    const struct hung_up *x = a, *y = b;
+    return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+/* Once. Only of a process in our own network namespace; a Java runtime keeps such sockets as markers. */
+static void read_unix(struct confirm *c)
+{
+    uint64_t own = procfs_netns(getpid());
+    if (c->tried_unix)
+        return;
+    c->tried_unix = true;
+    if (!own || procfs_netns(c->pid) != own || procfs_maps_file(c->pid, "/libnio.so"))
+        return;
+    struct mnl_socket *nl = sockdiag_open();
+    c->unix_known = nl && sockdiag_unix(nl, keep_hung_up, c) == 0;
+    if (nl)
+        sockdiag_close(nl);
+    if (c->n_hung_up)
+        qsort(c->hung_up, c->n_hung_up, sizeof *c->hung_up, by_hung_inode);
+}
+
+/* A socket of another family that the last look has not covered. */
+static void judge_other(struct confirm *c, struct finding *f, const struct confirm_slot *s, uint32_t inode)
+{
+    if (f->family == AF_UNIX)
+        read_unix(c);
+    if (f->family != AF_UNIX || !c->unix_known) {
+        c->unjudged += s->type != SOCK_DGRAM;
+        return;
+    }
+    const struct hung_up key = {.inode = inode};
+    const struct hung_up *gone = c->n_hung_up ? bsearch(&key, c->hung_up, c->n_hung_up, sizeof key, by_hung_inode) : NULL;
+    if (!gone)
+        return;
+    if (f->kind == KIND_OPEN)
+        set_kind(c, f, KIND_HANGUP);
+    f->unread = gone->unread;
+}
+
+uint64_t confirm_unjudged(const struct confirm *c) { return c->unjudged; }
 
 static void judge_again(const struct confirm *c, struct finding *f, const struct tcp_entry *e)
 {
@@ -200,18 +270,43 @@ static void judge_again(const struct confirm *c, struct finding *f, const struct
     }
 }
 
+static struct held_socket *held_as(struct confirm *c, int fd)
+{
+    return c->n_held ? bsearch(&(struct held_socket){.fd = fd}, c->held, c->n_held, sizeof *c->held, by_fd) : NULL;
+}
+
+void confirm_recorded(struct confirm *c, int fd)
+{
+    struct held_socket *h = held_as(c, fd);
+    if (h)
+        h->recorded = true;
+}
+
+uint64_t confirm_unrecorded(const struct confirm *c)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->n_held; i++)
+        n += c->held[i].fd > 2 && !c->held[i].recorded; /* whose those three are is not known */
+    return n;
+}
+
 bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses)
 {
-    struct held_socket *h = bsearch(&(struct held_socket){.fd = f->fd}, c->held, c->n_held, sizeof *c->held, by_fd);
+    struct held_socket *h = held_as(c, f->fd);
     if (!h || (s->inode && s->inode != h->inode))
         return false;
-    if (f->family != AF_INET && f->family != AF_INET6)
+    if (f->family != AF_INET && f->family != AF_INET6) {
+        if (!c->fresh || !s->looked_at)
+            judge_other(c, f, s, h->inode);
         return true;
+    }
     bool datagram = s->type == SOCK_DGRAM;
     bool judge = !datagram && (!c->fresh || !s->looked_at);
     bool nameless = !f->local && !f->peer && (want_addresses || f->kind != KIND_OPEN);
-    if ((!judge && !nameless) || !has_tables(c))
+    if ((!judge && !nameless) || !has_tables(c)) {
+        c->unjudged += judge;
         return true;
+    }
     if (datagram)
         read_udp(c);
     struct tcp_entry *e =

@@ -20,6 +20,12 @@ struct confirm;
 struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena);
 /* How many descriptors of all sorts the process has open. */
 uint64_t confirm_descriptors(const struct confirm *c);
+/* Descriptor FD is in the process' table. */
+void confirm_recorded(struct confirm *c, int fd);
+/* How many sockets the process holds of which confirm_recorded was not told, 0 to 2 left out. */
+uint64_t confirm_unrecorded(const struct confirm *c);
+/* Of how many sockets neither the agent nor the kernel has told the state. */
+uint64_t confirm_unjudged(const struct confirm *c);
 /* What the slot says of the socket. */
 struct confirm_slot {
     uint64_t inode; /* as the last look saw it, 0 unknown */

@@ -36,6 +36,10 @@ struct model {
     uint64_t tracked;     /* live sockets in the table, findings or not */
     uint64_t descriptors; /* that the live process has open, of all sorts; 0: not known */
     uint64_t of_others;   /* stuck sockets that it inherited, and that another process reports */
+    uint64_t young;       /* in a state that is asked for, but not for min_age_ns yet */
+    uint64_t min_age_ns;  /* as used */
+    uint64_t unrecorded;  /* that a live process holds, and that are not in its table */
+    uint64_t unjudged;    /* sockets of a live process of which nobody has told the state */
     uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
     uint32_t kinds;       /* mask, as reported */
     uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */

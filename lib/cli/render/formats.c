@@ -53,6 +53,52 @@ void format_open(struct out *o, FILE *f, char *buf, size_t cap) { *o = (struct o
 
 void format_flush(struct out *o) { write_out(o, 0); }
 
+/* What is known of a process of which there is nothing to report, and no more than that. */
+static void put_state(struct out *o, const struct model *m)
+{
+    const struct loaded_file *l = m->from;
+    bool live = load_is_live(l), ended = l->life == LIFE_EXITED || l->life == LIFE_ABORTED;
+    if (m->young) {
+        out_str(o, "stuck: none for ");
+        if (m->min_age_ns < 1000000000u)
+            out_fmt(o, "%llu ms", (unsigned long long)m->min_age_ns / 1000000u);
+        else
+            out_duration(o, m->min_age_ns / 1000000000u);
+        out_fmt(o, "%s, %llu for less: --min-age 0 lists %s", live ? " yet" : "", (unsigned long long)m->young,
+                m->young == 1 ? "it" : "them");
+    } else if (!m->looked_ns && !(live && m->checked)) {
+        out_fmt(o, "not known whether anything %s stuck, nobody has looked", live ? "is" : "was");
+    } else if (live ? !m->checked : !ended) {
+        out_str(o, "nothing was stuck at the last look");
+    } else {
+        out_fmt(o, "nothing %sis %sstuck",
+                m->unrecorded  ? "that it has recorded "
+                : m->of_others ? "of its own "
+                               : "",
+                m->unjudged ? "known to be " : "");
+    }
+}
+
+static void put_nothing(struct out *o, const struct model *m)
+{
+    const struct report *r = &m->report;
+    out_fmt(o, "==%u==sockleak: ", r->pid);
+    put_state(o, m);
+    if (m->tracked)
+        out_fmt(o, " (%llu socket%s open)", (unsigned long long)m->tracked, m->tracked == 1 ? "" : "s");
+    if (m->unrecorded)
+        out_fmt(o, "; %llu socket%s not in its records: `sockleak scan %u` asks the kernel", (unsigned long long)m->unrecorded,
+                m->unrecorded == 1 ? " is" : "s are", r->pid);
+    if (m->of_others)
+        out_fmt(o, "; %llu socket%s reported by another process that holds %s too", (unsigned long long)m->of_others,
+                m->of_others == 1 ? " is" : "s are", m->of_others == 1 ? "it" : "them");
+    if (r->suppressed)
+        out_fmt(o, "; %llu suppressed", (unsigned long long)r->suppressed);
+    if (r->dropped)
+        out_fmt(o, "; %llu event%s could not be recorded, so more may be", (unsigned long long)r->dropped, r->dropped == 1 ? "" : "s");
+    out_char(o, '\n');
+}
+
 static void text_models(struct out *o, const struct model *models, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -66,15 +112,7 @@ static void text_models(struct out *o, const struct model *models, size_t n)
             text_report(o, r);
             continue;
         }
-        out_fmt(o, "==%u==sockleak: nothing %sis stuck", r->pid, m->of_others ? "of its own " : "");
-        if (m->tracked)
-            out_fmt(o, " (%llu socket%s open)", (unsigned long long)m->tracked, m->tracked == 1 ? "" : "s");
-        if (m->of_others)
-            out_fmt(o, "; %llu socket%s reported by another process that holds %s too", (unsigned long long)m->of_others,
-                    m->of_others == 1 ? " is" : "s are", m->of_others == 1 ? "it" : "them");
-        if (r->suppressed)
-            out_fmt(o, "; %llu suppressed", (unsigned long long)r->suppressed);
-        out_char(o, '\n');
+        put_nothing(o, m);
     }
 }
 

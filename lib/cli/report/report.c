@@ -175,14 +175,20 @@ static void add_named(struct load_set *set, const char *word, int *status)
             *status = CLI_USAGE;
             return;
         }
-        const char *why = load_set_process(set, pid, &nothing);
-        if (why && load_set_ended(set, pid))
+        char state;
+        uint64_t start;
+        bool gone = !load_stat(pid, &start, &state) || state == 'Z';
+        if (gone && load_set_gone(set, pid))
             return;
+        const char *why = gone ? "no such process, and no state file of one: it ended with nothing to report, did not run under the agent, "
+                                 "or its file was removed or is elsewhere"
+                               : load_set_process(set, pid, &nothing);
         if (why)
             *status = cli_fail("process %s: %s", word, why);
         else if (nothing)
-            cli_warn("process %s runs under the agent and has no state file: it opened no socket yet, or keeps its state in memory (its "
-                     "log says why)",
+            cli_warn("process %s runs under the agent and holds no socket now; it has no state file: no call of it came by the agent yet, "
+                     "or its "
+                     "table is in memory (then its log says why)",
                      word);
         return;
     }

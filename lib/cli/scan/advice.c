@@ -43,7 +43,7 @@ const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v)
     const struct scan_process *p = v->rows->n ? &v->scan->processes[v->rows->rows[0].process] : NULL;
     const char *sudo = geteuid() == 0 ? "" : "sudo ";
     if (!p) {
-        if (v->scan->unseen_processes)
+        if (v->scan->unseen_processes && *sudo)
             snprintf(buf, SCAN_ADVICE, "sudo sockleak scan (sees every process), or sockleak run -- PROGRAM (records from the start)");
         else
             snprintf(buf, SCAN_ADVICE, "sockleak run -- PROGRAM (records from the start), or sockleak scan --watch 2s (while it leaks)");

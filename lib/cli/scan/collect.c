@@ -137,13 +137,7 @@ static void on_unix(void *arg, const struct sockdiag_socket *d)
 {
     struct table_read *u = arg;
     struct scan *s = u->s;
-    bool stream = d->type == SOCK_STREAM || d->type == SOCK_SEQPACKET;
-    /*
-     * A connection that still waits to be accepted has a peer without an inode too, but nobody has
-     * shut anything down.
-     */
-    bool hangup = stream && d->state == TCP_ESTABLISHED && d->peer_known && d->peer_inode == 0 && (d->shutdown & 1);
-    if (!hangup) {
+    if (!sockdiag_is_hung_up(d)) {
         s->others = cli_grow(s->others, s->n_others, &s->cap_others, sizeof *s->others);
         s->others[s->n_others++] = d->inode;
         return;

@@ -25,24 +25,6 @@ static bool is_candidate(const struct scan *s, const struct scan_hold *h)
     return t && t->hangup && t->nameless && !t->unread;
 }
 
-/* The process maps a file of that name. */
-static bool maps_libnio(pid_t pid)
-{
-    char path[64], *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
-    bool found = false;
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)procfs_alive(pid));
-    FILE *f = fopen(path, "re");
-    static const char name[] = "/libnio.so\n";
-    while (f && !found && (len = getline(&line, &cap, f)) > 0)
-        found = (size_t)len >= sizeof name && strcmp(line + len - (sizeof name - 1), name) == 0;
-    free(line);
-    if (f)
-        fclose(f);
-    return found;
-}
-
 /*
  * How many sockets of this sort the process of holds[AT] has, which lie side by side; *END: behind
  * its holds.
@@ -74,7 +56,7 @@ void scan_find_markers(struct scan *s)
     for (size_t at = 0; at < s->n_holds; at = end) {
         pid_t pid = s->processes[s->holds[at].process].pid;
         size_t n = candidates_of(s, at, &end);
-        if (!n || !maps_libnio(pid))
+        if (!n || !procfs_maps_file(pid, "/libnio.so"))
             continue;
         int process = fate_open(pid);
         for (size_t i = at; i < end; i++) {

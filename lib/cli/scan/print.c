@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/socket.h>
 
 #include "../../core/out.h"
@@ -243,8 +244,23 @@ static void print_total(const struct scan_view *v)
     print_piece(&first, t->dead, unclear ? "dead or never connected" : "dead");
     print_piece(&first, t->never, "never connected");
     print_piece(&first, t->hangup, "whose Unix peer is gone");
-    printf("; held by %llu of the %llu processes seen\n", (unsigned long long)v->rows->processes,
-           (unsigned long long)v->scan->scanned_processes);
+    if (!v->pid)
+        printf("; held by %llu of the %llu processes seen", (unsigned long long)v->rows->processes,
+               (unsigned long long)v->scan->scanned_processes);
+    putchar('\n');
+}
+
+/* DRAINED of N connections in CLOSE_WAIT have nothing left to read, not even the FIN. */
+static void print_drained(uint64_t drained, uint64_t n)
+{
+    if (n == 1)
+        printf("%s, and it is not closed\n",
+               drained ? "nothing is left to read on this connection" : "nobody has read this connection to its end");
+    else if (n && !drained)
+        printf("nobody has read any of these %llu connections to its end, and none is closed\n", (unsigned long long)n);
+    else if (n)
+        printf("nothing is left to read on %llu of these %llu connections, and none is closed\n", (unsigned long long)drained,
+               (unsigned long long)n);
 }
 
 /* The culprit in words: what the percentages of its row stand for. */
@@ -272,9 +288,7 @@ static void print_culprit(const struct scan_view *v)
     if (row->direction == SCAN_OUT && row->ports && ns->port_low)
         printf("%llu of %d ephemeral ports to %s are in use\n", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
                scan_peer(peer, row));
-    if (row->count.close_wait)
-        printf("nothing is left to read on %llu of these %llu connections, and none is closed\n", (unsigned long long)row->count.drained,
-               (unsigned long long)row->count.close_wait);
+    print_drained(row->count.drained, row->count.close_wait);
 }
 
 static void print_apart(const struct scan_view *v)
@@ -297,7 +311,10 @@ static void print_unseen(const struct scan_view *v)
         poor += s->namespaces[i].source == SCAN_PROC;
     }
     if (s->unseen_processes)
-        printf("not seen: the descriptors of %llu processes of other users (root sees them)\n", (unsigned long long)s->unseen_processes);
+        printf("not seen: the descriptors of %llu process%s%s\n", (unsigned long long)s->unseen_processes,
+               s->unseen_processes == 1 ? "" : "es",
+               geteuid() ? " of other users (root sees them)"
+                         : " that root may not look into here (CAP_SYS_PTRACE is missing: a container?)");
     if (none)
         printf("not seen: %zu network namespace%s that could not be read\n", none, none == 1 ? "" : "s");
     if (poor)

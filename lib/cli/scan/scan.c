@@ -77,6 +77,11 @@ static int cannot_collect(int error, pid_t pid)
 {
     if (pid && (error == -ESRCH || error == -ENOENT))
         return cli_fail("no process %d", (int)pid);
+    if (pid && (error == -EACCES || error == -EPERM) && geteuid() == 0)
+        return cli_fail(
+            "the descriptors of process %d may not be read, even by root: CAP_SYS_PTRACE is missing (a container?) or a security "
+            "module forbids it; run on the host, or add the capability",
+            (int)pid);
     if (pid && (error == -EACCES || error == -EPERM))
         return cli_fail("the descriptors of process %d may not be read: it is another user's; try sudo sockleak scan %d", (int)pid,
                         (int)pid);

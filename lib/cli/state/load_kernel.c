@@ -49,6 +49,16 @@ static uint32_t extent_of(struct image *im, int fd)
     return e;
 }
 
+/* By the name of a protocol that is not TCP; 0: unknown, it may be connected and stuck. */
+static uint8_t type_of(const char *protocol)
+{
+    static const char *const datagrams[] = {"UDP", "UDPv6", "UDP-Lite", "UDPLITEv6", "NETLINK", "PACKET", "RAW", "RAWv6", "PING", "PINGv6"};
+    for (size_t i = 0; i < sizeof datagrams / sizeof datagrams[0]; i++)
+        if (strcmp(protocol, datagrams[i]) == 0)
+            return SOCK_DGRAM;
+    return strcmp(protocol, "UNIX-STREAM") == 0 ? SOCK_STREAM : 0;
+}
+
 static void put_socket(void *arg, int fd, uint32_t inode)
 {
     struct image *im = arg;
@@ -59,11 +69,15 @@ static void put_socket(void *arg, int fd, uint32_t inode)
     uint32_t e = extent_of(im, fd);
     if (e >= im->n_extents)
         return;
-    uint8_t family = procfs_protocol(im->pid, fd, protocol, sizeof protocol) == 0 ? fate_family(protocol) : 0;
+    if (procfs_protocol(im->pid, fd, protocol, sizeof protocol) != 0)
+        protocol[0] = 0;
+    uint8_t family = fate_family(protocol), type = family ? SOCK_STREAM : type_of(protocol);
+    if (strncmp(protocol, "UNIX", 4) == 0)
+        family = AF_UNIX;
     struct state_slot s = {.word = SLOT_WORD(1, SLOT_LIVE),
                            .opened_ns = im->now,
                            .family = family,
-                           .type_origin = (uint8_t)((family ? SOCK_STREAM : 0) | ORIGIN_UNSEEN << 4),
+                           .type_origin = (uint8_t)(type | ORIGIN_UNSEEN << 4),
                            .flags = SLOT_ADOPTED};
     put(im, &s, sizeof s, STATE_BODY_OFFSET + (uint64_t)e * STATE_EXTENT_SIZE + (unsigned)fd % STATE_SLOTS_PER_EXTENT * sizeof s);
     im->n++;

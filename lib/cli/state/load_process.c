@@ -59,7 +59,10 @@ static bool from_maps(struct loaded_file *l, pid_t pid, bool *has_agent, bool *u
     int at = (int)procfs_alive(pid);
     snprintf(path, sizeof path, "/proc/%d/maps", at);
     FILE *f = fopen(path, "re");
-    *unreadable = !f;
+    char link[64];
+    snprintf(link, sizeof link, "/proc/%d/exe", at);
+    /* Without CAP_SYS_PTRACE the maps of some processes can be opened, and are empty. */
+    *unreadable = !f || (readlink(link, path, sizeof path) < 0 && (errno == EACCES || errno == EPERM));
     while (f && !found && getline(&line, &room, f) > 0) {
         line[strcspn(line, "\n")] = 0;
         char *name = strchr(line, '/');
@@ -135,7 +138,8 @@ const char *load_process(struct loaded_file *l, pid_t pid, bool *nothing)
     if (why[0])
         return why;
     if (unreadable) {
-        snprintf(why, sizeof why, "cannot look into it: %s (run as its owner or as root)", strerror(EACCES));
+        snprintf(why, sizeof why, "cannot look into it: %s (%s)", strerror(EACCES),
+                 geteuid() ? "run as its owner or as root" : "even as root: CAP_SYS_PTRACE is missing, a container?");
         return why;
     }
     if (has_agent) {

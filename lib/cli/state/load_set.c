@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,33 +123,49 @@ static const char *add_tree(struct load_set *set, const char *dir, pid_t only, l
 
 const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *bad, void *arg) { return add_tree(set, dir, 0, bad, arg); }
 
-static void ignore_bad(void *arg, const char *path, const char *why)
+/* ---- a process that has ended ---------------------------------------------------------------- */
+
+static void pass_over(void *arg, const char *path, const char *why)
 {
     (void)arg;
     (void)path;
     (void)why;
 }
 
-bool load_set_ended(struct load_set *set, pid_t pid)
+/* Takes the newest file of PID out of those below DIR, if it is newer than the one in BEST. */
+static void take_newest(struct loaded_file *best, const char *dir, pid_t pid)
 {
-    char dirs[2][CLI_PATH_MAX], state;
-    uint64_t start;
-    struct load_set found = {0};
-    size_t n = paths_state_dirs(dirs), newest = 0;
-    if (load_stat(pid, &start, &state) && state != 'Z')
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        struct stat st;
-        if (lstat(dirs[i], &st) == 0 && paths_is_private(&st))
-            add_tree(&found, dirs[i], pid, ignore_bad, NULL);
+    struct load_set all = {0};
+    struct stat st;
+    if (lstat(dir, &st) != 0 || !S_ISDIR(st.st_mode) || !statedir_is_private(st.st_mode, st.st_uid, geteuid() ? geteuid() : st.st_uid))
+        return;
+    add_tree(&all, dir, pid, pass_over, NULL);
+    for (size_t i = 0; i < all.n; i++) {
+        struct loaded_file *l = &all.items[i];
+        const struct state_header *h = state_head(&l->view);
+        if (h->pid != (uint32_t)pid || load_is_live(l) || (best->path && state_head(&best->view)->opened_real_ns >= h->opened_real_ns))
+            continue;
+        struct loaded_file before = *best;
+        *best = *l;
+        *l = before; /* freed with the others */
     }
-    /* a number is used again and again */
-    for (size_t i = 1; i < found.n; i++)
-        if (state_head(&found.items[i].view)->opened_real_ns > state_head(&found.items[newest].view)->opened_real_ns)
-            newest = i;
-    bool any = found.n && load_set_file(set, found.items[newest].path) == NULL;
-    load_set_free(&found);
-    return any;
+    load_set_free(&all);
+}
+
+bool load_set_gone(struct load_set *set, pid_t pid)
+{
+    char dirs[2][CLI_PATH_MAX];
+    struct loaded_file best = {0};
+    size_t n = paths_state_dirs(dirs);
+    for (size_t i = 0; i < n; i++)
+        take_newest(&best, dirs[i], pid);
+    glob_t others = {0};
+    if (geteuid() == 0 && glob("/dev/shm/sockleak-*", GLOB_NOSORT, NULL, &others) == 0)
+        glob("/run/user/*/sockleak", GLOB_NOSORT | GLOB_APPEND, NULL, &others);
+    for (size_t i = 0; i < others.gl_pathc; i++)
+        take_newest(&best, others.gl_pathv[i], pid);
+    globfree(&others);
+    return best.path && !append(set, &best);
 }
 
 void load_set_free(struct load_set *set)

@@ -24,11 +24,6 @@ void load_set_print_error(void *status, const char *path, const char *why);
 const char *load_set_file(struct load_set *set, const char *path);
 const char *load_set_process(struct load_set *set, pid_t pid, bool *nothing);
 /*
- * Appends the file of the process PID, which has ended: the newest in the state directories and the
- * runs below them. False: there is none, or a process with that number lives.
- */
-bool load_set_ended(struct load_set *set, pid_t pid);
-/*
  * Every *.sockleak file of a directory, in the order of pids. Returns a sentence when DIR itself
  * cannot be read.
  */
@@ -38,6 +33,11 @@ const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *ba
  * write to, and are no links.
  */
 const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *bad, void *arg);
+/*
+ * Appends the file that process PID, which has ended, has left in a state directory of this user
+ * (for root: of any user): the newest, if the number was given to several. False: there is none.
+ */
+bool load_set_gone(struct load_set *set, pid_t pid);
 void load_set_free(struct load_set *set);
 
 /*

@@ -190,11 +190,13 @@ static struct top_forecast forecast_of(const struct report *r)
     return f;
 }
 
+static bool is_dormant(const struct top *t) { return !atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed); }
+
 static void head_process(struct top_page *p, const struct top *t, unsigned width)
 {
     if (!t->from) {
         add_head(p, make_line(p, width, true, "%s (PID %d): running", t->command, (int)t->pid));
-        add_head(p, make_line(p, width, false, "the agent is loaded; no socket was opened yet"));
+        add_head(p, make_line(p, width, false, "the agent is loaded; there is no state file, and no socket is open"));
         return;
     }
     const char *look = ", no look yet";
@@ -203,7 +205,7 @@ static void head_process(struct top_page *p, const struct top *t, unsigned width
     else if (t->model.looked_ns)
         look = arena_printf(&p->arena, ", looked %s ago",
                             duration_words(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
-    const char *asleep = atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed) ? "" : ", not recording";
+    const char *asleep = is_dormant(t) ? ", not recording" : "";
     if (load_is_live(t->from))
         add_head(p, make_line(p, width, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
     else
@@ -217,7 +219,13 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     struct top_forecast f = forecast_of(r);
     const char *text = arena_printf(&p->arena, "%llu stuck at %llu site%s", (unsigned long long)r->leaks, (unsigned long long)r->sites,
                                     r->sites == 1 ? "" : "s");
-    add_head(p, r->leaks ? make_line(p, width, false, "%s: %s", text, kinds_words(p, r)) : make_line(p, width, false, "nothing stuck"));
+    if (r->leaks)
+        add_head(p, make_line(p, width, false, "%s: %s", text, kinds_words(p, r)));
+    else if (is_dormant(t) && t->model.unrecorded)
+        add_head(p, make_line(p, width, false, "nothing stuck of what it has recorded; %llu socket%s not",
+                              (unsigned long long)t->model.unrecorded, t->model.unrecorded == 1 ? " is" : "s are"));
+    else
+        add_head(p, make_line(p, width, false, "nothing stuck"));
     bool small = width < 60;
     const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate_words(p, f.rate_milli))
                        : f.growing  ? "growing"
