@@ -227,6 +227,24 @@ copy_of_lib()
     contains "$output" 'lib/agent/watch/watcher.c:.*<libunwind.h> belongs in'
 }
 
+@test "check-layers finds a file and a folder that do not belong at the top of the git tree" {
+    copy_of_lib
+    cd "$TESTTMP/tree"
+    cp "$TOP/Makefile" "$TOP/README.md" "$TOP/CHANGELOG.md" "$TOP/CONTRIBUTING.md" "$TOP/LICENSE" "$TOP/.gitignore" .
+    mkdir docs build
+    touch NOTES.md docs/page.md build/made.o examples/a.c tests/b.c
+    git init -q .
+    git add .
+    run scripts/check-layers
+    [ "$status" -eq 1 ]
+    [ "$(grep -c 'does not belong at the top of the tree' <<<"$output")" -eq 2 ]
+    contains "$output" '^NOTES.md: does not belong'
+    contains "$output" '^docs: does not belong'
+    git rm -q --cached NOTES.md docs/page.md
+    run scripts/check-layers
+    [ "$status" -eq 0 ]
+}
+
 # A tree in which the runner finds only what this test puts there.
 runner_tree()
 {

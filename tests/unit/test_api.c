@@ -328,6 +328,12 @@ static void a_report_that_cannot_be_written_says_so(void **state)
     assert_int_equal(errno, 77);
     assert_true(lseek(file, 0, SEEK_CUR) > 0);
     close(file);
+    int input = dup(0);
+    assert_int_equal(dup2(full, 0), 0);
+    int r = sockleak_report(0, 0, EVERYTHING);
+    assert_int_equal(dup2(input, 0), 0);
+    assert_int_equal(r, -1);
+    close(input);
     close(full);
 }
 

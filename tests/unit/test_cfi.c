@@ -160,6 +160,97 @@ static void the_rule_of_a_linkage_stub_depends_on_the_address(void **state)
     }
 }
 
+/* The CFA's rule is the expression of N bytes at P, which is followed by what would make it odd. */
+static struct cfi_value cfa_of(const void *p, size_t n)
+{
+    struct object o;
+    unsigned char rules[40] = {0x0f, (unsigned char)n};
+    assert_true(n < sizeof rules - 2);
+    memcpy(rules + 2, p, n);
+    plain(&o, rules, n + 2);
+    return row_at(&o, 0).cfa;
+}
+
+#define CFA(s) cfa_of(s, sizeof s - 1)
+
+/* The stack pointer plus what NUMBER, of N bytes, leaves on top. */
+static void assert_number(const void *number, size_t n, int wanted)
+{
+    unsigned char text[32];
+    memcpy(text, number, n);
+    memcpy(text + n, "\x77\x00\x22", 3);
+    struct cfi_value v = cfa_of(text, n + 3);
+    assert_false(v.odd || v.deref);
+    assert_int_equal(v.reg, RSP);
+    assert_int_equal(v.add, wanted);
+}
+
+#define NUMBER(s, wanted) assert_number(s, sizeof s - 1, wanted)
+
+static void a_number_may_be_written_in_each_form(void **state)
+{
+    (void)state;
+    NUMBER("\x30", 0);
+    NUMBER("\x4f", 31);
+    NUMBER("\x08\xf0", 240);
+    NUMBER("\x09\xf0", -16);
+    NUMBER("\x0a\x01\x80", 0x8001);
+    NUMBER("\x0b\x01\x80", 0x8001 - 0x10000);
+    NUMBER("\x0c\x01\x02\x03\x04", 0x04030201);
+    NUMBER("\x0d\xfe\xff\xff\xff", -2);
+    NUMBER("\x0e\x01\x02\x03\x04\x00\x00\x00\x00", 0x04030201);
+    NUMBER("\x0f\xfd\xff\xff\xff\xff\xff\xff\xff", -3);
+    NUMBER("\x10\x81\x01", 129);
+    NUMBER("\x11\x7f", -1);
+    NUMBER("\x35\x96", 5);                          /* nothing is done */
+    NUMBER("\x35\x36\x13", 5);                      /* the upper one is dropped */
+    NUMBER("\x35\x12\x22", 10);                     /* the upper one is doubled */
+    NUMBER("\x35\x23\x81\x01", 134);                /* a number is in the operation */
+    assert_int_equal(CFA("\x92\x07\x78").reg, RSP); /* a register's number is behind the operation */
+    assert_int_equal(CFA("\x92\x07\x78").add, -8);
+}
+
+static void numbers_are_computed_as_dwarf_says(void **state)
+{
+    (void)state;
+    static const struct {
+        signed char x, y;
+        unsigned char op;
+        int wanted;
+    } sums[] = {
+        {12, 10, 0x1a, 8},  {12, 10, 0x21, 14}, {12, 10, 0x27, 6}, {-12, 10, 0x1e, -120}, {12, 10, 0x22, 22}, {12, 10, 0x1c, 2},
+        {3, 0, 0x24, 3},    {3, 4, 0x24, 48},   {0, 31, 0x24, 0},  {48, 0, 0x25, 48},     {48, 4, 0x25, 3},   {1, 31, 0x25, 0},
+        {-48, 4, 0x26, -3}, {-1, 31, 0x26, -1}, {5, 5, 0x29, 1},   {5, 6, 0x29, 0},       {5, 5, 0x2e, 0},    {5, 6, 0x2e, 1},
+        {5, 5, 0x2a, 1},    {6, 5, 0x2a, 1},    {5, 6, 0x2a, 0},   {5, 5, 0x2b, 0},       {6, 5, 0x2b, 1},    {5, 6, 0x2b, 0},
+        {5, 5, 0x2c, 1},    {6, 5, 0x2c, 0},    {5, 6, 0x2c, 1},   {5, 5, 0x2d, 0},       {6, 5, 0x2d, 0},    {5, 6, 0x2d, 1},
+    };
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        const unsigned char text[] = {0x09, (unsigned char)sums[i].x, 0x09, (unsigned char)sums[i].y, sums[i].op};
+        assert_number(text, sizeof text, sums[i].wanted);
+    }
+}
+
+static void a_value_that_does_not_fit_or_makes_no_sense_is_odd(void **state)
+{
+    (void)state;
+    assert_true(CFA("\x0d\xff\xff\xff\x7f\x77\x01\x22").odd); /* a number and a register: too large */
+    assert_true(CFA("\x77\x01\x0d\xff\xff\xff\x7f\x22").odd); /* and the other way round */
+    assert_true(CFA("\x77\x7e\x0d\xff\xff\xff\x7f\x1c").odd); /* too small */
+    assert_true(CFA("\x0e\0\0\0\0\x01\0\0\0\x77\0\x22").odd); /* more than 32 bits */
+    assert_true(CFA("\x77\0\x31\x08\x20\x24\x22").odd);       /* a shift by 32 */
+    assert_true(CFA("\x77\0\x31\x09\xff\x24\x22").odd);       /* and by -1 */
+    assert_true(CFA("\x77\0\x77\0\x22").odd);                 /* two registers */
+    assert_true(CFA("\x77\0\x31\x1e").odd);                   /* one times a register */
+    assert_true(CFA("\x77\0\x31\x31\x1b\x22").odd);           /* a division */
+    assert_true(CFA("\x77\0\x22").odd);                       /* one value alone */
+    assert_true(CFA("\x12").odd);                             /* none to be doubled */
+    assert_true(CFA("\x13").odd);                             /* none to be dropped */
+    assert_true(CFA("\x31").odd);                             /* a number is no place in memory */
+    assert_true(CFA("\x31\x06").odd);                         /* nor where one is loaded from */
+    assert_true(CFA("").odd);
+    assert_true(CFA("\x92\xff\x7f\x00").odd); /* no such register */
+}
+
 static void a_rule_holds_from_its_own_address_on_however_that_is_written(void **state)
 {
     (void)state;
@@ -300,6 +391,9 @@ int main(void)
         cmocka_unit_test(a_realigned_frame_is_reached_through_a_saved_argument_pointer),
         cmocka_unit_test(a_loaded_stack_pointer_plus_a_number_as_in_hand_written_ciphers),
         cmocka_unit_test(the_rule_of_a_linkage_stub_depends_on_the_address),
+        cmocka_unit_test(a_number_may_be_written_in_each_form),
+        cmocka_unit_test(numbers_are_computed_as_dwarf_says),
+        cmocka_unit_test(a_value_that_does_not_fit_or_makes_no_sense_is_odd),
         cmocka_unit_test(a_rule_holds_from_its_own_address_on_however_that_is_written),
         cmocka_unit_test(the_outermost_frame_has_no_return_address),
         cmocka_unit_test(a_signal_frame_is_said_to_be_one),

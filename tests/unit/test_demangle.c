@@ -94,6 +94,24 @@ static void demangling_needs_next_to_no_stack_of_its_caller(void **state)
     dlclose(cpp);
 }
 
+static void one_stack_is_mapped_however_many_names_a_report_has(void **state)
+{
+    (void)state;
+    char text[16];
+    void *cpp = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_GLOBAL);
+    struct demangler d;
+    if (!cpp)
+        SKIP;
+    demangle_begin(&d);
+    assert_int_equal(demangle(&d, "_Z5firstv", text, sizeof text), strlen("first()"));
+    const void *mapped = d.stack;
+    assert_non_null(mapped);
+    assert_int_equal(demangle(&d, "_Z6secondv", text, sizeof text), strlen("second()"));
+    assert_ptr_equal(d.stack, mapped);
+    demangle_end(&d);
+    dlclose(cpp);
+}
+
 static char text[DEMANGLE_MAX];
 
 static void a_length_that_lies_does_not_lead_behind_the_name(void **state)
@@ -159,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rust_names_are_read_without_help_and_lose_their_hash),
         cmocka_unit_test(demangling_needs_next_to_no_stack_of_its_caller),
+        cmocka_unit_test(one_stack_is_mapped_however_many_names_a_report_has),
         cmocka_unit_test(a_length_that_lies_does_not_lead_behind_the_name),
         cmocka_unit_test(only_a_whole_hash_is_cut_off),
         cmocka_unit_test(errno_is_kept),

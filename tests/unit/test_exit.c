@@ -47,6 +47,35 @@ static void the_end_of_a_process_without_sockets_is_nothing_to_look_at(void **st
     assert_int_equal(live_in_child(finish_without_table), 3);
 }
 
+/* A table is made at the end for sockets that no wrapper saw. */
+static int finish_with_an_unseen_socket(void)
+{
+    socket(AF_INET, SOCK_STREAM, 0);
+    this_thread.in_vfork = 1; /* this is the parent's memory */
+    exit_begins(0, END_EXIT);
+    if (table_exists())
+        return 1;
+    this_thread.in_vfork = 0;
+    thread_enter(); /* a call of our own */
+    exit_begins(0, END_EXIT);
+    if (table_exists())
+        return 2;
+    thread_leave();
+    agent_options.enabled = false;
+    exit_begins(0, END_EXIT);
+    if (table_exists())
+        return 3;
+    agent_options.enabled = true;
+    exit_begins(0, END_EXIT);
+    return table_exists() && table_head->end == END_EXIT ? 0 : 4;
+}
+
+static void sockets_that_no_wrapper_saw_are_looked_for_at_the_end_but_not_in_a_vfork_child(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(finish_with_an_unseen_socket), 0);
+}
+
 static int status_of(int status, enum state_end how, unsigned leaks)
 {
     for (unsigned i = 0; i < leaks; i++)
@@ -211,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_end_of_a_process_without_sockets_is_nothing_to_look_at),
+        cmocka_unit_test(sockets_that_no_wrapper_saw_are_looked_for_at_the_end_but_not_in_a_vfork_child),
         LIVE(exit_ends_with_the_status_that_the_report_asks_for),
         LIVE(the_exit_status_changes_where_a_leak_was_reported_and_the_program_was_content),
         LIVE(an_abort_that_is_caught_goes_on_and_the_real_end_is_one),

@@ -316,6 +316,44 @@ static void the_older_hash_table_finds_the_same_and_is_held_to_its_bounds(void *
     assert_null(find(&d, "no_such_name"));
 }
 
+static Elf64_Phdr *header(uint32_t type)
+{
+    for (int i = 0; i < info.dlpi_phnum; i++)
+        if (headers[i].p_type == type)
+            return &headers[i];
+    fail_msg("no program header %u", type);
+    return NULL;
+}
+
+static void what_is_read_only_after_relocation_are_whole_pages(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    Elf64_Phdr *relro = header(PT_GNU_STACK); /* a header that nobody reads here */
+    relro->p_type = PT_GNU_RELRO;
+    relro->p_vaddr = 3 * PAGE + 1;
+    relro->p_memsz = 2 * PAGE - 2;
+    assert_true(read_it(&d, &broken));
+    assert_int_equal(d.relro_start, (uint64_t)image + 3 * PAGE);
+    assert_int_equal(d.relro_end, (uint64_t)image + 4 * PAGE);
+    relro->p_memsz = 2 * PAGE;
+    assert_true(read_it(&d, &broken));
+    assert_int_equal(d.relro_end, (uint64_t)image + 5 * PAGE);
+}
+
+static void a_dynamic_section_without_an_end_mark_ends_with_its_size(void **state)
+{
+    (void)state;
+    struct dynamic d;
+    bool broken;
+    Elf64_Dyn *symbols = entry(DT_SYMTAB);
+    header(PT_DYNAMIC)->p_memsz = (size_t)(symbols - section) * sizeof *section; /* it is the first behind the section */
+    assert_false(read_it(&d, &broken));
+    header(PT_DYNAMIC)->p_memsz = pristine_headers[header(PT_DYNAMIC) - headers].p_memsz;
+    assert_true(read_it(&d, &broken));
+}
+
 static void an_object_without_dynamic_section_is_simply_not_read(void **state)
 {
     (void)state;
@@ -372,6 +410,8 @@ int main(void)
         TEST(relocations_of_another_kind_or_size_are_left_alone),
         TEST(neither_an_undefined_nor_an_old_nor_a_local_symbol_nor_data_is_found),
         TEST(the_older_hash_table_finds_the_same_and_is_held_to_its_bounds),
+        TEST(what_is_read_only_after_relocation_are_whole_pages),
+        TEST(a_dynamic_section_without_an_end_mark_ends_with_its_size),
         TEST(an_object_without_dynamic_section_is_simply_not_read),
         TEST(any_damage_is_survived),
     };

@@ -53,6 +53,8 @@ static void formats_agree_with_printf(void **state)
     SAME_AS_PRINTF("[%5d][%-5d][%05d][%5s][%-5s][%c%%]", 42, 42, -42, "ab", "ab", 'x');
     SAME_AS_PRINTF("[%*d][%-*d][%*s][%*u]", 6, 7, 6, 7, -6, "x", 4, 12345u);
     SAME_AS_PRINTF("[%08lx][%3u][%.3s][%.*s][%6.2s]", 0xabcUL, 7u, "abcdef", 2, "xyz", "pq1");
+    SAME_AS_PRINTF("[%9u][%10u][%19s][%.9s][%.10s][%.19s]", 7u, 8u, "x", "0123456789ab", "0123456789ab", "0123456789abcdefghijklm");
+    SAME_AS_PRINTF("[%2d][%3d][%02d][%03d][%2s][%.*s][%.*s]", 42, -42, 42, -42, "ab", -1, "all of it", 0, "nothing");
     SAME_AS_PRINTF("%p", (void *)formats_agree_with_printf);
     SAME_AS_PRINTF("%s%s", "", "tail");
 }

@@ -257,6 +257,71 @@ static void of_an_open_one_that_nobody_saw_opened_it_is_known_since_when_no_byte
     atomic_fetch_and(&slot_of(v[1])->flags, (uint16_t)~SLOT_ADOPTED);
     find(&s);
     assert_int_equal(found_since, slot_of(v[1])->opened_ns);
+    live_close(l);
+    live_close(v[0]);
+    live_close(v[1]);
+    /* Of other sockets the kernel keeps no such time. */
+    live_pair(v);
+    atomic_fetch_or(&slot_of(v[0])->flags, SLOT_IGNORED);
+    atomic_fetch_or(&slot_of(v[1])->flags, SLOT_ADOPTED);
+    find(&s);
+    assert_int_equal(found_fd, v[1]);
+    assert_int_equal(found_since, slot_of(v[1])->opened_ns);
+}
+
+static const struct finding *finding_of(const struct built *c, int fd)
+{
+    for (size_t i = 0; i < c->n_findings; i++)
+        if (c->findings[i].fd == fd)
+            return &c->findings[i];
+    fail_msg("descriptor %d is not in the report", fd);
+    return NULL;
+}
+
+static void each_finding_keeps_its_own_tag_and_addresses(void **state)
+{
+    (void)state;
+    int v[2], w[2];
+    int l = live_listener();
+    struct built c;
+    struct selection s = all_of(KIND_BIT(KIND_OPEN));
+    this_thread.tag = tags_number("first");
+    live_connection(l, v);
+    this_thread.tag = tags_number("second");
+    live_connection(l, w);
+    this_thread.tag = 0;
+    assert_true(report_build(&c, &s, REASON_GRACE));
+    assert_string_equal(finding_of(&c, v[0])->tag, "first");
+    assert_string_equal(finding_of(&c, w[0])->tag, "second");
+    assert_string_equal(finding_of(&c, v[0])->local, finding_of(&c, v[1])->peer);
+    assert_string_equal(finding_of(&c, v[0])->peer, finding_of(&c, v[1])->local);
+    assert_string_equal(finding_of(&c, w[0])->local, finding_of(&c, w[1])->peer);
+    assert_string_not_equal(finding_of(&c, v[1])->peer, finding_of(&c, w[1])->peer);
+    assert_string_not_equal(finding_of(&c, v[0])->local, finding_of(&c, w[0])->local);
+    report_free(&c);
+}
+
+/* A report that could not be made is counted as lost, and no other. */
+static int without_memory(void)
+{
+    struct built c;
+    struct selection s = all_of(KINDS_DEFAULT);
+    live_hung_up(); /* the child's own table begins with it */
+    check_all(0);
+    uint64_t lost = atomic_load(&table_head->dropped[DROP_LOG]);
+    if (!report_build(&c, &s, REASON_GRACE) || atomic_load(&table_head->dropped[DROP_LOG]) != lost)
+        return 1;
+    report_free(&c);
+    setrlimit(RLIMIT_AS, &(struct rlimit){1, 1});
+    if (report_build(&c, &s, REASON_GRACE) || atomic_load(&table_head->dropped[DROP_LOG]) != lost + 1)
+        return 2;
+    return 0;
+}
+
+static void a_report_that_there_is_no_memory_for_is_counted_as_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(without_memory), 0);
 }
 
 /* ---- suppressed ---- */
@@ -485,6 +550,8 @@ int main(void)
         CASE(a_report_of_what_is_due_has_only_groups_that_pass_their_grace_now),
         CASE(of_the_open_ones_only_those_are_counted_that_the_kernel_calls_open_now),
         CASE(of_an_open_one_that_nobody_saw_opened_it_is_known_since_when_no_byte_moved),
+        CASE(each_finding_keeps_its_own_tag_and_addresses),
+        CASE(a_report_that_there_is_no_memory_for_is_counted_as_lost),
         CASE(what_a_rule_matches_is_not_a_leak_and_is_counted_as_suppressed_once_a_report),
         CASE(a_rule_for_an_address_takes_the_socket_and_not_its_group),
         CASE(where_only_the_number_is_asked_for_the_users_rules_do_not_hide_a_socket),

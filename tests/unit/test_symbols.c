@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -54,6 +55,49 @@ static void of_several_names_of_one_place_the_visible_plain_and_short_one_is_tak
     assert_string_equal(name_at(0x1008), "only_local");
 }
 
+/* Whichever of the two the table names first. */
+static void two_at_one_place(const char *name, uint64_t size, const char *other, uint64_t other_size, uint64_t addr, const char *wanted)
+{
+    for (int turned = 0; turned < 2; turned++) {
+        build(NULL);
+        add_function(turned ? other : name, 0x1000, turned ? other_size : size, STB_GLOBAL);
+        add_function(turned ? name : other, 0x1000, turned ? size : other_size, STB_GLOBAL);
+        assert_string_equal(name_at(addr), wanted);
+    }
+}
+
+static void of_two_functions_of_one_place_the_smaller_that_holds_the_address_is_named(void **state)
+{
+    (void)state;
+    two_at_one_place("large", 0x20, "small", 0x10, 0x1008, "small");
+    two_at_one_place("large", 0x20, "small", 0x10, 0x1018, "large");
+    two_at_one_place("sizeless", 0, "sized", 0x10, 0x1008, "sized");
+    two_at_one_place("sizeless", 0, "sized", 0x10, 0x1018, "-"); /* it is another name of the sized one */
+}
+
+static void more_names_of_one_place_than_are_kept_do_no_harm(void **state)
+{
+    (void)state;
+    char name[8];
+    for (unsigned i = 0; i < SYMBOL_ALIASES + 4; i++) {
+        snprintf(name, sizeof name, "f%c", 'a' + i);
+        add_function(name, 0x1000, 0, STB_GLOBAL);
+    }
+    assert_string_equal(name_at(0x1008), "fa");
+}
+
+static void a_table_of_names_that_lies_behind_the_file_names_nothing(void **state)
+{
+    (void)state;
+    add_function("name", 0x1000, 0x10, STB_GLOBAL);
+    assert_string_equal(name_at(0x1008), "name");
+    /* The sums of offsets wrap, and lead into the file again. */
+    symbol(1)->st_name += AT_STRINGS + 16;
+    section(STRINGS)->sh_offset = (uint64_t)-16;
+    section(STRINGS)->sh_size = 0x400;
+    assert_string_equal(name_at(0x1008), "-");
+}
+
 static void undefined_data_and_absent_names_are_no_functions(void **state)
 {
     (void)state;
@@ -86,6 +130,32 @@ static void a_function_without_a_size_ends_at_the_next_one_and_at_its_section(vo
     assert_string_equal(name_at(0x1080), "-");
     section(SYMBOLS)->sh_type = SHT_DYNSYM; /* says nothing of static functions in between */
     assert_string_equal(name_at(0x1010), "-");
+}
+
+static void each_of_several_addresses_has_the_function_that_begins_last_before_it(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t addr;
+        const char *name;
+    } wanted[] = {{0xff0, ""},        {0x1000, "first"},  {0x1010, "first"}, {0x1020, "first"},
+                  {0x1030, "second"}, {0x1040, "second"}, {0x1052, "third"}};
+    enum { N = sizeof wanted / sizeof *wanted };
+    static char name[SYMBOL_MAX_NAME], scratch[4096];
+    struct symbol_target t[N] = {0};
+    Elf64_Shdr table;
+    add_function("third", 0x1050, 4, STB_GLOBAL);
+    add_function("first", 0x1000, 0, STB_GLOBAL);
+    add_function("second", 0x1030, 0, STB_GLOBAL);
+    struct elf e = opened();
+    for (size_t i = 0; i < N; i++)
+        t[i].addr = wanted[i].addr;
+    assert_true(elf_section(&e, SYMBOLS, &table));
+    symbols_find(&e, &table, t, N, scratch, sizeof scratch);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(symbols_name(&e, &table, &t[i], name), strlen(wanted[i].name));
+        assert_string_equal(name, wanted[i].name);
+    }
 }
 
 static void a_million_symbols_that_each_claim_everything_are_given_up_in_time(void **state)
@@ -126,8 +196,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_innermost_function_that_holds_the_address_is_named),
         CASE(of_several_names_of_one_place_the_visible_plain_and_short_one_is_taken),
+        CASE(of_two_functions_of_one_place_the_smaller_that_holds_the_address_is_named),
+        CASE(more_names_of_one_place_than_are_kept_do_no_harm),
+        CASE(a_table_of_names_that_lies_behind_the_file_names_nothing),
         CASE(undefined_data_and_absent_names_are_no_functions),
         CASE(a_function_without_a_size_ends_at_the_next_one_and_at_its_section),
+        CASE(each_of_several_addresses_has_the_function_that_begins_last_before_it),
         CASE(a_million_symbols_that_each_claim_everything_are_given_up_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

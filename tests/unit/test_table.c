@@ -15,7 +15,7 @@ static int no_table(void **state)
     (void)state;
     if (table_head) {
         table_forget(&old);
-        munmap((void *)(uintptr_t)old.base, old.size);
+        return munmap((void *)(uintptr_t)old.base, old.size);
     }
     return 0;
 }
@@ -65,6 +65,7 @@ static void a_file_is_made_for_its_owner_alone_and_no_descriptor_is_kept(void **
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(st.st_size, STATE_MAX_SIZE);
     assert_true(st.st_blocks < 100); /* sparse */
+    assert_int_equal(table_view().size, STATE_MAX_SIZE); /* so that the whole of it is unmapped after a fork */
     table_head->pid = 4711;
     assert_non_null(slot_make(5));
     struct state_header h;
@@ -108,6 +109,7 @@ static int small_file(void *arg)
     WANT(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     WANT(table_open(d, "small", &error) == 0 && error == 0);
     WANT(fstatat(d, "small", &st, 0) == 0 && st.st_size == STATE_BODY_OFFSET + 40 * STATE_EXTENT_SIZE);
+    WANT(table_view().size == (uint64_t)st.st_size);
     for (int i = 0; i < 40; i++)
         WANT(slot_make(i * 64));
     WANT(slot_make(40 * 64) == NULL && atomic_load(&table_head->dropped[DROP_TABLE_FULL]) == 1);

@@ -415,6 +415,8 @@ static void *in_thread(void *arg)
     below = stack_span(thread - (512u << 10)); /* the same when it has been looked over */
     span = stack_span(here - 2 * PAGE);
     *bad |= below.len > PAGE || span.lo + span.len != thread;
+    span = stack_span(thread - (60u << 10)); /* far below, and its own */
+    *bad |= span.lo + span.len != thread;
     return NULL;
 }
 static void a_threads_stack_reaches_as_far_down_as_it_can_be_read(void **state)

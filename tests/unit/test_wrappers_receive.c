@@ -28,6 +28,7 @@ static void a_receive_that_returns_data_reports_nothing(void **state)
     msg.msg_iovlen = v.msg_hdr.msg_iovlen = 1;
     assert_int_equal(wrap_recvmsg(A, &msg, 0), 1);
     assert_int_equal(wrap_recvmmsg(A, &v, 1, 0, NULL), 1);
+    assert_int_equal(wrap_recvmmsg(A, &v, 0, 0, NULL), 0); /* no message was asked for */
     assert_int_equal(wrap_splice(A, NULL, Q, NULL, 1, 0), 1);
     assert_int_equal(wrap_syscall(SYS_recvfrom, A, (long)buf, 1, 0, 0, 0), 1);
     iov[0].iov_len = 4;

@@ -46,7 +46,7 @@ static bool probe_own_stack(uintptr_t sp, uintptr_t thread)
     uintptr_t low = own_low ? own_low : (thread - SMALLEST_STACK) & ~(uintptr_t)(PAGE_BYTES - 1);
 
     while (low > sp) {
-        if (low - PAGE_BYTES < own_hole + PAGE_BYTES || !readable(low - PAGE_BYTES)) {
+        if (low - PAGE_BYTES == own_hole || !readable(low - PAGE_BYTES)) {
             if (!own_hole)
                 own_hole = low - PAGE_BYTES;
             break;

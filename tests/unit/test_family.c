@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_family.c: the records of children, whether a parent has ended, and which of the processes
+ * that hold a socket reports it. The code is compiled in.
+ */
+#include "tracked_agent.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/track/family.c"
+
+#define DEAD 2000000000u /* no process has such a number */
+
+static int fresh(void **state)
+{
+    (void)state;
+    int error;
+    struct state_view old;
+    if (table_head)
+        table_forget(&old);
+    own = NULL;
+    starter = 0;
+    parents = (struct state_view){0};
+    family = (struct state_family){0};
+    memset((void *)children, 0, sizeof children);
+    atomic_store(&n_children, 0);
+    atomic_store(&next_child, 0);
+    if (table_open(-1, NULL, &error) != 0)
+        return -1;
+    table_head->pid = (uint32_t)getpid();
+    return 0;
+}
+
+/* What a call finds in its uninitialized variables. */
+static __attribute__((noinline)) void dirty_the_stack(void)
+{
+    volatile char text[8192];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = 'x';
+}
+
+/* A child that waits to be killed. */
+static pid_t sleeper(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        for (;;)
+            pause();
+    }
+    assert_true(pid > 0);
+    return pid;
+}
+
+static uint64_t start_of(pid_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    return statedir_start_ticks(text);
+}
+
+static bool ended(uint32_t pid, uint64_t start)
+{
+    family.parent = pid;
+    family.parent_start = start;
+    dirty_the_stack();
+    return has_ended();
+}
+
+static void a_parent_has_ended_when_it_is_a_zombie_gone_or_another_process(void **state)
+{
+    (void)state;
+    pid_t pid = sleeper();
+    uint64_t start = start_of(pid);
+    assert_false(ended((uint32_t)pid, start));
+    assert_false(ended((uint32_t)pid, 0)); /* its start is not known */
+    assert_true(ended((uint32_t)pid, start + 1));
+    kill(pid, SIGKILL);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_true(ended((uint32_t)pid, start));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_true(ended((uint32_t)pid, start));
+    assert_true(ended(DEAD, 0));
+}
+
+static void each_fork_has_a_record_and_that_of_an_ended_child_is_used_again(void **state)
+{
+    (void)state;
+    struct state_child *a = family_reserve(), *b = family_reserve();
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_ptr_not_equal(a, b);
+    assert_int_equal(atomic_load(&a->pid), STATE_CHILD_UNBORN);
+    assert_true(atomic_load(&a->since_ns) > 0);
+    atomic_store(&a->pid, (uint32_t)getpid());
+    atomic_store(&b->pid, DEAD);
+    atomic_store(&b->leaving_ns, 5);
+    atomic_store(&b->used[1], ~0ull);
+    struct state_child *c = family_reserve(), *d = family_reserve();
+    assert_true((c == b) != (d == b)); /* one old record is looked at in each fork */
+    assert_true(c != a && d != a);
+    assert_int_equal(atomic_load(&b->pid), STATE_CHILD_UNBORN);
+    assert_int_equal(atomic_load(&b->leaving_ns), 0);
+    assert_int_equal(atomic_load(&b->used[1]), 0);
+}
+
+static void a_record_whose_fork_failed_is_free_after_a_while(void **state)
+{
+    (void)state;
+    struct state_child c = {0};
+    atomic_store(&c.since_ns, 1000);
+    assert_false(is_free(&c, STATE_CHILD_UNBORN, 1000 + UNBORN_NS));
+    assert_true(is_free(&c, STATE_CHILD_UNBORN, 1001 + UNBORN_NS));
+    assert_true(is_free(&c, 0, 1000));
+    assert_true(is_free(&c, DEAD, 1000));
+    assert_false(is_free(&c, (uint32_t)getpid(), 1000));
+}
+
+static void records_end_at_their_limit(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < MAX_CHILDREN; i++) {
+        struct state_child *c = family_reserve();
+        assert_non_null(c);
+        atomic_store(&c->pid, (uint32_t)getpid());
+    }
+    assert_null(family_reserve());
+    assert_int_equal(atomic_load(&n_children), MAX_CHILDREN);
+    atomic_store(&atomic_load(&children[7])->pid, DEAD);
+    bool found = false;
+    for (unsigned i = 0; i < MAX_CHILDREN && !found; i++)
+        found = family_reserve() != NULL;
+    assert_true(found);
+}
+
+static void a_child_holds_a_socket_by_its_number_and_inode(void **state)
+{
+    (void)state;
+    struct stat st;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    pid_t pid = sleeper();
+    dirty_the_stack();
+    assert_int_equal(holds((uint32_t)pid, fd, &st), YES);
+    dirty_the_stack();
+    assert_int_equal(holds(DEAD, fd, &st), NO);
+    assert_int_equal(holds((uint32_t)pid, 1000, &st), NO);
+    st.st_ino++;
+    assert_int_equal(holds((uint32_t)pid, fd, &st), NO);
+    st.st_ino--;
+    st.st_dev++;
+    assert_int_equal(holds((uint32_t)pid, fd, &st), NO);
+    st.st_dev--;
+    /* Whoever uses it goes first, be it a child; else a brother or sister with a smaller number. */
+    struct state_child c = {0};
+    atomic_store(&c.pid, (uint32_t)pid);
+    assert_false(goes_first(&c, true, fd, &st));
+    assert_int_equal(goes_first(&c, false, fd, &st), pid < getpid());
+    atomic_store(&c.used[fd / 64], 1ull << fd % 64);
+    assert_true(goes_first(&c, true, fd, &st));
+    assert_true(goes_first(&c, false, fd, &st));
+    atomic_store(&c.used[fd / 64], 0);
+    /* At the end the one that leaves last. */
+    atomic_store(&written()->leaving_ns, 100);
+    assert_true(goes_first(&c, true, fd, &st)); /* which has not yet begun to */
+    atomic_store(&c.leaving_ns, 99);
+    assert_false(goes_first(&c, true, fd, &st));
+    atomic_store(&c.leaving_ns, 100);
+    assert_true(goes_first(&c, true, fd, &st));
+    atomic_store(&c.pid, STATE_CHILD_UNBORN);
+    assert_false(goes_first(&c, true, fd, &st));
+    atomic_store(&c.pid, (uint32_t)getpid());
+    assert_false(goes_first(&c, true, fd, &st));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(fd);
+}
+
+static void what_a_child_uses_is_in_its_record(void **state)
+{
+    (void)state;
+    struct state_child c = {0};
+    family_uses(3, true); /* it has none: nothing */
+    own = &c;
+    family_uses(3, true);
+    family_uses(64, true);
+    family_uses((int)STATE_CHILD_FDS - 1, true);
+    family_uses((int)STATE_CHILD_FDS, true); /* has no place */
+    assert_true(uses(&c, 3) && uses(&c, 64) && uses(&c, (int)STATE_CHILD_FDS - 1));
+    assert_false(uses(&c, 2) || uses(&c, 4) || uses(&c, 65) || uses(&c, 0) || uses(&c, (int)STATE_CHILD_FDS));
+    family_uses(64, false);
+    assert_true(uses(&c, 3) && !uses(&c, 64));
+    family_leaves();
+    assert_true(atomic_load(&c.leaving_ns) && atomic_load(&c.leaving_ns) == atomic_load(&written()->leaving_ns));
+}
+
+static void a_child_knows_its_parent_and_the_ancestors_of_that(void **state)
+{
+    (void)state;
+    table_head->start_ticks = 77;
+    struct state_family *f = written();
+    f->parent = 11;
+    for (unsigned i = 0; i < STATE_ANCESTORS; i++)
+        f->ancestors[i] = 20 + i;
+    struct state_child c = {0};
+    struct state_view parent = table_view();
+    family_born(&c, &parent);
+    assert_int_equal(atomic_load(&c.pid), getpid());
+    assert_int_equal(family.parent, table_head->pid);
+    assert_int_equal(family.parent_start, 77);
+    assert_int_equal(family.ancestors[0], 11);
+    for (unsigned i = 1; i < STATE_ANCESTORS; i++)
+        assert_int_equal(family.ancestors[i], 20 + i - 1);
+    family_describe();
+    assert_int_equal(f->parent, table_head->pid);
+    assert_int_equal(f->parent_start, 77);
+    assert_int_equal(f->ancestors[STATE_ANCESTORS - 1], 20 + STATE_ANCESTORS - 2);
+    assert_ptr_equal(family_parent_view()->base, parent.base);
+    parents = (struct state_view){0};
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, fresh)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_parent_has_ended_when_it_is_a_zombie_gone_or_another_process),
+        TEST(each_fork_has_a_record_and_that_of_an_ended_child_is_used_again),
+        TEST(a_record_whose_fork_failed_is_free_after_a_while),
+        TEST(records_end_at_their_limit),
+        TEST(a_child_holds_a_socket_by_its_number_and_inode),
+        TEST(what_a_child_uses_is_in_its_record),
+        TEST(a_child_knows_its_parent_and_the_ancestors_of_that),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
