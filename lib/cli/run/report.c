@@ -27,6 +27,7 @@
 #include "../state/paths.h"
 #include "../state/settings.h"
 #include "../symbolize/symbolize.h"
+#include "survivors.h"
 
 bool run_report_ready(struct run_report *r)
 {
@@ -211,22 +212,13 @@ static void remove_aside(const char *dir)
         closedir(d);
 }
 
-/*
- * Removes the state files of processes that are gone, then the directory if it is empty. Returns
- * how many still live.
- */
-static size_t remove_directory(const struct load_set *set, const char *dir)
+/* Removes the state files of processes that are gone. */
+static void remove_files(const struct load_set *set, const char *dir)
 {
-    size_t live = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        if (load_is_live(&set->items[i]))
-            live++;
-        else
+    for (size_t i = 0; i < set->n; i++)
+        if (!load_is_live(&set->items[i]))
             unlink(set->items[i].path);
-    }
     remove_aside(dir);
-    rmdir(dir);
-    return live;
 }
 
 static void resolve_options(struct run_report *r, const struct load_set *set)
@@ -273,14 +265,18 @@ static int print_all(struct run_report *r, struct model *models, size_t n, struc
 }
 
 /*
- * Removes what belongs to processes that are gone; if some still live, says how to report on them.
+ * Removes what belongs to processes that are gone, and names those that live: their files will be
+ * in the directory.
  */
 static void drop_directory(const struct run_report *r, const struct load_set *set)
 {
-    size_t live = remove_directory(set, r->dir);
-    if (live)
-        cli_warn("%zu process%s of the run still live%s; 'sockleak report %s' looks again", live, live == 1 ? "" : "es",
-                 live == 1 ? "s" : "", r->dir);
+    struct survivors alive;
+    survivors_find(&alive, set, r->dir);
+    if (!r->keep)
+        remove_files(set, r->dir);
+    if (!r->keep && !alive.n)
+        rmdir(r->dir);
+    survivors_print(&alive, r->dir);
 }
 
 /* ---- the last word of a program that a signal has ended, and that has no report -------------- */
@@ -397,8 +393,7 @@ int run_report_print(struct run_report *r, uint64_t *leaks)
     load_set_refresh(&set, 1000);
     if (report_set(r, &set, leaks) != CLI_OK)
         status = CLI_FAILED;
-    if (!r->keep)
-        drop_directory(r, &set);
+    drop_directory(r, &set);
     load_set_free(&set);
     arena_free(&r->arena);
     return status;
