@@ -114,6 +114,11 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->tcp_state = d->tcp_state;
     f->past_grace = d->past_grace;
     f->never = d->kind == KIND_NEVER_CONNECTED && detail_never(d) < NEVER_COUNT ? (uint8_t)detail_never(d) : NEVER_NONE;
+    if (f->never == NEVER_REFUSED) {
+        f->never = NEVER_FAILED;
+        f->asked_errno = ECONNREFUSED;
+        f->error_inferred = true;
+    }
     f->until_exit = detail_is_until_exit(d);
     f->since_ns = d->since_ns;
     f->unread = d->unread;
