@@ -187,6 +187,19 @@ logged()
     lacks "$output" 'older'
 }
 
+@test "the file of a process that ended without its exit and held nothing goes when the next program makes one" {
+    local dir
+    dir=$(state_dir)
+    mkdir -m 700 "$dir"
+    "$VICTIMS/report_statefile" "$dir/1999000001.7.sockleak" 0 0 unseen
+    "$VICTIMS/report_statefile" "$dir/1999000002.7.sockleak" 1 1 unseen
+    "$VICTIMS/report_statefile" "$dir/1999000003.7.sockleak" 0 0 recent # a moment ago: it may run where it cannot be seen
+    start_agent live log_path="$TESTTMP/log" "$VICTIMS/trust" wait 1
+    wait_for 20 grep -q ready "$TESTTMP/live.out"
+    [ "$(cd "$dir" && echo 1999*)" = '1999000002.7.sockleak 1999000003.7.sockleak' ]
+    [ -e "$(echo "$dir/$pid".*.sockleak)" ]
+}
+
 @test "a run keeps the state file of each of its processes until it has reported them" {
     # shellcheck disable=SC2016 # expanded by the inner shell
     run "$SOCKLEAK" run --output "$TESTTMP/keep" -- bash -c 'for i in {1..205}; do "$VICTIMS/trust" two; done'
