@@ -258,6 +258,14 @@ ended_by()
     contains "$TESTTMP/run.err" 'fd 4  127.0.0.1:[0-9]+ -> 127.0.0.1:[0-9]+  ESTABLISHED'
 }
 
+@test "run has a last word of a program that makes the system call of its end itself" {
+    run "$SOCKLEAK" run --exitcode 23 -- "$VICTIMS/trust" own_exit
+    contains "$output" '^==[0-9]+==sockleak: ended by a system call of its own, not through exit, before anything was checked; open then:$'
+    contains "$output" '#0 leak_hangup '
+    lacks "$output" 'SUMMARY|unread 0'
+    [ "$status" -eq 0 ]
+}
+
 @test "run has a last word of a program that a signal ended, checked or not" {
     ended_by KILL program "" wait 2
     [ "$status" -eq 137 ]

@@ -309,13 +309,36 @@ static void print_unchecked(const struct run_report *r, const struct loaded_file
     model_build(&m, l, sym, &all);
     model_limit(&m, r->chosen.max_leaks);
     format_open(&out, stderr, buf, sizeof buf);
-    out_fmt(&out, "==%u==sockleak: ended by %s before anything was checked; %s\n", m.report.pid, signal_name(r->signal, name),
+    const char *how = "ended without its exit";
+    char by[40];
+    if (l->pid == r->pid && r->signal) {
+        snprintf(by, sizeof by, "ended by %s", signal_name(r->signal, name));
+        how = by;
+    } else if (l->pid == r->pid) {
+        how = "ended by a system call of its own, not through exit,";
+    }
+    out_fmt(&out, "==%u==sockleak: %s before anything was checked; %s\n", m.report.pid, how,
             m.report.n_groups ? "open then:" : "no socket was open then");
     for (size_t i = 0; i < m.report.n_groups; i++)
         text_group(&out, &m.report, &m.report.groups[i]);
     format_flush(&out);
     model_free(&m);
     settings_rules_free(&own);
+}
+
+/* The program made the system call that ends a process itself, and had sockets that nobody checked. */
+static bool ended_unseen(const struct run_report *r, const struct load_set *set)
+{
+    struct state_slot s;
+    for (size_t i = 0; i < set->n; i++) {
+        const struct loaded_file *l = &set->items[i];
+        uint64_t pos = 0;
+        int fd;
+        if (l->pid == r->pid && l->life == LIFE_KILLED && !load_relaxed64(&state_head(&l->view)->looks) &&
+            state_next_slot(&l->view, &pos, &fd, &s))
+            return true;
+    }
+    return false;
 }
 
 static void last_word(const struct run_report *r, const struct load_set *set, struct symbolizer *sym, const struct model_options *o)
@@ -329,7 +352,7 @@ static void last_word(const struct run_report *r, const struct load_set *set, st
         struct state_slot s;
         for (int fd; state_next_slot(&l->view, &pos, &fd, &s);)
             open++;
-        if (l->life != LIFE_KILLED || load_relaxed64(&state_head(&l->view)->looks))
+        if (l->life != LIFE_KILLED || load_relaxed64(&state_head(&l->view)->looks) || (!r->signal && l->pid != r->pid))
             continue;
         unchecked++;
         print_unchecked(r, l, sym, o);
@@ -367,7 +390,7 @@ static int report_set(struct run_report *r, const struct load_set *set, uint64_t
     model_merge(&all, models, set->n, (uint32_t)r->pid, r->exe, &o);
     *leaks = all.report.leaks;
     int status = print_all(r, models, set->n, &all);
-    if (r->signal && !all.report.leaks && !all.report.suppressed)
+    if ((r->signal || ended_unseen(r, set)) && !all.report.leaks && !all.report.suppressed)
         last_word(r, set, sym, &o);
     if (r->chosen.print_suppressions)
         print_used(r, &own);
