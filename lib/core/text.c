@@ -38,6 +38,8 @@ static const char *never_headline(unsigned never)
         return "never connected: connect was never tried, this process still holds the descriptor";
     case NEVER_BOUND:
         return "never connected: bound to an address, neither connected nor listening";
+    case NEVER_ADDRESS:
+        return "not connected: bound, or a connect failed, this process still holds the descriptor";
     case NEVER_CONNECTING:
         return "still connecting: connect has had no answer yet, this process still holds the descriptor";
     case NEVER_BIND_FAILED:
