@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "judge.h"
@@ -107,6 +108,8 @@ enum event finding_event(const struct finding *f)
     return f->told_call == CALL_CONNECT || of_connect ? EVENT_CONNECT_FAILED : EVENT_ERROR;
 }
 
+static bool is_any_address(const char *text) { return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0; }
+
 void finding_from_detail(struct finding *f, const struct state_detail *d)
 {
     f->kind = d->kind;
@@ -114,6 +117,14 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->tcp_state = d->tcp_state;
     f->past_grace = d->past_grace;
     f->never = d->kind == KIND_NEVER_CONNECTED && detail_never(d) < NEVER_COUNT ? (uint8_t)detail_never(d) : NEVER_NONE;
+    if (f->never == NEVER_REFUSED) {
+        f->never = NEVER_FAILED;
+        f->asked_errno = ECONNREFUSED;
+        f->error_inferred = true;
+    }
+    /* a connect that fails leaves the port that it was given, and no address */
+    if (f->never == NEVER_BOUND && f->unwatched && is_any_address(d->local))
+        f->never = NEVER_ADDRESS;
     f->until_exit = detail_is_until_exit(d);
     f->since_ns = d->since_ns;
     f->unread = d->unread;

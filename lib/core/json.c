@@ -150,6 +150,8 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     put_u64_opt(o, "tid", f->tid);
     put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
     put_error(o, "error", finding_error(f));
+    if (f->error_inferred)
+        put_bool(o, "error_inferred", true);
     put_u64(o, "pid", f->pid ? f->pid : r->pid);
     put_string(o, "eof", eof_name(f->eof));
     put_string(o, "protocol", protocol_name(f->family, f->type, f->protocol));

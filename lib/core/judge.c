@@ -56,6 +56,8 @@ static enum never why_never(const struct observation *o)
      */
     if (o->failed_call == ATTEMPT_DISCONNECT && !o->told_errno && !o->connecting)
         return NEVER_DISSOLVED;
+    if (o->refused && o->pollerr && o->failed_call != ATTEMPT_CONNECT)
+        return NEVER_REFUSED;
     /* EPIPE: a send on it, which says nothing of a connect */
     if ((o->told_errno && o->told_errno != EPIPE) || o->pollerr || o->connecting || o->failed_call == ATTEMPT_CONNECT)
         return NEVER_FAILED;

@@ -48,6 +48,8 @@ struct observation {
     /* what is known of a socket without a connection: it has a local address; a connect was tried;
      * its calls were seen from the start */
     bool bound, tried, seen_all;
+    /* the one segment that ever came in reset the connect, and its error was not read yet */
+    bool refused;
     uint8_t failed_call; /* enum attempt_call: the last call of connect, bind, listen that failed */
     bool used;           /* TCP: bytes have gone both ways */
     bool pollhup, pollerr, pollrdhup;

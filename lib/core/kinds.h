@@ -47,6 +47,10 @@ enum never {
     NEVER_BIND_FAILED,
     NEVER_LISTEN_FAILED,
     NEVER_DISSOLVED, /* it was connected, or tried, and connect to no address undid that */
+    /* connect failed, and the error waits to be read; the kernel's counters say that it was refused */
+    NEVER_REFUSED,
+    /* in a report alone: has a port, which bind gave it, or a connect that failed and was not seen */
+    NEVER_ADDRESS,
     NEVER_COUNT
 };
 enum how { HOW_NONE = 0, HOW_FINISHED, HOW_RESET, HOW_TIMEOUT }; /* of KIND_DEAD */

@@ -23,6 +23,7 @@ struct finding {
     uint8_t kind, how, eof, origin;
     uint8_t family, tcp_state, told_errno;
     uint8_t asked_errno;  /* of the connect, bind or listen that was given `asked`; 0: none */
+    bool error_inferred;  /* asked_errno: no call has returned it, the kernel's counters show it */
     uint8_t never;        /* enum never, for KIND_NEVER_CONNECTED */
     uint8_t type;         /* SOCK_* */
     uint8_t call;         /* enum call, by which it was opened */

@@ -38,6 +38,8 @@ static const char *never_headline(unsigned never)
         return "never connected: connect was never tried, this process still holds the descriptor";
     case NEVER_BOUND:
         return "never connected: bound to an address, neither connected nor listening";
+    case NEVER_ADDRESS:
+        return "not connected: bound, or a connect failed, this process still holds the descriptor";
     case NEVER_CONNECTING:
         return "still connecting: connect has had no answer yet, this process still holds the descriptor";
     case NEVER_BIND_FAILED:
@@ -347,21 +349,22 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  pid %u", f->pid);
     out_fmt(o, "  fd %d  ", f->fd);
     bool target = put_never(o, f, local);
-    if (!target && protocol && strcmp(protocol, "tcp") != 0)
+    if (!target && protocol && strcmp(protocol, "tcp") != 0 && (local || peer))
         out_fmt(o, "%s ", protocol);
     if (target)
         peer = false;
     else if (local || peer)
         text_clean(o, local ? f->local : "?");
     else
-        out_str(o, family_name(f->family));
+        out_str(o, protocol ? protocol : family_name(f->family));
     if (peer) {
         out_str(o, " -> ");
         text_clean(o, f->peer);
     }
     out_fmt(o, "  %s %s", state_words(f), f->adopted && f->since_ns >= f->opened_ns ? "at least " : "");
     out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
-    if (f->kind != KIND_NEVER_CONNECTED)
+    /* of an open one without state and addresses nobody has asked the kernel */
+    if (f->kind == KIND_OPEN ? f->unread || f->tcp_state || local || peer : f->kind != KIND_NEVER_CONNECTED)
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
     if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
         out_fmt(o, "  %s", how_name(f->how));

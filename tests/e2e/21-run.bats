@@ -321,9 +321,37 @@ SH
     [ "$status" -eq 0 ]
     contains "$output" 'run_leak: still runs'
     contains "$output" '2 sockets stuck in CLOSE_WAIT'
-    contains "$output" "1 process of the run still lives; 'sockleak report $XDG_RUNTIME_DIR/sockleak/run-"
+    contains "$output" "a process of the run lives on \\($(cat "$TESTTMP/pid")\\): 'sockleak report $(cat "$TESTTMP/pid")' reports on it"
     run "$SOCKLEAK" report --min-age 0 "$(cat "$TESTTMP/pid")"
     contains "$output" '2 sockets stuck in CLOSE_WAIT'
+}
+
+@test "a daemon that opens its sockets after its parent has ended is named by run, and asked by its number" {
+    mkfifo "$TESTTMP/hold"
+    exec 8<>"$TESTTMP/hold"
+    cat >"$TESTTMP/daemon" <<SH
+#!/bin/sh
+setsid sh -c 'echo \$\$ >"$TESTTMP/pid"; read -r word; exec "$VICTIMS/run_leak" 2 wait' <"$TESTTMP/hold" >"$TESTTMP/out" 2>&1 &
+until [ -s "$TESTTMP/pid" ]; do sleep 0.05; done
+SH
+    chmod +x "$TESTTMP/daemon"
+    for how in "" "--output $TESTTMP/kept"; do
+        rm -f "$TESTTMP/pid"
+        # shellcheck disable=SC2086 # two words or none
+        run runs $how -- "$TESTTMP/daemon" 8>&-
+        daemon=$(cat "$TESTTMP/pid")
+        STARTED+=("$daemon")
+        [ "$status" -eq 0 ]
+        [ "$output" = "sockleak run: a process of the run lives on ($daemon): 'sockleak report $daemon' reports on it" ]
+        [ "$how" ] || ls -d "$XDG_RUNTIME_DIR"/sockleak/run-*
+        echo go >&8
+        wait_for 20 grep -q ready "$TESTTMP/out"
+        run "$SOCKLEAK" report --min-age 0 "$daemon"
+        contains "$output" '2 sockets stuck in CLOSE_WAIT'
+        kill -KILL "$daemon"
+        wait_for 20 ended "$daemon"
+        rm -f "$TESTTMP/out"
+    done
 }
 
 @test "a static program is refused with the reason, and does not run" {

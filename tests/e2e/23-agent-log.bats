@@ -275,7 +275,7 @@ END
     [ "${#lines[@]}" = 2 ]
     contains "${lines[1]}" "sockleak: the state file is removed: $file\$"
     run with_agent verbosity=1:interval=0:state_dir=/proc/nowhere "$VICTIMS/each_kind" datagram
-    contains "$output" 'warning: no state file, .*'
+    contains "$output" 'warning: no state file: .*'
     contains "$output" 'sockleak: there is no state file, the table is in memory$'
     contains "$output" 'sockleak: no state file is left: the table was in memory$'
     run with_agent verbosity=0 "$VICTIMS/each_kind" datagram

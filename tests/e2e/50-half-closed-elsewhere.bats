@@ -34,6 +34,17 @@ looked()
     ((now >= $(head -n 1 "$TESTTMP/switches.$2") + $1))
 }
 
+@test "a connection that this process had half-closed before an attach is one at once when a report is asked for" {
+    command -v python3 >/dev/null || skip "no python3"
+    start half python3 -c "$program" duplicate "$TESTTMP/stop"
+    wait_for 20 grep -q ready "$TESTTMP/half.out"
+    "$SOCKLEAK" attach "$pid" || skip "may not attach here"
+    run "$SOCKLEAK" report --min-age 0 --kinds all "$pid"
+    contains "$output" '1 socket stuck in FIN_WAIT_2'
+    touch "$TESTTMP/stop"
+    wait "$pid"
+}
+
 @test "D8: half-closed by a child, or through a duplicate that is closed again: reported as FIN_WAIT_2 while the program runs, and at its end" {
     command -v python3 >/dev/null || skip "no python3"
     local how

@@ -197,10 +197,44 @@ END
         if [ $how = keeps ]; then
             lacks "$TESTTMP/v.err" 'no state file'
         else
-            contains "$TESTTMP/v.err" "==${at[0]}==sockleak: warning: no state file, the table stays in memory"
+            contains "$TESTTMP/v.err" "==${at[0]}==sockleak: warning: no state file: the table stays in memory"
         fi
         : >"$TESTTMP/peer.out"
     done
+}
+
+@test "of several children in a chroot one reports what all of them hold" {
+    [ "$(id -u)" = 0 ] || skip "needs root, for chroot"
+    python3 -c 'import ctypes, os, sys
+sys.exit(ctypes.CDLL(None).syscall({"x86_64": 312, "aarch64": 272}[os.uname().machine], os.getpid(), os.getpid(), 0, 1, 1) != 0)' || skip "no kcmp here"
+    cat >"$TESTTMP/p.py" <<'END'
+import os, socket, sys, time
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+children = []
+for i in range(3):
+    if (child := os.fork()) == 0:
+        os.chroot(sys.argv[2])
+        print("at", os.getpid(), flush=True)
+        while os.path.exists("/stay"): time.sleep(0.05)
+        os._exit(0)
+    children.append(child)
+c.close()
+for child in children: os.waitpid(child, 0)
+END
+    mkdir -p "$TESTTMP/root"
+    touch "$TESTTMP/root/stay"
+    start_agent v "grace=500ms:interval=250ms" python3 "$TESTTMP/p.py" "$port" "$TESTTMP/root"
+    asleep 3
+    has_watcher() { grep -qx sockleak /proc/"$1"/task/*/comm; }
+    for child in "${at[@]}"; do wait_for 20 has_watcher "$child"; done
+    peer_closes
+    wait_for 20 grep -q '1 socket stuck in CLOSE_WAIT' "$TESTTMP/v.err"
+    sleep 1 # the others look too
+    rm "$TESTTMP/root/stay"
+    wait_for 20 ended "$pid"
+    cat "$TESTTMP/v.err"
+    [ "$(grep -o '^==[0-9]*==WARNING' "$TESTTMP/v.err" | sort | uniq -c | wc -l)" -le 2 ] # while they ran, and the last one's at its end
+    [ "$(grep -c 'SUMMARY: sockleak: 1 socket' "$TESTTMP/v.err")" -eq 1 ]
 }
 
 @test "what was open before the program's first instruction is inherited, and stays its parent's" {

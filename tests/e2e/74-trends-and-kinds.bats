@@ -30,6 +30,25 @@ of_json() { "$SOCKLEAK" report --format json --min-age 0 "$@" "$pid" >"$TESTTMP/
     contains "$TESTTMP/v.err" 'to 127\.0\.0\.1:1 \(ECONNREFUSED\)'
 }
 
+@test "the error of a connect that the program has not read is told where the kernel's counters show it, and stays the program's" {
+    victim "" unread_error
+    of_json
+    [ "$(json "$TESTTMP/json" "[(s['peer'], s['error'], s['error_inferred']) for l in leaks for s in l['sockets']]")" = "[('127.0.0.1:1', 'ECONNREFUSED', True)]" ]
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" 'connect failed'
+    contains "$output" 'to 127\.0\.0\.1:1 \(ECONNREFUSED\)'
+    finish
+    contains "$TESTTMP/v.out" '^error ECONNREFUSED$'
+}
+
+@test "of one that the kernel's counters do not explain no error is told" {
+    victim "" timed_out
+    of_json
+    [ "$(json "$TESTTMP/json" "[(s['error'], s.get('error_inferred')) for l in leaks if l['kind'] == 'never_connected' for s in l['sockets']]")" = "[(None, None)]" ]
+    finish
+    contains "$TESTTMP/v.out" '^error ETIMEDOUT$'
+}
+
 @test "the address of a failed connect outlives the program, in the command's report and in JSON" {
     run "$SOCKLEAK" run -- "$VICTIMS/trends" refused </dev/null
     contains "$output" 'connect failed'

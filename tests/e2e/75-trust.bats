@@ -187,6 +187,19 @@ logged()
     lacks "$output" 'older'
 }
 
+@test "the file of a process that ended without its exit and held nothing goes when the next program makes one" {
+    local dir
+    dir=$(state_dir)
+    mkdir -m 700 "$dir"
+    "$VICTIMS/report_statefile" "$dir/1999000001.7.sockleak" 0 0 unseen
+    "$VICTIMS/report_statefile" "$dir/1999000002.7.sockleak" 1 1 unseen
+    "$VICTIMS/report_statefile" "$dir/1999000003.7.sockleak" 0 0 recent # a moment ago: it may run where it cannot be seen
+    start_agent live log_path="$TESTTMP/log" "$VICTIMS/trust" wait 1
+    wait_for 20 grep -q ready "$TESTTMP/live.out"
+    [ "$(cd "$dir" && echo 1999*)" = '1999000002.7.sockleak 1999000003.7.sockleak' ]
+    [ -e "$(echo "$dir/$pid".*.sockleak)" ]
+}
+
 @test "a run keeps the state file of each of its processes until it has reported them" {
     # shellcheck disable=SC2016 # expanded by the inner shell
     run "$SOCKLEAK" run --output "$TESTTMP/keep" -- bash -c 'for i in {1..205}; do "$VICTIMS/trust" two; done'
@@ -243,6 +256,14 @@ ended_by()
     ended_by TERM run "--kinds all" wait 0 open
     [ "$status" -eq 143 ]
     contains "$TESTTMP/run.err" 'fd 4  127.0.0.1:[0-9]+ -> 127.0.0.1:[0-9]+  ESTABLISHED'
+}
+
+@test "run has a last word of a program that makes the system call of its end itself" {
+    run "$SOCKLEAK" run --exitcode 23 -- "$VICTIMS/trust" own_exit
+    contains "$output" '^==[0-9]+==sockleak: ended by a system call of its own, not through exit, before anything was checked; open then:$'
+    contains "$output" '#0 leak_hangup '
+    lacks "$output" 'SUMMARY|unread 0'
+    [ "$status" -eq 0 ]
 }
 
 @test "run has a last word of a program that a signal ended, checked or not" {

@@ -3,6 +3,7 @@
  * test_finding.c: a finding says what its slot and its detail say, and which slots count is decided
  * in one place.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -240,6 +241,36 @@ static void what_may_have_been_read_unseen_is_not_called_unread(void **state)
     assert_int_equal(f.eof, EOF_NONE);
 }
 
+static void a_port_that_nobody_saw_given_is_not_said_to_be_bound(void **state)
+{
+    (void)state;
+    struct state_detail d = {.kind = KIND_NEVER_CONNECTED, .never = NEVER_BOUND, .local = "0.0.0.0:4711"};
+    struct finding f = {.unwatched = true};
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.never, NEVER_ADDRESS);
+    strcpy(d.local, "[::]:4711");
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.never, NEVER_ADDRESS);
+    strcpy(d.local, "127.0.0.1:4711"); /* a connect that fails takes the address back */
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.never, NEVER_BOUND);
+    strcpy(d.local, "0.0.0.0:4711");
+    f.unwatched = false;
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.never, NEVER_BOUND);
+}
+
+static void an_error_that_was_not_read_is_inferred(void **state)
+{
+    (void)state;
+    struct state_detail d = {.kind = KIND_NEVER_CONNECTED, .never = NEVER_REFUSED};
+    struct finding f = {0};
+    finding_from_detail(&f, &d);
+    assert_int_equal(f.never, NEVER_FAILED);
+    assert_int_equal(finding_error(&f), ECONNREFUSED);
+    assert_true(f.error_inferred);
+}
+
 static void standard_descriptors_from_outside_are_told_apart(void **state)
 {
     (void)state;
@@ -320,6 +351,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_a_file_that_does_not_say_the_call_no_stack_is_called_what_it_may_not_be, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_by_another_descriptor_is_the_sockets, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_have_been_read_unseen_is_not_called_unread, setup, teardown),
+        cmocka_unit_test(a_port_that_nobody_saw_given_is_not_said_to_be_bound),
+        cmocka_unit_test(an_error_that_was_not_read_is_inferred),
         cmocka_unit_test(standard_descriptors_from_outside_are_told_apart),
     };
     return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

@@ -358,6 +358,8 @@ static void a_socket_that_never_connected_has_its_reason(void **state)
         {"fresh, open before an attach", {TCP4, .tcp_state = ST_CLOSE, .pollhup = true}, NEVER_UNSEEN},
         {"refused", {TCP4, .tcp_state = ST_CLOSE, .told_errno = ECONNREFUSED, .seen_all = true}, NEVER_FAILED},
         {"refused, unfetched", {TCP4, .tcp_state = ST_CLOSE, .pollerr = true}, NEVER_FAILED},
+        {"refused, as the counters say", {TCP4, .tcp_state = ST_CLOSE, .pollerr = true, .refused = true, .tried = true}, NEVER_REFUSED},
+        {"refused, and read unseen", {TCP4, .tcp_state = ST_CLOSE, .refused = true, .tried = true}, NEVER_FAILED},
         {"its SYN went out", {TCP4, .tcp_state = ST_CLOSE, .tried = true}, NEVER_FAILED},
         {"a send on it", {TCP4, .tcp_state = ST_CLOSE, .told_errno = EPIPE, .seen_all = true}, NEVER_UNTRIED},
         {"bound", {TCP4, .tcp_state = ST_CLOSE, .bound = true, .seen_all = true}, NEVER_BOUND},

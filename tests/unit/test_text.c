@@ -406,6 +406,10 @@ static void a_socket_line_shows_what_is_known_of_it(void **state)
           .pid = 99,
           .since_ns = 2000 * S},
          "  pid 99  fd 6  [::1]:80  CLOSE 0 s  unread 0  timeout\n"},
+        /* nobody has asked the kernel */
+        {{.fd = 7, .kind = KIND_OPEN, .family = AF_INET, .type = SOCK_STREAM}, "  fd 7  tcp  OPEN 16 min\n"},
+        {{.fd = 7, .kind = KIND_OPEN, .family = AF_INET, .type = SOCK_STREAM, .tcp_state = ST_ESTABLISHED},
+         "  fd 7  tcp  ESTABLISHED 16 min  unread 0\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct report r = example();

@@ -204,6 +204,12 @@ int main(int argc, char **argv)
     now = (uint64_t)mono.tv_sec * 1000000000u + (uint64_t)mono.tv_nsec;
     head->opened_mono_ns = now;
     head->last_look_ns = now;
+    if (strcmp(end, "unseen") == 0 || strcmp(end, "recent") == 0) { /* a watcher that has not looked; two minutes ago, or just now */
+        if (end[0] == 'u')
+            head->opened_mono_ns = now > 120000000000ull ? now - 120000000000ull : 1;
+        head->last_look_ns = 0;
+        head->interval_ns = 7500000000ull;
+    }
     head->opened_real_ns = (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec;
     if (readlink("/proc/self/exe", head->exe, sizeof head->exe - 1) < 0)
         return 1;

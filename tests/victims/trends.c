@@ -38,6 +38,40 @@ static void refused(void)
         _exit(98);
 }
 
+/* Its failure is waited for, and never read; IN_VAIN: nobody answers. */
+static void unread_error(int in_vain)
+{
+    struct sockaddr_in to = loopback(1);
+    socklen_t len = sizeof to;
+    int once = 1, listener = stream(0);
+    if (in_vain) { /* room for one connection that nobody accepts */
+        to = loopback(0);
+        MUST(bind(listener, (struct sockaddr *)&to, sizeof to));
+        MUST(listen(listener, 0));
+        MUST(getsockname(listener, (struct sockaddr *)&to, &len));
+        MUST(connect(stream(0), (struct sockaddr *)&to, sizeof to));
+    } else {
+        MUST(close(listener));
+    }
+    int fd = stream(SOCK_NONBLOCK);
+    MUST(setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &once, sizeof once));
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) != -1 || errno != EINPROGRESS)
+        _exit(98);
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    if (MUST(poll(&p, 1, 60000)) != 1 || !(p.revents & POLLERR))
+        _exit(97);
+}
+
+/* What the program reads must be its own error still. */
+static void reads_error(void)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    for (int fd = 3; fd < 10; fd++)
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error)
+            printf("error %s\n", error == ECONNREFUSED ? "ECONNREFUSED" : error == ETIMEDOUT ? "ETIMEDOUT" : "?");
+}
+
 /* The number on which connect failed is closed; its copy stays. */
 static void refused_dup(void)
 {
@@ -255,6 +289,8 @@ int main(int argc, char **argv)
             reserve();
     } else if (!strcmp(word, "refused")) {
         refused();
+    } else if (!strcmp(word, "unread_error") || !strcmp(word, "timed_out")) {
+        unread_error(!strcmp(word, "timed_out"));
     } else if (!strcmp(word, "no_path")) {
         no_path();
     } else if (!strcmp(word, "bound")) {
@@ -303,5 +339,7 @@ int main(int argc, char **argv)
     }
     say("ready");
     wait_for_word();
+    if (!strcmp(word, "unread_error") || !strcmp(word, "timed_out"))
+        reads_error();
     return 0;
 }

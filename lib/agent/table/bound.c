@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -25,8 +26,9 @@
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 
-#define MOST 4096u                    /* files that are looked at */
-#define STILL_ALIVE_NS 60000000000ull /* a watcher that has looked so lately runs somewhere */
+#define MOST 4096u                     /* files that are looked at */
+#define SLOW_WATCHER_NS 30000000000ull /* one that looks less often, or never, proves nothing */
+#define STILL_ALIVE_NS 60000000000ull  /* a watcher that has looked so lately runs somewhere */
 
 struct entry {
     uint32_t pid; /* 0: removed */
@@ -128,6 +130,51 @@ static void keep_ended(struct listing *l)
     l->n = ended;
 }
 
+/* No descriptor was open at the end of the process: its file has nothing to report. */
+static bool holds_nothing(int dir, const char *name)
+{
+    struct stat st;
+    struct state_view view;
+    struct state_slot slot;
+    uint64_t pos = 0, now = clock_now();
+    bool nothing = false;
+    int number;
+    long fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    if (sys_stat_at((int)fd, "", &st, AT_EMPTY_PATH) >= 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)STATE_BODY_OFFSET &&
+        st.st_size <= (off_t)STATE_MAX_SIZE) {
+        void *p = sys_mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, (int)fd, 0);
+        if (!sys_failed(p) && !state_open_view(&view, p, (uint64_t)st.st_size)) {
+            const struct state_header *h = state_head(&view);
+            uint64_t interval = atomic_load(&h->interval_ns);
+            /* if it ran where it cannot be seen, its watcher would have looked by now */
+            nothing = atomic_load(&h->end) == END_RUNNING && interval && interval <= SLOW_WATCHER_NS && now > h->opened_mono_ns &&
+                      now - h->opened_mono_ns >= STILL_ALIVE_NS && !state_next_slot(&view, &pos, &number, &slot);
+        }
+        if (!sys_failed(p))
+            sys_munmap(p, (size_t)st.st_size);
+    }
+    sys_close((int)fd);
+    return nothing;
+}
+
+/*
+ * Removes the files that hold nothing: of processes that ended without a word to us, as a Go program
+ * does, which makes the system call itself.
+ */
+static void remove_empty(struct listing *l)
+{
+    char name[64];
+    size_t kept = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        file_name(name, &l->entries[i]);
+        if (!holds_nothing(l->dir, name) || SYS3(SYS_unlinkat, l->dir, name, 0) < 0)
+            l->entries[kept++] = l->entries[i];
+    }
+    l->n = kept;
+}
+
 static bool remove_oldest(struct listing *l)
 {
     char name[64];
@@ -156,19 +203,22 @@ static void count_removed(int dir, size_t n)
         sys_close((int)fd);
 }
 
-void bound_directory(int dir)
+void bound_directory(int dir, bool empty_too)
 {
     struct listing l = {.dir = dir};
     size_t removed = 0;
     list(&l);
-    if (l.n <= STATEDIR_KEEP)
+    if (l.n <= (empty_too ? 1 : STATEDIR_KEEP)) /* 1: our own */
         return;
     l.entries = pages_alloc(MOST * sizeof *l.entries);
     if (!l.entries)
         return;
     list(&l);
+    size_t all = l.n;
     keep_ended(&l);
-    for (size_t n = l.n; n > STATEDIR_KEEP; n--)
+    if (empty_too)
+        remove_empty(&l);
+    for (size_t n = all > STATEDIR_KEEP ? l.n : 0; n > STATEDIR_KEEP; n--)
         removed += remove_oldest(&l);
     pages_free(l.entries, MOST * sizeof *l.entries);
     if (removed)

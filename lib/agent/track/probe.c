@@ -138,6 +138,12 @@ static void probe_tcp(int fd, struct observation *o)
     o->retransmits = (unsigned)t.tcpi_retransmits + t.tcpi_backoff + t.tcpi_probes;
     o->connecting = t.tcpi_state == ST_SYN_SENT || t.tcpi_state == ST_SYN_RECV;
     o->tried = t.tcpi_segs_out > 0; /* of an unconnected one: its SYN */
+    /*
+     * An error that waits cannot be asked for without taking it from the program. But no SYN was sent
+     * again, so it is no timeout, and an ICMP message is no segment: the one that came was a reset.
+     */
+    o->refused =
+        o->protocol == IPPROTO_TCP && t.tcpi_state == ST_CLOSE && t.tcpi_segs_in == 1 && t.tcpi_segs_out == 1 && !t.tcpi_total_retrans;
     /* the acknowledgement of the SYN counts as a byte, and the peer's FIN does */
     o->used = t.tcpi_bytes_acked > 1 && t.tcpi_bytes_received > 1;
     /*

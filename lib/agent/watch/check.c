@@ -379,8 +379,8 @@ static uint64_t check_table(uint64_t min_age_ns, bool ending)
 {
     struct check l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
     l.ending = ending;
-    l.thorough = min_age_ns == 0;
-    l.keep_open = min_age_ns <= 1 && table_kinds() & KIND_BIT(KIND_OPEN);
+    l.thorough = min_age_ns <= 1;
+    l.keep_open = l.thorough && table_kinds() & KIND_BIT(KIND_OPEN);
     l.number = (uint32_t)table_looks() + 1;
     unsigned n = 0;
     sweep_details();

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /*
- * Checks all sockets that were opened at least MIN_AGE_NS ago; with 0 it is thorough, and asks for
+ * Checks all sockets that were opened at least MIN_AGE_NS ago; with 0 or 1 it is thorough, and asks for
  * each connection whether another descriptor or process has shut it down. Returns when the next
  * socket passes its grace (CLOCK_MONOTONIC; UINT64_MAX: none does).
  */

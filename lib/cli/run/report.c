@@ -27,6 +27,7 @@
 #include "../state/paths.h"
 #include "../state/settings.h"
 #include "../symbolize/symbolize.h"
+#include "survivors.h"
 
 bool run_report_ready(struct run_report *r)
 {
@@ -211,22 +212,13 @@ static void remove_aside(const char *dir)
         closedir(d);
 }
 
-/*
- * Removes the state files of processes that are gone, then the directory if it is empty. Returns
- * how many still live.
- */
-static size_t remove_directory(const struct load_set *set, const char *dir)
+/* Removes the state files of processes that are gone. */
+static void remove_files(const struct load_set *set, const char *dir)
 {
-    size_t live = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        if (load_is_live(&set->items[i]))
-            live++;
-        else
+    for (size_t i = 0; i < set->n; i++)
+        if (!load_is_live(&set->items[i]))
             unlink(set->items[i].path);
-    }
     remove_aside(dir);
-    rmdir(dir);
-    return live;
 }
 
 static void resolve_options(struct run_report *r, const struct load_set *set)
@@ -273,14 +265,18 @@ static int print_all(struct run_report *r, struct model *models, size_t n, struc
 }
 
 /*
- * Removes what belongs to processes that are gone; if some still live, says how to report on them.
+ * Removes what belongs to processes that are gone, and names those that live: their files will be
+ * in the directory.
  */
 static void drop_directory(const struct run_report *r, const struct load_set *set)
 {
-    size_t live = remove_directory(set, r->dir);
-    if (live)
-        cli_warn("%zu process%s of the run still live%s; 'sockleak report %s' looks again", live, live == 1 ? "" : "es",
-                 live == 1 ? "s" : "", r->dir);
+    struct survivors alive;
+    survivors_find(&alive, set, r->dir);
+    if (!r->keep)
+        remove_files(set, r->dir);
+    if (!r->keep && !alive.n)
+        rmdir(r->dir);
+    survivors_print(&alive, r->dir);
 }
 
 /* ---- the last word of a program that a signal has ended, and that has no report -------------- */
@@ -313,13 +309,36 @@ static void print_unchecked(const struct run_report *r, const struct loaded_file
     model_build(&m, l, sym, &all);
     model_limit(&m, r->chosen.max_leaks);
     format_open(&out, stderr, buf, sizeof buf);
-    out_fmt(&out, "==%u==sockleak: ended by %s before anything was checked; %s\n", m.report.pid, signal_name(r->signal, name),
+    const char *how = "ended without its exit";
+    char by[40];
+    if (l->pid == r->pid && r->signal) {
+        snprintf(by, sizeof by, "ended by %s", signal_name(r->signal, name));
+        how = by;
+    } else if (l->pid == r->pid) {
+        how = "ended by a system call of its own, not through exit,";
+    }
+    out_fmt(&out, "==%u==sockleak: %s before anything was checked; %s\n", m.report.pid, how,
             m.report.n_groups ? "open then:" : "no socket was open then");
     for (size_t i = 0; i < m.report.n_groups; i++)
         text_group(&out, &m.report, &m.report.groups[i]);
     format_flush(&out);
     model_free(&m);
     settings_rules_free(&own);
+}
+
+/* The program made the system call that ends a process itself, and had sockets that nobody checked. */
+static bool ended_unseen(const struct run_report *r, const struct load_set *set)
+{
+    struct state_slot s;
+    for (size_t i = 0; i < set->n; i++) {
+        const struct loaded_file *l = &set->items[i];
+        uint64_t pos = 0;
+        int fd;
+        if (l->pid == r->pid && l->life == LIFE_KILLED && !load_relaxed64(&state_head(&l->view)->looks) &&
+            state_next_slot(&l->view, &pos, &fd, &s))
+            return true;
+    }
+    return false;
 }
 
 static void last_word(const struct run_report *r, const struct load_set *set, struct symbolizer *sym, const struct model_options *o)
@@ -333,7 +352,7 @@ static void last_word(const struct run_report *r, const struct load_set *set, st
         struct state_slot s;
         for (int fd; state_next_slot(&l->view, &pos, &fd, &s);)
             open++;
-        if (l->life != LIFE_KILLED || load_relaxed64(&state_head(&l->view)->looks))
+        if (l->life != LIFE_KILLED || load_relaxed64(&state_head(&l->view)->looks) || (!r->signal && l->pid != r->pid))
             continue;
         unchecked++;
         print_unchecked(r, l, sym, o);
@@ -371,7 +390,7 @@ static int report_set(struct run_report *r, const struct load_set *set, uint64_t
     model_merge(&all, models, set->n, (uint32_t)r->pid, r->exe, &o);
     *leaks = all.report.leaks;
     int status = print_all(r, models, set->n, &all);
-    if (r->signal && !all.report.leaks && !all.report.suppressed)
+    if ((r->signal || ended_unseen(r, set)) && !all.report.leaks && !all.report.suppressed)
         last_word(r, set, sym, &o);
     if (r->chosen.print_suppressions)
         print_used(r, &own);
@@ -397,8 +416,7 @@ int run_report_print(struct run_report *r, uint64_t *leaks)
     load_set_refresh(&set, 1000);
     if (report_set(r, &set, leaks) != CLI_OK)
         status = CLI_FAILED;
-    if (!r->keep)
-        drop_directory(r, &set);
+    drop_directory(r, &set);
     load_set_free(&set);
     arena_free(&r->arena);
     return status;

@@ -143,7 +143,7 @@ static void take_newest(struct loaded_file *best, const char *dir, pid_t pid)
     for (size_t i = 0; i < all.n; i++) {
         struct loaded_file *l = &all.items[i];
         const struct state_header *h = state_head(&l->view);
-        if (h->pid != (uint32_t)pid || load_is_live(l) || (best->path && state_head(&best->view)->opened_real_ns >= h->opened_real_ns))
+        if (load_is_live(l) || (best->path && state_head(&best->view)->opened_real_ns >= h->opened_real_ns))
             continue;
         struct loaded_file before = *best;
         *best = *l;
