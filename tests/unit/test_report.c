@@ -22,6 +22,7 @@
 #include "core/text.h"
 
 #include "agent/report/build.h"
+#include "agent/report/opener.h"
 #include "agent/watch/check.h"
 #include "agent/symbolize/lines.h"
 
@@ -538,6 +539,20 @@ static void no_process_is_made_from_a_signal_handler(void **state)
     assert_int_equal(lines_asked, 1);
 }
 
+/* Of a number that was given out again. */
+static void a_thread_that_began_after_the_socket_was_opened_did_not_open_it(void **state)
+{
+    (void)state;
+    struct opener t = {.tid = (uint32_t)gettid()};
+    opener_now(&t, clock_now());
+    assert_false(t.ended);
+    assert_string_not_equal(t.name, "");
+    t = (struct opener){.tid = (uint32_t)gettid()};
+    opener_now(&t, 1); /* soon after the boot */
+    assert_true(t.ended);
+    assert_string_equal(t.name, "");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
 
 int main(void)
@@ -561,6 +576,7 @@ int main(void)
         CASE(lines_are_asked_for_at_the_end_and_by_a_check_alone),
         CASE(a_running_program_is_asked_for_lines_once_a_group_and_only_where_a_rule_may_speak_of_them),
         CASE(no_process_is_made_from_a_signal_handler),
+        CASE(a_thread_that_began_after_the_socket_was_opened_did_not_open_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
