@@ -43,7 +43,7 @@ static void install_signal(void)
     sa.sa_handler = on_signal;
     sa.sa_flags = SA_RESTART;
     sigfillset(&sa.sa_mask);
-    if (agent_options.signal && sigaction((int)agent_options.signal, &sa, NULL) < 0)
+    if (sigaction((int)agent_options.signal, &sa, NULL) < 0)
         log_warn("signal=%u: this signal cannot be caught; no report on a signal", agent_options.signal);
 }
 

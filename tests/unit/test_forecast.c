@@ -165,6 +165,8 @@ static void the_range_of_ports_is_read_whatever_is_between_its_numbers(void **st
     assert_int_equal(ports("32768\t60999\n"), 28232);
     assert_int_equal(ports("1024 1024\n"), 0); /* no range */
     assert_int_equal(ports("1024   65535"), 64512);
+    assert_int_equal(ports("32768:60999\n"), 28232);
+    assert_int_equal(ports("10000\t60990\n"), 50991);
     assert_int_equal(ports("60999 32768\n"), 0);
     assert_int_equal(ports("32768"), 0);
     assert_int_equal(ports(" \n"), 0);

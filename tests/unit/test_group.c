@@ -127,6 +127,16 @@ static void each_stack_is_counted_with_the_sockets_that_it_is_true_of(void **sta
     assert_int_equal(g[0].told[0].count, 1);
     assert_ptr_equal(group_told_of(&g[0], &g[0].findings[4]), &g[0].told[0]);
     assert_null(group_told_of(&g[0], &g[0].findings[5]));
+    g[0].told[1] = g[0].told[0]; /* first an entry of another name, another record, another event */
+    g[0].told[0].siteid++;
+    g[0].n_told = 2;
+    assert_ptr_equal(group_told_of(&g[0], &g[0].findings[4]), &g[0].told[1]);
+    g[0].told[0] = g[0].told[1];
+    g[0].told[0].site++;
+    assert_ptr_equal(group_told_of(&g[0], &g[0].findings[4]), &g[0].told[1]);
+    g[0].told[0] = g[0].told[1];
+    g[0].told[0].event = EVENT_ERROR;
+    assert_ptr_equal(group_told_of(&g[0], &g[0].findings[4]), &g[0].told[1]);
 }
 
 static void the_eof_of_a_group_is_its_sockets_if_they_agree(void **state)
@@ -262,6 +272,15 @@ static void sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof(v
     f[0].siteid = 700; /* a stack that opened one is never joined with one that saw EOF */
     f[0].site = 3;
     assert_int_equal(group_findings(f, 6, g, 100), 4);
+    for (int i = 0; i < 6; i++) {
+        f[i] = told(i, 7);
+        f[i].siteid = i ? 5 : 0; /* its name alone says that a stack opened it */
+        f[i].site = 0;
+    }
+    assert_int_equal(group_findings(f, 6, g, 100), 2);
+    assert_int_equal(g[0].siteid, 5);
+    assert_false(g[0].of_eof);
+    assert_true(g[1].of_eof);
 }
 
 static void the_thread_that_opened_them_is_named_when_it_is_one(void **state)

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -487,6 +490,43 @@ static void who_leaves_a_wish_can_wait_for_it(void **state)
     close_lib(&l);
 }
 
+/* In a child that is killed at its first nap. */
+static void without_a_pass_nobody_waits(void **state)
+{
+    (void)state;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_nanosleep, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof code / sizeof *code, code};
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+            _exit(1);
+        redirect_settle();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void ask_for_a_pass(void) { redirect_all(); }
+
+static void what_is_asked_for_during_work_alone_is_done_after_it(void **state)
+{
+    (void)state;
+    struct lib l = open_lib("now");
+    redirect_alone(ask_for_a_pass);
+    assert_true(redirect_active());
+    assert_int_equal(l.direct(), real_getppid() + 1000000);
+    redirect_undo();
+    assert_int_equal(l.direct(), real_getppid());
+    close_lib(&l);
+}
+
 static int find_originals(void **state)
 {
     targets_use(calls, sizeof calls / sizeof *calls, dlsym_wrapped);
@@ -515,6 +555,8 @@ int main(void)
         cmocka_unit_test(threads_that_call_meanwhile_get_the_one_or_the_other),
         cmocka_unit_test(fork_finds_no_pass_under_way),
         cmocka_unit_test(who_leaves_a_wish_can_wait_for_it),
+        cmocka_unit_test(without_a_pass_nobody_waits),
+        cmocka_unit_test(what_is_asked_for_during_work_alone_is_done_after_it),
     };
     return cmocka_run_group_tests_name("inject", tests, find_originals, objects_teardown);
 }

@@ -297,10 +297,15 @@ static void the_older_hash_table_finds_the_same_and_is_held_to_its_bounds(void *
     struct dynamic d;
     bool broken;
     assert_true(read_it(&d, &broken));
-    void *direct = find(&d, "direct");
+    static const char *const names[] = {"saved", "left_alone", "never_called_before"}; /* from 7 letters on all 32 bits are used */
+    void *direct = find(&d, "direct"), *at[3];
+    for (int i = 0; i < 3; i++)
+        at[i] = find(&d, names[i]);
     uint32_t *t = only_sysv_hash(), buckets = t[0], chains = t[1];
     assert_true(read_it(&d, &broken));
     assert_ptr_equal(find(&d, "direct"), direct);
+    for (int i = 0; i < 3; i++)
+        assert_true(at[i] && find(&d, names[i]) == at[i]);
     assert_null(find(&d, "getppid"));
     assert_null(find(&d, "no_such_name"));
     t[0] = 0;

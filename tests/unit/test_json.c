@@ -370,6 +370,30 @@ static void forecasts_are_decimals_as_all_times_are(void **state)
     objects_in(text);
     assert_non_null(strstr(text, "\"fd_limit_in_s\":19205.0,"));
     assert_non_null(strstr(text, "\"ports_in_s\":18446744073709551615.0,"));
+    group.fd_limit_reached = group.ports_reached = true;
+    text = rendered(&r);
+    assert_non_null(strstr(text, "\"fd_limit_in_s\":0.0,"));
+    assert_non_null(strstr(text, "\"ports_in_s\":0.0,"));
+}
+
+static void the_trend_stands_behind_the_sockets(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.rate_milli = 12034;
+    group.fd_limit = 1024;
+    group.ports = 28232;
+    group.ports_peer = "10.0.0.5:1433";
+    static const char *const parts[] = {"}],\"steady\":false,\"rate_per_minute\":12.034,\"fd_limit\":1024,\"fd_limit_in_s\":null,"
+                                        "\"ports\":28232,\"ports_in_s\":null,\"ports_peer\":\"10.0.0.5:1433\",\"history\":[",
+                                        "}],\"steady\":true,\"rate_per_minute\":12.034,"};
+    for (size_t i = 0; i < 2; i++) {
+        group.steady = i;
+        const char *text = rendered(&r);
+        objects_in(text);
+        if (!strstr(text, parts[i]))
+            fail_msg("%s not in %s", parts[i], text);
+    }
 }
 
 static void the_age_of_a_socket_that_nobody_saw_opened_is_null(void **state)
@@ -492,6 +516,7 @@ int main(void)
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
+        cmocka_unit_test(the_trend_stands_behind_the_sockets),
         cmocka_unit_test(the_age_of_a_socket_that_nobody_saw_opened_is_null),
         cmocka_unit_test(at_most_sixty_four_sockets_are_listed),
         cmocka_unit_test(a_report_without_groups_is_empty_and_the_summary_can_be_left_out),

@@ -32,6 +32,7 @@
 /* What the rest of the agent would say. */
 static const char *preloads, *library, *answer;
 static bool no_memory, runs;
+static size_t memory; /* as much as there is in one piece */
 static unsigned asked;
 static char question[4096], command[600], since[32];
 
@@ -46,7 +47,7 @@ const char *environ_get(const char *name) { return strcmp(name, "LD_PRELOAD") ==
 void *pages_alloc(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return no_memory || p == MAP_FAILED ? NULL : p;
+    return no_memory || size > memory || p == MAP_FAILED ? NULL : p;
 }
 void pages_free(void *p, size_t size) { munmap(p, size); }
 bool object_at(uint64_t pc, struct object *l)
@@ -99,6 +100,7 @@ static int setup(void **state)
     library = path;
     preloads = NULL;
     no_memory = false;
+    memory = SIZE_MAX;
     runs = true;
     asked = 0;
     answer = "";
@@ -106,7 +108,9 @@ static int setup(void **state)
     frames[0] = (struct frame){.pc = 1, .module = "/bin/one", .build_id = "ab01", .offset = offset, .symbol = "sym"};
     frames[1] = (struct frame){.pc = 2};
     frames[2] = (struct frame){.pc = 3, .module = "/bin/two", .offset = offset};
-    group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
+    /* behind the stacks that it was told in is what was there before */
+    group = (struct group){
+        .frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}, {.frames = frames, .n_frames = 1}}};
     report = (struct report){.groups = &group, .n_groups = 1};
     line_cache_prepare();
     return 0;
@@ -295,6 +299,16 @@ static void without_memory_the_report_stays_as_it_is(void **state)
     no_memory = true;
     assert_false(lines_resolve(&scratch, &report));
     unchanged();
+    static struct frame many[300];
+    for (size_t i = 0; i < 300; i++)
+        many[i] = frames[0];
+    group.frames = many;
+    group.n_frames = 300;
+    no_memory = false;
+    memory = 256 * 1024; /* for the questions, and not for the answers */
+    assert_false(lines_resolve(&scratch, &report));
+    assert_int_equal(asked, 0);
+    assert_ptr_equal(group.frames, many);
 }
 
 int main(void)

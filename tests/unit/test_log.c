@@ -539,6 +539,34 @@ static void in_a_json_log_a_line_is_an_object(void **state)
     close(err);
 }
 
+static void the_help_is_a_line_for_each_and_in_a_json_log_an_object_for_each(void **state)
+{
+    (void)state;
+    static char help[8192];
+    struct out o = {.buf = help, .cap = sizeof help - 1};
+    options_help(&o);
+    help[o.len] = 0;
+    int err = fresh_err();
+    log_init();
+    log_help();
+    assert_string_equal(content(err), help);
+    close(err);
+    err = fresh_err();
+    log_init();
+    agent_options.log_json = true;
+    log_help();
+    const char *line = content(err);
+    for (char *at = help, *end; (end = strchr(at, '\n')); at = end + 1) {
+        const char *newline = strchr(line, '\n');
+        assert_non_null(newline);
+        assert_memory_equal(line, "{\"type\":\"note\",", 15);
+        assert_memory_equal(newline - 2, "\"}", 2);
+        line = newline + 1;
+    }
+    assert_string_equal(line, "");
+    close(err);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -564,6 +592,7 @@ int main(void)
         CASE(a_note_is_kept_until_it_is_told_and_told_once),
         CASE(a_note_that_another_thread_is_writing_is_left_alone),
         CASE(in_a_json_log_a_line_is_an_object),
+        CASE(the_help_is_a_line_for_each_and_in_a_json_log_an_object_for_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

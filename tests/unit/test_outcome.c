@@ -118,6 +118,20 @@ static void a_connect_to_no_address_undoes_the_connection(void **state)
     assert_int_equal(flags_of(FD), SLOT_CONNECTED);
 }
 
+static void a_call_without_an_address_keeps_none_of_the_call_before(void **state)
+{
+    (void)state;
+    const struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    track_attempt_failed(FD, false, EADDRINUSE, (const struct sockaddr *)&at, sizeof at);
+    const struct state_attempt *a = attempt_of(FD);
+    assert_non_null(a);
+    assert_int_equal(a->call, ATTEMPT_BIND);
+    assert_string_equal(a->address, "127.0.0.1:80");
+    track_attempt_failed(FD, true, EADDRINUSE, NULL, 0);
+    assert_int_equal(a->call, ATTEMPT_LISTEN);
+    assert_string_equal(a->address, "");
+}
+
 /* ---- the end ---- */
 
 static void the_end_is_told_once_by_the_call_that_saw_it_first(void **state)
@@ -326,6 +340,7 @@ int main(void)
         CASE(an_error_of_the_call_itself_is_none_of_the_connection),
         CASE(what_an_attempt_before_told_is_forgotten_when_one_succeeds),
         CASE(a_connect_to_no_address_undoes_the_connection),
+        CASE(a_call_without_an_address_keeps_none_of_the_call_before),
         CASE(the_end_is_told_once_by_the_call_that_saw_it_first),
         CASE(nothing_is_told_by_what_is_no_end),
         CASE(a_read_of_nothing_after_an_own_shutdown_tells_nothing_of_the_peer),

@@ -22,6 +22,7 @@
 #include "core/text.h"
 
 #include "agent/report/build.h"
+#include "agent/report/opener.h"
 #include "agent/watch/check.h"
 #include "agent/symbolize/lines.h"
 
@@ -382,8 +383,10 @@ static void a_rule_for_an_address_takes_the_socket_and_not_its_group(void **stat
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0meant-to-stay"};
     int fd[3];
     snprintf(a.sun_path + 14, sizeof a.sun_path - 14, "-%d", (int)getpid());
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        __asm__ volatile("" : "+r"(i)); /* not unrolled: they are of one site */
         fd[i] = live_socket(AF_UNIX, SOCK_STREAM);
+    }
     assert_int_equal(bind(fd[0], (struct sockaddr *)&a, sizeof a), 0);
     check_all(0);
     assert_int_equal(leaks_of(&s, REASON_CHECK, &suppressed), 2);
@@ -538,6 +541,20 @@ static void no_process_is_made_from_a_signal_handler(void **state)
     assert_int_equal(lines_asked, 1);
 }
 
+/* Of a number that was given out again. */
+static void a_thread_that_began_after_the_socket_was_opened_did_not_open_it(void **state)
+{
+    (void)state;
+    struct opener t = {.tid = (uint32_t)gettid()};
+    opener_now(&t, clock_now());
+    assert_false(t.ended);
+    assert_string_not_equal(t.name, "");
+    t = (struct opener){.tid = (uint32_t)gettid()};
+    opener_now(&t, 1); /* soon after the boot */
+    assert_true(t.ended);
+    assert_string_equal(t.name, "");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
 
 int main(void)
@@ -561,6 +578,7 @@ int main(void)
         CASE(lines_are_asked_for_at_the_end_and_by_a_check_alone),
         CASE(a_running_program_is_asked_for_lines_once_a_group_and_only_where_a_rule_may_speak_of_them),
         CASE(no_process_is_made_from_a_signal_handler),
+        CASE(a_thread_that_began_after_the_socket_was_opened_did_not_open_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,31 @@ static void many_that_are_released_at_once_are_one_line(void **state)
     assert_int_equal(lines_with("\"count\":5,\"fds\":["), 1);
 }
 
+static void those_of_one_kind_are_one_line_in_whatever_order_they_are_closed(void **state)
+{
+    (void)state;
+    int hung_up[2], ended[3], listener = live_listener();
+    for (int i = 0; i < 2; i++)
+        hung_up[i] = live_hung_up();
+    for (int i = 0; i < 3; i++) {
+        int v[2];
+        live_connection(listener, v);
+        live_close(v[1]);
+        ended[i] = v[0];
+    }
+    look_and_report_what_is_due();
+    live_hush();
+    live_close(hung_up[0]);
+    live_close(ended[0]);
+    live_close(ended[1]);
+    live_close(hung_up[1]);
+    live_close(ended[2]);
+    reporter_releases();
+    assert_int_equal(lines_with("released: "), 2);
+    assert_int_equal(lines_with("released: 3 of "), 1);
+    assert_int_equal(lines_with("released: 2 of "), 1);
+}
+
 /* ---- reports that are asked for ---- */
 
 static uint64_t report(enum reason reason, int fd)
@@ -462,6 +487,33 @@ static void a_watcher_that_is_stuck_does_not_hold_up_the_end(void **state)
     lock_is_taken = false;
 }
 
+static void after_a_long_run_young_ones_are_left_out_unless_all_are_asked_for(void **state)
+{
+    (void)state;
+    loaded_ns = sys_clock(CLOCK_MONOTONIC);
+    assert_int_equal(too_young(), 0);
+    loaded_ns -= LONG_RUN_NS;
+    assert_int_equal(too_young(), YOUNG_NS);
+    agent_options.exit_check_all = true;
+    assert_int_equal(too_young(), 0);
+    agent_options.exit_check_all = false;
+    agent_options.exitcode = 23;
+    assert_int_equal(too_young(), 0);
+    agent_options.exitcode = 0;
+    agent_options.leak_check_at_exit = false;
+    assert_int_equal(too_young(), 0);
+    reporter_loaded();
+}
+
+static void open_sockets_without_a_stack_are_of_no_idle_site(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < IDLE_SITE_SOCKETS; i++)
+        live_socket(AF_INET, SOCK_DGRAM);
+    assert_int_equal(reporter_final(false), 0);
+    assert_string_equal(live_said(), "");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
 
 int main(void)
@@ -474,6 +526,7 @@ int main(void)
         CASE(what_was_in_no_report_is_not_retracted),
         CASE(a_socket_that_is_closed_while_its_report_is_made_is_retracted),
         CASE(many_that_are_released_at_once_are_one_line),
+        CASE(those_of_one_kind_are_one_line_in_whatever_order_they_are_closed),
         CASE(a_report_looks_first_and_only_a_signals_is_one_to_retract),
         CASE(without_memory_the_number_is_known_all_the_same),
         CASE(abort_on_error_aborts_at_the_first_report_that_nobody_asked_for),
@@ -483,6 +536,8 @@ int main(void)
         CASE(the_state_file_stays_where_something_is_stuck_and_goes_where_not),
         CASE(at_the_end_without_a_check_nothing_is_said_and_what_is_stuck_is_known),
         CASE(suppressed_sockets_keep_the_file_when_another_makes_the_report),
+        CASE(after_a_long_run_young_ones_are_left_out_unless_all_are_asked_for),
+        CASE(open_sockets_without_a_stack_are_of_no_idle_site),
         CASE(a_watcher_that_is_stuck_does_not_hold_up_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 /*
  * test_state_file.c: the state file gets its name when its header is complete; without a file
  * the table is in memory, and a note says why.
+ *
+ * The code is compiled in, with a version that is longer than its place.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,8 +28,12 @@
 #include "agent/base/options.h"
 #include "agent/base/sys.h"
 #include "agent/table/state_dir.h"
-#include "agent/table/state_file.h"
 #include "agent/table/table.h"
+static const char *volatile version = "1.2.3~rc4+git20260102.abcdef012345-0ubuntu1~24.04";
+#undef SOCKLEAK_VERSION
+#define SOCKLEAK_VERSION version
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/table/state_file.c"
 #include "objects.h"
 
 /* What the rest of the agent would say. */
@@ -98,6 +104,9 @@ static void the_file_holds_a_complete_header_under_its_name_alone(void **state)
     assert_int_equal(h->exe_ino, st.st_ino);
     uname(&u);
     assert_int_equal(strncmp(h->host, u.nodename, sizeof h->host - 1), 0);
+    assert_memory_equal(h->agent_version, SOCKLEAK_VERSION, sizeof h->agent_version - 1);
+    assert_int_equal(h->agent_version[sizeof h->agent_version - 1], 0);
+    assert_int_equal(h->unwatched_ns, 0); /* it stands behind that */
     munmap(h, 4096);
     state_dir_remove_file();
     assert_int_equal(entries(), 0);

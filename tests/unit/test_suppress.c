@@ -213,6 +213,8 @@ static void any_frames_function_file_or_module_matches(void **state)
         {"leak:connectDB", true},
         {"dead:connectDB", false},
         {"leak:^fe-connect.c$", true},
+        {"leak:^src/interfaces/", true},
+        {"leak:^interfaces/", false},
         {"leak:libpq", true},
         {"leak:^libpq.so.5$", true},
         {"leak:^/usr/lib/*.5$", true},
@@ -302,6 +304,7 @@ static void a_ready_line_hides_no_other_leak(void **state)
                                          {.symbol = "again", .module = "/srv/app", .file = "src/db.c", .line = 50}};
     static const struct frame bare[] = {{.symbol = "main", .module = "/srv/app", .offset = 0x42}},
                               other[] = {{.symbol = "main", .module = "/srv/app", .offset = 0x43}};
+    static const struct frame no_line[] = {{.symbol = "main", .module = "/srv/app", .offset = 0x42, .file = "src/db.c"}};
     struct group g = {.kind = KIND_CLOSE_WAIT, .frames = here, .n_frames = 3};
     assert_string_equal(written(&g), "close_wait:^main (db.c:42)$\n");
     assert_int_equal(read_rules(written(&g)), 1);
@@ -316,6 +319,8 @@ static void a_ready_line_hides_no_other_leak(void **state)
     assert_int_equal(read_rules(written(&g)), 1);
     assert_non_null(suppress_group(rules, 1, &g));
     assert_null(suppress_group(rules, 1, &(struct group){.kind = KIND_CLOSE_WAIT, .frames = other, .n_frames = 1}));
+    g = (struct group){.kind = KIND_CLOSE_WAIT, .frames = no_line, .n_frames = 1}; /* a file alone would hide all of it */
+    assert_string_equal(written(&g), "close_wait:^main (app+0x42)$\n");
 }
 
 static void the_table_at_exit_lists_what_matched(void **state)

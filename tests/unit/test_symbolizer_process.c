@@ -24,8 +24,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/symbolize/symbolizer_process.h"
+#include "agent/base/sys.h"
 #include "agent/libc/real.h"
+
+static unsigned closed; /* by the keeper, which has this memory too */
+static long close_call(int fd)
+{
+    closed++;
+    return sys_close(fd);
+}
+#define sys_close close_call
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/symbolize/symbolizer_process.c"
+#undef sys_close
 
 static bool no_memory;
 static unsigned mapped;
@@ -76,6 +87,15 @@ static void what_goes_in_comes_out_however_much_it_is(void **state)
     assert_true(filter("exec <&-; echo done", input, size, sizeof output, 60000));
     assert_string_equal(output, "done\n");
     free(input);
+}
+
+static void a_filter_that_has_all_its_input_is_waited_for_asleep(void **state)
+{
+    (void)state;
+    closed = 0;
+    assert_true(filter("cat; sleep 0.2; echo done", "text\n", 5, sizeof output, 60000));
+    assert_string_equal(output, "text\ndone\n");
+    assert_int_equal(closed, 3); /* the filter's two ends, and its input, once */
 }
 
 static void a_status_other_than_0_and_a_program_that_is_not_there_are_failures(void **state)
@@ -295,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_goes_in_comes_out_however_much_it_is, setup),
+        cmocka_unit_test_setup(a_filter_that_has_all_its_input_is_waited_for_asleep, setup),
         cmocka_unit_test_setup(a_status_other_than_0_and_a_program_that_is_not_there_are_failures, setup),
         cmocka_unit_test_setup(an_answer_that_has_no_room_is_none, setup),
         cmocka_unit_test_setup(one_that_takes_too_long_is_ended_and_leaves_nothing_behind, setup),

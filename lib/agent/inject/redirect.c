@@ -34,7 +34,7 @@ struct change {
     uint64_t old;
 };
 static struct change *changes;
-static uint64_t n_changes, n_room; /* n_room: places, a power of two */
+static uint64_t n_changes, n_room; /* n_room: places, a power of two; 0: CHANGES is NULL */
 
 static struct change *find_change(struct change *in, uint64_t room, const uint64_t *entry)
 {
@@ -48,16 +48,16 @@ static struct change *find_change(struct change *in, uint64_t room, const uint64
 
 static bool grow_changes(void)
 {
-    if (changes && n_changes * 2 < n_room)
+    if (n_changes * 2 < n_room)
         return true;
     uint64_t room = n_room ? n_room * 2 : 1024;
     struct change *more = sys_mmap(NULL, room * sizeof *more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (sys_failed(more))
         return false;
-    for (uint64_t i = 0; changes && i < n_room; i++)
+    for (uint64_t i = 0; i < n_room; i++)
         if (changes[i].entry)
             *find_change(more, room, changes[i].entry) = changes[i];
-    if (changes)
+    if (n_room)
         sys_munmap(changes, n_room * sizeof *changes);
     changes = more;
     n_room = room;
@@ -101,7 +101,7 @@ static bool is_left_alone(const struct dl_phdr_info *info)
     uint64_t loader = getauxval(AT_BASE), vdso = getauxval(AT_SYSINFO_EHDR);
     const char *name = info->dlpi_name ? info->dlpi_name : "";
     if ((loader && info->dlpi_addr == loader) || (vdso && info->dlpi_addr == vdso) || strstr(name, "/ld-linux") ||
-        strstr(name, "linux-vdso") || strstr(name, "/libunwind"))
+        strstr(name, "/libunwind"))
         return true;
     return dynamic_is_ours(info);
 }
@@ -119,9 +119,7 @@ static bool make_writable(struct relro_range *range, uint64_t *entry)
     uint64_t at = (uint64_t)entry;
     if (range->open || at < d->relro_start || at + 8 > d->relro_end)
         return false;
-    if (sys_mprotect((void *)d->relro_start, d->relro_end - d->relro_start, PROT_READ | PROT_WRITE) < 0)
-        return false;
-    range->open = true;
+    range->open = sys_mprotect((void *)d->relro_start, d->relro_end - d->relro_start, PROT_READ | PROT_WRITE) >= 0;
     return sys_touch(entry);
 }
 
@@ -170,7 +168,7 @@ static void visit_entry(struct pass *p, struct relro_range *range, const Elf64_R
     }
     uint64_t *entry = (uint64_t *)at, value = __atomic_load_n(entry, __ATOMIC_RELAXED), wrapper = (uint64_t)t->wrapper;
     if (p->undo) {
-        const struct change *c = value == wrapper && changes ? find_change(changes, n_room, entry) : NULL;
+        const struct change *c = value == wrapper && n_room ? find_change(changes, n_room, entry) : NULL;
         if (c && c->entry)
             exchange_entry(p, range, entry, value, c->old);
     } else if (value != wrapper) {
