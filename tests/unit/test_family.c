@@ -183,6 +183,37 @@ static void a_child_holds_a_socket_by_its_number_and_inode(void **state)
     close(fd);
 }
 
+static void an_ancestor_goes_first_that_holds_the_socket(void **state)
+{
+    (void)state;
+    struct stat st;
+    struct state_slot slot = {0};
+    pid_t without = sleeper();
+    int fd = fcntl(socket(AF_INET, SOCK_STREAM, 0), F_DUPFD_CLOEXEC, 200);
+    assert_int_equal(fd, 200);
+    assert_int_equal(fstat(fd, &st), 0);
+    pid_t with = sleeper();
+    family.ancestors[0] = (uint32_t)with;
+    assert_false(ancestor_goes_first(fd, &slot, &st)); /* no fork has made this process */
+    family.parent = DEAD;
+    assert_true(ancestor_goes_first(fd, &slot, &st));
+    family.ancestors[0] = (uint32_t)without;
+    assert_false(ancestor_goes_first(fd, &slot, &st));
+    family.ancestors[1] = (uint32_t)with;
+    assert_true(ancestor_goes_first(fd, &slot, &st));
+    family.ancestors[0] = 0; /* there the list ends */
+    assert_false(ancestor_goes_first(fd, &slot, &st));
+    starter = (uint32_t)without;
+    assert_false(ancestor_goes_first(fd, &slot, &st));
+    starter = (uint32_t)with;
+    assert_true(ancestor_goes_first(fd, &slot, &st));
+    kill(without, SIGKILL);
+    kill(with, SIGKILL);
+    assert_int_equal(waitpid(without, NULL, 0), without);
+    assert_int_equal(waitpid(with, NULL, 0), with);
+    close(fd);
+}
+
 static void what_a_child_uses_is_in_its_record(void **state)
 {
     (void)state;
@@ -236,6 +267,7 @@ int main(void)
         TEST(a_record_whose_fork_failed_is_free_after_a_while),
         TEST(records_end_at_their_limit),
         TEST(a_child_holds_a_socket_by_its_number_and_inode),
+        TEST(an_ancestor_goes_first_that_holds_the_socket),
         TEST(what_a_child_uses_is_in_its_record),
         TEST(a_child_knows_its_parent_and_the_ancestors_of_that),
     };
