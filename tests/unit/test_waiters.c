@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_waiters.c: who waits for a connect: the epolls of the process, and the calls that its threads
- * are in.
+ * test_waiters.c: who waits for a connect: the epolls of the process, and the calls that its
+ * threads are in.
  *
  * The code is compiled in, over reads that end early, and over texts of the tests' own for threads.
  */
@@ -166,7 +166,7 @@ static void what_a_thread_does_is_unknown_where_it_runs_or_cannot_be_read(void *
     static const struct {
         long error;
         bool known;
-    } rows[] = {{-ENOENT, true}, {-ESRCH, true}, {-EACCES, false}, {-EPERM, false}, {0, false}}; /* the first two: it has ended */
+    } rows[] = {{-ENOENT, true}, {-ESRCH, true}, {-EACCES, false}, {-EPERM, false}, {0, false}}; /* two: it has ended */
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         error = rows[i].error;
         assert_int_equal(ask_thread(&left, 7), rows[i].known);
