@@ -189,8 +189,9 @@ static void an_ancestor_goes_first_that_holds_the_socket(void **state)
     struct stat st;
     struct state_slot slot = {0};
     pid_t without = sleeper();
-    int fd = fcntl(socket(AF_INET, SOCK_STREAM, 0), F_DUPFD_CLOEXEC, 200);
+    int low = socket(AF_INET, SOCK_STREAM, 0), fd = fcntl(low, F_DUPFD_CLOEXEC, 200);
     assert_int_equal(fd, 200);
+    close(low); /* at the end it would be looked at */
     assert_int_equal(fstat(fd, &st), 0);
     pid_t with = sleeper();
     family.ancestors[0] = (uint32_t)with;
@@ -230,6 +231,7 @@ static void what_a_child_uses_is_in_its_record(void **state)
     assert_true(uses(&c, 3) && !uses(&c, 64));
     family_leaves();
     assert_true(atomic_load(&c.leaving_ns) && atomic_load(&c.leaving_ns) == atomic_load(&written()->leaving_ns));
+    own = NULL;
 }
 
 static void a_child_knows_its_parent_and_the_ancestors_of_that(void **state)
@@ -255,6 +257,7 @@ static void a_child_knows_its_parent_and_the_ancestors_of_that(void **state)
     assert_int_equal(f->ancestors[STATE_ANCESTORS - 1], 20 + STATE_ANCESTORS - 2);
     assert_ptr_equal(family_parent_view()->base, parent.base);
     parents = (struct state_view){0};
+    own = NULL; /* it is used at the exit */
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
@@ -271,5 +274,5 @@ int main(void)
         TEST(what_a_child_uses_is_in_its_record),
         TEST(a_child_knows_its_parent_and_the_ancestors_of_that),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return live_end(cmocka_run_group_tests(tests, NULL, NULL));
 }
