@@ -23,6 +23,16 @@ static bool last_holder;
 static bool is_last(int fd, const struct state_slot *slot) { return fd >= 0 && slot && last_holder; }
 #define family_is_last is_last
 
+/* Whether the process has an io_uring, and how often that was asked. */
+static bool has_uring;
+static unsigned asked_of_uring;
+static bool is_there(void)
+{
+    asked_of_uring++;
+    return has_uring;
+}
+#define uring_is_there is_there
+
 #define S 1000000000ull
 
 static uint64_t now;
@@ -58,7 +68,8 @@ static int setup(void **state)
     int r = live_setup(state);
     check_reset();
     now = clock_now() + S;
-    asked = 0;
+    asked = asked_of_uring = 0;
+    has_uring = false;
     return r;
 }
 
@@ -101,6 +112,26 @@ static void a_socket_in_a_condition_gets_a_detail_that_says_so(void **state)
     assert_non_null(strstr(d->local, "127.0.0.1:"));
     assert_int_equal(live_detail(l) == NULL, 1);
     assert_int_equal(table_head->last_look_ns, now);
+}
+
+static void an_eof_is_unread_unless_an_io_uring_may_have_read_it(void **state)
+{
+    (void)state;
+    int l = live_listener(), v[2], w[2];
+    live_connection(l, v);
+    live_connection(l, w);
+    live_close(v[1]);
+    look();
+    assert_int_equal(live_detail(v[0])->eof, EOF_UNREAD);
+    assert_int_equal(asked_of_uring, 1);
+    look_in_turn(); /* of what is known, and not past its grace, it is not asked again */
+    assert_int_equal(asked_of_uring, 1);
+    assert_true(table_unwatched_ns() < now);
+    has_uring = true;
+    live_close(w[1]);
+    look();
+    assert_int_equal(live_detail(w[0])->eof, EOF_NONE);
+    assert_int_equal(table_unwatched_ns(), now);
 }
 
 static void the_detail_of_a_closed_socket_is_used_again_and_not_for_two(void **state)
@@ -502,6 +533,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_socket_in_a_condition_gets_a_detail_that_says_so),
+        CASE(an_eof_is_unread_unless_an_io_uring_may_have_read_it),
         CASE(the_detail_of_a_closed_socket_is_used_again_and_not_for_two),
         CASE(a_new_socket_of_the_same_number_has_nothing_of_the_old_ones_detail),
         CASE(more_sockets_than_fit_into_one_poll_or_the_first_room_are_all_looked_at),

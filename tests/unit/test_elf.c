@@ -246,6 +246,43 @@ static void a_debuglink_never_leaves_its_folder(void **state)
     assert_false(elf_debuglink(&e, link, &crc));
 }
 
+/* So many sections of TYPE, and one more that is wanted. */
+static bool found_behind(unsigned n, uint32_t type)
+{
+    static union {
+        Elf64_Ehdr head;
+        unsigned char raw[IMAGE + 5000 * sizeof(Elf64_Shdr)];
+    } large __attribute__((aligned(64)));
+    Elf64_Shdr *s = (void *)(large.raw + IMAGE);
+    struct elf e;
+    char link[256];
+    uint8_t id[ELF_BUILD_ID];
+    uint32_t crc;
+    assert_true(n + 2 < 5000);
+    build(NULL);
+    memcpy(large.raw, image.raw, IMAGE);
+    s[0] = *section(STRINGS);
+    for (unsigned i = 1; i <= n; i++)
+        s[i] = (Elf64_Shdr){.sh_type = type};
+    s[n + 1] = *section(type == SHT_NOTE ? NOTE : LINK);
+    large.head.e_shoff = IMAGE;
+    large.head.e_shnum = (uint16_t)(n + 2);
+    large.head.e_shstrndx = 0;
+    large.head.e_phnum = 0;
+    assert_true(elf_open_bytes(&e, &large, sizeof large));
+    return type == SHT_NOTE ? elf_build_id(&e, id) == 20 : elf_debuglink(&e, link, &crc);
+}
+
+static void after_4096_sections_a_search_gives_up(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t type = i ? SHT_NOTE : SHT_PROGBITS;
+        assert_true(found_behind(4095, type));
+        assert_false(found_behind(4096, type));
+    }
+}
+
 /* ---- files and memory ------------------------------------------------------------------------------------------ */
 
 static int count_descriptors(void)
@@ -356,6 +393,7 @@ int main(void)
         CASE(reads_beyond_the_end_fail),
         CASE(no_value_of_any_field_leads_outside_or_into_an_endless_loop),
         CASE(a_debuglink_never_leaves_its_folder),
+        CASE(after_4096_sections_a_search_gives_up),
         CASE(only_regular_files_open_and_what_does_not_open_leaves_no_descriptor),
         CASE(a_file_that_shrinks_while_it_is_open_gives_a_failed_read),
         CASE(a_descriptor_that_the_program_took_over_is_left_to_it),

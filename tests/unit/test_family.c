@@ -183,6 +183,38 @@ static void a_child_holds_a_socket_by_its_number_and_inode(void **state)
     close(fd);
 }
 
+static void an_ancestor_goes_first_that_holds_the_socket(void **state)
+{
+    (void)state;
+    struct stat st;
+    struct state_slot slot = {0};
+    pid_t without = sleeper();
+    int low = socket(AF_INET, SOCK_STREAM, 0), fd = fcntl(low, F_DUPFD_CLOEXEC, 200);
+    assert_int_equal(fd, 200);
+    close(low); /* at the end it would be looked at */
+    assert_int_equal(fstat(fd, &st), 0);
+    pid_t with = sleeper();
+    family.ancestors[0] = (uint32_t)with;
+    assert_false(ancestor_goes_first(fd, &slot, &st)); /* no fork has made this process */
+    family.parent = DEAD;
+    assert_true(ancestor_goes_first(fd, &slot, &st));
+    family.ancestors[0] = (uint32_t)without;
+    assert_false(ancestor_goes_first(fd, &slot, &st));
+    family.ancestors[1] = (uint32_t)with;
+    assert_true(ancestor_goes_first(fd, &slot, &st));
+    family.ancestors[0] = 0; /* there the list ends */
+    assert_false(ancestor_goes_first(fd, &slot, &st));
+    starter = (uint32_t)without;
+    assert_false(ancestor_goes_first(fd, &slot, &st));
+    starter = (uint32_t)with;
+    assert_true(ancestor_goes_first(fd, &slot, &st));
+    kill(without, SIGKILL);
+    kill(with, SIGKILL);
+    assert_int_equal(waitpid(without, NULL, 0), without);
+    assert_int_equal(waitpid(with, NULL, 0), with);
+    close(fd);
+}
+
 static void what_a_child_uses_is_in_its_record(void **state)
 {
     (void)state;
@@ -199,6 +231,7 @@ static void what_a_child_uses_is_in_its_record(void **state)
     assert_true(uses(&c, 3) && !uses(&c, 64));
     family_leaves();
     assert_true(atomic_load(&c.leaving_ns) && atomic_load(&c.leaving_ns) == atomic_load(&written()->leaving_ns));
+    own = NULL;
 }
 
 static void a_child_knows_its_parent_and_the_ancestors_of_that(void **state)
@@ -224,6 +257,7 @@ static void a_child_knows_its_parent_and_the_ancestors_of_that(void **state)
     assert_int_equal(f->ancestors[STATE_ANCESTORS - 1], 20 + STATE_ANCESTORS - 2);
     assert_ptr_equal(family_parent_view()->base, parent.base);
     parents = (struct state_view){0};
+    own = NULL; /* it is used at the exit */
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
@@ -236,8 +270,9 @@ int main(void)
         TEST(a_record_whose_fork_failed_is_free_after_a_while),
         TEST(records_end_at_their_limit),
         TEST(a_child_holds_a_socket_by_its_number_and_inode),
+        TEST(an_ancestor_goes_first_that_holds_the_socket),
         TEST(what_a_child_uses_is_in_its_record),
         TEST(a_child_knows_its_parent_and_the_ancestors_of_that),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return live_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -142,6 +142,26 @@ static void a_childs_transfers_are_looked_at_only_for_a_connection(void **state)
     assert_int_equal(in_child(is_quiet, NULL), 0);
 }
 
+static int goes_along(void *arg)
+{
+    (void)arg;
+    WANT(inherit_is_minded() && !inherit_goes_along()); /* both are closed at an exec */
+    WANT(fcntl(alone, F_SETFD, 0) == 0);
+    WANT(!inherit_goes_along()); /* it never was connected */
+    WANT(fcntl(pair[0], F_SETFD, 0) == 0);
+    WANT(inherit_goes_along());
+    close(pair[0]);
+    WANT(!inherit_goes_along());
+    return 0;
+}
+
+static void a_connection_goes_along_with_an_exec_when_it_is_left_open_then(void **state)
+{
+    (void)state;
+    assert_false(inherit_goes_along()); /* here nothing was inherited */
+    assert_int_equal(in_child(goes_along, NULL), 0);
+}
+
 /* ---- what is taken along ---- */
 
 static int after_the_parent(void *arg)
@@ -415,6 +435,7 @@ int main(void)
         CASE(an_event_on_another_number_makes_none),
         CASE(only_what_was_inherited_is_said_to_be),
         CASE(a_childs_transfers_are_looked_at_only_for_a_connection),
+        CASE(a_connection_goes_along_with_an_exec_when_it_is_left_open_then),
         CASE(what_the_parent_closes_after_the_fork_is_the_childs_all_the_same),
         CASE(a_shutdown_by_a_descriptor_that_is_closed_by_now_is_known_to_the_child),
         CASE(the_parents_stack_and_its_programs_name_are_the_childs),

@@ -359,6 +359,36 @@ static void a_dynamic_section_without_an_end_mark_ends_with_its_size(void **stat
     assert_true(read_it(&d, &broken));
 }
 
+static void no_more_than_512_entries_of_a_dynamic_section_are_read(void **state)
+{
+    (void)state;
+    enum { MOST = 512 };
+    size_t size = (MOST + 1) * sizeof *section, room = (size + PAGE - 1) / PAGE * PAGE;
+    struct dynamic d;
+    bool broken;
+    Elf64_Dyn symbols = *entry(DT_SYMTAB);
+    Elf64_Dyn *large = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    Elf64_Phdr *p = &headers[info.dlpi_phnum];
+    assert_true(info.dlpi_phnum < MAX_PHDRS);
+    unsigned n = 0;
+    for (Elf64_Dyn *e = section; e->d_tag; e++)
+        if (e->d_tag != DT_SYMTAB)
+            large[n++] = *e;
+    for (; n <= MOST; n++)
+        large[n] = (Elf64_Dyn){.d_tag = DT_DEBUG};
+    header(PT_DYNAMIC)->p_vaddr = (uint64_t)large - (uint64_t)image;
+    header(PT_DYNAMIC)->p_memsz = size;
+    *p = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_vaddr = (uint64_t)large - (uint64_t)image, .p_memsz = room};
+    info.dlpi_phnum++;
+    large[MOST - 1] = symbols;
+    assert_true(read_it(&d, &broken));
+    large[MOST - 1].d_tag = DT_DEBUG;
+    large[MOST] = symbols;
+    assert_false(read_it(&d, &broken));
+    info.dlpi_phnum--;
+    munmap(large, room);
+}
+
 static void an_object_without_dynamic_section_is_simply_not_read(void **state)
 {
     (void)state;
@@ -417,6 +447,7 @@ int main(void)
         TEST(the_older_hash_table_finds_the_same_and_is_held_to_its_bounds),
         TEST(what_is_read_only_after_relocation_are_whole_pages),
         TEST(a_dynamic_section_without_an_end_mark_ends_with_its_size),
+        TEST(no_more_than_512_entries_of_a_dynamic_section_are_read),
         TEST(an_object_without_dynamic_section_is_simply_not_read),
         TEST(any_damage_is_survived),
     };

@@ -40,6 +40,13 @@ static void the_call_that_it_is_in_is_named_and_no_other(void **state)
     assert_string_equal(t.now, "futex");
     opener_set_now(&t, "running\n", 8);
     assert_string_equal(t.now, "running");
+    snprintf(text, sizeof text, "%05d 0x5 0x7f\n", (int)SYS_futex);
+    opener_set_now(&t, text, strlen(text));
+    assert_string_equal(t.now, "futex");
+    /* no number has more than five digits */
+    snprintf(text, sizeof text, "%06d 0x5 0x7f\n", (int)SYS_futex);
+    opener_set_now(&t, text, strlen(text));
+    assert_string_equal(t.now, "");
     static const char *const unknown[] = {"", "-1 0x7ffc 0x7f12\n", "9999 0x5\n", "0", "0x5", "running"};
     for (size_t i = 0; i < 5; i++) {
         opener_set_now(&t, unknown[i], strlen(unknown[i]));

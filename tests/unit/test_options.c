@@ -242,6 +242,14 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
     assert_int_equal(said.n, 2);
     assert_int_equal(o.exitcode, 7);
     assert_int_equal(o.grace_ns, S);
+    static const char *const times[] = {"90m", "2h", "90s", "1500ms", "0s"}; /* of what is kept, in the largest unit that fits */
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        char text[64], end[64];
+        snprintf(text, sizeof text, "grace=%s:grace=x", times[i]);
+        snprintf(end, sizeof end, " (kept %s)", times[i]);
+        parse(text, &said);
+        assert_string_equal(strstr(said.line[0], " (kept"), end);
+    }
     parse("log_path=a\033[2J:log_path=", &said); /* the value that is kept is the user's text too */
     assert_string_equal(said.line[0], "log_path=: empty (kept a?[2J)");
 }

@@ -5,6 +5,7 @@
  */
 #include "tracked_agent.h"
 
+#include <linux/filter.h>
 #include <linux/vm_sockets.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -245,6 +246,65 @@ static void a_fin_that_was_taken_without_a_call_of_the_wrappers_is_read_unseen(v
     }
 }
 
+static void who_reads_is_not_known_of_a_socket_that_others_had(void **state)
+{
+    (void)state;
+    int pair[2];
+    struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM | ORIGIN_SOCKET << 4, .opened_ns = clock_now()};
+    live_connect(pair);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
+    assert_false(seen.unwatched);
+    atomic_store(&s.flags, SLOT_UNWATCHED);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
+    assert_true(seen.unwatched);
+    assert_true(ask(pair[0])->unwatched); /* it has no slot */
+    shut(pair);
+}
+
+static struct tcp_info info_of(int fd)
+{
+    struct tcp_info t = {0};
+    socklen_t len = sizeof t;
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &t, &len), 0);
+    return t;
+}
+
+static unsigned tries(struct tcp_info t) { return (unsigned)t.tcpi_retransmits + t.tcpi_backoff + t.tcpi_probes; }
+
+/* The peer is silent from now on. */
+static void drop_all(int fd)
+{
+    struct sock_filter none = {BPF_RET | BPF_K, 0, 0, 0};
+    struct sock_fprog program = {1, &none};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+static void what_is_sent_again_and_again_is_counted(void **state)
+{
+    (void)state;
+    int pair[2], one = 1;
+    for (int data = 0; data < 2; data++) { /* a keepalive probe, and bytes */
+        live_connect(pair);
+        assert_int_equal(ask(pair[0])->retransmits, 0);
+        drop_all(pair[1]);
+        setsockopt(pair[0], IPPROTO_TCP, TCP_KEEPIDLE, &one, sizeof one);
+        setsockopt(pair[0], SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+        if (data)
+            assert_int_equal(send(pair[0], "bytes", 5, 0), 5);
+        for (int i = 0; i < 4000 && !tries(info_of(pair[0])); i++)
+            usleep(5000);
+        unsigned before, after;
+        do { /* the kernel may try once more meanwhile */
+            before = tries(info_of(pair[0]));
+            ask(pair[0]);
+            after = tries(info_of(pair[0]));
+        } while (before != after);
+        assert_true(data ? info_of(pair[0]).tcpi_retransmits : info_of(pair[0]).tcpi_probes);
+        assert_int_equal(seen.retransmits, before);
+        shut(pair);
+    }
+}
+
 static void one_that_was_connected_says_so_when_it_is_over(void **state)
 {
     (void)state;
@@ -472,6 +532,8 @@ int main(void)
         cmocka_unit_test(a_unix_socket_with_a_peer_was_connected),
         cmocka_unit_test(the_states_of_a_connection_are_tcps),
         cmocka_unit_test(a_fin_that_was_taken_without_a_call_of_the_wrappers_is_read_unseen),
+        cmocka_unit_test(who_reads_is_not_known_of_a_socket_that_others_had),
+        cmocka_unit_test(what_is_sent_again_and_again_is_counted),
         cmocka_unit_test(one_that_was_connected_says_so_when_it_is_over),
         cmocka_unit_test(one_that_was_refused_was_never_connected),
         cmocka_unit_test(a_listener_is_neither_connected_nor_connecting),

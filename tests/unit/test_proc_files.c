@@ -58,13 +58,39 @@ static void the_descriptors_are_listed_but_for_the_one_that_lists_them(void **st
 {
     (void)state;
     struct seen s = {.until = 1000};
-    int fd = dup(0), next = dup(0);
+    int fd = dup(0), next = dup(0), high = fcntl(0, F_DUPFD, 42);
     close(next);
     assert_true(proc_each_number("/proc/self/fd", note, &s));
-    assert_true(s.open[0] && s.open[fd]);
+    assert_true(s.open[0] && s.open[fd] && s.open[high]);
     assert_false(s.open[next]);
     assert_int_equal(fcntl(next, F_GETFD), -1); /* and it is closed */
+    close(high);
     close(fd);
+}
+
+struct processes {
+    unsigned n;
+    bool self, odd;
+};
+
+static bool note_process(void *arg, unsigned number)
+{
+    struct processes *p = arg;
+    p->n++;
+    p->self |= number == (unsigned)getpid();
+    p->odd |= number == 0 || number > 1u << 22; /* the kernel's limit */
+    return true;
+}
+
+static void names_that_are_no_numbers_are_left_out(void **state)
+{
+    (void)state;
+    struct processes p = {0};
+    assert_true(proc_each_number("/proc", note_process, &p)); /* has "self" and "." too */
+    assert_true(p.n && p.self && !p.odd);
+    p = (struct processes){0};
+    assert_true(proc_each_number("/proc/self/ns", note_process, &p));
+    assert_int_equal(p.n, 0);
 }
 
 static void a_caller_that_has_enough_ends_it(void **state)
@@ -90,6 +116,7 @@ int main(void)
         cmocka_unit_test(what_has_no_room_is_left_out),
         cmocka_unit_test(a_file_that_is_not_there_gives_the_error_and_an_empty_text),
         cmocka_unit_test(the_descriptors_are_listed_but_for_the_one_that_lists_them),
+        cmocka_unit_test(names_that_are_no_numbers_are_left_out),
         cmocka_unit_test(a_caller_that_has_enough_ends_it),
         cmocka_unit_test(a_folder_that_is_not_there_cannot_be_listed),
     };

@@ -64,7 +64,7 @@ static void a_file_is_made_for_its_owner_alone_and_no_descriptor_is_kept(void **
     assert_int_equal(fstatat(d, "one", &st, 0), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(st.st_size, STATE_MAX_SIZE);
-    assert_true(st.st_blocks < 100); /* sparse */
+    assert_true(st.st_blocks < 100);                     /* sparse */
     assert_int_equal(table_view().size, STATE_MAX_SIZE); /* so that the whole of it is unmapped after a fork */
     table_head->pid = 4711;
     assert_non_null(slot_make(5));
@@ -262,6 +262,28 @@ static void numbers_are_gone_through_in_their_order_without_the_empty_ones(void 
     assert_int_equal(slot_next(INT_MAX), -1);
 }
 
+static void an_attempt_belongs_to_its_number(void **state)
+{
+    (void)state;
+    state_ref ref;
+    assert_null(attempt_of(70));
+    struct state_attempt *a = attempt_make(70);
+    assert_non_null(a);
+    assert_ptr_equal(attempt_make(70), a);
+    assert_ptr_equal(attempt_of(70), a);
+    assert_ptr_equal(attempt_make(71), a + 1);
+    assert_null(attempt_of(70 + STATE_ATTEMPTS_PER_EXTENT));
+    assert_non_null(attempt_make(70 + STATE_ATTEMPTS_PER_EXTENT));
+    assert_ptr_equal(attempt_of(70), a);
+    assert_null(attempt_make(-1));
+    assert_null(attempt_of(-1));
+    assert_null(attempt_make(INT_MAX)); /* beyond those that have a place */
+    while (table_alloc(EXTENT_TAGS, STATE_EXTENT_SIZE / STATE_REF_UNIT, &ref))
+        ;
+    assert_null(attempt_make(70 + 2 * STATE_ATTEMPTS_PER_EXTENT)); /* the table is full */
+    assert_ptr_equal(attempt_make(70), a);
+}
+
 static void what_is_forgotten_can_still_be_read_and_the_next_table_starts_empty(void **state)
 {
     (void)state;
@@ -382,6 +404,7 @@ int main(void)
         MEMORY(the_nth_extent_of_a_type_is_found_among_the_others),
         MEMORY(more_extents_than_a_page_of_the_table_names_are_all_readable),
         MEMORY(a_slot_belongs_to_its_number),
+        MEMORY(an_attempt_belongs_to_its_number),
         MEMORY(the_highest_numbers_have_slots_too),
         MEMORY(numbers_are_gone_through_in_their_order_without_the_empty_ones),
         MEMORY(what_is_forgotten_can_still_be_read_and_the_next_table_starts_empty),

@@ -434,6 +434,8 @@ static void growth_is_told_in_the_unit_that_fits(void **state)
         {true, false, 0, 0, 0, "stuck 37 and growing\n"},
         {true, false, 100, 0, 0, "stuck 37 and growing (about 6 an hour)\n"},
         {true, false, 5, 0, 0, "stuck 37 and growing (about 7 a day)\n"},
+        {true, false, 599000, 0, 0, "stuck 37 and growing (about 599 a minute)\n"},
+        {true, false, 600000, 0, 0, "stuck 37 and growing (about 10 a second)\n"},
         {true, false, 0xffffffff, 0, 0, "stuck 37 and growing (about 71583 a second)\n"},
         {true, false, 3000, 60, 7200,
          "stuck 37 and growing (about 3 a minute; descriptor limit 1024 in 60 s; 28232 local ports towards 10.0.0.5:1433 in 2 h)\n"},
@@ -526,6 +528,37 @@ static void a_stretched_period_is_said(void **state)
                                          "interval, to stay within its budget\n==4242==SUMMARY"));
 }
 
+static void sockets_that_ended_a_moment_before_the_exit_are_counted_in_one_line(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.young = 1;
+    assert_non_null(strstr(rendered(&r),
+                           "\n==4242==sockleak: and 1 socket that ended within the last second: leak_check_at_exit=all lists it\n"
+                           "==4242==SUMMARY"));
+    r.young = 12;
+    assert_non_null(strstr(rendered(&r),
+                           "\n==4242==sockleak: and 12 sockets that ended within the last second: leak_check_at_exit=all lists "
+                           "them\n==4242==SUMMARY"));
+}
+
+static void idle_sockets_are_noted_with_their_site_and_the_age_of_the_youngest(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.youngest_ns = 7200 * S;
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    text_idle_note(&o, &r, &group);
+    group.n_frames = 0; /* no name is known */
+    text_idle_note(&o, &r, &group);
+    buf[o.len] = 0;
+    assert_string_equal(
+        buf, "==4242==sockleak: note: 37 open sockets of site 5f3a9c01d2e4b678 (db_connect), which has closed none, have all been "
+             "idle for 2 h: kinds=all lists them\n"
+             "==4242==sockleak: note: 37 open sockets of site 5f3a9c01d2e4b678, which has closed none, have all been idle for 2 h: "
+             "kinds=all lists them\n");
+}
+
 static void sockets_without_a_stack_say_so(void **state)
 {
     (void)state;
@@ -565,6 +598,9 @@ static void colour_only_wraps_and_is_off_by_default(void **state)
     }
     *to = 0;
     assert_string_equal(without, plain);
+    assert_non_null(strstr(buf,
+                           "\033[1;31m==4242==WARNING: sockleak: 37 sockets stuck in CLOSE_WAIT: the peer has closed, this process never "
+                           "did\033[0m\n\033[1msite 5f3a9c01d2e4b678: "));
 }
 
 static void a_release_is_one_line(void **state)
@@ -623,6 +659,8 @@ int main(void)
         cmocka_unit_test(why_a_socket_never_connected_is_said),
         cmocka_unit_test(what_was_left_out_is_counted_before_the_summary),
         cmocka_unit_test(a_stretched_period_is_said),
+        cmocka_unit_test(sockets_that_ended_a_moment_before_the_exit_are_counted_in_one_line),
+        cmocka_unit_test(idle_sockets_are_noted_with_their_site_and_the_age_of_the_youngest),
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),

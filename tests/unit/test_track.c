@@ -293,6 +293,19 @@ static void a_range_closes_what_lies_in_it_and_no_more(void **state)
     track_closing(FD + 62);
 }
 
+static void a_range_begins_at_0(void **state)
+{
+    (void)state;
+    open_at(0);
+    open_at(1);
+    assert_true(track_closing_range(0, 0));
+    assert_int_equal(phase_of(0), SLOT_CLOSING_MANY);
+    assert_int_equal(phase_of(1), SLOT_LIVE);
+    track_range_closed(0, 0, false);
+    assert_int_equal(phase_of(0), SLOT_CLOSING);
+    track_closing(1);
+}
+
 static void a_range_that_the_kernel_refused_is_as_it_was_but_for_what_was_closed_before(void **state)
 {
     (void)state;
@@ -367,6 +380,7 @@ int main(void)
         cmocka_unit_test(in_a_sandbox_the_kernel_is_not_asked_about_descriptors),
         cmocka_unit_test(a_close_that_failed_leaves_the_socket_as_it_was),
         cmocka_unit_test(a_range_closes_what_lies_in_it_and_no_more),
+        cmocka_unit_test(a_range_begins_at_0),
         cmocka_unit_test(a_range_that_the_kernel_refused_is_as_it_was_but_for_what_was_closed_before),
         cmocka_unit_test(only_the_socket_that_the_kernel_spoke_of_has_vanished),
         cmocka_unit_test(an_exec_is_an_end_until_it_fails),

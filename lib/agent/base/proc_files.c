@@ -44,8 +44,6 @@ long proc_read(char *buf, size_t cap, const char *fmt, ...)
 static long number_of(const char *name)
 {
     long n = 0;
-    if (!*name)
-        return -1;
     for (; *name >= '0' && *name <= '9'; name++)
         n = n * 10 + (*name - '0');
     return *name ? -1 : n;
@@ -67,5 +65,5 @@ bool proc_each_number(const char *path, bool (*call)(void *arg, unsigned number)
     }
     if (dir >= 0)
         sys_close((int)dir);
-    return go_on && n == 0;
+    return n == 0;
 }

@@ -156,10 +156,12 @@ bool elf_open_file(struct elf *e, const char *path)
         fd = high;
     }
     bool regular = SYS2(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= MAX_FILE;
-    *e = (struct elf){.size = regular ? (uint64_t)st.st_size : 0, .fd = fd, .dev = st.st_dev, .ino = st.st_ino};
-    e->changed = (uint64_t)st.st_ctim.tv_sec * NS_PER_S + (uint64_t)st.st_ctim.tv_nsec;
-    if (regular && open_common(e))
-        return true;
+    if (regular) {
+        *e = (struct elf){.size = (uint64_t)st.st_size, .fd = fd, .dev = st.st_dev, .ino = st.st_ino};
+        e->changed = (uint64_t)st.st_ctim.tv_sec * NS_PER_S + (uint64_t)st.st_ctim.tv_nsec;
+        if (open_common(e))
+            return true;
+    }
     sys_close(fd);
     return false;
 }
