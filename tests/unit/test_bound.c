@@ -91,7 +91,7 @@ static void as_many_as_are_kept_stay(void **state)
 {
     (void)state;
     fill(STATEDIR_KEEP);
-    bound_directory(dir);
+    bound_directory(dir, false);
     assert_int_equal(removed(), -1);
     for (unsigned i = 0; i < STATEDIR_KEEP; i++)
         assert_true(is_there(NOBODY + 10000 + i, 1));
@@ -103,14 +103,14 @@ static void the_oldest_beyond_that_are_removed_and_counted(void **state)
     const unsigned more = 70, all = STATEDIR_KEEP + more;
     for (unsigned i = 0; i < all; i++)
         make(NOBODY + i, 5, EARLIEST + (time_t)(i * 7 % all)); /* 7 and ALL have no divisor in common */
-    bound_directory(dir);
+    bound_directory(dir, false);
     for (unsigned i = 0; i < all; i++)
         assert_int_equal(is_there(NOBODY + i, 5), i * 7 % all >= more);
     assert_int_equal(removed(), more);
-    bound_directory(dir);
+    bound_directory(dir, false);
     assert_int_equal(removed(), more);
     fill(3);
-    bound_directory(dir);
+    bound_directory(dir, false);
     assert_int_equal(removed(), more + 3);
 }
 
@@ -118,7 +118,7 @@ static void the_oldest_beyond_that_are_removed_and_counted(void **state)
 static bool goes(uint32_t pid, uint64_t ticks)
 {
     make(pid, ticks, EARLIEST);
-    bound_directory(dir);
+    bound_directory(dir, false);
     bool there = is_there(pid, ticks);
     unlinkat(dir, name_of(pid, ticks), 0);
     return !there;
@@ -180,7 +180,7 @@ static void what_is_no_state_file_stays(void **state)
     close(fd);
     set_age("2000000003.1" STATEDIR_SUFFIX, EARLIEST);
     make(NOBODY, 1, 2 * EARLIEST - 1);
-    bound_directory(dir);
+    bound_directory(dir, false);
     for (uint32_t pid = NOBODY + 1; pid <= NOBODY + 3; pid++)
         assert_true(is_there(pid, 1));
     assert_false(is_there(NOBODY, 1)); /* the oldest of those that are */

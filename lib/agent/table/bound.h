@@ -10,9 +10,10 @@
 
 /*
  * Removes the oldest state files of ended processes from the directory DIR, so that
- * STATEDIR_KEEP of them stay, and counts them in the file STATEDIR_REMOVED. By whoever has just
- * made a file there (EMPTY_TOO: removes those that hold nothing too, however few there are; a program
- * that forks often has no time for that); not in the directory of a `sockleak run`, whose report needs all of them.
+ * STATEDIR_KEEP of them stay, and counts them in the file STATEDIR_REMOVED. EMPTY_TOO: removes those
+ * that hold nothing too, however few there are; a program that forks often has no time for that. By
+ * whoever has just made a file there; not in the directory of a `sockleak run`, whose report needs
+ * all of them.
  */
 void bound_directory(int dir, bool empty_too);
 
