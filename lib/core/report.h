@@ -133,7 +133,8 @@ struct report {
     uint64_t leaks, sites; /* over all groups, the cut ones too */
     uint64_t by_kind[KIND_COUNT];
     uint64_t suppressed, dropped, groups_left_out, sockets_left_out;
-    uint64_t young; /* at exit: sockets that ended within the last second, not reported */
+    uint64_t unwritten; /* of those dropped: pieces of the log, which say nothing of the counts */
+    uint64_t young;     /* at exit: sockets that ended within the last second, not reported */
     /*
      * the period that the watcher keeps instead of its interval, to stay within its budget; 0: the
      * interval

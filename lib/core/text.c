@@ -499,9 +499,13 @@ static void put_notes(struct out *o, const struct report *r)
     }
     if (r->suppressed)
         out_fmt(o, "==%u==sockleak: %lu socket%s suppressed\n", r->pid, (unsigned long)r->suppressed, plural(r->suppressed));
-    if (r->dropped)
-        out_fmt(o, "==%u==sockleak: %lu event%s could not be recorded: the counts may be too low\n", r->pid, (unsigned long)r->dropped,
-                plural(r->dropped));
+    uint64_t missed = r->dropped > r->unwritten ? r->dropped - r->unwritten : 0;
+    if (missed)
+        out_fmt(o, "==%u==sockleak: %lu event%s could not be recorded: the counts may be too low\n", r->pid, (unsigned long)missed,
+                plural(missed));
+    if (r->unwritten)
+        out_fmt(o, "==%u==sockleak: %lu piece%s of the log could not be written\n", r->pid, (unsigned long)r->unwritten,
+                plural(r->unwritten));
 }
 
 void text_report(struct out *o, const struct report *r)

@@ -430,6 +430,7 @@ static void groups_beyond_max_leaks_are_counted_and_not_listed(void **state)
     assert_int_equal(c.report.by_kind[KIND_HANGUP], 3);
     assert_int_equal(c.report.by_kind[KIND_NEVER_CONNECTED], 1);
     assert_int_equal(c.report.dropped, 5);
+    assert_int_equal(c.report.unwritten, 3);
     report_free(&c);
     agent_options.max_leaks = 0;
     assert_true(report_build(&c, &s, REASON_CHECK));

@@ -505,7 +505,8 @@ static void what_was_left_out_is_counted_before_the_summary(void **state)
     r.groups_left_out = 2;
     r.sockets_left_out = 15;
     r.suppressed = 1;
-    r.dropped = 3;
+    r.dropped = 5;
+    r.unwritten = 2;
     r.sites = 3;
     r.by_kind[KIND_DEAD] = 4;
     assert_non_null(
@@ -514,6 +515,7 @@ static void what_was_left_out_is_counted_before_the_summary(void **state)
                "==4242==sockleak: 2 more groups with 15 sockets left out (max_leaks)\n"
                "==4242==sockleak: 1 socket suppressed\n"
                "==4242==sockleak: 3 events could not be recorded: the counts may be too low\n"
+               "==4242==sockleak: 2 pieces of the log could not be written\n"
                "==4242==SUMMARY: sockleak: 37 sockets leaked at 3 sites (37 close_wait, 4 dead); most: 37 at db_connect (src/db.c:42)\n"));
     r.print_summary = false;
     assert_null(strstr(rendered(&r), "SUMMARY"));

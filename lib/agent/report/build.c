@@ -364,6 +364,7 @@ static void total(struct report *r)
     table_dropped(DROP_LOG, log_take_lost());
     for (unsigned i = 0; i < DROP_COUNT; i++)
         r->dropped += table_drops(i);
+    r->unwritten = table_drops(DROP_LOG);
 }
 
 void report_head(struct report *r, enum reason reason)

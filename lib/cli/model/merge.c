@@ -76,6 +76,7 @@ static void add_up(struct model *m, const struct model *from, size_t n, size_t *
         m->tracked += from[i].tracked;
         r->suppressed += one->suppressed;
         r->dropped += one->dropped;
+        r->unwritten += one->unwritten;
         if (one->now_real_ns > r->now_real_ns)
             r->now_real_ns = one->now_real_ns;
     }

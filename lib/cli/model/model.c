@@ -162,6 +162,7 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
     r->reason = o->reason >= 0 ? (uint8_t)o->reason : load_is_live(l) ? REASON_REQUEST : REASON_EXIT;
     for (unsigned i = 0; i < DROP_COUNT; i++)
         r->dropped += load_relaxed64(&h->dropped[i]);
+    r->unwritten = load_relaxed64(&h->dropped[DROP_LOG]);
     r->stretched_ms = load_is_live(l) ? load_relaxed32(&h->stretched) : 0;
     set_time(m, l);
     collect_findings(m, l, o);

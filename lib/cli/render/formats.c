@@ -94,8 +94,9 @@ static void put_nothing(struct out *o, const struct model *m)
                 m->of_others == 1 ? " is" : "s are", m->of_others == 1 ? "it" : "them");
     if (r->suppressed)
         out_fmt(o, "; %llu suppressed", (unsigned long long)r->suppressed);
-    if (r->dropped)
-        out_fmt(o, "; %llu event%s could not be recorded, so more may be", (unsigned long long)r->dropped, r->dropped == 1 ? "" : "s");
+    if (r->dropped > r->unwritten)
+        out_fmt(o, "; %llu event%s could not be recorded, so more may be", (unsigned long long)(r->dropped - r->unwritten),
+                r->dropped - r->unwritten == 1 ? "" : "s");
     out_char(o, '\n');
 }
 
