@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpython_walk.c: the Python frames of the calling thread, as words.
+ *
+ * Called in any thread that Python made a C call in, without Python's lock. The thread's own chain
+ * of frames is at rest meanwhile, so plain loads are enough, but for one danger: an interpreter that
+ * ends frees the frames of daemon threads while these are still inside of C calls. It says so in a
+ * word first, and does much before the first of them is freed. Three guards follow from that: a look
+ * at the word before the loads of each object; look and loads as one restartable sequence, where the
+ * C library has registered the thread for these, so that a thread that loses its processor in
+ * between looks again; and names through the kernel (cpython_name.c).
+ *
+ * Until one whole chain was right, each word comes from the kernel, so that an unexpected layout
+ * gives no frames, and no fault.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "../../arch/cpu.h"
+#include "../../arch/rseq.h"
+#include "../base/peek.h"
+#include "cpython.h"
+
+#if ARCH_HAS_RSEQ && defined(__has_include)
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+#define HAVE_RSEQ 1
+#endif
+#endif
+
+#define TRIES 16u         /* of a restartable sequence that is interrupted again and again */
+#define MAX_ENTRIES 4096u /* of a chain, the evaluator's own included */
+
+enum frame_word { F_PREVIOUS, F_CODE, F_AT, F_OWNER, F_WORDS };
+enum code_word { C_NAME, C_LINES, C_FILE, C_FIRST, C_WORDS };
+
+static _Atomic bool is_verified; /* a whole chain was right */
+
+void cpython_walk_reset(void) { atomic_store(&is_verified, false); }
+
+/* This thread's area for restartable sequences; NULL: it has none. */
+static void *rseq_area(void)
+{
+#ifdef HAVE_RSEQ
+    if (&__rseq_offset) {
+        char *area = (char *)arch_thread_pointer() + __rseq_offset;
+        int32_t cpu = *(volatile int32_t *)(area + ARCH_RSEQ_CPU_ID);
+        return cpu >= 0 ? area : NULL;
+    }
+#endif
+    return NULL;
+}
+
+struct loader {
+    void *area;
+    bool by_kernel;
+};
+
+/* Copies the words at BASE plus each of OFFSETS. False: Python ends, or they cannot be read. */
+static bool load(const struct loader *l, uintptr_t base, const uint32_t *offsets, unsigned n, uint64_t *out)
+{
+    if (!cpython_is_address(base))
+        return false;
+#if ARCH_HAS_RSEQ
+    for (unsigned i = 0; l->area && !l->by_kernel && i < TRIES; i++) {
+        enum arch_rseq how = arch_rseq_load(l->area, cpython.finalizing, base, offsets, n, out);
+        if (how != ARCH_RSEQ_AGAIN)
+            return how == ARCH_RSEQ_DONE;
+    }
+#endif
+    if (cpython_finalizes())
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        uintptr_t at = base + offsets[i];
+        if (!l->by_kernel)
+            out[i] = *(const volatile uint64_t *)at;
+        else if (!peek(at, &out[i], sizeof *out))
+            return false;
+    }
+    return !cpython_finalizes();
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0xff51afd7ed558ccdu;
+    return h ^ h >> 32;
+}
+
+/*
+ * Of what a code object was made: one that took a freed one's place differs in it. 0: CODE is no
+ * code object, or cannot be read (then *OK is false).
+ */
+static uint64_t print_of_code(const struct loader *l, uintptr_t code, bool *ok)
+{
+    static const uint32_t type_at[] = {CPYTHON_OB_TYPE};
+    const uint32_t code_at[C_WORDS] = {cpython.name, cpython.lines, cpython.file, cpython.first_line};
+    const uint32_t table_at[] = {cpython.bytes_size, cpython.bytes_data};
+    uint64_t type, c[C_WORDS], table[2];
+    *ok = load(l, code, type_at, 1, &type);
+    if (!*ok || type != cpython.code_type)
+        return 0;
+    *ok = load(l, code, code_at, C_WORDS, c) && cpython_is_address(c[C_NAME]) && cpython_is_address(c[C_FILE]) &&
+          load(l, c[C_LINES], table_at, 2, table);
+    if (!*ok)
+        return 0;
+    if (table[0] < 8) /* behind its end lies anything */
+        table[1] &= ((uint64_t)1 << table[0] * 8) - 1;
+    uint64_t h = mix(mix(code, c[C_NAME] << 1), c[C_LINES]);
+    h = mix(mix(h, c[C_FILE]), c[C_FIRST] & UINT32_MAX);
+    h = mix(h, table[0] << 48 ^ table[1]);
+    return h ? h : 1;
+}
+
+static bool add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
+{
+    if (s->n == s->max) {
+        s->cut = true;
+        return false;
+    }
+    s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
+    return true;
+}
+
+static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
+{
+    if (s->n_marks < RUNTIME_MAX_FRAMES)
+        s->marks[s->n_marks++] = (struct runtime_mark){on_stack, s->n};
+}
+
+/*
+ * 3.11: the C frames of the evaluator are a chain of their own. *C, the one that runs the frames up
+ * to here, ends with this frame.
+ */
+static bool next_cframe(const struct loader *l, struct runtime_stack *s, uintptr_t *c)
+{
+    const uint32_t previous_at[] = {cpython.cframe_frame + 8};
+    uint64_t previous = 0;
+    add_mark(s, *c);
+    /* the last one belongs to the thread state, and has none before it */
+    if (*c && !load(l, *c, previous_at, 1, &previous))
+        return false;
+    *c = previous;
+    return true;
+}
+
+static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t frame, const uint64_t w[F_WORDS], uintptr_t *c)
+{
+    unsigned owner = (unsigned)(w[F_OWNER] >> 8 * cpython.owner_byte & 0xff);
+    uintptr_t code = w[F_CODE] & ~cpython.tag_mask;
+    bool ok;
+    if (!cpython.frame_objects && cpython.version >= 0x030c && owner >= CPYTHON_OWNED_BY_C_STACK) {
+        add_mark(s, frame);
+        return true;
+    }
+    uint64_t print = print_of_code(l, code, &ok);
+    if (!ok || (!print && cpython.frame_objects))
+        return false;
+    if (print && !add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print))
+        return true;
+    return cpython.version != 0x030b || !(w[F_OWNER] & 0xff) || next_cframe(l, s, c);
+}
+
+static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_t thread)
+{
+    const uint32_t thread_at[] = {cpython.thread_frame}, cframe_at[] = {cpython.cframe_frame};
+    const uint32_t frame_at[F_WORDS] = {cpython.previous, cpython.code, cpython.at, cpython.owner};
+    uint64_t frame, w[F_WORDS];
+    uintptr_t c = 0;
+    if (!load(l, thread, thread_at, 1, &frame))
+        return false;
+    if (cpython.has_cframe) {
+        c = frame;
+        if (!frame || !load(l, c, cframe_at, 1, &frame))
+            return false;
+    }
+    for (unsigned i = 0; frame && !s->cut; i++, frame = w[F_PREVIOUS])
+        if (i == MAX_ENTRIES || !load(l, frame, frame_at, F_WORDS, w) || !add_one(l, s, frame, w, &c))
+            return false;
+    return true;
+}
+
+enum runtime_answer cpython_walk(struct runtime_stack *s)
+{
+    struct loader l = {.area = rseq_area(), .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed)};
+    s->n = s->n_marks = 0;
+    s->cut = false;
+    s->evaluator = cpython.evaluator;
+    s->evaluator_end = cpython.evaluator_end;
+    uintptr_t thread = cpython_finalizes() ? 0 : cpython.thread_state();
+    if (!thread || !walk_chain(&l, s, thread) || !s->n)
+        return RUNTIME_NO_FRAMES;
+    if (l.by_kernel)
+        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
+    return RUNTIME_FRAMES;
+}
