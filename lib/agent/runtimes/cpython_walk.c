@@ -112,14 +112,12 @@ static uint64_t print_of_code(const struct loader *l, uintptr_t code, bool *ok)
     return h ? h : 1;
 }
 
-static bool add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
+static void add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
 {
-    if (s->n == s->max) {
+    if (s->n == s->max)
         s->cut = true;
-        return false;
-    }
-    s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
-    return true;
+    else
+        s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
 }
 
 static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
@@ -156,9 +154,15 @@ static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t f
     uint64_t print = print_of_code(l, code, &ok);
     if (!ok || (!print && cpython.frame_objects))
         return false;
-    if (print && !add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print))
-        return true;
+    if (print)
+        add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print);
     return cpython.version != 0x030b || !(w[F_OWNER] & 0xff) || next_cframe(l, s, c);
+}
+
+/* All frames that were asked for, and where the last of them are run. */
+static bool is_enough(const struct runtime_stack *s)
+{
+    return s->cut && (cpython.frame_objects || (s->n_marks && s->marks[s->n_marks - 1].count == s->n));
 }
 
 static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_t thread)
@@ -174,7 +178,7 @@ static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_
         if (!frame || !load(l, c, cframe_at, 1, &frame))
             return false;
     }
-    for (unsigned i = 0; frame && !s->cut; i++, frame = w[F_PREVIOUS])
+    for (unsigned i = 0; frame && !is_enough(s); i++, frame = w[F_PREVIOUS])
         if (i == MAX_ENTRIES || !load(l, frame, frame_at, F_WORDS, w) || !add_one(l, s, frame, w, &c))
             return false;
     return true;
