@@ -35,9 +35,16 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 enum frame_word { F_PREVIOUS, F_CODE, F_AT, F_OWNER, F_WORDS };
 enum code_word { C_NAME, C_LINES, C_FILE, C_FIRST, C_WORDS };
 
-static _Atomic bool is_verified; /* a whole chain was right */
+#define WRONG_MAX 16u /* walks, of which none was right: the layout is another one */
 
-void cpython_walk_reset(void) { atomic_store(&is_verified, false); }
+static _Atomic bool is_verified; /* a whole chain was right, and each of its frames has a name */
+static _Atomic unsigned n_wrong;
+
+void cpython_walk_reset(void)
+{
+    atomic_store(&is_verified, false);
+    atomic_store(&n_wrong, 0);
+}
 
 /* This thread's area for restartable sequences; NULL: it has none. */
 static void *rseq_area(void)
@@ -184,6 +191,28 @@ static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_
     return true;
 }
 
+/* A chain may look right and be something else: its frames must have names, too. */
+static bool has_names(const struct runtime_stack *s)
+{
+    struct runtime_name name;
+    bool hidden;
+    for (unsigned i = 0; i < s->n; i++)
+        if (!cpython_name(&s->frames[i], &name, &hidden))
+            return false;
+    return true;
+}
+
+/* Decides what the first walks say of the layout. An interpreter that ends says nothing of it. */
+static void verify(const struct runtime_stack *s, bool right)
+{
+    if (cpython_finalizes())
+        return;
+    if (right && s->n)
+        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
+    else if (!right && atomic_fetch_add(&n_wrong, 1) == WRONG_MAX - 1)
+        cpython_refuse("its frames are not as expected");
+}
+
 enum runtime_answer cpython_walk(struct runtime_stack *s)
 {
     struct loader l = {.area = rseq_area(), .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed)};
@@ -191,10 +220,15 @@ enum runtime_answer cpython_walk(struct runtime_stack *s)
     s->cut = false;
     s->evaluator = cpython.evaluator;
     s->evaluator_end = cpython.evaluator_end;
-    uintptr_t thread = cpython_finalizes() ? 0 : cpython.thread_state();
-    if (!thread || !walk_chain(&l, s, thread) || !s->n)
+    if (cpython_finalizes() || (l.by_kernel && atomic_load_explicit(&n_wrong, memory_order_relaxed) >= WRONG_MAX))
         return RUNTIME_NO_FRAMES;
-    if (l.by_kernel)
-        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
-    return RUNTIME_FRAMES;
+    uintptr_t thread = cpython.thread_state();
+    if (!thread)
+        return RUNTIME_NO_FRAMES;
+    bool right = walk_chain(&l, s, thread);
+    if (l.by_kernel) {
+        right = right && has_names(s);
+        verify(s, right);
+    }
+    return right && s->n ? RUNTIME_FRAMES : RUNTIME_NO_FRAMES;
 }
