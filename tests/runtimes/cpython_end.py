@@ -14,16 +14,20 @@ def deep(n):
 
 
 def made(n):
-    # names that were never read: they are looked up while the interpreter ends
-    exec("def f%d(deep):\n%s  deep(3)\nf%d(deep)\n" % (n % 997, "\n" * (n % 61), n % 997), {"deep": deep})
+    namespace = {"deep": deep}
+    exec("def f%d(n):\n%s  deep(n)\n" % (n, "\n" * (n % 61)), namespace)
+    return namespace["f%d" % n]
+
+
+# many names, so that some are read for the first time while the interpreter ends; none is made then, which crashes 3.10 by itself
+functions = [made(n) for n in range(4000)]
 
 
 def run(seed):
     n = seed * 7919
     while True:
         n += 1
-        deep(15)
-        made(n)
+        functions[n % len(functions)](n % 15)
 
 
 for i in range(24):
