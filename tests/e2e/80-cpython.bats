@@ -260,3 +260,21 @@ C
     [ "$(grep -c 'its code objects are not as expected' "$TESTTMP/log")" = 1 ]
     contains "$TESTTMP/log" '#0 _PyEval_EvalFrameDefault'
 }
+
+@test "the example with urllib3: the leaking one is named by its own line, the fixed one is silent" {
+    "$PYTHON" -c 'import urllib3' || skip "urllib3 is missing (python3-urllib3)"
+    local line
+    cp "$TOP"/examples/python-leak/*.py "$TESTTMP/"
+    line=$(grep -n 'http.request' "$TESTTMP/leaking.py" | cut -d: -f1)
+    start service "$PYTHON" "$TESTTMP/service.py"
+    wait_for 30 grep -q http "$TESTTMP/service.out"
+    run "$SOCKLEAK" run --exitcode 23 -- "$PYTHON" "$TESTTMP/leaking.py" "$(<"$TESTTMP/service.out")"
+    [ "$status" -eq 23 ]
+    contains "$output" 'opened 4, closed 1, stuck 3'
+    contains "$output" "#[0-9]+ log_in +.*/leaking.py:$line\$"
+    contains "$output" "SUMMARY: .* most: 3 at log_in \(.*/leaking.py:$line\)"
+    run "$SOCKLEAK" run --exitcode 23 -- "$PYTHON" "$TESTTMP/fixed.py" "$(<"$TESTTMP/service.out")"
+    printf '%s\n' "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = '3 were refused' ]
+}
