@@ -312,6 +312,12 @@ static void a_function_that_took_a_freed_ones_place_has_another_word(void **stat
     }
 }
 
+static uintptr_t ends_meanwhile(void)
+{
+    finalizing = 1;
+    return thread;
+}
+
 static void an_interpreter_that_ends_is_left_alone(void **state)
 {
     (void)state;
@@ -335,6 +341,9 @@ static void an_interpreter_that_ends_is_left_alone(void **state)
     finalizing = 0;
     assert_false(runtime_cpython.is_ending());
     assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    cpython.thread_state = ends_meanwhile; /* between the first look and the first load */
+    assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    assert_int_equal(s.n, 0);
 }
 
 static void a_thread_that_python_does_not_know_or_that_runs_none_of_it_has_no_frames(void **state)
