@@ -96,8 +96,11 @@ static void put_start(struct out *o, const struct report *r, const char *type)
     out_char(o, '"');
 }
 
-static void put_frames(struct out *o, const char *key, const struct frame *frames, size_t n)
+/* WHOLE, with the interpreter's own frames, where there are such; else FRAMES. */
+static void put_frames(struct out *o, const char *key, const struct frame *frames, size_t n, const struct frame *whole, size_t n_whole)
 {
+    frames = whole ? whole : frames;
+    n = whole ? n_whole : n;
     put_key(o, key);
     out_char(o, '[');
     for (size_t i = 0; i < n; i++) {
@@ -114,8 +117,13 @@ static void put_frames(struct out *o, const char *key, const struct frame *frame
         put_string(o, "file", f->file);
         put_u64_opt(o, "line", f->line);
         put_bool(o, "inlined", f->inlined);
-        if (!module)
+        if (!module && f->runtime == RUNTIME_NATIVE)
             put_address(o, "pc", f->pc);
+        put_string(o, "runtime", runtime_name(f->runtime));
+        if (f->column)
+            put_u64(o, "column", f->column);
+        if (f->interpreter)
+            put_bool(o, "interpreter", true);
         out_char(o, '}');
     }
     out_char(o, ']');
@@ -177,7 +185,7 @@ static void put_history(struct out *o, const struct group *g)
         put_u64(o, "count", t->count);
         put_error(o, "errno", t->error);
         put_bool(o, "inferred", false);
-        put_frames(o, "frames", t->frames, t->n_frames);
+        put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
         out_char(o, '}');
     }
     out_char(o, ']');
@@ -210,9 +218,9 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_bool(o, "growing", g->growing);
     put_seconds(o, "oldest_s", g->oldest_ns);
     put_seconds(o, "youngest_s", g->youngest_ns);
-    put_frames(o, "frames", g->frames, g->n_frames);
+    put_frames(o, "frames", g->frames, g->n_frames, g->whole, g->n_whole);
     const struct told *told = group_commonest(g);
-    put_frames(o, "eof_frames", told ? told->frames : NULL, told ? told->n_frames : 0);
+    put_frames(o, "eof_frames", told ? told->frames : NULL, told ? told->n_frames : 0, told ? told->whole : NULL, told ? told->n_whole : 0);
     put_key(o, "sockets");
     out_char(o, '[');
     for (size_t i = 0; i < g->n_findings && i < JSON_MAX_SOCKETS; i++) {

@@ -30,7 +30,8 @@ enum option_type {
     OPT_COLOR,
     OPT_SIGNAL,
     OPT_SIZE,
-    OPT_WHEN
+    OPT_WHEN,
+    OPT_RUNTIMES
 };
 
 struct option {
@@ -62,7 +63,12 @@ static const struct option option_table[] = {
      "stderr, stdout or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended"},
     {"log_max", OPT_SIZE, FIELD(log_max), 0, "64m", "a log file's size in bytes (k, m, g), then one line that it is full; 0: no limit"},
     {"log_format", OPT_FORMAT, FIELD(log_json), 0, "text", "text or json"},
-    {"max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "32", "stack depth, 0..64; 0 keeps counts without stacks"},
+    {"max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "64",
+     "stack depth, native and runtime frames together, 0..128, of which at most 64 native; of native frames alone 32 unless this is given; "
+     "0 keeps counts without stacks"},
+    {"runtimes", OPT_RUNTIMES, FIELD(runtimes), 0, "all",
+     "whose frames are shown as the program's own code: python, java, javascript, ruby, php, perl, dotnet, or none; only python is read so "
+     "far"},
     {"max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit"},
     {"max_sockets", OPT_NUMBER, FIELD(max_sockets), UINT32_MAX, "8", "sockets listed in a group in text"},
     {"symbolize", OPT_BOOL, FIELD(symbolize), 1, "1", "look names up; 0 prints module and offset only"},
@@ -110,7 +116,7 @@ static const char *set_number(const struct option *opt, void *field, const char 
     uint64_t v = 0;
     if (!parse_number(s, len, opt->max, &v))
         return opt->max == 255                ? "not a number from 0 to 255"
-               : opt->max == STATE_MAX_FRAMES ? "not a number from 0 to 64"
+               : opt->max == STATE_MAX_FRAMES ? "not a number from 0 to 128"
                : opt->max == 9                ? "not a number from 0 to 9"
                                               : "not a number, or too large";
     if (opt->type == OPT_BIG)
@@ -118,6 +124,12 @@ static const char *set_number(const struct option *opt, void *field, const char 
     else
         *(uint32_t *)field = (uint32_t)v;
     return NULL;
+}
+
+static const char *set_runtimes(uint32_t *field, const char *s, size_t len)
+{
+    return runtime_parse(s, len, field) ? NULL
+                                        : "write python, java, javascript, ruby, php, perl or dotnet, or a list of them, all or none";
 }
 
 static const char *set_signal(uint32_t *field, const char *s, size_t len)
@@ -179,8 +191,11 @@ static const char *set_value(struct options *o, const struct option *opt, const 
     case OPT_BOOL:
         return set_bool(field, s, len);
     case OPT_NUMBER:
-    case OPT_BIG:
-        return set_number(opt, field, s, len);
+    case OPT_BIG: {
+        const char *wrong = set_number(opt, field, s, len);
+        o->max_frames_set |= !wrong && field == &o->max_frames;
+        return wrong;
+    }
     case OPT_TIME:
     case OPT_INTERVAL:
         if (!parse_time(s, len, field))
@@ -204,6 +219,8 @@ static const char *set_value(struct options *o, const struct option *opt, const 
         return parse_size(s, len, field) ? NULL : "not a size; write 64m, 500k, 1g, or 0 for no limit";
     case OPT_WHEN:
         return set_when(o, s, len);
+    case OPT_RUNTIMES:
+        return set_runtimes(field, s, len);
     }
     return "unknown";
 }
@@ -229,6 +246,19 @@ static void put_size(struct out *out, uint64_t n)
     out_u64(out, n);
     if (unit)
         out_char(out, " kmg"[unit]);
+}
+
+static void put_runtimes(struct out *out, uint32_t mask)
+{
+    const char *before = "";
+    if (!mask || mask == RUNTIMES_ALL)
+        out_str(out, mask ? "all" : "none");
+    for (unsigned r = 1; r < RUNTIME_COUNT && mask != RUNTIMES_ALL; r++) {
+        if (mask & RUNTIME_BIT(r)) {
+            out_fmt(out, "%s%s", before, runtime_name(r));
+            before = ",";
+        }
+    }
 }
 
 /* The current value, as a user would write it. */
@@ -275,6 +305,9 @@ static void put_value(struct out *out, const struct options *o, const struct opt
         break;
     case OPT_SIZE:
         put_size(out, *(const uint64_t *)field);
+        break;
+    case OPT_RUNTIMES:
+        put_runtimes(out, *(const uint32_t *)field);
         break;
     case OPT_WHEN:
         out_str(out, o->exit_check_all ? "all" : o->leak_check_at_exit ? "1" : "0");
@@ -430,12 +463,16 @@ void options_default(struct options *o)
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (option_table[i].type != OPT_INTERVAL)
             set_value(o, &option_table[i], option_table[i].initial, strlen(option_table[i].initial));
+    o->max_frames_set = false;
     options_finish(o);
 }
 
 void options_finish(struct options *o)
 {
     const uint64_t least = 250u * 1000000ull, most = 10u * 1000000000ull;
+    o->native_frames = o->max_frames_set ? o->max_frames : NATIVE_FRAMES_DEFAULT;
+    if (o->native_frames > NATIVE_FRAMES_MAX)
+        o->native_frames = NATIVE_FRAMES_MAX;
     if (o->interval_set)
         return;
     o->interval_ns = o->grace_ns / 4;

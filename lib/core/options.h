@@ -9,7 +9,11 @@
 #define SOCKLEAK_CORE_OPTIONS_H
 
 #include "out.h"
+#include "runtime_name.h"
 #include "state.h"
+
+#define NATIVE_FRAMES_MAX 64u
+#define NATIVE_FRAMES_DEFAULT 32u
 
 enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
 
@@ -20,8 +24,11 @@ struct options {
     uint32_t kinds;      /* mask of KIND_BIT */
     uint64_t grace_ns, interval_ns;
     uint32_t exitcode, max_frames, max_leaks, max_sockets, signal, verbosity;
-    uint64_t max_allowed; /* so many leaked sockets at exit do not change the exit status */
-    uint64_t log_max;     /* bytes of a log file; 0: no limit */
+    bool max_frames_set;    /* max_frames was given */
+    uint32_t native_frames; /* of a stack without frames of a runtime: options_finish derives it */
+    uint32_t runtimes;      /* mask of RUNTIME_BIT */
+    uint64_t max_allowed;   /* so many leaked sockets at exit do not change the exit status */
+    uint64_t log_max;       /* bytes of a log file; 0: no limit */
     uint8_t color;
     char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];
@@ -46,7 +53,10 @@ void options_blank(char *text);
  * "suppressionS". Whoever inherits the text takes its rules and does not warn again. NULL is empty.
  */
 void options_hush(char *text);
-/* interval from grace where it was not given: grace/4 within 250 ms .. 10 s. */
+/*
+ * interval from grace where it was not given: grace/4 within 250 ms .. 10 s; native_frames from
+ * max_frames, or 32 where that was not given.
+ */
 void options_finish(struct options *o);
 /* help=1: every key, its default, its meaning. */
 void options_help(struct out *o);

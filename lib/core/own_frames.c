@@ -23,7 +23,7 @@ static const char *const inner_families[] = {"ld-linux", "ld-musl", "libc.musl",
 
 static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
 
-static bool is_inner_object(const char *module)
+bool own_frames_is_inner_object(const char *module)
 {
     const char *base = text_base_name(module);
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
@@ -57,7 +57,7 @@ static bool is_fortified(const char *file)
 
 static bool is_inner(const struct frame *f)
 {
-    return (f->inlined && f->file && is_fortified(f->file)) || (f->module && is_inner_object(f->module));
+    return (f->inlined && f->file && is_fortified(f->file)) || (f->module && own_frames_is_inner_object(f->module));
 }
 
 size_t own_frames_begin(const struct frame *frames, size_t n)
@@ -75,11 +75,101 @@ static const struct frame *begin_at(const struct frame *frames, size_t *n)
     return first ? frames + first : frames;
 }
 
-void own_frames_show(struct report *r)
+static bool is_of_runtime(const struct frame *f) { return f->runtime != RUNTIME_NATIVE; }
+
+bool own_frames_is_library_source(const char *file, bool packages_too)
+{
+    if (!file || !*file)
+        return false;
+    if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/"))
+        return packages_too;
+    return begins_with(file, "<frozen ") || strstr(file, "/lib/python");
+}
+
+size_t own_frames_name(const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_of_runtime(&frames[i]) && !frames[i].interpreter && !own_frames_is_library_source(frames[i].file, true))
+            return i;
+    return 0;
+}
+
+void own_frames_settle(struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_of_runtime(&frames[i]))
+            return;
+    for (size_t i = 0; i < n; i++)
+        frames[i].interpreter = false;
+}
+
+/*
+ * In a stack with frames of a runtime: how many of the N do not count as its end. What called the
+ * interpreter is the C library's code that starts a program or a thread.
+ */
+static size_t without_start(const struct frame *frames, size_t n)
+{
+    while (n && !is_of_runtime(&frames[n - 1]) && (frames[n - 1].interpreter || is_inner(&frames[n - 1])))
+        n--;
+    return n;
+}
+
+/*
+ * How many of the N frames stand before the first of the program: those of the interpreter, and of
+ * the library that comes with it. 0: the program has none.
+ */
+static size_t library_front(const struct frame *frames, size_t n)
+{
+    size_t front = 0;
+    while (front < n && (frames[front].interpreter || is_inner(&frames[front]) ||
+                         (is_of_runtime(&frames[front]) && own_frames_is_library_source(frames[front].file, false))))
+        front++;
+    for (size_t i = front; i < n; i++)
+        if (is_of_runtime(&frames[i]))
+            return front;
+    return 0;
+}
+
+/*
+ * *FRAMES as a reader wants them: without the interpreter's own, which are marked as such in
+ * *WHOLE. Nothing changes where no runtime's frame is, or no memory.
+ */
+static void fold(const struct frame **frames, size_t *n, const struct frame **whole, size_t *n_whole, own_frames_memory *memory, void *arg)
+{
+    size_t shown = 0, end = 0, front = 0, of_runtime = 0;
+    for (size_t i = 0; i < *n; i++)
+        of_runtime += is_of_runtime(&(*frames)[i]);
+    if (!of_runtime)
+        return;
+    end = without_start(*frames, *n);
+    front = library_front(*frames, end);
+    for (size_t i = front; i < end; i++)
+        shown += !(*frames)[i].interpreter;
+    struct frame *all = shown == *n ? NULL : memory(arg, (*n + shown) * sizeof *all), *kept = all ? all + *n : NULL;
+    for (size_t i = 0; all && i < *n; i++) {
+        all[i] = (*frames)[i];
+        all[i].interpreter |= i < front || i >= end;
+        if (!all[i].interpreter)
+            *kept++ = all[i];
+    }
+    if (!all)
+        return;
+    *whole = all;
+    *n_whole = *n;
+    *frames = all + *n;
+    *n = shown;
+}
+
+void own_frames_show(struct report *r, own_frames_memory *memory, void *arg)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
-        r->groups[i].frames = begin_at(r->groups[i].frames, &r->groups[i].n_frames);
-        for (unsigned k = 0; k < r->groups[i].n_told; k++)
-            r->groups[i].told[k].frames = begin_at(r->groups[i].told[k].frames, &r->groups[i].told[k].n_frames);
+        struct group *g = &r->groups[i];
+        g->frames = begin_at(g->frames, &g->n_frames);
+        fold(&g->frames, &g->n_frames, &g->whole, &g->n_whole, memory, arg);
+        for (unsigned k = 0; k < g->n_told; k++) {
+            struct told *t = &g->told[k];
+            t->frames = begin_at(t->frames, &t->n_frames);
+            fold(&t->frames, &t->n_frames, &t->whole, &t->n_whole, memory, arg);
+        }
     }
 }

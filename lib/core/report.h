@@ -66,8 +66,12 @@ struct frame {
     const char *build_id; /* hex digits */
     const char *symbol;
     const char *file;
-    uint32_t line; /* 0 unknown */
+    uint32_t line;   /* 0 unknown */
+    uint16_t column; /* 0 unknown */
+    uint8_t runtime; /* enum runtime_number */
     bool inlined;
+    /* of the interpreter that runs the frames of a runtime, or of what stands around it: not shown */
+    bool interpreter;
 };
 
 /* One stack in which the program was told of a group's sockets, and of how many. */
@@ -78,6 +82,9 @@ struct told {
     uint64_t count;
     size_t n_frames;
     const struct frame *frames;
+    /* with the interpreter's own frames; NULL: FRAMES are all */
+    size_t n_whole;
+    const struct frame *whole;
 };
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
@@ -121,6 +128,8 @@ struct group {
     const struct finding *findings;
     size_t n_frames;
     const struct frame *frames;
+    size_t n_whole; /* as in struct told */
+    const struct frame *whole;
 };
 
 struct report {

@@ -35,6 +35,45 @@ uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc)
     return h;
 }
 
+/* The last part of PATH, of a file that is called like its folder's contents the last two. */
+static const char *last_parts(const char *path)
+{
+    const char *end = path + strlen(path), *last = end;
+    while (last > path && last[-1] != '/')
+        last--;
+    if (strncmp(last, "__", 2) != 0 || last == path) /* __init__.py, __main__.py */
+        return last;
+    for (last--; last > path && last[-1] != '/';)
+        last--;
+    return last;
+}
+
+const char *siteid_stable_file(const char *file)
+{
+    static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
+    for (unsigned i = 0; i < sizeof roots / sizeof *roots; i++) {
+        const char *at = strstr(file, roots[i]);
+        if (at)
+            return at + strlen(roots[i]);
+    }
+    /* the library that comes with the interpreter: /usr/lib/python3.11/asyncio/events.py */
+    const char *at = strstr(file, "/lib/python");
+    at = at ? strchr(at + strlen("/lib/python"), '/') : NULL;
+    return at ? at + 1 : last_parts(file);
+}
+
+uint64_t siteid_runtime_frame(uint64_t h, const struct state_frame_view *f)
+{
+    const char *file = siteid_stable_file(f->file);
+    h = hash_byte(h, 'R');
+    h = hash_byte(h, f->runtime);
+    h = hash_bytes(h, f->function, strlen(f->function) + 1);
+    h = hash_bytes(h, file, strlen(file) + 1);
+    for (unsigned shift = 0; shift < 32; shift += 8)
+        h = hash_byte(h, (unsigned char)(f->frame->line >> shift));
+    return h;
+}
+
 uint64_t siteid_end(uint64_t h)
 {
     /*

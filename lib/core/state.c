@@ -245,6 +245,30 @@ bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *re
     return false;
 }
 
+bool state_frame_at(const struct state_view *view, uint64_t pc, struct state_frame_view *out)
+{
+    uint32_t left = 0;
+    const unsigned char *at =
+        state_is_frame(pc) && (pc & ~STATE_FRAME_BIT) <= UINT32_MAX ? record_at(view, (state_ref)pc, EXTENT_FRAMES, &left) : NULL;
+    const struct state_frame *f = (const struct state_frame *)(const void *)at;
+    if (!at || left < sizeof *f || atomic_load_explicit(&f->ready, memory_order_acquire) != 1)
+        return false;
+    /* each is loaded once: the file may change under the reader */
+    uint32_t size = __atomic_load_n(&f->size, __ATOMIC_RELAXED);
+    out->function_size = __atomic_load_n(&f->function_size, __ATOMIC_RELAXED);
+    out->file_size = __atomic_load_n(&f->file_size, __ATOMIC_RELAXED);
+    out->runtime = __atomic_load_n(&f->runtime, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&f->format, __ATOMIC_RELAXED) != STATE_FRAME_FORMAT || out->runtime == RUNTIME_NATIVE ||
+        out->runtime >= RUNTIME_COUNT)
+        return false;
+    if (size > left || !out->function_size || !out->file_size || sizeof *f + out->function_size + out->file_size > size)
+        return false;
+    out->frame = f;
+    out->function = (const char *)at + sizeof *f;
+    out->file = out->function + out->function_size;
+    return !out->function[out->function_size - 1] && !out->file[out->file_size - 1];
+}
+
 const struct state_share *state_share_at(const struct state_view *view, state_ref ref)
 {
     uint32_t left = 0;

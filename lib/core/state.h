@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "kinds.h"
+#include "runtime_name.h"
 
 #define STATE_MAGIC "sockleak" /* 8 bytes, no NUL */
 #define STATE_VERSION 1u
@@ -44,7 +45,7 @@
 #define STATE_BODY_OFFSET (STATE_PAGE + STATE_MAX_EXTENTS * 4u)
 #define STATE_MAX_SIZE (STATE_BODY_OFFSET + (uint64_t)STATE_MAX_EXTENTS * STATE_EXTENT_SIZE)
 #define STATE_REF_UNIT 64u
-#define STATE_MAX_FRAMES 64u
+#define STATE_MAX_FRAMES 128u
 #define STATE_NO_MODULE 0xffffu
 
 typedef uint32_t state_ref; /* file offset / 64; 0: none */
@@ -74,6 +75,7 @@ enum state_extent_type {
     EXTENT_INDEX,    /* the writer's own hash heads; readers skip it */
     EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
     EXTENT_CHILDREN, /* 32 struct state_child */
+    EXTENT_FRAMES,   /* struct state_frame records, one after the other, each `size` bytes long */
     EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
@@ -255,7 +257,7 @@ struct state_site {
      * did not say
      */
     uint8_t call;
-    uint16_t nframes; /* 0..64 */
+    uint16_t nframes; /* 0..STATE_MAX_FRAMES */
     /* the watcher's: */
     _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last check */
     _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
@@ -274,10 +276,37 @@ struct state_module { /* 512 bytes */
     uint64_t start, end;          /* mapped range [start, end) */
     _Atomic uint64_t unloaded_ns; /* 0: still there */
     uint8_t build_id[20];
-    uint8_t pad[4];
+    /* enum runtime_number whose interpreter's code it holds; 0: of none */
+    uint8_t interpreter;
+    uint8_t pad[3];
     /* NUL-terminated; the executable's real path for the program itself; "[vdso]" */
     char path[448];
 };
+
+/*
+ * A frame of a language runtime: function, file and line of the program's source. Where it stands
+ * in a stack, its address is STATE_FRAME_BIT | ref (ref 0: there was no room to say which it is),
+ * and its module STATE_NO_MODULE. `size` bytes: this, then the function's name and the file's, each
+ * with a NUL, rounded up to 64. Records are written once.
+ */
+#define STATE_FRAME_BIT (1ull << 63)
+#define STATE_FRAME_FORMAT 1u
+#define STATE_FUNCTION_MAX 256u /* with its NUL */
+#define STATE_FILE_MAX 512u     /* with its NUL: the end of a longer one */
+struct state_frame {
+    _Atomic uint32_t ready; /* 1 once complete */
+    uint16_t size;
+    uint8_t format;                    /* STATE_FRAME_FORMAT: a reader passes over those that it does not know */
+    uint8_t runtime;                   /* enum runtime_number, not RUNTIME_NATIVE */
+    uint32_t line;                     /* 0: not known */
+    uint16_t column;                   /* 0: not known */
+    uint16_t flags;                    /* enum frame_flag */
+    uint16_t function_size, file_size; /* with their NULs */
+    uint32_t pad;
+    uint64_t hash; /* writer's key */
+};
+enum frame_flag { FRAME_LINE_OF_FUNCTION = 1 /* the line is where the function begins: the call's is not certain */ };
+#define STATE_FRAME_SIZE(strings) ((uint32_t)((sizeof(struct state_frame) + (strings) + 63u) & ~63u))
 
 struct state_detail {     /* 256 bytes: what the checks know of one socket in a condition */
     _Atomic uint32_t gen; /* the slot's generation; 0: free */
@@ -383,6 +412,9 @@ _Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, 
 _Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
+_Static_assert(STATE_SITE_SIZE(STATE_MAX_FRAMES) <= STATE_EXTENT_SIZE, "a site lies in one extent");
+_Static_assert(sizeof(struct state_frame) == 32, "the strings follow");
+_Static_assert(STATE_FRAME_SIZE(STATE_FUNCTION_MAX + STATE_FILE_MAX) <= STATE_EXTENT_SIZE, "a frame lies in one extent");
 
 /* ---- the decoder (state.c) ------------------------------------------------------------------- */
 
@@ -440,6 +472,17 @@ const struct state_attempt *state_attempt_of(const struct state_view *view, int 
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
+/* True when the address PC of a stack stands for a frame of a language runtime. */
+static inline bool state_is_frame(uint64_t pc) { return pc & STATE_FRAME_BIT; }
+struct state_frame_view {
+    const struct state_frame *frame;
+    /* NUL-terminated just now; their bytes may change: copy them with state_string */
+    const char *function, *file;
+    uint16_t function_size, file_size;
+    uint8_t runtime;
+};
+/* False when PC stands for no complete frame of a format that is known. */
+bool state_frame_at(const struct state_view *view, uint64_t pc, struct state_frame_view *out);
 /* Empty string for tag 0 or one out of range. OUT has at least 64 bytes. */
 void state_tag_at(const struct state_view *view, unsigned tag, char out[64]);
 /*

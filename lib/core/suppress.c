@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "own_frames.h"
 #include "textstack.h"
 #include "word.h"
 
@@ -203,6 +204,8 @@ static bool has_text(const char *s) { return s && *s; }
 static bool is_own(const struct frame *f)
 {
     static const char *const system[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "["};
+    if (f->runtime != RUNTIME_NATIVE)
+        return !own_frames_is_library_source(f->file, true);
     if (!has_text(f->module))
         return has_text(f->symbol) || has_text(f->file);
     if (has_text(f->symbol) && strcmp(f->symbol, "_start") == 0)
@@ -220,6 +223,8 @@ static void put_chain_frame(struct out *o, const struct frame *f)
         out_fmt(o, "%s ", f->symbol);
     if (has_text(f->file) && f->line) {
         out_fmt(o, "(%s:%u)", text_base_name(f->file), f->line);
+    } else if (f->runtime != RUNTIME_NATIVE) {
+        out_fmt(o, "(%s)", has_text(f->file) ? text_base_name(f->file) : runtime_name(f->runtime));
     } else {
         out_fmt(o, "(%s+0x", text_base_name(f->module));
         out_hex(o, f->offset, 1);
@@ -237,10 +242,10 @@ static bool chain_of(char *text, size_t cap, const struct group *g)
     struct out o = {.buf = text, .cap = cap - 1};
     bool own = false;
     for (size_t i = 0; i < g->n_frames && !own; i++)
-        own = is_own(&g->frames[i]);
+        own = !g->frames[i].interpreter && is_own(&g->frames[i]);
     for (size_t i = 0, n = 0; i < g->n_frames && n < CHAIN_FRAMES; i++) {
         const struct frame *f = &g->frames[i];
-        if ((own && !is_own(f)) || (!has_text(f->symbol) && !has_text(f->file) && !has_text(f->module)))
+        if ((own && !is_own(f)) || f->interpreter || (!has_text(f->symbol) && !has_text(f->file) && !has_text(f->module)))
             continue;
         if (n++)
             out_str(&o, CHAIN_LINK);

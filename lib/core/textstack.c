@@ -80,6 +80,8 @@ static void put_place(struct out *o, const struct frame *f)
         out_str(o, "+0x");
         out_hex(o, f->offset, 1);
         out_char(o, ')');
+    } else if (f->runtime != RUNTIME_NATIVE) {
+        out_fmt(o, "(%s)", runtime_name(f->runtime));
     } else {
         out_str(o, "(0x");
         out_hex(o, f->pc, 1);

@@ -34,6 +34,19 @@ static void touch_string(const char *field, size_t size)
             abort();
 }
 
+static void touch_frame(const struct state_frame_view *f)
+{
+    char text[STATE_FILE_MAX];
+    if (f->runtime == RUNTIME_NATIVE || !runtime_name(f->runtime) || strlen(f->function) >= f->function_size ||
+        strlen(f->file) >= f->file_size)
+        abort();
+    touch(f->frame, sizeof *f->frame);
+    touch(f->function, f->function_size);
+    touch(f->file, f->file_size);
+    state_string(text, sizeof text, f->file, f->file_size);
+    touch(text, strlen(text));
+}
+
 static void touch_site(const struct state_view *v, const struct state_site_view *sv)
 {
     if (sv->nframes > STATE_MAX_FRAMES)
@@ -47,7 +60,13 @@ static void touch_site(const struct state_view *v, const struct state_site_view 
             touch(m->build_id, m->build_id_len);
             touch_string(m->path, sizeof m->path);
         }
-        h = siteid_frame(h, m, sv->pcs[i]);
+        struct state_frame_view f;
+        if (state_frame_at(v, sv->pcs[i], &f)) {
+            touch_frame(&f);
+            h = siteid_runtime_frame(h, &f);
+        } else {
+            h = siteid_frame(h, m, sv->pcs[i]);
+        }
     }
     if (siteid_end(h) == 0)
         abort();
@@ -88,6 +107,11 @@ static void read_all(const struct state_view *v)
         const struct state_module *m = state_module_at(v, number);
         if (m)
             touch(m, sizeof *m);
+    }
+    for (state_ref at = STATE_BODY_OFFSET / STATE_REF_UNIT; at < (STATE_BODY_OFFSET + 8 * STATE_EXTENT_SIZE) / STATE_REF_UNIT; at++) {
+        struct state_frame_view f;
+        if (state_frame_at(v, STATE_FRAME_BIT | at, &f))
+            touch_frame(&f);
     }
     touch_string(state_head(v)->exe, sizeof state_head(v)->exe);
 }

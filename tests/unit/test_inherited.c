@@ -226,10 +226,10 @@ static void the_parents_stack_and_its_programs_name_are_the_childs(void **state)
     char exe[sizeof table_head->exe];
     memcpy(exe, table_head->exe, sizeof exe);
     strcpy(table_head->exe, "/parents/program");
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     track_opened(pair[0], AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
     int r = in_child(stack_and_name, sites_at(slot_of(pair[0])->site));
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     memcpy(table_head->exe, exe, sizeof exe);
     assert_int_equal(r, 0);
 }

@@ -241,12 +241,12 @@ static void the_documented_keys_stand_in_their_order(void **state)
         "\"growing\":true,\"oldest_s\":812.4,\"youngest_s\":3.1,"
         "\"frames\":[{\"module\":\"/srv/app\",\"build_id\":\"00ff\",\"offset\":\"0x1234\",\"symbol\":\"db_connect\",\"file\":\"src/"
         "db.c\",\"line\":42,"
-        "\"inlined\":false},"
+        "\"inlined\":false,\"runtime\":\"native\"},"
         "{\"module\":null,\"build_id\":null,\"offset\":null,\"symbol\":null,\"file\":null,\"line\":null,\"inlined\":false,\"pc\":"
-        "\"0x7f0012\"}],"
+        "\"0x7f0012\",\"runtime\":\"native\"}],"
         "\"eof_frames\":[{\"module\":\"/srv/"
         "app\",\"build_id\":null,\"offset\":\"0x1456\",\"symbol\":\"read_reply\",\"file\":null,\"line\":null,"
-        "\"inlined\":true}],"
+        "\"inlined\":true,\"runtime\":\"native\"}],"
         "\"sockets\":[{\"fd\":14,\"family\":\"inet\",\"local\":\"10.0.0.7:51222\",\"peer\":\"10.0.0.5:1433\",\"state\":\"CLOSE_WAIT\","
         "\"age_s\":900.0,\"stuck_s\":812.4,\"unread\":7,\"origin\":\"socket\",\"tag\":null,\"tid\":4243";
     static const char summary[] =

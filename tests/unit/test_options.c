@@ -52,7 +52,9 @@ static void the_defaults_are_those_that_are_documented(void **state)
     assert_int_equal(o.kinds, KINDS_DEFAULT);
     assert_int_equal(o.grace_ns, 30 * S);
     assert_int_equal(o.interval_ns, 7500 * MS);
-    assert_int_equal(o.max_frames, 32);
+    assert_int_equal(o.max_frames, 64);
+    assert_int_equal(o.native_frames, 32);
+    assert_int_equal(o.runtimes, RUNTIMES_ALL);
     assert_int_equal(o.log_max, 64 << 20);
     assert_false(o.exit_check_all);
     assert_int_equal(o.max_sockets, 8);
@@ -210,7 +212,9 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
          "kinds=close_wait,nonsense: not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or "
          "all (kept close_wait,fin_wait_2,dead,never_connected,hangup)"},
         {"exitcode=256", "exitcode=256: not a number from 0 to 255 (kept 0)"},
-        {"max_frames=65", "max_frames=65: not a number from 0 to 64 (kept 32)"},
+        {"max_frames=129", "max_frames=129: not a number from 0 to 128 (kept 64)"},
+        {"runtimes=cobol",
+         "runtimes=cobol: write python, java, javascript, ruby, php, perl or dotnet, or a list of them, all or none (kept all)"},
         {"max_leaks=4294967296", "max_leaks=4294967296: not a number, or too large (kept 0)"},
         {"max_allowed=18446744073709551616", "max_allowed=18446744073709551616: not a number, or too large (kept 0)"},
         {"log_max=64x", "log_max=64x: not a size; write 64m, 500k, 1g, or 0 for no limit (kept 64m)"},
@@ -387,10 +391,31 @@ static void a_log_path_names_its_process(void **state)
 static void help_names_every_option_that_parsing_knows(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"enabled",     "kinds",           "grace",     "interval",     "leak_check_at_exit", "exitcode",
-                                       "max_allowed", "abort_on_error",  "log_path",  "log_max",      "log_format",         "max_frames",
-                                       "max_leaks",   "max_sockets",     "symbolize", "suppressions", "print_suppressions", "print_summary",
-                                       "color",       "follow_children", "state_dir", "signal",       "verbosity",          "help"};
+    static const char *const keys[] = {"enabled",
+                                       "kinds",
+                                       "grace",
+                                       "interval",
+                                       "leak_check_at_exit",
+                                       "exitcode",
+                                       "max_allowed",
+                                       "abort_on_error",
+                                       "log_path",
+                                       "log_max",
+                                       "log_format",
+                                       "max_frames",
+                                       "runtimes",
+                                       "max_leaks",
+                                       "max_sockets",
+                                       "symbolize",
+                                       "suppressions",
+                                       "print_suppressions",
+                                       "print_summary",
+                                       "color",
+                                       "follow_children",
+                                       "state_dir",
+                                       "signal",
+                                       "verbosity",
+                                       "help"};
     char buf[16384];
     struct out o = {.buf = buf, .cap = sizeof buf - 1};
     options_help(&o);

@@ -16,7 +16,7 @@ static int told_errno(int fd) { return atomic_load(&slot_of(fd)->told_errno); }
 static int fresh(void **state)
 {
     (void)state;
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     track_opened(FD, AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
     return phase_of(FD) == SLOT_LIVE ? 0 : -1;
 }
@@ -24,7 +24,7 @@ static int done(void **state)
 {
     (void)state;
     track_closing(FD);
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     return 0;
 }
 
@@ -38,7 +38,7 @@ static void connect_at(int result, int err) { track_connected(FD, result, err, (
 static void a_connect_that_fails_is_told_with_its_stack_and_errno(void **state)
 {
     (void)state;
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     uint64_t before = clock_now();
     errno = ENOTUNIQ;
     connect_at(-1, ECONNREFUSED);
@@ -55,12 +55,12 @@ static void being_told_of_an_end_counts_as_no_opening(void **state)
 {
     (void)state;
     uint64_t opened = n_opened();
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     connect_at(-1, ECONNREFUSED);
     const struct state_site *site = sites_at(atomic_load(&slot_of(FD)->told_site));
     assert_non_null(site);
     assert_int_equal(atomic_load(&site->opened), 0);
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     track_received(FD, 0, 0, 1, 0);
     assert_int_equal(n_opened(), opened);
 }
@@ -91,7 +91,7 @@ static void an_error_of_the_call_itself_is_none_of_the_connection(void **state)
 static void what_an_attempt_before_told_is_forgotten_when_one_succeeds(void **state)
 {
     (void)state;
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     connect_at(-1, ECONNREFUSED);
     connect_at(-1, EINPROGRESS);
     connect_at(0, 0);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "core/own_frames.h"
 
@@ -50,6 +51,13 @@ static void a_function_of_the_programs_own_stays_whatever_it_is_called(void **st
     assert_int_equal(of(NULL), 0); /* generated code */
 }
 
+static void *no_memory(void *arg, size_t size)
+{
+    (void)arg;
+    (void)size;
+    return NULL;
+}
+
 static void the_c_librarys_own_frames_are_left_out(void **state)
 {
     (void)state;
@@ -92,14 +100,85 @@ static void only_those_in_front_of_the_programs_first_are_left_out(void **state)
     g.told[1].frames = stack;
     g.told[1].n_frames = 7;
     struct report r = {.groups = &g, .n_groups = 1};
-    own_frames_show(&r);
-    own_frames_show(&r);
+    own_frames_show(&r, no_memory, NULL);
+    own_frames_show(&r, no_memory, NULL);
     assert_ptr_equal(g.frames, stack + 3);
     assert_int_equal(g.n_frames, 4);
     for (int i = 0; i < 2; i++) {
         assert_ptr_equal(g.told[i].frames, stack + 3);
         assert_int_equal(g.told[i].n_frames, 4);
     }
+}
+
+static void *heap_memory(void *arg, size_t size)
+{
+    void **kept = arg;
+    return *kept = calloc(1, size);
+}
+
+static void the_interpreter_is_folded_away_where_a_runtimes_frames_stand(void **state)
+{
+    (void)state;
+    static const char socket_py[] = "/usr/lib/python3.11/socket.py";
+    const struct frame stack[] = {{.module = "/usr/lib/python3.11/lib-dynload/_socket.so", .symbol = "sock_initobj", .interpreter = true},
+                                  {.symbol = "socket.__init__", .file = socket_py, .line = 232, .runtime = RUNTIME_PYTHON},
+                                  {.module = "/usr/bin/python3.11", .symbol = "_PyEval_EvalFrameDefault", .interpreter = true},
+                                  {.module = "/srv/ext.so", .symbol = "ext_connect"},
+                                  {.symbol = "login", .file = "app/web.py", .line = 88, .runtime = RUNTIME_PYTHON},
+                                  {.module = "/usr/bin/python3.11", .symbol = "Py_BytesMain", .interpreter = true},
+                                  {.module = LIBC, .symbol = "__libc_start_main"}};
+    void *kept = NULL;
+    struct group g = {.frames = stack, .n_frames = 7, .n_told = 1};
+    struct report r = {.groups = &g, .n_groups = 1};
+    own_frames_show(&r, heap_memory, &kept);
+    own_frames_show(&r, no_memory, NULL); /* as of a merged report: nothing is left to fold */
+    assert_int_equal(g.n_frames, 2);
+    assert_string_equal(g.frames[0].symbol, "ext_connect");
+    assert_string_equal(g.frames[1].symbol, "login");
+    assert_int_equal(g.n_whole, 7);
+    for (unsigned i = 0; i < 7; i++) {
+        assert_string_equal(g.whole[i].symbol, stack[i].symbol);
+        assert_int_equal(g.whole[i].interpreter, i != 3 && i != 4);
+    }
+    free(kept);
+    /* without memory, and without a frame of a runtime, all is shown */
+    struct group other = {.frames = stack, .n_frames = 7};
+    own_frames_show(&(struct report){.groups = &other, .n_groups = 1}, no_memory, NULL);
+    assert_int_equal(other.n_frames, 7);
+    struct frame native[] = {{.module = "/usr/bin/python3.11", .symbol = "main", .interpreter = true}};
+    own_frames_settle(native, 1);
+    assert_false(native[0].interpreter);
+}
+
+static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **state)
+{
+    (void)state;
+    const struct frame stack[] = {{.symbol = "f", .file = "/usr/lib/python3.11/smtpd.py", .line = 1, .runtime = RUNTIME_PYTHON},
+                                  {.symbol = "<module>", .file = "/usr/lib/python3.11/smtpd.py", .line = 9, .runtime = RUNTIME_PYTHON}};
+    struct group g = {.frames = stack, .n_frames = 2};
+    own_frames_show(&(struct report){.groups = &g, .n_groups = 1}, no_memory, NULL);
+    assert_int_equal(g.n_frames, 2);
+    assert_true(own_frames_is_library_source("/usr/lib/python3/dist-packages/requests/api.py", true));
+    assert_false(own_frames_is_library_source("/usr/lib/python3/dist-packages/requests/api.py", false));
+    assert_true(own_frames_is_library_source("<frozen runpy>", false));
+    assert_false(own_frames_is_library_source(NULL, true));
+}
+
+static void the_programs_own_function_names_a_stack_that_begins_in_a_package(void **state)
+{
+    (void)state;
+    struct frame frames[] = {
+        {.module = "/srv/app/_driver.so", .symbol = "driver_connect"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "create_connection", .file = "/usr/lib/python3/dist-packages/urllib3/util/connection.py"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "request", .file = "/usr/lib/python3.11/http/client.py"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "hidden", .file = "/srv/app/web.py", .interpreter = true},
+        {.runtime = RUNTIME_PYTHON, .symbol = "log_in", .file = "/srv/app/web.py"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "main", .file = "/srv/app/main.py"},
+    };
+    assert_int_equal(own_frames_name(frames, 6), 4);
+    assert_int_equal(own_frames_name(frames, 4), 0); /* nothing of its own */
+    assert_int_equal(own_frames_name(frames, 1), 0);
+    assert_int_equal(own_frames_name(frames, 0), 0);
 }
 
 static void a_stack_of_the_c_library_alone_is_shown_as_it_is(void **state)
@@ -109,7 +188,7 @@ static void a_stack_of_the_c_library_alone_is_shown_as_it_is(void **state)
     assert_int_equal(own_frames_begin(stack, 2), 0);
     assert_int_equal(own_frames_begin(NULL, 0), 0);
     struct group g = {.n_frames = 0};
-    own_frames_show(&(struct report){.groups = &g, .n_groups = 1});
+    own_frames_show(&(struct report){.groups = &g, .n_groups = 1}, no_memory, NULL);
     assert_null(g.frames);
 }
 
@@ -117,9 +196,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inlined_function_of_a_fortified_header_is_left_out),
+        cmocka_unit_test(the_interpreter_is_folded_away_where_a_runtimes_frames_stand),
+        cmocka_unit_test(a_program_that_is_all_library_is_shown_with_its_first_frames),
         cmocka_unit_test(a_function_of_the_programs_own_stays_whatever_it_is_called),
         cmocka_unit_test(the_c_librarys_own_frames_are_left_out),
         cmocka_unit_test(only_those_in_front_of_the_programs_first_are_left_out),
+        cmocka_unit_test(the_programs_own_function_names_a_stack_that_begins_in_a_package),
         cmocka_unit_test(a_stack_of_the_c_library_alone_is_shown_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

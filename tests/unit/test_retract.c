@@ -51,9 +51,9 @@ static void a_reported_socket_that_is_closed_is_noted_once(void **state)
 {
     (void)state;
     struct release r;
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     open_at(FD);
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     struct state_detail *d = reported(FD, KIND_HANGUP);
     d->since_ns = clock_now() - 5000000000u;
     uint64_t siteid = sites_at(slot_of(FD)->site)->siteid;

@@ -77,6 +77,43 @@ static void a_lying_length_is_not_followed_and_no_name_is_zero(void **state)
     assert_int_not_equal(siteid_end(0), 0);
 }
 
+static uint64_t id_of_runtime(unsigned runtime, const char *function, const char *file, uint32_t line)
+{
+    struct state_frame f = {.line = line};
+    struct state_frame_view v = {.frame = &f, .function = function, .file = file, .runtime = (uint8_t)runtime};
+    return siteid_end(siteid_runtime_frame(siteid_begin(), &v));
+}
+
+static void a_frame_of_a_runtime_counts_by_function_line_and_the_stable_part_of_its_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *stable;
+    } rows[] = {
+        {"/usr/lib/python3.11/asyncio/events.py", "asyncio/events.py"},
+        {"/opt/py/lib/python3.13/socket.py", "socket.py"},
+        {"/srv/venv/lib/python3.11/site-packages/urllib3/connection.py", "urllib3/connection.py"},
+        {"/usr/lib/python3/dist-packages/requests/api.py", "requests/api.py"},
+        {"/srv/app/web.py", "web.py"},
+        {"app/web.py", "web.py"},
+        {"/srv/app/pool/__init__.py", "pool/__init__.py"},
+        {"pool/__main__.py", "pool/__main__.py"},
+        {"__main__.py", "__main__.py"},
+        {"<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(siteid_stable_file(rows[i].file), rows[i].stable);
+    uint64_t id = id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/web.py", 88);
+    assert_int_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/home/me/app/web.py", 88));
+    assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "logout", "/srv/app/web.py", 88));
+    assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/other.py", 88));
+    assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/web.py", 89));
+    assert_int_not_equal(id, id_of_runtime(RUNTIME_RUBY, "login", "/srv/app/web.py", 88));
+    assert_int_not_equal(id_of_runtime(1, "ab", "c", 1), id_of_runtime(1, "a", "bc", 1));
+    assert_int_equal(id, 0x389279c43ec70f85u); /* stands in tickets */
+}
+
 /* The value itself is a promise: it stands in tickets and dashboards. */
 static void the_name_of_a_known_stack_never_changes(void **state)
 {
@@ -93,6 +130,7 @@ int main(void)
         cmocka_unit_test(a_module_without_build_id_counts_by_its_file_name),
         cmocka_unit_test(made_up_code_has_no_address_in_the_name),
         cmocka_unit_test(a_lying_length_is_not_followed_and_no_name_is_zero),
+        cmocka_unit_test(a_frame_of_a_runtime_counts_by_function_line_and_the_stable_part_of_its_file),
         cmocka_unit_test(the_name_of_a_known_stack_never_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

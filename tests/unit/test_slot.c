@@ -33,10 +33,10 @@ static void a_socket_is_counted_where_it_was_opened(void **state)
     assert_int_equal(n_opened(), opened + 1);
     track_closing(FD);
     assert_int_equal(n_closed(), closed + 1);
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     const struct state_slot *s = open_at(FD);
     struct state_site *site = sites_at(s->site);
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     assert_non_null(site);
     assert_int_equal(atomic_load(&site->opened), 1);
     track_closing(FD);

@@ -68,15 +68,15 @@ static void a_stack_of_no_frames_is_none_and_says_nothing_of_a_signal(void **sta
 {
     (void)state;
     bool in_signal = true;
-    agent_options.max_frames = 0;
+    agent_options.native_frames = 0;
     uint64_t lost = atomic_load(&table_head->dropped[DROP_NO_STACK]);
     assert_int_equal(from_here(&in_signal), 0);
     assert_false(in_signal);
     assert_int_equal(atomic_load(&table_head->dropped[DROP_NO_STACK]), lost); /* as it was wanted */
-    agent_options.max_frames = 1;
+    agent_options.native_frames = 1;
     state_ref ref = from_here(NULL);
     assert_int_equal(sites_at(ref)->nframes, 1);
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
 }
 
 static bool handler_in_signal;
@@ -336,7 +336,7 @@ static void a_stack_that_finds_no_room_is_counted(void **state)
 
 static int first_table(void **state)
 {
-    agent_options.max_frames = 32;
+    agent_options.native_frames = 32;
     return gate_ready() ? objects_setup(state) : -1;
 }
 

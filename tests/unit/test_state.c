@@ -190,7 +190,8 @@ static void a_site_that_lies_about_its_size_or_frames_is_refused(void **state)
         {0, STATE_SITE_SIZE(4) + 1, 4, false},
         {0, STATE_SITE_SIZE(4), 40, false},
         {0, STATE_SITE_SIZE(64), 64, true},
-        {0, STATE_SITE_SIZE(65), 65, false},
+        {0, STATE_SITE_SIZE(STATE_MAX_FRAMES), STATE_MAX_FRAMES, true},
+        {0, STATE_SITE_SIZE(STATE_MAX_FRAMES + 1), STATE_MAX_FRAMES + 1, false},
         {0, STATE_EXTENT_SIZE, 65535, false},
         {0, STATE_EXTENT_SIZE, 64, true},
         {0, STATE_EXTENT_SIZE + 64, 4, false},
@@ -227,6 +228,70 @@ static void a_site_that_lies_about_its_size_or_frames_is_refused(void **state)
             assert_true(++n < 256);
         image_free(&im);
     }
+}
+
+/* A record at OFFSET of extent 0, and the address that stands for it in a stack. */
+static struct state_frame *write_frame(struct image *im, uint32_t offset, const char *function, const char *file)
+{
+    struct state_frame *f = image_at(im, 0, offset);
+    size_t first = strlen(function) + 1, second = strlen(file) + 1;
+    *f = (struct state_frame){.ready = 1,
+                              .size = (uint16_t)STATE_FRAME_SIZE(first + second),
+                              .format = STATE_FRAME_FORMAT,
+                              .runtime = RUNTIME_PYTHON,
+                              .line = 88,
+                              .function_size = (uint16_t)first,
+                              .file_size = (uint16_t)second};
+    memcpy(f + 1, function, first);
+    memcpy((char *)(f + 1) + first, file, second);
+    return f;
+}
+
+static void a_frame_of_a_runtime_is_read_back_and_one_that_lies_is_none(void **state)
+{
+    (void)state;
+    struct image im;
+    struct state_frame_view fv;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_FRAMES, 0);
+    image_extent(&im, 1, EXTENT_SITES, 0);
+    struct state_frame *f = write_frame(&im, 128, "login", "app/web.py"), good = *f;
+    struct state_view v = open_image(&im);
+    uint64_t pc = STATE_FRAME_BIT | image_ref(0, 128);
+    assert_true(state_frame_at(&v, pc, &fv));
+    assert_string_equal(fv.function, "login");
+    assert_string_equal(fv.file, "app/web.py");
+    assert_int_equal(fv.frame->line, 88);
+    assert_int_equal(fv.runtime, RUNTIME_PYTHON);
+    assert_false(state_frame_at(&v, pc & ~STATE_FRAME_BIT, &fv)); /* a native address */
+    assert_false(state_frame_at(&v, STATE_FRAME_BIT, &fv));       /* there was no room to say which */
+    assert_false(state_frame_at(&v, pc | 1ull << 32, &fv));
+    assert_false(state_frame_at(&v, STATE_FRAME_BIT | image_ref(1, 0), &fv)); /* another record */
+    assert_false(state_frame_at(&v, STATE_FRAME_BIT | image_ref(0, 0), &fv)); /* never written */
+#define LIES(change)                               \
+    do {                                           \
+        *f = good;                                 \
+        f->change;                                 \
+        assert_false(state_frame_at(&v, pc, &fv)); \
+    } while (0)
+    LIES(ready = 0);
+    LIES(format = STATE_FRAME_FORMAT + 1);
+    LIES(runtime = RUNTIME_NATIVE);
+    LIES(runtime = RUNTIME_COUNT);
+    LIES(size = 32);
+    LIES(size = UINT16_MAX);
+    LIES(function_size = 0);
+    LIES(file_size = 0);
+    LIES(function_size = 3); /* no NUL at its end */
+    LIES(file_size = 3);
+    LIES(file_size = UINT16_MAX);
+    *f = good;
+    /* the last unit of the file: what it claims would lie behind the end */
+    image_extent(&im, 1, EXTENT_FRAMES, 0);
+    f = image_at(&im, 1, STATE_EXTENT_SIZE - 64);
+    *f = (struct state_frame){.ready = 1, .size = 128, .format = 1, .runtime = 1, .function_size = 60, .file_size = 4};
+    assert_false(state_frame_at(&v, STATE_FRAME_BIT | image_ref(1, STATE_EXTENT_SIZE - 64), &fv));
+    image_free(&im);
 }
 
 static void a_site_that_is_not_complete_is_passed_over_and_the_next_one_found(void **state)
@@ -512,6 +577,7 @@ int main(void)
         cmocka_unit_test(what_a_file_of_another_version_lacks_is_told),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_or_holds_its_whole_extents),
         cmocka_unit_test(a_site_that_lies_about_its_size_or_frames_is_refused),
+        cmocka_unit_test(a_frame_of_a_runtime_is_read_back_and_one_that_lies_is_none),
         cmocka_unit_test(a_site_that_is_not_complete_is_passed_over_and_the_next_one_found),
         cmocka_unit_test(a_module_that_lies_about_its_build_id_or_has_no_end_of_path_is_none),
         cmocka_unit_test(a_ref_into_the_middle_of_a_detail_is_refused),

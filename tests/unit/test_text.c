@@ -176,19 +176,22 @@ static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
         struct told told;
         const char *heading;
     } rows[] = {
-        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames}, "  saw EOF in (read returned 0; 37 of 37)\n    #0 read_reply  src/db.c:77\n"},
-        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames}, "  saw EOF in (epoll_wait returned RDHUP or HUP; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames}, "  saw EOF in (2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL}, "  saw EOF (2 of 37)\n  fd 14"},
-        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames}, "  saw the error in (getsockopt: error 250; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames}, "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL}, "  saw the error (3 of 37)\n  fd 14"},
-        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames},
+        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames, 0, NULL},
+         "  saw EOF in (read returned 0; 37 of 37)\n    #0 read_reply  src/db.c:77\n"},
+        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames, 0, NULL}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames, 0, NULL},
+         "  saw EOF in (epoll_wait returned RDHUP or HUP; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames, 0, NULL}, "  saw EOF in (2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL, 0, NULL}, "  saw EOF (2 of 37)\n  fd 14"},
+        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames, 0, NULL},
+         "  saw the error in (getsockopt: error 250; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL, 0, NULL}, "  saw the error (3 of 37)\n  fd 14"},
+        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL},
          "  connect failed in (ECONNREFUSED; 37 of 37)\n    #0"},
-        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames},
+        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL},
          "  connect failed; seen in (getsockopt: ECONNREFUSED; 37 of 37)\n    #0"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -279,7 +282,7 @@ static void a_second_stack_is_counted_for_itself(void **state)
     struct report r = example();
     group.n_told = 2;
     group.told[0].count = 30;
-    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated};
+    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated, 0, NULL};
     assert_non_null(strstr(rendered(&r), "  saw EOF in (recv returned 0; 30 of 37, 1 never did)\n"
                                          "    #0 read_reply  src/db.c:77\n"
                                          "  saw EOF in (read returned 0; 6 of 37)\n"

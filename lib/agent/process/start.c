@@ -11,6 +11,8 @@
 
 #include "../base/clock.h"
 #include "../base/options.h"
+#include "../base/sys.h"
+#include "../base/thread.h"
 #include "../report/suppressions.h"
 #include "../stacks/capture.h"
 #include "../stacks/sites.h"
@@ -21,6 +23,7 @@
 #include "../track/gate.h"
 #include "../track/inherited_set.h"
 #include "../track/quiet.h"
+#include "../watch/check.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "configure.h"
@@ -50,7 +53,22 @@ static bool make_table(void)
     return ok;
 }
 
-const struct gate_hooks gate_hooks = {.start = make_table, .forked_child = fork_unannounced, .want_watcher = watcher_start};
+#define CHECK_WAIT_MS 1000
+
+static void check_now(void)
+{
+    if (sys_in_sandbox() || !table_is_enabled())
+        return;
+    thread_enter();
+    if (watch_lock(CHECK_WAIT_MS)) {
+        check_all(0);
+        watch_unlock();
+    }
+    thread_leave();
+}
+
+const struct gate_hooks gate_hooks = {
+    .start = make_table, .forked_child = fork_unannounced, .want_watcher = watcher_start, .check_all = check_now};
 
 int start_wake(const char *options_text)
 {

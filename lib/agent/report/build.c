@@ -209,9 +209,16 @@ static size_t place_frames(const struct state_view *view, state_ref ref, struct 
     if (!state_site_at(view, ref, &site))
         return 0;
     for (unsigned i = 0; frames && i < site.nframes; i++) {
+        const struct state_module *m = state_module_at(view, site.modules[i]);
+        struct state_frame_view f;
         frames[i].pc = site.pcs[i];
+        frames[i].interpreter = m && m->interpreter;
+        if (state_frame_at(view, site.pcs[i], &f))
+            frames[i].runtime = f.runtime;
         modules[i] = site.modules[i];
     }
+    if (frames)
+        own_frames_settle(frames, site.nframes);
     *where = frames;
     return site.nframes;
 }
@@ -236,6 +243,20 @@ static size_t frames_of_group(const struct state_view *view, struct group *g, st
     return n;
 }
 
+/* The frames of a runtime have their names in the table. */
+static void name_runtime_frames(const struct state_view *view, struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct state_frame_view f;
+        if (frames[i].runtime == RUNTIME_NATIVE || !state_frame_at(view, frames[i].pc, &f))
+            continue;
+        frames[i].symbol = f.function;
+        frames[i].file = f.file;
+        frames[i].line = f.frame->line;
+        frames[i].column = f.frame->column;
+    }
+}
+
 bool report_name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
@@ -251,7 +272,9 @@ bool report_name_frames(struct built *c, bool symbols)
     for (size_t i = 0; i < r->n_groups; i++) {
         n += frames_of_group(&view, &r->groups[i], frames + n, modules + n);
     }
-    return names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
+    bool ok = names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
+    name_runtime_frames(&view, frames, n);
+    return ok;
 }
 
 static void count_group(struct group *g)
@@ -453,6 +476,8 @@ static void leave_out_reserves(struct built *c, const struct selection *s, const
         make_groups(c, s, a);
 }
 
+static void *memory_of_report(void *arg, size_t size) { return scratch_get(arg, size); }
+
 bool report_build(struct built *c, const struct selection *s, enum reason reason)
 {
     memset(c, 0, sizeof *c);
@@ -475,7 +500,7 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
         drop_suppressed(&c->report);
         if (a.may_ask && !a.lines && !s->number_only)
             drop_by_lines(c);
-        own_frames_show(&c->report);
+        own_frames_show(&c->report, memory_of_report, &c->scratch);
         total(&c->report);
     }
     if (!ok)

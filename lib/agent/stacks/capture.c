@@ -215,6 +215,22 @@ void capture_note(const struct capture_ticket *t, uint64_t note)
     stack_cache_note(&(struct stack_cache_found){.memo = t->place, .seq = t->seq}, note);
 }
 
+/* Frame by frame: the walk says where it stands only when it has no more room. */
+__attribute__((noinline)) unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags)
+{
+    struct arch_frame from;
+    arch_caller(&from);
+    struct walk w = {.at = from, .pcs = pcs, .hidden = own_text};
+    enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
+    while (end == WALK_FULL && w.n < max) {
+        sps[w.n] = w.at.sp;
+        w.max = w.n + 1;
+        end = walk_run(&w);
+    }
+    *flags = flags_of(end, w.in_signal);
+    return w.n;
+}
+
 bool capture_in_handler(void)
 {
     uint64_t pcs[64];

@@ -56,6 +56,13 @@ unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struc
 void capture_note(const struct capture_ticket *ticket, uint64_t note);
 
 /*
+ * As capture_stack, and writes where each frame's part of the stack begins to SPS; it ends where
+ * the next frame's begins. Always walks, and without the second tier: fewer frames may be found
+ * than by capture_stack. Not for warm paths.
+ */
+unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags);
+
+/*
  * Called once before the first capture, by the first thread that opens a socket, outside of signal
  * handlers if possible. Cheap. Loads nothing, except in a build with libunwind alone.
  */

@@ -23,6 +23,7 @@
 #include "../base/sys.h"
 #include "../elf/elf.h"
 #include "../elf/object.h"
+#include "../runtimes/runtimes.h"
 #include "../table/header.h"
 
 #define MAX_MODULES 4096u
@@ -208,6 +209,7 @@ static unsigned record_object(unsigned i, const struct object *o)
     m->build_id_len = p->build_id_len;
     memcpy(m->build_id, p->build_id, sizeof m->build_id);
     object_path(o, table_exe(), m->path, sizeof m->path);
+    m->interpreter = (uint8_t)runtimes_meet(o, m->path);
     atomic_store_explicit(&m->ready, 1, memory_order_release);
     atomic_store_explicit(&p->checked, now, memory_order_relaxed);
     set_key(p, o);
@@ -339,6 +341,7 @@ unsigned modules_foreign(const struct state_module *theirs, unsigned their_numbe
         m->build_id_len = theirs->build_id_len <= sizeof m->build_id ? theirs->build_id_len : 0;
         memcpy(m->build_id, theirs->build_id, sizeof m->build_id);
         memcpy(m->path, theirs->path, sizeof m->path - 1);
+        m->interpreter = theirs->interpreter;
         atomic_store(&m->unloaded_ns, clock_now());
         atomic_store_explicit(&m->ready, 1, memory_order_release);
     }

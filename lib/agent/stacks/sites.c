@@ -11,12 +11,15 @@
 
 #include <string.h>
 
-#include "../../core/siteid.h"
 #include "../base/options.h"
 #include "../base/thread.h"
+#include "../runtimes/runtimes.h"
 #include "../table/header.h"
 #include "capture.h"
+#include "frames.h"
+#include "mixed.h"
 #include "modules.h"
+#include "site_name.h"
 
 #define HEADS (STATE_EXTENT_SIZE / 4u)
 /*
@@ -140,7 +143,9 @@ static _Atomic bool modules_changed;
 
 static void mark_changed(unsigned number)
 {
-    (void)number;
+    const struct state_module *m = modules_at(number);
+    if (m && m->interpreter)
+        runtimes_forget(m->start);
     atomic_store(&modules_changed, true);
 }
 
@@ -175,13 +180,7 @@ state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call)
     s->hash = hash;
     s->call = (uint8_t)call;
     memcpy(pcs_of(s), pcs, n * sizeof *pcs);
-    uint64_t id = siteid_begin();
-    for (unsigned i = 0; i < n; i++) {
-        unsigned m = modules_of(pcs[i] - 1);
-        modules_of_site(s)[i] = (uint16_t)m;
-        id = siteid_frame(id, m == STATE_NO_MODULE ? NULL : modules_at(m), pcs[i]);
-    }
-    s->siteid = siteid_end(id);
+    s->siteid = site_name(pcs_of(s), modules_of_site(s), n);
     atomic_fetch_add_explicit(&n_sites, 1, memory_order_relaxed);
     return publish_site(head, seen, s, ref);
 }
@@ -198,29 +197,126 @@ static state_ref site_of_note(uint64_t note)
     return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
 }
 
+/* ---- with frames of a runtime ---- */
+
+/*
+ * Once a runtime was found the note of a stack is a hash of its native frames, which no table's
+ * generation can be taken for.
+ */
+#define NOTE_OF_NATIVE (1ull << 63)
+#define NOTE_HAS_INTERPRETER (1ull << 62)
+
+/*
+ * How many frames a stack without frames of the runtime keeps. Native frames are captured in full
+ * then: the runtime's stand where the interpreter's do.
+ */
+static _Atomic uint32_t native_limit = NATIVE_FRAMES_MAX;
+
+struct captured {
+    unsigned n, flags, call;
+    struct capture_ticket ticket;
+    uint64_t pcs[NATIVE_FRAMES_MAX];
+};
+
+static uint64_t note_of(const struct captured *c)
+{
+    uint64_t note = hash_of(c->pcs, c->n) >> 2 | NOTE_OF_NATIVE;
+    for (unsigned i = 0; i < c->n; i++)
+        if (runtimes_hold(c->pcs[i] - 1))
+            return note | NOTE_HAS_INTERPRETER;
+    return note;
+}
+
+static __attribute__((noinline)) state_ref native_anew(struct captured *c, bool filled, bool *in_signal)
+{
+    unsigned limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
+    if (!filled)
+        c->n = capture_stack(c->pcs, NATIVE_FRAMES_MAX, &c->flags);
+    if (in_signal)
+        *in_signal = c->flags & CAPTURE_IN_SIGNAL;
+    if (!c->n)
+        table_drop(c->flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
+    return sites_intern_call(c->pcs, c->n < limit ? c->n : limit, c->call);
+}
+
+static __attribute__((noinline)) state_ref mixed_anew(const struct runtime *runtime, const struct runtime_stack *s, unsigned call)
+{
+    struct mixed_native native;
+    uint64_t pcs[STATE_MAX_FRAMES];
+    unsigned flags, max = agent_options.max_frames;
+    bool many = atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES;
+    native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags);
+    native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN));
+    unsigned n = mixed_merge(runtime, s, &native, many && max > FEW_FRAMES ? FEW_FRAMES : max, !many, pcs);
+    return n ? sites_intern_call(pcs, n, call) : 0;
+}
+
+/*
+ * The native stack comes first: its memo never holds one with a signal frame, and it says whether
+ * the interpreter is on it, between two of its own calls. In a signal handler it may have been
+ * interrupted anywhere.
+ */
+static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const struct runtime *runtime, bool *in_signal)
+{
+    struct runtime_stack s;
+    if (agent_options.native_frames != NATIVE_FRAMES_MAX) {
+        atomic_store(&native_limit, agent_options.native_frames);
+        agent_options.native_frames = NATIVE_FRAMES_MAX;
+        c->n = capture_stack_noted(c->pcs, NATIVE_FRAMES_MAX, &c->flags, &c->ticket);
+    }
+    uint64_t note = c->ticket.note, generation = atomic_load_explicit(&table_generation, memory_order_relaxed);
+    if (c->flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED))
+        return native_anew(c, true, in_signal);
+    bool filled = !note;
+    if (!(note & NOTE_OF_NATIVE)) {
+        if (note) /* of another table, or of the time before the runtime was found */
+            c->n = capture_stack(c->pcs, NATIVE_FRAMES_MAX, &c->flags);
+        filled = true;
+        note = note_of(c);
+        capture_note(&c->ticket, note);
+    }
+    s.max = agent_options.max_frames < RUNTIME_MAX_FRAMES ? agent_options.max_frames : RUNTIME_MAX_FRAMES;
+    bool mixed = note & NOTE_HAS_INTERPRETER && runtime->walk(&s) == RUNTIME_FRAMES;
+    uint64_t key = mixed_key(note, mixed ? &s : NULL, c->call, generation);
+    state_ref ref = mixed_recall(key);
+    if (ref && !atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed))
+        return ref;
+    ref = mixed ? mixed_anew(runtime, &s, c->call) : 0;
+    if (!ref)
+        ref = native_anew(c, filled, in_signal);
+    if (ref)
+        mixed_remember(key, ref);
+    return ref;
+}
+
 state_ref sites_here_of(unsigned call, bool *in_signal)
 {
-    uint64_t pcs[STATE_MAX_FRAMES];
-    unsigned flags = 0;
+    struct captured c;
+    c.call = call;
+    c.flags = 0;
     if (in_signal)
         *in_signal = false;
-    if (!agent_options.max_frames)
+    if (!agent_options.native_frames)
         return 0;
-    struct capture_ticket ticket;
-    unsigned n = capture_stack_noted(pcs, agent_options.max_frames, &flags, &ticket);
-    state_ref ref = site_of_note(ticket.note);
+    c.n = capture_stack_noted(c.pcs, agent_options.native_frames, &c.flags, &c.ticket);
+    state_ref ref = site_of_note(c.ticket.note);
     if (ref && sites_at(ref)->call == call)
         return ref;
+    const struct runtime *runtime = runtimes_active();
+    if (runtime)
+        return mixed_here(&c, runtime, in_signal);
     /* of another table or another call, or its code was unloaded: get the addresses themselves */
-    if (ticket.note)
-        n = capture_stack(pcs, agent_options.max_frames, &flags);
+    if (c.ticket.note)
+        c.n = capture_stack(c.pcs, agent_options.native_frames, &c.flags);
     if (in_signal)
-        *in_signal = flags & CAPTURE_IN_SIGNAL;
-    if (!n)
-        table_drop(flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
-    ref = sites_intern_call(pcs, n, call);
+        *in_signal = c.flags & CAPTURE_IN_SIGNAL;
+    if (!c.n)
+        table_drop(c.flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
+    ref = sites_intern_call(c.pcs, c.n, call);
+    if ((runtime = runtimes_active()) != NULL) /* it was met in this very stack */
+        return mixed_here(&c, runtime, in_signal);
     if (ref)
-        capture_note(&ticket, (uint64_t)atomic_load_explicit(&table_generation, memory_order_relaxed) << 32 | ref);
+        capture_note(&c.ticket, (uint64_t)atomic_load_explicit(&table_generation, memory_order_relaxed) << 32 | ref);
     return ref;
 }
 
@@ -251,6 +347,7 @@ void sites_reset(void)
     atomic_store(&heads, NULL);
     atomic_store(&n_sites, 0);
     atomic_fetch_add(&table_generation, 1);
+    frames_reset();
     modules_reset();
     modules_on_revived(refresh_all);
 }
@@ -262,7 +359,8 @@ static bool copy_site(const struct state_view *old, state_ref ref, struct state_
         return false;
     if (v->nframes > STATE_MAX_FRAMES)
         v->nframes = STATE_MAX_FRAMES;
-    memcpy(pcs, v->pcs, v->nframes * sizeof *pcs);
+    for (unsigned i = 0; i < v->nframes; i++)
+        pcs[i] = frames_import(old, v->pcs[i]);
     return true;
 }
 

@@ -8,12 +8,18 @@
 #include <stdbool.h>
 
 #include "../../core/state.h"
+#include "../runtimes/runtimes.h"
 
 /*
- * SLOT is about to be closed. True: a check has seen its socket in a condition, and exit(3), which
- * a return from main calls too, has begun. Then it is marked, and its slot stays for the last
- * report.
+ * SLOT is about to be closed. True: a check has seen its socket in a condition, and exit(3), which a
+ * return from main calls too, has begun, or the end of the language runtime that runs the program.
+ * Then it is marked, and its slot stays for the last report.
  */
 bool ending_keeps(const struct state_slot *slot);
+/* Costs two loads. False: ending_keeps would be false. */
+static inline bool ending_may_keep(const struct state_slot *slot)
+{
+    return atomic_load_explicit(&slot->detail, memory_order_relaxed) | atomic_load_explicit(&runtimes_found, memory_order_relaxed);
+}
 
 #endif

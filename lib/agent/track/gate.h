@@ -23,6 +23,8 @@ struct gate_hooks {
     void (*forked_child)(void);
     /* there is something to watch; also called when a watcher runs already */
     void (*want_watcher)(void);
+    /* checks all sockets now, on this thread: once, when the runtime of the program ends */
+    void (*check_all)(void);
 };
 extern const struct gate_hooks gate_hooks;
 

@@ -107,7 +107,7 @@ uint64_t track_closing(int fd)
     struct state_slot *slot = slot_of(fd);
     if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || gate_is_vfork_child())
         return 0;
-    if (atomic_load_explicit(&slot->detail, memory_order_relaxed) && ending_keeps(slot))
+    if (ending_may_keep(slot) && ending_keeps(slot))
         return 0;
     return slot_leave(slot, fd, SLOT_CLOSING);
 }
@@ -131,7 +131,7 @@ bool track_closing_range(unsigned first, unsigned last)
             continue;
         if (!any && gate_is_vfork_child())
             return false;
-        if (atomic_load_explicit(&slot->detail, memory_order_relaxed) && ending_keeps(slot))
+        if (ending_may_keep(slot) && ending_keeps(slot))
             continue;
         any = true;
         slot_leave(slot, fd, SLOT_CLOSING_MANY);

@@ -277,5 +277,7 @@ out:
     w->memo = memo;
     if (how == WALK_LOST && n)
         w->at = (struct arch_frame){.pc = pcs[n - 1], .sp = sp, .fp = fp};
+    else if (how == WALK_FULL)
+        w->at = (struct arch_frame){.pc = entry - w->exact, .sp = sp, .fp = fp};
     return how;
 }

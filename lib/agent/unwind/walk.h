@@ -22,7 +22,10 @@
 bool walk_available(void);
 /* Called once, before the first walk. */
 void walk_init(void);
-/* Records the frames from AT (included) outwards. */
+/*
+ * Records the frames from AT (included) outwards. WALK_FULL: AT is the next frame, from which
+ * another call with a larger max goes on.
+ */
 enum walk_end walk_run(struct walk *w);
 /*
  * Around the program's dlclose: while one runs no rule is cached, and at its end all are dropped.

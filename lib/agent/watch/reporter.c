@@ -23,6 +23,7 @@
 #include "../report/counts.h"
 #include "../report/idle.h"
 #include "../report/suppressions.h"
+#include "../runtimes/runtimes.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
 #include "../track/family.h"
@@ -250,9 +251,19 @@ static void log_state_file(void)
         log_info("%sthere is no state file, the table is in memory", whose);
 }
 
+/* Once: that the frames of a runtime of this process are not read. */
+static void log_refusal(void)
+{
+    static _Atomic bool logged;
+    const char *name, *reason = agent_options.verbosity ? runtimes_refusal(&name) : NULL;
+    if (reason && !atomic_exchange(&logged, true))
+        log_info("the frames of this program's %s are not read: %s", name, reason);
+}
+
 void reporter_pending(void)
 {
     log_state_file();
+    log_refusal();
     if (atomic_load(&notes_held))
         return;
     log_write_later();

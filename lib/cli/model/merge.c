@@ -38,6 +38,8 @@ static void take_frames(struct told *t, const struct group *p)
             continue;
         t->frames = p->told[i].frames;
         t->n_frames = p->told[i].n_frames;
+        t->whole = p->told[i].whole;
+        t->n_whole = p->told[i].n_whole;
     }
 }
 
@@ -57,6 +59,8 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
         if (!g->n_frames && p->n_frames) {
             g->frames = p->frames;
             g->n_frames = p->n_frames;
+            g->whole = p->whole;
+            g->n_whole = p->n_whole;
         }
         for (unsigned k = 0; k < g->n_told; k++)
             take_frames(&g->told[k], p);

@@ -69,6 +69,8 @@ void model_limit(struct model *m, unsigned max)
     r->n_groups = max;
 }
 
+static void *memory_of_model(void *arena, size_t size) { return arena_take(arena, size); }
+
 void model_finish(struct model *m, const struct model_options *o)
 {
     struct report *r = &m->report;
@@ -86,7 +88,7 @@ void model_finish(struct model *m, const struct model_options *o)
         }
     }
     r->n_groups = kept;
-    own_frames_show(r);
+    own_frames_show(r, memory_of_model, &m->arena);
     uint64_t *ids = arena_array(&m->arena, kept, sizeof *ids);
     for (size_t i = 0; i < kept; i++) {
         r->leaks += r->groups[i].count;

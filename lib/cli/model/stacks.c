@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "../../core/own_frames.h"
+
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
 static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
 {
@@ -49,6 +51,28 @@ void stacks_want(const struct loaded_file *l, struct symbolizer *sym, state_ref 
             symbolize_want(sym, last.module, site.pcs[i] - last.bias);
 }
 
+/* A frame of a language runtime: what its record says. The writer may be alive, so it is copied. */
+static void take_runtime_frame(struct arena *a, const struct loaded_file *l, struct frame *frame)
+{
+    char function[STATE_FUNCTION_MAX], file[STATE_FILE_MAX];
+    struct state_frame_view f;
+    if (!state_frame_at(&l->view, frame->pc, &f))
+        return;
+    state_string(function, sizeof function, f.function, f.function_size);
+    state_string(file, sizeof file, f.file, f.file_size);
+    frame->runtime = f.runtime;
+    frame->symbol = arena_string(a, function);
+    frame->file = file[0] ? arena_string(a, file) : NULL;
+    frame->line = __atomic_load_n(&f.frame->line, __ATOMIC_RELAXED);
+    frame->column = __atomic_load_n(&f.frame->column, __ATOMIC_RELAXED);
+}
+
+static bool is_interpreter(const struct loaded_file *l, unsigned number)
+{
+    const struct state_module *m = state_module_at(&l->view, number);
+    return m && m->interpreter;
+}
+
 const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, struct symbolizer *sym, state_ref ref, size_t *n)
 {
     struct state_site_view site;
@@ -80,7 +104,9 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
             frame.module = symbolize_path(sym, last.module);
             frame.build_id = symbolize_build_id(sym, last.module);
             symbols = symbolize_get(sym, last.module, frame.offset, &lines);
+            frame.interpreter = is_interpreter(l, modules[i]);
         }
+        take_runtime_frame(a, l, &frame);
         for (unsigned k = 0; k < lines && *n < total; k++) {
             frames[*n] = frame;
             if (symbols) {
@@ -92,5 +118,6 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
             ++*n;
         }
     }
+    own_frames_settle(frames, *n);
     return frames;
 }

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpython.c: finds CPython 3.6 to 3.14, and where it keeps its frames.
+ *
+ * Called when the object with the interpreter is met for the first time. The offsets come from the
+ * process itself where it names them: the members of its code and frame types, and from 3.13 on the
+ * table of offsets for debuggers. Where both have one, they are compared. The rest is known for each
+ * version; any other version or build is refused.
+ */
+#include "cpython.h"
+
+#include <string.h>
+
+#include "../base/peek.h"
+
+#define TP_BASICSIZE 32u
+#define TP_MEMBERS 240u
+#define MEMBER_SIZE 40u
+#define MEMBER_OFFSET 16u
+#define MAX_MEMBERS 64u
+
+struct cpython_layout cpython;
+
+static uintptr_t word_at(uintptr_t a)
+{
+    uintptr_t w = 0;
+    return peek(a, &w, sizeof w) ? w : 0;
+}
+
+/* The offset of a member that TYPE tells Python programs of; 0: it has none of that name. */
+static uint32_t member(uintptr_t type, const char *name)
+{
+    uintptr_t m = word_at(type + TP_MEMBERS);
+    for (unsigned i = 0; m && i < MAX_MEMBERS; i++, m += MEMBER_SIZE) {
+        char text[24] = "";
+        uintptr_t at = word_at(m), offset;
+        if (!at)
+            return 0;
+        peek_some(at, text, sizeof text - 1);
+        if (strcmp(text, name) == 0) {
+            offset = word_at(m + MEMBER_OFFSET);
+            return offset < STATE_PAGE ? (uint32_t)offset : 0;
+        }
+    }
+    return 0;
+}
+
+static _Atomic(const char *) refusal;
+
+bool cpython_refuse(const char *reason)
+{
+    refusal = reason;
+    return false;
+}
+
+/* Up to 3.10. Where it says that it finalizes is told apart by the size of _PyRuntime. */
+static bool find_old(struct cpython_layout *l, struct exports *e, uintptr_t frame_type, uintptr_t runtime, uint64_t runtime_size)
+{
+    l->frame_objects = true;
+    l->version = l->lines ? 0x030a : 0x0306;
+    l->previous = member(frame_type, "f_back");
+    if (l->lines) { /* 3.10 computes f_code and f_lasti: they are no members any more */
+        l->code = l->previous + 8;
+        l->at = 96;
+    } else {
+        l->lines = member(l->code_type, "co_lnotab");
+        l->code = member(frame_type, "f_code");
+        l->at = member(frame_type, "f_lasti");
+    }
+    l->thread_frame = 24;
+    l->owner = l->code; /* there is none: any word that can be read */
+    l->string_ascii = 48;
+    l->string_compact = 72;
+    l->finalizing = (const uintptr_t *)exports_find(e, "_Py_Finalizing", NULL); /* 3.6 */
+    if (!l->finalizing && runtime)
+        l->finalizing = runtime_size == 1520                                                 ? (const uintptr_t *)(runtime + 8)
+                        : runtime_size == 1464 || runtime_size == 656 || runtime_size == 672 ? (const uintptr_t *)(runtime + 16)
+                                                                                             : NULL;
+    return l->previous && l->code && l->at && l->finalizing;
+}
+
+/*
+ * 3.13 and 3.14: the offsets for debuggers. Words: a cookie, the version, whether it is a
+ * free-threaded build, three of the runtime, some of the interpreter; then those of the thread
+ * state, the frame and the code object.
+ */
+static const char *find_by_table(struct cpython_layout *l, uintptr_t runtime)
+{
+    uint64_t w[64];
+    const bool newer = l->version >= 0x030e;
+    const uint64_t *thread = w + 6 + (newer ? 16 : 13), *frame = thread + 9, *code = frame + (newer ? 8 : 6);
+    if (!runtime || !peek(runtime, w, sizeof w) || memcmp(w, "xdebugpy", 8) != 0 || w[1] >> 16 != l->version)
+        return "it has no table of offsets";
+    if (w[2])
+        return "it is a free-threaded build";
+    if (code[1] != l->file || code[3] != l->name || code[4] != l->lines || code[5] != l->first_line || code[9] != l->code_start ||
+        thread[4] > STATE_PAGE || frame[1] > STATE_PAGE || frame[2] > STATE_PAGE || frame[3] > STATE_PAGE || frame[5] > STATE_PAGE ||
+        w[4] > (1u << 20))
+        return "its tables of offsets differ";
+    l->thread_frame = (uint32_t)thread[4];
+    l->previous = (uint32_t)frame[1];
+    l->code = (uint32_t)frame[2];
+    l->at = (uint32_t)frame[3];
+    l->owner = (uint32_t)frame[5];
+    l->tag_mask = newer ? 3 : 0;
+    l->finalizing = (const uintptr_t *)(runtime + w[4]);
+    return NULL;
+}
+
+/* From 3.11 on. Returns what is wrong; NULL: nothing. */
+static const char *find_new(struct cpython_layout *l, uintptr_t runtime)
+{
+    l->code_start = (uint32_t)word_at(l->code_type + TP_BASICSIZE);
+    l->first_traceable = l->code_start - 16;
+    l->string_ascii = l->version >= 0x030c ? 40 : 48;
+    l->string_compact = l->version >= 0x030c ? 56 : 72;
+    l->thread_frame = 56;
+    l->at = 56;
+    l->finalizing = (const uintptr_t *)(runtime + 24);
+    if (l->version == 0x030b) {
+        l->has_cframe = true;
+        l->cframe_frame = 8;
+        l->previous = 48;
+        l->code = 32;
+        l->owner = 68; /* byte 0: whether a C frame ends here; byte 1: the owner */
+        return l->code_start == 184 ? NULL : "its code objects are of another size";
+    }
+    if (l->version == 0x030c) {
+        l->has_cframe = true;
+        l->previous = 8;
+        l->owner = 70;
+        return l->code_start == 192 ? NULL : "its code objects are of another size";
+    }
+    return l->version <= 0x030e ? find_by_table(l, runtime) : "its version is not known";
+}
+
+static bool find_types(struct cpython_layout *l, struct exports *e)
+{
+    uint64_t size = 0;
+    l->evaluator = exports_find(e, "_PyEval_EvalFrameDefault", &size);
+    l->evaluator_end = l->evaluator + size;
+    if (!l->evaluator)
+        return false;
+    l->code_type = exports_find(e, "PyCode_Type", NULL);
+    l->unicode_type = exports_find(e, "PyUnicode_Type", NULL);
+    l->bytes_type = exports_find(e, "PyBytes_Type", NULL);
+    l->thread_state = (uintptr_t(*)(void))exports_find(e, "PyGILState_GetThisThreadState", NULL);
+    uintptr_t type = exports_find(e, "PyType_Type", NULL);
+    if (!l->code_type || !l->unicode_type || !l->bytes_type || !l->thread_state || !type)
+        return cpython_refuse("it does not export what is needed");
+    /* a build that keeps more in the head of an object (Py_TRACE_REFS, free-threaded) has it elsewhere */
+    if (word_at(l->code_type + CPYTHON_OB_TYPE) != type)
+        return cpython_refuse("it is a special build");
+    l->file = member(l->code_type, "co_filename");
+    l->first_line = member(l->code_type, "co_firstlineno");
+    l->lines = member(l->code_type, "co_linetable");
+    l->name = member(l->code_type, "co_qualname");
+    if (!l->name)
+        l->name = member(l->code_type, "co_name");
+    return l->file && l->first_line && l->name ? true : cpython_refuse("its code objects are not as expected");
+}
+
+static bool cpython_find(struct exports *e)
+{
+    struct cpython_layout l = {.bytes_size = 16, .bytes_data = 32, .string_length = 16, .string_state = 32};
+    uint64_t runtime_size = 0, version_at = 0;
+    const char *wrong = NULL;
+    if (!find_types(&l, e))
+        return false;
+    uintptr_t runtime = exports_find(e, "_PyRuntime", &runtime_size), frame_type = exports_find(e, "PyFrame_Type", NULL);
+    version_at = exports_find(e, "Py_Version", NULL);
+    if (version_at) {
+        l.version = (uint32_t)word_at(version_at) >> 16;
+        wrong = !runtime || !l.lines ? "it does not export what is needed" : find_new(&l, runtime);
+    } else if (!frame_type || !find_old(&l, e, frame_type, runtime, runtime_size)) {
+        wrong = "its frames are not as expected";
+    }
+    uintptr_t word;
+    if (!wrong && !peek((uintptr_t)l.finalizing, &word, sizeof word))
+        wrong = "it does not say whether it ends";
+    if (wrong)
+        return cpython_refuse(wrong);
+    l.owner_byte = l.owner % 4;
+    l.owner &= ~3u;
+    cpython = l;
+    cpython_walk_reset();
+    return true;
+}
+
+static bool is_program_name(const char *base)
+{
+    if (strncmp(base, "python", 6) != 0)
+        return false;
+    for (base += 6; *base; base++)
+        if (!strchr("0123456789.dm", *base))
+            return false;
+    return true;
+}
+
+/* The modules that come with it as shared objects, and the program that only calls its library. */
+static bool cpython_owns(const char *path, bool is_program)
+{
+    const char *slash = strrchr(path, '/');
+    return strstr(path, "/lib-dynload/") || (is_program && is_program_name(slash ? slash + 1 : path));
+}
+
+static const char *cpython_refusal(void) { return refusal; }
+
+static bool cpython_is_ending(void) { return cpython_finalizes(); }
+
+static void cpython_forget(void) { cpython_walk_reset(); }
+
+const struct runtime runtime_cpython = {
+    .number = RUNTIME_PYTHON,
+    .find = cpython_find,
+    .refusal = cpython_refusal,
+    .owns = cpython_owns,
+    .walk = cpython_walk,
+    .name = cpython_name,
+    .is_ending = cpython_is_ending,
+    .forget = cpython_forget,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.h: the contract between a language runtime's reader and the capture of stacks.
+ *
+ * A reader reads the frames of one runtime (CPython, a JVM ...) from inside an unmodified process.
+ * Each is a file of this folder that defines a `struct runtime`; runtimes.c lists them, and is what
+ * stacks/ calls. To add one: write that file, and put it into the list.
+ *
+ * How a stack comes about. The own walk takes the native frames, as in any program. A runtime is
+ * found when one of them lies in an object that is met for the first time: the interpreter's code
+ * is on the stack of every call that the runtime makes, so nothing need be searched at the start or
+ * at a dlopen, and a program without a runtime does nothing for this. From then on, where the
+ * native stack has a frame of the interpreter and none of a signal handler, the reader's walk adds
+ * the runtime's frames. A frame is *words* at first: what identifies it, cheap to read and compare.
+ * Only a stack whose words are new is taken apart: each of its frames gets a name once, which
+ * becomes a frame record of the state file, and the runtime's frames are put among the native ones
+ * where the interpreter that runs them stands.
+ *
+ * What a reader must keep:
+ * - walk and name run in any thread of the program, without the runtime's lock, inside of a C call
+ *   that the runtime made; never in a signal handler. No allocation, no lock, no stdio, no call
+ *   into the runtime but what takes no lock and allocates nothing; errno is kept.
+ * - A word is content, never only an address: a function that took a freed one's place must differ.
+ * - Nothing is believed that was not checked. What is not as expected makes the walk answer
+ *   RUNTIME_NO_FRAMES: native frames alone are shown, never a wrong name, and never a fault.
+ * - A version, a build or a structure that is not known is refused in find; refusal says why, for
+ *   one line when verbosity is 1.
+ * - The runtime may be ending while another thread walks: walk and name stop at once when it says
+ *   so, and what they have by then is dropped.
+ */
+#ifndef SOCKLEAK_AGENT_RUNTIME_H
+#define SOCKLEAK_AGENT_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../core/state.h"
+#include "../elf/exports.h"
+
+#define RUNTIME_MAX_FRAMES STATE_MAX_FRAMES
+
+/* One frame, as words. */
+struct runtime_frame {
+    uint64_t hash;     /* of all that identifies it: equal ones have the same name, file and line */
+    uintptr_t word[2]; /* the reader's own: what name needs */
+};
+
+/*
+ * Frames 0 .. count-1 run in the native frame that has the address ON_STACK in its part of the
+ * stack, and in those inside of it.
+ */
+struct runtime_mark {
+    uintptr_t on_stack;
+    unsigned count;
+};
+
+struct runtime_stack {
+    unsigned max; /* how many frames are wanted: at most RUNTIME_MAX_FRAMES */
+    unsigned n;   /* innermost first */
+    struct runtime_frame frames[RUNTIME_MAX_FRAMES];
+    /*
+     * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Else the last
+     * mark is that of the last frame, in a walk that is cut too.
+     */
+    unsigned n_marks;
+    struct runtime_mark marks[RUNTIME_MAX_FRAMES];
+    bool cut; /* there are more frames than were wanted */
+    /*
+     * Code whose native frames run a part of the runtime's frames: one that lies inside of the
+     * first mark's, or (without marks) another number of them, belongs to an interpreter whose
+     * frames were not found.
+     */
+    uint64_t evaluator, evaluator_end;
+};
+
+struct runtime_name {
+    char function[STATE_FUNCTION_MAX];
+    char file[STATE_FILE_MAX];
+    uint32_t line;   /* 0: not known */
+    uint16_t column; /* 0: not known */
+    uint16_t flags;  /* enum frame_flag */
+};
+
+enum runtime_answer {
+    RUNTIME_NO_FRAMES, /* this thread runs none of the runtime's code, or it cannot be read */
+    RUNTIME_FRAMES,
+};
+
+struct runtime {
+    uint8_t number; /* enum runtime_number */
+    /*
+     * Whether the object with these exports holds the interpreter. True: walk may be called from
+     * now on. Called once for each object, by one thread at a time, before the others get to know.
+     */
+    bool (*find)(struct exports *e);
+    /* Why find has refused an object that is this runtime ("its version is not known"); NULL: it has not. */
+    const char *(*refusal)(void);
+    /* Whether the file PATH is part of the interpreter, so that its frames are none of the program's. */
+    bool (*owns)(const char *path, bool is_program);
+    enum runtime_answer (*walk)(struct runtime_stack *s);
+    /*
+     * The name of a frame that this thread's walk gave within the same call. False: it cannot be
+     * read; *HIDDEN: it is none that the runtime itself would show.
+     */
+    bool (*name)(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);
+    /* The runtime has begun to end: it closes everything now, whatever the program wants. */
+    bool (*is_ending)(void);
+    /* The object was unloaded. */
+    void (*forget)(void);
+};
+
+extern const struct runtime runtime_cpython;
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtimes.h: the runtimes of this process: which were found, and their frames.
+ *
+ * For stacks/ and track/. Any thread; async-signal-safe but for what runtime.h forbids in a signal
+ * handler (runtimes_walk and what takes its frames).
+ */
+#ifndef SOCKLEAK_AGENT_RUNTIMES_H
+#define SOCKLEAK_AGENT_RUNTIMES_H
+
+#include <stdatomic.h>
+
+#include "../elf/object.h"
+#include "runtime.h"
+
+/*
+ * An object was met in a stack for the first time. Looks whether it is a runtime, and returns whose
+ * interpreter's code it holds (enum runtime_number; RUNTIME_NATIVE: of none). PATH is its file.
+ */
+unsigned runtimes_meet(const struct object *o, const char *path);
+/* The object that was loaded at START is gone. */
+void runtimes_forget(uint64_t start);
+/* 0 while there is no active runtime: for paths on which an instruction counts. */
+extern _Atomic uint32_t runtimes_found;
+/* The runtime of this process; NULL: none was found. One is read, the first that is met. */
+const struct runtime *runtimes_active(void);
+/* True when the active runtime's interpreter holds the code at ADDR. */
+bool runtimes_hold(uint64_t addr);
+/* Why the frames of a runtime of this process are not read, and its name; NULL: it has none such. */
+const char *runtimes_refusal(const char **name);
+/* A runtime of this process has begun to end. */
+bool runtimes_are_ending(void);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mixed.c: stacks of native frames and frames of a runtime, as one.
+ *
+ * Called by sites.c in the program's threads. The key of a stack is looked up for every socket; two
+ * stacks are merged only when their key is new.
+ */
+#include "mixed.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../../core/hash.h"
+#include "../../core/textstack.h"
+#include "../base/sys.h"
+#include "frames.h"
+#include "modules.h"
+
+#define KNOWN 4096u /* stacks whose site is known by their key */
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+struct known {
+    _Atomic uint64_t key, proof; /* proof: upper half of the key spread | ref */
+};
+
+static struct known known[KNOWN] LARGE_TABLE;
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0xff51afd7ed558ccdu;
+    return h ^ h >> 32;
+}
+
+uint64_t mixed_key(uint64_t note, const struct runtime_stack *s, unsigned call, uint64_t generation)
+{
+    uint64_t h = mix(note, generation << 8 | call);
+    for (unsigned i = 0; s && i < s->n; i++)
+        h = mix(h, s->frames[i].hash);
+    return h ? h : 1;
+}
+
+static uint64_t proof_of(uint64_t key, uint32_t ref) { return (hash_spread(key ^ key >> 32) & ~(uint64_t)UINT32_MAX) | ref; }
+
+state_ref mixed_recall(uint64_t key)
+{
+    const struct known *k = &known[key % KNOWN];
+    uint64_t proof = atomic_load_explicit(&k->proof, memory_order_acquire);
+    if (atomic_load_explicit(&k->key, memory_order_acquire) != key || proof != proof_of(key, (uint32_t)proof))
+        return 0;
+    return (state_ref)proof;
+}
+
+void mixed_remember(uint64_t key, state_ref ref)
+{
+    struct known *k = &known[key % KNOWN];
+    atomic_store_explicit(&k->key, key, memory_order_release);
+    atomic_store_explicit(&k->proof, proof_of(key, ref), memory_order_release);
+}
+
+/* ---- modules --------------------------------------------------------------------------------- */
+
+static bool is_interpreter(uint64_t pc)
+{
+    const struct state_module *m = modules_at(modules_of(pc - 1));
+    return m && m->interpreter;
+}
+
+/*
+ * What lies beyond a frame of greenlet's own code is the stack of another greenlet, or of several,
+ * one over the other.
+ */
+static bool begins_another_stack(uint64_t pc)
+{
+    const struct state_module *m = modules_at(modules_of(pc - 1));
+    return m && strncmp(text_base_name(m->path), "_greenlet.", 10) == 0;
+}
+
+/* ---- merging --------------------------------------------------------------------------------- */
+
+struct merge {
+    const struct runtime *runtime;
+    const struct runtime_stack *s;
+    const struct mixed_native *native;
+    unsigned n_native;   /* of this stack */
+    bool complete, full; /* full: a frame that was wanted found no room */
+    unsigned next, mark;
+    unsigned n, shown, max;
+    uint64_t *out;
+};
+
+static bool runs_frames(const struct merge *m, unsigned i)
+{
+    return m->native->pcs[i] - 1 - m->s->evaluator < m->s->evaluator_end - m->s->evaluator;
+}
+
+static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
+{
+    uint64_t end = i + 1 < m->native->n ? m->native->sps[i + 1] : UINT64_MAX, at = m->s->marks[mark].on_stack;
+    return at >= m->native->sps[i] && at < end;
+}
+
+/* How many of the runtime's frames native frame I has reached with those inside of it. */
+static unsigned reached_at(struct merge *m, unsigned i)
+{
+    unsigned until = m->next;
+    if (!m->s->n_marks)
+        return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
+    while (m->mark < m->s->n_marks && has_mark(m, i, m->mark))
+        until = m->s->marks[m->mark++].count;
+    return until;
+}
+
+/*
+ * Whether the frames are those of this very stack: not so where another interpreter of the same
+ * process runs, and the runtime names the frames of the first.
+ */
+static bool belong_together(const struct merge *m)
+{
+    unsigned evaluators = 0;
+    for (unsigned i = 0; i < m->n_native; i++) {
+        if (m->s->n_marks && has_mark(m, i, 0))
+            return true; /* none of the evaluator's frames is further in */
+        evaluators += runs_frames(m, i);
+        if (m->s->n_marks && evaluators)
+            return false;
+    }
+    if (m->s->n_marks)
+        return !m->complete;
+    /* CPython up to 3.10 has frames that none runs: those that an exception is thrown through */
+    return m->s->cut || evaluators <= m->s->n;
+}
+
+/* False: a frame has no name that can be read. */
+static bool put_runtime_frames(struct merge *m, unsigned until)
+{
+    for (; m->next < until && m->next < m->s->n; m->next++) {
+        m->full |= m->shown < m->max && m->n == STATE_MAX_FRAMES;
+        if (m->shown == m->max || m->full)
+            continue;
+        uint64_t pc = frames_of(m->runtime, &m->s->frames[m->next]);
+        if (pc == FRAMES_UNREADABLE)
+            return false;
+        if (!pc)
+            continue;
+        m->out[m->n++] = pc;
+        m->shown++;
+    }
+    return true;
+}
+
+static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
+{
+    bool interpreter = is_interpreter(pc);
+    if (m->shown == m->max || (interpreter && !with_interpreter))
+        return;
+    m->full |= m->n == STATE_MAX_FRAMES;
+    if (m->full)
+        return;
+    m->out[m->n++] = pc;
+    m->shown += !interpreter;
+}
+
+unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native, unsigned max,
+                     bool with_interpreter, uint64_t out[STATE_MAX_FRAMES])
+{
+    struct merge m = {
+        .runtime = runtime, .s = s, .native = native, .n_native = native->n, .complete = native->complete, .max = max, .out = out};
+    for (unsigned i = 0; i < native->n; i++) {
+        if (!begins_another_stack(native->pcs[i]))
+            continue;
+        m.n_native = i;
+        m.complete = true;
+        break;
+    }
+    if (!belong_together(&m))
+        return 0;
+    for (unsigned i = 0; i < m.n_native; i++) {
+        if (!put_runtime_frames(&m, reached_at(&m, i)))
+            return 0;
+        put_native_frame(&m, native->pcs[i], with_interpreter);
+    }
+    /* the native stack was cut before those that run the others */
+    if (!put_runtime_frames(&m, s->n))
+        return 0;
+    return m.full && with_interpreter ? mixed_merge(runtime, s, native, max, false, out) : m.n;
+}
