@@ -67,6 +67,12 @@ struct runtime_stack {
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */
     /*
+     * The reader knows for sure that the frames are of this very stack. Fewer of the evaluator's
+     * native frames than marks, or none, do not matter then: the compiler has moved a part of it,
+     * it runs in generated code, or on another C stack (a fiber).
+     */
+    bool is_of_thread;
+    /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose
      * frames were not found.

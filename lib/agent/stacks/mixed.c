@@ -124,7 +124,7 @@ static bool has_each_mark(struct merge *m)
     for (unsigned i = 0; i < m->n_native; i++)
         evaluators += runs_frames(m, i);
     m->at_once = evaluators > m->s->n_marks && !m->s->cut;
-    return evaluators && (evaluators >= m->s->n_marks || !m->complete);
+    return m->s->is_of_thread || (evaluators && (evaluators >= m->s->n_marks || !m->complete));
 }
 
 /*
