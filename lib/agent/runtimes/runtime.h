@@ -116,6 +116,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython;
+extern const struct runtime runtime_cpython, runtime_php;
 
 #endif
