@@ -259,3 +259,32 @@ jit=(-d opcache.enable_cli=1 -d opcache.jit_buffer_size=32M -d opcache.jit_hot_f
 @test "thousands of random stacks are as debug_backtrace has them" { compare 1 3000; }
 @test "the same with the tracing compiler of opcache" { compare 2 3000 "${jit[@]}" -d opcache.jit=tracing; }
 @test "the same with its compiler of whole functions" { compare 3 3000 "${jit[@]}" -d opcache.jit=1205; }
+
+# unknown FLAG...: what is said of a program that looks like PHP but for the FLAGs
+unknown()
+{
+    build_victim unknown "$BATS_TEST_DIRNAME/../victims/php_unknown.c" -rdynamic "$@"
+    rm -f "$TESTTMP"/log*
+    run with_agent "interval=0:grace=0s:verbosity=1:kinds=all:log_path=$TESTTMP/log" "$TESTTMP/unknown"
+    [ "$status" -eq 0 ]
+    cat "$TESTTMP"/log.* >"$TESTTMP/log"
+    contains "$TESTTMP/log" '#0 execute_ex'
+}
+
+@test "a version or a build that is not known is refused with one line, and shown as native code" {
+    unknown
+    lacks "$TESTTMP/log" 'are not read'
+    unknown -DAPI=20990101 '-DBUILD="API20990101,NTS"'
+    contains "$TESTTMP/log" 'its version is not known'
+    unknown -DAPI=20220829 '-DBUILD="API20210902,NTS"'
+    contains "$TESTTMP/log" 'it is a special build'
+    unknown '-DBUILD="API20220829,TS"'
+    contains "$TESTTMP/log" 'it is a special build'
+    unknown -DDEBUG_BUILD=1
+    contains "$TESTTMP/log" 'it is a special build'
+    unknown -DSIZE=1808
+    contains "$TESTTMP/log" 'its structures are of another size'
+    unknown -DTHREADS
+    contains "$TESTTMP/log" 'it is a build with threads'
+    [ "$(grep -c 'it is a build with threads' "$TESTTMP/log")" = 1 ]
+}
