@@ -69,7 +69,7 @@ static uintptr_t class_of(const char *name)
 /* A function of 4 operations; number I has line LINE + I, the function begins in the line before. */
 static uintptr_t function(const char *name, uintptr_t class, const char *file, uint32_t line)
 {
-    uintptr_t f = take(176), ops = take(4 * PHP_OP_SIZE);
+    uintptr_t f = take(184), ops = take(4 * PHP_OP_SIZE);
     *(uint8_t *)f = PHP_USER_FUNCTION;
     put(f, PHP_FUNCTION_NAME, name ? string(name, 1 + strlen(name)) : 0);
     put(f, PHP_FUNCTION_CLASS, class);

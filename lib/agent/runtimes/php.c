@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * php.c: finds PHP 8.2 without threads, and where it keeps its frames.
+ * php.c: finds PHP 7.4, 8.2 and 8.4 without threads, and where it keeps its frames.
  *
  * Called when the object with the interpreter is met for the first time. PHP's first module says
  * for which version and kind of build it was compiled. The offsets are known for each version; one
@@ -18,12 +18,29 @@
 
 struct php_layout php;
 
-/* From the headers of each version as Debian builds it, read with offsetof. */
+/*
+ * From the headers of each version as Debian builds it, read with offsetof: zend_globals.h,
+ * zend_compile.h, zend_generators.h.
+ */
 static const struct version {
     uint32_t api; /* ZEND_MODULE_API_NO */
     uint32_t executor_size;
     struct php_layout l;
 } versions[] = {
+    /* 7.4 */
+    {.api = 20190902,
+     .executor_size = 1664,
+     .l = {.current = 488,
+           .before_exception = 880,
+           .exception_op = 888,
+           .flags = 993,
+           .n_ops = 60,
+           .ops = 64,
+           .file = 136,
+           .first_line = 144,
+           .generator_frame = 64,
+           .generator_parent = 160,
+           .generator_fake = 200}},
     /* 8.2 */
     {.api = 20220829,
      .executor_size = 1800,
@@ -35,6 +52,20 @@ static const struct version {
            .ops = 88,
            .file = 152,
            .first_line = 160,
+           .generator_frame = 56,
+           .generator_parent = 152,
+           .generator_fake = 184}},
+    /* 8.4 */
+    {.api = 20240924,
+     .executor_size = 1984,
+     .l = {.current = 488,
+           .before_exception = 952,
+           .exception_op = 960,
+           .flags = 1065,
+           .n_ops = 96,
+           .ops = 104,
+           .file = 168,
+           .first_line = 176,
            .generator_frame = 56,
            .generator_parent = 152,
            .generator_fake = 184}},

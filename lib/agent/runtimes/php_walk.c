@@ -18,7 +18,7 @@
 
 #define MAX_ENTRIES 4096u  /* of a chain, internal functions included */
 #define MAX_DELEGATES 64u  /* generators that delegate, one to the next */
-#define FUNCTION_READ 168u /* of a zend_op_array, up to its first line */
+#define FUNCTION_READ 184u /* of a zend_op_array, up to its first line */
 
 static _Atomic bool is_verified; /* a whole chain was right */
 static _Atomic uintptr_t first_thread;
