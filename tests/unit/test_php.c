@@ -174,6 +174,12 @@ static void no_more_frames_are_read_than_are_wanted(void **state)
     assert_int_equal(php_walk(&s), RUNTIME_FRAMES);
     assert_int_equal(s.n, 2);
     assert_true(s.cut);
+    /* the mark of the last one is there, though the frame that its evaluator was entered with is not */
+    assert_int_equal(s.n_marks, 2);
+    assert_int_equal(s.marks[1].count, 2);
+    s.max = 1;
+    assert_int_equal(php_walk(&s), RUNTIME_FRAMES);
+    assert_int_equal(s.n_marks, 1);
 }
 
 static void code_in_the_place_of_freed_code_is_another_frame(void **state)
@@ -297,6 +303,29 @@ static void names_that_are_too_long_are_cut(void **state)
         s = walk();
         assert_true(strlen(name(&s.frames[2]).function) < STATE_FUNCTION_MAX);
     }
+}
+
+static void a_layout_that_is_never_right_is_refused(void **state)
+{
+    struct runtime_stack s = {.max = 64};
+    (void)state;
+    begin();
+    put_half(*(uintptr_t *)(f_page + layout.file), PHP_STRING_TYPE, 7);
+    for (unsigned i = 0; i < 15; i++)
+        assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
+    assert_null(runtime_php.refusal());
+    assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
+    assert_non_null(runtime_php.refusal());
+    put_half(*(uintptr_t *)(f_page + layout.file), PHP_STRING_TYPE, PHP_TYPE_STRING);
+    assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
+    php_refuse(NULL);
+    /* one that was right once is believed, and what is wrong later has no frames */
+    begin();
+    walk();
+    put(f_page, layout.n_ops, 0);
+    assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
+    put(f_page, layout.n_ops, 4);
+    walk();
 }
 
 static void *walk_elsewhere(void *answer)
@@ -427,6 +456,7 @@ int main(void)
         cmocka_unit_test(generators_that_delegate_stand_between_the_one_that_runs_and_the_caller),
         cmocka_unit_test(names_lose_what_differs_between_hosts),
         cmocka_unit_test(names_that_are_too_long_are_cut),
+        cmocka_unit_test(a_layout_that_is_never_right_is_refused),
         cmocka_unit_test(another_thread_has_none_of_the_frames),
         cmocka_unit_test(the_end_is_that_of_a_program_that_serves_nobody_and_runs_no_code_any_more),
         cmocka_unit_test(extensions_are_the_interpreters_and_nothing_else_is),

@@ -73,9 +73,11 @@ static const struct version {
 
 static const char *refusal;
 
+void php_refuse(const char *reason) { refusal = reason; }
+
 static bool refuse(const char *reason)
 {
-    refusal = reason;
+    php_refuse(reason);
     return false;
 }
 

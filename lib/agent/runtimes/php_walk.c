@@ -19,11 +19,17 @@
 #define MAX_ENTRIES 4096u  /* of a chain, internal functions included */
 #define MAX_DELEGATES 64u  /* generators that delegate, one to the next */
 #define FUNCTION_READ 184u /* of a zend_op_array, up to its first line */
+#define WRONG_MAX 16u      /* walks, of which none was right: the layout is another one */
 
-static _Atomic bool is_verified; /* a whole chain was right */
+static _Atomic bool is_verified; /* a whole chain was right, and each of its frames has a name */
+static _Atomic unsigned n_wrong;
 static _Atomic uintptr_t first_thread;
 
-void php_walk_reset(void) { atomic_store(&is_verified, false); }
+void php_walk_reset(void)
+{
+    atomic_store(&is_verified, false);
+    atomic_store(&n_wrong, 0);
+}
 
 static bool is_first_thread(void)
 {
@@ -226,7 +232,32 @@ static bool walk_chain(struct walk *w)
         if (is_user && !w->s->cut && php_half(frame, PHP_FRAME_CALL_INFO) & PHP_CALL_TOP)
             add_mark(w->s);
     }
+    /* the evaluator that runs the last ones stands further out */
+    if (w->s->cut && (!w->s->n_marks || w->s->marks[w->s->n_marks - 1].count < w->s->n))
+        add_mark(w->s);
     return true;
+}
+
+/* ---- walks ----------------------------------------------------------------------------------- */
+
+/* A chain may look right and be something else: its frames must have names, too. */
+static bool has_names(const struct runtime_stack *s)
+{
+    struct runtime_name name;
+    bool hidden;
+    for (unsigned i = 0; i < s->n; i++)
+        if (!php_name(&s->frames[i], &name, &hidden))
+            return false;
+    return true;
+}
+
+/* Decides what the first walks say of the layout. */
+static void verify(const struct runtime_stack *s, bool right)
+{
+    if (right && s->n)
+        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
+    else if (!right && atomic_fetch_add(&n_wrong, 1) == WRONG_MAX - 1)
+        php_refuse("its frames are not as expected");
 }
 
 enum runtime_answer php_walk(struct runtime_stack *s)
@@ -237,9 +268,12 @@ enum runtime_answer php_walk(struct runtime_stack *s)
     s->is_of_thread = true;
     s->evaluator = php.evaluator;
     s->evaluator_end = php.evaluator_end;
-    if (!is_first_thread() || !walk_chain(&w) || !s->n)
+    if (!is_first_thread() || (w.by_kernel && atomic_load_explicit(&n_wrong, memory_order_relaxed) >= WRONG_MAX))
         return RUNTIME_NO_FRAMES;
-    if (w.by_kernel)
-        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
-    return RUNTIME_FRAMES;
+    bool right = walk_chain(&w);
+    if (w.by_kernel) {
+        right = right && has_names(s);
+        verify(s, right);
+    }
+    return right && s->n ? RUNTIME_FRAMES : RUNTIME_NO_FRAMES;
 }
