@@ -265,7 +265,7 @@ enum runtime_answer php_walk(struct runtime_stack *s)
     struct walk w = {.s = s, .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed)};
     s->n = s->n_marks = 0;
     s->cut = false;
-    s->is_of_thread = true;
+    s->is_of_thread = s->hides_generated = true;
     s->evaluator = php.evaluator;
     s->evaluator_end = php.evaluator_end;
     if (!is_first_thread() || (w.by_kernel && atomic_load_explicit(&n_wrong, memory_order_relaxed) >= WRONG_MAX))

@@ -73,6 +73,11 @@ struct runtime_stack {
      */
     bool is_of_thread;
     /*
+     * Code that lies in no object is what the runtime has generated for its frames: its native
+     * frames are not shown, for whether a function was compiled by then is another thing in each run.
+     */
+    bool hides_generated;
+    /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose
      * frames were not found.

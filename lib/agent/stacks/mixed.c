@@ -169,7 +169,7 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static bool put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter))
+    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
         return true;
     if (m->n == STATE_MAX_FRAMES)
         return false;

@@ -179,7 +179,7 @@ $ways = [
     function (int $n) { trigger_error("left $n"); },
     function (int $n) { $v = ${"left $n"}; },
     function (int $n) { class_exists('Absent' . $n . '_' . mt_rand()); },
-    function (int $n) { recurse(mt_rand(1, 12), $n); },
+    function (int $n) { recurse(mt_rand(0, 3) ? mt_rand(1, 12) : mt_rand(60, 300), $n); },
     function (int $n) { (new One)->shared($n); },
     function (int $n) { (new Two)->shared($n); },
     function (int $n) { (new class($n) extends Steps { function next(): void { parent::next(); } })->next(); },
