@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # PHP's functions, files and lines are the program's own code in a stack, in every way that a report can be had.
 
-load helpers
 # shellcheck disable=SC2030,SC2031 # each test has a shell of its own
+load helpers
 
 LEAK=$BATS_TEST_DIRNAME/../victims/php_leak.php
 PHP=(php)

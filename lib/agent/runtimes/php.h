@@ -56,7 +56,7 @@ enum {
     PHP_STRING_TEXT = 24,
     PHP_TYPE_MASK = 15,
     PHP_TYPE_STRING = 6,
-    PHP_STRING_MAX = 1 << 16, /* a longer one is not believed */
+    PHP_STRING_MAX = 1 << 16, /* one of this length is not believed: the length has room above an address */
     /* zend_object */
     PHP_OBJECT_CLASS = 16,
 };

@@ -16,7 +16,7 @@ static size_t read_string(uintptr_t s, char *out, size_t cap, bool keep_end)
     if (!php_is_address(s) || !peek(s, head, sizeof head) || (php_half(head, PHP_STRING_TYPE) & PHP_TYPE_MASK) != PHP_TYPE_STRING)
         return 0;
     uint64_t n = php_word(head, PHP_STRING_LENGTH), skip = 0;
-    if (!n || n > PHP_STRING_MAX)
+    if (!n || n >= PHP_STRING_MAX)
         return 0;
     if (n > cap - 1) {
         skip = keep_end ? n - (cap - 1) : 0;

@@ -16,10 +16,9 @@
 #include "../base/thread.h"
 #include "php.h"
 
-#define MAX_ENTRIES 4096u  /* of a chain, internal functions included */
-#define MAX_DELEGATES 64u  /* generators that delegate, one to the next */
-#define FUNCTION_READ 184u /* of a zend_op_array, up to its first line */
-#define WRONG_MAX 16u      /* walks, of which none was right: the layout is another one */
+#define MAX_ENTRIES 4096u /* of a chain, internal functions included */
+#define MAX_DELEGATES 64u /* generators that delegate, one to the next */
+#define WRONG_MAX 16u     /* walks, of which none was right: the layout is another one */
 
 static _Atomic bool is_verified; /* a whole chain was right, and each of its frames has a name */
 static _Atomic unsigned n_wrong;
@@ -48,13 +47,24 @@ struct walk {
     bool seen_handler; /* a frame further in stands where exceptions are handled */
 };
 
-static bool load(const struct walk *w, uintptr_t at, void *to, size_t n)
+/* Inlined, so that N is a constant where it can be. */
+static inline __attribute__((always_inline)) bool load(const struct walk *w, uintptr_t at, void *to, size_t n)
 {
     if (!php_is_address(at))
         return false;
     if (w->by_kernel)
         return peek(at, to, n);
     memcpy(to, (const void *)at, n);
+    return true;
+}
+
+/* The 4 bytes at AT: the lower or the upper half of a word. */
+static bool load_half(const struct walk *w, uintptr_t at, uint32_t *half)
+{
+    uint64_t word;
+    if (!load(w, at & ~(uintptr_t)7, &word, sizeof word))
+        return false;
+    *half = (uint32_t)(at & 4 ? word >> 32 : word);
     return true;
 }
 
@@ -89,16 +99,27 @@ static bool mix_string(const struct walk *w, uint64_t *h, uintptr_t s)
     if (!load(w, s, head, sizeof head) || (php_half(head, PHP_STRING_TYPE) & PHP_TYPE_MASK) != PHP_TYPE_STRING)
         return false;
     uint64_t hash = php_word(head, PHP_STRING_HASH), n = php_word(head, PHP_STRING_LENGTH);
-    if (!n || n > PHP_STRING_MAX)
+    if (!n || n >= PHP_STRING_MAX)
         return false;
-    *h = mix(mix(mix(*h, s), n), hash);
+    *h = mix(mix(*h, s | n << 48), hash);
     return hash || mix_text(w, h, s + PHP_STRING_TEXT, n);
 }
 
-static bool holds_op(const uint8_t *function, uintptr_t op)
+/* The operations of a function. */
+struct ops {
+    uintptr_t begin;
+    uint32_t n;
+};
+
+static bool load_ops(const struct walk *w, uintptr_t function, struct ops *ops)
 {
-    uintptr_t from = op - php_word(function, php.ops);
-    return from % PHP_OP_SIZE == 0 && from / PHP_OP_SIZE < php_half(function, php.n_ops);
+    return load(w, function + php.ops, &ops->begin, sizeof ops->begin) && load_half(w, function + php.n_ops, &ops->n);
+}
+
+static bool holds_op(const struct ops *ops, uintptr_t op)
+{
+    uintptr_t from = op - ops->begin;
+    return from % PHP_OP_SIZE == 0 && from / PHP_OP_SIZE < ops->n;
 }
 
 /*
@@ -114,40 +135,47 @@ static bool op_before_exception(struct walk *w, uintptr_t *op)
 }
 
 /* The line of a frame that stands at OP, or PHP_LINE_OF_FUNCTION with that of its function. */
-static bool line_of(struct walk *w, const uint8_t *function, uintptr_t op, uint64_t *line)
+static bool line_of(struct walk *w, uintptr_t function, uintptr_t op, uint64_t *line)
 {
+    struct ops ops;
     uint32_t n;
+    if (!load_ops(w, function, &ops))
+        return false;
     if (op - (php.executor + php.exception_op) < 3 * PHP_OP_SIZE) {
         if (!op_before_exception(w, &op))
             return false;
-        if (!holds_op(function, op)) {
-            *line = php_half(function, php.first_line) | PHP_LINE_OF_FUNCTION;
+        if (!holds_op(&ops, op)) {
+            if (!load_half(w, function + php.first_line, &n))
+                return false;
+            *line = n | PHP_LINE_OF_FUNCTION;
             return true;
         }
     }
-    if (!holds_op(function, op) || !load(w, op + PHP_OP_LINE, &n, sizeof n))
+    if (!holds_op(&ops, op) || !load_half(w, op + PHP_OP_LINE, &n))
         return false;
     *line = n;
     return true;
 }
 
-static bool add_user_frame(struct walk *w, uintptr_t function, uintptr_t op)
+static bool mix_class(const struct walk *w, uint64_t *h, uintptr_t class)
 {
-    uint8_t f[FUNCTION_READ];
-    uint64_t line = 0, h;
-    uintptr_t class, class_name;
+    uintptr_t name;
+    return !class || (load(w, class + PHP_CLASS_NAME, &name, sizeof name) && mix_string(w, h, name));
+}
+
+static bool add_user_frame(struct walk *w, uintptr_t function, const uint8_t head[PHP_FUNCTION_SIZE], uintptr_t op)
+{
+    uint64_t line, h;
+    uintptr_t name = php_word(head, PHP_FUNCTION_NAME), file;
     if (w->s->n == w->s->max) {
         w->s->cut = true;
         return true;
     }
-    if (!load(w, function, f, sizeof f) || !line_of(w, f, op, &line))
+    if (!line_of(w, function, op, &line))
         return false;
     h = mix(0, line);
-    class = php_word(f, PHP_FUNCTION_CLASS);
-    if (class && (!load(w, class + PHP_CLASS_NAME, &class_name, sizeof class_name) || !mix_string(w, &h, class_name)))
-        return false;
-    uintptr_t name = php_word(f, PHP_FUNCTION_NAME);
-    if ((name && !mix_string(w, &h, name)) || !mix_string(w, &h, php_word(f, php.file)))
+    if (!mix_class(w, &h, php_word(head, PHP_FUNCTION_CLASS)) || (name && !mix_string(w, &h, name)) ||
+        !load(w, function + php.file, &file, sizeof file) || !mix_string(w, &h, file))
         return false;
     w->s->frames[w->s->n++] = (struct runtime_frame){.hash = h, .word = {function, line}};
     return true;
@@ -156,14 +184,14 @@ static bool add_user_frame(struct walk *w, uintptr_t function, uintptr_t op)
 /* Adds the frame, if it is of the user's code. *IS_USER: it is. */
 static bool add_frame(struct walk *w, const uint8_t frame[PHP_FRAME_SIZE], bool *is_user)
 {
-    uint8_t f[PHP_FUNCTION_SIZE];
+    uint8_t head[PHP_FUNCTION_SIZE];
     uintptr_t function = php_word(frame, PHP_FRAME_FUNCTION);
-    if (!load(w, function, f, sizeof f))
+    if (!load(w, function, head, sizeof head))
         return false;
-    *is_user = f[PHP_FUNCTION_TYPE] == PHP_USER_FUNCTION || f[PHP_FUNCTION_TYPE] == PHP_EVAL_CODE;
+    *is_user = head[PHP_FUNCTION_TYPE] == PHP_USER_FUNCTION || head[PHP_FUNCTION_TYPE] == PHP_EVAL_CODE;
     if (!*is_user)
-        return f[PHP_FUNCTION_TYPE] == PHP_INTERNAL_FUNCTION;
-    return add_user_frame(w, function, php_word(frame, PHP_FRAME_OP));
+        return head[PHP_FUNCTION_TYPE] == PHP_INTERNAL_FUNCTION;
+    return add_user_frame(w, function, head, php_word(frame, PHP_FRAME_OP));
 }
 
 /* ---- the chain ------------------------------------------------------------------------------- */
