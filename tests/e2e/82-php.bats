@@ -204,7 +204,7 @@ serves()
 }
 
 @test "in a worker of php-fpm with opcache; the end of a request is not the program's" {
-    local fpm as=() i
+    local fpm as=()
     fpm=$(compgen -c php-fpm | head -n 1)
     [ "$(id -u)" != 0 ] || as=(-R)
     cat >"$TESTTMP/fpm.conf" <<EOF
@@ -216,25 +216,28 @@ $([ "$(id -u)" != 0 ] || printf 'user = root\ngroup = root\n')
 listen = $TESTTMP/fpm.sock
 pm = static
 pm.max_children = 1
+pm.max_requests = 2
 EOF
     serves quiet
-    start_agent fpm "interval=250ms:grace=0s:log_path=$TESTTMP/log" "$fpm" -F "${as[@]}" -y "$TESTTMP/fpm.conf" -d opcache.enable=1 -d opcache.file_update_protection=0
+    start_agent fpm "verbosity=1:interval=250ms:grace=0s:log_path=$TESTTMP/log" "$fpm" -F "${as[@]}" -y "$TESTTMP/fpm.conf" -d opcache.enable=1 -d opcache.file_update_protection=0
     wait_for 30 test -S "$TESTTMP/fpm.sock"
-    for i in 1 2 3; do
-        # each a file of its own, compiled in its first request
-        cp "$BATS_TEST_DIRNAME/../victims/php_page.php" "$TESTTMP/page$i.php"
-        run python3 "$BATS_TEST_DIRNAME/../victims/php_ask.py" "$TESTTMP/fpm.sock" "$TESTTMP/page$i.php" "$PORT"
-        contains "$output" "served $PORT"
-    done
+    cp "$BATS_TEST_DIRNAME/../victims/php_page.php" "$TESTTMP/"
+    ask() { python3 "$BATS_TEST_DIRNAME/../victims/php_ask.py" "$TESTTMP/fpm.sock" "$TESTTMP/php_page.php" "$1"; }
+    run ask "$PORT"
+    contains "$output" "served $PORT"
     found_one() { cat "$TESTTMP"/log.* >"$TESTTMP/log" && grep -q 'sockets\? stuck in CLOSE_WAIT' "$TESTTMP/log"; }
     wait_for 30 found_one
+    # the worker's last request
+    ask none
+    worker_ended() { grep -hq "$(sed -n 's/^==\([0-9]*\)==WARNING.*/\1/p' "$TESTTMP/log" | head -n 1)==.*state file is removed" "$TESTTMP"/log.*; }
+    wait_for 30 worker_ended
     stop "$pid" QUIT
     exec 8>&-
     cat "$TESTTMP"/log.* >"$TESTTMP/log"
-    contains "$TESTTMP/log" 'opened [0-9]+, closed [0-9]+, stuck 1$'
-    contains "$TESTTMP/log" '#0 Shop.Db::login +.*page[0-9].php:'
-    contains "$TESTTMP/log" '#1 Shop.page +.*page[0-9].php:'
-    contains "$TESTTMP/log" '#2 \{main\} +.*page[0-9].php:'
+    contains "$TESTTMP/log" 'opened 1, closed 0, stuck 1$'
+    contains "$TESTTMP/log" '#0 Shop.Db::login +.*php_page.php:'
+    contains "$TESTTMP/log" '#1 Shop.page +.*php_page.php:'
+    contains "$TESTTMP/log" '#2 \{main\} +.*php_page.php:'
     lacks "$TESTTMP/log" 'until the program ended'
 }
 

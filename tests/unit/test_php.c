@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "agent/runtimes/php.h"
 
@@ -256,6 +257,39 @@ static void generators_that_delegate_stand_between_the_one_that_runs_and_the_cal
     assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
 }
 
+static void a_frame_without_a_function_that_is_no_generators_is_passed_over(void **state)
+{
+    (void)state;
+    begin();
+    uintptr_t caller = call(f_main, op_of(f_main, 0), 0, PHP_CALL_TOP), object = take(272), fake = call(0, 0, caller, PHP_CALL_TOP);
+    /* as PHP puts one in front of a magic method */
+    put(fake, PHP_FRAME_THIS, object);
+    run(call(f_page, op_of(f_page, 0), fake, PHP_CALL_TOP));
+    struct runtime_stack s = walk();
+    assert_int_equal(s.n, 2);
+    assert_int_equal(s.n_marks, 2);
+    is_named(&s.frames[1], "{main}", "/srv/app/index.php", 10);
+    /* inside of an object that is none */
+    fake = object + layout.generator_fake;
+    put(fake, PHP_FRAME_THIS, object);
+    put(fake, PHP_FRAME_PREVIOUS, caller);
+    run(call(f_page, op_of(f_page, 0), fake, PHP_CALL_TOP));
+    assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
+}
+
+static void a_chain_without_an_end_has_no_frames(void **state)
+{
+    (void)state;
+    begin();
+    uintptr_t first = internal_call(0);
+    put(first, PHP_FRAME_PREVIOUS, internal_call(first));
+    run(first);
+    struct runtime_stack s = {.max = 64};
+    alarm(20);
+    assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
+    alarm(0);
+}
+
 static void names_lose_what_differs_between_hosts(void **state)
 {
     static const char *const names[][2] = {
@@ -326,6 +360,10 @@ static void a_layout_that_is_never_right_is_refused(void **state)
     assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
     put(f_page, layout.n_ops, 4);
     walk();
+    /* words alone are no proof: a file without a name */
+    begin();
+    ((char *)*(uintptr_t *)(f_page + layout.file))[PHP_STRING_TEXT] = 0;
+    assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
 }
 
 static void *walk_elsewhere(void *answer)
@@ -454,6 +492,8 @@ int main(void)
         cmocka_unit_test(code_in_the_place_of_freed_code_is_another_frame),
         cmocka_unit_test(a_frame_that_handles_an_exception_has_the_line_before_it_or_that_of_its_function),
         cmocka_unit_test(generators_that_delegate_stand_between_the_one_that_runs_and_the_caller),
+        cmocka_unit_test(a_frame_without_a_function_that_is_no_generators_is_passed_over),
+        cmocka_unit_test(a_chain_without_an_end_has_no_frames),
         cmocka_unit_test(names_lose_what_differs_between_hosts),
         cmocka_unit_test(names_that_are_too_long_are_cut),
         cmocka_unit_test(a_layout_that_is_never_right_is_refused),

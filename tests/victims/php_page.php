@@ -13,9 +13,10 @@ function page(int $port): void
 {
     $kept = Db::login($port);
     fread($kept, 1);
-    $left = stream_socket_client("tcp://127.0.0.1:$port");
+    $GLOBALS['left'] = $left = stream_socket_client("tcp://127.0.0.1:$port");
     fread($left, 1);
     echo 'served ', $port;
 }
 
-page((int) $_SERVER['QUERY_STRING']);
+if ($_SERVER['QUERY_STRING'] !== 'none')
+    page((int) $_SERVER['QUERY_STRING']);
