@@ -11,7 +11,7 @@ php_jit=(-d opcache.enable_cli=1 -d opcache.jit_buffer_size=32M -d opcache.jit_h
 php_stacks() # PHP...; seeds 1 ...
 {
     local seed
-    for ((seed = 1; seed <= (long ? 8 : 1); seed++)); do
+    for ((seed = 1; seed <= (long ? 4 : 1); seed++)); do
         timeout 300 python3 "$TOP/tests/runtimes/php_compare.py" "${SOCKLEAK_STACKS:-3000}" $seed "$@" || return 1
     done
 }

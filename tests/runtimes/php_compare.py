@@ -12,6 +12,7 @@ names any line that one was thrown in, perhaps of another file's function; we na
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,8 +31,8 @@ def gather():
     os.mkdir(work + "/made")
     options = f"kinds=all:interval=0:leak_check_at_exit=0:log_path={inside}/log:state_dir={inside}/state"
     agent = ["env", "LD_PRELOAD=" + ("/sockleak/libsockleak.so" if root else os.environ["AGENT"]), "SOCKLEAK_OPTIONS=" + options]
-    at = next((i for i, word in enumerate(command) if os.path.basename(word).startswith("php")), 0)
-    words = command[:at] + agent + command[at:] + [here + "/php_stacks.php", seed, count, inside + "/made"]
+    at = next(i for i, word in enumerate(command) if re.fullmatch(r"php[0-9.]*", os.path.basename(word)))
+    words = command[:at] + agent + command[at:] + ["-d", "display_errors=stderr", here + "/php_stacks.php", seed, count, inside + "/made"]
     php = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(work + "/err", "w"), text=True)
     said = []
     for line in php.stdout:

@@ -26,6 +26,7 @@
 static uint8_t *arena;
 static uint32_t used;
 static const struct php_layout layout = {.current = 488,
+                                         .exception = 864,
                                          .before_exception = 880,
                                          .exception_op = 888,
                                          .flags = 993,
@@ -399,6 +400,16 @@ static void the_end_is_that_of_a_program_that_serves_nobody_and_runs_no_code_any
     assert_true(runtime_php.is_ending());
     *flags = 0;
     assert_false(runtime_php.is_ending());
+    /* exit() leaves the functions that run; any other exception may be caught */
+    run(call(f_page, op_of(f_page, 0), 0, PHP_CALL_TOP));
+    uintptr_t exception = take(40);
+    put(php.executor, layout.exception, exception);
+    assert_false(runtime_php.is_ending());
+    put(exception, PHP_OBJECT_CLASS, class_of("UnwindExits"));
+    assert_false(runtime_php.is_ending());
+    put(exception, PHP_OBJECT_CLASS, class_of("UnwindExit"));
+    assert_true(runtime_php.is_ending());
+    run(0);
     *flags = 1;
     php.ends_with_request = false;
     assert_false(runtime_php.is_ending());

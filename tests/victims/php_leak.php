@@ -2,11 +2,15 @@
 /*
  * php_leak.php: two guilty functions, three and two leaks, and an innocent one, called in one way or another.
  *
- * usage: php_leak.php HOW [WAIT]      HOW: plain, late, generators, fork, fixed, destructor, shutdown, unset, curl, mysqli, redis
+ * usage: php_leak.php HOW [WAIT]
  *
- * With WAIT it says "ready" and lives until the end of its input. late: nothing is opened before a first line of it.
- * destructor, shutdown and unset close when the program ends: in a destructor, in a function for the end, and
- * by destroying what holds them in one. curl, mysqli, redis: with the extension, to the server at port $PORT.
+ * With WAIT it says "ready" and lives until the end of its input. HOW:
+ *   plain, generators, fork
+ *   late                          nothing is opened before a first line of input
+ *   fixed                         closes all
+ *   exits                         by exit(), while a function has all of them
+ *   destructor, shutdown, unset   closes at the end: in a destructor, in a function for the end, by destroying what holds them in one
+ *   curl, mysqli, redis           with the extension, to the server at port $PORT
  */
 final class Server
 {
@@ -67,6 +71,13 @@ function steps(Pool $pool)
 }
 function delegates(Pool $pool) { yield from steps($pool); }
 
+function exits(): void
+{
+    $pool = new Pool;
+    plain($pool);
+    exit(0);
+}
+
 /* Three that are kept, opened by the library of an extension. */
 function curl(): array
 {
@@ -104,6 +115,8 @@ if ($how === 'late') {
 if ($how === 'generators')
     foreach (delegates($pool) as $step)
         ;
+else if ($how === 'exits')
+    exits();
 else if (in_array($how, ['curl', 'mysqli', 'redis'], true))
     $kept = $how();
 else if ($how === 'fork') {

@@ -31,6 +31,7 @@ static const struct version {
     {.api = 20190902,
      .executor_size = 1664,
      .l = {.current = 488,
+           .exception = 864,
            .before_exception = 880,
            .exception_op = 888,
            .flags = 993,
@@ -45,6 +46,7 @@ static const struct version {
     {.api = 20220829,
      .executor_size = 1800,
      .l = {.current = 488,
+           .exception = 864,
            .before_exception = 880,
            .exception_op = 888,
            .flags = 993,
@@ -59,6 +61,7 @@ static const struct version {
     {.api = 20240924,
      .executor_size = 1984,
      .l = {.current = 488,
+           .exception = 936,
            .before_exception = 952,
            .exception_op = 960,
            .flags = 1065,
@@ -184,6 +187,18 @@ static bool php_owns(const char *path, bool is_program)
 static const char *php_refusal(void) { return refusal; }
 
 /*
+ * From 8.0 on exit() is an exception that nothing catches: what the functions that it leaves have
+ * kept is closed on its way. Another thread may ask, so all is read through the kernel.
+ */
+static bool is_exit(uintptr_t exception)
+{
+    static const char exit_class[] = "UnwindExit";
+    char name[sizeof exit_class] = "";
+    uintptr_t class = word_at(exception + PHP_OBJECT_CLASS), string = class ? word_at(class + PHP_CLASS_NAME) : 0;
+    return string && peek(string + PHP_STRING_TEXT, name, sizeof name) && memcmp(name, exit_class, sizeof name) == 0;
+}
+
+/*
  * At the end of a request PHP closes what the program has kept. Code of the program that runs then,
  * as a destructor, closes for itself.
  */
@@ -191,8 +206,9 @@ static bool php_is_ending(void)
 {
     if (!php.ends_with_request)
         return false;
-    return (*(const volatile uint8_t *)(php.executor + php.flags) & EG_IN_SHUTDOWN) &&
-           !*(const volatile uintptr_t *)(php.executor + php.current);
+    uintptr_t exception = *(const volatile uintptr_t *)(php.executor + php.exception);
+    bool shuts_down = *(const volatile uint8_t *)(php.executor + php.flags) & EG_IN_SHUTDOWN;
+    return (shuts_down && !*(const volatile uintptr_t *)(php.executor + php.current)) || (exception && is_exit(exception));
 }
 
 static void php_forget(void)

@@ -19,7 +19,7 @@ struct php_layout {
     uint64_t evaluator, evaluator_end;
     bool ends_with_request; /* the program's end is the end of its one request */
     /* offsets in executor_globals */
-    uint32_t current, before_exception, exception_op, flags;
+    uint32_t current, exception, before_exception, exception_op, flags;
     /* offsets in zend_op_array */
     uint32_t n_ops, ops, file, first_line;
     /* offsets in zend_generator */
