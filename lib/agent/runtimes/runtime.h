@@ -73,8 +73,9 @@ struct runtime_stack {
      */
     bool is_of_thread;
     /*
-     * Code that lies in no object is what the runtime has generated for its frames: its native
-     * frames are not shown, for whether a function was compiled by then is another thing in each run.
+     * Code that lies in no object is what the runtime has generated for its frames: it runs them as
+     * the evaluator does, and its native frames are not shown, for whether a function was compiled
+     * by then is another thing in each run.
      */
     bool hides_generated;
     /*

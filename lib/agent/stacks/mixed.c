@@ -90,9 +90,12 @@ struct merge {
     uint64_t *out;
 };
 
+static bool is_hidden(const struct merge *m, uint64_t pc) { return m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE; }
+
 static bool runs_frames(const struct merge *m, unsigned i)
 {
-    return m->native->pcs[i] - 1 - m->s->evaluator < m->s->evaluator_end - m->s->evaluator;
+    uint64_t pc = m->native->pcs[i];
+    return pc - 1 - m->s->evaluator < m->s->evaluator_end - m->s->evaluator || is_hidden(m, pc);
 }
 
 static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
@@ -169,7 +172,7 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static bool put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
+    if (m->shown == m->max || (interpreter && !with_interpreter) || is_hidden(m, pc))
         return true;
     if (m->n == STATE_MAX_FRAMES)
         return false;
