@@ -59,9 +59,11 @@ struct runtime_stack {
     unsigned n;   /* innermost first */
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
     /*
-     * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Marks without
+     * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Else the last
+     * mark is that of the last frame, in a walk that is cut too. Marks without
      * an address: there is one for each such frame; where there are more of those, the innermost
-     * runs all.
+     * runs all. So it does where generated code runs them too (hides_generated), and where
+     * `evaluator` is 0: then all stand behind the innermost native frames that are not the runtime's.
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
@@ -73,9 +75,8 @@ struct runtime_stack {
      */
     bool is_of_thread;
     /*
-     * Code that lies in no object is what the runtime has generated for its frames: it runs them as
-     * the evaluator does, and its native frames are not shown, for whether a function was compiled
-     * by then is another thing in each run.
+     * Code that lies in no object is what the runtime has generated for its frames: its native
+     * frames are not shown, for whether a function was compiled by then is another thing in each run.
      */
     bool hides_generated;
     /*

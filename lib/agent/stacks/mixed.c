@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "../../core/hash.h"
+#include "../../core/own_frames.h"
 #include "../../core/textstack.h"
 #include "../base/sys.h"
+#include "../runtimes/runtimes.h"
 #include "frames.h"
 #include "modules.h"
 
@@ -82,20 +84,18 @@ struct merge {
     const struct runtime *runtime;
     const struct runtime_stack *s;
     const struct mixed_native *native;
-    unsigned n_native; /* of this stack */
-    bool complete;
-    bool at_once; /* all of the runtime's frames stand at the innermost frame of its evaluator */
+    unsigned n_native;   /* of this stack */
+    bool complete, full; /* full: a frame that was wanted found no room */
+    bool at_once;        /* all of the runtime's frames stand at one place */
+    unsigned place;      /* where at the earliest: behind it the evaluator's frame, if that is known */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
 };
 
-static bool is_hidden(const struct merge *m, uint64_t pc) { return m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE; }
-
 static bool runs_frames(const struct merge *m, unsigned i)
 {
-    uint64_t pc = m->native->pcs[i];
-    return pc - 1 - m->s->evaluator < m->s->evaluator_end - m->s->evaluator || is_hidden(m, pc);
+    return m->native->pcs[i] - 1 - m->s->evaluator < m->s->evaluator_end - m->s->evaluator;
 }
 
 static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
@@ -104,29 +104,60 @@ static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
     return at >= m->native->sps[i] && at < end;
 }
 
+static bool is_generated(const struct merge *m, unsigned i)
+{
+    return m->s->hides_generated && modules_of(m->native->pcs[i] - 1) == STATE_NO_MODULE;
+}
+
+/* Where all frames stand: at the innermost of what may run them. */
+static bool is_place(const struct merge *m, unsigned i)
+{
+    return i >= m->place && (runs_frames(m, i) || is_generated(m, i) || !m->s->evaluator);
+}
+
 /* How many of the runtime's frames native frame I has reached with those inside of it. */
 static unsigned reached_at(struct merge *m, unsigned i)
 {
     unsigned until = m->next;
     if (!m->s->n_marks)
         return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
-    if (!m->s->marks[0].on_stack) {
-        if (!runs_frames(m, i))
-            return until;
-        return m->at_once ? m->s->n : m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
-    }
+    if (m->at_once)
+        return is_place(m, i) ? m->s->n : until;
+    if (!m->s->marks[0].on_stack)
+        return runs_frames(m, i) && m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
     while (m->mark < m->s->n_marks && has_mark(m, i, m->mark))
         until = m->s->marks[m->mark++].count;
     return until;
 }
 
+/* How a stack ends: code of the interpreter, and of the C library that starts a program or a thread. */
+static bool is_of_end(const struct merge *m, unsigned i)
+{
+    const struct state_module *module = modules_at(modules_of(m->native->pcs[i] - 1));
+    return is_generated(m, i) || (module && (module->interpreter || own_frames_is_inner_object(module->path)));
+}
+
+/* The innermost frame of the interpreter behind all that is not its own. */
+static unsigned place_in_interpreter(const struct merge *m)
+{
+    unsigned place = m->n_native;
+    while (place && is_of_end(m, place - 1))
+        place--;
+    while (place < m->n_native && !runtimes_hold(m->native->pcs[place] - 1))
+        place++;
+    return place;
+}
+
 /* As belong_together, for marks that have no addresses. */
 static bool has_each_mark(struct merge *m)
 {
-    unsigned evaluators = 0;
-    for (unsigned i = 0; i < m->n_native; i++)
+    unsigned evaluators = 0, generated = 0;
+    for (unsigned i = 0; i < m->n_native; i++) {
         evaluators += runs_frames(m, i);
-    m->at_once = evaluators > m->s->n_marks && !m->s->cut;
+        generated += is_generated(m, i);
+    }
+    m->at_once = generated || !m->s->evaluator || (evaluators > m->s->n_marks && !m->s->cut);
+    m->place = m->s->evaluator ? 0 : place_in_interpreter(m);
     return m->s->is_of_thread || (evaluators && (evaluators >= m->s->n_marks || !m->complete));
 }
 
@@ -148,14 +179,16 @@ static bool belong_together(struct merge *m)
     }
     if (m->s->n_marks)
         return !m->complete;
-    return m->s->cut || m->complete ? m->s->cut || evaluators == m->s->n : evaluators <= m->s->n;
+    /* CPython up to 3.10 has frames that none runs: those that an exception is thrown through */
+    return m->s->cut || evaluators <= m->s->n;
 }
 
 /* False: a frame has no name that can be read. */
 static bool put_runtime_frames(struct merge *m, unsigned until)
 {
     for (; m->next < until && m->next < m->s->n; m->next++) {
-        if (m->shown == m->max || m->n == STATE_MAX_FRAMES)
+        m->full |= m->shown < m->max && m->n == STATE_MAX_FRAMES;
+        if (m->shown == m->max || m->full)
             continue;
         uint64_t pc = frames_of(m->runtime, &m->s->frames[m->next]);
         if (pc == FRAMES_UNREADABLE)
@@ -168,17 +201,16 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
     return true;
 }
 
-/* False: no room for all of the interpreter's frames. */
-static bool put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
+static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter) || is_hidden(m, pc))
-        return true;
-    if (m->n == STATE_MAX_FRAMES)
-        return false;
+    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
+        return;
+    m->full |= m->n == STATE_MAX_FRAMES;
+    if (m->full)
+        return;
     m->out[m->n++] = pc;
     m->shown += !interpreter;
-    return true;
 }
 
 unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native, unsigned max,
@@ -198,9 +230,10 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     for (unsigned i = 0; i < m.n_native; i++) {
         if (!put_runtime_frames(&m, reached_at(&m, i)))
             return 0;
-        if (!put_native_frame(&m, native->pcs[i], with_interpreter))
-            return mixed_merge(runtime, s, native, max, false, out);
+        put_native_frame(&m, native->pcs[i], with_interpreter);
     }
     /* the native stack was cut before those that run the others */
-    return put_runtime_frames(&m, s->n) ? m.n : 0;
+    if (!put_runtime_frames(&m, s->n))
+        return 0;
+    return m.full && with_interpreter ? mixed_merge(runtime, s, native, max, false, out) : m.n;
 }
