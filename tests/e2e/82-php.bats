@@ -206,6 +206,23 @@ serves()
     done
 }
 
+@test "the example with curl: the leaking one is named by its own line, the fixed one is silent" {
+    local line
+    cp "$TOP"/examples/php-leak/*.p* "$TESTTMP/"
+    line=$(grep -n 'curl_exec' "$TESTTMP/leaking.php" | cut -d: -f1)
+    start service python3 "$TESTTMP/service.py"
+    wait_for 30 grep -q http "$TESTTMP/service.out"
+    run "$SOCKLEAK" run --exitcode 23 -- php "$TESTTMP/leaking.php" "$(<"$TESTTMP/service.out")"
+    [ "$status" -eq 23 ]
+    contains "$output" 'opened 4, closed 1, stuck 3'
+    contains "$output" "#[0-9]+ +Session::logIn +.*/leaking.php:$line\$"
+    contains "$output" "SUMMARY: .* most: 3 at Session::logIn \(.*/leaking.php:$line\)"
+    run "$SOCKLEAK" run --exitcode 23 -- php "$TESTTMP/fixed.php" "$(<"$TESTTMP/service.out")"
+    printf '%s\n' "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = '3 were refused' ]
+}
+
 @test "in a worker of php-fpm with opcache; the end of a request is not the program's" {
     local fpm as=()
     fpm=$(compgen -c php-fpm | head -n 1)
