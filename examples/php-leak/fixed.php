@@ -25,6 +25,6 @@ final class Session
 }
 
 $session = new Session;
-foreach (['ada', 'bob', 'eve', 'joe'] as $user)
+foreach (['bob', 'eve', 'joe', 'ada'] as $user)
     $session->logIn($user);
 echo $session->refused(), " were refused\n";

@@ -185,6 +185,7 @@ serves()
     leaks curl
     contains "$TESTTMP/log" 'opened 3, closed 0, stuck 3'
     contains "$TESTTMP/log" '#[0-9]+ +curl_easy_perform +\(libcurl.so'
+    contains "$TESTTMP/log" '#[0-9]+ +curl_ask +.*php_leak.php:'
     contains "$TESTTMP/log" '#[0-9]+ +curl +.*php_leak.php:'
     contains "$TESTTMP/log" '#[0-9]+ +\{main\} +.*php_leak.php:'
     lacks "$TESTTMP/log" '/curl.so'
