@@ -77,11 +77,13 @@ static const struct frame *begin_at(const struct frame *frames, size_t *n)
 
 static bool is_of_runtime(const struct frame *f) { return f->runtime != RUNTIME_NATIVE; }
 
+static bool is_php_package(const char *file) { return strstr(file, ".php") && (strstr(file, "/vendor/") || strstr(file, "/share/php/")); }
+
 bool own_frames_is_library_source(const char *file, bool packages_too)
 {
     if (!file || !*file)
         return false;
-    if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/"))
+    if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || is_php_package(file))
         return packages_too;
     return begins_with(file, "<frozen ") || strstr(file, "/lib/python");
 }

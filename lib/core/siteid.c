@@ -48,6 +48,20 @@ static const char *last_parts(const char *path)
     return last;
 }
 
+/* Below the folder of a PHP program's packages, or of PHP's own; NULL: FILE is in none, or no PHP file. */
+static const char *file_of_php(const char *file)
+{
+    static const char *const roots[] = {"/vendor/", "/share/php/"};
+    const char *last = NULL;
+    for (unsigned i = 0; strstr(file, ".php") && i < sizeof roots / sizeof *roots; i++)
+        for (const char *at = file; (at = strstr(at, roots[i])) != NULL;) {
+            at += strlen(roots[i]);
+            last = !last || at > last ? at : last;
+            at--; /* its slash may begin the next one */
+        }
+    return last;
+}
+
 const char *siteid_stable_file(const char *file)
 {
     static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
@@ -56,6 +70,9 @@ const char *siteid_stable_file(const char *file)
         if (at)
             return at + strlen(roots[i]);
     }
+    const char *php = file_of_php(file);
+    if (php)
+        return php;
     /* the library that comes with the interpreter: /usr/lib/python3.11/asyncio/events.py */
     const char *at = strstr(file, "/lib/python");
     at = at ? strchr(at + strlen("/lib/python"), '/') : NULL;

@@ -161,6 +161,10 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     assert_true(own_frames_is_library_source("/usr/lib/python3/dist-packages/requests/api.py", true));
     assert_false(own_frames_is_library_source("/usr/lib/python3/dist-packages/requests/api.py", false));
     assert_true(own_frames_is_library_source("<frozen runpy>", false));
+    assert_true(own_frames_is_library_source("/srv/shop/vendor/guzzle/src/Handler.php", true));
+    assert_false(own_frames_is_library_source("/srv/shop/vendor/guzzle/src/Handler.php", false));
+    assert_true(own_frames_is_library_source("/usr/share/php/Mail/smtp.php", true));
+    assert_false(own_frames_is_library_source("/srv/vendor/app.py", true));
     assert_false(own_frames_is_library_source(NULL, true));
 }
 

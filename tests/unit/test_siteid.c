@@ -99,6 +99,12 @@ static void a_frame_of_a_runtime_counts_by_function_line_and_the_stable_part_of_
         {"/srv/app/pool/__init__.py", "pool/__init__.py"},
         {"pool/__main__.py", "pool/__main__.py"},
         {"__main__.py", "__main__.py"},
+        {"/srv/shop/vendor/guzzle/src/Handler.php", "guzzle/src/Handler.php"},
+        {"/srv/vendor/shop/vendor/guzzle/src/Handler.php", "guzzle/src/Handler.php"},
+        {"/usr/share/php/Mail/smtp.php", "Mail/smtp.php"},
+        {"/srv/shop/page.php", "page.php"},
+        {"/srv/shop/page.php(3) : eval()'d code", "page.php(3) : eval()'d code"},
+        {"/srv/vendor/shop/web.py", "web.py"},
         {"<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"},
         {"", ""},
     };

@@ -47,7 +47,7 @@ struct runtime_frame {
 
 /*
  * Frames 0 .. count-1 run in the native frame that has the address ON_STACK in its part of the
- * stack, and in those inside of it.
+ * stack, and in those inside of it. ON_STACK 0: in the next native frame of `evaluator`.
  */
 struct runtime_mark {
     uintptr_t on_stack;
@@ -60,11 +60,25 @@ struct runtime_stack {
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
     /*
      * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Else the last
-     * mark is that of the last frame, in a walk that is cut too.
+     * mark is that of the last frame, in a walk that is cut too. Marks without
+     * an address: there is one for each such frame; where there are more of those, the innermost
+     * runs all. So it does where generated code runs them too (hides_generated), and where
+     * `evaluator` is 0: then all stand behind the innermost native frames that are not the runtime's.
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */
+    /*
+     * The reader knows for sure that the frames are of this very stack. Fewer of the evaluator's
+     * native frames than marks, or none, do not matter then: the compiler has moved a part of it,
+     * it runs in generated code, or on another C stack (a fiber).
+     */
+    bool is_of_thread;
+    /*
+     * Code that lies in no object is what the runtime has generated for its frames: its native
+     * frames are not shown, for whether a function was compiled by then is another thing in each run.
+     */
+    bool hides_generated;
     /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose
@@ -109,6 +123,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython;
+extern const struct runtime runtime_cpython, runtime_php;
 
 #endif

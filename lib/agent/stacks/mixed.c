@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "../../core/hash.h"
+#include "../../core/own_frames.h"
 #include "../../core/textstack.h"
 #include "../base/sys.h"
+#include "../runtimes/runtimes.h"
 #include "frames.h"
 #include "modules.h"
 
@@ -84,6 +86,8 @@ struct merge {
     const struct mixed_native *native;
     unsigned n_native;   /* of this stack */
     bool complete, full; /* full: a frame that was wanted found no room */
+    bool at_once;        /* all of the runtime's frames stand at one place */
+    unsigned place;      /* where at the earliest: behind it the evaluator's frame, if that is known */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
@@ -100,24 +104,72 @@ static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
     return at >= m->native->sps[i] && at < end;
 }
 
+static bool is_generated(const struct merge *m, unsigned i)
+{
+    return m->s->hides_generated && modules_of(m->native->pcs[i] - 1) == STATE_NO_MODULE;
+}
+
+/* Where all frames stand: at the innermost of what may run them. */
+static bool is_place(const struct merge *m, unsigned i)
+{
+    return i >= m->place && (runs_frames(m, i) || is_generated(m, i) || !m->s->evaluator);
+}
+
 /* How many of the runtime's frames native frame I has reached with those inside of it. */
 static unsigned reached_at(struct merge *m, unsigned i)
 {
     unsigned until = m->next;
     if (!m->s->n_marks)
         return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
+    if (m->at_once)
+        return is_place(m, i) ? m->s->n : until;
+    if (!m->s->marks[0].on_stack)
+        return runs_frames(m, i) && m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
     while (m->mark < m->s->n_marks && has_mark(m, i, m->mark))
         until = m->s->marks[m->mark++].count;
     return until;
+}
+
+/* How a stack ends: code of the interpreter, and of the C library that starts a program or a thread. */
+static bool is_of_end(const struct merge *m, unsigned i)
+{
+    const struct state_module *module = modules_at(modules_of(m->native->pcs[i] - 1));
+    return is_generated(m, i) || (module && (module->interpreter || own_frames_is_inner_object(module->path)));
+}
+
+/* The innermost frame of the interpreter behind all that is not its own. */
+static unsigned place_in_interpreter(const struct merge *m)
+{
+    unsigned place = m->n_native;
+    while (place && is_of_end(m, place - 1))
+        place--;
+    while (place < m->n_native && !runtimes_hold(m->native->pcs[place] - 1))
+        place++;
+    return place;
+}
+
+/* As belong_together, for marks that have no addresses. */
+static bool has_each_mark(struct merge *m)
+{
+    unsigned evaluators = 0, generated = 0;
+    for (unsigned i = 0; i < m->n_native; i++) {
+        evaluators += runs_frames(m, i);
+        generated += is_generated(m, i);
+    }
+    m->at_once = generated || !m->s->evaluator || (evaluators > m->s->n_marks && !m->s->cut);
+    m->place = m->s->evaluator ? 0 : place_in_interpreter(m);
+    return m->s->is_of_thread || (evaluators && (evaluators >= m->s->n_marks || !m->complete));
 }
 
 /*
  * Whether the frames are those of this very stack: not so where another interpreter of the same
  * process runs, and the runtime names the frames of the first.
  */
-static bool belong_together(const struct merge *m)
+static bool belong_together(struct merge *m)
 {
     unsigned evaluators = 0;
+    if (m->s->n_marks && !m->s->marks[0].on_stack)
+        return has_each_mark(m);
     for (unsigned i = 0; i < m->n_native; i++) {
         if (m->s->n_marks && has_mark(m, i, 0))
             return true; /* none of the evaluator's frames is further in */
@@ -152,7 +204,7 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter))
+    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
         return;
     m->full |= m->n == STATE_MAX_FRAMES;
     if (m->full)

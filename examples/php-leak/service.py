@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""service.py: the service that both programs ask: it refuses all but one user, and closes each connection without a word. Prints where it listens."""
+import http.server
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200 if b"ada" in body else 403)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"no\n")
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print("http://127.0.0.1:%d/" % server.server_port, flush=True)
+server.serve_forever()
