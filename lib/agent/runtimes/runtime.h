@@ -47,7 +47,7 @@ struct runtime_frame {
 
 /*
  * Frames 0 .. count-1 run in the native frame that has the address ON_STACK in its part of the
- * stack, and in those inside of it.
+ * stack, and in those inside of it. ON_STACK 0: in the next native frame of `evaluator`.
  */
 struct runtime_mark {
     uintptr_t on_stack;
@@ -58,7 +58,11 @@ struct runtime_stack {
     unsigned max; /* how many frames are wanted: at most RUNTIME_MAX_FRAMES */
     unsigned n;   /* innermost first */
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
-    /* n_marks 0: each native frame of `evaluator` runs one of the frames, in order */
+    /*
+     * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Marks without
+     * an address: there is one for each such frame; where there are more of those, the innermost
+     * runs all.
+     */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */
@@ -106,6 +110,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython;
+extern const struct runtime runtime_cpython, runtime_perl;
 
 #endif

@@ -84,6 +84,7 @@ struct merge {
     const struct mixed_native *native;
     unsigned n_native; /* of this stack */
     bool complete;
+    bool at_once; /* all of the runtime's frames stand at the innermost frame of its evaluator */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
@@ -106,18 +107,35 @@ static unsigned reached_at(struct merge *m, unsigned i)
     unsigned until = m->next;
     if (!m->s->n_marks)
         return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
+    if (!m->s->marks[0].on_stack) {
+        if (!runs_frames(m, i))
+            return until;
+        return m->at_once ? m->s->n : m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
+    }
     while (m->mark < m->s->n_marks && has_mark(m, i, m->mark))
         until = m->s->marks[m->mark++].count;
     return until;
+}
+
+/* As belong_together, for marks that have no addresses. */
+static bool has_each_mark(struct merge *m)
+{
+    unsigned evaluators = 0;
+    for (unsigned i = 0; i < m->n_native; i++)
+        evaluators += runs_frames(m, i);
+    m->at_once = evaluators > m->s->n_marks && !m->s->cut;
+    return evaluators && (evaluators >= m->s->n_marks || !m->complete);
 }
 
 /*
  * Whether the frames are those of this very stack: not so where another interpreter of the same
  * process runs, and the runtime names the frames of the first.
  */
-static bool belong_together(const struct merge *m)
+static bool belong_together(struct merge *m)
 {
     unsigned evaluators = 0;
+    if (m->s->n_marks && !m->s->marks[0].on_stack)
+        return has_each_mark(m);
     for (unsigned i = 0; i < m->n_native; i++) {
         if (m->s->n_marks && has_mark(m, i, 0))
             return true; /* none of the evaluator's frames is further in */
