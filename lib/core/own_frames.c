@@ -77,12 +77,30 @@ static const struct frame *begin_at(const struct frame *frames, size_t *n)
 
 static bool is_of_runtime(const struct frame *f) { return f->runtime != RUNTIME_NATIVE; }
 
+/* WORD is in FILE, and a version of Perl 5 follows it. */
+static bool has_version_of_perl(const char *file, const char *word)
+{
+    const char *at = strstr(file, word);
+    return at && begins_with(at + strlen(word), "5.");
+}
+
+/* Of Perl; Debian has other folders than Perl itself would choose. *CORE: it comes with Perl. */
+static bool is_perl_library(const char *file, bool *core)
+{
+    bool debian = has_version_of_perl(file, "/perl/");
+    *core = strstr(file, "/perl-base/") || (debian && !begins_with(file, "/usr/local/")) || has_version_of_perl(file, "/lib/perl5/");
+    return *core || debian || strstr(file, "/perl5/") || strstr(file, "/site_perl/") || strstr(file, "/vendor_perl/");
+}
+
 bool own_frames_is_library_source(const char *file, bool packages_too)
 {
+    bool core;
     if (!file || !*file)
         return false;
     if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/"))
         return packages_too;
+    if (is_perl_library(file, &core))
+        return core || packages_too;
     return begins_with(file, "<frozen ") || strstr(file, "/lib/python");
 }
 

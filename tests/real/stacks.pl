@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# stacks.pl: calls itself in many ways at random, and opens a socket in each stack. Prints the descriptor and what caller() says of the stack, a line each.
+# stacks.pl: calls itself in many ways at random, and opens a socket in each stack. Writes the descriptor and what caller() says of the stack to FILE, a line each.
 #
-# usage: perl stacks.pl SEED STACKS FOLDER    FOLDER: for files of its own, which it requires
+# usage: perl stacks.pl SEED STACKS FOLDER FILE    FOLDER: for files of its own, which it requires
 use strict;
 use warnings;
 use utf8;
@@ -9,9 +9,9 @@ use feature qw(say state current_sub lexical_subs);
 use Socket;
 use List::Util qw(first reduce);
 
-my ($seed, $stacks, $folder) = @ARGV;
+my ($seed, $stacks, $folder, $file) = @ARGV;
 srand $seed;
-binmode STDOUT, ':utf8';
+open my $out, '>:utf8', $file or die "$file: $!";
 my @kept;
 $SIG{USR1} = 'IGNORE'; # one that waits until its handler is gone
 our ($left, $files) = (0, 0);
@@ -28,7 +28,7 @@ sub leaf
     }
     push @frames, ['(main)', @$where] unless ${^GLOBAL_PHASE} eq 'END' || ($threads::threads && threads->tid);
     push @kept, $s;
-    say join "\t", fileno $s, map { my ($sub, $file, $line) = @$_; $file =~ s/^\(eval \d+\)$/(eval)/; "$sub\t$file\t$line" } @frames;
+    say $out join "\t", fileno $s, map { my ($sub, $file, $line) = @$_; $file =~ s/^\(eval \d+\)$/(eval)/; "$sub\t$file\t$line" } @frames;
     return 0;
 }
 

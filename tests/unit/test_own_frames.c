@@ -162,6 +162,23 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     assert_false(own_frames_is_library_source("/usr/lib/python3/dist-packages/requests/api.py", false));
     assert_true(own_frames_is_library_source("<frozen runpy>", false));
     assert_false(own_frames_is_library_source(NULL, true));
+    static const struct {
+        const char *file;
+        bool core, package;
+    } perl[] = {
+        {"/usr/share/perl/5.36/HTTP/Tiny.pm", true, true},
+        {"/usr/lib/x86_64-linux-gnu/perl-base/IO/Socket.pm", true, true},
+        {"/usr/local/lib/perl5/5.40.1/IO/Socket.pm", true, true},
+        {"/usr/share/perl5/LWP/UserAgent.pm", false, true},
+        {"/usr/lib/x86_64-linux-gnu/perl5/5.36/DBI.pm", false, true},
+        {"/usr/local/share/perl/5.36.0/Mojo/Base.pm", false, true},
+        {"/usr/local/lib/perl5/site_perl/5.40.1/Mojo/Base.pm", false, true},
+        {"/srv/perl/app.pl", false, false},
+    };
+    for (size_t i = 0; i < sizeof perl / sizeof *perl; i++) {
+        assert_int_equal(own_frames_is_library_source(perl[i].file, false), perl[i].core);
+        assert_int_equal(own_frames_is_library_source(perl[i].file, true), perl[i].package);
+    }
 }
 
 static void a_stack_of_the_c_library_alone_is_shown_as_it_is(void **state)
