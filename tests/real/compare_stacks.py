@@ -13,7 +13,7 @@ for line in open(report, encoding="utf-8"):
         continue
     frames = [f for f in group["frames"] if f["runtime"] == runtime]
     for s in group["sockets"]:
-        seen[s["fd"]] = [(f.get("symbol") or f.get("function"), f.get("file", ""), f.get("line", 0)) for f in frames]
+        seen[s["fd"]] = [(f.get("symbol") or f.get("function"), f.get("file") or "", f.get("line") or 0) for f in frames]
 equal = wrong = missing = deep = 0
 for line in open(expected, encoding="utf-8"):
     fd, *words = line.rstrip("\n").split("\t")

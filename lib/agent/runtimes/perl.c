@@ -16,6 +16,21 @@ struct perl perl;
 
 /* From the headers of Debian's packages, for x86-64 and other 64-bit Linux: offsetof in struct interpreter. */
 static const struct perl_layout layouts[] = {
+    {.version = 32,
+     .size = 3792,
+     .cop = 224,
+     .stack_info = 240,
+     .phase = 2532,
+     .main_root = 1824,
+     .in_eval = 189,
+     .aux_in_body = false,
+     .op_eval = 345,
+     .op_require = 342,
+     .op_dofile = 343,
+     .op_nextstate = 195,
+     .op_scope = 200,
+     .op_exit = 211,
+     .op_die = 192},
     {.version = 36,
      .size = 3768,
      .cop = 208,
@@ -31,6 +46,21 @@ static const struct perl_layout layouts[] = {
      .op_scope = 200,
      .op_exit = 211,
      .op_die = 192},
+    {.version = 40,
+     .size = 3768,
+     .cop = 208,
+     .stack_info = 224,
+     .phase = 2216,
+     .main_root = 1592,
+     .in_eval = 183,
+     .aux_in_body = true,
+     .op_eval = 348,
+     .op_require = 345,
+     .op_dofile = 346,
+     .op_nextstate = 198,
+     .op_scope = 203,
+     .op_exit = 214,
+     .op_die = 195},
 };
 
 #define CURRENT_OP 8u /* in struct interpreter, in every version */
