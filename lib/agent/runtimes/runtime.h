@@ -110,6 +110,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython, runtime_perl;
+extern const struct runtime runtime_cpython, runtime_perl, runtime_ruby;
 
 #endif
