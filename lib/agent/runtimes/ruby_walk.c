@@ -227,6 +227,7 @@ enum runtime_answer ruby_walk(struct runtime_stack *s)
     w.by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed);
     s->n = s->n_marks = 0;
     s->cut = false;
+    s->has_generated = true; /* YJIT, MJIT */
     s->evaluator = ruby.evaluator;
     s->evaluator_end = ruby.evaluator_end;
     uintptr_t ec = execution_context(&w);

@@ -60,12 +60,13 @@ struct runtime_stack {
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
     /*
      * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Marks without
-     * an address: there is one for each such frame; where there are more of those, the innermost
-     * runs all.
+     * an address: there is one for each such frame; where there are more of those, or generated
+     * code, the innermost runs all.
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */
+    bool has_generated; /* code that lies in no object runs them too, and is not shown */
     /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose

@@ -101,17 +101,21 @@ static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
     return at >= m->native->sps[i] && at < end;
 }
 
+static bool is_generated(const struct merge *m, unsigned i)
+{
+    return m->s->has_generated && modules_of(m->native->pcs[i] - 1) == STATE_NO_MODULE;
+}
+
 /* How many of the runtime's frames native frame I has reached with those inside of it. */
 static unsigned reached_at(struct merge *m, unsigned i)
 {
     unsigned until = m->next;
     if (!m->s->n_marks)
         return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
-    if (!m->s->marks[0].on_stack) {
-        if (!runs_frames(m, i))
-            return until;
-        return m->at_once ? m->s->n : m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
-    }
+    if (m->at_once)
+        return runs_frames(m, i) || is_generated(m, i) ? m->s->n : until;
+    if (!m->s->marks[0].on_stack)
+        return runs_frames(m, i) && m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
     while (m->mark < m->s->n_marks && has_mark(m, i, m->mark))
         until = m->s->marks[m->mark++].count;
     return until;
@@ -120,11 +124,13 @@ static unsigned reached_at(struct merge *m, unsigned i)
 /* As belong_together, for marks that have no addresses. */
 static bool has_each_mark(struct merge *m)
 {
-    unsigned evaluators = 0;
-    for (unsigned i = 0; i < m->n_native; i++)
+    unsigned evaluators = 0, generated = 0;
+    for (unsigned i = 0; i < m->n_native; i++) {
         evaluators += runs_frames(m, i);
-    m->at_once = evaluators > m->s->n_marks && !m->s->cut;
-    return evaluators && (evaluators >= m->s->n_marks || !m->complete);
+        generated += is_generated(m, i);
+    }
+    m->at_once = generated || (evaluators > m->s->n_marks && !m->s->cut);
+    return !m->complete || generated || (evaluators && evaluators >= m->s->n_marks);
 }
 
 /*
@@ -195,6 +201,8 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     for (unsigned i = 0; i < m.n_native; i++) {
         if (!put_runtime_frames(&m, reached_at(&m, i)))
             return 0;
+        if (is_generated(&m, i))
+            continue;
         if (!put_native_frame(&m, native->pcs[i], with_interpreter))
             return mixed_merge(runtime, s, native, max, false, out);
     }
