@@ -92,6 +92,15 @@ static bool is_perl_library(const char *file, bool *core)
     return *core || debian || strstr(file, "/perl5/") || strstr(file, "/site_perl/") || strstr(file, "/vendor_perl/");
 }
 
+/* Of Ruby: its own library is in a folder that is called like its version. */
+static bool is_ruby_library(const char *file, bool *core)
+{
+    const char *at = strstr(file, "/ruby/");
+    bool gem = strstr(file, "/gems/") || strstr(file, "/vendor_ruby/") || strstr(file, "/site_ruby/");
+    *core = !gem && at && at[6] >= '0' && at[6] <= '9' && at[7] == '.';
+    return gem || *core;
+}
+
 bool own_frames_is_library_source(const char *file, bool packages_too)
 {
     bool core;
@@ -99,9 +108,9 @@ bool own_frames_is_library_source(const char *file, bool packages_too)
         return false;
     if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/"))
         return packages_too;
-    if (is_perl_library(file, &core))
+    if (is_perl_library(file, &core) || is_ruby_library(file, &core))
         return core || packages_too;
-    return begins_with(file, "<frozen ") || strstr(file, "/lib/python");
+    return begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
 }
 
 void own_frames_settle(struct frame *frames, size_t n)

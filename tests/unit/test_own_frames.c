@@ -165,7 +165,7 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     static const struct {
         const char *file;
         bool core, package;
-    } perl[] = {
+    } rows[] = {
         {"/usr/share/perl/5.36/HTTP/Tiny.pm", true, true},
         {"/usr/lib/x86_64-linux-gnu/perl-base/IO/Socket.pm", true, true},
         {"/usr/local/lib/perl5/5.40.1/IO/Socket.pm", true, true},
@@ -174,10 +174,16 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
         {"/usr/local/share/perl/5.36.0/Mojo/Base.pm", false, true},
         {"/usr/local/lib/perl5/site_perl/5.40.1/Mojo/Base.pm", false, true},
         {"/srv/perl/app.pl", false, false},
+        {"/usr/lib/ruby/3.1.0/net/http.rb", true, true},
+        {"<internal:kernel>", true, true},
+        {"/usr/lib/ruby/vendor_ruby/rack/server.rb", false, true},
+        {"/var/lib/gems/3.1.0/gems/faraday-2.7/lib/faraday.rb", false, true},
+        {"/usr/lib/ruby/gems/3.1.0/gems/rexml-3.2/lib/rexml.rb", false, true},
+        {"/srv/ruby/app.rb", false, false},
     };
-    for (size_t i = 0; i < sizeof perl / sizeof *perl; i++) {
-        assert_int_equal(own_frames_is_library_source(perl[i].file, false), perl[i].core);
-        assert_int_equal(own_frames_is_library_source(perl[i].file, true), perl[i].package);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(own_frames_is_library_source(rows[i].file, false), rows[i].core);
+        assert_int_equal(own_frames_is_library_source(rows[i].file, true), rows[i].package);
     }
 }
 

@@ -32,7 +32,7 @@ struct ruby_layout {
 struct ruby {
     struct ruby_layout layout;
     const uintptr_t *vm;
-    uintptr_t (*thread)(void);  /* rb_thread_current; only in a thread that is Ruby's */
+    uintptr_t (*thread)(void); /* rb_thread_current; only in a thread that is Ruby's */
     int (*is_ruby_thread)(void);
     uint64_t evaluator, evaluator_end;
 };

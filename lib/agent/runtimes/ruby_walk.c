@@ -23,8 +23,8 @@ void ruby_walk_reset(void) { atomic_store(&is_verified, false); }
 
 struct walk {
     struct runtime_stack *s;
-    bool by_kernel;  /* all */
-    bool may_move;   /* Ruby's objects */
+    bool by_kernel; /* all */
+    bool may_move;  /* Ruby's objects */
     uintptr_t code[RUNTIME_MAX_FRAMES], at[RUNTIME_MAX_FRAMES];
     struct ruby_object label[RUNTIME_MAX_FRAMES], path[RUNTIME_MAX_FRAMES];
     uintptr_t label_at[RUNTIME_MAX_FRAMES], path_at[RUNTIME_MAX_FRAMES];
@@ -212,9 +212,8 @@ static uintptr_t execution_context(struct walk *w)
     /* a thread's object is never moved */
     if (!ruby_load(w->by_kernel, self + 32, &thread, sizeof thread) || !ruby_load(w->by_kernel, thread + l->self, &back, sizeof back) ||
         back != self || !ruby_load(w->by_kernel, thread + l->vm, &back, sizeof back) || back != vm ||
-        !ruby_load(w->by_kernel, thread + l->execution, &ec, sizeof ec) ||
-        !ruby_load(w->by_kernel, ec + l->thread, &back, sizeof back) || back != thread ||
-        !ruby_load(w->by_kernel, thread + l->blocking, &blocking, sizeof blocking))
+        !ruby_load(w->by_kernel, thread + l->execution, &ec, sizeof ec) || !ruby_load(w->by_kernel, ec + l->thread, &back, sizeof back) ||
+        back != thread || !ruby_load(w->by_kernel, thread + l->blocking, &blocking, sizeof blocking))
         return 0;
     w->may_move = w->by_kernel || blocking;
     return ec;
