@@ -55,10 +55,11 @@ static bool ruby_find(struct exports *e)
     found.vm = (const uintptr_t *)exports_find(e, "ruby_current_vm_ptr", NULL);
     found.thread = (uintptr_t(*)(void))exports_find(e, "rb_thread_current", NULL);
     found.is_ruby_thread = (int (*)(void))exports_find(e, "ruby_native_thread_p", NULL);
+    found.collections = (size_t(*)(void))exports_find(e, "rb_gc_count", NULL);
     peek_some(version_at, version, sizeof version - 1);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (strncmp(version, layouts[i].version, strlen(layouts[i].version)) == 0) {
-            if (!found.evaluator || !found.vm || !found.thread || !found.is_ruby_thread)
+            if (!found.evaluator || !found.vm || !found.thread || !found.is_ruby_thread || !found.collections)
                 return refuse("it does not export what is needed");
             found.layout = layouts[i];
             ruby = found;

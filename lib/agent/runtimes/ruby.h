@@ -34,6 +34,7 @@ struct ruby {
     const uintptr_t *vm;
     uintptr_t (*thread)(void); /* rb_thread_current; only in a thread that is Ruby's */
     int (*is_ruby_thread)(void);
+    size_t (*collections)(void); /* rb_gc_count */
     uint64_t evaluator, evaluator_end;
 };
 extern struct ruby ruby;

@@ -202,6 +202,63 @@ static bool hash_strings(struct walk *w)
     return true;
 }
 
+/* ---- frames that are known ------------------------------------------------------------------- */
+
+/*
+ * Between two collections no code of a living frame is freed, and none takes its place: the number
+ * of collections and the address of an instruction identify a frame, without a look at it.
+ */
+#define KNOWN 2048u
+
+struct known {
+    _Atomic uint64_t key, hash, body, proof; /* proof: the exclusive or of the others */
+};
+static struct known known[KNOWN];
+
+static uint64_t key_of(uintptr_t pc, size_t collections)
+{
+    uint64_t key = mix(pc, collections);
+    return key ? key : 1;
+}
+
+static bool recall(struct walk *w, size_t collections)
+{
+    for (unsigned i = 0; i < w->s->n; i++) {
+        uint64_t key = key_of(w->at[i], collections);
+        struct known *k = &known[key % KNOWN];
+        uint64_t hash = atomic_load_explicit(&k->hash, memory_order_relaxed), body = atomic_load_explicit(&k->body, memory_order_relaxed);
+        if (atomic_load_explicit(&k->key, memory_order_relaxed) != key ||
+            atomic_load_explicit(&k->proof, memory_order_relaxed) != (key ^ hash ^ body))
+            return false;
+        w->s->frames[i] = (struct runtime_frame){.hash = hash, .word = {body, w->at[i]}};
+    }
+    return true;
+}
+
+static void remember(const struct walk *w, size_t collections)
+{
+    for (unsigned i = 0; i < w->s->n; i++) {
+        uint64_t key = key_of(w->at[i], collections), hash = w->s->frames[i].hash, body = w->s->frames[i].word[0];
+        struct known *k = &known[key % KNOWN];
+        atomic_store_explicit(&k->key, key, memory_order_relaxed);
+        atomic_store_explicit(&k->hash, hash, memory_order_relaxed);
+        atomic_store_explicit(&k->body, body, memory_order_relaxed);
+        atomic_store_explicit(&k->proof, key ^ hash ^ body, memory_order_relaxed);
+    }
+}
+
+static bool identify(struct walk *w)
+{
+    size_t collections = ruby.collections();
+    if (!w->by_kernel && recall(w, collections))
+        return true;
+    if (!take_bodies(w) || !take_strings(w) || !hash_strings(w))
+        return false;
+    if (ruby.collections() == collections)
+        remember(w, collections);
+    return true;
+}
+
 /* The execution context of this thread, with its fiber's stack; 0: Ruby does not know the thread. */
 static uintptr_t execution_context(struct walk *w)
 {
@@ -230,7 +287,7 @@ enum runtime_answer ruby_walk(struct runtime_stack *s)
     s->evaluator = ruby.evaluator;
     s->evaluator_end = ruby.evaluator_end;
     uintptr_t ec = execution_context(&w);
-    if (!ec || !take_frames(&w, ec) || !s->n || !take_bodies(&w) || !take_strings(&w) || !hash_strings(&w))
+    if (!ec || !take_frames(&w, ec) || !s->n || !identify(&w))
         return RUNTIME_NO_FRAMES;
     if (w.by_kernel)
         atomic_store_explicit(&is_verified, true, memory_order_relaxed);
