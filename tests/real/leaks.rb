@@ -27,7 +27,7 @@ class Cache
   end
 end
 
-def innocent_check = dial.close
+def innocent_check; dial.close end
 
 def work
   3.times { guilty_login }

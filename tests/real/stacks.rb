@@ -42,7 +42,7 @@ def go
   end
 end
 
-def by_name = go
+def by_name; go end
 def with_block
   yield
 end
@@ -110,15 +110,15 @@ class Thing
     @n = n
     go if n == 7
   end
-  def self.made = new(7)
+  def self.made; new(7) end
   class << self
-    def singleton = go
+    def singleton; go end
     define_method(:defined) { go }
   end
   def method_missing(name, *args)
     name == :absent ? go : super
   end
-  def respond_to_missing?(name, all = false) = name == :absent
+  def respond_to_missing?(name, all = false); name == :absent end
   def <=>(other)
     go
     n <=> other.n
@@ -139,12 +139,12 @@ class Thing
     go
     1
   end
-  def eql?(other) = true
+  def eql?(other); true end
   def coerce(other)
     go
     [1, 2]
   end
-  def to_proc = ->(x) { go }
+  def to_proc; ->(x) { go } end
   def ===(other)
     go
     true
@@ -160,15 +160,15 @@ module Mixed
     go
   end
   module_function
-  def inside = go
+  def inside; go end
 end
 module Refined
   refine Integer do
-    def refined = go
+    def refined; go end
   end
 end
 using Refined
-private def hidden = go
+private def hidden; go end
 
 def load_file(text)
   name = "#{$folder}/f#{$files += 1}.rb"
@@ -225,7 +225,7 @@ WAYS = [
   -> { Thing.class_eval("def self.made_here\n  go\nend", 'methods.rb', 70); Thing.made_here },
   -> { eval("def made#{$files += 1}\n\n go\nend\nmade#{$files}") },
   -> { load_file("\n\ngo\n") },
-  -> { load_file("class InFile\n  def self.call_it = go\nend\n\nInFile.call_it\n") },
+  -> { load_file("class InFile\n  def self.call_it; go end\nend\n\nInFile.call_it\n") },
   -> { load_file("module M\n  class C\n    go\n  end\nend\n") },
   -> { load_file("BEGIN { go }\n") },
   -> { [3, 1].sort_by { |x| go; x } },
@@ -254,11 +254,11 @@ WAYS = [
   -> { x = [1, 2]; a, b = x.map { |v| go; v } },
   -> { GC.start if RANDOM.rand(20) == 0; go },
   -> { old = trap('USR1') { $left = 0; go }; Process.kill('USR1', $$); sleep 0.001; trap('USR1', old || 'IGNORE') },
-  -> { Module.new { def self.const_missing(n) = go; const_get(:Nothing) } },
+  -> { Module.new { def self.const_missing(n) go end; const_get(:Nothing) } },
 ]
 class Object
-  def one(x) = go
-  def by_self = go
+  def one(x); go end
+  def by_self; go end
 end
 
 $stacks.to_i.times do

@@ -15,6 +15,25 @@ struct ruby ruby;
 
 /* offsetof in the structures of the sources, compiled with the configuration of Debian's packages. */
 static const struct ruby_layout layouts[] = {
+    {.version = "2.7.",
+     .main_thread = 192,
+     .self = 16,
+     .vm = 24,
+     .execution = 32,
+     .blocking = 152,
+     .status = 80,
+     .frame = 16,
+     .thread = 56,
+     .frame_size = 56,
+     .path = 64,
+     .label = 80,
+     .first_line = 88,
+     .lines = 120,
+     .n_lines = 136,
+     .positions = 144,
+     .line_size = 8,
+     .finish = 0x20,
+     .has_key = true},
     {.version = "3.1.",
      .main_thread = 40,
      .self = 16,
@@ -33,6 +52,25 @@ static const struct ruby_layout layouts[] = {
      .positions = 144,
      .line_size = 12,
      .finish = 0x20},
+    {.version = "3.3.",
+     .main_thread = 40,
+     .self = 16,
+     .vm = 32,
+     .execution = 48,
+     .blocking = 248,
+     .status = 240,
+     .frame = 16,
+     .thread = 48,
+     .frame_size = 56,
+     .path = 64,
+     .label = 80,
+     .first_line = 88,
+     .lines = 112,
+     .n_lines = 128,
+     .positions = 136,
+     .line_size = 12,
+     .finish = 0x20,
+     .string_length = true},
 };
 
 static const char *refusal;
@@ -55,11 +93,12 @@ static bool ruby_find(struct exports *e)
     found.vm = (const uintptr_t *)exports_find(e, "ruby_current_vm_ptr", NULL);
     found.thread = (uintptr_t(*)(void))exports_find(e, "rb_thread_current", NULL);
     found.is_ruby_thread = (int (*)(void))exports_find(e, "ruby_native_thread_p", NULL);
+    found.has_lock = (int (*)(void))exports_find(e, "ruby_thread_has_gvl_p", NULL);
     found.collections = (size_t(*)(void))exports_find(e, "rb_gc_count", NULL);
     peek_some(version_at, version, sizeof version - 1);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (strncmp(version, layouts[i].version, strlen(layouts[i].version)) == 0) {
-            if (!found.evaluator || !found.vm || !found.thread || !found.is_ruby_thread || !found.collections)
+            if (!found.thread || !found.is_ruby_thread || !found.has_lock || !found.collections)
                 return refuse("it does not export what is needed");
             found.layout = layouts[i];
             ruby = found;
@@ -93,7 +132,7 @@ static bool may_read(uintptr_t a) { return ruby_is_address(a) && readable(a); }
 /* The main thread counts as killed when all blocks that at_exit was given have run. */
 static bool ruby_is_ending(void)
 {
-    uintptr_t vm = *ruby.vm, thread;
+    uintptr_t vm = ruby_machine(), thread;
     if (!vm || !may_read(vm + ruby.layout.main_thread))
         return false;
     thread = *(const uintptr_t *)(vm + ruby.layout.main_thread);

@@ -27,13 +27,19 @@ struct ruby_layout {
     uint16_t line_size; /* of an entry of its lines, which begins with the line */
     uint16_t finish;    /* a frame's flag: a C frame of the evaluator begins with it */
     bool string_length; /* embedded strings have their length in a word of its own */
+    /*
+     * The current thread is a variable of the process, which holds for the thread with the lock.
+     * Each thread has its own behind a key of pthread_getspecific.
+     */
+    bool has_key;
 };
 
 struct ruby {
     struct ruby_layout layout;
-    const uintptr_t *vm;
+    const uintptr_t *vm;       /* NULL: it is not exported, but each thread leads to it */
     uintptr_t (*thread)(void); /* rb_thread_current; only in a thread that is Ruby's */
     int (*is_ruby_thread)(void);
+    int (*has_lock)(void);
     size_t (*collections)(void); /* rb_gc_count */
     uint64_t evaluator, evaluator_end;
 };
@@ -73,6 +79,8 @@ static inline bool ruby_load(bool by_kernel, uintptr_t a, void *to, size_t n)
 /* Where the bytes of the string S at A are, and how many. False: it is no string. */
 bool ruby_string(const struct ruby_object *s, uintptr_t a, uintptr_t *bytes, size_t *n);
 enum runtime_answer ruby_walk(struct runtime_stack *s);
+/* The virtual machine; 0: there is none, or none was seen yet. */
+uintptr_t ruby_machine(void);
 /* The next walk asks the kernel for each word, and believes nothing until a stack was right. */
 void ruby_walk_reset(void);
 bool ruby_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);

@@ -10,6 +10,7 @@
  * Only frames of Ruby code are given: the name of a method that C implements is in tables that
  * change.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "ruby.h"
@@ -17,9 +18,16 @@
 #define MAX_FRAMES 65536u /* looked at */
 #define MAX_TEXT 4096u
 
-static _Atomic bool is_verified; /* a whole stack was right */
+static _Atomic bool is_verified;  /* a whole stack was right */
+static _Atomic uintptr_t machine; /* where it is not exported */
+static _Atomic unsigned threads_key; /* of pthread_getspecific, plus 1; 0: not known yet */
 
-void ruby_walk_reset(void) { atomic_store(&is_verified, false); }
+void ruby_walk_reset(void)
+{
+    atomic_store(&is_verified, false);
+    atomic_store(&machine, 0);
+    atomic_store(&threads_key, 0);
+}
 
 struct walk {
     struct runtime_stack *s;
@@ -121,14 +129,12 @@ static bool hash_text(const struct walk *w, const struct ruby_object *s, uintptr
     if (!ruby_string(s, a, &bytes, &n) || n > MAX_TEXT)
         return false;
     *h = mix(*h, n);
-    bool inside = bytes - a < sizeof *s;
-    if (inside && n > sizeof *s - (bytes - a))
-        n = sizeof *s - (bytes - a); /* a longer one: its beginning */
+    bool inside = bytes - a < sizeof *s && n <= sizeof *s - (bytes - a), asks = w->by_kernel || (w->may_move && bytes - a < MAX_TEXT);
     const char *text = inside ? (const char *)s + (bytes - a) : (const char *)bytes;
     for (size_t i = 0; i < n; i += 8) {
         uint64_t word = 0;
         size_t part = n - i < 8 ? n - i : 8;
-        if (!inside && w->by_kernel) {
+        if (!inside && asks) {
             if (!peek((uintptr_t)text + i, &word, part))
                 return false;
         } else if (!inside && (bytes < 4096 || bytes >> 47)) {
@@ -259,18 +265,62 @@ static bool identify(struct walk *w)
     return true;
 }
 
-/* The execution context of this thread, with its fiber's stack; 0: Ruby does not know the thread. */
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+#define MAX_KEYS 128u
+
+uintptr_t ruby_machine(void) { return ruby.vm ? *ruby.vm : atomic_load_explicit(&machine, memory_order_relaxed); }
+
+/* This thread's structure by the key that Ruby has for them. */
+static uintptr_t thread_by_key(void)
+{
+    unsigned k = atomic_load_explicit(&threads_key, memory_order_relaxed);
+    return k ? (uintptr_t)pthread_getspecific((pthread_key_t)k - 1) : 0;
+}
+
+static void learn_key(uintptr_t thread)
+{
+    for (unsigned k = 0; k < MAX_KEYS; k++)
+        if ((uintptr_t)pthread_getspecific((pthread_key_t)k) == thread)
+            atomic_store_explicit(&threads_key, k + 1, memory_order_relaxed);
+}
+
+/* This thread's structure (rb_thread_t), checked; 0: Ruby does not know the thread. */
+static uintptr_t current_thread(const struct walk *w)
+{
+    const struct ruby_layout *l = &ruby.layout;
+    uintptr_t self, thread, vm;
+    if (!ruby.is_ruby_thread())
+        return 0;
+    if (l->has_key && !ruby.has_lock()) {
+        thread = thread_by_key();
+        if (!ruby_load(w->by_kernel, thread + l->self, &self, sizeof self))
+            return 0;
+    } else {
+        self = ruby.thread();
+    }
+    /* a thread's object is never moved */
+    if (!ruby_load(w->by_kernel, self + 32, &thread, sizeof thread))
+        return 0;
+    uintptr_t back = 0;
+    if (!ruby_load(w->by_kernel, thread + l->self, &back, sizeof back) || back != self ||
+        !ruby_load(w->by_kernel, thread + l->vm, &vm, sizeof vm) || !vm || (ruby.vm && vm != *ruby.vm))
+        return 0;
+    if (!ruby.vm)
+        atomic_store_explicit(&machine, vm, memory_order_relaxed);
+    if (l->has_key && !atomic_load_explicit(&threads_key, memory_order_relaxed))
+        learn_key(thread);
+    return thread;
+}
+
+/* Its execution context, with its fiber's stack. */
 static uintptr_t execution_context(struct walk *w)
 {
     const struct ruby_layout *l = &ruby.layout;
-    uintptr_t vm = *ruby.vm, self, thread, ec, back, blocking;
-    if (!vm || !ruby.is_ruby_thread() || (self = ruby.thread()) == 0)
-        return 0;
-    /* a thread's object is never moved */
-    if (!ruby_load(w->by_kernel, self + 32, &thread, sizeof thread) || !ruby_load(w->by_kernel, thread + l->self, &back, sizeof back) ||
-        back != self || !ruby_load(w->by_kernel, thread + l->vm, &back, sizeof back) || back != vm ||
-        !ruby_load(w->by_kernel, thread + l->execution, &ec, sizeof ec) || !ruby_load(w->by_kernel, ec + l->thread, &back, sizeof back) ||
-        back != thread || !ruby_load(w->by_kernel, thread + l->blocking, &blocking, sizeof blocking))
+    uintptr_t thread = current_thread(w), ec, back, blocking;
+    if (!thread || !ruby_load(w->by_kernel, thread + l->execution, &ec, sizeof ec) ||
+        !ruby_load(w->by_kernel, ec + l->thread, &back, sizeof back) || back != thread ||
+        !ruby_load(w->by_kernel, thread + l->blocking, &blocking, sizeof blocking))
         return 0;
     w->may_move = w->by_kernel || blocking;
     return ec;

@@ -61,7 +61,7 @@ struct runtime_stack {
     /*
      * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Marks without
      * an address: there is one for each such frame; where there are more of those, or generated
-     * code, the innermost runs all.
+     * code, the innermost runs all; so where evaluator is 0, whose frames are not known then.
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "../../core/hash.h"
+#include "../../core/own_frames.h"
 #include "../../core/textstack.h"
 #include "../base/sys.h"
+#include "../runtimes/runtimes.h"
 #include "frames.h"
 #include "modules.h"
 
@@ -84,7 +86,8 @@ struct merge {
     const struct mixed_native *native;
     unsigned n_native; /* of this stack */
     bool complete;
-    bool at_once; /* all of the runtime's frames stand at the innermost frame of its evaluator */
+    bool at_once;   /* all of the runtime's frames stand at one place */
+    unsigned place; /* where, when its evaluator is not known */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
@@ -112,6 +115,8 @@ static unsigned reached_at(struct merge *m, unsigned i)
     unsigned until = m->next;
     if (!m->s->n_marks)
         return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
+    if (m->at_once && !m->s->evaluator)
+        return i >= m->place ? m->s->n : until;
     if (m->at_once)
         return runs_frames(m, i) || is_generated(m, i) ? m->s->n : until;
     if (!m->s->marks[0].on_stack)
@@ -121,10 +126,32 @@ static unsigned reached_at(struct merge *m, unsigned i)
     return until;
 }
 
+/* How a stack ends: code of the interpreter, and of the C library that starts a program or a thread. */
+static bool is_of_end(const struct merge *m, unsigned i)
+{
+    const struct state_module *module = modules_at(modules_of(m->native->pcs[i] - 1));
+    return is_generated(m, i) || (module && (module->interpreter || own_frames_is_inner_object(module->path)));
+}
+
+/* The innermost frame of the interpreter behind all that is not its own; false: there is none. */
+static bool find_place(struct merge *m)
+{
+    m->place = m->n_native;
+    while (m->place && is_of_end(m, m->place - 1))
+        m->place--;
+    while (m->place < m->n_native && !runtimes_hold(m->native->pcs[m->place] - 1))
+        m->place++;
+    return m->place < m->n_native;
+}
+
 /* As belong_together, for marks that have no addresses. */
 static bool has_each_mark(struct merge *m)
 {
     unsigned evaluators = 0, generated = 0;
+    if (!m->s->evaluator) {
+        m->at_once = true;
+        return find_place(m) || !m->complete;
+    }
     for (unsigned i = 0; i < m->n_native; i++) {
         evaluators += runs_frames(m, i);
         generated += is_generated(m, i);
