@@ -61,6 +61,21 @@ static const struct perl_layout layouts[] = {
      .op_scope = 203,
      .op_exit = 214,
      .op_die = 195},
+    {.version = 42,
+     .size = 3768,
+     .cop = 208,
+     .stack_info = 224,
+     .phase = 2216,
+     .main_root = 1592,
+     .in_eval = 183,
+     .aux_in_body = true,
+     .op_eval = 352,
+     .op_require = 349,
+     .op_dofile = 350,
+     .op_nextstate = 202,
+     .op_scope = 207,
+     .op_exit = 218,
+     .op_die = 199},
 };
 
 #define CURRENT_OP 8u /* in struct interpreter, in every version */
