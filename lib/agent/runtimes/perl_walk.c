@@ -290,7 +290,7 @@ enum runtime_answer perl_walk(struct runtime_stack *s)
     uintptr_t p = perl_interpreter(), info;
     uint32_t phase;
     s->n = s->n_marks = 0;
-    s->cut = s->has_generated = false;
+    s->cut = false;
     s->evaluator = perl.evaluator;
     s->evaluator_end = perl.evaluator_end;
     if (!perl_load(w.by_kernel, p, &info, sizeof info) || !perl_load(w.by_kernel, p + 8, &w.op, sizeof w.op) ||

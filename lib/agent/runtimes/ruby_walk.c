@@ -18,8 +18,8 @@
 #define MAX_FRAMES 65536u /* looked at */
 #define MAX_TEXT 4096u
 
-static _Atomic bool is_verified;  /* a whole stack was right */
-static _Atomic uintptr_t machine; /* where it is not exported */
+static _Atomic bool is_verified;     /* a whole stack was right */
+static _Atomic uintptr_t machine;    /* where it is not exported */
 static _Atomic unsigned threads_key; /* of pthread_getspecific, plus 1; 0: not known yet */
 
 void ruby_walk_reset(void)
@@ -333,7 +333,8 @@ enum runtime_answer ruby_walk(struct runtime_stack *s)
     w.by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed);
     s->n = s->n_marks = 0;
     s->cut = false;
-    s->has_generated = true; /* YJIT, MJIT */
+    /* Ruby knows the thread; what YJIT has made runs frames too */
+    s->is_of_thread = s->hides_generated = true;
     s->evaluator = ruby.evaluator;
     s->evaluator_end = ruby.evaluator_end;
     uintptr_t ec = execution_context(&w);

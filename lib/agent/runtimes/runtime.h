@@ -60,13 +60,24 @@ struct runtime_stack {
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
     /*
      * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Marks without
-     * an address: there is one for each such frame; where there are more of those, or generated
-     * code, the innermost runs all; so where evaluator is 0, whose frames are not known then.
+     * an address: there is one for each such frame; where there are more of those, the innermost
+     * runs all. So it does where generated code runs them too (hides_generated), and where
+     * `evaluator` is 0: then all stand behind the innermost native frames that are not the runtime's.
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */
-    bool has_generated; /* code that lies in no object runs them too, and is not shown */
+    /*
+     * The reader knows for sure that the frames are of this very stack. Fewer of the evaluator's
+     * native frames than marks, or none, do not matter then: the compiler has moved a part of it,
+     * it runs in generated code, or on another C stack (a fiber).
+     */
+    bool is_of_thread;
+    /*
+     * Code that lies in no object is what the runtime has generated for its frames: its native
+     * frames are not shown, for whether a function was compiled by then is another thing in each run.
+     */
+    bool hides_generated;
     /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose

@@ -87,7 +87,7 @@ struct merge {
     unsigned n_native; /* of this stack */
     bool complete;
     bool at_once;   /* all of the runtime's frames stand at one place */
-    unsigned place; /* where, when its evaluator is not known */
+    unsigned place; /* where at the earliest: behind it the evaluator's frame, if that is known */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
@@ -106,7 +106,13 @@ static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
 
 static bool is_generated(const struct merge *m, unsigned i)
 {
-    return m->s->has_generated && modules_of(m->native->pcs[i] - 1) == STATE_NO_MODULE;
+    return m->s->hides_generated && modules_of(m->native->pcs[i] - 1) == STATE_NO_MODULE;
+}
+
+/* Where all frames stand: at the innermost of what may run them. */
+static bool is_place(const struct merge *m, unsigned i)
+{
+    return i >= m->place && (runs_frames(m, i) || is_generated(m, i) || !m->s->evaluator);
 }
 
 /* How many of the runtime's frames native frame I has reached with those inside of it. */
@@ -115,10 +121,8 @@ static unsigned reached_at(struct merge *m, unsigned i)
     unsigned until = m->next;
     if (!m->s->n_marks)
         return runs_frames(m, i) && until < m->s->n ? until + 1 : until;
-    if (m->at_once && !m->s->evaluator)
-        return i >= m->place ? m->s->n : until;
     if (m->at_once)
-        return runs_frames(m, i) || is_generated(m, i) ? m->s->n : until;
+        return is_place(m, i) ? m->s->n : until;
     if (!m->s->marks[0].on_stack)
         return runs_frames(m, i) && m->mark < m->s->n_marks ? m->s->marks[m->mark++].count : until;
     while (m->mark < m->s->n_marks && has_mark(m, i, m->mark))
@@ -133,31 +137,28 @@ static bool is_of_end(const struct merge *m, unsigned i)
     return is_generated(m, i) || (module && (module->interpreter || own_frames_is_inner_object(module->path)));
 }
 
-/* The innermost frame of the interpreter behind all that is not its own; false: there is none. */
-static bool find_place(struct merge *m)
+/* The innermost frame of the interpreter behind all that is not its own. */
+static unsigned place_in_interpreter(const struct merge *m)
 {
-    m->place = m->n_native;
-    while (m->place && is_of_end(m, m->place - 1))
-        m->place--;
-    while (m->place < m->n_native && !runtimes_hold(m->native->pcs[m->place] - 1))
-        m->place++;
-    return m->place < m->n_native;
+    unsigned place = m->n_native;
+    while (place && is_of_end(m, place - 1))
+        place--;
+    while (place < m->n_native && !runtimes_hold(m->native->pcs[place] - 1))
+        place++;
+    return place;
 }
 
 /* As belong_together, for marks that have no addresses. */
 static bool has_each_mark(struct merge *m)
 {
     unsigned evaluators = 0, generated = 0;
-    if (!m->s->evaluator) {
-        m->at_once = true;
-        return find_place(m) || !m->complete;
-    }
     for (unsigned i = 0; i < m->n_native; i++) {
         evaluators += runs_frames(m, i);
         generated += is_generated(m, i);
     }
-    m->at_once = generated || (evaluators > m->s->n_marks && !m->s->cut);
-    return !m->complete || generated || (evaluators && evaluators >= m->s->n_marks);
+    m->at_once = generated || !m->s->evaluator || (evaluators > m->s->n_marks && !m->s->cut);
+    m->place = m->s->evaluator ? 0 : place_in_interpreter(m);
+    return m->s->is_of_thread || (evaluators && (evaluators >= m->s->n_marks || !m->complete));
 }
 
 /*
@@ -202,7 +203,7 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static bool put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter))
+    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
         return true;
     if (m->n == STATE_MAX_FRAMES)
         return false;
@@ -228,8 +229,6 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     for (unsigned i = 0; i < m.n_native; i++) {
         if (!put_runtime_frames(&m, reached_at(&m, i)))
             return 0;
-        if (is_generated(&m, i))
-            continue;
         if (!put_native_frame(&m, native->pcs[i], with_interpreter))
             return mixed_merge(runtime, s, native, max, false, out);
     }

@@ -276,6 +276,7 @@ static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const 
         capture_note(&c->ticket, note);
     }
     s.max = agent_options.max_frames < RUNTIME_MAX_FRAMES ? agent_options.max_frames : RUNTIME_MAX_FRAMES;
+    s.is_of_thread = s.hides_generated = false;
     bool mixed = note & NOTE_HAS_INTERPRETER && runtime->walk(&s) == RUNTIME_FRAMES;
     uint64_t key = mixed_key(note, mixed ? &s : NULL, c->call, generation);
     state_ref ref = mixed_recall(key);
