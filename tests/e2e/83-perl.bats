@@ -170,3 +170,24 @@ is_guilty() { diff <(groups "$1") <(guilty "$3" "$2" "$4"); }
     echo "$output"
     [ "$status" = 0 ]
 }
+
+@test "perl: a version that is not known is refused, with a line that says so" {
+    build_victim stranger - -rdynamic -DVERSION=38 <<'C'
+#include <sys/socket.h>
+char PL_version = VERSION;
+unsigned short PL_interp_size = 3768;
+int PL_thr_key;
+void *PL_curinterp;
+int Perl_runops_standard(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0);
+}
+int main(void)
+{
+    return Perl_runops_standard() < 0 || Perl_runops_standard() < 0;
+}
+C
+    run with_agent "$NOW:verbosity=1" "$TESTTMP/stranger"
+    [ "$status" = 0 ]
+    contains "$output" "perl.*: its version or build is not known"
+}

@@ -153,3 +153,22 @@ with_yjit() { ruby --yjit -e 1 2>/dev/null && echo --yjit --yjit-call-threshold=
     echo "$output"
     [ "$status" = 0 ]
 }
+
+@test "ruby: a version that is not known is refused, with a line that says so" {
+    build_victim stranger - -rdynamic -DVERSION='"3.2.0"' <<'C'
+#include <sys/socket.h>
+const char ruby_version[] = VERSION;
+void rb_profile_frames(void) {}
+int rb_vm_exec(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0);
+}
+int main(void)
+{
+    return rb_vm_exec() < 0 || rb_vm_exec() < 0;
+}
+C
+    run with_agent "$NOW:verbosity=1" "$TESTTMP/stranger"
+    [ "$status" = 0 ]
+    contains "$output" "ruby.*: its version is not known"
+}

@@ -162,7 +162,7 @@ static bool perl_is_ending(void)
         return phase == PERL_DESTRUCTS;
     op = *(const uintptr_t *)(p + CURRENT_OP);
     root = *(const uintptr_t *)(p + l->main_root);
-    if (op == root || !may_read(op + offsetof(struct perl_op, type)))
+    if (op == root || op % 8 || !may_read(op + offsetof(struct perl_op, type)))
         return op && op == root;
     type = ((const struct perl_op *)op)->type & PERL_OP_TYPE;
     return type == l->op_exit || (type == l->op_die && !*(const uint8_t *)(p + l->in_eval));
