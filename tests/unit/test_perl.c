@@ -198,7 +198,7 @@ static uintptr_t any_word(void)
     case 0:
         return 0;
     case 1:
-        return (uintptr_t)rand() << 32 | (uintptr_t)rand();
+        return (uintptr_t)(rand() & 0x7fff) << 32 | ((uintptr_t)rand() & ~(uintptr_t)7);
     case 2:
         return (uintptr_t)image + SIZE - (uintptr_t)rand() % 64;
     case 3:
