@@ -20,14 +20,15 @@ IN_C = %w[each map times new send __send__ public_send instance_eval instance_ex
   instance_exec exec raise includes included times yield << > bind then tap new first attach compact start each_object method unbind method_missing at_exit
   define_singleton_method made].to_h { |n| [n, true] }
 
+# 3.4 has the class in a label
 def leaf
   socket = Socket.new(:INET, :STREAM); line = __LINE__
   KEPT << socket
-  frames = caller_locations(0).map { |l| [l.label, l.path, l.lineno] }
-  frames.shift while frames[0][0] != 'leaf' && !frames[0][0].end_with?('#leaf')
+  frames = caller_locations(0).map { |l| [l.label.sub(/(\A| in )[A-Z]\w*(?:::[A-Z]\w*)*[.#]/, '\1'), l.path, l.lineno] }
+  frames.shift while frames[0][0] != 'leaf'
   frames[0][2] = line
   # what C implements is where its caller is
-  frames = frames.each_with_index.reject { |f, i| !f[1] || (IN_C[f[0].sub(/\A.*[.#]/, '')] && frames[i + 1] && frames[i + 1][1..2] == f[1..2]) }.map(&:first)
+  frames = frames.each_with_index.reject { |f, i| !f[1] || (IN_C[f[0]] && frames[i + 1] && frames[i + 1][1..2] == f[1..2]) }.map(&:first)
   $out.puts [socket.fileno, *frames].join("\t")
 end
 

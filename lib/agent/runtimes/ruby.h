@@ -24,6 +24,7 @@ struct ruby_layout {
     uint16_t frame_size; /* of a rb_control_frame_t, whose first words are alike in all versions */
     /* in the body of a compiled method or block (rb_iseq_constant_body) */
     uint16_t path, label, first_line, lines, n_lines, positions;
+    uint16_t parent;    /* not 0: code of an eval has its parent's label */
     uint16_t line_size; /* of an entry of its lines, which begins with the line */
     uint16_t finish;    /* a frame's flag: a C frame of the evaluator begins with it */
     bool string_length; /* embedded strings have their length in a word of its own */
@@ -59,6 +60,8 @@ struct ruby_object {
 enum ruby_type { RUBY_STRING = 5, RUBY_ARRAY = 7, RUBY_IMEMO = 26 };
 #define RUBY_IMEMO_KIND(flags) ((flags) >> 12 & 15)
 #define RUBY_ISEQ 7u
+#define RUBY_BODY_OF_EVAL 6u  /* ruby_body.type */
+#define RUBY_MAX_NESTING 16u  /* of evals */
 #define RUBY_ON_HEAP 0x2000u  /* of a string: its bytes are elsewhere */
 #define RUBY_EMBEDDED 0x2000u /* of an array: its elements are in it */
 

@@ -92,14 +92,32 @@ static bool put_line(uintptr_t body, uintptr_t pc, uint32_t *line)
     return entry && entry <= n && lines >= 4096 && peek(where, line, sizeof *line);
 }
 
+/* Where the label of the code at BODY is: from 3.4 on, code of an eval has that of the code around it. */
+static bool label_of(uintptr_t body, uintptr_t *label)
+{
+    const struct ruby_layout *l = &ruby.layout;
+    struct ruby_body b;
+    struct ruby_object parent;
+    uintptr_t at;
+    for (unsigned i = 0; l->parent && i < RUBY_MAX_NESTING; i++, body = parent.word[0]) {
+        if (!ruby_load(true, body, &b, sizeof b))
+            return false;
+        if (b.type != RUBY_BODY_OF_EVAL)
+            break;
+        if (!ruby_load(true, body + l->parent, &at, sizeof at) || !ruby_load(true, at, &parent, sizeof parent) ||
+            (parent.flags & RUBY_TYPE) != RUBY_IMEMO || RUBY_IMEMO_KIND(parent.flags) != RUBY_ISEQ)
+            return false;
+    }
+    return ruby_load(true, body + l->label, label, sizeof *label);
+}
+
 bool ruby_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden)
 {
     uintptr_t label, path;
     *hidden = false;
     out->column = 0;
     out->flags = 0;
-    return ruby_load(true, f->word[0] + ruby.layout.label, &label, sizeof label) &&
-           ruby_load(true, f->word[0] + ruby.layout.path, &path, sizeof path) &&
+    return label_of(f->word[0], &label) && ruby_load(true, f->word[0] + ruby.layout.path, &path, sizeof path) &&
            put_string(label, out->function, sizeof out->function, false) && put_path(path, out->file, sizeof out->file) &&
            put_line(f->word[0], f->word[1], &out->line);
 }
