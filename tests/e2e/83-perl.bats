@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The frames of Perl are the program's own code. Needs perl, which scripts/setup installs.
+# The frames of Perl are the program's own code. Needs perl and LWP, which scripts/setup installs.
 load helpers
 
 setup()
@@ -190,4 +190,18 @@ C
     run with_agent "$NOW:verbosity=1" "$TESTTMP/stranger"
     [ "$status" = 0 ]
     contains "$output" "perl.*: its version or build is not known"
+}
+
+@test "perl: the example with LWP names the line that leaks, and the fixed one is clean" {
+    cd "$TOP/examples/perl-leak"
+    start service perl service.pl
+    wait_for 20 grep -q http "$TESTTMP/service.out"
+    url=$(cat "$TESTTMP/service.out")
+    run "$SOCKLEAK" run --exitcode 23 -- perl leaking.pl "$url" 3>&-
+    echo "$output"
+    [ "$status" = 23 ]
+    contains "$output" 'opened 4, closed 1, stuck 3'
+    contains "$output" "main::log_in +leaking.pl:$(grep -n 'agent->get' leaking.pl | cut -d: -f1)"
+    run "$SOCKLEAK" run --exitcode 23 -- perl fixed.pl "$url" 3>&-
+    [ "$status" = 0 ]
 }

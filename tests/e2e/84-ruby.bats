@@ -172,3 +172,17 @@ C
     [ "$status" = 0 ]
     contains "$output" "ruby.*: its version is not known"
 }
+
+@test "ruby: the example with Net::HTTP names the line that leaks, and the fixed one is clean" {
+    cd "$TOP/examples/ruby-leak"
+    start service ruby service.rb
+    wait_for 20 grep -q http "$TESTTMP/service.out"
+    url=$(cat "$TESTTMP/service.out")
+    run "$SOCKLEAK" run --exitcode 23 -- ruby leaking.rb "$url" 3>&-
+    echo "$output"
+    [ "$status" = 23 ]
+    contains "$output" 'opened 4, closed 1, stuck 3'
+    contains "$output" "log_in +leaking.rb:$(grep -n 'HTTP.start' leaking.rb | cut -d: -f1)"
+    run "$SOCKLEAK" run --exitcode 23 -- ruby fixed.rb "$url" 3>&-
+    [ "$status" = 0 ]
+}
