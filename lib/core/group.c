@@ -305,10 +305,13 @@ static void add_site(struct group *g, const struct state_site *s)
 
 /*
  * One stack may have several records: code that was unloaded and loaded again elsewhere is the same
- * code to a reader.
+ * code to a reader; and in a stack with frames of a runtime those of the interpreter may differ.
  */
-static bool is_of_one_record(const struct group *g)
+static bool is_of_one_record(const struct group *g, const struct state_site_view *v)
 {
+    for (unsigned i = 0; i < v->nframes; i++)
+        if (state_is_frame(v->pcs[i]))
+            return false;
     for (size_t i = 0; i < g->n_findings; i++)
         if (g->findings[i].site != g->site)
             return false;
@@ -324,7 +327,7 @@ bool group_count(struct group *g, const struct state_view *view)
     if (!has_site) { /* the header counts the sockets that have no stack */
         g->opened = atomic_load_explicit(&h->sockets_opened, memory_order_relaxed);
         g->closed = atomic_load_explicit(&h->sockets_closed, memory_order_relaxed);
-    } else if (is_of_one_record(g)) {
+    } else if (is_of_one_record(g, &v)) {
         add_site(g, v.site);
     } else {
         uint64_t pos = 0;

@@ -67,8 +67,8 @@ static const struct option option_table[] = {
      "stack depth, native and runtime frames together, 0..128, of which at most 64 native; of native frames alone 32 unless this is given; "
      "0 keeps counts without stacks"},
     {"runtimes", OPT_RUNTIMES, FIELD(runtimes), 0, "all",
-     "whose frames are shown as the program's own code: python, java, javascript, ruby, php, perl, dotnet, or none; only python is read so "
-     "far"},
+     "whose frames are shown as the program's own code: python, java, javascript, ruby, php, perl, dotnet, or none; python, perl and "
+     "ruby are read so far"},
     {"max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit"},
     {"max_sockets", OPT_NUMBER, FIELD(max_sockets), UINT32_MAX, "8", "sockets listed in a group in text"},
     {"symbolize", OPT_BOOL, FIELD(symbolize), 1, "1", "look names up; 0 prints module and offset only"},

@@ -79,13 +79,40 @@ static bool is_of_runtime(const struct frame *f) { return f->runtime != RUNTIME_
 
 static bool is_php_package(const char *file) { return strstr(file, ".php") && (strstr(file, "/vendor/") || strstr(file, "/share/php/")); }
 
+/* WORD is in FILE, and a version of Perl 5 follows it. */
+static bool has_version_of_perl(const char *file, const char *word)
+{
+    const char *at = strstr(file, word);
+    return at && begins_with(at + strlen(word), "5.");
+}
+
+/* Of Perl; Debian has other folders than Perl itself would choose. *CORE: it comes with Perl. */
+static bool is_perl_library(const char *file, bool *core)
+{
+    bool debian = has_version_of_perl(file, "/perl/");
+    *core = strstr(file, "/perl-base/") || (debian && !begins_with(file, "/usr/local/")) || has_version_of_perl(file, "/lib/perl5/");
+    return *core || debian || strstr(file, "/perl5/") || strstr(file, "/site_perl/") || strstr(file, "/vendor_perl/");
+}
+
+/* Of Ruby: its own library is in a folder that is called like its version. */
+static bool is_ruby_library(const char *file, bool *core)
+{
+    const char *at = strstr(file, "/ruby/");
+    bool gem = strstr(file, "/gems/") || strstr(file, "/vendor_ruby/") || strstr(file, "/site_ruby/");
+    *core = !gem && at && at[6] >= '0' && at[6] <= '9' && at[7] == '.';
+    return gem || *core;
+}
+
 bool own_frames_is_library_source(const char *file, bool packages_too)
 {
+    bool core;
     if (!file || !*file)
         return false;
     if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || is_php_package(file))
         return packages_too;
-    return begins_with(file, "<frozen ") || strstr(file, "/lib/python");
+    if (is_perl_library(file, &core) || is_ruby_library(file, &core))
+        return core || packages_too;
+    return begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
 }
 
 size_t own_frames_name(const struct frame *frames, size_t n)

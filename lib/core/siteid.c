@@ -62,6 +62,51 @@ static const char *file_of_php(const char *file)
     return last;
 }
 
+/* Behind a folder that is called like a version of Perl 5 or like a kind of machine, with Linux. */
+static const char *below_version_of_perl(const char *file)
+{
+    const char *slash = strchr(file, '/');
+    if (slash && strncmp(file, "5.", 2) == 0 && strspn(file, "0123456789.") == (size_t)(slash - file)) {
+        file = slash + 1;
+        slash = strchr(file, '/');
+    }
+    const char *machine = strstr(file, "-linux");
+    return slash && machine && machine < slash ? slash + 1 : file;
+}
+
+/* In one of Perl's folders of modules, the innermost; NULL: it is in none. */
+static const char *file_of_perl(const char *file)
+{
+    static const char *const roots[] = {"/perl/5.", "/perl5/", "/perl-base/", "/site_perl/", "/vendor_perl/"};
+    const char *last = NULL;
+    for (unsigned i = 0; i < sizeof roots / sizeof *roots; i++)
+        for (const char *at = file; (at = strstr(at, roots[i])) != NULL;) {
+            at = strchr(at + 1, '/') + 1;
+            if (!last || at > last)
+                last = at;
+        }
+    return last ? below_version_of_perl(last) : NULL;
+}
+
+/* Below Ruby's folders of gems, or of its own library: /usr/lib/ruby/3.1.0/; NULL: FILE is in none. */
+static const char *file_of_ruby(const char *file)
+{
+    static const char *const roots[] = {"/gems/", "/vendor_ruby/", "/site_ruby/", "/ruby/"};
+    const char *last = NULL;
+    for (unsigned i = 0; i < sizeof roots / sizeof *roots; i++)
+        for (const char *at = file; (at = strstr(at, roots[i])) != NULL;) {
+            at += strlen(roots[i]);
+            size_t version = strspn(at, "0123456789.");
+            bool has_version = version > 2 && at[version] == '/';
+            if (has_version && i > 1)
+                at += version + 1;
+            if ((has_version || i < 3) && (!last || at > last))
+                last = at;
+            at--;
+        }
+    return last;
+}
+
 const char *siteid_stable_file(const char *file)
 {
     static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
@@ -73,6 +118,12 @@ const char *siteid_stable_file(const char *file)
     const char *php = file_of_php(file);
     if (php)
         return php;
+    const char *perl = file_of_perl(file);
+    if (perl)
+        return perl;
+    const char *ruby = file_of_ruby(file);
+    if (ruby)
+        return ruby;
     /* the library that comes with the interpreter: /usr/lib/python3.11/asyncio/events.py */
     const char *at = strstr(file, "/lib/python");
     at = at ? strchr(at + strlen("/lib/python"), '/') : NULL;

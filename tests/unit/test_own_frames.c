@@ -166,6 +166,29 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     assert_true(own_frames_is_library_source("/usr/share/php/Mail/smtp.php", true));
     assert_false(own_frames_is_library_source("/srv/vendor/app.py", true));
     assert_false(own_frames_is_library_source(NULL, true));
+    static const struct {
+        const char *file;
+        bool core, package;
+    } rows[] = {
+        {"/usr/share/perl/5.36/HTTP/Tiny.pm", true, true},
+        {"/usr/lib/x86_64-linux-gnu/perl-base/IO/Socket.pm", true, true},
+        {"/usr/local/lib/perl5/5.40.1/IO/Socket.pm", true, true},
+        {"/usr/share/perl5/LWP/UserAgent.pm", false, true},
+        {"/usr/lib/x86_64-linux-gnu/perl5/5.36/DBI.pm", false, true},
+        {"/usr/local/share/perl/5.36.0/Mojo/Base.pm", false, true},
+        {"/usr/local/lib/perl5/site_perl/5.40.1/Mojo/Base.pm", false, true},
+        {"/srv/perl/app.pl", false, false},
+        {"/usr/lib/ruby/3.1.0/net/http.rb", true, true},
+        {"<internal:kernel>", true, true},
+        {"/usr/lib/ruby/vendor_ruby/rack/server.rb", false, true},
+        {"/var/lib/gems/3.1.0/gems/faraday-2.7/lib/faraday.rb", false, true},
+        {"/usr/lib/ruby/gems/3.1.0/gems/rexml-3.2/lib/rexml.rb", false, true},
+        {"/srv/ruby/app.rb", false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(own_frames_is_library_source(rows[i].file, false), rows[i].core);
+        assert_int_equal(own_frames_is_library_source(rows[i].file, true), rows[i].package);
+    }
 }
 
 static void the_programs_own_function_names_a_stack_that_begins_in_a_package(void **state)

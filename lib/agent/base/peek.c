@@ -42,3 +42,19 @@ size_t peek_some(uintptr_t a, void *to, size_t n)
     atomic_store_explicit(&refused, true, memory_order_relaxed);
     return probe_and_copy(a, to, n);
 }
+
+bool peek_each(const struct iovec *here, const struct iovec *there, unsigned n)
+{
+    size_t all = 0;
+    for (unsigned i = 0; i < n; i++)
+        all += here[i].iov_len;
+    if (!sys_in_sandbox() && !atomic_load_explicit(&refused, memory_order_relaxed)) {
+        long got = SYS6(SYS_process_vm_readv, sys_getpid(), here, n, there, n, 0);
+        if (got >= 0 || got == -EFAULT)
+            return got == (long)all;
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (!peek((uintptr_t)there[i].iov_base, here[i].iov_base, here[i].iov_len))
+            return false;
+    return true;
+}

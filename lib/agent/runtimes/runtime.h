@@ -123,6 +123,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython, runtime_php;
+extern const struct runtime runtime_cpython, runtime_perl, runtime_php, runtime_ruby;
 
 #endif

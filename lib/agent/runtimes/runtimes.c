@@ -10,7 +10,7 @@
 
 #include "../base/options.h"
 
-static const struct runtime *const readers[] = {&runtime_cpython, &runtime_php};
+static const struct runtime *const readers[] = {&runtime_cpython, &runtime_perl, &runtime_php, &runtime_ruby};
 #define N_READERS (sizeof readers / sizeof *readers)
 
 _Atomic uint32_t runtimes_found;
