@@ -19,6 +19,7 @@ enum capture_flag {
     CAPTURE_CUT = 2,       /* the stack is deeper than MAX */
     CAPTURE_NESTED = 4,    /* another capture of this thread is under way: nothing recorded */
     CAPTURE_BROKEN = 8,    /* ended at a frame that no tier can leave; the frames found are right */
+    CAPTURE_GENERATED = 16 /* ended at code that the process' runtime has generated (unwind/generated.h) */
 };
 
 /*
@@ -58,9 +59,10 @@ void capture_note(const struct capture_ticket *ticket, uint64_t note);
 /*
  * As capture_stack, and writes where each frame's part of the stack begins to SPS; it ends where
  * the next frame's begins. Always walks, and without the second tier: fewer frames may be found
- * than by capture_stack. Not for warm paths.
+ * than by capture_stack. COLLECT (may be NULL) is for the reader of generated code: with it the
+ * frames behind such code are found too.
  */
-unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags);
+unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags, void *collect);
 
 /*
  * Called once before the first capture, by the first thread that opens a socket, outside of signal
