@@ -228,6 +228,7 @@ __attribute__((noinline)) unsigned capture_places(uint64_t *pcs, uint64_t *sps, 
         w.max = w.n + 1;
         end = walk_run(&w);
     }
+    sps[w.n] = end == WALK_FULL || end == WALK_GENERATED ? w.at.sp : UINT64_MAX;
     *flags = flags_of(end, w.in_signal);
     return w.n;
 }

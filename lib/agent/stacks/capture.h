@@ -58,7 +58,8 @@ void capture_note(const struct capture_ticket *ticket, uint64_t note);
 
 /*
  * As capture_stack, and writes where each frame's part of the stack begins to SPS; it ends where
- * the next frame's begins. Always walks, and without the second tier: fewer frames may be found
+ * the next frame's begins; SPS has room for MAX + 1, and the last one is UINT64_MAX where nothing is
+ * known of a next frame. Always walks, and without the second tier: fewer frames may be found
  * than by capture_stack. COLLECT (may be NULL) is for the reader of generated code: with it the
  * frames behind such code are found too.
  */
