@@ -123,6 +123,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython;
+extern const struct runtime runtime_cpython, runtime_hotspot;
 
 #endif
