@@ -25,6 +25,8 @@ void own_frames_settle(struct frame *frames, size_t n);
  * installed for it, unless PACKAGES_TOO.
  */
 bool own_frames_is_library_source(const char *file, bool packages_too);
+/* The same for the frame F of a runtime, which Java knows by its class. */
+bool own_frames_is_library(const struct frame *f, bool packages_too);
 /* True for the file of a C library, of what only that loads, or of this library. */
 bool own_frames_is_inner_object(const char *module);
 /*
