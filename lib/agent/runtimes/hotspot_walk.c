@@ -20,13 +20,19 @@
 #define MAX_PASSED 1024u /* frames passed behind those that are wanted, to where Java was called */
 #define MAX_FRAME (1u << 20)
 #define MAX_ALIGNMENT 64u /* what a call out of the interpreter may have put between */
-#define KNOWN 2048u
+#define KNOWN_THREADS 256u
+#define KNOWN_METHODS 2048u
+#define MAX_SYMBOL 4096u
 #define MAX_POOL (1u << 17) /* a class file has fewer constants */
 
 /* In runtime_stack.scratch. */
-enum { EXPECTED_SP, HAS_EXPECTED, IS_WRONG, FLAGS };
-/* MAX_IS_SET: higher, for the frames that are not shown */
-enum { MAX_IS_SET = 1, IN_CARRIER = 2 };
+enum { EXPECTED_SP, STACK_BEGIN, STACK_END, FLAGS };
+enum {
+    IS_BEGUN = 1,
+    HAS_EXPECTED = 2,
+    IN_CARRIER = 4, /* behind a virtual thread's frames */
+    IS_WRONG = 8,
+};
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
@@ -74,7 +80,24 @@ static bool java_step(struct walk *w, const struct hotspot_code *c, struct runti
 
 /* ---- does the thread confirm it? -------------------------------------------------------------- */
 
-static _Atomic bool is_thread_known; /* the words of one were right */
+/*
+ * The words of threads and methods that could be read when they were first met. One that is on the
+ * stack is not freed.
+ */
+static _Atomic uintptr_t known_threads[KNOWN_THREADS] LARGE_TABLE;
+static _Atomic uintptr_t known_methods[KNOWN_METHODS] LARGE_TABLE;
+
+static bool is_thread(uintptr_t thread)
+{
+    _Atomic uintptr_t *k = &known_threads[(thread >> 6 ^ thread >> 12) % KNOWN_THREADS];
+    uintptr_t left;
+    if (thread && atomic_load_explicit(k, memory_order_relaxed) == thread)
+        return true;
+    if (!hotspot_is_address(thread) || !peek(thread + hotspot.thread_anchor + hotspot.anchor_sp, &left, sizeof left))
+        return false;
+    atomic_store_explicit(k, thread, memory_order_relaxed);
+    return true;
+}
 
 /*
  * W->at is the frame of the call stub. BORDER: the stack pointer where the native walk has met the
@@ -85,16 +108,11 @@ static bool is_confirmed(struct walk *w, struct runtime_stack *s, uintptr_t bord
     uintptr_t wrapper, thread, argument, left = s->scratch[EXPECTED_SP];
     if (!stack_load(&w->span, w->at.fp + 8 * ARCH_JAVA_WRAPPER, &wrapper) || wrapper % 8 || wrapper <= w->at.fp ||
         wrapper - w->at.fp > MAX_FRAME || !stack_load(&w->span, wrapper, &thread) ||
-        !stack_load(&w->span, w->at.fp + 8 * ARCH_JAVA_THREAD, &argument) || thread != argument || !hotspot_is_address(thread))
+        !stack_load(&w->span, w->at.fp + 8 * ARCH_JAVA_THREAD, &argument) || thread != argument || !is_thread(thread))
         return false;
-    if (!s->scratch[HAS_EXPECTED]) {
-        uintptr_t at = thread + hotspot.thread_anchor + hotspot.anchor_sp;
-        if (!atomic_load_explicit(&is_thread_known, memory_order_relaxed) && !peek(at, &left, sizeof left))
-            return false;
-        left = hotspot_word(at);
-        atomic_store_explicit(&is_thread_known, true, memory_order_relaxed);
-    }
-    s->scratch[HAS_EXPECTED] = true;
+    if (!(s->scratch[FLAGS] & HAS_EXPECTED))
+        left = hotspot_word(thread + hotspot.thread_anchor + hotspot.anchor_sp);
+    s->scratch[FLAGS] |= HAS_EXPECTED;
     return left - border <= MAX_ALIGNMENT &&
            stack_load(&w->span, wrapper + hotspot.wrapper_anchor + hotspot.anchor_sp, &s->scratch[EXPECTED_SP]);
 }
@@ -103,18 +121,25 @@ static bool is_confirmed(struct walk *w, struct runtime_stack *s, uintptr_t bord
 
 static enum generated_step drop(struct runtime_stack *s)
 {
-    s->scratch[IS_WRONG] = true;
+    s->scratch[FLAGS] |= IS_WRONG;
     return GENERATED_END;
+}
+
+/* More frames are collected than are wanted: some of them are not shown. */
+static void begin(struct runtime_stack *s, uintptr_t sp)
+{
+    unsigned more = s->max / 2, room = RUNTIME_MAX_FRAMES - s->max;
+    s->max += more < room ? more : room;
+    s->scratch[STACK_BEGIN] = sp;
+    s->scratch[FLAGS] |= IS_BEGUN;
 }
 
 enum generated_step hotspot_step(struct walk *w)
 {
     struct runtime_stack *s = w->collect;
     uintptr_t border = w->at.sp;
-    if (!(s->scratch[FLAGS] & MAX_IS_SET)) {
-        s->scratch[FLAGS] |= MAX_IS_SET;
-        s->max += s->max / 2 < RUNTIME_MAX_FRAMES - s->max ? s->max / 2 : RUNTIME_MAX_FRAMES - s->max;
-    }
+    if (!(s->scratch[FLAGS] & IS_BEGUN))
+        begin(s, border);
     for (unsigned passed = 0; hotspot_holds(w->at.pc); passed += s->cut) {
         struct hotspot_code c = hotspot_code_at(w->at.pc);
         struct arch_frame next;
@@ -134,6 +159,7 @@ enum generated_step hotspot_step(struct walk *w)
         if (next.sp <= w->at.sp)
             return drop(s);
         w->at = next;
+        s->scratch[STACK_END] = w->span.lo + w->span.len;
         if (c.kind != HOTSPOT_CALL_STUB)
             continue;
         if (s->n_marks < RUNTIME_MAX_FRAMES)
@@ -147,31 +173,37 @@ enum generated_step hotspot_step(struct walk *w)
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
-/* Methods that could be read when they were first met. One that is on the stack is not freed. */
-static _Atomic uintptr_t known[KNOWN] LARGE_TABLE;
-
 static uintptr_t peek_word(uintptr_t a)
 {
     uintptr_t w = 0;
     return peek(a, &w, sizeof w) && hotspot_is_address(w) ? w : 0;
 }
 
-/* Whether all can be read that method_words and hotspot_name will. */
+static bool is_readable_symbol(uintptr_t symbol)
+{
+    char head[16], last;
+    if (!symbol || !peek(symbol, head, sizeof head))
+        return false;
+    struct hotspot_text t = hotspot_symbol(symbol);
+    return t.len && t.len <= MAX_SYMBOL && peek((uintptr_t)t.at + t.len - 1, &last, 1);
+}
+
+/* Whether all can be read that settle and hotspot_name will. */
 static bool is_readable_method(uintptr_t method)
 {
     uintptr_t constant = peek_word(method + hotspot.method_const), pool = constant ? peek_word(constant + hotspot.const_pool) : 0;
     uintptr_t holder = pool ? peek_word(pool + hotspot.pool_holder) : 0;
     uint16_t name = 0;
     int32_t length = 0;
-    return holder && peek_word(holder + hotspot.class_name) && peek(constant + hotspot.const_name, &name, sizeof name) &&
-           peek(pool + hotspot.pool_length, &length, sizeof length) && length > name && (uint32_t)length < MAX_POOL &&
-           peek_word(pool + hotspot.pool_size + 8 * (uintptr_t)name);
+    return holder && is_readable_symbol(peek_word(holder + hotspot.class_name)) &&
+           peek(constant + hotspot.const_name, &name, sizeof name) && peek(pool + hotspot.pool_length, &length, sizeof length) &&
+           length > name && (uint32_t)length < MAX_POOL && is_readable_symbol(peek_word(pool + hotspot.pool_size + 8 * (uintptr_t)name));
 }
 
 static bool is_method(uintptr_t method)
 {
-    _Atomic uintptr_t *k = &known[(method >> 3 ^ method >> 14) % KNOWN];
-    if (atomic_load_explicit(k, memory_order_relaxed) == method)
+    _Atomic uintptr_t *k = &known_methods[(method >> 3 ^ method >> 14) % KNOWN_METHODS];
+    if (method && atomic_load_explicit(k, memory_order_relaxed) == method)
         return true;
     if (!hotspot_is_address(method) || !is_readable_method(method))
         return false;
@@ -201,8 +233,6 @@ static uint64_t mix_text(uint64_t h, struct hotspot_text t)
 static bool settle(struct runtime_frame *f)
 {
     uintptr_t method = f->word[0], at = f->word[1];
-    if (!is_method(method))
-        return false;
     uintptr_t constant = hotspot_word(method + hotspot.method_const), pool = hotspot_word(constant + hotspot.const_pool);
     unsigned size = hotspot_short(constant + hotspot.const_code_size), name = hotspot_short(constant + hotspot.const_name);
     if (at > HOTSPOT_NATIVE)
@@ -221,10 +251,13 @@ static bool settle(struct runtime_frame *f)
 
 enum runtime_answer hotspot_walk(struct runtime_stack *s)
 {
-    if (!s->n || s->scratch[IS_WRONG])
+    if (!s->n || s->scratch[FLAGS] & IS_WRONG)
         return RUNTIME_NO_FRAMES;
-    for (unsigned i = 0; i < s->n; i++)
-        if (!settle(&s->frames[i]))
+    for (unsigned i = 0; i < s->n; i++) {
+        uintptr_t method = s->frames[i].word[0];
+        bool on_stack = method >= s->scratch[STACK_BEGIN] && method < s->scratch[STACK_END];
+        if (on_stack || !is_method(method) || !settle(&s->frames[i]))
             return RUNTIME_NO_FRAMES;
+    }
     return RUNTIME_FRAMES;
 }

@@ -135,7 +135,7 @@ static bool shape_step(struct walk *w, uint32_t rule)
 static enum generated_step generated_step(struct walk *w)
 {
     const struct generated_code *g = atomic_load_explicit(&generated_code, memory_order_acquire);
-    if (!g || w->exact || w->in_signal || w->guessed)
+    if (!g || w->in_signal || w->guessed)
         return GENERATED_NONE;
     return w->collect ? g->step(w) : GENERATED_END;
 }
