@@ -127,6 +127,18 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     lacks "$TESTTMP/log" MethodAccessor
 }
 
+@test "compiled code that is undone while it waits in a native method keeps its frames" {
+    leaks deoptimized
+    contains "$TESTTMP/log" '#0 +JavaLeaks.acceptOne +JavaLeaks.java:'
+    for n in 1 3 5 7 9 11; do
+        contains "$TESTTMP/log" "#$n +JavaLeaks.around +JavaLeaks.java:"
+    done
+    for n in 2 4 6 8 10; do
+        contains "$TESTTMP/log" "#$n +JavaLeaks.Only.nth +JavaLeaks.java:"
+    done
+    contains "$TESTTMP/log" '#12 +JavaLeaks.lambda.deoptimized.'
+}
+
 @test "attached to while it runs" {
     PRELOAD='' waits late
     wait_for 60 grep -q begun "$TESTTMP/java.out"

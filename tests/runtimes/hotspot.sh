@@ -3,7 +3,7 @@
 # hotspot.sh: HotSpot's part of tests/runtimes/run: random stacks against Throwable.getStackTrace.
 #
 # Short: the javac of the system. Long: all of /usr/lib/jvm, and those of SOCKLEAK_JDKS (a list of folders); each collector with classes being unloaded,
-# deoptimization, and virtual threads where there are any.
+# and virtual threads where there are any.
 
 hotspot_homes()
 {
@@ -49,7 +49,6 @@ hotspot_version()
         done
         compare "HotSpot $version, no compressed oops" hotspot_stacks "$home" "$count" -XX:-UseCompressedOops churn
         compare "HotSpot $version, one small code cache" hotspot_stacks "$home" "$count" '-XX:-SegmentedCodeCache -XX:ReservedCodeCacheSize=4m' churn
-        compare "HotSpot $version, deoptimized all the time" hotspot_stacks "$home" "$count" '-XX:+UnlockDiagnosticVMOptions -XX:+DeoptimizeALot' churn
     fi
     if [[ $long && ${version%%.*} -ge 21 ]]; then
         compare "HotSpot $version, virtual threads" hotspot_stacks "$home" "$count" '' virtual

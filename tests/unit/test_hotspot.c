@@ -335,6 +335,9 @@ static void a_stack_that_the_thread_does_not_confirm_has_no_frames(void **state)
     assert_int_equal(hotspot_walk(&s), RUNTIME_FRAMES);
     stack[WRAPPER] = (uintptr_t)stack;
     NO_FRAMES();
+    write_stack();
+    stack[CALL_STUB_FP + ARCH_JAVA_THREAD] = (uintptr_t)stack;
+    NO_FRAMES();
     stack[WRAPPER] = stack[CALL_STUB_FP + ARCH_JAVA_THREAD] = 8;
     NO_FRAMES();
     stack[CALL_STUB_FP + ARCH_JAVA_WRAPPER] = (uintptr_t)&stack[BORDER];
@@ -379,7 +382,7 @@ static void a_frame_that_is_not_as_expected_leaves_no_frames(void **state)
     stack[INTERPRETED_FP + ARCH_JAVA_METHOD] = 4713;
     NO_FRAMES();
     write_stack();
-    stack[INTERPRETED_FP + ARCH_JAVA_SENDER_SP] = (uintptr_t)&stack[INTERPRETED];
+    stack[INTERPRETED_FP + ARCH_JAVA_SENDER_SP] = (uintptr_t)&stack[INTERPRETED_FP];
     NO_FRAMES();
     write_stack();
     stack[INTERPRETED - 2] = (uintptr_t)&stack[4]; /* a frame pointer that leads back */
@@ -389,6 +392,17 @@ static void a_frame_that_is_not_as_expected_leaves_no_frames(void **state)
     NO_FRAMES();
     write_stack();
     *(bool *)PLACE(COMPILED_AT) = false; /* a block that was freed */
+    NO_FRAMES();
+}
+
+static void a_method_that_lies_on_the_stack_is_none(void **state)
+{
+    (void)state;
+    struct method *m = (struct method *)(void *)&stack[1024];
+    *m = methods[3];
+    m->constant = &m->body;
+    stack[INTERPRETED_FP + ARCH_JAVA_METHOD] = (uintptr_t)m;
+    stack[INTERPRETED_FP + ARCH_JAVA_BCP] = (uintptr_t)&m->body.code[9];
     NO_FRAMES();
 }
 
@@ -550,6 +564,7 @@ int main(void)
         CASE(a_stack_that_the_thread_does_not_confirm_has_no_frames),
         CASE(frames_between_native_ones_are_confirmed_by_what_the_call_has_saved),
         CASE(a_frame_that_is_not_as_expected_leaves_no_frames),
+        CASE(a_method_that_lies_on_the_stack_is_none),
         CASE(a_method_whose_name_cannot_be_read_leaves_no_frames),
         CASE(a_stub_of_the_virtual_machine_is_passed),
         CASE(a_virtual_thread_ends_at_its_entry_or_where_its_frames_are_in_the_heap),

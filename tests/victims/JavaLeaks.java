@@ -4,7 +4,8 @@
 // usage: JavaLeaks HOW [wait]
 //
 // HOW: plain; fixed: all close; threads: each in a thread of its own; lambdas; reflection: guiltyA is called forty times; initializer: opened while a
-// class is initialized, so the virtual machine itself calls Java; late: waits for a line before it begins. wait: until the input ends.
+// class is initialized, so the virtual machine itself calls Java; deoptimized: one of an accept, in which the compiled code of its callers is undone;
+// late: waits for a line before it begins. wait: until the input ends.
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -56,6 +57,51 @@ public class JavaLeaks {
         static void touch() { }
     }
 
+    // While there is one class for it, a call of nth is compiled as a call of Only's.
+    public abstract static class Nested {
+        abstract int nth(int depth) throws IOException;
+    }
+    public static class Only extends Nested {
+        int nth(int depth) throws IOException { return around(depth) + 1; }
+    }
+    public static class Another extends Nested {
+        int nth(int depth) { return depth; }
+    }
+    static Nested nested = new Only();
+    static ServerSocket own;
+    static volatile boolean waits;
+
+    static int around(int depth) throws IOException {
+        if (depth == 0)
+            return own == null ? 0 : acceptOne();
+        return nested.nth(depth - 1) * 3;
+    }
+
+    static int acceptOne() throws IOException {
+        waits = true;
+        kept.add(own.accept());
+        return 1;
+    }
+
+    static void deoptimized() throws Exception {
+        for (int i = 0; i < 200000; i++)
+            around(5);
+        own = new ServerSocket(0, 64, InetAddress.getLoopbackAddress());
+        Thread t = new Thread(() -> {
+            try {
+                around(5);
+            } catch (IOException e) {
+                throw new RuntimeException(e);
+            }
+        });
+        t.start();
+        while (!waits || t.getStackTrace().length == 0 || !t.getStackTrace()[0].isNativeMethod())
+            Thread.sleep(10);
+        new Another().nth(1); // loads the class
+        new Socket(own.getInetAddress(), own.getLocalPort()).close();
+        t.join();
+    }
+
     static void inThread(Call call) throws Exception {
         Thread t = new Thread(() -> {
             try {
@@ -104,7 +150,9 @@ public class JavaLeaks {
         }
         if (a[0].equals("initializer"))
             AtStart.touch();
-        if (a[0].equals("reflection"))
+        if (a[0].equals("deoptimized"))
+            deoptimized();
+        else if (a[0].equals("reflection"))
             for (int i = 0; i < 40; i++)
                 JavaLeaks.class.getMethod("guiltyA").invoke(null);
         else

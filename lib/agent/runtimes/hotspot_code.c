@@ -13,7 +13,6 @@
 
 #define MAX_HEAPS 8u
 #define MAX_HOPS (1u << 16)
-#define SEGMENT_FREE 0xff
 #define MAX_FRAME (1u << 20)
 #define MAX_NUMBER_SHIFT 24
 #define PC_DESC_SIZE 16u
@@ -32,7 +31,7 @@ static uintptr_t blob_in(uintptr_t heap, uintptr_t low, uintptr_t pc)
     uintptr_t size = hotspot_word(heap + hotspot.heap_segments + hotspot.space_high) - (uintptr_t)map;
     unsigned shift = (unsigned)hotspot_int(heap + hotspot.heap_segment_shift) & 31;
     uintptr_t at = (pc - low) >> shift;
-    if (at >= size || map[at] == SEGMENT_FREE)
+    if (at >= size)
         return 0;
     for (unsigned hops = 0; map[at]; hops++) {
         if (hops == MAX_HOPS || map[at] > at)
