@@ -191,3 +191,34 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
 }
+
+# Its library is on no stack: it is searched where code is met that lies in no object.
+@test "a virtual machine that is not known is found behind its generated code, refused with one line, and shown as native code" {
+    printf '%s\n' 'const void *gHotSpotVMStructs;' | gcc -shared -fPIC -x c - -o "$TESTTMP/libjvm.so"
+    build_victim unknown - <<'C'
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+void opens(void) { socket(AF_INET, SOCK_STREAM, 0); }
+int main(int argc, char **argv)
+{
+    /* push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret */
+    static const char code[] = "\x55\x48\x89\xe5\xff\xd7\x5d\xc3";
+    void *p = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    (void)argc;
+    if (!dlopen(argv[1], RTLD_NOW) || p == MAP_FAILED)
+        return 1;
+    memcpy(p, code, sizeof code);
+    ((void (*)(void (*)(void)))p)(opens);
+    return 0;
+}
+C
+    run with_agent "interval=0:grace=0s:verbosity=1:kinds=all:log_path=$TESTTMP/log" "$TESTTMP/unknown" "$TESTTMP/libjvm.so"
+    [ "$status" -eq 0 ]
+    cat "$TESTTMP"/log.* >"$TESTTMP/log"
+    contains "$TESTTMP/log" "the frames of this program's java are not read: its tables do not have _heaps"
+    contains "$TESTTMP/log" '#[01] opens'
+    contains "$TESTTMP/log" '#[0-9] main'
+}
