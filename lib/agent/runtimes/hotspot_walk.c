@@ -217,15 +217,27 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 32;
 }
 
+/* All of a name. Words overlap at its end, so that there is no loop over single bytes. */
 static uint64_t mix_text(uint64_t h, struct hotspot_text t)
 {
-    uint64_t part = t.len;
-    for (; t.len >= 8; t.at += 8, t.len -= 8) {
-        memcpy(&part, t.at, 8);
-        h = (h ^ part) * 0xff51afd7ed558ccdu;
+    uint64_t part = 0;
+    uint32_t first, last;
+    h ^= t.len;
+    if (t.len >= 8) {
+        const char *end = t.at + t.len;
+        for (; end - t.at > 8; t.at += 8) {
+            memcpy(&part, t.at, 8);
+            h = (h ^ part) * 0xff51afd7ed558ccdu;
+        }
+        memcpy(&part, end - 8, 8);
+    } else if (t.len >= 4) {
+        memcpy(&first, t.at, 4);
+        memcpy(&last, t.at + t.len - 4, 4);
+        part = (uint64_t)first << 32 | last;
+    } else {
+        for (unsigned i = 0; i < t.len; i++)
+            part = part << 8 | (unsigned char)t.at[i];
     }
-    for (part = t.len; t.len; t.len--)
-        part = part << 8 | (unsigned char)t.at[t.len - 1];
     return mix(h, part);
 }
 

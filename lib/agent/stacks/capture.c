@@ -216,6 +216,15 @@ void capture_note(const struct capture_ticket *t, uint64_t note)
     stack_cache_note(&(struct stack_cache_found){.memo = t->place, .seq = t->seq}, note);
 }
 
+__attribute__((noinline)) unsigned capture_collect(uint64_t *pcs, unsigned max, unsigned *flags, void *collect)
+{
+    struct arch_frame from;
+    arch_caller(&from);
+    struct walk w = {.at = from, .max = max, .pcs = pcs, .hidden = own_text, .collect = collect};
+    *flags = flags_of(walk_available() ? walk_run(&w) : WALK_LOST, w.in_signal);
+    return w.n;
+}
+
 /* Frame by frame: the walk says where it stands only when it has no more room. */
 __attribute__((noinline)) unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags, void *collect)
 {

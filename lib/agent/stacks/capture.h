@@ -63,6 +63,8 @@ void capture_note(const struct capture_ticket *ticket, uint64_t note);
  * than by capture_stack. COLLECT (may be NULL) is for the reader of generated code: with it the
  * frames behind such code are found too.
  */
+/* The same without the places, for warm paths. */
+unsigned capture_collect(uint64_t *pcs, unsigned max, unsigned *flags, void *collect);
 unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags, void *collect);
 
 /*

@@ -268,7 +268,8 @@ static state_ref recall_site(uint64_t key)
 /*
  * The stack goes through code that RUNTIME has generated. Nothing of it is remembered by the
  * addresses there, as other code may take their place: it is walked each time, by the native walk,
- * which has the runtime's frames collected on its way.
+ * which has the runtime's frames collected on its way. A new stack is walked once more, for the
+ * places of its native frames.
  */
 static __attribute__((noinline)) state_ref generated_here(struct captured *c, const struct runtime *runtime)
 {
@@ -276,15 +277,19 @@ static __attribute__((noinline)) state_ref generated_here(struct captured *c, co
     struct runtime_stack s;
     runtime_stack_begin(&s, agent_options.max_frames);
     unsigned flags, limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
-    native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, &s);
-    native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
+    native.n = capture_collect(native.pcs, NATIVE_FRAMES_MAX, &flags, &s);
     bool mixed = runtime->walk(&s) == RUNTIME_FRAMES;
     uint64_t key =
         mixed_key(hash_of(native.pcs, native.n), mixed ? &s : NULL, c->call, atomic_load_explicit(&table_generation, memory_order_relaxed));
     state_ref ref = recall_site(key);
     if (ref)
         return ref;
-    ref = mixed ? intern_merged(runtime, &s, &native, c->call) : 0;
+    if (mixed) {
+        runtime_stack_begin(&s, agent_options.max_frames);
+        native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, &s);
+        native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
+        ref = runtime->walk(&s) == RUNTIME_FRAMES ? intern_merged(runtime, &s, &native, c->call) : 0;
+    }
     if (!ref)
         ref = sites_intern_call(native.pcs, native.n < limit ? native.n : limit, c->call);
     if (ref)
