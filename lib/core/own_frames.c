@@ -101,6 +101,14 @@ bool own_frames_is_library(const struct frame *f, bool packages_too)
     return f->runtime == RUNTIME_JAVA ? f->symbol && is_java_library(f->symbol) : own_frames_is_library_source(f->file, packages_too);
 }
 
+size_t own_frames_name(const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_of_runtime(&frames[i]) && !frames[i].interpreter && !own_frames_is_library(&frames[i], true))
+            return i;
+    return 0;
+}
+
 void own_frames_settle(struct frame *frames, size_t n)
 {
     for (size_t i = 0; i < n; i++)
