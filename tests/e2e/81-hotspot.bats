@@ -222,3 +222,20 @@ C
     contains "$TESTTMP/log" '#[01] opens'
     contains "$TESTTMP/log" '#[0-9] main'
 }
+
+@test "the example with HttpURLConnection: the leaking one is named by its own line, the fixed one is silent" {
+    local line
+    javac -d "$TESTTMP/example" "$TOP"/examples/java-leak/*.java
+    line=$(grep -n 'getResponseCode' "$TOP/examples/java-leak/Leaking.java" | cut -d: -f1)
+    start service java -cp "$TESTTMP/example" Service
+    wait_for 60 grep -q http "$TESTTMP/service.out"
+    run "$SOCKLEAK" run --exitcode 23 -- java -cp "$TESTTMP/example" Leaking "$(<"$TESTTMP/service.out")"
+    [ "$status" -eq 23 ]
+    contains "$output" 'opened 4, closed 1, stuck 3'
+    contains "$output" "#0 Leaking.logIn +Leaking.java:$line\$"
+    contains "$output" "SUMMARY: .* most: 3 at Leaking.logIn \(Leaking.java:$line\)"
+    run "$SOCKLEAK" run --exitcode 23 -- java -cp "$TESTTMP/example" Fixed "$(<"$TESTTMP/service.out")"
+    printf '%s\n' "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = '3 were refused' ]
+}
