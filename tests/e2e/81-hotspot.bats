@@ -108,7 +108,7 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 @test "in threads, through lambdas, and where the virtual machine calls Java itself" {
     leaks threads
     two_groups "$TESTTMP/log"
-    contains "$TESTTMP/log" '#2 JavaLeaks.lambda.inThread.0 +JavaLeaks.java:'
+    contains "$TESTTMP/log" '#2 JavaLeaks.lambda.inThread.[0-9] +JavaLeaks.java:'
     leaks lambdas
     two_groups "$TESTTMP/log"
     contains "$TESTTMP/log" '#2 JavaLeaks.lambda.all.[0-9] +JavaLeaks.java:'

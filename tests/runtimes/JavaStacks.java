@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.nio.channels.DatagramChannel;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,6 +61,8 @@ public class JavaStacks {
     static double sum;
     static final Node[] nodes = {new Plain(), new Tries(), new Locks(), new Generic<String>()};
     static volatile Node changing;
+    static final Node byProxy = (Node) Proxy.newProxyInstance(JavaStacks.class.getClassLoader(), new Class<?>[] {Node.class},
+        (proxy, method, words) -> step((Integer) words[0], (Random) words[1]));
     static final Method reflected;
     static final List<DatagramChannel> kept = new ArrayList<>();
     static final List<String> stacks = new ArrayList<>();
@@ -130,7 +133,7 @@ public class JavaStacks {
         if (depth <= 0)
             return leaf();
         final int next = depth - 1;
-        switch (r.nextInt(13)) {
+        switch (r.nextInt(14)) {
         case 0: return small(next, r);
         case 1: return byReflection(next, r);
         case 2: { Callable<Integer> c = () -> step(next, r); return c.call(); }
@@ -139,7 +142,8 @@ public class JavaStacks {
         case 5: { int[] s = new int[1]; new TreeMap<>(Map.of(1, 2)).forEach((k, v) -> s[0] = unchecked(next, r)); return s[0]; }
         case 6: for (int i = 0; i < 2; i++) { if (i == 1) return step(next, r); sum += i; } return 0;
         case 7: return throwing(next, r);
-        case 8: if (changing != null) return changing.go(next, r); // falls through
+        case 8: return byProxy.go(next, r);
+        case 9: if (changing != null) return changing.go(next, r); // falls through
         default: return nodes[r.nextInt(nodes.length)].go(next, r);
         }
     }

@@ -22,7 +22,7 @@ def stable(function):
 
 
 def is_helper(function):
-    return function.startswith(HELPERS) or "$$Lambda" in function
+    return function.startswith(HELPERS) or "$$Lambda" in function or re.search(r"(^|\.)\$Proxy\d+\.", function)
 
 
 def from_java(line):

@@ -519,8 +519,15 @@ static void what_differs_between_runs_is_not_in_a_name(void **state)
     assert_true(is_hidden());
     method(3, "jdk/internal/reflect/GeneratedMethodAccessor3", "invoke", "");
     assert_true(is_hidden());
-    method(3, "app/reflect/Main", "invoke", "Main.java");
-    assert_false(is_hidden());
+    method(3, "jdk/proxy2/$Proxy12", "call", "");
+    assert_true(is_hidden());
+    method(3, "$Proxy1", "call", "");
+    assert_true(is_hidden());
+    static const char *const shown[] = {"app/reflect/Main", "app/$Proxy", "app/My$Proxy3", "Proxy12", "12"};
+    for (unsigned i = 0; i < 5; i++) {
+        method(3, shown[i], "invoke", "Main.java");
+        assert_false(is_hidden());
+    }
 }
 
 static void a_damaged_stack_gives_no_fault_and_no_method_that_is_none(void **state)

@@ -73,11 +73,22 @@ static int line_of(uintptr_t constant, int bci)
 static bool begins(struct hotspot_text t, const char *with) { return t.len >= strlen(with) && memcmp(t.at, with, strlen(with)) == 0; }
 static const char *find_in(struct hotspot_text t, const char *what) { return memmem(t.at, t.len, what, strlen(what)); }
 
+/* Of java.lang.reflect.Proxy, which counts its classes: "$Proxy12", in any package. */
+static bool is_proxy(struct hotspot_text cls)
+{
+    static const char name[] = "$Proxy";
+    const unsigned len = sizeof name - 1;
+    unsigned end = cls.len;
+    while (end && cls.at[end - 1] >= '0' && cls.at[end - 1] <= '9')
+        end--;
+    return end < cls.len && end >= len && memcmp(cls.at + end - len, name, len) == 0 && (end == len || cls.at[end - len - 1] == '/');
+}
+
 /* Helpers that the virtual machine makes for lambdas, method handles and reflection. */
 static bool is_helper(struct hotspot_text cls)
 {
     return begins(cls, "java/lang/invoke/") || begins(cls, "jdk/internal/reflect/") || begins(cls, "sun/reflect/") ||
-           find_in(cls, "$$Lambda");
+           find_in(cls, "$$Lambda") || is_proxy(cls);
 }
 
 /* Cuts the address that follows the name of a hidden class: "+0x..." or "/0x...". */
