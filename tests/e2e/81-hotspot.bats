@@ -28,11 +28,11 @@ leaks()
     cat "$TESTTMP"/log.* >"$TESTTMP/log"
 }
 
-# killed [OPTIONS]: a process that leaks, once it was looked at; its state file is left.
+# killed: a process that leaks, once it was looked at; its state file is left.
 killed()
 {
     rm -f "$TESTTMP"/log.*
-    waits plain "interval=250ms:log_format=json${1:+:$1}"
+    waits plain interval=250ms:log_format=json
     all_five() { [ "$(cat "$TESTTMP"/log.* >"$TESTTMP/log" && json "$TESTTMP/log" 'sum({l["site"]: l["count"] for l in leaks}.values())')" = 5 ]; }
     wait_for 60 all_five
     kill -KILL "$pid"
@@ -125,6 +125,22 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     contains "$TESTTMP/log" '#2 java.lang.reflect.Method.invoke +Method.java:'
     contains "$TESTTMP/log" '#3 JavaLeaks.main +JavaLeaks.java:'
     lacks "$TESTTMP/log" MethodAccessor
+}
+
+@test "native code of the program's own stands where it runs, between Java that calls it and Java that it calls" {
+    local home flags
+    home=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
+    javac -d "$TESTTMP/native" "$BATS_TEST_DIRNAME/../victims/JavaNative.java"
+    gcc -g -O1 -fno-ipa-icf -shared -fPIC -I"$home/include" -I"$home/include/linux" -x c "$BATS_TEST_DIRNAME/../victims/java_native.h" -o "$TESTTMP/libown.so"
+    for flags in -Xint '-Xcomp -XX:CompileCommand=quiet -XX:CompileCommand=compileonly,JavaNative::*'; do
+        rm -f "$TESTTMP"/log*
+        # shellcheck disable=SC2086 # several flags
+        with_agent "kinds=all:log_path=$TESTTMP/log:interval=0:leak_check_at_exit=all" java $flags -cp "$TESTTMP/native" JavaNative "$TESTTMP/libown.so"
+        tr '\n' ' ' <"$(echo "$TESTTMP"/log.*)" | sed 's/ \+/ /g' >"$TESTTMP/log"
+        contains "$TESTTMP/log" 'opened 1, [^#]*#0 Java_JavaNative_opens [^ ]*java_native.h:[0-9]+ #1 JavaNative.opens JavaNative.java [^#]*#2 JavaNative.main JavaNative.java:[0-9]+ fd'
+        contains "$TESTTMP/log" 'opened 2, [^#]*#0 JavaNative.inner JavaNative.java:[0-9]+ #1 call_inner [^#]*#2 first_way [^#]*#3 Java_JavaNative_around [^#]*#4 JavaNative.around JavaNative.java [^#]*#5 JavaNative.main JavaNative.java:[0-9]+ fd'
+        contains "$TESTTMP/log" 'opened 1, [^#]*#0 JavaNative.inner JavaNative.java:[0-9]+ #1 call_inner [^#]*#2 second_way [^#]*#3 Java_JavaNative_around [^#]*#4 JavaNative.around JavaNative.java [^#]*#5 JavaNative.main JavaNative.java:[0-9]+ fd'
+    done
 }
 
 @test "compiled code that is undone while it waits in a native method keeps its frames" {

@@ -14,7 +14,8 @@ hotspot_homes()
     # shellcheck disable=SC2206
     [[ $long ]] && all+=(/usr/lib/jvm/* ${SOCKLEAK_JDKS-})
     for home in "${all[@]}"; do
-        [[ -x $home/bin/javac ]] && version=$("$home/bin/javac" -version 2>&1) || continue
+        [[ -x $home/bin/javac ]] || continue
+        version=$("$home/bin/javac" -version 2>&1)
         [[ $seen != *" ${version#javac } "* ]] || continue
         seen+="${version#javac } "
         echo "${version#javac } $home"
