@@ -129,8 +129,9 @@ static void compile(void)
     metadata[0] = &methods[1];
     metadata[1] = &methods[2];
     /* sender, method, bci + 1 */
-    memcpy(scopes + 4, "\x00\x01\x06", 3);
-    memcpy(scopes + 8, "\x04\x02\x04", 3);
+    const uint8_t outer[] = {0, 1, 6}, inlined[] = {4, 2, 4};
+    memcpy(scopes + 4, outer, sizeof outer);
+    memcpy(scopes + 8, inlined, sizeof inlined);
     pcs[0].pc = 0x10;
     pcs[0].scope = 4;
     pcs[1].pc = 0x20;

@@ -109,19 +109,17 @@ struct table {
     uintptr_t entry, stride, type, field, is_static, offset, address;
 };
 
-/* Whether N bytes at A lie in the object, which is a library and so has no holes to read. */
-static bool lies_in(const struct exports *e, uintptr_t a, size_t n) { return a >= e->start && a < e->end && e->end - a >= n; }
+/* Whether the 8 bytes at A lie in the object, which is a library and so has no holes to read. */
+static bool lies_in(const struct exports *e, uintptr_t a) { return a && a >= e->start && a < e->end && e->end - a >= 8; }
 
-static uintptr_t exported_word(struct exports *e, const char *name)
-{
-    uintptr_t at = exports_find(e, name, NULL);
-    return lies_in(e, at, 8) ? hotspot_word(at) : 0;
-}
+/* The word at A; 0 when it does not lie in the object. */
+static uintptr_t word_in(const struct exports *e, uintptr_t a) { return lies_in(e, a) ? hotspot_word(a) : 0; }
+static uintptr_t exported_word(struct exports *e, const char *name) { return word_in(e, exports_find(e, name, NULL)); }
 
 /* The string at A; "" when it does not lie in the object. */
 static const char *text_at(const struct exports *e, uintptr_t a)
 {
-    return lies_in(e, a, 1) && memchr((const void *)a, 0, e->end - a) ? (const char *)a : "";
+    return lies_in(e, a) && memchr((const void *)a, 0, e->end - a) ? (const char *)a : "";
 }
 
 /* What older versions call otherwise. */
@@ -155,23 +153,21 @@ static void read_fields(struct hotspot_layout *l, struct exports *e)
                       .is_static = exported_word(e, "gHotSpotVMStructEntryIsStaticOffset"),
                       .offset = exported_word(e, "gHotSpotVMStructEntryOffsetOffset"),
                       .address = exported_word(e, "gHotSpotVMStructEntryAddressOffset")};
-    if ((t.type | t.field | t.is_static | t.offset | t.address) > MAX_OFFSET || t.stride < 8 || t.stride > MAX_OFFSET)
-        return;
-    for (unsigned i = 0; i < MAX_ENTRIES && lies_in(e, t.entry, t.stride) && hotspot_word(t.entry + t.type); i++, t.entry += t.stride)
-        take_field(l, text_at(e, hotspot_word(t.entry + t.type)), text_at(e, hotspot_word(t.entry + t.field)),
-                   hotspot_int(t.entry + t.is_static) != 0, hotspot_word(t.entry + t.offset), hotspot_word(t.entry + t.address));
+    for (unsigned i = 0; t.stride && i < MAX_ENTRIES && word_in(e, t.entry + t.type); i++, t.entry += t.stride)
+        take_field(l, text_at(e, word_in(e, t.entry + t.type)), text_at(e, word_in(e, t.entry + t.field)),
+                   (int32_t)word_in(e, t.entry + t.is_static) != 0, word_in(e, t.entry + t.offset), word_in(e, t.entry + t.address));
 }
 
 static void read_sizes(struct hotspot_layout *l, struct exports *e)
 {
     uintptr_t entry = exported_word(e, "gHotSpotVMTypes"), stride = exported_word(e, "gHotSpotVMTypeEntryArrayStride");
     uintptr_t name_at = exported_word(e, "gHotSpotVMTypeEntryTypeNameOffset"), size_at = exported_word(e, "gHotSpotVMTypeEntrySizeOffset");
-    if ((name_at | size_at) > MAX_OFFSET || stride < 8 || stride > MAX_OFFSET)
-        return;
-    for (unsigned i = 0; i < MAX_ENTRIES && lies_in(e, entry, stride) && hotspot_word(entry + name_at); i++, entry += stride)
-        for (unsigned k = 0; k < N_SIZES; k++)
-            if (strcmp(sizes[k].type, text_at(e, hotspot_word(entry + name_at))) == 0 && hotspot_word(entry + size_at) < MAX_OFFSET)
-                *offset_in(l, sizes[k].member) = (uint32_t)hotspot_word(entry + size_at);
+    for (unsigned i = 0; stride && i < MAX_ENTRIES && word_in(e, entry + name_at); i++, entry += stride)
+        for (unsigned k = 0; k < N_SIZES; k++) {
+            uint64_t size = word_in(e, entry + size_at);
+            if (strcmp(sizes[k].type, text_at(e, word_in(e, entry + name_at))) == 0 && size < MAX_OFFSET)
+                *offset_in(l, sizes[k].member) = (uint32_t)size;
+        }
 }
 
 /* ---- what must be there ---------------------------------------------------------------------- */
