@@ -115,10 +115,25 @@ bool own_frames_is_library_source(const char *file, bool packages_too)
     return begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
 }
 
+/* The packages of the JDK itself. A Java file's name does not have its folder. */
+static bool is_java_library(const char *function)
+{
+    static const char *const packages[] = {"java.", "javax.", "jdk.", "sun.", "com.sun."};
+    for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
+        if (begins_with(function, packages[i]))
+            return true;
+    return false;
+}
+
+bool own_frames_is_library(const struct frame *f, bool packages_too)
+{
+    return f->runtime == RUNTIME_JAVA ? f->symbol && is_java_library(f->symbol) : own_frames_is_library_source(f->file, packages_too);
+}
+
 size_t own_frames_name(const struct frame *frames, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (is_of_runtime(&frames[i]) && !frames[i].interpreter && !own_frames_is_library_source(frames[i].file, true))
+        if (is_of_runtime(&frames[i]) && !frames[i].interpreter && !own_frames_is_library(&frames[i], true))
             return i;
     return 0;
 }
@@ -151,7 +166,7 @@ static size_t library_front(const struct frame *frames, size_t n)
 {
     size_t front = 0;
     while (front < n && (frames[front].interpreter || is_inner(&frames[front]) ||
-                         (is_of_runtime(&frames[front]) && own_frames_is_library_source(frames[front].file, false))))
+                         (is_of_runtime(&frames[front]) && own_frames_is_library(&frames[front], false))))
         front++;
     for (size_t i = front; i < n; i++)
         if (is_of_runtime(&frames[i]))

@@ -25,6 +25,8 @@ void own_frames_settle(struct frame *frames, size_t n);
  * installed for it, unless PACKAGES_TOO.
  */
 bool own_frames_is_library_source(const char *file, bool packages_too);
+/* The same for the frame F of a runtime, which Java knows by its class. */
+bool own_frames_is_library(const struct frame *f, bool packages_too);
 /*
  * The number of that frame of N FRAMES which names the stack in a line: where it has frames of a
  * runtime, the first of the program's own, past the packages that it uses; else 0.

@@ -205,7 +205,7 @@ static bool is_own(const struct frame *f)
 {
     static const char *const system[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "["};
     if (f->runtime != RUNTIME_NATIVE)
-        return !own_frames_is_library_source(f->file, true);
+        return !own_frames_is_library(f, true);
     if (!has_text(f->module))
         return has_text(f->symbol) || has_text(f->file);
     if (has_text(f->symbol) && strcmp(f->symbol, "_start") == 0)

@@ -191,6 +191,23 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     }
 }
 
+static void a_java_stack_begins_at_the_first_class_that_is_not_the_jdks(void **state)
+{
+    (void)state;
+    const struct frame stack[] = {{.symbol = "sun.nio.ch.Net.socket0", .file = "Net.java", .runtime = RUNTIME_JAVA},
+                                  {.symbol = "java.net.Socket.<init>", .file = "Socket.java", .line = 1, .runtime = RUNTIME_JAVA},
+                                  {.symbol = "javac.Login.run", .file = "Login.java", .line = 2, .runtime = RUNTIME_JAVA},
+                                  {.symbol = "java.lang.Thread.run", .file = "Thread.java", .line = 3, .runtime = RUNTIME_JAVA}};
+    void *made = NULL;
+    struct group g = {.frames = stack, .n_frames = 4};
+    own_frames_show(&(struct report){.groups = &g, .n_groups = 1}, heap_memory, &made);
+    assert_int_equal(g.n_frames, 2);
+    assert_string_equal(g.frames[0].symbol, "javac.Login.run");
+    assert_int_equal(g.n_whole, 4);
+    free(made);
+    assert_false(own_frames_is_library(&(struct frame){.file = "Net.java", .runtime = RUNTIME_JAVA}, true));
+}
+
 static void the_programs_own_function_names_a_stack_that_begins_in_a_package(void **state)
 {
     (void)state;
@@ -228,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_function_of_the_programs_own_stays_whatever_it_is_called),
         cmocka_unit_test(the_c_librarys_own_frames_are_left_out),
         cmocka_unit_test(only_those_in_front_of_the_programs_first_are_left_out),
+        cmocka_unit_test(a_java_stack_begins_at_the_first_class_that_is_not_the_jdks),
         cmocka_unit_test(the_programs_own_function_names_a_stack_that_begins_in_a_package),
         cmocka_unit_test(a_stack_of_the_c_library_alone_is_shown_as_it_is),
     };

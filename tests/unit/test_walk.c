@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/unwind/walk.h"
+#include "agent/unwind/generated.h"
 #include "agent/unwind/rule.h"
 #include "agent/unwind/stack_cache.h"
 #include "agent/unwind/stack_memory.h"
@@ -652,7 +653,109 @@ static void a_note_goes_with_its_stack(void **state)
     assert_int_equal(r.note, 0);
 }
 
+/* ---- code that a runtime has generated -------------------------------------------------------------------------- */
+
+#define GENERATED CALLED /* its frames are of four words, and have no frame pointer */
+static unsigned stepped;
+
+static bool holds(uintptr_t entry) { return entry == GENERATED; }
+
+static enum generated_step step(struct walk *walk_here)
+{
+    uintptr_t pc;
+    stepped++;
+    assert_ptr_equal(walk_here->collect, &stepped);
+    if (!stack_load(&walk_here->span, walk_here->at.sp + 24, &pc) || pc == 4711)
+        return GENERATED_END;
+    walk_here->at = (struct arch_frame){.pc = pc, .sp = walk_here->at.sp + 32};
+    return GENERATED_PASSED;
+}
+static const struct generated_code code = {.holds = holds, .step = step};
+
+static void generate(void)
+{
+    make_code();
+    stepped = 0;
+    generated_code = &code;
+}
+static int no_code(void **state)
+{
+    (void)state;
+    generated_code = NULL;
+    return 0;
+}
+static void walk_and_collect(uintptr_t pc, const void *sp, const void *fp)
+{
+    w = (struct walk){.at = {.pc = pc, .sp = (uintptr_t)sp, .fp = (uintptr_t)fp}, .max = 64, .pcs = pcs, .collect = &stepped};
+    end = walk_run(&w);
+}
+
+static void a_walk_that_collects_goes_on_behind_generated_code(void **state)
+{
+    (void)state;
+    generate();
+    s[3] = s[11] = GENERATED;
+    s[7] = AT(sp_ret);
+    s[15] = AT(end_ret);
+    walk_and_collect(AT(sp_ret), s, NULL);
+    ENDS(WALK_OUTERMOST, 3);
+    assert_int_equal(stepped, 2);
+    unsigned epoch;
+    walk_may_recall(&epoch);
+    from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s};
+    struct stack_memo *memo = stack_cache_begin(&from, 64, epoch);
+    w = (struct walk){.memo = memo, .at = from, .max = 64, .pcs = pcs, .collect = &stepped};
+    walk_run(&w);
+    assert_null(w.memo); /* other code may take its place */
+    stack_cache_end(memo, &w, WALK_OUTERMOST, false, &r);
+    assert_int_equal(pcs[1], AT(sp_ret));
+    assert_int_equal(pcs[2], AT(end_ret));
+    s[15] = 4711; /* whose frames cannot be left */
+    walk_and_collect(AT(sp_ret), s, NULL);
+    ENDS(WALK_GENERATED, 2);
+}
+
+static void a_walk_without_ends_where_generated_code_begins_and_is_remembered(void **state)
+{
+    (void)state;
+    generate();
+    s[3] = GENERATED;
+    s[7] = AT(end_ret);
+    walk(AT(sp_ret), s, NULL);
+    ENDS(WALK_GENERATED, 1);
+    assert_int_equal(stepped, 0);
+    from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s};
+    assert_true(remembered(64));
+    assert_true(recalled(64));
+    assert_int_equal(r.n, 1);
+    assert_int_equal(r.end, WALK_GENERATED);
+    s[3] = AT(end_ret); /* other code called now */
+    assert_false(recalled(64));
+}
+
+static void generated_code_is_left_by_its_frame_pointer_where_the_stack_pointer_may_be_wrong(void **state)
+{
+    (void)state;
+    generate();
+    s[3] = AT(sp_ret); /* where its own frame would lead to */
+    s[7] = AT(end_ret);
+    walk_interrupted(GENERATED - 1, s, &s[6]);
+    ENDS(WALK_OUTERMOST, 2);
+    s[7] = GENERATED; /* behind a frame that was left by a guess */
+    s[6] = (uint64_t)&s[20];
+    s[11] = AT(sp_ret);
+    s[21] = AT(end_ret);
+    walk_and_collect(CALLED_FIRST, s, &s[6]);
+    ENDS(WALK_OUTERMOST, 3);
+    assert_int_equal(stepped, 0);
+    s[3] = GENERATED;
+    w = (struct walk){.at = {.pc = AT(sp_ret), .sp = (uintptr_t)s}, .in_signal = true, .max = 64, .pcs = pcs, .collect = &stepped};
+    walk_run(&w);
+    assert_int_equal(stepped, 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup(f, clean)
+#define CASE_GENERATED(f) cmocka_unit_test_setup_teardown(f, clean, no_code)
 
 int main(void)
 {
@@ -686,6 +789,9 @@ int main(void)
         CASE(a_remembered_stack_is_compared_only_where_the_present_one_can_be_read),
         CASE(an_entry_in_the_making_is_neither_recalled_nor_taken),
         CASE(a_note_goes_with_its_stack),
+        CASE_GENERATED(a_walk_that_collects_goes_on_behind_generated_code),
+        CASE_GENERATED(a_walk_without_ends_where_generated_code_begins_and_is_remembered),
+        CASE_GENERATED(generated_code_is_left_by_its_frame_pointer_where_the_stack_pointer_may_be_wrong),
     };
     if (!walk_available()) /* a build with the second tier alone */
         return 0;

@@ -16,6 +16,11 @@
  * becomes a frame record of the state file, and the runtime's frames are put among the native ones
  * where the interpreter that runs them stands.
  *
+ * A runtime that generates code without unwind tables has its own part in the native walk
+ * (unwind/generated.h), which puts the words into the same structure on its way; its walk then only
+ * checks them. As such code is what is met first, its library is searched by name at the first
+ * address that lies in no object.
+ *
  * What a reader must keep:
  * - walk and name run in any thread of the program, without the runtime's lock, inside of a C call
  *   that the runtime made; never in a signal handler. No allocation, no lock, no stdio, no call
@@ -56,7 +61,7 @@ struct runtime_mark {
 
 struct runtime_stack {
     unsigned max; /* how many frames are wanted: at most RUNTIME_MAX_FRAMES */
-    unsigned n;   /* innermost first */
+    unsigned n;   /* innermost first; 0 before the walk */
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
     /*
      * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Else the last
@@ -67,7 +72,8 @@ struct runtime_stack {
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
-    bool cut; /* there are more frames than were wanted */
+    bool cut;             /* there are more frames than were wanted */
+    uintptr_t scratch[4]; /* the reader's own, for what it collects in a native walk; 0 at first */
     /*
      * The reader knows for sure that the frames are of this very stack. Fewer of the evaluator's
      * native frames than marks, or none, do not matter then: the compiler has moved a part of it,
@@ -87,6 +93,16 @@ struct runtime_stack {
     uint64_t evaluator, evaluator_end;
 };
 
+static inline void runtime_stack_begin(struct runtime_stack *s, unsigned max)
+{
+    s->max = max < RUNTIME_MAX_FRAMES ? max : RUNTIME_MAX_FRAMES;
+    s->n = s->n_marks = 0;
+    s->cut = s->is_of_thread = s->hides_generated = false;
+    s->evaluator = s->evaluator_end = 0;
+    for (unsigned i = 0; i < sizeof s->scratch / sizeof *s->scratch; i++)
+        s->scratch[i] = 0;
+}
+
 struct runtime_name {
     char function[STATE_FUNCTION_MAX];
     char file[STATE_FILE_MAX];
@@ -101,7 +117,8 @@ enum runtime_answer {
 };
 
 struct runtime {
-    uint8_t number; /* enum runtime_number */
+    uint8_t number;      /* enum runtime_number */
+    const char *library; /* the object to search for where generated code is met first; NULL: none */
     /*
      * Whether the object with these exports holds the interpreter. True: walk may be called from
      * now on. Called once for each object, by one thread at a time, before the others get to know.
@@ -123,6 +140,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython, runtime_perl, runtime_php, runtime_ruby;
+extern const struct runtime runtime_cpython, runtime_hotspot, runtime_perl, runtime_php, runtime_ruby;
 
 #endif

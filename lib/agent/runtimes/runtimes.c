@@ -8,9 +8,14 @@
  */
 #include "runtimes.h"
 
-#include "../base/options.h"
+#include <link.h>
+#include <string.h>
 
-static const struct runtime *const readers[] = {&runtime_cpython, &runtime_perl, &runtime_php, &runtime_ruby};
+#include "../../core/textstack.h"
+#include "../base/options.h"
+#include "../base/peek.h"
+
+static const struct runtime *const readers[] = {&runtime_cpython, &runtime_hotspot, &runtime_perl, &runtime_php, &runtime_ruby};
 #define N_READERS (sizeof readers / sizeof *readers)
 
 _Atomic uint32_t runtimes_found;
@@ -39,28 +44,70 @@ static const struct runtime *find(const struct object *o)
     return NULL;
 }
 
+/* One thread at a time: the readers have one set of offsets; another one's object is met again. */
+static void try_to_find(const struct object *o)
+{
+    if (atomic_flag_test_and_set_explicit(&finding, memory_order_acquire))
+        return;
+    const struct runtime *r = runtimes_active() ? NULL : find(o);
+    if (r) {
+        atomic_store(&active_start, o->start);
+        atomic_store(&active_end, o->end);
+        atomic_store_explicit(&active, r, memory_order_release);
+        atomic_store(&runtimes_found, 1);
+    }
+    atomic_flag_clear_explicit(&finding, memory_order_release);
+}
+
 unsigned runtimes_meet(const struct object *o, const char *path)
 {
-    const struct runtime *r = runtimes_active();
     if (!agent_options.runtimes)
         return RUNTIME_NATIVE;
-    /* one thread at a time: the readers have one set of offsets; another one's object is met again */
-    if (!r && !atomic_flag_test_and_set_explicit(&finding, memory_order_acquire)) {
-        r = find(o);
-        if (r) {
-            atomic_store(&active_start, o->start);
-            atomic_store(&active_end, o->end);
-            atomic_store_explicit(&active, r, memory_order_release);
-            atomic_store(&runtimes_found, 1);
-        }
-        atomic_flag_clear_explicit(&finding, memory_order_release);
-    }
+    if (!runtimes_active())
+        try_to_find(o);
+    const struct runtime *r = runtimes_active();
     if (r && runtimes_hold(o->start))
         return r->number;
     for (unsigned i = 0; i < N_READERS; i++)
         if (is_wanted(readers[i]) && readers[i]->owns(path, object_is_program(o->start, o->end)))
             return readers[i]->number;
     return RUNTIME_NATIVE;
+}
+
+/* ---- where generated code is met first ------------------------------------------------------- */
+
+#define MAX_SEARCHES 64u
+#define MAX_OBJECTS 4096u
+
+static bool is_library(const char *path)
+{
+    for (unsigned i = 0; i < N_READERS; i++)
+        if (is_wanted(readers[i]) && readers[i]->library && strcmp(text_base_name(path), readers[i]->library) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * The loader's list is read without its lock, which a thread may hold that waits for this one. It
+ * is copied by the kernel, and what another thread unloads meanwhile is no object any more.
+ */
+void runtimes_meet_generated(void)
+{
+    static _Atomic unsigned searches;
+    if (!agent_options.runtimes || runtimes_active() || !object_lookup_is_free() || atomic_fetch_add(&searches, 1) >= MAX_SEARCHES)
+        return;
+    uintptr_t at = (uintptr_t)_r_debug.r_map;
+    for (unsigned i = 0; at && i < MAX_OBJECTS && !runtimes_active(); i++) {
+        struct link_map map;
+        struct object o;
+        char path[STATE_FILE_MAX] = "";
+        if (!peek(at, &map, offsetof(struct link_map, l_prev)))
+            return;
+        peek_some((uintptr_t)map.l_name, path, sizeof path - 1);
+        if (is_library(path) && object_at((uintptr_t)map.l_ld, &o) && o.key[0] == (const void *)at)
+            try_to_find(&o);
+        at = (uintptr_t)map.l_next;
+    }
 }
 
 void runtimes_forget(uint64_t start)

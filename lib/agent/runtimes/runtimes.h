@@ -18,6 +18,11 @@
  * interpreter's code it holds (enum runtime_number; RUNTIME_NATIVE: of none). PATH is its file.
  */
 unsigned runtimes_meet(const struct object *o, const char *path);
+/*
+ * Code was met in a stack that lies in no object: looks whether a runtime is loaded that generates
+ * code. Searches a limited number of times.
+ */
+void runtimes_meet_generated(void);
 /* The object that was loaded at START is gone. */
 void runtimes_forget(uint64_t start);
 /* 0 while there is no active runtime: for paths on which an instruction counts. */

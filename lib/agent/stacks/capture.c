@@ -127,12 +127,13 @@ static __attribute__((noinline)) bool is_nested(const struct arch_frame *from)
     for (unsigned i = 1; i < w.n; i++)
         if (pcs[i] == mark->caller)
             return true;
-    return end == WALK_LOST;
+    return end == WALK_LOST || end == WALK_GENERATED;
 }
 
 static unsigned flags_of(enum walk_end end, bool in_signal)
 {
-    return (in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0);
+    return (in_signal ? CAPTURE_IN_SIGNAL : 0) | (end == WALK_FULL ? CAPTURE_CUT : 0) | (end == WALK_LOST ? CAPTURE_BROKEN : 0) |
+           (end == WALK_GENERATED ? CAPTURE_GENERATED : 0);
 }
 
 /* Walks from FROM, and stores the result in the stack cache for the next time. */
@@ -215,18 +216,28 @@ void capture_note(const struct capture_ticket *t, uint64_t note)
     stack_cache_note(&(struct stack_cache_found){.memo = t->place, .seq = t->seq}, note);
 }
 
-/* Frame by frame: the walk says where it stands only when it has no more room. */
-__attribute__((noinline)) unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags)
+__attribute__((noinline)) unsigned capture_collect(uint64_t *pcs, unsigned max, unsigned *flags, void *collect)
 {
     struct arch_frame from;
     arch_caller(&from);
-    struct walk w = {.at = from, .pcs = pcs, .hidden = own_text};
+    struct walk w = {.at = from, .max = max, .pcs = pcs, .hidden = own_text, .collect = collect};
+    *flags = flags_of(walk_available() ? walk_run(&w) : WALK_LOST, w.in_signal);
+    return w.n;
+}
+
+/* Frame by frame: the walk says where it stands only when it has no more room. */
+__attribute__((noinline)) unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags, void *collect)
+{
+    struct arch_frame from;
+    arch_caller(&from);
+    struct walk w = {.at = from, .pcs = pcs, .hidden = own_text, .collect = collect};
     enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
     while (end == WALK_FULL && w.n < max) {
         sps[w.n] = w.at.sp;
         w.max = w.n + 1;
         end = walk_run(&w);
     }
+    sps[w.n] = end == WALK_FULL || end == WALK_GENERATED ? w.at.sp : UINT64_MAX;
     *flags = flags_of(end, w.in_signal);
     return w.n;
 }

@@ -19,6 +19,7 @@ enum capture_flag {
     CAPTURE_CUT = 2,       /* the stack is deeper than MAX */
     CAPTURE_NESTED = 4,    /* another capture of this thread is under way: nothing recorded */
     CAPTURE_BROKEN = 8,    /* ended at a frame that no tier can leave; the frames found are right */
+    CAPTURE_GENERATED = 16 /* ended at code that the process' runtime has generated (unwind/generated.h) */
 };
 
 /*
@@ -57,10 +58,14 @@ void capture_note(const struct capture_ticket *ticket, uint64_t note);
 
 /*
  * As capture_stack, and writes where each frame's part of the stack begins to SPS; it ends where
- * the next frame's begins. Always walks, and without the second tier: fewer frames may be found
- * than by capture_stack. Not for warm paths.
+ * the next frame's begins; SPS has room for MAX + 1, and the last one is UINT64_MAX where nothing is
+ * known of a next frame. Always walks, and without the second tier: fewer frames may be found
+ * than by capture_stack. COLLECT (may be NULL) is for the reader of generated code: with it the
+ * frames behind such code are found too.
  */
-unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags);
+/* The same without the places, for warm paths. */
+unsigned capture_collect(uint64_t *pcs, unsigned max, unsigned *flags, void *collect);
+unsigned capture_places(uint64_t *pcs, uint64_t *sps, unsigned max, unsigned *flags, void *collect);
 
 /*
  * Called once before the first capture, by the first thread that opens a socket, outside of signal

@@ -100,8 +100,8 @@ static bool runs_frames(const struct merge *m, unsigned i)
 
 static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
 {
-    uint64_t end = i + 1 < m->native->n ? m->native->sps[i + 1] : UINT64_MAX, at = m->s->marks[mark].on_stack;
-    return at >= m->native->sps[i] && at < end;
+    uint64_t at = m->s->marks[mark].on_stack;
+    return at >= m->native->sps[i] && at < m->native->sps[i + 1];
 }
 
 static bool is_generated(const struct merge *m, unsigned i)

@@ -12,8 +12,8 @@
 /* The native frames of a stack: addresses, and where each one's part of the stack begins. */
 struct mixed_native {
     unsigned n;
-    bool complete; /* to the outermost frame */
-    uint64_t pcs[64], sps[64];
+    bool complete;             /* to the outermost frame */
+    uint64_t pcs[64], sps[65]; /* the last frame's part ends at sps[n] */
 };
 
 /*

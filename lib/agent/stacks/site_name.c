@@ -10,6 +10,7 @@
 
 #include "../../core/own_frames.h"
 #include "../../core/siteid.h"
+#include "../runtimes/runtimes.h"
 #include "../table/table.h"
 #include "modules.h"
 
@@ -31,6 +32,8 @@ uint64_t site_name(const uint64_t *pcs, uint16_t *modules, unsigned n)
         unsigned number = state_is_frame(pcs[i]) ? STATE_NO_MODULE : modules_of(pcs[i] - 1);
         const struct state_module *m = number == STATE_NO_MODULE ? NULL : modules_at(number);
         modules[i] = (uint16_t)number;
+        if (number == STATE_NO_MODULE && !state_is_frame(pcs[i]))
+            runtimes_meet_generated();
         if (mixed && state_frame_at(&view, pcs[i], &f))
             id = siteid_runtime_frame(id, &f);
         else if (!mixed || !m || !(m->interpreter || own_frames_is_inner_object(m->path)))

@@ -239,16 +239,62 @@ static __attribute__((noinline)) state_ref native_anew(struct captured *c, bool 
     return sites_intern_call(c->pcs, c->n < limit ? c->n : limit, c->call);
 }
 
+static state_ref intern_merged(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native,
+                               unsigned call)
+{
+    uint64_t pcs[STATE_MAX_FRAMES];
+    unsigned max = agent_options.max_frames;
+    bool many = atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES;
+    unsigned n = mixed_merge(runtime, s, native, many && max > FEW_FRAMES ? FEW_FRAMES : max, !many, pcs);
+    return n ? sites_intern_call(pcs, n, call) : 0;
+}
+
 static __attribute__((noinline)) state_ref mixed_anew(const struct runtime *runtime, const struct runtime_stack *s, unsigned call)
 {
     struct mixed_native native;
-    uint64_t pcs[STATE_MAX_FRAMES];
-    unsigned flags, max = agent_options.max_frames;
-    bool many = atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES;
-    native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags);
-    native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN));
-    unsigned n = mixed_merge(runtime, s, &native, many && max > FEW_FRAMES ? FEW_FRAMES : max, !many, pcs);
-    return n ? sites_intern_call(pcs, n, call) : 0;
+    unsigned flags;
+    native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, NULL);
+    native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
+    return intern_merged(runtime, s, &native, call);
+}
+
+/* The site of KEY, if it is still known and valid. */
+static state_ref recall_site(uint64_t key)
+{
+    state_ref ref = mixed_recall(key);
+    return ref && !atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? ref : 0;
+}
+
+/*
+ * The stack goes through code that RUNTIME has generated. Nothing of it is remembered by the
+ * addresses there, as other code may take their place: it is walked each time, by the native walk,
+ * which has the runtime's frames collected on its way. A new stack is walked once more, for the
+ * places of its native frames.
+ */
+static __attribute__((noinline)) state_ref generated_here(struct captured *c, const struct runtime *runtime)
+{
+    struct mixed_native native;
+    struct runtime_stack s;
+    runtime_stack_begin(&s, agent_options.max_frames);
+    unsigned flags, limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
+    native.n = capture_collect(native.pcs, NATIVE_FRAMES_MAX, &flags, &s);
+    bool mixed = runtime->walk(&s) == RUNTIME_FRAMES;
+    uint64_t key =
+        mixed_key(hash_of(native.pcs, native.n), mixed ? &s : NULL, c->call, atomic_load_explicit(&table_generation, memory_order_relaxed));
+    state_ref ref = recall_site(key);
+    if (ref)
+        return ref;
+    if (mixed) {
+        runtime_stack_begin(&s, agent_options.max_frames);
+        native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, &s);
+        native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
+        ref = runtime->walk(&s) == RUNTIME_FRAMES ? intern_merged(runtime, &s, &native, c->call) : 0;
+    }
+    if (!ref)
+        ref = sites_intern_call(native.pcs, native.n < limit ? native.n : limit, c->call);
+    if (ref)
+        mixed_remember(key, ref);
+    return ref;
 }
 
 /*
@@ -267,6 +313,8 @@ static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const 
     uint64_t note = c->ticket.note, generation = atomic_load_explicit(&table_generation, memory_order_relaxed);
     if (c->flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED))
         return native_anew(c, true, in_signal);
+    if (c->flags & CAPTURE_GENERATED)
+        return generated_here(c, runtime);
     bool filled = !note;
     if (!(note & NOTE_OF_NATIVE)) {
         if (note) /* of another table, or of the time before the runtime was found */
@@ -275,12 +323,11 @@ static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const 
         note = note_of(c);
         capture_note(&c->ticket, note);
     }
-    s.max = agent_options.max_frames < RUNTIME_MAX_FRAMES ? agent_options.max_frames : RUNTIME_MAX_FRAMES;
-    s.is_of_thread = s.hides_generated = false;
+    runtime_stack_begin(&s, agent_options.max_frames);
     bool mixed = note & NOTE_HAS_INTERPRETER && runtime->walk(&s) == RUNTIME_FRAMES;
     uint64_t key = mixed_key(note, mixed ? &s : NULL, c->call, generation);
-    state_ref ref = mixed_recall(key);
-    if (ref && !atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed))
+    state_ref ref = recall_site(key);
+    if (ref)
         return ref;
     ref = mixed ? mixed_anew(runtime, &s, c->call) : 0;
     if (!ref)

@@ -37,7 +37,8 @@ enum {
     RULE_NONE = RULE_SPECIAL | 3 << 2, /* no object has rules for this address */
     /* the address of a function's first instruction, put on the stack by hand */
     RULE_START = RULE_SPECIAL | 5 << 2,
-    RULE_BOGUS = RULE_SPECIAL | 4 << 2, /* no rules, and no call instruction before it either */
+    RULE_BOGUS = RULE_SPECIAL | 4 << 2,     /* no rules, and no call instruction before it either */
+    RULE_GENERATED = RULE_SPECIAL | 6 << 2, /* code that a runtime has generated: generated.h */
 };
 
 /*

@@ -17,6 +17,12 @@
 
 struct stack_memo;
 
+enum generated_step {
+    GENERATED_NONE,   /* no frame of generated code: another way must be found */
+    GENERATED_PASSED, /* AT is the first frame that is none. Its reader records the others */
+    GENERATED_END,    /* the walk ends here */
+};
+
 struct walk {
     /*
      * records what the walk reads; NULL: the walk is not recorded, or it has met a frame that
@@ -28,14 +34,18 @@ struct walk {
     bool in_signal;       /* a signal frame was passed */
     unsigned n, max;      /* addresses recorded, and how many PCS has room for */
     uint64_t *pcs;
-    struct span hidden; /* code whose frames are not recorded: the agent's own */
-    struct span span;   /* the part of AT's stack that is known to be readable */
+    struct span hidden;          /* code whose frames are not recorded: the agent's own */
+    struct span span;            /* the part of AT's stack that is known to be readable */
+    bool guessed;                /* a frame without rules was left: its registers may not be what they were */
+    enum generated_step stepped; /* from the frame before AT */
+    void *collect;               /* where the frames of generated code are put; NULL: the walk ends there */
 };
 
 enum walk_end {
     WALK_OUTERMOST, /* complete */
     WALK_FULL,      /* PCS is full and there are more frames */
     WALK_LOST,      /* the walk cannot step from AT, which is recorded already, to its caller */
+    WALK_GENERATED, /* there are more frames, behind code that a runtime has generated */
 };
 
 /*

@@ -13,6 +13,7 @@
 
 #include "../base/pages.h"
 #include "../elf/object.h"
+#include "generated.h"
 #include "rule.h"
 #include "stack_cache.h"
 
@@ -29,6 +30,8 @@ static _Atomic uint64_t rule_table[PAGES * PAGE_WORDS] __attribute__((aligned(PA
 static _Atomic uint64_t touched_pages[PAGES / 64];
 static _Atomic unsigned dlcloses_running; /* dlclose calls under way */
 static _Atomic unsigned epoch;            /* changes when a dlclose begins and when one ends */
+
+_Atomic(const struct generated_code *) generated_code;
 
 bool walk_available(void) { return object_lookup_is_free(); }
 
@@ -125,9 +128,24 @@ static bool shape_step(struct walk *w, uint32_t rule)
     return true;
 }
 
+/*
+ * Steps from a frame of generated code, unless what is known of it may be wrong: where a signal has
+ * interrupted something, or behind a frame without rules.
+ */
+static enum generated_step generated_step(struct walk *w)
+{
+    const struct generated_code *g = atomic_load_explicit(&generated_code, memory_order_acquire);
+    if (!g || w->in_signal || w->guessed)
+        return GENERATED_NONE;
+    return w->collect ? g->step(w) : GENERATED_END;
+}
+
 /* Steps by the rules that are not a register plus an offset. */
 static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule, bool *end)
 {
+    w->stepped = rule == RULE_GENERATED ? generated_step(w) : GENERATED_NONE;
+    if (w->stepped != GENERATED_NONE)
+        return w->stepped == GENERATED_PASSED;
     switch (rule) {
     case RULE_END:
         *end = true;
@@ -136,8 +154,10 @@ static __attribute__((noinline)) bool special_step(struct walk *w, uint32_t rule
         return step_signal(w);
     case RULE_START:
         return step_start(w, end);
+    case RULE_GENERATED:
     case RULE_NONE:
     case RULE_BOGUS:
+        w->guessed = true;
         return step_unknown(w);
     case RULE_ODD:
         return step_odd(w, end);
@@ -154,6 +174,8 @@ static __attribute__((noinline)) uint32_t find_rule(uintptr_t entry, bool exact,
 
     if (rule)
         return rule;
+    if (!exact && generated_holds(entry))
+        return RULE_GENERATED;
     rule = rule_of(entry, exact, &keep);
     if (keep && remembering)
         cache_rule(entry, rule, since);
@@ -236,13 +258,16 @@ enum walk_end walk_run(struct walk *w)
             fp_at = 0;
             break;
         default:
-            if ((rule & RULE_MASK) != RULE_END)
+            if ((rule & RULE_MASK) != RULE_END && ((rule & RULE_MASK) != RULE_GENERATED || w->collect))
                 memo = NULL;
             w->at = (struct arch_frame){.pc = entry - w->exact, .sp = sp, .fp = fp};
             w->span = span;
-            if (!special_step(w, rule & RULE_MASK, &end)) {
-                if (rule == RULE_BOGUS && n && pcs[n - 1] == entry)
-                    n--; /* the step from the frame before was wrong */
+            bool ok = special_step(w, rule & RULE_MASK, &end);
+            /* the step from the frame before was wrong; or a runtime's reader records this one */
+            if (((rule == RULE_BOGUS && !ok) || w->stepped != GENERATED_NONE) && n && pcs[n - 1] == entry)
+                n--;
+            if (!ok) {
+                how = w->stepped == GENERATED_END ? WALK_GENERATED : WALK_LOST;
                 goto out;
             }
             entry = w->at.pc ? w->at.pc + w->exact : 0, sp = w->at.sp, fp = w->at.fp;

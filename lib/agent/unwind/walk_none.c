@@ -9,7 +9,10 @@
 
 #include <stddef.h>
 
+#include "generated.h"
 #include "stack_cache.h"
+
+_Atomic(const struct generated_code *) generated_code;
 
 bool walk_available(void) { return false; }
 void walk_init(void) {}

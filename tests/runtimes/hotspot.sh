@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
+# hotspot.sh: HotSpot's part of tests/runtimes/run: random stacks against Throwable.getStackTrace.
+#
+# Short: the javac of the system. Long: all of /usr/lib/jvm, and those of SOCKLEAK_JDKS (a list of folders); each collector with classes being unloaded,
+# and virtual threads where there are any.
+
+hotspot_homes()
+{
+    local home version seen=' '
+    local -a all
+    all=("$(readlink -f "$(command -v javac)")")
+    all=("${all[0]%/bin/javac}")
+    # shellcheck disable=SC2206
+    [[ $long ]] && all+=(/usr/lib/jvm/* ${SOCKLEAK_JDKS-})
+    for home in "${all[@]}"; do
+        [[ -x $home/bin/javac ]] || continue
+        version=$("$home/bin/javac" -version 2>&1)
+        [[ $seen != *" ${version#javac } "* ]] || continue
+        seen+="${version#javac } "
+        echo "${version#javac } $home"
+    done
+}
+
+# hotspot_stacks HOME COUNT FLAGS [WORD...]
+hotspot_stacks()
+{
+    local home=$1 count=$2 flags=$3
+    shift 3
+    rm -f "$WORK"/hotspot.*
+    # shellcheck disable=SC2086 # several flags
+    LD_PRELOAD=$AGENT SOCKLEAK_OPTIONS=kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_path=$WORK/hotspot \
+        timeout 300 "$home/bin/java" $flags -cp "$WORK/classes" JavaStacks "$WORK/stacks" "$count" 40000 "${SEED:-1}" 3 "$@" || return
+    python3 "$TOP/tests/runtimes/hotspot_compare.py" "$WORK"/hotspot.* "$WORK/stacks" "$@"
+}
+
+hotspot_version()
+{
+    local version=$1 home=$2 flags
+    local count=${SOCKLEAK_STACKS:-$((long ? 8000 : 1000))}
+    rm -rf "$WORK/classes"
+    "$home/bin/javac" -d "$WORK/classes" "$TOP/tests/runtimes/JavaStacks.java" || return
+    for flags in -Xint -XX:TieredStopAtLevel=1 -XX:+TieredCompilation -XX:-TieredCompilation -Xcomp; do
+        compare "HotSpot $version $flags" hotspot_stacks "$home" "$count" "$flags"
+    done
+    compare "HotSpot $version, classes are unloaded" hotspot_stacks "$home" "$count" -Xmx512m churn
+    if [[ $long ]]; then
+        for flags in G1 Serial Parallel Z Shenandoah; do
+            compare "HotSpot $version, classes are unloaded, $flags" hotspot_stacks "$home" "$count" "-XX:+Use${flags}GC -Xmx512m" churn
+        done
+        compare "HotSpot $version, no compressed oops" hotspot_stacks "$home" "$count" -XX:-UseCompressedOops churn
+        compare "HotSpot $version, one small code cache" hotspot_stacks "$home" "$count" '-XX:-SegmentedCodeCache -XX:ReservedCodeCacheSize=4m' churn
+    fi
+    if [[ $long && ${version%%.*} -ge 21 ]]; then
+        compare "HotSpot $version, virtual threads" hotspot_stacks "$home" "$count" '' virtual
+        compare "HotSpot $version, virtual threads that were moved" hotspot_stacks "$home" "$count" '' virtual yield
+    fi
+}
+
+while read -r hotspot_number hotspot_home; do
+    hotspot_version "$hotspot_number" "$hotspot_home"
+done < <(hotspot_homes)
