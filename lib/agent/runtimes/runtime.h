@@ -124,5 +124,6 @@ struct runtime {
 };
 
 extern const struct runtime runtime_cpython;
+extern const struct runtime runtime_v8;
 
 #endif

@@ -15,7 +15,7 @@
 #include "../base/options.h"
 #include "../base/peek.h"
 
-static const struct runtime *const readers[] = {&runtime_cpython};
+static const struct runtime *const readers[] = {&runtime_cpython, &runtime_v8};
 #define N_READERS (sizeof readers / sizeof *readers)
 
 _Atomic uint32_t runtimes_found;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * v8_memory.c: reads objects of V8's heap.
+ *
+ * Called in the thread whose frames are read. Nothing of its heap moves meanwhile: the collector
+ * moves objects only while this thread waits for it, and it waits here for a C call instead. So a
+ * page that was found to be readable stays so until the call returns.
+ */
+#include "../base/readable.h"
+#include "v8.h"
+
+#define MAX_BYTES (1u << 20) /* of a table that is read */
+
+static bool is_readable(struct v8_memory *m, uintptr_t a)
+{
+    uintptr_t page = a / PAGE_BYTES, *seen = &m->pages[(page ^ page >> 6) % 64];
+    if (a >> 47 || !page)
+        return false;
+    if (m->trusting || *seen == page)
+        return true;
+    if (!readable(a & ~(uintptr_t)7))
+        return false;
+    *seen = page;
+    return true;
+}
+
+bool v8_load(struct v8_memory *m, uintptr_t a, uintptr_t *w)
+{
+    if (a % 8 || !is_readable(m, a))
+        return false;
+    *w = *(const uintptr_t *)a;
+    return true;
+}
+
+bool v8_load_half(struct v8_memory *m, uintptr_t a, uint32_t *w)
+{
+    if (a % 4 || !is_readable(m, a))
+        return false;
+    *w = *(const uint32_t *)a;
+    return true;
+}
+
+const void *v8_bytes(struct v8_memory *m, uintptr_t a, size_t n)
+{
+    if (n > MAX_BYTES || a >> 47)
+        return NULL;
+    for (uintptr_t page = a & ~(uintptr_t)(PAGE_BYTES - 1); page < a + n; page += PAGE_BYTES)
+        if (!is_readable(m, page))
+            return NULL;
+    return (const void *)a;
+}
+
+uintptr_t v8_field(struct v8_memory *m, uintptr_t object, int32_t offset)
+{
+    uintptr_t w;
+    return v8_is_object(object) && v8_load(m, object - 1 + (uintptr_t)(intptr_t)offset, &w) ? w : 0;
+}
+
+int v8_type(struct v8_memory *m, uintptr_t object)
+{
+    uintptr_t map = v8_field(m, object, 0);
+    uint32_t w;
+    if (!v8_is_object(map) || !v8_load_half(m, map - 1 + (uintptr_t)v8.map_type, &w))
+        return -1;
+    return (int)(w & 0xffff);
+}
+
+int v8_certain_type(struct v8_memory *m, uintptr_t object)
+{
+    uintptr_t map = v8_field(m, object, 0), map_of_maps = v8_field(m, map, 0);
+    if (v8_type(m, map) != v8.type_map || v8_type(m, map_of_maps) != v8.type_map)
+        return -1;
+    return v8_type(m, object);
+}
+
+uintptr_t v8_element(struct v8_memory *m, uintptr_t array, int32_t i)
+{
+    int type = v8_type(m, array);
+    if (type != v8.type_fixed && type != v8.type_weak_fixed)
+        return 0;
+    uintptr_t length = v8_field(m, array, v8.array_length);
+    return v8_is_smi(length) && i >= 0 && i < v8_smi(length) ? v8_field(m, array, v8.array_data + 8 * i) : 0;
+}
+
+const uint8_t *v8_byte_array(struct v8_memory *m, uintptr_t array, size_t *n)
+{
+    if (v8_type(m, array) != v8.type_bytes)
+        return NULL;
+    uintptr_t length = v8_field(m, array, v8.array_length);
+    if (!v8_is_smi(length) || v8_smi(length) < 0)
+        return NULL;
+    *n = (size_t)v8_smi(length);
+    return v8_bytes(m, array - 1 + (uintptr_t)v8.array_data, *n);
+}
+
+uintptr_t v8_script(struct v8_memory *m, uintptr_t shared)
+{
+    uintptr_t script = v8_field(m, shared, v8.shared_script);
+    int type = v8_type(m, script);
+    if (type == v8.type_debug) {
+        script = v8_field(m, script, v8.debug_script);
+        type = v8_type(m, script);
+    }
+    return type == v8.type_script ? script : 0;
+}
