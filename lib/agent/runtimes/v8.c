@@ -128,6 +128,7 @@ static void set_common(struct v8_layout *l)
     l->script_line_offset = l->script_name + 8;
     l->script_column_offset = l->script_name + 16;
     l->script_id = l->script_line_ends + 8;
+    l->script_eval_from = l->script_line_ends + 16;
     l->debug_script = 24;
     l->code_deopt = 16;
     l->code_positions = 24;
@@ -141,13 +142,14 @@ static bool set_1002(struct exports *e, struct v8_layout *l)
 {
     l->code_inside = true;
     l->type_stream = -1;
-    return constant(e, "class_Code__instruction_start__uintptr_t", &l->code_start) &&
+    return constant(e, "class_Code__instruction_start__uintptr_t", &l->code_head) &&
            constant(e, "class_Code__instruction_size__int", &l->code_size) && constant(e, "class_Code__flags__uint32_t", &l->code_flags);
 }
 
 /* 11.3, node 20: an InstructionStream in code space leads to the Code, which lies elsewhere. */
 static bool set_1103(struct exports *e, struct v8_layout *l)
 {
+    l->code_head = 16;
     l->code_start = 40;
     l->code_flags = 48;
     l->code_size = 56;

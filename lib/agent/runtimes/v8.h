@@ -27,15 +27,16 @@ struct v8_layout {
     /* offsets in objects, from the address without the tag */
     int32_t map_type, function_shared;
     int32_t shared_data, shared_name, shared_script, shared_flags;
-    int32_t script_source, script_name, script_line_offset, script_column_offset, script_line_ends, script_id;
+    int32_t script_source, script_name, script_line_offset, script_column_offset, script_line_ends, script_id, script_eval_from;
     int32_t debug_script; /* of DebugInfo */
     int32_t string_length, string_characters, cons_first, cons_second, thin_actual, sliced_parent, sliced_offset, external_resource;
     int32_t array_length, array_data;
     int32_t bytecodes_positions, bytecodes_data;
     /* of the object that describes generated code */
     int32_t code_deopt, code_positions, code_flags, code_size;
-    int32_t code_start; /* its field that holds where the instructions begin; with CODE_INSIDE they begin there */
-    bool code_inside;
+    int32_t code_head;                                   /* how long the head is before the instructions, which begins with a map */
+    bool code_inside;                                    /* the head is that object; else its second word leads to it, and */
+    int32_t code_start;                                  /* this field of it to the instructions */
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
     int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
     /* instance types */

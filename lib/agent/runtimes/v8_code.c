@@ -10,10 +10,9 @@
  */
 #include <string.h>
 
-#include "../base/readable.h"
 #include "v8.h"
 
-#define CODE_ALIGN 32u            /* of an object in code space, at least */
+#define CODE_ALIGN 32u            /* of the first instruction, at least */
 #define MAX_CODE (512u << 10)     /* how far into its code a return address is looked for */
 #define INLINED_SIZE 16u          /* of an entry of the table of inlined calls: a position, a number */
 #define DEBUG_BREAK_EXTRA_WIDE 3u /* bytecodes up to this one say how wide the operands of the next are */
@@ -138,30 +137,24 @@ static bool describes(struct v8_memory *m, uintptr_t object, uintptr_t start, ui
     return true;
 }
 
-/* Whether the head of an object in code space lies at AT. */
-static bool is_head(struct v8_memory *m, uintptr_t at, uintptr_t pc, struct code *out)
+/* Whether instructions begin at START, behind the head of their object. */
+static bool begins_at(struct v8_memory *m, uintptr_t start, uintptr_t pc, struct code *out)
 {
-    uintptr_t map = *(const uintptr_t *)at, object = ((const uintptr_t *)at)[1];
-    if (!v8_is_object(map) || map >> 47 || !v8_is_object(object) || object >> 47)
+    uintptr_t head = start - (uintptr_t)v8.code_head, map, second;
+    if (!v8_load(m, head, &map) || !v8_load(m, head + 8, &second) || !v8_is_object(map) || map >> 47 || !v8_is_object(second))
         return false;
     if (v8.code_inside)
-        return describes(m, at + 1, at + (uintptr_t)v8.code_start, pc, out);
-    return v8_type(m, at + 1) == v8.type_stream && describes(m, object, v8_field(m, object, v8.code_start), pc, out);
+        return describes(m, head + 1, start, pc, out);
+    return v8_type(m, head + 1) == v8.type_stream && v8_field(m, second, v8.code_start) == start && describes(m, second, start, pc, out);
 }
 
 /* What lies before PC is anything, so that each page is asked about. */
-static bool search_head(struct v8_memory *m, uintptr_t pc, struct code *out)
+static bool search_start(struct v8_memory *m, uintptr_t pc, struct code *out)
 {
-    uintptr_t at = pc & ~(uintptr_t)(CODE_ALIGN - 1), page = 0;
-    for (uintptr_t until = at - MAX_CODE; at > until; at -= CODE_ALIGN) {
-        if (at / PAGE_BYTES != page) {
-            if (!readable(at & ~(uintptr_t)7))
-                return false;
-            page = at / PAGE_BYTES;
-        }
-        if (is_head(m, at, pc, out))
+    uintptr_t at = pc & ~(uintptr_t)(CODE_ALIGN - 1);
+    for (uintptr_t until = at - MAX_CODE; at > until; at -= CODE_ALIGN)
+        if (begins_at(m, at, pc, out))
             return true;
-    }
     return false;
 }
 
@@ -169,7 +162,7 @@ static bool find_code(struct v8_memory *m, uintptr_t pc, struct code *out)
 {
     bool trusting = m->trusting;
     m->trusting = false;
-    bool found = search_head(m, pc, out);
+    bool found = search_start(m, pc, out);
     m->trusting = trusting;
     return found;
 }

@@ -9,9 +9,9 @@
 
 #include "v8.h"
 
-#define MAX_DEPTH 8u           /* of a string that is made of others */
+#define MAX_DEPTH 32u          /* of a string that is made of others */
 #define MAX_SOURCE (16u << 20) /* of a script whose lines nobody has counted yet, in characters */
-#define PIECE 32768u           /* of it, in bytes */
+#define PIECE 65536u           /* of it */
 #define MAX_INLINE_NAMES 75    /* a scope with more variables has their names elsewhere */
 #define MAX_LOCALS 100000
 #define SCOPE_WORD(i) (8 * ((i) + 1))
@@ -120,23 +120,39 @@ static bool find_characters(struct v8_memory *m, uintptr_t s, struct characters 
     return false;
 }
 
+/* The strings that one is made of, the last first. */
+struct parts {
+    uintptr_t part[MAX_DEPTH];
+    unsigned n;
+};
+
+/* Takes the next that has characters. False: there is none, or it cannot be read (then N is not 0). */
+static bool next_part(struct v8_memory *m, struct parts *p, struct characters *out)
+{
+    while (p->n) {
+        uintptr_t s = p->part[p->n - 1];
+        int type = string_type(m, s);
+        if (type < 0 || (type & V8_STRING_FORM) != V8_STRING_CONS) {
+            if (!find_characters(m, s, out))
+                return false;
+            p->n--;
+            return true;
+        }
+        if (p->n == MAX_DEPTH)
+            return false;
+        p->part[p->n - 1] = v8_field(m, s, v8.cons_second);
+        p->part[p->n++] = v8_field(m, s, v8.cons_first);
+    }
+    return false;
+}
+
 static bool put_string(struct v8_memory *m, uintptr_t s, struct text *t)
 {
-    uintptr_t later[MAX_DEPTH] = {s};
-    for (unsigned n = 1; n;) {
-        struct characters c;
-        s = later[--n];
-        int type = string_type(m, s);
-        if (type >= 0 && (type & V8_STRING_FORM) == V8_STRING_CONS) {
-            if (n + 2 > MAX_DEPTH)
-                return false;
-            later[n++] = v8_field(m, s, v8.cons_second);
-            later[n++] = v8_field(m, s, v8.cons_first);
-        } else if (!find_characters(m, s, &c) || !put_characters(m, &c, t)) {
+    struct parts p = {.part = {s}, .n = 1};
+    for (struct characters c; next_part(m, &p, &c);)
+        if (!put_characters(m, &c, t))
             return false;
-        }
-    }
-    return true;
+    return p.n == 0;
 }
 
 /* The text of S, which must be a string; "" is one. */
@@ -180,7 +196,12 @@ static bool read_scope(struct v8_memory *m, uintptr_t scope, struct scope *out)
     return v8_is_smi(start) && v8_is_smi(end) && v8_smi(start) >= 0 && v8_smi(start) <= v8_smi(end);
 }
 
-static bool name_function(struct v8_memory *m, uintptr_t shared, char *to, size_t cap, int32_t *start)
+static bool is_eval(struct v8_memory *m, uintptr_t script)
+{
+    return v8_type(m, v8_field(m, script, v8.script_eval_from)) == v8.type_shared;
+}
+
+static bool name_function(struct v8_memory *m, uintptr_t shared, uintptr_t script, char *to, size_t cap, int32_t *start)
 {
     static const char anonymous[] = "<anonymous>";
     struct scope scope;
@@ -194,7 +215,7 @@ static bool name_function(struct v8_memory *m, uintptr_t shared, char *to, size_
     if (!to[0] && string_type(m, scope.guessed) >= 0 && !read_string(m, scope.guessed, to, cap))
         return false;
     if (!to[0])
-        memcpy(to, anonymous, sizeof anonymous);
+        memcpy(to, is_eval(m, script) ? "eval" : anonymous, is_eval(m, script) ? sizeof "eval" : sizeof anonymous);
     return true;
 }
 
@@ -223,33 +244,49 @@ static bool place_in_table(struct v8_memory *m, uintptr_t ends, uint32_t positio
     return true;
 }
 
-static bool ends_line(const uint8_t *p, uint32_t i, uint32_t n, unsigned width)
+/* The lines of a script's beginning, which may be a string that is made of others. */
+struct counter {
+    uint32_t until, done; /* characters */
+    uint32_t line, begin; /* the last line, and where it begins */
+    uint32_t last;        /* the last character */
+};
+
+static void count_lines(struct counter *c, const uint8_t *p, uint32_t n, unsigned width)
 {
-    uint32_t c = character(p, i, width);
-    if (c == '\r')
-        return i + 1 >= n || character(p, i + 1, width) != '\n';
-    return c == '\n' || c == 0x2028 || c == 0x2029;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t one = character(p, i, width);
+        bool ends = one == '\n' || one == '\r' || one == 0x2028 || one == 0x2029;
+        if (ends) {
+            c->line += !(one == '\n' && c->last == '\r');
+            c->begin = c->done + i + 1;
+        }
+        c->last = one;
+    }
+    c->done += n;
+}
+
+static bool count_characters(struct v8_memory *m, struct counter *c, const struct characters *some)
+{
+    uint32_t n = some->length < c->until - c->done ? some->length : c->until - c->done, step;
+    for (uint32_t i = 0; i < n; i += step) {
+        step = n - i < PIECE ? n - i : PIECE;
+        const uint8_t *p = v8_bytes(m, some->at + (uintptr_t)i * some->width, (size_t)step * some->width);
+        if (!p)
+            return false;
+        count_lines(c, p, step, some->width);
+    }
+    return true;
 }
 
 static bool place_in_source(struct v8_memory *m, uintptr_t source, uint32_t position, struct place *out)
 {
-    struct characters c;
-    uint32_t begin = 0, line = 0;
-    if (!find_characters(m, source, &c) || position > c.length || position > MAX_SOURCE)
-        return false;
-    for (uint32_t done = 0, n; done < position; done += n) {
-        n = position - done < PIECE / c.width ? position - done : PIECE / c.width;
-        uint32_t more = done + n < c.length; /* a \r and a \n are one end */
-        const uint8_t *p = v8_bytes(m, c.at + (uintptr_t)done * c.width, (size_t)(n + more) * c.width);
-        if (!p)
+    struct counter c = {.until = position};
+    struct parts parts = {.part = {source}, .n = 1};
+    struct characters some;
+    while (c.done < position)
+        if (position > MAX_SOURCE || !next_part(m, &parts, &some) || !count_characters(m, &c, &some))
             return false;
-        for (uint32_t i = 0; i < n; i++)
-            if (ends_line(p, i, n + more, c.width)) {
-                line++;
-                begin = done + i + 1;
-            }
-    }
-    *out = (struct place){line, position - begin};
+    *out = (struct place){c.line, position - c.begin};
     return true;
 }
 
@@ -315,7 +352,7 @@ bool v8_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidd
     *hidden = false;
     memset(out, 0, sizeof *out);
     uintptr_t script = v8_certain_type(&m, shared) == v8.type_shared ? v8_script(&m, shared) : 0;
-    if (!script || !name_function(&m, shared, out->function, sizeof out->function, &start) ||
+    if (!script || !name_function(&m, shared, script, out->function, sizeof out->function, &start) ||
         !name_file(&m, script, out->file, sizeof out->file))
         return false;
     if (position < 0) {
