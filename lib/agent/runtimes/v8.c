@@ -64,7 +64,6 @@ static const struct fact {
     FACT(type_weak_fixed, "type_WeakFixedArray__WEAK_FIXED_ARRAY_TYPE"),
     FACT(first_no_string, "FirstNonstringType"),
     FACT(kind_mask, "CodeKindFieldMask"),
-    FACT(kind_interpreted, "CodeKindInterpretedFunction"),
     FACT(kind_baseline, "CodeKindBaseline"),
 #undef FACT
 };
@@ -197,12 +196,10 @@ static bool v8_find(struct exports *e)
 
 static const char *v8_refusal(void) { return refusal; }
 
-/* The program that only calls the library, and the library of its event loop. */
+/* The program that only calls the library, and its event loop's, which is met before V8 is. */
 static bool v8_owns(const char *path, bool is_program)
 {
     const char *base = text_base_name(path);
-    if (!v8.blob)
-        return false;
     return is_program ? strcmp(base, "node") == 0 || strcmp(base, "nodejs") == 0 : strncmp(base, "libuv.so", 8) == 0;
 }
 

@@ -42,7 +42,7 @@ struct v8_layout {
     /* instance types */
     int32_t type_map, type_function, type_shared, type_script, type_debug, type_scope, type_code, type_stream, type_bytecodes;
     int32_t type_bytes, type_fixed, type_weak_fixed, first_no_string;
-    int32_t kind_mask, kind_interpreted, kind_baseline;
+    int32_t kind_mask, kind_baseline;
     /* how long each bytecode is: bytes in single, double and quadruple operand scale */
     uintptr_t bytecode_lengths;
     uint32_t n_bytecodes;

@@ -229,9 +229,7 @@ bool v8_calls_of(struct v8_memory *m, uintptr_t pc, uintptr_t fp, bool in_blob, 
         return optimized_calls(m, &code, shared, out);
     if (generated && code.kind == (uint32_t)v8.kind_baseline)
         return baseline_calls(m, &code, shared, bytecodes, out);
-    if (generated && code.kind != (uint32_t)v8.kind_interpreted)
-        return false;
-    /* the interpreter's own code, or a copy of it */
+    /* the interpreter's own code, or a copy of it that the function has for itself */
     if (v8_type(m, bytecodes) != v8.type_bytecodes || !v8_is_smi(offset))
         return false;
     return add_call(out, shared, position_of_bytecode(m, bytecodes, v8_smi(offset) - (v8.bytecodes_data - 1)));
