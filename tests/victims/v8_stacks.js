@@ -302,7 +302,8 @@ function compare(file, report) {
       const [name, where, line, column] = stack[i];
       frames++;
       if (f.uncertain || f.line_of_function) unsure++;
-      const same = f.symbol === (name || '<anonymous>') && f.file === path(where) && f.line === line &&
+      // a method that a symbol names, or an expression, has its name only while the program runs
+      const same = (f.symbol === (name || '<anonymous>') || (/^\[/.test(name) && f.symbol === '<anonymous>')) && f.file === path(where) && f.line === line &&
         (i === 0 || f.column === column);
       if (!same && wrong++ < 10)
         console.log('frame', i, [name, where, line, column], [f.symbol, f.file, f.line, f.column]);

@@ -121,9 +121,9 @@ static int64_t bytecode_of(struct v8_memory *m, uintptr_t bytecodes, struct byte
 /* ---- code objects ---------------------------------------------------------------------------- */
 
 struct code {
-    uintptr_t object;
-    uintptr_t pc; /* as an offset in its instructions */
-    uint32_t kind;
+    uintptr_t object, start;
+    uint32_t size, kind;
+    uintptr_t pc; /* as an offset from START */
 };
 
 /* Whether CODE, which may be anything, describes instructions that begin at START and hold PC. */
@@ -133,7 +133,7 @@ static bool describes(struct v8_memory *m, uintptr_t object, uintptr_t start, ui
     if (v8_certain_type(m, object) != v8.type_code || !v8_load_half(m, object - 1 + (uintptr_t)v8.code_size, &size) ||
         !v8_load_half(m, object - 1 + (uintptr_t)v8.code_flags, &flags) || pc - start > size)
         return false;
-    *out = (struct code){object, pc - start, flags & (uint32_t)v8.kind_mask};
+    *out = (struct code){object, start, size, flags & (uint32_t)v8.kind_mask, pc - start};
     return true;
 }
 
@@ -167,6 +167,44 @@ static bool find_code(struct v8_memory *m, uintptr_t pc, struct code *out)
     return found;
 }
 
+/* ---- code that is given up ------------------------------------------------------------------- */
+
+/*
+ * Behind the instructions of optimized code stands a table of the places where it can be left: a
+ * number of entries, and a word that says how large the parts of an entry are. An entry: where a
+ * call returns to, a number plus 1, and plus 1 where it is made to return to instead once the code
+ * is given up for the function's other code; the rest is the collector's.
+ */
+#define PLACES_HEAD 8u
+#define MAX_PLACES 65536u
+
+static uint32_t little_endian(const uint8_t *p, unsigned n)
+{
+    uint32_t v = 0;
+    for (unsigned i = 0; i < n; i++)
+        v |= (uint32_t)p[i] << 8 * i;
+    return v;
+}
+
+/* Where the frame's call would have returned to, had its code not been given up meanwhile. */
+static uintptr_t return_before(struct v8_memory *m, const struct code *code)
+{
+    uint32_t head[2];
+    const uint8_t *p = v8_bytes(m, code->start + code->size, PLACES_HEAD);
+    if (!p)
+        return code->pc;
+    memcpy(head, p, sizeof head);
+    unsigned registers = head[1] >> 1 & 7, pc = head[1] >> 4 & 7, number = head[1] >> 7 & 7, entry = 2 * pc + number + registers;
+    bool has_trampolines = head[1] & 1;
+    if (!has_trampolines || head[0] > MAX_PLACES || pc > 4 ||
+        !(p = v8_bytes(m, code->start + code->size + PLACES_HEAD, (size_t)head[0] * entry)))
+        return code->pc;
+    for (uint32_t i = 0; i < head[0]; i++, p += entry)
+        if (little_endian(p + pc + number, pc) == code->pc + 1)
+            return little_endian(p, pc);
+    return code->pc;
+}
+
 /* ---- frames ---------------------------------------------------------------------------------- */
 
 static bool add_call(struct v8_calls *out, uintptr_t shared, int32_t position)
@@ -189,7 +227,7 @@ static bool optimized_calls(struct v8_memory *m, const struct code *code, uintpt
     size_t n = 0;
     if (v8_element(m, deopt, v8.deopt_shared) != shared)
         return false;
-    if (!position_in(m, v8_field(m, code->object, v8.code_positions), (int64_t)code->pc - 1, &position))
+    if (!position_in(m, v8_field(m, code->object, v8.code_positions), (int64_t)return_before(m, code) - 1, &position))
         return false;
     const uint8_t *inlined = v8_byte_array(m, v8_element(m, deopt, v8.deopt_inlined), &n);
     for (uint32_t id; (id = inlined_of(position)) != 0;) {
