@@ -54,9 +54,11 @@ extern struct v8_layout v8;
 
 /* ---- v8_memory.c: reading ---- */
 
+#define V8_FIRST_ADDRESS 4096u
+
 /* Begin with zeros, for the time of one call. */
 struct v8_memory {
-    bool trusting;       /* pages are not asked about: what is read hangs on an object that is alive */
+    bool trusting;       /* the kernel is not asked: what is read hangs on an object that is alive */
     uintptr_t pages[64]; /* found to be readable */
 };
 
@@ -64,15 +66,41 @@ static inline bool v8_is_object(uintptr_t w) { return (w & 3) == 1; }
 static inline bool v8_is_smi(uintptr_t w) { return (uint32_t)w == 0; }
 static inline int32_t v8_smi(uintptr_t w) { return (int32_t)(w >> 32); }
 
+bool v8_is_readable(struct v8_memory *m, uintptr_t a);
+static inline bool v8_can_read(struct v8_memory *m, uintptr_t a)
+{
+    return m->trusting ? a >= V8_FIRST_ADDRESS && a >> 47 == 0 : v8_is_readable(m, a);
+}
 /* The word, and the half of one, at A. False: it cannot be read. */
-bool v8_load(struct v8_memory *m, uintptr_t a, uintptr_t *w);
-bool v8_load_half(struct v8_memory *m, uintptr_t a, uint32_t *w);
+static inline bool v8_load(struct v8_memory *m, uintptr_t a, uintptr_t *w)
+{
+    if (a % 8 || !v8_can_read(m, a))
+        return false;
+    *w = *(const uintptr_t *)a;
+    return true;
+}
+static inline bool v8_load_half(struct v8_memory *m, uintptr_t a, uint32_t *w)
+{
+    if (a % 4 || !v8_can_read(m, a))
+        return false;
+    *w = *(const uint32_t *)a;
+    return true;
+}
 /* The N bytes at A, which the caller reads itself; NULL: they cannot be read. */
 const void *v8_bytes(struct v8_memory *m, uintptr_t a, size_t n);
 /* The field at OFFSET of OBJECT, which may be anything; 0: it has none. */
-uintptr_t v8_field(struct v8_memory *m, uintptr_t object, int32_t offset);
+static inline uintptr_t v8_field(struct v8_memory *m, uintptr_t object, int32_t offset)
+{
+    uintptr_t w;
+    return v8_is_object(object) && v8_load(m, object - 1 + (uintptr_t)(intptr_t)offset, &w) ? w : 0;
+}
 /* The instance type of OBJECT, which may be anything; -1: it is no object. */
-int v8_type(struct v8_memory *m, uintptr_t object);
+static inline int v8_type(struct v8_memory *m, uintptr_t object)
+{
+    uintptr_t map = v8_field(m, object, 0);
+    uint32_t w;
+    return v8_is_object(map) && v8_load_half(m, map - 1 + (uintptr_t)v8.map_type, &w) ? (int)(w & 0xffff) : -1;
+}
 /* The same, and the object's map must be one. */
 int v8_certain_type(struct v8_memory *m, uintptr_t object);
 /* Element I of a FixedArray; 0: it has no such. */
@@ -96,11 +124,19 @@ struct v8_calls {
     } call[V8_MAX_INLINED];
 };
 
-/*
- * The calls of the frame at FP of function SHARED, whose callee returns to PC. IN_BLOB: PC lies in
- * the builtins. False: the frame is not as expected.
- */
-bool v8_calls_of(struct v8_memory *m, uintptr_t pc, uintptr_t fp, bool in_blob, uintptr_t shared, struct v8_calls *out);
+/* Code that V8 has generated. */
+struct v8_code {
+    uintptr_t object, start;
+    uint32_t size, kind;
+    uintptr_t pc; /* as an offset from START */
+};
+
+/* The code with the return address PC, which may be anything; what it describes is alive. */
+bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out);
+/* The calls of the frame at FP of function SHARED. CODE NULL: it runs in a builtin. False: it is not as expected. */
+bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, uintptr_t shared, struct v8_calls *out);
+/* What is known of addresses of code does not hold any more. */
+void v8_code_reset(void);
 
 /* ---- v8_walk.c, v8_name.c ---- */
 

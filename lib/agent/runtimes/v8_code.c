@@ -8,12 +8,16 @@
  * at the beginning of the code, so it is found from the return address alone: the function may have
  * other code by now, and a loop that was entered in optimized code never had it in the function.
  */
+#include <stdatomic.h>
 #include <string.h>
 
+#include "../base/sys.h"
 #include "v8.h"
 
-#define CODE_ALIGN 32u            /* of the first instruction, at least */
-#define MAX_CODE (512u << 10)     /* how far into its code a return address is looked for */
+#define CODE_ALIGN 32u        /* of the first instruction, at least */
+#define MAX_CODE (512u << 10) /* how far into its code a return address is looked for */
+#define CHUNK (256u << 10)    /* of memory that V8 maps and unmaps as one */
+#define KNOWN_CODE 256u
 #define INLINED_SIZE 16u          /* of an entry of the table of inlined calls: a position, a number */
 #define DEBUG_BREAK_EXTRA_WIDE 3u /* bytecodes up to this one say how wide the operands of the next are */
 
@@ -120,50 +124,104 @@ static int64_t bytecode_of(struct v8_memory *m, uintptr_t bytecodes, struct byte
 
 /* ---- code objects ---------------------------------------------------------------------------- */
 
-struct code {
-    uintptr_t object, start;
-    uint32_t size, kind;
-    uintptr_t pc; /* as an offset from START */
-};
-
 /* Whether CODE, which may be anything, describes instructions that begin at START and hold PC. */
-static bool describes(struct v8_memory *m, uintptr_t object, uintptr_t start, uintptr_t pc, struct code *out)
+static bool describes(struct v8_memory *m, uintptr_t object, uintptr_t start, uintptr_t pc, struct v8_code *out)
 {
     uint32_t size, flags;
     if (v8_certain_type(m, object) != v8.type_code || !v8_load_half(m, object - 1 + (uintptr_t)v8.code_size, &size) ||
         !v8_load_half(m, object - 1 + (uintptr_t)v8.code_flags, &flags) || pc - start > size)
         return false;
-    *out = (struct code){object, start, size, flags & (uint32_t)v8.kind_mask, pc - start};
+    *out = (struct v8_code){object, start, size, flags & (uint32_t)v8.kind_mask, pc - start};
     return true;
 }
 
-/* Whether instructions begin at START, behind the head of their object. */
-static bool begins_at(struct v8_memory *m, uintptr_t start, uintptr_t pc, struct code *out)
+/* The two words at the head of an object in code space. */
+struct head {
+    uintptr_t map, second;
+};
+
+static bool load_head(struct v8_memory *m, uintptr_t start, struct head *h)
 {
-    uintptr_t head = start - (uintptr_t)v8.code_head, map, second;
-    if (!v8_load(m, head, &map) || !v8_load(m, head + 8, &second) || !v8_is_object(map) || map >> 47 || !v8_is_object(second))
-        return false;
+    uintptr_t at = start - (uintptr_t)v8.code_head;
+    return v8_load(m, at, &h->map) && v8_load(m, at + 8, &h->second) && v8_is_object(h->map) && v8_is_object(h->second);
+}
+
+/* Whether instructions that hold PC begin at START, behind the head H. */
+static bool begins_at(struct v8_memory *m, uintptr_t start, const struct head *h, uintptr_t pc, struct v8_code *out)
+{
+    uintptr_t head = start - (uintptr_t)v8.code_head + 1;
     if (v8.code_inside)
-        return describes(m, head + 1, start, pc, out);
-    return v8_type(m, head + 1) == v8.type_stream && v8_field(m, second, v8.code_start) == start && describes(m, second, start, pc, out);
+        return describes(m, head, start, pc, out);
+    return v8_type(m, head) == v8.type_stream && v8_field(m, h->second, v8.code_start) == start && describes(m, h->second, start, pc, out);
 }
 
 /* What lies before PC is anything, so that each page is asked about. */
-static bool search_start(struct v8_memory *m, uintptr_t pc, struct code *out)
+static bool search_start(struct v8_memory *m, uintptr_t pc, struct head *h, struct v8_code *out)
 {
     uintptr_t at = pc & ~(uintptr_t)(CODE_ALIGN - 1);
-    for (uintptr_t until = at - MAX_CODE; at > until; at -= CODE_ALIGN)
-        if (begins_at(m, at, pc, out))
+    for (uintptr_t until = at - MAX_CODE; at > until; at -= CODE_ALIGN) {
+        if (!v8_is_readable(m, at - (uintptr_t)v8.code_head))
+            return false;
+        if (load_head(m, at, h) && begins_at(m, at, h, pc, out))
             return true;
+    }
     return false;
 }
 
-static bool find_code(struct v8_memory *m, uintptr_t pc, struct code *out)
+/*
+ * Where the code of a return address begins, and its head. The address is on the stack, so its code
+ * is alive, with what it leads to; and so is the whole chunk of memory that it lies in. If the head
+ * is another one by now, so is the code. Threads that write an entry at once leave one that does not
+ * agree with the memory.
+ */
+static struct known {
+    _Atomic uintptr_t pc, start, map, second;
+} known[KNOWN_CODE] LARGE_TABLE;
+
+static struct known *known_at(uintptr_t pc) { return &known[(pc ^ pc >> 8) % KNOWN_CODE]; }
+
+static bool recall_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out)
 {
+    struct known *k = known_at(pc);
+    uintptr_t start = atomic_load_explicit(&k->start, memory_order_relaxed);
+    struct head h;
+    if (atomic_load_explicit(&k->pc, memory_order_relaxed) != pc || start > pc || (start - (uintptr_t)v8.code_head) / CHUNK != pc / CHUNK)
+        return false;
+    bool trusting = m->trusting;
+    m->trusting = true;
+    bool same = load_head(m, start, &h) && h.map == atomic_load_explicit(&k->map, memory_order_relaxed) &&
+                h.second == atomic_load_explicit(&k->second, memory_order_relaxed) && begins_at(m, start, &h, pc, out);
+    m->trusting = trusting;
+    return same;
+}
+
+static void remember_code(uintptr_t pc, uintptr_t start, const struct head *h)
+{
+    struct known *k = known_at(pc);
+    atomic_store_explicit(&k->pc, 0, memory_order_relaxed);
+    atomic_store_explicit(&k->start, start, memory_order_relaxed);
+    atomic_store_explicit(&k->map, h->map, memory_order_relaxed);
+    atomic_store_explicit(&k->second, h->second, memory_order_relaxed);
+    atomic_store_explicit(&k->pc, pc, memory_order_relaxed);
+}
+
+void v8_code_reset(void)
+{
+    for (unsigned i = 0; i < KNOWN_CODE; i++)
+        atomic_store_explicit(&known[i].pc, 0, memory_order_relaxed);
+}
+
+bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out)
+{
+    struct head h;
+    if (recall_code(m, pc, out))
+        return true;
     bool trusting = m->trusting;
     m->trusting = false;
-    bool found = search_start(m, pc, out);
+    bool found = search_start(m, pc, &h, out);
     m->trusting = trusting;
+    if (found)
+        remember_code(pc, out->start, &h);
     return found;
 }
 
@@ -187,7 +245,7 @@ static uint32_t little_endian(const uint8_t *p, unsigned n)
 }
 
 /* Where the frame's call would have returned to, had its code not been given up meanwhile. */
-static uintptr_t return_before(struct v8_memory *m, const struct code *code)
+static uintptr_t return_before(struct v8_memory *m, const struct v8_code *code)
 {
     uint32_t head[2];
     const uint8_t *p = v8_bytes(m, code->start + code->size, PLACES_HEAD);
@@ -220,7 +278,7 @@ static bool add_call(struct v8_calls *out, uintptr_t shared, int32_t position)
  * Optimized code: the position says in which inlined call it is, and the table of these where each
  * was called from.
  */
-static bool optimized_calls(struct v8_memory *m, const struct code *code, uintptr_t shared, struct v8_calls *out)
+static bool optimized_calls(struct v8_memory *m, const struct v8_code *code, uintptr_t shared, struct v8_calls *out)
 {
     uintptr_t deopt = v8_field(m, code->object, v8.code_deopt), literals = v8_element(m, deopt, v8.deopt_literals);
     uint64_t position;
@@ -245,7 +303,7 @@ static bool optimized_calls(struct v8_memory *m, const struct code *code, uintpt
     return add_call(out, shared, place_of(position));
 }
 
-static bool baseline_calls(struct v8_memory *m, const struct code *code, uintptr_t shared, uintptr_t bytecodes, struct v8_calls *out)
+static bool baseline_calls(struct v8_memory *m, const struct v8_code *code, uintptr_t shared, uintptr_t bytecodes, struct v8_calls *out)
 {
     struct bytes lengths = {.at = 0};
     lengths.p = v8_byte_array(m, v8_field(m, code->object, v8.code_positions), &lengths.n);
@@ -254,19 +312,17 @@ static bool baseline_calls(struct v8_memory *m, const struct code *code, uintptr
     return add_call(out, shared, position_of_bytecode(m, bytecodes, bytecode_of(m, bytecodes, lengths, code->pc)));
 }
 
-bool v8_calls_of(struct v8_memory *m, uintptr_t pc, uintptr_t fp, bool in_blob, uintptr_t shared, struct v8_calls *out)
+bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, uintptr_t shared, struct v8_calls *out)
 {
-    struct code code;
     uintptr_t bytecodes, offset;
     out->n = 0;
     if (!v8_load(m, fp + (uintptr_t)(intptr_t)v8.fp_bytecodes, &bytecodes) ||
         !v8_load(m, fp + (uintptr_t)(intptr_t)v8.fp_bytecode_offset, &offset))
         return false;
-    bool generated = !in_blob && find_code(m, pc, &code);
-    if (generated && code.kind > (uint32_t)v8.kind_baseline)
-        return optimized_calls(m, &code, shared, out);
-    if (generated && code.kind == (uint32_t)v8.kind_baseline)
-        return baseline_calls(m, &code, shared, bytecodes, out);
+    if (code && code->kind > (uint32_t)v8.kind_baseline)
+        return optimized_calls(m, code, shared, out);
+    if (code && code->kind == (uint32_t)v8.kind_baseline)
+        return baseline_calls(m, code, shared, bytecodes, out);
     /* the interpreter's own code, or a copy of it that the function has for itself */
     if (v8_type(m, bytecodes) != v8.type_bytecodes || !v8_is_smi(offset))
         return false;

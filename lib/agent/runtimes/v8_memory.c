@@ -11,12 +11,12 @@
 
 #define MAX_BYTES (1u << 20) /* of a table that is read */
 
-static bool is_readable(struct v8_memory *m, uintptr_t a)
+bool v8_is_readable(struct v8_memory *m, uintptr_t a)
 {
     uintptr_t page = a / PAGE_BYTES, *seen = &m->pages[(page ^ page >> 6) % 64];
     if (a >> 47 || !page)
         return false;
-    if (m->trusting || *seen == page)
+    if (*seen == page)
         return true;
     if (!readable(a & ~(uintptr_t)7))
         return false;
@@ -24,45 +24,16 @@ static bool is_readable(struct v8_memory *m, uintptr_t a)
     return true;
 }
 
-bool v8_load(struct v8_memory *m, uintptr_t a, uintptr_t *w)
-{
-    if (a % 8 || !is_readable(m, a))
-        return false;
-    *w = *(const uintptr_t *)a;
-    return true;
-}
-
-bool v8_load_half(struct v8_memory *m, uintptr_t a, uint32_t *w)
-{
-    if (a % 4 || !is_readable(m, a))
-        return false;
-    *w = *(const uint32_t *)a;
-    return true;
-}
-
 const void *v8_bytes(struct v8_memory *m, uintptr_t a, size_t n)
 {
     if (n > MAX_BYTES || a >> 47)
         return NULL;
+    if (m->trusting)
+        return a >= V8_FIRST_ADDRESS ? (const void *)a : NULL;
     for (uintptr_t page = a & ~(uintptr_t)(PAGE_BYTES - 1); page < a + n; page += PAGE_BYTES)
-        if (!is_readable(m, page))
+        if (!v8_is_readable(m, page))
             return NULL;
     return (const void *)a;
-}
-
-uintptr_t v8_field(struct v8_memory *m, uintptr_t object, int32_t offset)
-{
-    uintptr_t w;
-    return v8_is_object(object) && v8_load(m, object - 1 + (uintptr_t)(intptr_t)offset, &w) ? w : 0;
-}
-
-int v8_type(struct v8_memory *m, uintptr_t object)
-{
-    uintptr_t map = v8_field(m, object, 0);
-    uint32_t w;
-    if (!v8_is_object(map) || !v8_load_half(m, map - 1 + (uintptr_t)v8.map_type, &w))
-        return -1;
-    return (int)(w & 0xffff);
 }
 
 int v8_certain_type(struct v8_memory *m, uintptr_t object)

@@ -21,6 +21,8 @@
 #define MAX_FRAME (1u << 20) /* no frame is larger */
 #define MAX_RUN 65536u       /* frames without a native one between them */
 #define IS_LOST 0            /* in a stack's scratch: a frame is not as expected */
+#define PROVEN 64u
+#define FUNCTION_TYPES 16 /* JSFunction, and those of constructors that V8 has itself */
 #define KNOWN_SCRIPTS 8u
 #define MAX_SCRIPT_NAME 512u
 
@@ -110,21 +112,42 @@ static bool is_in_blob(uintptr_t entry)
     return blob && entry - 1 - blob < v8.blob_size();
 }
 
+/*
+ * Places in the builtins in whose frames a function was found. Where each frame keeps what is fixed
+ * when V8 is built, so that the next one's need not be asked about.
+ */
+static _Atomic uintptr_t proven[PROVEN];
+
+static bool is_proven(uintptr_t pc) { return atomic_load_explicit(&proven[pc / 4 % PROVEN], memory_order_relaxed) == pc; }
+
+static void set_proven(uintptr_t pc) { atomic_store_explicit(&proven[pc / 4 % PROVEN], pc, memory_order_relaxed); }
+
+/* The function's SharedFunctionInfo; 0: FUNCTION, which may be anything, is none. */
+static uintptr_t shared_of(struct v8_memory *m, uintptr_t function)
+{
+    int type = v8_certain_type(m, function);
+    uintptr_t shared = type >= v8.type_function && type < v8.type_function + FUNCTION_TYPES ? v8_field(m, function, v8.function_shared) : 0;
+    return v8_certain_type(m, shared) == v8.type_shared ? shared : 0;
+}
+
 /* The frame at FP of FUNCTION. False: it is not as expected. */
 static bool add_frame(struct collector *c, uintptr_t pc, uintptr_t fp, uintptr_t function)
 {
+    struct v8_memory *m = &c->memory;
     struct v8_calls calls;
-    c->memory.trusting = false;
-    if (v8_certain_type(&c->memory, function) < v8.type_function)
+    struct v8_code code;
+    bool in_blob = is_in_blob(pc), generated = !in_blob && v8_find_code(m, pc, &code);
+    m->trusting = generated || (in_blob && is_proven(pc));
+    uintptr_t shared = shared_of(m, function);
+    if (!shared)
         return false;
-    uintptr_t shared = v8_field(&c->memory, function, v8.function_shared);
-    if (v8_type(&c->memory, shared) != v8.type_shared)
-        return false;
+    if (in_blob && !m->trusting)
+        set_proven(pc);
     /* what hangs on a function that is alive can be read */
-    c->memory.trusting = true;
-    if (!v8_script(&c->memory, shared))
+    m->trusting = true;
+    if (!v8_script(m, shared))
         return true;
-    if (!v8_calls_of(&c->memory, pc, fp, is_in_blob(pc), shared, &calls))
+    if (!v8_calls_of(m, generated ? &code : NULL, fp, shared, &calls))
         return false;
     for (unsigned i = 0; i < calls.n; i++)
         add_call(c, calls.call[i].shared, calls.call[i].position);
@@ -168,7 +191,13 @@ static enum generated_step v8_step(struct walk *w)
 
 static const struct generated_code code_of_v8 = {.holds = v8_holds, .step = v8_step};
 
-void v8_walk_begin(void) { atomic_store_explicit(&generated_code, &code_of_v8, memory_order_release); }
+void v8_walk_begin(void)
+{
+    for (unsigned i = 0; i < PROVEN; i++)
+        atomic_store_explicit(&proven[i], 0, memory_order_relaxed);
+    v8_code_reset();
+    atomic_store_explicit(&generated_code, &code_of_v8, memory_order_release);
+}
 
 void v8_walk_end(void) { atomic_store_explicit(&generated_code, NULL, memory_order_release); }
 
