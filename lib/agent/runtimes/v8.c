@@ -18,7 +18,7 @@ struct v8_layout v8;
 /* ---- constants that V8 names ------------------------------------------------------------------ */
 
 static const struct fact {
-    const char *name; /* behind v8dbg_ */
+    const char *name; /* behind v8dbg_; | between those of several versions */
     size_t field;
 } facts[] = {
 #define FACT(field, name)                       \
@@ -31,9 +31,8 @@ static const struct fact {
     FACT(fp_bytecode_offset, "off_fp_bytecode_offset"),
     FACT(map_type, "class_Map__instance_type__uint16_t"),
     FACT(function_shared, "class_JSFunction__shared__SharedFunctionInfo"),
-    FACT(shared_data, "class_SharedFunctionInfo__function_data__Object"),
-    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object"),
-    FACT(shared_script, "class_SharedFunctionInfo__script_or_debug_info__HeapObject"),
+    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_"),
+    FACT(shared_script, "class_SharedFunctionInfo__script_or_debug_info__HeapObject|class_SharedFunctionInfo__script__Tagged_HeapObject_"),
     FACT(shared_flags, "class_SharedFunctionInfo__flags__int"),
     FACT(script_source, "class_Script__source__Object"),
     FACT(script_name, "class_Script__name__Object"),
@@ -90,15 +89,23 @@ static const struct {
 
 static bool int_at(uint64_t at, int32_t *v) { return at && peek(at, v, sizeof *v); }
 
-/* The constant v8dbg_NAME. */
+/* The constant v8dbg_NAME, or the first that there is of several. */
 static bool constant(struct exports *e, const char *name, int32_t *v)
 {
-    char symbol[80] = "v8dbg_";
-    size_t n = strlen(symbol), length = strlen(name);
-    if (n + length >= sizeof symbol)
-        return false;
-    memcpy(symbol + n, name, length + 1);
-    return int_at(exports_find(e, symbol, NULL), v);
+    static const char prefix[] = "v8dbg_";
+    char symbol[80];
+    for (const char *next = name; next; name = next ? next + 1 : NULL) {
+        next = strchr(name, '|');
+        size_t length = next ? (size_t)(next - name) : strlen(name);
+        if (sizeof prefix + length > sizeof symbol)
+            return false;
+        memcpy(symbol, prefix, sizeof prefix);
+        memcpy(symbol + sizeof prefix - 1, name, length);
+        symbol[sizeof prefix - 1 + length] = 0;
+        if (int_at(exports_find(e, symbol, NULL), v))
+            return true;
+    }
+    return false;
 }
 
 static bool read_constants(struct exports *e, struct v8_layout *l)
@@ -128,6 +135,7 @@ static void set_common(struct v8_layout *l)
     l->script_column_offset = l->script_name + 16;
     l->script_id = l->script_line_ends + 8;
     l->script_eval_from = l->script_line_ends + 16;
+    l->last_function = l->type_function + 15; /* V8's constructors are functions of types of their own */
     l->debug_script = 24;
     l->code_deopt = 16;
     l->code_positions = 24;
@@ -140,7 +148,7 @@ static void set_common(struct v8_layout *l)
 static bool set_1002(struct exports *e, struct v8_layout *l)
 {
     l->code_inside = true;
-    l->type_stream = -1;
+    l->type_stream = V8_NO_TYPE;
     return constant(e, "class_Code__instruction_start__uintptr_t", &l->code_head) &&
            constant(e, "class_Code__instruction_size__int", &l->code_size) && constant(e, "class_Code__flags__uint32_t", &l->code_flags);
 }
@@ -154,6 +162,32 @@ static bool set_1103(struct exports *e, struct v8_layout *l)
     l->code_size = 56;
     return constant(e, "type_InstructionStream__INSTRUCTION_STREAM_TYPE", &l->type_stream);
 }
+
+/*
+ * 12.4, node 22: what code refers to lies in a trusted space, in arrays of types of its own, and the
+ * builtins are copied beside the generated code.
+ */
+static bool set_1204(struct exports *e, struct v8_layout *l)
+{
+    l->bytecodes_positions = l->array_length + 16;
+    l->code_deopt = 8;
+    l->code_positions = 16;
+    l->code_head = 32;
+    l->copies_builtins = true;
+    l->members_initializer = 24;
+    l->static_initializer = 25;
+    return constant(e, "LastJSFunctionType", &l->last_function) && constant(e, "class_Code__instruction_start__Address", &l->code_start) &&
+           constant(e, "class_Code__instruction_size__int", &l->code_size) && constant(e, "class_Code__flags__uint32_t", &l->code_flags) &&
+           constant(e, "type_InstructionStream__INSTRUCTION_STREAM_TYPE", &l->type_stream) &&
+           constant(e, "type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE", &l->type_trusted_bytes) &&
+           constant(e, "type_TrustedFixedArray__TRUSTED_FIXED_ARRAY_TYPE", &l->type_trusted_fixed) &&
+           constant(e, "type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE", &l->type_protected_fixed);
+}
+
+static const struct {
+    int32_t major, minor;
+    bool (*set)(struct exports *e, struct v8_layout *l);
+} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}};
 
 static const char *refusal;
 
@@ -175,19 +209,22 @@ static bool find_functions(struct exports *e, struct v8_layout *l)
 
 static bool v8_find(struct exports *e)
 {
-    struct v8_layout l = {.type_stream = -1};
+    struct v8_layout l = {.type_trusted_bytes = V8_NO_TYPE, .type_trusted_fixed = V8_NO_TYPE, .type_protected_fixed = V8_NO_TYPE};
     int32_t major, minor;
     uint64_t at = exports_find(e, "_ZN2v88internal7Version6major_E", NULL);
     if (!at)
         return exports_find(e, "_ZN2v87Isolate10GetCurrentEv", NULL) ? refuse("it does not export its version") : false;
     if (!int_at(at, &major) || !int_at(exports_find(e, "_ZN2v88internal7Version6minor_E", NULL), &minor))
         return refuse("it does not export its version");
-    if (!(major == 10 && minor == 2) && !(major == 11 && minor == 3))
+    size_t i = 0;
+    while (i < sizeof versions / sizeof *versions && !(versions[i].major == major && versions[i].minor == minor))
+        i++;
+    if (i == sizeof versions / sizeof *versions)
         return refuse("its version is not known");
     if (!read_constants(e, &l) || !find_functions(e, &l))
         return refuse("it does not export the constants that are needed");
     set_common(&l);
-    if (major == 10 ? !set_1002(e, &l) : !set_1103(e, &l))
+    if (!versions[i].set(e, &l))
         return refuse("it does not export the constants that are needed");
     v8 = l;
     v8_walk_begin();

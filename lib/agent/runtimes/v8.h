@@ -21,12 +21,14 @@
 #define V8_STRING_ONE_BYTE 8  /* Latin-1; else UTF-16 */
 #define V8_STRING_UNCACHED 16 /* external: the object does not say where its characters are */
 
+#define V8_NO_TYPE (-2)
+
 struct v8_layout {
     /* offsets from a frame's frame pointer */
     int32_t fp_context, fp_function, fp_bytecodes, fp_bytecode_offset;
     /* offsets in objects, from the address without the tag */
     int32_t map_type, function_shared;
-    int32_t shared_data, shared_name, shared_script, shared_flags;
+    int32_t shared_name, shared_script, shared_flags;
     int32_t script_source, script_name, script_line_offset, script_column_offset, script_line_ends, script_id, script_eval_from;
     int32_t debug_script; /* of DebugInfo */
     int32_t string_length, string_characters, cons_first, cons_second, thin_actual, sliced_parent, sliced_offset, external_resource;
@@ -40,8 +42,10 @@ struct v8_layout {
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
     int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
     /* instance types */
-    int32_t type_map, type_function, type_shared, type_script, type_debug, type_scope, type_code, type_stream, type_bytecodes;
+    int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_code, type_stream,
+        type_bytecodes;
     int32_t type_bytes, type_fixed, type_weak_fixed, first_no_string;
+    int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed; /* V8_NO_TYPE: there are none such */
     int32_t kind_mask, kind_baseline;
     /* how long each bytecode is: bytes in single, double and quadruple operand scale */
     uintptr_t bytecode_lengths;
@@ -49,6 +53,9 @@ struct v8_layout {
     /* the builtins that are part of the object: code without unwind tables */
     uintptr_t (*blob)(void);
     uint32_t (*blob_size)(void);
+    /* the kinds of the functions that initialize a class' members; 0: these have their names as others do */
+    int32_t members_initializer, static_initializer;
+    bool copies_builtins; /* each isolate may run a copy of them, which lies in no object */
 };
 extern struct v8_layout v8;
 

@@ -47,7 +47,7 @@ int v8_certain_type(struct v8_memory *m, uintptr_t object)
 uintptr_t v8_element(struct v8_memory *m, uintptr_t array, int32_t i)
 {
     int type = v8_type(m, array);
-    if (type != v8.type_fixed && type != v8.type_weak_fixed)
+    if (type != v8.type_fixed && type != v8.type_weak_fixed && type != v8.type_trusted_fixed && type != v8.type_protected_fixed)
         return 0;
     uintptr_t length = v8_field(m, array, v8.array_length);
     return v8_is_smi(length) && i >= 0 && i < v8_smi(length) ? v8_field(m, array, v8.array_data + 8 * i) : 0;
@@ -55,7 +55,8 @@ uintptr_t v8_element(struct v8_memory *m, uintptr_t array, int32_t i)
 
 const uint8_t *v8_byte_array(struct v8_memory *m, uintptr_t array, size_t *n)
 {
-    if (v8_type(m, array) != v8.type_bytes)
+    int type = v8_type(m, array);
+    if (type != v8.type_bytes && type != v8.type_trusted_bytes)
         return NULL;
     uintptr_t length = v8_field(m, array, v8.array_length);
     if (!v8_is_smi(length) || v8_smi(length) < 0)

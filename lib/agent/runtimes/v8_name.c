@@ -173,6 +173,7 @@ static bool read_string(struct v8_memory *m, uintptr_t s, char *to, size_t cap)
  * the function begins and ends.
  */
 struct scope {
+    int32_t kind;            /* of the function */
     uintptr_t name, guessed; /* 0: none */
     int32_t start;
 };
@@ -183,7 +184,7 @@ static bool read_scope(struct v8_memory *m, uintptr_t scope, struct scope *out)
     if (v8_type(m, scope) != v8.type_scope || !v8_is_smi(flags) || !v8_is_smi(n) || v8_smi(n) < 0 || v8_smi(n) > MAX_LOCALS)
         return false;
     int32_t bits = v8_smi(flags), at = v8.scope_locals + v8_smi(n) + (v8_smi(n) < MAX_INLINE_NAMES ? v8_smi(n) : 1);
-    *out = (struct scope){.start = 0};
+    *out = (struct scope){.kind = bits >> 17 & 31};
     at += bits >> 10 & 1;
     if (bits >> 12 & 3) {
         out->name = v8_field(m, scope, SCOPE_WORD(at));
@@ -201,21 +202,31 @@ static bool is_eval(struct v8_memory *m, uintptr_t script)
     return v8_type(m, v8_field(m, script, v8.script_eval_from)) == v8.type_shared;
 }
 
+static void put_name(char *to, size_t cap, const char *name)
+{
+    size_t n = strlen(name);
+    n = n < cap ? n : cap - 1;
+    memcpy(to, name, n);
+    to[n] = 0;
+}
+
 static bool name_function(struct v8_memory *m, uintptr_t shared, uintptr_t script, char *to, size_t cap, int32_t *start)
 {
-    static const char anonymous[] = "<anonymous>";
     struct scope scope;
     if (!read_scope(m, v8_field(m, shared, v8.shared_name), &scope))
         return false;
     *start = scope.start;
     to[0] = 0;
-    /* a function without a name has the number 0 there */
-    if (v8_is_object(scope.name) && !read_string(m, scope.name, to, cap))
+    if (scope.kind && scope.kind == v8.members_initializer)
+        put_name(to, cap, "<instance_members_initializer>");
+    else if (scope.kind && scope.kind == v8.static_initializer)
+        put_name(to, cap, "<static_initializer>");
+    else if (v8_is_object(scope.name) && !read_string(m, scope.name, to, cap)) /* else it is the number 0 */
         return false;
     if (!to[0] && string_type(m, scope.guessed) >= 0 && !read_string(m, scope.guessed, to, cap))
         return false;
     if (!to[0])
-        memcpy(to, is_eval(m, script) ? "eval" : anonymous, is_eval(m, script) ? sizeof "eval" : sizeof anonymous);
+        put_name(to, cap, is_eval(m, script) ? "eval" : "<anonymous>");
     return true;
 }
 
@@ -333,14 +344,13 @@ static void path_of_url(char *file)
 
 static bool name_file(struct v8_memory *m, uintptr_t script, char *to, size_t cap)
 {
-    static const char none[] = "<anonymous>"; /* what eval has compiled */
     uintptr_t name = v8_field(m, script, v8.script_name);
     to[0] = 0;
     if (string_type(m, name) >= 0 && !read_string(m, name, to, cap))
         return false;
     path_of_url(to);
-    if (!to[0])
-        memcpy(to, none, sizeof none);
+    if (!to[0]) /* what eval has compiled */
+        put_name(to, cap, "<anonymous>");
     return true;
 }
 

@@ -21,8 +21,10 @@
 #define MAX_FRAME (1u << 20) /* no frame is larger */
 #define MAX_RUN 65536u       /* frames without a native one between them */
 #define IS_LOST 0            /* in a stack's scratch: a frame is not as expected */
+#define COPIES 16u           /* of the builtins */
+#define SAME 64u             /* bytes of code before a return address that tell it apart */
+#define SEARCHES 64u         /* for a copy */
 #define PROVEN 64u
-#define FUNCTION_TYPES 16 /* JSFunction, and those of constructors that V8 has itself */
 #define KNOWN_SCRIPTS 8u
 #define MAX_SCRIPT_NAME 512u
 
@@ -106,10 +108,45 @@ static void add_call(struct collector *c, uintptr_t shared, int32_t position)
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-static bool is_in_blob(uintptr_t entry)
+/* Where copies of the builtins begin. A copy is the same to the last byte. */
+static _Atomic uintptr_t copies[COPIES];
+static _Atomic unsigned n_copies, searches;
+
+static bool is_copy(uintptr_t pc, uintptr_t original)
 {
-    uintptr_t blob = v8.blob();
-    return blob && entry - 1 - blob < v8.blob_size();
+    return memcmp((const void *)(pc - SAME), (const void *)(original - SAME), SAME) == 0;
+}
+
+/* Which place of the builtins has the return address PC, from 1; 0: it is in none. */
+static uintptr_t place_in_builtins(uintptr_t pc)
+{
+    uintptr_t blob = v8.blob(), size = v8.blob_size();
+    if (blob && pc - 1 - blob < size)
+        return pc - blob;
+    for (unsigned i = 0; v8.copies_builtins && i < COPIES; i++) {
+        uintptr_t copy = atomic_load_explicit(&copies[i], memory_order_relaxed);
+        if (copy && pc - copy - SAME < size - SAME && is_copy(pc, blob + (pc - copy)))
+            return pc - copy;
+    }
+    return 0;
+}
+
+/*
+ * Looks which place of the builtins PC, which V8 did not generate, is a copy of: the only one with the
+ * same code before it. Once for each copy that is met.
+ */
+static uintptr_t find_copy(uintptr_t pc)
+{
+    const char *blob = (const char *)v8.blob(), *at = blob;
+    size_t size = v8.blob_size();
+    if (!v8.copies_builtins || !blob || pc < SAME || atomic_fetch_add_explicit(&searches, 1, memory_order_relaxed) >= SEARCHES)
+        return 0;
+    const char *found = memmem(at, size, (const void *)(pc - SAME), SAME);
+    if (!found || memmem(found + 1, (size_t)(blob + size - found - 1), (const void *)(pc - SAME), SAME))
+        return 0;
+    uintptr_t place = (uintptr_t)(found + SAME - blob);
+    atomic_store_explicit(&copies[atomic_fetch_add(&n_copies, 1) % COPIES], pc - place, memory_order_relaxed);
+    return place;
 }
 
 /*
@@ -118,15 +155,15 @@ static bool is_in_blob(uintptr_t entry)
  */
 static _Atomic uintptr_t proven[PROVEN];
 
-static bool is_proven(uintptr_t pc) { return atomic_load_explicit(&proven[pc / 4 % PROVEN], memory_order_relaxed) == pc; }
+static bool is_proven(uintptr_t place) { return atomic_load_explicit(&proven[place / 4 % PROVEN], memory_order_relaxed) == place; }
 
-static void set_proven(uintptr_t pc) { atomic_store_explicit(&proven[pc / 4 % PROVEN], pc, memory_order_relaxed); }
+static void set_proven(uintptr_t place) { atomic_store_explicit(&proven[place / 4 % PROVEN], place, memory_order_relaxed); }
 
 /* The function's SharedFunctionInfo; 0: FUNCTION, which may be anything, is none. */
 static uintptr_t shared_of(struct v8_memory *m, uintptr_t function)
 {
     int type = v8_certain_type(m, function);
-    uintptr_t shared = type >= v8.type_function && type < v8.type_function + FUNCTION_TYPES ? v8_field(m, function, v8.function_shared) : 0;
+    uintptr_t shared = type >= v8.type_function && type <= v8.last_function ? v8_field(m, function, v8.function_shared) : 0;
     return v8_certain_type(m, shared) == v8.type_shared ? shared : 0;
 }
 
@@ -136,13 +173,16 @@ static bool add_frame(struct collector *c, uintptr_t pc, uintptr_t fp, uintptr_t
     struct v8_memory *m = &c->memory;
     struct v8_calls calls;
     struct v8_code code;
-    bool in_blob = is_in_blob(pc), generated = !in_blob && v8_find_code(m, pc, &code);
-    m->trusting = generated || (in_blob && is_proven(pc));
+    uintptr_t place = place_in_builtins(pc);
+    bool generated = !place && v8_find_code(m, pc, &code);
+    if (!place && !generated)
+        place = find_copy(pc);
+    m->trusting = generated || (place && is_proven(place));
     uintptr_t shared = shared_of(m, function);
     if (!shared)
         return false;
-    if (in_blob && !m->trusting)
-        set_proven(pc);
+    if (place && !m->trusting)
+        set_proven(place);
     /* what hangs on a function that is alive can be read */
     m->trusting = true;
     if (!v8_script(m, shared))
@@ -157,7 +197,8 @@ static bool add_frame(struct collector *c, uintptr_t pc, uintptr_t fp, uintptr_t
 static bool v8_holds(uintptr_t entry)
 {
     struct object o;
-    return is_in_blob(entry) || !object_at(entry - 1, &o);
+    uintptr_t blob = v8.blob();
+    return (blob && entry - 1 - blob < v8.blob_size()) || !object_at(entry - 1, &o);
 }
 
 static bool step_one(struct walk *w, struct collector *c)
@@ -195,6 +236,8 @@ void v8_walk_begin(void)
 {
     for (unsigned i = 0; i < PROVEN; i++)
         atomic_store_explicit(&proven[i], 0, memory_order_relaxed);
+    for (unsigned i = 0; i < COPIES; i++)
+        atomic_store_explicit(&copies[i], 0, memory_order_relaxed);
     v8_code_reset();
     atomic_store_explicit(&generated_code, &code_of_v8, memory_order_release);
 }
