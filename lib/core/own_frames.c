@@ -103,16 +103,19 @@ static bool is_ruby_library(const char *file, bool *core)
     return gem || *core;
 }
 
+/* The modules that are part of node, which begin each of its stacks: node:internal/modules/run_main */
+static bool is_of_node(const char *file) { return begins_with(file, "node:"); }
+
 bool own_frames_is_library_source(const char *file, bool packages_too)
 {
     bool core;
     if (!file || !*file)
         return false;
-    if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || is_php_package(file))
+    if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || strstr(file, "/node_modules/") || is_php_package(file))
         return packages_too;
     if (is_perl_library(file, &core) || is_ruby_library(file, &core))
         return core || packages_too;
-    return begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
+    return is_of_node(file) || begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
 }
 
 /* The packages of the JDK itself. A Java file's name does not have its folder. */
@@ -147,13 +150,22 @@ void own_frames_settle(struct frame *frames, size_t n)
         frames[i].interpreter = false;
 }
 
+static bool is_start(const struct frame *f) { return is_of_runtime(f) ? f->file && is_of_node(f->file) : f->interpreter || is_inner(f); }
+
 /*
  * In a stack with frames of a runtime: how many of the N do not count as its end. What called the
- * interpreter is the C library's code that starts a program or a thread.
+ * interpreter is the C library's code that starts a program or a thread; what called the first
+ * function of a program on node is node's.
  */
 static size_t without_start(const struct frame *frames, size_t n)
 {
-    while (n && !is_of_runtime(&frames[n - 1]) && (frames[n - 1].interpreter || is_inner(&frames[n - 1])))
+    size_t end = n;
+    while (end && is_start(&frames[end - 1]))
+        end--;
+    for (size_t i = 0; i < end; i++)
+        if (is_of_runtime(&frames[i]))
+            return end;
+    while (n && !is_of_runtime(&frames[n - 1]) && is_start(&frames[n - 1]))
         n--;
     return n;
 }

@@ -110,6 +110,13 @@ static const char *file_of_ruby(const char *file)
 const char *siteid_stable_file(const char *file)
 {
     static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
+    const char *module = NULL; /* the innermost of node's: node_modules/a/node_modules/b/index.js */
+    for (const char *p = file; (p = strstr(p, "/node_modules/")) != NULL;)
+        module = p += strlen("/node_modules/");
+    if (module)
+        return module;
+    if (strncmp(file, "node:", 5) == 0) /* what is part of node: node:internal/net */
+        return file;
     for (unsigned i = 0; i < sizeof roots / sizeof *roots; i++) {
         const char *at = strstr(file, roots[i]);
         if (at)

@@ -225,6 +225,35 @@ static void the_programs_own_function_names_a_stack_that_begins_in_a_package(voi
     assert_int_equal(own_frames_name(frames, 0), 0);
 }
 
+static void the_modules_that_are_part_of_node_are_folded_at_both_ends(void **state)
+{
+    (void)state;
+    const struct frame stack[] = {{.module = "/usr/bin/node", .symbol = "node::TCPWrap::Listen", .interpreter = true},
+                                  {.symbol = "listen", .file = "node:net", .line = 1, .runtime = RUNTIME_JAVASCRIPT},
+                                  {.symbol = "start", .file = "/srv/app.js", .line = 2, .runtime = RUNTIME_JAVASCRIPT},
+                                  {.symbol = "emit", .file = "node:events", .line = 3, .runtime = RUNTIME_JAVASCRIPT},
+                                  {.symbol = "<anonymous>", .file = "/srv/app.js", .line = 4, .runtime = RUNTIME_JAVASCRIPT},
+                                  {.symbol = "run", .file = "node:internal/main", .line = 5, .runtime = RUNTIME_JAVASCRIPT},
+                                  {.module = "/usr/bin/node", .symbol = "main", .interpreter = true}};
+    void *kept = NULL;
+    struct group g = {.frames = stack, .n_frames = 7};
+    own_frames_show(&(struct report){.groups = &g, .n_groups = 1}, heap_memory, &kept);
+    assert_int_equal(g.n_frames, 3);
+    assert_string_equal(g.frames[0].symbol, "start");
+    assert_string_equal(g.frames[2].symbol, "<anonymous>");
+    assert_int_equal(g.n_whole, 7);
+    free(kept);
+    /* where nothing else is, they are shown */
+    const struct frame own[] = {stack[0], stack[1], stack[5], stack[6]};
+    g = (struct group){.frames = own, .n_frames = 4};
+    own_frames_show(&(struct report){.groups = &g, .n_groups = 1}, heap_memory, &kept);
+    assert_int_equal(g.n_frames, 2);
+    assert_string_equal(g.frames[0].symbol, "listen");
+    free(kept);
+    assert_true(own_frames_is_library_source("/srv/node_modules/ws/index.js", true));
+    assert_false(own_frames_is_library_source("/srv/node_modules/ws/index.js", false));
+}
+
 static void a_stack_of_the_c_library_alone_is_shown_as_it_is(void **state)
 {
     (void)state;
@@ -247,6 +276,7 @@ int main(void)
         cmocka_unit_test(only_those_in_front_of_the_programs_first_are_left_out),
         cmocka_unit_test(a_java_stack_begins_at_the_first_class_that_is_not_the_jdks),
         cmocka_unit_test(the_programs_own_function_names_a_stack_that_begins_in_a_package),
+        cmocka_unit_test(the_modules_that_are_part_of_node_are_folded_at_both_ends),
         cmocka_unit_test(a_stack_of_the_c_library_alone_is_shown_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

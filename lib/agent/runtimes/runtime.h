@@ -140,6 +140,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython, runtime_hotspot, runtime_perl, runtime_php, runtime_ruby;
+extern const struct runtime runtime_cpython, runtime_hotspot, runtime_perl, runtime_php, runtime_ruby, runtime_v8;
 
 #endif

@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# JavaScript's functions, files and lines are the program's own code in a stack, in every way that a report can be had.
+
+load helpers
+
+NODE=$(command -v node)
+LEAK=$BATS_TEST_DIRNAME/../victims/node_leak.js
+STACKS=$BATS_TEST_DIRNAME/../victims/v8_stacks.js
+
+setup()
+{
+    helpers_setup
+    mkfifo "$TESTTMP/in"
+    line_a=$(grep -n 'function guiltyA' "$LEAK" | cut -d: -f1) line_a=$((line_a + 1))
+    line_b=$(grep -n 'function guiltyB' "$LEAK" | cut -d: -f1) line_b=$((line_b + 2))
+}
+
+# leaks HOW [OPTIONS]: runs to its end under the agent; what is said at the end is in $TESTTMP/log.
+leaks()
+{
+    rm -f "$TESTTMP"/log "$TESTTMP"/log.*
+    with_agent "log_path=$TESTTMP/log:interval=0:grace=0s${2:+:$2}" "$NODE" "${SCRIPT:-$LEAK}" "$1"
+    cat "$TESTTMP"/log.* >"$TESTTMP/log"
+}
+
+# waits HOW [OPTIONS]: in the background until finish, when all has been opened.
+waits()
+{
+    begin_fed env LD_PRELOAD="${PRELOAD-$AGENT}" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s${2:+:$2}" "$NODE" "$LEAK" "$1" wait
+    [ "$1" = late ] || wait_for 30 grep -q ready "$TESTTMP/node.out"
+}
+begin_fed()
+{
+    # shellcheck disable=SC2016 # the inner shell's own
+    start node bash -c 'exec "$@" <"$0"' "$TESTTMP/in" "$@"
+    exec 7>"$TESTTMP/in"
+}
+finish()
+{
+    exec 7>&-
+    wait "$pid"
+}
+
+# two_groups FILE: a text report of guiltyA's three and guiltyB's two, with their lines, and of nobody else.
+two_groups()
+{
+    contains "$1" "3 sockets stuck in CLOSE_WAIT"
+    contains "$1" "2 sockets stuck in CLOSE_WAIT"
+    contains "$1" "opened 3, closed 0, stuck 3"
+    contains "$1" "opened 2, closed 0, stuck 2"
+    contains "$1" "#0 +lookup +.*node_leak.js:"
+    contains "$1" "# ?[0-9]+ +guiltyA +.*node_leak.js:$line_a\$"
+    contains "$1" "# ?[0-9]+ +guiltyB +.*node_leak.js:$line_b\$"
+    lacks "$1" innocent
+    lacks "$1" Builtins_
+}
+sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
+
+@test "two guilty functions and an innocent one are two groups with their own counts and lines" {
+    leaks plain
+    two_groups "$TESTTMP/log"
+    contains "$TESTTMP/log" '#[0-9]+ +plain +.*node_leak.js:'
+    contains "$TESTTMP/log" 'SUMMARY: sockleak: 5 sockets leaked at 2 sites'
+    lacks "$TESTTMP/log" node:internal/modules
+}
+
+@test "a site has one name in three runs, and from another folder" {
+    local run
+    mkdir "$TESTTMP/elsewhere"
+    cp "$LEAK" "$TESTTMP/elsewhere/"
+    for run in 1 2 3 4; do
+        [ $run -lt 4 ] || SCRIPT=$TESTTMP/elsewhere/node_leak.js
+        leaks plain
+        [ "$(sites_of "$TESTTMP/log" | wc -l)" = 2 ]
+        [ $run = 1 ] || diff <(sites_of "$TESTTMP/log") "$TESTTMP/sites"
+        sites_of "$TESTTMP/log" >"$TESTTMP/sites"
+    done
+}
+
+@test "run --exitcode counts what is stuck until the end, and says nothing of a program that closes" {
+    run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$LEAK" plain
+    [ "$status" -eq 23 ]
+    two_groups "$output"
+    run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$LEAK" fixed
+    printf '%s\n' "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = ready ]
+}
+
+@test "in a worker thread, and in code that V8 has compiled and inlined" {
+    waits threads # node closes a thread's sockets when it ends the thread
+    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/report"
+    finish
+    two_groups "$TESTTMP/report"
+    leaks optimized
+    two_groups "$TESTTMP/log"
+    contains "$TESTTMP/log" '#[0-9]+ +maybe +.*node_leak.js:'
+    contains "$TESTTMP/log" '#[0-9]+ +sum +.*node_leak.js:'
+}
+
+@test "what node's own modules do in front of the program's first function is not shown in text" {
+    waits listens
+    "$SOCKLEAK" report --kinds all --min-age 0 "$pid" >"$TESTTMP/report"
+    "$SOCKLEAK" report --kinds all --min-age 0 --format json "$pid" >"$TESTTMP/json"
+    finish
+    contains "$TESTTMP/report" '#0 listens +.*node_leak.js:'
+    contains "$TESTTMP/json" '"symbol":"Server.listen","file":"node:net"'
+}
+
+@test "attached to while it runs" {
+    PRELOAD='' waits late
+    wait_for 30 grep -q begun "$TESTTMP/node.out"
+    run "$SOCKLEAK" attach "$pid"
+    [ "$status" -eq 0 ]
+    echo go >&7
+    wait_for 30 grep -q ready "$TESTTMP/node.out"
+    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/report"
+    finish
+    two_groups "$TESTTMP/report"
+}
+
+@test "after the process was killed" {
+    waits plain interval=250ms
+    five() { [ "$(cat "$TESTTMP"/log.* | grep -c 'stuck in CLOSE_WAIT')" -ge 2 ]; }
+    wait_for 30 five
+    kill -KILL "$pid"
+    wait_for 10 ended "$pid"
+    exec 7>&-
+    "$SOCKLEAK" report "$pid" >"$TESTTMP/report"
+    two_groups "$TESTTMP/report"
+}
+
+@test "runtimes without javascript show native frames only" {
+    leaks plain runtimes=python
+    lacks "$TESTTMP/log" guiltyA
+    contains "$TESTTMP/log" '#0 .*'
+}
+
+# compared SEED COUNT THREADS [OPTIONS...]: V8's own answer for each of COUNT random stacks in each thread, and ours.
+compared()
+{
+    local seed=$1 count=$2 threads=$3
+    shift 3
+    rm -f "$TESTTMP/answers"
+    start_agent stacks interval=0 "$NODE" --no-warnings "$@" "$STACKS" leak "$TESTTMP/answers" "$count" "$seed" "$threads"
+    wait_for 60 grep -q ready "$TESTTMP/stacks.out"
+    "$SOCKLEAK" report --kinds all --min-age 0 --format json "$pid" >"$TESTTMP/report"
+    stop "$pid" || :
+    "$NODE" --no-warnings "$STACKS" compare "$TESTTMP/answers" "$TESTTMP/report"
+}
+
+@test "every frame is what Error().stack says: interpreted, compiled, inlined, compiled in a loop" {
+    ulimit -n "$(ulimit -Hn)"
+    compared 1 400 0
+    compared 2 250 0 --jitless
+    compared 3 250 0 --always-osr
+    compared 4 250 0 --always-sparkplug
+    compared 5 250 0 --no-opt
+}
+
+@test "every frame is what Error().stack says while the collector moves all objects, in threads, and where compiled code was given up" {
+    ulimit -n "$(ulimit -Hn)"
+    compared 6 200 0 --expose-gc --stress-compaction
+    compared 7 150 2 --expose-gc
+    compared 8 500 0 --deopt-every-n-times=50
+}
