@@ -83,7 +83,7 @@ bool own_frames_is_library_source(const char *file, bool packages_too)
         return false;
     if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/"))
         return packages_too;
-    return begins_with(file, "<frozen ") || strstr(file, "/lib/python");
+    return begins_with(file, "<frozen ") || strstr(file, "/lib/python") || strstr(file, "/lib/mono/");
 }
 
 void own_frames_settle(struct frame *frames, size_t n)

@@ -184,7 +184,7 @@ enum runtime_answer cpython_walk(struct runtime_stack *s)
 {
     struct loader l = {.area = rseq_area(), .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed)};
     s->n = s->n_marks = 0;
-    s->cut = false;
+    s->cut = s->generated = false;
     s->evaluator = cpython.evaluator;
     s->evaluator_end = cpython.evaluator_end;
     uintptr_t thread = cpython_finalizes() ? 0 : cpython.thread_state();

@@ -63,6 +63,12 @@ struct runtime_stack {
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */
     /*
+     * The frames run in code that the runtime has generated, which lies in no object and has no
+     * unwind tables. They stand for the first native frame in such code and all that is further
+     * out: where those lie is not known. No marks, no evaluator.
+     */
+    bool generated;
+    /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose
      * frames were not found.
@@ -106,6 +112,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython;
+extern const struct runtime runtime_cpython, runtime_mono;
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "../base/options.h"
 
-static const struct runtime *const readers[] = {&runtime_cpython};
+static const struct runtime *const readers[] = {&runtime_cpython, &runtime_mono};
 #define N_READERS (sizeof readers / sizeof *readers)
 
 _Atomic uint32_t runtimes_found;
