@@ -2,21 +2,25 @@
 /*
  * mono.c: the C# frames of the calling thread under Mono.
  *
- * Mono exports a walk for profilers' signal handlers, mono_stack_walk_async_safe: it allocates
- * nothing and takes no lock. It begins at the frame that the last call out of managed code has left
- * when the context that it is given is not managed code's own, and passes all such calls further
- * out. Only exported functions are called, and no structure of Mono is read, so any Mono that
- * exports them will do.
+ * Mono exports a walk of its stacks, mono_stack_walk_async_safe. It begins at the frame that the
+ * last call out of managed code has left when the context that it is given is not managed code's
+ * own, and passes all such calls further out. Only exported functions are called, and no structure
+ * of Mono is read, so any Mono that exports them will do.
+ *
+ * Where the walk meets precompiled code for the first time, Mono loads what it knows of it, under a
+ * lock of its own, as each throw does. A thread in a C call counts as one that the collector need
+ * not stop, and must not wait for such a lock: so the walk, and the names, stand between the calls
+ * that Mono exports for that. A thread waits there while a collection runs, as it would on its
+ * return. In a forked child a lock may stay held for ever: its stacks get no frames.
  *
  * Names are constant strings of the loaded image. File and line are known where the program runs
- * with --debug: Mono looks them up under a lock of its own, once for each new frame, and never in a
- * forked child, where that lock may stay held for ever. Else the file is the assembly's.
+ * with --debug, and are looked up once for each new frame. Else the file is the assembly's.
  */
 #include <string.h>
 #include <ucontext.h>
 
 #include "../../core/hash.h"
-#include "../base/sys.h"
+#include "../table/header.h"
 #include "runtime.h"
 
 struct mono_location { /* MonoDebugSourceLocation */
@@ -28,6 +32,8 @@ typedef int each_frame(void *method, void *domain, void *code_start, int offset,
 
 static struct {
     void (*walk)(each_frame *each, void *ucontext, void *arg);
+    void *(*enter)(void **stack); /* the address of a variable on the stack */
+    void (*leave)(void *before, void **stack);
     void *(*domain)(void);
     int (*is_ending)(void);
     const char *(*method_name)(void *method);
@@ -41,7 +47,7 @@ static struct {
     void (*free_location)(struct mono_location *location);
 } mono;
 
-static long found_by; /* the process that found it: forked children are not it */
+static uint32_t found_by; /* the process that found it: a forked child is another */
 static const char *refusal;
 
 static const struct {
@@ -49,6 +55,8 @@ static const struct {
     void *to;
 } needed[] = {
     {"mono_stack_walk_async_safe", &mono.walk},
+    {"mono_threads_enter_gc_unsafe_region", &mono.enter},
+    {"mono_threads_exit_gc_unsafe_region", &mono.leave},
     {"mono_domain_get", &mono.domain},
     {"mono_runtime_is_shutting_down", &mono.is_ending},
     {"mono_method_get_name", &mono.method_name},
@@ -78,7 +86,7 @@ static bool mono_find(struct exports *e)
     }
     for (unsigned i = 0; i < N_NEEDED; i++)
         memcpy(needed[i].to, &at[i], sizeof at[i]);
-    found_by = sys_getpid();
+    found_by = table_pid();
     return true;
 }
 
@@ -110,12 +118,22 @@ static uint64_t hash_of(void *method, uintptr_t code_start, unsigned offset)
     return hash_spread(h ^ (uintptr_t)method ^ code_start << 1);
 }
 
-/* Returns 1 to end the walk. METHOD NULL: precompiled code whose method was not looked up. */
+/*
+ * A method without a number in its assembly is a wrapper that Mono has made around a call, or a
+ * DynamicMethod: no source has it.
+ */
+static bool has_source(void *method) { return mono.method_token(method) & 0xffffff; }
+
+/* Returns 1 to end the walk. METHOD NULL: it was not looked up, so there are no frames at all. */
 static int take_frame(void *method, void *domain, void *code_start, int offset, void *arg)
 {
     struct runtime_stack *s = arg;
     (void)domain;
-    if (!method || offset < 0)
+    if (!method || offset < 0) {
+        s->n = 0;
+        return 1;
+    }
+    if (!has_source(method))
         return 0;
     if (s->n == s->max) {
         s->cut = true;
@@ -149,10 +167,12 @@ static enum runtime_answer mono_walk(struct runtime_stack *s)
     s->generated = true;
     s->evaluator = s->evaluator_end = 0;
     /* a thread that Mono does not know has no domain */
-    if (mono.is_ending() || !mono.domain())
+    if (found_by != table_pid() || mono.is_ending() || !mono.domain())
         return RUNTIME_NO_FRAMES;
     make_context(&u);
+    void *stack, *before = mono.enter(&stack);
     mono.walk(take_frame, &u, s);
+    mono.leave(before, &stack);
     return s->n ? RUNTIME_FRAMES : RUNTIME_NO_FRAMES;
 }
 
@@ -196,7 +216,7 @@ static void put_file(struct runtime_name *out, const struct runtime_frame *f, vo
     void *image = mono.class_image(klass), *domain = mono.domain();
     const char *file = image ? mono.image_file(image) : NULL;
     size_t n;
-    if (domain && mono.has_lines() && sys_getpid() == found_by)
+    if (domain && mono.has_lines())
         l = mono.location((void *)f->word[0], (uint32_t)f->word[1], domain);
     if (l && l->file) {
         file = l->file;
@@ -209,20 +229,16 @@ static void put_file(struct runtime_name *out, const struct runtime_frame *f, vo
         mono.free_location(l);
 }
 
-/*
- * A method without a token is a wrapper that Mono has made around a call, or a DynamicMethod: no
- * source has it.
- */
 static bool mono_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden)
 {
     void *method = (void *)f->word[0], *klass = mono.method_class(method);
-    *hidden = !(mono.method_token(method) & 0xffffff);
+    *hidden = false;
     *out = (struct runtime_name){.line = 0};
-    if (*hidden)
-        return true;
     if (!klass || !put_function(out->function, sizeof out->function, method, klass))
         return false;
+    void *stack, *before = mono.enter(&stack);
     put_file(out, f, klass);
+    mono.leave(before, &stack);
     return !mono.is_ending();
 }
 

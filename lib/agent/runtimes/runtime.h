@@ -19,7 +19,8 @@
  * What a reader must keep:
  * - walk and name run in any thread of the program, without the runtime's lock, inside of a C call
  *   that the runtime made; never in a signal handler. No allocation, no lock, no stdio, no call
- *   into the runtime but what takes no lock and allocates nothing; errno is kept.
+ *   into the runtime but what takes no lock and allocates nothing (mono.c says why it does);
+ *   errno is kept.
  * - A word is content, never only an address: a function that took a freed one's place must differ.
  * - Nothing is believed that was not checked. What is not as expected makes the walk answer
  *   RUNTIME_NO_FRAMES: native frames alone are shown, never a wrong name, and never a fault.
