@@ -35,9 +35,16 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 enum frame_word { F_PREVIOUS, F_CODE, F_AT, F_OWNER, F_WORDS };
 enum code_word { C_NAME, C_LINES, C_FILE, C_FIRST, C_WORDS };
 
-static _Atomic bool is_verified; /* a whole chain was right */
+#define WRONG_MAX 16u /* walks, of which none was right: the layout is another one */
 
-void cpython_walk_reset(void) { atomic_store(&is_verified, false); }
+static _Atomic bool is_verified; /* a whole chain was right, and each of its frames has a name */
+static _Atomic unsigned n_wrong;
+
+void cpython_walk_reset(void)
+{
+    atomic_store(&is_verified, false);
+    atomic_store(&n_wrong, 0);
+}
 
 /* This thread's area for restartable sequences; NULL: it has none. */
 static void *rseq_area(void)
@@ -112,14 +119,12 @@ static uint64_t print_of_code(const struct loader *l, uintptr_t code, bool *ok)
     return h ? h : 1;
 }
 
-static bool add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
+static void add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
 {
-    if (s->n == s->max) {
+    if (s->n == s->max)
         s->cut = true;
-        return false;
-    }
-    s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
-    return true;
+    else
+        s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
 }
 
 static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
@@ -156,9 +161,15 @@ static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t f
     uint64_t print = print_of_code(l, code, &ok);
     if (!ok || (!print && cpython.frame_objects))
         return false;
-    if (print && !add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print))
-        return true;
+    if (print)
+        add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print);
     return cpython.version != 0x030b || !(w[F_OWNER] & 0xff) || next_cframe(l, s, c);
+}
+
+/* All frames that were asked for, and where the last of them are run. */
+static bool is_enough(const struct runtime_stack *s)
+{
+    return s->cut && (cpython.frame_objects || (s->n_marks && s->marks[s->n_marks - 1].count == s->n));
 }
 
 static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_t thread)
@@ -174,10 +185,32 @@ static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_
         if (!frame || !load(l, c, cframe_at, 1, &frame))
             return false;
     }
-    for (unsigned i = 0; frame && !s->cut; i++, frame = w[F_PREVIOUS])
+    for (unsigned i = 0; frame && !is_enough(s); i++, frame = w[F_PREVIOUS])
         if (i == MAX_ENTRIES || !load(l, frame, frame_at, F_WORDS, w) || !add_one(l, s, frame, w, &c))
             return false;
     return true;
+}
+
+/* A chain may look right and be something else: its frames must have names, too. */
+static bool has_names(const struct runtime_stack *s)
+{
+    struct runtime_name name;
+    bool hidden;
+    for (unsigned i = 0; i < s->n; i++)
+        if (!cpython_name(&s->frames[i], &name, &hidden))
+            return false;
+    return true;
+}
+
+/* Decides what the first walks say of the layout. An interpreter that ends says nothing of it. */
+static void verify(const struct runtime_stack *s, bool right)
+{
+    if (cpython_finalizes())
+        return;
+    if (right && s->n)
+        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
+    else if (!right && atomic_fetch_add(&n_wrong, 1) == WRONG_MAX - 1)
+        cpython_refuse("its frames are not as expected");
 }
 
 enum runtime_answer cpython_walk(struct runtime_stack *s)
@@ -187,10 +220,15 @@ enum runtime_answer cpython_walk(struct runtime_stack *s)
     s->cut = s->generated = false;
     s->evaluator = cpython.evaluator;
     s->evaluator_end = cpython.evaluator_end;
-    uintptr_t thread = cpython_finalizes() ? 0 : cpython.thread_state();
-    if (!thread || !walk_chain(&l, s, thread) || !s->n)
+    if (cpython_finalizes() || (l.by_kernel && atomic_load_explicit(&n_wrong, memory_order_relaxed) >= WRONG_MAX))
         return RUNTIME_NO_FRAMES;
-    if (l.by_kernel)
-        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
-    return RUNTIME_FRAMES;
+    uintptr_t thread = cpython.thread_state();
+    if (!thread)
+        return RUNTIME_NO_FRAMES;
+    bool right = walk_chain(&l, s, thread);
+    if (l.by_kernel) {
+        right = right && has_names(s);
+        verify(s, right);
+    }
+    return right && s->n ? RUNTIME_FRAMES : RUNTIME_NO_FRAMES;
 }

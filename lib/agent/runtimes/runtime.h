@@ -59,7 +59,10 @@ struct runtime_stack {
     unsigned max; /* how many frames are wanted: at most RUNTIME_MAX_FRAMES */
     unsigned n;   /* innermost first */
     struct runtime_frame frames[RUNTIME_MAX_FRAMES];
-    /* n_marks 0: each native frame of `evaluator` runs one of the frames, in order */
+    /*
+     * n_marks 0: each native frame of `evaluator` runs one of the frames, in order. Else the last
+     * mark is that of the last frame, in a walk that is cut too.
+     */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];
     bool cut; /* there are more frames than were wanted */

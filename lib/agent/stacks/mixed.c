@@ -84,8 +84,8 @@ struct merge {
     const struct runtime *runtime;
     const struct runtime_stack *s;
     const struct mixed_native *native;
-    unsigned n_native; /* of this stack */
-    bool complete;
+    unsigned n_native;   /* of this stack */
+    bool complete, full; /* full: a frame that was wanted found no room */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
@@ -131,14 +131,16 @@ static bool belong_together(const struct merge *m)
     }
     if (m->s->n_marks)
         return !m->complete;
-    return m->s->cut || m->complete ? m->s->cut || evaluators == m->s->n : evaluators <= m->s->n;
+    /* CPython up to 3.10 has frames that none runs: those that an exception is thrown through */
+    return m->s->cut || evaluators <= m->s->n;
 }
 
 /* False: a frame has no name that can be read. */
 static bool put_runtime_frames(struct merge *m, unsigned until)
 {
     for (; m->next < until && m->next < m->s->n; m->next++) {
-        if (m->shown == m->max || m->n == STATE_MAX_FRAMES)
+        m->full |= m->shown < m->max && m->n == STATE_MAX_FRAMES;
+        if (m->shown == m->max || m->full)
             continue;
         uint64_t pc = frames_of(m->runtime, &m->s->frames[m->next]);
         if (pc == FRAMES_UNREADABLE)
@@ -151,17 +153,16 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
     return true;
 }
 
-/* False: no room for all of the interpreter's frames. */
-static bool put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
+static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
     if (m->shown == m->max || (interpreter && !with_interpreter))
-        return true;
-    if (m->n == STATE_MAX_FRAMES)
-        return false;
+        return;
+    m->full |= m->n == STATE_MAX_FRAMES;
+    if (m->full)
+        return;
     m->out[m->n++] = pc;
     m->shown += !interpreter;
-    return true;
 }
 
 unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native, unsigned max,
@@ -181,9 +182,10 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     for (unsigned i = 0; i < m.n_native; i++) {
         if (!put_runtime_frames(&m, reached_at(&m, i)))
             return 0;
-        if (!put_native_frame(&m, native->pcs[i], with_interpreter))
-            return mixed_merge(runtime, s, native, max, false, out);
+        put_native_frame(&m, native->pcs[i], with_interpreter);
     }
     /* the native stack was cut before those that run the others */
-    return put_runtime_frames(&m, s->n) ? m.n : 0;
+    if (!put_runtime_frames(&m, s->n))
+        return 0;
+    return m.full && with_interpreter ? mixed_merge(runtime, s, native, max, false, out) : m.n;
 }
