@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Leak.cs: two guilty functions and an innocent one. Arguments: how many of each; then what to do: exit, stay until a line comes, wait for one
+// mono_leak.cs: two guilty functions and an innocent one. Arguments: how many of each; then what to do: exit, stay until a line comes, wait for one
 // before all, or open them in a thread and exit.
 using System;
 using System.Collections.Generic;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""compare.py: a runtime's own stacks against those of `sockleak report --format json`.
+"""mono_compare.py: a runtime's own stacks against those of `sockleak report --format json`.
 
-usage: compare.py OWN REPORT
+usage: mono_compare.py OWN REPORT
 
 OWN has a line for each socket: its descriptor, then function and file:line by turns, innermost first, all with TABs between. Prints the first
 differences, and a line "N stacks alike, M differ, K without frames of the runtime"; status 1 unless all are alike and there is one at least.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Stacks.cs: opens sockets from stacks of random shape and prints, for each, its descriptor and what StackTrace says of the stack, innermost
+// mono_stacks.cs: opens sockets from stacks of random shape and prints, for each, its descriptor and what StackTrace says of the stack, innermost
 // first: "fd<TAB>function<TAB>file:line<TAB>function ...". Arguments: how many, the seed.
 using System;
 using System.Collections.Generic;
