@@ -115,7 +115,8 @@ bool own_frames_is_library_source(const char *file, bool packages_too)
         return packages_too;
     if (is_perl_library(file, &core) || is_ruby_library(file, &core))
         return core || packages_too;
-    return is_of_node(file) || begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
+    return is_of_node(file) || begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python") ||
+           strstr(file, "/lib/mono/");
 }
 
 /* The packages of the JDK itself. A Java file's name does not have its folder. */

@@ -169,6 +169,22 @@ static void the_interpreters_own_frames_do_not_count_and_make_room(void **state)
     mark_this_program(0);
 }
 
+static void frames_in_generated_code_stand_for_all_that_is_further_out(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 3);
+    s.generated = true;
+    s.evaluator = s.evaluator_end = 0;
+    fill_native(&native, (uint64_t[]){of_interpreter(), of_interpreter(), OTHER, of_interpreter(), OTHER}, 5);
+    assert_string_equal(merged(&s, &native, 64, true), "I I f1 f2 f3");
+    fill_native(&native, (uint64_t[]){of_interpreter(), of_interpreter()}, 2);
+    assert_string_equal(merged(&s, &native, 64, true), ""); /* no generated code is on this stack */
+    native.complete = false;
+    assert_string_equal(merged(&s, &native, 64, true), "I I f1 f2 f3");
+}
+
 static void no_more_frames_are_named_than_are_kept(void **state)
 {
     (void)state;
@@ -270,6 +286,7 @@ int main(void)
         cmocka_unit_test(frames_of_another_interpreter_are_not_shown),
         cmocka_unit_test(a_frame_that_no_evaluator_runs_costs_nothing_but_its_place),
         cmocka_unit_test(the_interpreters_own_frames_do_not_count_and_make_room),
+        cmocka_unit_test(frames_in_generated_code_stand_for_all_that_is_further_out),
         cmocka_unit_test(no_more_frames_are_named_than_are_kept),
         cmocka_unit_test(a_frame_that_cannot_be_read_leaves_the_native_stack_alone),
         cmocka_unit_test(a_key_is_of_the_frames_the_call_and_the_table),

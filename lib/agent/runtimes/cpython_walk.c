@@ -245,7 +245,7 @@ enum runtime_answer cpython_walk(struct runtime_stack *s)
     struct loader l;
     begin(&l);
     s->n = s->n_marks = 0;
-    s->cut = false;
+    s->cut = s->generated = false;
     s->evaluator = cpython.evaluator;
     s->evaluator_end = cpython.evaluator_end;
     if (cpython_finalizes() || (l.by_kernel && atomic_load_explicit(&n_wrong, memory_order_relaxed) >= WRONG_MAX))

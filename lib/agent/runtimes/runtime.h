@@ -24,7 +24,8 @@
  * What a reader must keep:
  * - walk and name run in any thread of the program, without the runtime's lock, inside of a C call
  *   that the runtime made; never in a signal handler. No allocation, no lock, no stdio, no call
- *   into the runtime but what takes no lock and allocates nothing; errno is kept.
+ *   into the runtime but what takes no lock and allocates nothing (mono.c says why it does);
+ *   errno is kept.
  * - A word is content, never only an address: a function that took a freed one's place must differ.
  * - Nothing is believed that was not checked. What is not as expected makes the walk answer
  *   RUNTIME_NO_FRAMES: native frames alone are shown, never a wrong name, and never a fault.
@@ -86,6 +87,12 @@ struct runtime_stack {
      */
     bool hides_generated;
     /*
+     * The frames run in code that the runtime has generated, which lies in no object and has no
+     * unwind tables. They stand for the first native frame in such code and all that is further
+     * out: where those lie is not known. No marks, no evaluator.
+     */
+    bool generated;
+    /*
      * Code whose native frames run a part of the runtime's frames: one that lies inside of the
      * first mark's, or (without marks) another number of them, belongs to an interpreter whose
      * frames were not found.
@@ -97,7 +104,7 @@ static inline void runtime_stack_begin(struct runtime_stack *s, unsigned max)
 {
     s->max = max < RUNTIME_MAX_FRAMES ? max : RUNTIME_MAX_FRAMES;
     s->n = s->n_marks = 0;
-    s->cut = s->is_of_thread = s->hides_generated = false;
+    s->cut = s->is_of_thread = s->hides_generated = s->generated = false;
     s->evaluator = s->evaluator_end = 0;
     for (unsigned i = 0; i < sizeof s->scratch / sizeof *s->scratch; i++)
         s->scratch[i] = 0;
@@ -140,6 +147,6 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython, runtime_hotspot, runtime_perl, runtime_php, runtime_ruby, runtime_v8;
+extern const struct runtime runtime_cpython, runtime_hotspot, runtime_mono, runtime_perl, runtime_php, runtime_ruby, runtime_v8;
 
 #endif

@@ -15,7 +15,7 @@
 #include "../base/options.h"
 #include "../base/peek.h"
 
-static const struct runtime *const readers[] = {&runtime_cpython, &runtime_hotspot, &runtime_perl,
+static const struct runtime *const readers[] = {&runtime_cpython, &runtime_hotspot, &runtime_mono, &runtime_perl,
                                                 &runtime_php,     &runtime_ruby,    &runtime_v8};
 #define N_READERS (sizeof readers / sizeof *readers)
 

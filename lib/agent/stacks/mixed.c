@@ -78,6 +78,8 @@ static bool begins_another_stack(uint64_t pc)
     return m && strncmp(text_base_name(m->path), "_greenlet.", 10) == 0;
 }
 
+static bool is_generated(uint64_t pc) { return modules_of(pc - 1) == STATE_NO_MODULE; }
+
 /* ---- merging --------------------------------------------------------------------------------- */
 
 struct merge {
@@ -170,6 +172,8 @@ static bool belong_together(struct merge *m)
     unsigned evaluators = 0;
     if (m->s->n_marks && !m->s->marks[0].on_stack)
         return has_each_mark(m);
+    if (m->s->generated)
+        return m->n_native < m->native->n || !m->complete;
     for (unsigned i = 0; i < m->n_native; i++) {
         if (m->s->n_marks && has_mark(m, i, 0))
             return true; /* none of the evaluator's frames is further in */
@@ -219,7 +223,7 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     struct merge m = {
         .runtime = runtime, .s = s, .native = native, .n_native = native->n, .complete = native->complete, .max = max, .out = out};
     for (unsigned i = 0; i < native->n; i++) {
-        if (!begins_another_stack(native->pcs[i]))
+        if (s->generated ? !is_generated(native->pcs[i]) : !begins_another_stack(native->pcs[i]))
             continue;
         m.n_native = i;
         m.complete = true;
