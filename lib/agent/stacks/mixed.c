@@ -78,7 +78,7 @@ static bool begins_another_stack(uint64_t pc)
     return m && strncmp(text_base_name(m->path), "_greenlet.", 10) == 0;
 }
 
-static bool is_generated(uint64_t pc) { return modules_of(pc - 1) == STATE_NO_MODULE; }
+static bool is_in_no_object(uint64_t pc) { return modules_of(pc - 1) == STATE_NO_MODULE; }
 
 /* ---- merging --------------------------------------------------------------------------------- */
 
@@ -106,10 +106,7 @@ static bool has_mark(const struct merge *m, unsigned i, unsigned mark)
     return at >= m->native->sps[i] && at < m->native->sps[i + 1];
 }
 
-static bool is_generated(const struct merge *m, unsigned i)
-{
-    return m->s->hides_generated && modules_of(m->native->pcs[i] - 1) == STATE_NO_MODULE;
-}
+static bool is_generated(const struct merge *m, unsigned i) { return m->s->hides_generated && is_in_no_object(m->native->pcs[i]); }
 
 /* Where all frames stand: at the innermost of what may run them. */
 static bool is_place(const struct merge *m, unsigned i)
@@ -208,7 +205,7 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
+    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && is_in_no_object(pc)))
         return;
     m->full |= m->n == STATE_MAX_FRAMES;
     if (m->full)
@@ -223,7 +220,7 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     struct merge m = {
         .runtime = runtime, .s = s, .native = native, .n_native = native->n, .complete = native->complete, .max = max, .out = out};
     for (unsigned i = 0; i < native->n; i++) {
-        if (s->generated ? !is_generated(native->pcs[i]) : !begins_another_stack(native->pcs[i]))
+        if (s->generated ? !is_in_no_object(native->pcs[i]) : !begins_another_stack(native->pcs[i]))
             continue;
         m.n_native = i;
         m.complete = true;
