@@ -21,6 +21,6 @@ def log_in(user):
     return token
 
 
-for name in ("ada", "bob", "eve", "joe"):
+for name in ("bob", "eve", "joe", "ada"):
     log_in(name)
 print(len(refused), "were refused")
