@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "runtime_files.h"
 #include "textstack.h"
 
 /*
@@ -77,61 +78,10 @@ static const struct frame *begin_at(const struct frame *frames, size_t *n)
 
 static bool is_of_runtime(const struct frame *f) { return f->runtime != RUNTIME_NATIVE; }
 
-static bool is_php_package(const char *file) { return strstr(file, ".php") && (strstr(file, "/vendor/") || strstr(file, "/share/php/")); }
-
-/* WORD is in FILE, and a version of Perl 5 follows it. */
-static bool has_version_of_perl(const char *file, const char *word)
-{
-    const char *at = strstr(file, word);
-    return at && begins_with(at + strlen(word), "5.");
-}
-
-/* Of Perl; Debian has other folders than Perl itself would choose. *CORE: it comes with Perl. */
-static bool is_perl_library(const char *file, bool *core)
-{
-    bool debian = has_version_of_perl(file, "/perl/");
-    *core = strstr(file, "/perl-base/") || (debian && !begins_with(file, "/usr/local/")) || has_version_of_perl(file, "/lib/perl5/");
-    return *core || debian || strstr(file, "/perl5/") || strstr(file, "/site_perl/") || strstr(file, "/vendor_perl/");
-}
-
-/* Of Ruby: its own library is in a folder that is called like its version. */
-static bool is_ruby_library(const char *file, bool *core)
-{
-    const char *at = strstr(file, "/ruby/");
-    bool gem = strstr(file, "/gems/") || strstr(file, "/vendor_ruby/") || strstr(file, "/site_ruby/");
-    *core = !gem && at && at[6] >= '0' && at[6] <= '9' && at[7] == '.';
-    return gem || *core;
-}
-
-/* The modules that are part of node, which begin each of its stacks: node:internal/modules/run_main */
-static bool is_of_node(const char *file) { return begins_with(file, "node:"); }
-
-bool own_frames_is_library_source(const char *file, bool packages_too)
-{
-    bool core;
-    if (!file || !*file)
-        return false;
-    if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || strstr(file, "/node_modules/") || is_php_package(file))
-        return packages_too;
-    if (is_perl_library(file, &core) || is_ruby_library(file, &core))
-        return core || packages_too;
-    return is_of_node(file) || begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python") ||
-           strstr(file, "/lib/mono/");
-}
-
-/* The packages of the JDK itself. A Java file's name does not have its folder. */
-static bool is_java_library(const char *function)
-{
-    static const char *const packages[] = {"java.", "javax.", "jdk.", "sun.", "com.sun."};
-    for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
-        if (begins_with(function, packages[i]))
-            return true;
-    return false;
-}
-
 bool own_frames_is_library(const struct frame *f, bool packages_too)
 {
-    return f->runtime == RUNTIME_JAVA ? f->symbol && is_java_library(f->symbol) : own_frames_is_library_source(f->file, packages_too);
+    enum runtime_code code = runtime_files_code(f->runtime, f->file, f->symbol);
+    return code == RUNTIME_CODE_LIBRARY || (packages_too && code == RUNTIME_CODE_PACKAGE);
 }
 
 size_t own_frames_name(const struct frame *frames, size_t n)
@@ -151,7 +101,10 @@ void own_frames_settle(struct frame *frames, size_t n)
         frames[i].interpreter = false;
 }
 
-static bool is_start(const struct frame *f) { return is_of_runtime(f) ? f->file && is_of_node(f->file) : f->interpreter || is_inner(f); }
+static bool is_start(const struct frame *f)
+{
+    return is_of_runtime(f) ? f->runtime == RUNTIME_JAVASCRIPT && own_frames_is_library(f, false) : f->interpreter || is_inner(f);
+}
 
 /*
  * In a stack with frames of a runtime: how many of the N do not count as its end. What called the

@@ -21,11 +21,9 @@ size_t own_frames_begin(const struct frame *frames, size_t n);
 /* Marks no frame of the N FRAMES as the interpreter's where the stack has none of a runtime. */
 void own_frames_settle(struct frame *frames, size_t n);
 /*
- * True for the source FILE of what comes with a runtime: its library, but not the packages that were
+ * True for a frame of what comes with its runtime: its library, but not the packages that were
  * installed for it, unless PACKAGES_TOO.
  */
-bool own_frames_is_library_source(const char *file, bool packages_too);
-/* The same for the frame F of a runtime, which Java knows by its class. */
 bool own_frames_is_library(const struct frame *f, bool packages_too);
 /*
  * The number of that frame of N FRAMES which names the stack in a line: where it has frames of a

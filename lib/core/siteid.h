@@ -21,8 +21,6 @@ uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc);
  * same wherever the program is installed, and its line.
  */
 uint64_t siteid_runtime_frame(uint64_t h, const struct state_frame_view *f);
-/* That part of FILE, to its end. */
-const char *siteid_stable_file(const char *file);
 /* The name, as reports print it. Never 0. */
 uint64_t siteid_end(uint64_t h);
 

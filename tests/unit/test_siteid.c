@@ -87,49 +87,11 @@ static uint64_t id_of_runtime(unsigned runtime, const char *function, const char
 static void a_frame_of_a_runtime_counts_by_function_line_and_the_stable_part_of_its_file(void **state)
 {
     (void)state;
-    static const struct {
-        const char *file, *stable;
-    } rows[] = {
-        {"/usr/lib/python3.11/asyncio/events.py", "asyncio/events.py"},
-        {"/opt/py/lib/python3.13/socket.py", "socket.py"},
-        {"/srv/venv/lib/python3.11/site-packages/urllib3/connection.py", "urllib3/connection.py"},
-        {"/usr/lib/python3/dist-packages/requests/api.py", "requests/api.py"},
-        {"/usr/share/perl5/LWP/UserAgent.pm", "LWP/UserAgent.pm"},
-        {"/usr/share/perl/5.36/HTTP/Tiny.pm", "HTTP/Tiny.pm"},
-        {"/usr/lib/x86_64-linux-gnu/perl-base/IO/Socket.pm", "IO/Socket.pm"},
-        {"/usr/local/lib/perl5/5.40.1/x86_64-linux-thread-multi/IO/Socket.pm", "IO/Socket.pm"},
-        {"/opt/perl5/lib/perl5/site_perl/5.40.1/Mojo/Base.pm", "Mojo/Base.pm"},
-        {"/srv/perl/app.pl", "app.pl"},
-        {"/usr/lib/ruby/3.1.0/net/http.rb", "net/http.rb"},
-        {"/usr/lib/ruby/vendor_ruby/rack/server.rb", "rack/server.rb"},
-        {"/usr/local/lib/site_ruby/3.1.0/own.rb", "own.rb"},
-        {"/var/lib/gems/3.1.0/gems/faraday-2.7/lib/faraday.rb", "faraday-2.7/lib/faraday.rb"},
-        {"/srv/ruby/app.rb", "app.rb"},
-        {"<internal:kernel>", "<internal:kernel>"},
-        {"(eval)", "(eval)"},
-        {"/srv/app/node_modules/.pnpm/ws@8/node_modules/ws/lib/websocket.js", "ws/lib/websocket.js"},
-        {"/srv/app/lib/server.mjs", "server.mjs"},
-        {"node:internal/modules/run_main", "node:internal/modules/run_main"},
-        {"/srv/app/web.py", "web.py"},
-        {"app/web.py", "web.py"},
-        {"/srv/app/pool/__init__.py", "pool/__init__.py"},
-        {"pool/__main__.py", "pool/__main__.py"},
-        {"__main__.py", "__main__.py"},
-        {"/srv/shop/vendor/guzzle/src/Handler.php", "guzzle/src/Handler.php"},
-        {"/srv/vendor/shop/vendor/guzzle/src/Handler.php", "guzzle/src/Handler.php"},
-        {"/usr/share/php/Mail/smtp.php", "Mail/smtp.php"},
-        {"/srv/shop/page.php", "page.php"},
-        {"/srv/shop/page.php(3) : eval()'d code", "page.php(3) : eval()'d code"},
-        {"/srv/vendor/shop/web.py", "web.py"},
-        {"<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"},
-        {"", ""},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_string_equal(siteid_stable_file(rows[i].file), rows[i].stable);
     uint64_t id = id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/web.py", 88);
     assert_int_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/home/me/app/web.py", 88));
     assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "logout", "/srv/app/web.py", 88));
     assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/other.py", 88));
+    assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/site-packages/app/web.py", 88));
     assert_int_not_equal(id, id_of_runtime(RUNTIME_PYTHON, "login", "/srv/app/web.py", 89));
     assert_int_not_equal(id, id_of_runtime(RUNTIME_RUBY, "login", "/srv/app/web.py", 88));
     assert_int_not_equal(id_of_runtime(1, "ab", "c", 1), id_of_runtime(1, "a", "bc", 1));
