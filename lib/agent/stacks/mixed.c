@@ -204,7 +204,9 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
+    if (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE)
+        return;
+    if (m->shown == m->max || (interpreter && !with_interpreter))
         return;
     m->full |= m->n == STATE_MAX_FRAMES;
     if (m->full)
