@@ -101,7 +101,7 @@ static uint32_t api_of_build(const char *text)
     return strcmp(text, ",NTS") == 0 ? n : 0;
 }
 
-/* The version of the module that registered first, the interpreter's own. 0: it is not as expected. */
+/* The version of the module that registered first, the interpreter's own. 0: not as expected. */
 static uint32_t version_of(uintptr_t registry)
 {
     uint8_t module[MODULE_SIZE];
@@ -165,8 +165,8 @@ static bool is_digits(const char *from, const char *to, unsigned least)
 }
 
 /*
- * The extensions that come as shared objects: in php/20220829/, in php/extensions/no-debug-non-zts-20220829/,
- * in php82/modules/.
+ * The extensions that come as shared objects: in php/20220829/, in php82/modules/, in
+ * php/extensions/no-debug-non-zts-20220829/.
  */
 static bool php_owns(const char *path, bool is_program)
 {
