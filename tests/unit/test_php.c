@@ -68,7 +68,7 @@ static uintptr_t class_of(const char *name)
     return c;
 }
 
-/* A function of 4 operations; number I has line LINE + I, the function begins in the line before. */
+/* A function of 4 operations; number I has line LINE + I, the function begins one before. */
 static uintptr_t function(const char *name, uintptr_t class, const char *file, uint32_t line)
 {
     uintptr_t f = take(184), ops = take(4 * PHP_OP_SIZE);
@@ -107,7 +107,7 @@ static void run(uintptr_t frame) { put((uintptr_t)arena + EXECUTOR, layout.curre
 
 static uintptr_t f_login, f_page, f_main;
 
-/* An internal function in Db::login, called from page through another internal one, from the main code. */
+/* An internal function in Db::login, called from page through another internal one. */
 static void begin(void)
 {
     memset(arena, 0, ARENA);
@@ -176,7 +176,7 @@ static void no_more_frames_are_read_than_are_wanted(void **state)
     assert_int_equal(php_walk(&s), RUNTIME_FRAMES);
     assert_int_equal(s.n, 2);
     assert_true(s.cut);
-    /* the mark of the last one is there, though the frame that its evaluator was entered with is not */
+    /* the last one has its mark, though the frame that its evaluator was entered with is not read */
     assert_int_equal(s.n_marks, 2);
     assert_int_equal(s.marks[1].count, 2);
     s.max = 1;

@@ -101,7 +101,7 @@ static uint32_t api_of_build(const char *text)
     return strcmp(text, ",NTS") == 0 ? n : 0;
 }
 
-/* The version of the module that registered first, the interpreter's own. 0: it is not as expected. */
+/* The version of the module that registered first, the interpreter's own. 0: not as expected. */
 static uint32_t version_of(uintptr_t registry)
 {
     uint8_t module[MODULE_SIZE];
@@ -124,11 +124,13 @@ static bool is_named(uintptr_t text, const char *name)
 static bool php_find(struct exports *e)
 {
     uint64_t executor_size = 0, evaluator_size = 0;
-    uintptr_t evaluator = exports_find(e, "execute_ex", &evaluator_size), executor = exports_find(e, "executor_globals", &executor_size),
-              registry = exports_find(e, "module_registry", NULL), sapi = exports_find(e, "sapi_module", NULL),
-              generator_class = exports_find(e, "zend_ce_generator", NULL);
-    if (!evaluator || !registry || !exports_find(e, "zend_ce_closure", NULL))
+    uintptr_t evaluator = exports_find(e, "execute_ex", &evaluator_size),
+              registry = evaluator ? exports_find(e, "module_registry", NULL) : 0;
+    /* most objects have no such name: they are done with here */
+    if (!registry || !exports_find(e, "zend_ce_closure", NULL))
         return false;
+    uintptr_t executor = exports_find(e, "executor_globals", &executor_size), sapi = exports_find(e, "sapi_module", NULL),
+              generator_class = exports_find(e, "zend_ce_generator", NULL);
     if (!executor)
         return refuse("it is a build with threads (ZTS)");
     if (!sapi || !generator_class)
@@ -163,8 +165,8 @@ static bool is_digits(const char *from, const char *to, unsigned least)
 }
 
 /*
- * The extensions that come as shared objects: in php/20220829/, in php/extensions/no-debug-non-zts-20220829/,
- * in php82/modules/.
+ * The extensions that come as shared objects: in php/20220829/, in php82/modules/, in
+ * php/extensions/no-debug-non-zts-20220829/.
  */
 static bool php_owns(const char *path, bool is_program)
 {

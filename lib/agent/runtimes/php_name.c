@@ -82,6 +82,6 @@ bool php_name(const struct runtime_frame *f, struct runtime_name *out, bool *hid
         return false;
     out->line = (uint32_t)f->word[1];
     out->column = 0;
-    out->flags = f->word[1] & PHP_LINE_OF_FUNCTION ? FRAME_LINE_OF_FUNCTION : 0;
+    out->flags = (f->word[1] & PHP_LINE_OF_FUNCTION) ? FRAME_LINE_OF_FUNCTION : 0;
     return true;
 }

@@ -205,7 +205,9 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
 static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
-    if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && is_in_no_object(pc)))
+    if (m->s->hides_generated && is_in_no_object(pc))
+        return;
+    if (m->shown == m->max || (interpreter && !with_interpreter))
         return;
     m->full |= m->n == STATE_MAX_FRAMES;
     if (m->full)
