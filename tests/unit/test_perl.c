@@ -39,7 +39,7 @@ static void put(void *at, size_t offset, uintptr_t value) { memcpy((uint8_t *)at
 static uintptr_t text(const char *s)
 {
     char *p = take(strlen(s) + 1);
-    strcpy(p, s);
+    memcpy(p, s, strlen(s) + 1);
     return (uintptr_t)p;
 }
 
@@ -48,7 +48,7 @@ static uintptr_t shared_string(const char *s)
     uint32_t *p = take(8 + strlen(s) + 2);
     p[0] = 0x1234;
     p[1] = (uint32_t)strlen(s);
-    strcpy((char *)(p + 2), s);
+    memcpy(p + 2, s, strlen(s) + 1);
     return (uintptr_t)p;
 }
 
