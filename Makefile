@@ -90,7 +90,7 @@ EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all agent cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts guards mutate bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
+.PHONY: all agent cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts check-runtimes guards mutate bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
 
 all: agent cli ## build build/libsockleak.so and build/sockleak
 agent: $(B)/libsockleak.so ## build/libsockleak.so alone
@@ -177,6 +177,10 @@ check-hosts: ## real servers and runtimes with and without the agent (HOSTS='ngi
 	@scripts/setup --check
 	@$(MAKE) --no-print-directory $(jobs) all
 	@HOSTS='$(HOSTS)' tests/hosts/run $(B)
+check-runtimes: ## the stacks of language runtimes against what the runtimes say themselves: all versions that can be had (RUNTIMES='cpython')
+	@scripts/setup --check --runtimes
+	@$(MAKE) --no-print-directory $(jobs) all
+	@tests/runtimes/run --long $(B) $(RUNTIMES)
 guards: ## take out each guard of tests/guards/*.list, one after the other: a test must fail (GUARDS=PATTERN)
 	@scripts/setup --check
 	@scripts/mutate --guards '$(GUARDS)'

@@ -6,13 +6,11 @@ Run the tests under the agent: `sockleak run -- python3 -m pytest` or LD_PRELOAD
     with no_leaked_sockets():
         code_under_test()
 
-The agent sees C; the Python lines come from tracemalloc, which no_leaked_sockets() turns on.
+The report has the Python functions, files and lines that opened them.
 """
 import contextlib
 import ctypes
 import gc
-import socket
-import tracemalloc
 
 ALL = 0x3F
 QUIET = 0x20000000
@@ -36,14 +34,6 @@ def ignore(sock):
         _agent.sockleak_ignore(sock.fileno())
 
 
-def _python_lines(known):
-    """Where the Python sockets that live and were not KNOWN before were made."""
-    for obj in gc.get_objects():
-        if isinstance(obj, socket.socket) and id(obj) not in known and obj.fileno() >= 0:
-            made = tracemalloc.get_object_traceback(obj)
-            yield f"fd {obj.fileno()} was opened by\n" + "\n".join(made.format(most_recent_first=True) if made else ["  (not known)"])
-
-
 @contextlib.contextmanager
 def no_leaked_sockets(timeout_ms=1000, optional=False):
     """Raises AssertionError, with the report, when a socket that was opened meanwhile is still open."""
@@ -52,24 +42,15 @@ def no_leaked_sockets(timeout_ms=1000, optional=False):
             raise AssertionError("the sockleak agent is not active: run the tests as `sockleak run -- python3 -m pytest` or with LD_PRELOAD=libsockleak.so")
         yield
         return
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start(6)
-    try:
-        known = {id(obj) for obj in gc.get_objects() if isinstance(obj, socket.socket)}
-        mark = _agent.sockleak_mark()
-        yield
-        if _agent.sockleak_check(mark, ALL | QUIET, 0) > 0:
-            gc.collect()  # what only a cycle of garbage holds is not leaked for good; leave this line out to be strict
-        left = _agent.sockleak_check(mark, ALL | QUIET, timeout_ms)
-        if left < 0:
-            raise AssertionError("the sockleak agent could not look for leaked sockets")
-        if left:
-            size = _agent.sockleak_text(None, 0, mark, ALL) + 1
-            report = ctypes.create_string_buffer(size)
-            _agent.sockleak_text(report, size, mark, ALL)
-            lines = "\n".join(_python_lines(known))
-            raise AssertionError(f"sockets opened by this test and still open: {left}\n{lines}\n{report.value.decode(errors='replace')}")
-    finally:
-        if not tracing:
-            tracemalloc.stop()
+    mark = _agent.sockleak_mark()
+    yield
+    if _agent.sockleak_check(mark, ALL | QUIET, 0) > 0:
+        gc.collect()  # what only a cycle of garbage holds is not leaked for good; leave this line out to be strict
+    left = _agent.sockleak_check(mark, ALL | QUIET, timeout_ms)
+    if left < 0:
+        raise AssertionError("the sockleak agent could not look for leaked sockets")
+    if left:
+        size = _agent.sockleak_text(None, 0, mark, ALL) + 1
+        report = ctypes.create_string_buffer(size)
+        _agent.sockleak_text(report, size, mark, ALL)
+        raise AssertionError(f"sockets opened by this test and still open: {left}\n{report.value.decode(errors='replace')}")

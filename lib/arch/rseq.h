@@ -13,13 +13,13 @@
 #include <stdint.h>
 
 /*
- * ARCH_HAS_RSEQ: 1 where arch_rseq_load exists:
+ * ARCH_HAS_RSEQ: 1 where there is
  *
- *     enum arch_rseq arch_rseq_load(void *area, const uintptr_t *word, uintptr_t base,
- *                                   const uint32_t *offsets, unsigned n, uint64_t *out);
+ *     ARCH_RSEQ_LOAD(enum arch_rseq how, void *area, const uintptr_t *word, uintptr_t base,
+ *                    const uint32_t *offsets, N, uint64_t *out)
  *
- * AREA is this thread's registered struct rseq. While *WORD is 0: copies the N words at BASE plus
- * each of OFFSETS to OUT.
+ * AREA is this thread's registered struct rseq. While *WORD is 0: copies the N words (a constant) at
+ * BASE plus each of OFFSETS to OUT. HOW says what became of it.
  */
 enum arch_rseq {
     ARCH_RSEQ_STOPPED, /* *WORD is not 0: nothing was loaded */

@@ -113,6 +113,14 @@ bool own_frames_is_library_source(const char *file, bool packages_too)
     return begins_with(file, "<frozen ") || begins_with(file, "<internal:") || strstr(file, "/lib/python");
 }
 
+size_t own_frames_name(const struct frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_of_runtime(&frames[i]) && !frames[i].interpreter && !own_frames_is_library_source(frames[i].file, true))
+            return i;
+    return 0;
+}
+
 void own_frames_settle(struct frame *frames, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -25,6 +25,11 @@ void own_frames_settle(struct frame *frames, size_t n);
  * installed for it, unless PACKAGES_TOO.
  */
 bool own_frames_is_library_source(const char *file, bool packages_too);
+/*
+ * The number of that frame of N FRAMES which names the stack in a line: where it has frames of a
+ * runtime, the first of the program's own, past the packages that it uses; else 0.
+ */
+size_t own_frames_name(const struct frame *frames, size_t n);
 /* True for the file of a C library, of what only that loads, or of this library. */
 bool own_frames_is_inner_object(const char *module);
 /*

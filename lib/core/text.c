@@ -13,6 +13,7 @@
 
 #include "finding.h"
 #include "group.h"
+#include "own_frames.h"
 #include "textstack.h"
 
 #define RED "\033[1;31m"
@@ -408,7 +409,7 @@ static void put_most(struct out *o, const struct report *r)
     for (size_t i = 0; i < r->n_groups; i++)
         if (!most || r->groups[i].count > most->count)
             most = &r->groups[i];
-    const struct frame *f = most && most->n_frames ? most->frames : NULL;
+    const struct frame *f = most && most->n_frames ? most->frames + own_frames_name(most->frames, most->n_frames) : NULL;
     if (!f || !f->symbol || !*f->symbol)
         return;
     out_fmt(o, "; most: %lu at ", (unsigned long)most->count);
@@ -523,9 +524,10 @@ void text_idle_words(struct out *o, const struct group *g)
 {
     out_fmt(o, "%lu open sockets of site ", (unsigned long)g->count);
     out_hex(o, g->siteid, 16);
-    if (g->n_frames && g->frames[0].symbol) {
+    const struct frame *f = g->n_frames ? g->frames + own_frames_name(g->frames, g->n_frames) : NULL;
+    if (f && f->symbol) {
         out_str(o, " (");
-        text_clean(o, g->frames[0].symbol);
+        text_clean(o, f->symbol);
         out_char(o, ')');
     }
     out_str(o, ", which has closed none, have all been idle for ");

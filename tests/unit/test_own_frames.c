@@ -187,6 +187,23 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     }
 }
 
+static void the_programs_own_function_names_a_stack_that_begins_in_a_package(void **state)
+{
+    (void)state;
+    struct frame frames[] = {
+        {.module = "/srv/app/_driver.so", .symbol = "driver_connect"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "create_connection", .file = "/usr/lib/python3/dist-packages/urllib3/util/connection.py"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "request", .file = "/usr/lib/python3.11/http/client.py"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "hidden", .file = "/srv/app/web.py", .interpreter = true},
+        {.runtime = RUNTIME_PYTHON, .symbol = "log_in", .file = "/srv/app/web.py"},
+        {.runtime = RUNTIME_PYTHON, .symbol = "main", .file = "/srv/app/main.py"},
+    };
+    assert_int_equal(own_frames_name(frames, 6), 4);
+    assert_int_equal(own_frames_name(frames, 4), 0); /* nothing of its own */
+    assert_int_equal(own_frames_name(frames, 1), 0);
+    assert_int_equal(own_frames_name(frames, 0), 0);
+}
+
 static void a_stack_of_the_c_library_alone_is_shown_as_it_is(void **state)
 {
     (void)state;
@@ -207,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_function_of_the_programs_own_stays_whatever_it_is_called),
         cmocka_unit_test(the_c_librarys_own_frames_are_left_out),
         cmocka_unit_test(only_those_in_front_of_the_programs_first_are_left_out),
+        cmocka_unit_test(the_programs_own_function_names_a_stack_that_begins_in_a_package),
         cmocka_unit_test(a_stack_of_the_c_library_alone_is_shown_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

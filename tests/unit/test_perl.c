@@ -172,6 +172,7 @@ static void a_stack_of_subs_strings_and_the_main_program_is_read(void **state)
     assert_int_equal(runtime_perl.walk(&s), RUNTIME_FRAMES);
     assert_int_equal(s.n, 2);
     assert_true(s.cut);
+    assert_int_equal(s.marks[s.n_marks - 1].count, 2);
     munmap(image, SIZE);
 }
 

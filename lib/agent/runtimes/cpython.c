@@ -45,9 +45,9 @@ static uint32_t member(uintptr_t type, const char *name)
     return 0;
 }
 
-static const char *refusal;
+static _Atomic(const char *) refusal;
 
-static bool refuse(const char *reason)
+bool cpython_refuse(const char *reason)
 {
     refusal = reason;
     return false;
@@ -147,17 +147,17 @@ static bool find_types(struct cpython_layout *l, struct exports *e)
     l->thread_state = (uintptr_t(*)(void))exports_find(e, "PyGILState_GetThisThreadState", NULL);
     uintptr_t type = exports_find(e, "PyType_Type", NULL);
     if (!l->code_type || !l->unicode_type || !l->bytes_type || !l->thread_state || !type)
-        return refuse("it does not export what is needed");
+        return cpython_refuse("it does not export what is needed");
     /* a build that keeps more in the head of an object (Py_TRACE_REFS, free-threaded) has it elsewhere */
     if (word_at(l->code_type + CPYTHON_OB_TYPE) != type)
-        return refuse("it is a special build");
+        return cpython_refuse("it is a special build");
     l->file = member(l->code_type, "co_filename");
     l->first_line = member(l->code_type, "co_firstlineno");
     l->lines = member(l->code_type, "co_linetable");
     l->name = member(l->code_type, "co_qualname");
     if (!l->name)
         l->name = member(l->code_type, "co_name");
-    return l->file && l->first_line && l->name ? true : refuse("its code objects are not as expected");
+    return l->file && l->first_line && l->name ? true : cpython_refuse("its code objects are not as expected");
 }
 
 static bool cpython_find(struct exports *e)
@@ -175,8 +175,11 @@ static bool cpython_find(struct exports *e)
     } else if (!frame_type || !find_old(&l, e, frame_type, runtime, runtime_size)) {
         wrong = "its frames are not as expected";
     }
+    uintptr_t word;
+    if (!wrong && !peek((uintptr_t)l.finalizing, &word, sizeof word))
+        wrong = "it does not say whether it ends";
     if (wrong)
-        return refuse(wrong);
+        return cpython_refuse(wrong);
     l.owner_byte = l.owner % 4;
     l.owner &= ~3u;
     cpython = l;

@@ -31,6 +31,7 @@ struct cpython_layout {
 extern struct cpython_layout cpython;
 
 #define CPYTHON_OB_TYPE 8u
+#define CPYTHON_OB_SIZE 16u /* of a code object from 3.11 on: how many instructions */
 /* Owners of a frame from 3.12 on, from which on it is the evaluator's own, on the C stack. */
 #define CPYTHON_OWNED_BY_C_STACK 3u
 
@@ -39,8 +40,10 @@ static inline bool cpython_is_address(uintptr_t p) { return p >= 4096 && p < (ui
 static inline bool cpython_finalizes(void) { return *(const volatile uintptr_t *)cpython.finalizing != 0; }
 
 enum runtime_answer cpython_walk(struct runtime_stack *s);
-/* The next walk asks the kernel for each word, and believes nothing until a frame was right. */
+/* The next walks ask the kernel for each word, and believe nothing until one was right. */
 void cpython_walk_reset(void);
+/* Says why its frames are not read. Returns false. */
+bool cpython_refuse(const char *reason);
 bool cpython_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);
 
 #endif

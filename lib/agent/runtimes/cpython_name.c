@@ -194,12 +194,15 @@ static int line_of_byte(struct table *t, int line, int64_t byte)
 
 /* ---- a frame --------------------------------------------------------------------------------- */
 
+/* 0: it has none. Negative: it is no place in this code. */
 static int line_of(const struct runtime_frame *f, const uint8_t *code, struct table *t, bool *hidden)
 {
     int first = int_in(code, cpython.first_line), at = (int32_t)f->word[1];
     if (!cpython.frame_objects) {
         int64_t unit = (int64_t)(f->word[1] - f->word[0] - cpython.code_start) / 2;
         /* it has not begun, or is the evaluator's helper around __init__: Python shows neither */
+        if (unit >= (int64_t)word_in(code, CPYTHON_OB_SIZE) || unit < -1)
+            return -1;
         *hidden = unit < int_in(code, cpython.first_traceable);
         return *hidden ? 0 : line_of_unit(t, first, unit);
     }
@@ -221,7 +224,9 @@ bool cpython_name(const struct runtime_frame *f, struct runtime_name *out, bool 
         !read_string(word_in(code, cpython.file), out->file, sizeof out->file, true) || !table_begin(&t, word_in(code, cpython.lines)))
         return false;
     int line = line_of(f, code, &t, hidden);
-    out->line = line > 0 ? (uint32_t)line : 0;
+    if (line < 0)
+        return false;
+    out->line = (uint32_t)line;
     out->column = 0;
     out->flags = 0;
     return !cpython_finalizes();

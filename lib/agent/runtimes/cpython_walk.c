@@ -32,12 +32,20 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 #define TRIES 16u         /* of a restartable sequence that is interrupted again and again */
 #define MAX_ENTRIES 4096u /* of a chain, the evaluator's own included */
 
-enum frame_word { F_PREVIOUS, F_CODE, F_AT, F_OWNER, F_WORDS };
-enum code_word { C_NAME, C_LINES, C_FILE, C_FIRST, C_WORDS };
+/* The words of a frame and of a code object that a walk reads. */
+enum { F_PREVIOUS, F_CODE, F_AT, F_OWNER, F_WORDS };
+enum { C_TYPE, C_NAME, C_LINES, C_FILE, C_FIRST, C_WORDS };
 
-static _Atomic bool is_verified; /* a whole chain was right */
+#define WRONG_MAX 16u /* walks, of which none was right: the layout is another one */
 
-void cpython_walk_reset(void) { atomic_store(&is_verified, false); }
+static _Atomic bool is_verified; /* a whole chain was right, and each of its frames has a name */
+static _Atomic unsigned n_wrong;
+
+void cpython_walk_reset(void)
+{
+    atomic_store(&is_verified, false);
+    atomic_store(&n_wrong, 0);
+}
 
 /* This thread's area for restartable sequences; NULL: it has none. */
 static void *rseq_area(void)
@@ -53,33 +61,62 @@ static void *rseq_area(void)
 }
 
 struct loader {
-    void *area;
+    void *area; /* NULL: no restartable sequences */
     bool by_kernel;
+    uint32_t frame[F_WORDS], code[C_WORDS]; /* offsets */
 };
 
-/* Copies the words at BASE plus each of OFFSETS. False: Python ends, or they cannot be read. */
-static bool load(const struct loader *l, uintptr_t base, const uint32_t *offsets, unsigned n, uint64_t *out)
+static void begin(struct loader *l)
 {
-    if (!cpython_is_address(base))
-        return false;
-#if ARCH_HAS_RSEQ
-    for (unsigned i = 0; l->area && !l->by_kernel && i < TRIES; i++) {
-        enum arch_rseq how = arch_rseq_load(l->area, cpython.finalizing, base, offsets, n, out);
-        if (how != ARCH_RSEQ_AGAIN)
-            return how == ARCH_RSEQ_DONE;
-    }
-#endif
+    *l = (struct loader){.by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed),
+                         .frame = {cpython.previous, cpython.code, cpython.at, cpython.owner},
+                         .code = {CPYTHON_OB_TYPE, cpython.name, cpython.lines, cpython.file, cpython.first_line}};
+    if (!l->by_kernel)
+        l->area = rseq_area();
+}
+
+static __attribute__((noinline)) bool load_slowly(const struct loader *l, uintptr_t base, const uint32_t *offsets, unsigned n,
+                                                  uint64_t *out)
+{
     if (cpython_finalizes())
         return false;
-    for (unsigned i = 0; i < n; i++) {
-        uintptr_t at = base + offsets[i];
+    for (unsigned i = 0; i < n; i++)
         if (!l->by_kernel)
-            out[i] = *(const volatile uint64_t *)at;
-        else if (!peek(at, &out[i], sizeof *out))
+            out[i] = *(const volatile uint64_t *)(base + offsets[i]);
+        else if (!peek(base + offsets[i], &out[i], sizeof *out))
             return false;
-    }
     return !cpython_finalizes();
 }
+
+/*
+ * load_N copies the N words at BASE plus each of OFFSETS. False: Python ends, or they cannot be
+ * read.
+ */
+#if ARCH_HAS_RSEQ
+#define LOAD(N)                                                                                                 \
+    static inline bool load_##N(const struct loader *l, uintptr_t base, const uint32_t *offsets, uint64_t *out) \
+    {                                                                                                           \
+        enum arch_rseq how;                                                                                     \
+        if (!cpython_is_address(base))                                                                          \
+            return false;                                                                                       \
+        for (unsigned i = 0; l->area && i < TRIES; i++) {                                                       \
+            ARCH_RSEQ_LOAD(how, l->area, cpython.finalizing, base, offsets, N, out);                            \
+            if (how != ARCH_RSEQ_AGAIN)                                                                         \
+                return how == ARCH_RSEQ_DONE;                                                                   \
+        }                                                                                                       \
+        return load_slowly(l, base, offsets, N, out);                                                           \
+    }
+#else
+#define LOAD(N)                                                                                                 \
+    static inline bool load_##N(const struct loader *l, uintptr_t base, const uint32_t *offsets, uint64_t *out) \
+    {                                                                                                           \
+        return cpython_is_address(base) && load_slowly(l, base, offsets, N, out);                               \
+    }
+#endif
+LOAD(1)
+LOAD(2)
+LOAD(4)
+LOAD(5)
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -93,33 +130,29 @@ static uint64_t mix(uint64_t h, uint64_t v)
  */
 static uint64_t print_of_code(const struct loader *l, uintptr_t code, bool *ok)
 {
-    static const uint32_t type_at[] = {CPYTHON_OB_TYPE};
-    const uint32_t code_at[C_WORDS] = {cpython.name, cpython.lines, cpython.file, cpython.first_line};
     const uint32_t table_at[] = {cpython.bytes_size, cpython.bytes_data};
-    uint64_t type, c[C_WORDS], table[2];
-    *ok = load(l, code, type_at, 1, &type);
-    if (!*ok || type != cpython.code_type)
+    uint64_t c[C_WORDS], table[2];
+    *ok = load_5(l, code, l->code, c);
+    if (!*ok || c[C_TYPE] != cpython.code_type)
         return 0;
-    *ok = load(l, code, code_at, C_WORDS, c) && cpython_is_address(c[C_NAME]) && cpython_is_address(c[C_FILE]) &&
-          load(l, c[C_LINES], table_at, 2, table);
+    *ok = cpython_is_address(c[C_NAME]) && cpython_is_address(c[C_FILE]) && load_2(l, c[C_LINES], table_at, table);
     if (!*ok)
         return 0;
     if (table[0] < 8) /* behind its end lies anything */
         table[1] &= ((uint64_t)1 << table[0] * 8) - 1;
-    uint64_t h = mix(mix(code, c[C_NAME] << 1), c[C_LINES]);
-    h = mix(mix(h, c[C_FILE]), c[C_FIRST] & UINT32_MAX);
-    h = mix(h, table[0] << 48 ^ table[1]);
+    /* products that do not wait for one another */
+    uint64_t h = code * 0x9e3779b97f4a7c15u + c[C_NAME] * 0xc2b2ae3d27d4eb4fu + c[C_LINES] * 0x165667b19e3779f9u;
+    h += c[C_FILE] * 0xd6e8feb86659fd93u + (c[C_FIRST] & UINT32_MAX) * 0xa0761d6478bd642fu;
+    h = mix(h, (table[0] << 48 ^ table[1]) * 0xe7037ed1a0b428dbu);
     return h ? h : 1;
 }
 
-static bool add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
+static void add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
 {
-    if (s->n == s->max) {
+    if (s->n == s->max)
         s->cut = true;
-        return false;
-    }
-    s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
-    return true;
+    else
+        s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
 }
 
 static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
@@ -138,7 +171,7 @@ static bool next_cframe(const struct loader *l, struct runtime_stack *s, uintptr
     uint64_t previous = 0;
     add_mark(s, *c);
     /* the last one belongs to the thread state, and has none before it */
-    if (*c && !load(l, *c, previous_at, 1, &previous))
+    if (*c && !load_1(l, *c, previous_at, &previous))
         return false;
     *c = previous;
     return true;
@@ -156,41 +189,74 @@ static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t f
     uint64_t print = print_of_code(l, code, &ok);
     if (!ok || (!print && cpython.frame_objects))
         return false;
-    if (print && !add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print))
-        return true;
+    if (print)
+        add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print);
     return cpython.version != 0x030b || !(w[F_OWNER] & 0xff) || next_cframe(l, s, c);
+}
+
+/* All frames that were asked for, and where the last of them are run. */
+static bool is_enough(const struct runtime_stack *s)
+{
+    return s->cut && (cpython.frame_objects || (s->n_marks && s->marks[s->n_marks - 1].count == s->n));
 }
 
 static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_t thread)
 {
     const uint32_t thread_at[] = {cpython.thread_frame}, cframe_at[] = {cpython.cframe_frame};
-    const uint32_t frame_at[F_WORDS] = {cpython.previous, cpython.code, cpython.at, cpython.owner};
     uint64_t frame, w[F_WORDS];
     uintptr_t c = 0;
-    if (!load(l, thread, thread_at, 1, &frame))
+    if (!load_1(l, thread, thread_at, &frame))
         return false;
     if (cpython.has_cframe) {
         c = frame;
-        if (!frame || !load(l, c, cframe_at, 1, &frame))
+        if (!frame || !load_1(l, c, cframe_at, &frame))
             return false;
     }
-    for (unsigned i = 0; frame && !s->cut; i++, frame = w[F_PREVIOUS])
-        if (i == MAX_ENTRIES || !load(l, frame, frame_at, F_WORDS, w) || !add_one(l, s, frame, w, &c))
+    for (unsigned i = 0; frame && !is_enough(s); i++, frame = w[F_PREVIOUS])
+        if (i == MAX_ENTRIES || !load_4(l, frame, l->frame, w) || !add_one(l, s, frame, w, &c))
             return false;
     return true;
 }
 
+/* A chain may look right and be something else: its frames must have names, too. */
+static bool has_names(const struct runtime_stack *s)
+{
+    struct runtime_name name;
+    bool hidden;
+    for (unsigned i = 0; i < s->n; i++)
+        if (!cpython_name(&s->frames[i], &name, &hidden))
+            return false;
+    return true;
+}
+
+/* Decides what the first walks say of the layout. An interpreter that ends says nothing of it. */
+static void verify(const struct runtime_stack *s, bool right)
+{
+    if (cpython_finalizes())
+        return;
+    if (right && s->n)
+        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
+    else if (!right && atomic_fetch_add(&n_wrong, 1) == WRONG_MAX - 1)
+        cpython_refuse("its frames are not as expected");
+}
+
 enum runtime_answer cpython_walk(struct runtime_stack *s)
 {
-    struct loader l = {.area = rseq_area(), .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed)};
+    struct loader l;
+    begin(&l);
     s->n = s->n_marks = 0;
     s->cut = false;
     s->evaluator = cpython.evaluator;
     s->evaluator_end = cpython.evaluator_end;
-    uintptr_t thread = cpython_finalizes() ? 0 : cpython.thread_state();
-    if (!thread || !walk_chain(&l, s, thread) || !s->n)
+    if (cpython_finalizes() || (l.by_kernel && atomic_load_explicit(&n_wrong, memory_order_relaxed) >= WRONG_MAX))
         return RUNTIME_NO_FRAMES;
-    if (l.by_kernel)
-        atomic_store_explicit(&is_verified, true, memory_order_relaxed);
-    return RUNTIME_FRAMES;
+    uintptr_t thread = cpython.thread_state();
+    if (!thread)
+        return RUNTIME_NO_FRAMES;
+    bool right = walk_chain(&l, s, thread);
+    if (l.by_kernel) {
+        right = right && has_names(s);
+        verify(s, right);
+    }
+    return right && s->n ? RUNTIME_FRAMES : RUNTIME_NO_FRAMES;
 }

@@ -63,6 +63,7 @@ struct runtime_stack {
      * an address: there is one for each such frame; where there are more of those, the innermost
      * runs all. So it does where generated code runs them too (hides_generated), and where
      * `evaluator` is 0: then all stand behind the innermost native frames that are not the runtime's.
+     * With marks the last one is that of the last frame, in a walk that is cut too.
      */
     unsigned n_marks;
     struct runtime_mark marks[RUNTIME_MAX_FRAMES];

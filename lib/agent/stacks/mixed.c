@@ -84,10 +84,10 @@ struct merge {
     const struct runtime *runtime;
     const struct runtime_stack *s;
     const struct mixed_native *native;
-    unsigned n_native; /* of this stack */
-    bool complete;
-    bool at_once;   /* all of the runtime's frames stand at one place */
-    unsigned place; /* where at the earliest: behind it the evaluator's frame, if that is known */
+    unsigned n_native;   /* of this stack */
+    bool complete, full; /* full: a frame that was wanted found no room */
+    bool at_once;        /* all of the runtime's frames stand at one place */
+    unsigned place;      /* where at the earliest: behind it the evaluator's frame, if that is known */
     unsigned next, mark;
     unsigned n, shown, max;
     uint64_t *out;
@@ -179,14 +179,16 @@ static bool belong_together(struct merge *m)
     }
     if (m->s->n_marks)
         return !m->complete;
-    return m->s->cut || m->complete ? m->s->cut || evaluators == m->s->n : evaluators <= m->s->n;
+    /* CPython up to 3.10 has frames that none runs: those that an exception is thrown through */
+    return m->s->cut || evaluators <= m->s->n;
 }
 
 /* False: a frame has no name that can be read. */
 static bool put_runtime_frames(struct merge *m, unsigned until)
 {
     for (; m->next < until && m->next < m->s->n; m->next++) {
-        if (m->shown == m->max || m->n == STATE_MAX_FRAMES)
+        m->full |= m->shown < m->max && m->n == STATE_MAX_FRAMES;
+        if (m->shown == m->max || m->full)
             continue;
         uint64_t pc = frames_of(m->runtime, &m->s->frames[m->next]);
         if (pc == FRAMES_UNREADABLE)
@@ -199,17 +201,16 @@ static bool put_runtime_frames(struct merge *m, unsigned until)
     return true;
 }
 
-/* False: no room for all of the interpreter's frames. */
-static bool put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
+static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
 {
     bool interpreter = is_interpreter(pc);
     if (m->shown == m->max || (interpreter && !with_interpreter) || (m->s->hides_generated && modules_of(pc - 1) == STATE_NO_MODULE))
-        return true;
-    if (m->n == STATE_MAX_FRAMES)
-        return false;
+        return;
+    m->full |= m->n == STATE_MAX_FRAMES;
+    if (m->full)
+        return;
     m->out[m->n++] = pc;
     m->shown += !interpreter;
-    return true;
 }
 
 unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native, unsigned max,
@@ -229,9 +230,10 @@ unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *
     for (unsigned i = 0; i < m.n_native; i++) {
         if (!put_runtime_frames(&m, reached_at(&m, i)))
             return 0;
-        if (!put_native_frame(&m, native->pcs[i], with_interpreter))
-            return mixed_merge(runtime, s, native, max, false, out);
+        put_native_frame(&m, native->pcs[i], with_interpreter);
     }
     /* the native stack was cut before those that run the others */
-    return put_runtime_frames(&m, s->n) ? m.n : 0;
+    if (!put_runtime_frames(&m, s->n))
+        return 0;
+    return m.full && with_interpreter ? mixed_merge(runtime, s, native, max, false, out) : m.n;
 }

@@ -8,6 +8,7 @@
  * lacks.
  */
 #include "junit.h"
+#include "../../core/own_frames.h"
 
 #include <string.h>
 #include <time.h>
@@ -71,7 +72,7 @@ static void put_timestamp(struct out *o, uint64_t real_ns)
 static const struct frame *frame_to_name(const struct group *g)
 {
     const struct frame *named = NULL;
-    for (size_t i = 0; i < g->n_frames; i++) {
+    for (size_t i = own_frames_name(g->frames, g->n_frames); i < g->n_frames; i++) {
         if (g->frames[i].file && g->frames[i].line)
             return &g->frames[i];
         if (!named && g->frames[i].symbol)

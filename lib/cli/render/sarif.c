@@ -9,6 +9,7 @@
  * of one. So where no line is known the location is the program itself.
  */
 #include "sarif.h"
+#include "../../core/own_frames.h"
 
 #include <string.h>
 
@@ -130,13 +131,13 @@ static void put_message(struct out *o, const struct group *g, const char *progra
 }
 
 /*
- * The frame that stands for the stack: the innermost with a line, else the innermost of a file.
- * NULL: no frame is of any file.
+ * The frame that stands for the stack: the innermost with a line, of a runtime's the program's own;
+ * else the innermost of a file. NULL: no frame is of any file.
  */
 static const struct frame *frame_of_location(const struct group *g)
 {
     const struct frame *best = NULL;
-    for (size_t i = 0; i < g->n_frames; i++) {
+    for (size_t i = own_frames_name(g->frames, g->n_frames); i < g->n_frames; i++) {
         const struct frame *f = &g->frames[i];
         if (f->file && f->line)
             return f;

@@ -7,6 +7,7 @@
  * steer a terminal.
  */
 #include "view.h"
+#include "../../core/own_frames.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,7 +133,7 @@ static const char *life_words(const struct loaded_file *l)
 static const char *site_words(struct top_page *p, const struct group *g)
 {
     const struct frame *f = NULL;
-    for (size_t i = 0; i < g->n_frames && !f; i++)
+    for (size_t i = own_frames_name(g->frames, g->n_frames); i < g->n_frames && !f; i++)
         if (g->frames[i].symbol)
             f = &g->frames[i];
     if (!f && g->n_frames)

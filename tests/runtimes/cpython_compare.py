@@ -1,0 +1,581 @@
+# SPDX-License-Identifier: MIT
+"""cpython_compare.py: random Python stacks, as Python itself says them and as sockleak says them.
+
+usage: SOCKLEAK=.../sockleak SEED=1 python3 cpython_compare.py COUNT      (with the agent preloaded)
+
+Opens a socket on each of COUNT stacks, which go through calls of all sorts, keeps it and what sys._getframe says, and asks `sockleak report` for the
+sockets now and then. Prints "stacks N different N native N missing N broken N": different ones have a wrong frame, or lack one; native ones have no Python frame at
+all; missing ones are not in the report. Ends with 1 for any of these; broken ones are so in Python too. Runs on Python 3.6 and later.
+"""
+import _socket
+import asyncio
+import collections
+import contextlib
+import ctypes
+import functools
+import gc
+import json
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+
+MAX_FRAMES = 128  # as SOCKLEAK_OPTIONS has it
+BATCH = 1500
+QUALIFIED = sys.version_info >= (3, 11)
+
+wanted = {}  # descriptor: (socket, frames, the call that led there)
+seen = collections.Counter()
+shown = 0
+now = threading.local()
+
+
+def frames_of(frame):
+    out = []
+    while frame is not None and len(out) <= MAX_FRAMES:
+        code = frame.f_code
+        out.append((code.co_qualname if QUALIFIED else code.co_name, code.co_filename, frame.f_lineno or 0))
+        frame = frame.f_back
+    return out
+
+
+def check():
+    if len(wanted) > 3 * BATCH:  # some steps go on twice, and so do theirs
+        return
+    s = _socket.socket(); want = frames_of(sys._getframe())  # on one line: it is compared too
+    wanted[s.fileno()] = (s, want, now.kind)  # no lock: a signal handler does this too
+
+
+# --- what Python offers to get from one function to the next ------------------------------------------------------------------------------------
+
+
+def go(r, depth):
+    if depth <= 0:
+        return check()
+    now.kind, step = r.choice(STEPS)
+    with contextlib.suppress(RecursionError):
+        step(r, depth - 1)
+    return 0
+
+
+class Object:
+    def method(self, r, d):
+        return go(r, d)
+
+    @property
+    def prop(self):
+        return go(*self.args)
+
+    def __getattr__(self, name):
+        return go(*self.__dict__["args"])
+
+    def __lt__(self, other):
+        go(*self.args)
+        return False
+
+    def __enter__(self):
+        go(*self.args)
+
+    def __exit__(self, *what):
+        go(*self.args)
+
+    def __del__(self):
+        if "at_end" in self.__dict__:
+            go(*self.at_end)
+
+    def __iter__(self):
+        yield go(*self.args)
+
+    def __call__(self, *args):
+        return go(*args)
+
+    @staticmethod
+    def static(r, d):
+        return go(r, d)
+
+    @classmethod
+    def of_class(cls, r, d):
+        return go(r, d)
+
+
+def with_args(r, d):
+    o = Object()
+    o.args = (r, d)
+    return o
+
+
+def at_end(r, d):
+    o = Object()
+    o.at_end = (r, d)
+    return o
+
+
+def step_plain(r, d): return go(r, d)
+step_lambda = lambda r, d: go(r, d)
+def step_method(r, d): Object().method(r, d)
+def step_static(r, d): Object.static(r, d)
+def step_of_class(r, d): Object.of_class(r, d)
+def step_property(r, d): with_args(r, d).prop
+def step_getattr(r, d): with_args(r, d).no_such_name
+def step_sort(r, d): sorted([with_args(r, d), with_args(r, d)])
+def step_iter(r, d): list(with_args(r, d))
+def step_call(r, d): Object()(r, d)
+def step_map(r, d): list(map(lambda x: go(r, d), [1]))
+def step_reduce(r, d): functools.reduce(lambda a, b: go(r, d), [1, 2])
+def step_re(r, d): re.sub("x", lambda m: go(r, d) or "", "x")
+def step_partial(r, d): functools.partial(go, r)(d)
+def step_keywords(r, d): return go(**dict(r=r, depth=d))
+def step_star(r, d): return go(*[r, d])
+def step_list(r, d): [go(r, d) for _ in (1,)]
+def step_dict(r, d): {1: go(r, d) for _ in (1,)}
+def step_generator_expression(r, d): sum(go(r, d) or 0 for _ in (1,))
+def step_eval(r, d): eval("go(r, d)")
+def step_weakref(r, d):
+    class Node: pass
+    node = Node()
+    reference = weakref.ref(node, lambda _: go(r, d))
+    del node
+    return reference
+
+
+def step_with(r, d):
+    with with_args(r, d):
+        pass
+
+
+def step_del(r, d):
+    o = at_end(r, d)
+    del o
+
+
+def step_end_of_scope(r, d):
+    def inner():
+        o = at_end(r, d)
+        return o is None
+    inner()
+
+
+def step_generator(r, d):
+    def g():
+        yield 1
+        go(r, d)
+        yield 2
+    for _ in g():
+        pass
+
+
+def step_yield_from(r, d):
+    def a():
+        yield 1
+        go(r, d)
+
+    def b():
+        yield from a()
+    list(b())
+
+
+def step_throw(r, d):
+    def a():
+        try:
+            yield 1
+        except ValueError:
+            go(r, d)
+        yield 2
+
+    def b():
+        yield from a()
+    g = b()
+    next(g)
+    g.throw(ValueError())
+    g.close()
+
+
+def step_close(r, d):
+    def a():
+        try:
+            yield 1
+        finally:
+            go(r, d)
+
+    def b():
+        yield from a()
+    g = b()
+    next(g)
+    g.close()
+
+
+def step_freed_generator(r, d):
+    def g():
+        try:
+            yield 1
+        finally:
+            go(r, d)
+    x = g()
+    next(x)
+    del x
+
+
+def step_coroutine(r, d):
+    async def a():
+        go(r, d)
+
+    async def b():
+        await a()
+    with contextlib.suppress(StopIteration):
+        b().send(None)
+
+
+def step_async_generator(r, d):
+    async def a():
+        yield 1
+        go(r, d)
+
+    async def b():
+        async for _ in a():
+            pass
+    with contextlib.suppress(StopIteration):
+        b().send(None)
+
+
+def step_exec(r, d):
+    exec("def inner():\n\n  go(r, d)\ninner()\n", {"go": go, "r": r, "d": d})
+
+
+def step_many_names(r, d):
+    # code that is made anew and freed again, in names of every width
+    n = r.randrange(40)
+    name = ("f%d" if n % 4 else "f\u00fc%d" if n % 8 else "f\u4e2d%d") % n
+    source = "%sdef %s():\n  go(r, d)\n%s()\n" % ("\n" * n, name, name)
+    exec(compile(source, ("<s%d>", "<\u00e4%d>", "<\u4e2d%d>", "<\U0001f600%d>")[n % 4] % n, "exec"), {"go": go, "r": r, "d": d})
+
+
+def step_except(r, d):
+    try:
+        raise ValueError
+    except ValueError:
+        try:
+            go(r, d)
+        finally:
+            pass
+
+
+def step_finally(r, d):
+    with contextlib.suppress(KeyError):
+        try:
+            raise KeyError
+        finally:
+            go(r, d)
+
+
+def step_context_manager(r, d):
+    @contextlib.contextmanager
+    def manager():
+        go(r, d)
+        yield
+    with manager():
+        pass
+
+
+def step_class(r, d):
+    class Made:
+        attribute = go(r, d)
+    return Made
+
+
+def step_decorator(r, d):
+    def decorate(f):
+        return lambda *a: f(*a)
+    decorate(go)(r, d)
+
+
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
+COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+LIBC = ctypes.CDLL(None)
+def step_ctypes(r, d): CALLBACK(lambda x: go(r, d) or 0)(1)
+
+
+def step_qsort(r, d):
+    done = []
+
+    def compare(a, b):
+        if not done:
+            done.append(1)
+            go(r, d)
+        return 0
+    LIBC.qsort((ctypes.c_int * 2)(2, 1), 2, 4, COMPARE(compare))
+
+
+def nothing(): pass
+
+
+def step_profile(r, d):
+    old, done = sys.getprofile(), []
+
+    def profile(frame, event, arg):
+        if not done and event == "call":
+            done.append(1)
+            go(r, d)
+    sys.setprofile(profile)
+    try:
+        nothing()
+    finally:
+        sys.setprofile(old)
+
+
+def step_trace(r, d):
+    old = sys.gettrace()
+    sys.settrace(lambda f, e, a: None)
+    try:
+        go(r, d)
+    finally:
+        sys.settrace(old)
+
+
+def step_collected(r, d):
+    class Node: pass
+    a, b = Node(), at_end(r, d)
+    a.b = b
+    b.__dict__["x"] = a
+    del a, b
+    gc.collect(0)
+
+
+def step_freed_traceback(r, d):
+    def f():
+        o = at_end(r, d)
+        raise KeyError(o is None)
+    with contextlib.suppress(KeyError):
+        f()
+
+
+def step_import(r, d):
+    finder = type("F", (), {"find_spec": staticmethod(lambda *a: (go(r, d), None)[1])})
+    sys.meta_path.insert(0, finder)
+    try:
+        import no_such_module_here
+    except ImportError:
+        pass
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def step_hash(r, d):
+    class H:
+        def __hash__(self):
+            go(r, d)
+            return 1
+    {H(): 1}
+
+
+def step_format(r, d):
+    class H:
+        def __format__(self, f):
+            go(r, d)
+            return ""
+    f"{H()}"
+
+
+def step_metaclass(r, d):
+    class M(type):
+        def __call__(cls, *a):
+            return go(r, d)
+    M("X", (), {})()
+
+
+def step_deep(r, d):
+    def deep(n):
+        if n:
+            return deep(n - 1)
+        go(r, d)
+    deep(r.randrange(1, 30))
+
+
+def step_lines(r, d):
+    (lambda a, b, c: None)(
+        1,
+        go(r,
+           d),
+        3)
+
+
+def step_jumps(r, d):
+    for i in range(2):
+        if i:
+            while True:
+                go(r, d)
+                break
+        else:
+            continue
+
+
+def step_super(r, d):
+    class B:
+        def f(self):
+            go(r, d)
+
+    class D(B):
+        def f(self):
+            super().f()
+    D().f()
+
+
+def step_init(r, d):
+    class B:
+        def __init__(self):
+            go(r, d)
+    B()
+
+
+def step_new(r, d):
+    class B:
+        def __new__(cls):
+            go(r, d)
+            return object.__new__(cls)
+    B()
+
+
+def step_far_line(r, d):
+    source = "def far():\n" + "  pass\n" * 300 + "  x = (1,\n" + "\n" * 200 + "   go(r, d))\nfar()\n"
+    exec(compile(source, "far.py", "exec"), {"go": go, "r": r, "d": d})
+
+
+STEPS = sorted((name[5:], f) for name, f in list(globals().items()) if name.startswith("step_"))
+
+# --- the comparison ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def same(got, want, complete):
+    """GOT may end early only where it was cut: there is no room for more."""
+    want = [(name[:255], file.encode()[-511:].decode(errors="replace"), line) for name, file, line in want]
+    return got == (want if complete else want[: len(got)])
+
+
+def compare():
+    global shown, wanted
+    batch, wanted = wanted, {}
+    command = [os.environ["SOCKLEAK"], "report", "--format", "json", "--kinds", "all", "--min-age", "0", str(os.getpid())]
+    env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+    report = subprocess.run(command, stdout=subprocess.PIPE, env=env, stderr=subprocess.DEVNULL)
+    got = {}
+    for line in report.stdout.splitlines():
+        leak = json.loads(line.decode())
+        if leak["type"] == "leak":
+            seen["unlisted"] += leak["count"] - len(leak["sockets"])  # the report lists the first of many
+            for s in leak["sockets"]:
+                got[s["fd"]] = leak["frames"]
+    for fd, (s, want, kind) in batch.items():
+        if fd not in got:
+            seen["missing"] += 1
+            continue
+        python = [(f["symbol"], f["file"], f["line"] or 0) for f in got[fd] if f.get("runtime") == "python"]
+        others = [f for f in got[fd] if f.get("runtime") != "python" and not f.get("interpreter")]
+        if not python and MAX_FRAMES >= len(want) and want[-1][0].split(".")[-1] not in ("<module>", "_bootstrap"):
+            seen["broken"] += 1  # Python up to 3.9 itself has lost the frames behind one that an exception is thrown through
+        elif not python:
+            seen["native"] += 1
+        elif same(python, want, len(python) + len(others) < MAX_FRAMES):
+            seen["same"] += 1
+        else:
+            seen["different"] += 1
+            if shown < 4:
+                shown += 1
+                first = next((i for i, (a, b) in enumerate(zip(python, want)) if a != b), min(len(python), len(want)))
+                print("by", kind, "got", len(python), "of", len(want), "at", first, python[first : first + 2], "instead of", want[first : first + 2])
+    for s, _, _ in batch.values():
+        s.close()
+
+
+def run(seed, count):
+    r = random.Random(seed)
+    now.kind = "-"
+    for _ in range(count):
+        go(r, r.randrange(0, 14))
+        if threading.current_thread() is threading.main_thread() and len(wanted) >= BATCH:
+            compare()
+
+
+async def one(r):
+    await asyncio.sleep(0)
+    go(r, r.randrange(0, 6))
+    await asyncio.sleep(0)
+    check()
+
+
+async def many(seed, count):
+    r = random.Random(seed)
+    now.kind = "asyncio"
+    for _ in range(count // 20):
+        await asyncio.gather(*[one(r) for _ in range(10)])
+
+
+def overflow():
+    def deep(n):
+        if n % 400 == 0:
+            check()
+        deep(n + 1)
+    now.kind = "overflow"
+    try:
+        deep(1)
+    except RecursionError:
+        check()
+
+
+def greenlets(seed, count):
+    try:
+        from greenlet import getcurrent, greenlet
+    except ImportError:
+        return
+    main, r = getcurrent(), random.Random(seed)
+
+    def body(r):
+        now.kind = "greenlet"
+        go(r, 3)
+        main.switch()
+        go(r, 3)
+    for _ in range(count // 4):
+        a, b = greenlet(body), greenlet(body)
+        a.switch(r)
+        b.switch(r)
+        a.switch()
+        b.switch()
+
+
+def main():
+    count, seed = int(sys.argv[1]), int(os.environ.get("SEED", "1"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    run(seed, count * 5 // 10)
+    compare()
+    threads = [threading.Thread(target=run, args=(seed + 10 + i, min(count // 20, 300))) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    now.kind = "-"
+    compare()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(many(seed + 20, count // 10))
+    loop.close()
+    compare()
+    now.kind = "signal"
+    signal.signal(signal.SIGALRM, lambda *a: check())
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.002)
+    run(seed + 30, count // 10)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    compare()
+    greenlets(seed + 40, count // 10)
+    sys.setrecursionlimit(3500)
+    overflow()
+    compare()
+    total = seen["same"] + seen["different"] + seen["native"] + seen["broken"]
+    seen["missing"] -= seen["unlisted"]
+    print("stacks", total, *("%s %d" % (w, seen[w]) for w in ("different", "native", "missing", "broken")))
+    sys.exit(total < count // 2 or seen["different"] + seen["native"] + seen["missing"] != 0)
+
+
+main()

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_cpython.c: the reader of CPython's frames, over memory that is made here: in the layout of
+ * three versions, right and damaged; and over objects that claim to be an interpreter.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <sys/mman.h>
+
+#include "agent/elf/object.h"
+#include "agent/runtimes/cpython.h"
+#include "objects.h"
+
+/* ---- made memory ----------------------------------------------------------------------------- */
+
+#define ARENA 65536u
+static uint8_t *arena; /* what lies behind it cannot be read */
+static size_t used;
+static uintptr_t thread;
+static uintptr_t finalizing;
+enum { CODE_TYPE = 0x1000, UNICODE_TYPE = 0x2000, BYTES_TYPE = 0x3000 }; /* only compared */
+
+static uintptr_t thread_state(void) { return thread; }
+
+static uintptr_t take(size_t size)
+{
+    uint8_t *p = arena + used;
+    used += (size + 15) & ~(size_t)15;
+    assert_true(used <= ARENA);
+    return (uintptr_t)p;
+}
+static void put(uintptr_t at, uint32_t offset, uint64_t word) { memcpy((void *)(at + offset), &word, sizeof word); }
+static void put_int(uintptr_t at, uint32_t offset, uint32_t v) { memcpy((void *)(at + offset), &v, sizeof v); }
+
+static uintptr_t new_text(unsigned kind, const void *chars, size_t n)
+{
+    uint32_t at = kind == 1 ? cpython.string_ascii : cpython.string_compact;
+    uintptr_t s = take(at + n * kind + 8);
+    put(s, CPYTHON_OB_TYPE, UNICODE_TYPE);
+    put(s, cpython.string_length, n);
+    put_int(s, cpython.string_state, kind << 2 | 1u << 5 | (uint32_t)(kind == 1) << 6);
+    memcpy((void *)(s + at), chars, n * kind);
+    return s;
+}
+static uintptr_t new_string(const char *text) { return new_text(1, text, strlen(text)); }
+
+static uintptr_t new_bytes(const uint8_t *bytes, size_t n)
+{
+    uintptr_t b = take(cpython.bytes_data + n + 8);
+    put(b, CPYTHON_OB_TYPE, BYTES_TYPE);
+    put(b, cpython.bytes_size, n);
+    memcpy((void *)(b + cpython.bytes_data), bytes, n);
+    return b;
+}
+
+#define UNITS 32u
+static uintptr_t new_code(const char *name, const char *file, uint32_t first, const uint8_t *lines, size_t n)
+{
+    uintptr_t c = take(256 + 2 * UNITS);
+    put(c, CPYTHON_OB_TYPE, CODE_TYPE);
+    put(c, CPYTHON_OB_SIZE, UNITS);
+    put(c, cpython.name, new_string(name));
+    put(c, cpython.file, new_string(file));
+    put(c, cpython.lines, new_bytes(lines, n));
+    put_int(c, cpython.first_line, first);
+    return c;
+}
+
+/* A frame at instruction UNIT (bytes or code units of an old one) of CODE, called by PREVIOUS. */
+static uintptr_t new_frame(uintptr_t code, int unit, uintptr_t previous, uint8_t owner)
+{
+    uintptr_t f = take(128);
+    put(f, cpython.owner, (uint64_t)owner << 8 * cpython.owner_byte);
+    put(f, cpython.previous, previous);
+    put(f, cpython.code, code | (cpython.tag_mask & 1));
+    if (cpython.frame_objects)
+        put_int(f, cpython.at, (uint32_t)unit);
+    else
+        put(f, cpython.at, code + cpython.code_start + 2 * (uint64_t)(int64_t)unit);
+    return f;
+}
+
+static void run(uintptr_t frame)
+{
+    put(thread, cpython.thread_frame, frame);
+    cpython_walk_reset();
+}
+
+static void begin(const struct cpython_layout *l)
+{
+    if (!arena) {
+        arena = mmap(NULL, ARENA + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(arena, MAP_FAILED);
+        assert_int_equal(mprotect(arena + ARENA, 4096, PROT_NONE), 0);
+    }
+    memset(arena, 0, ARENA);
+    used = 16;
+    finalizing = 0;
+    cpython = *l;
+    cpython.thread_state = thread_state;
+    cpython.finalizing = &finalizing;
+    cpython.code_type = CODE_TYPE;
+    cpython.unicode_type = UNICODE_TYPE;
+    cpython.bytes_type = BYTES_TYPE;
+    cpython.bytes_size = cpython.string_length = 16;
+    cpython.bytes_data = cpython.string_state = 32;
+    thread = take(128);
+    cpython_walk_reset();
+}
+
+static const struct cpython_layout of_38 = {.version = 0x0306,
+                                            .frame_objects = true,
+                                            .thread_frame = 24,
+                                            .previous = 24,
+                                            .code = 32,
+                                            .at = 104,
+                                            .owner = 32,
+                                            .first_line = 40,
+                                            .file = 104,
+                                            .name = 112,
+                                            .lines = 120,
+                                            .string_ascii = 48,
+                                            .string_compact = 72};
+static const struct cpython_layout of_311 = {.version = 0x030b,
+                                             .has_cframe = true,
+                                             .thread_frame = 56,
+                                             .cframe_frame = 8,
+                                             .previous = 48,
+                                             .code = 32,
+                                             .at = 56,
+                                             .owner = 68,
+                                             .first_line = 72,
+                                             .file = 112,
+                                             .name = 128,
+                                             .lines = 136,
+                                             .code_start = 184,
+                                             .first_traceable = 168,
+                                             .string_ascii = 48,
+                                             .string_compact = 72};
+static const struct cpython_layout of_314 = {.version = 0x030e,
+                                             .thread_frame = 72,
+                                             .previous = 8,
+                                             .code = 0,
+                                             .at = 56,
+                                             .owner = 72,
+                                             .owner_byte = 2,
+                                             .tag_mask = 3,
+                                             .first_line = 68,
+                                             .file = 112,
+                                             .name = 128,
+                                             .lines = 136,
+                                             .code_start = 208,
+                                             .first_traceable = 192,
+                                             .string_ascii = 40,
+                                             .string_compact = 56};
+
+/* 3.11 and later: units 0 and 1 in the first line, 2 to 5 two lines on, 6 without a line, 7 and on three lines back. */
+static const uint8_t table_new[] = {0x80 | 10 << 3 | 1, 0, 0, 0x80 | 12 << 3 | 3, 0, 0, 0x80 | 15 << 3, 0x80 | 13 << 3 | 7, 7, 0x80 | 7};
+/* Up to 3.9: from byte 4 on two lines further, from 12 on 128 lines, from 20 on one back. */
+static const uint8_t table_old[] = {4, 2, 8, 127, 0, 1, 8, 255};
+
+static const char *frame_text(struct runtime_stack *s, unsigned i)
+{
+    static char text[1024];
+    struct runtime_name name;
+    bool hidden;
+    if (i >= s->n || !cpython_name(&s->frames[i], &name, &hidden))
+        return "none";
+    if (hidden)
+        return "hidden";
+    snprintf(text, sizeof text, "%s %s:%u", name.function, name.file, name.line);
+    return text;
+}
+
+static enum runtime_answer walk(struct runtime_stack *s, unsigned max)
+{
+    s->max = max;
+    return cpython_walk(s);
+}
+
+/* inner in app.py calls from unit 3, outer from unit 8; each in an evaluator of its own. */
+static uintptr_t two_frames_new(uintptr_t codes[2])
+{
+    codes[0] = new_code("C.inner", "/srv/app.py", 10, table_new, sizeof table_new);
+    codes[1] = new_code("outer", "/srv/web.py", 20, table_new, sizeof table_new);
+    if (cpython.version == 0x030b) {
+        uintptr_t outer = new_frame(codes[1], 8, 0, 1), inner = new_frame(codes[0], 3, outer, 1), c1 = take(32), c2 = take(32);
+        put(c1, 8, inner);
+        put(c1, 16, c2);
+        put(c2, 8, outer);
+        return c1;
+    }
+    uintptr_t last = new_frame(0, 0, 0, 3), outer = new_frame(codes[1], 8, last, 0), own = new_frame(0, 0, outer, 3);
+    return new_frame(codes[0], 3, own, 0);
+}
+
+static void frames_have_function_file_and_line_in_each_layout(void **state)
+{
+    (void)state;
+    const struct cpython_layout *rows[] = {&of_311, &of_314};
+    struct runtime_stack s;
+    uintptr_t codes[2];
+    for (unsigned i = 0; i < 2; i++) {
+        begin(rows[i]);
+        run(two_frames_new(codes));
+        for (unsigned again = 0; again < 2; again++) { /* by the kernel; then by plain loads */
+            assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+            assert_int_equal(s.n, 2);
+            assert_string_equal(frame_text(&s, 0), "C.inner /srv/app.py:12");
+            assert_string_equal(frame_text(&s, 1), "outer /srv/web.py:19");
+            assert_int_equal(s.n_marks, 2);
+            assert_int_equal(s.marks[0].count, 1);
+            assert_int_equal(s.marks[1].count, 2);
+            assert_false(s.cut);
+        }
+    }
+    begin(&of_38);
+    uintptr_t old = new_code("old", "/srv/old.py", 10, table_old, sizeof table_old);
+    run(new_frame(old, 13, new_frame(old, 3, new_frame(old, 30, new_frame(old, -1, 0, 0), 0), 0), 0));
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    assert_int_equal(s.n, 4);
+    assert_int_equal(s.n_marks, 0);
+    assert_string_equal(frame_text(&s, 0), "old /srv/old.py:140");
+    assert_string_equal(frame_text(&s, 1), "old /srv/old.py:10");
+    assert_string_equal(frame_text(&s, 2), "old /srv/old.py:139");
+    assert_string_equal(frame_text(&s, 3), "old /srv/old.py:10");
+    cpython.version = 0x030a; /* pairs of a length and a step: 4 bytes two lines on, 8 without a line, the rest one on */
+    old = new_code("old", "/srv/old.py", 10, (const uint8_t[]){4, 2, 8, 128, 200, 1}, 6);
+    run(new_frame(old, 1, new_frame(old, 2, new_frame(old, 6, 0, 0), 0), 0));
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    assert_string_equal(frame_text(&s, 0), "old /srv/old.py:12");
+    assert_string_equal(frame_text(&s, 1), "old /srv/old.py:0");
+    assert_string_equal(frame_text(&s, 2), "old /srv/old.py:13");
+}
+
+static void an_instruction_without_a_line_has_none_and_one_outside_of_the_code_no_name(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    uintptr_t codes[2];
+    begin(&of_311);
+    uintptr_t c = two_frames_new(codes), frame = new_frame(codes[0], 6, 0, 1);
+    put(c, 8, frame);
+    put(c, 16, 0);
+    run(c);
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    assert_string_equal(frame_text(&s, 0), "C.inner /srv/app.py:0");
+    static const int outside[] = {-2, UNITS, 1000000};
+    for (unsigned i = 0; i < 3; i++) {
+        put(frame, cpython.at, codes[0] + cpython.code_start + 2 * (uint64_t)(int64_t)outside[i]);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES); /* a layout that was right before */
+        assert_string_equal(frame_text(&s, 0), "none");
+        cpython_walk_reset();
+        assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+        put(frame, cpython.at, codes[0] + cpython.code_start);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    }
+}
+
+static void a_frame_that_has_not_begun_is_hidden(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    uintptr_t codes[2];
+    begin(&of_314);
+    run(two_frames_new(codes));
+    put_int(codes[0], cpython.first_traceable, 4);
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    assert_string_equal(frame_text(&s, 0), "hidden");
+    assert_string_equal(frame_text(&s, 1), "outer /srv/web.py:19");
+}
+
+static void a_function_that_took_a_freed_ones_place_has_another_word(void **state)
+{
+    (void)state;
+    const struct cpython_layout *rows[] = {&of_38, &of_311, &of_314};
+    for (unsigned i = 0; i < 3; i++) {
+        struct runtime_stack s;
+        begin(rows[i]);
+        uintptr_t code = new_code("f", "a.py", 1, table_new, sizeof table_new), frame = new_frame(code, 2, 0, 1), c = take(32);
+        put(c, 8, frame);
+        run(cpython.has_cframe ? c : frame);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        uint64_t hash = s.frames[0].hash, name, file;
+        memcpy(&name, (void *)(code + cpython.name), 8);
+        memcpy(&file, (void *)(code + cpython.file), 8);
+        put(code, cpython.name, new_string("g"));
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_not_equal(s.frames[0].hash, hash);
+        put(code, cpython.name, name);
+        put(code, cpython.file, new_string("b.py"));
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_not_equal(s.frames[0].hash, hash);
+        put(code, cpython.file, file);
+        put_int(code, cpython.first_line, 2);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_not_equal(s.frames[0].hash, hash);
+        put_int(code, cpython.first_line, 1);
+        uint64_t lines;
+        memcpy(&lines, (void *)(code + cpython.lines), 8);
+        put(lines, cpython.bytes_data, 0x8080);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_not_equal(s.frames[0].hash, hash);
+        memcpy((void *)(lines + cpython.bytes_data), table_new, sizeof table_new);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_equal(s.frames[0].hash, hash);
+    }
+}
+
+static uintptr_t ends_meanwhile(void)
+{
+    finalizing = 1;
+    return thread;
+}
+
+static void an_interpreter_that_ends_is_left_alone(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    uintptr_t codes[2];
+    begin(&of_311);
+    run(two_frames_new(codes));
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    struct runtime_frame f = s.frames[0];
+    struct runtime_name name;
+    bool hidden;
+    assert_true(cpython_name(&f, &name, &hidden));
+    finalizing = 1;
+    assert_true(runtime_cpython.is_ending());
+    assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    assert_false(cpython_name(&f, &name, &hidden));
+    for (unsigned i = 0; i < 40; i++) {
+        cpython_walk_reset();
+        assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    }
+    finalizing = 0;
+    assert_false(runtime_cpython.is_ending());
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    cpython.thread_state = ends_meanwhile; /* between the first look and the first load */
+    assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    assert_int_equal(s.n, 0);
+}
+
+static void a_thread_that_python_does_not_know_or_that_runs_none_of_it_has_no_frames(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    uintptr_t codes[2];
+    begin(&of_314);
+    run(0);
+    for (unsigned i = 0; i < 40; i++) /* this says nothing of the layout */
+        assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    uintptr_t known = thread;
+    thread = 0;
+    assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    thread = known;
+    put(thread, cpython.thread_frame, two_frames_new(codes));
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+}
+
+static void a_walk_that_is_cut_still_says_where_its_last_frame_runs(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    begin(&of_314);
+    uintptr_t code = new_code("f", "a.py", 1, table_new, sizeof table_new), last = new_frame(0, 0, 0, 3), frame = last;
+    for (unsigned i = 0; i < 10; i++)
+        frame = new_frame(code, 2, frame, 0);
+    run(frame);
+    assert_int_equal(walk(&s, 4), RUNTIME_FRAMES);
+    assert_int_equal(s.n, 4);
+    assert_true(s.cut);
+    assert_int_equal(s.n_marks, 1);
+    assert_int_equal(s.marks[0].on_stack, last);
+    assert_int_equal(s.marks[0].count, 4);
+    assert_int_equal(walk(&s, 10), RUNTIME_FRAMES);
+    assert_false(s.cut);
+}
+
+static void a_chain_without_an_end_ends(void **state)
+{
+    (void)state;
+    const struct cpython_layout *rows[] = {&of_38, &of_311, &of_314};
+    for (unsigned i = 0; i < 3; i++) {
+        struct runtime_stack s;
+        begin(rows[i]);
+        uintptr_t code = new_code("f", "a.py", 1, table_old, sizeof table_old), frame = new_frame(code, 2, 0, 0), c = take(32);
+        put(frame, cpython.previous, frame);
+        put(c, 8, frame);
+        put(c, 16, c);
+        run(cpython.has_cframe ? c : frame);
+        enum runtime_answer a = walk(&s, 64);
+        assert_true(a == RUNTIME_NO_FRAMES || (s.cut && s.n == 64));
+        frame = new_frame(0, 0, 0, 3); /* the evaluator's own, again and again */
+        put(frame, cpython.previous, frame);
+        put(c, 8, frame);
+        run(cpython.has_cframe ? c : frame);
+        assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    }
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static const char *name_of(uintptr_t name, uintptr_t file)
+{
+    static struct runtime_name out;
+    bool hidden;
+    uintptr_t code = new_code("f", "a.py", 1, table_new, sizeof table_new);
+    put(code, cpython.name, name);
+    put(code, cpython.file, file);
+    struct runtime_frame f = {.word = {code, code + cpython.code_start}};
+    if (!cpython_name(&f, &out, &hidden))
+        return "none";
+    return out.function;
+}
+
+static void names_of_every_width_are_utf8(void **state)
+{
+    (void)state;
+    begin(&of_311);
+    uintptr_t file = new_string("a.py");
+    uint8_t latin[] = {'f', 0xfc};
+    uintptr_t s = new_text(2, latin, 1);
+    assert_string_equal(name_of(new_text(2, (uint16_t[]){'f', 0xfc, 0x4e2d}, 3), file), "f\u00fc\u4e2d");
+    assert_string_equal(name_of(new_text(4, (uint32_t[]){'f', 0x1f600}, 2), file), "f\U0001f600");
+    put(s, cpython.string_length, 2);
+    put_int(s, cpython.string_state, 1u << 2 | 1u << 5); /* latin-1, not ASCII */
+    memcpy((void *)(s + cpython.string_compact), latin, 2);
+    assert_string_equal(name_of(s, file), "f\u00fc");
+}
+
+static void of_a_name_that_is_too_long_the_beginning_is_kept_of_a_file_the_end(void **state)
+{
+    (void)state;
+    char text[2000], *end = text + sizeof text - 1;
+    begin(&of_311);
+    memset(text, 'x', sizeof text - 1);
+    *end = 0;
+    memcpy(text, "begin", 5);
+    memcpy(end - 6, "end.py", 6);
+    uintptr_t s = new_string(text), file = new_string("a.py");
+    const char *name = name_of(s, file);
+    assert_int_equal(strlen(name), STATE_FUNCTION_MAX - 1);
+    assert_memory_equal(name, "begin", 5);
+    struct runtime_name out;
+    bool hidden;
+    uintptr_t code = new_code("f", "a.py", 1, table_new, sizeof table_new);
+    put(code, cpython.file, s);
+    struct runtime_frame f = {.word = {code, code + cpython.code_start}};
+    assert_true(cpython_name(&f, &out, &hidden));
+    assert_int_equal(strlen(out.file), STATE_FILE_MAX - 1);
+    assert_string_equal(out.file + strlen(out.file) - 6, "end.py");
+}
+
+static void what_is_no_string_of_the_usual_form_gives_no_name(void **state)
+{
+    (void)state;
+    begin(&of_311);
+    uintptr_t file = new_string("a.py"), s = new_string("name");
+    assert_string_equal(name_of(s, file), "name");
+    uint32_t good = 1u << 2 | 1u << 5 | 1u << 6;
+    static const uint32_t bad[] = {1u << 2 | 1u << 6 /* not compact */, 0u << 2 | 1u << 5, 3u << 2 | 1u << 5, 2u << 2 | 1u << 5 | 1u << 6};
+    for (unsigned i = 0; i < 4; i++) {
+        put_int(s, cpython.string_state, bad[i]);
+        assert_string_equal(name_of(s, file), "none");
+    }
+    put_int(s, cpython.string_state, good);
+    put(s, CPYTHON_OB_TYPE, BYTES_TYPE);
+    assert_string_equal(name_of(s, file), "none");
+    put(s, CPYTHON_OB_TYPE, UNICODE_TYPE);
+    put(s, cpython.string_length, 1ull << 40);
+    assert_string_equal(name_of(s, file), "none");
+    put(s, cpython.string_length, 0);
+    assert_string_equal(name_of(s, file), "none");
+    put(s, cpython.string_length, 4);
+    assert_string_equal(name_of(s + 1, file), "none");
+    assert_string_equal(name_of(8, file), "none");
+    assert_string_equal(name_of((uintptr_t)arena + ARENA, file), "none");
+    assert_string_equal(name_of(s, file), "name");
+}
+
+/* ---- damage ---------------------------------------------------------------------------------- */
+
+static uint64_t random_state = 88172645463325252u;
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static uint64_t damage(void)
+{
+    uint64_t r = next_random();
+    switch (r % 6) {
+    case 0:
+        return (uint64_t)(uintptr_t)arena + (r >> 8) % (ARENA + 4096);
+    case 1:
+        return (uint64_t)(uintptr_t)arena + ((r >> 8) % ARENA & ~15ull);
+    case 2:
+        return r >> 8 & 0xff;
+    case 3:
+        return ~(r >> 8 & 0xff);
+    case 4:
+        return r >> 16;
+    default:
+        return r;
+    }
+}
+
+static void damaged_memory_is_no_fault_and_no_loop(void **state)
+{
+    (void)state;
+    const struct cpython_layout *rows[] = {&of_38, &of_311, &of_314};
+    static uint8_t good[ARENA];
+    unsigned right = 0, wrong = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct runtime_stack s;
+        uintptr_t codes[2], frame;
+        begin(rows[i]);
+        if (cpython.frame_objects) {
+            codes[0] = new_code("old", "/srv/old.py", 10, table_old, sizeof table_old);
+            frame = new_frame(codes[0], 5, new_frame(codes[0], 1, 0, 0), 0);
+        } else {
+            frame = two_frames_new(codes);
+        }
+        run(frame);
+        memcpy(good, arena, ARENA);
+        for (unsigned round = 0; round < 4000; round++) {
+            for (unsigned n = (unsigned)(next_random() % 4) + 1; n--;) {
+                uint64_t w = damage();
+                size_t size = next_random() % 2 ? 8 : 1;
+                memcpy(arena + next_random() % (used - 8), &w, size);
+            }
+            cpython_walk_reset();
+            if (walk(&s, (unsigned)(next_random() % 64) + 1) == RUNTIME_FRAMES) {
+                right++;
+                for (unsigned f = 0; f < s.n; f++)
+                    assert_string_not_equal(frame_text(&s, f), "none");
+            } else {
+                wrong++;
+            }
+            memcpy(arena, good, ARENA);
+        }
+    }
+    assert_true(right > 100);
+    assert_true(wrong > 100);
+}
+
+static void a_layout_that_is_never_right_is_refused(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    uintptr_t codes[2];
+    begin(&of_311);
+    run(two_frames_new(codes));
+    cpython_refuse(NULL);
+    cpython.name = 120; /* of another version */
+    for (unsigned i = 0; i < 15; i++)
+        assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    assert_null(runtime_cpython.refusal());
+    assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    assert_non_null(runtime_cpython.refusal());
+    cpython.name = 128;
+    assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
+    cpython_walk_reset();
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+}
+
+/* ---- find ------------------------------------------------------------------------------------ */
+
+static const char claims[] = "#include <stdint.h>\n"
+                             "struct member { const char *name; long type, offset, more[2]; };\n"
+                             "struct member of_code[] = {{\"co_name\", 0, 120}, {\"co_filename\", 0, 112}, {QUALNAME, 0, 128},\n"
+                             "    {\"co_firstlineno\", 0, FIRST}, {LINES, 0, 136}, {0}};\n"
+                             "struct member of_frame[] = {{\"f_back\", 0, 24}, {\"f_code\", 0, 32}, {\"f_lasti\", 0, 104}, {0}};\n"
+                             "uintptr_t PyType_Type[64], PyUnicode_Type[64], PyBytes_Type[64];\n"
+                             "uintptr_t PyCode_Type[64] = {[HEAD] = (uintptr_t)PyType_Type, [4] = SIZE, [30] = (uintptr_t)of_code};\n"
+                             "uintptr_t PyFrame_Type[64] = {[30] = (uintptr_t)of_frame};\n"
+                             "uintptr_t PyGILState_GetThisThreadState(void) { return 0; }\n"
+                             "int _PyEval_EvalFrameDefault(void) { return 0; }\n"
+                             "#ifdef VERSION\n"
+                             "const unsigned long Py_Version = VERSION;\n"
+                             "#endif\n"
+                             "#ifdef TABLE\n"
+                             "uint64_t _PyRuntime[RUNTIME / 8] = {TABLE};\n"
+                             "#else\n"
+                             "char _PyRuntime[RUNTIME];\n"
+                             "#endif\n";
+
+/* What find says of an object with these -D: NULL when it is taken. */
+static const char *found(const char *flags)
+{
+    static unsigned n;
+    struct object o;
+    struct exports e;
+    const char *reason = "not found";
+    objects_write("claims.c", claims);
+    assert_int_equal(
+        objects_run("${CC:-gcc} -shared -fPIC -DHEAD=1 -DQUALNAME='\"co_qualname\"' -DLINES='\"co_linetable\"' -DFIRST=72 -DSIZE=184 "
+                    "-DRUNTIME=2000 %s -o claims%u.so claims.c 2>claims.err || { cat claims.err >&2; false; }",
+                    flags, ++n),
+        0);
+    char name[32];
+    snprintf(name, sizeof name, "claims%u.so", n);
+    void *so = dlopen(objects_path(name), RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(so);
+    assert_true(object_at((uintptr_t)dlsym(so, "_PyEval_EvalFrameDefault"), &o));
+    assert_true(exports_of(&e, &o));
+    cpython_refuse(NULL);
+    if (runtime_cpython.find(&e))
+        reason = NULL;
+    else if (runtime_cpython.refusal())
+        reason = runtime_cpython.refusal();
+    dlclose(so);
+    return reason;
+}
+
+/* The table of offsets of 3.13, with the words that the reader compares. */
+#define TABLE_313(version, free_threaded, name_at)                                                                          \
+    "-UFIRST -DFIRST=68 -USIZE -DSIZE=200 -DVERSION=0x030d00f0 -DTABLE='0x7970677562656478ull, " version ", " free_threaded \
+    ", [4] = 608, [6 + 13 + 4] = 72, [6 + 13 + 9 + 1] = 8, 0, 56, [6 + 13 + 9 + 5] = 70, "                                  \
+    "[6 + 13 + 9 + 6 + 1] = 112, [6 + 13 + 9 + 6 + 3] = " name_at ", 136, 68, [6 + 13 + 9 + 6 + 9] = 200'"
+
+static void known_versions_are_found_and_all_others_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *flags, *reason;
+        unsigned version;
+    } rows[] = {
+        {"-DVERSION=0x030b02f0", NULL, 0x030b},
+        {"-DVERSION=0x030c01f0 -USIZE -DSIZE=192", NULL, 0x030c},
+        {TABLE_313("0x030d00f0", "0", "128"), NULL, 0x030d},
+        {"-UQUALNAME -DQUALNAME='\"co_other\"' -URUNTIME -DRUNTIME=672 -ULINES -DLINES='\"co_lnotab\"'", NULL, 0x0306},
+        {"-UQUALNAME -DQUALNAME='\"co_other\"' -URUNTIME -DRUNTIME=672", NULL, 0x030a},
+        {"-UQUALNAME -DQUALNAME='\"co_other\"' -URUNTIME -DRUNTIME=680", "its frames are not as expected", 0},
+        {"-DVERSION=0x030b02f0 -USIZE -DSIZE=192", "its code objects are of another size", 0},
+        {"-DVERSION=0x030c01f0", "its code objects are of another size", 0},
+        {"-DVERSION=0x030f00f0", "its version is not known", 0},
+        {"-DVERSION=0x040000f0", "its version is not known", 0},
+        {"-DVERSION=0x030d00f0", "it has no table of offsets", 0},
+        {TABLE_313("0x030e00f0", "0", "128"), "it has no table of offsets", 0},
+        {TABLE_313("0x030d00f0", "1", "128"), "it is a free-threaded build", 0},
+        {TABLE_313("0x030d00f0", "0", "120"), "its tables of offsets differ", 0},
+        {"-DVERSION=0x030b02f0 -UHEAD -DHEAD=3", "it is a special build", 0},
+        {"-DVERSION=0x030b02f0 -DPyBytes_Type=other", "it does not export what is needed", 0},
+        {"-DVERSION=0x030b02f0 -ULINES -DLINES='\"co_other\"'", "it does not export what is needed", 0},
+        {"-DVERSION=0x030b02f0 -UFIRST -DFIRST=99999", "its code objects are not as expected", 0},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *reason = found(rows[i].flags);
+        if (rows[i].reason ? !reason || strcmp(reason, rows[i].reason) : reason != NULL || cpython.version != rows[i].version)
+            fail_msg("%s: %s, version %x", rows[i].flags, reason ? reason : "found", cpython.version);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_have_function_file_and_line_in_each_layout),
+        cmocka_unit_test(an_instruction_without_a_line_has_none_and_one_outside_of_the_code_no_name),
+        cmocka_unit_test(a_frame_that_has_not_begun_is_hidden),
+        cmocka_unit_test(a_function_that_took_a_freed_ones_place_has_another_word),
+        cmocka_unit_test(an_interpreter_that_ends_is_left_alone),
+        cmocka_unit_test(a_thread_that_python_does_not_know_or_that_runs_none_of_it_has_no_frames),
+        cmocka_unit_test(a_walk_that_is_cut_still_says_where_its_last_frame_runs),
+        cmocka_unit_test(a_chain_without_an_end_ends),
+        cmocka_unit_test(names_of_every_width_are_utf8),
+        cmocka_unit_test(of_a_name_that_is_too_long_the_beginning_is_kept_of_a_file_the_end),
+        cmocka_unit_test(what_is_no_string_of_the_usual_form_gives_no_name),
+        cmocka_unit_test(damaged_memory_is_no_fault_and_no_loop),
+        cmocka_unit_test(a_layout_that_is_never_right_is_refused),
+        cmocka_unit_test(known_versions_are_found_and_all_others_refused),
+    };
+    return cmocka_run_group_tests(tests, objects_setup, objects_teardown);
+}

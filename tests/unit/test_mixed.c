@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_mixed.c: the frames of a runtime among native ones: where they stand, what is left out, and
+ * when they are not of this stack. The runtime is made up; its interpreter is this program, whose
+ * module is marked by hand.
+ */
+#include "tracked_agent.h"
+
+#include "agent/runtimes/runtime.h"
+#include "agent/stacks/frames.h"
+#include "agent/stacks/mixed.h"
+#include "agent/stacks/modules.h"
+
+#define EVALUATOR 0x1000u /* outside of every module, as generated code is */
+#define OTHER 0x9000u
+
+static unsigned n_named;
+static uintptr_t unreadable, hides;
+
+static bool name_of(const struct runtime_frame *f, struct runtime_name *out, bool *hidden)
+{
+    n_named++;
+    memset(out, 0, sizeof *out);
+    *hidden = f->word[0] == hides;
+    snprintf(out->function, sizeof out->function, "f%u", (unsigned)f->word[0]);
+    strcpy(out->file, "made.up");
+    out->line = (uint32_t)f->word[0];
+    return f->word[0] != unreadable;
+}
+
+static const struct runtime made_up = {.number = RUNTIME_PYTHON, .name = name_of};
+
+/* A walk of N frames, which are called f1, f2 ... */
+static void fill(struct runtime_stack *s, unsigned n)
+{
+    static unsigned run;
+    memset(s, 0, sizeof *s);
+    s->n = s->max = n;
+    run++;
+    for (unsigned i = 0; i < n; i++)
+        s->frames[i] = (struct runtime_frame){.hash = (uint64_t)run << 32 | (i + 1), .word = {i + 1, 0}};
+    s->evaluator = EVALUATOR;
+    s->evaluator_end = EVALUATOR + 0x1000;
+}
+
+static void fill_native(struct mixed_native *m, const uint64_t *pcs, unsigned n)
+{
+    *m = (struct mixed_native){.n = n, .complete = true};
+    for (unsigned i = 0; i < n; i++) {
+        m->pcs[i] = pcs[i];
+        m->sps[i] = 0x7000 + i * 0x100;
+    }
+}
+
+/* "E f1 N": E of the evaluator, I another of the interpreter, N any other native frame. */
+static const char *words(const uint64_t *pcs, unsigned n)
+{
+    static char text[2048];
+    size_t len = 0;
+    struct state_view view = table_view();
+    struct state_frame_view f;
+    text[0] = 0;
+    for (unsigned i = 0; i < n && len < sizeof text - 64; i++)
+        len += (size_t)sprintf(text + len, "%s%s", i ? " " : "",
+                               state_frame_at(&view, pcs[i], &f)           ? f.function
+                               : pcs[i] - EVALUATOR < 0x1000               ? "E"
+                               : modules_of(pcs[i] - 1) != STATE_NO_MODULE ? "I"
+                                                                           : "N");
+    return text;
+}
+
+static const char *merged(const struct runtime_stack *s, const struct mixed_native *native, unsigned max, bool with_interpreter)
+{
+    uint64_t out[STATE_MAX_FRAMES];
+    return words(out, mixed_merge(&made_up, s, native, max, with_interpreter, out));
+}
+
+static uint64_t of_interpreter(void) { return (uint64_t)(uintptr_t)&of_interpreter + 8; }
+
+static void mark_this_program(uint8_t interpreter)
+{
+    struct state_module *m = (struct state_module *)(uintptr_t)modules_at(modules_of(of_interpreter() - 1));
+    assert_non_null(m);
+    m->interpreter = interpreter;
+}
+
+static void each_frame_stands_behind_the_native_ones_that_it_called(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 3);
+    fill_native(&native, (uint64_t[]){OTHER, EVALUATOR + 9, OTHER, EVALUATOR + 9, EVALUATOR + 9, OTHER}, 6);
+    assert_string_equal(merged(&s, &native, 64, true), "N f1 E N f2 E f3 E N");
+    assert_string_equal(merged(&s, &native, 64, true), "N f1 E N f2 E f3 E N");
+    assert_int_equal(n_named, 3); /* each once */
+}
+
+static void marks_say_which_native_frame_runs_which_others(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 5);
+    s.n_marks = 2;
+    s.marks[0] = (struct runtime_mark){0x7100 + 16, 2}; /* in native frame 1 */
+    s.marks[1] = (struct runtime_mark){0x7300, 5};      /* where frame 3 begins */
+    fill_native(&native, (uint64_t[]){OTHER, EVALUATOR + 9, OTHER, EVALUATOR + 9, OTHER}, 5);
+    assert_string_equal(merged(&s, &native, 64, true), "N f1 f2 E N f3 f4 f5 E N");
+    s.marks[1].on_stack = 0x7200 - 8; /* two in one frame */
+    assert_string_equal(merged(&s, &native, 64, true), "N f1 f2 f3 f4 f5 E N E N");
+}
+
+static void frames_of_another_interpreter_are_not_shown(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 2);
+    fill_native(&native, (uint64_t[]){EVALUATOR + 9, EVALUATOR + 9, EVALUATOR + 9}, 3);
+    assert_string_equal(merged(&s, &native, 64, true), ""); /* one more runs than there are frames */
+    s.cut = true;                                           /* ... of which not all were asked for */
+    assert_string_equal(merged(&s, &native, 64, true), "f1 E f2 E E");
+    fill(&s, 2);
+    s.n_marks = 1;
+    s.marks[0] = (struct runtime_mark){0x7200, 2};
+    assert_string_equal(merged(&s, &native, 64, true), ""); /* one of the evaluator's is further in than the first mark */
+    s.marks[0].on_stack = 0x7000;
+    assert_string_equal(merged(&s, &native, 64, true), "f1 f2 E E E");
+    s.marks[0].on_stack = 0x6000; /* nowhere on this stack */
+    fill_native(&native, (uint64_t[]){OTHER, OTHER}, 2);
+    assert_string_equal(merged(&s, &native, 64, true), "");
+    native.complete = false; /* further out than the native stack was walked */
+    assert_string_equal(merged(&s, &native, 64, true), "N N f1 f2");
+}
+
+static void a_frame_that_no_evaluator_runs_costs_nothing_but_its_place(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 3); /* an exception that is thrown through a generator of an old Python */
+    fill_native(&native, (uint64_t[]){EVALUATOR + 9, OTHER, EVALUATOR + 9, OTHER}, 4);
+    assert_string_equal(merged(&s, &native, 64, true), "f1 E N f2 E N f3");
+}
+
+static void the_interpreters_own_frames_do_not_count_and_make_room(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    uint64_t pcs[60];
+    for (unsigned i = 0; i < 60; i++)
+        pcs[i] = i % 2 ? of_interpreter() : EVALUATOR + 9;
+    fill(&s, 30);
+    fill_native(&native, pcs, 60);
+    mark_this_program(RUNTIME_PYTHON);
+    const char *text = merged(&s, &native, 64, true);
+    assert_non_null(strstr(text, "f1 E I f2 E I"));
+    assert_string_equal(merged(&s, &native, 3, false), "f1 E f2");
+    fill(&s, 100); /* with 30 of the interpreter's they would be 130 */
+    s.n_marks = 1;
+    s.marks[0] = (struct runtime_mark){0x7000, 1};
+    for (unsigned i = 0; i < 60; i++)
+        native.pcs[i] = of_interpreter();
+    text = merged(&s, &native, 128, true);
+    assert_null(strchr(text, 'I'));
+    assert_non_null(strstr(text, " f100"));
+    mark_this_program(0);
+}
+
+static void no_more_frames_are_named_than_are_kept(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 10);
+    fill_native(&native, (uint64_t[]){OTHER}, 1);
+    n_named = 0;
+    assert_string_equal(merged(&s, &native, 4, true), "N f1 f2 f3");
+    assert_int_equal(n_named, 3);
+}
+
+static void a_frame_that_cannot_be_read_leaves_the_native_stack_alone(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 3);
+    fill_native(&native, (uint64_t[]){EVALUATOR + 9, EVALUATOR + 9, EVALUATOR + 9}, 3);
+    unreadable = 2;
+    assert_string_equal(merged(&s, &native, 64, true), "");
+    unreadable = 0;
+    hides = 2;
+    assert_string_equal(merged(&s, &native, 64, true), "f1 E E f3 E");
+    assert_string_equal(merged(&s, &native, 64, true), "f1 E E f3 E"); /* from memory too */
+    hides = 0;
+}
+
+static void a_key_is_of_the_frames_the_call_and_the_table(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    fill(&s, 2);
+    uint64_t key = mixed_key(7, &s, 1, 1);
+    assert_int_equal(mixed_key(7, &s, 1, 1), key);
+    assert_int_not_equal(mixed_key(8, &s, 1, 1), key);
+    assert_int_not_equal(mixed_key(7, &s, 2, 1), key);
+    assert_int_not_equal(mixed_key(7, &s, 1, 2), key);
+    assert_int_not_equal(mixed_key(7, NULL, 1, 1), key);
+    s.frames[1].hash++;
+    assert_int_not_equal(mixed_key(7, &s, 1, 1), key);
+    assert_int_equal(mixed_recall(key), 0);
+    mixed_remember(key, 42);
+    assert_int_equal(mixed_recall(key), 42);
+    assert_int_equal(mixed_recall(key + 4096), 0); /* of the same place */
+    mixed_remember(key + 4096, 43);
+    assert_int_equal(mixed_recall(key), 0);
+}
+
+static void equal_names_have_one_record_and_another_table_its_own(void **state)
+{
+    (void)state;
+    struct runtime_name a = {.function = "login", .file = "app.py", .line = 3}, b = a;
+    uint64_t one = frames_intern(RUNTIME_PYTHON, &a);
+    assert_true(state_is_frame(one));
+    assert_int_equal(frames_intern(RUNTIME_PYTHON, &b), one);
+    assert_int_not_equal(frames_intern(RUNTIME_RUBY, &a), one);
+    b.line = 4;
+    assert_int_not_equal(frames_intern(RUNTIME_PYTHON, &b), one);
+    b = a;
+    strcpy(b.file, "app.pyc");
+    assert_int_not_equal(frames_intern(RUNTIME_PYTHON, &b), one);
+    b = a;
+    b.column = 9;
+    assert_int_not_equal(frames_intern(RUNTIME_PYTHON, &b), one);
+    struct state_view view = table_view();
+    assert_int_equal(frames_import(&view, one), one);
+    assert_int_equal(frames_import(&view, 4711), 4711);
+    assert_int_equal(frames_import(&view, STATE_FRAME_BIT | 1), STATE_FRAME_BIT);
+    frames_reset();
+    assert_int_not_equal(frames_intern(RUNTIME_PYTHON, &a), one);
+}
+
+static void a_program_that_makes_names_for_ever_is_told_so_and_fills_no_disk(void **state)
+{
+    (void)state;
+    struct runtime_name name = {.function = "f", .file = "generated"};
+    frames_reset();
+    for (name.line = 1; name.line <= 8192; name.line++)
+        assert_int_not_equal((uint32_t)frames_intern(RUNTIME_PYTHON, &name), 0);
+    assert_int_equal(frames_intern(RUNTIME_PYTHON, &name), STATE_FRAME_BIT);
+    name.line = 1;
+    assert_int_not_equal((uint32_t)frames_intern(RUNTIME_PYTHON, &name), 0);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    agent_options.native_frames = 64;
+    agent_options.max_frames = 64;
+    return gate_ready() ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_frame_stands_behind_the_native_ones_that_it_called),
+        cmocka_unit_test(marks_say_which_native_frame_runs_which_others),
+        cmocka_unit_test(frames_of_another_interpreter_are_not_shown),
+        cmocka_unit_test(a_frame_that_no_evaluator_runs_costs_nothing_but_its_place),
+        cmocka_unit_test(the_interpreters_own_frames_do_not_count_and_make_room),
+        cmocka_unit_test(no_more_frames_are_named_than_are_kept),
+        cmocka_unit_test(a_frame_that_cannot_be_read_leaves_the_native_stack_alone),
+        cmocka_unit_test(a_key_is_of_the_frames_the_call_and_the_table),
+        cmocka_unit_test(equal_names_have_one_record_and_another_table_its_own),
+        cmocka_unit_test(a_program_that_makes_names_for_ever_is_told_so_and_fills_no_disk),
+    };
+    return live_end(cmocka_run_group_tests(tests, begin, NULL));
+}
