@@ -111,6 +111,43 @@ static void marks_say_which_native_frame_runs_which_others(void **state)
     assert_string_equal(merged(&s, &native, 64, true), "N f1 f2 f3 f4 f5 E N E N");
 }
 
+static void marks_without_an_address_are_for_the_evaluators_frames_in_order(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 5);
+    s.n_marks = 2;
+    s.marks[0].count = 2;
+    s.marks[1].count = 5;
+    fill_native(&native, (uint64_t[]){OTHER, EVALUATOR + 9, OTHER, EVALUATOR + 9, OTHER}, 5);
+    assert_string_equal(merged(&s, &native, 64, true), "N f1 f2 E N f3 f4 f5 E N");
+    native.pcs[2] = EVALUATOR + 9; /* more of them than marks */
+    assert_string_equal(merged(&s, &native, 64, true), "N f1 f2 f3 f4 f5 E E E N");
+    native.pcs[2] = native.pcs[1] = OTHER; /* fewer: another interpreter's */
+    assert_string_equal(merged(&s, &native, 64, true), "");
+    native.complete = false;
+    assert_string_equal(merged(&s, &native, 64, true), "N N N f1 f2 E N f3 f4 f5");
+    native.complete = s.is_of_thread = true;
+    assert_string_equal(merged(&s, &native, 64, true), "N N N f1 f2 E N f3 f4 f5");
+}
+
+static void generated_code_is_not_shown_and_runs_all_frames(void **state)
+{
+    (void)state;
+    struct runtime_stack s;
+    struct mixed_native native;
+    fill(&s, 3);
+    s.n_marks = 2;
+    s.marks[0].count = 1;
+    s.marks[1].count = 3;
+    s.is_of_thread = s.hides_generated = true;
+    fill_native(&native, (uint64_t[]){of_interpreter(), OTHER, of_interpreter(), OTHER}, 4);
+    assert_string_equal(merged(&s, &native, 64, true), "I f1 f2 f3 I");
+    s.hides_generated = false;
+    assert_string_equal(merged(&s, &native, 64, true), "I N I N f1 f2 f3");
+}
+
 static void frames_of_another_interpreter_are_not_shown(void **state)
 {
     (void)state;
@@ -283,6 +320,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_frame_stands_behind_the_native_ones_that_it_called),
         cmocka_unit_test(marks_say_which_native_frame_runs_which_others),
+        cmocka_unit_test(marks_without_an_address_are_for_the_evaluators_frames_in_order),
+        cmocka_unit_test(generated_code_is_not_shown_and_runs_all_frames),
         cmocka_unit_test(frames_of_another_interpreter_are_not_shown),
         cmocka_unit_test(a_frame_that_no_evaluator_runs_costs_nothing_but_its_place),
         cmocka_unit_test(the_interpreters_own_frames_do_not_count_and_make_room),

@@ -39,7 +39,7 @@ static void put(void *at, size_t offset, uintptr_t value) { memcpy((uint8_t *)at
 static uintptr_t text(const char *s)
 {
     char *p = take(strlen(s) + 1);
-    strcpy(p, s);
+    memcpy(p, s, strlen(s) + 1);
     return (uintptr_t)p;
 }
 
@@ -48,7 +48,7 @@ static uintptr_t shared_string(const char *s)
     uint32_t *p = take(8 + strlen(s) + 2);
     p[0] = 0x1234;
     p[1] = (uint32_t)strlen(s);
-    strcpy((char *)(p + 2), s);
+    memcpy(p + 2, s, strlen(s) + 1);
     return (uintptr_t)p;
 }
 
@@ -172,6 +172,7 @@ static void a_stack_of_subs_strings_and_the_main_program_is_read(void **state)
     assert_int_equal(runtime_perl.walk(&s), RUNTIME_FRAMES);
     assert_int_equal(s.n, 2);
     assert_true(s.cut);
+    assert_int_equal(s.marks[s.n_marks - 1].count, 2);
     munmap(image, SIZE);
 }
 

@@ -85,12 +85,20 @@ static bool position_of(const struct runtime_frame *f, struct position *p)
     return true;
 }
 
+/* T, which fits, behind the AT bytes in OUT; returns how many there are then. */
+static size_t put_text(char *out, size_t at, const char *t)
+{
+    size_t n = strlen(t);
+    memcpy(out + at, t, n + 1);
+    return at + n;
+}
+
 /* "(eval 12)" is "(eval)" here: which number one has may differ between runs. */
 static void put_file(const char *file, size_t got, char out[STATE_FILE_MAX])
 {
     size_t len = strnlen(file, got), skip = len < STATE_FILE_MAX ? 0 : len - (STATE_FILE_MAX - 1);
     if (strncmp(file, "(eval ", 6) == 0 && len && file[len - 1] == ')' && strspn(file + 6, "0123456789") == len - 7) {
-        strcpy(out, "(eval)");
+        put_text(out, 0, "(eval)");
         return;
     }
     memcpy(out, file + skip, len - skip);
@@ -144,16 +152,15 @@ static bool put_sub(uintptr_t code, char out[STATE_FUNCTION_MAX])
     if (!perl_names_of(true, code, &n))
         return false;
     if (!n.name) {
-        strcpy(out, "(unknown)");
+        put_text(out, 0, "(unknown)");
         return true;
     }
     if (!n.lexical) {
         if (!n.package)
-            len = strlen(strcpy(out, "__ANON__"));
+            len = put_text(out, 0, "__ANON__");
         else if (!append(n.package, out, STATE_FUNCTION_MAX - 2, &len))
             return false;
-        strcpy(out + len, "::");
-        len += 2;
+        len = put_text(out, len, "::");
     }
     return append(n.name, out, STATE_FUNCTION_MAX, &len);
 }
@@ -162,7 +169,7 @@ static bool put_function(uintptr_t own, char out[STATE_FUNCTION_MAX])
 {
     struct perl_context c;
     if (!own) {
-        strcpy(out, "(main)");
+        put_text(out, 0, "(main)");
         return true;
     }
     if (!perl_load(true, own, &c, sizeof c))
@@ -170,7 +177,7 @@ static bool put_function(uintptr_t own, char out[STATE_FUNCTION_MAX])
     if ((c.type & PERL_CX_TYPE) != PERL_CX_EVAL)
         return put_sub(c.code, out);
     unsigned op = c.depth_and_op >> 7;
-    strcpy(out, op == perl.layout.op_require ? "(require)" : op == perl.layout.op_dofile ? "(do)" : "(eval)");
+    put_text(out, 0, op == perl.layout.op_require ? "(require)" : op == perl.layout.op_dofile ? "(do)" : "(eval)");
     return true;
 }
 

@@ -300,7 +300,11 @@ enum runtime_answer perl_walk(struct runtime_stack *s)
     while (info && !s->cut)
         if (!add_contexts(&w, &info))
             return RUNTIME_NO_FRAMES;
-    if ((!s->cut && !add_main(&w, phase)) || !s->n)
+    if (s->cut)
+        add_mark(&w, false);
+    else if (!add_main(&w, phase))
+        return RUNTIME_NO_FRAMES;
+    if (!s->n)
         return RUNTIME_NO_FRAMES;
     if (w.by_kernel && w.has_sub)
         atomic_store_explicit(&is_verified, true, memory_order_relaxed);

@@ -101,6 +101,7 @@ static bool take_frames(struct walk *w, uintptr_t ec)
             continue;
         if (s->n == s->max) {
             s->cut = true;
+            add_mark(s);
             return true;
         }
         if (!ruby_load(w->by_kernel, f.environment, &flags, sizeof flags))
