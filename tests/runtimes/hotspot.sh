@@ -22,24 +22,29 @@ hotspot_homes()
     done
 }
 
+# What is run in another root is put before this, with the agent and a folder as they are named there.
+hotspot_inside=() hotspot_agent=$AGENT hotspot_work=$WORK
+
 # hotspot_stacks HOME COUNT FLAGS [WORD...]
 hotspot_stacks()
 {
-    local home=$1 count=$2 flags=$3
+    local home=$1 count=$2 flags=$3 out=${hotspot_root-}$hotspot_work
     shift 3
-    rm -f "$WORK"/hotspot.*
+    rm -f "$out"/hotspot.*
     # shellcheck disable=SC2086 # several flags
-    LD_PRELOAD=$AGENT SOCKLEAK_OPTIONS=kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_path=$WORK/hotspot \
-        timeout 300 "$home/bin/java" $flags -cp "$WORK/classes" JavaStacks "$WORK/stacks" "$count" 40000 "${SEED:-1}" 3 "$@" || return
-    python3 "$TOP/tests/runtimes/hotspot_compare.py" "$WORK"/hotspot.* "$WORK/stacks" "$@"
+    timeout 300 "${hotspot_inside[@]}" env LD_PRELOAD="$hotspot_agent" \
+        SOCKLEAK_OPTIONS="kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_path=$hotspot_work/hotspot" \
+        "$home/bin/java" $flags -cp "$hotspot_work/classes" JavaStacks "$hotspot_work/stacks" "$count" 40000 "${SEED:-1}" 3 "$@" || return
+    python3 "$TOP/tests/runtimes/hotspot_compare.py" "$out"/hotspot.* "$out/stacks" "$@"
 }
 
 hotspot_version()
 {
     local version=$1 home=$2 flags
     local count=${SOCKLEAK_STACKS:-$((long ? 8000 : 1000))}
-    rm -rf "$WORK/classes"
-    "$home/bin/javac" -d "$WORK/classes" "$TOP/tests/runtimes/JavaStacks.java" || return
+    rm -rf "${hotspot_root-}$hotspot_work/classes"
+    cp "$TOP/tests/runtimes/JavaStacks.java" "${hotspot_root-}$hotspot_work/"
+    "${hotspot_inside[@]}" "$home/bin/javac" -d "$hotspot_work/classes" "$hotspot_work/JavaStacks.java" || return
     for flags in -Xint -XX:TieredStopAtLevel=1 -XX:+TieredCompilation -XX:-TieredCompilation -Xcomp; do
         compare "HotSpot $version $flags" hotspot_stacks "$home" "$count" "$flags"
     done
@@ -60,3 +65,23 @@ hotspot_version()
 while read -r hotspot_number hotspot_home; do
     hotspot_version "$hotspot_number" "$hotspot_home"
 done < <(hotspot_homes)
+
+# In the root of a newer release, with this build, which its C library can run.
+hotspot_in_root()
+{
+    local release=$1 package=$2 home
+    hotspot_root=$(tests/runtimes/root "$release" "${SOCKLEAK_ROOTS:-build/roots}/$release-java" "$package") 2>"$WORK/why" || {
+        row "Debian $release: $(<"$WORK/why")" skipped
+        return
+    }
+    hotspot_root=$(cd "$hotspot_root" && pwd) hotspot_work=/tmp/sockleak hotspot_agent=/tmp/sockleak/libsockleak.so
+    mkdir -p "$hotspot_root$hotspot_work"
+    cp "$AGENT" "$hotspot_root$hotspot_work/"
+    # shellcheck disable=SC2016 # the inner shell's own
+    hotspot_inside=(unshare --mount sh -c 'mount -t proc proc "$0/proc"; exec chroot "$0" env XDG_RUNTIME_DIR=/tmp "$@"' "$hotspot_root")
+    home=$(chroot "$hotspot_root" readlink -f /usr/bin/javac) home=${home%/bin/javac}
+    hotspot_version "$("${hotspot_inside[@]}" "$home/bin/javac" -version 2>&1 | sed "s/javac //")" "$home"
+}
+if [[ $long ]]; then
+    hotspot_in_root trixie openjdk-21-jdk-headless
+fi

@@ -452,6 +452,25 @@ static void a_virtual_thread_ends_at_its_entry_or_where_its_frames_are_in_the_he
     assert_true(s.cut);
     thread[2] = 0;
     NO_FRAMES();
+    /* 21 */
+    hotspot.virtual_return = 0;
+    hotspot.version = 21;
+    step(64);
+    assert_int_equal(hotspot_walk(&s), RUNTIME_FRAMES);
+    assert_int_equal(s.n, 1);
+    assert_true(s.cut);
+    write_stack();
+    stack[COMPILED - 1] = (uintptr_t)PLACE(CARRIER_AT + 0x180);
+    stack[COMPILED + 3] = (uintptr_t)PLACE(INTERPRETER_PC);
+    stack[COMPILED + 2] = (uintptr_t)&stack[INTERPRETED_FP];
+    struct blob *carrier = (struct blob *)(void *)PLACE(CARRIER_AT + 8);
+    carrier->method = &methods[1];
+    method(1, "jdk/internal/vm/Continuation", "enterSpecial", "");
+    assert_int_equal(step(64), GENERATED_PASSED);
+    assert_int_equal(s.n, 1);
+    method(1, "jdk/internal/vm/Continuation", "enter", "");
+    step(64);
+    assert_int_equal(s.n, 3);
 }
 
 static void a_deep_stack_is_cut_and_confirmed_all_the_same(void **state)

@@ -20,7 +20,6 @@
 
 #define OLDEST 11
 #define NEWEST 25
-#define FIRST_VIRTUAL 19
 #define MAX_ENTRIES 8192u
 #define MAX_OFFSET (1u << 20)
 
@@ -43,7 +42,7 @@ static const struct field {
     {"AbstractInterpreter", "_code", VARIABLE, AT(interpreter)},
     {"StubRoutines", "_call_stub_return_address", VARIABLE, AT(call_stub_return)},
     {"Abstract_VM_Version", "_vm_major_version", VARIABLE, AT(major)},
-    {"ContinuationEntry", "_return_pc", VARIABLE, AT(virtual_return)}, /* since 19 */
+    {"ContinuationEntry", "_return_pc", VARIABLE, AT(virtual_return)}, /* not in 21 */
     {"GrowableArrayBase", "_len", NEEDED, AT(array_length)},
     {"GrowableArray<int>", "_data", NEEDED, AT(array_data)},
     {"CodeHeap", "_memory", NEEDED, AT(heap_memory)},
@@ -235,8 +234,6 @@ static bool hotspot_find(struct exports *e)
         refusal = "its compiled code is not described as expected";
     else if (!peek(l.major, &major, sizeof major) || major < OLDEST || major > NEWEST)
         refusal = "its version is not known";
-    else if (major >= FIRST_VIRTUAL && !l.virtual_return)
-        refusal = "its virtual threads are not described";
     if (refusal)
         return false;
     l.version = (unsigned)major;

@@ -12,6 +12,7 @@
 #include "runtime.h"
 
 #define HOTSPOT_ABSENT UINT32_MAX
+#define HOTSPOT_FIRST_VIRTUAL 19 /* the first version with virtual threads */
 
 /*
  * The first part are addresses of variables, the rest offsets in structures; the names are those of
@@ -19,7 +20,7 @@
  */
 struct hotspot_layout {
     uintptr_t code_heaps, code_low, code_high, interpreter, call_stub_return, major;
-    uintptr_t virtual_return; /* 0: it has no virtual threads */
+    uintptr_t virtual_return; /* 0: this version does not tell */
     /* the code cache: a growable array of heaps, blocks, blobs of code */
     uint32_t array_length, array_data;
     uint32_t heap_memory, heap_segments, heap_segment_shift, space_low, space_high, block_used;

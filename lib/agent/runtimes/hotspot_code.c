@@ -66,15 +66,36 @@ static bool is_native_wrapper(uintptr_t blob)
     return strcmp((const char *)hotspot_word(blob + hotspot.blob_name), "native nmethod") == 0;
 }
 
+static bool is_text(uintptr_t symbol, const char *text)
+{
+    struct hotspot_text t = hotspot_symbol(symbol);
+    return t.len == strlen(text) && memcmp(t.at, text, t.len) == 0;
+}
+
+/*
+ * The wrapper of the native method that runs a virtual thread's frames on top of the carrying
+ * thread's: by an address in it, or in 21, which does not tell that, by its name.
+ */
+static bool is_carrier(uintptr_t blob)
+{
+    if (hotspot.virtual_return)
+        return hotspot_word(hotspot.virtual_return) - blob < (uint32_t)hotspot_int(blob + hotspot.blob_size);
+    uintptr_t method = hotspot.version >= HOTSPOT_FIRST_VIRTUAL ? hotspot_word(blob + hotspot.nmethod_method) : 0;
+    if (!method)
+        return false;
+    uintptr_t constant = hotspot_word(method + hotspot.method_const), pool = hotspot_word(constant + hotspot.const_pool);
+    uintptr_t name = hotspot_word(pool + hotspot.pool_size + 8 * (uintptr_t)hotspot_short(constant + hotspot.const_name));
+    return is_text(name, "enterSpecial") &&
+           is_text(hotspot_word(hotspot_word(pool + hotspot.pool_holder) + hotspot.class_name), "jdk/internal/vm/Continuation");
+}
+
 static enum hotspot_kind kind_of(uintptr_t blob)
 {
     const char *name = (const char *)hotspot_word(blob + hotspot.blob_name);
     if (strcmp(name, "nmethod") == 0)
         return HOTSPOT_COMPILED;
     if (strcmp(name, "native nmethod") == 0)
-        return hotspot.virtual_return && hotspot_word(hotspot.virtual_return) - blob < (uint32_t)hotspot_int(blob + hotspot.blob_size)
-                   ? HOTSPOT_CARRIER
-                   : HOTSPOT_COMPILED;
+        return is_carrier(blob) ? HOTSPOT_CARRIER : HOTSPOT_COMPILED;
     /* an upcall stub keeps what HotSpot must know in a frame of its own making */
     if (strncmp(name, "upcall_stub", 11) == 0)
         return HOTSPOT_UNKNOWN;

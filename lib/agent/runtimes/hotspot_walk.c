@@ -149,6 +149,8 @@ enum generated_step hotspot_step(struct walk *w)
             return GENERATED_END;
         if (c.kind == HOTSPOT_MOVED) {
             s->cut = true;
+            if (!hotspot.virtual_return)
+                return GENERATED_END;
             w->at.pc = hotspot_word(hotspot.virtual_return);
             continue;
         }
