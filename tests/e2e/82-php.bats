@@ -208,7 +208,8 @@ serves()
         finish
         exec 8>&-
         rm "$TESTTMP/server.in"
-        contains "$TESTTMP/report" 'opened 3, closed 0, stuck 3'
+        # PHP asks once whether there is IPv6, by a socket that it closes at once
+        contains "$TESTTMP/report" 'opened (3, closed 0|4, closed 1), stuck 3'
         contains "$TESTTMP/report" "#0 ${how%:*} +.*php_leak.php:"
         contains "$TESTTMP/report" '#1 \{main\} +.*php_leak.php:'
     done
@@ -263,7 +264,7 @@ EOF
     stop "$pid" QUIT
     exec 8>&-
     cat "$TESTTMP"/log.* >"$TESTTMP/log"
-    contains "$TESTTMP/log" 'opened 1, closed 0, stuck 1$'
+    contains "$TESTTMP/log" 'opened (1, closed 0|2, closed 1), stuck 1$'
     contains "$TESTTMP/log" '#0 Shop.Db::login +.*php_page.php:'
     contains "$TESTTMP/log" '#1 Shop.page +.*php_page.php:'
     contains "$TESTTMP/log" '#2 \{main\} +.*php_page.php:'
