@@ -122,6 +122,8 @@ static void put_frames(struct out *o, const char *key, const struct frame *frame
         put_string(o, "runtime", runtime_name(f->runtime));
         if (f->column)
             put_u64(o, "column", f->column);
+        if (f->line_of_function)
+            put_bool(o, "line_of_function", true);
         if (f->interpreter)
             put_bool(o, "interpreter", true);
         out_char(o, '}');

@@ -70,6 +70,7 @@ struct frame {
     uint16_t column; /* 0 unknown */
     uint8_t runtime; /* enum runtime_number */
     bool inlined;
+    bool line_of_function; /* LINE is where the function begins: the call's is not known */
     /* of the interpreter that runs the frames of a runtime, or of what stands around it: not shown */
     bool interpreter;
 };

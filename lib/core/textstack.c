@@ -68,6 +68,8 @@ static void put_place(struct out *o, const struct frame *f)
         text_clean(o, f->file);
         if (f->line)
             out_fmt(o, ":%u", f->line);
+        if (f->line && f->line_of_function)
+            out_str(o, " (where it begins)");
         out_str(o, f->inlined ? " (inlined)" : f->line ? "" : " ");
         if (f->line || f->inlined)
             return;

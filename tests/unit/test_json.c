@@ -507,6 +507,21 @@ static void every_number_of_every_kind_is_a_valid_line(void **state)
     }
 }
 
+static void frames_of_a_runtime_have_no_address_and_say_what_is_known_of_their_place(void **state)
+{
+    (void)state;
+    struct report r = example();
+    static const struct frame frames[] = {
+        {.symbol = "login", .file = "web.js", .line = 88, .column = 5, .runtime = RUNTIME_JAVASCRIPT},
+        {.symbol = "Db::__destruct", .file = "db.php", .line = 7, .line_of_function = true, .runtime = RUNTIME_PHP, .interpreter = true},
+    };
+    group.frames = frames;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\"symbol\":\"login\",\"file\":\"web.js\",\"line\":88,\"inlined\":false,\"runtime\":\"javascript\","
+                                 "\"column\":5}"));
+    assert_non_null(strstr(text, "\"line\":7,\"inlined\":false,\"runtime\":\"php\",\"line_of_function\":true,\"interpreter\":true}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +538,7 @@ int main(void)
         cmocka_unit_test(what_was_left_out_is_counted_with_and_without_a_summary),
         cmocka_unit_test(a_stretched_period_is_a_note),
         cmocka_unit_test(no_byte_in_any_string_breaks_a_line),
+        cmocka_unit_test(frames_of_a_runtime_have_no_address_and_say_what_is_known_of_their_place),
         cmocka_unit_test(every_number_of_every_kind_is_a_valid_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -639,6 +639,24 @@ static void the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty(void *
     assert_string_equal(text_base_name(NULL), "");
 }
 
+static void frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_calls(void **state)
+{
+    (void)state;
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    struct text_columns c = {0};
+    const struct frame frames[] = {
+        {.symbol = "login", .file = "app/web.py", .line = 88, .runtime = RUNTIME_PYTHON},
+        {.symbol = "Db::__destruct", .file = "db.php", .line = 7, .line_of_function = true, .runtime = RUNTIME_PHP},
+        {.symbol = "Shop.Main", .file = "shop.exe", .runtime = RUNTIME_DOTNET},
+    };
+    text_measure(&c, frames, 3);
+    text_stack(&o, &c, frames, 3);
+    buf[o.len] = 0;
+    assert_string_equal(buf, "    #0 login           app/web.py:88\n"
+                             "    #1 Db::__destruct  db.php:7 (where it begins)\n"
+                             "    #2 Shop.Main       shop.exe (dotnet)\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -669,6 +687,7 @@ int main(void)
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
+        cmocka_unit_test(frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_calls),
         cmocka_unit_test(the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
