@@ -165,3 +165,22 @@ compared()
     compared 7 150 2 --expose-gc
     compared 8 500 0 --deopt-every-n-times=50
 }
+
+@test "the example with node's HTTP client: the leaking one is named by its own line, the fixed one is silent" {
+    local line
+    cp "$TOP"/examples/node-leak/*.js "$TESTTMP/"
+    line=$(grep -n 'http.get' "$TESTTMP/leaking.js" | cut -d: -f1)
+    start service "$NODE" "$TESTTMP/service.js"
+    wait_for 30 grep -q http "$TESTTMP/service.out"
+    run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$TESTTMP/leaking.js" "$(<"$TESTTMP/service.out")"
+    printf '%s\n' "$output"
+    [ "$status" -eq 23 ]
+    contains "$output" 'opened 3, closed 0, stuck 3'
+    contains "$output" "#0 +lookup +.*/leaking.js:"
+    contains "$output" "#[0-9]+ +logIn +.*/leaking.js:$line\$"
+    contains "$output" 'SUMMARY: sockleak: 3 sockets leaked at 1 site'
+    run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$TESTTMP/fixed.js" "$(<"$TESTTMP/service.out")"
+    printf '%s\n' "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = '3 were refused' ]
+}

@@ -120,3 +120,19 @@ sites() { at_exit "$1" | python3 -c 'import json, sys; print(sorted(json.loads(l
     contains "$output" 'stuck in CLOSE_WAIT'
     ! grep -q 'Shop' <<<"$output"
 }
+
+@test "the example with TcpClient: the leaking one is named by its own line, the fixed one is silent" {
+    local line source
+    for source in Service Leaking Fixed; do
+        mcs -debug -out:"$TESTTMP/$source.exe" "$TOP/examples/dotnet-leak/$source.cs"
+    done
+    line=$(grep -n 'new TcpClient()' "$TOP/examples/dotnet-leak/Leaking.cs" | cut -d: -f1)
+    start service mono "$TESTTMP/Service.exe"
+    wait_for 30 grep -q '[0-9]' "$TESTTMP/service.out"
+    run -23 "$SOCKLEAK" run --exitcode 23 -- mono --debug "$TESTTMP/Leaking.exe" "$(<"$TESTTMP/service.out")"
+    contains "$output" 'opened 4, closed 1, stuck 3'
+    contains "$output" "#0 Leaking.LogIn +.*/Leaking.cs:$line\$"
+    contains "$output" "SUMMARY: .* most: 3 at Leaking.LogIn \(.*/Leaking.cs:$line\)"
+    run -0 "$SOCKLEAK" run --exitcode 23 -- mono --debug "$TESTTMP/Fixed.exe" "$(<"$TESTTMP/service.out")"
+    [ "$output" = '3 were refused' ]
+}
