@@ -114,7 +114,7 @@ END
     json "$TESTTMP"/log.* '[f["build_id"] for l in leaks for f in l["frames"] if f["module"] and f["module"].endswith("node")]' >"$TESTTMP/ids"
     contains "$TESTTMP/ids" "[0-9a-f]{8}"
     lacks "$TESTTMP/ids" None
-    run with_agent "log_path=$TESTTMP/text:max_leaks=1" node "$TESTTMP/leak.js"
+    run with_agent "log_path=$TESTTMP/text:max_leaks=1:runtimes=none" node "$TESTTMP/leak.js"
     contains "$(cat "$TESTTMP"/text.*)" '#0 +uv_+(socket|accept)'
 }
 
