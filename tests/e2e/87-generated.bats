@@ -126,6 +126,27 @@ sites() { json "$TESTTMP/report" 'sorted(l["site"] for l in leaks)'; }
     [ "$(names "$pid")" = "[('-', None, 'native', 3), ('prices(int, char)[Tier1]', None, 'native', 2)]" ]
 }
 
+@test "node's own map names the functions of its program" {
+    cat >"$TESTTMP/listens.js" <<'END'
+const net = require('net');
+function login() { net.createServer().listen(0); }
+login();
+setTimeout(() => console.log('ready'), 1);
+END
+    start_agent node runtimes=none:max_frames=64:leak_check_at_exit=0 node --perf-basic-prof --interpreted-frames-native-stack "$TESTTMP/listens.js"
+    MAP=/tmp/perf-$pid.map
+    wait_for 60 grep -q ready "$TESTTMP/node.out"
+    run "$SOCKLEAK" report --kinds all --min-age 0 "$pid"
+    contains "$output" "JS:[^ ]*login $TESTTMP/listens.js:2:15 +\\(0x"
+}
+
+@test "where one site is two functions of generated code, neither is named, and what both share is" {
+    begin map alike
+    [ "$(names "$pid")" = "[('-', None, 'native', 4)]" ]
+    sed -i 's/ login$/ both/; s/ prices.*$/ both/' "$MAP"
+    [ "$(names "$pid")" = "[('both', None, 'native', 4)]" ]
+}
+
 @test "a process with a /tmp and a number of its own has the map that lies there" {
     [ "$(id -u)" = 0 ] || skip "only root can mount"
     mkfifo "$TESTTMP/word"

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "cli/model/stacks.c"
+#include "cli/model/generated.c"
 #include "cli/symbolize/perf_file.c"
 
 static struct state_header header;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generated [map | none] [private]: connections that are stuck, opened by code that it made at run time, as the compiler of a language does; with "map" it
- * writes /tmp/perf-PID.map, which names that code. With "private" its /tmp is its own from then on (root only). Prints "made ADDRESS" and "ready", and
- * ends at a word. `login` is at ADDRESS, `prices` is 256 bytes behind it.
+ * generated [map | none] [private | alike]: connections that are stuck, opened by code that it made at run time, as the compiler of a language does. With
+ * "map" it writes /tmp/perf-PID.map, which names that code. With "private" its /tmp is its own from then on (root only), with "alike" one place calls both
+ * functions. Prints "made ADDRESS" and "ready", and ends at a word. `login` is at ADDRESS, `prices` is 256 bytes behind it.
  */
 #include "victim.h"
 
@@ -64,11 +64,14 @@ int main(int argc, char **argv)
     char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return 99;
-    calls *login = made_at(page), *prices = made_at(page + 256);
-    for (int i = 0; i < 3; i++)
+    calls *login = made_at(page), *prices = made_at(page + 256), *volatile both[] = {login, prices};
+    bool alike = argc > 2 && !strcmp(argv[2], "alike");
+    for (int i = 0; !alike && i < 3; i++)
         login(leaves);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; !alike && i < 2; i++)
         prices(leaves);
+    for (int i = 0; alike && i < 4; i++)
+        both[i % 2](leaves);
     if (private) {
         MUST(unshare(CLONE_NEWNS));
         MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));

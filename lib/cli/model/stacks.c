@@ -7,44 +7,15 @@
  */
 #include "stacks.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "../../core/own_frames.h"
-#include "../../core/start_time.h"
-#include "../base/now.h"
+#include "generated.h"
 
-/*
- * The perf map of L's process; false: there can be none that is certainly its. With an exec the
- * number has gone to another program, and in the same file system the number of another PID
- * namespace may be that of any process.
- */
-static bool perf_file_of(const struct loaded_file *l, struct perf_file *f)
-{
-    const struct state_header *h = state_head(&l->view);
-    bool live = load_is_live(l);
-    if (!l->same_boot || l->by_kernel || l->life == LIFE_EXECED || (live && !l->root[0] && l->pid != (pid_t)h->pid))
-        return false;
-    *f = (struct perf_file){.inner_pid = (pid_t)h->pid, .pid = live ? l->pid : 0, .owner = l->owner, .start_ticks = h->start_ticks};
-    f->begun_ns = start_time_real(h->start_ticks, now_boot_ns(), now_real_ns());
-    snprintf(f->path, sizeof f->path, "/tmp/perf-%u.map", h->pid);
-    snprintf(f->root, sizeof f->root, "%s", live ? l->root : "");
-    return true;
-}
-
-/*
- * The symbolizer's number for the module of a native frame, and what its addresses are counted
- * from; false when there is none. What is outside of all modules is code made at run time.
- */
+/* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
 static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
 {
     const struct state_module *m = state_module_at(&l->view, number);
-    struct perf_file map;
-    *bias = 0;
-    if (number == STATE_NO_MODULE && perf_file_of(l, &map)) {
-        *module = symbolize_generated(sym, &map);
-        return true;
-    }
     if (!m)
         return false;
     int pid = load_is_live(l) && !load_relaxed64(&m->unloaded_ns) ? (int)l->pid : 0;
@@ -70,12 +41,6 @@ static bool module_cached(const struct loaded_file *l, struct symbolizer *sym, u
     return last->valid;
 }
 
-/* Can the frame be asked for? One of a runtime has its names in its record. */
-static bool has_address(const struct loaded_file *l, struct symbolizer *sym, uint64_t pc, unsigned number, struct last_module *last)
-{
-    return !state_is_frame(pc) && module_cached(l, sym, number, last);
-}
-
 void stacks_want(const struct loaded_file *l, struct symbolizer *sym, state_ref ref)
 {
     struct state_site_view site;
@@ -83,8 +48,9 @@ void stacks_want(const struct loaded_file *l, struct symbolizer *sym, state_ref 
     if (!ref || !state_site_at(&l->view, ref, &site))
         return;
     for (unsigned i = 0; i < site.nframes; i++)
-        if (has_address(l, sym, site.pcs[i], site.modules[i], &last))
+        if (module_cached(l, sym, site.modules[i], &last))
             symbolize_want(sym, last.module, site.pcs[i] - last.bias);
+    generated_want(l, sym, &site);
 }
 
 /* A frame of a language runtime: what its record says. The writer may be alive, so it is copied. */
@@ -121,26 +87,30 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
     /* the writer may be alive: both passes must see the same */
     memcpy(pcs, site.pcs, nframes * sizeof *pcs);
     memcpy(modules, site.modules, nframes * sizeof *modules);
+    site.pcs = pcs;
+    site.modules = modules;
+    site.nframes = nframes;
+    const char *generated[STATE_MAX_FRAMES];
+    generated_names(l, sym, &site, generated);
 
     size_t total = 0;
     struct last_module last = {0};
     for (unsigned i = 0; i < nframes; i++) {
         unsigned lines = 1;
-        if (has_address(l, sym, pcs[i], modules[i], &last))
+        if (module_cached(l, sym, modules[i], &last))
             symbolize_get(sym, last.module, pcs[i] - last.bias, &lines);
         total += lines;
     }
     struct frame *frames = arena_array(a, total, sizeof *frames);
     for (unsigned i = 0; i < nframes; i++) {
-        struct frame frame = {.pc = pcs[i]};
+        struct frame frame = {.pc = pcs[i], .symbol = generated[i]};
         const struct symbol *symbols = NULL;
         unsigned lines = 1;
-        if (has_address(l, sym, pcs[i], modules[i], &last))
-            symbols = symbolize_get(sym, last.module, pcs[i] - last.bias, &lines);
-        if (symbols && modules[i] != STATE_NO_MODULE) {
+        if (module_cached(l, sym, modules[i], &last)) {
             frame.offset = pcs[i] - last.bias;
             frame.module = symbolize_path(sym, last.module);
             frame.build_id = symbolize_build_id(sym, last.module);
+            symbols = symbolize_get(sym, last.module, frame.offset, &lines);
             frame.interpreter = is_interpreter(l, modules[i]);
         }
         take_runtime_frame(a, l, &frame);
