@@ -61,6 +61,16 @@ static void none_is_looked_for_where_the_number_may_be_another_process(void **st
     assert_false(looked_for());
 }
 
+static void only_native_frames_in_no_module_are_asked_for(void **state)
+{
+    static const uint64_t pcs[] = {0x1000, 0x1000, STATE_FRAME_BIT | 64, STATE_FRAME_BIT};
+    static const uint16_t modules[] = {STATE_NO_MODULE, 3, STATE_NO_MODULE, STATE_NO_MODULE};
+    struct state_site_view site = {.nframes = 4, .pcs = pcs, .modules = modules};
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(is_generated(&site, i), i == 0);
+}
+
 /* A map of this process: what its own number, START and the like make of it. */
 static struct perf_file ours(void)
 {
@@ -139,11 +149,9 @@ static void the_end_of_a_long_map_is_read_from_the_begin_of_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(the_map_has_the_number_that_the_process_knows),
-        CASE(none_is_looked_for_where_the_number_may_be_another_process),
-        CASE(a_map_of_the_processs_user_written_since_its_start_is_taken),
-        CASE(a_number_that_is_another_process_by_now_has_no_map),
-        CASE(the_end_of_a_long_map_is_read_from_the_begin_of_a_line),
+        CASE(the_map_has_the_number_that_the_process_knows),      CASE(none_is_looked_for_where_the_number_may_be_another_process),
+        CASE(only_native_frames_in_no_module_are_asked_for),      CASE(a_map_of_the_processs_user_written_since_its_start_is_taken),
+        CASE(a_number_that_is_another_process_by_now_has_no_map), CASE(the_end_of_a_long_map_is_read_from_the_begin_of_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
