@@ -133,6 +133,7 @@ function login() { net.createServer().listen(0); }
 login();
 setTimeout(() => console.log('ready'), 1);
 END
+    cd "$TESTTMP" # node leaves a log where it runs
     start_agent node runtimes=none:max_frames=64:leak_check_at_exit=0 node --perf-basic-prof --interpreted-frames-native-stack "$TESTTMP/listens.js"
     MAP=/tmp/perf-$pid.map
     wait_for 60 grep -q ready "$TESTTMP/node.out"
