@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct procfs_stat st;
     struct sockdiag_socket s;
     uint64_t number;
+    uint32_t user;
     uint16_t low, high;
     if (size < 1 || size > 65536)
         return 0;
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         procfs_parse_nofile(text, n, &number);
+        procfs_parse_user(text, n, &user);
         break;
     case 3:
         if (procfs_parse_port_range(text, n, &low, &high) && low > high)

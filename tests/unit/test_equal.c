@@ -120,6 +120,15 @@ static void where_no_line_is_known_the_site_decides(void **state)
     assert_int_equal(merged(), 3);
 }
 
+static void generated_code_at_another_address_stays_apart(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        frames[i][1] = (struct frame){.pc = 4096};
+    frames[1][1].pc = 8192;
+    assert_int_equal(merged(), 2);
+}
+
 static void a_template_is_one_function_whatever_its_arguments(void **state)
 {
     (void)state;
@@ -147,6 +156,7 @@ int main(void)
         CASE(equal_ones_are_one_and_all_is_added),
         CASE(what_differs_in_a_line_a_file_a_function_or_an_unexplained_frame_stays_apart),
         CASE(where_no_line_is_known_the_site_decides),
+        CASE(generated_code_at_another_address_stays_apart),
         CASE(a_template_is_one_function_whatever_its_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

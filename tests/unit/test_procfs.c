@@ -107,6 +107,18 @@ static void the_descriptor_limit_is_the_soft_one(void **state)
     assert_false(procfs_parse_nofile("", 0, &soft));
 }
 
+static void a_user_is_the_effective_one(void **state)
+{
+    static const char text[] = "Name:\tUid: 7\t7\nPid:\t4\nUid:\t1000\t33\t0\t0\nGid:\t5\t5\t5\t5\n";
+    uint32_t uid;
+    (void)state;
+    assert_true(procfs_parse_user(text, sizeof text - 1, &uid));
+    assert_int_equal(uid, 33);
+    assert_false(procfs_parse_user("Name:\tx\nUid:\t1000\t", 19, &uid));
+    assert_false(procfs_parse_user("Name:\tx\nUid:\t1\t4294967296\n", 27, &uid));
+    assert_false(procfs_parse_user("", 0, &uid));
+}
+
 static void a_port_range_is_two_ports_in_order(void **state)
 {
     uint16_t low, high;
@@ -210,6 +222,9 @@ static void our_own_limit_and_start_time_are_read(void **state)
     assert_int_equal(st.ppid, getppid());
     assert_true(st.start_ticks > 0);
     assert_true(procfs_netns(getpid()) != 0);
+    uint32_t uid;
+    assert_true(procfs_user(getpid(), &uid));
+    assert_int_equal(uid, geteuid());
 }
 
 int main(void)
@@ -222,6 +237,7 @@ int main(void)
         cmocka_unit_test(every_cut_of_a_stat_line_is_refused_or_read_within_bounds),
         cmocka_unit_test(socket_and_namespace_links_give_their_inode),
         cmocka_unit_test(the_descriptor_limit_is_the_soft_one),
+        cmocka_unit_test(a_user_is_the_effective_one),
         cmocka_unit_test(a_port_range_is_two_ports_in_order),
         cmocka_unit_test(a_line_of_proc_net_tcp_is_a_socket),
         cmocka_unit_test(a_line_of_proc_net_tcp6_is_a_socket),

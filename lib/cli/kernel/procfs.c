@@ -131,6 +131,24 @@ bool procfs_parse_nofile(const char *text, size_t len, uint64_t *soft)
     return take_number(&c, 10, soft);
 }
 
+bool procfs_parse_user(const char *text, size_t len, uint32_t *uid)
+{
+    static const char name[] = "\nUid:"; /* a program's name has no newline here */
+    const char *p = memmem(text, len, name, sizeof name - 1);
+    if (!p)
+        return false;
+    struct cursor c = {p + sizeof name - 1, text + len};
+    uint64_t real, effective;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &real))
+        return false;
+    skip_blanks(&c);
+    if (!take_number(&c, 10, &effective) || effective > UINT32_MAX)
+        return false;
+    *uid = (uint32_t)effective;
+    return true;
+}
+
 bool procfs_parse_port_range(const char *text, size_t len, uint16_t *low, uint16_t *high)
 {
     struct cursor c = {text, text + len};
@@ -279,6 +297,14 @@ uint64_t procfs_netns(pid_t pid)
     snprintf(path, sizeof path, "/proc/%d/ns/net", (int)procfs_alive(pid));
     ssize_t n = readlink(path, link, sizeof link);
     return n > 0 && procfs_parse_link(link, (size_t)n, "net", &inode) ? inode : 0;
+}
+
+bool procfs_user(pid_t pid, uint32_t *uid)
+{
+    char path[64], buf[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    ssize_t n = procfs_read(path, buf, sizeof buf);
+    return n > 0 && procfs_parse_user(buf, (size_t)n, uid);
 }
 
 uint64_t procfs_nofile(pid_t pid)

@@ -29,6 +29,8 @@ bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out);
 bool procfs_parse_link(const char *text, size_t len, const char *prefix, uint64_t *inode);
 /* The soft "Max open files" of /proc/PID/limits; UINT64_MAX for unlimited. */
 bool procfs_parse_nofile(const char *text, size_t len, uint64_t *soft);
+/* The effective user in /proc/PID/status. */
+bool procfs_parse_user(const char *text, size_t len, uint32_t *uid);
 /* ip_local_port_range: two ports, low <= high. */
 bool procfs_parse_port_range(const char *text, size_t len, uint16_t *low, uint16_t *high);
 /* One line of /proc/net/tcp (FAMILY AF_INET) or tcp6 (AF_INET6); false for the heading too. */
@@ -48,6 +50,8 @@ pid_t procfs_alive(pid_t pid);
 uint64_t procfs_netns(pid_t pid);
 /* Process PID maps a file whose path ends with TAIL. */
 bool procfs_maps_file(pid_t pid, const char *tail);
+/* The effective user of PID. */
+bool procfs_user(pid_t pid, uint32_t *uid);
 /* 0: unknown. */
 uint64_t procfs_nofile(pid_t pid);
 /*

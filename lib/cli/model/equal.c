@@ -83,6 +83,10 @@ static int compare_frames(const struct frame *a, const struct frame *b)
     if (d)
         return d;
     ORDER(a->offset, b->offset);
+    /* generated code is in no module, and two calls in it may differ in the address alone */
+    ORDER(a->runtime, b->runtime);
+    if (!a->module && a->runtime == RUNTIME_NATIVE)
+        ORDER(a->pc, b->pc);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../core/own_frames.h"
+#include "generated.h"
 
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
 static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
@@ -49,6 +50,7 @@ void stacks_want(const struct loaded_file *l, struct symbolizer *sym, state_ref 
     for (unsigned i = 0; i < site.nframes; i++)
         if (module_cached(l, sym, site.modules[i], &last))
             symbolize_want(sym, last.module, site.pcs[i] - last.bias);
+    generated_want(l, sym, &site);
 }
 
 /* A frame of a language runtime: what its record says. The writer may be alive, so it is copied. */
@@ -86,6 +88,11 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
     /* the writer may be alive: both passes must see the same */
     memcpy(pcs, site.pcs, nframes * sizeof *pcs);
     memcpy(modules, site.modules, nframes * sizeof *modules);
+    site.pcs = pcs;
+    site.modules = modules;
+    site.nframes = nframes;
+    const char *generated[STATE_MAX_FRAMES];
+    generated_names(l, sym, &site, generated);
 
     size_t total = 0;
     struct last_module last = {0};
@@ -97,7 +104,7 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
     }
     struct frame *frames = arena_array(a, total, sizeof *frames);
     for (unsigned i = 0; i < nframes; i++) {
-        struct frame frame = {.pc = pcs[i]};
+        struct frame frame = {.pc = pcs[i], .symbol = generated[i]};
         const struct symbol *symbols = NULL;
         unsigned lines = 1;
         if (module_cached(l, sym, modules[i], &last)) {

@@ -334,7 +334,7 @@ static const char *map_state_file(struct loaded_file *l, int fd, const char *pat
         munmap(base, size);
         return strerror(ENOMEM);
     }
-    struct loaded_file got = {.map_size = size, .dev = st.st_dev, .ino = st.st_ino};
+    struct loaded_file got = {.map_size = size, .dev = st.st_dev, .ino = st.st_ino, .owner = st.st_uid};
     why = state_open_view(&got.view, base, size);
     if (!why && !(got.path = strdup(path)))
         why = strerror(ENOMEM);

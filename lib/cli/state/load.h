@@ -35,6 +35,7 @@ struct loaded_file {
     uint64_t header_there;
     uint64_t map_size;
     uint64_t dev, ino; /* of the file: the same file is loaded once */
+    uint32_t owner;    /* of the file */
     pid_t pid;         /* while the process lives its pid as seen from here, else header.pid */
     enum life life;
     bool same_boot; /* this boot of this machine: times compare with our clocks, paths are ours */

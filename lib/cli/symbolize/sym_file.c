@@ -23,18 +23,17 @@
 
 #define FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* PATH below ROOT, absolute symlinks inside resolved below ROOT too where the kernel can (5.6). */
-static int open_below(const char *root, const char *path)
+int sym_file_open_below(const char *root, const char *path, int flags)
 {
     int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return -1;
-    struct open_how how = {.flags = FLAGS, .resolve = RESOLVE_IN_ROOT};
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
     int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
     if (fd < 0 && errno == ENOSYS) {
         while (*path == '/')
             path++;
-        fd = openat(dir, path, FLAGS);
+        fd = openat(dir, path, flags);
     }
     close(dir);
     return fd;
@@ -145,7 +144,7 @@ static bool search_by_id(struct file_search *s, const Dwfl_Callbacks *callbacks)
 static bool try_live(void *arg, const char *root, const char *path, bool running)
 {
     struct file_search *s = arg;
-    int fd = root && root[0] ? open_below(root, path) : open(path, FLAGS);
+    int fd = root && root[0] ? sym_file_open_below(root, path, FLAGS) : open(path, FLAGS);
     return take_if(s, fd, root ? root : "", path, running);
 }
 
@@ -157,9 +156,9 @@ static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
     if (from->pid && !live.has_id && sym_live_paths(&live, try_live, s))
         return true;
     if (from->path[0] == '/') {
-        if (from->sysroot && take_if_fit(s, open_below(from->sysroot, from->path), from->sysroot, from->path))
+        if (from->sysroot && take_if_fit(s, sym_file_open_below(from->sysroot, from->path, FLAGS), from->sysroot, from->path))
             return true;
-        if (!from->sysroot && from->root && take_if_fit(s, open_below(from->root, from->path), from->root, from->path))
+        if (!from->sysroot && from->root && take_if_fit(s, sym_file_open_below(from->root, from->path, FLAGS), from->root, from->path))
             return true;
         if (!from->sysroot && !from->root && take_if_fit(s, open(from->path, FLAGS), "", from->path))
             return true;

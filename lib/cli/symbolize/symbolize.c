@@ -15,11 +15,13 @@
 
 #include "../../core/hash.h"
 #include "../base/arena.h"
+#include "perf_map.h"
 #include "sym_dwarf.h"
 #include "sym_file.h"
 
 struct module {
     struct sym_source from;
+    const struct perf_file *generated; /* not a file's code, but what this names; else NULL */
     char *path, *build_id_hex;
     const char *trouble; /* why it has no names; NULL: none known */
     bool tried;
@@ -90,6 +92,16 @@ static void use_live(struct symbolizer *s, struct module *mod, const struct stat
     mod->tried = false;
 }
 
+/* A new one, after all others. */
+static struct module *add_module(struct symbolizer *s, const char *path)
+{
+    if (s->n_modules == s->cap_modules)
+        s->modules = arena_grow(s->modules, s->cap_modules = s->cap_modules ? s->cap_modules * 2 : 32, sizeof *s->modules);
+    struct module *mod = &s->modules[s->n_modules++];
+    *mod = (struct module){.path = arena_string(&s->arena, path)};
+    return mod;
+}
+
 unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, int pid)
 {
     char path[sizeof m->path];
@@ -99,7 +111,7 @@ unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, co
         root = NULL;
     for (size_t i = 0; i < s->n_modules; i++) {
         const struct sym_source *f = &s->modules[i].from;
-        if (f->build_id_len != len || memcmp(f->build_id, m->build_id, len) != 0 || strcmp(f->path, path) != 0)
+        if (s->modules[i].generated || f->build_id_len != len || memcmp(f->build_id, m->build_id, len) != 0 || strcmp(f->path, path) != 0)
             continue;
         /*
          * With a build-id it is the same file wherever it lies. Without one the same path means the
@@ -111,10 +123,7 @@ unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, co
             return (unsigned)i;
         }
     }
-    if (s->n_modules == s->cap_modules)
-        s->modules = arena_grow(s->modules, s->cap_modules = s->cap_modules ? s->cap_modules * 2 : 32, sizeof *s->modules);
-    struct module *mod = &s->modules[s->n_modules];
-    *mod = (struct module){.path = arena_string(&s->arena, path)};
+    struct module *mod = add_module(s, path);
     mod->from = (struct sym_source){
         .path = mod->path,
         .sysroot = s->options.sysroot,
@@ -131,7 +140,20 @@ unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, co
         for (unsigned i = 0; i < len; i++)
             snprintf(mod->build_id_hex + 2 * i, 3, "%02x", m->build_id[i]);
     }
-    return (unsigned)s->n_modules++;
+    return (unsigned)(s->n_modules - 1);
+}
+
+unsigned symbolize_generated(struct symbolizer *s, const struct perf_file *f)
+{
+    for (size_t i = 0; i < s->n_modules; i++) {
+        const struct perf_file *known = s->modules[i].generated;
+        if (known && known->start_ticks == f->start_ticks && known->pid == f->pid && strcmp(known->path, f->path) == 0)
+            return (unsigned)i;
+    }
+    struct perf_file *copy = arena_array(&s->arena, 1, sizeof *copy);
+    *copy = *f;
+    add_module(s, f->path)->generated = copy;
+    return (unsigned)(s->n_modules - 1);
 }
 
 const char *symbolize_path(const struct symbolizer *s, unsigned module) { return s->modules[module].path; }
@@ -249,6 +271,27 @@ static int by_place(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
+/* The map is read each time: it grows while its process runs. */
+static void resolve_generated(struct symbolizer *s, struct symbol_entry **entries, size_t n)
+{
+    struct module *m = &s->modules[entries[0]->module];
+    struct perf_map_target *targets = arena_grow(NULL, n, sizeof *targets);
+    size_t len = 0;
+    char *text = s->options.names ? perf_file_read(m->generated, &len, &m->trouble) : NULL;
+    for (size_t i = 0; i < n; i++)
+        targets[i] = (struct perf_map_target){.addr = entries[i]->offset - (entries[i]->offset > 0)}; /* the call is before it */
+    if (text)
+        perf_map_find(text, len, targets, n);
+    for (size_t i = 0; i < n; i++) {
+        struct symbol found = {0};
+        if (targets[i].name)
+            found.name = harmless(arena_bytes(&s->arena, targets[i].name, targets[i].len));
+        keep_symbols(s, entries[i], &found, 1);
+    }
+    free(text);
+    free(targets);
+}
+
 static void resolve_in_module(struct symbolizer *s, struct symbol_entry **entries, size_t n)
 {
     struct module *m = &s->modules[entries[0]->module];
@@ -282,7 +325,10 @@ static void resolve_waiting(struct symbolizer *s)
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i; end < n && waiting[end]->module == waiting[i]->module;)
             end++;
-        resolve_in_module(s, waiting + i, end - i);
+        if (s->modules[waiting[i]->module].generated)
+            resolve_generated(s, waiting + i, end - i);
+        else
+            resolve_in_module(s, waiting + i, end - i);
     }
     free(waiting);
 }

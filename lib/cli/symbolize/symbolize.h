@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "../../core/state.h"
+#include "perf_file.h"
 
 struct symbolizer;
 
@@ -51,6 +52,11 @@ void symbolizer_free(struct symbolizer *s);
  * replaced, renamed or removed is found all the same; else 0.
  */
 unsigned symbolize_module(struct symbolizer *s, const struct state_module *m, const char *root, uint64_t unchanged_since, int pid);
+/*
+ * The same for generated code, which is in no module: a frame of the process of F, whose offset is
+ * the address. The map is read when addresses are resolved; its names are those of that moment.
+ */
+unsigned symbolize_generated(struct symbolizer *s, const struct perf_file *f);
 /* as recorded, cleaned of control characters */
 const char *symbolize_path(const struct symbolizer *s, unsigned module);
 /* hex digits, NULL: none recorded */
