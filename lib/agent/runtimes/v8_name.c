@@ -322,9 +322,10 @@ static bool find_place(struct v8_memory *m, uintptr_t script, uint32_t position,
 
 static int hex_digit(char c)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? memchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c, 16) : NULL;
-    return at ? (int)(at - digits) : -1;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* A module's name is a URL: its path is the file. */
