@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hash.h: the two ways in which bytes and numbers are hashed here. Pure, inline, async-signal-safe.
+ * hash.h: the ways in which bytes and numbers are hashed here. Pure, inline, async-signal-safe.
  *
  * FNV-1a (draft-eastlake-fnv) for bytes: its values stand in state files and reports, so it never
  * changes. Multiplication by the golden ratio (Knuth, volume 3, 6.4) to spread numbers over a
- * table: only ever for the table of one process.
+ * table, and a step that mixes one word after the other (MurmurHash3's multiplier): both only ever
+ * for what one process knows.
  */
 #ifndef SOCKLEAK_CORE_HASH_H
 #define SOCKLEAK_CORE_HASH_H
@@ -27,5 +28,12 @@ static inline uint64_t hash_bytes(uint64_t h, const void *p, size_t n)
 
 /* V spread over 64 bits, the high ones best: an index is taken from those, by a shift. */
 static inline uint64_t hash_spread(uint64_t v) { return v * 0x9e3779b97f4a7c15u; }
+
+/* H with the word V added; every bit of both counts in the low half too. */
+static inline uint64_t hash_mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0xff51afd7ed558ccdu;
+    return h ^ h >> 32;
+}
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "../../core/hash.h"
 #include "../../arch/cpu.h"
 #include "../../arch/rseq.h"
 #include "../base/peek.h"
@@ -118,12 +119,6 @@ LOAD(2)
 LOAD(4)
 LOAD(5)
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 /*
  * Of what a code object was made: one that took a freed one's place differs in it. 0: CODE is no
  * code object, or cannot be read (then *OK is false).
@@ -143,7 +138,7 @@ static uint64_t print_of_code(const struct loader *l, uintptr_t code, bool *ok)
     /* products that do not wait for one another */
     uint64_t h = code * 0x9e3779b97f4a7c15u + c[C_NAME] * 0xc2b2ae3d27d4eb4fu + c[C_LINES] * 0x165667b19e3779f9u;
     h += c[C_FILE] * 0xd6e8feb86659fd93u + (c[C_FIRST] & UINT32_MAX) * 0xa0761d6478bd642fu;
-    h = mix(h, (table[0] << 48 ^ table[1]) * 0xe7037ed1a0b428dbu);
+    h = hash_mix(h, (table[0] << 48 ^ table[1]) * 0xe7037ed1a0b428dbu);
     return h ? h : 1;
 }
 
@@ -152,7 +147,7 @@ static void add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint
     if (s->n == s->max)
         s->cut = true;
     else
-        s->frames[s->n++] = (struct runtime_frame){.hash = mix(print, at), .word = {code, at}};
+        s->frames[s->n++] = (struct runtime_frame){.hash = hash_mix(print, at), .word = {code, at}};
 }
 
 static void add_mark(struct runtime_stack *s, uintptr_t on_stack)

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "../../core/hash.h"
 #include "../../arch/java_frames.h"
 #include "../base/peek.h"
 #include "../base/sys.h"
@@ -213,12 +214,6 @@ static bool is_method(uintptr_t method)
     return true;
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 /* All of a name. Words overlap at its end, so that there is no loop over single bytes. */
 static uint64_t mix_text(uint64_t h, struct hotspot_text t)
 {
@@ -240,7 +235,7 @@ static uint64_t mix_text(uint64_t h, struct hotspot_text t)
         for (unsigned i = 0; i < t.len; i++)
             part = part << 8 | (unsigned char)t.at[i];
     }
-    return mix(h, part);
+    return hash_mix(h, part);
 }
 
 /* Puts the frame's place into its second word, and makes its hash. */
@@ -257,7 +252,7 @@ static bool settle(struct runtime_frame *f)
         return false;
     f->word[1] = at;
     uintptr_t holder = hotspot_word(pool + hotspot.pool_holder);
-    uint64_t h = mix(mix(method, constant << 1), (uint64_t)size << 48 ^ (uint64_t)name << 32 ^ at);
+    uint64_t h = hash_mix(hash_mix(method, constant << 1), (uint64_t)size << 48 ^ (uint64_t)name << 32 ^ at);
     h = mix_text(h, hotspot_symbol(hotspot_word(holder + hotspot.class_name)));
     f->hash = mix_text(h, hotspot_symbol(hotspot_word(pool + hotspot.pool_size + 8 * (uintptr_t)name)));
     return true;

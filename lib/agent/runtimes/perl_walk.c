@@ -13,6 +13,7 @@
  */
 #include <stdatomic.h>
 
+#include "../../core/hash.h"
 #include "perl.h"
 
 #define MAX_CONTEXTS 65536
@@ -111,12 +112,6 @@ bool perl_names_of(bool by_kernel, uintptr_t code, struct perl_names *n)
 
 /* ---- what identifies a frame ----------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 /* Of the text at A; where it is aligned, eight bytes at a time, which lie in one page. */
 static bool hash_text(bool by_kernel, uintptr_t a, uint64_t *h)
 {
@@ -139,7 +134,7 @@ static bool hash_text(bool by_kernel, uintptr_t a, uint64_t *h)
         zeros = (w - 0x0101010101010101u) & ~w & 0x8080808080808080u;
         if (zeros) /* what is behind the end may be anything */
             w &= (zeros & -zeros) - 1;
-        *h = mix(*h, w);
+        *h = hash_mix(*h, w);
     }
     return true;
 }
@@ -150,7 +145,7 @@ static bool hash_string(bool by_kernel, uintptr_t string, uint64_t *h)
     uint64_t w = 0;
     if (string && !perl_load(by_kernel, string, &w, sizeof w))
         return false;
-    *h = mix(*h, w);
+    *h = hash_mix(*h, w);
     return true;
 }
 
@@ -172,7 +167,7 @@ static bool hash_position(const struct walk *w, uint64_t *h)
     struct perl_op cop;
     if (w->cop % 8 || !perl_load(w->by_kernel, w->cop, &cop, sizeof cop))
         return false;
-    *h = mix(mix(w->cop, w->op), (uint64_t)cop.sequence << 32 | cop.line);
+    *h = hash_mix(hash_mix(w->cop, w->op), (uint64_t)cop.sequence << 32 | cop.line);
     return hash_text(w->by_kernel, cop.file, h);
 }
 
@@ -188,7 +183,7 @@ static bool add_frame(struct walk *w, uintptr_t own, const struct perl_context *
     if (!hash_position(w, &h))
         return false;
     if (own && (c->type & PERL_CX_TYPE) == PERL_CX_EVAL) {
-        h = mix(h, c->depth_and_op);
+        h = hash_mix(h, c->depth_and_op);
     } else if (own) {
         if (!perl_names_of(w->by_kernel, c->code, &names) || !hash_string(w->by_kernel, names.package, &h) ||
             !hash_string(w->by_kernel, names.name, &h))

@@ -11,6 +11,7 @@
  */
 #include <stdatomic.h>
 
+#include "../../core/hash.h"
 #include "../../arch/cpu.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -68,12 +69,6 @@ static bool load_half(const struct walk *w, uintptr_t at, uint32_t *half)
     return true;
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 /* ---- words of a frame ------------------------------------------------------------------------ */
 
 static bool mix_text(const struct walk *w, uint64_t *h, uintptr_t at, uint64_t n)
@@ -84,7 +79,7 @@ static bool mix_text(const struct walk *w, uint64_t *h, uintptr_t at, uint64_t n
         if (!load(w, at, piece, part))
             return false;
         for (unsigned i = 0; i < 8; i++)
-            *h = mix(*h, piece[i]);
+            *h = hash_mix(*h, piece[i]);
     }
     return true;
 }
@@ -101,7 +96,7 @@ static bool mix_string(const struct walk *w, uint64_t *h, uintptr_t s)
     uint64_t hash = php_word(head, PHP_STRING_HASH), n = php_word(head, PHP_STRING_LENGTH);
     if (!n || n >= PHP_STRING_MAX)
         return false;
-    *h = mix(mix(*h, s | n << 48), hash);
+    *h = hash_mix(hash_mix(*h, s | n << 48), hash);
     return hash || mix_text(w, h, s + PHP_STRING_TEXT, n);
 }
 
@@ -173,7 +168,7 @@ static bool add_user_frame(struct walk *w, uintptr_t function, const uint8_t hea
     }
     if (!line_of(w, function, op, &line))
         return false;
-    h = mix(0, line);
+    h = hash_mix(0, line);
     if (!mix_class(w, &h, php_word(head, PHP_FUNCTION_CLASS)) || (name && !mix_string(w, &h, name)) ||
         !load(w, function + php.file, &file, sizeof file) || !mix_string(w, &h, file))
         return false;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "../../core/hash.h"
 #include "ruby.h"
 
 #define MAX_FRAMES 65536u /* looked at */
@@ -116,12 +117,6 @@ static bool take_frames(struct walk *w, uintptr_t ec)
 
 /* ---- what identifies them -------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 /* Of the text of the string S at A. What is in the object itself was copied with it. */
 static bool hash_text(const struct walk *w, const struct ruby_object *s, uintptr_t a, uint64_t *h)
 {
@@ -129,7 +124,7 @@ static bool hash_text(const struct walk *w, const struct ruby_object *s, uintptr
     size_t n;
     if (!ruby_string(s, a, &bytes, &n) || n > MAX_TEXT)
         return false;
-    *h = mix(*h, n);
+    *h = hash_mix(*h, n);
     bool inside = bytes - a < sizeof *s && n <= sizeof *s - (bytes - a), asks = w->by_kernel || (w->may_move && bytes - a < MAX_TEXT);
     const char *text = inside ? (const char *)s + (bytes - a) : (const char *)bytes;
     for (size_t i = 0; i < n; i += 8) {
@@ -143,7 +138,7 @@ static bool hash_text(const struct walk *w, const struct ruby_object *s, uintptr
         } else {
             memcpy(&word, text + i, part);
         }
-        *h = mix(*h, word);
+        *h = hash_mix(*h, word);
     }
     return true;
 }
@@ -167,7 +162,7 @@ static bool take_bodies(struct walk *w)
             return false;
         if (w->at[i] < body.code || w->at[i] - body.code > (uintptr_t)body.size * 8)
             return false;
-        uint64_t h = mix(mix(b, w->at[i] - body.code), (uint64_t)first << 32 | body.size);
+        uint64_t h = hash_mix(hash_mix(b, w->at[i] - body.code), (uint64_t)first << 32 | body.size);
         s->frames[i] = (struct runtime_frame){.hash = h, .word = {b, w->at[i]}};
     }
     return true;
@@ -224,7 +219,7 @@ static struct known known[KNOWN];
 
 static uint64_t key_of(uintptr_t pc, size_t collections)
 {
-    uint64_t key = mix(pc, collections);
+    uint64_t key = hash_mix(pc, collections);
     return key ? key : 1;
 }
 

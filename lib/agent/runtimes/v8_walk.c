@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "../../core/hash.h"
 #include "../../arch/cpu.h"
 #include "../elf/object.h"
 #include "../unwind/generated.h"
@@ -42,12 +43,6 @@ struct collector {
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 /* Of the characters of STRING, where these lie at one place; else of its length. */
 static uint64_t print_of_string(struct v8_memory *m, uintptr_t string)
 {
@@ -63,9 +58,9 @@ static uint64_t print_of_string(struct v8_memory *m, uintptr_t string)
     for (size_t i = 0; at && i < size; i += sizeof word) {
         word = 0;
         memcpy(&word, at + i, size - i < sizeof word ? size - i : sizeof word);
-        h = mix(h, word);
+        h = hash_mix(h, word);
     }
-    return mix(h, length);
+    return hash_mix(h, length);
 }
 
 /* Each isolate counts its scripts anew, and a thread may have the place of one that has ended. */
@@ -75,7 +70,7 @@ static uint64_t print_of_script(struct v8_memory *m, uintptr_t script)
     uintptr_t text = v8_field(m, script, v8.script_source);
     if (v8_is_object(text))
         v8_load_half(m, text - 1 + (uintptr_t)v8.string_length, &source);
-    return mix(mix(print_of_string(m, v8_field(m, script, v8.script_name)), v8_field(m, script, v8.script_id)), source);
+    return hash_mix(hash_mix(print_of_string(m, v8_field(m, script, v8.script_name)), v8_field(m, script, v8.script_id)), source);
 }
 
 static uint64_t known_script(struct collector *c, uintptr_t script)
@@ -102,7 +97,7 @@ static void add_call(struct collector *c, uintptr_t shared, int32_t position)
         return;
     }
     v8_load_half(&c->memory, shared - 1 + (uintptr_t)v8.shared_flags + 4, &literal);
-    uint64_t hash = mix(mix(known_script(c, script), literal), (uint64_t)(uint32_t)position);
+    uint64_t hash = hash_mix(hash_mix(known_script(c, script), literal), (uint64_t)(uint32_t)position);
     s->frames[s->n++] = (struct runtime_frame){.hash = hash, .word = {shared, (uintptr_t)(intptr_t)position}};
 }
 

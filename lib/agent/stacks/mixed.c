@@ -28,17 +28,11 @@ struct known {
 
 static struct known known[KNOWN] LARGE_TABLE;
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 32;
-}
-
 uint64_t mixed_key(uint64_t note, const struct runtime_stack *s, unsigned call, uint64_t generation)
 {
-    uint64_t h = mix(note, generation << 8 | call);
+    uint64_t h = hash_mix(note, generation << 8 | call);
     for (unsigned i = 0; s && i < s->n; i++)
-        h = mix(h, s->frames[i].hash);
+        h = hash_mix(h, s->frames[i].hash);
     return h ? h : 1;
 }
 

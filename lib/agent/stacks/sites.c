@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "../../core/hash.h"
 #include "../base/options.h"
 #include "../base/thread.h"
 #include "../runtimes/runtimes.h"
@@ -56,10 +57,8 @@ static head_ref *index_heads(void)
 static uint64_t hash_of(const uint64_t *pcs, unsigned n)
 {
     uint64_t h = 0x9e3779b97f4a7c15u ^ n;
-    for (unsigned i = 0; i < n; i++) {
-        h = (h ^ pcs[i]) * 0xff51afd7ed558ccdu;
-        h ^= h >> 32;
-    }
+    for (unsigned i = 0; i < n; i++)
+        h = hash_mix(h, pcs[i]);
     return h;
 }
 
