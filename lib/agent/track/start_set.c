@@ -7,7 +7,9 @@
  */
 #include "start_set.h"
 
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "../base/pages.h"
 #include "../base/proc_files.h"
@@ -46,6 +48,25 @@ static int option(int fd, int name)
     return sys_getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? 0 : v;
 }
 
+/* The size of a name that the kernel chose: a zero byte and five digits (unix(7), Autobind). */
+#define AUTOBOUND (offsetof(struct sockaddr_un, sun_path) + 6)
+
+/* CALL: SYS_getsockname or SYS_getpeername. */
+static bool has_no_chosen_name(int fd, long call)
+{
+    struct sockaddr_un a;
+    unsigned len = sizeof a;
+    if (SYS3(call, fd, &a, &len) < 0 || a.sun_family != AF_UNIX)
+        return false;
+    return len <= offsetof(struct sockaddr_un, sun_path) || (len == AUTOBOUND && !a.sun_path[0]);
+}
+
+/*
+ * As far as the kernel tells it: no end has a name that a program chose. With SO_PASSCRED an end of
+ * a pair gets one from the kernel.
+ */
+static bool is_of_a_pair(int fd) { return has_no_chosen_name(fd, SYS_getsockname) && has_no_chosen_name(fd, SYS_getpeername); }
+
 static bool add(void *arg, unsigned number)
 {
     (void)arg;
@@ -56,7 +77,7 @@ static bool add(void *arg, unsigned number)
         return true;
     entries[n_entries++] = (struct entry){fd, cookie};
     int type = fd > 2 ? option(fd, SO_TYPE) : 0;
-    if ((type == SOCK_STREAM || type == SOCK_SEQPACKET) && !option(fd, SO_ACCEPTCONN))
+    if ((type == SOCK_STREAM || type == SOCK_SEQPACKET) && !option(fd, SO_ACCEPTCONN) && !is_of_a_pair(fd))
         worth_watching = true;
     return true;
 }

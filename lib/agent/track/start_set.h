@@ -15,7 +15,9 @@ void start_set_take(void);
 bool start_set_has(int fd, uint64_t cookie);
 /*
  * A stream socket that does not listen is among them, beyond the three standard descriptors: one
- * that may become a finding without any call of the program.
+ * that may become a finding without any call of the program. Not the half of a socketpair: a
+ * server's processes talk over them, and one that is started with nothing else may insist on being
+ * alone in its process (chromium's zygotes end themselves when they see a second thread).
  */
 bool start_set_is_worth_watching(void);
 /* The parent at the start. 0: none that is known. */
