@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * utf8.h: is this a printable UTF-8 sequence? Strings from ELF files, paths and socket addresses
- * may hold any byte.
+ * may hold any byte. And a character as such a sequence.
  */
 #ifndef SOCKLEAK_CORE_UTF8_H
 #define SOCKLEAK_CORE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The length (1..4) of the well-formed UTF-8 sequence at P, of which N bytes may be read; 0 when
@@ -39,6 +41,26 @@ static inline unsigned utf8_printable(const char *s, size_t n)
     if ((len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0))
         return 0;
     return len;
+}
+
+/*
+ * Appends the character C to OUT, which has *LEN of CAP bytes. False: it does not fit with a zero
+ * behind it.
+ */
+static inline bool utf8_put(char *out, size_t cap, size_t *len, uint32_t c)
+{
+    unsigned need = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    if (*len + need + 1 > cap)
+        return false;
+    if (need == 1) {
+        out[(*len)++] = (char)c;
+        return true;
+    }
+    for (unsigned b = need; b-- > 1; c >>= 6)
+        out[*len + b] = (char)(0x80 | (c & 0x3f));
+    out[*len] = (char)((0xf00u >> need & 0xff) | c);
+    *len += need;
+    return true;
 }
 
 #endif

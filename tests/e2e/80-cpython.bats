@@ -3,6 +3,7 @@
 # Python's functions, files and lines are the program's own code in a stack, in every way that a report can be had.
 
 load helpers
+load runtimes
 
 PYTHON=/usr/bin/python3
 LEAK=$BATS_TEST_DIRNAME/../victims/cpython_leak.py
@@ -10,62 +11,19 @@ LEAK=$BATS_TEST_DIRNAME/../victims/cpython_leak.py
 setup()
 {
     helpers_setup
-    mkfifo "$TESTTMP/in"
+    PROGRAM=("$PYTHON" "$LEAK")
     line_a=$(grep -n 'def guilty_a' "$LEAK" | cut -d: -f1) line_a=$((line_a + 1))
     line_b=$(grep -n 'def guilty_b' "$LEAK" | cut -d: -f1) line_b=$((line_b + 1))
-}
-
-# leaks HOW [OPTIONS]: runs to its end under the agent; what is said at the end is in $TESTTMP/log.
-leaks()
-{
-    rm -f "$TESTTMP"/log "$TESTTMP"/log.*
-    with_agent "log_path=$TESTTMP/log:interval=0:grace=0s${2:+:$2}" "$PYTHON" "${SCRIPT:-$LEAK}" "$1"
-    cat "$TESTTMP"/log.* >"$TESTTMP/log"
-}
-
-# killed [OPTIONS]: a process that leaks, once it was looked at; its state file is left.
-killed()
-{
-    rm -f "$TESTTMP"/log.*
-    waits plain "interval=250ms:log_format=json${1:+:$1}"
-    all_five() { [ "$(cat "$TESTTMP"/log.* >"$TESTTMP/log" && json "$TESTTMP/log" 'sum({l["site"]: l["count"] for l in leaks}.values())')" = 5 ]; }
-    wait_for 30 all_five
-    kill -KILL "$pid"
-    wait_for 10 ended "$pid"
-    exec 7>&-
-}
-
-# waits HOW [OPTIONS]: in the background until finish, when all has been opened.
-waits()
-{
-    begin_fed env LD_PRELOAD="${PRELOAD-$AGENT}" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s${2:+:$2}" "$PYTHON" "$LEAK" "$1" wait
-    [ "$1" = late ] || wait_for 30 grep -q ready "$TESTTMP/python.out"
-}
-begin_fed()
-{
-    # shellcheck disable=SC2016 # the inner shell's own
-    start python bash -c 'exec "$@" <"$0"' "$TESTTMP/in" "$@"
-    exec 7>"$TESTTMP/in"
-}
-finish()
-{
-    exec 7>&-
-    wait "$pid"
 }
 
 # two_groups FILE: a text report of guilty_a's three and guilty_b's two, their lines first, and of nobody else.
 two_groups()
 {
-    contains "$1" "3 sockets stuck in CLOSE_WAIT"
-    contains "$1" "2 sockets stuck in CLOSE_WAIT"
-    contains "$1" "opened 3, closed 0, stuck 3"
-    contains "$1" "opened 2, closed 0, stuck 2"
+    three_and_two "$1"
     contains "$1" "#0 guilty_a +.*cpython_leak.py:$line_a\$"
     contains "$1" "#0 guilty_b +.*cpython_leak.py:$line_b\$"
-    lacks "$1" innocent
     lacks "$1" _PyEval
 }
-sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 
 @test "two guilty functions and an innocent one are two groups with their own counts, the guilty lines first" {
     leaks plain
@@ -81,12 +39,10 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     cp "$LEAK" "$TESTTMP/elsewhere/"
     cp "$AGENT" "$TESTTMP/elsewhere/"
     for run in 1 2 3 4 5; do
-        [ $run -lt 4 ] || SCRIPT=$TESTTMP/elsewhere/cpython_leak.py
+        [ $run -lt 4 ] || PROGRAM[1]=$TESTTMP/elsewhere/cpython_leak.py
         [ $run -lt 5 ] || AGENT=$TESTTMP/elsewhere/libsockleak.so
         leaks plain
-        [ "$(sites_of "$TESTTMP/log" | wc -l)" = 2 ]
-        [ $run = 1 ] || diff <(sites_of "$TESTTMP/log") "$TESTTMP/sites"
-        sites_of "$TESTTMP/log" >"$TESTTMP/sites"
+        same_two_sites
     done
 }
 
@@ -126,7 +82,7 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 
 @test "a forked child has its parent's frames, and its own" {
     waits fork interval=0
-    both() { [ "$(grep -c ready "$TESTTMP/python.out")" = 2 ]; }
+    both() { [ "$(grep -c ready "$TESTTMP/program.out")" = 2 ]; }
     wait_for 30 both
     finish
     cat "$TESTTMP"/log.* >"$TESTTMP/log"
@@ -138,14 +94,7 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 }
 
 @test "attached to while it runs" {
-    PRELOAD='' waits late
-    wait_for 30 grep -q begun "$TESTTMP/python.out"
-    run "$SOCKLEAK" attach "$pid"
-    [ "$status" -eq 0 ]
-    echo go >&7
-    wait_for 30 grep -q ready "$TESTTMP/python.out"
-    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/report"
-    finish
+    attached
     two_groups "$TESTTMP/report"
 }
 
@@ -266,15 +215,10 @@ C
     local line
     cp "$TOP"/examples/python-leak/*.py "$TESTTMP/"
     line=$(grep -n 'http.request' "$TESTTMP/leaking.py" | cut -d: -f1)
-    start service "$PYTHON" "$TESTTMP/service.py"
-    wait_for 30 grep -q http "$TESTTMP/service.out"
-    run "$SOCKLEAK" run --exitcode 23 -- "$PYTHON" "$TESTTMP/leaking.py" "$(<"$TESTTMP/service.out")"
-    [ "$status" -eq 23 ]
+    service "$PYTHON" "$TESTTMP/service.py"
+    leaking "$PYTHON" "$TESTTMP/leaking.py"
     contains "$output" 'opened 4, closed 1, stuck 3'
     contains "$output" "#[0-9]+ log_in +.*/leaking.py:$line\$"
     contains "$output" "SUMMARY: .* most: 3 at log_in \(.*/leaking.py:$line\)"
-    run "$SOCKLEAK" run --exitcode 23 -- "$PYTHON" "$TESTTMP/fixed.py" "$(<"$TESTTMP/service.out")"
-    printf '%s\n' "$output"
-    [ "$status" -eq 0 ]
-    [ "$output" = '3 were refused' ]
+    fixed "$PYTHON" "$TESTTMP/fixed.py"
 }

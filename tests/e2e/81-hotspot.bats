@@ -3,6 +3,7 @@
 # Java's methods, files and lines are the program's own code in a stack, in every way that a report can be had.
 
 load helpers
+load runtimes
 
 LEAK=$BATS_TEST_DIRNAME/../victims/JavaLeaks.java
 
@@ -14,61 +15,21 @@ setup_file()
 setup()
 {
     helpers_setup
-    mkfifo "$TESTTMP/in"
     CLASSES=$BATS_FILE_TMPDIR/classes
+    PROGRAM=(java -cp "$CLASSES" JavaLeaks)
     line_a=$(grep -n 'void guiltyA' "$LEAK" | cut -d: -f1) line_a=$((line_a + 1))
     line_b=$(grep -n 'void guiltyB' "$LEAK" | cut -d: -f1) line_b=$((line_b + 1))
-}
-
-# leaks HOW [OPTIONS] [FLAG...]: runs to its end under the agent; what is said at the end is in $TESTTMP/log.
-leaks()
-{
-    rm -f "$TESTTMP"/log "$TESTTMP"/log.*
-    with_agent "log_path=$TESTTMP/log:interval=0:grace=0s:leak_check_at_exit=all${2:+:$2}" java "${@:3}" -cp "$CLASSES" JavaLeaks "$1"
-    cat "$TESTTMP"/log.* >"$TESTTMP/log"
-}
-
-# killed: a process that leaks, once it was looked at; its state file is left.
-killed()
-{
-    rm -f "$TESTTMP"/log.*
-    waits plain interval=250ms:log_format=json
-    all_five() { [ "$(cat "$TESTTMP"/log.* >"$TESTTMP/log" && json "$TESTTMP/log" 'sum({l["site"]: l["count"] for l in leaks}.values())')" = 5 ]; }
-    wait_for 60 all_five
-    kill -KILL "$pid"
-    wait_for 10 ended "$pid"
-    exec 7>&-
-}
-
-# waits HOW [OPTIONS]: in the background until finish, when all has been opened.
-waits()
-{
-    # shellcheck disable=SC2016 # the inner shell's own
-    start java bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env LD_PRELOAD="${PRELOAD-$AGENT}" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s${2:+:$2}" \
-        java -cp "$CLASSES" JavaLeaks "$1" wait
-    exec 7>"$TESTTMP/in"
-    [ "$1" = late ] || wait_for 60 grep -q ready "$TESTTMP/java.out"
-}
-finish()
-{
-    exec 7>&-
-    wait "$pid"
 }
 
 # two_groups FILE: a text report of guiltyA's three and guiltyB's two, their lines first, and of nobody else.
 two_groups()
 {
-    contains "$1" "3 sockets stuck in CLOSE_WAIT"
-    contains "$1" "2 sockets stuck in CLOSE_WAIT"
-    contains "$1" "opened 3, closed 0, stuck 3"
-    contains "$1" "opened 2, closed 0, stuck 2"
+    three_and_two "$1"
     contains "$1" "#0 JavaLeaks.connect +JavaLeaks.java:"
     contains "$1" "#1 JavaLeaks.guiltyA +JavaLeaks.java:$line_a\$"
     contains "$1" "#1 JavaLeaks.guiltyB +JavaLeaks.java:$line_b\$"
-    lacks "$1" innocent
     lacks "$1" 'libjvm|JavaCalls|LambdaForm|/0x|[+]0x'
 }
-sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 
 @test "two guilty methods and an innocent one are two groups with their own counts, the program's lines first" {
     leaks plain
@@ -79,19 +40,17 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 }
 
 @test "a site has one name in three runs, from another folder, through the interpreter and both compilers" {
-    local flags first=1
+    local flags
     mkdir "$TESTTMP/elsewhere"
     cp "$AGENT" "$TESTTMP/elsewhere/"
     cp -r "$CLASSES" "$TESTTMP/elsewhere/"
     local compiled='-Xcomp -XX:CompileCommand=quiet -XX:CompileCommand=compileonly,JavaLeaks::* -XX:CompileCommand=compileonly,*Socket*::*'
     for flags in -Xshare:auto -Xshare:auto -Xint "$compiled -XX:TieredStopAtLevel=1" "$compiled" elsewhere; do
         [ "$flags" != elsewhere ] || AGENT=$TESTTMP/elsewhere/libsockleak.so CLASSES=$TESTTMP/elsewhere/classes flags=
-        # shellcheck disable=SC2086 # several flags
-        leaks plain "" $flags
-        [ "$(sites_of "$TESTTMP/log" | wc -l)" = 2 ]
-        [ $first ] || diff <(sites_of "$TESTTMP/log") "$TESTTMP/sites"
-        sites_of "$TESTTMP/log" >"$TESTTMP/sites"
-        first=
+        # shellcheck disable=SC2206 # several flags
+        PROGRAM=(java $flags -cp "$CLASSES" JavaLeaks)
+        leaks plain
+        same_two_sites
     done
 }
 
@@ -156,14 +115,7 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 }
 
 @test "attached to while it runs" {
-    PRELOAD='' waits late
-    wait_for 60 grep -q begun "$TESTTMP/java.out"
-    run "$SOCKLEAK" attach "$pid"
-    [ "$status" -eq 0 ]
-    echo go >&7
-    wait_for 60 grep -q ready "$TESTTMP/java.out"
-    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/report"
-    finish
+    attached
     two_groups "$TESTTMP/report"
 }
 
@@ -243,15 +195,10 @@ C
     local line
     javac -d "$TESTTMP/example" "$TOP"/examples/java-leak/*.java
     line=$(grep -n 'getResponseCode' "$TOP/examples/java-leak/Leaking.java" | cut -d: -f1)
-    start service java -cp "$TESTTMP/example" Service
-    wait_for 60 grep -q http "$TESTTMP/service.out"
-    run "$SOCKLEAK" run --exitcode 23 -- java -cp "$TESTTMP/example" Leaking "$(<"$TESTTMP/service.out")"
-    [ "$status" -eq 23 ]
+    service java -cp "$TESTTMP/example" Service
+    leaking java -cp "$TESTTMP/example" Leaking
     contains "$output" 'opened 4, closed 1, stuck 3'
     contains "$output" "#0 Leaking.logIn +Leaking.java:$line\$"
     contains "$output" "SUMMARY: .* most: 3 at Leaking.logIn \(Leaking.java:$line\)"
-    run "$SOCKLEAK" run --exitcode 23 -- java -cp "$TESTTMP/example" Fixed "$(<"$TESTTMP/service.out")"
-    printf '%s\n' "$output"
-    [ "$status" -eq 0 ]
-    [ "$output" = '3 were refused' ]
+    fixed java -cp "$TESTTMP/example" Fixed
 }

@@ -2,30 +2,17 @@
 # SPDX-License-Identifier: MIT
 # The frames of Perl are the program's own code. Needs perl and LWP, which scripts/setup installs.
 load helpers
+load runtimes
+
+RUNTIME=perl
+OWN_FILES='"IO/Socket" not in f["file"]'
 
 setup()
 {
     helpers_setup
     REAL=$TOP/tests/real
-    NOW=grace=0:interval=100
 }
 
-# logged NAME OPTIONS COMMAND...: with the agent, whose reports are lines of JSON in $TESTTMP/NAME then
-logged()
-{
-    local name=$1 options=$2
-    shift 2
-    run with_agent "$NOW:log_format=json:log_path=$TESTTMP/$name.%p:$options" "$@"
-    cat "$TESTTMP/$name".[0-9]* >"$TESTTMP/$name" 2>/dev/null || :
-    rm -f "$TESTTMP/$name".[0-9]*
-}
-
-# groups FILE: of reports in JSON, a line for each: how many, and the subs with their lines, outside of Perl's own library
-groups()
-{
-    json "$1" '"\n".join(sorted(str(l["count"]) + " " + " < ".join("%s:%d" % (f["symbol"], f["line"]) for f in l["frames"]
-        if f["runtime"] == "perl" and "IO/Socket" not in f["file"]) for l in leaks if l["kind"] == "close_wait"))'
-}
 line_of() { grep -n -- "$1" "$REAL/leaks.pl" | head -n 1 | cut -d: -f1; }
 guilty()
 {
@@ -40,10 +27,6 @@ guilty()
     printf '%s main::dial:%s < main::guilty_login:%s < main::work:%s%s\n' "$2" "$dial" "$login" "$work_login" "$3"
 }
 at_end() { printf ' < (main):%s' "$(line_of '^else { work() }')"; }
-sites() { json "$1" '" ".join(sorted(l["site"] for l in leaks if l["kind"] == "close_wait"))'; }
-
-# is_guilty FILE LOGIN REFRESH REST: FILE has just the two groups of the guilty subs
-is_guilty() { diff <(groups "$1") <(guilty "$3" "$2" "$4"); }
 
 @test "perl: two guilty subs are two groups with their counts, the innocent is none, and their lines stand first" {
     run with_agent "$NOW" perl "$REAL/leaks.pl"
@@ -89,24 +72,7 @@ is_guilty() { diff <(groups "$1") <(guilty "$3" "$2" "$4"); }
 }
 
 @test "perl: a program that is attached to shows its subs, and after SIGKILL its report does" {
-    mkfifo "$TESTTMP/in"
-    perl "$REAL/leaks.pl" wait <"$TESTTMP/in" >"$TESTTMP/victim.out" 3>&- &
-    pid=$!
-    STARTED+=("$pid")
-    exec 5>"$TESTTMP/in"
-    wait_for 20 grep -q ready "$TESTTMP/victim.out"
-    run "$SOCKLEAK" attach --grace 0 "$pid" 3>&- 5>&-
-    echo "$output"
-    [ "$status" = 0 ]
-    echo >&5
-    wait_for 20 grep -q 'done' "$TESTTMP/victim.out"
-    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/live" 3>&- 5>&-
-    is_guilty "$TESTTMP/live" 3 2 " < (main):$(line_of '^    work();')"
-    kill -KILL "$pid"
-    wait_for 20 ended "$pid"
-    exec 5>&-
-    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead" 3>&-
-    is_guilty "$TESTTMP/dead" 3 2 " < (main):$(line_of '^    work();')"
+    attached_and_killed " < (main):$(line_of '^    work();')" perl "$REAL/leaks.pl" wait
 }
 
 @test "perl: threads and forked children have their own subs" {
@@ -149,9 +115,7 @@ is_guilty() { diff <(groups "$1") <(guilty "$3" "$2" "$4"); }
     for seed in 1 2; do
         mkdir -p "$TESTTMP/files.$seed"
         logged log kinds=all:max_frames=128 perl "$REAL/stacks.pl" "$seed" 400 "$TESTTMP/files.$seed" "$TESTTMP/caller"
-        run python3 "$REAL/compare_stacks.py" perl "$TESTTMP/log" "$TESTTMP/caller"
-        echo "$output"
-        [ "$status" = 0 ]
+        as_itself_says "$TESTTMP/caller"
     done
 }
 
@@ -166,9 +130,7 @@ is_guilty() { diff <(groups "$1") <(guilty "$3" "$2" "$4"); }
             delete $::{$name};
         }'
     echo "$output" >"$TESTTMP/own"
-    run python3 "$REAL/compare_stacks.py" perl "$TESTTMP/log" "$TESTTMP/own"
-    echo "$output"
-    [ "$status" = 0 ]
+    as_itself_says "$TESTTMP/own"
 }
 
 @test "perl: a version that is not known is refused, with a line that says so" {
@@ -194,14 +156,9 @@ C
 
 @test "perl: the example with LWP names the line that leaks, and the fixed one is clean" {
     cd "$TOP/examples/perl-leak"
-    start service perl service.pl
-    wait_for 20 grep -q http "$TESTTMP/service.out"
-    url=$(cat "$TESTTMP/service.out")
-    run "$SOCKLEAK" run --exitcode 23 -- perl leaking.pl "$url" 3>&-
-    echo "$output"
-    [ "$status" = 23 ]
+    service perl service.pl
+    leaking perl leaking.pl
     contains "$output" 'opened 4, closed 1, stuck 3'
     contains "$output" "main::log_in +leaking.pl:$(grep -n 'agent->get' leaking.pl | cut -d: -f1)"
-    run "$SOCKLEAK" run --exitcode 23 -- perl fixed.pl "$url" 3>&-
-    [ "$status" = 0 ]
+    fixed perl fixed.pl
 }

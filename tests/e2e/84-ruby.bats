@@ -2,30 +2,16 @@
 # SPDX-License-Identifier: MIT
 # The frames of Ruby are the program's own code. Needs ruby, which scripts/setup installs.
 load helpers
+load runtimes
+
+RUNTIME=ruby
 
 setup()
 {
     helpers_setup
     REAL=$TOP/tests/real
-    NOW=grace=0:interval=100
 }
 
-# logged NAME OPTIONS COMMAND...: with the agent, whose reports are lines of JSON in $TESTTMP/NAME then
-logged()
-{
-    local name=$1 options=$2
-    shift 2
-    run with_agent "$NOW:log_format=json:log_path=$TESTTMP/$name.%p:$options" "$@"
-    cat "$TESTTMP/$name".[0-9]* >"$TESTTMP/$name" 2>/dev/null || :
-    rm -f "$TESTTMP/$name".[0-9]*
-}
-
-# groups FILE: of reports in JSON, a line for each: how many, and the methods with their lines
-groups()
-{
-    json "$1" '"\n".join(sorted(str(l["count"]) + " " + " < ".join("%s:%d" % (f["symbol"], f["line"]) for f in l["frames"]
-        if f["runtime"] == "ruby") for l in leaks if l["kind"] == "close_wait"))'
-}
 line_of() { grep -n -- "$1" "$REAL/leaks.rb" | head -n 1 | cut -d: -f1; }
 guilty()
 {
@@ -38,10 +24,6 @@ guilty()
     printf '%s dial:%s < guilty_login:%s < block in work:%s < work:%s%s\n' "$2" "$dial" "$login" "$work" "$work" "$3"
 }
 at_end() { printf ' < <main>:%s' "$(($(wc -l <"$REAL/leaks.rb") - 1))"; }
-sites() { json "$1" '" ".join(sorted(l["site"] for l in leaks if l["kind"] == "close_wait"))'; }
-
-# is_guilty FILE LOGIN REFRESH REST: FILE has just the two groups of the guilty methods
-is_guilty() { diff <(groups "$1") <(guilty "$3" "$2" "$4"); }
 
 @test "ruby: two guilty methods are two groups with their counts, the innocent is none, and their lines stand first" {
     run with_agent "$NOW" ruby "$REAL/leaks.rb"
@@ -86,24 +68,7 @@ with_yjit() { ruby --yjit -e 1 2>/dev/null && echo --yjit --yjit-call-threshold=
 }
 
 @test "ruby: a program that is attached to shows its methods, and after SIGKILL its report does" {
-    mkfifo "$TESTTMP/in"
-    ruby "$REAL/leaks.rb" wait <"$TESTTMP/in" >"$TESTTMP/victim.out" 3>&- &
-    pid=$!
-    STARTED+=("$pid")
-    exec 5>"$TESTTMP/in"
-    wait_for 20 grep -q ready "$TESTTMP/victim.out"
-    run "$SOCKLEAK" attach --grace 0 "$pid" 3>&- 5>&-
-    echo "$output"
-    [ "$status" = 0 ]
-    echo >&5
-    wait_for 20 grep -q 'done' "$TESTTMP/victim.out"
-    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/live" 3>&- 5>&-
-    is_guilty "$TESTTMP/live" 3 2 " < <main>:$(($(line_of "^when 'wait'") + 3))"
-    kill -KILL "$pid"
-    wait_for 20 ended "$pid"
-    exec 5>&-
-    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead" 3>&-
-    is_guilty "$TESTTMP/dead" 3 2 " < <main>:$(($(line_of "^when 'wait'") + 3))"
+    attached_and_killed " < <main>:$(($(line_of "^when 'wait'") + 3))" ruby "$REAL/leaks.rb" wait
 }
 
 @test "ruby: threads, fibers and forked children have their own frames" {
@@ -131,9 +96,7 @@ with_yjit() { ruby --yjit -e 1 2>/dev/null && echo --yjit --yjit-call-threshold=
         # shellcheck disable=SC2046
         logged log kinds=all:max_frames=128 ruby $([[ $3 == yjit ]] && with_yjit) "$REAL/stacks.rb" "$1" "$2" "$TESTTMP/files" "$TESTTMP/caller" \
             $([[ $3 == churn ]] && echo churn)
-        run python3 "$REAL/compare_stacks.py" ruby "$TESTTMP/log" "$TESTTMP/caller"
-        echo "$output"
-        [ "$status" = 0 ]
+        as_itself_says "$TESTTMP/caller"
     done
 }
 
@@ -149,9 +112,7 @@ with_yjit() { ruby --yjit -e 1 2>/dev/null && echo --yjit --yjit-call-threshold=
           GC.start if n % 20 == 0
         end'
     echo "$output" >"$TESTTMP/own"
-    run python3 "$REAL/compare_stacks.py" ruby "$TESTTMP/log" "$TESTTMP/own"
-    echo "$output"
-    [ "$status" = 0 ]
+    as_itself_says "$TESTTMP/own"
 }
 
 @test "ruby: a version that is not known is refused, with a line that says so" {
@@ -175,14 +136,9 @@ C
 
 @test "ruby: the example with Net::HTTP names the line that leaks, and the fixed one is clean" {
     cd "$TOP/examples/ruby-leak"
-    start service ruby service.rb
-    wait_for 20 grep -q http "$TESTTMP/service.out"
-    url=$(cat "$TESTTMP/service.out")
-    run "$SOCKLEAK" run --exitcode 23 -- ruby leaking.rb "$url" 3>&-
-    echo "$output"
-    [ "$status" = 23 ]
+    service ruby service.rb
+    leaking ruby leaking.rb
     contains "$output" 'opened 4, closed 1, stuck 3'
     contains "$output" "log_in +leaking.rb:$(grep -n 'HTTP.start' leaking.rb | cut -d: -f1)"
-    run "$SOCKLEAK" run --exitcode 23 -- ruby fixed.rb "$url" 3>&-
-    [ "$status" = 0 ]
+    fixed ruby fixed.rb
 }

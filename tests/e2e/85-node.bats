@@ -3,6 +3,7 @@
 # JavaScript's functions, files and lines are the program's own code in a stack, in every way that a report can be had.
 
 load helpers
+load runtimes
 
 NODE=$(command -v node)
 LEAK=$BATS_TEST_DIRNAME/../victims/node_leak.js
@@ -11,51 +12,20 @@ STACKS=$BATS_TEST_DIRNAME/../victims/v8_stacks.js
 setup()
 {
     helpers_setup
-    mkfifo "$TESTTMP/in"
+    PROGRAM=("$NODE" "$LEAK")
     line_a=$(grep -n 'function guiltyA' "$LEAK" | cut -d: -f1) line_a=$((line_a + 1))
     line_b=$(grep -n 'function guiltyB' "$LEAK" | cut -d: -f1) line_b=$((line_b + 2))
-}
-
-# leaks HOW [OPTIONS]: runs to its end under the agent; what is said at the end is in $TESTTMP/log.
-leaks()
-{
-    rm -f "$TESTTMP"/log "$TESTTMP"/log.*
-    with_agent "log_path=$TESTTMP/log:interval=0:grace=0s${2:+:$2}" "$NODE" "${SCRIPT:-$LEAK}" "$1"
-    cat "$TESTTMP"/log.* >"$TESTTMP/log"
-}
-
-# waits HOW [OPTIONS]: in the background until finish, when all has been opened.
-waits()
-{
-    begin_fed env LD_PRELOAD="${PRELOAD-$AGENT}" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s${2:+:$2}" "$NODE" "$LEAK" "$1" wait
-    [ "$1" = late ] || wait_for 30 grep -q ready "$TESTTMP/node.out"
-}
-begin_fed()
-{
-    # shellcheck disable=SC2016 # the inner shell's own
-    start node bash -c 'exec "$@" <"$0"' "$TESTTMP/in" "$@"
-    exec 7>"$TESTTMP/in"
-}
-finish()
-{
-    exec 7>&-
-    wait "$pid"
 }
 
 # two_groups FILE: a text report of guiltyA's three and guiltyB's two, with their lines, and of nobody else.
 two_groups()
 {
-    contains "$1" "3 sockets stuck in CLOSE_WAIT"
-    contains "$1" "2 sockets stuck in CLOSE_WAIT"
-    contains "$1" "opened 3, closed 0, stuck 3"
-    contains "$1" "opened 2, closed 0, stuck 2"
+    three_and_two "$1"
     contains "$1" "#0 +lookup +.*node_leak.js:"
     contains "$1" "# ?[0-9]+ +guiltyA +.*node_leak.js:$line_a\$"
     contains "$1" "# ?[0-9]+ +guiltyB +.*node_leak.js:$line_b\$"
-    lacks "$1" innocent
     lacks "$1" Builtins_
 }
-sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 
 @test "two guilty functions and an innocent one are two groups with their own counts and lines" {
     leaks plain
@@ -70,11 +40,9 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     mkdir "$TESTTMP/elsewhere"
     cp "$LEAK" "$TESTTMP/elsewhere/"
     for run in 1 2 3 4; do
-        [ $run -lt 4 ] || SCRIPT=$TESTTMP/elsewhere/node_leak.js
+        [ $run -lt 4 ] || PROGRAM[1]=$TESTTMP/elsewhere/node_leak.js
         leaks plain
-        [ "$(sites_of "$TESTTMP/log" | wc -l)" = 2 ]
-        [ $run = 1 ] || diff <(sites_of "$TESTTMP/log") "$TESTTMP/sites"
-        sites_of "$TESTTMP/log" >"$TESTTMP/sites"
+        same_two_sites
     done
 }
 
@@ -109,14 +77,7 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
 }
 
 @test "attached to while it runs" {
-    PRELOAD='' waits late
-    wait_for 30 grep -q begun "$TESTTMP/node.out"
-    run "$SOCKLEAK" attach "$pid"
-    [ "$status" -eq 0 ]
-    echo go >&7
-    wait_for 30 grep -q ready "$TESTTMP/node.out"
-    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/report"
-    finish
+    attached
     two_groups "$TESTTMP/report"
 }
 
@@ -124,9 +85,7 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     waits plain interval=250ms
     five() { [ "$(cat "$TESTTMP"/log.* | grep -c 'stuck in CLOSE_WAIT')" -ge 2 ]; }
     wait_for 30 five
-    kill -KILL "$pid"
-    wait_for 10 ended "$pid"
-    exec 7>&-
+    dies
     "$SOCKLEAK" report "$pid" >"$TESTTMP/report"
     two_groups "$TESTTMP/report"
 }
@@ -170,17 +129,11 @@ compared()
     local line
     cp "$TOP"/examples/node-leak/*.js "$TESTTMP/"
     line=$(grep -n 'http.get' "$TESTTMP/leaking.js" | cut -d: -f1)
-    start service "$NODE" "$TESTTMP/service.js"
-    wait_for 30 grep -q http "$TESTTMP/service.out"
-    run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$TESTTMP/leaking.js" "$(<"$TESTTMP/service.out")"
-    printf '%s\n' "$output"
-    [ "$status" -eq 23 ]
+    service "$NODE" "$TESTTMP/service.js"
+    leaking "$NODE" "$TESTTMP/leaking.js"
     contains "$output" 'opened 3, closed 0, stuck 3'
     contains "$output" "#0 +lookup +.*/leaking.js:"
     contains "$output" "#[0-9]+ +logIn +.*/leaking.js:$line\$"
     contains "$output" 'SUMMARY: sockleak: 3 sockets leaked at 1 site'
-    run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$TESTTMP/fixed.js" "$(<"$TESTTMP/service.out")"
-    printf '%s\n' "$output"
-    [ "$status" -eq 0 ]
-    [ "$output" = '3 were refused' ]
+    fixed "$NODE" "$TESTTMP/fixed.js"
 }

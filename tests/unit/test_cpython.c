@@ -560,13 +560,13 @@ static void a_layout_that_is_never_right_is_refused(void **state)
     uintptr_t codes[2];
     begin(&of_311);
     run(two_frames_new(codes));
-    cpython_refuse(NULL);
+    runtime_refuse(&runtime_cpython, NULL);
     cpython.name = 120; /* of another version */
     for (unsigned i = 0; i < 15; i++)
         assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
-    assert_null(runtime_cpython.refusal());
+    assert_null(runtime_refusal(&runtime_cpython));
     assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
-    assert_non_null(runtime_cpython.refusal());
+    assert_non_null(runtime_refusal(&runtime_cpython));
     cpython.name = 128;
     assert_int_equal(walk(&s, 64), RUNTIME_NO_FRAMES);
     cpython_walk_reset();
@@ -613,11 +613,11 @@ static const char *found(const char *flags)
     assert_non_null(so);
     assert_true(object_at((uintptr_t)dlsym(so, "_PyEval_EvalFrameDefault"), &o));
     assert_true(exports_of(&e, &o));
-    cpython_refuse(NULL);
+    runtime_refuse(&runtime_cpython, NULL);
     if (runtime_cpython.find(&e))
         reason = NULL;
-    else if (runtime_cpython.refusal())
-        reason = runtime_cpython.refusal();
+    else if (runtime_refusal(&runtime_cpython))
+        reason = runtime_refusal(&runtime_cpython);
     dlclose(so);
     return reason;
 }

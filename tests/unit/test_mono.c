@@ -281,9 +281,9 @@ static void a_mono_without_what_is_needed_is_refused(void **state)
 {
     (void)state;
     assert_false(find("-DWALK=mono_other"));
-    assert_null(runtime_mono.refusal());
+    assert_null(runtime_refusal(&runtime_mono));
     assert_false(find("-DWALK=mono_stack_walk_async_safe -Dmono_threads_enter_gc_unsafe_region=other"));
-    assert_string_equal(runtime_mono.refusal(), "it does not export what is needed");
+    assert_string_equal(runtime_refusal(&runtime_mono), "it does not export what is needed");
 }
 
 int main(void)

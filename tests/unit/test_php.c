@@ -348,12 +348,12 @@ static void a_layout_that_is_never_right_is_refused(void **state)
     put_half(*(uintptr_t *)(f_page + layout.file), PHP_STRING_TYPE, 7);
     for (unsigned i = 0; i < 15; i++)
         assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
-    assert_null(runtime_php.refusal());
+    assert_null(runtime_refusal(&runtime_php));
     assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
-    assert_non_null(runtime_php.refusal());
+    assert_non_null(runtime_refusal(&runtime_php));
     put_half(*(uintptr_t *)(f_page + layout.file), PHP_STRING_TYPE, PHP_TYPE_STRING);
     assert_int_equal(php_walk(&s), RUNTIME_NO_FRAMES);
-    php_refuse(NULL);
+    runtime_refuse(&runtime_php, NULL);
     /* one that was right once is believed, and what is wrong later has no frames */
     begin();
     walk();

@@ -45,14 +45,6 @@ static uint32_t member(uintptr_t type, const char *name)
     return 0;
 }
 
-static _Atomic(const char *) refusal;
-
-bool cpython_refuse(const char *reason)
-{
-    refusal = reason;
-    return false;
-}
-
 /* Up to 3.10. Where it says that it finalizes is told apart by the size of _PyRuntime. */
 static bool find_old(struct cpython_layout *l, struct exports *e, uintptr_t frame_type, uintptr_t runtime, uint64_t runtime_size)
 {
@@ -147,17 +139,17 @@ static bool find_types(struct cpython_layout *l, struct exports *e)
     l->thread_state = (uintptr_t(*)(void))exports_find(e, "PyGILState_GetThisThreadState", NULL);
     uintptr_t type = exports_find(e, "PyType_Type", NULL);
     if (!l->code_type || !l->unicode_type || !l->bytes_type || !l->thread_state || !type)
-        return cpython_refuse("it does not export what is needed");
+        return runtime_refuse(&runtime_cpython, "it does not export what is needed");
     /* a build that keeps more in the head of an object (Py_TRACE_REFS, free-threaded) has it elsewhere */
     if (word_at(l->code_type + CPYTHON_OB_TYPE) != type)
-        return cpython_refuse("it is a special build");
+        return runtime_refuse(&runtime_cpython, "it is a special build");
     l->file = member(l->code_type, "co_filename");
     l->first_line = member(l->code_type, "co_firstlineno");
     l->lines = member(l->code_type, "co_linetable");
     l->name = member(l->code_type, "co_qualname");
     if (!l->name)
         l->name = member(l->code_type, "co_name");
-    return l->file && l->first_line && l->name ? true : cpython_refuse("its code objects are not as expected");
+    return l->file && l->first_line && l->name ? true : runtime_refuse(&runtime_cpython, "its code objects are not as expected");
 }
 
 static bool cpython_find(struct exports *e)
@@ -179,7 +171,7 @@ static bool cpython_find(struct exports *e)
     if (!wrong && !peek((uintptr_t)l.finalizing, &word, sizeof word))
         wrong = "it does not say whether it ends";
     if (wrong)
-        return cpython_refuse(wrong);
+        return runtime_refuse(&runtime_cpython, wrong);
     l.owner_byte = l.owner % 4;
     l.owner &= ~3u;
     cpython = l;
@@ -204,8 +196,6 @@ static bool cpython_owns(const char *path, bool is_program)
     return strstr(path, "/lib-dynload/") || (is_program && is_program_name(slash ? slash + 1 : path));
 }
 
-static const char *cpython_refusal(void) { return refusal; }
-
 static bool cpython_is_ending(void) { return cpython_finalizes(); }
 
 static void cpython_forget(void) { cpython_walk_reset(); }
@@ -213,7 +203,6 @@ static void cpython_forget(void) { cpython_walk_reset(); }
 const struct runtime runtime_cpython = {
     .number = RUNTIME_PYTHON,
     .find = cpython_find,
-    .refusal = cpython_refusal,
     .owns = cpython_owns,
     .walk = cpython_walk,
     .name = cpython_name,

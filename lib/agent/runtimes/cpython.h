@@ -42,8 +42,6 @@ static inline bool cpython_finalizes(void) { return *(const volatile uintptr_t *
 enum runtime_answer cpython_walk(struct runtime_stack *s);
 /* The next walks ask the kernel for each word, and believe nothing until one was right. */
 void cpython_walk_reset(void);
-/* Says why its frames are not read. Returns false. */
-bool cpython_refuse(const char *reason);
 bool cpython_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);
 
 #endif

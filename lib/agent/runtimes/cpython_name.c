@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "../../core/utf8.h"
 #include "../base/peek.h"
 #include "cpython.h"
 
@@ -37,23 +38,6 @@ static uint32_t character(const uint8_t *p, unsigned kind)
     return c;
 }
 
-/* Appends C as UTF-8; false: it does not fit. */
-static bool put_utf8(char *out, size_t cap, size_t *len, uint32_t c)
-{
-    unsigned need = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    if (*len + need + 1 > cap)
-        return false;
-    if (need == 1) {
-        out[(*len)++] = (char)c;
-        return true;
-    }
-    for (unsigned b = need; b-- > 1; c >>= 6)
-        out[*len + b] = (char)(0x80 | (c & 0x3f));
-    out[*len] = (char)((0xf00u >> need & 0xff) | c);
-    *len += need;
-    return true;
-}
-
 /* The str object at S. KEEP_END: of one that is too long the end, else its beginning. */
 static bool read_string(uintptr_t s, char *out, size_t cap, bool keep_end)
 {
@@ -79,7 +63,7 @@ static bool read_string(uintptr_t s, char *out, size_t cap, bool keep_end)
             return false;
         at = p;
     }
-    for (uint64_t i = 0; i < n && put_utf8(out, cap, &len, character(at + i * kind, kind)); i++)
+    for (uint64_t i = 0; i < n && utf8_put(out, cap, &len, character(at + i * kind, kind)); i++)
         ;
     out[len] = 0;
     return len > 0;

@@ -232,7 +232,7 @@ static void verify(const struct runtime_stack *s, bool right)
     if (right && s->n)
         atomic_store_explicit(&is_verified, true, memory_order_relaxed);
     else if (!right && atomic_fetch_add(&n_wrong, 1) == WRONG_MAX - 1)
-        cpython_refuse("its frames are not as expected");
+        runtime_refuse(&runtime_cpython, "its frames are not as expected");
 }
 
 enum runtime_answer cpython_walk(struct runtime_stack *s)

@@ -24,7 +24,6 @@
 #define MAX_OFFSET (1u << 20)
 
 struct hotspot_layout hotspot;
-static const char *refusal;
 
 /* ---- the fields ------------------------------------------------------------------------------ */
 
@@ -223,26 +222,24 @@ static bool hotspot_find(struct exports *e)
         *offset_in(&l, sizes[i].member) = 0;
     read_fields(&l, e);
     read_sizes(&l, e);
-    refusal = NULL;
+    const char *wrong = NULL;
     if (!ARCH_HAS_JAVA_FRAMES)
-        refusal = "its frames on this processor are not known";
+        wrong = "its frames on this processor are not known";
     else if (!object_lookup_is_free())
-        refusal = "this C library is too old for the native part of its stacks";
+        wrong = "this C library is too old for the native part of its stacks";
     else if (missing_field(&l))
-        refusal = without(missing_field(&l));
+        wrong = without(missing_field(&l));
     else if (!has_each(&l))
-        refusal = "its compiled code is not described as expected";
+        wrong = "its compiled code is not described as expected";
     else if (!peek(l.major, &major, sizeof major) || major < OLDEST || major > NEWEST)
-        refusal = "its version is not known";
-    if (refusal)
-        return false;
+        wrong = "its version is not known";
+    if (wrong)
+        return runtime_refuse(&runtime_hotspot, wrong);
     l.version = (unsigned)major;
     hotspot = l;
     atomic_store_explicit(&generated_code, &code, memory_order_release);
     return true;
 }
-
-static const char *hotspot_refusal(void) { return refusal; }
 
 /*
  * The launcher and the libraries that come with a Java runtime, beside libjvm. A program's own
@@ -272,7 +269,6 @@ const struct runtime runtime_hotspot = {
     .number = RUNTIME_JAVA,
     .library = "libjvm.so",
     .find = hotspot_find,
-    .refusal = hotspot_refusal,
     .owns = hotspot_owns,
     .walk = hotspot_walk,
     .name = hotspot_name,

@@ -48,7 +48,6 @@ static struct {
 } mono;
 
 static uint32_t found_by; /* the process that found it: a forked child is another */
-static const char *refusal;
 
 static const struct {
     const char *name;
@@ -80,17 +79,13 @@ static bool mono_find(struct exports *e)
         at[i] = exports_find(e, needed[i].name, NULL);
         if (at[i])
             continue;
-        if (i)
-            refusal = "it does not export what is needed";
-        return false;
+        return i ? runtime_refuse(&runtime_mono, "it does not export what is needed") : false;
     }
     for (unsigned i = 0; i < N_NEEDED; i++)
         memcpy(needed[i].to, &at[i], sizeof at[i]);
     found_by = table_pid();
     return true;
 }
-
-static const char *mono_refusal(void) { return refusal; }
 
 static bool mono_owns(const char *path, bool is_program)
 {
@@ -249,7 +244,6 @@ static void mono_forget(void) {}
 const struct runtime runtime_mono = {
     .number = RUNTIME_DOTNET,
     .find = mono_find,
-    .refusal = mono_refusal,
     .owns = mono_owns,
     .walk = mono_walk,
     .name = mono_name,

@@ -80,14 +80,6 @@ static const struct perl_layout layouts[] = {
 
 #define CURRENT_OP 8u /* in struct interpreter, in every version */
 
-static const char *refusal;
-
-static bool refuse(const char *reason)
-{
-    refusal = reason;
-    return false;
-}
-
 uintptr_t perl_interpreter(void) { return perl.key ? (uintptr_t)pthread_getspecific((pthread_key_t)*perl.key) : 0; }
 
 static bool perl_find(struct exports *e)
@@ -104,9 +96,9 @@ static bool perl_find(struct exports *e)
     size_at = exports_find(e, "PL_interp_size", NULL);
     version_at = exports_find(e, "PL_version", NULL);
     if (!found.key)
-        return refuse("it is a build without threads");
+        return runtime_refuse(&runtime_perl, "it is a build without threads");
     if (!found.main || !size_at || !version_at || !peek(size_at, &size, sizeof size) || !peek(version_at, &version, sizeof version))
-        return refuse("it does not export what is needed");
+        return runtime_refuse(&runtime_perl, "it does not export what is needed");
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (layouts[i].version == version && layouts[i].size == size) {
             found.layout = layouts[i];
@@ -114,10 +106,8 @@ static bool perl_find(struct exports *e)
             perl_walk_reset();
             return true;
         }
-    return refuse("its version or build is not known");
+    return runtime_refuse(&runtime_perl, "its version or build is not known");
 }
-
-static const char *perl_refusal(void) { return refusal; }
 
 static bool is_version(const char *s) { return s[0] == '5' && s[1] == '.'; }
 
@@ -173,7 +163,6 @@ static void perl_forget(void) { perl_walk_reset(); }
 const struct runtime runtime_perl = {
     .number = RUNTIME_PERL,
     .find = perl_find,
-    .refusal = perl_refusal,
     .owns = perl_owns,
     .walk = perl_walk,
     .name = perl_name,

@@ -74,16 +74,6 @@ static const struct version {
            .generator_fake = 184}},
 };
 
-static const char *refusal;
-
-void php_refuse(const char *reason) { refusal = reason; }
-
-static bool refuse(const char *reason)
-{
-    php_refuse(reason);
-    return false;
-}
-
 static uintptr_t word_at(uintptr_t a)
 {
     uintptr_t w = 0;
@@ -132,17 +122,17 @@ static bool php_find(struct exports *e)
     uintptr_t executor = exports_find(e, "executor_globals", &executor_size), sapi = exports_find(e, "sapi_module", NULL),
               generator_class = exports_find(e, "zend_ce_generator", NULL);
     if (!executor)
-        return refuse("it is a build with threads (ZTS)");
+        return runtime_refuse(&runtime_php, "it is a build with threads (ZTS)");
     if (!sapi || !generator_class)
-        return refuse("it does not export what is needed");
+        return runtime_refuse(&runtime_php, "it does not export what is needed");
     uint32_t api = version_of(registry);
     if (!api)
-        return refuse("it is a special build");
+        return runtime_refuse(&runtime_php, "it is a special build");
     for (unsigned i = 0; i < sizeof versions / sizeof *versions; i++) {
         if (versions[i].api != api)
             continue;
         if (versions[i].executor_size != executor_size)
-            return refuse("its structures are of another size");
+            return runtime_refuse(&runtime_php, "its structures are of another size");
         struct php_layout l = versions[i].l;
         l.executor = executor;
         l.generator_class = generator_class;
@@ -153,7 +143,7 @@ static bool php_find(struct exports *e)
         php_walk_reset();
         return true;
     }
-    return refuse("its version is not known");
+    return runtime_refuse(&runtime_php, "its version is not known");
 }
 
 static bool is_digits(const char *from, const char *to, unsigned least)
@@ -185,8 +175,6 @@ static bool php_owns(const char *path, bool is_program)
         at--;
     return strncmp(at, "php", 3) == 0 && is_digits(at + 3, folder - 1, 0);
 }
-
-static const char *php_refusal(void) { return refusal; }
 
 /*
  * From 8.0 on exit() is an exception that nothing catches: what the functions that it leaves have
@@ -222,7 +210,6 @@ static void php_forget(void)
 const struct runtime runtime_php = {
     .number = RUNTIME_PHP,
     .find = php_find,
-    .refusal = php_refusal,
     .owns = php_owns,
     .walk = php_walk,
     .name = php_name,

@@ -79,8 +79,6 @@ static inline uint32_t php_half(const uint8_t *p, uint32_t offset)
 }
 
 enum runtime_answer php_walk(struct runtime_stack *s);
-/* For one line with verbosity 1: why the frames are not read. */
-void php_refuse(const char *reason);
 /* The next walk asks the kernel for each word, and believes nothing until a chain was right. */
 void php_walk_reset(void);
 bool php_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);

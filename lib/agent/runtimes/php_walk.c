@@ -280,7 +280,7 @@ static void verify(const struct runtime_stack *s, bool right)
     if (right && s->n)
         atomic_store_explicit(&is_verified, true, memory_order_relaxed);
     else if (!right && atomic_fetch_add(&n_wrong, 1) == WRONG_MAX - 1)
-        php_refuse("its frames are not as expected");
+        runtime_refuse(&runtime_php, "its frames are not as expected");
 }
 
 enum runtime_answer php_walk(struct runtime_stack *s)

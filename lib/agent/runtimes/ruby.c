@@ -93,14 +93,6 @@ static const struct ruby_layout layouts[] = {
      .string_length = true},
 };
 
-static const char *refusal;
-
-static bool refuse(const char *reason)
-{
-    refusal = reason;
-    return false;
-}
-
 static bool ruby_find(struct exports *e)
 {
     uint64_t length = 0;
@@ -119,16 +111,14 @@ static bool ruby_find(struct exports *e)
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (strncmp(version, layouts[i].version, strlen(layouts[i].version)) == 0) {
             if (!found.thread || !found.is_ruby_thread || !found.has_lock || !found.collections)
-                return refuse("it does not export what is needed");
+                return runtime_refuse(&runtime_ruby, "it does not export what is needed");
             found.layout = layouts[i];
             ruby = found;
             ruby_walk_reset();
             return true;
         }
-    return refuse("its version is not known");
+    return runtime_refuse(&runtime_ruby, "its version is not known");
 }
-
-static const char *ruby_refusal(void) { return refusal; }
 
 static bool is_version(const char *s) { return s[0] >= '0' && s[0] <= '9' && s[1] == '.'; }
 
@@ -166,7 +156,6 @@ static void ruby_forget(void) { ruby_walk_reset(); }
 const struct runtime runtime_ruby = {
     .number = RUNTIME_RUBY,
     .find = ruby_find,
-    .refusal = ruby_refusal,
     .owns = ruby_owns,
     .walk = ruby_walk,
     .name = ruby_name,

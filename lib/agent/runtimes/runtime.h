@@ -29,8 +29,8 @@
  * - A word is content, never only an address: a function that took a freed one's place must differ.
  * - Nothing is believed that was not checked. What is not as expected makes the walk answer
  *   RUNTIME_NO_FRAMES: native frames alone are shown, never a wrong name, and never a fault.
- * - A version, a build or a structure that is not known is refused in find; refusal says why, for
- *   one line when verbosity is 1.
+ * - A version, a build or a structure that is not known is refused in find: runtime_refuse says
+ *   why, for one line when verbosity is 1.
  * - The runtime may be ending while another thread walks: walk and name stop at once when it says
  *   so, and what they have by then is dropped.
  */
@@ -131,8 +131,6 @@ struct runtime {
      * now on. Called once for each object, by one thread at a time, before the others get to know.
      */
     bool (*find)(struct exports *e);
-    /* Why find has refused an object that is this runtime ("its version is not known"); NULL: it has not. */
-    const char *(*refusal)(void);
     /* Whether the file PATH is part of the interpreter, so that its frames are none of the program's. */
     bool (*owns)(const char *path, bool is_program);
     enum runtime_answer (*walk)(struct runtime_stack *s);
@@ -148,5 +146,10 @@ struct runtime {
 };
 
 extern const struct runtime runtime_cpython, runtime_hotspot, runtime_mono, runtime_perl, runtime_php, runtime_ruby, runtime_v8;
+
+/* Why the frames of R are not read ("its version is not known"), a constant. Returns false. */
+bool runtime_refuse(const struct runtime *r, const char *reason);
+/* The last such reason; NULL: there was none. */
+const char *runtime_refusal(const struct runtime *r);
 
 #endif

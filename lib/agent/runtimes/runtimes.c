@@ -32,6 +32,16 @@ bool runtimes_hold(uint64_t addr)
     return runtimes_active() && addr - start < atomic_load_explicit(&active_end, memory_order_relaxed) - start;
 }
 
+static _Atomic(const char *) refusals[RUNTIME_COUNT];
+
+bool runtime_refuse(const struct runtime *r, const char *reason)
+{
+    atomic_store(&refusals[r->number], reason);
+    return false;
+}
+
+const char *runtime_refusal(const struct runtime *r) { return atomic_load(&refusals[r->number]); }
+
 static bool is_wanted(const struct runtime *r) { return agent_options.runtimes & RUNTIME_BIT(r->number); }
 
 static const struct runtime *find(const struct object *o)
@@ -52,6 +62,7 @@ static void try_to_find(const struct object *o)
         return;
     const struct runtime *r = runtimes_active() ? NULL : find(o);
     if (r) {
+        runtime_refuse(r, NULL); /* what another object was refused for */
         atomic_store(&active_start, o->start);
         atomic_store(&active_end, o->end);
         atomic_store_explicit(&active, r, memory_order_release);
@@ -124,7 +135,7 @@ void runtimes_forget(uint64_t start)
 const char *runtimes_refusal(const char **name)
 {
     for (unsigned i = 0; i < N_READERS; i++) {
-        const char *reason = readers[i]->refusal();
+        const char *reason = runtime_refusal(readers[i]);
         *name = runtime_name(readers[i]->number);
         if (reason)
             return reason;

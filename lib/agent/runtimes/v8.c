@@ -189,14 +189,6 @@ static const struct {
     bool (*set)(struct exports *e, struct v8_layout *l);
 } versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}};
 
-static const char *refusal;
-
-static bool refuse(const char *reason)
-{
-    refusal = reason;
-    return false;
-}
-
 static bool find_functions(struct exports *e, struct v8_layout *l)
 {
     uint64_t size = 0;
@@ -213,25 +205,24 @@ static bool v8_find(struct exports *e)
     int32_t major, minor;
     uint64_t at = exports_find(e, "_ZN2v88internal7Version6major_E", NULL);
     if (!at)
-        return exports_find(e, "_ZN2v87Isolate10GetCurrentEv", NULL) ? refuse("it does not export its version") : false;
+        return exports_find(e, "_ZN2v87Isolate10GetCurrentEv", NULL) ? runtime_refuse(&runtime_v8, "it does not export its version")
+                                                                     : false;
     if (!int_at(at, &major) || !int_at(exports_find(e, "_ZN2v88internal7Version6minor_E", NULL), &minor))
-        return refuse("it does not export its version");
+        return runtime_refuse(&runtime_v8, "it does not export its version");
     size_t i = 0;
     while (i < sizeof versions / sizeof *versions && !(versions[i].major == major && versions[i].minor == minor))
         i++;
     if (i == sizeof versions / sizeof *versions)
-        return refuse("its version is not known");
+        return runtime_refuse(&runtime_v8, "its version is not known");
     if (!read_constants(e, &l) || !find_functions(e, &l))
-        return refuse("it does not export the constants that are needed");
+        return runtime_refuse(&runtime_v8, "it does not export the constants that are needed");
     set_common(&l);
     if (!versions[i].set(e, &l))
-        return refuse("it does not export the constants that are needed");
+        return runtime_refuse(&runtime_v8, "it does not export the constants that are needed");
     v8 = l;
     v8_walk_begin();
     return true;
 }
-
-static const char *v8_refusal(void) { return refusal; }
 
 /* The program that only calls the library, and its event loop's, which is met before V8 is. */
 static bool v8_owns(const char *path, bool is_program)
@@ -248,7 +239,6 @@ static void v8_forget(void) { v8_walk_end(); }
 const struct runtime runtime_v8 = {
     .number = RUNTIME_JAVASCRIPT,
     .find = v8_find,
-    .refusal = v8_refusal,
     .owns = v8_owns,
     .walk = v8_walk,
     .name = v8_name,

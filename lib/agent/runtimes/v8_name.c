@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "../../core/utf8.h"
 #include "v8.h"
 
 #define MAX_DEPTH 32u          /* of a string that is made of others */
@@ -22,23 +23,6 @@ struct text {
     char *to;
     size_t n, cap;
 };
-
-/* Appends C as UTF-8; false: it does not fit. */
-static bool put_utf8(struct text *t, uint32_t c)
-{
-    unsigned need = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    if (t->n + need + 1 > t->cap)
-        return false;
-    if (need == 1) {
-        t->to[t->n++] = (char)c;
-        return true;
-    }
-    for (unsigned b = need; b-- > 1; c >>= 6)
-        t->to[t->n + b] = (char)(0x80 | (c & 0x3f));
-    t->to[t->n] = (char)((0xf00u >> need & 0xff) | c);
-    t->n += need;
-    return true;
-}
 
 /* Where LENGTH characters of a string lie. */
 struct characters {
@@ -72,7 +56,7 @@ static bool put_characters(struct v8_memory *m, const struct characters *c, stru
             one = 0x10000 + ((one & 0x3ff) << 10) + (character(p, ++i, 2) & 0x3ff);
         else if (is_high_surrogate(one) || is_low_surrogate(one))
             one = 0xfffd;
-        if (!put_utf8(t, one))
+        if (!utf8_put(t->to, t->cap, &t->n, one))
             break;
     }
     return true;

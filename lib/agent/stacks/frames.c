@@ -4,8 +4,7 @@
  *
  * Called in the program's threads for stacks that are new. Two tables, both lock-free: from a
  * frame's words to its record, which may forget; and from a name to its record, so that equal names
- * have one. An entry of the first is two words, each of which proves the other, so a thread that
- * reads while another writes finds nothing.
+ * have one.
  */
 #include "frames.h"
 
@@ -15,17 +14,13 @@
 #include "../../core/hash.h"
 #include "../base/sys.h"
 #include "../table/table.h"
+#include "known.h"
 
-#define KNOWN 4096u           /* frames whose record is known by their words */
 #define HEADS 16384u          /* of names */
 #define RECORDS 8192u         /* a program that makes code for ever must not fill the file system */
-#define HIDDEN_REF UINT32_MAX /* in KNOWN: a frame that is not shown */
+#define HIDDEN_REF UINT32_MAX /* in known: a frame that is not shown */
 
-struct known {
-    _Atomic uint64_t key, proof; /* proof: upper half of the key spread | ref */
-};
-
-static struct known known[KNOWN] LARGE_TABLE;
+static struct known known[KNOWN_ENTRIES] LARGE_TABLE; /* frames whose record is known by their words */
 static _Atomic state_ref heads[HEADS] LARGE_TABLE;
 static _Atomic uint32_t n_records;
 static _Atomic uint64_t generation; /* of the table: it is part of each key */
@@ -38,28 +33,11 @@ void frames_reset(void)
             atomic_store_explicit(&heads[i], 0, memory_order_relaxed);
 }
 
-static uint64_t proof_of(uint64_t key, uint32_t ref) { return (hash_spread(key ^ key >> 32) & ~(uint64_t)UINT32_MAX) | ref; }
-
 static uint64_t key_of(uint64_t hash)
 {
     uint64_t key = hash_spread(hash ^ atomic_load_explicit(&generation, memory_order_relaxed) << 32);
     key ^= key >> 32;
     return key ? key : 1;
-}
-
-static bool recall(uint64_t key, uint32_t *ref)
-{
-    const struct known *k = &known[key % KNOWN];
-    uint64_t proof = atomic_load_explicit(&k->proof, memory_order_acquire);
-    *ref = (uint32_t)proof;
-    return atomic_load_explicit(&k->key, memory_order_acquire) == key && proof == proof_of(key, *ref);
-}
-
-static void remember(uint64_t key, uint32_t ref)
-{
-    struct known *k = &known[key % KNOWN];
-    atomic_store_explicit(&k->key, key, memory_order_release);
-    atomic_store_explicit(&k->proof, proof_of(key, ref), memory_order_release);
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -126,13 +104,13 @@ uint64_t frames_of(const struct runtime *runtime, const struct runtime_frame *f)
     uint64_t key = key_of(f->hash);
     uint32_t ref;
     bool hidden = false;
-    if (recall(key, &ref))
+    if (known_recall(known, key, &ref))
         return ref == HIDDEN_REF ? 0 : STATE_FRAME_BIT | ref;
     if (!runtime->name(f, &name, &hidden))
         return FRAMES_UNREADABLE;
     uint64_t pc = hidden ? 0 : frames_intern(runtime->number, &name);
     if (hidden || (uint32_t)pc)
-        remember(key, hidden ? HIDDEN_REF : (uint32_t)pc);
+        known_remember(known, key, hidden ? HIDDEN_REF : (uint32_t)pc);
     return pc;
 }
 

@@ -7,7 +7,6 @@
  */
 #include "mixed.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "../../core/hash.h"
@@ -16,17 +15,12 @@
 #include "../base/sys.h"
 #include "../runtimes/runtimes.h"
 #include "frames.h"
+#include "known.h"
 #include "modules.h"
-
-#define KNOWN 4096u /* stacks whose site is known by their key */
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-struct known {
-    _Atomic uint64_t key, proof; /* proof: upper half of the key spread | ref */
-};
-
-static struct known known[KNOWN] LARGE_TABLE;
+static struct known known[KNOWN_ENTRIES] LARGE_TABLE; /* stacks whose site is known by their key */
 
 uint64_t mixed_key(uint64_t note, const struct runtime_stack *s, unsigned call, uint64_t generation)
 {
@@ -36,23 +30,13 @@ uint64_t mixed_key(uint64_t note, const struct runtime_stack *s, unsigned call, 
     return h ? h : 1;
 }
 
-static uint64_t proof_of(uint64_t key, uint32_t ref) { return (hash_spread(key ^ key >> 32) & ~(uint64_t)UINT32_MAX) | ref; }
-
 state_ref mixed_recall(uint64_t key)
 {
-    const struct known *k = &known[key % KNOWN];
-    uint64_t proof = atomic_load_explicit(&k->proof, memory_order_acquire);
-    if (atomic_load_explicit(&k->key, memory_order_acquire) != key || proof != proof_of(key, (uint32_t)proof))
-        return 0;
-    return (state_ref)proof;
+    state_ref ref;
+    return known_recall(known, key, &ref) ? ref : 0;
 }
 
-void mixed_remember(uint64_t key, state_ref ref)
-{
-    struct known *k = &known[key % KNOWN];
-    atomic_store_explicit(&k->key, key, memory_order_release);
-    atomic_store_explicit(&k->proof, proof_of(key, ref), memory_order_release);
-}
+void mixed_remember(uint64_t key, state_ref ref) { known_remember(known, key, ref); }
 
 /* ---- modules --------------------------------------------------------------------------------- */
 

@@ -2,45 +2,41 @@
 /*
  * sites.c: distinct stacks, interned lock-free in the state file.
  *
- * Called by the program's threads for every socket that is opened or has an event recorded with its
- * stack, in signal handlers too. A stack that was seen before costs its hash and one comparison. A
- * new one is written once, module numbers and stable name included, so that a reader can explain it
- * after the process has ended.
+ * Called by the program's threads for each stack whose site is not remembered (sites_here.c), in
+ * signal handlers too. A stack that was seen before costs its hash and one comparison. A new one is
+ * written once, module numbers and stable name included, so that a reader can explain it after the
+ * process has ended.
  */
 #include "sites.h"
 
 #include <string.h>
 
 #include "../../core/hash.h"
-#include "../base/options.h"
-#include "../base/thread.h"
 #include "../runtimes/runtimes.h"
 #include "../table/header.h"
-#include "capture.h"
 #include "frames.h"
-#include "mixed.h"
 #include "modules.h"
 #include "site_name.h"
 
 #define HEADS (STATE_EXTENT_SIZE / 4u)
 /*
  * A program whose stacks never repeat (deep recursion, generated code) must not fill the file
- * system. After MANY_SITES sites, only the FEW_FRAMES innermost frames are kept.
+ * system. After MANY_SITES sites, only the SITES_FEW_FRAMES innermost frames are kept.
  */
 #define MANY_SITES 32768u
-#define FEW_FRAMES 6u
 
 typedef _Atomic state_ref head_ref;
 static _Atomic(head_ref *) heads;
 static _Atomic unsigned dlclose_running, n_sites;
-/* of the table: a ref of another generation is not valid here */
-static _Atomic uint32_t table_generation = 1;
+_Atomic uint32_t sites_generation = 1;
 
 static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 1); }
 
 static uint16_t *modules_of_site(struct state_site *s) { return (uint16_t *)(void *)(pcs_of(s) + s->nframes); }
 
 struct state_site *sites_at(state_ref ref) { return table_at(ref); }
+
+bool sites_are_many(void) { return atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES; }
 
 static head_ref *index_heads(void)
 {
@@ -54,7 +50,7 @@ static head_ref *index_heads(void)
     return p;
 }
 
-static uint64_t hash_of(const uint64_t *pcs, unsigned n)
+uint64_t sites_hash(const uint64_t *pcs, unsigned n)
 {
     uint64_t h = 0x9e3779b97f4a7c15u ^ n;
     for (unsigned i = 0; i < n; i++)
@@ -165,9 +161,9 @@ state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call)
         return 0;
     if (atomic_load_explicit(&dlclose_running, memory_order_relaxed))
         refresh_unloaded();
-    if (atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES && n > FEW_FRAMES)
-        n = FEW_FRAMES;
-    uint64_t hash = hash_of(pcs, n);
+    if (sites_are_many() && n > SITES_FEW_FRAMES)
+        n = SITES_FEW_FRAMES;
+    uint64_t hash = sites_hash(pcs, n);
     head_ref *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
     state_ref ref = find_site(seen, 0, hash, pcs, n, call);
@@ -183,191 +179,6 @@ state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call)
     atomic_fetch_add_explicit(&n_sites, 1, memory_order_relaxed);
     return publish_site(head, seen, s, ref);
 }
-
-/*
- * A stack's note holds its site's ref and the table's generation. Returns the ref; 0: of another
- * table, or stale.
- */
-static state_ref site_of_note(uint64_t note)
-{
-    state_ref ref = (state_ref)note;
-    if (!note || note >> 32 != atomic_load_explicit(&table_generation, memory_order_relaxed))
-        return 0;
-    return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
-}
-
-/* ---- with frames of a runtime ---- */
-
-/*
- * Once a runtime was found the note of a stack is a hash of its native frames, which no table's
- * generation can be taken for.
- */
-#define NOTE_OF_NATIVE (1ull << 63)
-#define NOTE_HAS_INTERPRETER (1ull << 62)
-
-/*
- * How many frames a stack without frames of the runtime keeps. Native frames are captured in full
- * then: the runtime's stand where the interpreter's do.
- */
-static _Atomic uint32_t native_limit = NATIVE_FRAMES_MAX;
-
-struct captured {
-    unsigned n, flags, call;
-    struct capture_ticket ticket;
-    uint64_t pcs[NATIVE_FRAMES_MAX];
-};
-
-static uint64_t note_of(const struct captured *c)
-{
-    uint64_t note = hash_of(c->pcs, c->n) >> 2 | NOTE_OF_NATIVE;
-    for (unsigned i = 0; i < c->n; i++)
-        if (runtimes_hold(c->pcs[i] - 1))
-            return note | NOTE_HAS_INTERPRETER;
-    return note;
-}
-
-static __attribute__((noinline)) state_ref native_anew(struct captured *c, bool filled, bool *in_signal)
-{
-    unsigned limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
-    if (!filled)
-        c->n = capture_stack(c->pcs, NATIVE_FRAMES_MAX, &c->flags);
-    if (in_signal)
-        *in_signal = c->flags & CAPTURE_IN_SIGNAL;
-    if (!c->n)
-        table_drop(c->flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
-    return sites_intern_call(c->pcs, c->n < limit ? c->n : limit, c->call);
-}
-
-static state_ref intern_merged(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native,
-                               unsigned call)
-{
-    uint64_t pcs[STATE_MAX_FRAMES];
-    unsigned max = agent_options.max_frames;
-    bool many = atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES;
-    unsigned n = mixed_merge(runtime, s, native, many && max > FEW_FRAMES ? FEW_FRAMES : max, !many, pcs);
-    return n ? sites_intern_call(pcs, n, call) : 0;
-}
-
-static __attribute__((noinline)) state_ref mixed_anew(const struct runtime *runtime, const struct runtime_stack *s, unsigned call)
-{
-    struct mixed_native native;
-    unsigned flags;
-    native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, NULL);
-    native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
-    return intern_merged(runtime, s, &native, call);
-}
-
-/* The site of KEY, if it is still known and valid. */
-static state_ref recall_site(uint64_t key)
-{
-    state_ref ref = mixed_recall(key);
-    return ref && !atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? ref : 0;
-}
-
-/*
- * The stack goes through code that RUNTIME has generated. Nothing of it is remembered by the
- * addresses there, as other code may take their place: it is walked each time, by the native walk,
- * which has the runtime's frames collected on its way. A new stack is walked once more, for the
- * places of its native frames.
- */
-static __attribute__((noinline)) state_ref generated_here(struct captured *c, const struct runtime *runtime)
-{
-    struct mixed_native native;
-    struct runtime_stack s;
-    runtime_stack_begin(&s, agent_options.max_frames);
-    unsigned flags, limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
-    native.n = capture_collect(native.pcs, NATIVE_FRAMES_MAX, &flags, &s);
-    bool mixed = runtime->walk(&s) == RUNTIME_FRAMES;
-    uint64_t key =
-        mixed_key(hash_of(native.pcs, native.n), mixed ? &s : NULL, c->call, atomic_load_explicit(&table_generation, memory_order_relaxed));
-    state_ref ref = recall_site(key);
-    if (ref)
-        return ref;
-    if (mixed) {
-        runtime_stack_begin(&s, agent_options.max_frames);
-        native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, &s);
-        native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
-        ref = runtime->walk(&s) == RUNTIME_FRAMES ? intern_merged(runtime, &s, &native, c->call) : 0;
-    }
-    if (!ref)
-        ref = sites_intern_call(native.pcs, native.n < limit ? native.n : limit, c->call);
-    if (ref)
-        mixed_remember(key, ref);
-    return ref;
-}
-
-/*
- * The native stack comes first: its memo never holds one with a signal frame, and it says whether
- * the interpreter is on it, between two of its own calls. In a signal handler it may have been
- * interrupted anywhere.
- */
-static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const struct runtime *runtime, bool *in_signal)
-{
-    struct runtime_stack s;
-    if (agent_options.native_frames != NATIVE_FRAMES_MAX) {
-        atomic_store(&native_limit, agent_options.native_frames);
-        agent_options.native_frames = NATIVE_FRAMES_MAX;
-        c->n = capture_stack_noted(c->pcs, NATIVE_FRAMES_MAX, &c->flags, &c->ticket);
-    }
-    uint64_t note = c->ticket.note, generation = atomic_load_explicit(&table_generation, memory_order_relaxed);
-    if (c->flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED))
-        return native_anew(c, true, in_signal);
-    if (c->flags & CAPTURE_GENERATED)
-        return generated_here(c, runtime);
-    bool filled = !note;
-    if (!(note & NOTE_OF_NATIVE)) {
-        if (note) /* of another table, or of the time before the runtime was found */
-            c->n = capture_stack(c->pcs, NATIVE_FRAMES_MAX, &c->flags);
-        filled = true;
-        note = note_of(c);
-        capture_note(&c->ticket, note);
-    }
-    runtime_stack_begin(&s, agent_options.max_frames);
-    bool mixed = note & NOTE_HAS_INTERPRETER && runtime->walk(&s) == RUNTIME_FRAMES;
-    uint64_t key = mixed_key(note, mixed ? &s : NULL, c->call, generation);
-    state_ref ref = recall_site(key);
-    if (ref)
-        return ref;
-    ref = mixed ? mixed_anew(runtime, &s, c->call) : 0;
-    if (!ref)
-        ref = native_anew(c, filled, in_signal);
-    if (ref)
-        mixed_remember(key, ref);
-    return ref;
-}
-
-state_ref sites_here_of(unsigned call, bool *in_signal)
-{
-    struct captured c;
-    c.call = call;
-    c.flags = 0;
-    if (in_signal)
-        *in_signal = false;
-    if (!agent_options.native_frames)
-        return 0;
-    c.n = capture_stack_noted(c.pcs, agent_options.native_frames, &c.flags, &c.ticket);
-    state_ref ref = site_of_note(c.ticket.note);
-    if (ref && sites_at(ref)->call == call)
-        return ref;
-    const struct runtime *runtime = runtimes_active();
-    if (runtime)
-        return mixed_here(&c, runtime, in_signal);
-    /* of another table or another call, or its code was unloaded: get the addresses themselves */
-    if (c.ticket.note)
-        c.n = capture_stack(c.pcs, agent_options.native_frames, &c.flags);
-    if (in_signal)
-        *in_signal = c.flags & CAPTURE_IN_SIGNAL;
-    if (!c.n)
-        table_drop(c.flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
-    ref = sites_intern_call(c.pcs, c.n, call);
-    if ((runtime = runtimes_active()) != NULL) /* it was met in this very stack */
-        return mixed_here(&c, runtime, in_signal);
-    if (ref)
-        capture_note(&c.ticket, (uint64_t)atomic_load_explicit(&table_generation, memory_order_relaxed) << 32 | ref);
-    return ref;
-}
-
-state_ref sites_here(bool *in_signal) { return sites_here_of(this_thread.call, in_signal); }
 
 static void refresh_all(unsigned number)
 {
@@ -393,7 +204,7 @@ void sites_reset(void)
 {
     atomic_store(&heads, NULL);
     atomic_store(&n_sites, 0);
-    atomic_fetch_add(&table_generation, 1);
+    atomic_fetch_add(&sites_generation, 1);
     frames_reset();
     modules_reset();
     modules_on_revived(refresh_all);
@@ -432,7 +243,7 @@ state_ref sites_import_foreign(const struct state_view *old, state_ref ref)
     if (!all || !copy_site(old, ref, &v, pcs))
         return 0;
     unsigned n = v.nframes;
-    uint64_t hash = hash_of(pcs, n) ^ FOREIGN_HASH;
+    uint64_t hash = sites_hash(pcs, n) ^ FOREIGN_HASH;
     head_ref *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
     state_ref known = find_site(seen, 0, hash, pcs, n, v.site->call);

@@ -27,6 +27,12 @@ state_ref sites_here_of(unsigned call, bool *in_signal);
 /* The same with the call of the event that this thread records now (base/thread.h). */
 state_ref sites_here(bool *in_signal);
 struct state_site *sites_at(state_ref ref);
+uint64_t sites_hash(const uint64_t *pcs, unsigned n);
+/* Of the table: a ref of another generation is not valid here. */
+extern _Atomic uint32_t sites_generation;
+/* Only this many innermost frames are kept from now on: the program's stacks never repeat. */
+#define SITES_FEW_FRAMES 6u
+bool sites_are_many(void);
 /*
  * Around the program's dlclose. Sites with a frame in a module that is unloaded match no stack from
  * the unmapping on.
