@@ -110,6 +110,7 @@ static void name_covered(struct perf_map_target *targets, size_t n, const struct
 {
     size_t i = nameless(targets, n, first_from(targets, n, line->start));
     while (i < n && targets[i].addr - line->start < line->size) {
+        targets[i].start = line->start;
         targets[i].name = line->name;
         targets[i].len = line->len;
         targets[i].next = i + 1;
