@@ -42,11 +42,11 @@ dies()
     exec 7>&-
 }
 
-# killed [OPTIONS]: a process that leaks, once all five were found; its state file is left.
+# killed [OPTIONS] [HOW]: a process that leaks, once all five were found; its state file is left.
 killed()
 {
     rm -f "$TESTTMP"/log.*
-    waits plain "interval=250ms:log_format=json${1:+:$1}"
+    waits "${2-plain}" "interval=250ms:log_format=json${1:+:$1}"
     wait_for 60 all_five
     dies
 }

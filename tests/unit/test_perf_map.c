@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/symbolize/perf_map.c"
+#include "core/perf_map.c"
 
 /* What TEXT calls ADDR; "-": nothing. In a copy that ends where the text does. */
 static const char *named(const char *text, uint64_t addr)
@@ -53,11 +53,27 @@ static void a_name_is_the_rest_of_the_line(void **state)
 {
     char text[MAX_NAME + 100];
     (void)state;
-    assert_string_equal(named("0x1000 0x10 void [App] Main(int, char)[Tier0]\n", 0x1008), "void [App] Main(int, char)[Tier0]");
+    assert_string_equal(named("0x1000 0x10 void [App] Main(int, char)[Tier0]\n", 0x1008), "void [App] Main(int, char)");
     assert_string_equal(named("7FFFABCDEF00 1F  a\n", 0x7fffabcdef1e), "a");
     int n = snprintf(text, sizeof text, "1000 10 %0*d", (int)MAX_NAME + 10, 7);
     snprintf(text + n, sizeof text - (size_t)n, "\n");
     assert_int_equal(strlen(named(text, 0x1000)), MAX_NAME);
+}
+
+static void the_tier_of_a_compiled_method_is_no_part_of_its_name(void **state)
+{
+    static const char *const tiers[] = {"Tier0", "QuickJitted", "OptimizedTier1", "PreJIT", "PreJit-cold", "OptimizedTier1Instrumented"};
+    static const char *const others[] = {"login[2]", "f(char[])", "f()[]", "f()]", "f()[a]b", "[x]", "]", "f(g[h)i]", "f()(x[y])"};
+    char text[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+        snprintf(text, sizeof text, "1000 10 void [Shop] Client::Login(string[])[%s]\n", tiers[i]);
+        assert_string_equal(named(text, 0x1000), "void [Shop] Client::Login(string[])");
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(text, sizeof text, "1000 10 %s\n", others[i]);
+        assert_string_equal(named(text, 0x1000), others[i]);
+    }
 }
 
 static void lines_of_another_form_are_passed_over(void **state)
@@ -147,6 +163,7 @@ int main(void)
         cmocka_unit_test(a_range_names_its_addresses_and_no_others),
         cmocka_unit_test(the_last_line_that_covers_an_address_names_it),
         cmocka_unit_test(a_name_is_the_rest_of_the_line),
+        cmocka_unit_test(the_tier_of_a_compiled_method_is_no_part_of_its_name),
         cmocka_unit_test(lines_of_another_form_are_passed_over),
         cmocka_unit_test(a_line_that_is_still_being_written_names_nothing),
         cmocka_unit_test(many_addresses_are_named_as_each_alone),

@@ -145,7 +145,8 @@ struct runtime {
     void (*forget)(void);
 };
 
-extern const struct runtime runtime_cpython, runtime_hotspot, runtime_mono, runtime_perl, runtime_php, runtime_ruby, runtime_v8;
+extern const struct runtime runtime_coreclr, runtime_cpython, runtime_hotspot, runtime_mono, runtime_perl, runtime_php, runtime_ruby,
+    runtime_v8;
 
 /* Why the frames of R are not read ("its version is not known"), a constant. Returns false. */
 bool runtime_refuse(const struct runtime *r, const char *reason);

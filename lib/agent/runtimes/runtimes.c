@@ -15,8 +15,8 @@
 #include "../base/options.h"
 #include "../base/peek.h"
 
-static const struct runtime *const readers[] = {&runtime_cpython, &runtime_hotspot, &runtime_mono, &runtime_perl,
-                                                &runtime_php,     &runtime_ruby,    &runtime_v8};
+static const struct runtime *const readers[] = {&runtime_cpython, &runtime_hotspot, &runtime_mono, &runtime_coreclr,
+                                                &runtime_perl,    &runtime_php,     &runtime_ruby, &runtime_v8};
 #define N_READERS (sizeof readers / sizeof *readers)
 
 _Atomic uint32_t runtimes_found;

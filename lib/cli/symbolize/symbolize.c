@@ -15,7 +15,7 @@
 
 #include "../../core/hash.h"
 #include "../base/arena.h"
-#include "perf_map.h"
+#include "../../core/perf_map.h"
 #include "sym_dwarf.h"
 #include "sym_file.h"
 

@@ -2,7 +2,7 @@
 /*
  * perf_map.c: names of addresses from the text of a perf map.
  *
- * Called by symbolize.c. The lines are read from the last to the first, so the first one that
+ * Called by the command for names of generated code, and by the reader of CoreCLR. The lines are read from the last to the first, so the first one that
  * covers an address names it. An address with a name is skipped by its `next` from then on: the
  * work is about one search a line, whatever the ranges are.
  */
@@ -48,6 +48,22 @@ static bool take_hex(const char **at, const char *end, uint64_t *number)
     return true;
 }
 
+/*
+ * The length of a name without the compiler's tier that CoreCLR puts behind a method's arguments
+ * ("void [App] Shop::Login(string[])[OptimizedTier1]"): a method is compiled several times, and is
+ * one.
+ */
+static size_t without_tier(const char *name, size_t len)
+{
+    size_t n = len;
+    if (!n || name[n - 1] != ']')
+        return len;
+    do
+        n--;
+    while (n && name[n - 1] != '[' && name[n - 1] != ')');
+    return n > 1 && n < len - 1 && name[n - 1] == '[' && name[n - 2] == ')' ? n - 1 : len;
+}
+
 static bool parse_line(const char *p, const char *end, struct line *line)
 {
     if (!take_hex(&p, end, &line->start) || !take_hex(&p, end, &line->size))
@@ -55,7 +71,7 @@ static bool parse_line(const char *p, const char *end, struct line *line)
     while (p < end && *p == ' ')
         p++;
     line->name = p;
-    line->len = (size_t)(end - p);
+    line->len = without_tier(p, (size_t)(end - p));
     if (line->len == 0 || memchr(p, 0, line->len) || line->start + line->size < line->start)
         return false;
     if (line->len > MAX_NAME)
@@ -94,6 +110,7 @@ static void name_covered(struct perf_map_target *targets, size_t n, const struct
 {
     size_t i = nameless(targets, n, first_from(targets, n, line->start));
     while (i < n && targets[i].addr - line->start < line->size) {
+        targets[i].start = line->start;
         targets[i].name = line->name;
         targets[i].len = line->len;
         targets[i].next = i + 1;
