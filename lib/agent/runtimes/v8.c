@@ -202,6 +202,9 @@ static bool find_functions(struct exports *e, struct v8_layout *l)
     uint64_t size = 0;
     l->bytecode_lengths = exports_find(e, "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE", &size);
     l->n_bytecodes = (uint32_t)(size / 3);
+    size = 0;
+    l->free_environment = exports_find(e, "_ZN4node15FreeEnvironmentEPNS_11EnvironmentE", &size);
+    l->free_environment_size = size;
     l->blob = (uintptr_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate23CurrentEmbeddedBlobCodeEv", NULL);
     l->blob_size = (uint32_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate27CurrentEmbeddedBlobCodeSizeEv", NULL);
     return l->bytecode_lengths && l->n_bytecodes && l->n_bytecodes <= 256 && l->blob && l->blob_size;
@@ -240,8 +243,14 @@ static bool v8_owns(const char *path, bool is_program)
     return is_program ? strcmp(base, "node") == 0 || strcmp(base, "nodejs") == 0 : strncmp(base, "libuv.so", 8) == 0;
 }
 
-/* Its end closes nothing that the program left open: node's own close handlers run before it. */
+/* process.exit() closes nothing. */
 static bool v8_is_ending(void) { return false; }
+
+/*
+ * When its event loop has nothing left to do, node frees its environment, which closes all handles;
+ * no JavaScript can run then. What the program's 'exit' handlers close is closed before.
+ */
+static bool v8_ends_in(uintptr_t entry) { return entry - 1 - v8.free_environment < v8.free_environment_size; }
 
 static void v8_forget(void) { v8_walk_end(); }
 
@@ -253,5 +262,6 @@ const struct runtime runtime_v8 = {
     .walk = v8_walk,
     .name = v8_name,
     .is_ending = v8_is_ending,
+    .ends_in = v8_ends_in,
     .forget = v8_forget,
 };

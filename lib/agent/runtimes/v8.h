@@ -53,6 +53,7 @@ struct v8_layout {
     /* the builtins that are part of the object: code without unwind tables */
     uintptr_t (*blob)(void);
     uint32_t (*blob_size)(void);
+    uintptr_t free_environment, free_environment_size; /* the function; 0: there is none such */
     /* the kinds of the functions that initialize a class' members; 0: these have their names as others do */
     int32_t members_initializer, static_initializer;
     bool copies_builtins; /* each isolate may run a copy of them, which lies in no object */
