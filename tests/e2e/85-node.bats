@@ -7,6 +7,7 @@ load helpers
 NODE=$(command -v node)
 LEAK=$BATS_TEST_DIRNAME/../victims/node_leak.js
 ENDS=$BATS_TEST_DIRNAME/../victims/node_ends.js
+WAITS=$BATS_TEST_DIRNAME/../victims/node_waits.js
 STACKS=$BATS_TEST_DIRNAME/../victims/v8_stacks.js
 
 setup()
@@ -87,6 +88,25 @@ sites_of() { sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$1" | sort -u; }
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
     [ "$output" = ready ]
+}
+
+@test "a function that goes on after it has waited is one site, whatever it has waited for" {
+    run "$SOCKLEAK" run -- "$NODE" "$WAITS" "$TESTTMP/socket"
+    printf '%s\n' "$output"
+    [ "$(grep -c 'opened 6, closed 0, stuck 6' <<<"$output")" = 2 ]
+    contains "$output" '#[0-9]+ +guilty +.*node_waits.js:'
+    contains "$output" '#[0-9]+ +another +.*node_waits.js:'
+}
+
+@test "two functions of node's that one line calls are two sites, and so are two that no function of the program has called" {
+    local name
+    "$SOCKLEAK" run --kinds all -- "$NODE" "$WAITS" "$TESTTMP/socket" >"$TESTTMP/report" 2>&1
+    cat "$TESTTMP/report"
+    for name in calls internalConnect createServerHandle; do
+        grep -B2 "#0 $name " "$TESTTMP/report" | grep '^site' >"$TESTTMP/sites.$name"
+        contains "$TESTTMP/sites.$name" 'opened 1, closed 0'
+    done
+    [ "$(sort -u "$TESTTMP/sites.calls" | wc -l)" = 2 ]
 }
 
 # at_end HOW: the program's end, and what is said of its three sockets.
