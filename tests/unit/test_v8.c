@@ -25,7 +25,7 @@ static size_t used;
 
 enum type { MAP = 255, FUNCTION = 2066, SHARED = 262, SCRIPT = 167, DEBUG = 153, SCOPE = 261, CODE = 245, STREAM = 252, BYTECODES = 191 };
 enum { BYTES = 190, FIXED = 175, WEAK_FIXED = 240, SEQ_ONE = 40, SEQ_TWO = 32, CONS = 41, SLICED = 43, THIN = 45, EXTERNAL = 42 };
-enum { INTERPRETED = 10, BASELINE = 11, OPTIMIZED = 13 };
+enum { INTERPRETER_DATA = 193, INTERPRETED = 10, BASELINE = 11, MAGLEV = 12, OPTIMIZED = 13 };
 
 static uintptr_t smi(int32_t v) { return (uintptr_t)(uint32_t)v << 32; }
 
@@ -218,6 +218,24 @@ static void set_layout(void)
     };
 }
 
+/* ---- how a frame of Maglev's code would be without it ---- */
+
+enum { FRAME_WITH_RETURN, FRAME, BUILTIN, STUB = 4, BEGIN, BEGIN_WITH_FEEDBACK, VALUE, NO_VALUE, SAME, OPCODES };
+
+static void set_opcodes(void)
+{
+    static const struct v8_opcodes opcodes = {
+        .n = OPCODES, .begin = BEGIN, .end = BEGIN_WITH_FEEDBACK + 1, .operands = {5, 3, 3, 3, 2, 3, 3, 1, 0, 1}};
+    v8.opcodes = &opcodes;
+    v8.kind_maglev = MAGLEV;
+    v8.deopt_frames = 0;
+    v8.deopt_first = 10;
+    v8.deopt_size = 3;
+    v8.shared_data = 8;
+    v8.interpreter_bytecodes = 8;
+    v8.type_interpreter_data = INTERPRETER_DATA;
+}
+
 #define SOURCE "one\ntwo\r\nthree\rfour\n"
 
 static int begin(void **state)
@@ -232,6 +250,7 @@ static int begin(void **state)
     if (mprotect(heap, HEAP_BYTES, PROT_READ | PROT_WRITE) != 0)
         return -1;
     set_layout();
+    set_opcodes();
     v8_code_reset();
     script = object(SCRIPT, 128);
     words_of(script)[1] = string(SOURCE);
@@ -405,6 +424,115 @@ static void a_frame_whose_code_was_given_up_stands_where_its_call_was(void **sta
     assert_int_equal(calls.call[0].position, 8);
 }
 
+static void op(struct table *t, unsigned opcode, unsigned n, const int *operands)
+{
+    t->bytes[t->n++] = (uint8_t)opcode;
+    for (unsigned i = 0; i < n; i++)
+        put(t, operands[i] < 0 ? (uint64_t)-operands[i] << 1 | 1 : (uint64_t)operands[i] << 1);
+}
+#define OP(t, opcode, ...) op(t, opcode, sizeof((int[]){0, ##__VA_ARGS__}) / sizeof(int) - 1, (int[]){0, ##__VA_ARGS__} + 1)
+
+/* The distance to the description that is referred to has no sign. */
+static int32_t begin_frames(struct table *t, unsigned opcode, int32_t before, int n)
+{
+    int32_t at = t->n;
+    t->bytes[t->n++] = (uint8_t)opcode;
+    put(t, (uint64_t)(before < 0 ? 0 : at - before));
+    put(t, (uint64_t)(n + 1) << 1); /* with that of a stub */
+    put(t, (uint64_t)n << 1);
+    return at;
+}
+
+/*
+ * Calls that return to 21 (outer), 41 (a builtin, of "other" in outer), 61, 81 and 91 (the same but for
+ * some instructions), 101 (no description) and 105 (one that does not end); trampolines at 110 and on.
+ */
+static uintptr_t new_maglev(void)
+{
+    struct table t = {.n = 0};
+    int32_t at[6];
+    at[0] = begin_frames(&t, BEGIN, -1, 1);
+    OP(&t, FRAME, -1, 0, 7);
+    at[1] = begin_frames(&t, BEGIN_WITH_FEEDBACK, -1, 3);
+    OP(&t, FRAME, 0, 0, 7);
+    OP(&t, VALUE, 300);
+    OP(&t, STUB, 1, 1);
+    OP(&t, FRAME_WITH_RETURN, 3, 1, 7, 1, 1);
+    OP(&t, NO_VALUE);
+    OP(&t, BUILTIN, 5, 5, 5);
+    at[2] = begin_frames(&t, BEGIN, at[1], 2);
+    OP(&t, OPCODES + 3);
+    OP(&t, FRAME, 9, 1, 7);
+    at[3] = begin_frames(&t, BEGIN, at[1], 3);
+    OP(&t, FRAME, 9, 0, 7);
+    OP(&t, VALUE, 1);
+    t.bytes[t.n++] = SAME;
+    put(&t, 2);
+    OP(&t, FRAME, 3, 0, 7);
+    at[4] = begin_frames(&t, BEGIN, at[1], 2);
+    OP(&t, OPCODES + 1);
+    OP(&t, NO_VALUE);
+    OP(&t, OPCODES + 2);
+    at[5] = begin_frames(&t, BEGIN, -1, 2);
+    OP(&t, FRAME, 0, 0, 7);
+    begin_frames(&t, BEGIN, -1, 1);
+    OP(&t, FRAME, 0, 0, 7);
+    uintptr_t literals[2] = {shared, other | 2}, deopt[10 + 3 * 6] = {array(BYTES, t.bytes, t.n, 1)};
+    deopt[2] = array(WEAK_FIXED, literals, 2, 8);
+    deopt[7] = smi(at[1]); /* a count, in front of the first entry */
+    for (unsigned i = 0; i < 6; i++)
+        deopt[10 + 3 * i] = smi(at[i]);
+    uint8_t places[16 + 7 * 5] = {7};
+    uint32_t sizes = 1 | 1 << 1 | 1 << 4 | 1 << 7;
+    memcpy(places + 4, &sizes, sizeof sizes);
+    static const uint8_t entries[7][5] = {{21, 1, 0}, {41, 2, 111}, {61, 3, 115}, {81, 4, 119}, {91, 5, 123}, {101, 0, 0}, {105, 6, 0}};
+    memcpy(places + 16, entries, sizeof entries);
+    /* outer has baseline code with data of the interpreter, the other one its bytecode */
+    uintptr_t data = object(INTERPRETER_DATA, 32), code = object(CODE, 80);
+    words_of(data)[1] = bytecodes;
+    words_of(code)[2] = data;
+    words_of(shared)[1] = code;
+    words_of(other)[1] = bytecodes;
+    return new_code(MAGLEV, 128, 0, array(FIXED, deopt, 10 + 3 * 6, 8), places, sizeof places);
+}
+
+static void are_calls(uintptr_t pc, unsigned n, const int32_t *positions, const uintptr_t *functions)
+{
+    struct v8_calls calls;
+    assert_true(calls_at(pc, &calls));
+    assert_int_equal(calls.n, n);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(calls.call[i].position, positions[i]);
+        assert_ptr_equal((void *)calls.call[i].shared, (void *)functions[i]);
+    }
+}
+
+static void maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up(void **state)
+{
+    (void)state;
+    struct v8_calls calls;
+    uintptr_t start = new_maglev();
+    for (unsigned given_up = 0; given_up < 2; given_up++) {
+        are_calls(start + (given_up ? 110 : 41), 2, (int32_t[]){9, 4}, (uintptr_t[]){other, shared});
+        are_calls(start + (given_up ? 114 : 61), 2, (int32_t[]){15, 4}, (uintptr_t[]){other, shared});
+        are_calls(start + (given_up ? 118 : 81), 3, (int32_t[]){9, 9, 15}, (uintptr_t[]){shared, other, shared});
+    }
+    are_calls(start + 91, 2, (int32_t[]){9, 4}, (uintptr_t[]){other, shared});
+    /* at its beginning it stands in front of the first bytecode: the table does not say where that is */
+    are_calls(start + 21, 1, (int32_t[]){V8_NO_POSITION}, (uintptr_t[]){shared});
+    assert_false(calls_at(start + 101, &calls));
+    assert_false(calls_at(start + 105, &calls));
+    /* between two calls, and of another function */
+    assert_false(calls_at(start + 42, &calls));
+    uintptr_t mine = shared;
+    shared = other;
+    assert_false(calls_at(start + 41, &calls));
+    shared = mine;
+    /* its bytecode was dropped */
+    words_of(other)[1] = script;
+    assert_false(calls_at(start + 41, &calls));
+}
+
 static void code_that_took_the_place_of_other_code_is_not_taken_for_it(void **state)
 {
     (void)state;
@@ -572,7 +700,7 @@ static void damaged_memory_is_never_read_beyond_its_end(void **state)
 {
     (void)state;
     static uint8_t whole[HEAP_BYTES];
-    uintptr_t start = new_optimized(), baseline = new_code(BASELINE, 100, words_of(bytecodes)[4], 0, NULL, 0);
+    uintptr_t starts[] = {new_optimized(), new_maglev()}, baseline = new_code(BASELINE, 100, words_of(bytecodes)[4], 0, NULL, 0);
     size_t n = used;
     unsigned sound = 0;
     memcpy(whole, heap, n);
@@ -582,7 +710,7 @@ static void damaged_memory_is_never_read_beyond_its_end(void **state)
             ((uint64_t *)(void *)heap)[any((uint32_t)n / 8)] = any_word();
         v8_code_reset();
         stack[10 - 5] = any(2) ? smi(53 + (int32_t)any(20)) : any_word();
-        sound += calls_at((any(2) ? start : baseline) + 1 + any(120), &calls);
+        sound += calls_at((any(3) ? starts[any(2)] : baseline) + 1 + any(120), &calls);
         struct v8_memory m = {.trusting = false};
         sound += v8_calls_of(&m, NULL, FP, any(8) ? shared : any_word(), &calls);
         sound += named(any(8) ? shared : any_word(), (int32_t)any(40) - 1);
@@ -599,6 +727,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(baseline_code_stands_at_the_bytecode_whose_code_it_is_in, begin, end),
         cmocka_unit_test_setup_teardown(optimized_code_stands_in_each_call_that_was_inlined, begin, end),
         cmocka_unit_test_setup_teardown(a_frame_whose_code_was_given_up_stands_where_its_call_was, begin, end),
+        cmocka_unit_test_setup_teardown(maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up, begin, end),
         cmocka_unit_test_setup_teardown(code_that_took_the_place_of_other_code_is_not_taken_for_it, begin, end),
         cmocka_unit_test_setup_teardown(a_place_has_the_line_and_column_that_v8_counts, begin, end),
         cmocka_unit_test_setup_teardown(a_function_has_its_name_or_the_one_that_was_guessed, begin, end),

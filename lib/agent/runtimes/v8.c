@@ -144,6 +144,18 @@ static void set_common(struct v8_layout *l)
     l->deopt_inlined = 7;
 }
 
+/* src/deoptimizer/translation-opcode.h of 12.4. */
+static const struct v8_opcodes opcodes_1204 = {
+    .n = 40,
+    .begin = 12,
+    .end = 14,
+    .operands = {5, 3, 3, 3,                                           /* frames of functions */
+                 2, 1, 3, 4, 3, 2,                                     /* other frames */
+                 1, 0, 3, 3,                                           /* arguments, beginnings */
+                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* where values are */
+                 0, 1, 1, 1, 1, 1, 2, 1},
+};
+
 /* 10.2, node 18: the instructions follow their Code object in code space. */
 static bool set_1002(struct exports *e, struct v8_layout *l)
 {
@@ -176,7 +188,15 @@ static bool set_1204(struct exports *e, struct v8_layout *l)
     l->copies_builtins = true;
     l->members_initializer = 24;
     l->static_initializer = 25;
-    return constant(e, "LastJSFunctionType", &l->last_function) && constant(e, "class_Code__instruction_start__Address", &l->code_start) &&
+    l->kind_maglev = l->kind_baseline + 1;
+    l->opcodes = &opcodes_1204;
+    l->deopt_frames = 0;
+    l->deopt_first = 12; /* of an entry: the second word */
+    l->deopt_size = 3;
+    l->shared_data = 8;
+    l->interpreter_bytecodes = 8;
+    return constant(e, "type_InterpreterData__INTERPRETER_DATA_TYPE", &l->type_interpreter_data) &&
+           constant(e, "LastJSFunctionType", &l->last_function) && constant(e, "class_Code__instruction_start__Address", &l->code_start) &&
            constant(e, "class_Code__instruction_size__int", &l->code_size) && constant(e, "class_Code__flags__uint32_t", &l->code_flags) &&
            constant(e, "type_InstructionStream__INSTRUCTION_STREAM_TYPE", &l->type_stream) &&
            constant(e, "type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE", &l->type_trusted_bytes) &&

@@ -23,6 +23,17 @@
 
 #define V8_NO_TYPE (-2)
 
+/*
+ * The instructions of which the description of a frame consists: how many operands each one has. The
+ * first ones are frames: two of functions that run as bytecode, two of builtins.
+ */
+struct v8_opcodes {
+    uint8_t n, begin, end; /* two begin a description: BEGIN .. END-1 */
+    uint8_t operands[64];
+};
+#define V8_FRAMES_OF_BYTECODE 2u
+#define V8_FRAMES_OF_FUNCTIONS 4u
+
 struct v8_layout {
     /* offsets from a frame's frame pointer */
     int32_t fp_context, fp_function, fp_bytecodes, fp_bytecode_offset;
@@ -46,7 +57,11 @@ struct v8_layout {
         type_bytecodes;
     int32_t type_bytes, type_fixed, type_weak_fixed, first_no_string;
     int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed; /* V8_NO_TYPE: there are none such */
-    int32_t kind_mask, kind_baseline;
+    int32_t kind_mask, kind_baseline, kind_maglev;                        /* 0: there is no code of that kind */
+    /* how a frame of Maglev's code is taken apart */
+    const struct v8_opcodes *opcodes;
+    int32_t deopt_frames, deopt_first, deopt_size;                     /* indices in the deoptimization data, and the size of an entry */
+    int32_t shared_data, type_interpreter_data, interpreter_bytecodes; /* to the bytecodes */
     /* how long each bytecode is: bytes in single, double and quadruple operand scale */
     uintptr_t bytecode_lengths;
     uint32_t n_bytecodes;
@@ -126,7 +141,7 @@ uintptr_t v8_script(struct v8_memory *m, uintptr_t shared);
 /* Calls that stand in one frame of the stack, innermost first. */
 struct v8_calls {
     unsigned n;
-    struct {
+    struct v8_call {
         uintptr_t shared;
         int32_t position; /* in the source; V8_NO_POSITION: not known */
     } call[V8_MAX_INLINED];
@@ -141,6 +156,32 @@ struct v8_code {
 
 /* The code with the return address PC, which may be anything; what it describes is alive. */
 bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out);
+/* Where optimized code can be left: the offset that a call returns to, and the place's number; -1: it has none. */
+struct v8_place {
+    uintptr_t pc;
+    int32_t number;
+};
+
+/*
+ * The place that CODE's return address stands for. HEAD_SIZE and MORE: how long the head of the table
+ * is, and what its entries have beside the parts that this head describes.
+ */
+bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t head_size, size_t more, struct v8_place *out);
+
+/* A table of bytes that is read from AT on. */
+struct v8_table {
+    const uint8_t *p;
+    size_t n, at;
+};
+
+/* False: it ends there. */
+bool v8_next_varint(struct v8_table *t, uint64_t *v);
+/* The position of the bytecode at OFFSET of a BytecodeArray; -1: of the function's beginning. */
+int32_t v8_position_of_bytecode(struct v8_memory *m, uintptr_t bytecodes, int64_t offset);
+/* False: there are too many. */
+bool v8_add_call(struct v8_calls *out, uintptr_t shared, int32_t position);
+/* The calls of a frame of function SHARED in code of the Maglev compiler. */
+bool v8_maglev_calls(struct v8_memory *m, const struct v8_code *code, uintptr_t shared, struct v8_calls *out);
 /* The calls of the frame at FP of function SHARED. CODE NULL: it runs in a builtin. False: it is not as expected. */
 bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, uintptr_t shared, struct v8_calls *out);
 /* What is known of addresses of code does not hold any more. */
