@@ -211,6 +211,9 @@ static void set_layout(void)
         .type_trusted_bytes = V8_NO_TYPE,
         .type_trusted_fixed = V8_NO_TYPE,
         .type_protected_fixed = V8_NO_TYPE,
+        .type_trusted_weak = V8_NO_TYPE,
+        .type_protected_weak = V8_NO_TYPE,
+        .type_shared_wrapper = V8_NO_TYPE,
         .kind_mask = 15,
         .kind_baseline = BASELINE,
         .bytecode_lengths = (uintptr_t)lengths,
@@ -225,12 +228,13 @@ enum { FRAME_WITH_RETURN, FRAME, BUILTIN, STUB = 4, BEGIN, BEGIN_WITH_FEEDBACK, 
 static void set_opcodes(void)
 {
     static const struct v8_opcodes opcodes = {
-        .n = OPCODES, .begin = BEGIN, .end = BEGIN_WITH_FEEDBACK + 1, .operands = {5, 3, 3, 3, 2, 3, 3, 1, 0, 1}};
+        .n = OPCODES, .frames = BEGIN, .begin = BEGIN, .end = BEGIN_WITH_FEEDBACK + 1, .operands = {5, 3, 3, 3, 2, 3, 3, 1, 0, 1}};
     v8.opcodes = &opcodes;
     v8.kind_maglev = MAGLEV;
     v8.deopt_frames = 0;
     v8.deopt_first = 10;
     v8.deopt_size = 3;
+    v8.maglev_places_head = 8;
     v8.shared_data = 8;
     v8.interpreter_bytecodes = 8;
     v8.type_interpreter_data = INTERPRETER_DATA;
@@ -444,14 +448,16 @@ static int32_t begin_frames(struct table *t, unsigned opcode, int32_t before, in
 }
 
 /*
- * Calls that return to 21 (outer), 41 (a builtin, of "other" in outer), 61, 81 and 91 (the same but for
- * some instructions), 101 (no description) and 105 (one that does not end); trampolines at 110 and on.
+ * Calls that return to 21 (outer), 41 (a builtin in "other" in outer), 61, 81 and 91 (the same but for
+ * some instructions), 101 (no description) and 105 (one that has less
+ * frames than it says); trampolines at 110 and on.
  */
 static uintptr_t new_maglev(void)
 {
     struct table t = {.n = 0};
     int32_t at[6];
     at[0] = begin_frames(&t, BEGIN, -1, 1);
+    OP(&t, STUB, 1, 1);
     OP(&t, FRAME, -1, 0, 7);
     at[1] = begin_frames(&t, BEGIN_WITH_FEEDBACK, -1, 3);
     OP(&t, FRAME, 0, 0, 7);

@@ -31,7 +31,8 @@ static const struct fact {
     FACT(fp_bytecode_offset, "off_fp_bytecode_offset"),
     FACT(map_type, "class_Map__instance_type__uint16_t"),
     FACT(function_shared, "class_JSFunction__shared__SharedFunctionInfo"),
-    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_"),
+    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_|"
+                      "class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_"),
     FACT(shared_script, "class_SharedFunctionInfo__script_or_debug_info__HeapObject|class_SharedFunctionInfo__script__Tagged_HeapObject_"),
     FACT(shared_flags, "class_SharedFunctionInfo__flags__int"),
     FACT(script_source, "class_Script__source__Object"),
@@ -147,12 +148,26 @@ static void set_common(struct v8_layout *l)
 /* src/deoptimizer/translation-opcode.h of 12.4. */
 static const struct v8_opcodes opcodes_1204 = {
     .n = 40,
+    .frames = 10,
     .begin = 12,
     .end = 14,
     .operands = {5, 3, 3, 3,                                           /* frames of functions */
                  2, 1, 3, 4, 3, 2,                                     /* other frames */
                  1, 0, 3, 3,                                           /* arguments, beginnings */
                  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* where values are */
+                 0, 1, 1, 1, 1, 1, 2, 1},
+};
+
+/* The same of 13.6: a frame has its bytecode as well; and there are a few more. */
+static const struct v8_opcodes opcodes_1306 = {
+    .n = 45,
+    .frames = 11,
+    .begin = 14,
+    .end = 16,
+    .operands = {6, 4, 3, 3,                                                    /* frames of functions */
+                 2, 1, 3, 4, 3, 3, 3,                                           /* other frames */
+                 1, 0, 0, 3, 3,                                                 /* arguments, beginnings */
+                 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* where values are */
                  0, 1, 1, 1, 1, 1, 2, 1},
 };
 
@@ -193,6 +208,7 @@ static bool set_1204(struct exports *e, struct v8_layout *l)
     l->deopt_frames = 0;
     l->deopt_first = 12; /* of an entry: the second word */
     l->deopt_size = 3;
+    l->maglev_places_head = 8;
     l->shared_data = 8;
     l->interpreter_bytecodes = 8;
     return constant(e, "type_InterpreterData__INTERPRETER_DATA_TYPE", &l->type_interpreter_data) &&
@@ -204,10 +220,34 @@ static bool set_1204(struct exports *e, struct v8_layout *l)
            constant(e, "type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE", &l->type_protected_fixed);
 }
 
+/*
+ * 13.6, node 24: arrays of more types, a wrapper around what code in a trusted space refers to, the
+ * bytecode beside the function where frames are described, and a ScopeInfo in another order.
+ */
+static bool set_1306(struct exports *e, struct v8_layout *l)
+{
+    if (!set_1204(e, l))
+        return false;
+    l->opcodes = &opcodes_1306;
+    l->places_head = 4;
+    l->maglev_places_head = 4;
+    l->deopt_bytecodes = 2;
+    l->deopt_literals = 3;
+    l->deopt_shared = 7;
+    l->deopt_inlined = 8;
+    l->deopt_first = 13;
+    l->scope_range = 3;
+    l->scope_of_module = 5;
+    l->wrapper_shared = 8;
+    return constant(e, "type_TrustedWeakFixedArray__TRUSTED_WEAK_FIXED_ARRAY_TYPE", &l->type_trusted_weak) &&
+           constant(e, "type_ProtectedWeakFixedArray__PROTECTED_WEAK_FIXED_ARRAY_TYPE", &l->type_protected_weak) &&
+           constant(e, "type_SharedFunctionInfoWrapper__SHARED_FUNCTION_INFO_WRAPPER_TYPE", &l->type_shared_wrapper);
+}
+
 static const struct {
     int32_t major, minor;
     bool (*set)(struct exports *e, struct v8_layout *l);
-} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}};
+} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}};
 
 static const char *refusal;
 
@@ -232,7 +272,12 @@ static bool find_functions(struct exports *e, struct v8_layout *l)
 
 static bool v8_find(struct exports *e)
 {
-    struct v8_layout l = {.type_trusted_bytes = V8_NO_TYPE, .type_trusted_fixed = V8_NO_TYPE, .type_protected_fixed = V8_NO_TYPE};
+    struct v8_layout l = {.type_trusted_bytes = V8_NO_TYPE,
+                          .type_trusted_fixed = V8_NO_TYPE,
+                          .type_protected_fixed = V8_NO_TYPE,
+                          .type_trusted_weak = V8_NO_TYPE,
+                          .type_protected_weak = V8_NO_TYPE,
+                          .type_shared_wrapper = V8_NO_TYPE};
     int32_t major, minor;
     uint64_t at = exports_find(e, "_ZN2v88internal7Version6major_E", NULL);
     if (!at)

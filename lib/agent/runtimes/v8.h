@@ -28,7 +28,7 @@
  * first ones are frames: two of functions that run as bytecode, two of builtins.
  */
 struct v8_opcodes {
-    uint8_t n, begin, end; /* two begin a description: BEGIN .. END-1 */
+    uint8_t n, frames, begin, end; /* the first FRAMES are frames; two begin a description: BEGIN .. END-1 */
     uint8_t operands[64];
 };
 #define V8_FRAMES_OF_BYTECODE 2u
@@ -52,15 +52,21 @@ struct v8_layout {
     int32_t code_start;                                  /* this field of it to the instructions */
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
     int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
+    int32_t scope_range;                                 /* 0: where a function is stands behind its names */
+    int32_t scope_of_module;                             /* such a scope has a word more, if the range is in front */
+    int32_t wrapper_shared;                              /* to the SharedFunctionInfo in what wraps it */
     /* instance types */
     int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_code, type_stream,
         type_bytecodes;
     int32_t type_bytes, type_fixed, type_weak_fixed, first_no_string;
-    int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed; /* V8_NO_TYPE: there are none such */
-    int32_t kind_mask, kind_baseline, kind_maglev;                        /* 0: there is no code of that kind */
+    /* V8_NO_TYPE: there are none such */
+    int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed, type_trusted_weak, type_protected_weak, type_shared_wrapper;
+    int32_t kind_mask, kind_baseline, kind_maglev; /* 0: there is no code of that kind */
     /* how a frame of Maglev's code is taken apart */
     const struct v8_opcodes *opcodes;
-    int32_t deopt_frames, deopt_first, deopt_size;                     /* indices in the deoptimization data, and the size of an entry */
+    int32_t places_head, maglev_places_head;       /* bytes in front of the parts of a table's head that are read, and behind them */
+    int32_t deopt_bytecodes;                       /* index in the deoptimization data; 0: it has none */
+    int32_t deopt_frames, deopt_first, deopt_size; /* indices in the deoptimization data, and the size of an entry */
     int32_t shared_data, type_interpreter_data, interpreter_bytecodes; /* to the bytecodes */
     /* how long each bytecode is: bytes in single, double and quadruple operand scale */
     uintptr_t bytecode_lengths;
@@ -163,10 +169,10 @@ struct v8_place {
 };
 
 /*
- * The place that CODE's return address stands for. HEAD_SIZE and MORE: how long the head of the table
- * is, and what its entries have beside the parts that this head describes.
+ * The place that CODE's return address stands for. MORE_HEAD and MORE: what the table's head and its
+ * entries have beside the parts that the head describes, in bytes.
  */
-bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t head_size, size_t more, struct v8_place *out);
+bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t more_head, size_t more, struct v8_place *out);
 
 /* A table of bytes that is read from AT on. */
 struct v8_table {

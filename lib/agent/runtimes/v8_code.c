@@ -224,7 +224,8 @@ bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out)
 
 /*
  * Behind the instructions of optimized code stands a table of the places where it can be left: a
- * number of entries, and a word that says how large the parts of an entry are. An entry: where a
+ * number of entries, and a word that says how large the parts of an entry are; in newer versions
+ * the number of words in a frame stands in front of them. An entry: where a
  * call returns to, a number plus 1, and plus 1 where it is made to return to instead once the code
  * is given up for the function's other code; the rest is the collector's. Without the word's lowest
  * bit an entry has the first part alone.
@@ -240,17 +241,18 @@ static uint32_t little_endian(const uint8_t *p, unsigned n)
     return v;
 }
 
-bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t head_size, size_t more, struct v8_place *out)
+bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t more_head, size_t more, struct v8_place *out)
 {
     uint32_t head[2];
-    const uint8_t *p = v8_bytes(m, code->start + code->size, head_size);
+    uintptr_t table = code->start + code->size + (uintptr_t)v8.places_head;
+    const uint8_t *p = v8_bytes(m, table, sizeof head);
     if (!p)
         return false;
     memcpy(head, p, sizeof head);
     unsigned registers = head[1] >> 1 & 7, pc = head[1] >> 4 & 7, number = head[1] >> 7 & 7;
     size_t entry = 2 * pc + number + more + registers;
     if (!(head[1] & HAS_NUMBERS) || head[0] > MAX_PLACES || pc > 4 || number > 4 ||
-        !(p = v8_bytes(m, code->start + code->size + head_size, head[0] * entry)))
+        !(p = v8_bytes(m, table + sizeof head + more_head, head[0] * entry)))
         return false;
     for (uint32_t i = 0; i < head[0]; i++, p += entry) {
         *out = (struct v8_place){little_endian(p, pc), (int32_t)little_endian(p + pc, number) - 1};
@@ -264,7 +266,7 @@ bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t head_
 static uintptr_t return_before(struct v8_memory *m, const struct v8_code *code)
 {
     struct v8_place place;
-    return v8_find_place(m, code, 8, 0, &place) ? place.pc : code->pc;
+    return v8_find_place(m, code, 0, 0, &place) ? place.pc : code->pc;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -278,6 +280,12 @@ bool v8_add_call(struct v8_calls *out, uintptr_t shared, int32_t position)
     return true;
 }
 
+static uintptr_t deopt_function(struct v8_memory *m, uintptr_t deopt)
+{
+    uintptr_t shared = v8_element(m, deopt, v8.deopt_shared);
+    return v8_type(m, shared) == v8.type_shared_wrapper ? v8_field(m, shared, v8.wrapper_shared) : shared;
+}
+
 /*
  * Optimized code: the position says in which inlined call it is, and the table of these where each
  * was called from.
@@ -287,7 +295,7 @@ static bool optimized_calls(struct v8_memory *m, const struct v8_code *code, uin
     uintptr_t deopt = v8_field(m, code->object, v8.code_deopt), literals = v8_element(m, deopt, v8.deopt_literals);
     uint64_t position;
     size_t n = 0;
-    if (v8_element(m, deopt, v8.deopt_shared) != shared)
+    if (deopt_function(m, deopt) != shared)
         return false;
     if (!position_in(m, v8_field(m, code->object, v8.code_positions), (int64_t)return_before(m, code) - 1, &position))
         return false;

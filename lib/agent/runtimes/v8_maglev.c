@@ -12,8 +12,7 @@
  */
 #include "v8.h"
 
-#define PLACES_HEAD 16u /* of the table of places: two numbers more than that of other code */
-#define PLACES_MORE 1u  /* in an entry: how many words the call has pushed */
+#define PLACES_MORE 1u /* in an entry of the table of places: how many words the call has pushed */
 
 /* ---- instructions ------------------------------------------------------------------------------ */
 
@@ -86,31 +85,25 @@ static bool next_instruction(struct instructions *s, unsigned *opcode)
     return true;
 }
 
-/* How many frames of functions the description at INDEX has; 0: it is none. */
-static int64_t begin(struct instructions *s, int32_t index)
+static bool has_more(const struct instructions *s) { return s->same > 1 || s->at.at < s->at.n; }
+
+/* How many frames the description at INDEX has, and how many of these are of functions. */
+struct counts {
+    int64_t frames, functions;
+};
+
+static bool begin(struct instructions *s, int32_t index, struct counts *left)
 {
     unsigned opcode;
     s->at.at = (size_t)index;
     if (index < 0 || !next_instruction(s, &opcode) || !is_begin(opcode))
-        return 0;
+        return false;
     uint64_t distance = operand(s);
-    signed_operand(s); /* how many frames, those of stubs too */
-    int64_t n = signed_operand(s);
+    left->frames = signed_operand(s);
+    left->functions = signed_operand(s);
     s->before = s->at;
     s->before.at = (size_t)index - distance;
-    return s->ok && distance <= (uint64_t)index ? n : 0;
-}
-
-/* The next frame of a function. */
-static bool next_frame(struct instructions *s, unsigned *opcode)
-{
-    while (next_instruction(s, opcode) && !is_begin(*opcode)) {
-        if (*opcode < V8_FRAMES_OF_FUNCTIONS)
-            return true;
-        if (!skip_operands(s->same ? &s->before : &s->at, *opcode))
-            return false;
-    }
-    return false;
+    return s->ok && distance <= (uint64_t)index;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------ */
@@ -123,33 +116,49 @@ static uintptr_t bytecodes_of(struct v8_memory *m, uintptr_t shared)
         data = v8_field(m, data, v8.code_deopt); /* of baseline code, which has no such data */
     if (v8_type(m, data) == v8.type_interpreter_data)
         data = v8_field(m, data, v8.interpreter_bytecodes);
-    return v8_type(m, data) == v8.type_bytecodes ? data : 0;
+    return data;
 }
 
-static bool add_frame(struct v8_memory *m, struct instructions *s, uintptr_t literals, struct v8_calls *out)
+/* The arrays may hold it weakly. */
+static uintptr_t literal(struct v8_memory *m, uintptr_t deopt, int32_t array, int64_t i)
 {
-    int64_t offset = signed_operand(s), literal = signed_operand(s);
-    uintptr_t callee = v8_element(m, literals, (int32_t)literal) & ~(uintptr_t)2; /* the array may hold it weakly */
-    uintptr_t bytecodes = bytecodes_of(m, callee);
-    return s->ok && v8_type(m, callee) == v8.type_shared && bytecodes &&
+    return v8_element(m, v8_element(m, deopt, array), (int32_t)i) & ~(uintptr_t)2;
+}
+
+static bool add_frame(struct v8_memory *m, struct instructions *s, unsigned opcode, uintptr_t deopt, struct v8_calls *out)
+{
+    int64_t offset = signed_operand(s), function = signed_operand(s);
+    uintptr_t callee = literal(m, deopt, v8.deopt_literals, function);
+    uintptr_t bytecodes = v8.deopt_bytecodes ? literal(m, deopt, v8.deopt_bytecodes, signed_operand(s)) : bytecodes_of(m, callee);
+    for (unsigned i = v8.deopt_bytecodes ? 3 : 2; i < v8.opcodes->operands[opcode]; i++)
+        operand(s);
+    return s->ok && v8_type(m, callee) == v8.type_shared && v8_type(m, bytecodes) == v8.type_bytecodes &&
            v8_add_call(out, callee, v8_position_of_bytecode(m, bytecodes, offset));
 }
 
-/* The description has the outermost frame first. */
-static bool add_frames(struct v8_memory *m, struct instructions *s, int32_t index, uintptr_t literals, struct v8_calls *out)
+/*
+ * The description has the outermost frame first. It is read to its end: if it has another number of
+ * frames than it says, or what follows is no beginning, the instructions are not those of this V8.
+ */
+static bool add_frames(struct v8_memory *m, struct instructions *s, int32_t index, uintptr_t deopt, struct v8_calls *out)
 {
     unsigned opcode;
-    for (int64_t n = begin(s, index); n > 0; n--) {
-        if (!next_frame(s, &opcode))
+    struct counts left;
+    if (!begin(s, index, &left))
+        return false;
+    while (has_more(s)) {
+        if (!next_instruction(s, &opcode))
             return false;
-        bool is_added =
-            opcode < V8_FRAMES_OF_BYTECODE ? add_frame(m, s, literals, out) : skip_operands(s->same ? &s->before : &s->at, opcode);
-        if (!is_added)
+        if (is_begin(opcode))
+            break;
+        left.frames -= opcode < v8.opcodes->frames;
+        left.functions -= opcode < V8_FRAMES_OF_FUNCTIONS;
+        bool ok =
+            opcode < V8_FRAMES_OF_BYTECODE ? add_frame(m, s, opcode, deopt, out) : skip_operands(s->same ? &s->before : &s->at, opcode);
+        if (!ok)
             return false;
-        for (unsigned i = 2; opcode < V8_FRAMES_OF_BYTECODE && i < v8.opcodes->operands[opcode]; i++)
-            operand(s);
     }
-    return s->ok && out->n;
+    return s->ok && out->n && !left.frames && !left.functions;
 }
 
 static void turn_around(struct v8_calls *c)
@@ -163,14 +172,14 @@ static void turn_around(struct v8_calls *c)
 
 bool v8_maglev_calls(struct v8_memory *m, const struct v8_code *code, uintptr_t shared, struct v8_calls *out)
 {
-    uintptr_t deopt = v8_field(m, code->object, v8.code_deopt), literals = v8_element(m, deopt, v8.deopt_literals);
+    uintptr_t deopt = v8_field(m, code->object, v8.code_deopt);
     struct instructions s = {.ok = true};
     struct v8_place place;
-    if (!v8_find_place(m, code, PLACES_HEAD, PLACES_MORE, &place) || place.number < 0)
+    if (!v8_find_place(m, code, (size_t)v8.maglev_places_head, PLACES_MORE, &place) || place.number < 0)
         return false;
     uintptr_t index = v8_element(m, deopt, v8.deopt_first + place.number * v8.deopt_size);
     s.at.p = v8_byte_array(m, v8_element(m, deopt, v8.deopt_frames), &s.at.n);
-    if (!s.at.p || !v8_is_smi(index) || !add_frames(m, &s, v8_smi(index), literals, out) || out->call[0].shared != shared)
+    if (!s.at.p || !v8_is_smi(index) || !add_frames(m, &s, v8_smi(index), deopt, out) || out->call[0].shared != shared)
         return false;
     turn_around(out);
     return true;
