@@ -25,7 +25,16 @@ static size_t used;
 
 enum type { MAP = 255, FUNCTION = 2066, SHARED = 262, SCRIPT = 167, DEBUG = 153, SCOPE = 261, CODE = 245, STREAM = 252, BYTECODES = 191 };
 enum { BYTES = 190, FIXED = 175, WEAK_FIXED = 240, SEQ_ONE = 40, SEQ_TWO = 32, CONS = 41, SLICED = 43, THIN = 45, EXTERNAL = 42 };
-enum { INTERPRETER_DATA = 193, INTERPRETED = 10, BASELINE = 11, MAGLEV = 12, OPTIMIZED = 13 };
+enum {
+    TRUSTED_WEAK = 199,
+    PROTECTED_WEAK = 194,
+    WRAPPER = 195,
+    INTERPRETER_DATA = 193,
+    INTERPRETED = 10,
+    BASELINE = 11,
+    MAGLEV = 12,
+    OPTIMIZED = 13
+};
 
 static uintptr_t smi(int32_t v) { return (uintptr_t)(uint32_t)v << 32; }
 
@@ -128,8 +137,12 @@ static uint64_t stack[16];
 static uintptr_t new_scope(const char *name, const char *guessed, int32_t start)
 {
     uintptr_t s = object(SCOPE, 128);
-    unsigned at = 4;
-    words_of(s)[1] = smi(2 | 1 << 12 | (guessed ? 1 << 14 : 0));
+    unsigned at = 4, flags = 2 | 1u << 12 | (guessed ? 1u << 14 : 0);
+    words_of(s)[1] = v8.scope_range ? flags : smi((int32_t)flags);
+    if (v8.scope_range) {
+        words_of(s)[at++] = smi(start);
+        words_of(s)[at++] = smi(start + 50);
+    }
     words_of(s)[3] = smi(1); /* a variable: its name and a word on it */
     words_of(s)[at++] = string("v");
     words_of(s)[at++] = smi(7);
@@ -137,8 +150,8 @@ static uintptr_t new_scope(const char *name, const char *guessed, int32_t start)
     words_of(s)[at++] = smi(4);
     if (guessed)
         words_of(s)[at++] = string(guessed);
-    words_of(s)[at++] = smi(start);
-    words_of(s)[at] = smi(start + 50);
+    words_of(s)[at++] = smi(v8.scope_range ? -1 : start);
+    words_of(s)[at] = smi(v8.scope_range ? -1 : start + 50);
     return s;
 }
 
@@ -240,6 +253,24 @@ static void set_opcodes(void)
     v8.type_interpreter_data = INTERPRETER_DATA;
 }
 
+/* As 13.6 has it: a frame has its bytecode too, tables of places a word more in front. */
+static void set_newer(void)
+{
+    static const struct v8_opcodes opcodes = {
+        .n = OPCODES, .frames = BEGIN, .begin = BEGIN, .end = BEGIN_WITH_FEEDBACK + 1, .operands = {6, 4, 3, 3, 2, 3, 3, 1, 0, 1}};
+    v8.opcodes = &opcodes;
+    v8.places_head = 4;
+    v8.maglev_places_head = 4;
+    v8.deopt_bytecodes = 3;
+    v8.wrapper_shared = 8;
+    v8.type_trusted_weak = TRUSTED_WEAK;
+    v8.type_protected_weak = PROTECTED_WEAK;
+    v8.type_shared_wrapper = WRAPPER;
+    v8.scope_range = 3;
+    v8.scope_locals = 5;
+    v8.scope_of_module = 5;
+}
+
 #define SOURCE "one\ntwo\r\nthree\rfour\n"
 
 static int begin(void **state)
@@ -270,6 +301,16 @@ static int begin(void **state)
     words_of(bytecodes)[4] = array(BYTES, t.bytes, t.n, 1);
     memset(stack, 0, sizeof stack);
     stack[10 - 4] = bytecodes;
+    return 0;
+}
+
+static int begin_newer(void **state)
+{
+    if (begin(state) != 0)
+        return -1;
+    set_newer();
+    shared = new_shared("outer", NULL, 4);
+    other = new_shared(NULL, "guess.ed", 9);
     return 0;
 }
 
@@ -317,11 +358,11 @@ static uintptr_t new_code(unsigned kind, uint32_t size, uintptr_t positions, uin
 {
     uintptr_t code = object(CODE, 80), map = map_of(STREAM);
     used += 64 - 16; /* so that the instructions lie on a boundary of 64 bytes */
-    uintptr_t stream = allocate(16 + size + n + 64);
+    uintptr_t stream = allocate(16 + size + n + 64), table = stream + 15 + size + (uintptr_t)v8.places_head;
     words_of(stream)[0] = map;
     words_of(stream)[1] = code;
     memset((void *)(stream + 15), 0xcc, size);
-    memcpy((void *)(stream + 15 + size), places, n);
+    memcpy((void *)table, places, n);
     used = (used + 63) & ~(size_t)63;
     words_of(code)[2] = deopt;
     words_of(code)[3] = positions;
@@ -360,6 +401,16 @@ static void baseline_code_stands_at_the_bytecode_whose_code_it_is_in(void **stat
     assert_int_equal(calls.call[0].position, V8_NO_POSITION);
 }
 
+/* Of code: as it is, or wrapped. */
+static uintptr_t function_of_code(void)
+{
+    if (!v8.wrapper_shared)
+        return shared;
+    uintptr_t w = object(WRAPPER, 16);
+    words_of(w)[1] = shared;
+    return w;
+}
+
 static uintptr_t new_optimized(void)
 {
     struct table t = {.code = -1};
@@ -380,7 +431,7 @@ static uintptr_t new_optimized(void)
     memcpy(table, places, sizeof places);
     memcpy(table + 4, &sizes, sizeof sizes);
     deopt[2] = array(WEAK_FIXED, literals, 2, 8);
-    deopt[6] = shared;
+    deopt[6] = function_of_code();
     deopt[7] = array(BYTES, inlined, sizeof inlined, 1);
     return new_code(OPTIMIZED, 128, array(BYTES, t.bytes, t.n, 1), array(FIXED, deopt, 8, 8), table, sizeof table);
 }
@@ -436,6 +487,12 @@ static void op(struct table *t, unsigned opcode, unsigned n, const int *operands
 }
 #define OP(t, opcode, ...) op(t, opcode, sizeof((int[]){0, ##__VA_ARGS__}) / sizeof(int) - 1, (int[]){0, ##__VA_ARGS__} + 1)
 
+static void frame(struct table *t, unsigned opcode, int offset, int function)
+{
+    int operands[] = {offset, function, function, 7, 1, 1};
+    op(t, opcode, v8.opcodes->operands[opcode], operands);
+}
+
 /* The distance to the description that is referred to has no sign. */
 static int32_t begin_frames(struct table *t, unsigned opcode, int32_t before, int n)
 {
@@ -458,48 +515,54 @@ static uintptr_t new_maglev(void)
     int32_t at[6];
     at[0] = begin_frames(&t, BEGIN, -1, 1);
     OP(&t, STUB, 1, 1);
-    OP(&t, FRAME, -1, 0, 7);
+    frame(&t, FRAME, -1, 0);
     at[1] = begin_frames(&t, BEGIN_WITH_FEEDBACK, -1, 3);
-    OP(&t, FRAME, 0, 0, 7);
+    frame(&t, FRAME, 0, 0);
     OP(&t, VALUE, 300);
     OP(&t, STUB, 1, 1);
-    OP(&t, FRAME_WITH_RETURN, 3, 1, 7, 1, 1);
+    frame(&t, FRAME_WITH_RETURN, 3, 1);
     OP(&t, NO_VALUE);
     OP(&t, BUILTIN, 5, 5, 5);
     at[2] = begin_frames(&t, BEGIN, at[1], 2);
     OP(&t, OPCODES + 3);
-    OP(&t, FRAME, 9, 1, 7);
+    frame(&t, FRAME, 9, 1);
     at[3] = begin_frames(&t, BEGIN, at[1], 3);
-    OP(&t, FRAME, 9, 0, 7);
+    frame(&t, FRAME, 9, 0);
     OP(&t, VALUE, 1);
     t.bytes[t.n++] = SAME;
     put(&t, 2);
-    OP(&t, FRAME, 3, 0, 7);
+    frame(&t, FRAME, 3, 0);
     at[4] = begin_frames(&t, BEGIN, at[1], 2);
     OP(&t, OPCODES + 1);
     OP(&t, NO_VALUE);
     OP(&t, OPCODES + 2);
     at[5] = begin_frames(&t, BEGIN, -1, 2);
-    OP(&t, FRAME, 0, 0, 7);
+    frame(&t, FRAME, 0, 0);
     begin_frames(&t, BEGIN, -1, 1);
-    OP(&t, FRAME, 0, 0, 7);
+    frame(&t, FRAME, 0, 0);
     uintptr_t literals[2] = {shared, other | 2}, deopt[10 + 3 * 6] = {array(BYTES, t.bytes, t.n, 1)};
     deopt[2] = array(WEAK_FIXED, literals, 2, 8);
     deopt[7] = smi(at[1]); /* a count, in front of the first entry */
     for (unsigned i = 0; i < 6; i++)
         deopt[10 + 3 * i] = smi(at[i]);
+    const uintptr_t all[2] = {bytecodes | 2, bytecodes | 2};
+    size_t head = 8 + (size_t)v8.maglev_places_head;
     uint8_t places[16 + 7 * 5] = {7};
+    if (v8.deopt_bytecodes) {
+        deopt[2] = array(TRUSTED_WEAK, literals, 2, 8);
+        deopt[3] = array(PROTECTED_WEAK, all, 2, 8);
+    }
     uint32_t sizes = 1 | 1 << 1 | 1 << 4 | 1 << 7;
     memcpy(places + 4, &sizes, sizeof sizes);
     static const uint8_t entries[7][5] = {{21, 1, 0}, {41, 2, 111}, {61, 3, 115}, {81, 4, 119}, {91, 5, 123}, {101, 0, 0}, {105, 6, 0}};
-    memcpy(places + 16, entries, sizeof entries);
+    memcpy(places + head, entries, sizeof entries);
     /* outer has baseline code with data of the interpreter, the other one its bytecode */
     uintptr_t data = object(INTERPRETER_DATA, 32), code = object(CODE, 80);
     words_of(data)[1] = bytecodes;
     words_of(code)[2] = data;
     words_of(shared)[1] = code;
     words_of(other)[1] = bytecodes;
-    return new_code(MAGLEV, 128, 0, array(FIXED, deopt, 10 + 3 * 6, 8), places, sizeof places);
+    return new_code(MAGLEV, 128, 0, array(FIXED, deopt, 10 + 3 * 6, 8), places, head + sizeof entries);
 }
 
 static void are_calls(uintptr_t pc, unsigned n, const int32_t *positions, const uintptr_t *functions)
@@ -534,9 +597,9 @@ static void maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up(void 
     shared = other;
     assert_false(calls_at(start + 41, &calls));
     shared = mine;
-    /* its bytecode was dropped */
+    /* its bytecode was dropped: no matter where the code itself has it */
     words_of(other)[1] = script;
-    assert_false(calls_at(start + 41, &calls));
+    assert_int_equal(calls_at(start + 41, &calls), v8.deopt_bytecodes != 0);
 }
 
 static void code_that_took_the_place_of_other_code_is_not_taken_for_it(void **state)
@@ -658,6 +721,23 @@ static void a_function_has_its_name_or_the_one_that_was_guessed(void **state)
     assert_int_equal(strlen(name.function), sizeof name.function - 1);
 }
 
+static void a_scope_of_a_newer_v8_has_its_range_in_front(void **state)
+{
+    (void)state;
+    assert_true(named(shared, V8_NO_POSITION));
+    assert_string_equal(name.function, "outer");
+    assert_int_equal(name.line, 2);
+    assert_true(named(other, 3));
+    assert_string_equal(name.function, "guess.ed");
+    /* a module has the number of its variables behind it */
+    uintptr_t scope = words_of(shared)[2];
+    memmove(&words_of(scope)[7], &words_of(scope)[6], 5 * 8);
+    words_of(scope)[1] = 5 | 1 << 12;
+    words_of(scope)[6] = smi(3);
+    assert_true(named(shared, V8_NO_POSITION));
+    assert_string_equal(name.function, "outer");
+}
+
 static void what_is_not_as_expected_has_no_name(void **state)
 {
     (void)state;
@@ -737,8 +817,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(code_that_took_the_place_of_other_code_is_not_taken_for_it, begin, end),
         cmocka_unit_test_setup_teardown(a_place_has_the_line_and_column_that_v8_counts, begin, end),
         cmocka_unit_test_setup_teardown(a_function_has_its_name_or_the_one_that_was_guessed, begin, end),
+        cmocka_unit_test_setup_teardown(a_scope_of_a_newer_v8_has_its_range_in_front, begin_newer, end),
         cmocka_unit_test_setup_teardown(what_is_not_as_expected_has_no_name, begin, end),
         cmocka_unit_test_setup_teardown(damaged_memory_is_never_read_beyond_its_end, begin, end),
+        {"code_of_a_newer_v8_is_read_from_what_is_wrapped_there", optimized_code_stands_in_each_call_that_was_inlined, begin_newer, end,
+         NULL},
+        {"a_newer_v8_has_more_in_front_of_its_places", a_frame_whose_code_was_given_up_stands_where_its_call_was, begin_newer, end, NULL},
+        {"maglev_code_of_a_newer_v8_has_its_bytecode_in_the_description", maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up,
+         begin_newer, end, NULL},
+        {"damaged_memory_of_a_newer_v8_does_no_harm", damaged_memory_is_never_read_beyond_its_end, begin_newer, end, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

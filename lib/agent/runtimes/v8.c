@@ -257,16 +257,60 @@ static bool refuse(const char *reason)
     return false;
 }
 
-static bool find_functions(struct exports *e, struct v8_layout *l)
+/*
+ * Where the builtins are, from a method of an isolate's that does not look at it (src/api/api.cc). It is
+ * part of V8's public interface, so each build exports it; the two functions that it calls newer ones do not.
+ */
+static void (*code_range)(void *isolate, const void **start, size_t *n);
+
+static uintptr_t start_of_range(void)
+{
+    const void *start = NULL;
+    size_t n;
+    code_range(NULL, &start, &n);
+    return (uintptr_t)start;
+}
+
+static uint32_t size_of_range(void)
+{
+    const void *start;
+    size_t n = 0;
+    code_range(NULL, &start, &n);
+    return (uint32_t)n;
+}
+
+static void find_builtins(struct exports *e, struct v8_layout *l)
+{
+    l->blob = (uintptr_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate23CurrentEmbeddedBlobCodeEv", NULL);
+    l->blob_size = (uint32_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate27CurrentEmbeddedBlobCodeSizeEv", NULL);
+    if (l->blob && l->blob_size)
+        return;
+    code_range = (void (*)(void *, const void **, size_t *))exports_find(e, "_ZN2v87Isolate20GetEmbeddedCodeRangeEPPKvPm", NULL);
+    l->blob = code_range ? start_of_range : NULL;
+    l->blob_size = size_of_range;
+}
+
+/* The table of a build that does not export its own. */
+static void find_bytecodes(struct exports *e, struct v8_layout *l, int32_t major, int32_t minor)
+{
+    int32_t build;
+    if (l->bytecode_lengths || major != 13 || minor != 6 || !int_at(exports_find(e, "_ZN2v88internal7Version6build_E", NULL), &build) ||
+        build != 233)
+        return;
+    l->bytecode_lengths = (uintptr_t)v8_bytecodes_1306;
+    l->n_bytecodes = V8_BYTECODES_1306;
+}
+
+static bool find_functions(struct exports *e, struct v8_layout *l, int32_t major, int32_t minor)
 {
     uint64_t size = 0;
     l->bytecode_lengths = exports_find(e, "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE", &size);
     l->n_bytecodes = (uint32_t)(size / 3);
+    find_bytecodes(e, l, major, minor);
+    find_builtins(e, l);
     size = 0;
     l->free_environment = exports_find(e, "_ZN4node15FreeEnvironmentEPNS_11EnvironmentE", &size);
     l->free_environment_size = size;
-    l->blob = (uintptr_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate23CurrentEmbeddedBlobCodeEv", NULL);
-    l->blob_size = (uint32_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate27CurrentEmbeddedBlobCodeSizeEv", NULL);
     return l->bytecode_lengths && l->n_bytecodes && l->n_bytecodes <= 256 && l->blob && l->blob_size;
 }
 
@@ -289,7 +333,7 @@ static bool v8_find(struct exports *e)
         i++;
     if (i == sizeof versions / sizeof *versions)
         return refuse("its version is not known");
-    if (!read_constants(e, &l) || !find_functions(e, &l))
+    if (!read_constants(e, &l) || !find_functions(e, &l, major, minor))
         return refuse("it does not export the constants that are needed");
     set_common(&l);
     if (!versions[i].set(e, &l))

@@ -193,6 +193,11 @@ bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, 
 /* What is known of addresses of code does not hold any more. */
 void v8_code_reset(void);
 
+/* ---- v8_bytecodes.c ---- */
+
+#define V8_BYTECODES_1306 208u
+extern const uint8_t v8_bytecodes_1306[3 * V8_BYTECODES_1306];
+
 /* ---- v8_walk.c, v8_name.c ---- */
 
 void v8_walk_begin(void);
