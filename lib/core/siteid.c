@@ -36,13 +36,19 @@ uint64_t siteid_frame(uint64_t h, const struct state_module *m, uint64_t pc)
     return h;
 }
 
-uint64_t siteid_runtime_frame(uint64_t h, const struct state_frame_view *f)
+static uint64_t add_function(uint64_t h, const struct state_frame_view *f)
 {
     const char *file = runtime_files_stable(f->runtime, f->file);
-    h = hash_byte(h, 'R');
     h = hash_byte(h, f->runtime);
     h = hash_bytes(h, f->function, strlen(f->function) + 1);
-    h = hash_bytes(h, file, strlen(file) + 1);
+    return hash_bytes(h, file, strlen(file) + 1);
+}
+
+uint64_t siteid_runtime_call(uint64_t h, const struct state_frame_view *f) { return add_function(hash_byte(h, 'C'), f); }
+
+uint64_t siteid_runtime_frame(uint64_t h, const struct state_frame_view *f)
+{
+    h = add_function(hash_byte(h, 'R'), f);
     for (unsigned shift = 0; shift < 32; shift += 8)
         h = hash_byte(h, (unsigned char)(f->frame->line >> shift));
     return h;

@@ -7,6 +7,8 @@ load runtimes
 
 NODE=$(command -v node)
 LEAK=$BATS_TEST_DIRNAME/../victims/node_leak.js
+ENDS=$BATS_TEST_DIRNAME/../victims/node_ends.js
+WAITS=$BATS_TEST_DIRNAME/../victims/node_waits.js
 STACKS=$BATS_TEST_DIRNAME/../victims/v8_stacks.js
 
 setup()
@@ -54,6 +56,68 @@ two_groups()
     printf '%s\n' "$output"
     [ "$status" -eq 0 ]
     [ "$output" = ready ]
+}
+
+@test "a function that goes on after it has waited is one site, whatever it has waited for" {
+    run "$SOCKLEAK" run -- "$NODE" "$WAITS" "$TESTTMP/socket"
+    printf '%s\n' "$output"
+    [ "$(grep -c 'opened 6, closed 0, stuck 6' <<<"$output")" = 2 ]
+    contains "$output" '#[0-9]+ +guilty +.*node_waits.js:'
+    contains "$output" '#[0-9]+ +another +.*node_waits.js:'
+}
+
+@test "two functions of node's that one line calls are two sites, and so are two that no function of the program has called" {
+    local name
+    "$SOCKLEAK" run --kinds all -- "$NODE" "$WAITS" "$TESTTMP/socket" >"$TESTTMP/report" 2>&1
+    cat "$TESTTMP/report"
+    for name in calls internalConnect createServerHandle; do
+        grep -B2 "#0 $name " "$TESTTMP/report" | grep '^site' >"$TESTTMP/sites.$name"
+        contains "$TESTTMP/sites.$name" 'opened 1, closed 0'
+    done
+    [ "$(sort -u "$TESTTMP/sites.calls" | wc -l)" = 2 ]
+}
+
+# at_end HOW: the program's end, and what is said of its three sockets.
+at_end() { run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" "$1"; printf '%s\n' "$output"; }
+
+@test "what node closes at its own end is stuck until then, however it ends" {
+    local how
+    at_end loop
+    [ "$status" -eq 23 ]
+    contains "$output" 'opened 3, closed 0, stuck 3'
+    contains "$output" '#[0-9]+ +guilty +.*node_ends.js:'
+    at_end exit
+    [ "$status" -eq 23 ]
+    contains "$output" 'SUMMARY: sockleak: 3 sockets leaked at 1 site'
+    for how in throw reject; do
+        at_end $how
+        [ "$status" -eq 1 ] # the program's own
+        contains "$output" 'SUMMARY: sockleak: 3 sockets leaked at 1 site'
+    done
+}
+
+@test "a signal without a handler ends node with its sockets" {
+    start ends "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" term
+    wait_for 30 grep -q ready "$TESTTMP/ends.out"
+    kill -TERM "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 143 ]
+    contains "$(cat "$TESTTMP"/ends.*)" 'SUMMARY: sockleak: 3 sockets leaked at 1 site'
+}
+
+@test "what an exit handler closes, or node at the end of a thread, was closed before the end" {
+    at_end closes
+    [ "$status" -eq 0 ]
+    [ "$output" = "" ]
+    begin_fed env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s:interval=100ms" "$NODE" "$ENDS" thread
+    wait_for 30 grep -q ready "$TESTTMP/node.out"
+    stuck() { cat "$TESTTMP"/log.* | grep -q '3 sockets stuck in CLOSE_WAIT'; }
+    wait_for 30 stuck
+    echo go >&7
+    finish
+    contains "$(cat "$TESTTMP"/log.*)" '3 of the sockets that were reported are closed by now'
+    lacks "$(cat "$TESTTMP"/log.*)" 'until the program ended'
 }
 
 @test "in a worker thread, and in code that V8 has compiled and inlined" {

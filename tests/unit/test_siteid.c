@@ -84,6 +84,19 @@ static uint64_t id_of_runtime(unsigned runtime, const char *function, const char
     return siteid_end(siteid_runtime_frame(siteid_begin(), &v));
 }
 
+static void a_function_that_is_called_counts_without_its_line(void **state)
+{
+    (void)state;
+    struct state_frame f = {.line = 1}, other = {.line = 2};
+    struct state_frame_view v = {.frame = &f, .function = "connect", .file = "node:net", .runtime = RUNTIME_JAVASCRIPT};
+    uint64_t id = siteid_end(siteid_runtime_call(siteid_begin(), &v));
+    assert_int_not_equal(id, siteid_end(siteid_runtime_frame(siteid_begin(), &v)));
+    v.frame = &other;
+    assert_int_equal(id, siteid_end(siteid_runtime_call(siteid_begin(), &v)));
+    v.function = "listen";
+    assert_int_not_equal(id, siteid_end(siteid_runtime_call(siteid_begin(), &v)));
+}
+
 static void a_frame_of_a_runtime_counts_by_function_line_and_the_stable_part_of_its_file(void **state)
 {
     (void)state;
@@ -114,6 +127,7 @@ int main(void)
         cmocka_unit_test(a_module_without_build_id_counts_by_its_file_name),
         cmocka_unit_test(made_up_code_has_no_address_in_the_name),
         cmocka_unit_test(a_lying_length_is_not_followed_and_no_name_is_zero),
+        cmocka_unit_test(a_function_that_is_called_counts_without_its_line),
         cmocka_unit_test(a_frame_of_a_runtime_counts_by_function_line_and_the_stable_part_of_its_file),
         cmocka_unit_test(the_name_of_a_known_stack_never_changes),
     };

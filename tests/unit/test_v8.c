@@ -25,7 +25,16 @@ static size_t used;
 
 enum type { MAP = 255, FUNCTION = 2066, SHARED = 262, SCRIPT = 167, DEBUG = 153, SCOPE = 261, CODE = 245, STREAM = 252, BYTECODES = 191 };
 enum { BYTES = 190, FIXED = 175, WEAK_FIXED = 240, SEQ_ONE = 40, SEQ_TWO = 32, CONS = 41, SLICED = 43, THIN = 45, EXTERNAL = 42 };
-enum { INTERPRETED = 10, BASELINE = 11, OPTIMIZED = 13 };
+enum {
+    TRUSTED_WEAK = 199,
+    PROTECTED_WEAK = 194,
+    WRAPPER = 195,
+    INTERPRETER_DATA = 193,
+    INTERPRETED = 10,
+    BASELINE = 11,
+    MAGLEV = 12,
+    OPTIMIZED = 13
+};
 
 static uintptr_t smi(int32_t v) { return (uintptr_t)(uint32_t)v << 32; }
 
@@ -128,8 +137,12 @@ static uint64_t stack[16];
 static uintptr_t new_scope(const char *name, const char *guessed, int32_t start)
 {
     uintptr_t s = object(SCOPE, 128);
-    unsigned at = 4;
-    words_of(s)[1] = smi(2 | 1 << 12 | (guessed ? 1 << 14 : 0));
+    unsigned at = 4, flags = 2 | 1u << 12 | (guessed ? 1u << 14 : 0);
+    words_of(s)[1] = v8.scope_range ? flags : smi((int32_t)flags);
+    if (v8.scope_range) {
+        words_of(s)[at++] = smi(start);
+        words_of(s)[at++] = smi(start + 50);
+    }
     words_of(s)[3] = smi(1); /* a variable: its name and a word on it */
     words_of(s)[at++] = string("v");
     words_of(s)[at++] = smi(7);
@@ -137,8 +150,8 @@ static uintptr_t new_scope(const char *name, const char *guessed, int32_t start)
     words_of(s)[at++] = smi(4);
     if (guessed)
         words_of(s)[at++] = string(guessed);
-    words_of(s)[at++] = smi(start);
-    words_of(s)[at] = smi(start + 50);
+    words_of(s)[at++] = smi(v8.scope_range ? -1 : start);
+    words_of(s)[at] = smi(v8.scope_range ? -1 : start + 50);
     return s;
 }
 
@@ -211,11 +224,51 @@ static void set_layout(void)
         .type_trusted_bytes = V8_NO_TYPE,
         .type_trusted_fixed = V8_NO_TYPE,
         .type_protected_fixed = V8_NO_TYPE,
+        .type_trusted_weak = V8_NO_TYPE,
+        .type_protected_weak = V8_NO_TYPE,
+        .type_shared_wrapper = V8_NO_TYPE,
         .kind_mask = 15,
         .kind_baseline = BASELINE,
         .bytecode_lengths = (uintptr_t)lengths,
         .n_bytecodes = 8,
     };
+}
+
+/* ---- how a frame of Maglev's code would be without it ---- */
+
+enum { FRAME_WITH_RETURN, FRAME, BUILTIN, STUB = 4, BEGIN, BEGIN_WITH_FEEDBACK, VALUE, NO_VALUE, SAME, OPCODES };
+
+static void set_opcodes(void)
+{
+    static const struct v8_opcodes opcodes = {
+        .n = OPCODES, .frames = BEGIN, .begin = BEGIN, .end = BEGIN_WITH_FEEDBACK + 1, .operands = {5, 3, 3, 3, 2, 3, 3, 1, 0, 1}};
+    v8.opcodes = &opcodes;
+    v8.kind_maglev = MAGLEV;
+    v8.deopt_frames = 0;
+    v8.deopt_first = 10;
+    v8.deopt_size = 3;
+    v8.maglev_places_head = 8;
+    v8.shared_data = 8;
+    v8.interpreter_bytecodes = 8;
+    v8.type_interpreter_data = INTERPRETER_DATA;
+}
+
+/* As 13.6 has it: a frame has its bytecode too, tables of places a word more in front. */
+static void set_newer(void)
+{
+    static const struct v8_opcodes opcodes = {
+        .n = OPCODES, .frames = BEGIN, .begin = BEGIN, .end = BEGIN_WITH_FEEDBACK + 1, .operands = {6, 4, 3, 3, 2, 3, 3, 1, 0, 1}};
+    v8.opcodes = &opcodes;
+    v8.places_head = 4;
+    v8.maglev_places_head = 4;
+    v8.deopt_bytecodes = 3;
+    v8.wrapper_shared = 8;
+    v8.type_trusted_weak = TRUSTED_WEAK;
+    v8.type_protected_weak = PROTECTED_WEAK;
+    v8.type_shared_wrapper = WRAPPER;
+    v8.scope_range = 3;
+    v8.scope_locals = 5;
+    v8.scope_of_module = 5;
 }
 
 #define SOURCE "one\ntwo\r\nthree\rfour\n"
@@ -232,6 +285,7 @@ static int begin(void **state)
     if (mprotect(heap, HEAP_BYTES, PROT_READ | PROT_WRITE) != 0)
         return -1;
     set_layout();
+    set_opcodes();
     v8_code_reset();
     script = object(SCRIPT, 128);
     words_of(script)[1] = string(SOURCE);
@@ -247,6 +301,16 @@ static int begin(void **state)
     words_of(bytecodes)[4] = array(BYTES, t.bytes, t.n, 1);
     memset(stack, 0, sizeof stack);
     stack[10 - 4] = bytecodes;
+    return 0;
+}
+
+static int begin_newer(void **state)
+{
+    if (begin(state) != 0)
+        return -1;
+    set_newer();
+    shared = new_shared("outer", NULL, 4);
+    other = new_shared(NULL, "guess.ed", 9);
     return 0;
 }
 
@@ -294,11 +358,11 @@ static uintptr_t new_code(unsigned kind, uint32_t size, uintptr_t positions, uin
 {
     uintptr_t code = object(CODE, 80), map = map_of(STREAM);
     used += 64 - 16; /* so that the instructions lie on a boundary of 64 bytes */
-    uintptr_t stream = allocate(16 + size + n + 64);
+    uintptr_t stream = allocate(16 + size + n + 64), table = stream + 15 + size + (uintptr_t)v8.places_head;
     words_of(stream)[0] = map;
     words_of(stream)[1] = code;
     memset((void *)(stream + 15), 0xcc, size);
-    memcpy((void *)(stream + 15 + size), places, n);
+    memcpy((void *)table, places, n);
     used = (used + 63) & ~(size_t)63;
     words_of(code)[2] = deopt;
     words_of(code)[3] = positions;
@@ -337,6 +401,16 @@ static void baseline_code_stands_at_the_bytecode_whose_code_it_is_in(void **stat
     assert_int_equal(calls.call[0].position, V8_NO_POSITION);
 }
 
+/* Of code: as it is, or wrapped. */
+static uintptr_t function_of_code(void)
+{
+    if (!v8.wrapper_shared)
+        return shared;
+    uintptr_t w = object(WRAPPER, 16);
+    words_of(w)[1] = shared;
+    return w;
+}
+
 static uintptr_t new_optimized(void)
 {
     struct table t = {.code = -1};
@@ -357,7 +431,7 @@ static uintptr_t new_optimized(void)
     memcpy(table, places, sizeof places);
     memcpy(table + 4, &sizes, sizeof sizes);
     deopt[2] = array(WEAK_FIXED, literals, 2, 8);
-    deopt[6] = shared;
+    deopt[6] = function_of_code();
     deopt[7] = array(BYTES, inlined, sizeof inlined, 1);
     return new_code(OPTIMIZED, 128, array(BYTES, t.bytes, t.n, 1), array(FIXED, deopt, 8, 8), table, sizeof table);
 }
@@ -403,6 +477,129 @@ static void a_frame_whose_code_was_given_up_stands_where_its_call_was(void **sta
     assert_true(calls_at(start + 112, &calls));
     assert_int_equal(calls.n, 1);
     assert_int_equal(calls.call[0].position, 8);
+}
+
+static void op(struct table *t, unsigned opcode, unsigned n, const int *operands)
+{
+    t->bytes[t->n++] = (uint8_t)opcode;
+    for (unsigned i = 0; i < n; i++)
+        put(t, operands[i] < 0 ? (uint64_t)-operands[i] << 1 | 1 : (uint64_t)operands[i] << 1);
+}
+#define OP(t, opcode, ...) op(t, opcode, sizeof((int[]){0, ##__VA_ARGS__}) / sizeof(int) - 1, (int[]){0, ##__VA_ARGS__} + 1)
+
+static void frame(struct table *t, unsigned opcode, int offset, int function)
+{
+    int operands[] = {offset, function, function, 7, 1, 1};
+    op(t, opcode, v8.opcodes->operands[opcode], operands);
+}
+
+/* The distance to the description that is referred to has no sign. */
+static int32_t begin_frames(struct table *t, unsigned opcode, int32_t before, int n)
+{
+    int32_t at = t->n;
+    t->bytes[t->n++] = (uint8_t)opcode;
+    put(t, (uint64_t)(before < 0 ? 0 : at - before));
+    put(t, (uint64_t)(n + 1) << 1); /* with that of a stub */
+    put(t, (uint64_t)n << 1);
+    return at;
+}
+
+/*
+ * Calls that return to 21 (outer), 41 (a builtin in "other" in outer), 61, 81 and 91 (the same but for
+ * some instructions), 101 (no description) and 105 (one that has less
+ * frames than it says); trampolines at 110 and on.
+ */
+static uintptr_t new_maglev(void)
+{
+    struct table t = {.n = 0};
+    int32_t at[6];
+    at[0] = begin_frames(&t, BEGIN, -1, 1);
+    OP(&t, STUB, 1, 1);
+    frame(&t, FRAME, -1, 0);
+    at[1] = begin_frames(&t, BEGIN_WITH_FEEDBACK, -1, 3);
+    frame(&t, FRAME, 0, 0);
+    OP(&t, VALUE, 300);
+    OP(&t, STUB, 1, 1);
+    frame(&t, FRAME_WITH_RETURN, 3, 1);
+    OP(&t, NO_VALUE);
+    OP(&t, BUILTIN, 5, 5, 5);
+    at[2] = begin_frames(&t, BEGIN, at[1], 2);
+    OP(&t, OPCODES + 3);
+    frame(&t, FRAME, 9, 1);
+    at[3] = begin_frames(&t, BEGIN, at[1], 3);
+    frame(&t, FRAME, 9, 0);
+    OP(&t, VALUE, 1);
+    t.bytes[t.n++] = SAME;
+    put(&t, 2);
+    frame(&t, FRAME, 3, 0);
+    at[4] = begin_frames(&t, BEGIN, at[1], 2);
+    OP(&t, OPCODES + 1);
+    OP(&t, NO_VALUE);
+    OP(&t, OPCODES + 2);
+    at[5] = begin_frames(&t, BEGIN, -1, 2);
+    frame(&t, FRAME, 0, 0);
+    begin_frames(&t, BEGIN, -1, 1);
+    frame(&t, FRAME, 0, 0);
+    uintptr_t literals[2] = {shared, other | 2}, deopt[10 + 3 * 6] = {array(BYTES, t.bytes, t.n, 1)};
+    deopt[2] = array(WEAK_FIXED, literals, 2, 8);
+    deopt[7] = smi(at[1]); /* a count, in front of the first entry */
+    for (unsigned i = 0; i < 6; i++)
+        deopt[10 + 3 * i] = smi(at[i]);
+    const uintptr_t all[2] = {bytecodes | 2, bytecodes | 2};
+    size_t head = 8 + (size_t)v8.maglev_places_head;
+    uint8_t places[16 + 7 * 5] = {7};
+    if (v8.deopt_bytecodes) {
+        deopt[2] = array(TRUSTED_WEAK, literals, 2, 8);
+        deopt[3] = array(PROTECTED_WEAK, all, 2, 8);
+    }
+    uint32_t sizes = 1 | 1 << 1 | 1 << 4 | 1 << 7;
+    memcpy(places + 4, &sizes, sizeof sizes);
+    static const uint8_t entries[7][5] = {{21, 1, 0}, {41, 2, 111}, {61, 3, 115}, {81, 4, 119}, {91, 5, 123}, {101, 0, 0}, {105, 6, 0}};
+    memcpy(places + head, entries, sizeof entries);
+    /* outer has baseline code with data of the interpreter, the other one its bytecode */
+    uintptr_t data = object(INTERPRETER_DATA, 32), code = object(CODE, 80);
+    words_of(data)[1] = bytecodes;
+    words_of(code)[2] = data;
+    words_of(shared)[1] = code;
+    words_of(other)[1] = bytecodes;
+    return new_code(MAGLEV, 128, 0, array(FIXED, deopt, 10 + 3 * 6, 8), places, head + sizeof entries);
+}
+
+static void are_calls(uintptr_t pc, unsigned n, const int32_t *positions, const uintptr_t *functions)
+{
+    struct v8_calls calls;
+    assert_true(calls_at(pc, &calls));
+    assert_int_equal(calls.n, n);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(calls.call[i].position, positions[i]);
+        assert_ptr_equal((void *)calls.call[i].shared, (void *)functions[i]);
+    }
+}
+
+static void maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up(void **state)
+{
+    (void)state;
+    struct v8_calls calls;
+    uintptr_t start = new_maglev();
+    for (unsigned given_up = 0; given_up < 2; given_up++) {
+        are_calls(start + (given_up ? 110 : 41), 2, (int32_t[]){9, 4}, (uintptr_t[]){other, shared});
+        are_calls(start + (given_up ? 114 : 61), 2, (int32_t[]){15, 4}, (uintptr_t[]){other, shared});
+        are_calls(start + (given_up ? 118 : 81), 3, (int32_t[]){9, 9, 15}, (uintptr_t[]){shared, other, shared});
+    }
+    are_calls(start + 91, 2, (int32_t[]){9, 4}, (uintptr_t[]){other, shared});
+    /* at its beginning it stands in front of the first bytecode: the table does not say where that is */
+    are_calls(start + 21, 1, (int32_t[]){V8_NO_POSITION}, (uintptr_t[]){shared});
+    assert_false(calls_at(start + 101, &calls));
+    assert_false(calls_at(start + 105, &calls));
+    /* between two calls, and of another function */
+    assert_false(calls_at(start + 42, &calls));
+    uintptr_t mine = shared;
+    shared = other;
+    assert_false(calls_at(start + 41, &calls));
+    shared = mine;
+    /* its bytecode was dropped: no matter where the code itself has it */
+    words_of(other)[1] = script;
+    assert_int_equal(calls_at(start + 41, &calls), v8.deopt_bytecodes != 0);
 }
 
 static void code_that_took_the_place_of_other_code_is_not_taken_for_it(void **state)
@@ -524,6 +721,23 @@ static void a_function_has_its_name_or_the_one_that_was_guessed(void **state)
     assert_int_equal(strlen(name.function), sizeof name.function - 1);
 }
 
+static void a_scope_of_a_newer_v8_has_its_range_in_front(void **state)
+{
+    (void)state;
+    assert_true(named(shared, V8_NO_POSITION));
+    assert_string_equal(name.function, "outer");
+    assert_int_equal(name.line, 2);
+    assert_true(named(other, 3));
+    assert_string_equal(name.function, "guess.ed");
+    /* a module has the number of its variables behind it */
+    uintptr_t scope = words_of(shared)[2];
+    memmove(&words_of(scope)[7], &words_of(scope)[6], 5 * 8);
+    words_of(scope)[1] = 5 | 1 << 12;
+    words_of(scope)[6] = smi(3);
+    assert_true(named(shared, V8_NO_POSITION));
+    assert_string_equal(name.function, "outer");
+}
+
 static void what_is_not_as_expected_has_no_name(void **state)
 {
     (void)state;
@@ -572,7 +786,7 @@ static void damaged_memory_is_never_read_beyond_its_end(void **state)
 {
     (void)state;
     static uint8_t whole[HEAP_BYTES];
-    uintptr_t start = new_optimized(), baseline = new_code(BASELINE, 100, words_of(bytecodes)[4], 0, NULL, 0);
+    uintptr_t starts[] = {new_optimized(), new_maglev()}, baseline = new_code(BASELINE, 100, words_of(bytecodes)[4], 0, NULL, 0);
     size_t n = used;
     unsigned sound = 0;
     memcpy(whole, heap, n);
@@ -582,7 +796,7 @@ static void damaged_memory_is_never_read_beyond_its_end(void **state)
             ((uint64_t *)(void *)heap)[any((uint32_t)n / 8)] = any_word();
         v8_code_reset();
         stack[10 - 5] = any(2) ? smi(53 + (int32_t)any(20)) : any_word();
-        sound += calls_at((any(2) ? start : baseline) + 1 + any(120), &calls);
+        sound += calls_at((any(3) ? starts[any(2)] : baseline) + 1 + any(120), &calls);
         struct v8_memory m = {.trusting = false};
         sound += v8_calls_of(&m, NULL, FP, any(8) ? shared : any_word(), &calls);
         sound += named(any(8) ? shared : any_word(), (int32_t)any(40) - 1);
@@ -599,11 +813,19 @@ int main(void)
         cmocka_unit_test_setup_teardown(baseline_code_stands_at_the_bytecode_whose_code_it_is_in, begin, end),
         cmocka_unit_test_setup_teardown(optimized_code_stands_in_each_call_that_was_inlined, begin, end),
         cmocka_unit_test_setup_teardown(a_frame_whose_code_was_given_up_stands_where_its_call_was, begin, end),
+        cmocka_unit_test_setup_teardown(maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up, begin, end),
         cmocka_unit_test_setup_teardown(code_that_took_the_place_of_other_code_is_not_taken_for_it, begin, end),
         cmocka_unit_test_setup_teardown(a_place_has_the_line_and_column_that_v8_counts, begin, end),
         cmocka_unit_test_setup_teardown(a_function_has_its_name_or_the_one_that_was_guessed, begin, end),
+        cmocka_unit_test_setup_teardown(a_scope_of_a_newer_v8_has_its_range_in_front, begin_newer, end),
         cmocka_unit_test_setup_teardown(what_is_not_as_expected_has_no_name, begin, end),
         cmocka_unit_test_setup_teardown(damaged_memory_is_never_read_beyond_its_end, begin, end),
+        {"code_of_a_newer_v8_is_read_from_what_is_wrapped_there", optimized_code_stands_in_each_call_that_was_inlined, begin_newer, end,
+         NULL},
+        {"a_newer_v8_has_more_in_front_of_its_places", a_frame_whose_code_was_given_up_stands_where_its_call_was, begin_newer, end, NULL},
+        {"maglev_code_of_a_newer_v8_has_its_bytecode_in_the_description", maglev_code_stands_in_the_calls_that_are_kept_for_giving_it_up,
+         begin_newer, end, NULL},
+        {"damaged_memory_of_a_newer_v8_does_no_harm", damaged_memory_is_never_read_beyond_its_end, begin_newer, end, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,12 @@ struct runtime {
     bool (*name)(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);
     /* The runtime has begun to end: it closes everything now, whatever the program wants. */
     bool (*is_ending)(void);
+    /*
+     * Where that is no flag but a function: whether the code before the return address ENTRY is of
+     * the function that closes everything when the runtime ends. What the program's main thread
+     * closes below it, the program has not closed. NULL: there is none. Async-signal-safe.
+     */
+    bool (*ends_in)(uintptr_t entry);
     /* The object was unloaded. */
     void (*forget)(void);
 };

@@ -148,3 +148,15 @@ bool runtimes_are_ending(void)
     const struct runtime *r = runtimes_active();
     return r && r->is_ending();
 }
+
+bool runtimes_end_in_code(void)
+{
+    const struct runtime *r = runtimes_active();
+    return r && r->ends_in;
+}
+
+bool runtimes_end_in(uint64_t entry)
+{
+    const struct runtime *r = runtimes_active();
+    return r && r->ends_in && r->ends_in((uintptr_t)entry);
+}

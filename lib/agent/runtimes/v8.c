@@ -31,7 +31,8 @@ static const struct fact {
     FACT(fp_bytecode_offset, "off_fp_bytecode_offset"),
     FACT(map_type, "class_Map__instance_type__uint16_t"),
     FACT(function_shared, "class_JSFunction__shared__SharedFunctionInfo"),
-    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_"),
+    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_|"
+                      "class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_"),
     FACT(shared_script, "class_SharedFunctionInfo__script_or_debug_info__HeapObject|class_SharedFunctionInfo__script__Tagged_HeapObject_"),
     FACT(shared_flags, "class_SharedFunctionInfo__flags__int"),
     FACT(script_source, "class_Script__source__Object"),
@@ -144,6 +145,32 @@ static void set_common(struct v8_layout *l)
     l->deopt_inlined = 7;
 }
 
+/* src/deoptimizer/translation-opcode.h of 12.4. */
+static const struct v8_opcodes opcodes_1204 = {
+    .n = 40,
+    .frames = 10,
+    .begin = 12,
+    .end = 14,
+    .operands = {5, 3, 3, 3,                                           /* frames of functions */
+                 2, 1, 3, 4, 3, 2,                                     /* other frames */
+                 1, 0, 3, 3,                                           /* arguments, beginnings */
+                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* where values are */
+                 0, 1, 1, 1, 1, 1, 2, 1},
+};
+
+/* The same of 13.6: a frame has its bytecode as well; and there are a few more. */
+static const struct v8_opcodes opcodes_1306 = {
+    .n = 45,
+    .frames = 11,
+    .begin = 14,
+    .end = 16,
+    .operands = {6, 4, 3, 3,                                                    /* frames of functions */
+                 2, 1, 3, 4, 3, 3, 3,                                           /* other frames */
+                 1, 0, 0, 3, 3,                                                 /* arguments, beginnings */
+                 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* where values are */
+                 0, 1, 1, 1, 1, 1, 2, 1},
+};
+
 /* 10.2, node 18: the instructions follow their Code object in code space. */
 static bool set_1002(struct exports *e, struct v8_layout *l)
 {
@@ -176,7 +203,16 @@ static bool set_1204(struct exports *e, struct v8_layout *l)
     l->copies_builtins = true;
     l->members_initializer = 24;
     l->static_initializer = 25;
-    return constant(e, "LastJSFunctionType", &l->last_function) && constant(e, "class_Code__instruction_start__Address", &l->code_start) &&
+    l->kind_maglev = l->kind_baseline + 1;
+    l->opcodes = &opcodes_1204;
+    l->deopt_frames = 0;
+    l->deopt_first = 12; /* of an entry: the second word */
+    l->deopt_size = 3;
+    l->maglev_places_head = 8;
+    l->shared_data = 8;
+    l->interpreter_bytecodes = 8;
+    return constant(e, "type_InterpreterData__INTERPRETER_DATA_TYPE", &l->type_interpreter_data) &&
+           constant(e, "LastJSFunctionType", &l->last_function) && constant(e, "class_Code__instruction_start__Address", &l->code_start) &&
            constant(e, "class_Code__instruction_size__int", &l->code_size) && constant(e, "class_Code__flags__uint32_t", &l->code_flags) &&
            constant(e, "type_InstructionStream__INSTRUCTION_STREAM_TYPE", &l->type_stream) &&
            constant(e, "type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE", &l->type_trusted_bytes) &&
@@ -184,24 +220,100 @@ static bool set_1204(struct exports *e, struct v8_layout *l)
            constant(e, "type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE", &l->type_protected_fixed);
 }
 
+/*
+ * 13.6, node 24: arrays of more types, a wrapper around what code in a trusted space refers to, the
+ * bytecode beside the function where frames are described, and a ScopeInfo in another order.
+ */
+static bool set_1306(struct exports *e, struct v8_layout *l)
+{
+    if (!set_1204(e, l))
+        return false;
+    l->opcodes = &opcodes_1306;
+    l->places_head = 4;
+    l->maglev_places_head = 4;
+    l->deopt_bytecodes = 2;
+    l->deopt_literals = 3;
+    l->deopt_shared = 7;
+    l->deopt_inlined = 8;
+    l->deopt_first = 13;
+    l->scope_range = 3;
+    l->scope_of_module = 5;
+    l->wrapper_shared = 8;
+    return constant(e, "type_TrustedWeakFixedArray__TRUSTED_WEAK_FIXED_ARRAY_TYPE", &l->type_trusted_weak) &&
+           constant(e, "type_ProtectedWeakFixedArray__PROTECTED_WEAK_FIXED_ARRAY_TYPE", &l->type_protected_weak) &&
+           constant(e, "type_SharedFunctionInfoWrapper__SHARED_FUNCTION_INFO_WRAPPER_TYPE", &l->type_shared_wrapper);
+}
+
 static const struct {
     int32_t major, minor;
     bool (*set)(struct exports *e, struct v8_layout *l);
-} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}};
+} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}};
 
-static bool find_functions(struct exports *e, struct v8_layout *l)
+/*
+ * Where the builtins are, from a method of an isolate's that does not look at it (src/api/api.cc of V8 13). It is
+ * part of V8's public interface, so each build exports it; the two functions that it calls newer ones do not.
+ */
+static void (*code_range)(void *isolate, const void **start, size_t *n);
+
+static uintptr_t start_of_range(void)
+{
+    const void *start = NULL;
+    size_t n;
+    code_range(NULL, &start, &n);
+    return (uintptr_t)start;
+}
+
+static uint32_t size_of_range(void)
+{
+    const void *start;
+    size_t n = 0;
+    code_range(NULL, &start, &n);
+    return (uint32_t)n;
+}
+
+static void find_builtins(struct exports *e, struct v8_layout *l, int32_t major)
+{
+    l->blob = (uintptr_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate23CurrentEmbeddedBlobCodeEv", NULL);
+    l->blob_size = (uint32_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate27CurrentEmbeddedBlobCodeSizeEv", NULL);
+    if ((l->blob && l->blob_size) || major != 13)
+        return;
+    code_range = (void (*)(void *, const void **, size_t *))exports_find(e, "_ZN2v87Isolate20GetEmbeddedCodeRangeEPPKvPm", NULL);
+    l->blob = code_range ? start_of_range : NULL;
+    l->blob_size = size_of_range;
+}
+
+/* The table of a build that does not export its own. */
+static void find_bytecodes(struct exports *e, struct v8_layout *l, int32_t major, int32_t minor)
+{
+    int32_t build;
+    if (l->bytecode_lengths || major != 13 || minor != 6 || !int_at(exports_find(e, "_ZN2v88internal7Version6build_E", NULL), &build) ||
+        build != 233)
+        return;
+    l->bytecode_lengths = (uintptr_t)v8_bytecodes_1306;
+    l->n_bytecodes = V8_BYTECODES_1306;
+}
+
+static bool find_functions(struct exports *e, struct v8_layout *l, int32_t major, int32_t minor)
 {
     uint64_t size = 0;
     l->bytecode_lengths = exports_find(e, "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE", &size);
     l->n_bytecodes = (uint32_t)(size / 3);
-    l->blob = (uintptr_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate23CurrentEmbeddedBlobCodeEv", NULL);
-    l->blob_size = (uint32_t(*)(void))exports_find(e, "_ZN2v88internal7Isolate27CurrentEmbeddedBlobCodeSizeEv", NULL);
+    find_bytecodes(e, l, major, minor);
+    find_builtins(e, l, major);
+    size = 0;
+    l->free_environment = exports_find(e, "_ZN4node15FreeEnvironmentEPNS_11EnvironmentE", &size);
+    l->free_environment_size = size;
     return l->bytecode_lengths && l->n_bytecodes && l->n_bytecodes <= 256 && l->blob && l->blob_size;
 }
 
 static bool v8_find(struct exports *e)
 {
-    struct v8_layout l = {.type_trusted_bytes = V8_NO_TYPE, .type_trusted_fixed = V8_NO_TYPE, .type_protected_fixed = V8_NO_TYPE};
+    struct v8_layout l = {.type_trusted_bytes = V8_NO_TYPE,
+                          .type_trusted_fixed = V8_NO_TYPE,
+                          .type_protected_fixed = V8_NO_TYPE,
+                          .type_trusted_weak = V8_NO_TYPE,
+                          .type_protected_weak = V8_NO_TYPE,
+                          .type_shared_wrapper = V8_NO_TYPE};
     int32_t major, minor;
     uint64_t at = exports_find(e, "_ZN2v88internal7Version6major_E", NULL);
     if (!at)
@@ -214,7 +326,7 @@ static bool v8_find(struct exports *e)
         i++;
     if (i == sizeof versions / sizeof *versions)
         return runtime_refuse(&runtime_v8, "its version is not known");
-    if (!read_constants(e, &l) || !find_functions(e, &l))
+    if (!read_constants(e, &l) || !find_functions(e, &l, major, minor))
         return runtime_refuse(&runtime_v8, "it does not export the constants that are needed");
     set_common(&l);
     if (!versions[i].set(e, &l))
@@ -231,8 +343,14 @@ static bool v8_owns(const char *path, bool is_program)
     return is_program ? strcmp(base, "node") == 0 || strcmp(base, "nodejs") == 0 : strncmp(base, "libuv.so", 8) == 0;
 }
 
-/* Its end closes nothing that the program left open: node's own close handlers run before it. */
+/* process.exit() closes nothing. */
 static bool v8_is_ending(void) { return false; }
+
+/*
+ * When its event loop has nothing left to do, node frees its environment, which closes all handles;
+ * no JavaScript can run then. What the program's 'exit' handlers close is closed before.
+ */
+static bool v8_ends_in(uintptr_t entry) { return entry - 1 - v8.free_environment < v8.free_environment_size; }
 
 static void v8_forget(void) { v8_walk_end(); }
 
@@ -243,5 +361,6 @@ const struct runtime runtime_v8 = {
     .walk = v8_walk,
     .name = v8_name,
     .is_ending = v8_is_ending,
+    .ends_in = v8_ends_in,
     .forget = v8_forget,
 };

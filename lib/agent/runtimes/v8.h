@@ -23,6 +23,17 @@
 
 #define V8_NO_TYPE (-2)
 
+/*
+ * The instructions of which the description of a frame consists: how many operands each one has. The
+ * first ones are frames: two of functions that run as bytecode, two of builtins.
+ */
+struct v8_opcodes {
+    uint8_t n, frames, begin, end; /* the first FRAMES are frames; two begin a description: BEGIN .. END-1 */
+    uint8_t operands[64];
+};
+#define V8_FRAMES_OF_BYTECODE 2u
+#define V8_FRAMES_OF_FUNCTIONS 4u
+
 struct v8_layout {
     /* offsets from a frame's frame pointer */
     int32_t fp_context, fp_function, fp_bytecodes, fp_bytecode_offset;
@@ -41,18 +52,29 @@ struct v8_layout {
     int32_t code_start;                                  /* this field of it to the instructions */
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
     int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
+    int32_t scope_range;                                 /* 0: where a function is stands behind its names */
+    int32_t scope_of_module;                             /* such a scope has a word more, if the range is in front */
+    int32_t wrapper_shared;                              /* to the SharedFunctionInfo in what wraps it */
     /* instance types */
     int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_code, type_stream,
         type_bytecodes;
     int32_t type_bytes, type_fixed, type_weak_fixed, first_no_string;
-    int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed; /* V8_NO_TYPE: there are none such */
-    int32_t kind_mask, kind_baseline;
+    /* V8_NO_TYPE: there are none such */
+    int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed, type_trusted_weak, type_protected_weak, type_shared_wrapper;
+    int32_t kind_mask, kind_baseline, kind_maglev; /* 0: there is no code of that kind */
+    /* how a frame of Maglev's code is taken apart */
+    const struct v8_opcodes *opcodes;
+    int32_t places_head, maglev_places_head;       /* bytes in front of the parts of a table's head that are read, and behind them */
+    int32_t deopt_bytecodes;                       /* index in the deoptimization data; 0: it has none */
+    int32_t deopt_frames, deopt_first, deopt_size; /* indices in the deoptimization data, and the size of an entry */
+    int32_t shared_data, type_interpreter_data, interpreter_bytecodes; /* to the bytecodes */
     /* how long each bytecode is: bytes in single, double and quadruple operand scale */
     uintptr_t bytecode_lengths;
     uint32_t n_bytecodes;
     /* the builtins that are part of the object: code without unwind tables */
     uintptr_t (*blob)(void);
     uint32_t (*blob_size)(void);
+    uintptr_t free_environment, free_environment_size; /* the function; 0: there is none such */
     /* the kinds of the functions that initialize a class' members; 0: these have their names as others do */
     int32_t members_initializer, static_initializer;
     bool copies_builtins; /* each isolate may run a copy of them, which lies in no object */
@@ -125,7 +147,7 @@ uintptr_t v8_script(struct v8_memory *m, uintptr_t shared);
 /* Calls that stand in one frame of the stack, innermost first. */
 struct v8_calls {
     unsigned n;
-    struct {
+    struct v8_call {
         uintptr_t shared;
         int32_t position; /* in the source; V8_NO_POSITION: not known */
     } call[V8_MAX_INLINED];
@@ -140,10 +162,41 @@ struct v8_code {
 
 /* The code with the return address PC, which may be anything; what it describes is alive. */
 bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out);
+/* Where optimized code can be left: the offset that a call returns to, and the place's number; -1: it has none. */
+struct v8_place {
+    uintptr_t pc;
+    int32_t number;
+};
+
+/*
+ * The place that CODE's return address stands for. MORE_HEAD and MORE: what the table's head and its
+ * entries have beside the parts that the head describes, in bytes.
+ */
+bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t more_head, size_t more, struct v8_place *out);
+
+/* A table of bytes that is read from AT on. */
+struct v8_table {
+    const uint8_t *p;
+    size_t n, at;
+};
+
+/* False: it ends there. */
+bool v8_next_varint(struct v8_table *t, uint64_t *v);
+/* The position of the bytecode at OFFSET of a BytecodeArray; -1: of the function's beginning. */
+int32_t v8_position_of_bytecode(struct v8_memory *m, uintptr_t bytecodes, int64_t offset);
+/* False: there are too many. */
+bool v8_add_call(struct v8_calls *out, uintptr_t shared, int32_t position);
+/* The calls of a frame of function SHARED in code of the Maglev compiler. */
+bool v8_maglev_calls(struct v8_memory *m, const struct v8_code *code, uintptr_t shared, struct v8_calls *out);
 /* The calls of the frame at FP of function SHARED. CODE NULL: it runs in a builtin. False: it is not as expected. */
 bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, uintptr_t shared, struct v8_calls *out);
 /* What is known of addresses of code does not hold any more. */
 void v8_code_reset(void);
+
+/* ---- v8_bytecodes.c ---- */
+
+#define V8_BYTECODES_1306 208u
+extern const uint8_t v8_bytecodes_1306[3 * V8_BYTECODES_1306];
 
 /* ---- v8_walk.c, v8_name.c ---- */
 

@@ -23,12 +23,7 @@
 
 /* ---- tables of positions --------------------------------------------------------------------- */
 
-struct bytes {
-    const uint8_t *p;
-    size_t n, at;
-};
-
-static bool next_varint(struct bytes *b, uint64_t *v)
+bool v8_next_varint(struct v8_table *b, uint64_t *v)
 {
     *v = 0;
     for (unsigned shift = 0; b->at < b->n && shift < 63; shift += 7) {
@@ -46,14 +41,14 @@ static int64_t signed_of(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v &
  * The last entry of the table of positions that is not beyond code offset AT. Entries: a step in
  * code, whose complement marks an expression, and a step in positions. False: there is none.
  */
-static bool position_at(struct bytes table, int64_t at, uint64_t *position)
+static bool position_at(struct v8_table table, int64_t at, uint64_t *position)
 {
     int64_t code = -1, source = 0;
     bool found = false;
-    for (uint64_t v; next_varint(&table, &v);) {
+    for (uint64_t v; v8_next_varint(&table, &v);) {
         int64_t step = signed_of(v);
         code += step >= 0 ? step : -step - 1;
-        if (code > at || !next_varint(&table, &v))
+        if (code > at || !v8_next_varint(&table, &v))
             break;
         source += signed_of(v);
         found = true;
@@ -68,12 +63,12 @@ static uint32_t inlined_of(uint64_t position) { return (uint32_t)(position >> 31
 
 static bool position_in(struct v8_memory *m, uintptr_t table, int64_t at, uint64_t *position)
 {
-    struct bytes b = {.at = 0};
+    struct v8_table b = {.at = 0};
     b.p = v8_byte_array(m, table, &b.n);
     return b.p && position_at(b, at, position);
 }
 
-static int32_t position_of_bytecode(struct v8_memory *m, uintptr_t bytecodes, int64_t offset)
+int32_t v8_position_of_bytecode(struct v8_memory *m, uintptr_t bytecodes, int64_t offset)
 {
     uint64_t position;
     return position_in(m, v8_field(m, bytecodes, v8.bytecodes_positions), offset, &position) ? place_of(position) : V8_NO_POSITION;
@@ -101,7 +96,7 @@ static size_t bytecode_length(const uint8_t *codes, size_t at, size_t n)
  * The bytecode whose code ends behind PC, an offset in the code: the table has the length of the
  * prologue, then that of each bytecode's. -1: the prologue, or it is not known.
  */
-static int64_t bytecode_of(struct v8_memory *m, uintptr_t bytecodes, struct bytes lengths, uint64_t pc)
+static int64_t bytecode_of(struct v8_memory *m, uintptr_t bytecodes, struct v8_table lengths, uint64_t pc)
 {
     uintptr_t n = v8_field(m, bytecodes, v8.array_length);
     const uint8_t *codes =
@@ -109,11 +104,11 @@ static int64_t bytecode_of(struct v8_memory *m, uintptr_t bytecodes, struct byte
     uint64_t end, step;
     size_t next = 0;
     int64_t offset = -1;
-    if (!codes || !next_varint(&lengths, &end))
+    if (!codes || !v8_next_varint(&lengths, &end))
         return -1;
     while (end < pc) {
         size_t length = bytecode_length(codes, next, (size_t)v8_smi(n));
-        if (!length || !next_varint(&lengths, &step))
+        if (!length || !v8_next_varint(&lengths, &step))
             return -1;
         end += step;
         offset = (int64_t)next;
@@ -225,15 +220,17 @@ bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out)
     return found;
 }
 
-/* ---- code that is given up ------------------------------------------------------------------- */
+/* ---- places where code can be left --------------------------------------------------------------- */
 
 /*
  * Behind the instructions of optimized code stands a table of the places where it can be left: a
- * number of entries, and a word that says how large the parts of an entry are. An entry: where a
+ * number of entries, and a word that says how large the parts of an entry are; in newer versions
+ * the number of words in a frame stands in front of them. An entry: where a
  * call returns to, a number plus 1, and plus 1 where it is made to return to instead once the code
- * is given up for the function's other code; the rest is the collector's.
+ * is given up for the function's other code; the rest is the collector's. Without the word's lowest
+ * bit an entry has the first part alone.
  */
-#define PLACES_HEAD 8u
+#define HAS_NUMBERS 1u
 #define MAX_PLACES 65536u
 
 static uint32_t little_endian(const uint8_t *p, unsigned n)
@@ -244,34 +241,49 @@ static uint32_t little_endian(const uint8_t *p, unsigned n)
     return v;
 }
 
+bool v8_find_place(struct v8_memory *m, const struct v8_code *code, size_t more_head, size_t more, struct v8_place *out)
+{
+    uint32_t head[2];
+    uintptr_t table = code->start + code->size + (uintptr_t)v8.places_head;
+    const uint8_t *p = v8_bytes(m, table, sizeof head);
+    if (!p)
+        return false;
+    memcpy(head, p, sizeof head);
+    unsigned registers = head[1] >> 1 & 7, pc = head[1] >> 4 & 7, number = head[1] >> 7 & 7;
+    size_t entry = 2 * pc + number + more + registers;
+    if (!(head[1] & HAS_NUMBERS) || head[0] > MAX_PLACES || pc > 4 || number > 4 ||
+        !(p = v8_bytes(m, table + sizeof head + more_head, head[0] * entry)))
+        return false;
+    for (uint32_t i = 0; i < head[0]; i++, p += entry) {
+        *out = (struct v8_place){little_endian(p, pc), (int32_t)little_endian(p + pc, number) - 1};
+        if (out->pc == code->pc || little_endian(p + pc + number, pc) == code->pc + 1)
+            return true;
+    }
+    return false;
+}
+
 /* Where the frame's call would have returned to, had its code not been given up meanwhile. */
 static uintptr_t return_before(struct v8_memory *m, const struct v8_code *code)
 {
-    uint32_t head[2];
-    const uint8_t *p = v8_bytes(m, code->start + code->size, PLACES_HEAD);
-    if (!p)
-        return code->pc;
-    memcpy(head, p, sizeof head);
-    unsigned registers = head[1] >> 1 & 7, pc = head[1] >> 4 & 7, number = head[1] >> 7 & 7, entry = 2 * pc + number + registers;
-    bool has_trampolines = head[1] & 1;
-    if (!has_trampolines || head[0] > MAX_PLACES || pc > 4 ||
-        !(p = v8_bytes(m, code->start + code->size + PLACES_HEAD, (size_t)head[0] * entry)))
-        return code->pc;
-    for (uint32_t i = 0; i < head[0]; i++, p += entry)
-        if (little_endian(p + pc + number, pc) == code->pc + 1)
-            return little_endian(p, pc);
-    return code->pc;
+    struct v8_place place;
+    return v8_find_place(m, code, 0, 0, &place) ? place.pc : code->pc;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-static bool add_call(struct v8_calls *out, uintptr_t shared, int32_t position)
+bool v8_add_call(struct v8_calls *out, uintptr_t shared, int32_t position)
 {
     if (out->n == V8_MAX_INLINED)
         return false;
     out->call[out->n].shared = shared;
     out->call[out->n++].position = position;
     return true;
+}
+
+static uintptr_t deopt_function(struct v8_memory *m, uintptr_t deopt)
+{
+    uintptr_t shared = v8_element(m, deopt, v8.deopt_shared);
+    return v8_type(m, shared) == v8.type_shared_wrapper ? v8_field(m, shared, v8.wrapper_shared) : shared;
 }
 
 /*
@@ -283,7 +295,7 @@ static bool optimized_calls(struct v8_memory *m, const struct v8_code *code, uin
     uintptr_t deopt = v8_field(m, code->object, v8.code_deopt), literals = v8_element(m, deopt, v8.deopt_literals);
     uint64_t position;
     size_t n = 0;
-    if (v8_element(m, deopt, v8.deopt_shared) != shared)
+    if (deopt_function(m, deopt) != shared)
         return false;
     if (!position_in(m, v8_field(m, code->object, v8.code_positions), (int64_t)return_before(m, code) - 1, &position))
         return false;
@@ -297,19 +309,19 @@ static bool optimized_calls(struct v8_memory *m, const struct v8_code *code, uin
         memcpy(&function, inlined + (id - 1) * (size_t)INLINED_SIZE + sizeof position, sizeof function);
         /* the array holds it weakly, or it is the function itself that was inlined into itself */
         uintptr_t callee = function < 0 ? shared : v8_element(m, literals, function) & ~(uintptr_t)2;
-        if (v8_type(m, callee) != v8.type_shared || !add_call(out, callee, place))
+        if (v8_type(m, callee) != v8.type_shared || !v8_add_call(out, callee, place))
             return false;
     }
-    return add_call(out, shared, place_of(position));
+    return v8_add_call(out, shared, place_of(position));
 }
 
 static bool baseline_calls(struct v8_memory *m, const struct v8_code *code, uintptr_t shared, uintptr_t bytecodes, struct v8_calls *out)
 {
-    struct bytes lengths = {.at = 0};
+    struct v8_table lengths = {.at = 0};
     lengths.p = v8_byte_array(m, v8_field(m, code->object, v8.code_positions), &lengths.n);
     if (!lengths.p || v8_type(m, bytecodes) != v8.type_bytecodes)
         return false;
-    return add_call(out, shared, position_of_bytecode(m, bytecodes, bytecode_of(m, bytecodes, lengths, code->pc)));
+    return v8_add_call(out, shared, v8_position_of_bytecode(m, bytecodes, bytecode_of(m, bytecodes, lengths, code->pc)));
 }
 
 bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, uintptr_t shared, struct v8_calls *out)
@@ -319,6 +331,8 @@ bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, 
     if (!v8_load(m, fp + (uintptr_t)(intptr_t)v8.fp_bytecodes, &bytecodes) ||
         !v8_load(m, fp + (uintptr_t)(intptr_t)v8.fp_bytecode_offset, &offset))
         return false;
+    if (code && v8.kind_maglev && code->kind == (uint32_t)v8.kind_maglev)
+        return v8_maglev_calls(m, code, shared, out);
     if (code && code->kind > (uint32_t)v8.kind_baseline)
         return optimized_calls(m, code, shared, out);
     if (code && code->kind == (uint32_t)v8.kind_baseline)
@@ -326,5 +340,5 @@ bool v8_calls_of(struct v8_memory *m, const struct v8_code *code, uintptr_t fp, 
     /* the interpreter's own code, or a copy of it that the function has for itself */
     if (v8_type(m, bytecodes) != v8.type_bytecodes || !v8_is_smi(offset))
         return false;
-    return add_call(out, shared, position_of_bytecode(m, bytecodes, v8_smi(offset) - (v8.bytecodes_data - 1)));
+    return v8_add_call(out, shared, v8_position_of_bytecode(m, bytecodes, v8_smi(offset) - (v8.bytecodes_data - 1)));
 }

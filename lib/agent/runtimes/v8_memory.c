@@ -46,8 +46,13 @@ int v8_certain_type(struct v8_memory *m, uintptr_t object)
 
 uintptr_t v8_element(struct v8_memory *m, uintptr_t array, int32_t i)
 {
+    const int32_t types[] = {v8.type_fixed,           v8.type_weak_fixed,   v8.type_trusted_fixed,
+                             v8.type_protected_fixed, v8.type_trusted_weak, v8.type_protected_weak};
     int type = v8_type(m, array);
-    if (type != v8.type_fixed && type != v8.type_weak_fixed && type != v8.type_trusted_fixed && type != v8.type_protected_fixed)
+    size_t known = 0;
+    while (known < sizeof types / sizeof *types && types[known] != type)
+        known++;
+    if (known == sizeof types / sizeof *types)
         return 0;
     uintptr_t length = v8_field(m, array, v8.array_length);
     return v8_is_smi(length) && i >= 0 && i < v8_smi(length) ? v8_field(m, array, v8.array_data + 8 * i) : 0;

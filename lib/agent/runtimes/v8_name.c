@@ -154,7 +154,8 @@ static bool read_string(struct v8_memory *m, uintptr_t s, char *to, size_t cap)
  * A ScopeInfo begins with its flags and the number of variables in the context, then has the names
  * of these, or a table of them, and a word on each; then, where the flags say so, a class' variable,
  * the function's name and its place, a name that was guessed from what it was assigned to, and where
- * the function begins and ends.
+ * the function begins and ends. In newer versions the last two words stand in front, and behind them a
+ * module's number of variables; the flags are half a word.
  */
 struct scope {
     int32_t kind;            /* of the function */
@@ -165,17 +166,20 @@ struct scope {
 static bool read_scope(struct v8_memory *m, uintptr_t scope, struct scope *out)
 {
     uintptr_t flags = v8_field(m, scope, SCOPE_WORD(0)), n = v8_field(m, scope, SCOPE_WORD(v8.scope_n_locals));
-    if (v8_type(m, scope) != v8.type_scope || !v8_is_smi(flags) || !v8_is_smi(n) || v8_smi(n) < 0 || v8_smi(n) > MAX_LOCALS)
+    if (v8_type(m, scope) != v8.type_scope || (!v8.scope_range && !v8_is_smi(flags)) || !v8_is_smi(n) || v8_smi(n) < 0 ||
+        v8_smi(n) > MAX_LOCALS)
         return false;
-    int32_t bits = v8_smi(flags), at = v8.scope_locals + v8_smi(n) + (v8_smi(n) < MAX_INLINE_NAMES ? v8_smi(n) : 1);
+    int32_t bits = v8.scope_range ? (int32_t)(uint32_t)flags : v8_smi(flags),
+            at = v8.scope_locals + v8_smi(n) + (v8_smi(n) < MAX_INLINE_NAMES ? v8_smi(n) : 1);
     *out = (struct scope){.kind = bits >> 17 & 31};
-    at += bits >> 10 & 1;
+    at += (bits >> 10 & 1) + (v8.scope_range && (bits & 15) == v8.scope_of_module);
     if (bits >> 12 & 3) {
         out->name = v8_field(m, scope, SCOPE_WORD(at));
         at += 2;
     }
     if (bits >> 14 & 1)
         out->guessed = v8_field(m, scope, SCOPE_WORD(at++));
+    at = v8.scope_range ? v8.scope_range : at;
     uintptr_t start = v8_field(m, scope, SCOPE_WORD(at)), end = v8_field(m, scope, SCOPE_WORD(at + 1));
     out->start = v8_smi(start);
     return v8_is_smi(start) && v8_is_smi(end) && v8_smi(start) >= 0 && v8_smi(start) <= v8_smi(end);

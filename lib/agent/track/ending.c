@@ -3,14 +3,16 @@
  * ending.c: sockets that only the end of the program closes.
  *
  * Called on the closing thread. The stack of a close tells whether exit(3) runs its handlers and the
- * destructors; a language runtime that closes everything before that says that it ends. The stack is
- * walked only for a socket that a check has found in a condition, and not again once the end has
- * begun.
+ * destructors; a language runtime that closes everything before that says that it ends, or has a
+ * function that ends it. The stack is walked only for a socket that a check has found in a
+ * condition, and not again once the end has begun; in the main thread of a runtime with such a
+ * function for any, until all was checked.
  */
 #include "ending.h"
 
 #include <stdlib.h>
 
+#include "../base/thread.h"
 #include "../runtimes/runtimes.h"
 #include "../stacks/capture.h"
 #include "../table/header.h"
@@ -20,18 +22,38 @@
 
 static _Atomic uint32_t began_in; /* the process whose end has begun: a child of fork is another */
 
-static bool exit_has_begun(void)
+static bool is_main_thread(void) { return thread_tid() == table_pid(); }
+
+static bool is_of_end(uint64_t entry, bool main_thread)
 {
-    uint64_t pcs[STATE_MAX_FRAMES], start = (uint64_t)(uintptr_t)&exit;
+    uint64_t start = (uint64_t)(uintptr_t)&exit;
+    return (entry > start && entry - start <= EXIT_SIZE) || (main_thread && runtimes_end_in(entry));
+}
+
+static bool end_has_begun(void)
+{
+    uint64_t pcs[STATE_MAX_FRAMES];
     if (atomic_load(&began_in) == table_pid() || runtimes_are_ending())
         return true;
+    /* the end of another thread is not the program's: it may have one for each task */
+    bool main_thread = is_main_thread();
     unsigned n = capture_stack(pcs, STATE_MAX_FRAMES, NULL);
     for (unsigned i = 0; i < n; i++)
-        if (pcs[i] > start && pcs[i] - start <= EXIT_SIZE) {
+        if (is_of_end(pcs[i], main_thread)) {
             atomic_store(&began_in, table_pid());
             return true;
         }
     return false;
+}
+
+static _Atomic uint32_t checked_in;
+
+/* Whether the runtime ends, and nothing was checked for that. */
+static bool runtime_begins_to_end(void)
+{
+    if (atomic_load(&checked_in) == table_pid())
+        return false;
+    return runtimes_are_ending() || (runtimes_end_in_code() && is_main_thread() && end_has_begun());
 }
 
 /*
@@ -40,18 +62,17 @@ static bool exit_has_begun(void)
  */
 static void check_once(void)
 {
-    static _Atomic uint32_t checked_in;
     if (atomic_exchange(&checked_in, table_pid()) != table_pid())
         gate_hooks.check_all();
 }
 
 bool ending_keeps(const struct state_slot *slot)
 {
-    if (runtimes_are_ending())
+    if (runtime_begins_to_end())
         check_once();
     uint32_t gen = SLOT_GEN(atomic_load(&slot->word));
     struct state_detail *d = atomic_load(&slot->watch_gen) == gen ? table_at(atomic_load(&slot->detail)) : NULL;
-    if (!d || atomic_load(&d->gen) != gen || d->kind == KIND_OPEN || !(table_kinds() & KIND_BIT(d->kind)) || !exit_has_begun())
+    if (!d || atomic_load(&d->gen) != gen || d->kind == KIND_OPEN || !(table_kinds() & KIND_BIT(d->kind)) || !end_has_begun())
         return false;
     atomic_fetch_or(&d->never, DETAIL_UNTIL_EXIT);
     return true;

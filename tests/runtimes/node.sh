@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
+# node.sh: V8's part of tests/runtimes/run: random stacks against Error().stack.
+#
+# Short: the node of the system, whose tiers tests/e2e/85-node.bats goes through. Long: also those of SOCKLEAK_NODES (a list of programs), in each tier, with objects that are moved,
+# code that is given up or dropped, and worker threads.
+
+ulimit -n "$(ulimit -Hn)"
+
+# node_stacks NODE COUNT SEED THREADS [OPTION...]
+node_stacks()
+{
+    local node=$1 count=$2 seed=$3 threads=$4 i pid out=$WORK/node
+    shift 4
+    rm -f "$out".*
+    LD_PRELOAD=$AGENT SOCKLEAK_OPTIONS=interval=0:log_path=/dev/null \
+        "$node" --no-warnings "$@" tests/victims/v8_stacks.js leak "$out.answers" "$count" "$seed" "$threads" >"$out.out" 2>"$out.err" &
+    pid=$!
+    for ((i = 0; i < 2400; i++)); do
+        grep -q ready "$out.out" && break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    "$SOCKLEAK" report --kinds all --min-age 0 --format json "$pid" >"$out.report"
+    kill "$pid"
+    wait "$pid" 2>/dev/null
+    "$node" --no-warnings tests/victims/v8_stacks.js compare "$out.answers" "$out.report"
+}
+
+# Each seed makes other stacks.
+node_seed=0
+node_tier() # NODE THREADS OPTION...
+{
+    local node=$1 threads=$2 count=$((long ? 800 : 300))
+    shift 2
+    "$node" "$@" -e 0 2>/dev/null || return # it has no such option
+    compare "$("$node" -p '"node " + process.version') $*" node_stacks "$node" "$count" $((++node_seed)) "$threads" "$@"
+}
+
+node_tiers() # NODE
+{
+    local deeper=(--max-opt=2 --max-maglev-inline-depth=5 --min-maglev-inlining-frequency=0)
+    node_tier "$1" 0
+    [[ $long ]] || return
+    node_tier "$1" 0 --jitless
+    node_tier "$1" 0 --always-osr
+    node_tier "$1" 0 --stress-maglev
+    node_tier "$1" 0 --always-sparkplug --no-opt
+    node_tier "$1" 0 "${deeper[@]}"
+    node_tier "$1" 0 --deopt-every-n-times=50
+    node_tier "$1" 0 --expose-gc --stress-compaction
+    node_tier "$1" 0 --expose-gc --stress-flush-code
+    node_tier "$1" 0 --stress-maglev --expose-gc --stress-flush-code
+    node_tier "$1" 0 --stress-maglev --expose-gc --stress-compaction
+    node_tier "$1" 2 --expose-gc
+    node_tier "$1" 2 --stress-maglev --expose-gc
+}
+
+if command -v node >/dev/null; then
+    # shellcheck disable=SC2206
+    nodes=(node ${long:+${SOCKLEAK_NODES-}})
+    for node in "${nodes[@]}"; do
+        node_tiers "$node"
+    done
+else
+    row 'JavaScript: there is no node' failed
+fi
