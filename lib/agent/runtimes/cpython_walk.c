@@ -48,6 +48,7 @@ void cpython_walk_reset(void)
 {
     atomic_store(&is_verified, false);
     atomic_store(&n_wrong, 0);
+    cpython_tasks_reset();
 }
 
 /* This thread's area for restartable sequences; NULL: it has none. */
@@ -63,15 +64,15 @@ static void *rseq_area(void)
     return NULL;
 }
 
-struct loader {
+struct cpython_loader {
     void *area; /* NULL: no restartable sequences */
     bool by_kernel;
     struct arch_rseq_path path;
 };
 
-static void begin(struct loader *l)
+static void begin(struct cpython_loader *l)
 {
-    *l = (struct loader){
+    *l = (struct cpython_loader){
         .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed),
         .path = {.first = {cpython.previous, cpython.code, cpython.at, cpython.owner},
                  .end_at = cpython.owner + cpython.owner_byte,
@@ -89,7 +90,7 @@ static void begin(struct loader *l)
 }
 
 /* The N words at BASE plus each of OFFSETS. */
-static bool load_words(const struct loader *l, uintptr_t base, const uint32_t *offsets, unsigned n, uint64_t *out)
+static bool load_words(const struct cpython_loader *l, uintptr_t base, const uint32_t *offsets, unsigned n, uint64_t *out)
 {
     if (!cpython_is_address(base) || cpython_finalizes())
         return false;
@@ -102,13 +103,14 @@ static bool load_words(const struct loader *l, uintptr_t base, const uint32_t *o
 }
 
 /* From 3.12 on: the evaluator's own frame, where those that it runs begin. */
-static bool is_owned_by_c(const struct loader *l, const uint64_t w[WORDS])
+static bool is_owned_by_c(const struct cpython_loader *l, const uint64_t w[WORDS])
 {
     return (w[W_OWNER] >> 8 * cpython.owner_byte & 0xff) >= l->path.end_from;
 }
 
 /* What the sequence does, where there is none. */
-static __attribute__((noinline)) enum arch_rseq load_slowly(const struct loader *l, uintptr_t frame, uint64_t out[WORDS], uint64_t *sum)
+static __attribute__((noinline)) enum arch_rseq load_slowly(const struct cpython_loader *l, uintptr_t frame, uint64_t out[WORDS],
+                                                            uint64_t *sum)
 {
     const struct arch_rseq_path *p = &l->path;
     uint64_t type, c[C_WORDS];
@@ -131,7 +133,8 @@ static __attribute__((noinline)) enum arch_rseq load_slowly(const struct loader 
 }
 
 /* DONE, or ENDS: FRAME has no code object, and only its own words are there. Else it cannot be read, or Python ends. */
-static inline enum arch_rseq load_frame(const struct loader *l, uintptr_t frame, uint64_t out[WORDS], uint64_t *sum)
+static inline __attribute__((always_inline)) enum arch_rseq load_frame(const struct cpython_loader *l, uintptr_t frame, uint64_t out[WORDS],
+                                                                       uint64_t *sum)
 {
 #if ARCH_HAS_RSEQ
     enum arch_rseq how;
@@ -146,8 +149,7 @@ static inline enum arch_rseq load_frame(const struct loader *l, uintptr_t frame,
     return load_slowly(l, frame, out, sum);
 }
 
-/* The word at BASE + OFFSET. */
-static bool load_word(const struct loader *l, uintptr_t base, uint32_t offset, uint64_t *out)
+bool cpython_load(const struct cpython_loader *l, uintptr_t base, uint32_t offset, uint64_t *out)
 {
     if (!cpython_is_address(base))
         return false;
@@ -170,7 +172,7 @@ static bool load_word(const struct loader *l, uintptr_t base, uint32_t offset, u
  * A frame of a code object with SUM. Its hash has all that the code object was made of: one that
  * took a freed one's place differs in it.
  */
-static void add_frame(struct runtime_stack *s, const uint64_t w[WORDS], uint64_t sum)
+static inline __attribute__((always_inline)) void add_frame(struct runtime_stack *s, const uint64_t w[WORDS], uint64_t sum)
 {
     uintptr_t code = w[W_CODE] & ~cpython.tag_mask;
     uint64_t at = cpython.frame_objects ? (uint32_t)w[W_AT] : w[W_AT], table = w[W_TABLE];
@@ -194,18 +196,49 @@ static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
  * 3.11: the C frames of the evaluator are a chain of their own. *C, the one that runs the frames up
  * to here, ends with this frame.
  */
-static bool next_cframe(const struct loader *l, struct runtime_stack *s, uintptr_t *c)
+static bool next_cframe(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t *c)
 {
     uint64_t previous = 0;
     add_mark(s, *c);
     /* the last one belongs to the thread state, and has none before it */
-    if (*c && !load_word(l, *c, cpython.cframe_frame + 8, &previous))
+    if (*c && !cpython_load(l, *c, cpython.cframe_frame + 8, &previous))
         return false;
     *c = previous;
     return true;
 }
 
-static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t frame, uint64_t w[WORDS], uintptr_t *c)
+bool cpython_add_suspended(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame)
+{
+    uint64_t sum = 0, w[WORDS];
+    if (load_frame(l, frame, w, &sum) != ARCH_RSEQ_DONE)
+        return false;
+    add_frame(s, w, sum);
+    return true;
+}
+
+/*
+ * A frame that C code has called, with its words W: behind a coroutine's stand those that await it.
+ * 3.11: it says so itself, byte 1 is its owner.
+ */
+static bool add_called_311(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, const uint64_t w[WORDS], uintptr_t *c)
+{
+    if (cpython.coroutine_frame && (w[W_OWNER] >> 8 & 0xff) == CPYTHON_OWNED_BY_GENERATOR)
+        cpython_add_awaiting(l, s, frame, w[W_PREVIOUS]);
+    return next_cframe(l, s, c);
+}
+
+/* From 3.12 on: the evaluator's own FRAME follows. BEFORE is the one before that, OWNER its word. */
+static void add_called(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, const uint64_t w[WORDS], uintptr_t before,
+                       uint64_t owner)
+{
+    if (cpython.coroutine_frame && before && (owner >> 8 * cpython.owner_byte & 0xff) == CPYTHON_OWNED_BY_GENERATOR)
+        cpython_add_awaiting(l, s, before, w[W_PREVIOUS]);
+    add_mark(s, frame);
+}
+
+/* The frame FRAME, which follows BEFORE with OWNER. */
+static inline bool add_one(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, uint64_t w[WORDS], uintptr_t before,
+                           uint64_t owner, uintptr_t *c)
 {
     uint64_t sum = 0;
     enum arch_rseq how = load_frame(l, frame, w, &sum);
@@ -214,8 +247,8 @@ static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t f
     else if (how != ARCH_RSEQ_ENDS || cpython.frame_objects)
         return false;
     else if (is_owned_by_c(l, w))
-        add_mark(s, frame);
-    return cpython.version != 0x030b || !(w[W_OWNER] & 0xff) || next_cframe(l, s, c);
+        add_called(l, s, frame, w, before, owner);
+    return cpython.version != 0x030b || !(w[W_OWNER] & 0xff) || add_called_311(l, s, frame, w, c);
 }
 
 /* All frames that were asked for, and where the last of them are run. */
@@ -224,20 +257,24 @@ static bool is_enough(const struct runtime_stack *s)
     return s->cut && (cpython.frame_objects || (s->n_marks && s->marks[s->n_marks - 1].count == s->n));
 }
 
-static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_t thread)
+static bool walk_chain(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t thread)
 {
-    uint64_t frame, w[WORDS];
-    uintptr_t c = 0;
-    if (!load_word(l, thread, cpython.thread_frame, &frame))
+    uint64_t frame, w[WORDS], owner = 0;
+    uintptr_t c = 0, before = 0;
+    if (!cpython_load(l, thread, cpython.thread_frame, &frame))
         return false;
     if (cpython.has_cframe) {
         c = frame;
-        if (!frame || !load_word(l, c, cpython.cframe_frame, &frame))
+        if (!frame || !cpython_load(l, c, cpython.cframe_frame, &frame))
             return false;
     }
-    for (unsigned i = 0; frame && !is_enough(s); i++, frame = w[W_PREVIOUS])
-        if (i == MAX_ENTRIES || !add_one(l, s, frame, w, &c))
+    for (unsigned i = 0; frame && !is_enough(s); i++) {
+        if (i == MAX_ENTRIES || !add_one(l, s, frame, w, before, owner, &c))
             return false;
+        before = frame;
+        owner = w[W_OWNER];
+        frame = w[W_PREVIOUS];
+    }
     return true;
 }
 
@@ -265,7 +302,7 @@ static void verify(const struct runtime_stack *s, bool right)
 
 enum runtime_answer cpython_walk(struct runtime_stack *s)
 {
-    struct loader l;
+    struct cpython_loader l;
     begin(&l);
     s->n = s->n_marks = 0;
     s->cut = s->generated = false;
