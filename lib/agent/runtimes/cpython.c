@@ -148,7 +148,8 @@ static void find_tasks(struct cpython_layout *l, struct exports *e)
         l->version > 0x030d || word_at(l->coroutine_type + CPYTHON_TP_BASICSIZE) != at + CPYTHON_VARIABLES)
         return;
     l->closure = cpython_member(l->function_type, "__closure__");
-    l->coroutine_frame = l->closure ? at : 0;
+    l->arguments = cpython_member(l->code_type, "co_argcount");
+    l->coroutine_frame = l->closure && l->arguments ? at : 0;
 }
 
 static bool find_types(struct cpython_layout *l, struct exports *e)

@@ -27,7 +27,7 @@ struct cpython_layout {
     uint32_t file, name, lines, first_line, code_start, first_traceable;
     uint32_t bytes_size, bytes_data;
     /* where a coroutine has its frame (0: it is not known who awaits a task); the closure of a function */
-    uint32_t coroutine_frame, closure;
+    uint32_t coroutine_frame, closure, arguments; /* ... how many arguments a code object takes */
     uintptr_t coroutine_type, c_function_type, function_type, cell_type, tuple_type;
     uint32_t string_length, string_state, string_ascii, string_compact;
 };

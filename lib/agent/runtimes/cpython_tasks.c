@@ -146,10 +146,19 @@ void cpython_tasks_reset(void)
         atomic_store(&known[i].type, 0);
 }
 
+/* The argument of a function that takes one; 0: it is another. The first variable of others may be anything that was there before. */
+static uint64_t only_argument(const struct cpython_loader *l, uint64_t frame)
+{
+    uint64_t code = follow(l, frame, cpython.code), n;
+    if (!code || !is_of(l, code, cpython.code_type) || !cpython_load(l, code, cpython.arguments, &n) || (uint32_t)n != 1)
+        return 0;
+    return follow(l, frame, CPYTHON_VARIABLES);
+}
+
 /* The task that Handle._run in RUN_FRAME runs; its coroutine is COROUTINE. */
 static uint64_t running_task(const struct cpython_loader *l, uint64_t run_frame, uint64_t coroutine)
 {
-    uint64_t handle = follow(l, run_frame, CPYTHON_VARIABLES), type;
+    uint64_t handle = only_argument(l, run_frame), type;
     if (!handle || kind_of(l, handle) != HANDLE || !cpython_load(l, handle, CPYTHON_OB_TYPE, &type))
         return 0;
     uint32_t place = atomic_load_explicit(&callback_place, memory_order_relaxed);
