@@ -80,6 +80,20 @@ two_groups()
     lacks "$TESTTMP/log" async_innocent
 }
 
+@test "behind a task in asyncio stand the coroutines that await it, so that those who create the same task are told apart" {
+    local run leaky=$(("$(grep -n 'async def task_leaks' "$LEAK" | cut -d: -f1)" + 1))
+    for run in 1 2 3; do
+        leaks tasks
+        contains "$TESTTMP/log" 'SUMMARY: sockleak: 6 sockets leaked at 3 sites'
+        [ $run = 1 ] || diff <(sites_of "$TESTTMP/log") "$TESTTMP/sites"
+        sites_of "$TESTTMP/log" >"$TESTTMP/sites"
+    done
+    leaks tasks log_format=json
+    [ "$(json "$TESTTMP/log" 'sorted((l["count"], [f["symbol"] for f in l["frames"] if (f["file"] or "").endswith("cpython_leak.py")]) for l in leaks)')" = \
+        "[(1, ['task_leaks', '<module>']), (2, ['task_leaks', 'creates_b', 'tasks', '<module>']), (3, ['task_leaks', 'creates_a', 'tasks', '<module>'])]" ]
+    [ "$(json "$TESTTMP/log" '{f["line"] for l in leaks for f in l["frames"] if f["symbol"] == "task_leaks"}')" = "{$leaky}" ]
+}
+
 @test "a forked child has its parent's frames, and its own" {
     waits fork interval=0
     both() { [ "$(grep -c ready "$TESTTMP/program.out")" = 2 ]; }

@@ -28,6 +28,7 @@ import weakref
 MAX_FRAMES = 128  # as SOCKLEAK_OPTIONS has it
 BATCH = 1500
 QUALIFIED = sys.version_info >= (3, 11)
+AWAITING = (3, 11) <= sys.version_info < (3, 14)  # where the coroutines that await a task follow it
 
 wanted = {}  # descriptor: (socket, frames, the call that led there)
 seen = collections.Counter()
@@ -35,12 +36,44 @@ shown = 0
 now = threading.local()
 
 
-def frames_of(frame):
+def entry_of(frame):
+    code = frame.f_code
+    return (code.co_qualname if QUALIFIED else code.co_name, code.co_filename, frame.f_lineno or 0)
+
+
+def awaiting(task):
+    """The frames of the tasks that await TASK, as asyncio and the coroutines themselves say it."""
     out = []
+    while task is not None and task._callbacks:
+        callback = task._callbacks[0][0]
+        awaited = [task]
+        if isinstance(callback, functools.partial):
+            awaited = list(callback.args)
+        elif getattr(callback, "__closure__", None):
+            awaited = [cell.cell_contents for cell in callback.__closure__]
+        awaited = [a for a in awaited if asyncio.isfuture(a) and a._callbacks and not hasattr(a._callbacks[0][0], "__code__")]
+        waiting = [t for t in asyncio.all_tasks() if any(t._fut_waiter is a for a in awaited)]
+        if len(waiting) != 1:
+            break
+        frames, at = [], waiting[0].get_coro()
+        while hasattr(at, "cr_await"):
+            frames.insert(0, entry_of(at.cr_frame))
+            at = at.cr_await
+        if type(at).__name__ != "FutureIter" or len(frames) > 32:
+            break
+        out += frames
+        task = waiting[0]
+    return out
+
+
+def frames_of(frame):
+    out, before = [], None
     while frame is not None and len(out) <= MAX_FRAMES:
-        code = frame.f_code
-        out.append((code.co_qualname if QUALIFIED else code.co_name, code.co_filename, frame.f_lineno or 0))
-        frame = frame.f_back
+        entry = entry_of(frame)
+        if AWAITING and entry[0] == "Handle._run" and before is not None and before.f_code.co_flags & 0x80:
+            out += awaiting(asyncio.current_task())
+        out.append(entry)
+        before, frame = frame, frame.f_back
     return out
 
 
@@ -506,11 +539,57 @@ async def one(r):
     check()
 
 
+async def yields(r, depth):
+    await nest(r, depth)
+    yield 1
+
+
+async def iterates(r, depth):
+    async for _ in yields(r, depth):
+        pass
+
+
+async def later(r, depth):
+    task = asyncio.ensure_future(nest(r, depth))
+    await asyncio.sleep(0)
+    await task
+
+
+async def deeply(r, depth, n):
+    await (deeply(r, depth, n - 1) if n else asyncio.ensure_future(nest(r, depth)))
+
+
+NESTS = [
+    ("await", lambda r, d: nest(r, d)),
+    ("task", lambda r, d: asyncio.ensure_future(nest(r, d))),
+    ("later", lambda r, d: later(r, d)),
+    ("gather", lambda r, d: asyncio.gather(nest(r, d), nest(r, d))),
+    ("wait_for", lambda r, d: asyncio.wait_for(nest(r, d), 60)),
+    ("wait", lambda r, d: asyncio.wait([asyncio.ensure_future(nest(r, d))])),
+    ("shield", lambda r, d: asyncio.shield(nest(r, d))),
+    ("iterates", lambda r, d: iterates(r, d)),
+    ("deeply", lambda r, d: deeply(r, d, r.randrange(25, 40))),
+]
+
+
+async def nest(r, depth):
+    if depth > 0:
+        kind, step = r.choice(NESTS)
+        await step(r, depth - 1)
+        now.kind = "nested " + kind
+    else:
+        if r.randrange(2):
+            await asyncio.sleep(0)
+        now.kind = "nested"
+    check()
+
+
 async def many(seed, count):
     r = random.Random(seed)
     now.kind = "asyncio"
     for _ in range(count // 20):
         await asyncio.gather(*[one(r) for _ in range(10)])
+        await nest(r, r.randrange(6))
 
 
 def overflow():

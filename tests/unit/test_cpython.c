@@ -284,8 +284,9 @@ static void a_function_that_took_a_freed_ones_place_has_another_word(void **stat
         begin(rows[i]);
         uintptr_t code = new_code("f", "a.py", 1, table_new, sizeof table_new), frame = new_frame(code, 2, 0, 1), c = take(32);
         put(c, 8, frame);
+        put_int(code, cpython.first_line + 4, 7); /* another member */
         run(cpython.has_cframe ? c : frame);
-        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES); /* by the kernel; the later ones as sequences */
         uint64_t hash = s.frames[0].hash, name, file;
         memcpy(&name, (void *)(code + cpython.name), 8);
         memcpy(&file, (void *)(code + cpython.file), 8);
@@ -484,6 +485,180 @@ static void what_is_no_string_of_the_usual_form_gives_no_name(void **state)
     assert_string_equal(name_of(s, file), "name");
 }
 
+/* ---- who awaits a task ----------------------------------------------------------------------- */
+
+static uintptr_t new_object(uintptr_t type, uint32_t offset, uint64_t word)
+{
+    uintptr_t o = take(160);
+    put(o, CPYTHON_OB_TYPE, type);
+    put(o, offset, word);
+    return o;
+}
+
+static uintptr_t text(const char *chars)
+{
+    uintptr_t t = take(strlen(chars) + 1);
+    memcpy((void *)t, chars, strlen(chars) + 1);
+    return t;
+}
+
+static uintptr_t new_type(const char *name)
+{
+    uintptr_t t = take(256);
+    put(t, 24, text(name));
+    return t;
+}
+
+static uintptr_t new_tuple(uintptr_t item)
+{
+    uintptr_t t = new_object(cpython.tuple_type, CPYTHON_OB_SIZE, 1);
+    put(t, 24, item);
+    return t;
+}
+
+/* One that awaits AWAITS; 0: that runs, called by PREVIOUS. */
+static uintptr_t new_coroutine(uintptr_t code, uintptr_t awaits, uintptr_t previous)
+{
+    uintptr_t c = take(256), frame = c + cpython.coroutine_frame;
+    put(c, CPYTHON_OB_TYPE, cpython.coroutine_type);
+    ((uint8_t *)frame)[-5] = awaits ? 0xff : 0;
+    put(frame, cpython.code, code);
+    put(frame, cpython.at, code + cpython.code_start + 2 * 3);
+    put(frame, cpython.previous, previous);
+    put_int(frame, cpython.owner, 1 << 8 | !awaits);
+    put_int(frame, 64, awaits ? 1 : 0);
+    put(frame, CPYTHON_VARIABLES, awaits);
+    return c;
+}
+
+#define PLACE_OF_COROUTINE 128u
+
+/* inner runs in a task that outer's task awaits by way of middle; the loop's run has called it. */
+static struct {
+    uintptr_t run_code, inner_task, outer_task, iterator, outer, middle_code;
+} tasks;
+
+static void make_tasks(void)
+{
+    begin(&of_311);
+    cpython.coroutine_frame = 80;
+    cpython.closure = 64;
+    cpython.arguments = 24;
+    cpython.coroutine_type = new_type("coroutine");
+    cpython.c_function_type = new_type("builtin_function_or_method");
+    cpython.function_type = new_type("function");
+    cpython.cell_type = new_type("cell");
+    cpython.tuple_type = new_type("tuple");
+    uintptr_t codes[3], member = take(96), handle = new_type("Handle"), task = new_type("_asyncio.Task");
+    for (unsigned i = 0; i < 3; i++)
+        codes[i] = new_code((const char *[]){"inner", "middle", "outer"}[i], "/srv/app.py", 10 * i, table_new, sizeof table_new);
+    put(member, 0, text("_callback"));
+    put(member, 16, 48);
+    put(handle, 240, member);
+    tasks.run_code = new_code("Handle._run", "/usr/events.py", 80, table_new, sizeof table_new);
+    put_int(tasks.run_code, cpython.arguments, 1);
+    uintptr_t run_frame = new_frame(tasks.run_code, 3, 0, 1), inner = new_coroutine(codes[0], 0, run_frame), c1 = take(32), c2 = take(32);
+    tasks.inner_task = new_object(task, PLACE_OF_COROUTINE, inner);
+    tasks.middle_code = codes[1];
+    tasks.iterator = new_object(new_type("FutureIter"), 16, tasks.inner_task);
+    tasks.outer = new_coroutine(codes[2], new_coroutine(codes[1], tasks.iterator, 0), 0);
+    tasks.outer_task = new_object(task, PLACE_OF_COROUTINE, tasks.outer);
+    put(tasks.inner_task, 24, new_object(cpython.c_function_type, 24, tasks.outer_task));
+    uintptr_t step = new_object(new_type("TaskStepMethWrapper"), 16, tasks.inner_task);
+    put(run_frame, CPYTHON_VARIABLES, new_object(handle, 48, step));
+    put(c1, 8, inner + cpython.coroutine_frame);
+    put(c1, 16, c2);
+    run(c1);
+}
+
+/* The functions of all frames, in both ways to load. */
+static const char *functions(void)
+{
+    static char all[512];
+    struct runtime_stack s;
+    for (unsigned again = 0; again < 2; again++) {
+        assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+        assert_int_equal(s.n_marks, 2);
+        assert_int_equal(s.marks[0].count, s.n - 1);
+        assert_int_equal(s.marks[1].count, s.n);
+        all[0] = 0;
+        for (unsigned i = 0; i < s.n; i++) {
+            strcat(all, i ? " " : "");
+            strncat(all, frame_text(&s, i), strcspn(frame_text(&s, i), " "));
+        }
+    }
+    return all;
+}
+
+static void behind_a_task_stand_the_coroutines_that_await_it(void **state)
+{
+    (void)state;
+    make_tasks();
+    assert_string_equal(functions(), "inner middle outer Handle._run");
+    make_tasks(); /* by way of a future that the callback closes over, or has as its argument */
+    uintptr_t future = new_object(new_type("_GatheringFuture"), 24, new_object(cpython.c_function_type, 24, tasks.outer_task));
+    put(tasks.iterator, 16, future);
+    put(tasks.inner_task, 24, new_object(cpython.function_type, cpython.closure, new_tuple(new_object(cpython.cell_type, 16, future))));
+    assert_string_equal(functions(), "inner middle outer Handle._run");
+    put(tasks.inner_task, 24, new_object(new_type("functools.partial"), 24, new_tuple(future)));
+    assert_string_equal(functions(), "inner middle outer Handle._run");
+}
+
+static void a_task_that_does_not_lead_to_the_one_that_runs_gives_no_frames(void **state)
+{
+    (void)state;
+    make_tasks();
+    put(tasks.iterator, 16, tasks.outer_task); /* it waits for something else */
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    ((uint8_t *)tasks.outer)[75] = 0; /* it runs */
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    put(tasks.iterator, CPYTHON_OB_TYPE, new_type("another")); /* an asynchronous generator */
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    put_int(tasks.run_code, cpython.arguments, 0); /* its first variable may be what was there before */
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    put(tasks.inner_task, PLACE_OF_COROUTINE, tasks.outer); /* another coroutine's handle */
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    assert_string_equal(functions(), "inner middle outer Handle._run");
+    put(tasks.inner_task, PLACE_OF_COROUTINE, tasks.outer); /* once its place is known */
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    uintptr_t awaits = tasks.iterator;
+    for (unsigned i = 0; i < 40; i++)
+        awaits = new_coroutine(tasks.middle_code, awaits, 0);
+    put(tasks.outer_task, PLACE_OF_COROUTINE, awaits);
+    assert_string_equal(functions(), "inner Handle._run");
+    make_tasks();
+    cpython.coroutine_frame = 0; /* a version whose tasks are not known */
+    assert_string_equal(functions(), "inner Handle._run");
+}
+
+static void tasks_that_await_one_another_have_an_end(void **state)
+{
+    (void)state;
+    make_tasks();
+    uintptr_t itself = new_object(cpython.c_function_type, 24, tasks.outer_task);
+    put(tasks.outer_task, 24, itself);
+    put(tasks.iterator, 16, tasks.outer_task);
+    put(tasks.inner_task, 24, 0);
+    assert_string_equal(functions(), "inner Handle._run");
+    struct runtime_stack s;
+    make_tasks();
+    uintptr_t iterator = new_type("FutureIter"), c, task = tasks.inner_task;
+    for (unsigned i = 0; i < 30; i++) { /* each awaits the one before */
+        uintptr_t before = task;
+        c = new_coroutine(tasks.middle_code, new_object(iterator, 16, before), 0);
+        task = new_object(*(uintptr_t *)(tasks.inner_task + CPYTHON_OB_TYPE), PLACE_OF_COROUTINE, c);
+        put(before, 24, new_object(cpython.c_function_type, 24, task));
+    }
+    assert_int_equal(walk(&s, 64), RUNTIME_FRAMES);
+    assert_int_equal(s.n, 18);
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 static uint64_t random_state = 88172645463325252u;
@@ -551,6 +726,30 @@ static void damaged_memory_is_no_fault_and_no_loop(void **state)
     }
     assert_true(right > 100);
     assert_true(wrong > 100);
+}
+
+static void damaged_tasks_are_no_fault_and_no_loop(void **state)
+{
+    (void)state;
+    static uint8_t good[ARENA];
+    unsigned longer = 0;
+    make_tasks();
+    memcpy(good, arena, ARENA);
+    for (unsigned round = 0; round < 8000; round++) {
+        struct runtime_stack s;
+        for (unsigned n = (unsigned)(next_random() % 3) + 1; n--;) {
+            uint64_t w = damage();
+            memcpy(arena + next_random() % (used - 8), &w, next_random() % 2 ? 8 : 1);
+        }
+        cpython_walk_reset();
+        if (walk(&s, 64) == RUNTIME_FRAMES)
+            for (unsigned f = 0; f < s.n; f++) {
+                assert_string_not_equal(frame_text(&s, f), "none");
+                longer += s.n > 2;
+            }
+        memcpy(arena, good, ARENA);
+    }
+    assert_true(longer > 100);
 }
 
 static void a_layout_that_is_never_right_is_refused(void **state)
@@ -675,7 +874,11 @@ int main(void)
         cmocka_unit_test(names_of_every_width_are_utf8),
         cmocka_unit_test(of_a_name_that_is_too_long_the_beginning_is_kept_of_a_file_the_end),
         cmocka_unit_test(what_is_no_string_of_the_usual_form_gives_no_name),
+        cmocka_unit_test(behind_a_task_stand_the_coroutines_that_await_it),
+        cmocka_unit_test(a_task_that_does_not_lead_to_the_one_that_runs_gives_no_frames),
+        cmocka_unit_test(tasks_that_await_one_another_have_an_end),
         cmocka_unit_test(damaged_memory_is_no_fault_and_no_loop),
+        cmocka_unit_test(damaged_tasks_are_no_fault_and_no_loop),
         cmocka_unit_test(a_layout_that_is_never_right_is_refused),
         cmocka_unit_test(known_versions_are_found_and_all_others_refused),
     };

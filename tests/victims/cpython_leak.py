@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """cpython_leak.py: two guilty functions, three and two leaks, and an innocent one, called in one way or another.
 
-usage: cpython_leak.py HOW [WAIT]      HOW: plain, late, threads, generators, asyncio, fork, fixed
+usage: cpython_leak.py HOW [WAIT]      HOW: plain, late, threads, generators, asyncio, tasks, fork, fixed
 
 With WAIT it says "ready" and lives until the end of its input. late: nothing is opened before a first line of it.
 """
@@ -58,6 +58,29 @@ async def async_innocent():
 
 async def awaits(what):
     await what()
+
+
+async def task_leaks():
+    kept.append(await asyncio.open_connection(*address))
+    serve_one()
+
+
+async def creates_a():
+    await asyncio.create_task(task_leaks())
+
+
+async def creates_b():
+    await asyncio.gather(task_leaks())
+
+
+async def tasks():
+    """The last one's task is awaited by nobody."""
+    for what, times in (creates_a, 3), (creates_b, 2):
+        for _ in range(times):
+            await what()
+    task = asyncio.create_task(task_leaks())
+    while not task.done():
+        await asyncio.sleep(0.01)
 
 
 def plain():
@@ -118,9 +141,9 @@ how = sys.argv[1]
 if how == "late":
     print("begun", flush=True)
     sys.stdin.readline()
-if how == "asyncio":
+if how in ("asyncio", "tasks"):
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(coroutines())
+    loop.run_until_complete(coroutines() if how == "asyncio" else tasks())
     wait()
 elif how == "fork":
     fork()

@@ -13,7 +13,6 @@
 
 #include "../base/peek.h"
 
-#define TP_BASICSIZE 32u
 #define TP_MEMBERS 240u
 #define MEMBER_SIZE 40u
 #define MEMBER_OFFSET 16u
@@ -27,8 +26,7 @@ static uintptr_t word_at(uintptr_t a)
     return peek(a, &w, sizeof w) ? w : 0;
 }
 
-/* The offset of a member that TYPE tells Python programs of; 0: it has none of that name. */
-static uint32_t member(uintptr_t type, const char *name)
+uint32_t cpython_member(uintptr_t type, const char *name)
 {
     uintptr_t m = word_at(type + TP_MEMBERS);
     for (unsigned i = 0; m && i < MAX_MEMBERS; i++, m += MEMBER_SIZE) {
@@ -50,14 +48,14 @@ static bool find_old(struct cpython_layout *l, struct exports *e, uintptr_t fram
 {
     l->frame_objects = true;
     l->version = l->lines ? 0x030a : 0x0306;
-    l->previous = member(frame_type, "f_back");
+    l->previous = cpython_member(frame_type, "f_back");
     if (l->lines) { /* 3.10 computes f_code and f_lasti: they are no members any more */
         l->code = l->previous + 8;
         l->at = 96;
     } else {
-        l->lines = member(l->code_type, "co_lnotab");
-        l->code = member(frame_type, "f_code");
-        l->at = member(frame_type, "f_lasti");
+        l->lines = cpython_member(l->code_type, "co_lnotab");
+        l->code = cpython_member(frame_type, "f_code");
+        l->at = cpython_member(frame_type, "f_lasti");
     }
     l->thread_frame = 24;
     l->owner = l->code; /* there is none: any word that can be read */
@@ -102,7 +100,7 @@ static const char *find_by_table(struct cpython_layout *l, uintptr_t runtime)
 /* From 3.11 on. Returns what is wrong; NULL: nothing. */
 static const char *find_new(struct cpython_layout *l, uintptr_t runtime)
 {
-    l->code_start = (uint32_t)word_at(l->code_type + TP_BASICSIZE);
+    l->code_start = (uint32_t)word_at(l->code_type + CPYTHON_TP_BASICSIZE);
     l->first_traceable = l->code_start - 16;
     l->string_ascii = l->version >= 0x030c ? 40 : 48;
     l->string_compact = l->version >= 0x030c ? 56 : 72;
@@ -126,6 +124,26 @@ static const char *find_new(struct cpython_layout *l, uintptr_t runtime)
     return l->version <= 0x030e ? find_by_table(l, runtime) : "its version is not known";
 }
 
+/*
+ * What is needed for the coroutines that await a task; without it only those that run are shown.
+ * A coroutine ends with its frame, whose variables are not in its size.
+ */
+static void find_tasks(struct cpython_layout *l, struct exports *e)
+{
+    uint32_t at = l->version == 0x030b ? 80 : 72;
+    l->coroutine_type = exports_find(e, "PyCoro_Type", NULL);
+    l->c_function_type = exports_find(e, "PyCFunction_Type", NULL);
+    l->function_type = exports_find(e, "PyFunction_Type", NULL);
+    l->cell_type = exports_find(e, "PyCell_Type", NULL);
+    l->tuple_type = exports_find(e, "PyTuple_Type", NULL);
+    if (!l->coroutine_type || !l->c_function_type || !l->function_type || !l->cell_type || !l->tuple_type || l->version < 0x030b ||
+        l->version > 0x030d || word_at(l->coroutine_type + CPYTHON_TP_BASICSIZE) != at + CPYTHON_VARIABLES)
+        return;
+    l->closure = cpython_member(l->function_type, "__closure__");
+    l->arguments = cpython_member(l->code_type, "co_argcount");
+    l->coroutine_frame = l->closure && l->arguments ? at : 0;
+}
+
 static bool find_types(struct cpython_layout *l, struct exports *e)
 {
     uint64_t size = 0;
@@ -143,12 +161,12 @@ static bool find_types(struct cpython_layout *l, struct exports *e)
     /* a build that keeps more in the head of an object (Py_TRACE_REFS, free-threaded) has it elsewhere */
     if (word_at(l->code_type + CPYTHON_OB_TYPE) != type)
         return runtime_refuse(&runtime_cpython, "it is a special build");
-    l->file = member(l->code_type, "co_filename");
-    l->first_line = member(l->code_type, "co_firstlineno");
-    l->lines = member(l->code_type, "co_linetable");
-    l->name = member(l->code_type, "co_qualname");
+    l->file = cpython_member(l->code_type, "co_filename");
+    l->first_line = cpython_member(l->code_type, "co_firstlineno");
+    l->lines = cpython_member(l->code_type, "co_linetable");
+    l->name = cpython_member(l->code_type, "co_qualname");
     if (!l->name)
-        l->name = member(l->code_type, "co_name");
+        l->name = cpython_member(l->code_type, "co_name");
     return l->file && l->first_line && l->name ? true : runtime_refuse(&runtime_cpython, "its code objects are not as expected");
 }
 
@@ -172,6 +190,7 @@ static bool cpython_find(struct exports *e)
         wrong = "it does not say whether it ends";
     if (wrong)
         return runtime_refuse(&runtime_cpython, wrong);
+    find_tasks(&l, e);
     l.owner_byte = l.owner % 4;
     l.owner &= ~3u;
     cpython = l;

@@ -26,12 +26,18 @@ struct cpython_layout {
     /* offsets in a code object, whose instructions begin at code_start */
     uint32_t file, name, lines, first_line, code_start, first_traceable;
     uint32_t bytes_size, bytes_data;
+    /* where a coroutine has its frame (0: it is not known who awaits a task); the closure of a function */
+    uint32_t coroutine_frame, closure, arguments; /* ... how many arguments a code object takes */
+    uintptr_t coroutine_type, c_function_type, function_type, cell_type, tuple_type;
     uint32_t string_length, string_state, string_ascii, string_compact;
 };
 extern struct cpython_layout cpython;
 
+#define CPYTHON_TP_BASICSIZE 32u
 #define CPYTHON_OB_TYPE 8u
-#define CPYTHON_OB_SIZE 16u /* of a code object from 3.11 on: how many instructions */
+#define CPYTHON_OB_SIZE 16u   /* of a code object from 3.11 on: how many instructions */
+#define CPYTHON_VARIABLES 72u /* in a frame of 3.11 to 3.13 */
+#define CPYTHON_OWNED_BY_GENERATOR 1u
 /* Owners of a frame from 3.12 on, from which on it is the evaluator's own, on the C stack. */
 #define CPYTHON_OWNED_BY_C_STACK 3u
 
@@ -42,6 +48,19 @@ static inline bool cpython_finalizes(void) { return *(const volatile uintptr_t *
 enum runtime_answer cpython_walk(struct runtime_stack *s);
 /* The next walks ask the kernel for each word, and believe nothing until one was right. */
 void cpython_walk_reset(void);
+/* The offset of a member that TYPE tells Python programs of; 0: it has none of that name. */
+uint32_t cpython_member(uintptr_t type, const char *name);
+
+/* What a walk loads with. */
+struct cpython_loader;
+/* The word at BASE + OFFSET. False: it cannot be read, or Python ends. */
+bool cpython_load(const struct cpython_loader *l, uintptr_t base, uint32_t offset, uint64_t *out);
+/* Adds the frame of a coroutine that does not run. */
+bool cpython_add_suspended(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame);
+/* Adds the coroutines that wait for the task whose coroutine has FRAME, which RUN_FRAME called. */
+void cpython_add_awaiting(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, uintptr_t run_frame);
+void cpython_tasks_reset(void);
+
 bool cpython_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);
 
 #endif

@@ -33,9 +33,11 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 #define TRIES 16u         /* of a restartable sequence that is interrupted again and again */
 #define MAX_ENTRIES 4096u /* of a chain, the evaluator's own included */
 
-/* The words of a frame and of a code object that a walk reads. */
-enum { F_PREVIOUS, F_CODE, F_AT, F_OWNER, F_WORDS };
-enum { C_TYPE, C_NAME, C_LINES, C_FILE, C_FIRST, C_WORDS };
+/* The words of a frame that a walk reads, and of the table of lines of its code object. */
+enum { W_PREVIOUS, W_CODE, W_AT, W_OWNER, W_TABLE_SIZE, W_TABLE, WORDS };
+_Static_assert(WORDS == ARCH_RSEQ_PATH_WORDS, "as the sequence has them");
+/* Of its code object: all that this is made of. The words are multiplied and added, so that none waits for another. */
+enum { C_FIRST, C_NAME, C_FILE, C_LINES, C_WORDS };
 
 #define WRONG_MAX 16u /* walks, of which none was right: the layout is another one */
 
@@ -46,6 +48,7 @@ void cpython_walk_reset(void)
 {
     atomic_store(&is_verified, false);
     atomic_store(&n_wrong, 0);
+    cpython_tasks_reset();
 }
 
 /* This thread's area for restartable sequences; NULL: it has none. */
@@ -61,25 +64,35 @@ static void *rseq_area(void)
     return NULL;
 }
 
-struct loader {
+struct cpython_loader {
     void *area; /* NULL: no restartable sequences */
     bool by_kernel;
-    uint32_t frame[F_WORDS], code[C_WORDS]; /* offsets */
+    struct arch_rseq_path path;
 };
 
-static void begin(struct loader *l)
+static void begin(struct cpython_loader *l)
 {
-    *l = (struct loader){.by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed),
-                         .frame = {cpython.previous, cpython.code, cpython.at, cpython.owner},
-                         .code = {CPYTHON_OB_TYPE, cpython.name, cpython.lines, cpython.file, cpython.first_line}};
+    *l = (struct cpython_loader){
+        .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed),
+        .path = {.first = {cpython.previous, cpython.code, cpython.at, cpython.owner},
+                 .end_at = cpython.owner + cpython.owner_byte,
+                 .end_from = cpython.frame_objects || cpython.version < 0x030c ? 256 : CPYTHON_OWNED_BY_C_STACK,
+                 .mask = ~cpython.tag_mask,
+                 .type = cpython.code_type,
+                 .type_at = CPYTHON_OB_TYPE,
+                 .second = {cpython.first_line, cpython.name, cpython.file, cpython.lines},
+                 .third = {cpython.bytes_size, cpython.bytes_data},
+                 .factor = {0xa0761d6478bd642fu, 0xc2b2ae3d27d4eb4fu, 0xd6e8feb86659fd93u, 0x165667b19e3779f9u},
+                 .own_factor = 0x9e3779b97f4a7c15u},
+    };
     if (!l->by_kernel)
         l->area = rseq_area();
 }
 
-static __attribute__((noinline)) bool load_slowly(const struct loader *l, uintptr_t base, const uint32_t *offsets, unsigned n,
-                                                  uint64_t *out)
+/* The N words at BASE plus each of OFFSETS. */
+static bool load_words(const struct cpython_loader *l, uintptr_t base, const uint32_t *offsets, unsigned n, uint64_t *out)
 {
-    if (cpython_finalizes())
+    if (!cpython_is_address(base) || cpython_finalizes())
         return false;
     for (unsigned i = 0; i < n; i++)
         if (!l->by_kernel)
@@ -89,65 +102,88 @@ static __attribute__((noinline)) bool load_slowly(const struct loader *l, uintpt
     return !cpython_finalizes();
 }
 
-/*
- * load_N copies the N words at BASE plus each of OFFSETS. False: Python ends, or they cannot be
- * read.
- */
-#if ARCH_HAS_RSEQ
-#define LOAD(N)                                                                                                 \
-    static inline bool load_##N(const struct loader *l, uintptr_t base, const uint32_t *offsets, uint64_t *out) \
-    {                                                                                                           \
-        enum arch_rseq how;                                                                                     \
-        if (!cpython_is_address(base))                                                                          \
-            return false;                                                                                       \
-        for (unsigned i = 0; l->area && i < TRIES; i++) {                                                       \
-            ARCH_RSEQ_LOAD(how, l->area, cpython.finalizing, base, offsets, N, out);                            \
-            if (how != ARCH_RSEQ_AGAIN)                                                                         \
-                return how == ARCH_RSEQ_DONE;                                                                   \
-        }                                                                                                       \
-        return load_slowly(l, base, offsets, N, out);                                                           \
-    }
-#else
-#define LOAD(N)                                                                                                 \
-    static inline bool load_##N(const struct loader *l, uintptr_t base, const uint32_t *offsets, uint64_t *out) \
-    {                                                                                                           \
-        return cpython_is_address(base) && load_slowly(l, base, offsets, N, out);                               \
-    }
-#endif
-LOAD(1)
-LOAD(2)
-LOAD(4)
-LOAD(5)
-
-/*
- * Of what a code object was made: one that took a freed one's place differs in it. 0: CODE is no
- * code object, or cannot be read (then *OK is false).
- */
-static uint64_t print_of_code(const struct loader *l, uintptr_t code, bool *ok)
+/* From 3.12 on: the evaluator's own frame, where those that it runs begin. */
+static bool is_owned_by_c(const struct cpython_loader *l, const uint64_t w[WORDS])
 {
-    const uint32_t table_at[] = {cpython.bytes_size, cpython.bytes_data};
-    uint64_t c[C_WORDS], table[2];
-    *ok = load_5(l, code, l->code, c);
-    if (!*ok || c[C_TYPE] != cpython.code_type)
-        return 0;
-    *ok = cpython_is_address(c[C_NAME]) && cpython_is_address(c[C_FILE]) && load_2(l, c[C_LINES], table_at, table);
-    if (!*ok)
-        return 0;
-    if (table[0] < 8) /* behind its end lies anything */
-        table[1] &= ((uint64_t)1 << table[0] * 8) - 1;
-    /* products that do not wait for one another */
-    uint64_t h = code * 0x9e3779b97f4a7c15u + c[C_NAME] * 0xc2b2ae3d27d4eb4fu + c[C_LINES] * 0x165667b19e3779f9u;
-    h += c[C_FILE] * 0xd6e8feb86659fd93u + (c[C_FIRST] & UINT32_MAX) * 0xa0761d6478bd642fu;
-    h = hash_mix(h, (table[0] << 48 ^ table[1]) * 0xe7037ed1a0b428dbu);
-    return h ? h : 1;
+    return (w[W_OWNER] >> 8 * cpython.owner_byte & 0xff) >= l->path.end_from;
 }
 
-static void add_frame(struct runtime_stack *s, uintptr_t code, uint64_t at, uint64_t print)
+/* What the sequence does, where there is none. */
+static __attribute__((noinline)) enum arch_rseq load_slowly(const struct cpython_loader *l, uintptr_t frame, uint64_t out[WORDS],
+                                                            uint64_t *sum)
 {
-    if (s->n == s->max)
+    const struct arch_rseq_path *p = &l->path;
+    uint64_t type, c[C_WORDS];
+    if (!load_words(l, frame, p->first, W_TABLE_SIZE, out))
+        return ARCH_RSEQ_LOST;
+    if (is_owned_by_c(l, out))
+        return ARCH_RSEQ_ENDS;
+    uintptr_t code = out[W_CODE] & p->mask;
+    if (!load_words(l, code, &p->type_at, 1, &type))
+        return ARCH_RSEQ_LOST;
+    if (type != p->type)
+        return ARCH_RSEQ_ENDS;
+    if (!load_words(l, code, p->second, C_WORDS, c) || !load_words(l, c[C_LINES], p->third, 2, out + W_TABLE_SIZE))
+        return ARCH_RSEQ_LOST;
+    c[C_FIRST] &= UINT32_MAX;
+    *sum = code * p->own_factor;
+    for (unsigned i = 0; i < C_WORDS; i++)
+        *sum += c[i] * p->factor[i];
+    return ARCH_RSEQ_DONE;
+}
+
+/* DONE, or ENDS: FRAME has no code object, and only its own words are there. Else it cannot be read, or Python ends. */
+static inline __attribute__((always_inline)) enum arch_rseq load_frame(const struct cpython_loader *l, uintptr_t frame, uint64_t out[WORDS],
+                                                                       uint64_t *sum)
+{
+#if ARCH_HAS_RSEQ
+    enum arch_rseq how;
+    if (!cpython_is_address(frame))
+        return ARCH_RSEQ_LOST;
+    for (unsigned i = 0; l->area && i < TRIES; i++) {
+        ARCH_RSEQ_LOAD_PATH(how, l->area, cpython.finalizing, frame, &l->path, out, *sum);
+        if (how != ARCH_RSEQ_AGAIN)
+            return how;
+    }
+#endif
+    return load_slowly(l, frame, out, sum);
+}
+
+bool cpython_load(const struct cpython_loader *l, uintptr_t base, uint32_t offset, uint64_t *out)
+{
+    if (!cpython_is_address(base))
+        return false;
+#if ARCH_HAS_RSEQ
+    enum arch_rseq how;
+    for (unsigned i = 0; l->area && i < TRIES; i++) {
+        ARCH_RSEQ_LOAD(how, l->area, cpython.finalizing, base, &offset, 1, out);
+        if (how != ARCH_RSEQ_AGAIN)
+            return how == ARCH_RSEQ_DONE;
+    }
+#endif
+    if (cpython_finalizes() || (l->by_kernel && !peek(base + offset, out, sizeof *out)))
+        return false;
+    if (!l->by_kernel)
+        *out = *(const volatile uint64_t *)(base + offset);
+    return !cpython_finalizes();
+}
+
+/*
+ * A frame of a code object with SUM. Its hash has all that the code object was made of: one that
+ * took a freed one's place differs in it.
+ */
+static inline __attribute__((always_inline)) void add_frame(struct runtime_stack *s, const uint64_t w[WORDS], uint64_t sum)
+{
+    uintptr_t code = w[W_CODE] & ~cpython.tag_mask;
+    uint64_t at = cpython.frame_objects ? (uint32_t)w[W_AT] : w[W_AT], table = w[W_TABLE];
+    if (s->n == s->max) {
         s->cut = true;
-    else
-        s->frames[s->n++] = (struct runtime_frame){.hash = hash_mix(print, at), .word = {code, at}};
+        return;
+    }
+    if (w[W_TABLE_SIZE] < 8) /* behind its end lies anything */
+        table &= ((uint64_t)1 << w[W_TABLE_SIZE] * 8) - 1;
+    sum += (w[W_TABLE_SIZE] << 48 ^ table) * 0xe7037ed1a0b428dbu;
+    s->frames[s->n++] = (struct runtime_frame){.hash = hash_mix(sum, at * 0x8ebc6af09c88c6e3u), .word = {code, at}};
 }
 
 static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
@@ -160,33 +196,59 @@ static void add_mark(struct runtime_stack *s, uintptr_t on_stack)
  * 3.11: the C frames of the evaluator are a chain of their own. *C, the one that runs the frames up
  * to here, ends with this frame.
  */
-static bool next_cframe(const struct loader *l, struct runtime_stack *s, uintptr_t *c)
+static bool next_cframe(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t *c)
 {
-    const uint32_t previous_at[] = {cpython.cframe_frame + 8};
     uint64_t previous = 0;
     add_mark(s, *c);
     /* the last one belongs to the thread state, and has none before it */
-    if (*c && !load_1(l, *c, previous_at, &previous))
+    if (*c && !cpython_load(l, *c, cpython.cframe_frame + 8, &previous))
         return false;
     *c = previous;
     return true;
 }
 
-static bool add_one(const struct loader *l, struct runtime_stack *s, uintptr_t frame, const uint64_t w[F_WORDS], uintptr_t *c)
+bool cpython_add_suspended(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame)
 {
-    unsigned owner = (unsigned)(w[F_OWNER] >> 8 * cpython.owner_byte & 0xff);
-    uintptr_t code = w[F_CODE] & ~cpython.tag_mask;
-    bool ok;
-    if (!cpython.frame_objects && cpython.version >= 0x030c && owner >= CPYTHON_OWNED_BY_C_STACK) {
-        add_mark(s, frame);
-        return true;
-    }
-    uint64_t print = print_of_code(l, code, &ok);
-    if (!ok || (!print && cpython.frame_objects))
+    uint64_t sum = 0, w[WORDS];
+    if (load_frame(l, frame, w, &sum) != ARCH_RSEQ_DONE)
         return false;
-    if (print)
-        add_frame(s, code, cpython.frame_objects ? (uint64_t)(uint32_t)w[F_AT] : w[F_AT], print);
-    return cpython.version != 0x030b || !(w[F_OWNER] & 0xff) || next_cframe(l, s, c);
+    add_frame(s, w, sum);
+    return true;
+}
+
+/*
+ * A frame that C code has called, with its words W: behind a coroutine's stand those that await it.
+ * 3.11: it says so itself, byte 1 is its owner.
+ */
+static bool add_called_311(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, const uint64_t w[WORDS], uintptr_t *c)
+{
+    if (cpython.coroutine_frame && (w[W_OWNER] >> 8 & 0xff) == CPYTHON_OWNED_BY_GENERATOR)
+        cpython_add_awaiting(l, s, frame, w[W_PREVIOUS]);
+    return next_cframe(l, s, c);
+}
+
+/* From 3.12 on: the evaluator's own FRAME follows. BEFORE is the one before that, OWNER its word. */
+static void add_called(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, const uint64_t w[WORDS], uintptr_t before,
+                       uint64_t owner)
+{
+    if (cpython.coroutine_frame && before && (owner >> 8 * cpython.owner_byte & 0xff) == CPYTHON_OWNED_BY_GENERATOR)
+        cpython_add_awaiting(l, s, before, w[W_PREVIOUS]);
+    add_mark(s, frame);
+}
+
+/* The frame FRAME, which follows BEFORE with OWNER. */
+static inline bool add_one(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, uint64_t w[WORDS], uintptr_t before,
+                           uint64_t owner, uintptr_t *c)
+{
+    uint64_t sum = 0;
+    enum arch_rseq how = load_frame(l, frame, w, &sum);
+    if (how == ARCH_RSEQ_DONE)
+        add_frame(s, w, sum);
+    else if (how != ARCH_RSEQ_ENDS || cpython.frame_objects)
+        return false;
+    else if (is_owned_by_c(l, w))
+        add_called(l, s, frame, w, before, owner);
+    return cpython.version != 0x030b || !(w[W_OWNER] & 0xff) || add_called_311(l, s, frame, w, c);
 }
 
 /* All frames that were asked for, and where the last of them are run. */
@@ -195,21 +257,24 @@ static bool is_enough(const struct runtime_stack *s)
     return s->cut && (cpython.frame_objects || (s->n_marks && s->marks[s->n_marks - 1].count == s->n));
 }
 
-static bool walk_chain(const struct loader *l, struct runtime_stack *s, uintptr_t thread)
+static bool walk_chain(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t thread)
 {
-    const uint32_t thread_at[] = {cpython.thread_frame}, cframe_at[] = {cpython.cframe_frame};
-    uint64_t frame, w[F_WORDS];
-    uintptr_t c = 0;
-    if (!load_1(l, thread, thread_at, &frame))
+    uint64_t frame, w[WORDS], owner = 0;
+    uintptr_t c = 0, before = 0;
+    if (!cpython_load(l, thread, cpython.thread_frame, &frame))
         return false;
     if (cpython.has_cframe) {
         c = frame;
-        if (!frame || !load_1(l, c, cframe_at, &frame))
+        if (!frame || !cpython_load(l, c, cpython.cframe_frame, &frame))
             return false;
     }
-    for (unsigned i = 0; frame && !is_enough(s); i++, frame = w[F_PREVIOUS])
-        if (i == MAX_ENTRIES || !load_4(l, frame, l->frame, w) || !add_one(l, s, frame, w, &c))
+    for (unsigned i = 0; frame && !is_enough(s); i++) {
+        if (i == MAX_ENTRIES || !add_one(l, s, frame, w, before, owner, &c))
             return false;
+        before = frame;
+        owner = w[W_OWNER];
+        frame = w[W_PREVIOUS];
+    }
     return true;
 }
 
@@ -237,7 +302,7 @@ static void verify(const struct runtime_stack *s, bool right)
 
 enum runtime_answer cpython_walk(struct runtime_stack *s)
 {
-    struct loader l;
+    struct cpython_loader l;
     begin(&l);
     s->n = s->n_marks = 0;
     s->cut = s->generated = false;
