@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/cli/symbolize/perf_map.c"
+#include "../../lib/core/perf_map.c"
 
 #define ADDRESSES 8
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/symbolize/perf_map.c"
+#include "core/perf_map.c"
 
 /* What TEXT calls ADDR; "-": nothing. In a copy that ends where the text does. */
 static const char *named(const char *text, uint64_t addr)

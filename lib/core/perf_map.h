@@ -5,11 +5,13 @@
  *
  * Pure: it takes any bytes, reads none past their end and allocates nothing.
  */
-#ifndef SOCKLEAK_CLI_SYMBOLIZE_PERF_MAP_H
-#define SOCKLEAK_CLI_SYMBOLIZE_PERF_MAP_H
+#ifndef SOCKLEAK_CORE_PERF_MAP_H
+#define SOCKLEAK_CORE_PERF_MAP_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#define PERF_MAP_MAX ((size_t)64 << 20) /* of a longer map the end is read: what is newest */
 
 struct perf_map_target {
     uint64_t addr;
