@@ -10,9 +10,9 @@
 #include "../symbolize/names.h"
 
 /*
- * Names such frames of all of R's stacks, which have their frames of VIEW's sites. Stacks that differ in
- * generated code alone have one site id, and are counted together: a name is given where it is that of
- * each. The names live in ARENA.
+ * Names such frames of all of R's stacks, which have their frames of VIEW's sites. Stacks that
+ * differ in generated code alone have one site id, and are counted together: a name is given where
+ * it is that of each. The names live in ARENA.
  */
 void generated_name(struct scratch **scratch, struct names_arena *arena, const struct state_view *view, struct report *r);
 
