@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PERF_MAP_MAX ((size_t)64 << 20) /* of a longer map the end is read: what is newest */
+
 struct perf_map_target {
     uint64_t addr;
     uint64_t start;   /* of the line's range */

@@ -16,7 +16,7 @@ begin()
 {
     mkfifo "$TESTTMP/word"
     # shellcheck disable=SC2016 # it is the inner shell's
-    start_agent generated leak_check_at_exit=0 sh -c 'exec "$@" <>"$0"' "$TESTTMP/word" "$VICTIMS/generated" "$@"
+    start_agent generated "${OPTIONS:-leak_check_at_exit=0}" sh -c 'exec "$@" <>"$0"' "$TESTTMP/word" "$VICTIMS/generated" "$@"
     MAP=/tmp/perf-$pid.map
     wait_for 20 grep -q '^ready' "$TESTTMP/generated.out"
 }
@@ -71,6 +71,96 @@ sites() { json "$TESTTMP/report" 'sorted(l["site"] for l in leaks)'; }
     rm "$MAP"
     nameless "$pid"
     [ "$(sites)" = "$with" ]
+}
+
+# ends: the victim of begin_alone ends with a report of its own; its frames without a module are in $TESTTMP/told, as names has them. (Where the compiler
+# has unrolled a loop the command counts what is one line as one group, the library does not: so the sockets of each name are added up.)
+begin_alone() { OPTIONS="log_path=$TESTTMP/log:log_format=json:interval=0:grace=0s:kinds=all" begin "$@"; }
+ends()
+{
+    echo >"$TESTTMP/word"
+    wait "$pid"
+    # shellcheck disable=SC2016
+    json "$TESTTMP/log.$pid" 'sorted((n, None, "native", sum(l["count"] for l in leaks for f in l["frames"] if not f["module"] and (f["symbol"] or "-") == n))
+        for n in {f["symbol"] or "-" for l in leaks for f in l["frames"] if not f["module"]})' >"$TESTTMP/told"
+}
+told_nothing() { [ "$(<"$TESTTMP/told")" = "[('-', None, 'native', 5)]" ]; }
+
+@test "the library's own report and the command's have the same names" {
+    begin_alone map
+    names "$pid"
+    ends
+    [ "$(<"$TESTTMP/told")" = "$WITH" ]
+    diff "$TESTTMP/told" "$TESTTMP/names"
+}
+
+@test "the library's own text says what the command's says" {
+    OPTIONS="log_path=$TESTTMP/log:interval=0:grace=0s:kinds=all" begin map
+    "$SOCKLEAK" report --kinds all --min-age 0 "$pid" >"$TESTTMP/report"
+    echo >"$TESTTMP/word"
+    wait "$pid"
+    frames() { grep -o '#[0-9]* .*(0x[0-9a-f]*)$' "$1" | tr -s ' ' | sort -u; }
+    [ "$(frames "$TESTTMP/report" | wc -l)" = 2 ]
+    diff <(frames "$TESTTMP/report") <(frames "$TESTTMP/log.$pid")
+}
+
+@test "the library takes its names by rules of the command: the last line, no earlier process', no link, no pipe, no other user's" {
+    local bad at
+    for bad in none old link pipe other; do
+        rm -f "$TESTTMP/word" "${MAP:-$TESTTMP/none}"
+        begin_alone "$([ $bad = none ] && echo none || echo map)"
+        case $bad in
+        old) touch -d '1 minute ago' "$MAP" ;;
+        link) mv "$MAP" "$TESTTMP/map" && ln -s "$TESTTMP/map" "$MAP" ;;
+        pipe) rm "$MAP" && mkfifo "$MAP" ;;
+        other) [ "$(id -u)" = 0 ] || continue && chown 65534 "$MAP" ;;
+        esac
+        ends
+        told_nothing
+    done
+    rm -f "$TESTTMP/word" "$MAP"
+    begin_alone none # in the middle of much else, over the pieces that are read
+    at=$(sed -n 's/^made //p' "$TESTTMP/generated.out")
+    {
+        printf '%x 40 prices(int, char)[Tier1]\n' $((0x$at + 256))
+        yes '1000 10 another' | head -n 100000
+        printf '%s 40 login\n' "$at"
+        yes '1000 10 another' | head -n 100000
+        printf '%s 40 cut' "$at"
+    } >"$MAP"
+    ends
+    [ "$(<"$TESTTMP/told")" = "$WITH" ]
+    rm -f "$TESTTMP/word" "$MAP"
+    begin_alone none # a line that begins in one piece of 256 KiB and ends in the next
+    at=$(sed -n 's/^made //p' "$TESTTMP/generated.out")
+    {
+        printf '%x 40 prices(int, char)[Tier1]\n%s 40 login\n' $((0x$at + 256)) "$at"
+        yes '1000 10 another' | head -c $((262144 - 8))
+    } >"$MAP"
+    ends
+    [ "$(<"$TESTTMP/told")" = "$WITH" ]
+}
+
+@test "of a map that is longer than what is read the library reads the end, too" {
+    begin_alone none
+    local at
+    at=$(sed -n 's/^made //p' "$TESTTMP/generated.out")
+    printf '%s 40 login\n' "$at" >"$MAP"
+    truncate -s 200M "$MAP"
+    printf '\n%x 40 prices(int, char)[Tier1]\n' $((0x$at + 256)) >>"$MAP"
+    ends
+    [ "$(<"$TESTTMP/told")" = "[('-', None, 'native', 3), ('prices(int, char)[Tier1]', None, 'native', 2)]" ]
+}
+
+@test "in the library's report too one site that is two functions has no name, and what both share" {
+    begin_alone map alike
+    ends
+    [ "$(<"$TESTTMP/told")" = "[('-', None, 'native', 4)]" ]
+    rm -f "$TESTTMP/word" "$MAP"
+    begin_alone map alike
+    sed -i 's/ login$/ both/; s/ prices.*$/ both/' "$MAP"
+    ends
+    [ "$(<"$TESTTMP/told")" = "[('both', None, 'native', 4)]" ]
 }
 
 @test "run names generated code in its report" {
@@ -160,4 +250,20 @@ END
     local inner
     inner=$(pgrep -P "$pid")
     [ "$(names "$inner")" = "$WITH" ]
+}
+
+@test "in a PID namespace with the others' /tmp the library takes no map, whose number is that of another" {
+    [ "$(id -u)" = 0 ] || skip "only root can"
+    mkfifo "$TESTTMP/word"
+    # shellcheck disable=SC2016 # they are the inner shell's
+    start_agent generated "log_path=$TESTTMP/log:log_format=json:interval=0:grace=0s:kinds=all" unshare --pid --fork --kill-child \
+        sh -c 'for i in $(seq 40); do /bin/true; done; "$@" <>"$0"; :' "$TESTTMP/word" "$VICTIMS/generated" map
+    wait_for 20 grep -q '^ready' "$TESTTMP/generated.out"
+    local inner
+    inner=$(sed -n 's/^NSpid:.*\t//p' "/proc/$(pgrep -P "$(pgrep -P "$pid")")/status")
+    MAP=/tmp/perf-$inner.map
+    [ -e "$MAP" ]
+    echo >"$TESTTMP/word"
+    wait "$pid"
+    [ "$(json "$TESTTMP/log.$inner" '{f["symbol"] for l in leaks for f in l["frames"] if not f["module"]}')" = '{None}' ]
 }

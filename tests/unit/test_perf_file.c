@@ -135,10 +135,10 @@ static void the_end_of_a_long_map_is_read_from_the_begin_of_a_line(void **state)
     text = read_end(fd, 50, &len); /* it was cut meanwhile */
     assert_int_equal(len, 12);
     free(text);
-    off_t size = (off_t)PERF_FILE_MAX + 9;
+    off_t size = (off_t)PERF_MAP_MAX + 9;
     assert_int_equal(pwrite(fd, "3 1 c\n", 6, size - 6), 6);
     text = read_end(fd, size, &len);
-    assert_int_equal(len, PERF_FILE_MAX - 3);
+    assert_int_equal(len, PERF_MAP_MAX - 3);
     assert_memory_equal(text + len - 6, "3 1 c\n", 6);
     free(text);
     close(fd);

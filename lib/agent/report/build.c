@@ -29,6 +29,7 @@
 #include "../track/probe.h"
 #include "counts.h"
 #include "forecast.h"
+#include "generated.h"
 #include "opener.h"
 #include "suppressions.h"
 
@@ -275,6 +276,8 @@ bool report_name_frames(struct built *c, bool symbols)
     }
     bool ok = names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
     name_runtime_frames(&view, frames, n);
+    if (agent_options.symbolize) /* also where the command gives the other names: it knows none of these */
+        generated_name(&c->scratch, &c->names, &view, r);
     return ok;
 }
 

@@ -29,8 +29,8 @@
 #define STACK_TOP 64u   /* in a frame: how many variables and values it has */
 #define STATE_BEFORE 5u /* the byte of a coroutine before its frame that says how it is */
 #define SUSPENDED 0xffu /* -1: in 3.13 it awaits something */
-#define OB_FIRST \
-    16u /* the first member behind an object's head: of a step its task, of a future's iterator the future, of a cell its content */
+/* The first member behind an object's head: of a step its task, of a future's iterator the future. */
+#define OB_FIRST 16u
 #define C_FUNCTION_SELF 24u
 #define FUTURE_CALLBACK 24u
 #define TUPLE_ITEMS 24u
@@ -61,8 +61,8 @@ static const struct {
 };
 
 /*
- * Types whose kind is known. VALUE has what the type was made of, and the kind in its low half: a type
- * that took a freed one's place has other words.
+ * Types whose kind is known. VALUE has what the type was made of, and the kind in its low half: a
+ * type that took a freed one's place has other words.
  */
 #define KNOWN 64u
 static struct {
@@ -146,7 +146,10 @@ void cpython_tasks_reset(void)
         atomic_store(&known[i].type, 0);
 }
 
-/* The argument of a function that takes one; 0: it is another. The first variable of others may be anything that was there before. */
+/*
+ * The argument of a function that takes one; 0: it is another. The first variable of others may be
+ * anything that was there before.
+ */
 static uint64_t only_argument(const struct cpython_loader *l, uint64_t frame)
 {
     uint64_t code = follow(l, frame, cpython.code), n;
@@ -199,7 +202,7 @@ static uint64_t closed_over(const struct cpython_loader *l, uint64_t callback, u
     return 0;
 }
 
-/* The task that is woken up when FUTURE is done, and what it waits for: FUTURE, or one that is done by then. */
+/* The task that FUTURE wakes up, and what that waits for: FUTURE, or one that is done by then. */
 static uint64_t waiting_task(const struct cpython_loader *l, uint64_t future, uint64_t *awaited)
 {
     uint64_t callback = follow(l, future, FUTURE_CALLBACK), arguments, task = 0;

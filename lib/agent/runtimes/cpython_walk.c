@@ -36,7 +36,7 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 /* The words of a frame that a walk reads, and of the table of lines of its code object. */
 enum { W_PREVIOUS, W_CODE, W_AT, W_OWNER, W_TABLE_SIZE, W_TABLE, WORDS };
 _Static_assert(WORDS == ARCH_RSEQ_PATH_WORDS, "as the sequence has them");
-/* Of its code object: all that this is made of. The words are multiplied and added, so that none waits for another. */
+/* Of its code object: all that this is made of. Products are added up: none waits for another. */
 enum { C_FIRST, C_NAME, C_FILE, C_LINES, C_WORDS };
 
 #define WRONG_MAX 16u /* walks, of which none was right: the layout is another one */
@@ -132,7 +132,10 @@ static __attribute__((noinline)) enum arch_rseq load_slowly(const struct cpython
     return ARCH_RSEQ_DONE;
 }
 
-/* DONE, or ENDS: FRAME has no code object, and only its own words are there. Else it cannot be read, or Python ends. */
+/*
+ * DONE, or ENDS: FRAME has no code object, and only its own words are there. Else it cannot be read,
+ * or Python ends.
+ */
 static inline __attribute__((always_inline)) enum arch_rseq load_frame(const struct cpython_loader *l, uintptr_t frame, uint64_t out[WORDS],
                                                                        uint64_t *sum)
 {

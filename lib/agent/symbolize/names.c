@@ -50,11 +50,7 @@ struct chunk {
     size_t size, used;
 };
 
-/*
- * A copy of LEN bytes of TEXT, NUL-terminated; control characters, which no ordinary name has,
- * become '?'. NULL: no memory.
- */
-static const char *keep_text(struct names_arena *a, const char *text, size_t len)
+const char *names_keep(struct names_arena *a, const char *text, size_t len)
 {
     struct chunk *c = a->chunks;
     if (!c || c->size - c->used < len + 1) {
@@ -218,7 +214,7 @@ static bool name_from_table(struct module_part *p, struct elf *e, uint32_t type)
             text = readable;
             len = readable_len;
         }
-        t->name = keep_text(p->arena, text, len);
+        t->name = names_keep(p->arena, text, len);
         if (!t->name)
             return false;
     }
@@ -289,8 +285,8 @@ static bool resolve_module(struct module_part *p, struct frame *frames, const st
 {
     char digits[2 * ELF_BUILD_ID + 1];
     size_t n_digits = write_hex(digits, p->id, p->id_len);
-    const char *path = keep_text(p->arena, p->path, strlen(p->path));
-    const char *id = p->id_len ? keep_text(p->arena, digits, n_digits) : NULL;
+    const char *path = names_keep(p->arena, p->path, strlen(p->path));
+    const char *id = p->id_len ? names_keep(p->arena, digits, n_digits) : NULL;
     if (!path || (p->id_len && !id))
         return false;
     for (size_t i = 0; i < n; i++) {

@@ -25,6 +25,11 @@ struct names_arena {
 };
 bool names_resolve(struct names_arena *arena, const struct state_view *view, struct frame *frames, const uint16_t *modules, size_t n,
                    bool symbols, bool demangle);
+/*
+ * A copy of LEN bytes of TEXT, NUL-terminated; control characters, which no ordinary name has,
+ * become '?'. NULL: no memory.
+ */
+const char *names_keep(struct names_arena *arena, const char *text, size_t len);
 void names_free(struct names_arena *arena);
 
 #endif

@@ -29,7 +29,7 @@
 #define ARCH_RSEQ_WORD_(obj, offset) "movl " offset ", %k[t]\n\tmovq (" obj ", %[t]), %[t]\n"
 #define ARCH_RSEQ_COPY_(obj, offset, to) ARCH_RSEQ_WORD_(obj, offset) "movq %[t], " to "(%[out_])\n"
 #define ARCH_RSEQ_ADD_(factor) "imulq " factor "(%[path_]), %[t]\n\taddq %[t], %[sum_]\n"
-/* Leaves the sequence where %[at] is no address: in the first page, above the program's half, not on a word. */
+/* Leaves where %[at] is no address: in the first page, above the program's half, not on a word. */
 #define ARCH_RSEQ_CHECK_                                                                           \
     "movq %[at], %[t]\n\tshrq $12, %[t]\n\tjz 2f\n\tshrq $35, %[t]\n\tjnz 2f\n"                    \
     "testb $7, %b[at]\n\tjnz 2f\n"

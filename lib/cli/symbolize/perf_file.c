@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../core/perf_map.h"
 #include "../kernel/procfs.h"
 #include "sym_file.h"
 
@@ -59,10 +60,10 @@ static const char *refused(const struct perf_file *f, const struct stat *st)
     return NULL;
 }
 
-/* The last PERF_FILE_MAX bytes, from the begin of a line. */
+/* The last PERF_MAP_MAX bytes, from the begin of a line. */
 static char *read_end(int fd, off_t size, size_t *len)
 {
-    off_t from = size > (off_t)PERF_FILE_MAX ? size - (off_t)PERF_FILE_MAX : 0;
+    off_t from = size > (off_t)PERF_MAP_MAX ? size - (off_t)PERF_MAP_MAX : 0;
     size_t wanted = (size_t)(size - from), n = 0;
     char *text = malloc(wanted + 1);
     ssize_t got = 1;

@@ -11,8 +11,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PERF_FILE_MAX ((size_t)64 << 20) /* of a longer map the end: what is newest */
-
 struct perf_file {
     char path[40];
     char root[32];        /* "/proc/PID/root" of a process in another file system, else "" */

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "../../core/hash.h"
-#include "../base/arena.h"
 #include "../../core/perf_map.h"
+#include "../base/arena.h"
 #include "sym_dwarf.h"
 #include "sym_file.h"
 
