@@ -52,7 +52,9 @@ struct coreclr_frame {
 bool coreclr_frame_of_code(const uint8_t *code, size_t n, struct coreclr_frame *f);
 /* From the N bytes of unwind information (of Windows' form) of a method in an assembly's file. */
 bool coreclr_frame_of_info(const uint8_t *info, size_t n, struct coreclr_frame *f);
-/* Of the code at PC, which lies in a file that was compiled ahead of time. False: there is none. */
+/* Whether PC lies in a file that was compiled ahead of time and has been met. No map names code there. */
+bool coreclr_image_is_known(uintptr_t pc);
+/* Of the code at PC in such a file. False: there is none. */
 bool coreclr_frame_in_image(uintptr_t pc, struct coreclr_frame *f);
 
 /* ---- coreclr_walk.c ---- */

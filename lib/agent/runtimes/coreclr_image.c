@@ -63,6 +63,12 @@ static bool known_image(uintptr_t pc, struct image *to)
     return false;
 }
 
+bool coreclr_image_is_known(uintptr_t pc)
+{
+    struct image m;
+    return known_image(pc, &m);
+}
+
 static void keep_image(const struct image *m)
 {
     unsigned place = atomic_fetch_add(&n_images, 1);

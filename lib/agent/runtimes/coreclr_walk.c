@@ -84,26 +84,34 @@ static bool has_own_frame(const struct perf_map_target *t)
     return true;
 }
 
-/* False: the map cannot be read. */
-static bool look_up(uintptr_t pc, struct method *m)
+/* Of a method that was compiled at run time. False: the map cannot be read; *FOUND: it has the method. */
+static bool look_up_in_map(uintptr_t pc, struct method *m, bool *found)
 {
     struct perf_map_target t = {.addr = pc - 1}; /* the call is before it */
     struct scratch *scratch = NULL;
     uint8_t code[PROLOGUE_BYTES];
-    *m = (struct method){.shown = false};
+    struct runtime_name name;
     bool is_readable = coreclr_map_names(&t, 1, &scratch);
-    if (is_readable && t.name) {
-        struct runtime_name name;
+    *found = is_readable && t.name;
+    if (*found)
         m->shown = coreclr_name_parse(t.name, t.len, &name);
-        if (has_own_frame(&t))
-            coreclr_frame_of_code(code, peek_some(t.start, code, sizeof code), &m->frame);
-    } else if (is_readable) {
-        coreclr_frame_in_image(pc - 1, &m->frame);
-    }
+    if (*found && has_own_frame(&t))
+        coreclr_frame_of_code(code, peek_some(t.start, code, sizeof code), &m->frame);
     scratch_free(&scratch);
-    if (is_readable)
-        remember(pc, m);
     return is_readable;
+}
+
+/* False: nothing can be said now. */
+static bool look_up(uintptr_t pc, struct method *m)
+{
+    bool found = false;
+    *m = (struct method){.shown = false};
+    if (!coreclr_image_is_known(pc - 1) && !look_up_in_map(pc, m, &found))
+        return false;
+    if (!found)
+        coreclr_frame_in_image(pc - 1, &m->frame);
+    remember(pc, m);
+    return true;
 }
 
 /* ---- the native walk's part ------------------------------------------------------------------- */
