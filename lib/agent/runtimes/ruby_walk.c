@@ -224,8 +224,8 @@ static bool hash_strings(struct walk *w)
 }
 
 /*
- * All of it each time: while a collection marks in steps and sweeps in steps, code that was met after
- * its begin is freed before the next one, and other code takes its place.
+ * All of it each time: while a collection marks in steps and sweeps in steps, code that was met
+ * after its begin is freed before the next one, and other code takes its place.
  */
 static bool identify(struct walk *w) { return take_bodies(w) && take_strings(w) && hash_strings(w); }
 
