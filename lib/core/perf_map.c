@@ -2,9 +2,10 @@
 /*
  * perf_map.c: names of addresses from the text of a perf map.
  *
- * Called by the command and the library for names of generated code, and by the reader of CoreCLR. The lines are read from the last to the first, so the first one that
- * covers an address names it. An address with a name is skipped by its `next` from then on: the
- * work is about one search a line, whatever the ranges are.
+ * Called by the command and the library for names of generated code, and by the reader of CoreCLR.
+ * The lines are read from the last to the first, so the first one that covers an address names it. An
+ * address with a name is skipped by its `next` from then on: the work is about one search a line,
+ * whatever the ranges are.
  */
 #include "perf_map.h"
 

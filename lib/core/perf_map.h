@@ -16,7 +16,7 @@
 struct perf_map_target {
     uint64_t addr;
     uint64_t start;   /* of the line's range */
-    const char *name; /* in the text, without a NUL, in a line with its end; NULL: the map has none */
+    const char *name; /* in the text, without a NUL, in a whole line; NULL: the map has none */
     size_t len;
     size_t next; /* perf_map_find's own */
 };

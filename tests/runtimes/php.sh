@@ -36,48 +36,18 @@ else
     row 'PHP: there is no php' failed
 fi
 
-# With this build, which the root's C library can run.
-php_in_root() # RELEASE PACKAGE...
-{
-    local release=$1 root
-    shift
-    root=$(tests/runtimes/root "$release" "${SOCKLEAK_ROOTS:-build/roots}/php-$release" "$@" 2>"$WORK/why") || {
-        row "PHP of Debian $release: $(<"$WORK/why")" skipped
-        return
-    }
-    root=$(realpath "$root")
-    mkdir -p "$root/sockleak"
-    cp "$AGENT" "$TOP"/tests/runtimes/php_*.php "$root/sockleak/"
-    # shellcheck disable=SC2016 # the inner shell's own
-    ROOT=$root php_ways "PHP $(php_version chroot "$root" php) of Debian $release" \
-        unshare --mount sh -c 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"' "$root" php
-}
-
-# Debian 11's C library is too old for this build: its php runs on this system's, with its other libraries.
-php_on_this_libc() # RELEASE PACKAGE...
-{
-    local release=$1 root lib ini link
-    shift
-    root=$(tests/runtimes/root "$release" "${SOCKLEAK_ROOTS:-build/roots}/php-$release" "$@" 2>"$WORK/why") || {
-        row "PHP of Debian $release: $(<"$WORK/why")" skipped
-        return
-    }
-    root=$(realpath "$root")
-    mkdir -p "$WORK/lib"
-    for lib in "$root"/usr/lib/*-linux-gnu/*.so*; do
-        case ${lib##*/} in
-        ld-* | libc.so* | libc-* | libm.so* | libm-* | libmvec* | libdl* | libpthread* | librt* | libresolv* | libnss_* | libanl* | libutil*) continue ;;
-        esac
-        link=$(readlink "$lib")
-        [[ $link == /* ]] && lib=$root$link # an alternative, as that of a library of linear algebra
-        ln -sf "$lib" "$WORK/lib/${lib##*/}"
-    done
-    ini=$(echo "$root"/etc/php/*/cli/conf.d)
-    local php=(env LD_LIBRARY_PATH="$WORK/lib" PHP_INI_SCAN_DIR="$ini" "$root"/usr/bin/php?.? -d extension_dir="$(echo "$root"/usr/lib/php/20??????)")
-    php_ways "PHP $(php_version "${php[@]}") of Debian $release" "${php[@]}"
-}
-
 if [[ $long ]]; then
-    php_on_this_libc bullseye php7.4-cli php7.4-opcache
-    php_in_root trixie php8.4-cli php8.4-opcache
+    # on this system's C library, with its other libraries
+    if have_root PHP bullseye php php7.4-cli php7.4-opcache; then
+        php=(env LD_LIBRARY_PATH="$(libraries_of_root)" PHP_INI_SCAN_DIR="$(echo "$root"/etc/php/*/cli/conf.d)" "$root"/usr/bin/php7.4
+            -d extension_dir="$(echo "$root"/usr/lib/php/20??????)")
+        php_ways "PHP $(php_version "${php[@]}") of Debian bullseye" "${php[@]}"
+    fi
+    if have_root PHP trixie php php8.4-cli php8.4-opcache; then
+        mkdir -p "$root/sockleak"
+        cp "$AGENT" "$TOP"/tests/runtimes/php_*.php "$root/sockleak/"
+        # shellcheck disable=SC2016 # the inner shell's own
+        ROOT=$root php_ways "PHP $(php_version chroot "$root" php) of Debian trixie" \
+            unshare --mount sh -c 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"' "$root" php
+    fi
 fi

@@ -3,8 +3,8 @@
  * coreclr.h: what the files of CoreCLR's reader share.
  *
  * Code that CoreCLR has compiled lies in no object: in anonymous memory, in a memfd that is mapped
- * twice, or, compiled ahead of time, in an assembly's file, which is no ELF file. The program's perf
- * map names what is compiled while it runs (DOTNET_PerfMapEnabled=1).
+ * twice, or, compiled ahead of time, in an assembly's file, which is no ELF file. The program's
+ * perf map names what is compiled while it runs (DOTNET_PerfMapEnabled=1).
  */
 #ifndef SOCKLEAK_AGENT_CORECLR_H
 #define SOCKLEAK_AGENT_CORECLR_H
@@ -14,7 +14,7 @@
 #include "../unwind/generated.h"
 #include "runtime.h"
 
-/* ---- coreclr_map.c: the perf map of this process ---- */
+/* ---- coreclr_map.c: the perf map of this process --------------------------------------------- */
 
 /* Why there is none; NULL: there is one, and it is used from now on. */
 const char *coreclr_map_find(void);
@@ -24,7 +24,7 @@ const char *coreclr_map_find(void);
  */
 bool coreclr_map_names(struct perf_map_target *targets, size_t n, struct scratch **scratch);
 
-/* ---- coreclr_frame.c: how compiled code is left ---- */
+/* ---- coreclr_frame.c: how compiled code is left ---------------------------------------------- */
 
 #ifdef __x86_64__
 #define CORECLR_HAS_FRAMES 1
@@ -52,16 +52,18 @@ struct coreclr_frame {
 bool coreclr_frame_of_code(const uint8_t *code, size_t n, struct coreclr_frame *f);
 /* From the N bytes of unwind information (of Windows' form) of a method in an assembly's file. */
 bool coreclr_frame_of_info(const uint8_t *info, size_t n, struct coreclr_frame *f);
-/* Of the code at PC, which lies in a file that was compiled ahead of time. False: there is none. */
+/* Whether PC is in a file that was compiled ahead of time and was met: no map names code there. */
+bool coreclr_image_is_known(uintptr_t pc);
+/* Of the code at PC in such a file. False: there is none. */
 bool coreclr_frame_in_image(uintptr_t pc, struct coreclr_frame *f);
 
-/* ---- coreclr_walk.c ---- */
+/* ---- coreclr_walk.c -------------------------------------------------------------------------- */
 
 bool coreclr_holds(uintptr_t entry);
 enum generated_step coreclr_step(struct walk *w);
 enum runtime_answer coreclr_walk(struct runtime_stack *s);
 
-/* ---- coreclr_name.c ---- */
+/* ---- coreclr_name.c -------------------------------------------------------------------------- */
 
 /*
  * Splits LEN bytes of a perf map's name, "instance void [Assembly] Space.Class::Method(int32)".

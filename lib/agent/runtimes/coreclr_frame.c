@@ -78,7 +78,8 @@ bool coreclr_frame_of_code(const uint8_t *code, size_t n, struct coreclr_frame *
     struct prologue p = {.code = code, .n = n, .pushed = 1};
     while (take_push(&p))
         ;
-    if (p.below == p.pushed && (is_next(&p, "\x48\x8b\xec", 3) || is_next(&p, "\x48\x89\xe5", 3))) /* mov rbp, rsp */
+    /* mov rbp, rsp */
+    if (p.below == p.pushed && (is_next(&p, "\x48\x8b\xec", 3) || is_next(&p, "\x48\x89\xe5", 3)))
         return set(f, true, 8 * p.pushed, p.below);
     bool with_room = take_room(&p);
     if (is_next(&p, "\xc5\xf8\x77", 3)) /* vzeroupper */
@@ -100,7 +101,7 @@ enum { IS_CHAINED = 4 };
 
 /* What its operations sum up to. The last one of the prologue comes first. */
 struct sum {
-    unsigned bytes, fp_at; /* of the frame, without the return address; those above rbp's word, and it */
+    unsigned bytes, fp_at; /* of the frame without the return address; from there to rbp's word */
     bool has_fp;
 };
 

@@ -12,7 +12,7 @@
 #include "../base/peek.h"
 #include "coreclr.h"
 
-#define MAX_PAGES 49152u /* from code to the begin of its file: .NET's library as one file has 150 MB */
+#define MAX_PAGES 49152u /* from code to the begin of its file: all of .NET in one has 150 MB */
 #define IMAGES 256u
 #define INFO_BYTES 132u /* of unwind information: its head and 64 codes */
 
@@ -63,6 +63,12 @@ static bool known_image(uintptr_t pc, struct image *to)
     return false;
 }
 
+bool coreclr_image_is_known(uintptr_t pc)
+{
+    struct image m;
+    return known_image(pc, &m);
+}
+
 static void keep_image(const struct image *m)
 {
     unsigned place = atomic_fetch_add(&n_images, 1);
@@ -73,8 +79,8 @@ static void keep_image(const struct image *m)
 }
 
 /*
- * Where a part of the file is mapped whose place in it is in the first page, that page is there once
- * more: the lowest head whose file has PC is the right one.
+ * Where a part of the file is mapped whose place in it is in the first page, that page is there
+ * once more: the lowest head whose file has PC is the right one.
  */
 static bool find_image(uintptr_t pc, struct image *to)
 {

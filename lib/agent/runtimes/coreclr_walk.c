@@ -19,7 +19,7 @@
 
 #define MAX_PASSED 4096u     /* frames between two native ones */
 #define MAX_FRAME (1u << 20) /* in bytes */
-#define CODE_BYTES 32u       /* of a method, before a return address, that tell it from another one's there */
+#define CODE_BYTES 32u       /* before a return address, which tell a method from another there */
 #define KNOWN 8192u
 #define PROLOGUE_BYTES 64u
 
@@ -33,7 +33,7 @@ bool coreclr_holds(uintptr_t entry)
     return !object_at(entry - 1, &o);
 }
 
-/* ---- what is known of addresses --------------------------------------------------------------- */
+/* ---- what is known of addresses -------------------------------------------------------------- */
 
 /*
  * Of the method that a return address is in: whether it is the program's own, and how its frame is
@@ -84,29 +84,37 @@ static bool has_own_frame(const struct perf_map_target *t)
     return true;
 }
 
-/* False: the map cannot be read. */
-static bool look_up(uintptr_t pc, struct method *m)
+/* Of a method compiled at run time. False: the map cannot be read; *FOUND: it has the method. */
+static bool look_up_in_map(uintptr_t pc, struct method *m, bool *found)
 {
     struct perf_map_target t = {.addr = pc - 1}; /* the call is before it */
     struct scratch *scratch = NULL;
     uint8_t code[PROLOGUE_BYTES];
-    *m = (struct method){.shown = false};
+    struct runtime_name name;
     bool is_readable = coreclr_map_names(&t, 1, &scratch);
-    if (is_readable && t.name) {
-        struct runtime_name name;
+    *found = is_readable && t.name;
+    if (*found)
         m->shown = coreclr_name_parse(t.name, t.len, &name);
-        if (has_own_frame(&t))
-            coreclr_frame_of_code(code, peek_some(t.start, code, sizeof code), &m->frame);
-    } else if (is_readable) {
-        coreclr_frame_in_image(pc - 1, &m->frame);
-    }
+    if (*found && has_own_frame(&t))
+        coreclr_frame_of_code(code, peek_some(t.start, code, sizeof code), &m->frame);
     scratch_free(&scratch);
-    if (is_readable)
-        remember(pc, m);
     return is_readable;
 }
 
-/* ---- the native walk's part ------------------------------------------------------------------- */
+/* False: nothing can be said now. */
+static bool look_up(uintptr_t pc, struct method *m)
+{
+    bool found = false;
+    *m = (struct method){.shown = false};
+    if (!coreclr_image_is_known(pc - 1) && !look_up_in_map(pc, m, &found))
+        return false;
+    if (!found)
+        coreclr_frame_in_image(pc - 1, &m->frame);
+    remember(pc, m);
+    return true;
+}
+
+/* ---- the native walk's part ------------------------------------------------------------------ */
 
 /* Native frames alone are shown then, as far as the native walk comes from AT. */
 static enum generated_step drop(struct walk *w, struct arch_frame at)
@@ -158,6 +166,7 @@ enum runtime_answer coreclr_walk(struct runtime_stack *s)
     if (!s->n || s->scratch[FLAGS] & IS_WRONG)
         return RUNTIME_NO_FRAMES;
     for (unsigned i = 0; i < s->n; i++) {
+        /* cppcheck-suppress legacyUninitvar -- it is filled through this */
         here[i] = (struct iovec){code[i], CODE_BYTES};
         there[i] = (struct iovec){(void *)(s->frames[i].word[0] - CODE_BYTES), CODE_BYTES};
     }

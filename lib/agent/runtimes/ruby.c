@@ -106,11 +106,10 @@ static bool ruby_find(struct exports *e)
     found.thread = (uintptr_t(*)(void))exports_find(e, "rb_thread_current", NULL);
     found.is_ruby_thread = (int (*)(void))exports_find(e, "ruby_native_thread_p", NULL);
     found.has_lock = (int (*)(void))exports_find(e, "ruby_thread_has_gvl_p", NULL);
-    found.collections = (size_t(*)(void))exports_find(e, "rb_gc_count", NULL);
     peek_some(version_at, version, sizeof version - 1);
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (strncmp(version, layouts[i].version, strlen(layouts[i].version)) == 0) {
-            if (!found.thread || !found.is_ruby_thread || !found.has_lock || !found.collections)
+            if (!found.thread || !found.is_ruby_thread || !found.has_lock)
                 return runtime_refuse(&runtime_ruby, "it does not export what is needed");
             found.layout = layouts[i];
             ruby = found;

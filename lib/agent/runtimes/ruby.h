@@ -41,7 +41,6 @@ struct ruby {
     uintptr_t (*thread)(void); /* rb_thread_current; only in a thread that is Ruby's */
     int (*is_ruby_thread)(void);
     int (*has_lock)(void);
-    size_t (*collections)(void); /* rb_gc_count */
     uint64_t evaluator, evaluator_end;
 };
 extern struct ruby ruby;

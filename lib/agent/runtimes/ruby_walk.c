@@ -194,72 +194,40 @@ static bool take_strings(struct walk *w)
     return true;
 }
 
+/* The hash of one string after the other; most frames have their caller's path. */
+struct text_hash {
+    uintptr_t at; /* 0: none yet */
+    uint64_t hash;
+};
+
+static bool mix_string(const struct walk *w, const struct ruby_object *s, uintptr_t at, struct text_hash *last, uint64_t *h)
+{
+    if (at != last->at) {
+        last->at = at;
+        last->hash = 0;
+        if (!hash_text(w, s, at, &last->hash))
+            return false;
+    }
+    *h = hash_mix(*h, last->hash);
+    return true;
+}
+
 static bool hash_strings(struct walk *w)
 {
+    struct text_hash label = {0}, path = {0};
     for (unsigned i = 0; i < w->s->n; i++) {
         uint64_t *h = &w->s->frames[i].hash;
-        if (!hash_text(w, &w->label[i], w->label_at[i], h) || !hash_text(w, &w->path[i], w->path_at[i], h))
+        if (!mix_string(w, &w->label[i], w->label_at[i], &label, h) || !mix_string(w, &w->path[i], w->path_at[i], &path, h))
             return false;
     }
     return true;
 }
-
-/* ---- frames that are known ------------------------------------------------------------------- */
 
 /*
- * Between two collections no code of a living frame is freed, and none takes its place: the number
- * of collections and the address of an instruction identify a frame, without a look at it.
+ * All of it each time: while a collection marks in steps and sweeps in steps, code that was met
+ * after its begin is freed before the next one, and other code takes its place.
  */
-#define KNOWN 2048u
-
-struct known {
-    _Atomic uint64_t key, hash, body, proof; /* proof: the exclusive or of the others */
-};
-static struct known known[KNOWN];
-
-static uint64_t key_of(uintptr_t pc, size_t collections)
-{
-    uint64_t key = hash_mix(pc, collections);
-    return key ? key : 1;
-}
-
-static bool recall(struct walk *w, size_t collections)
-{
-    for (unsigned i = 0; i < w->s->n; i++) {
-        uint64_t key = key_of(w->at[i], collections);
-        struct known *k = &known[key % KNOWN];
-        uint64_t hash = atomic_load_explicit(&k->hash, memory_order_relaxed), body = atomic_load_explicit(&k->body, memory_order_relaxed);
-        if (atomic_load_explicit(&k->key, memory_order_relaxed) != key ||
-            atomic_load_explicit(&k->proof, memory_order_relaxed) != (key ^ hash ^ body))
-            return false;
-        w->s->frames[i] = (struct runtime_frame){.hash = hash, .word = {body, w->at[i]}};
-    }
-    return true;
-}
-
-static void remember(const struct walk *w, size_t collections)
-{
-    for (unsigned i = 0; i < w->s->n; i++) {
-        uint64_t key = key_of(w->at[i], collections), hash = w->s->frames[i].hash, body = w->s->frames[i].word[0];
-        struct known *k = &known[key % KNOWN];
-        atomic_store_explicit(&k->key, key, memory_order_relaxed);
-        atomic_store_explicit(&k->hash, hash, memory_order_relaxed);
-        atomic_store_explicit(&k->body, body, memory_order_relaxed);
-        atomic_store_explicit(&k->proof, key ^ hash ^ body, memory_order_relaxed);
-    }
-}
-
-static bool identify(struct walk *w)
-{
-    size_t collections = ruby.collections();
-    if (!w->by_kernel && recall(w, collections))
-        return true;
-    if (!take_bodies(w) || !take_strings(w) || !hash_strings(w))
-        return false;
-    if (ruby.collections() == collections)
-        remember(w, collections);
-    return true;
-}
+static bool identify(struct walk *w) { return take_bodies(w) && take_strings(w) && hash_strings(w); }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 

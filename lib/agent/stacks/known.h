@@ -22,7 +22,7 @@ struct known {
 
 static inline uint64_t known_proof(uint64_t key, uint32_t ref) { return (hash_spread(key ^ key >> 32) & ~(uint64_t)UINT32_MAX) | ref; }
 
-/* The ref that was stored with KEY, which is not 0; it is never another key's. False: none is known. */
+/* The ref that was stored with KEY, which is not 0; never another key's. False: none is known. */
 static inline bool known_recall(const struct known table[KNOWN_ENTRIES], uint64_t key, uint32_t *ref)
 {
     const struct known *k = &table[key % KNOWN_ENTRIES];
