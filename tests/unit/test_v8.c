@@ -213,9 +213,8 @@ static void set_layout(void)
         .type_protected_fixed = V8_NO_TYPE,
         .kind_mask = 15,
         .kind_baseline = BASELINE,
-        .bytecode_lengths = (uintptr_t)lengths,
-        .n_bytecodes = 8,
     };
+    v8_builtins = (struct v8_builtins){.bytecode_lengths = (uintptr_t)lengths, .n_bytecodes = 8};
 }
 
 #define SOURCE "one\ntwo\r\nthree\rfour\n"
