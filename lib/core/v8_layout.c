@@ -34,6 +34,9 @@ static const struct fact {
     FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_"),
     FACT(shared_script, "class_SharedFunctionInfo__script_or_debug_info__HeapObject|class_SharedFunctionInfo__script__Tagged_HeapObject_"),
     FACT(shared_flags, "class_SharedFunctionInfo__flags__int"),
+    FACT(uncompiled_name, "class_UncompiledData__inferred_name__String"),
+    FACT(uncompiled_start, "class_UncompiledData__start_position__int32_t"),
+    FACT(uncompiled_end, "class_UncompiledData__end_position__int32_t"),
     FACT(script_source, "class_Script__source__Object"),
     FACT(script_name, "class_Script__name__Object"),
     FACT(script_line_ends, "class_Script__line_ends__Object"),
@@ -56,6 +59,7 @@ static const struct fact {
     FACT(type_script, "type_Script__SCRIPT_TYPE"),
     FACT(type_debug, "type_DebugInfo__DEBUG_INFO_TYPE"),
     FACT(type_scope, "type_ScopeInfo__SCOPE_INFO_TYPE"),
+    FACT(type_uncompiled, "type_UncompiledDataWithPreparseData__UNCOMPILED_DATA_WITH_PREPARSE_DATA_TYPE"),
     FACT(type_code, "type_Code__CODE_TYPE"),
     FACT(type_bytecodes, "type_BytecodeArray__BYTECODE_ARRAY_TYPE"),
     FACT(type_bytes, "type_ByteArray__BYTE_ARRAY_TYPE"),
@@ -87,11 +91,10 @@ static const struct {
     {"OneByteStringTag", V8_STRING_ONE_BYTE},
 };
 
-/* The constant v8dbg_NAME, or the first that there is of several. */
-static bool constant(const struct source *e, const char *name, int32_t *v)
+bool v8_layout_constant(v8_constant *get, void *arg, const char *name, int32_t *v)
 {
     static const char prefix[] = "v8dbg_";
-    char symbol[80];
+    char symbol[128];
     for (const char *next = name; next; name = next ? next + 1 : NULL) {
         next = strchr(name, '|');
         size_t length = next ? (size_t)(next - name) : strlen(name);
@@ -100,11 +103,13 @@ static bool constant(const struct source *e, const char *name, int32_t *v)
         memcpy(symbol, prefix, sizeof prefix);
         memcpy(symbol + sizeof prefix - 1, name, length);
         symbol[sizeof prefix - 1 + length] = 0;
-        if (e->get(e->arg, symbol, v))
+        if (get(arg, symbol, v))
             return true;
     }
     return false;
 }
+
+static bool constant(const struct source *e, const char *name, int32_t *v) { return v8_layout_constant(e->get, e->arg, name, v); }
 
 static bool read_constants(const struct source *e, struct v8_layout *l)
 {
@@ -134,6 +139,8 @@ static void set_common(struct v8_layout *l)
     l->script_id = l->script_line_ends + 8;
     l->script_eval_from = l->script_line_ends + 16;
     l->last_function = l->type_function + 15; /* V8's constructors are functions of types of their own */
+    l->shared_data = 8;
+    l->last_uncompiled = l->type_uncompiled + 3; /* with and without what a parse has found, or a job */
     l->debug_script = 24;
     l->code_deopt = 16;
     l->code_positions = 24;

@@ -31,7 +31,8 @@ struct v8_layout {
     int32_t fp_context, fp_function, fp_bytecodes, fp_bytecode_offset;
     /* offsets in objects, from the address without the tag */
     int32_t map_type, function_shared;
-    int32_t shared_name, shared_script, shared_flags;
+    int32_t shared_data, shared_name, shared_script, shared_flags;
+    int32_t uncompiled_name, uncompiled_start, uncompiled_end; /* of a function's data before it is first called */
     int32_t script_source, script_name, script_line_offset, script_column_offset, script_line_ends, script_id, script_eval_from;
     int32_t debug_script; /* of DebugInfo */
     int32_t string_length, string_characters, cons_first, cons_second, thin_actual, sliced_parent, sliced_offset, external_resource;
@@ -45,8 +46,8 @@ struct v8_layout {
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
     int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
     /* instance types */
-    int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_code, type_stream,
-        type_bytecodes;
+    int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_uncompiled, last_uncompiled,
+        type_code, type_stream, type_bytecodes;
     int32_t type_bytes, type_fixed, type_weak_fixed, first_no_string;
     int32_t type_trusted_bytes, type_trusted_fixed, type_protected_fixed; /* V8_NO_TYPE: there are none such */
     int32_t kind_mask, kind_baseline;
@@ -67,5 +68,7 @@ typedef bool v8_constant(void *arg, const char *symbol, int32_t *v);
  * versions that are listed here. NULL, or why the engine is refused: then L is not to be used.
  */
 const char *v8_layout_find(struct v8_layout *l, int32_t major, int32_t minor, v8_constant *get, void *arg);
+/* The constant v8dbg_NAME, or the first that there is of several with | between them. */
+bool v8_layout_constant(v8_constant *get, void *arg, const char *name, int32_t *v);
 
 #endif

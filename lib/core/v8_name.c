@@ -210,10 +210,24 @@ static void put_name(char *to, size_t cap, const char *name)
     to[n] = 0;
 }
 
+/* A function that was not called yet has no scope: its name stands in the place, or nothing. */
+static bool read_uncompiled(const struct v8_heap *h, uint64_t shared, struct scope *out)
+{
+    uint64_t data = v8_heap_field(h, shared, h->layout->shared_data), name = v8_heap_field(h, shared, h->layout->shared_name);
+    uint32_t start, end;
+    int type = v8_heap_certain_type(h, data);
+    if (type < h->layout->type_uncompiled || type > h->layout->last_uncompiled ||
+        !v8_heap_half(h, data - 1 + (uint64_t)h->layout->uncompiled_start, &start) ||
+        !v8_heap_half(h, data - 1 + (uint64_t)h->layout->uncompiled_end, &end) || (v8_is_object(name) && string_type(h, name) < 0))
+        return false;
+    *out = (struct scope){.name = name, .guessed = v8_heap_field(h, data, h->layout->uncompiled_name), .start = (int32_t)start};
+    return out->start >= 0 && out->start <= (int32_t)end;
+}
+
 static bool name_function(const struct v8_heap *h, uint64_t shared, uint64_t script, char *to, size_t cap, int32_t *start)
 {
     struct scope scope;
-    if (!read_scope(h, v8_heap_field(h, shared, h->layout->shared_name), &scope))
+    if (!read_scope(h, v8_heap_field(h, shared, h->layout->shared_name), &scope) && !read_uncompiled(h, shared, &scope))
         return false;
     *start = scope.start;
     to[0] = 0;
