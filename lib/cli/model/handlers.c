@@ -8,6 +8,7 @@
 #include "handlers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../core/group.h"
 #include "../../core/runtime_name.h"
@@ -49,19 +50,82 @@ static void add_to_group(struct arena *a, struct group *g, const struct owner_ha
     group_told_named(g);
 }
 
-void handlers_add(struct model *m)
+/* ---- of a process that has ended ---------------------------------------------------------------- */
+
+struct kept_handlers {
+    pid_t pid;
+    int fd;
+    uint64_t opened_ns;
+    const struct owner_handlers *handlers;
+};
+
+void handlers_keep(struct handlers_kept *k, const struct loaded_file *l)
+{
+    struct arena arena = {0};
+    struct state_slot s;
+    size_t n = 0, at = 0;
+    uint64_t pos = 0;
+    for (int fd; state_next_slot(&l->view, &pos, &fd, &s);)
+        n++;
+    int *fds = arena_array(&arena, n + 1, sizeof *fds);
+    uint64_t *opened = arena_array(&arena, n + 1, sizeof *opened);
+    pos = 0;
+    for (int fd; at < n && state_next_slot(&l->view, &pos, &fd, &s);) {
+        fds[at] = fd;
+        opened[at++] = s.opened_ns;
+    }
+    const struct owner_handlers **handlers = owner_find(&k->arena, l->pid, fds, at);
+    for (size_t i = 0; i < at; i++) {
+        if (!handlers[i])
+            continue;
+        if (k->n == k->cap)
+            k->items = arena_grow(k->items, k->cap = k->cap ? k->cap * 2 : 64, sizeof *k->items);
+        k->items[k->n++] = (struct kept_handlers){l->pid, fds[i], opened[i], handlers[i]};
+    }
+    arena_free(&arena);
+}
+
+void handlers_kept_free(struct handlers_kept *k)
+{
+    arena_free(&k->arena);
+    free(k->items);
+    *k = (struct handlers_kept){0};
+}
+
+/* The newest that was kept of F, a socket of PID. */
+static const struct owner_handlers *kept_of(const struct handlers_kept *k, pid_t pid, const struct finding *f)
+{
+    for (size_t i = k->n; i-- > 0;)
+        if (k->items[i].fd == f->fd && k->items[i].pid == pid && k->items[i].opened_ns == f->opened_ns)
+            return k->items[i].handlers;
+    return NULL;
+}
+
+/* ---- of all groups ------------------------------------------------------------------------------- */
+
+void handlers_add(struct model *m, const struct handlers_kept *kept)
 {
     struct report *r = &m->report;
+    const struct owner_handlers **handlers;
     size_t n = 0, at = 0;
-    if (!load_is_live(m->from))
+    if (!load_is_live(m->from) && !(kept && kept->n))
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         n += r->groups[i].n_findings;
     int *fds = arena_array(&m->arena, n + 1, sizeof *fds);
+    const struct finding **findings = arena_array(&m->arena, n + 1, sizeof(const struct finding *));
     for (size_t i = 0; i < r->n_groups; i++)
         for (size_t k = 0; k < r->groups[i].n_findings; k++)
-            fds[at++] = r->groups[i].findings[k].fd;
-    const struct owner_handlers **handlers = owner_find(&m->arena, m->from->pid, fds, n);
+            findings[at++] = &r->groups[i].findings[k];
+    if (load_is_live(m->from)) {
+        for (size_t i = 0; i < n; i++)
+            fds[i] = findings[i]->fd;
+        handlers = owner_find(&m->arena, m->from->pid, fds, n);
+    } else {
+        handlers = arena_array(&m->arena, n + 1, sizeof(const struct owner_handlers *));
+        for (size_t i = 0; i < n; i++)
+            handlers[i] = kept_of(kept, m->from->pid, findings[i]);
+    }
     for (size_t i = 0; i < r->n_groups; handlers += r->groups[i++].n_findings)
         add_to_group(&m->arena, &r->groups[i], handlers);
 }
