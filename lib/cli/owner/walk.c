@@ -287,21 +287,44 @@ static uint64_t object_of_wrap(const struct objects *o, uint64_t wrap, uint64_t 
     return 0;
 }
 
+/* Reads for a walk, and notes that it read all that it wanted to. */
+struct reader {
+    const struct v8_heap *heap;
+    bool missed;
+};
+
+static const void *read_and_note(void *arg, uint64_t a, size_t n)
+{
+    struct reader *r = arg;
+    const void *p = v8_heap_bytes(r->heap, a, n);
+    r->missed |= !p;
+    return p;
+}
+
+static void walk(struct walk *w, uint64_t wrap, uint64_t persistent)
+{
+    struct links l = {0}, above;
+    w->js = object_of_wrap(w->o, wrap, persistent);
+    uint64_t owner = w->js ? object_get(w->o, w->js, "@owner_symbol") : 0;
+    if (!object_is(w->o, owner) || !object_properties(w->o, owner, take_link, &l) || !leads_back(w, &l)) {
+        w->bad = true;
+        return;
+    }
+    take_emitter(w, l.connection_key ? "server" : "socket", owner);
+    uint64_t tls = find_tls(w, &above);
+    if (tls && take_emitter(w, "socket", tls))
+        take_links(w, &above);
+    take_links(w, &l);
+}
+
 bool walk_handle(const struct objects *o, uint64_t handle, uint64_t wrap, uint64_t persistent, struct owner_handlers *out)
 {
-    struct walk w = {.o = o, .out = out};
-    struct links l = {0}, above;
+    struct reader reader = {.heap = &o->heap};
+    const struct objects noted = {.heap = {.layout = o->heap.layout, .at = read_and_note, .arg = &reader}, .layout = o->layout};
+    struct walk w = {.o = &noted, .out = out};
     memset(out, 0, sizeof *out);
     if (handle <= wrap || handle - wrap > MAX_WRAP)
         return false;
-    w.js = object_of_wrap(o, wrap, persistent);
-    uint64_t owner = w.js ? object_get(o, w.js, "@owner_symbol") : 0;
-    if (!object_is(o, owner) || !object_properties(o, owner, take_link, &l) || !leads_back(&w, &l))
-        return false;
-    take_emitter(&w, l.connection_key ? "server" : "socket", owner);
-    uint64_t tls = find_tls(&w, &above);
-    if (tls && take_emitter(&w, "socket", tls))
-        take_links(&w, &above);
-    take_links(&w, &l);
-    return !w.bad;
+    walk(&w, wrap, persistent);
+    return !w.bad && !reader.missed;
 }
