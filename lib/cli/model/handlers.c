@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../core/group.h"
+#include "../../core/hash.h"
 #include "../../core/runtime_name.h"
 #include "../owner/owner.h"
 
@@ -29,6 +30,18 @@ static const struct frame *frames_of(struct arena *a, const struct owner_handler
     return frames;
 }
 
+/* A number for a list of handlers, the same in each run: lists of as many sockets stand in its order. */
+static uint64_t number_of(const struct owner_handlers *h)
+{
+    uint64_t n = HASH_START;
+    for (unsigned i = 0; i < h->n; i++) {
+        n = hash_bytes(n, h->handler[i].on, strlen(h->handler[i].on));
+        n = hash_bytes(n, h->handler[i].function.function, strlen(h->handler[i].function.function));
+        n = hash_bytes(n, &h->handler[i].function.line, sizeof h->handler[i].function.line);
+    }
+    return n;
+}
+
 static int by_address(const void *a, const void *b)
 {
     uintptr_t x = (uintptr_t) * (const struct owner_handlers *const *)a, y = (uintptr_t) * (const struct owner_handlers *const *)b;
@@ -44,7 +57,11 @@ static void add_to_group(struct arena *a, struct group *g, const struct owner_ha
             end++;
         if (!handlers[i])
             continue;
-        struct told t = {.event = EVENT_HANDLED_BY, .count = end - i, .n_frames = handlers[i]->n, .frames = frames_of(a, handlers[i])};
+        struct told t = {.event = EVENT_HANDLED_BY,
+                         .siteid = number_of(handlers[i]),
+                         .count = end - i,
+                         .n_frames = handlers[i]->n,
+                         .frames = frames_of(a, handlers[i])};
         group_told_enter(g, &t);
     }
     group_told_named(g);
