@@ -31,7 +31,8 @@ static const struct fact {
     FACT(fp_bytecode_offset, "off_fp_bytecode_offset"),
     FACT(map_type, "class_Map__instance_type__uint16_t"),
     FACT(function_shared, "class_JSFunction__shared__SharedFunctionInfo"),
-    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_"),
+    FACT(shared_name, "class_SharedFunctionInfo__name_or_scope_info__Object|class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_|"
+                      "class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_"),
     FACT(shared_script, "class_SharedFunctionInfo__script_or_debug_info__HeapObject|class_SharedFunctionInfo__script__Tagged_HeapObject_"),
     FACT(shared_flags, "class_SharedFunctionInfo__flags__int"),
     FACT(uncompiled_name, "class_UncompiledData__inferred_name__String"),
@@ -189,10 +190,21 @@ static bool set_1204(const struct source *e, struct v8_layout *l)
            constant(e, "type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE", &l->type_protected_fixed);
 }
 
+/*
+ * 13.6, node 24: a ScopeInfo's flags are a plain number, and where the function begins stands in
+ * front of the names of its variables. Its code is found by a table that is not known here.
+ */
+static bool set_1306(const struct source *e, struct v8_layout *l)
+{
+    l->scope_range = 3;
+    l->names_only = true;
+    return constant(e, "LastJSFunctionType", &l->last_function);
+}
+
 static const struct {
     int32_t major, minor;
     bool (*set)(const struct source *e, struct v8_layout *l);
-} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}};
+} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}};
 
 const char *v8_layout_find(struct v8_layout *l, int32_t major, int32_t minor, v8_constant *get, void *arg)
 {

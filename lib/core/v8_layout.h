@@ -44,7 +44,12 @@ struct v8_layout {
     bool code_inside;                                    /* the head is that object; else its second word leads to it, and */
     int32_t code_start;                                  /* this field of it to the instructions */
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
-    int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
+    /*
+     * indices in a ScopeInfo; scope_range: where the function begins and ends; 0: behind the others,
+     * and its flags are a Smi
+     */
+    int32_t scope_n_locals, scope_locals, scope_range;
+    bool names_only; /* functions can be named, but frames not be read */
     /* instance types */
     int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_uncompiled, last_uncompiled,
         type_code, type_stream, type_bytecodes;

@@ -181,9 +181,11 @@ struct scope {
 static bool read_scope(const struct v8_heap *h, uint64_t scope, struct scope *out)
 {
     uint64_t flags = v8_heap_field(h, scope, SCOPE_WORD(0)), n = v8_heap_field(h, scope, SCOPE_WORD(h->layout->scope_n_locals));
-    if (v8_heap_type(h, scope) != h->layout->type_scope || !v8_is_smi(flags) || !v8_is_smi(n) || v8_smi(n) < 0 || v8_smi(n) > MAX_LOCALS)
+    bool is_number = h->layout->scope_range ? flags >> 32 == 0 : v8_is_smi(flags);
+    if (v8_heap_type(h, scope) != h->layout->type_scope || !is_number || !v8_is_smi(n) || v8_smi(n) < 0 || v8_smi(n) > MAX_LOCALS)
         return false;
-    int32_t bits = v8_smi(flags), at = h->layout->scope_locals + v8_smi(n) + (v8_smi(n) < MAX_INLINE_NAMES ? v8_smi(n) : 1);
+    int32_t bits = h->layout->scope_range ? (int32_t)flags : v8_smi(flags),
+            at = h->layout->scope_locals + v8_smi(n) + (v8_smi(n) < MAX_INLINE_NAMES ? v8_smi(n) : 1);
     *out = (struct scope){.kind = bits >> 17 & 31};
     at += bits >> 10 & 1;
     if (bits >> 12 & 3) {
@@ -192,6 +194,7 @@ static bool read_scope(const struct v8_heap *h, uint64_t scope, struct scope *ou
     }
     if (bits >> 14 & 1)
         out->guessed = v8_heap_field(h, scope, SCOPE_WORD(at++));
+    at = h->layout->scope_range ? h->layout->scope_range : at;
     uint64_t start = v8_heap_field(h, scope, SCOPE_WORD(at)), end = v8_heap_field(h, scope, SCOPE_WORD(at + 1));
     out->start = v8_smi(start);
     return v8_is_smi(start) && v8_is_smi(end) && v8_smi(start) >= 0 && v8_smi(start) <= v8_smi(end);

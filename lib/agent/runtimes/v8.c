@@ -48,8 +48,8 @@ static bool v8_find(struct exports *e)
     if (!int_at(at, &major) || !int_at(exports_find(e, "_ZN2v88internal7Version6minor_E", NULL), &minor))
         return refuse("it does not export its version");
     const char *why = v8_layout_find(&l, major, minor, constant, e);
-    if (why)
-        return refuse(why);
+    if (why || l.names_only)
+        return refuse(why ? why : "its version is not known");
     if (!find_functions(e, &b))
         return refuse("it does not export the constants that are needed");
     v8_builtins = b;
