@@ -192,7 +192,8 @@ static bool set_1204(const struct source *e, struct v8_layout *l)
 
 /*
  * 13.6, node 24: a ScopeInfo's flags are a plain number, and where the function begins stands in
- * front of the names of its variables. Its code is found by a table that is not known here.
+ * front of the names of its variables. Its code is found by a table that is not known here. 14.6,
+ * node 26: the same.
  */
 static bool set_1306(const struct source *e, struct v8_layout *l)
 {
@@ -204,7 +205,7 @@ static bool set_1306(const struct source *e, struct v8_layout *l)
 static const struct {
     int32_t major, minor;
     bool (*set)(const struct source *e, struct v8_layout *l);
-} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}};
+} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}, {14, 6, set_1306}};
 
 const char *v8_layout_find(struct v8_layout *l, int32_t major, int32_t minor, v8_constant *get, void *arg)
 {

@@ -265,6 +265,7 @@ static void set_layouts(void)
                                             .type_properties = PROPERTIES,
                                             .type_descriptors = DESCRIPTORS,
                                             .type_strong_descriptors = DESCRIPTORS + 1,
+                                            .descriptors_first = 24,
                                             .index_mask = 0x1ff80000,
                                             .index_shift = 19,
                                             .kind_mask = 1,
