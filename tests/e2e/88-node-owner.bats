@@ -97,6 +97,47 @@ handled()
     handled "2 of 2" "onData $(line_of 'function onData') socket 'data'" "<anonymous> $(line_of 'tls.createServer(') server 'secureConnection'"
 }
 
+@test "Unix and datagram sockets too, and an emitter that the package ws hangs on a socket" {
+    SOCKET=$TESTTMP/socket waits others kinds=all
+    KINDS=all reports
+    finish
+    contains "$TESTTMP/report" "#0 onMessage +.*node_owner.js:$(line_of 'function onMessage')  \(websocket 'message'\)"
+    contains "$TESTTMP/report" "#1 <anonymous> +.*node_owner.js:[0-9]+  \(server 'connection'\)"
+    contains "$TESTTMP/report" "#0 onDatagram +.*node_owner.js:$(line_of 'function onDatagram')  \(socket 'message'\)"
+}
+
+@test "functions of all shapes have the name and line that they have in the source" {
+    local part
+    OWNER=$(realpath "$BATS_TEST_DIRNAME/../victims/node_shapes.js")
+    for part in 0 1; do
+        waits $part
+        reports --format json
+        finish
+        python3 - "$TESTTMP/report" "$OWNER" <<'END'
+import json, re, sys
+source, compared = open(sys.argv[2]).read().split("\n"), 0
+for leak in map(json.loads, open(sys.argv[1])):
+    for event in leak.get("history", []):
+        for frame in event["frames"] if event["event"] == "handled_by" else []:
+            line = int(re.fullmatch(r"socket 'e(\d+)'", frame["on"]).group(1))
+            name = re.search(r"// (.*)$", source[line - 1]).group(1)
+            assert (frame["symbol"], frame["line"]) == (name, line), (frame, name, line)
+            compared += 1
+assert compared == 24, compared
+END
+    done
+}
+
+@test "of a process that was attached to, for its older sockets too" {
+    AGENT='' waits server
+    run "$SOCKLEAK" attach "$pid"
+    [ "$status" -eq 0 ]
+    reports
+    finish
+    contains "$TESTTMP/report" 'handled by \(3 of 5\)'
+    contains "$TESTTMP/report" '#0 otherConnection '
+}
+
 @test "worker threads have event loops of their own" {
     waits threads
     two() { [ "$(grep -c ready "$TESTTMP/node.out")" = 2 ]; }
