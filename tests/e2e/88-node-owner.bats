@@ -7,6 +7,7 @@ load helpers
 
 NODE=$(command -v node)
 OWNER=$(realpath "$BATS_TEST_DIRNAME/../victims/node_owner.js")
+SHAPES=${OWNER%/*}/node_shapes.js
 
 setup()
 {
@@ -20,7 +21,7 @@ waits()
     local how=$1 options=grace=0s:log_path=$TESTTMP/log${2:+:$2}
     shift $(($# > 2 ? 2 : $#))
     # shellcheck disable=SC2016 # the inner shell's own
-    start node bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "${@:-$NODE}" "$OWNER" "$how"
+    start node bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "${@:-$NODE}" "${VICTIM-$OWNER}" "$how"
     exec 7>"$TESTTMP/in"
     wait_for 60 grep -q ready "$TESTTMP/node.out"
 }
@@ -108,12 +109,11 @@ handled()
 
 @test "functions of all shapes have the name and line that they have in the source" {
     local part
-    OWNER=$(realpath "$BATS_TEST_DIRNAME/../victims/node_shapes.js")
     for part in 0 1; do
-        waits $part
+        VICTIM=$SHAPES waits $part
         reports --format json
         finish
-        python3 - "$TESTTMP/report" "$OWNER" <<'END'
+        python3 - "$TESTTMP/report" "$SHAPES" <<'END'
 import json, re, sys
 source, compared = open(sys.argv[2]).read().split("\n"), 0
 for leak in map(json.loads, open(sys.argv[1])):

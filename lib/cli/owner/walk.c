@@ -4,7 +4,7 @@
  * the JavaScript object which owns it.
  *
  * Called by owner.c, twice for each descriptor. The names of properties are those of node's
- * lib/net.js, _tls_wrap.js, _http_*.js, dgram.js and events.js of node 18 to 24, and of the package
+ * lib/net.js, _tls_wrap.js, _http_*.js, dgram.js and events.js of node 18 to 26, and of the package
  * ws.
  */
 #include "walk.h"
@@ -328,4 +328,14 @@ bool walk_handle(const struct objects *o, uint64_t handle, uint64_t wrap, uint64
         return false;
     walk(&w, wrap, persistent);
     return !w.bad && !reader.missed;
+}
+
+bool walk_same(const struct owner_handlers *a, const struct owner_handlers *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (unsigned i = 0; i < a->n; i++)
+        if (strcmp(a->handler[i].on, b->handler[i].on) != 0 || !same_function(&a->handler[i].function, &b->handler[i].function))
+            return false;
+    return true;
 }
