@@ -224,6 +224,13 @@ static bool set_1204(const struct source *e, struct v8_layout *l)
            constant(e, "type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE", &l->type_protected_fixed);
 }
 
+/* Since 13: the flags are a plain number, and where the function begins stands in front of the names. */
+static void set_scope_with_range(struct v8_layout *l)
+{
+    l->scope_range = 3;
+    l->scope_of_module = 5;
+}
+
 /*
  * 13.6, node 24: arrays of more types, a wrapper around what code in a trusted space refers to, the
  * bytecode beside the function where frames are described, and a ScopeInfo in another order.
@@ -240,18 +247,25 @@ static bool set_1306(const struct source *e, struct v8_layout *l)
     l->deopt_shared = 7;
     l->deopt_inlined = 8;
     l->deopt_first = 13;
-    l->scope_range = 3;
-    l->scope_of_module = 5;
+    set_scope_with_range(l);
     l->wrapper_shared = 8;
     return constant(e, "type_TrustedWeakFixedArray__TRUSTED_WEAK_FIXED_ARRAY_TYPE", &l->type_trusted_weak) &&
            constant(e, "type_ProtectedWeakFixedArray__PROTECTED_WEAK_FIXED_ARRAY_TYPE", &l->type_protected_weak) &&
            constant(e, "type_SharedFunctionInfoWrapper__SHARED_FUNCTION_INFO_WRAPPER_TYPE", &l->type_shared_wrapper);
 }
 
+/* 14.6, node 26: functions have names as in 13.6; what frames need is not known here. */
+static bool set_1406(const struct source *e, struct v8_layout *l)
+{
+    set_scope_with_range(l);
+    l->names_only = true;
+    return constant(e, "LastJSFunctionType", &l->last_function);
+}
+
 static const struct {
     int32_t major, minor;
     bool (*set)(const struct source *e, struct v8_layout *l);
-} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}};
+} versions[] = {{10, 2, set_1002}, {11, 3, set_1103}, {12, 4, set_1204}, {13, 6, set_1306}, {14, 6, set_1406}};
 
 const char *v8_layout_find(struct v8_layout *l, int32_t major, int32_t minor, v8_constant *get, void *arg)
 {

@@ -55,10 +55,12 @@ struct v8_layout {
     bool code_inside;                                    /* the head is that object; else its second word leads to it, and */
     int32_t code_start;                                  /* this field of it to the instructions */
     int32_t deopt_literals, deopt_shared, deopt_inlined; /* indices in the deoptimization data */
-    int32_t scope_n_locals, scope_locals;                /* indices in a ScopeInfo */
-    int32_t scope_range;                                 /* 0: where a function is stands behind its names */
-    int32_t scope_of_module;                             /* such a scope has a word more, if the range is in front */
-    int32_t wrapper_shared;                              /* to the SharedFunctionInfo in what wraps it */
+    /* indices in a ScopeInfo */
+    int32_t scope_n_locals, scope_locals;
+    int32_t scope_range;     /* where the function begins and ends; 0: behind the others, and the flags are a Smi */
+    int32_t scope_of_module; /* such a scope has a word more, if the range is in front */
+    int32_t wrapper_shared;  /* to the SharedFunctionInfo in what wraps it */
+    bool names_only;         /* functions can be named, but frames not be read */
     /* instance types */
     int32_t type_map, type_function, last_function, type_shared, type_script, type_debug, type_scope, type_uncompiled, last_uncompiled,
         type_code, type_stream, type_bytecodes;

@@ -168,10 +168,10 @@ static bool read_scope(const struct v8_heap *h, uint64_t scope, struct scope *ou
 {
     uint64_t flags = v8_heap_field(h, scope, SCOPE_WORD(0)), n = v8_heap_field(h, scope, SCOPE_WORD(h->layout->scope_n_locals));
     int32_t range = h->layout->scope_range;
-    if (v8_heap_type(h, scope) != h->layout->type_scope || (!range && !v8_is_smi(flags)) || !v8_is_smi(n) || v8_smi(n) < 0 ||
-        v8_smi(n) > MAX_LOCALS)
+    bool is_number = range ? flags >> 32 == 0 : v8_is_smi(flags);
+    if (v8_heap_type(h, scope) != h->layout->type_scope || !is_number || !v8_is_smi(n) || v8_smi(n) < 0 || v8_smi(n) > MAX_LOCALS)
         return false;
-    int32_t bits = range ? (int32_t)(uint32_t)flags : v8_smi(flags);
+    int32_t bits = range ? (int32_t)flags : v8_smi(flags);
     int32_t at = h->layout->scope_locals + v8_smi(n) + (v8_smi(n) < MAX_INLINE_NAMES ? v8_smi(n) : 1);
     *out = (struct scope){.kind = bits >> 17 & 31};
     at += (bits >> 10 & 1) + (range && (bits & 15) == h->layout->scope_of_module);

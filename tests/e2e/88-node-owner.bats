@@ -7,6 +7,7 @@ load helpers
 
 NODE=$(command -v node)
 OWNER=$(realpath "$BATS_TEST_DIRNAME/../victims/node_owner.js")
+SHAPES=${OWNER%/*}/node_shapes.js
 
 setup()
 {
@@ -20,7 +21,7 @@ waits()
     local how=$1 options=grace=0s:log_path=$TESTTMP/log${2:+:$2}
     shift $(($# > 2 ? 2 : $#))
     # shellcheck disable=SC2016 # the inner shell's own
-    start node bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "${@:-$NODE}" "$OWNER" "$how"
+    start node bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$options" "${@:-$NODE}" "${VICTIM-$OWNER}" "$how"
     exec 7>"$TESTTMP/in"
     wait_for 60 grep -q ready "$TESTTMP/node.out"
 }
@@ -95,6 +96,46 @@ handled()
     reports
     finish
     handled "2 of 2" "onData $(line_of 'function onData') socket 'data'" "<anonymous> $(line_of 'tls.createServer(') server 'secureConnection'"
+}
+
+@test "Unix and datagram sockets too, and an emitter that the package ws hangs on a socket" {
+    SOCKET=$TESTTMP/socket waits others kinds=all
+    KINDS=all reports
+    finish
+    contains "$TESTTMP/report" "#0 onMessage +.*node_owner.js:$(line_of 'function onMessage')  \(websocket 'message'\)"
+    contains "$TESTTMP/report" "#1 <anonymous> +.*node_owner.js:[0-9]+  \(server 'connection'\)"
+    contains "$TESTTMP/report" "#0 onDatagram +.*node_owner.js:$(line_of 'function onDatagram')  \(socket 'message'\)"
+}
+
+@test "functions of all shapes have the name and line that they have in the source" {
+    local part
+    for part in 0 1; do
+        VICTIM=$SHAPES waits $part
+        reports --format json
+        finish
+        python3 - "$TESTTMP/report" "$SHAPES" <<'END'
+import json, re, sys
+source, compared = open(sys.argv[2]).read().split("\n"), 0
+for leak in map(json.loads, open(sys.argv[1])):
+    for event in leak.get("history", []):
+        for frame in event["frames"] if event["event"] == "handled_by" else []:
+            line = int(re.fullmatch(r"socket 'e(\d+)'", frame["on"]).group(1))
+            name = re.search(r"// (.*)$", source[line - 1]).group(1)
+            assert (frame["symbol"], frame["line"]) == (name, line), (frame, name, line)
+            compared += 1
+assert compared == 24, compared
+END
+    done
+}
+
+@test "of a process that was attached to, for its older sockets too" {
+    AGENT='' waits server
+    run "$SOCKLEAK" attach "$pid"
+    [ "$status" -eq 0 ]
+    reports
+    finish
+    contains "$TESTTMP/report" 'handled by \(3 of 5\)'
+    contains "$TESTTMP/report" '#0 otherConnection '
 }
 
 @test "worker threads have event loops of their own" {

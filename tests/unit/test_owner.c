@@ -185,6 +185,14 @@ static uint64_t bound_to(uint64_t target)
     put(o, 24, target);
     return o;
 }
+/* What once() has made, as newer versions do: a function with the one that was given. */
+static uint64_t once_of(uint64_t wrapper, uint64_t given)
+{
+    uint64_t o = fast(FUNCTION);
+    put(o, 24, *word_at(wrapper - 1 + 24));
+    set(o, "listener", given);
+    return o;
+}
 static uint64_t array(const uint64_t *values, unsigned n)
 {
     uint64_t o = new_object(ARRAY, 32), elements = new_object(FIXED, 16 + 8 * n);
@@ -257,6 +265,7 @@ static void set_layouts(void)
                                             .type_properties = PROPERTIES,
                                             .type_descriptors = DESCRIPTORS,
                                             .type_strong_descriptors = DESCRIPTORS + 1,
+                                            .descriptors_first = 24,
                                             .index_mask = 0x1ff80000,
                                             .index_shift = 19,
                                             .kind_mask = 1,
@@ -359,6 +368,20 @@ static void the_listeners_of_a_socket_and_its_server_are_named_the_programs_own_
     is_handler(&h.handler[3], "server 'upgrade'", "onUpgrade", "/srv/app.js", 4);
     is_handler(&h.handler[4], "server 'request'", "onRequest", "/srv/node_modules/web/web.js", 2);
     assert_true(h.handler[4].of_package && !h.handler[3].of_package);
+}
+
+static void what_once_has_made_leads_to_the_function_that_was_given(void **state)
+{
+    struct owner_handlers h;
+    uint64_t events = *word_at(sock - 1 + 8 * 7), node = new_script("node:events"), given = function("given", script, 33);
+    (void)state;
+    enter(events, 6, "close", once_of(function("wrapper", node, 1), given));
+    assert_true(walks(&h));
+    assert_int_equal(h.n, 6);
+    is_handler(&h.handler[0], "socket 'close'", "given", "/srv/app.js", 4);
+    enter(events, 6, "close", once_of(function("own", script, 1), given)); /* the program's own, whatever hangs on it */
+    assert_true(walks(&h));
+    is_handler(&h.handler[0], "socket 'close'", "own", "/srv/app.js", 1);
 }
 
 static void a_connection_that_was_upgraded_has_no_listener_for_requests_and_another_none_for_upgrades(void **state)
@@ -568,6 +591,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_listeners_of_a_socket_and_its_server_are_named_the_programs_own_first, begin),
+        cmocka_unit_test_setup(what_once_has_made_leads_to_the_function_that_was_given, begin),
         cmocka_unit_test_setup(a_connection_that_was_upgraded_has_no_listener_for_requests_and_another_none_for_upgrades, begin),
         cmocka_unit_test_setup(an_owner_that_does_not_lead_back_to_the_handle_is_not_believed, begin),
         cmocka_unit_test_setup(what_is_no_function_where_one_must_be_gives_no_answer, begin),

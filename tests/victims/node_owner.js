@@ -40,6 +40,8 @@ function otherConnection(socket) {
   keep(socket)
 }
 function onData() {}
+function onMessage() {}
+function onDatagram() {}
 function onceTimeout() {}
 class Session {
   constructor(socket) {
@@ -115,6 +117,19 @@ const ways = {
         socket.on('error', () => {})
       }
     })
+  },
+  // A package's emitter above the socket, as ws has it; a Unix socket; a datagram socket.
+  others() {
+    left = 1
+    const above = new (require('events'))()
+    above.on('message', onMessage)
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      socket[Symbol('websocket')] = above
+      keep(socket)
+    })
+    server.listen(process.env.SOCKET, () => net.connect(process.env.SOCKET).end('x'))
+    const udp = require('dgram').createSocket('udp4', onDatagram)
+    udp.bind(0, '127.0.0.1')
   },
   threads() {
     new Worker(__filename, { workerData: 'server' })

@@ -88,8 +88,8 @@ static bool v8_find(struct exports *e)
     if (!int_at(at, &major) || !int_at(exports_find(e, "_ZN2v88internal7Version6minor_E", NULL), &minor))
         return runtime_refuse(&runtime_v8, "it does not export its version");
     const char *why = v8_layout_find(&l, major, minor, constant, e);
-    if (why)
-        return runtime_refuse(&runtime_v8, why);
+    if (why || l.names_only)
+        return runtime_refuse(&runtime_v8, why ? why : "its version is not known");
     if (!find_functions(e, &b, major, minor))
         return runtime_refuse(&runtime_v8, "it does not export the constants that are needed");
     v8_builtins = b;

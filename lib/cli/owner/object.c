@@ -19,7 +19,6 @@
 #define PAIR_GETTER 8
 #define PROPERTIES_LENGTH_MASK 0x3ff /* beside it is the object's hash */
 #define DESCRIPTORS_COUNT 8
-#define DESCRIPTORS_FIRST 24
 #define DESCRIPTOR_BYTES 24
 #define CONTEXT_VARIABLES 2 /* words that a context begins with */
 #define MAX_PROPERTIES 1020 /* of an object without a dictionary */
@@ -52,6 +51,7 @@ static const struct fact {
     FACT(type_properties, "type_PropertyArray__PROPERTY_ARRAY_TYPE"),
     FACT(type_descriptors, "type_DescriptorArray__DESCRIPTOR_ARRAY_TYPE"),
     FACT(type_strong_descriptors, "type_StrongDescriptorArray__STRONG_DESCRIPTOR_ARRAY_TYPE"),
+    FACT(descriptors_first, "class_DescriptorArray__header_size__uintptr_t"),
     FACT(index_mask, "prop_index_mask"),
     FACT(index_shift, "prop_index_shift"),
     FACT(kind_mask, "prop_kind_mask"),
@@ -67,7 +67,6 @@ static const struct {
     const char *name;
     int32_t value;
 } expected[] = {
-    {"class_DescriptorArray__header_size__uintptr_t", DESCRIPTORS_FIRST},
     {"prop_desc_key", 0},
     {"prop_desc_details", 1},
     {"prop_desc_value", 2},
@@ -164,7 +163,7 @@ static bool each_of_shape(const struct objects *o, uint64_t object, const struct
 {
     char key[OBJECT_KEY];
     for (unsigned i = 0; i < s->n; i++) {
-        int32_t at = (int32_t)(DESCRIPTORS_FIRST + DESCRIPTOR_BYTES * i);
+        int32_t at = o->layout.descriptors_first + (int32_t)(DESCRIPTOR_BYTES * i);
         uint64_t name = field(o, s->descriptors, at), details = field(o, s->descriptors, at + 8), value;
         if (!v8_is_smi(details) || !v8_is_object(name))
             return false;

@@ -15,7 +15,7 @@ struct object_layout {
     int32_t map_words, map_first_word, map_bits, map_descriptors, map_is_dictionary, map_own_mask, map_own_shift;
     int32_t properties, elements, internal_fields, symbol_name;
     int32_t type_object, type_array, type_bound, type_symbol, type_properties, type_descriptors, type_strong_descriptors;
-    int32_t index_mask, index_shift, kind_mask, location_mask;
+    int32_t descriptors_first, index_mask, index_shift, kind_mask, location_mask;
     int32_t dictionary_prefix, dictionary_first, dictionary_entry;
 };
 bool object_layout_find(struct object_layout *o, v8_constant *get, void *arg);

@@ -219,7 +219,7 @@ static void find_handles(struct target *t, struct request *r)
 static const struct owner_handlers *keep(struct arena *arena, struct request *r, const struct owner_handlers *h)
 {
     for (size_t i = r->n_kept; i-- > 0;)
-        if (memcmp(r->kept[i], h, sizeof *h) == 0)
+        if (walk_same(r->kept[i], h))
             return r->kept[i];
     struct owner_handlers *kept = arena_take(arena, sizeof *kept);
     *kept = *h;
@@ -238,7 +238,7 @@ static void walk_all(struct target *t, struct request *r, struct arena *arena, b
             continue;
         bool known = now_mono_ns() < t->deadline_ns && walk_handle(&t->objects, a->handle, a->wrap, t->persistent, &h) && h.n;
         if (second)
-            a->answer = known && memcmp(a->answer, &h, sizeof h) == 0 ? a->answer : NULL;
+            a->answer = known && walk_same(a->answer, &h) ? a->answer : NULL;
         else if (known)
             a->answer = keep(arena, r, &h);
     }

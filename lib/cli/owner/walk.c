@@ -4,7 +4,7 @@
  * the JavaScript object which owns it.
  *
  * Called by owner.c, twice for each descriptor. The names of properties are those of node's
- * lib/net.js, _tls_wrap.js, _http_*.js, dgram.js and events.js of node 18 to 22, and of the package
+ * lib/net.js, _tls_wrap.js, _http_*.js, dgram.js and events.js of node 18 to 26, and of the package
  * ws.
  */
 #include "walk.h"
@@ -16,12 +16,12 @@
 #include "../../core/runtime_files.h"
 #include "../../core/runtime_name.h"
 
-#define MAX_WRAP 1024u /* bytes of node's object in front of the handle in it */
-#define INTERNAL_FIELDS 2
+#define MAX_WRAP 1024u    /* bytes of node's object in front of the handle in it */
+#define INTERNAL_FIELDS 3 /* that may have the way back: one more in front of them since node 24 */
 #define MAX_EMITTERS 16u
 #define MAX_EVENTS 32u
 #define MAX_LISTENERS 16u
-#define MAX_BOUND 4u
+#define MAX_BOUND 6u
 #define TLS_VARIABLES 4u
 
 /* Whether node's parser of HTTP reads from a socket. */
@@ -70,51 +70,52 @@ static void put_event(struct owner_handler *h, const char *role, const char *eve
 
 static bool begins_with(const char *s, const char *prefix) { return strncmp(s, prefix, strlen(prefix)) == 0; }
 
-/* FUNCTION, if it is none of node's own. */
-static void take_function(struct walk *w, const char *role, const char *event, uint64_t function)
+/* Takes FUNCTION. False: it is one of node's own. */
+static bool take_function(struct walk *w, const char *role, const char *event, uint64_t function)
 {
     const struct v8_heap *heap = &w->o->heap;
     struct owner_handler h = {.on = ""};
     uint64_t shared = v8_heap_field(heap, function, heap->layout->function_shared);
     if (!object_is_function(w->o, function) || v8_heap_certain_type(heap, shared) != heap->layout->type_shared) {
         w->bad = true;
-        return;
+        return true;
     }
-    if (!v8_heap_script(heap, shared)) /* V8's own, or one that is being compiled */
-        return;
+    if (!v8_heap_script(heap, shared)) /* V8's own */
+        return false;
     if (!v8_name_function(heap, shared, -1, &h.function)) {
         w->bad = true;
-        return;
+        return true;
     }
     enum runtime_code code = runtime_files_code(RUNTIME_JAVASCRIPT, h.function.file, h.function.function);
     if (code == RUNTIME_CODE_LIBRARY)
-        return;
+        return false;
     h.of_package = code == RUNTIME_CODE_PACKAGE;
     for (unsigned i = 0; i < w->out->n; i++) {
         struct owner_handler *twin = &w->out->handler[i];
         if (begins_with(twin->on, role) && twin->on[strlen(role)] == ' ' && same_function(&twin->function, &h.function)) {
             put_event(twin, role, event);
-            return;
+            return true;
         }
     }
     put_event(&h, role, event);
     enter(w->out, &h);
+    return true;
 }
 
 /*
- * A listener as an emitter keeps it: a function, or a bound one. What once() has made is bound too,
- * and has the function that was given as its property.
+ * A listener as an emitter keeps it: a function, or a bound one. What once() has made is a function
+ * of node's, bound or (since 24.22) not, which has the one that was given as its property.
  */
 static void take_listener(struct walk *w, const char *role, const char *event, uint64_t value)
 {
     for (unsigned depth = 0; depth < MAX_BOUND; depth++) {
-        uint64_t target = object_bound_target(w->o, value);
-        if (!target)
-            break;
-        uint64_t given = object_get(w->o, value, "listener");
+        uint64_t target = object_bound_target(w->o, value), given = object_get(w->o, value, "listener");
+        if (!target && take_function(w, role, event, value))
+            return;
+        if (!target && !given)
+            return;
         value = given ? given : target;
     }
-    take_function(w, role, event, value);
 }
 
 /* ---- emitters --------------------------------------------------------------------------------- */
@@ -327,4 +328,14 @@ bool walk_handle(const struct objects *o, uint64_t handle, uint64_t wrap, uint64
         return false;
     walk(&w, wrap, persistent);
     return !w.bad && !reader.missed;
+}
+
+bool walk_same(const struct owner_handlers *a, const struct owner_handlers *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (unsigned i = 0; i < a->n; i++)
+        if (strcmp(a->handler[i].on, b->handler[i].on) != 0 || !same_function(&a->handler[i].function, &b->handler[i].function))
+            return false;
+    return true;
 }

@@ -32,11 +32,13 @@ struct owner_handlers {
 };
 
 /*
- * Fills OUT (bytes that are not used are zeros) for the libuv handle at HANDLE with the data WRAP,
+ * Fills OUT for the libuv handle at HANDLE with the data WRAP,
  * node's object for it, which holds its JavaScript object by the word at WRAP + PERSISTENT
  * (nodedbg_offset_BaseObject__persistent_handle). False: something is not as expected, and nothing
  * is known; true with n = 0: nothing of the program hangs on it.
  */
 bool walk_handle(const struct objects *o, uint64_t handle, uint64_t wrap, uint64_t persistent, struct owner_handlers *out);
+/* Both name the same functions, in one order, for the same events. */
+bool walk_same(const struct owner_handlers *a, const struct owner_handlers *b);
 
 #endif
