@@ -6,8 +6,7 @@
  * end is read. What would be called for it hangs on the object that owns the descriptor, and is read
  * from there: from outside, through /proc/PID/mem, without stopping the process, without a write.
  * That takes the right to trace it (ptrace(2)). Node 18, 20, 22, 24 and 26 for x86-64; another
- * process, or a
- * version that is not known, has no answer.
+ * process, or a version that is not known, has no answer.
  */
 #ifndef SOCKLEAK_CLI_OWNER_OWNER_H
 #define SOCKLEAK_CLI_OWNER_OWNER_H

@@ -32,8 +32,8 @@ struct owner_handlers {
 };
 
 /*
- * Fills OUT for the libuv handle at HANDLE with the data WRAP,
- * node's object for it, which holds its JavaScript object by the word at WRAP + PERSISTENT
+ * Fills OUT for the libuv handle at HANDLE with the data WRAP, node's object for it, which holds its
+ * JavaScript object by the word at WRAP + PERSISTENT
  * (nodedbg_offset_BaseObject__persistent_handle). False: something is not as expected, and nothing
  * is known; true with n = 0: nothing of the program hangs on it.
  */
