@@ -311,6 +311,9 @@ static bool find_functions(struct exports *e, struct v8_layout *l, int32_t major
     size = 0;
     l->free_environment = exports_find(e, "_ZN4node15FreeEnvironmentEPNS_11EnvironmentE", &size);
     l->free_environment_size = size;
+    size = 0;
+    l->stop_workers = exports_find(e, "_ZN4node11Environment24stop_sub_worker_contextsEv", &size);
+    l->stop_workers_size = size;
     return l->bytecode_lengths && l->n_bytecodes && l->n_bytecodes <= 256 && l->blob && l->blob_size;
 }
 
@@ -355,12 +358,6 @@ static bool v8_owns(const char *path, bool is_program)
 /* process.exit() closes nothing. */
 static bool v8_is_ending(void) { return false; }
 
-/*
- * When its event loop has nothing left to do, node frees its environment, which closes all handles;
- * no JavaScript can run then. What the program's 'exit' handlers close is closed before.
- */
-static bool v8_ends_in(uintptr_t entry) { return entry - 1 - v8.free_environment < v8.free_environment_size; }
-
 static void v8_forget(void) { v8_walk_end(); }
 
 const struct runtime runtime_v8 = {
@@ -372,5 +369,6 @@ const struct runtime runtime_v8 = {
     .name = v8_name,
     .is_ending = v8_is_ending,
     .ends_in = v8_ends_in,
+    .program_ends = v8_program_ends,
     .forget = v8_forget,
 };

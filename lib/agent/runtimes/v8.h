@@ -74,7 +74,8 @@ struct v8_layout {
     /* the builtins that are part of the object: code without unwind tables */
     uintptr_t (*blob)(void);
     uint32_t (*blob_size)(void);
-    uintptr_t free_environment, free_environment_size; /* the function; 0: there is none such */
+    /* two functions of node's end; size 0: there is none such */
+    uintptr_t free_environment, free_environment_size, stop_workers, stop_workers_size;
     /* the kinds of the functions that initialize a class' members; 0: these have their names as others do */
     int32_t members_initializer, static_initializer;
     bool copies_builtins; /* each isolate may run a copy of them, which lies in no object */
@@ -197,6 +198,11 @@ void v8_code_reset(void);
 
 #define V8_BYTECODES_1306 208u
 extern const uint8_t v8_bytecodes_1306[3 * V8_BYTECODES_1306];
+
+/* ---- v8_end.c ---- */
+
+bool v8_ends_in(uintptr_t entry);
+bool v8_program_ends(void);
 
 /* ---- v8_walk.c, v8_name.c ---- */
 
