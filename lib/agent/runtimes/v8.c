@@ -258,8 +258,9 @@ static bool refuse(const char *reason)
 }
 
 /*
- * Where the builtins are, from a method of an isolate's that does not look at it (src/api/api.cc). It is
- * part of V8's public interface, so each build exports it; the two functions that it calls newer ones do not.
+ * Where the builtins are, from a method of an isolate's that does not look at it (src/api/api.cc). It
+ * is part of V8's public interface, so each build exports it; newer ones do not export the two
+ * functions that it calls.
  */
 static void (*code_range)(void *isolate, const void **start, size_t *n);
 

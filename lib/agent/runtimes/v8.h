@@ -64,9 +64,9 @@ struct v8_layout {
     int32_t kind_mask, kind_baseline, kind_maglev; /* 0: there is no code of that kind */
     /* how a frame of Maglev's code is taken apart */
     const struct v8_opcodes *opcodes;
-    int32_t places_head, maglev_places_head;       /* bytes in front of the parts of a table's head that are read, and behind them */
-    int32_t deopt_bytecodes;                       /* index in the deoptimization data; 0: it has none */
-    int32_t deopt_frames, deopt_first, deopt_size; /* indices in the deoptimization data, and the size of an entry */
+    int32_t places_head, maglev_places_head;                           /* bytes before what is read of a table's head, and behind it */
+    int32_t deopt_bytecodes;                                           /* index in the deoptimization data; 0: it has none */
+    int32_t deopt_frames, deopt_first, deopt_size;                     /* indices in the deoptimization data, and the size of an entry */
     int32_t shared_data, type_interpreter_data, interpreter_bytecodes; /* to the bytecodes */
     /* how long each bytecode is: bytes in single, double and quadruple operand scale */
     uintptr_t bytecode_lengths;
@@ -163,7 +163,7 @@ struct v8_code {
 
 /* The code with the return address PC, which may be anything; what it describes is alive. */
 bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out);
-/* Where optimized code can be left: the offset that a call returns to, and the place's number; -1: it has none. */
+/* Where optimized code can be left: the offset that a call returns to, and a number; -1: it has none. */
 struct v8_place {
     uintptr_t pc;
     int32_t number;
@@ -197,7 +197,7 @@ void v8_code_reset(void);
 /* ---- v8_bytecodes.c ---- */
 
 #define V8_BYTECODES_1306 208u
-extern const uint8_t v8_bytecodes_1306[3 * V8_BYTECODES_1306];
+extern const uint8_t v8_bytecodes_1306[3][V8_BYTECODES_1306];
 
 /* ---- v8_end.c ---- */
 
