@@ -70,7 +70,7 @@ struct v8_layout {
     int32_t kind_mask, kind_baseline, kind_maglev; /* 0: there is no code of that kind */
     /* how a frame of Maglev's code is taken apart */
     const struct v8_opcodes *opcodes;
-    int32_t places_head, maglev_places_head;              /* bytes in front of the parts of a table's head that are read, and behind them */
+    int32_t places_head, maglev_places_head;              /* bytes before what is read of a table's head, and behind it */
     int32_t deopt_bytecodes;                              /* index in the deoptimization data; 0: it has none */
     int32_t deopt_frames, deopt_first, deopt_size;        /* indices in the deoptimization data, and the size of an entry */
     int32_t type_interpreter_data, interpreter_bytecodes; /* to the bytecodes */

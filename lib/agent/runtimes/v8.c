@@ -20,8 +20,9 @@ static bool int_at(uint64_t at, int32_t *v) { return at && peek(at, v, sizeof *v
 static bool constant(void *e, const char *symbol, int32_t *v) { return int_at(exports_find(e, symbol, NULL), v); }
 
 /*
- * Where the builtins are, from a method of an isolate's that does not look at it (src/api/api.cc of V8 13). It is
- * part of V8's public interface, so each build exports it; the two functions that it calls newer ones do not.
+ * Where the builtins are, from a method of an isolate's that does not look at it (src/api/api.cc of V8
+ * 13). It is part of V8's public interface, so each build exports it; newer ones do not export the
+ * two functions that it calls.
  */
 static void (*code_range)(void *isolate, const void **start, size_t *n);
 
@@ -73,6 +74,9 @@ static bool find_functions(struct exports *e, struct v8_builtins *b, int32_t maj
     size = 0;
     b->free_environment = exports_find(e, "_ZN4node15FreeEnvironmentEPNS_11EnvironmentE", &size);
     b->free_environment_size = size;
+    size = 0;
+    b->stop_workers = exports_find(e, "_ZN4node11Environment24stop_sub_worker_contextsEv", &size);
+    b->stop_workers_size = size;
     return b->bytecode_lengths && b->n_bytecodes && b->n_bytecodes <= 256 && b->blob && b->blob_size;
 }
 
@@ -108,12 +112,6 @@ static bool v8_owns(const char *path, bool is_program)
 /* process.exit() closes nothing. */
 static bool v8_is_ending(void) { return false; }
 
-/*
- * When its event loop has nothing left to do, node frees its environment, which closes all handles;
- * no JavaScript can run then. What the program's 'exit' handlers close is closed before.
- */
-static bool v8_ends_in(uintptr_t entry) { return entry - 1 - v8_builtins.free_environment < v8_builtins.free_environment_size; }
-
 static void v8_forget(void) { v8_walk_end(); }
 
 const struct runtime runtime_v8 = {
@@ -124,5 +122,6 @@ const struct runtime runtime_v8 = {
     .name = v8_name,
     .is_ending = v8_is_ending,
     .ends_in = v8_ends_in,
+    .program_ends = v8_program_ends,
     .forget = v8_forget,
 };

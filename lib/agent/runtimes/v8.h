@@ -20,7 +20,8 @@ struct v8_builtins {
     /* the builtins that are part of the object: code without unwind tables */
     uintptr_t (*blob)(void);
     uint32_t (*blob_size)(void);
-    uintptr_t free_environment, free_environment_size; /* the function; 0: there is none such */
+    /* two functions of node's end; size 0: there is none such */
+    uintptr_t free_environment, free_environment_size, stop_workers, stop_workers_size;
 };
 extern struct v8_builtins v8_builtins;
 
@@ -101,7 +102,7 @@ struct v8_code {
 
 /* The code with the return address PC, which may be anything; what it describes is alive. */
 bool v8_find_code(struct v8_memory *m, uintptr_t pc, struct v8_code *out);
-/* Where optimized code can be left: the offset that a call returns to, and the place's number; -1: it has none. */
+/* Where optimized code can be left: the offset that a call returns to, and a number; -1: it has none. */
 struct v8_place {
     uintptr_t pc;
     int32_t number;
@@ -135,7 +136,12 @@ void v8_code_reset(void);
 /* ---- v8_bytecodes.c ---- */
 
 #define V8_BYTECODES_1306 208u
-extern const uint8_t v8_bytecodes_1306[3 * V8_BYTECODES_1306];
+extern const uint8_t v8_bytecodes_1306[3][V8_BYTECODES_1306];
+
+/* ---- v8_end.c ---- */
+
+bool v8_ends_in(uintptr_t entry);
+bool v8_program_ends(void);
 
 /* ---- v8_walk.c, v8_name.c ---- */
 
