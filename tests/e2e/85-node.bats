@@ -121,7 +121,7 @@ at_end() { run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" "$@"; printf '%s
     [ "$status" -eq 0 ]
     [ "$output" = "" ]
     begin_fed env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s:interval=100ms" "$NODE" "$ENDS" thread
-    wait_for 30 grep -q ready "$TESTTMP/node.out"
+    wait_for 30 grep -q ready "$TESTTMP/program.out"
     stuck() { cat "$TESTTMP"/log.* | grep -q '3 sockets stuck in CLOSE_WAIT'; }
     wait_for 30 stuck
     echo go >&7
