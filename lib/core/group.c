@@ -146,6 +146,8 @@ static bool same_text(const char *a, const char *b) { return a == b || (a && b &
 /* Two frames that read the same: of one line of one function, wherever in it the call stands. */
 static bool same_frame(const struct frame *a, const struct frame *b)
 {
+    if (!same_text(a->on, b->on))
+        return false;
     if (a->file && a->line && a->symbol)
         return a->line == b->line && same_text(a->file, b->file) && same_text(a->symbol, b->symbol);
     return a->offset == b->offset && a->pc == b->pc && same_text(a->module, b->module);
@@ -182,17 +184,21 @@ void group_told_named(struct group *g)
     }
 }
 
+void group_told_enter(struct group *g, const struct told *t)
+{
+    unsigned twin = 0;
+    while (twin < g->n_told && !same_told(&g->told[twin], t))
+        twin++;
+    if (twin < g->n_told)
+        g->told[twin].count += t->count;
+    else
+        enter_told(g, t);
+}
+
 void group_told_add(struct group *g, const struct group *from)
 {
-    for (unsigned i = 0; i < from->n_told; i++) {
-        unsigned twin = 0;
-        while (twin < g->n_told && !same_told(&g->told[twin], &from->told[i]))
-            twin++;
-        if (twin < g->n_told)
-            g->told[twin].count += from->told[i].count;
-        else
-            enter_told(g, &from->told[i]);
-    }
+    for (unsigned i = 0; i < from->n_told; i++)
+        group_told_enter(g, &from->told[i]);
     group_told_named(g);
     g->n_read += from->n_read;
     g->n_unread += from->n_unread;
@@ -210,7 +216,7 @@ const struct told *group_commonest(const struct group *g)
         const struct told *t = &g->told[i];
         if (t->n_frames && t->event == EVENT_EOF)
             return t;
-        if (!best && t->n_frames)
+        if (!best && t->n_frames && t->event != EVENT_HANDLED_BY)
             best = t;
     }
     return best;

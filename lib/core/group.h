@@ -51,6 +51,11 @@ void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit);
  * TOLD_SHOWN commonest of each event stay.
  */
 void group_told_named(struct group *g);
+/*
+ * Adds T, whose frames have their names, to what was told of G's sockets; the rarest stack of its
+ * event gives way if there are too many. group_told_named puts them in order.
+ */
+void group_told_enter(struct group *g, const struct told *t);
 /* Adds what was told of FROM's sockets, both with their names, to what was told of G's. */
 void group_told_add(struct group *g, const struct group *from);
 /*

@@ -126,6 +126,8 @@ static void put_frames(struct out *o, const char *key, const struct frame *frame
             put_bool(o, "line_of_function", true);
         if (f->interpreter)
             put_bool(o, "interpreter", true);
+        if (f->on)
+            put_string(o, "on", f->on);
         out_char(o, '}');
     }
     out_char(o, ']');

@@ -66,6 +66,7 @@ struct frame {
     const char *build_id; /* hex digits */
     const char *symbol;
     const char *file;
+    const char *on;  /* of a handler: what it waits for ("server 'upgrade'"); NULL: it is none */
     uint32_t line;   /* 0 unknown */
     uint16_t column; /* 0 unknown */
     uint8_t runtime; /* enum runtime_number */
@@ -75,7 +76,10 @@ struct frame {
     bool interpreter;
 };
 
-/* One stack in which the program was told of a group's sockets, and of how many. */
+/*
+ * One stack in which the program was told of a group's sockets, and of how many. Of
+ * EVENT_HANDLED_BY the frames are no stack, but functions that would be called for these sockets.
+ */
 struct told {
     uint8_t event, call, error; /* enum event, enum call; error: 0 none, or not known */
     state_ref site;

@@ -169,11 +169,14 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
     case EVENT_EOF:
         out_str(o, "saw EOF");
         break;
+    case EVENT_HANDLED_BY:
+        out_str(o, "handled by");
+        break;
     default:
         out_str(o, "saw the error");
         break;
     }
-    out_str(o, t->n_frames ? " in (" : " (");
+    out_str(o, t->n_frames && t->event != EVENT_HANDLED_BY ? " in (" : " (");
     if (put_how_told(o, t))
         out_str(o, "; ");
     out_fmt(o, "%lu of %lu", (unsigned long)t->count, (unsigned long)g->count);

@@ -102,6 +102,11 @@ static void put_frame(struct out *o, const struct text_columns *c, const struct 
         put_spaces(o, (width < c->symbol ? c->symbol - width : 0) + 2);
     }
     put_place(o, f);
+    if (f->on) {
+        out_str(o, "  (");
+        text_clean(o, f->on);
+        out_char(o, ')');
+    }
     out_char(o, '\n');
 }
 

@@ -78,7 +78,7 @@ two_groups()
 }
 
 # at_end HOW: the program's end, and what is said of its three sockets.
-at_end() { run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" "$1"; printf '%s\n' "$output"; }
+at_end() { run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" "$@"; printf '%s\n' "$output"; }
 
 @test "what node closes at its own end is stuck until then, however it ends" {
     local how
@@ -93,6 +93,16 @@ at_end() { run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" "$1"; printf '%s
         at_end $how
         [ "$status" -eq 1 ] # the program's own
         contains "$output" 'SUMMARY: sockleak: 3 sockets leaked at 1 site'
+    done
+}
+
+@test "what worker threads have until the program ends is stuck until then" {
+    local how
+    for how in exit loop; do
+        at_end workers $how
+        [ "$status" -eq 23 ]
+        contains "$output" 'opened 6, closed 0, stuck 6'
+        contains "$output" '#[0-9]+ +guilty +.*node_ends.js:'
     done
 }
 
@@ -111,12 +121,12 @@ at_end() { run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$ENDS" "$1"; printf '%s
     [ "$status" -eq 0 ]
     [ "$output" = "" ]
     begin_fed env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s:interval=100ms" "$NODE" "$ENDS" thread
-    wait_for 30 grep -q ready "$TESTTMP/node.out"
+    wait_for 30 grep -q ready "$TESTTMP/program.out"
     stuck() { cat "$TESTTMP"/log.* | grep -q '3 sockets stuck in CLOSE_WAIT'; }
     wait_for 30 stuck
     echo go >&7
     finish
-    contains "$(cat "$TESTTMP"/log.*)" '3 of the sockets that were reported are closed by now'
+    contains "$(cat "$TESTTMP"/log.*)" '(released: 3 of site|3 of the sockets that were reported are closed by now)'
     lacks "$(cat "$TESTTMP"/log.*)" 'until the program ended'
 }
 

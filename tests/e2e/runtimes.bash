@@ -16,12 +16,13 @@ leaks()
 }
 
 # begins HOW [OPTIONS]: in the background until finish; its output is in $TESTTMP/program.out. PRELOAD= : without the agent.
-begins()
+begins() { begin_fed env LD_PRELOAD="${PRELOAD-$AGENT}" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s${2:+:$2}" "${PROGRAM[@]}" "$1" wait; }
+# begin_fed COMMAND...: it in the background, with an input that finish closes.
+begin_fed()
 {
     [[ -p $TESTTMP/in ]] || mkfifo "$TESTTMP/in"
     # shellcheck disable=SC2016 # the inner shell's own
-    start program bash -c 'exec "$@" <"$0"' "$TESTTMP/in" env LD_PRELOAD="${PRELOAD-$AGENT}" SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:grace=0s${2:+:$2}" \
-        "${PROGRAM[@]}" "$1" wait
+    start program bash -c 'exec "$@" <"$0"' "$TESTTMP/in" "$@"
     exec 7>"$TESTTMP/in"
 }
 # waits HOW [OPTIONS]: the same, and all has been opened.

@@ -229,9 +229,8 @@ static void set_layout(void)
         .type_shared_wrapper = V8_NO_TYPE,
         .kind_mask = 15,
         .kind_baseline = BASELINE,
-        .bytecode_lengths = (uintptr_t)lengths,
-        .n_bytecodes = 8,
     };
+    v8_builtins = (struct v8_builtins){.bytecode_lengths = (uintptr_t)lengths, .n_bytecodes = 8};
 }
 
 /* ---- how a frame of Maglev's code would be without it ---- */

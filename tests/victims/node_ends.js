@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // node_ends.js: three connections stay in CLOSE_WAIT until the program ends, in one of several ways.
 //
-// node node_ends.js loop|exit|throw|reject|term|closes|thread. loop: nothing is left for the event
+// node node_ends.js loop|exit|throw|reject|term|closes|thread|workers HOW. loop: nothing is left for the event
 // loop to do; closes: so too, but an 'exit' handler closes them; thread: they are a worker thread's,
-// which is ended when there is something to read; the program ends then.
+// which is ended when there is something to read; the program ends then. workers: they are two
+// threads', which go on until the program ends.
 'use strict';
 
 const net = require('net');
@@ -45,6 +46,24 @@ function leak(port, then) {
   for (let i = 0; i < 3; i++) guilty(port, then);
 }
 
+function inThread(port, then) {
+  const worker = new Worker(__filename, { workerData: port });
+  worker.once('message', () => {
+    console.log('ready');
+    then(worker);
+  });
+}
+
+function inWorkers(port, last) {
+  let ready = 0;
+  const one = (worker) => {
+    worker.unref();
+    if (++ready === 2) last();
+  };
+  inThread(port, one);
+  inThread(port, one);
+}
+
 if (!isMainThread) {
   leak(workerData, ends.worker);
   setInterval(() => {}, 1 << 30);
@@ -54,16 +73,13 @@ if (!isMainThread) {
     const { port } = server.address();
     const last = () => {
       server.close();
-      (ends[how] || ends.loop)();
+      (ends[how === 'workers' ? process.argv[3] : how] || ends.loop)();
     };
+    if (how === 'workers') return inWorkers(port, last);
     if (how !== 'thread') return leak(port, last);
-    const worker = new Worker(__filename, { workerData: port }).on('exit', last);
-    worker.once('message', () => {
-      console.log('ready');
-      process.stdin.once('data', () => {
-        process.stdin.destroy();
-        worker.terminate();
-      });
-    });
+    inThread(port, (worker) => process.stdin.once('data', () => {
+      process.stdin.destroy();
+      worker.on('exit', last).terminate();
+    }));
   });
 }

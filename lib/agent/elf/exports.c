@@ -70,7 +70,7 @@ bool exports_of(struct exports *e, const struct object *o)
 
 static bool is_named(struct exports *e, const Elf64_Sym *s, const char *name)
 {
-    char there[80];
+    char there[128];
     size_t n = strlen(name) + 1;
     unsigned bind = ELF64_ST_BIND(s->st_info);
     return n <= sizeof there && s->st_shndx != SHN_UNDEF && s->st_value && (bind == STB_GLOBAL || bind == STB_WEAK) &&

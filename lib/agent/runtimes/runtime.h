@@ -147,6 +147,8 @@ struct runtime {
      * closes below it, the program has not closed. NULL: there is none. Async-signal-safe.
      */
     bool (*ends_in)(uintptr_t entry);
+    /* Where another thread runs that function: whether it is ended because the program ends. */
+    bool (*program_ends)(void);
     /* The object was unloaded. */
     void (*forget)(void);
 };

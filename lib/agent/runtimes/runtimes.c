@@ -160,3 +160,9 @@ bool runtimes_end_in(uint64_t entry)
     const struct runtime *r = runtimes_active();
     return r && r->ends_in && r->ends_in((uintptr_t)entry);
 }
+
+bool runtimes_program_ends(void)
+{
+    const struct runtime *r = runtimes_active();
+    return r && r->program_ends && r->program_ends();
+}

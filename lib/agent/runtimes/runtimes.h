@@ -35,8 +35,10 @@ bool runtimes_hold(uint64_t addr);
 const char *runtimes_refusal(const char **name);
 /* A runtime of this process has begun to end. */
 bool runtimes_are_ending(void);
-/* The same can only be seen from the main thread's stack: by a return address in it (runtimes_end_in). */
+/* The same can only be seen from the closing thread's stack, by a return address: runtimes_end_in. */
 bool runtimes_end_in_code(void);
 bool runtimes_end_in(uint64_t entry);
+/* This thread has such an address on its stack, and is not the main one: the whole program ends. */
+bool runtimes_program_ends(void);
 
 #endif

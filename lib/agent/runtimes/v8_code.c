@@ -79,7 +79,7 @@ int32_t v8_position_of_bytecode(struct v8_memory *m, uintptr_t bytecodes, int64_
 /* How many bytes the bytecode at AT has, of N; 0: it cannot be said. */
 static size_t bytecode_length(const uint8_t *codes, size_t at, size_t n)
 {
-    const uint8_t *lengths = (const uint8_t *)v8.bytecode_lengths;
+    const uint8_t *lengths = (const uint8_t *)v8_builtins.bytecode_lengths;
     unsigned scale = 0, prefix = 0;
     if (at >= n)
         return 0;
@@ -87,9 +87,9 @@ static size_t bytecode_length(const uint8_t *codes, size_t at, size_t n)
         scale = codes[at] & 1 ? 2 : 1;
         prefix = 1;
     }
-    if (at + prefix >= n || codes[at + prefix] >= v8.n_bytecodes)
+    if (at + prefix >= n || codes[at + prefix] >= v8_builtins.n_bytecodes)
         return 0;
-    return prefix + lengths[scale * v8.n_bytecodes + codes[at + prefix]];
+    return prefix + lengths[scale * v8_builtins.n_bytecodes + codes[at + prefix]];
 }
 
 /*

@@ -59,7 +59,7 @@ static bool skip_operands(struct v8_table *t, unsigned opcode)
 
 static bool next_before(struct instructions *s, unsigned *opcode) { return next_byte(&s->before, opcode) && *opcode < v8.opcodes->n - 1u; }
 
-/* From here on the next SAME instructions are those of the description before: to the first of them. */
+/* The next SAME instructions are those of the description before: goes to the first of them. */
 static bool turn_back(struct instructions *s, uint64_t same, unsigned *opcode)
 {
     for (; s->passed; s->passed--)
@@ -69,7 +69,7 @@ static bool turn_back(struct instructions *s, uint64_t same, unsigned *opcode)
     return same && next_before(s, opcode);
 }
 
-/* The next instruction; its operands follow. "The same" is the last one, and has short forms beyond it. */
+/* The next instruction; its operands follow. "The same" is the last one; beyond it are its short forms. */
 static bool next_instruction(struct instructions *s, unsigned *opcode)
 {
     uint64_t same;

@@ -115,7 +115,7 @@ static bool is_copy(uintptr_t pc, uintptr_t original)
 /* Which place of the builtins has the return address PC, from 1; 0: it is in none. */
 static uintptr_t place_in_builtins(uintptr_t pc)
 {
-    uintptr_t blob = v8.blob(), size = v8.blob_size();
+    uintptr_t blob = v8_builtins.blob(), size = v8_builtins.blob_size();
     if (blob && pc - 1 - blob < size)
         return pc - blob;
     for (unsigned i = 0; v8.copies_builtins && i < COPIES; i++) {
@@ -132,8 +132,8 @@ static uintptr_t place_in_builtins(uintptr_t pc)
  */
 static uintptr_t find_copy(uintptr_t pc)
 {
-    const char *blob = (const char *)v8.blob(), *at = blob;
-    size_t size = v8.blob_size();
+    const char *blob = (const char *)v8_builtins.blob(), *at = blob;
+    size_t size = v8_builtins.blob_size();
     if (!v8.copies_builtins || !blob || pc < SAME || atomic_fetch_add_explicit(&searches, 1, memory_order_relaxed) >= SEARCHES)
         return 0;
     const char *found = memmem(at, size, (const void *)(pc - SAME), SAME);
@@ -192,8 +192,8 @@ static bool add_frame(struct collector *c, uintptr_t pc, uintptr_t fp, uintptr_t
 static bool v8_holds(uintptr_t entry)
 {
     struct object o;
-    uintptr_t blob = v8.blob();
-    return (blob && entry - 1 - blob < v8.blob_size()) || !object_at(entry - 1, &o);
+    uintptr_t blob = v8_builtins.blob();
+    return (blob && entry - 1 - blob < v8_builtins.blob_size()) || !object_at(entry - 1, &o);
 }
 
 static bool step_one(struct walk *w, struct collector *c)

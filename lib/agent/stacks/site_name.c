@@ -64,7 +64,7 @@ static bool has_functions_of_program(const struct named *s, unsigned begin, unsi
     return false;
 }
 
-/* Where the stack's frames begin and end to count in full. All do, if none of the program's is there. */
+/* Where the frames begin and end that count in full. All do where none of the program's is there. */
 static void find_program(const struct named *s, unsigned *begin, unsigned *end)
 {
     *begin = 0;

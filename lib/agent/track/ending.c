@@ -5,8 +5,8 @@
  * Called on the closing thread. The stack of a close tells whether exit(3) runs its handlers and the
  * destructors; a language runtime that closes everything before that says that it ends, or has a
  * function that ends it. The stack is walked only for a socket that a check has found in a
- * condition, and not again once the end has begun; in the main thread of a runtime with such a
- * function for any, until all was checked.
+ * condition, and not again once the end has begun; where a runtime has such a function for any,
+ * until all was checked.
  */
 #include "ending.h"
 
@@ -24,22 +24,23 @@ static _Atomic uint32_t began_in; /* the process whose end has begun: a child of
 
 static bool is_main_thread(void) { return thread_tid() == table_pid(); }
 
-static bool is_of_end(uint64_t entry, bool main_thread)
+static bool is_of_exit(uint64_t entry)
 {
     uint64_t start = (uint64_t)(uintptr_t)&exit;
-    return (entry > start && entry - start <= EXIT_SIZE) || (main_thread && runtimes_end_in(entry));
+    return entry > start && entry - start <= EXIT_SIZE;
 }
+
+/* A thread may end for itself: a program can have one for each task. */
+static bool is_of_runtimes_end(uint64_t entry) { return runtimes_end_in(entry) && (is_main_thread() || runtimes_program_ends()); }
 
 static bool end_has_begun(void)
 {
     uint64_t pcs[STATE_MAX_FRAMES];
     if (atomic_load(&began_in) == table_pid() || runtimes_are_ending())
         return true;
-    /* the end of another thread is not the program's: it may have one for each task */
-    bool main_thread = is_main_thread();
     unsigned n = capture_stack(pcs, STATE_MAX_FRAMES, NULL);
     for (unsigned i = 0; i < n; i++)
-        if (is_of_end(pcs[i], main_thread)) {
+        if (is_of_exit(pcs[i]) || is_of_runtimes_end(pcs[i])) {
             atomic_store(&began_in, table_pid());
             return true;
         }
@@ -53,7 +54,7 @@ static bool runtime_begins_to_end(void)
 {
     if (atomic_load(&checked_in) == table_pid())
         return false;
-    return runtimes_are_ending() || (runtimes_end_in_code() && is_main_thread() && end_has_begun());
+    return runtimes_are_ending() || (runtimes_end_in_code() && end_has_begun());
 }
 
 /*

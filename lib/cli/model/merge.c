@@ -64,6 +64,9 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
         }
         for (unsigned k = 0; k < g->n_told; k++)
             take_frames(&g->told[k], p);
+        for (unsigned k = 0; k < p->n_told; k++)
+            if (p->told[k].event == EVENT_HANDLED_BY) /* the findings do not have it */
+                group_told_enter(g, &p->told[k]);
     }
 }
 

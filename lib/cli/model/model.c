@@ -15,6 +15,7 @@
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
+#include "handlers.h"
 #include "opener.h"
 #include "stacks.h"
 
@@ -175,6 +176,8 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
         m->n_findings = group_drop_settled(m->findings, m->n_findings);
         make_groups(m, sym);
     }
+    if (!o->no_handlers)
+        handlers_add(m, o->kept);
     equal_groups_merge(m);
     model_finish(m, o);
 }

@@ -25,7 +25,9 @@ struct model_options {
     size_t n_own;
     unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
     bool color, print_summary;
-    int reason; /* enum reason; -1: by what became of the process */
+    const struct handlers_kept *kept; /* of processes that have ended; NULL: nothing */
+    bool no_handlers;                 /* what handles the descriptors of a node process is not asked */
+    int reason;                       /* enum reason; -1: by what became of the process */
 };
 
 struct model {

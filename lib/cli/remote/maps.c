@@ -134,12 +134,12 @@ int maps_refresh(struct remote *r)
     return err;
 }
 
-int maps_open(struct remote *r, pid_t pid)
+static int open_with(struct remote *r, pid_t pid, int flags)
 {
     char name[64];
     *r = (struct remote){.pid = pid};
     snprintf(name, sizeof(name), "/proc/%d/mem", procfs_alive(pid));
-    r->mem = open(name, O_RDWR | O_CLOEXEC);
+    r->mem = open(name, flags | O_CLOEXEC);
     if (r->mem < 0)
         return -errno;
     int err = maps_refresh(r);
@@ -147,6 +147,10 @@ int maps_open(struct remote *r, pid_t pid)
         maps_close(r);
     return err;
 }
+
+int maps_open(struct remote *r, pid_t pid) { return open_with(r, pid, O_RDWR); }
+
+int maps_open_to_read(struct remote *r, pid_t pid) { return open_with(r, pid, O_RDONLY); }
 
 void maps_close(struct remote *r)
 {

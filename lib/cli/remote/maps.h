@@ -12,6 +12,8 @@
  * one needs no maps_close.
  */
 int maps_open(struct remote *r, pid_t pid);
+/* The same for a process that nothing is written to. */
+int maps_open_to_read(struct remote *r, pid_t pid);
 /* Reads the maps again: something was loaded. Module pointers are void then. */
 int maps_refresh(struct remote *r);
 void maps_close(struct remote *r);

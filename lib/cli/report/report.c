@@ -243,6 +243,7 @@ static void build_model(struct model *m, const struct loaded_file *l, const stru
     o.max_leaks = a->format == FORMAT_SUPPRESSIONS ? 0 : chosen.max_leaks;
     o.max_sockets = a->max_sockets_set ? o.max_sockets : chosen.max_sockets;
     o.print_summary = chosen.print_summary;
+    o.no_handlers = !(chosen.runtimes & RUNTIME_BIT(RUNTIME_JAVASCRIPT));
     o.color = a->format == FORMAT_TEXT && format_use_color(stdout, chosen.color);
     o.own = settings_rules_of(own, l, &o.n_own);
     model_build(m, l, sym[chosen.symbolize && a->symbols.names], &o);

@@ -376,6 +376,8 @@ static int report_set(struct run_report *r, const struct load_set *set, uint64_t
                               .n_rules = r->n_rules,
                               .max_sockets = r->chosen.max_sockets,
                               .print_summary = r->chosen.print_summary,
+                              .kept = &r->kept,
+                              .no_handlers = !(r->chosen.runtimes & RUNTIME_BIT(RUNTIME_JAVASCRIPT)),
                               .reason = -1,
                               .color = format_use_color(stderr, r->chosen.color)};
     struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = r->chosen.symbolize});

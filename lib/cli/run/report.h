@@ -11,6 +11,7 @@
 
 #include "../../core/options.h"
 #include "../base/arena.h"
+#include "../model/handlers.h"
 #include "../state/suppression_files.h"
 
 struct run_report {
@@ -31,6 +32,7 @@ struct run_report {
      * started, over them those of the environment.
      */
     struct options chosen;
+    struct handlers_kept kept; /* what was asked before a signal ended the program; the caller's */
     /* Set by run_report_ready: */
     struct arena arena;
     struct suppression *rules;

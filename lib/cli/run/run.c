@@ -273,12 +273,20 @@ static void ignore_bad(void *arg, const char *path, const char *why)
     (void)why; /* the report says it */
 }
 
-/* A signal is about to end the program: nobody can ask its sockets afterwards. */
-static void look_before_the_end(void *dir)
+/*
+ * A signal is about to end the program: nobody can ask its sockets afterwards, nor what handles
+ * them. If the program catches it, its sockets are its own affair.
+ */
+static void look_before_the_end(void *report, bool surely)
 {
+    struct run_report *r = report;
     struct load_set set = {0};
-    load_set_dir(&set, dir, ignore_bad, NULL);
-    load_set_refresh(&set, 1000);
+    load_set_dir(&set, r->dir, ignore_bad, NULL);
+    if (surely)
+        load_set_refresh(&set, 1000);
+    for (size_t i = 0; i < set.n; i++)
+        if (load_is_live(&set.items[i]))
+            handlers_keep(&r->kept, &set.items[i]);
     load_set_free(&set);
 }
 
@@ -307,10 +315,11 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
     r.exe = path;
     if (users.help)
         print_options();
-    const char *why = run_program(path, argv, envp, look_before_the_end, (void *)(uintptr_t)dir, &end);
+    const char *why = run_program(path, argv, envp, look_before_the_end, &r, &end);
     if (why) {
         if (!a->output)
             rmdir(dir);
+        handlers_kept_free(&r.kept);
         arena_free(&arena);
         return cli_fail("cannot run %s: %s", argv[0], why);
     }
@@ -323,6 +332,7 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
         status = CLI_FAILED;
     uint64_t exitcode = a->exitcode_set ? a->exitcode : r.chosen.exitcode;
     uint64_t allowed = a->max_allowed_set ? a->max_allowed : r.chosen.max_allowed;
+    handlers_kept_free(&r.kept);
     arena_free(&arena);
     return status == 0 && leaks > allowed ? (int)exitcode : status;
 }

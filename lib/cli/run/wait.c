@@ -118,15 +118,20 @@ static bool has_its_own(const siginfo_t *si)
     }
 }
 
-/* Will SIG end the program? Not one that it catches or ignores, nor one that does no such thing. */
-static bool is_the_end(pid_t pid, int sig)
+enum end { END_NO, END_MAYBE, END_SURE };
+
+/*
+ * Will SIG end the program? Not one that it ignores, nor one that does no such thing; perhaps one
+ * that it catches and that asks it to end: node catches these to restore the terminal.
+ */
+static enum end end_by(pid_t pid, int sig)
 {
     static const int harmless[] = {SIGCONT, SIGCHLD, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU};
     char path[32], line[256];
     unsigned long long caught = 0, ignored = 0;
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
         if (sig == harmless[i])
-            return false;
+            return END_NO;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof line, f))
@@ -134,19 +139,24 @@ static bool is_the_end(pid_t pid, int sig)
             continue;
     if (f)
         fclose(f);
-    return !((caught | ignored) >> (sig - 1) & 1);
+    if (ignored >> (sig - 1) & 1)
+        return END_NO;
+    if (!(caught >> (sig - 1) & 1))
+        return END_SURE;
+    return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT ? END_MAYBE : END_NO;
 }
 
-static void pass_on(pid_t pid, const siginfo_t *si, void (*before)(void *arg), void *arg)
+static void pass_on(pid_t pid, const siginfo_t *si, run_before *before, void *arg)
 {
     if (si->si_signo != SIGCONT && has_its_own(si)) /* `fg` may have continued us alone */
         return;
-    if (is_the_end(pid, si->si_signo))
-        before(arg);
+    enum end end = end_by(pid, si->si_signo);
+    if (end != END_NO)
+        before(arg, end == END_SURE);
     kill(pid, si->si_signo);
 }
 
-const char *run_program(const char *path, char **argv, char **envp, void (*before)(void *arg), void *arg, struct run_end *end)
+const char *run_program(const char *path, char **argv, char **envp, run_before *before, void *arg, struct run_end *end)
 {
     sigset_t set, mask;
     struct sigaction on_child, dfl = {.sa_handler = SIG_DFL};

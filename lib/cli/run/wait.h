@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_CLI_RUN_WAIT_H
 #define SOCKLEAK_CLI_RUN_WAIT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* How a program ended. */
@@ -14,12 +15,14 @@ struct run_end {
     int signal; /* that ended it; 0: it exited */
 };
 
+/* SURELY: the signal ends the program; else the program catches it, and may end. */
+typedef void run_before(void *arg, bool surely);
 /*
  * Runs ARGV (program file PATH) with environment ENVP in the foreground, in our process group and
  * session, and waits for it. Signals from the terminal and from our own descendants reach it
- * without us; all others are passed on; before one that will end it, BEFORE is called with ARG.
+ * without us; all others are passed on; before one that will or may end it, BEFORE is called with ARG.
  * When it is stopped, so are we. NULL, or a sentence why it could not be started.
  */
-const char *run_program(const char *path, char **argv, char **envp, void (*before)(void *arg), void *arg, struct run_end *end);
+const char *run_program(const char *path, char **argv, char **envp, run_before *before, void *arg, struct run_end *end);
 
 #endif

@@ -300,7 +300,9 @@ static void add_stack(struct top_page *p, unsigned width, const char *title, con
     for (size_t i = 0; i < n; i++) {
         const struct frame *f = &frames[i];
         const char *name = f->symbol ? f->symbol : "??", *module = f->module ? text_base_name(f->module) : "?";
-        if (f->file)
+        if (f->on)
+            add_body(p, make_line(p, width, false, " #%zu %s  %s:%u  (%s)", i, name, f->file, f->line, f->on));
+        else if (f->file)
             add_body(p, make_line(p, width, false, " #%zu %s  %s:%u%s", i, name, f->file, f->line, f->inlined ? " (inlined)" : ""));
         else
             add_body(p, make_line(p, width, false, " #%zu %s  (%s+0x%llx)", i, name, module, (unsigned long long)f->offset));

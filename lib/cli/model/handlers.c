@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handlers.c: the functions that would be called for the sockets of each group.
+ *
+ * Called by model.c once the groups of a process are made. All sockets of a node process that were
+ * accepted have one stack, that of the event loop: these functions tell them apart.
+ */
+#include "handlers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../core/group.h"
+#include "../../core/hash.h"
+#include "../../core/runtime_name.h"
+#include "../owner/owner.h"
+
+static const struct frame *frames_of(struct arena *a, const struct owner_handlers *h)
+{
+    struct frame *frames = arena_array(a, h->n, sizeof *frames);
+    for (unsigned i = 0; i < h->n; i++) {
+        const struct owner_handler *one = &h->handler[i];
+        frames[i] = (struct frame){.symbol = one->function.function,
+                                   .file = one->function.file,
+                                   .line = one->function.line,
+                                   .column = one->function.column,
+                                   .runtime = RUNTIME_JAVASCRIPT,
+                                   .on = one->on};
+    }
+    return frames;
+}
+
+/* A number for a list of handlers, the same in each run: lists of as many sockets stand in its order. */
+static uint64_t number_of(const struct owner_handlers *h)
+{
+    uint64_t n = HASH_START;
+    for (unsigned i = 0; i < h->n; i++) {
+        n = hash_bytes(n, h->handler[i].on, strlen(h->handler[i].on));
+        n = hash_bytes(n, h->handler[i].function.function, strlen(h->handler[i].function.function));
+        n = hash_bytes(n, &h->handler[i].function.line, sizeof h->handler[i].function.line);
+    }
+    return n;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t) * (const struct owner_handlers *const *)a, y = (uintptr_t) * (const struct owner_handlers *const *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* HANDLERS: what is known of each of G's findings, in any order. */
+static void add_to_group(struct arena *a, struct group *g, const struct owner_handlers **handlers)
+{
+    qsort(handlers, g->n_findings, sizeof *handlers, by_address);
+    for (size_t i = 0, end; i < g->n_findings; i = end) {
+        for (end = i + 1; end < g->n_findings && handlers[end] == handlers[i];)
+            end++;
+        if (!handlers[i])
+            continue;
+        struct told t = {.event = EVENT_HANDLED_BY,
+                         .siteid = number_of(handlers[i]),
+                         .count = end - i,
+                         .n_frames = handlers[i]->n,
+                         .frames = frames_of(a, handlers[i])};
+        group_told_enter(g, &t);
+    }
+    group_told_named(g);
+}
+
+/* ---- of a process that has ended ---------------------------------------------------------------- */
+
+struct kept_handlers {
+    pid_t pid;
+    int fd;
+    uint64_t opened_ns;
+    const struct owner_handlers *handlers;
+};
+
+void handlers_keep(struct handlers_kept *k, const struct loaded_file *l)
+{
+    struct arena arena = {0};
+    struct state_slot s;
+    size_t n = 0, at = 0;
+    uint64_t pos = 0;
+    for (int fd; state_next_slot(&l->view, &pos, &fd, &s);)
+        n++;
+    int *fds = arena_array(&arena, n + 1, sizeof *fds);
+    uint64_t *opened = arena_array(&arena, n + 1, sizeof *opened);
+    pos = 0;
+    for (int fd; at < n && state_next_slot(&l->view, &pos, &fd, &s);) {
+        fds[at] = fd;
+        opened[at++] = s.opened_ns;
+    }
+    const struct owner_handlers **handlers = owner_find(&k->arena, l->pid, fds, at);
+    for (size_t i = 0; i < at; i++) {
+        if (!handlers[i])
+            continue;
+        if (k->n == k->cap)
+            k->items = arena_grow(k->items, k->cap = k->cap ? k->cap * 2 : 64, sizeof *k->items);
+        k->items[k->n++] = (struct kept_handlers){l->pid, fds[i], opened[i], handlers[i]};
+    }
+    arena_free(&arena);
+}
+
+void handlers_kept_free(struct handlers_kept *k)
+{
+    arena_free(&k->arena);
+    free(k->items);
+    *k = (struct handlers_kept){0};
+}
+
+/* The newest that was kept of F, a socket of PID. */
+static const struct owner_handlers *kept_of(const struct handlers_kept *k, pid_t pid, const struct finding *f)
+{
+    for (size_t i = k->n; i-- > 0;)
+        if (k->items[i].fd == f->fd && k->items[i].pid == pid && k->items[i].opened_ns == f->opened_ns)
+            return k->items[i].handlers;
+    return NULL;
+}
+
+/* ---- of all groups ------------------------------------------------------------------------------- */
+
+void handlers_add(struct model *m, const struct handlers_kept *kept)
+{
+    struct report *r = &m->report;
+    const struct owner_handlers **handlers;
+    size_t n = 0, at = 0;
+    if (!load_is_live(m->from) && !(kept && kept->n))
+        return;
+    for (size_t i = 0; i < r->n_groups; i++)
+        n += r->groups[i].n_findings;
+    int *fds = arena_array(&m->arena, n + 1, sizeof *fds);
+    const struct finding **findings = arena_array(&m->arena, n + 1, sizeof(const struct finding *));
+    for (size_t i = 0; i < r->n_groups; i++)
+        for (size_t k = 0; k < r->groups[i].n_findings; k++)
+            findings[at++] = &r->groups[i].findings[k];
+    if (load_is_live(m->from)) {
+        for (size_t i = 0; i < n; i++)
+            fds[i] = findings[i]->fd;
+        handlers = owner_find(&m->arena, m->from->pid, fds, n);
+    } else {
+        handlers = arena_array(&m->arena, n + 1, sizeof(const struct owner_handlers *));
+        for (size_t i = 0; i < n; i++)
+            handlers[i] = kept_of(kept, m->from->pid, findings[i]);
+    }
+    for (size_t i = 0; i < r->n_groups; handlers += r->groups[i++].n_findings)
+        add_to_group(&m->arena, &r->groups[i], handlers);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handlers.h: the functions that would be called for the sockets of each group.
+ */
+#ifndef SOCKLEAK_CLI_MODEL_HANDLERS_H
+#define SOCKLEAK_CLI_MODEL_HANDLERS_H
+
+#include "types.h"
+
+/* What was known of processes that have ended since. A zeroed one is empty. */
+struct handlers_kept {
+    struct arena arena;
+    struct kept_handlers *items;
+    size_t n, cap;
+};
+/* Asks for the sockets in the table of L, whose process lives and is about to end. */
+void handlers_keep(struct handlers_kept *k, const struct loaded_file *l);
+void handlers_kept_free(struct handlers_kept *k);
+
+/*
+ * Adds them to the groups of M as what was told of them (EVENT_HANDLED_BY), if its process lives or
+ * they were KEPT (may be NULL).
+ */
+void handlers_add(struct model *m, const struct handlers_kept *kept);
+
+#endif
