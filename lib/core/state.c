@@ -305,6 +305,45 @@ const struct state_attempt *state_attempt_of(const struct state_view *view, int 
     return NULL;
 }
 
+/* The extent of lives that has the descriptors from CHUNK * 128 on; n_extents: there is none. */
+static uint32_t extent_of_lives(const struct state_view *view, struct state_finder *find, uint32_t chunk)
+{
+    const uint32_t word = (uint32_t)EXTENT_LIVES << 28 | chunk, n = view->n_extents;
+    /* sockets are read in the order of their extents, so that the next one is near the last one */
+    for (uint32_t i = 0, at = find->life < n ? find->life : 0; i < n; i++, at = at + 1 < n ? at + 1 : 0)
+        if (extent_word(view, at) == word)
+            return find->life = at;
+    return n;
+}
+
+bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot, struct state_life *copy)
+{
+    uint32_t gen = SLOT_GEN(slot->word), at = fd >= 0 && gen ? extent_of_lives(view, find, (uint32_t)fd / STATE_LIVES_PER_EXTENT) : 0;
+    if (fd < 0 || !gen || at >= view->n_extents)
+        return false;
+    const struct state_life *life = (const struct state_life *)(const void *)body(view, at) + (uint32_t)fd % STATE_LIVES_PER_EXTENT;
+    const _Atomic uint32_t *from = (const _Atomic uint32_t *)(const void *)life;
+    _Atomic uint32_t *to = (_Atomic uint32_t *)(void *)copy;
+    for (unsigned w = 0; w < sizeof *copy / sizeof *to; w++)
+        atomic_store_explicit(&to[w], atomic_load_explicit(&from[w], memory_order_acquire), memory_order_relaxed);
+    /* the generation was read first: between two equal readings of it nobody else's life began */
+    return copy->gen == gen && atomic_load_explicit(&life->gen, memory_order_acquire) == gen;
+}
+
+const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t word)
+{
+    for (; find->n_extents < view->n_extents && find->n_pairs < STATE_PAIRS_EXTENTS; find->n_extents++)
+        if (extent_type(extent_word(view, find->n_extents)) == EXTENT_PAIRS)
+            find->pairs[find->n_pairs++] = find->n_extents;
+    for (uint32_t i = 0; word > LIFE_FRESH && i < find->n_pairs; i++) {
+        const struct state_pair *p = (const struct state_pair *)(const void *)body(view, find->pairs[i]);
+        for (unsigned k = 0; k < STATE_PAIRS_PER_EXTENT; k++)
+            if (atomic_load_explicit(&p[k].word, memory_order_acquire) == word)
+                return &p[k];
+    }
+    return NULL;
+}
+
 /* The NTH extent of TYPE, or NULL. */
 static const unsigned char *nth_extent(const struct state_view *view, enum state_extent_type type, unsigned nth)
 {

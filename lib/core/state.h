@@ -76,12 +76,17 @@ enum state_extent_type {
     EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
     EXTENT_CHILDREN, /* 32 struct state_child */
     EXTENT_FRAMES,   /* struct state_frame records, one after the other, each `size` bytes long */
+    EXTENT_LIVES,    /* 128 struct state_life by descriptor; parameter: the first one / 128 */
+    EXTENT_PAIRS,    /* 64 struct state_pair */
     EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
 #define STATE_TAGS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_ATTEMPTS_PER_EXTENT (STATE_EXTENT_SIZE / 128u)
+#define STATE_LIVES_PER_EXTENT (STATE_EXTENT_SIZE / 32u)
+#define STATE_PAIRS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
+#define STATE_PAIRS_EXTENTS 64u /* that the writer makes at most */
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
@@ -333,6 +338,7 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
 static inline unsigned detail_never(const struct state_detail *d) { return atomic_load(&d->never) & ~DETAIL_UNTIL_EXIT; }
 static inline bool detail_is_until_exit(const struct state_detail *d) { return atomic_load(&d->never) & DETAIL_UNTIL_EXIT; }
 
+#define STATE_SHARE_DUPS 3u
 struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t refs;
     _Atomic uint32_t reported; /* a report has named one of its descriptors that is closed by now */
@@ -347,7 +353,9 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic state_ref told_site;
     _Atomic uint32_t told_errno;
     _Atomic uint32_t told;
-    uint32_t pad[9];
+    /* the stacks of dup and its kin, three different ones at most; 0: no more */
+    _Atomic state_ref dup_site[STATE_SHARE_DUPS];
+    uint32_t pad[6];
 };
 
 /*
@@ -364,6 +372,42 @@ struct state_attempt {
     uint8_t pad[16];
 };
 enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LISTEN, ATTEMPT_DISCONNECT /* connect(AF_UNSPEC) */ };
+
+/*
+ * 32 bytes: what a program did with the socket in a slot, between its opening and its end. A receive
+ * or a send that transferred something is kept as the word of its pair (struct state_pair).
+ */
+struct state_life {
+    _Atomic uint32_t gen; /* the slot's generation; 0: none, or being written */
+    /* words of pairs; LIFE_FRESH: nothing yet; 0: not kept, as of a number that is no socket */
+    _Atomic uint32_t first_receive, last_receive, first_send, last_send;
+    _Atomic state_ref epoll_add, epoll_del; /* stacks: the first of each */
+    _Atomic uint32_t rare;                  /* the stack of the first shutdown; and enum life_flag */
+};
+#define LIFE_FRESH 1u
+#define LIFE_RARE_REF 0x00ffffffu
+enum life_flag {
+    LIFE_RECEIVED_ELSEWHERE = 1u << 24, /* first received by another thread than opened it */
+    LIFE_SENT_ELSEWHERE = 1u << 25,     /* and first sent */
+    LIFE_ON_EPOLL = 1u << 26,           /* the last of its calls of epoll_ctl was an ADD */
+    LIFE_DELETED_AGAIN = 1u << 27       /* epoll_del is not the stack of the last DEL */
+};
+
+/*
+ * 64 bytes: a call (calls.h), the address it returns to and the place of the stack there, relative
+ * to the thread's control block, mixed to one word: mostly one stack. It was walked when the pair
+ * was new to the process, and again at the 2^k-th time that a socket's last pair was another one.
+ */
+struct state_pair {
+    _Atomic uint32_t word;
+    _Atomic uint32_t uses; /* how often it was looked up */
+    struct {
+        _Atomic state_ref site; /* 0: none */
+        _Atomic uint32_t fd;    /* the socket that it was walked for: number and generation */
+        _Atomic uint32_t gen;
+    } stack[2]; /* two were seen under one word: it may be either */
+    uint32_t pad[8];
+};
 
 /*
  * A child that was forked with sockets. Its parent reserves the record before the fork; the child
@@ -405,6 +449,9 @@ _Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
 _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(offsetof(struct state_header, unwatched_ns) == STATE_HEADER_FIRST, "fields are added behind those of 0.1");
+_Static_assert(sizeof(struct state_life) == 32, "128 lives an extent");
+_Static_assert(sizeof(struct state_pair) == 64, "64 pairs an extent");
+_Static_assert(STATE_MAX_SIZE / STATE_REF_UNIT <= LIFE_RARE_REF, "a ref fits beside the flags");
 _Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
 _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
 _Static_assert(sizeof(struct state_header) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
@@ -468,6 +515,16 @@ const struct state_share *state_share_at(const struct state_view *view, state_re
 const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen);
 /* Of the socket in the slot copy SLOT of descriptor FD; NULL when none of its calls failed. */
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
+/* Where the records of the last calls were found; {0} at first. For one view, which may grow. */
+struct state_finder {
+    uint32_t life; /* extent */
+    uint32_t n_extents, n_pairs, pairs[STATE_PAIRS_EXTENTS];
+};
+/* A copy of the life of the socket in the slot copy SLOT of descriptor FD. False: it has none. */
+bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot,
+                   struct state_life *copy);
+/* The pair with this WORD; NULL: there is none, or the word stands for none. */
+const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t word);
 /* Iterates the records of children; *POS starts at 0. NULL at the end. */
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */

@@ -72,8 +72,39 @@ static void touch_site(const struct state_view *v, const struct state_site_view 
         abort();
 }
 
+static void touch_pair(const struct state_view *v, struct state_finder *find, uint32_t word)
+{
+    struct state_site_view sv;
+    const struct state_pair *p = state_pair_of(v, find, word);
+    if (!p)
+        return;
+    if (word <= LIFE_FRESH)
+        abort();
+    touch(p, sizeof *p);
+    for (unsigned i = 0; i < 2; i++)
+        if (state_site_at(v, p->stack[i].site, &sv))
+            touch_site(v, &sv);
+}
+
+static void touch_life(const struct state_view *v, struct state_finder *find, int fd, const struct state_slot *slot)
+{
+    struct state_life life;
+    struct state_site_view sv;
+    if (!state_life_of(v, find, fd, slot, &life))
+        return;
+    if (!life.gen || life.gen != SLOT_GEN(slot->word))
+        abort();
+    touch_pair(v, find, life.first_receive);
+    touch_pair(v, find, life.last_receive);
+    touch_pair(v, find, life.first_send);
+    touch_pair(v, find, life.last_send);
+    if (state_site_at(v, life.rare & LIFE_RARE_REF, &sv))
+        touch_site(v, &sv);
+}
+
 static void read_all(const struct state_view *v)
 {
+    struct state_finder find = {0};
     struct state_site_view sv;
     struct state_slot slot;
     uint64_t pos = 0, rounds = 0;
@@ -91,6 +122,7 @@ static void read_all(const struct state_view *v)
             touch_site(v, &sv);
         if (state_site_at(v, slot.told_site, &sv))
             touch_site(v, &sv);
+        touch_life(v, &find, fd, &slot);
         char tag[64];
         state_tag_at(v, slot.tag, tag);
         touch(tag, strlen(tag));
