@@ -89,6 +89,13 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {
     note("received(%d,%zd,%d,%zu,%d) ", fd, result, err, wanted, flags);
 }
+struct state_life *life_chunks[LIVES_CHUNKS];
+static uint32_t used_word; /* of the last event */
+void track_used(int fd, uint32_t word, enum life_use use)
+{
+    used_word = word;
+    note("%s(%d,%s) ", use == LIFE_SEND ? "sends" : "receives", fd, call_name(this_thread.call));
+}
 void track_sent(int fd, ssize_t result, int err) { note("sent(%d,%zd,%d) ", fd, result, err); }
 void track_hung_up(int fd, unsigned revents) { note("hung_up(%d,%u,%s) ", fd, revents, call_name(this_thread.call)); }
 void track_unwatched(int fd) { note("unwatched(%d) ", fd); }

@@ -15,6 +15,7 @@
 #include "../base/thread.h"
 #include "../report/suppressions.h"
 #include "../stacks/capture.h"
+#include "../stacks/pairs.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "../table/program_defaults.h"
@@ -36,6 +37,7 @@ static bool make_table(void)
     configure();
     suppressions_load_early();
     sites_reset();
+    pairs_reset();
     capture_init();
     if (!state_file_make(inherit_parent_header()))
         return false;

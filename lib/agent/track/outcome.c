@@ -23,6 +23,7 @@
 #include "adopt.h"
 #include "family.h"
 #include "gate.h"
+#include "life.h"
 #include "probe.h"
 #include "start_set.h"
 
@@ -133,6 +134,7 @@ void track_shutdown(int fd, int how)
     slot_used(slot);
     uint16_t f = how == SHUT_RD ? SLOT_SHUT_RD : how == SHUT_WR ? SLOT_SHUT_WR : SLOT_SHUT_RD | SLOT_SHUT_WR;
     atomic_fetch_or(&slot->flags, f);
+    life_shut_down(fd);
     /* After the flag: a dup at this moment sees the flag, or its record is found here (dup.c). */
     struct state_share *share = table_at(__atomic_load_n(&slot->share, __ATOMIC_SEQ_CST));
     /* For the other descriptors checks read it from there: slot_flags(). */

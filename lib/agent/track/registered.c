@@ -22,6 +22,7 @@
 #include "../base/thread.h"
 #include "../table/header.h"
 #include "gate.h"
+#include "life.h"
 #include "outcome.h"
 
 #define HEADS 4096u
@@ -131,6 +132,8 @@ void track_registered(int epfd, int op, int fd, uint64_t data)
     leave_lock();
     if (!known)
         track_unwatched(fd);
+    if (op != EPOLL_CTL_MOD)
+        life_registered(fd, op == EPOLL_CTL_ADD);
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "../table/lives.h"
 #include "close_bell.h"
 #include "gate.h"
 #include "inherited_set.h"
@@ -207,6 +208,7 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     slot->tid = o->like ? o->like->tid : thread_tid();
     slot->tag = o->like ? o->like->tag : this_thread.tag;
     fill_slot(slot, o, flags);
+    life_begin(fd, gen);
     if (o->like)
         await_use(flags);
     else if (!(flags & SLOT_UNCOUNTED))
@@ -251,6 +253,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     slot->tid = 0;
     slot->tag = 0;
     fill_slot(slot, o, o->flags);
+    life_begin(fd, gen);
     word = SLOT_WORD(gen, SLOT_ADOPTING);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;

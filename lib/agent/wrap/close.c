@@ -17,7 +17,7 @@ WRAPPER(int, shutdown, (int fd, int how))
 {
     int r = real.shutdown(fd, how);
     if (likely(r == 0))
-        track_shutdown(fd, how);
+        AS_CALL(CALL_SHUTDOWN, track_shutdown(fd, how));
     return r;
 }
 

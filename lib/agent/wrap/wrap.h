@@ -17,6 +17,7 @@
 #include "../../core/calls.h"
 #include "../base/thread.h"
 #include "../libc/real.h"
+#include "../stacks/pairs.h"
 #include "../track/track.h"
 #include "../watch/watcher.h"
 
@@ -69,13 +70,19 @@
         this_thread.call = outer;           \
     } while (0)
 
+/*
+ * The word of the pair (stacks/pairs.h) by which the wrapper that this stands in was called. CALL: a
+ * variable of its frame.
+ */
+#define PAIR(call, name) pairs_word(&(call), __builtin_return_address(0), (name))
+
 /* dup and its kin: the real call, then the event. */
-#define AROUND_DUP(fd, call)           \
-    ({                                 \
-        int new_fd = (int)(call);      \
-        if (likely(new_fd >= 0))       \
-            track_duped((fd), new_fd); \
-        new_fd;                        \
+#define AROUND_DUP(name, fd, call)                    \
+    ({                                                \
+        int new_fd = (int)(call);                     \
+        if (likely(new_fd >= 0))                      \
+            AS_CALL(name, track_duped((fd), new_fd)); \
+        new_fd;                                       \
     })
 
 /*
@@ -96,7 +103,7 @@
  * dup2, dup3: close TARGET and make a second descriptor for FD. If the call fails, for whatever
  * reason, TARGET is still open.
  */
-#define AROUND_DUP2(fd, target, call)                      \
+#define AROUND_DUP2(name, fd, target, call)                \
     ({                                                     \
         bool same = (fd) == (target);                      \
         uint64_t token = same ? 0 : track_closing(target); \
@@ -105,7 +112,7 @@
             if (token)                                     \
                 track_close_failed((target), token);       \
         } else if (!same) {                                \
-            track_duped((fd), new_fd);                     \
+            AS_CALL(name, track_duped((fd), new_fd));      \
         }                                                  \
         new_fd;                                            \
     })
@@ -130,7 +137,7 @@
 
 /*
  * The slow paths that syscall.c shares with the named calls, in receive.c, send.c, open.c and
- * close.c. Each returns its RESULT, and keeps errno.
+ * close.c. Each returns its RESULT, and keeps errno. PAIR: of the wrapper that the program called.
  */
 struct receive {
     int fd, flags;
@@ -147,15 +154,15 @@ struct receive_msg {
 struct sending {
     int fd;
 };
-ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name);
-ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name);
-ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result);
-int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result);
+ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name, uint32_t pair);
+ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name, uint32_t pair);
+ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result, uint32_t pair);
+int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result, uint32_t pair);
 int wrapper_polled(const struct pollfd *v, nfds_t count, int result, enum call name);
 int wrapper_registered(int epfd, int op, int fd, const struct epoll_event *event, int result);
 int wrapper_waited(int epfd, const struct epoll_event *events, int result, enum call name);
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result);
-ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name);
+ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name, uint32_t pair);
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result);
 bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags);
 long wrapper_closed_range(bool any, unsigned first, unsigned last, long result);
