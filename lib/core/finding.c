@@ -90,6 +90,56 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
     }
 }
 
+/* ---- its life -------------------------------------------------------------------------------- */
+
+static void add_event(struct finding *f, const struct state_view *view, enum event event, state_ref ref, bool inferred, bool elsewhere)
+{
+    struct state_site_view site;
+    if (!ref || f->n_events == FINDING_EVENTS || !state_site_at(view, ref, &site))
+        return;
+    f->events[f->n_events++] = (struct finding_event){.siteid = site.site->siteid,
+                                                      .site = ref,
+                                                      .event = (uint8_t)event,
+                                                      .call = (uint8_t)CALL_OF(site.site->call),
+                                                      .inferred = inferred,
+                                                      .elsewhere = elsewhere};
+}
+
+/*
+ * The use of the socket GEN by the pair WORD. Of two stacks that were seen under one word it was
+ * either, unless one of them was walked for this very socket.
+ */
+static void add_use(struct finding *f, const struct state_view *view, struct state_finder *find, uint32_t gen, enum event event,
+                    uint32_t word, bool elsewhere)
+{
+    const struct state_pair *p = state_pair_of(view, find, word);
+    bool walked[2] = {false, false};
+    for (unsigned i = 0; p && i < 2; i++)
+        walked[i] = atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
+    for (unsigned i = 0; p && i < 2; i++)
+        if (walked[i] || !walked[!i])
+            add_event(f, view, event, atomic_load(&p->stack[i].site), !walked[i], elsewhere);
+}
+
+void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find)
+{
+    struct state_life life;
+    const struct state_share *share = state_share_at(view, slot->share);
+    for (unsigned i = 0; share && i < STATE_SHARE_DUPS; i++)
+        add_event(f, view, EVENT_DUP, atomic_load(&share->dup_site[i]), false, false);
+    if (!state_life_of(view, find, f->fd, slot, &life))
+        return;
+    uint32_t gen = SLOT_GEN(slot->word), rare = life.rare;
+    add_event(f, view, EVENT_EPOLL_ADD, life.epoll_add, false, false);
+    add_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life.first_receive, rare & LIFE_RECEIVED_ELSEWHERE);
+    add_use(f, view, find, gen, EVENT_FIRST_SEND, life.first_send, rare & LIFE_SENT_ELSEWHERE);
+    add_event(f, view, EVENT_SHUTDOWN, rare & LIFE_RARE_REF, false, false);
+    add_use(f, view, find, gen, EVENT_LAST_RECEIVE, life.last_receive, false);
+    add_use(f, view, find, gen, EVENT_LAST_SEND, life.last_send, false);
+    if (!(rare & LIFE_ON_EPOLL))
+        add_event(f, view, EVENT_EPOLL_DEL, life.epoll_del, rare & LIFE_DELETED_AGAIN, false);
+}
+
 enum eof finding_eof(const struct finding *f, unsigned eof)
 {
     if (f->told_eof)

@@ -22,6 +22,11 @@ bool finding_counts(const struct state_slot *slot);
  */
 void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view);
 /*
+ * Adds what the program did with it between its opening and its end. SLOT and VIEW as above; FIND:
+ * one for all sockets of VIEW.
+ */
+void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find);
+/*
  * Adds what the last check has found: kind, state, since when. The addresses are taken as they are:
  * they point into D, and need a terminating NUL there.
  */

@@ -14,7 +14,8 @@
 #include "growth.h"
 #include "sort.h"
 
-#define FEW_PORTS 64 /* with fewer sockets to one peer a forecast of ports is not worth a line */
+#define STACKS_SEEN 16u /* of one event of a group, before the commonest are chosen */
+#define FEW_PORTS 64    /* with fewer sockets to one peer a forecast of ports is not worth a line */
 
 /* No stack opened it: it is grouped by the stack that saw EOF. */
 static bool is_of_eof(const struct finding *f) { return !f->siteid && !f->site && f->told_id && finding_event(f) == EVENT_EOF; }
@@ -107,10 +108,53 @@ static void enter_told(struct group *g, const struct told *t)
         if (!rarest || g->told[i].count < rarest->count)
             rarest = &g->told[i];
     }
-    if (same < TOLD_KEPT)
+    if (same < TOLD_KEPT && g->n_told < GROUP_TOLD) {
         g->told[g->n_told++] = *t;
-    else if (rarest->count < t->count)
+        return;
+    }
+    for (unsigned i = 0; same < TOLD_KEPT && i < g->n_told; i++)
+        if (!rarest || g->told[i].count < rarest->count)
+            rarest = &g->told[i];
+    if (rarest->count < t->count)
         *rarest = *t;
+}
+
+/* Adds E, of a socket with so many DESCRIPTORS, to the stacks that were SEEN; returns how many these are. */
+static unsigned count_event(struct told *seen, unsigned n, const struct finding_event *e, uint32_t descriptors)
+{
+    unsigned i = 0, rarest = 0;
+    for (; i < n; i++) {
+        if (seen[i].siteid == e->siteid && (e->siteid || seen[i].site == e->site) && seen[i].call == e->call)
+            break;
+        rarest = seen[i].count < seen[rarest].count ? i : rarest;
+    }
+    if (i == n) {
+        if (n < STACKS_SEEN)
+            n++;
+        else
+            i = rarest;
+        seen[i] = (struct told){.event = e->event, .call = e->call, .site = e->site, .siteid = e->siteid};
+    }
+    seen[i].count++;
+    seen[i].n_inferred += e->inferred;
+    seen[i].n_elsewhere += e->elsewhere;
+    seen[i].descriptors += descriptors;
+    return n;
+}
+
+/* Counts the stacks of what the program did. Where there are very many, those of rare ones are lost. */
+static void fill_life(struct group *g, const struct finding *f, size_t n)
+{
+    struct told seen[STACKS_SEEN];
+    for (unsigned event = EVENT_NONE + 1; event < EVENT_COUNT; event++) {
+        unsigned n_seen = 0;
+        for (size_t i = 0; i < n; i++)
+            for (unsigned k = 0; k < f[i].n_events; k++)
+                if (f[i].events[k].event == event)
+                    n_seen = count_event(seen, n_seen, &f[i].events[k], f[i].descriptors ? f[i].descriptors : 1);
+        for (unsigned i = 0; i < n_seen; i++)
+            enter_told(g, &seen[i]);
+    }
 }
 
 /*
@@ -137,6 +181,7 @@ static void fill_told(struct group *g, struct finding *f, size_t n)
     }
     if (without_stack)
         enter_told(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
+    fill_life(g, f, n);
     heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries);
     heap_sort(f, n, sizeof *f, compare_findings);
 }
@@ -151,14 +196,61 @@ static bool same_frame(const struct frame *a, const struct frame *b)
     return a->offset == b->offset && a->pc == b->pc && same_text(a->module, b->module);
 }
 
-static bool same_told(const struct told *a, const struct told *b)
+static bool same_frames(const struct told *a, const struct told *b)
 {
-    if (a->event != b->event || a->call != b->call || a->error != b->error || a->n_frames != b->n_frames)
+    if (a->n_frames != b->n_frames)
         return false;
     for (size_t i = 0; i < a->n_frames; i++)
         if (!same_frame(&a->frames[i], &b->frames[i]))
             return false;
     return true;
+}
+
+static bool same_told(const struct told *a, const struct told *b)
+{
+    return a->event == b->event && a->call == b->call && a->error == b->error && same_frames(a, b);
+}
+
+bool group_same_stack(const struct told *a, const struct told *b) { return a->n_frames && same_frames(a, b); }
+
+static bool is_of_end(const struct told *t) { return t->event == EVENT_CONNECT_FAILED || t->event == EVENT_EOF || t->event == EVENT_ERROR; }
+
+const struct told *group_told_like(const struct group *g, unsigned nth)
+{
+    const struct told *t = &g->told[nth];
+    for (unsigned i = 0; i < g->n_told && !is_of_end(t); i++)
+        if (is_of_end(&g->told[i]) && group_same_stack(t, &g->told[i]))
+            return &g->told[i];
+    for (unsigned i = 0; i < nth && !is_of_end(t); i++)
+        if (group_same_stack(t, &g->told[i]))
+            return &g->told[i];
+    return NULL;
+}
+
+const struct told *group_told_last(const struct group *g, unsigned nth)
+{
+    const struct told *t = &g->told[nth];
+    unsigned last = t->event == EVENT_FIRST_RECEIVE ? EVENT_LAST_RECEIVE : t->event == EVENT_FIRST_SEND ? EVENT_LAST_SEND : EVENT_NONE;
+    for (unsigned i = 0; last && i < g->n_told; i++)
+        if (g->told[i].event == last && g->told[i].call == t->call && g->told[i].count == t->count && group_same_stack(t, &g->told[i]))
+            return &g->told[i];
+    return NULL;
+}
+
+bool group_told_is_within(const struct group *g, unsigned nth)
+{
+    for (unsigned i = 0; i < nth; i++)
+        if (group_told_last(g, i) == &g->told[nth])
+            return true;
+    return false;
+}
+
+static void add_told(struct told *to, const struct told *t)
+{
+    to->count += t->count;
+    to->n_inferred += t->n_inferred;
+    to->n_elsewhere += t->n_elsewhere;
+    to->descriptors += t->descriptors;
 }
 
 void group_told_named(struct group *g)
@@ -169,7 +261,7 @@ void group_told_named(struct group *g)
         while (twin < kept && !same_told(&g->told[twin], &g->told[i]))
             twin++;
         if (twin < kept)
-            g->told[twin].count += g->told[i].count;
+            add_told(&g->told[twin], &g->told[i]);
         else
             g->told[kept++] = g->told[i];
     }
@@ -189,7 +281,7 @@ void group_told_add(struct group *g, const struct group *from)
         while (twin < g->n_told && !same_told(&g->told[twin], &from->told[i]))
             twin++;
         if (twin < g->n_told)
-            g->told[twin].count += from->told[i].count;
+            add_told(&g->told[twin], &from->told[i]);
         else
             enter_told(g, &from->told[i]);
     }
@@ -210,7 +302,7 @@ const struct told *group_commonest(const struct group *g)
         const struct told *t = &g->told[i];
         if (t->n_frames && t->event == EVENT_EOF)
             return t;
-        if (!best && t->n_frames)
+        if (!best && t->n_frames && is_of_end(t))
             best = t;
     }
     return best;

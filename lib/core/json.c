@@ -175,7 +175,7 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     out_char(o, '}');
 }
 
-/* What the program was told, each stack with the number of sockets that it is true of. */
+/* What happened to the sockets, each stack with the number of those that it is true of. */
 static void put_history(struct out *o, const struct group *g)
 {
     put_key(o, "history");
@@ -186,7 +186,9 @@ static void put_history(struct out *o, const struct group *g)
         put_string(o, "call", call_name(t->call));
         put_u64(o, "count", t->count);
         put_error(o, "errno", t->error);
-        put_bool(o, "inferred", false);
+        put_bool(o, "inferred", t->count && t->n_inferred == t->count);
+        if (t->n_elsewhere)
+            put_u64(o, "other_thread", t->n_elsewhere);
         put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
         out_char(o, '}');
     }

@@ -72,8 +72,22 @@ enum origin {
     ORIGIN_BEFORE_EXEC, /* by the program that this process was before an exec */
     ORIGIN_COUNT
 };
-/* What a program was told of a socket; in the order in which reports tell of it. */
-enum event { EVENT_NONE = 0, EVENT_CONNECT_FAILED, EVENT_EOF, EVENT_ERROR, EVENT_COUNT };
+/* What happened to a socket; in the order in which reports tell of it, which is mostly that of time. */
+enum event {
+    EVENT_NONE = 0,
+    EVENT_CONNECT_FAILED,
+    EVENT_EPOLL_ADD,
+    EVENT_FIRST_RECEIVE,
+    EVENT_FIRST_SEND,
+    EVENT_DUP,
+    EVENT_SHUTDOWN,
+    EVENT_EOF,
+    EVENT_ERROR,
+    EVENT_LAST_RECEIVE,
+    EVENT_LAST_SEND,
+    EVENT_EPOLL_DEL,
+    EVENT_COUNT
+};
 /* Why a report was made. */
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
 

@@ -17,6 +17,17 @@
 #include "calls.h"
 #include "state.h"
 
+/* What the program did with a socket, and where. */
+struct finding_event {
+    uint64_t siteid; /* of the stack; 0: its name is not known */
+    state_ref site;
+    uint8_t event, call; /* enum event, enum call */
+    bool inferred;       /* the stack is that of an earlier call by the same pair */
+    bool elsewhere;      /* the first use, by another thread than opened it */
+};
+/* first and last use by two stacks each, epoll's two, shutdown, and dup's */
+#define FINDING_EVENTS (8u + 3u + STATE_SHARE_DUPS)
+
 /* One socket that is a finding. */
 struct finding {
     int fd;
@@ -51,6 +62,8 @@ struct finding {
     const char *local, *peer; /* "" or NULL: unknown */
     const char *asked;        /* the address that a connect, bind or listen which failed was given */
     const char *tag;          /* NULL: none */
+    uint8_t n_events;
+    struct finding_event events[FINDING_EVENTS];
 };
 
 /*
@@ -75,7 +88,7 @@ struct frame {
     bool interpreter;
 };
 
-/* One stack in which the program was told of a group's sockets, and of how many. */
+/* One stack in which something happened to a group's sockets, and to how many. */
 struct told {
     uint8_t event, call, error; /* enum event, enum call; error: 0 none, or not known */
     state_ref site;
@@ -86,10 +99,12 @@ struct told {
     /* with the interpreter's own frames; NULL: FRAMES are all */
     size_t n_whole;
     const struct frame *whole;
+    uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
+    uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
 };
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
-#define GROUP_TOLD (TOLD_KEPT * (EVENT_COUNT - 1u))
+#define GROUP_TOLD 24u              /* of all events: the rarest gives way */
 
 /* The thread that opened a group's sockets, and the call that it is in now. */
 struct opener {
@@ -106,7 +121,7 @@ struct group {
     bool of_eof;   /* no stack opened them: siteid is of the stack that saw EOF, site is 0 */
     uint64_t siteid;
     state_ref site;
-    /* what the program was told, in the order of the events, the commonest first */
+    /* what happened to them, in the order of the events, the commonest first */
     unsigned n_told;
     struct told told[GROUP_TOLD];
     uint64_t n_read, n_unread, n_unknown; /* sockets by their eof, n_unknown: where there is one */

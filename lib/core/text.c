@@ -159,35 +159,103 @@ static bool put_how_told(struct out *o, const struct told *t)
     return !own_call || t->error;
 }
 
-/* FIRST: of its event; it says what became of the other sockets, too. */
-static void put_told(struct out *o, const struct group *g, const struct told *t, bool first)
+/* "first received": what the stack of T did; LAST: the last receive or send was as this first one. */
+static void put_event(struct out *o, const struct told *t, bool last)
 {
+    const char *call = call_name(t->call);
     switch (t->event) {
     case EVENT_CONNECT_FAILED:
         out_str(o, t->call == CALL_CONNECT || !t->n_frames ? "connect failed" : "connect failed; seen");
         break;
+    case EVENT_EPOLL_ADD:
+        out_str(o, "put on epoll");
+        break;
+    case EVENT_FIRST_RECEIVE:
+        out_str(o, last ? "first and last received" : "first received");
+        break;
+    case EVENT_FIRST_SEND:
+        out_str(o, last ? "first and last sent" : "first sent");
+        break;
+    case EVENT_DUP:
+        out_fmt(o, "copied by %s", call ? call : "dup");
+        break;
+    case EVENT_SHUTDOWN:
+        out_str(o, "shut down");
+        break;
     case EVENT_EOF:
         out_str(o, "saw EOF");
+        break;
+    case EVENT_LAST_RECEIVE:
+        out_str(o, "last received");
+        break;
+    case EVENT_LAST_SEND:
+        out_str(o, "last sent");
+        break;
+    case EVENT_EPOLL_DEL:
+        out_str(o, "taken off epoll");
         break;
     default:
         out_str(o, "saw the error");
         break;
     }
-    out_str(o, t->n_frames ? " in (" : " (");
-    if (put_how_told(o, t))
+}
+
+/* It names a call that its words do not name. */
+static bool is_use(unsigned event)
+{
+    return event == EVENT_FIRST_RECEIVE || event == EVENT_FIRST_SEND || event == EVENT_LAST_RECEIVE || event == EVENT_LAST_SEND;
+}
+
+static const char *between(unsigned event)
+{
+    return event == EVENT_EPOLL_ADD || event == EVENT_SHUTDOWN || event == EVENT_EPOLL_DEL ? " by (" : " in (";
+}
+
+/* What else is known of T: how its stack is known, and where else its sockets are. */
+static void put_remarks(struct out *o, const struct told *t)
+{
+    if (t->n_inferred && t->n_inferred == t->count)
+        out_str(o, "; as known from an earlier call");
+    else if (t->n_inferred)
+        out_fmt(o, "; %lu as known from an earlier call", (unsigned long)t->n_inferred);
+    if (t->n_elsewhere && t->n_elsewhere == t->count)
+        out_str(o, "; handed to another thread");
+    else if (t->n_elsewhere)
+        out_fmt(o, "; %lu handed to another thread", (unsigned long)t->n_elsewhere);
+    if (t->event == EVENT_DUP && t->descriptors)
+        out_fmt(o, "; %lu descriptor%s left", (unsigned long)t->descriptors, t->descriptors == 1 ? " is" : "s are");
+}
+
+/* FIRST: of its event; it says what became of the other sockets, too. */
+static void put_told(struct out *o, const struct group *g, const struct told *t, const struct told *last, bool first)
+{
+    put_event(o, t, last != NULL);
+    out_str(o, t->n_frames ? between(t->event) : " (");
+    if (is_use(t->event) && call_name(t->call))
+        out_fmt(o, "%s; ", call_name(t->call));
+    else if ((t->event == EVENT_CONNECT_FAILED || t->event == EVENT_EOF || t->event == EVENT_ERROR) && put_how_told(o, t))
         out_str(o, "; ");
     out_fmt(o, "%lu of %lu", (unsigned long)t->count, (unsigned long)g->count);
     if (first && t->event == EVENT_EOF && g->n_unread)
         out_fmt(o, ", %lu never did", (unsigned long)g->n_unread);
     if (first && t->event == EVENT_EOF && g->n_unknown)
         out_fmt(o, ", %lu not known", (unsigned long)g->n_unknown);
+    put_remarks(o, t);
     out_char(o, ')');
 }
 
 void text_told(struct out *o, const struct group *g, unsigned nth)
 {
-    put_told(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+    const struct told *like = group_told_like(g, nth);
+    put_told(o, g, &g->told[nth], group_told_last(g, nth), nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+    if (!like)
+        return;
+    out_str(o, ": the stack that ");
+    put_event(o, like, false);
 }
+
+/* Whether the entry NTH is followed by its stack. */
+static bool has_stack(const struct group *g, unsigned nth) { return !group_told_is_within(g, nth) && !group_told_like(g, nth); }
 
 static void put_life(struct out *o, const struct group *g)
 {
@@ -195,7 +263,8 @@ static void put_life(struct out *o, const struct group *g)
     bool eof = false;
     text_measure(&c, g->frames, g->n_frames);
     for (unsigned i = 0; i < g->n_told; i++) {
-        text_measure(&c, g->told[i].frames, g->told[i].n_frames);
+        if (has_stack(g, i))
+            text_measure(&c, g->told[i].frames, g->told[i].n_frames);
         eof |= g->told[i].event == EVENT_EOF;
     }
     if (g->n_frames > 0) {
@@ -205,10 +274,13 @@ static void put_life(struct out *o, const struct group *g)
         text_stack(o, &c, g->frames, g->n_frames);
     }
     for (unsigned i = 0; i < g->n_told; i++) {
+        if (group_told_is_within(g, i))
+            continue;
         out_str(o, "  ");
         text_told(o, g, i);
         out_char(o, '\n');
-        text_stack(o, &c, g->told[i].frames, g->told[i].n_frames);
+        if (has_stack(g, i))
+            text_stack(o, &c, g->told[i].frames, g->told[i].n_frames);
     }
     if (!eof && g->n_unread)
         out_fmt(o, "  never saw EOF (%lu of %lu): no call has read that far\n", (unsigned long)g->n_unread, (unsigned long)g->count);

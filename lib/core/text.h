@@ -16,7 +16,9 @@ void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
 /*
- * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH].
+ * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH],
+ * together with its last one where group_told_last has that. Where group_told_like names another
+ * entry, the heading refers to that one's stack.
  */
 void text_opened(struct out *o, const struct group *g);
 void text_told(struct out *o, const struct group *g, unsigned nth);

@@ -287,6 +287,30 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
+    static const struct {
+        unsigned event;
+        uint64_t inferred, elsewhere;
+        const char *part;
+    } lives[] = {
+        {EVENT_EPOLL_ADD, 0, 0, "{\"event\":\"epoll_add\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\":[{"},
+        {EVENT_FIRST_RECEIVE, 1, 0,
+         "{\"event\":\"first_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\""},
+        {EVENT_FIRST_SEND, 2, 1,
+         "\"event\":\"first_send\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"other_thread\":1,"},
+        {EVENT_DUP, 0, 0, "{\"event\":\"dup\","},
+        {EVENT_SHUTDOWN, 0, 0, "{\"event\":\"shutdown\","},
+        {EVENT_LAST_RECEIVE, 2, 0, "{\"event\":\"last_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"frames\""},
+        {EVENT_LAST_SEND, 0, 0, "{\"event\":\"last_send\","},
+        {EVENT_EPOLL_DEL, 0, 0, "{\"event\":\"epoll_del\","},
+    };
+    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
+        group.told[1].event = (uint8_t)lives[i].event;
+        group.told[1].error = 0;
+        group.told[1].n_inferred = lives[i].inferred;
+        group.told[1].n_elsewhere = lives[i].elsewhere;
+        if (!strstr(rendered(&r), lives[i].part))
+            fail_msg("%s not in %s", lives[i].part, buf);
+    }
     group.told[0].event = EVENT_CONNECT_FAILED; /* an old reader still finds the stack there, where none saw EOF */
     text = rendered(&r);
     assert_non_null(strstr(text, "\"history\":[{\"event\":\"connect_failed\""));

@@ -176,22 +176,23 @@ static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
         struct told told;
         const char *heading;
     } rows[] = {
-        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames, 0, NULL},
+        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  saw EOF in (read returned 0; 37 of 37)\n    #0 read_reply  src/db.c:77\n"},
-        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames, 0, NULL}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames, 0, NULL},
+        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  saw EOF in (epoll_wait returned RDHUP or HUP; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames, 0, NULL}, "  saw EOF in (2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL, 0, NULL}, "  saw EOF (2 of 37)\n  fd 14"},
-        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames, 0, NULL},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw EOF in (2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL, 0, NULL, 0, 0, 0}, "  saw EOF (2 of 37)\n  fd 14"},
+        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  saw the error in (getsockopt: error 250; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL, 0, NULL}, "  saw the error (3 of 37)\n  fd 14"},
-        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL},
+        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0},
+         "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL, 0, NULL, 0, 0, 0}, "  saw the error (3 of 37)\n  fd 14"},
+        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  connect failed in (ECONNREFUSED; 37 of 37)\n    #0"},
-        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL},
+        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  connect failed; seen in (getsockopt: ECONNREFUSED; 37 of 37)\n    #0"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -210,6 +211,53 @@ static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
     for (int i = 0; i < 8; i++)
         findings[i].call = CALL_RECVMSG;
     assert_non_null(strstr(rendered(&r), "  received by recvmsg (thread"));
+}
+
+static void a_life_is_told_in_order_and_each_stack_once(void **state)
+{
+    (void)state;
+    static const struct frame in_loop[] = {{.symbol = "loop_turn", .file = "src/loop.c", .line = 120}};
+    static const struct {
+        struct told told;
+        const char *heading;
+    } rows[] = {
+        {{EVENT_EPOLL_ADD, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  put on epoll by (37 of 37)\n    #0"},
+        {{EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, in_loop, 0, NULL, 36, 0, 0},
+         "  first received in (recv; 37 of 37; 36 as known from an earlier call)\n    #0"},
+        {{EVENT_FIRST_SEND, CALL_WRITE, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 36, 0},
+         "  first sent in (write; 36 of 37; handed to another thread)\n    #0"},
+        {{EVENT_FIRST_SEND, CALL_UNKNOWN, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 2, 0},
+         "  first sent in (36 of 37; 2 handed to another thread)\n    #0"},
+        {{EVENT_DUP, CALL_DUP2, 0, 0, 0, 1, 1, in_loop, 0, NULL, 0, 0, 50},
+         "  copied by dup2 in (1 of 37; 50 descriptors are left)\n    #0"},
+        {{EVENT_DUP, CALL_UNKNOWN, 0, 0, 0, 1, 1, in_loop, 0, NULL, 0, 0, 1}, "  copied by dup in (1 of 37; 1 descriptor is left)\n    #0"},
+        {{EVENT_SHUTDOWN, CALL_SHUTDOWN, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  shut down by (37 of 37)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, in_loop, 0, NULL, 37, 0, 0},
+         "  last received in (read; 37 of 37; as known from an earlier call)\n    #0"},
+        {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  last sent in (send; 37 of 37)\n    #0"},
+        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 0, 0}, "  taken off epoll by (36 of 37)\n    #0"},
+        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 0, NULL, 0, NULL, 0, 0, 0}, "  taken off epoll (36 of 37)\n  fd 14"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.n_unread = 0;
+        group.told[0] = rows[i].told;
+        if (!strstr(rendered(&r), rows[i].heading))
+            fail_msg("%s not in\n%s", rows[i].heading, buf);
+    }
+    struct report r = example();
+    struct told eof = group.told[0];
+    group.n_told = 5;
+    group.told[0] = (struct told){EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0};
+    group.told[1] = (struct told){EVENT_FIRST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0};
+    group.told[2] = eof;
+    group.told[3] = (struct told){EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 37, 0, 0};
+    group.told[4] = (struct told){EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0};
+    assert_non_null(strstr(rendered(&r), "  first received in (recv; 37 of 37): the stack that saw EOF\n"
+                                         "  first and last sent in (send; 37 of 37)\n"
+                                         "    #0 loop_turn "));
+    assert_non_null(strstr(buf, "  taken off epoll by (37 of 37): the stack that first sent\n  fd 14"));
+    assert_null(strstr(buf, "last sent in (send; 37 of 37; as"));
 }
 
 static void of_the_thread_that_opened_them_only_what_is_known_is_said(void **state)
@@ -282,7 +330,7 @@ static void a_second_stack_is_counted_for_itself(void **state)
     struct report r = example();
     group.n_told = 2;
     group.told[0].count = 30;
-    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated, 0, NULL};
+    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated, 0, NULL, 0, 0, 0};
     assert_non_null(strstr(rendered(&r), "  saw EOF in (recv returned 0; 30 of 37, 1 never did)\n"
                                          "    #0 read_reply  src/db.c:77\n"
                                          "  saw EOF in (read returned 0; 6 of 37)\n"
@@ -666,6 +714,7 @@ int main(void)
         cmocka_unit_test(no_groups_make_no_report),
         cmocka_unit_test(every_kind_says_what_is_wrong),
         cmocka_unit_test(the_heading_of_a_stack_names_the_call_that_was_made),
+        cmocka_unit_test(a_life_is_told_in_order_and_each_stack_once),
         cmocka_unit_test(of_the_thread_that_opened_them_only_what_is_known_is_said),
         cmocka_unit_test(what_cannot_be_known_is_not_guessed),
         cmocka_unit_test(a_second_stack_is_counted_for_itself),

@@ -110,6 +110,7 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
                    void *arg)
 {
     struct state_view view = table_view();
+    struct state_finder find = {0};
     uint64_t now = clock_now();
     size_t n = 0;
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
@@ -140,8 +141,10 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         if (a)
             finding_from_attempt(&f, a);
         n++;
-        if (call)
-            call(arg, &f);
+        if (!call)
+            continue;
+        finding_add_life(&f, &slot, &view, &find);
+        call(arg, &f);
     }
     return n;
 }

@@ -73,6 +73,7 @@ struct collection {
     uint32_t kinds;
     uint64_t min_age_ns;
     size_t cap;
+    struct state_finder find;
     uint64_t *seen; /* open addressing; 0: free */
     size_t n_seen, cap_seen;
 };
@@ -219,6 +220,7 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     if (young)
         return;
     add_attempt(c, &f, s);
+    finding_add_life(&f, s, &c->l->view, &c->find);
     if (!is_suppressed(c, &f))
         add_finding(c, &f);
 }

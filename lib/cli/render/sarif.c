@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "../../core/group.h"
 #include "../../core/text.h"
 #include "../../core/textstack.h"
 
@@ -155,7 +156,7 @@ static void put_stacks(struct out *o, const struct group *g, const char *srcroot
         const struct told *t = i < 0 ? NULL : &g->told[i];
         size_t n = t ? t->n_frames : g->n_frames;
         struct out h = {.buf = heading, .cap = sizeof heading - 1};
-        if (!n)
+        if (!n || (t && group_told_is_within(g, (unsigned)i)))
             continue;
         if (t)
             text_told(&h, g, (unsigned)i);
