@@ -105,6 +105,17 @@ static void add_event(struct finding *f, const struct state_view *view, enum eve
                                                       .elsewhere = elsewhere};
 }
 
+/* With frames of a runtime: then a pair stands for too many of them, at one place of the native stack. */
+static bool is_mixed(const struct state_view *view, state_ref ref)
+{
+    struct state_site_view site;
+    unsigned n = state_site_at(view, ref, &site) ? site.nframes : 0;
+    for (unsigned i = 0; i < n; i++)
+        if (state_is_frame(site.pcs[i]))
+            return true;
+    return false;
+}
+
 /*
  * The use of the socket GEN by the pair WORD. Of two stacks that were seen under one word it was
  * either, unless one of them was walked for this very socket.
@@ -113,12 +124,14 @@ static void add_use(struct finding *f, const struct state_view *view, struct sta
                     uint32_t word, bool elsewhere)
 {
     const struct state_pair *p = state_pair_of(view, find, word);
-    bool walked[2] = {false, false};
+    bool exact = p && atomic_load(&p->exact), walked[2] = {exact, false};
     for (unsigned i = 0; p && i < 2; i++)
-        walked[i] = atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
-    for (unsigned i = 0; p && i < 2; i++)
-        if (walked[i] || !walked[!i])
-            add_event(f, view, event, atomic_load(&p->stack[i].site), !walked[i], elsewhere);
+        walked[i] |= atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
+    for (unsigned i = 0; p && i < 2; i++) {
+        state_ref site = atomic_load(&p->stack[i].site);
+        if ((walked[i] || !walked[!i]) && (exact || !is_mixed(view, site)))
+            add_event(f, view, event, site, !walked[i], elsewhere);
+    }
 }
 
 void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find)

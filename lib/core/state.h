@@ -406,7 +406,9 @@ struct state_pair {
         _Atomic uint32_t fd;    /* the socket that it was walked for: number and generation */
         _Atomic uint32_t gen;
     } stack[2]; /* two were seen under one word: it may be either */
-    uint32_t pad[8];
+    /* 1: the word was made from stack[0] itself, and stands for no other (pairs_of_stack) */
+    _Atomic uint32_t exact;
+    uint32_t pad[7];
 };
 
 /*

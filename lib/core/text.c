@@ -216,8 +216,6 @@ static void put_remarks(struct out *o, const struct told *t)
 {
     if (t->n_inferred && t->n_inferred == t->count)
         out_str(o, "; as known from an earlier call");
-    else if (t->n_inferred)
-        out_fmt(o, "; %lu as known from an earlier call", (unsigned long)t->n_inferred);
     if (t->n_elsewhere && t->n_elsewhere == t->count)
         out_str(o, "; handed to another thread");
     else if (t->n_elsewhere)

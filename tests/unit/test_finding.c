@@ -419,6 +419,15 @@ static void a_life_gives_its_events_with_the_stacks_of_their_pairs(void **state)
     finding_from_slot(&f, 7, &s, &v);
     finding_add_life(&f, &s, &v, &find);
     assert_null(event_of(&f, EVENT_EPOLL_DEL, 0));
+    p[1].exact = 1; /* the word is this stack's own, of whatever socket */
+    ((uint64_t *)(void *)((struct state_site *)image_at(&life_im, 0, 0) + 1))[0] = STATE_FRAME_BIT | 1;
+    ((uint64_t *)(void *)((struct state_site *)image_at(&life_im, 0, 256) + 1))[0] = STATE_FRAME_BIT | 1;
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    e = event_of(&f, EVENT_LAST_RECEIVE, 0);
+    assert_true(e && e->site == site[1] && !e->inferred);
+    assert_null(event_of(&f, EVENT_FIRST_RECEIVE, 0)); /* a pair says too little of a runtime's frames */
+    assert_non_null(event_of(&f, EVENT_EPOLL_ADD, 0));
     l->gen = 2;
     finding_from_slot(&f, 7, &s, &v);
     finding_add_life(&f, &s, &v, &find);

@@ -128,6 +128,30 @@ static void a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom(void **sta
     track_closing(NEW);
 }
 
+static __attribute__((noinline)) uint32_t word_at(unsigned level)
+{
+    uint32_t word = level ? word_at(level - 1) : pairs_of_stack(CALL_READ);
+    __asm__ volatile("");
+    return word;
+}
+
+static void a_word_made_from_a_stack_stands_for_it_alone(void **state)
+{
+    (void)state;
+    uint32_t word[4];
+    open_at(FD);
+    for (volatile unsigned i = 0; i < 4; i++)
+        word[i] = word_at(i / 2);
+    assert_int_equal(word[0], word[1]);
+    assert_int_equal(word[2], word[3]);
+    assert_int_not_equal(word[0], word[2]);
+    const struct state_pair *p = pairs_find(word[0]);
+    assert_true(p && p->exact && p->stack[0].site && !p->stack[1].site);
+    assert_int_equal(sites_at(p->stack[0].site)->call, CALL_READ);
+    assert_false(pairs_find(1001)->exact);
+    track_closing(FD);
+}
+
 static void there_is_an_end_to_the_pairs_and_none_to_what_is_known(void **state)
 {
     (void)state;
@@ -294,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_first_use_by_another_thread_is_known_as_such),
         cmocka_unit_test(a_vfork_child_keeps_nothing),
         cmocka_unit_test(a_forked_child_knows_the_life_of_what_it_inherited),
+        cmocka_unit_test(a_word_made_from_a_stack_stands_for_it_alone),
         cmocka_unit_test(there_is_an_end_to_the_pairs_and_none_to_what_is_known),
     };
     wants_frames();

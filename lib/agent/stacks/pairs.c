@@ -105,6 +105,21 @@ void pairs_used(uint32_t word, unsigned call, int fd, uint32_t gen)
         keep(p, site, fd, gen);
 }
 
+uint32_t pairs_of_stack(unsigned call)
+{
+    state_ref site = sites_here_of(call, NULL);
+    uint32_t word = site * 0x9e3779b1u; /* odd: no two sites have the same */
+    struct state_pair *p = site && word > LIFE_FRESH ? pairs_find(word) : NULL;
+    if (p)
+        return atomic_load(&p->exact) ? word : 0; /* else it is a pair's by chance */
+    p = site && word > LIFE_FRESH ? add(word) : NULL;
+    if (!p)
+        return 0;
+    keep(p, site, -1, 0);
+    atomic_store(&p->exact, 1);
+    return word;
+}
+
 void pairs_import(const struct state_view *old, struct state_finder *find, uint32_t word,
                   state_ref (*import)(const struct state_view *old, state_ref ref))
 {
@@ -117,6 +132,7 @@ void pairs_import(const struct state_view *old, struct state_finder *find, uint3
         if (site)
             keep(p, site, -1, 0); /* the generations of the two tables have nothing in common */
     }
+    atomic_store(&p->exact, atomic_load(&theirs->exact));
     atomic_fetch_add(&p->uses, 1);
 }
 

@@ -32,6 +32,12 @@ static inline __attribute__((always_inline)) uint32_t pairs_word(const void *sp,
  */
 void pairs_used(uint32_t word, unsigned call, int fd, uint32_t gen);
 /*
+ * Walks the stack, as one of CALL, and returns a word that stands for it alone; 0: none. For the
+ * first use of a socket in a program with a runtime: the functions of an interpreter may all be
+ * called at one place of one native stack, so that a pair does not tell them apart.
+ */
+uint32_t pairs_of_stack(unsigned call);
+/*
  * The pair WORD of OLD, another table; IMPORT brings over the stacks: for a socket that came with a
  * fork or an exec.
  */

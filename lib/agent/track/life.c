@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "../base/thread.h"
+#include "../runtimes/runtimes.h"
 #include "../stacks/pairs.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
@@ -59,7 +60,8 @@ void track_used(int fd, uint32_t word, enum life_use use)
     int saved = errno;
     pairs_used(word, this_thread.call, fd, SLOT_GEN(atomic_load(&slot->word)));
     if (atomic_load_explicit(first, memory_order_relaxed) == LIFE_FRESH) {
-        atomic_store_explicit(first, word, memory_order_relaxed);
+        uint32_t exact = runtimes_active() ? pairs_of_stack(this_thread.call) : 0;
+        atomic_store_explicit(first, exact ? exact : word, memory_order_relaxed);
         if (in_other_thread(slot))
             atomic_fetch_or(&life->rare, use == LIFE_RECEIVE ? LIFE_RECEIVED_ELSEWHERE : LIFE_SENT_ELSEWHERE);
     }
