@@ -212,9 +212,9 @@ static const char *between(unsigned event)
 }
 
 /* What else is known of T: how its stack is known, and where else its sockets are. */
-static void put_remarks(struct out *o, const struct told *t)
+static void put_remarks(struct out *o, const struct told *t, bool is_told_here)
 {
-    if (t->n_inferred && t->n_inferred == t->count)
+    if (is_told_here && t->n_inferred && t->n_inferred == t->count)
         out_str(o, "; as known from an earlier call");
     if (t->n_elsewhere && t->n_elsewhere == t->count)
         out_str(o, "; handed to another thread");
@@ -224,8 +224,11 @@ static void put_remarks(struct out *o, const struct told *t)
         out_fmt(o, "; %lu descriptor%s left", (unsigned long)t->descriptors, t->descriptors == 1 ? " is" : "s are");
 }
 
-/* FIRST: of its event; it says what became of the other sockets, too. */
-static void put_told(struct out *o, const struct group *g, const struct told *t, const struct told *last, bool first)
+/*
+ * LAST, LIKE: see group.h. FIRST: of its event; it says what became of the other sockets, too.
+ */
+static void put_told(struct out *o, const struct group *g, const struct told *t, const struct told *last, const struct told *like,
+                     bool first)
 {
     put_event(o, t, last != NULL);
     out_str(o, t->n_frames ? between(t->event) : " (");
@@ -238,14 +241,14 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
         out_fmt(o, ", %lu never did", (unsigned long)g->n_unread);
     if (first && t->event == EVENT_EOF && g->n_unknown)
         out_fmt(o, ", %lu not known", (unsigned long)g->n_unknown);
-    put_remarks(o, t);
+    put_remarks(o, t, !like);
     out_char(o, ')');
 }
 
 void text_told(struct out *o, const struct group *g, unsigned nth)
 {
     const struct told *like = group_told_like(g, nth);
-    put_told(o, g, &g->told[nth], group_told_last(g, nth), nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+    put_told(o, g, &g->told[nth], group_told_last(g, nth), like, nth == 0 || g->told[nth - 1].event != g->told[nth].event);
     if (!like)
         return;
     out_str(o, ": the stack that ");

@@ -65,7 +65,7 @@ alive()
     in_text loop
     contains "$output" '^  taken off epoll by \(4 of 4\)$'
     contains "$output" '^    #0 drops '
-    contains "$output" '^  first and last received in \(read; 4 of 4; as known from an earlier call\): the stack that saw EOF$'
+    contains "$output" '^  first and last received in \(read; 4 of 4\): the stack that saw EOF$'
     [ "$(grep -c '#0 turns' <<<"$output")" -eq 1 ]
 }
 
@@ -110,6 +110,11 @@ alive()
     left forks
     says "(at('first_receive')[:2], at('last_receive')[:2])" "(['receives', 'greets'], ['receives', 'goes_on'])"
     says "[(e['event'], e['inferred']) for e in h]" "[('first_receive', True), ('last_receive', False)]"
+}
+
+@test "a program that goes on as another one tells what it did with the socket before" {
+    left execs
+    says "(at('first_receive')[:2], at('last_receive')[0], l['sockets'][0]['origin'])" "(['receives', 'greets'], 'receives', 'before_exec')"
 }
 
 @test "sockleak run tells the life of all its processes' sockets, and merges equal stacks" {

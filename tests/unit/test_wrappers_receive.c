@@ -73,6 +73,12 @@ static void what_is_transferred_on_a_kept_socket_is_told_by_the_call_that_did_it
     noted("receives(%d,splice) sends(%d,splice) ", A, Q);
     USED(wrap_syscall(SYS_recvfrom, A, (long)buf, 1, 0, 0, 0), 1, "receives(%d,recvfrom) ");
     USED(wrap_syscall(SYS_recvmsg, A, (long)&msg, 0, 0, 0, 0), 1, "receives(%d,recvmsg) ");
+    /* a report on what was sent, and a message without a byte, are no receive of data */
+    assert_int_equal(wrapper_received(&(struct receive){A, MSG_ERRQUEUE, 5}, 5, CALL_RECV, 99), 5);
+    noted("");
+    v.msg_len = 0;
+    assert_int_equal(wrapper_received_mmsg(A, &v, 0, 1, 99), 1);
+    noted("received(%d,0,0,1,0) ", A);
     track_quiet = SSIZE_MAX; /* every call is an event, and what it transferred is told too */
     assert_int_equal(wrap_read(A, buf, 1), 1);
     noted("received(%d,1,0,1,0) receives(%d,read) ", A, A);

@@ -9,6 +9,7 @@
  *   earlier: many sockets are received from by the same two calls; one of them, by a function pointer, also from a third place
  *   by_number: worker, by syscall(2)
  *   reused: the numbers of closed sockets are a file's later
+ *   execs: the program goes on as another one, which receives once more
  *   forks: a forked child receives on what its parent has received on before; it leaks
  */
 #include <fcntl.h>
@@ -218,13 +219,32 @@ static void forks(void)
     MUST(waitpid(child, NULL, 0));
 }
 
+static void execs(void)
+{
+    char number[16];
+    peer();
+    int fd = accepts_one();
+    greets(fd);
+    snprintf(number, sizeof number, "%d", fd);
+    close(listener);
+    execl("/proc/self/exe", "life", "goes_on", fixed ? "fixed" : "leaks", number, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 3) { /* after the exec: the socket that it came with */
+        int fd = atoi(argv[3]);
+        goes_on(fd);
+        if (strcmp(argv[2], "fixed") == 0)
+            close(fd);
+        say("ready");
+        return 0;
+    }
     static const struct {
         const char *name;
         void (*way)(void);
-    } ways[] = {{"worker", worker},   {"loop", loop},     {"shutdown", shutdowns}, {"dup", dups},
-                {"earlier", earlier}, {"reused", reused}, {"forks", forks},        {"by_number", worker}};
+    } ways[] = {{"worker", worker}, {"loop", loop},   {"shutdown", shutdowns}, {"dup", dups},   {"earlier", earlier},
+                {"reused", reused}, {"forks", forks}, {"by_number", worker},   {"execs", execs}};
     fixed = argc > 2 && strcmp(argv[2], "fixed") == 0;
     by_number = argc > 1 && strcmp(argv[1], "by_number") == 0;
     listener = listen_loopback();
