@@ -15,7 +15,6 @@
 #include "../base/thread.h"
 #include "../inject/redirect.h"
 #include "../stacks/capture.h"
-#include "../stacks/pairs.h"
 #include "../stacks/sites.h"
 #include "../symbolize/line_cache.h"
 #include "../table/header.h"
@@ -38,7 +37,6 @@ static void forked_child(bool prepared)
     state_dir_forget();
     log_set_start(0);
     sites_reset();
-    pairs_reset();
     redirect_forked_child();
     watcher_forked_child();
     track_registered_forked_child();

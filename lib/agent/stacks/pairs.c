@@ -51,10 +51,12 @@ struct state_pair *pairs_find(uint32_t word)
 static struct state_pair *add(uint32_t word)
 {
     state_ref ref;
-    if (atomic_load_explicit(&n_records, memory_order_relaxed) >= PAIRS)
-        return NULL;
-    uint32_t number = atomic_fetch_add(&n_records, 1);
-    struct state_pair *p = number < PAIRS ? table_alloc(EXTENT_PAIRS, sizeof *p / STATE_REF_UNIT, &ref) : NULL, *there;
+    uint32_t number = atomic_load_explicit(&n_records, memory_order_relaxed);
+    do
+        if (number >= PAIRS)
+            return NULL;
+    while (!atomic_compare_exchange_weak(&n_records, &number, number + 1));
+    struct state_pair *p = table_alloc(EXTENT_PAIRS, sizeof *p / STATE_REF_UNIT, &ref), *there;
     if (!p)
         return NULL;
     atomic_store_explicit(&p->word, word, memory_order_relaxed);
