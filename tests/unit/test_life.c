@@ -125,6 +125,23 @@ static void a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom(void **sta
     track_closing(NEW);
 }
 
+static void code_that_was_unloaded_is_walked_anew(void **state)
+{
+    (void)state;
+    open_at(FD);
+    for (volatile unsigned i = 0; i < 5; i++) {
+        use_at(0, FD, 5001, LIFE_RECEIVE);
+        use_at(0, FD, 5002, LIFE_RECEIVE);
+    }
+    struct state_pair *p = pairs_find(5001);
+    assert_true(p->uses == 5 && !p->stack[1].site);
+    sites_at(p->stack[0].site)->stale = 1;
+    use_at(2, FD, 5001, LIFE_RECEIVE); /* the sixth, which would not be walked */
+    assert_true(p->stack[1].site);
+    sites_at(p->stack[0].site)->stale = 0;
+    track_closing(FD);
+}
+
 static __attribute__((noinline)) uint32_t word_at(unsigned level)
 {
     uint32_t word = level ? word_at(level - 1) : pairs_of_stack(CALL_READ);
@@ -336,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_first_use_by_another_thread_is_known_as_such),
         cmocka_unit_test(a_vfork_child_keeps_nothing),
         cmocka_unit_test(a_forked_child_knows_the_life_of_what_it_inherited),
+        cmocka_unit_test(code_that_was_unloaded_is_walked_anew),
         cmocka_unit_test(a_word_made_from_a_stack_stands_for_it_alone),
         cmocka_unit_test(a_word_that_a_pair_has_by_chance_is_not_a_stacks),
         cmocka_unit_test(there_is_an_end_to_the_pairs_and_none_to_what_is_known),

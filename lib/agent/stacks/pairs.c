@@ -89,6 +89,13 @@ static void keep(struct state_pair *p, state_ref site, int fd, uint32_t gen)
     }
 }
 
+/* The code of its only stack was unloaded: something else may lie at its place now. */
+static bool is_unloaded(struct state_pair *p)
+{
+    const struct state_site *s = sites_at(atomic_load_explicit(&p->stack[0].site, memory_order_relaxed));
+    return s && atomic_load_explicit(&s->stale, memory_order_relaxed) && !atomic_load_explicit(&p->stack[1].site, memory_order_relaxed);
+}
+
 void pairs_used(uint32_t word, unsigned call, int fd, uint32_t gen)
 {
     struct state_pair *p = word > LIFE_FRESH ? pairs_find(word) : NULL;
@@ -97,10 +104,11 @@ void pairs_used(uint32_t word, unsigned call, int fd, uint32_t gen)
     if (!p)
         return;
     uint32_t uses = atomic_load_explicit(&p->uses, memory_order_relaxed);
-    if (uses >= SAMPLED)
+    bool unloaded = is_unloaded(p);
+    if (uses >= SAMPLED && !unloaded)
         return;
     uses = atomic_fetch_add_explicit(&p->uses, 1, memory_order_relaxed) + 1;
-    if (uses & (uses - 1))
+    if ((uses & (uses - 1)) && !unloaded)
         return;
     state_ref site = sites_here_of(call, NULL);
     if (site)

@@ -103,10 +103,13 @@ void life_shut_down(int fd)
 {
     struct state_slot *slot;
     struct state_life *life = live(fd, &slot);
-    if (!life || (atomic_load(&life->rare) & LIFE_RARE_REF))
+    uint32_t rare = life ? atomic_load(&life->rare) : LIFE_RARE_REF;
+    if (rare & LIFE_RARE_REF)
         return;
     int saved = errno;
-    atomic_fetch_or(&life->rare, sites_here(NULL) & LIFE_RARE_REF);
+    state_ref site = sites_here(NULL) & LIFE_RARE_REF;
+    while (!(rare & LIFE_RARE_REF) && !atomic_compare_exchange_weak(&life->rare, &rare, rare | site))
+        ;
     errno = saved;
 }
 
