@@ -45,7 +45,7 @@ static void what_is_transferred_on_a_kept_socket_is_told_by_the_call_that_did_it
     (void)state;
     struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 1};
     struct mmsghdr v = {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}};
-    life_chunks[0] = kept;
+    lives_table.chunks[0] = (char *)kept - (char *)&lives_table;
     assert_true(A < 256 && B < 256);
     ANEW(A);
     ANEW(B);
@@ -84,7 +84,7 @@ static void what_is_transferred_on_a_kept_socket_is_told_by_the_call_that_did_it
     noted("received(%d,1,0,1,0) receives(%d,read) ", A, A);
     track_quiet = 0;
     iov[0].iov_len = 4;
-    life_chunks[0] = NULL;
+    lives_table.chunks[0] = 0;
 }
 
 /* Calls from one place, AT bytes deeper in the stack. */
@@ -99,7 +99,7 @@ static void a_receive_from_the_place_of_the_last_one_reports_nothing(void **stat
 {
     (void)state;
     char note_of_read[64];
-    life_chunks[0] = kept;
+    lives_table.chunks[0] = (char *)kept - (char *)&lives_table;
     ANEW(A);
     assert_int_equal(wrap_write(B, "0123456789", 10), 10);
     notes[0] = 0;
@@ -122,7 +122,7 @@ static void a_receive_from_the_place_of_the_last_one_reports_nothing(void **stat
     kept[A].last_receive = LIFE_FRESH;
     assert_int_equal(wrap_recv(A, buf, 1, MSG_PEEK), 1);
     noted("receives(%d,recv) ", A);
-    life_chunks[0] = NULL;
+    lives_table.chunks[0] = 0;
 }
 
 static void a_receive_of_nothing_is_told_with_what_was_asked_for(void **state)

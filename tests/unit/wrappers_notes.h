@@ -89,7 +89,7 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {
     note("received(%d,%zd,%d,%zu,%d) ", fd, result, err, wanted, flags);
 }
-struct state_life *life_chunks[LIVES_CHUNKS];
+struct lives lives_table;
 static uint32_t used_word; /* of the last event */
 void track_used(int fd, uint32_t word, enum life_use use)
 {

@@ -12,30 +12,28 @@
 #include "../base/sys.h"
 #include "table.h"
 
-struct state_life *life_chunks[LIVES_CHUNKS] LARGE_TABLE;
+struct lives lives_table LARGE_TABLE;
 static _Atomic uint32_t top; /* the highest chunk in use + 1 */
-
-static struct state_life **chunk_of(int fd)
-{
-    return fd >= 0 && (uint32_t)fd / LIVES_PER_CHUNK < LIVES_CHUNKS ? &life_chunks[(uint32_t)fd / LIVES_PER_CHUNK] : NULL;
-}
 
 struct state_life *life_of(int fd)
 {
-    struct state_life **chunk = chunk_of(fd), *c = chunk ? __atomic_load_n(chunk, __ATOMIC_ACQUIRE) : NULL;
-    return c ? &c[(uint32_t)fd % LIVES_PER_CHUNK] : NULL;
+    uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK;
+    intptr_t distance = fd >= 0 && number < LIVES_CHUNKS ? __atomic_load_n(&lives_table.chunks[number], __ATOMIC_ACQUIRE) : 0;
+    struct state_life *chunk = (struct state_life *)(void *)((char *)&lives_table + distance);
+    return distance ? &chunk[(uint32_t)fd % LIVES_PER_CHUNK] : NULL;
 }
 
 struct state_life *life_make(int fd)
 {
-    struct state_life **chunk = chunk_of(fd), *made, *none = NULL;
     uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK, first;
-    if (!chunk || life_of(fd))
+    intptr_t none = 0;
+    if (fd < 0 || number >= LIVES_CHUNKS || life_of(fd))
         return life_of(fd);
-    made = table_take(EXTENT_LIVES, 2 * number, 2, &first);
+    char *made = table_take(EXTENT_LIVES, 2 * number, 2, &first);
     if (!made)
         return NULL;
-    if (!__atomic_compare_exchange_n(chunk, &none, made, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+    if (!__atomic_compare_exchange_n(&lives_table.chunks[number], &none, made - (char *)&lives_table, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_ACQUIRE))
         table_give_back(first, 2);
     uint32_t before = atomic_load(&top);
     while (before < number + 1 && !atomic_compare_exchange_weak(&top, &before, number + 1))
@@ -63,6 +61,6 @@ void life_begin(int fd, uint32_t gen)
 void lives_forget(void)
 {
     for (uint32_t i = 0; i < atomic_load(&top); i++)
-        __atomic_store_n(&life_chunks[i], NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&lives_table.chunks[i], 0, __ATOMIC_RELAXED);
     atomic_store(&top, 0);
 }

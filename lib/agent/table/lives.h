@@ -18,20 +18,24 @@
 #define LIVES_CHUNKS 65536u /* descriptors from 2^24 on have no life */
 _Static_assert(LIVES_PER_CHUNK == 256, "a byte of a descriptor's number is its place in the chunk");
 
-extern struct state_life *life_chunks[LIVES_CHUNKS] __attribute__((visibility("hidden")));
+struct lives {
+    struct state_life none[LIVES_PER_CHUNK]; /* all zero: of descriptors whose chunk was never made */
+    intptr_t chunks[LIVES_CHUNKS];           /* how many bytes each lies behind `none` */
+};
+extern struct lives lives_table __attribute__((visibility("hidden")));
 
 /*
- * The chunk of the descriptor at FD, or NULL, and the place there. Both are read from memory as
- * bytes of the number: this is shorter than to shift it. Of numbers from 2^24 on the chunk is some
- * other descriptor's.
+ * The chunk of the descriptor at FD, and the place there. Both are read from memory as bytes of the
+ * number: this is shorter than to shift it. Of numbers from 2^24 on the chunk is some other
+ * descriptor's. A plain load: what is read through its result depends on it.
  */
-static inline struct state_life *lives_near(const int *fd, uint8_t *place)
+static inline const struct state_life *lives_near(const int *fd, uint8_t *place)
 {
     uint16_t chunk;
     _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the bytes of a number begin with the lowest");
     memcpy(&chunk, (const char *)fd + 1, sizeof chunk);
     memcpy(place, fd, sizeof *place);
-    return __atomic_load_n(&life_chunks[chunk], __ATOMIC_ACQUIRE);
+    return (const struct state_life *)(const void *)((const char *)&lives_table + lives_table.chunks[chunk]);
 }
 
 /* NULL: its chunk was never made, or it has none (FD < 0, or too large). */

@@ -26,8 +26,6 @@ static inline __attribute__((always_inline)) bool life_knows(const int *fd, uint
 {
     uint8_t place;
     const struct state_life *life = lives_near(fd, &place);
-    if (!life)
-        return true;
     /* plain loads: the first is a part of the comparison, the second is seldom made, and apart */
     if (__builtin_expect(*life_last(life, place, use) == word, 1))
         return true;
