@@ -284,12 +284,12 @@ static int pair[2];
 static int the_child_knows(void *arg)
 {
     (void)arg;
-    track_used(pair[1], 3003, LIFE_SEND); /* the first event: the child makes a table */
+    track_used(pair[0], 3005, LIFE_SEND); /* the first event: the child makes a table */
     track_received(pair[0], 1, 0, 1, 0);
     WANT(table_head && phase_of(pair[0]) == SLOT_LIVE);
     const struct state_life *l = life(pair[0]);
     WANT(l && l->gen == gen_of(pair[0]));
-    WANT(l->first_receive == 3001 && l->last_receive == 3002 && l->first_send == LIFE_FRESH);
+    WANT(l->first_receive == 3001 && l->last_receive == 3002 && l->first_send == 3005);
     const struct state_pair *p = pairs_find(3001);
     WANT(p && p->stack[0].site && p->stack[0].fd == UINT32_MAX && p->stack[0].gen == 0);
     WANT(sites_at(p->stack[0].site)->call == CALL_RECV);
@@ -298,8 +298,8 @@ static int the_child_knows(void *arg)
     use_at(5, pair[0], 3001, LIFE_RECEIVE); /* it has gone on from there */
     WANT(p->uses == 2);
     track_used(pair[0], 3004, LIFE_SEND);
-    WANT(l->first_send == 3004 && !(l->rare & LIFE_SENT_ELSEWHERE)); /* nobody knows which thread opened it */
-    WANT(!pairs_find(1001));                                         /* of sockets that are gone */
+    WANT(l->last_send == 3004 && !(l->rare & LIFE_SENT_ELSEWHERE)); /* nobody knows which thread opened it */
+    WANT(!pairs_find(1001));                                        /* of sockets that are gone */
     return 0;
 }
 

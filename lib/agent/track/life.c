@@ -47,7 +47,8 @@ static void forget_last(int fd, _Atomic uint32_t *last)
 void track_used(int fd, uint32_t word, enum life_use use)
 {
     struct state_slot *slot;
-    struct state_life *there = life_of(fd), *life = live(fd, &slot);
+    struct state_life *life = live(fd, &slot); /* in a new child of fork this makes its table */
+    struct state_life *there = life_of(fd);
     if (!there || word <= LIFE_FRESH)
         return;
     _Atomic uint32_t *first = use == LIFE_RECEIVE ? &there->first_receive : &there->first_send;
