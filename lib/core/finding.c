@@ -105,7 +105,7 @@ static void add_event(struct finding *f, const struct state_view *view, enum eve
                                                       .elsewhere = elsewhere};
 }
 
-/* With frames of a runtime: then a pair stands for too many of them, at one place of the native stack. */
+/* With frames of a runtime: many of them share one place of the native stack, and so one pair. */
 static bool is_mixed(const struct state_view *view, state_ref ref)
 {
     struct state_site_view site;

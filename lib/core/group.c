@@ -119,7 +119,7 @@ static void enter_told(struct group *g, const struct told *t)
         *rarest = *t;
 }
 
-/* Adds E, of a socket with so many DESCRIPTORS, to the stacks that were SEEN; returns how many these are. */
+/* Adds E, of a socket with so many DESCRIPTORS, to the stacks that were SEEN; returns their number. */
 static unsigned count_event(struct told *seen, unsigned n, const struct finding_event *e, uint32_t descriptors)
 {
     unsigned i = 0, rarest = 0;
@@ -142,7 +142,7 @@ static unsigned count_event(struct told *seen, unsigned n, const struct finding_
     return n;
 }
 
-/* Counts the stacks of what the program did. Where there are very many, those of rare ones are lost. */
+/* Counts the stacks of what the program did. Where there are very many, the rare ones are lost. */
 static void fill_life(struct group *g, const struct finding *f, size_t n)
 {
     struct told seen[STACKS_SEEN];

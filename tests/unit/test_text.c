@@ -222,8 +222,7 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
         const char *heading;
     } rows[] = {
         {{EVENT_EPOLL_ADD, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  put on epoll by (37 of 37)\n    #0"},
-        {{EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, in_loop, 0, NULL, 36, 0, 0},
-         "  first received in (recv; 37 of 37)\n    #0"},
+        {{EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, in_loop, 0, NULL, 36, 0, 0}, "  first received in (recv; 37 of 37)\n    #0"},
         {{EVENT_FIRST_SEND, CALL_WRITE, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 36, 0},
          "  first sent in (write; 36 of 37; handed to another thread)\n    #0"},
         {{EVENT_FIRST_SEND, CALL_UNKNOWN, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 2, 0},

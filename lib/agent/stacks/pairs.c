@@ -20,7 +20,7 @@
  */
 #define PAIRS (STATE_PAIRS_EXTENTS * STATE_PAIRS_PER_EXTENT)
 #define PLACES (2 * PAIRS)
-/* By then a second stack would have been seen. Threads that share a pair share no counter any more. */
+/* By then a second stack was seen; threads that share a pair share no counter any more. */
 #define SAMPLED 1024u
 
 static _Atomic(struct state_pair *) records[PAIRS] LARGE_TABLE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pairs.h: which stack stands behind a call at one place: a table of the process, so that a socket's
- * last receive and last send need no walk.
+ * pairs.h: which stack stands behind a call at one place: a table of the process, so that a
+ * socket's last receive and last send need no walk.
  *
  * A pair is a call and its return address, and where the stack stood then, relative to the thread's
  * control block. Mixed to one word it tells the stack nearly always. Any thread, signal handlers
@@ -26,9 +26,9 @@ static inline __attribute__((always_inline)) uint32_t pairs_word(const void *sp,
 }
 
 /*
- * The calling thread has used a socket, GEN of the descriptor FD, by the pair WORD, and its last one
- * was another. Walks the stack, as one of CALL, if the process does not know the pair yet, and at
- * each 2^k-th call for this pair.
+ * The calling thread has used a socket, GEN of the descriptor FD, by the pair WORD, and its last
+ * one was another. Walks the stack, as one of CALL, if the process does not know the pair yet, and
+ * at each 2^k-th call for this pair.
  */
 void pairs_used(uint32_t word, unsigned call, int fd, uint32_t gen);
 /*

@@ -19,7 +19,7 @@
 _Static_assert(LIVES_PER_CHUNK == 256, "a byte of a descriptor's number is its place in the chunk");
 
 struct lives {
-    struct state_life none[LIVES_PER_CHUNK]; /* all zero: of descriptors whose chunk was never made */
+    struct state_life none[LIVES_PER_CHUNK]; /* zeros: of those whose chunk was never made */
     intptr_t chunks[LIVES_CHUNKS];           /* how many bytes each lies behind `none` */
 };
 extern struct lives lives_table __attribute__((visibility("hidden")));

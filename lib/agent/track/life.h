@@ -32,7 +32,7 @@ static inline __attribute__((always_inline)) bool life_knows(const int *fd, uint
     __asm__ volatile("" : "+r"(life) : : "memory");
     return !*life_last(life, place, use);
 }
-/* The call is that of the event (base/thread.h). Walks the stack if the process does not know WORD. */
+/* The call is that of the event (base/thread.h). Walks the stack if WORD is new to the process. */
 void track_used(int fd, uint32_t word, enum life_use use);
 
 /* ---- for track/ and process/ alone ---- */
@@ -43,8 +43,8 @@ void life_registered(int fd, bool added);
 void life_shut_down(int fd);
 void life_duped(struct state_share *share);
 /*
- * FD, just imported, is the socket of SLOT, a copy of the same descriptor's in OLD, another table: it
- * keeps the life that it had there. IMPORT brings over a stack.
+ * FD, just imported, is the socket of SLOT, a copy of the same descriptor's in OLD, another table:
+ * it keeps the life that it had there. IMPORT brings over a stack.
  */
 void life_import(int fd, const struct state_view *old, struct state_finder *find, const struct state_slot *slot,
                  state_ref (*import)(const struct state_view *old, state_ref ref));

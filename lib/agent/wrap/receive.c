@@ -3,8 +3,8 @@
  * receive.c: the calls by which the program sees EOF or an error of a connection: those that
  * receive, poll(2), and getsockopt(2) of SO_ERROR.
  *
- * They run where wrap.h says. A call that returned data, made where the last one was for its socket,
- * costs two compares. The slow paths read the
+ * They run where wrap.h says. A call that returned data, made where the last one was for its
+ * socket, costs two compares. The slow paths read the
  * caller's memory (vectors, messages) only after the call has succeeded: then the kernel has read
  * it too.
  */

@@ -71,8 +71,8 @@
     } while (0)
 
 /*
- * The word of the pair (stacks/pairs.h) by which the wrapper that this stands in was called. CALL: a
- * variable of its frame.
+ * The word of the pair (stacks/pairs.h) by which the wrapper that this stands in was called. CALL:
+ * a variable of its frame.
  */
 #define PAIR(call, name) pairs_word(&(call), __builtin_return_address(0), (name))
 
