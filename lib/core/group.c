@@ -119,7 +119,7 @@ static void enter_told(struct group *g, const struct told *t)
         *rarest = *t;
 }
 
-/* Adds E, of a socket with so many DESCRIPTORS, to the stacks that were SEEN; returns their number. */
+/* Adds E, of a socket with so many DESCRIPTORS, to the stacks SEEN; returns their number. */
 static unsigned count_event(struct told *seen, unsigned n, const struct finding_event *e, uint32_t descriptors)
 {
     unsigned i = 0, rarest = 0;

@@ -66,8 +66,8 @@ bool group_same_stack(const struct told *a, const struct told *b);
  */
 const struct told *group_told_like(const struct group *g, unsigned nth);
 /*
- * The entry of the last receive (send) that is as G's entry NTH, the first: the two are told as one.
- * NULL: there is none.
+ * The entry of the last receive (send) that is as G's entry NTH, the first: the two are told as
+ * one. NULL: there is none.
  */
 const struct told *group_told_last(const struct group *g, unsigned nth);
 /* NTH is such a last one, which is told with the first. */

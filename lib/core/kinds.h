@@ -72,7 +72,7 @@ enum origin {
     ORIGIN_BEFORE_EXEC, /* by the program that this process was before an exec */
     ORIGIN_COUNT
 };
-/* What happened to a socket; in the order in which reports tell of it, which is mostly that of time. */
+/* What happened to a socket, in the order in which reports tell of it: mostly that of time. */
 enum event {
     EVENT_NONE = 0,
     EVENT_CONNECT_FAILED,

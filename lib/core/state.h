@@ -374,8 +374,8 @@ struct state_attempt {
 enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LISTEN, ATTEMPT_DISCONNECT /* connect(AF_UNSPEC) */ };
 
 /*
- * 32 bytes: what a program did with the socket in a slot, between its opening and its end. A receive
- * or a send that transferred something is kept as the word of its pair (struct state_pair).
+ * 32 bytes: what a program did with the socket in a slot, between its opening and its end. A
+ * receive or a send that transferred something is kept as the word of its pair (struct state_pair).
  */
 struct state_life {
     _Atomic uint32_t gen; /* the slot's generation; 0: none, or being written */

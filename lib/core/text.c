@@ -159,7 +159,7 @@ static bool put_how_told(struct out *o, const struct told *t)
     return !own_call || t->error;
 }
 
-/* "first received": what the stack of T did; LAST: the last receive or send was as this first one. */
+/* "first received": what the stack of T did; LAST: the last receive or send was as this first. */
 static void put_event(struct out *o, const struct told *t, bool last)
 {
     const char *call = call_name(t->call);
