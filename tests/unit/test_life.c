@@ -58,6 +58,10 @@ static void the_first_and_the_last_receive_and_send_are_kept_apart(void **state)
     assert_int_equal(sites_at(one->stack[0].site)->opened, 0);
     assert_int_equal(one->stack[0].fd, FD);
     assert_int_equal(one->stack[0].gen, gen_of(FD));
+    life_of(FD)->gen++; /* another socket's: for this one there was no memory, or it is just being opened */
+    use_at(0, FD, 1004, LIFE_RECEIVE);
+    assert_int_equal(life(FD)->last_receive, 1002);
+    life_of(FD)->gen--;
     use_at(0, FD, 0, LIFE_RECEIVE); /* no words of pairs */
     use_at(0, FD, LIFE_FRESH, LIFE_RECEIVE);
     assert_int_equal(life(FD)->last_receive, 1002);
