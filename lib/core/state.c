@@ -245,6 +245,39 @@ bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *re
     return false;
 }
 
+/* The next record of EXTENT_CLOSES that is complete, of whatever format; *SIZE: its bytes. */
+static const unsigned char *next_closes(const struct state_view *view, uint64_t *pos, uint32_t *size)
+{
+    /* *POS counts units of 64 bytes in the body; every pass of the loop raises it. */
+    const uint64_t units = STATE_EXTENT_SIZE / STATE_REF_UNIT;
+    while (*pos < view->n_extents * units) {
+        uint32_t left = 0;
+        const unsigned char *at = record_at(view, (state_ref)(STATE_BODY_OFFSET / STATE_REF_UNIT + *pos), EXTENT_CLOSES, &left);
+        const struct state_closes *c = (const struct state_closes *)(const void *)at;
+        *size = at ? atomic_load_explicit(&c->size, memory_order_acquire) : 0;
+        if (!*size || *size > left || *size % STATE_REF_UNIT) {
+            *pos = (*pos / units + 1) * units;
+            continue;
+        }
+        *pos += *size / STATE_REF_UNIT;
+        if (atomic_load_explicit(&c->ready, memory_order_acquire) == 1)
+            return at;
+    }
+    return NULL;
+}
+
+const struct state_closes *state_next_closes(const struct state_view *view, uint64_t *pos)
+{
+    const unsigned char *at;
+    uint32_t size;
+    while ((at = next_closes(view, pos, &size)) != NULL) {
+        const struct state_closes *c = (const struct state_closes *)(const void *)at;
+        if (size >= sizeof *c && __atomic_load_n(&c->format, __ATOMIC_RELAXED) == STATE_CLOSES_SITE)
+            return c;
+    }
+    return NULL;
+}
+
 bool state_frame_at(const struct state_view *view, uint64_t pc, struct state_frame_view *out)
 {
     uint32_t left = 0;

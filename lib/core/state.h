@@ -76,6 +76,8 @@ enum state_extent_type {
     EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
     EXTENT_CHILDREN, /* 32 struct state_child */
     EXTENT_FRAMES,   /* struct state_frame records, one after the other, each `size` bytes long */
+    /* struct state_closes records, one after the other, each `size` bytes long; 12, 13: unused */
+    EXTENT_CLOSES = 14,
     EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
@@ -308,6 +310,27 @@ struct state_frame {
 enum frame_flag { FRAME_LINE_OF_FUNCTION = 1 /* the line is where the function begins: the call's is not certain */ };
 #define STATE_FRAME_SIZE(strings) ((uint32_t)((sizeof(struct state_frame) + (strings) + 63u) & ~63u))
 
+/*
+ * By which stacks the sockets of one site were closed, and how often. Records are never removed; a
+ * site has one, or two where two threads began it at one moment.
+ */
+#define STATE_CLOSERS 8u
+struct state_closes {       /* 128 bytes */
+    _Atomic uint32_t size;  /* 0: end of this extent's records */
+    _Atomic uint32_t ready; /* 1 once complete */
+    uint8_t format;         /* STATE_CLOSES_SITE: a reader passes over those that it does not know */
+    /* a stack was taken for another: the counts of this site's stacks are about right, their sum is */
+    _Atomic uint8_t about;
+    uint8_t pad[2];
+    state_ref site;         /* of the stack that opened them */
+    _Atomic state_ref next; /* writer's hash chain; readers never follow it */
+    uint32_t pad1;
+    _Atomic uint64_t others;             /* closed in further stacks, or in one that could not be kept */
+    _Atomic state_ref by[STATE_CLOSERS]; /* the stacks that closed; 0: free */
+    _Atomic uint64_t count[STATE_CLOSERS];
+};
+#define STATE_CLOSES_SITE 1u
+
 struct state_detail {     /* 256 bytes: what the checks know of one socket in a condition */
     _Atomic uint32_t gen; /* the slot's generation; 0: free */
     uint32_t fd;
@@ -414,6 +437,7 @@ _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 _Static_assert(STATE_SITE_SIZE(STATE_MAX_FRAMES) <= STATE_EXTENT_SIZE, "a site lies in one extent");
 _Static_assert(sizeof(struct state_frame) == 32, "the strings follow");
+_Static_assert(sizeof(struct state_closes) == 128, "two units of a ref");
 _Static_assert(STATE_FRAME_SIZE(STATE_FUNCTION_MAX + STATE_FILE_MAX) <= STATE_EXTENT_SIZE, "a frame lies in one extent");
 
 /* ---- the decoder (state.c) ------------------------------------------------------------------- */
@@ -470,6 +494,8 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
 /* Iterates the records of children; *POS starts at 0. NULL at the end. */
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
+/* Iterates the records of closes that are complete; *POS starts at 0. NULL at the end. */
+const struct state_closes *state_next_closes(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* True when the address PC of a stack stands for a frame of a language runtime. */

@@ -103,6 +103,12 @@ static void read_all(const struct state_view *v)
         last = ref;
         touch_site(v, &sv);
     }
+    pos = rounds = 0;
+    for (const struct state_closes *c; (c = state_next_closes(v, &pos)) != NULL;) {
+        if (++rounds > 8 * STATE_EXTENT_SIZE / STATE_REF_UNIT)
+            abort();
+        touch(c, sizeof *c);
+    }
     for (unsigned number = 0; number < 8 * STATE_MODULES_PER_EXTENT; number++) {
         const struct state_module *m = state_module_at(v, number);
         if (m)

@@ -566,9 +566,49 @@ static void a_text_whose_lengths_lie_is_none(void **state)
     image_free(&im);
 }
 
+static void a_record_of_closes_is_read_back_and_one_that_lies_is_none(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_CLOSES, 0);
+    image_extent(&im, 1, EXTENT_CLOSES, 0);
+    struct state_view v = open_image(&im);
+    struct state_closes *first = image_at(&im, 0, 0), *second = image_at(&im, 0, 256), *last = image_at(&im, 1, STATE_EXTENT_SIZE - 128);
+    struct state_closes *other = image_at(&im, 1, 0);
+    *first = (struct state_closes){.size = 256, .ready = 1, .format = STATE_CLOSES_SITE}; /* of a later version */
+    *second = (struct state_closes){.size = 128, .ready = 1, .format = STATE_CLOSES_SITE};
+    *other = (struct state_closes){.size = STATE_EXTENT_SIZE - 128, .ready = 1, .format = 77};
+    *last = (struct state_closes){.size = 128, .ready = 1, .format = STATE_CLOSES_SITE};
+    uint64_t pos = 0;
+    assert_ptr_equal(state_next_closes(&v, &pos), first);
+    assert_ptr_equal(state_next_closes(&v, &pos), second);
+    assert_ptr_equal(state_next_closes(&v, &pos), last);
+    assert_null(state_next_closes(&v, &pos));
+    static const uint32_t lies[] = {0, 1, 64, 127, 192 + 1, STATE_EXTENT_SIZE + 64, UINT32_MAX};
+    for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
+        last->size = lies[i];
+        pos = 0;
+        for (int k = 0; k < 2; k++)
+            assert_non_null(state_next_closes(&v, &pos));
+        assert_null(state_next_closes(&v, &pos));
+    }
+    last->size = 128;
+    second->ready = 0;
+    pos = 0;
+    assert_ptr_equal(state_next_closes(&v, &pos), first);
+    assert_ptr_equal(state_next_closes(&v, &pos), last);
+    image_extent(&im, 1, EXTENT_SITES, 0);
+    pos = 0;
+    assert_ptr_equal(state_next_closes(&v, &pos), first);
+    assert_null(state_next_closes(&v, &pos));
+    image_free(&im);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_record_of_closes_is_read_back_and_one_that_lies_is_none),
         cmocka_unit_test(every_kind_of_record_is_read_back),
         cmocka_unit_test(a_failed_call_is_found_by_its_descriptor_and_generation),
         cmocka_unit_test(a_text_whose_lengths_lie_is_none),
