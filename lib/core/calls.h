@@ -9,35 +9,44 @@
 #define SOCKLEAK_CORE_CALLS_H
 
 /* Aliases and fortified forms have the name that the program's source has: recv for __recv_chk. */
-#define CALLS(CALL)                  \
-    CALL(SOCKET, "socket")           \
-    CALL(SOCKETPAIR, "socketpair")   \
-    CALL(ACCEPT, "accept")           \
-    CALL(ACCEPT4, "accept4")         \
-    CALL(CONNECT, "connect")         \
-    CALL(READ, "read")               \
-    CALL(READV, "readv")             \
-    CALL(PREAD, "pread")             \
-    CALL(PREADV, "preadv")           \
-    CALL(PREADV2, "preadv2")         \
-    CALL(RECV, "recv")               \
-    CALL(RECVFROM, "recvfrom")       \
-    CALL(RECVMSG, "recvmsg")         \
-    CALL(RECVMMSG, "recvmmsg")       \
-    CALL(SPLICE, "splice")           \
-    CALL(WRITE, "write")             \
-    CALL(WRITEV, "writev")           \
-    CALL(SEND, "send")               \
-    CALL(SENDTO, "sendto")           \
-    CALL(SENDMSG, "sendmsg")         \
-    CALL(SENDMMSG, "sendmmsg")       \
-    CALL(SENDFILE, "sendfile")       \
-    CALL(GETSOCKOPT, "getsockopt")   \
-    CALL(POLL, "poll")               \
-    CALL(PPOLL, "ppoll")             \
-    CALL(EPOLL_WAIT, "epoll_wait")   \
-    CALL(EPOLL_PWAIT, "epoll_pwait") \
-    CALL(EPOLL_PWAIT2, "epoll_pwait2")
+#define CALLS(CALL)                    \
+    CALL(SOCKET, "socket")             \
+    CALL(SOCKETPAIR, "socketpair")     \
+    CALL(ACCEPT, "accept")             \
+    CALL(ACCEPT4, "accept4")           \
+    CALL(CONNECT, "connect")           \
+    CALL(READ, "read")                 \
+    CALL(READV, "readv")               \
+    CALL(PREAD, "pread")               \
+    CALL(PREADV, "preadv")             \
+    CALL(PREADV2, "preadv2")           \
+    CALL(RECV, "recv")                 \
+    CALL(RECVFROM, "recvfrom")         \
+    CALL(RECVMSG, "recvmsg")           \
+    CALL(RECVMMSG, "recvmmsg")         \
+    CALL(SPLICE, "splice")             \
+    CALL(WRITE, "write")               \
+    CALL(WRITEV, "writev")             \
+    CALL(SEND, "send")                 \
+    CALL(SENDTO, "sendto")             \
+    CALL(SENDMSG, "sendmsg")           \
+    CALL(SENDMMSG, "sendmmsg")         \
+    CALL(SENDFILE, "sendfile")         \
+    CALL(GETSOCKOPT, "getsockopt")     \
+    CALL(POLL, "poll")                 \
+    CALL(PPOLL, "ppoll")               \
+    CALL(EPOLL_WAIT, "epoll_wait")     \
+    CALL(EPOLL_PWAIT, "epoll_pwait")   \
+    CALL(EPOLL_PWAIT2, "epoll_pwait2") \
+    CALL(CLOSE, "close")               \
+    CALL(FCLOSE, "fclose")             \
+    CALL(PCLOSE, "pclose")             \
+    CALL(FREOPEN, "freopen")           \
+    CALL(DUP2, "dup2")                 \
+    CALL(DUP3, "dup3")                 \
+    CALL(CLOSE_RANGE, "close_range")   \
+    CALL(CLOSEFROM, "closefrom")       \
+    CALL(DAEMON, "daemon")
 
 #define CALL_ENUM(id, name) CALL_##id,
 enum call { CALL_UNKNOWN = 0, CALLS(CALL_ENUM) CALL_COUNT };

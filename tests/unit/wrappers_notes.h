@@ -98,15 +98,17 @@ void track_epoll_hung_up(int epfd, uint64_t data, unsigned events)
     note("epoll_hung_up(%d,%lu,%u,%s) ", epfd, (unsigned long)data, events, call_name(this_thread.call));
 }
 void track_told_error(int fd, int err) { note("told(%d,%d) ", fd, err); }
-uint64_t track_closing(int fd)
+uint64_t track_closing_by(int fd, unsigned call, struct closer by)
 {
+    (void)call, (void)by;
     note("closing(%d,%s) ", fd, real.fcntl(fd, F_GETFD, 0) < 0 ? "gone" : "open");
     return next_token;
 }
 void track_close_failed(int fd, uint64_t token) { note("back(%d,%d) ", fd, (int)token); }
 static bool range_holds_any;
-bool track_closing_range(unsigned first, unsigned last)
+bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct closer by)
 {
+    (void)call, (void)by;
     note("range(%u,%u) ", first, last);
     return range_holds_any;
 }

@@ -19,6 +19,7 @@
 #include "../symbolize/line_cache.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
+#include "../track/closes.h"
 #include "../track/gate.h"
 #include "../track/registered.h"
 #include "../watch/wake.h"
@@ -37,6 +38,7 @@ static void forked_child(bool prepared)
     state_dir_forget();
     log_set_start(0);
     sites_reset();
+    closes_reset();
     redirect_forked_child();
     watcher_forked_child();
     track_registered_forked_child();

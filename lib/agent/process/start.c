@@ -19,6 +19,7 @@
 #include "../table/header.h"
 #include "../table/program_defaults.h"
 #include "../table/state_file.h"
+#include "../track/closes.h"
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/inherited_set.h"
@@ -36,6 +37,7 @@ static bool make_table(void)
     configure();
     suppressions_load_early();
     sites_reset();
+    closes_reset();
     capture_init();
     if (!state_file_make(inherit_parent_header()))
         return false;

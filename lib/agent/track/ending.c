@@ -20,18 +20,25 @@
 
 static _Atomic uint32_t began_in; /* the process whose end has begun: a child of fork is another */
 
-static bool exit_has_begun(void)
+static bool has_begun(void) { return atomic_load(&began_in) == table_pid() || runtimes_are_ending(); }
+
+bool ending_closes(const uint64_t *pcs, unsigned n)
 {
-    uint64_t pcs[STATE_MAX_FRAMES], start = (uint64_t)(uintptr_t)&exit;
-    if (atomic_load(&began_in) == table_pid() || runtimes_are_ending())
+    uint64_t start = (uint64_t)(uintptr_t)&exit;
+    if (has_begun())
         return true;
-    unsigned n = capture_stack(pcs, STATE_MAX_FRAMES, NULL);
     for (unsigned i = 0; i < n; i++)
         if (pcs[i] > start && pcs[i] - start <= EXIT_SIZE) {
             atomic_store(&began_in, table_pid());
             return true;
         }
     return false;
+}
+
+static bool exit_has_begun(void)
+{
+    uint64_t pcs[STATE_MAX_FRAMES];
+    return has_begun() || ending_closes(pcs, capture_stack(pcs, STATE_MAX_FRAMES, NULL));
 }
 
 /*

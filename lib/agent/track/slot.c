@@ -96,25 +96,30 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
                             .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
 }
 
-static void after_leaving(const struct leaving *was, int fd)
+static void after_leaving(struct leaving *was, int fd)
 {
-    bool last = count_closed(was, 1);
+    was->last = count_closed(was, 1);
     settle_use(was->flags);
-    retract_note(was, fd, last);
+    retract_note(was, fd, was->last);
     close_bell_ring();
+}
+
+uint64_t slot_leave_with(struct state_slot *slot, int fd, unsigned phase, struct leaving *was)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    do {
+        if (SLOT_PHASE(word) != SLOT_LIVE)
+            return 0;
+        *was = slot_leaving(slot, word);
+    } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
+    after_leaving(was, fd);
+    return word;
 }
 
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
 {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
     struct leaving was;
-    do {
-        if (SLOT_PHASE(word) != SLOT_LIVE)
-            return 0;
-        was = slot_leaving(slot, word);
-    } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
-    after_leaving(&was, fd);
-    return word;
+    return slot_leave_with(slot, fd, phase, &was);
 }
 
 bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase)

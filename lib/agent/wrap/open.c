@@ -90,11 +90,11 @@ WRAPPER(int, listen, (int fd, int backlog)) { return wrapper_listened(fd, real.l
 
 WRAPPER(int, dup, (int fd)) { return AROUND_DUP(fd, real.dup(fd)); }
 
-WRAPPER(int, dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.dup2(fd, target)); }
+WRAPPER(int, dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, CALL_DUP2, real.dup2(fd, target)); }
 
-WRAPPER(int, __dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.__dup2(fd, target)); }
+WRAPPER(int, __dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, CALL_DUP2, real.__dup2(fd, target)); }
 
-WRAPPER(int, dup3, (int fd, int target, int flags)) { return AROUND_DUP2(fd, target, real.dup3(fd, target, flags)); }
+WRAPPER(int, dup3, (int fd, int target, int flags)) { return AROUND_DUP2(fd, target, CALL_DUP3, real.dup3(fd, target, flags)); }
 
 #define FCNTL(name)                                                   \
     WRAPPER(int, name, (int fd, int command, long arg))               \

@@ -162,7 +162,7 @@ WRAPPER(int, daemon, (int nochdir, int noclose))
     daemonizing = false;
     if (r == 0 && !noclose) {
         for (int fd = 0; fd <= 2; fd++)
-            track_closing(fd);
+            track_closing_by(fd, CALL_DAEMON, CLOSER);
     }
     return r;
 }

@@ -47,9 +47,9 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
 {
     switch (number) {
     case SYS_close:
-        return AROUND_CLOSE(FD, CALL);
+        return AROUND_CLOSE(FD, CALL_CLOSE, CALL);
     case SYS_close_range: {
-        bool any = wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
+        bool any = wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c, CALL_CLOSE_RANGE, CLOSER);
         long r = WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watcher_suspend(), CALL);
         return wrapper_closed_range(any, (unsigned)a, (unsigned)b, r);
     }
@@ -64,7 +64,7 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     case SYS_dup2:
 #endif
     case SYS_dup3:
-        return AROUND_DUP2(FD, (int)b, CALL);
+        return AROUND_DUP2(FD, (int)b, number == SYS_dup3 ? CALL_DUP3 : CALL_DUP2, CALL);
     case SYS_fcntl:
         if (b != F_DUPFD && b != F_DUPFD_CLOEXEC)
             return CALL;

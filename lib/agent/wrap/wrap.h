@@ -79,35 +79,40 @@
     })
 
 /*
+ * In a wrapper that closes: from where in the program it was called (track/closes.c).
+ */
+#define CLOSER ((struct closer){__builtin_return_address(0), __builtin_dwarf_cfa()})
+
+/*
  * Closing: the event comes before the real call, because another thread can get the number as soon
  * as it is closed. Only EBADF means that nothing was closed: after EINTR or EIO Linux has closed
  * the descriptor all the same (close(2)).
  */
-#define AROUND_CLOSE(fd, call)                                 \
-    ({                                                         \
-        uint64_t token = track_closing(fd);                    \
-        __typeof__(call) result = (call);                      \
-        if (unlikely(result == -1) && token && errno == EBADF) \
-            track_close_failed((fd), token);                   \
-        result;                                                \
+#define AROUND_CLOSE(fd, name, call)                             \
+    ({                                                           \
+        uint64_t token = track_closing_by((fd), (name), CLOSER); \
+        __typeof__(call) result = (call);                        \
+        if (unlikely(result == -1) && token && errno == EBADF)   \
+            track_close_failed((fd), token);                     \
+        result;                                                  \
     })
 
 /*
  * dup2, dup3: close TARGET and make a second descriptor for FD. If the call fails, for whatever
  * reason, TARGET is still open.
  */
-#define AROUND_DUP2(fd, target, call)                      \
-    ({                                                     \
-        bool same = (fd) == (target);                      \
-        uint64_t token = same ? 0 : track_closing(target); \
-        int new_fd = (int)(call);                          \
-        if (unlikely(new_fd < 0)) {                        \
-            if (token)                                     \
-                track_close_failed((target), token);       \
-        } else if (!same) {                                \
-            track_duped((fd), new_fd);                     \
-        }                                                  \
-        new_fd;                                            \
+#define AROUND_DUP2(fd, target, name, call)                                     \
+    ({                                                                          \
+        bool same = (fd) == (target);                                           \
+        uint64_t token = same ? 0 : track_closing_by((target), (name), CLOSER); \
+        int new_fd = (int)(call);                                               \
+        if (unlikely(new_fd < 0)) {                                             \
+            if (token)                                                          \
+                track_close_failed((target), token);                            \
+        } else if (!same) {                                                     \
+            track_duped((fd), new_fd);                                          \
+        }                                                                       \
+        new_fd;                                                                 \
     })
 
 /*
@@ -157,7 +162,7 @@ int wrapper_waited(int epfd, const struct epoll_event *events, int result, enum 
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result);
 ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name);
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result);
-bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags);
+bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags, unsigned call, struct closer by);
 long wrapper_closed_range(bool any, unsigned first, unsigned last, long result);
 int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result);
 int wrapper_listened(int fd, int result);
