@@ -95,11 +95,21 @@ static int compare_entries(const void *pa, const void *pb)
     return 0;
 }
 
-/* Enters T, for which the rarest of the same event gives way when there are enough of them. */
-static void enter_told(struct group *g, const struct told *t)
+static bool is_same_sibling(const struct told *a, const struct told *b)
+{
+    return a->event == EVENT_SIBLINGS && b->event == EVENT_SIBLINGS && a->call == b->call && a->siteid == b->siteid &&
+           (a->siteid || a->site == b->site);
+}
+
+void group_told_enter(struct group *g, const struct told *t)
 {
     struct told *rarest = NULL;
     unsigned same = 0;
+    for (unsigned i = 0; i < g->n_told; i++)
+        if (is_same_sibling(&g->told[i], t)) {
+            g->told[i].count += t->count;
+            return;
+        }
     for (unsigned i = 0; i < g->n_told; i++) {
         if (g->told[i].event != t->event)
             continue;
@@ -131,12 +141,12 @@ static void fill_told(struct group *g, struct finding *f, size_t n)
                          .siteid = f[i].told_id,
                          .count = end - i};
         if (t.event)
-            enter_told(g, &t);
+            group_told_enter(g, &t);
         for (size_t k = i; k < end; k++) /* its stack is the error's */
             without_stack += t.event != EVENT_EOF && f[k].told_eof;
     }
     if (without_stack)
-        enter_told(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
+        group_told_enter(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
     heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries);
     heap_sort(f, n, sizeof *f, compare_findings);
 }
@@ -151,7 +161,7 @@ static bool same_frame(const struct frame *a, const struct frame *b)
     return a->offset == b->offset && a->pc == b->pc && same_text(a->module, b->module);
 }
 
-static bool same_told(const struct told *a, const struct told *b)
+bool group_told_reads_the_same(const struct told *a, const struct told *b)
 {
     if (a->event != b->event || a->call != b->call || a->error != b->error || a->n_frames != b->n_frames)
         return false;
@@ -166,7 +176,7 @@ void group_told_named(struct group *g)
     unsigned kept = 0, shown = 0;
     for (unsigned i = 0; i < g->n_told; i++) {
         unsigned twin = 0;
-        while (twin < kept && !same_told(&g->told[twin], &g->told[i]))
+        while (twin < kept && !group_told_reads_the_same(&g->told[twin], &g->told[i]))
             twin++;
         if (twin < kept)
             g->told[twin].count += g->told[i].count;
@@ -186,12 +196,14 @@ void group_told_add(struct group *g, const struct group *from)
 {
     for (unsigned i = 0; i < from->n_told; i++) {
         unsigned twin = 0;
-        while (twin < g->n_told && !same_told(&g->told[twin], &from->told[i]))
+        if (from->told[i].event == EVENT_SIBLINGS)
+            continue;
+        while (twin < g->n_told && !group_told_reads_the_same(&g->told[twin], &from->told[i]))
             twin++;
         if (twin < g->n_told)
             g->told[twin].count += from->told[i].count;
         else
-            enter_told(g, &from->told[i]);
+            group_told_enter(g, &from->told[i]);
     }
     group_told_named(g);
     g->n_read += from->n_read;
@@ -210,7 +222,7 @@ const struct told *group_commonest(const struct group *g)
         const struct told *t = &g->told[i];
         if (t->n_frames && t->event == EVENT_EOF)
             return t;
-        if (!best && t->n_frames)
+        if (!best && t->n_frames && t->event != EVENT_SIBLINGS)
             best = t;
     }
     return best;

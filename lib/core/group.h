@@ -51,7 +51,14 @@ void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit);
  * TOLD_SHOWN commonest of each event stay.
  */
 void group_told_named(struct group *g);
-/* Adds what was told of FROM's sockets, both with their names, to what was told of G's. */
+/*
+ * Adds T, whose stack has no frames yet or is known by its siteid, to what was told of G; if it is
+ * one of EVENT_SIBLINGS that is there already, to its count. The rarest of an event gives way.
+ */
+void group_told_enter(struct group *g, const struct told *t);
+/* The two are the same event in stacks that read the same. */
+bool group_told_reads_the_same(const struct told *a, const struct told *b);
+/* Adds what was told of FROM's sockets, both with their names, to what was told of G's; not its siblings. */
 void group_told_add(struct group *g, const struct group *from);
 /*
  * The stack that stands for all of what was told: the commonest that saw EOF, else of another

@@ -178,15 +178,40 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
 /* What the program was told, each stack with the number of sockets that it is true of. */
 static void put_history(struct out *o, const struct group *g)
 {
+    const char *before = "";
     put_key(o, "history");
     out_char(o, '[');
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct told *t = &g->told[i];
-        out_fmt(o, "%s{\"event\":\"%s\"", i ? "," : "", event_name(t->event));
+        if (t->event == EVENT_SIBLINGS)
+            continue;
+        out_fmt(o, "%s{\"event\":\"%s\"", before, event_name(t->event));
+        before = ",";
         put_string(o, "call", call_name(t->call));
         put_u64(o, "count", t->count);
         put_error(o, "errno", t->error);
         put_bool(o, "inferred", false);
+        put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
+
+/* The stacks that closed the other sockets of the site; with "cousins" those of other sites. */
+static void put_siblings(struct out *o, const struct group *g)
+{
+    const char *before = "";
+    put_key(o, "siblings_closed");
+    out_char(o, '[');
+    for (unsigned i = 0; i < g->n_told; i++) {
+        const struct told *t = &g->told[i];
+        if (t->event != EVENT_SIBLINGS)
+            continue;
+        out_fmt(o, "%s{\"count\":%lu", before, (unsigned long)t->count);
+        before = ",";
+        put_string(o, "call", call_name(t->call));
+        put_bool(o, "about", g->about);
+        put_bool(o, "cousins", g->cousins);
         put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
         out_char(o, '}');
     }
@@ -243,6 +268,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_string(o, "site_of", g->of_eof ? "eof" : NULL);
     if (is_until_exit(g))
         put_bool(o, "until_exit", true);
+    put_siblings(o, g);
     out_str(o, "}\n");
 }
 

@@ -73,7 +73,14 @@ enum origin {
     ORIGIN_COUNT
 };
 /* What a program was told of a socket; in the order in which reports tell of it. */
-enum event { EVENT_NONE = 0, EVENT_CONNECT_FAILED, EVENT_EOF, EVENT_ERROR, EVENT_COUNT };
+enum event {
+    EVENT_NONE = 0,
+    EVENT_CONNECT_FAILED,
+    EVENT_EOF,
+    EVENT_ERROR,
+    EVENT_SIBLINGS, /* none of its own: other sockets, which were closed there */
+    EVENT_COUNT
+};
 /* Why a report was made. */
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
 

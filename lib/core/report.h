@@ -110,6 +110,10 @@ struct group {
     unsigned n_told;
     struct told told[GROUP_TOLD];
     uint64_t n_read, n_unread, n_unknown; /* sockets by their eof, n_unknown: where there is one */
+    /* of the same site, closed, and known by which stack (EVENT_SIBLINGS; siblings.h) */
+    uint64_t n_siblings;
+    bool cousins; /* these are of other sites, opened under the same outer frames */
+    bool about;   /* how they are spread over the stacks is about right, not counted */
     struct opener opener;
     /*
      * at this site (all sockets without a stack are one) since the start; live is opened - closed

@@ -184,9 +184,40 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
     out_char(o, ')');
 }
 
+/* "closed by close (1000 of 1203)"; the first says whose closes these are. */
+static void put_siblings(struct out *o, const struct group *g, const struct told *t, bool first)
+{
+    unsigned long all = (unsigned long)g->n_siblings, closed = (unsigned long)g->closed;
+    if (first && g->cousins)
+        out_fmt(o, "%lu socket%s of other sites, opened under the same calls, %s closed: ", all, plural(all), all == 1 ? "was" : "were");
+    else if (first && all < closed)
+        out_fmt(o, "%lu of the %lu that were closed: ", all, closed);
+    else if (first)
+        out_fmt(o, "the %lu that %s closed: ", all, all == 1 ? "was" : "were");
+    out_fmt(o, "closed by %s", call_name(t->call) ? call_name(t->call) : "close");
+    if (t->count != all)
+        out_fmt(o, " (%s%lu of %lu)", g->about ? "about " : "", (unsigned long)t->count, all);
+}
+
 void text_told(struct out *o, const struct group *g, unsigned nth)
 {
-    put_told(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+    if (g->told[nth].event == EVENT_SIBLINGS)
+        put_siblings(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != EVENT_SIBLINGS);
+    else
+        put_told(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+}
+
+/* What was told of the group's own sockets, or how its siblings were closed. */
+static void put_events(struct out *o, const struct group *g, const struct text_columns *c, bool siblings)
+{
+    for (unsigned i = 0; i < g->n_told; i++) {
+        if ((g->told[i].event == EVENT_SIBLINGS) != siblings)
+            continue;
+        out_str(o, "  ");
+        text_told(o, g, i);
+        out_char(o, '\n');
+        text_stack(o, c, g->told[i].frames, g->told[i].n_frames);
+    }
 }
 
 static void put_life(struct out *o, const struct group *g)
@@ -204,16 +235,12 @@ static void put_life(struct out *o, const struct group *g)
         out_char(o, '\n');
         text_stack(o, &c, g->frames, g->n_frames);
     }
-    for (unsigned i = 0; i < g->n_told; i++) {
-        out_str(o, "  ");
-        text_told(o, g, i);
-        out_char(o, '\n');
-        text_stack(o, &c, g->told[i].frames, g->told[i].n_frames);
-    }
+    put_events(o, g, &c, false);
     if (!eof && g->n_unread)
         out_fmt(o, "  never saw EOF (%lu of %lu): no call has read that far\n", (unsigned long)g->n_unread, (unsigned long)g->count);
     if (!eof && g->n_unknown)
         out_fmt(o, "  not known whether EOF was seen (%lu of %lu)\n", (unsigned long)g->n_unknown, (unsigned long)g->count);
+    put_events(o, g, &c, true);
 }
 
 /* ---- the site line --------------------------------------------------------------------------- */

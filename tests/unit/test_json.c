@@ -283,7 +283,8 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
     static const char *const parts[] = {
         "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
-        "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno 250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null}\n"};
+        "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno "
+        "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[]}\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
@@ -295,7 +296,25 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
     group.of_eof = true;
     text = rendered(&r);
     assert_non_null(strstr(text, "\"eof_frames\":[{\"module\":\"/srv/app\",\"build_id\":\"00ff\",\"offset\":\"0x1234\""));
-    assert_non_null(strstr(text, "\"site_of\":\"eof\"}\n"));
+    assert_non_null(strstr(text, "\"site_of\":\"eof\",\"siblings_closed\":[]}\n"));
+}
+
+static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[1] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_CLOSE, .count = 1000, .n_frames = 1, .frames = allocated};
+    group.told[2] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_FCLOSE, .count = 203};
+    group.n_siblings = 1203;
+    group.about = true;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "\"event\":\"eof\""));
+    assert_null(strstr(text, "\"event\":\"siblings_closed\""));
+    assert_non_null(
+        strstr(text, ",\"siblings_closed\":[{\"count\":1000,\"call\":\"close\",\"about\":true,\"cousins\":false,\"frames\":[{"));
+    assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}]}\n"));
 }
 
 static void each_socket_has_its_own_eof_and_protocol(void **state)
@@ -528,6 +547,7 @@ int main(void)
         cmocka_unit_test(the_checker_itself_is_strict),
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
+        cmocka_unit_test(the_stacks_that_closed_the_other_sockets_are_no_history),
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(forecasts_are_decimals_as_all_times_are),

@@ -104,6 +104,34 @@ static void the_documented_example_comes_out_byte_for_byte(void **state)
                         "(src/db.c:42)\n");
 }
 
+static void the_stacks_that_closed_the_others_follow_what_the_sockets_were_told(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[1] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_CLOSE, .count = 1000, .n_frames = 1, .frames = allocated + 1};
+    group.told[2] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_FCLOSE, .count = 203, .n_frames = 1, .frames = allocated};
+    group.n_siblings = 1203;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "    #0 read_reply  src/db.c:77\n"
+                                 "  the 1203 that were closed: closed by close (1000 of 1203)\n"
+                                 "    #0 login       src/web.c:88\n"
+                                 "  closed by fclose (203 of 1203)\n"
+                                 "    #0 db_connect  src/db.c:42\n"
+                                 "  fd 14"));
+    group.about = true;
+    assert_non_null(strstr(rendered(&r), "closed: closed by close (about 1000 of 1203)\n"));
+    group.n_told = 2;
+    group.told[1].count = group.n_siblings = 1000;
+    assert_non_null(strstr(rendered(&r), "\n  1000 of the 1203 that were closed: closed by close\n"));
+    group.cousins = true;
+    assert_non_null(strstr(rendered(&r), "\n  1000 sockets of other sites, opened under the same calls, were closed: closed by close\n"));
+    group.cousins = false;
+    group.closed = group.n_siblings = group.told[1].count = 1;
+    group.told[1].call = CALL_UNKNOWN;
+    assert_non_null(strstr(rendered(&r), "\n  the 1 that was closed: closed by close\n"));
+}
+
 static void the_default_list_ends_in_how_many_more(void **state)
 {
     (void)state;
@@ -661,6 +689,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documented_example_comes_out_byte_for_byte),
+        cmocka_unit_test(the_stacks_that_closed_the_others_follow_what_the_sockets_were_told),
         cmocka_unit_test(the_default_list_ends_in_how_many_more),
         cmocka_unit_test(one_socket_is_singular),
         cmocka_unit_test(no_groups_make_no_report),

@@ -16,6 +16,7 @@
 #include "../../core/json.h"
 #include "../../core/judge.h"
 #include "../../core/own_frames.h"
+#include "../../core/siblings.h"
 #include "../../core/text.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -282,6 +283,7 @@ static void count_group(struct group *g)
 {
     struct state_view view = table_view();
     group_count(g, &view);
+    siblings_find(g, &view);
     const struct counts *t = g->of_eof ? NULL : counts_of(g->site, g->kind); /* that one is of all without a stack */
     if (t) {
         g->growing = counts_trend(t) == TREND_GROWING;

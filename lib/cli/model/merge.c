@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../../core/group.h"
+#include "../../core/siblings.h"
 #include "equal.h"
 #include "model.h"
 
@@ -65,6 +66,8 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
         for (unsigned k = 0; k < g->n_told; k++)
             take_frames(&g->told[k], p);
     }
+    for (size_t i = 0; i < n; i++)
+        siblings_add(g, parts[i].group);
 }
 
 /* Sums over the N models; *N_PARTS is how many groups they have. */

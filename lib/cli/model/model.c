@@ -12,6 +12,7 @@
 #include "../../core/group.h"
 #include "../../core/growth.h"
 #include "../../core/own_frames.h"
+#include "../../core/siblings.h"
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
@@ -133,6 +134,7 @@ static void make_groups(struct model *m, struct symbolizer *sym)
     struct report *r = &m->report;
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     for (size_t i = 0; i < r->n_groups; i++) {
+        siblings_find(&r->groups[i], &m->from->view);
         stacks_want(m->from, sym, r->groups[i].site);
         for (unsigned k = 0; k < r->groups[i].n_told; k++)
             stacks_want(m->from, sym, r->groups[i].told[k].site);
