@@ -46,7 +46,8 @@
     CALL(DUP3, "dup3")                 \
     CALL(CLOSE_RANGE, "close_range")   \
     CALL(CLOSEFROM, "closefrom")       \
-    CALL(DAEMON, "daemon")
+    CALL(DAEMON, "daemon")             \
+    CALL(EPOLL_CTL, "epoll_ctl")
 
 #define CALL_ENUM(id, name) CALL_##id,
 enum call { CALL_UNKNOWN = 0, CALLS(CALL_ENUM) CALL_COUNT };
@@ -62,6 +63,8 @@ _Static_assert(CALL_COUNT <= CALL_FAILED, "a call's number fits beside the flag"
 
 /* "recv"; NULL for CALL_UNKNOWN and for a value out of range. The flag is ignored. */
 const char *call_name(unsigned call);
+/* The call closes a descriptor: close, fclose, dup2 and their kin. */
+static inline int call_closes(unsigned call) { return CALL_OF(call) >= CALL_CLOSE && CALL_OF(call) <= CALL_DAEMON; }
 /* The call tells of the end by events, not by a count of bytes: poll, epoll_wait and their kin. */
 static inline int call_polls(unsigned call) { return CALL_OF(call) >= CALL_POLL && CALL_OF(call) <= CALL_EPOLL_PWAIT2; }
 

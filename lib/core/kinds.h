@@ -26,12 +26,14 @@ enum kind {
     KIND_NEVER_CONNECTED,
     KIND_HANGUP,
     KIND_OPEN,
+    KIND_HELD_BY_CHILD, /* its bit is reserved: it has no name, and nothing is of this kind */
+    KIND_USE_AFTER_CLOSE,
     KIND_COUNT,
     KIND_NONE = 0xff,
 };
 #define KIND_BIT(k) (1u << (k))
-#define KINDS_DEFAULT 0x1fu
-#define KINDS_ALL 0x3fu
+#define KINDS_DEFAULT 0x9fu
+#define KINDS_ALL 0xbfu
 
 /*
  * Why a socket of KIND_NEVER_CONNECTED is one. NONE: not known (a file of version 0.1); UNSEEN:
@@ -78,6 +80,11 @@ enum event {
     EVENT_CONNECT_FAILED,
     EVENT_EOF,
     EVENT_ERROR,
+    /* of KIND_USE_AFTER_CLOSE: closed first, its number opened again, that put on epoll, used */
+    EVENT_CLOSED,
+    EVENT_REOPENED,
+    EVENT_REOPENED_EPOLL_ADD,
+    EVENT_USED,
     EVENT_SIBLINGS, /* none of its own: other sockets, which were closed there */
     EVENT_COUNT
 };

@@ -278,6 +278,18 @@ const struct state_closes *state_next_closes(const struct state_view *view, uint
     return NULL;
 }
 
+const struct state_use *state_next_use(const struct state_view *view, uint64_t *pos)
+{
+    const unsigned char *at;
+    uint32_t size;
+    while ((at = next_closes(view, pos, &size)) != NULL) {
+        const struct state_use *u = (const struct state_use *)(const void *)at;
+        if (size >= sizeof *u && __atomic_load_n(&u->format, __ATOMIC_RELAXED) == STATE_CLOSES_USE)
+            return u;
+    }
+    return NULL;
+}
+
 bool state_frame_at(const struct state_view *view, uint64_t pc, struct state_frame_view *out)
 {
     uint32_t left = 0;

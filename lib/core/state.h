@@ -241,6 +241,8 @@ static inline bool slot_is_unwatched(const struct state_slot *s, uint16_t flags,
 /* of the stuck count over the last checks */
 enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING };
 
+/* the kinds that a watcher counts at each site: those of 0.1, as the others are not a socket's state */
+#define STATE_SITE_KINDS 6u
 /*
  * `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64
  */
@@ -261,11 +263,11 @@ struct state_site {
     uint8_t call;
     uint16_t nframes; /* 0..STATE_MAX_FRAMES */
     /* the watcher's: */
-    _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last check */
-    _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
+    _Atomic uint32_t stuck[STATE_SITE_KINDS];    /* past grace, at the last check */
+    _Atomic uint32_t reported[STATE_SITE_KINDS]; /* the count at which the group was last reported */
     /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
-    _Atomic uint32_t rate_milli[KIND_COUNT];
-    _Atomic uint32_t trend[KIND_COUNT]; /* enum trend */
+    _Atomic uint32_t rate_milli[STATE_SITE_KINDS];
+    _Atomic uint32_t trend[STATE_SITE_KINDS]; /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
@@ -330,6 +332,31 @@ struct state_closes {       /* 128 bytes */
     _Atomic uint64_t count[STATE_CLOSERS];
 };
 #define STATE_CLOSES_SITE 1u
+
+/*
+ * A call on a descriptor that was closed before (KIND_USE_AFTER_CLOSE), in EXTENT_CLOSES too. What
+ * was closed, by whom, and the call; if the call has hit another socket, that one.
+ */
+struct state_use { /* 384 bytes */
+    _Atomic uint32_t size;
+    _Atomic uint32_t ready; /* 1 once complete; 0 again when it was part of a sweep after all */
+    uint8_t format;         /* STATE_CLOSES_USE */
+    uint8_t call, error;    /* the call (calls.h), and its errno: EBADF; 0: it succeeded */
+    uint8_t flags;          /* enum use_flag */
+    uint32_t fd;
+    _Atomic uint32_t reported;
+    /* the threads that opened and closed first, that called, and that opened the number again */
+    uint32_t opened_tid, closed_tid, used_tid, victim_tid;
+    state_ref opened, closed, used; /* their stacks; 0: none */
+    state_ref victim, victim_epoll; /* that opened the number again, and put it on an epoll */
+    uint8_t family, type, origin, protocol;
+    uint64_t opened_ns, closed_ns, used_ns;
+    char local[96], peer[96]; /* as it was closed first, as in state_detail */
+    uint16_t tag;             /* 0: none */
+    uint8_t pad[102];
+};
+#define STATE_CLOSES_USE 2u
+enum use_flag { USE_UNDER_WAY = 1, /* the call had begun before the close */ USE_MPTCP = 2 };
 
 struct state_detail {     /* 256 bytes: what the checks know of one socket in a condition */
     _Atomic uint32_t gen; /* the slot's generation; 0: free */
@@ -438,6 +465,7 @@ _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the defa
 _Static_assert(STATE_SITE_SIZE(STATE_MAX_FRAMES) <= STATE_EXTENT_SIZE, "a site lies in one extent");
 _Static_assert(sizeof(struct state_frame) == 32, "the strings follow");
 _Static_assert(sizeof(struct state_closes) == 128, "two units of a ref");
+_Static_assert(sizeof(struct state_use) == 384, "six units of a ref");
 _Static_assert(STATE_FRAME_SIZE(STATE_FUNCTION_MAX + STATE_FILE_MAX) <= STATE_EXTENT_SIZE, "a frame lies in one extent");
 
 /* ---- the decoder (state.c) ------------------------------------------------------------------- */
@@ -496,6 +524,8 @@ const struct state_attempt *state_attempt_of(const struct state_view *view, int 
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* Iterates the records of closes that are complete; *POS starts at 0. NULL at the end. */
 const struct state_closes *state_next_closes(const struct state_view *view, uint64_t *pos);
+/* The same of uses after a close. */
+const struct state_use *state_next_use(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* True when the address PC of a stack stands for a frame of a language runtime. */

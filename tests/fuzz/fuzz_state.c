@@ -109,6 +109,14 @@ static void read_all(const struct state_view *v)
             abort();
         touch(c, sizeof *c);
     }
+    pos = rounds = 0;
+    for (const struct state_use *u; (u = state_next_use(v, &pos)) != NULL;) {
+        if (++rounds > 8 * STATE_EXTENT_SIZE / STATE_REF_UNIT)
+            abort();
+        touch(u, sizeof *u);
+        touch_string(u->local, sizeof u->local);
+        touch_string(u->peer, sizeof u->peer);
+    }
     for (unsigned number = 0; number < 8 * STATE_MODULES_PER_EXTENT; number++) {
         const struct state_module *m = state_module_at(v, number);
         if (m)

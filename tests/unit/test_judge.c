@@ -342,7 +342,7 @@ static void the_laws_hold_for_every_state_family_type_and_flag(void **state)
                         if (v.kind < KIND_COUNT)
                             seen[v.kind]++;
                     }
-    for (unsigned k = 0; k < KIND_COUNT; k++)
+    for (unsigned k = 0; k <= KIND_OPEN; k++) /* the others are no state of a socket */
         assert_true(seen[k] > 0);
 }
 

@@ -598,6 +598,17 @@ static void a_record_of_closes_is_read_back_and_one_that_lies_is_none(void **sta
     pos = 0;
     assert_ptr_equal(state_next_closes(&v, &pos), first);
     assert_ptr_equal(state_next_closes(&v, &pos), last);
+    struct state_use *use = image_at(&im, 0, 512), *cut = image_at(&im, 0, 1024);
+    second->size = 256;
+    *use = (struct state_use){.size = sizeof *use, .ready = 1, .format = STATE_CLOSES_USE, .fd = 5};
+    *(uint32_t *)image_at(&im, 0, 896) = 128; /* a record that is not complete yet */
+    *cut = (struct state_use){.size = sizeof *cut - 64, .ready = 1, .format = STATE_CLOSES_USE};
+    pos = 0;
+    assert_ptr_equal(state_next_use(&v, &pos), use);
+    assert_null(state_next_use(&v, &pos));
+    use->ready = 0; /* taken back */
+    pos = 0;
+    assert_null(state_next_use(&v, &pos));
     image_extent(&im, 1, EXTENT_SITES, 0);
     pos = 0;
     assert_ptr_equal(state_next_closes(&v, &pos), first);
