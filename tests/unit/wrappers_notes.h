@@ -104,6 +104,8 @@ uint64_t track_closing_by(int fd, unsigned call, struct closer by)
     note("closing(%d,%s) ", fd, real.fcntl(fd, F_GETFD, 0) < 0 ? "gone" : "open");
     return next_token;
 }
+bool after_close_on;
+void after_close_closed(int fd, int err, unsigned call) { note("closed(%d,%d,%s) ", fd, err, call_name(call)); }
 void track_close_failed(int fd, uint64_t token) { note("back(%d,%d) ", fd, (int)token); }
 static bool range_holds_any;
 bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct closer by)

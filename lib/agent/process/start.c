@@ -19,6 +19,7 @@
 #include "../table/header.h"
 #include "../table/program_defaults.h"
 #include "../table/state_file.h"
+#include "../track/after_close.h"
 #include "../track/closes.h"
 #include "../track/family.h"
 #include "../track/gate.h"
@@ -49,6 +50,7 @@ static bool make_table(void)
     }
     predecessor_import();
     track_expect_data();
+    after_close_start(agent_options.closes);
     /* last: from here on the program's other threads find what was imported */
     bool ok = gate_open();
     inherited_set_clear();

@@ -15,6 +15,7 @@
 #include "../base/sys.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
+#include "after_close.h"
 #include "closes.h"
 #include "ending.h"
 #include "gate.h"
@@ -110,6 +111,8 @@ static __attribute__((noinline)) uint64_t leave_closing(struct state_slot *slot,
     uint64_t word = slot_leave_with(slot, fd, SLOT_CLOSING, &was);
     if (word)
         closes_count(&was, call, by);
+    if (word && after_close_on)
+        after_close_leaving(fd, slot, was.gen, call);
     return word;
 }
 
@@ -128,6 +131,8 @@ void track_close_failed(int fd, uint64_t token)
     struct state_slot *slot = token ? slot_of(fd) : NULL;
     if (!slot)
         return;
+    if (after_close_on)
+        after_close_put_back(fd);
     slot_put_back(slot, token);
 }
 
@@ -148,6 +153,8 @@ bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct
         struct leaving was;
         if (slot_leave_with(slot, fd, SLOT_CLOSING_MANY, &was))
             closes_count(&was, call, by);
+        if (after_close_on)
+            after_close_swept(fd);
     }
     return any;
 }

@@ -21,6 +21,7 @@
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "adopt.h"
+#include "after_close.h"
 #include "family.h"
 #include "gate.h"
 #include "probe.h"
@@ -103,6 +104,8 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
     if (!slot)
         return;
     slot_used(slot);
+    if (after_close_on)
+        after_close_touched(fd, slot);
     if (to && len >= sizeof to->sa_family && to->sa_family == AF_UNSPEC) {
         if (!result)
             forget_told(slot, SLOT_CONNECTED | SLOT_CONNECTING | SLOT_TOLD_EOF | SLOT_TOLD_ERROR);
@@ -131,6 +134,8 @@ void track_shutdown(int fd, int how)
     if (!slot)
         return;
     slot_used(slot);
+    if (after_close_on)
+        after_close_touched(fd, slot);
     uint16_t f = how == SHUT_RD ? SLOT_SHUT_RD : how == SHUT_WR ? SLOT_SHUT_WR : SLOT_SHUT_RD | SLOT_SHUT_WR;
     atomic_fetch_or(&slot->flags, f);
     /* After the flag: a dup at this moment sees the flag, or its record is found here (dup.c). */
@@ -208,6 +213,8 @@ void track_hung_up(int fd, unsigned revents)
     if (!slot)
         return;
     slot_used(slot);
+    if (after_close_on)
+        after_close_touched(fd, slot);
     uint16_t f = slot_flags(slot);
     /*
      * A stream socket that was never connected, and one whose connect failed, hang up as well, and
@@ -224,6 +231,8 @@ void track_hung_up(int fd, unsigned revents)
 
 void track_sent(int fd, ssize_t result, int err)
 {
+    if (after_close_on)
+        after_close_transferred(fd, result < 0 ? err : 0, this_thread.call);
     if (result < 0 && !is_end(err))
         return;
     struct state_slot *slot = slot_live(fd);
@@ -261,6 +270,8 @@ static struct state_slot *unknown_socket(int fd)
 
 void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {
+    if (after_close_on)
+        after_close_transferred(fd, result < 0 ? err : 0, this_thread.call);
     if (result < 0 && !is_end(err))
         return;
     struct state_slot *slot = slot_live(fd);

@@ -21,6 +21,7 @@
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../table/header.h"
+#include "after_close.h"
 #include "gate.h"
 #include "outcome.h"
 
@@ -116,6 +117,8 @@ void track_registered(int epfd, int op, int fd, uint64_t data)
 {
     if (thread_inside() || (table_exists() && !table_is_enabled()) || gate_is_vfork_child())
         return;
+    if (after_close_on && op == EPOLL_CTL_ADD)
+        after_close_watched(fd);
     if (!take_lock()) {
         nothing_is_known();
         return;

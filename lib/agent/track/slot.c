@@ -17,6 +17,7 @@
 #include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "after_close.h"
 #include "close_bell.h"
 #include "gate.h"
 #include "inherited_set.h"
@@ -217,6 +218,8 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     else if (!(flags & SLOT_UNCOUNTED))
         count_opened(o->site);
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
+    if (after_close_on)
+        after_close_opened(fd, slot);
     return slot;
 }
 

@@ -15,6 +15,7 @@
 #ifndef SOCKLEAK_AGENT_TRACK_H
 #define SOCKLEAK_AGENT_TRACK_H
 
+#include "after_close.h"
 #include "dup.h"
 #include "open_close.h"
 #include "outcome.h"

@@ -88,13 +88,15 @@
  * as it is closed. Only EBADF means that nothing was closed: after EINTR or EIO Linux has closed
  * the descriptor all the same (close(2)).
  */
-#define AROUND_CLOSE(fd, name, call)                             \
-    ({                                                           \
-        uint64_t token = track_closing_by((fd), (name), CLOSER); \
-        __typeof__(call) result = (call);                        \
-        if (unlikely(result == -1) && token && errno == EBADF)   \
-            track_close_failed((fd), token);                     \
-        result;                                                  \
+#define AROUND_CLOSE(fd, name, call)                                    \
+    ({                                                                  \
+        uint64_t token = track_closing_by((fd), (name), CLOSER);        \
+        __typeof__(call) result = (call);                               \
+        if (unlikely(result == -1) && token && errno == EBADF)          \
+            track_close_failed((fd), token);                            \
+        else if (unlikely(after_close_on) && !token)                    \
+            after_close_closed((fd), result == -1 ? errno : 0, (name)); \
+        result;                                                         \
     })
 
 /*
