@@ -90,6 +90,53 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
     }
 }
 
+static void set_use(struct finding *f, enum event event, state_ref site, unsigned error, const struct state_view *view)
+{
+    struct use_event *e = &f->uses[event - EVENT_CLOSED];
+    struct state_site_view v;
+    *e = (struct use_event){.error = (uint8_t)error, .happened = true};
+    if (!site || !state_site_at(view, site, &v))
+        return;
+    e->site = site;
+    e->siteid = v.site->siteid;
+    e->call = (uint8_t)CALL_OF(v.site->call);
+}
+
+void finding_from_use(struct finding *f, const struct state_use *u, const struct state_view *view)
+{
+    struct state_site_view v;
+    *f = (struct finding){.fd = (int)u->fd,
+                          .kind = KIND_USE_AFTER_CLOSE,
+                          .origin = u->origin < ORIGIN_COUNT ? u->origin : ORIGIN_UNSEEN,
+                          .family = u->family,
+                          .type = u->type,
+                          .protocol = u->flags & USE_MPTCP ? PROTOCOL_MPTCP : u->protocol,
+                          .tid = u->opened_tid,
+                          .closed_tid = u->closed_tid,
+                          .used_tid = u->used_tid,
+                          .victim_tid = u->victim_tid,
+                          .tag_number = u->tag,
+                          .opened_ns = u->opened_ns,
+                          .since_ns = u->used_ns,
+                          .past_grace = true,
+                          .descriptors = 1,
+                          .local = u->local,
+                          .peer = u->peer};
+    if (u->opened && state_site_at(view, u->opened, &v)) {
+        f->site = u->opened;
+        f->siteid = v.site->siteid;
+        f->call = (uint8_t)CALL_OF(v.site->call);
+    }
+    set_use(f, EVENT_CLOSED, u->closed, 0, view);
+    if (u->victim_tid)
+        set_use(f, EVENT_REOPENED, u->victim, 0, view);
+    if (u->victim_epoll)
+        set_use(f, EVENT_REOPENED_EPOLL_ADD, u->victim_epoll, 0, view);
+    set_use(f, EVENT_USED, u->used, u->error, view);
+    if (!f->uses[EVENT_USED - EVENT_CLOSED].call)
+        f->uses[EVENT_USED - EVENT_CLOSED].call = u->call < CALL_COUNT ? u->call : 0;
+}
+
 enum eof finding_eof(const struct finding *f, unsigned eof)
 {
     if (f->told_eof)

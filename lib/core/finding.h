@@ -22,6 +22,10 @@ bool finding_counts(const struct state_slot *slot);
  */
 void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view);
 /*
+ * The call on a closed descriptor that U records; the strings are U's. Fills all of F.
+ */
+void finding_from_use(struct finding *f, const struct state_use *u, const struct state_view *view);
+/*
  * Adds what the last check has found: kind, state, since when. The addresses are taken as they are:
  * they point into D, and need a terminating NUL there.
  */

@@ -95,10 +95,23 @@ static int compare_entries(const void *pa, const void *pb)
     return 0;
 }
 
-static bool is_same_sibling(const struct told *a, const struct told *b)
+/* Events that do not come sorted, each run as one. */
+static bool is_same_entry(const struct told *a, const struct told *b)
 {
-    return a->event == EVENT_SIBLINGS && b->event == EVENT_SIBLINGS && a->call == b->call && a->siteid == b->siteid &&
+    return a->event >= EVENT_CLOSED && a->event == b->event && a->call == b->call && a->error == b->error && a->siteid == b->siteid &&
            (a->siteid || a->site == b->site);
+}
+
+static void enter_uses(struct group *g, const struct finding *f, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (unsigned k = 0; k < USE_EVENTS; k++) {
+            const struct use_event *e = &f[i].uses[k];
+            struct told t = {
+                .event = (uint8_t)(EVENT_CLOSED + k), .call = e->call, .error = e->error, .site = e->site, .siteid = e->siteid, .count = 1};
+            if (e->happened)
+                group_told_enter(g, &t);
+        }
 }
 
 void group_told_enter(struct group *g, const struct told *t)
@@ -106,7 +119,7 @@ void group_told_enter(struct group *g, const struct told *t)
     struct told *rarest = NULL;
     unsigned same = 0;
     for (unsigned i = 0; i < g->n_told; i++)
-        if (is_same_sibling(&g->told[i], t)) {
+        if (is_same_entry(&g->told[i], t)) {
             g->told[i].count += t->count;
             return;
         }
@@ -145,6 +158,8 @@ static void fill_told(struct group *g, struct finding *f, size_t n)
         for (size_t k = i; k < end; k++) /* its stack is the error's */
             without_stack += t.event != EVENT_EOF && f[k].told_eof;
     }
+    if (f->kind == KIND_USE_AFTER_CLOSE)
+        enter_uses(g, f, n);
     if (without_stack)
         group_told_enter(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
     heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries);
@@ -222,7 +237,7 @@ const struct told *group_commonest(const struct group *g)
         const struct told *t = &g->told[i];
         if (t->n_frames && t->event == EVENT_EOF)
             return t;
-        if (!best && t->n_frames && t->event != EVENT_SIBLINGS)
+        if (!best && t->n_frames && t->event < EVENT_CLOSED)
             best = t;
     }
     return best;

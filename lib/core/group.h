@@ -53,7 +53,7 @@ void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit);
 void group_told_named(struct group *g);
 /*
  * Adds T, whose stack has no frames yet or is known by its siteid, to what was told of G; if it is
- * one of EVENT_SIBLINGS that is there already, to its count. The rarest of an event gives way.
+ * EVENT_CLOSED or a later one, and is there already, to its count. The rarest of an event gives way.
  */
 void group_told_enter(struct group *g, const struct told *t);
 /* The two are the same event in stacks that read the same. */

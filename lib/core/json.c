@@ -172,6 +172,11 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     }
     if (f->until_exit)
         put_bool(o, "until_exit", true);
+    if (f->kind == KIND_USE_AFTER_CLOSE) {
+        put_u64_opt(o, "closed_tid", f->closed_tid);
+        put_u64_opt(o, "used_tid", f->used_tid);
+        put_u64_opt(o, "victim_tid", f->victim_tid);
+    }
     out_char(o, '}');
 }
 

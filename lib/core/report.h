@@ -17,6 +17,15 @@
 #include "calls.h"
 #include "state.h"
 
+/* One event of a finding that is no socket any more: KIND_USE_AFTER_CLOSE. */
+struct use_event {
+    state_ref site;
+    uint64_t siteid;
+    uint8_t call, error;
+    bool happened;
+};
+#define USE_EVENTS (EVENT_USED - EVENT_CLOSED + 1u)
+
 /* One socket that is a finding. */
 struct finding {
     int fd;
@@ -51,6 +60,9 @@ struct finding {
     const char *local, *peer; /* "" or NULL: unknown */
     const char *asked;        /* the address that a connect, bind or listen which failed was given */
     const char *tag;          /* NULL: none */
+    /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
+    struct use_event uses[USE_EVENTS];
+    uint32_t closed_tid, used_tid, victim_tid;
 };
 
 /*

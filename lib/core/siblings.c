@@ -97,7 +97,7 @@ static void find_cousins(struct group *g, const struct state_view *view)
 void siblings_find(struct group *g, const struct state_view *view)
 {
     uint64_t pos = 0;
-    if (g->of_eof || (!g->site && !g->siteid))
+    if (g->kind == KIND_USE_AFTER_CLOSE || g->of_eof || (!g->site && !g->siteid))
         return;
     for (const struct state_closes *c; (c = state_next_closes(view, &pos)) != NULL;)
         if (is_of_site(g, view, c))

@@ -73,6 +73,8 @@ static const char *headline(const struct group *g)
         return "dead: the connection is over, this process still holds the descriptor";
     case KIND_NEVER_CONNECTED:
         return never_headline(g->never);
+    case KIND_USE_AFTER_CLOSE:
+        return "used after close: a call on a descriptor that was closed before";
     case KIND_HANGUP:
         return "hung up: the peer has closed, this process never did";
     default:
@@ -91,6 +93,8 @@ static const char *condition_words(unsigned kind)
         return "dead";
     case KIND_NEVER_CONNECTED:
         return "never connected";
+    case KIND_USE_AFTER_CLOSE:
+        return "used after close";
     case KIND_HANGUP:
         return "hung up";
     default:
@@ -199,8 +203,42 @@ static void put_siblings(struct out *o, const struct group *g, const struct told
         out_fmt(o, " (%s%lu of %lu)", g->about ? "about " : "", (unsigned long)t->count, all);
 }
 
+/* What was done after the close: by another close, a receive or a send. */
+static void put_used(struct out *o, const struct told *t)
+{
+    const char *call = call_name(t->call) ? call_name(t->call) : "a call";
+    if (t->error)
+        out_fmt(o, call_closes(t->call) ? "closed again by %s" : "used after that in %s", call);
+    else if (call_closes(t->call))
+        out_fmt(o, "closed again by %s, which has closed that other socket", call);
+    else
+        out_fmt(o, "inside %s while it was closed, so that its end was not sent until that returned", call);
+}
+
+/* The events of KIND_USE_AFTER_CLOSE. */
+static void put_use(struct out *o, const struct group *g, const struct told *t)
+{
+    const char *call = call_name(t->call) ? call_name(t->call) : "a call";
+    if (t->event == EVENT_CLOSED)
+        out_fmt(o, "closed first by %s", call);
+    else if (t->event == EVENT_REOPENED)
+        out_fmt(o, "its number was opened again by %s", call);
+    else if (t->event == EVENT_REOPENED_EPOLL_ADD)
+        out_str(o, "that was put on epoll by");
+    else
+        put_used(o, t);
+    out_str(o, " (");
+    if (t->error && errno_name(t->error))
+        out_fmt(o, "%s; ", errno_name(t->error));
+    out_fmt(o, "%lu of %lu)", (unsigned long)t->count, (unsigned long)g->count);
+}
+
 void text_told(struct out *o, const struct group *g, unsigned nth)
 {
+    if (g->told[nth].event >= EVENT_CLOSED && g->told[nth].event <= EVENT_USED) {
+        put_use(o, g, &g->told[nth]);
+        return;
+    }
     if (g->told[nth].event == EVENT_SIBLINGS)
         put_siblings(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != EVENT_SIBLINGS);
     else
@@ -310,7 +348,11 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     }
     if (!g->of_eof && (g->siteid || (g->opened && !all_adopted(g))))
         out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
-    out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
+    out_fmt(o, "%s %lu",
+            g->kind == KIND_OPEN              ? "open"
+            : g->kind == KIND_USE_AFTER_CLOSE ? "used after close"
+                                              : "stuck",
+            (unsigned long)g->count);
     if (g->descriptors > g->count)
         out_fmt(o, " (%lu descriptors)", (unsigned long)g->descriptors);
     put_growth(o, g);
@@ -330,6 +372,8 @@ static const char *state_words(const struct finding *f)
         return "CLOSED";
     case KIND_NEVER_CONNECTED:
         return "UNCONNECTED";
+    case KIND_USE_AFTER_CLOSE:
+        return "CLOSED";
     case KIND_HANGUP:
         return "HANGUP";
     default:
@@ -392,7 +436,8 @@ static void put_socket(struct out *o, const struct report *r, const struct group
     out_fmt(o, "  %s %s", state_words(f), f->adopted && f->since_ns >= f->opened_ns ? "at least " : "");
     out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
     /* of an open one without state and addresses nobody has asked the kernel */
-    if (f->kind == KIND_OPEN ? f->unread || f->tcp_state || local || peer : f->kind != KIND_NEVER_CONNECTED)
+    if (f->kind == KIND_OPEN ? f->unread || f->tcp_state || local || peer
+                             : f->kind != KIND_NEVER_CONNECTED && f->kind != KIND_USE_AFTER_CLOSE)
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
     if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
         out_fmt(o, "  %s", how_name(f->how));
@@ -404,6 +449,10 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  %s", origin_name(f->origin));
     if (f->parent)
         out_fmt(o, " from parent %u, which %s", f->parent, f->parent_ended ? "ended" : "closed its copy");
+    if (f->used_tid)
+        out_fmt(o, "  closed by thread %u, then called by thread %u", f->closed_tid, f->used_tid);
+    if (f->victim_tid)
+        out_fmt(o, " on thread %u's", f->victim_tid);
     if (f->tag && *f->tag) {
         out_str(o, "  tag ");
         text_clean(o, f->tag);

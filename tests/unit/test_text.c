@@ -132,6 +132,44 @@ static void the_stacks_that_closed_the_others_follow_what_the_sockets_were_told(
     assert_non_null(strstr(rendered(&r), "\n  the 1 that was closed: closed by close\n"));
 }
 
+static void a_use_after_the_close_is_told_in_the_order_of_time(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.kind = findings[0].kind = KIND_USE_AFTER_CLOSE;
+    group.count = group.n_findings = 1;
+    group.growing = false;
+    group.opener = (struct opener){0};
+    findings[0].tcp_state = ST_NONE;
+    findings[0].closed_tid = 7;
+    findings[0].used_tid = 8;
+    findings[0].victim_tid = 9;
+    group.n_told = 4;
+    group.told[0] = (struct told){.event = EVENT_CLOSED, .call = CALL_CLOSE, .count = 1, .n_frames = 1, .frames = allocated};
+    group.told[1] = (struct told){.event = EVENT_REOPENED, .call = CALL_ACCEPT4, .count = 1};
+    group.told[2] = (struct told){.event = EVENT_REOPENED_EPOLL_ADD, .call = CALL_EPOLL_CTL, .count = 1};
+    group.told[3] = (struct told){.event = EVENT_USED, .call = CALL_FCLOSE, .count = 1, .n_frames = 1, .frames = allocated + 1};
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "==4242==WARNING: sockleak: 1 socket used after close: a call on a descriptor that was closed before\n"
+                                 "site 5f3a9c01d2e4b678: opened 1240, closed 1203, used after close 1\n"
+                                 "  opened by socket\n"));
+    assert_non_null(strstr(text, "  closed first by close (1 of 1)\n"
+                                 "    #0 db_connect  src/db.c:42\n"
+                                 "  its number was opened again by accept4 (1 of 1)\n"
+                                 "  that was put on epoll by (1 of 1)\n"
+                                 "  closed again by fclose, which has closed that other socket (1 of 1)\n"
+                                 "    #0 login       src/web.c:88\n"));
+    assert_non_null(strstr(text, "\n  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSED 812 s"
+                                 "  closed by thread 7, then called by thread 8 on thread 9's\n"));
+    group.told[3].error = EBADF;
+    assert_non_null(strstr(rendered(&r), "\n  closed again by fclose (EBADF; 1 of 1)\n"));
+    group.told[3].call = CALL_RECV;
+    assert_non_null(strstr(rendered(&r), "\n  used after that in recv (EBADF; 1 of 1)\n"));
+    group.told[3].error = 0;
+    assert_non_null(
+        strstr(rendered(&r), "\n  inside recv while it was closed, so that its end was not sent until that returned (1 of 1)\n"));
+}
+
 static void the_default_list_ends_in_how_many_more(void **state)
 {
     (void)state;
@@ -690,6 +728,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documented_example_comes_out_byte_for_byte),
         cmocka_unit_test(the_stacks_that_closed_the_others_follow_what_the_sockets_were_told),
+        cmocka_unit_test(a_use_after_the_close_is_told_in_the_order_of_time),
         cmocka_unit_test(the_default_list_ends_in_how_many_more),
         cmocka_unit_test(one_socket_is_singular),
         cmocka_unit_test(no_groups_make_no_report),

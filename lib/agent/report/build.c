@@ -32,6 +32,7 @@
 #include "forecast.h"
 #include "opener.h"
 #include "suppressions.h"
+#include "uses.h"
 
 /* ---- which sockets --------------------------------------------------------------------------- */
 
@@ -106,6 +107,34 @@ static uint64_t cookie_of(int fd, const struct state_slot *slot)
     return stamped ? atomic_load(&slot->cookie) : probe_cookie(fd);
 }
 
+static bool use_selected(const struct selection *s, const struct state_use *u)
+{
+    bool tid = !s->tid || u->opened_tid == s->tid || u->used_tid == s->tid;
+    bool due = !s->due_only || (u->used_ns <= s->used_until_ns && !atomic_load(&u->reported));
+    return tid && due && u->used_ns >= s->since_ns && (!s->tag || u->tag == s->tag);
+}
+
+static size_t each_use(const struct selection *s, const struct state_view *view, void (*call)(void *arg, const struct finding *f),
+                       void *arg)
+{
+    size_t n = 0;
+    uint64_t pos = 0;
+    const struct state_use *u;
+    while (s->kinds & KIND_BIT(KIND_USE_AFTER_CLOSE) && (u = state_next_use(view, &pos)) != NULL) {
+        struct finding f;
+        char tag[64];
+        if (!use_selected(s, u))
+            continue;
+        finding_from_use(&f, u, view);
+        state_tag_at(view, u->tag, tag);
+        f.tag = tag[0] ? tag : NULL;
+        n++;
+        if (call)
+            call(arg, &f);
+    }
+    return n;
+}
+
 /* Calls back for each socket that S selects, in the order of descriptors. */
 static size_t each(const struct selection *s, struct seen *seen, uint64_t *young, void (*call)(void *arg, const struct finding *f),
                    void *arg)
@@ -144,12 +173,12 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         if (call)
             call(arg, &f);
     }
-    return n;
+    return n + each_use(s, &view, call, arg);
 }
 
 static size_t live_slots(void)
 {
-    size_t n = 0;
+    size_t n = uses_count();
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1))
         n++;
     return n;

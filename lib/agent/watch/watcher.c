@@ -26,6 +26,7 @@
 #include "../inject/follow.h"
 #include "../report/counts.h"
 #include "../report/forecast.h"
+#include "../report/uses.h"
 #include "../stacks/capture.h"
 #include "../table/header.h"
 #include "../track/close_bell.h"
@@ -92,6 +93,9 @@ static uint64_t check_and_report(uint64_t interval)
     reporter_releases();
     reporter_due();
     serve_signal();
+    uint64_t next_use = uses_next_due(clock_now() - USES_SETTLE_NS);
+    if (next_use < next_grace)
+        next_grace = next_use;
     watch_answer(request);
     bool stretched = cost > interval;
     uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;

@@ -223,6 +223,21 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
         add_finding(c, &f);
 }
 
+static void collect_use(struct collection *c, const struct state_use *live)
+{
+    struct state_use u;
+    struct finding f;
+    char tag[64];
+    memcpy(&u, live, sizeof u);
+    finding_from_use(&f, &u, &c->l->view);
+    f.local = field(c->m, u.local, sizeof u.local);
+    f.peer = field(c->m, u.peer, sizeof u.peer);
+    state_tag_at(&c->l->view, u.tag, tag);
+    f.tag = tag[0] ? arena_string(&c->m->arena, tag) : NULL;
+    if (!is_suppressed(c, &f))
+        add_finding(c, &f);
+}
+
 void collect_findings(struct model *m, const struct loaded_file *l, const struct model_options *o)
 {
     const struct state_header *h = state_head(&l->view);
@@ -241,6 +256,9 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     struct state_slot slot;
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
         collect_slot(&c, fd, &slot);
+    pos = 0;
+    for (const struct state_use *u; c.kinds & KIND_BIT(KIND_USE_AFTER_CLOSE) && (u = state_next_use(&l->view, &pos)) != NULL;)
+        collect_use(&c, u);
     m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
     m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
     confirm_end(c.confirm);

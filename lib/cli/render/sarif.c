@@ -28,6 +28,9 @@ static const struct {
      "Close the socket on the error path of connect."},
     {"PeerHungUp", "The peer of a connected socket has closed, this process has not.", "Close the socket when it reports its end."},
     {"StillOpen", "A socket is still open.", "Close the socket."},
+    {NULL, NULL, NULL},
+    {"UseAfterClose", "A call on a descriptor that was closed before.",
+     "Let one owner close the descriptor, and set the variable to -1 there."},
 };
 
 static void put_hex_digit(struct out *o, unsigned v) { out_char(o, (char)(v < 10 ? '0' + v : 'A' + v - 10)); }
