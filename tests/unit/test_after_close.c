@@ -6,6 +6,7 @@
 #define LIVE_OPTIONS "interval=0:max_frames=16:grace=30s:leak_check_at_exit=0:closes=1"
 #include "live_agent.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -15,6 +16,7 @@
 #include "agent/stacks/sites.h"
 #include "agent/track/after_close.h"
 #include "agent/track/dup.h"
+#include "agent/track/quiet.h"
 #include "agent/track/registered.h"
 
 #define FD 700 /* open nowhere: the events are the test's */
@@ -272,9 +274,14 @@ static void closes_of_other_numbers_and_of_other_threads_are_no_sweep(void **sta
     open_it();
     close_it();
     this_thread.closing.length = 0;
-    closes(FD - 2, 1, 2);
+    for (int i = 0; i < 3; i++) /* to and fro */
+        closes(FD, 1, 2);
+    assert_int_equal(n_new(), 1);
+    open_it();
+    close_it();
+    this_thread.closing.length = 0;
+    closes(FD - 3, 1, 3);
     by_second(close_nothing);
-    closes(FD - 1, -1, 3);
     assert_int_equal(n_new(), 1);
 }
 
@@ -324,6 +331,11 @@ static void third_closes(void)
     by_second(open_it);
     by_second(close_it);
 }
+static void one_vanishes(void)
+{
+    by_second(open_it);
+    track_vanished(FD, SLOT_GEN(atomic_load(&slot_of(FD)->word)));
+}
 static void file_closes(void) { after_close_closed(FD, 0, CALL_CLOSE); }
 static void send_on_it(void) { track_sent(FD, 1, 0); }
 static void shut_it(void) { track_shutdown(FD, SHUT_WR); }
@@ -367,6 +379,7 @@ static void a_close_by_a_thread_that_has_to_do_with_the_socket_is_its_own(void *
     assert_int_equal(hits(NULL, NULL, its_site_is_handed_over), 0);
     assert_int_equal(hits(NULL, NULL, second_is_gone), 0);
     assert_int_equal(hits(NULL, third_closes, NULL), 0);
+    assert_int_equal(hits(NULL, one_vanishes, NULL), 0);
     assert_int_equal(hits(NULL, file_closes, NULL), 0);
     assert_int_equal(hits(NULL, NULL, is_inherited), 0);
     assert_int_equal(hits(NULL, NULL, NULL), 1); /* and so it is none of these */
@@ -448,6 +461,17 @@ static void a_child_of_fork_knows_nothing_of_what_its_parent_closed(void **state
     assert_int_equal(status, 0);
 }
 
+static void every_transfer_stays_an_event(void **state)
+{
+    (void)state;
+    open_it();
+    receive_on_it(); /* the first that gave data ends it in other processes */
+    assert_true(track_quiet == SSIZE_MAX);
+    quiet_await();
+    quiet_settle();
+    assert_true(track_quiet == SSIZE_MAX);
+}
+
 static void errno_is_kept(void **state)
 {
     (void)state;
@@ -490,6 +514,7 @@ int main(void)
         T(ones_own_descriptor_is_never_called_closed_already),
         T(it_is_due_when_it_can_be_no_sweep_any_more_and_then_once),
         T(a_child_of_fork_knows_nothing_of_what_its_parent_closed),
+        T(every_transfer_stays_an_event),
         T(errno_is_kept),
         T(with_closes_0_nothing_is_kept),
     };
