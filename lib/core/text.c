@@ -212,7 +212,7 @@ static void put_used(struct out *o, const struct told *t)
     else if (call_closes(t->call))
         out_fmt(o, "closed again by %s, which has closed that other socket", call);
     else
-        out_fmt(o, "inside %s while it was closed, so that its end was not sent until that returned", call);
+        out_fmt(o, "inside %s while it was closed, so that its end is not sent until that returns", call);
 }
 
 /* The events of KIND_USE_AFTER_CLOSE. */

@@ -136,7 +136,19 @@ events()
     used blocked
     [ "$(events)" = "closed:close:None:session_free used:recv:None:receives_for_long" ]
     run with_agent "closes=1" "$VICTIMS/after_close" blocked
-    contains "$output" 'inside recv while it was closed, so that its end was not sent until that returned'
+    contains "$output" 'inside recv while it was closed, so that its end is not sent until that returns'
+}
+
+@test "a thread that stays inside recv on a closed socket is told while it is there" {
+    mkfifo "$TESTTMP/in"
+    start_agent v "closes=1:interval=250ms:log_format=json:log_path=$TESTTMP/log.%p" bash -c "exec '$VICTIMS/after_close' inside wait <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
+    wait_for 20 grep -q '"kind":"use_after_close"' "$TESTTMP/log.$pid"
+    grep '"type":"leak".*"kind":"use_after_close"' "$TESTTMP/log.$pid" >"$TESTTMP/log"
+    [ "$(json "$TESTTMP/log" '[[(e["event"], e["call"], e["errno"]) for e in l["history"]] for l in leaks]')" = "[[('closed', 'close', None), ('used', 'recv', None)]]" ]
+    [ "$(json "$TESTTMP/log" '[s["closed_tid"] != s["used_tid"] for l in leaks for s in l["sockets"]]')" = "[True]" ]
+    ls "/proc/$pid/task/$(json "$TESTTMP/log" 'leaks[0]["sockets"][0]["used_tid"]')" >/dev/null
 }
 
 @test "sweeps, probes, a number that is a file's by now, handed-over sockets and the fixed program are silent" {

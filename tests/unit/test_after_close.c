@@ -214,6 +214,34 @@ static void a_receive_that_ends_after_the_close_was_under_way(void **state)
     assert_int_equal(u->error, 0);
 }
 
+static void a_thread_that_the_watcher_finds_inside_a_receive_was_under_way(void **state)
+{
+    (void)state;
+    const struct state_use *u = NULL;
+    while (after_close_any())
+        ;
+    open_it();
+    after_close_blocked(FD, 4711, CALL_RECV); /* not closed */
+    assert_false(after_close_any());
+    close_it();
+    assert_true(after_close_any() && after_close_any());
+    assert_false(after_close_any());
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(dup2(file, FD), FD);
+    after_close_blocked(FD, 4711, CALL_RECV); /* on the file */
+    close(FD);
+    close(file);
+    assert_int_equal(n_new(), 0);
+    after_close_blocked(FD, 4711, CALL_RECV);
+    assert_int_equal(n_new(), 1);
+    n_uses(&u);
+    assert_int_equal(u->used_tid, 4711);
+    assert_int_equal(u->flags, USE_UNDER_WAY);
+    after_close_blocked(FD, 4711, CALL_RECV);
+    track_received(FD, 1, 0, 1, 0); /* it has returned */
+    assert_int_equal(n_new(), 0);
+}
+
 static void a_close_that_failed_was_none(void **state)
 {
     (void)state;
@@ -503,6 +531,7 @@ int main(void)
         T(another_error_is_no_use_after_the_close),
         T(a_number_that_somebody_else_has_had_since_says_nothing),
         T(a_receive_that_ends_after_the_close_was_under_way),
+        T(a_thread_that_the_watcher_finds_inside_a_receive_was_under_way),
         T(a_close_that_failed_was_none),
         T(a_socket_that_is_to_be_ignored_is),
         T(a_sweep_takes_back_what_its_first_closes_said),

@@ -166,8 +166,7 @@ static void a_use_after_the_close_is_told_in_the_order_of_time(void **state)
     group.told[3].call = CALL_RECV;
     assert_non_null(strstr(rendered(&r), "\n  used after that in recv (EBADF; 1 of 1)\n"));
     group.told[3].error = 0;
-    assert_non_null(
-        strstr(rendered(&r), "\n  inside recv while it was closed, so that its end was not sent until that returned (1 of 1)\n"));
+    assert_non_null(strstr(rendered(&r), "\n  inside recv while it was closed, so that its end is not sent until that returns (1 of 1)\n"));
 }
 
 static void the_default_list_ends_in_how_many_more(void **state)

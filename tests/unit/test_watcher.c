@@ -186,6 +186,7 @@ void scratch_keep(bool keep) { resets += !keep; }
 void reporter_troubles(void) { did('t'); }
 void reporter_releases(void) { did('r'); }
 void reporter_due(void) { did('d'); }
+void blocked_find(void) {}
 static uint64_t use_due_ns = UINT64_MAX;
 uint64_t uses_next_due(uint64_t until_ns)
 {

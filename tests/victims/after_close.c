@@ -168,6 +168,17 @@ static void blocked(void)
     both(receives_for_long, closes_meanwhile);
 }
 
+/* Its peer never says a word, so that it stays inside. */
+static void inside(void)
+{
+    pthread_t t;
+    shared = dial();
+    MUST(pthread_create(&t, NULL, receives_for_long, NULL));
+    await(1);
+    usleep(200000);
+    session_free(shared);
+}
+
 /* ---- what only looks so ---- */
 
 /* All is closed before exec, as daemons do; another program follows. */
@@ -272,7 +283,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*does)(void);
-    } all[] = {{"twice", twice}, {"receives", receives}, {"sends", sends}, {"threads", threads}, {"blocked", blocked},
+    } all[] = {{"twice", twice}, {"receives", receives}, {"sends", sends}, {"threads", threads}, {"blocked", blocked}, {"inside", inside},
                {"sweep", sweep}, {"probes", probes},     {"file", file},   {"fixed", fixed},     {"handed", handed}};
     if (argc < 2)
         return 2;

@@ -61,6 +61,7 @@ struct number {
 
 bool after_close_on;
 static _Atomic(struct number *) chunks[CHUNKS] LARGE_TABLE;
+static _Atomic unsigned any_closed;  /* looks in which what was closed may be found so */
 static _Atomic uint32_t top, n_uses; /* top: the highest chunk in use + 1 */
 /* sites of which a socket was used or closed by another thread than the one that opened it */
 static _Atomic uint64_t handed[HANDED_BITS / 64] LARGE_TABLE;
@@ -208,7 +209,8 @@ static void wake_watcher(void)
 }
 
 /* VICTIM: the slot of the socket that the call has hit; NULL: none. Returns the record's ref. */
-static state_ref tell(struct number *n, int fd, state_ref used, unsigned call, int err, unsigned flags, const struct state_slot *victim)
+static state_ref tell(struct number *n, int fd, uint32_t tid, state_ref used, unsigned call, int err, unsigned flags,
+                      const struct state_slot *victim)
 {
     state_ref ref = 0;
     if (atomic_fetch_add(&n_uses, 1) >= USES_MAX)
@@ -223,7 +225,7 @@ static state_ref tell(struct number *n, int fd, state_ref used, unsigned call, i
     u->fd = (uint32_t)fd;
     u->opened_tid = n->opened_tid;
     u->closed_tid = n->closed_tid;
-    u->used_tid = thread_tid();
+    u->used_tid = tid;
     u->opened = n->opened;
     u->closed = n->closed;
     u->used = used;
@@ -287,6 +289,7 @@ static void keep(struct number *n, int fd, const struct state_slot *slot, uint32
     n->told = 0;
     n->local[0] = n->peer[0] = 0;
     probe_addresses(fd, n->local, n->peer);
+    atomic_store_explicit(&any_closed, 2, memory_order_relaxed); /* at the first it may not be closed yet */
 }
 
 void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, unsigned call)
@@ -303,7 +306,7 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
         if (n) {
             bool anothers = is_anothers(n, slot, gen, tid);
             if (anothers)
-                note_in_sweep(tell(n, fd, closed, call ? call : CALL_CLOSE, 0, 0, slot));
+                note_in_sweep(tell(n, fd, tid, closed, call ? call : CALL_CLOSE, 0, 0, slot));
             else if (slot->tid && slot->tid != tid)
                 hand_over(slot->site);
             keep(n, fd, slot, gen, tid, closed);
@@ -335,7 +338,7 @@ static void use(int fd, unsigned call, int err, unsigned flags, enum told what)
         return;
     bool is_new = is_closed(n, fd) && !(n->told & what);
     if (is_new) {
-        state_ref ref = tell(n, fd, sites_here_of(call, NULL), call, err, flags, NULL);
+        state_ref ref = tell(n, fd, thread_tid(), sites_here_of(call, NULL), call, err, flags, NULL);
         n->told |= what;
         if (what == TOLD_CLOSE)
             note_in_sweep(ref);
@@ -419,4 +422,25 @@ void after_close_opened(int fd, const struct state_slot *slot)
         leave(n);
     }
     errno = saved;
+}
+
+/* ---- for the watcher ------------------------------------------------------------------------- */
+
+bool after_close_any(void)
+{
+    unsigned left = atomic_load(&any_closed);
+    return left && (atomic_compare_exchange_strong(&any_closed, &left, left - 1) || left);
+}
+
+/* It has seen that thread inside the call before it sees that the number is closed. */
+void after_close_blocked(int fd, uint32_t tid, unsigned call)
+{
+    struct number *n = take(fd, false);
+    if (!n)
+        return;
+    if (is_closed(n, fd) && !(n->told & TOLD_TRANSFER) && !is_open(fd)) {
+        n->told |= TOLD_TRANSFER;
+        tell(n, fd, tid, 0, call, 0, USE_UNDER_WAY, NULL);
+    }
+    leave(n);
 }

@@ -40,4 +40,9 @@ void after_close_watched(int fd);
 /* FD is a new socket, in SLOT. */
 void after_close_opened(int fd, const struct state_slot *slot);
 
+/* For the watcher, which is inside of the agent: a socket was closed since the last call. */
+bool after_close_any(void);
+/* The thread TID is inside CALL, a receive, on FD. If that is closed by now, it was under way. */
+void after_close_blocked(int fd, uint32_t tid, unsigned call);
+
 #endif

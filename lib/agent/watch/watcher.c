@@ -33,6 +33,7 @@
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/retract.h"
+#include "blocked.h"
 #include "check.h"
 #include "discover.h"
 #include "last_thread.h"
@@ -88,6 +89,7 @@ static uint64_t check_and_report(uint64_t interval)
     /* Whoever asks wants to know of the youngest ones too. */
     uint64_t youngest = request != watch_answered() ? 1 : interval < 2000u * MS ? interval : 2000u * MS;
     uint64_t next_grace = check_all(youngest);
+    blocked_find();
     /* The cost of the check alone: a report is rare, and may have to wait for its reader. */
     uint64_t cost = (cpu_time() - used) * BUDGET;
     reporter_releases();
