@@ -218,7 +218,12 @@ os.closerange(3, 256)'
     wait_for 20 ended "$pid"
     "$SOCKLEAK" report --kinds use_after_close --format json "$pid" >"$TESTTMP/dead.json"
     [ "$(events "$TESTTMP/dead.json")" = "closed:close:None:session_free reopened:socket:None:connect_loopback used:close:None:session_end" ]
-    "$SOCKLEAK" report --kinds use_after_close --format sarif "$pid" | grep -q UseAfterClose
+    "$SOCKLEAK" report --kinds use_after_close --format sarif "$pid" >"$TESTTMP/sarif"
+    python3 - "$TESTTMP/sarif" <<'PY'
+import json, sys
+run = json.load(open(sys.argv[1]))["runs"][0]
+assert [run["tool"]["driver"]["rules"][r["ruleIndex"]]["id"] for r in run["results"]] == ["use_after_close"], run["results"]
+PY
     "$SOCKLEAK" report --kinds use_after_close --gen-suppressions "$pid" | grep -q '^use_after_close:'
     run "$SOCKLEAK" report --kinds use_after_close --format junit "$pid"
     contains "$output" 'use_after_close'

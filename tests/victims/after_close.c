@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static int listener, peers[64], n_peers;
@@ -145,19 +147,38 @@ static void threads(void)
 
 /* ---- closed while a thread is inside recv ---- */
 
+static volatile int receiver;
+
 static void *receives_for_long(void *unused)
 {
     char c;
+    receiver = (int)syscall(SYS_gettid);
     go(1);
     if (recv(shared, &c, 1, 0) < 0)
         perror("recv");
     return unused;
 }
 
+/* Until it is inside the kernel's recvfrom. */
+static void await_inside(void)
+{
+    char path[64], text[16] = "", want[16];
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", receiver);
+    snprintf(want, sizeof want, "%d ", (int)SYS_recvfrom);
+    while (strncmp(text, want, strlen(want)) != 0) {
+        FILE *f = fopen(path, "r");
+        if (!f || !fgets(text, sizeof text, f))
+            text[0] = 0;
+        if (f)
+            fclose(f);
+        sched_yield();
+    }
+}
+
 static void *closes_meanwhile(void *unused)
 {
     await(1);
-    usleep(200000); /* until it is inside recv: no call tells that */
+    await_inside();
     session_free(shared);
     MUST(send(peers[0], "x", 1, 0));
     return unused;
@@ -175,7 +196,7 @@ static void inside(void)
     shared = dial();
     MUST(pthread_create(&t, NULL, receives_for_long, NULL));
     await(1);
-    usleep(200000);
+    await_inside();
     session_free(shared);
 }
 

@@ -173,6 +173,15 @@ static void put_stacks(struct out *o, const struct group *g, const char *srcroot
         out_str(o, "]");
 }
 
+/* Of the rules that sarif_report lists: a kind without a name has none. */
+static unsigned rule_index(unsigned kind)
+{
+    unsigned index = 0;
+    for (unsigned k = 0; k < kind; k++)
+        index += kind_name(k) != NULL;
+    return index;
+}
+
 static void put_result(struct out *o, const struct report *r, const struct group *g, const char *srcroot)
 {
     const struct frame *best = frame_of_location(g);
@@ -183,7 +192,7 @@ static void put_result(struct out *o, const struct report *r, const struct group
     bool own = g->n_findings && (g->findings[0].pid == 0 || g->findings[0].pid == r->pid);
     out_str(o, "{\"ruleId\":");
     out_json(o, kind_name(g->kind));
-    out_fmt(o, ",\"ruleIndex\":%u,\"level\":\"%s\",\"message\":{\"text\":", g->kind, g->kind == KIND_OPEN ? "note" : "error");
+    out_fmt(o, ",\"ruleIndex\":%u,\"level\":\"%s\",\"message\":{\"text\":", rule_index(g->kind), g->kind == KIND_OPEN ? "note" : "error");
     put_message(o, g, best ? best->module : own ? r->exe : NULL);
     out_str(o, "},\"locations\":[");
     if (best) {
@@ -210,6 +219,8 @@ void sarif_report(struct out *o, const struct report *r, const char *srcroot)
     out_json(o, SOCKLEAK_VERSION);
     out_str(o, ",\"rules\":[");
     for (unsigned k = 0; k < KIND_COUNT; k++) {
+        if (!kind_name(k))
+            continue;
         out_fmt(o, "%s{\"id\":\"%s\",\"name\":\"%s\",\"shortDescription\":{\"text\":\"%s\"},\"help\":{\"text\":\"%s\"}}", k ? "," : "",
                 kind_name(k), sarif_rules[k].name, sarif_rules[k].text, sarif_rules[k].help);
     }
