@@ -255,6 +255,18 @@ static void a_close_that_failed_was_none(void **state)
     assert_int_equal(n_new(), 0);
 }
 
+static void a_close_that_failed_is_not_the_first_of_two(void **state)
+{
+    (void)state;
+    open_it();
+    track_close_failed(FD, track_closing(FD));
+    track_vanished(FD, SLOT_GEN(atomic_load(&slot_of(FD)->word)));
+    this_thread.closing.length = 0;
+    by_second(open_at_a_new_site);
+    close_it();
+    assert_int_equal(n_new(), 0);
+}
+
 static void a_socket_that_is_to_be_ignored_is(void **state)
 {
     (void)state;
@@ -533,6 +545,7 @@ int main(void)
         T(a_receive_that_ends_after_the_close_was_under_way),
         T(a_thread_that_the_watcher_finds_inside_a_receive_was_under_way),
         T(a_close_that_failed_was_none),
+        T(a_close_that_failed_is_not_the_first_of_two),
         T(a_socket_that_is_to_be_ignored_is),
         T(a_sweep_takes_back_what_its_first_closes_said),
         T(closes_of_other_numbers_and_of_other_threads_are_no_sweep),

@@ -319,8 +319,6 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
 
 void after_close_put_back(int fd) { forget(fd); }
 
-void after_close_swept(int fd) { forget(fd); }
-
 /* N's socket was the last one under FD, and is closed. */
 static bool is_closed(const struct number *n, int fd)
 {

@@ -22,13 +22,12 @@ void after_close_start(bool on);
 
 /*
  * The calling thread is about to close FD, whose slot SLOT of generation GEN it has just left, by
- * CALL (calls.h; 0: not known).
+ * CALL (calls.h; 0: not known). Not in a call that closes a range: that is a sweep, and what is
+ * called on its numbers later says nothing.
  */
 void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, unsigned call);
 /* That close has failed: the socket is as it was. */
 void after_close_put_back(int fd);
-/* Closed in a sweep: what is called on FD from now on says nothing. */
-void after_close_swept(int fd);
 /* A close of FD, which was no socket that is known, has returned with ERR, 0: it succeeded. */
 void after_close_closed(int fd, int err, unsigned call);
 /* A receive or send on FD has returned with ERR, 0: it succeeded. CALL as above. */

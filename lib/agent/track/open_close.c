@@ -153,8 +153,6 @@ bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct
         struct leaving was;
         if (slot_leave_with(slot, fd, SLOT_CLOSING_MANY, &was))
             closes_count(&was, call, by);
-        if (after_close_on)
-            after_close_swept(fd);
     }
     return any;
 }
