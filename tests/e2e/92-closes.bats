@@ -151,6 +151,17 @@ events()
     ls "/proc/$pid/task/$(json "$TESTTMP/log" 'leaks[0]["sockets"][0]["used_tid"]')" >/dev/null
 }
 
+@test "the watcher's own reads, under the numbers that were closed, are nobody's" {
+    mkfifo "$TESTTMP/in"
+    start_agent v "closes=1:interval=250ms" bash -c "exec '$VICTIMS/after_close' two wait <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
+    for _ in 1 2 3 4; do # a look each
+        "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/live.json"
+    done
+    lacks "$TESTTMP/live.json" use_after_close
+}
+
 @test "sweeps, probes, a number that is a file's by now, handed-over sockets and the fixed program are silent" {
     local way
     for way in sweep probes file fixed handed; do

@@ -265,6 +265,14 @@ static void fixed(void)
     }
 }
 
+/* Two numbers are free for whoever opens something next. */
+static void two(void)
+{
+    int a = dial(), b = dial();
+    session_free(a);
+    session_free(b);
+}
+
 /* One thread opens, the other closes, as servers do; both have the same numbers again and again. */
 static int queue[2];
 static void *worker(void *unused)
@@ -305,7 +313,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*does)(void);
     } all[] = {{"twice", twice}, {"receives", receives}, {"sends", sends}, {"threads", threads}, {"blocked", blocked}, {"inside", inside},
-               {"sweep", sweep}, {"probes", probes},     {"file", file},   {"fixed", fixed},     {"handed", handed}};
+               {"sweep", sweep}, {"probes", probes},     {"file", file},   {"fixed", fixed},     {"handed", handed},   {"two", two}};
     if (argc < 2)
         return 2;
     listener = listen_loopback();

@@ -430,13 +430,22 @@ bool after_close_any(void)
     return left && (atomic_compare_exchange_strong(&any_closed, &left, left - 1) || left);
 }
 
+bool after_close_is_gone(int fd)
+{
+    struct number *n = take(fd, false);
+    bool gone = n && is_closed(n, fd) && !(n->told & TOLD_TRANSFER) && !is_open(fd);
+    if (n)
+        leave(n);
+    return gone;
+}
+
 /* It has seen that thread inside the call before it sees that the number is closed. */
 void after_close_blocked(int fd, uint32_t tid, unsigned call)
 {
-    struct number *n = take(fd, false);
+    struct number *n = after_close_is_gone(fd) ? take(fd, false) : NULL;
     if (!n)
         return;
-    if (is_closed(n, fd) && !(n->told & TOLD_TRANSFER) && !is_open(fd)) {
+    if (is_closed(n, fd)) {
         n->told |= TOLD_TRANSFER;
         tell(n, fd, tid, 0, call, 0, USE_UNDER_WAY, NULL);
     }

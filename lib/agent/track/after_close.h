@@ -41,7 +41,9 @@ void after_close_opened(int fd, const struct state_slot *slot);
 
 /* For the watcher, which is inside of the agent: a socket was closed since the last call. */
 bool after_close_any(void);
-/* The thread TID is inside CALL, a receive, on FD. If that is closed by now, it was under way. */
+/* FD was a socket, which was closed, and nothing is open under its number. */
+bool after_close_is_gone(int fd);
+/* The thread TID is inside CALL, a receive, on FD. If that is gone, it was under way at the close. */
 void after_close_blocked(int fd, uint32_t tid, unsigned call);
 
 #endif

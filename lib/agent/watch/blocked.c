@@ -61,21 +61,27 @@ static bool parse(const char *text, uint64_t *number, uint64_t *first)
     return true;
 }
 
-static bool ask(void *arg, unsigned tid)
+/* The receive that TID is inside of, and its descriptor; CALL_UNKNOWN: none. */
+static unsigned call_of(unsigned tid, int *fd)
 {
     char text[256];
-    uint64_t number, fd;
+    uint64_t number, first;
+    if (proc_read(text, sizeof text, "/proc/self/task/%u/syscall", tid) <= 0 || !parse(text, &number, &first) || first > INT32_MAX)
+        return CALL_UNKNOWN;
+    *fd = (int)first;
+    return receiving_call(number);
+}
+
+static bool ask(void *arg, unsigned tid)
+{
     struct blocked *b = arg;
     if (b->threads++ == MAX_THREADS || b->n == MAX_BLOCKED)
         return false;
-    if (proc_read(text, sizeof text, "/proc/self/task/%u/syscall", tid) <= 0 || !parse(text, &number, &fd))
+    if (tid == (unsigned)sys_gettid()) /* which reads just that file */
         return true;
-    unsigned call = receiving_call(number);
-    if (call == CALL_UNKNOWN || fd > INT32_MAX)
-        return true;
-    b->in[b->n].fd = (int)fd;
     b->in[b->n].tid = tid;
-    b->in[b->n++].call = call;
+    b->in[b->n].call = call_of(tid, &b->in[b->n].fd);
+    b->n += b->in[b->n].call != CALL_UNKNOWN;
     return true;
 }
 
@@ -86,6 +92,10 @@ void blocked_find(void)
         return;
     b.threads = b.n = 0;
     proc_each_number("/proc/self/task", ask, &b);
-    for (unsigned i = 0; i < b.n; i++)
-        after_close_blocked(b.in[i].fd, b.in[i].tid, b.in[i].call);
+    for (unsigned i = 0; i < b.n; i++) {
+        int fd;
+        /* asked again when the number is known to be closed: it may have been a file's until then */
+        if (after_close_is_gone(b.in[i].fd) && call_of(b.in[i].tid, &fd) == b.in[i].call && fd == b.in[i].fd)
+            after_close_blocked(fd, b.in[i].tid, b.in[i].call);
+    }
 }
