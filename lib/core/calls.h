@@ -63,6 +63,8 @@ _Static_assert(CALL_COUNT <= CALL_FAILED, "a call's number fits beside the flag"
 
 /* "recv"; NULL for CALL_UNKNOWN and for a value out of range. The flag is ignored. */
 const char *call_name(unsigned call);
+/* The call receives: read, recv and their kin. */
+static inline int call_receives(unsigned call) { return CALL_OF(call) >= CALL_READ && CALL_OF(call) <= CALL_RECVMMSG; }
 /* The call closes a descriptor: close, fclose, dup2 and their kin. */
 static inline int call_closes(unsigned call) { return CALL_OF(call) >= CALL_CLOSE && CALL_OF(call) <= CALL_DAEMON; }
 /* The call tells of the end by events, not by a count of bytes: poll, epoll_wait and their kin. */

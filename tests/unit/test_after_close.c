@@ -207,7 +207,16 @@ static void a_receive_that_ends_after_the_close_was_under_way(void **state)
     const struct state_use *u = NULL;
     open_it();
     close_it();
+    this_thread.call = CALL_RECV;
     track_received(FD, 5, 0, 5, 0);
+    assert_int_equal(n_new(), 0); /* it may have returned before the close */
+    usleep(300000);
+    this_thread.call = CALL_SEND;
+    track_sent(FD, 5, 0);
+    assert_int_equal(n_new(), 0);
+    this_thread.call = CALL_RECV;
+    track_received(FD, 5, 0, 5, 0);
+    this_thread.call = 0;
     assert_int_equal(n_new(), 1);
     n_uses(&u);
     assert_int_equal(u->flags, USE_UNDER_WAY);

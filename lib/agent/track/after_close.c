@@ -36,8 +36,9 @@
 #define TURNS 50u     /* of waiting for a lock */
 #define SWEEP 4u      /* closes of consecutive numbers by one thread */
 #define SWEEP_GAP_NS 1000000000ull
-#define USES_MAX 1024u /* records in all */
-#define TOUCHING 3u    /* threads that are remembered for each socket */
+#define UNDER_WAY_NS 250000000ull /* no thread is preempted for so long between a call and its event */
+#define USES_MAX 1024u            /* records in all */
+#define TOUCHING 3u               /* threads that are remembered for each socket */
 #define HANDED_BITS 4096u
 
 enum told { TOLD_CLOSE = 1, TOLD_TRANSFER = 2 };
@@ -392,6 +393,21 @@ void after_close_watched(int fd)
 
 static bool is_open(int fd) { return SYS3(SYS_fcntl, fd, F_GETFD, 0) >= 0; }
 
+/*
+ * A receive on FD has returned, and FD is closed. It was under way at the close if that is long ago:
+ * otherwise another thread may have closed FD in the moment since the call returned. A send says
+ * nothing: it seldom waits.
+ */
+static void use_under_way(int fd, unsigned call)
+{
+    struct number *n = call_receives(call) ? take(fd, false) : NULL;
+    bool before = n && clock_now() - n->closed_ns >= UNDER_WAY_NS;
+    if (n)
+        leave(n);
+    if (before)
+        use(fd, call, 0, USE_UNDER_WAY, TOLD_TRANSFER);
+}
+
 void after_close_transferred(int fd, int err, unsigned call)
 {
     int saved = errno;
@@ -402,8 +418,8 @@ void after_close_transferred(int fd, int err, unsigned call)
         after_close_touched(fd, slot);
     else if (err == EBADF)
         use(fd, call, err, 0, TOLD_TRANSFER);
-    else if (!is_open(fd)) /* it had begun before the close, and kept the socket until now */
-        use(fd, call, err, USE_UNDER_WAY, TOLD_TRANSFER);
+    else if (!is_open(fd))
+        use_under_way(fd, call);
     else
         forget(fd); /* a file has the number */
     errno = saved;
