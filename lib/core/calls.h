@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calls.h: the calls by which a program opens a socket or learns of its end, and their names as
- * reports write them.
+ * calls.h: the calls by which a program opens a socket, learns of its end, or starts a process that
+ * inherits it, and their names as reports write them.
  *
  * Pure; async-signal-safe. The numbers stand in state files: a new one goes behind the old ones.
  */
@@ -9,35 +9,42 @@
 #define SOCKLEAK_CORE_CALLS_H
 
 /* Aliases and fortified forms have the name that the program's source has: recv for __recv_chk. */
-#define CALLS(CALL)                  \
-    CALL(SOCKET, "socket")           \
-    CALL(SOCKETPAIR, "socketpair")   \
-    CALL(ACCEPT, "accept")           \
-    CALL(ACCEPT4, "accept4")         \
-    CALL(CONNECT, "connect")         \
-    CALL(READ, "read")               \
-    CALL(READV, "readv")             \
-    CALL(PREAD, "pread")             \
-    CALL(PREADV, "preadv")           \
-    CALL(PREADV2, "preadv2")         \
-    CALL(RECV, "recv")               \
-    CALL(RECVFROM, "recvfrom")       \
-    CALL(RECVMSG, "recvmsg")         \
-    CALL(RECVMMSG, "recvmmsg")       \
-    CALL(SPLICE, "splice")           \
-    CALL(WRITE, "write")             \
-    CALL(WRITEV, "writev")           \
-    CALL(SEND, "send")               \
-    CALL(SENDTO, "sendto")           \
-    CALL(SENDMSG, "sendmsg")         \
-    CALL(SENDMMSG, "sendmmsg")       \
-    CALL(SENDFILE, "sendfile")       \
-    CALL(GETSOCKOPT, "getsockopt")   \
-    CALL(POLL, "poll")               \
-    CALL(PPOLL, "ppoll")             \
-    CALL(EPOLL_WAIT, "epoll_wait")   \
-    CALL(EPOLL_PWAIT, "epoll_pwait") \
-    CALL(EPOLL_PWAIT2, "epoll_pwait2")
+#define CALLS(CALL)                    \
+    CALL(SOCKET, "socket")             \
+    CALL(SOCKETPAIR, "socketpair")     \
+    CALL(ACCEPT, "accept")             \
+    CALL(ACCEPT4, "accept4")           \
+    CALL(CONNECT, "connect")           \
+    CALL(READ, "read")                 \
+    CALL(READV, "readv")               \
+    CALL(PREAD, "pread")               \
+    CALL(PREADV, "preadv")             \
+    CALL(PREADV2, "preadv2")           \
+    CALL(RECV, "recv")                 \
+    CALL(RECVFROM, "recvfrom")         \
+    CALL(RECVMSG, "recvmsg")           \
+    CALL(RECVMMSG, "recvmmsg")         \
+    CALL(SPLICE, "splice")             \
+    CALL(WRITE, "write")               \
+    CALL(WRITEV, "writev")             \
+    CALL(SEND, "send")                 \
+    CALL(SENDTO, "sendto")             \
+    CALL(SENDMSG, "sendmsg")           \
+    CALL(SENDMMSG, "sendmmsg")         \
+    CALL(SENDFILE, "sendfile")         \
+    CALL(GETSOCKOPT, "getsockopt")     \
+    CALL(POLL, "poll")                 \
+    CALL(PPOLL, "ppoll")               \
+    CALL(EPOLL_WAIT, "epoll_wait")     \
+    CALL(EPOLL_PWAIT, "epoll_pwait")   \
+    CALL(EPOLL_PWAIT2, "epoll_pwait2") \
+    CALL(FORK, "fork")                 \
+    CALL(VFORK, "vfork")               \
+    CALL(CLONE, "clone")               \
+    CALL(POSIX_SPAWN, "posix_spawn")   \
+    CALL(POSIX_SPAWNP, "posix_spawnp") \
+    CALL(POPEN, "popen")               \
+    CALL(SYSTEM, "system")
 
 #define CALL_ENUM(id, name) CALL_##id,
 enum call { CALL_UNKNOWN = 0, CALLS(CALL_ENUM) CALL_COUNT };

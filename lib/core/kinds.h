@@ -26,12 +26,13 @@ enum kind {
     KIND_NEVER_CONNECTED,
     KIND_HANGUP,
     KIND_OPEN,
+    KIND_HELD_BY_CHILD,
     KIND_COUNT,
     KIND_NONE = 0xff,
 };
 #define KIND_BIT(k) (1u << (k))
-#define KINDS_DEFAULT 0x1fu
-#define KINDS_ALL 0x3fu
+#define KINDS_DEFAULT 0x5fu
+#define KINDS_ALL 0x7fu
 
 /*
  * Why a socket of KIND_NEVER_CONNECTED is one. NONE: not known (a file of version 0.1); UNSEEN:
@@ -73,7 +74,7 @@ enum origin {
     ORIGIN_COUNT
 };
 /* What a program was told of a socket; in the order in which reports tell of it. */
-enum event { EVENT_NONE = 0, EVENT_CONNECT_FAILED, EVENT_EOF, EVENT_ERROR, EVENT_COUNT };
+enum event { EVENT_NONE = 0, EVENT_CONNECT_FAILED, EVENT_EOF, EVENT_ERROR, EVENT_FORKED, EVENT_COUNT };
 /* Why a report was made. */
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
 

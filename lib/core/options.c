@@ -47,7 +47,8 @@ struct option {
 
 static const struct option option_table[] = {
     {"enabled", OPT_BOOL, FIELD(enabled), 1, "1", "0: loaded but dormant; records nothing until 'sockleak attach PID' wakes it"},
-    {"kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup", "what counts as a leak; 'all' adds open"},
+    {"kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child",
+     "what counts as a leak; 'all' adds open"},
     {"grace", OPT_TIME, FIELD(grace_ns), 0, "30s",
      "while running, report a socket once its condition has lasted so long with no byte moving"},
     {"interval", OPT_INTERVAL, FIELD(interval_ns), 0, "grace/4",
@@ -158,7 +159,7 @@ static const char *set_kinds(uint32_t *field, const char *s, size_t len)
     const char *bad = NULL;
     size_t bad_len = 0;
     if (!parse_kinds(s, len, field, &bad, &bad_len))
-        return "not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or all";
+        return "not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,open or all";
     return NULL;
 }
 

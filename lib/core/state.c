@@ -106,6 +106,33 @@ struct state_child *state_next_child(const struct state_view *view, uint64_t *po
     return NULL;
 }
 
+bool state_next_held(const struct state_view *view, uint64_t *pos, struct state_held *copy)
+{
+    const unsigned per_extent = STATE_EXTENT_SIZE / sizeof *copy;
+    while (*pos < (uint64_t)view->n_extents * per_extent) {
+        uint32_t extent = (uint32_t)(*pos / per_extent);
+        if (extent_type(extent_word(view, extent)) != EXTENT_HELD) {
+            *pos = (uint64_t)(extent + 1) * per_extent;
+            continue;
+        }
+        const unsigned char *at = body(view, extent) + (size_t)(*pos)++ % per_extent * sizeof *copy;
+        const _Atomic uint32_t *phase = &((const struct state_held *)(const void *)at)->phase;
+        if (atomic_load_explicit(phase, memory_order_acquire) != HELD_KEPT)
+            continue;
+        memcpy(copy, at, sizeof *copy);
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(phase, memory_order_acquire) != HELD_KEPT) /* freed meanwhile */
+            continue;
+        copy->local[sizeof copy->local - 1] = copy->peer[sizeof copy->peer - 1] = 0;
+        if (copy->n_holders > STATE_HOLDERS)
+            copy->n_holders = STATE_HOLDERS;
+        for (unsigned i = 0; i < STATE_HOLDERS; i++)
+            copy->holder[i].exe[sizeof copy->holder[i].exe - 1] = 0;
+        return true;
+    }
+    return false;
+}
+
 void state_string(char *out, size_t cap, const char *field, size_t field_size)
 {
     size_t n = 0;

@@ -72,10 +72,11 @@ enum state_extent_type {
      * extents when these are long
      */
     EXTENT_TEXT,
-    EXTENT_INDEX,    /* the writer's own hash heads; readers skip it */
-    EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
-    EXTENT_CHILDREN, /* 32 struct state_child */
-    EXTENT_FRAMES,   /* struct state_frame records, one after the other, each `size` bytes long */
+    EXTENT_INDEX,     /* the writer's own hash heads; readers skip it */
+    EXTENT_ATTEMPTS,  /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
+    EXTENT_CHILDREN,  /* 32 struct state_child */
+    EXTENT_FRAMES,    /* struct state_frame records, one after the other, each `size` bytes long */
+    EXTENT_HELD = 15, /* 8 struct state_held */
     EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
@@ -239,6 +240,8 @@ static inline bool slot_is_unwatched(const struct state_slot *s, uint16_t flags,
 /* of the stuck count over the last checks */
 enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING };
 
+/* The kinds of version 0.1: of a later one no counts stand in a site's record. */
+#define STATE_SITE_KINDS 6u
 /*
  * `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64
  */
@@ -259,11 +262,11 @@ struct state_site {
     uint8_t call;
     uint16_t nframes; /* 0..STATE_MAX_FRAMES */
     /* the watcher's: */
-    _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last check */
-    _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
+    _Atomic uint32_t stuck[STATE_SITE_KINDS];    /* past grace, at the last check */
+    _Atomic uint32_t reported[STATE_SITE_KINDS]; /* the count at which the group was last reported */
     /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
-    _Atomic uint32_t rate_milli[KIND_COUNT];
-    _Atomic uint32_t trend[KIND_COUNT]; /* enum trend */
+    _Atomic uint32_t rate_milli[STATE_SITE_KINDS];
+    _Atomic uint32_t trend[STATE_SITE_KINDS]; /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
@@ -370,15 +373,56 @@ enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LIS
  * writes it, through the mapping that it shares with its parent.
  */
 #define STATE_CHILD_FDS 832u
-struct state_child {      /* 128 bytes */
-    _Atomic uint32_t pid; /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
-    uint32_t pad;
+struct state_child {             /* 128 bytes */
+    _Atomic uint32_t pid;        /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
+    state_ref started;           /* the stack of the fork, in the parent's table; 0: not known */
     _Atomic uint64_t since_ns;   /* when it was reserved */
     _Atomic uint64_t leaving_ns; /* as in struct state_family */
     /* the inherited descriptors that it has used and still holds, a bit each */
     _Atomic uint64_t used[STATE_CHILD_FDS / 64];
 };
 #define STATE_CHILD_UNBORN UINT32_MAX
+
+/*
+ * A socket that this process closed, and that may live on: a process that was started meanwhile got
+ * a copy. The closing thread writes the first part, once, before PHASE says HELD_CLOSED; whoever
+ * checks writes the rest. Only HELD_KEPT is a finding: a process that does not use its copy keeps the
+ * connection open.
+ */
+#define STATE_HOLDERS 4u
+enum held_phase { HELD_FREE = 0, HELD_CLOSED, HELD_KEPT };
+enum holder_flag { HOLDER_SAME_PROGRAM = 1 /* it was forked and has executed no other program */ };
+struct state_holder { /* 64 bytes */
+    uint32_t pid;
+    int32_t fd; /* its descriptor */
+    uint64_t start_ticks;
+    uint32_t flags; /* enum holder_flag */
+    char exe[44];   /* the end of a longer path; NUL-terminated */
+};
+struct state_held { /* 512 bytes */
+    _Atomic uint32_t phase;
+    uint32_t fd; /* under which it was closed */
+    uint64_t opened_ns, closed_ns;
+    state_ref site; /* the allocating stack; 0: no stack */
+    uint32_t tid;
+    uint16_t tag;
+    uint8_t family, type_origin; /* as in a slot */
+    uint16_t flags;              /* those of its slot */
+    uint8_t protocol;
+    uint8_t copied; /* this process had several descriptors of it */
+    uint64_t cookie;
+    /* written by whoever checks */
+    uint64_t since_ns; /* since when no byte has moved; not before closed_ns */
+    uint64_t signature, looked_ns, unread, inode;
+    uint64_t reported_since_ns;   /* 0: no report has named it */
+    state_ref started;            /* the stack of the call that started the first holder; 0: not known */
+    uint8_t tcp_state, n_holders; /* n_holders: of those listed */
+    uint8_t unused_looks, tries;
+    uint32_t holders; /* all that there are */
+    uint32_t pad[5];
+    char local[64], peer[64]; /* as in struct state_detail */
+    struct state_holder holder[STATE_HOLDERS];
+};
 
 /*
  * a whole extent: the program's own options and suppressions, which reports by other processes
@@ -410,6 +454,8 @@ _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
 _Static_assert(sizeof(struct state_header) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
 _Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, "the header is one page");
 _Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
+_Static_assert(sizeof(struct state_holder) == 64, "4 holders in a record");
+_Static_assert(sizeof(struct state_held) == 512, "8 records of closed sockets an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 _Static_assert(STATE_SITE_SIZE(STATE_MAX_FRAMES) <= STATE_EXTENT_SIZE, "a site lies in one extent");
@@ -470,6 +516,11 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
 /* Iterates the records of children; *POS starts at 0. NULL at the end. */
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
+/*
+ * Iterates the closed sockets that another process keeps open (HELD_KEPT); *POS starts at 0. COPY is
+ * a copy whose strings have their end and whose counts are within their bounds.
+ */
+bool state_next_held(const struct state_view *view, uint64_t *pos, struct state_held *copy);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* True when the address PC of a stack stands for a frame of a language runtime. */

@@ -113,6 +113,15 @@ static void read_all(const struct state_view *v)
         if (state_frame_at(v, STATE_FRAME_BIT | at, &f))
             touch_frame(&f);
     }
+    struct state_held held;
+    pos = 0;
+    while (state_next_held(v, &pos, &held)) {
+        if (held.n_holders > STATE_HOLDERS)
+            abort();
+        touch(held.local, strlen(held.local));
+        for (unsigned i = 0; i < held.n_holders; i++)
+            touch(held.holder[i].exe, strlen(held.holder[i].exe));
+    }
     touch_string(state_head(v)->exe, sizeof state_head(v)->exe);
 }
 

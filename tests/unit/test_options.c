@@ -209,8 +209,8 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
         {"graze=1s", "graze: no such option; help=1 lists them all"},
         {"interval=-1", "interval=-1: not a time; write 30s, 5m or 250ms (kept grace/4)"},
         {"kinds=close_wait,nonsense",
-         "kinds=close_wait,nonsense: not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or "
-         "all (kept close_wait,fin_wait_2,dead,never_connected,hangup)"},
+         "kinds=close_wait,nonsense: not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,open or "
+         "all (kept close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child)"},
         {"exitcode=256", "exitcode=256: not a number from 0 to 255 (kept 0)"},
         {"max_frames=129", "max_frames=129: not a number from 0 to 128 (kept 64)"},
         {"runtimes=cobol",

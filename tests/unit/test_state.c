@@ -566,9 +566,50 @@ static void a_text_whose_lengths_lie_is_none(void **state)
     image_free(&im);
 }
 
+static void a_closed_socket_is_given_while_it_is_held_and_never_with_more_holders_than_it_has(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_SLOTS, 0);
+    image_extent(&im, 1, EXTENT_HELD, 0);
+    struct state_view v = open_image(&im);
+    struct state_held *h = image_at(&im, 1, 3 * sizeof *h), copy;
+    uint64_t pos = 0;
+    assert_false(state_next_held(&v, &pos, &copy));
+    *h = (struct state_held){.phase = HELD_CLOSED, .fd = 9, .n_holders = 200};
+    memset(h->local, 'x', sizeof h->local);
+    memset(h->holder, 'y', sizeof h->holder);
+    pos = 0;
+    assert_false(state_next_held(&v, &pos, &copy)); /* not known to be held */
+    h->phase = HELD_KEPT;
+    pos = 0;
+    assert_true(state_next_held(&v, &pos, &copy));
+    assert_int_equal(copy.fd, 9);
+    assert_int_equal(copy.n_holders, STATE_HOLDERS);
+    assert_int_equal(strlen(copy.local), sizeof copy.local - 1);
+    assert_int_equal(strlen(copy.peer), 0);
+    assert_int_equal(strlen(copy.holder[STATE_HOLDERS - 1].exe), sizeof copy.holder[0].exe - 1);
+    assert_false(state_next_held(&v, &pos, &copy));
+    image_free(&im);
+}
+
+/* The numbers stand in files that older and newer versions write. */
+static void the_records_of_an_older_file_are_where_they_were(void **state)
+{
+    (void)state;
+    assert_int_equal(EXTENT_HELD, 15);
+    assert_int_equal(sizeof(struct state_site), 144);
+    assert_int_equal(offsetof(struct state_site, rate_milli), 96);
+    assert_int_equal(KIND_OPEN, 5);
+    assert_int_equal(KIND_HELD_BY_CHILD, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_closed_socket_is_given_while_it_is_held_and_never_with_more_holders_than_it_has),
+        cmocka_unit_test(the_records_of_an_older_file_are_where_they_were),
         cmocka_unit_test(every_kind_of_record_is_read_back),
         cmocka_unit_test(a_failed_call_is_found_by_its_descriptor_and_generation),
         cmocka_unit_test(a_text_whose_lengths_lie_is_none),

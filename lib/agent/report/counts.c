@@ -122,7 +122,7 @@ uint32_t counts_rate_milli(const struct counts *t) { return counts_trend(t) == T
 static void write_trend(const struct counts *t)
 {
     struct state_site *s = sites_at(t->site);
-    if (!s)
+    if (!s || t->kind >= STATE_SITE_KINDS)
         return;
     atomic_store(&s->stuck[t->kind], t->past);
     atomic_store(&s->rate_milli[t->kind], counts_rate_milli(t));
@@ -178,7 +178,7 @@ static void set_reported(struct counts *t)
     t->reported = t->past;
     t->ripe = false;
     t->due_ns = 0;
-    if (s)
+    if (s && t->kind < STATE_SITE_KINDS)
         atomic_store(&s->reported[t->kind], t->past);
 }
 

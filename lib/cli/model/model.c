@@ -22,7 +22,7 @@ static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
     const struct state_header *h = state_head(&m->from->view);
-    if (!group_count(g, &m->from->view) || !state_site_at(&m->from->view, g->site, &site))
+    if (!group_count(g, &m->from->view) || !state_site_at(&m->from->view, g->site, &site) || g->kind >= STATE_SITE_KINDS)
         return;
     g->rate_milli = load_relaxed32(&site.site->rate_milli[g->kind]);
     g->growing = load_relaxed32(&site.site->trend[g->kind]) == TREND_GROWING;

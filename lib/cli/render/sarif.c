@@ -28,6 +28,8 @@ static const struct {
      "Close the socket on the error path of connect."},
     {"PeerHungUp", "The peer of a connected socket has closed, this process has not.", "Close the socket when it reports its end."},
     {"StillOpen", "A socket is still open.", "Close the socket."},
+    {"HeldByChild", "This process has closed the socket, but a process that it started keeps the connection open and does not use it.",
+     "Open the socket with SOCK_CLOEXEC, or close it in the child after fork."},
 };
 
 static void put_hex_digit(struct out *o, unsigned v) { out_char(o, (char)(v < 10 ? '0' + v : 'A' + v - 10)); }
