@@ -22,6 +22,16 @@ static uint64_t unwatched_ns(const struct state_view *view)
 /* Nobody sees what the program calls now. */
 static bool is_dormant(const struct state_view *view) { return !atomic_load_explicit(&state_head(view)->enabled, memory_order_relaxed); }
 
+/* The stack SITE: its name, and the call that was made there. */
+static uint64_t name_of(const struct state_view *view, state_ref ref, uint8_t *call)
+{
+    struct state_site_view site;
+    if (!ref || !state_site_at(view, ref, &site))
+        return 0;
+    *call = (uint8_t)CALL_OF(site.site->call);
+    return site.site->siteid;
+}
+
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
@@ -90,6 +100,37 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
     }
 }
 
+void finding_from_held(struct finding *f, const struct state_held *h, const struct state_view *view)
+{
+    struct state_slot slot = {.protocol = h->protocol, .family = h->family, .type_origin = h->type_origin};
+    *f = (struct finding){.fd = (int)h->fd,
+                          .kind = KIND_HELD_BY_CHILD,
+                          .origin = SLOT_ORIGIN(h) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(h) : ORIGIN_UNSEEN,
+                          .family = h->family,
+                          .tcp_state = h->tcp_state,
+                          .type = (uint8_t)SLOT_TYPE(h),
+                          .protocol = protocol_of(&slot),
+                          .past_grace = true,
+                          .tid = h->tid,
+                          .tag_number = h->tag,
+                          .site = h->site,
+                          .told_site = h->started,
+                          .opened_ns = h->opened_ns,
+                          .since_ns = h->since_ns,
+                          .unread = h->unread,
+                          .n_holders = h->n_holders,
+                          .holders = h->holders,
+                          .holder = h->holder,
+                          .local = h->local,
+                          .peer = h->peer};
+    f->siteid = name_of(view, f->site, &f->call);
+    f->told_id = name_of(view, f->told_site, &f->told_call);
+    if (!f->siteid)
+        f->site = 0;
+    if (!f->told_id)
+        f->told_site = 0;
+}
+
 enum eof finding_eof(const struct finding *f, unsigned eof)
 {
     if (f->told_eof)
@@ -99,6 +140,8 @@ enum eof finding_eof(const struct finding *f, unsigned eof)
 
 enum event finding_event(const struct finding *f)
 {
+    if (f->kind == KIND_HELD_BY_CHILD)
+        return f->told_site ? EVENT_FORKED : EVENT_NONE;
     if (!f->told_eof && !f->told_error)
         return EVENT_NONE;
     if (!f->failed)

@@ -27,6 +27,11 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
  */
 void finding_from_detail(struct finding *f, const struct state_detail *d);
 /*
+ * Fills F from H, a closed socket out of VIEW that another process keeps open. Its strings point
+ * into H.
+ */
+void finding_from_held(struct finding *f, const struct state_held *h, const struct state_view *view);
+/*
  * What its last failed call was: the error, and the address that it was given; its peer is that
  * address where it has none and connect was the call. A's address must have its end, and F points
  * to it.

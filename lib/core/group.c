@@ -210,7 +210,7 @@ const struct told *group_commonest(const struct group *g)
         const struct told *t = &g->told[i];
         if (t->n_frames && t->event == EVENT_EOF)
             return t;
-        if (!best && t->n_frames)
+        if (!best && t->n_frames && t->event != EVENT_FORKED)
             best = t;
     }
     return best;

@@ -141,6 +141,22 @@ static void put_error(struct out *o, const char *key, unsigned number)
         out_fmt(o, "\"errno %u\"", number);
 }
 
+static void put_holders(struct out *o, const struct finding *f)
+{
+    put_key(o, "holders");
+    out_char(o, '[');
+    for (unsigned i = 0; i < f->n_holders; i++) {
+        const struct state_holder *h = &f->holder[i];
+        out_fmt(o, "%s{\"pid\":%u", i ? "," : "", h->pid);
+        put_string(o, "exe", h->exe);
+        put_key(o, "fd");
+        out_i64(o, h->fd);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+    put_u64(o, "n_holders", f->holders);
+}
+
 static void put_socket(struct out *o, const struct report *r, const struct finding *f)
 {
     out_fmt(o, "{\"fd\":%d", f->fd);
@@ -172,6 +188,8 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     }
     if (f->until_exit)
         put_bool(o, "until_exit", true);
+    if (f->kind == KIND_HELD_BY_CHILD)
+        put_holders(o, f);
     out_char(o, '}');
 }
 
@@ -200,6 +218,16 @@ static bool is_until_exit(const struct group *g)
         if (!g->findings[i].until_exit)
             return false;
     return g->n_findings > 0;
+}
+
+static void put_advice(struct out *o, const struct group *g)
+{
+    char line[512];
+    struct out text = {.buf = line, .cap = sizeof line - 1};
+    if (!text_advice(&text, g))
+        return;
+    line[text.len] = 0;
+    put_string(o, "advice", line);
 }
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
@@ -243,6 +271,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_string(o, "site_of", g->of_eof ? "eof" : NULL);
     if (is_until_exit(g))
         put_bool(o, "until_exit", true);
+    put_advice(o, g);
     out_str(o, "}\n");
 }
 

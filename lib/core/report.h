@@ -48,6 +48,10 @@ struct finding {
     state_ref site, told_site;
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
+    /* of KIND_HELD_BY_CHILD: the first of the processes that hold it */
+    uint8_t n_holders;
+    uint32_t holders; /* all that there are */
+    const struct state_holder *holder;
     const char *local, *peer; /* "" or NULL: unknown */
     const char *asked;        /* the address that a connect, bind or listen which failed was given */
     const char *tag;          /* NULL: none */

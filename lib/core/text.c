@@ -75,6 +75,8 @@ static const char *headline(const struct group *g)
         return never_headline(g->never);
     case KIND_HANGUP:
         return "hung up: the peer has closed, this process never did";
+    case KIND_HELD_BY_CHILD:
+        return "held by a child: this process has closed it, a process that it started keeps the connection open and does not use it";
     default:
         return "still open: not known to be over, and nobody has closed it";
     }
@@ -93,6 +95,8 @@ static const char *condition_words(unsigned kind)
         return "never connected";
     case KIND_HANGUP:
         return "hung up";
+    case KIND_HELD_BY_CHILD:
+        return "held by a child";
     default:
         return "still open";
     }
@@ -169,6 +173,10 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
     case EVENT_EOF:
         out_str(o, "saw EOF");
         break;
+    case EVENT_FORKED:
+        out_fmt(o, "forked to a child by %s (%lu of %lu)", call_name(t->call) ? call_name(t->call) : "a call that is not known",
+                (unsigned long)t->count, (unsigned long)g->count);
+        return;
     default:
         out_str(o, "saw the error");
         break;
@@ -342,6 +350,25 @@ static bool put_never(struct out *o, const struct finding *f, bool local)
     }
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* "held by sleep (pid 812, fd 5)" */
+static void put_holders(struct out *o, const struct finding *f)
+{
+    for (unsigned i = 0; i < f->n_holders; i++) {
+        const struct state_holder *h = &f->holder[i];
+        out_str(o, i ? ", " : "  held by ");
+        text_clean(o, h->exe[0] ? base_name(h->exe) : "a process");
+        out_fmt(o, " (pid %u, fd %d)", h->pid, h->fd);
+    }
+    if (f->n_holders && f->holders > f->n_holders)
+        out_fmt(o, " and %u more", f->holders - f->n_holders);
+}
+
 static void put_socket(struct out *o, const struct report *r, const struct group *g, const struct finding *f)
 {
     bool local = f->local && *f->local, peer = f->peer && *f->peer;
@@ -377,6 +404,7 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  %s", origin_name(f->origin));
     if (f->parent)
         out_fmt(o, " from parent %u, which %s", f->parent, f->parent_ended ? "ended" : "closed its copy");
+    put_holders(o, f);
     if (f->tag && *f->tag) {
         out_str(o, "  tag ");
         text_clean(o, f->tag);
@@ -402,6 +430,58 @@ static void put_until_exit(struct out *o, const struct report *r, const struct g
     out_str(o, " until the program ended\n");
 }
 
+/* Where the program's own code made the call: " (src/db.c:42)". */
+static void put_place(struct out *o, const struct frame *frames, size_t n)
+{
+    const struct frame *f = n ? frames + own_frames_name(frames, n) : NULL;
+    if (!f || !f->symbol || !*f->symbol)
+        return;
+    out_str(o, " (");
+    text_clean(o, f->file && *f->file ? f->file : f->symbol);
+    if (f->file && *f->file && f->line)
+        out_fmt(o, ":%u", f->line);
+    out_char(o, ')');
+}
+
+bool text_advice(struct out *o, const struct group *g)
+{
+    const struct finding *f = g->n_findings ? &g->findings[0] : NULL;
+    if (g->kind != KIND_HELD_BY_CHILD || !f || !f->n_holders)
+        return false;
+    bool same = true, other = true; /* have the holders executed another program? */
+    for (size_t i = 0; i < g->n_findings; i++)
+        for (unsigned k = 0; k < g->findings[i].n_holders; k++)
+            *(g->findings[i].holder[k].flags & HOLDER_SAME_PROGRAM ? &other : &same) = false;
+    if (other) {
+        bool accepted = f->call == CALL_ACCEPT || f->call == CALL_ACCEPT4;
+        out_str(o, accepted ? "take it by accept4 with SOCK_CLOEXEC" : "open it with SOCK_CLOEXEC");
+        put_place(o, g->frames, g->n_frames);
+        if (f->holder[0].exe[0]) {
+            out_str(o, ": ");
+            text_clean(o, f->holder[0].exe);
+            out_str(o, " inherited it");
+        }
+        return true;
+    }
+    if (!same)
+        return false;
+    out_str(o, "close it in the child, after the fork");
+    const struct told *t = g->n_told ? &g->told[0] : NULL;
+    if (t && t->event == EVENT_FORKED)
+        put_place(o, t->frames, t->n_frames);
+    return true;
+}
+
+static void put_advice(struct out *o, const struct group *g)
+{
+    char line[512];
+    struct out text = {.buf = line, .cap = sizeof line - 1};
+    if (!text_advice(&text, g))
+        return;
+    line[text.len] = 0;
+    out_fmt(o, "  fix: %s\n", line);
+}
+
 void text_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, RED);
@@ -416,6 +496,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
         put_socket(o, r, g, &g->findings[i]);
     if (g->count > shown)
         out_fmt(o, "  %sand %lu more\n", shown ? "" : "none listed (max_sockets), ", (unsigned long)(g->count - shown));
+    put_advice(o, g);
 }
 
 /* "; most: 37 at db_connect (src/db.c:42)", where that has a name. */

@@ -154,7 +154,7 @@ static void descriptors_that_arrive_in_a_message_are_told(void **state)
         msg.msg_controllen = CMSG_SPACE(sizeof(int));
         memcpy(CMSG_DATA(cmsg), &P, sizeof P);
         assert_int_equal(wrap_sendmsg(B, &msg, 0), 1);
-        noted("");
+        noted("passing(%d) ", SCM_RIGHTS);
         struct mmsghdr v = {.msg_hdr = msg};
         if (i == 0)
             assert_int_equal(wrap_recvmsg(A, &msg, 0), 1);

@@ -119,6 +119,13 @@ int exit_begins(int status, enum state_end how)
     note("exiting(%d,%d) ", status, (int)how);
     return 55;
 }
+uint32_t starts_begin(unsigned call)
+{
+    note("start(%s) ", call_name(call));
+    return 9;
+}
+void starts_end(uint32_t token, uint32_t pid) { note("started(%u,%s) ", token, pid ? "pid" : "?"); }
+void held_passing(const struct msghdr *msg) { note("passing(%d) ", (int)CMSG_FIRSTHDR(msg)->cmsg_type); }
 void capture_dlclose_begin(void) { note("dlclose{ "); }
 void capture_dlclose_end(void) { note("} "); }
 __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));

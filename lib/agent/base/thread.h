@@ -25,6 +25,7 @@ struct this_thread {
     bool fork_holds; /* between the fork handlers: this thread holds the watch lock */
     /* between the fork handlers: the slots that the child gets (inherit.c) */
     struct fork_copy *fork_copy;
+    uint32_t fork_start; /* between the fork handlers: what starts_begin returned */
 };
 extern __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
 

@@ -24,6 +24,7 @@
 #include "../track/inherited_set.h"
 #include "../track/probe.h"
 #include "../track/slot.h"
+#include "../track/starts.h"
 
 struct inherited_slot {
     int fd;
@@ -99,6 +100,8 @@ void inherit_prepare(void)
         atomic_store(&c->entries[i].slot.flags, slot_flags(&c->entries[i].slot));
     if (c)
         c->record = family_reserve();
+    if (c && c->record)
+        c->record->started = starts_site(this_thread.fork_start);
     this_thread.fork_copy = c;
 }
 

@@ -26,6 +26,7 @@
 #include "../stacks/sites.h"
 #include "../symbolize/lines.h"
 #include "../table/header.h"
+#include "../track/held.h"
 #include "../track/probe.h"
 #include "counts.h"
 #include "forecast.h"
@@ -146,6 +147,34 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
     return n;
 }
 
+/* As each, for those that this process has closed and another one keeps open. */
+static size_t each_held(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg)
+{
+    struct state_view view = table_view();
+    uint64_t now = clock_now();
+    size_t n = 0;
+    const struct state_held *h;
+    if (!(s->kinds & KIND_BIT(KIND_HELD_BY_CHILD)))
+        return 0;
+    for (int i = -1; (h = held_next(&i));) {
+        struct finding f;
+        char tag[64];
+        if (atomic_load(&h->phase) != HELD_KEPT || h->opened_ns < s->since_ns || (s->tid && h->tid != s->tid) ||
+            (s->tag && h->tag != s->tag) || now < h->since_ns + s->min_ns)
+            continue;
+        const struct counts *t = counts_of(h->site, KIND_HELD_BY_CHILD);
+        if (s->due_only && !(t && counts_is_due(t)))
+            continue;
+        finding_from_held(&f, h, &view);
+        state_tag_at(&view, h->tag, tag);
+        f.tag = tag[0] ? tag : NULL;
+        n++;
+        if (call)
+            call(arg, &f);
+    }
+    return n;
+}
+
 static size_t live_slots(void)
 {
     size_t n = 0;
@@ -168,7 +197,7 @@ bool select_count(const struct selection *s, size_t *n)
     struct seen seen;
     bool ok = make_seen(&scratch, &seen, live_slots());
     uint64_t young = 0;
-    *n = each(s, &seen, &young, NULL, NULL);
+    *n = each(s, &seen, &young, NULL, NULL) + each_held(s, NULL, NULL);
     scratch_free(&scratch);
     return ok || !*n;
 }
@@ -288,7 +317,7 @@ static void count_group(struct group *g)
         g->steady = counts_trend(t) == TREND_STEADY;
         g->rate_milli = counts_rate_milli(t);
     }
-    if (g->rate_milli)
+    if (g->rate_milli && g->kind != KIND_HELD_BY_CHILD) /* the descriptors are other processes' */
         forecast(g);
 }
 
@@ -484,11 +513,11 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
     memset(c, 0, sizeof *c);
     count_matches_anew();
     report_head(&c->report, reason);
-    struct gathering g = {c, live_slots() + 64};
+    struct gathering g = {c, live_slots() + HELD_MAX + 64};
     struct seen seen;
     c->findings = scratch_get(&c->scratch, g.room * sizeof *c->findings);
     bool ok = c->findings && make_seen(&c->scratch, &seen, g.room);
-    if (ok && each(s, &seen, &c->report.young, gather, &g) && c->n_findings) {
+    if (ok && each(s, &seen, &c->report.young, gather, &g) + each_held(s, gather, &g) && c->n_findings) {
         c->report.groups = scratch_get(&c->scratch, c->n_findings * sizeof *c->report.groups);
         ok = c->report.groups != NULL;
     }

@@ -17,6 +17,7 @@
 #include "../table/table.h"
 #include "ending.h"
 #include "gate.h"
+#include "held.h"
 #include "probe.h"
 #include "slot.h"
 
@@ -109,6 +110,8 @@ uint64_t track_closing(int fd)
         return 0;
     if (ending_may_keep(slot) && ending_keeps(slot))
         return 0;
+    if (__builtin_expect(starts_may_share(slot), 0))
+        held_closing(slot, fd);
     return slot_leave(slot, fd, SLOT_CLOSING);
 }
 
@@ -134,6 +137,8 @@ bool track_closing_range(unsigned first, unsigned last)
         if (ending_may_keep(slot) && ending_keeps(slot))
             continue;
         any = true;
+        if (starts_may_share(slot))
+            held_closing(slot, fd);
         slot_leave(slot, fd, SLOT_CLOSING_MANY);
     }
     return any;

@@ -18,6 +18,7 @@
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "close_bell.h"
+#include "family.h"
 #include "gate.h"
 #include "inherited_set.h"
 #include "probe.h"
@@ -270,12 +271,23 @@ struct state_slot *slot_live(int fd)
     return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
 }
 
+/* At once, not at the next check: the parent may ask before that. */
+static void tell_family(const struct state_slot *slot)
+{
+    int fd = slot_next(0);
+    while (fd >= 0 && slot_of(fd) != slot)
+        fd = slot_next(fd + 1);
+    if (fd >= 0)
+        family_uses(fd, true);
+}
+
 void slot_used(struct state_slot *slot)
 {
     uint16_t f = atomic_load_explicit(&slot->flags, memory_order_relaxed);
     if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || gate_is_vfork_child())
         return;
     f = atomic_fetch_or(&slot->flags, SLOT_USED);
+    tell_family(slot);
     settle_use(f); /* counts once: for all but the first caller the flag is in F */
     /* a forked child gets its watcher with the first socket that it uses */
     gate_hooks.want_watcher();

@@ -29,6 +29,7 @@
 #include "../track/family.h"
 #include "../track/retract.h"
 #include "check.h"
+#include "held_check.h"
 #include "discover.h"
 #include "wake.h"
 
@@ -155,6 +156,10 @@ static void mark_reported(const struct built *c)
         for (size_t i = 0; i < c->report.groups[g].n_findings; i++) {
             const struct finding *f = &c->report.groups[g].findings[i];
             struct state_slot slot;
+            if (f->kind == KIND_HELD_BY_CHILD) {
+                held_reported(f);
+                continue;
+            }
             if (state_copy_slot(slot_of(f->fd), &slot) && slot.opened_ns == f->opened_ns)
                 mark_slot(&view, f, &slot);
             else

@@ -5,6 +5,7 @@
  *
  * They run where wrap.h says. A call that sent something costs one compare.
  */
+#include "../track/held.h"
 #include "wrap.h"
 
 SLOW ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name)
@@ -31,7 +32,18 @@ SEND(ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n,
 SEND(ssize_t, __send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags), CALL_SEND)
 SEND(ssize_t, sendto, (int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t len),
      (fd, buf, n, flags, to, len), CALL_SENDTO)
-SEND(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags), CALL_SENDMSG)
+/* Descriptors that go along belong to the receiver too. MSG could be read: the call has succeeded. */
+WRAPPER(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
+{
+    struct sending call = {fd};
+    KEEP(call);
+    ssize_t result = real.sendmsg(fd, msg, flags);
+    if (unlikely(result >= 0 && msg->msg_controllen))
+        held_passing(msg);
+    if (likely(result > track_quiet))
+        return result;
+    return wrapper_sent(&call, result, CALL_SENDMSG);
+}
 SEND(int, sendmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags), (fd, v, count, flags), CALL_SENDMMSG)
 SEND(int, __sendmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags), (fd, v, count, flags), CALL_SENDMMSG)
 SEND(ssize_t, sendfile, (int fd, int in, off_t *at, size_t n), (fd, in, at, n), CALL_SENDFILE)

@@ -16,6 +16,7 @@
 #include "../../core/finding.h"
 #include "../../core/hash.h"
 #include "../../core/judge.h"
+#include "../kernel/procfs.h"
 #include "confirm.h"
 
 /*
@@ -223,6 +224,43 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
         add_finding(c, &f);
 }
 
+/* One that the process has closed, and that another one kept open at the last look. */
+static void collect_held(struct collection *c, const struct state_held *h)
+{
+    struct model *m = c->m;
+    struct finding f;
+    finding_from_held(&f, h, &c->l->view);
+    if (h->tag) {
+        char tag[64];
+        state_tag_at(&c->l->view, h->tag, tag);
+        f.tag = tag[0] ? arena_string(&m->arena, tag) : NULL;
+    }
+    /* in another pid namespace its holders have other numbers */
+    bool confirms = c->confirm && state_head(&c->l->view)->pid == (uint32_t)c->l->pid;
+    f.local = field(m, h->local, sizeof h->local);
+    f.peer = field(m, h->peer, sizeof h->peer);
+    struct state_holder *holder = arena_array(&m->arena, STATE_HOLDERS, sizeof *holder);
+    unsigned n = 0;
+    for (unsigned i = 0; i < h->n_holders; i++) {
+        if (confirms && !procfs_holds((pid_t)h->holder[i].pid, (int)h->fd, (uint32_t)h->inode))
+            continue;
+        holder[n] = h->holder[i];
+        state_string(holder[n].exe, sizeof holder[n].exe, h->holder[i].exe, sizeof h->holder[i].exe);
+        n++;
+    }
+    f.holder = holder;
+    f.n_holders = (uint8_t)n;
+    f.holders -= f.holders > h->n_holders - n ? h->n_holders - n : f.holders;
+    if (!n) {
+        m->unconfirmed++;
+        return;
+    }
+    if (age_of(m->report.now_ns, f.since_ns) < c->min_age_ns)
+        m->young++;
+    else if (!is_suppressed(c, &f))
+        add_finding(c, &f);
+}
+
 void collect_findings(struct model *m, const struct loaded_file *l, const struct model_options *o)
 {
     const struct state_header *h = state_head(&l->view);
@@ -241,6 +279,10 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     struct state_slot slot;
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
         collect_slot(&c, fd, &slot);
+    struct state_held held;
+    pos = 0;
+    while (c.kinds & KIND_BIT(KIND_HELD_BY_CHILD) && state_next_held(&l->view, &pos, &held))
+        collect_held(&c, &held);
     m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
     m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
     confirm_end(c.confirm);
