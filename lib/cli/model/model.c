@@ -15,6 +15,7 @@
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
+#include "keeps.h"
 #include "opener.h"
 #include "stacks.h"
 
@@ -168,6 +169,7 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
     r->stretched_ms = load_is_live(l) ? load_relaxed32(&h->stretched) : 0;
     set_time(m, l);
     collect_findings(m, l, o);
+    keeps_find(m);
 
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
     make_groups(m, sym);
