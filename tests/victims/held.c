@@ -21,9 +21,9 @@
  *   short                           a child that ends before the grace is over
  *   closes                          a child that closes them
  *   listener                        two children that accept on a shared listener
- *   none                            no process is started
  *
- * Says "child PID" for each, and "at PID" when its own copies are closed. Ends at SIGTERM, by exit(3).
+ * Then it does the same with a connection of its own (open_marker) and another sleep(1): once that is found, the others would have been too.
+ * Says "child PID" for each process, and "at PID" when all its own copies are closed. Ends at SIGTERM, by exit(3).
  */
 #include "victim.h"
 
@@ -51,6 +51,14 @@ static void say_number(const char *what, int number)
 __attribute__((noinline)) static int open_one(int flags)
 {
     int fd = (int)MUST(socket(AF_INET, SOCK_STREAM | flags, 0));
+    MUST(connect(fd, (struct sockaddr *)&victim_address, sizeof victim_address));
+    return fd;
+}
+
+/* Found after all others. */
+__attribute__((noinline)) static int open_marker(void)
+{
+    int fd = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
     MUST(connect(fd, (struct sockaddr *)&victim_address, sizeof victim_address));
     return fd;
 }
@@ -232,6 +240,7 @@ static void start_receiver(void)
 
 static void start_listeners(void)
 {
+    struct sockaddr_in peer = victim_address;
     int listener = listen_loopback();
     for (int i = 0; i < 2; i++) {
         pid_t child = (pid_t)MUST(fork());
@@ -244,6 +253,7 @@ static void start_listeners(void)
     int client = connect_loopback();
     close(client);
     close(listener);
+    victim_address = peer;
 }
 
 int main(int argc, char **argv)
@@ -257,11 +267,6 @@ int main(int argc, char **argv)
     victim_address.sin_family = AF_INET;
     victim_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     victim_address.sin_port = htons((uint16_t)atoi(argv[2]));
-    if (is(word, "listener")) {
-        start_listeners();
-        say_number("at", (int)getpid());
-        wait_for_the_end();
-    }
     fds[0] = fds[1] = -1;
     if (is(word, "rights"))
         start_receiver();
@@ -281,7 +286,9 @@ int main(int argc, char **argv)
         fork_program(word);
     else if (is(word, "rights-later"))
         start_receiver();
-    else if (!is(word, "rights") && !is(word, "none"))
+    else if (is(word, "listener"))
+        start_listeners();
+    else if (!is(word, "rights"))
         fork_child(word);
     if (is(word, "reads")) { /* as a server that forks for each connection */
         reading = 1;
@@ -292,6 +299,9 @@ int main(int argc, char **argv)
     if (is(word, "rights") || is(word, "rights-later"))
         pass_all();
     close_all();
+    int marker = open_marker();
+    spawn_sleep(0);
+    close(marker);
     say_number("at", (int)getpid());
     wait_for_the_end();
 }

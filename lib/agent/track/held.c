@@ -138,10 +138,20 @@ static bool is_worth_it(const struct state_slot *slot, int fd)
            !(flags & (SLOT_IGNORED | SLOT_MPTCP)) && !(share && atomic_load(&share->refs) > 1) && !was_passed(slot, fd);
 }
 
+/*
+ * All that was started since executes another program, for which this descriptor was closed. The
+ * kernel is asked: the flag may have changed since the socket was opened.
+ */
+static bool stays_here(const struct state_slot *slot, int fd)
+{
+    long flags = slot->opened_ns < atomic_load(&starts_forked_ns) ? 0 : SYS3(SYS_fcntl, fd, F_GETFD, 0);
+    return flags < 0 || flags & FD_CLOEXEC;
+}
+
 void held_closing(const struct state_slot *slot, int fd)
 {
     struct endpoints e;
-    if (sys_in_sandbox() || gate_is_vfork_child() || !is_worth_it(slot, fd))
+    if (sys_in_sandbox() || gate_is_vfork_child() || !is_worth_it(slot, fd) || stays_here(slot, fd))
         return;
     int i = take();
     if (i < 0)

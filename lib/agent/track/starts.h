@@ -37,11 +37,8 @@ void starts_reset(void);
 /* A process that was started since may have a copy of the socket that SLOT stands for. */
 static inline bool starts_may_share(const struct state_slot *slot)
 {
-    if (__builtin_expect(slot->opened_ns >= atomic_load_explicit(&starts_forked_ns, memory_order_relaxed), 1) &&
-        __builtin_expect(slot->opened_ns >= atomic_load_explicit(&starts_spawned_ns, memory_order_relaxed), 1))
-        return false;
     return slot->opened_ns < atomic_load_explicit(&starts_forked_ns, memory_order_relaxed) ||
-           !(atomic_load_explicit(&slot->flags, memory_order_relaxed) & SLOT_CLOEXEC);
+           slot->opened_ns < atomic_load_explicit(&starts_spawned_ns, memory_order_relaxed);
 }
 
 #endif

@@ -76,12 +76,43 @@ static bool count_copy(void *arg, unsigned fd)
 }
 
 /* False: they are not all known. */
-static bool count_copies(struct copies *c, const struct state_held *h, uint32_t pid)
+static bool count_copies(struct copies *c, const struct state_held *h, uint32_t pid, uint32_t fd)
 {
     char path[64];
     path_of(path, pid, "fd");
-    *c = (struct copies){.pid = pid, .fd = h->fd, .inode = h->inode, .left = MAX_DESCRIPTORS};
+    *c = (struct copies){.pid = pid, .fd = fd, .inode = h->inode, .left = MAX_DESCRIPTORS};
     return proc_each_number(path, count_copy, c);
+}
+
+struct number {
+    uint32_t pid, fd;
+    uint64_t inode;
+    bool found;
+};
+
+static bool compare_number(void *arg, unsigned fd)
+{
+    struct number *n = arg;
+    n->found = is_socket(n->pid, fd, n->inode);
+    n->fd = fd;
+    return !n->found;
+}
+
+/*
+ * The number under which PID has inherited H; -1: none. Where this process had several of it, that
+ * may be another one than the last that it closed.
+ */
+static long held_as(const struct state_held *h, uint32_t pid)
+{
+    char path[64];
+    struct number n = {.pid = pid, .inode = h->inode};
+    if (is_socket(pid, h->fd, h->inode))
+        return h->fd;
+    if (!h->copied)
+        return -1;
+    path_of(path, pid, "fd");
+    proc_each_number(path, compare_number, &n);
+    return n.found ? (long)n.fd : -1;
 }
 
 /* Handed over as systemd's protocol says, whatever its number was before. */
@@ -194,35 +225,12 @@ static bool is_this_program(uint32_t pid)
 }
 
 /* By its own table, which it writes ours from what it has called. */
-static enum holders_are told_by_child(const struct state_held *h, uint32_t pid, bool same_program)
+static enum holders_are told_by_child(uint32_t fd, uint32_t pid, bool same_program)
 {
     const struct state_child *c = child_of(pid);
-    if (!c || h->fd >= STATE_CHILD_FDS)
+    if (!c || fd >= STATE_CHILD_FDS)
         return same_program ? HOLDERS_UNKNOWN : HOLDERS_IDLE;
-    return atomic_load(&c->used[h->fd / 64]) >> h->fd % 64 & 1 ? HOLDERS_USE : HOLDERS_IDLE;
-}
-
-static enum holders_are does(const struct state_held *h, uint32_t pid, uint64_t start_ns, uint64_t start_ticks, bool same_program)
-{
-    struct copies copies;
-    /* it began before the socket was there: this process has passed it on */
-    if (pid == table_pid() || start_ns + HOLDERS_TICK_NS < h->opened_ns)
-        return HOLDERS_USE;
-    if (!count_copies(&copies, h, pid))
-        return HOLDERS_UNKNOWN;
-    if (copies.standard || copies.uring || (copies.elsewhere && !h->copied) || is_passed_at_start(pid, h->fd))
-        return HOLDERS_USE;
-    /* what has ended is a finding of the holder, if it carries the agent */
-    if (h->tcp_state != ST_ESTABLISHED && state_dir_has_file_of(pid, start_ticks))
-        return HOLDERS_USE;
-    enum holders_are told = told_by_child(h, pid, same_program);
-    if (told != HOLDERS_IDLE)
-        return told;
-    char path[64];
-    struct waiting w = {.pid = pid, .fd = h->fd, .left = MAX_THREADS};
-    path_of(path, pid, "task");
-    bool listed = proc_each_number(path, ask_thread, &w);
-    return w.waits ? HOLDERS_USE : w.unknown || !listed ? HOLDERS_UNKNOWN : HOLDERS_IDLE;
+    return atomic_load(&c->used[fd / 64]) >> fd % 64 & 1 ? HOLDERS_USE : HOLDERS_IDLE;
 }
 
 /* Process times are of the clock that goes on in a suspended machine. */
@@ -233,17 +241,43 @@ static uint64_t to_monotonic(uint64_t ticks)
     return t > asleep ? t - asleep : 0;
 }
 
+/* What T does with its copy of H. */
+static enum holders_are does(const struct state_held *h, const struct state_holder *t)
+{
+    uint32_t pid = t->pid, fd = (uint32_t)t->fd;
+    uint64_t start_ns = to_monotonic(t->start_ticks);
+    struct copies copies;
+    /* it began before the socket was there: this process has passed it on */
+    if (pid == table_pid() || start_ns + HOLDERS_TICK_NS < h->opened_ns)
+        return HOLDERS_USE;
+    if (!count_copies(&copies, h, pid, fd))
+        return HOLDERS_UNKNOWN;
+    if (copies.standard || copies.uring || (copies.elsewhere && !h->copied) || is_passed_at_start(pid, fd))
+        return HOLDERS_USE;
+    /* what has ended is a finding of the holder, if it carries the agent */
+    if (h->tcp_state != ST_ESTABLISHED && state_dir_has_file_of(pid, t->start_ticks))
+        return HOLDERS_USE;
+    enum holders_are told = told_by_child(fd, pid, t->flags & HOLDER_SAME_PROGRAM);
+    if (told != HOLDERS_IDLE)
+        return told;
+    char path[64];
+    struct waiting w = {.pid = pid, .fd = fd, .left = MAX_THREADS};
+    path_of(path, pid, "task");
+    bool listed = proc_each_number(path, ask_thread, &w);
+    return w.waits ? HOLDERS_USE : w.unknown || !listed ? HOLDERS_UNKNOWN : HOLDERS_IDLE;
+}
+
 static uint64_t start_of(uint32_t pid)
 {
     char text[1024];
     return proc_read(text, sizeof text, "/proc/%u/stat", pid) > 0 ? statedir_start_ticks(text) : 0;
 }
 
-static void describe(struct state_holder *to, uint32_t pid, unsigned fd, uint64_t start_ticks, bool same_program)
+static void describe(struct state_holder *to, uint32_t pid, unsigned fd, uint64_t start_ticks)
 {
     char path[64], target[512];
     *to = (struct state_holder){.pid = pid, .fd = (int32_t)fd, .start_ticks = start_ticks};
-    to->flags = same_program ? HOLDER_SAME_PROGRAM : 0;
+    to->flags = is_this_program(pid) ? HOLDER_SAME_PROGRAM : 0;
     path_of(path, pid, "exe");
     long n = SYS4(SYS_readlinkat, AT_FDCWD, path, target, sizeof target);
     size_t room = sizeof to->exe - 1, len = n > 0 ? (size_t)n : 0;
@@ -251,18 +285,20 @@ static void describe(struct state_holder *to, uint32_t pid, unsigned fd, uint64_
 }
 
 /* Adds the holder PID to the answer of Q. */
-static void add(struct holders *q, uint32_t pid)
+static void add(struct holders *q, uint32_t pid, uint32_t fd)
 {
     const struct state_held *h = q->h;
-    uint64_t ticks = start_of(pid), start_ns = to_monotonic(ticks);
+    uint64_t ticks = start_of(pid);
+    struct state_holder t;
     if (!ticks) /* it has ended */
         return;
-    bool same = is_this_program(pid);
-    enum holders_are are = does(h, pid, start_ns, ticks, same);
-    if (are == HOLDERS_IDLE && q->n < STATE_HOLDERS)
-        describe(&q->holder[q->n], pid, h->fd, ticks, same);
-    if (!q->n || start_ns < q->first_start_ns) {
-        q->first_start_ns = start_ns;
+    describe(&t, pid, fd, ticks);
+    enum holders_are are = does(h, &t);
+    if (q->n < STATE_HOLDERS)
+        q->holder[q->n] = t;
+    if (!q->n || ticks < q->first_ticks) { /* of several in one tick the lowest pid */
+        q->first_ticks = ticks;
+        q->first_start_ns = to_monotonic(ticks);
         q->first_pid = pid;
         const struct state_child *c = child_of(pid);
         q->forked = c ? c->started : 0;
@@ -282,9 +318,11 @@ struct search {
 static bool ask_process(void *arg, unsigned pid)
 {
     const struct search *s = arg;
-    for (unsigned i = 0; i < s->n; i++)
-        if (s->q[i].are != HOLDERS_USE && is_socket(pid, s->q[i].h->fd, s->q[i].h->inode))
-            add(&s->q[i], pid);
+    for (unsigned i = 0; i < s->n; i++) {
+        long fd = s->q[i].are != HOLDERS_USE ? held_as(s->q[i].h, pid) : -1;
+        if (fd >= 0)
+            add(&s->q[i], pid, (uint32_t)fd);
+    }
     return true;
 }
 
@@ -292,7 +330,7 @@ static bool ask_process(void *arg, unsigned pid)
 static bool is_held_here(const struct state_held *h)
 {
     struct copies copies;
-    return !count_copies(&copies, h, table_pid()) || copies.n;
+    return !count_copies(&copies, h, table_pid(), h->fd) || copies.n;
 }
 
 void holders_search(struct holders *q, unsigned n)
@@ -314,9 +352,9 @@ enum holders_are holders_again(const struct state_held *h)
     enum holders_are are = HOLDERS_NONE;
     for (unsigned i = 0; i < h->n_holders; i++) {
         const struct state_holder *t = &h->holder[i];
-        if (!is_socket(t->pid, h->fd, h->inode))
+        if (!is_socket(t->pid, (unsigned)t->fd, h->inode))
             return HOLDERS_NONE;
-        are = does(h, t->pid, to_monotonic(t->start_ticks), t->start_ticks, t->flags & HOLDER_SAME_PROGRAM);
+        are = does(h, t);
         if (are != HOLDERS_IDLE)
             return are;
     }

@@ -23,6 +23,7 @@ struct holders {
     enum holders_are are;
     uint32_t n;              /* of all holders */
     state_ref forked;        /* the first of them is a child of a fork in this stack; 0: not known */
+    uint64_t first_ticks;
     uint64_t first_start_ns; /* when the first of them began, monotonic, as exact as HOLDERS_TICK_NS */
     uint32_t first_pid;
     struct state_holder holder[STATE_HOLDERS]; /* the first of them, by their pids */

@@ -242,7 +242,7 @@ static void collect_held(struct collection *c, const struct state_held *h)
     struct state_holder *holder = arena_array(&m->arena, STATE_HOLDERS, sizeof *holder);
     unsigned n = 0;
     for (unsigned i = 0; i < h->n_holders; i++) {
-        if (confirms && !procfs_holds((pid_t)h->holder[i].pid, (int)h->fd, (uint32_t)h->inode))
+        if (confirms && !procfs_holds((pid_t)h->holder[i].pid, h->holder[i].fd, (uint32_t)h->inode))
             continue;
         holder[n] = h->holder[i];
         state_string(holder[n].exe, sizeof holder[n].exe, h->holder[i].exe, sizeof h->holder[i].exe);

@@ -31,7 +31,7 @@ static uint64_t kept_by(const struct loaded_file *closer, uint32_t pid, pid_t se
     struct state_held h;
     while (state_next_held(&closer->view, &pos, &h))
         for (unsigned i = 0; i < h.n_holders; i++)
-            n += h.holder[i].pid == pid && procfs_holds(seen_as, (int)h.fd, (uint32_t)h.inode);
+            n += h.holder[i].pid == pid && procfs_holds(seen_as, h.holder[i].fd, (uint32_t)h.inode);
     return n;
 }
 
