@@ -270,7 +270,7 @@ int main(int argc, char **argv)
     fds[0] = fds[1] = -1;
     if (is(word, "rights"))
         start_receiver();
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N && !is(word, "listener"); i++)
         fds[i] = open_one(is(word, "cloexec") || is(word, "rights-later") ? SOCK_CLOEXEC : 0);
     if (is(word, "spawn") || is(word, "cloexec"))
         spawn_sleep(0);

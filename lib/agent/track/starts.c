@@ -24,6 +24,7 @@ struct start {
     _Atomic uint32_t pid;
     _Atomic uint64_t begin_ns, end_ns; /* end 0: the call has not returned */
     _Atomic state_ref site;
+    _Atomic unsigned call;
 };
 static struct start starts[STARTS] LARGE_TABLE;
 static _Atomic uint32_t n_starts;
@@ -48,6 +49,7 @@ uint32_t starts_begin(unsigned call)
     atomic_store(&s->begin_ns, now);
     atomic_store(&s->end_ns, 0);
     atomic_store(&s->site, site);
+    atomic_store(&s->call, call);
     atomic_store(&s->number, number + 1);
     mark(call, now);
     errno = saved;
@@ -66,10 +68,9 @@ void starts_end(uint32_t token, uint32_t pid)
     if (!s || atomic_load(&s->number) != token)
         return;
     uint64_t now = clock_now();
-    struct state_site *site = sites_at(atomic_load(&s->site));
     atomic_store(&s->pid, pid);
     atomic_store(&s->end_ns, now);
-    mark(site ? site->call : CALL_FORK, now);
+    mark(atomic_load(&s->call), now);
 }
 
 state_ref starts_find(uint32_t pid, uint64_t start_ns, uint64_t tick_ns)
