@@ -180,7 +180,7 @@ static void the_kernel_says_who_lives_on_and_when_bytes_have_moved(void **state)
     (void)state;
     int fd = connected(0), copy = dup(fd), i = -1, peer, netlink = connection_open();
     while ((peer = accept(listener, NULL, NULL)) >= 0) { /* those of other tests come first */
-        struct sockaddr_in a, b;
+        struct sockaddr_in a = {0}, b = {0};
         socklen_t la = sizeof a, lb = sizeof b;
         if (!getpeername(peer, (struct sockaddr *)&a, &la) && !getsockname(fd, (struct sockaddr *)&b, &lb) && a.sin_port == b.sin_port)
             break;

@@ -36,7 +36,6 @@
 #include <sys/wait.h>
 
 #define N 2
-extern char **environ;
 static int fds[N];
 static char sleep_name[] = "sleep", sleep_time[] = "1000", *const sleeper[] = {sleep_name, sleep_time, NULL};
 

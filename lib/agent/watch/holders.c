@@ -224,13 +224,29 @@ static bool is_this_program(uint32_t pid)
     return sys_stat("/proc/self/exe", &own) >= 0 && sys_stat(path, &its) >= 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
-/* By its own table, which it writes ours from what it has called. */
+static bool has_used(const struct state_child *c, uint32_t fd) { return atomic_load(&c->used[fd / 64]) >> fd % 64 & 1; }
+
+/* A child of fork writes into its record what it has called on. */
 static enum holders_are told_by_child(uint32_t fd, uint32_t pid, bool same_program)
 {
     const struct state_child *c = child_of(pid);
     if (!c || fd >= STATE_CHILD_FDS)
         return same_program ? HOLDERS_UNKNOWN : HOLDERS_IDLE;
-    return atomic_load(&c->used[fd / 64]) >> fd % 64 & 1 ? HOLDERS_USE : HOLDERS_IDLE;
+    return has_used(c, fd) ? HOLDERS_USE : HOLDERS_IDLE;
+}
+
+/* A server that forks for each connection: its children tell it, and /proc need not be searched. */
+static bool is_used_by_fork(const struct state_held *h)
+{
+    struct state_view view = table_view();
+    uint64_t pos = 0;
+    const struct state_child *c;
+    while (h->fd < STATE_CHILD_FDS && (c = state_next_child(&view, &pos))) {
+        uint32_t pid = atomic_load(&c->pid);
+        if (pid && pid != STATE_CHILD_UNBORN && has_used(c, h->fd) && is_socket(pid, h->fd, h->inode))
+            return true;
+    }
+    return false;
 }
 
 /* Process times are of the clock that goes on in a suspended machine. */
@@ -336,9 +352,12 @@ static bool is_held_here(const struct state_held *h)
 void holders_search(struct holders *q, unsigned n)
 {
     struct search s = {q, n};
-    for (unsigned i = 0; i < n; i++)
-        q[i] = (struct holders){.h = q[i].h, .are = HOLDERS_NONE};
-    bool listed = proc_each_number("/proc", ask_process, &s);
+    bool any = false;
+    for (unsigned i = 0; i < n; i++) {
+        q[i] = (struct holders){.h = q[i].h, .are = is_used_by_fork(q[i].h) ? HOLDERS_USE : HOLDERS_NONE};
+        any |= q[i].are != HOLDERS_USE;
+    }
+    bool listed = any && proc_each_number("/proc", ask_process, &s);
     for (unsigned i = 0; i < n; i++) {
         if (!listed && q[i].are != HOLDERS_USE)
             q[i].are = HOLDERS_UNKNOWN;

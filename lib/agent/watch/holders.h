@@ -21,11 +21,11 @@ enum holders_are {
 struct holders {
     const struct state_held *h;
     enum holders_are are;
-    uint32_t n;              /* of all holders */
-    state_ref forked;        /* the first of them is a child of a fork in this stack; 0: not known */
-    uint64_t first_ticks;
-    uint64_t first_start_ns; /* when the first of them began, monotonic, as exact as HOLDERS_TICK_NS */
+    uint32_t n; /* of all holders */
+    /* when the first of them began; monotonic, as exact as HOLDERS_TICK_NS */
+    uint64_t first_ticks, first_start_ns;
     uint32_t first_pid;
+    state_ref forked;                          /* it is a child of a fork in this stack; 0: not known */
     struct state_holder holder[STATE_HOLDERS]; /* the first of them, by their pids */
 };
 #define HOLDERS_TICK_NS 10000000u /* of /proc/PID/stat: USER_HZ is 100 */
