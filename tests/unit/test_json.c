@@ -329,6 +329,22 @@ static void each_socket_has_its_own_eof_and_protocol(void **state)
     }
 }
 
+static void who_holds_a_closed_socket_is_listed(void **state)
+{
+    (void)state;
+    static const struct state_holder holder = {.pid = 812, .fd = 5, .exe = "/bin/sleep"};
+    struct report r = example();
+    group.kind = findings[0].kind = KIND_HELD_BY_CHILD;
+    findings[0].holder = &holder;
+    findings[0].n_holders = 1;
+    findings[0].holders = 3;
+    group.n_findings = 1;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\"kind\":\"held_by_child\""));
+    assert_non_null(strstr(text, ",\"holders\":[{\"pid\":812,\"exe\":\"/bin/sleep\",\"fd\":5}],\"n_holders\":3}]"));
+    assert_non_null(strstr(text, ",\"advice\":\"open it with SOCK_CLOEXEC"));
+}
+
 static void what_is_not_known_is_null(void **state)
 {
     (void)state;
@@ -529,6 +545,7 @@ int main(void)
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
+        cmocka_unit_test(who_holds_a_closed_socket_is_listed),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
         cmocka_unit_test(the_trend_stands_behind_the_sockets),

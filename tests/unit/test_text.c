@@ -657,6 +657,39 @@ static void frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_ca
                              "    #2 Shop.Main       shop.exe (dotnet)\n");
 }
 
+static void who_holds_a_closed_socket_is_named_with_what_to_do(void **state)
+{
+    (void)state;
+    static struct state_holder holder[2] = {{.pid = 812, .fd = 14, .exe = "/bin/sleep"}, {.pid = 813, .fd = 14, .exe = ""}};
+    struct report r = example();
+    for (int i = 0; i < 8; i++) {
+        findings[i].kind = KIND_HELD_BY_CHILD;
+        findings[i].tcp_state = ST_ESTABLISHED;
+        findings[i].eof = EOF_NONE;
+        findings[i].holder = holder;
+        findings[i].n_holders = 2;
+        findings[i].holders = 5;
+    }
+    group.kind = KIND_HELD_BY_CHILD;
+    group.eof = EOF_NONE;
+    group.n_read = group.n_unread = 0;
+    group.told[0].event = EVENT_FORKED;
+    group.told[0].call = CALL_POPEN;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "sockleak: 37 sockets held by a child: this process has closed it, "));
+    assert_non_null(strstr(text, "\n  forked to a child by popen (36 of 37)\n    #0 read_reply  src/db.c:77\n"));
+    assert_non_null(strstr(text, "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  ESTABLISHED 812 s  unread 0  held by sleep (pid 812, fd 14), "
+                                 "a process (pid 813, fd 14) and 3 more\n"));
+    assert_non_null(strstr(text, "\n  fix: open it with SOCK_CLOEXEC (src/db.c:42): /bin/sleep inherited it\n"));
+    assert_null(strstr(text, "saw EOF"));
+    findings[0].call = CALL_ACCEPT;
+    assert_non_null(strstr(rendered(&r), "\n  fix: take it by accept4 with SOCK_CLOEXEC (src/db.c:42): /bin/sleep inherited it\n"));
+    holder[0].flags = HOLDER_SAME_PROGRAM; /* one of each: neither is enough */
+    assert_null(strstr(rendered(&r), "fix:"));
+    holder[1].flags = HOLDER_SAME_PROGRAM;
+    assert_non_null(strstr(rendered(&r), "\n  fix: close it in the child, after the fork (src/db.c:77)\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -687,6 +720,7 @@ int main(void)
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
+        cmocka_unit_test(who_holds_a_closed_socket_is_named_with_what_to_do),
         cmocka_unit_test(frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_calls),
         cmocka_unit_test(the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty),
     };
