@@ -246,7 +246,7 @@ exec 8<>"/dev/tcp/127.0.0.1/$1"
 sleep 1000 & echo "child $!"
 exec 8>&-
 echo "at $$"
-read -r _ < <(sleep 1000)
+wait
 S
     start_agent v "grace=500ms:interval=100ms" bash "$TESTTMP/v.sh" "$port"
     wait_for 20 grep -q '^at ' "$TESTTMP/v.out"

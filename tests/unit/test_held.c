@@ -230,6 +230,7 @@ static void a_process_comes_from_the_start_of_its_pid_or_of_its_moment(void **st
     assert_int_equal(starts_find(4711, clock_now(), tick), first);
     assert_int_equal(starts_find(4712, clock_now(), tick), 0); /* that was another process */
     assert_int_equal(starts_find(4711, clock_now() + 50 * tick, tick), 0);
+    assert_int_equal(starts_find(4711, clock_now() - 50 * tick, tick), first); /* noted at its exec */
     uint32_t two = begin_other();
     starts_end(two, 0);
     state_ref second = starts_site(two);

@@ -82,13 +82,15 @@ state_ref starts_find(uint32_t pid, uint64_t start_ns, uint64_t tick_ns)
         if (atomic_load(&s->number) != i + 1)
             continue;
         uint64_t begin = atomic_load(&s->begin_ns), end = atomic_load(&s->end_ns);
-        if (start_ns + tick_ns < begin || (end && start_ns > end + tick_ns))
-            continue;
         state_ref site = atomic_load(&s->site);
         uint32_t whose = atomic_load(&s->pid);
-        if (whose && whose == pid)
+        if (end && start_ns > end + tick_ns)
+            continue;
+        if (whose && whose == pid) /* a vfork's child began before its exec, which is what was noted */
             return site;
         if (whose) /* another's, though a child of it may have begun in the same moment */
+            continue;
+        if (start_ns + tick_ns < begin)
             continue;
         several |= found && found != site;
         found = site;
