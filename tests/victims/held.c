@@ -13,7 +13,7 @@
  *   polls, selects, epolls          a child that waits for what comes on them
  *   sends                           a child that has sent a byte
  *   moves                           a child that sends one now and then
- *   inetd                           the first on 0 and 1 of a program, which has the second too
+ *   inetd                           a program has the first on 0 and 1, the second on 2; this process had several numbers of each
  *   moved                           the program has them under other numbers
  *   listen-fds                      handed over by systemd's protocol
  *   rights                          passed to a process that was there before
@@ -271,6 +271,8 @@ int main(int argc, char **argv)
         start_receiver();
     for (int i = 0; i < N && !is(word, "listener"); i++)
         fds[i] = open_one(is(word, "cloexec") || is(word, "rights-later") ? SOCK_CLOEXEC : 0);
+    for (int i = 0; i < N && is(word, "inetd"); i++)
+        close((int)MUST(dup(fds[i])));
     if (is(word, "spawn") || is(word, "cloexec"))
         spawn_sleep(0);
     else if (is(word, "spawnp"))
