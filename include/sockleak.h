@@ -45,8 +45,13 @@ extern "C" {
 #define SOCKLEAK_HANGUP 0x10u /* a Unix or vsock connection whose peer has closed */
 /* none of these: open and healthy, a listener, a datagram socket */
 #define SOCKLEAK_OPEN 0x20u
-#define SOCKLEAK_STUCK 0x1fu /* all but OPEN */
-#define SOCKLEAK_ALL 0x3fu   /* every socket that is still open */
+/* closed by this process, while a process that it started keeps the connection open and unused */
+#define SOCKLEAK_HELD_BY_CHILD 0x40u
+/* a call on a descriptor that was closed before; known only with the option closes=1 */
+#define SOCKLEAK_USE_AFTER_CLOSE 0x80u
+#define SOCKLEAK_STUCK 0xdfu /* all but OPEN */
+/* every socket that is still open, those held by a child, and calls on closed descriptors */
+#define SOCKLEAK_ALL 0xffu
 
 /*
  * May be added to KINDS, for tests that run side by side: only sockets opened by the calling

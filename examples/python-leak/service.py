@@ -6,7 +6,7 @@ import http.server
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200 if b"ada" in body else 403)
+        self.send_response(200 if b"\r\n\r\nada\r\n" in body else 403)
         self.send_header("Content-Length", "3")
         self.send_header("Connection", "close")
         self.end_headers()

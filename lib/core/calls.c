@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calls.c: the names of the calls by which a program opens a socket or learns of its end.
+ * calls.c: the names of the calls of a program that are kept with their stacks.
  *
  * Called from anywhere; one constant table.
  */

@@ -22,6 +22,16 @@ static uint64_t unwatched_ns(const struct state_view *view)
 /* Nobody sees what the program calls now. */
 static bool is_dormant(const struct state_view *view) { return !atomic_load_explicit(&state_head(view)->enabled, memory_order_relaxed); }
 
+/* The stack SITE: its name, and the call that was made there. */
+static uint64_t name_of(const struct state_view *view, state_ref ref, uint8_t *call)
+{
+    struct state_site_view site;
+    if (!ref || !state_site_at(view, ref, &site))
+        return 0;
+    *call = (uint8_t)CALL_OF(site.site->call);
+    return site.site->siteid;
+}
+
 bool finding_counts(const struct state_slot *slot)
 {
     uint16_t f = atomic_load(&slot->flags);
@@ -90,6 +100,149 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
     }
 }
 
+void finding_from_held(struct finding *f, const struct state_held *h, const struct state_view *view)
+{
+    struct state_slot slot = {.protocol = h->protocol, .family = h->family, .type_origin = h->type_origin};
+    *f = (struct finding){.fd = (int)h->fd,
+                          .kind = KIND_HELD_BY_CHILD,
+                          .origin = SLOT_ORIGIN(h) < ORIGIN_COUNT ? (uint8_t)SLOT_ORIGIN(h) : ORIGIN_UNSEEN,
+                          .family = h->family,
+                          .tcp_state = h->tcp_state,
+                          .type = (uint8_t)SLOT_TYPE(h),
+                          .protocol = protocol_of(&slot),
+                          .past_grace = true,
+                          .tid = h->tid,
+                          .tag_number = h->tag,
+                          .site = h->site,
+                          .told_site = h->started,
+                          .opened_ns = h->opened_ns,
+                          .since_ns = h->since_ns,
+                          .unread = h->unread,
+                          .n_holders = h->n_holders,
+                          .holders = h->holders,
+                          .holder = h->holder,
+                          .local = h->local,
+                          .peer = h->peer};
+    f->siteid = name_of(view, f->site, &f->call);
+    f->told_id = name_of(view, f->told_site, &f->told_call);
+    if (!f->siteid)
+        f->site = 0;
+    if (!f->told_id)
+        f->told_site = 0;
+}
+
+/* ---- its life -------------------------------------------------------------------------------- */
+
+static void add_event(struct finding *f, const struct state_view *view, enum event event, state_ref ref, bool inferred, bool elsewhere)
+{
+    struct state_site_view site;
+    if (!ref || f->n_events == FINDING_EVENTS || !state_site_at(view, ref, &site))
+        return;
+    f->events[f->n_events++] = (struct finding_event){.siteid = site.site->siteid,
+                                                      .site = ref,
+                                                      .event = (uint8_t)event,
+                                                      .call = (uint8_t)CALL_OF(site.site->call),
+                                                      .inferred = inferred,
+                                                      .elsewhere = elsewhere};
+}
+
+/* With frames of a runtime: many of them share one place of the native stack, and so one pair. */
+static bool is_mixed(const struct state_view *view, state_ref ref)
+{
+    struct state_site_view site;
+    unsigned n = state_site_at(view, ref, &site) ? site.nframes : 0;
+    for (unsigned i = 0; i < n; i++)
+        if (state_is_frame(site.pcs[i]))
+            return true;
+    return false;
+}
+
+/*
+ * The use of the socket GEN by the pair WORD. Of two stacks that were seen under one word it was
+ * either, unless one of them was walked for this very socket.
+ */
+static void add_use(struct finding *f, const struct state_view *view, struct state_finder *find, uint32_t gen, enum event event,
+                    uint32_t word, bool elsewhere)
+{
+    const struct state_pair *p = state_pair_of(view, find, word);
+    bool exact = p && atomic_load(&p->exact), walked[2] = {exact, false};
+    for (unsigned i = 0; p && i < 2; i++)
+        walked[i] |= atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
+    for (unsigned i = 0; p && i < 2; i++) {
+        state_ref site = atomic_load(&p->stack[i].site);
+        if ((walked[i] || !walked[!i]) && (exact || !is_mixed(view, site)))
+            add_event(f, view, event, site, !walked[i], elsewhere);
+    }
+}
+
+void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find)
+{
+    struct state_life life;
+    const struct state_share *share = state_share_at(view, slot->share);
+    for (unsigned i = 0; share && i < STATE_SHARE_DUPS; i++)
+        add_event(f, view, EVENT_DUP, atomic_load(&share->dup_site[i]), false, false);
+    if (!state_life_of(view, find, f->fd, slot, &life))
+        return;
+    uint32_t gen = SLOT_GEN(slot->word), rare = life.rare;
+    add_event(f, view, EVENT_EPOLL_ADD, life.epoll_add, false, false);
+    add_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life.first_receive, rare & LIFE_RECEIVED_ELSEWHERE);
+    add_use(f, view, find, gen, EVENT_FIRST_SEND, life.first_send, rare & LIFE_SENT_ELSEWHERE);
+    add_event(f, view, EVENT_SHUTDOWN, rare & LIFE_RARE_REF, false, false);
+    add_use(f, view, find, gen, EVENT_LAST_RECEIVE, life.last_receive, false);
+    add_use(f, view, find, gen, EVENT_LAST_SEND, life.last_send, false);
+    if (!(rare & LIFE_ON_EPOLL))
+        add_event(f, view, EVENT_EPOLL_DEL, life.epoll_del, rare & LIFE_DELETED_AGAIN, false);
+}
+
+/* ---- a call after its close ------------------------------------------------------------------- */
+
+static void set_use(struct finding *f, enum event event, state_ref site, unsigned error, const struct state_view *view)
+{
+    struct use_event *e = &f->uses[event - EVENT_CLOSED];
+    struct state_site_view v;
+    *e = (struct use_event){.error = (uint8_t)error, .happened = true};
+    if (!site || !state_site_at(view, site, &v))
+        return;
+    e->site = site;
+    e->siteid = v.site->siteid;
+    e->call = (uint8_t)CALL_OF(v.site->call);
+}
+
+void finding_from_use(struct finding *f, const struct state_use *u, const struct state_view *view)
+{
+    struct state_site_view v;
+    *f = (struct finding){.fd = (int)u->fd,
+                          .kind = KIND_USE_AFTER_CLOSE,
+                          .origin = u->origin < ORIGIN_COUNT ? u->origin : ORIGIN_UNSEEN,
+                          .family = u->family,
+                          .type = u->type,
+                          .protocol = u->flags & USE_MPTCP ? PROTOCOL_MPTCP : u->protocol,
+                          .tid = u->opened_tid,
+                          .closed_tid = u->closed_tid,
+                          .used_tid = u->used_tid,
+                          .victim_tid = u->victim_tid,
+                          .tag_number = u->tag,
+                          .opened_ns = u->opened_ns,
+                          .since_ns = u->used_ns,
+                          .past_grace = true,
+                          .descriptors = 1,
+                          .local = u->local,
+                          .peer = u->peer};
+    if (u->opened && state_site_at(view, u->opened, &v)) {
+        f->site = u->opened;
+        f->siteid = v.site->siteid;
+        f->call = (uint8_t)CALL_OF(v.site->call);
+    }
+    set_use(f, EVENT_CLOSED, u->closed, 0, view);
+    if (u->victim_tid)
+        set_use(f, EVENT_REOPENED, u->victim, 0, view);
+    if (u->victim_epoll)
+        set_use(f, EVENT_REOPENED_EPOLL_ADD, u->victim_epoll, 0, view);
+    set_use(f, EVENT_USED, u->used, u->error, view);
+    if (!f->uses[EVENT_USED - EVENT_CLOSED].call)
+        f->uses[EVENT_USED - EVENT_CLOSED].call = u->call < CALL_COUNT ? u->call : 0;
+}
+
 enum eof finding_eof(const struct finding *f, unsigned eof)
 {
     if (f->told_eof)
@@ -99,6 +252,8 @@ enum eof finding_eof(const struct finding *f, unsigned eof)
 
 enum event finding_event(const struct finding *f)
 {
+    if (f->kind == KIND_HELD_BY_CHILD)
+        return f->told_site ? EVENT_FORKED : EVENT_NONE;
     if (!f->told_eof && !f->told_error)
         return EVENT_NONE;
     if (!f->failed)

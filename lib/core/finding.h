@@ -22,10 +22,24 @@ bool finding_counts(const struct state_slot *slot);
  */
 void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot, const struct state_view *view);
 /*
+ * Adds what the program did with it between its opening and its end. SLOT and VIEW as above; FIND:
+ * one for all sockets of VIEW.
+ */
+void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find);
+/*
+ * The call on a closed descriptor that U records; the strings are U's. Fills all of F.
+ */
+void finding_from_use(struct finding *f, const struct state_use *u, const struct state_view *view);
+/*
  * Adds what the last check has found: kind, state, since when. The addresses are taken as they are:
  * they point into D, and need a terminating NUL there.
  */
 void finding_from_detail(struct finding *f, const struct state_detail *d);
+/*
+ * Fills F from H, a closed socket out of VIEW that another process keeps open. Its strings point
+ * into H.
+ */
+void finding_from_held(struct finding *f, const struct state_held *h, const struct state_view *view);
 /*
  * What its last failed call was: the error, and the address that it was given; its peer is that
  * address where it has none and connect was the call. A's address must have its end, and F points

@@ -14,7 +14,8 @@
 #include "growth.h"
 #include "sort.h"
 
-#define FEW_PORTS 64 /* with fewer sockets to one peer a forecast of ports is not worth a line */
+#define STACKS_SEEN 16u /* of one event of a group, before the commonest are chosen */
+#define FEW_PORTS 64    /* with fewer sockets to one peer a forecast of ports is not worth a line */
 
 /* No stack opened it: it is grouped by the stack that saw EOF. */
 static bool is_of_eof(const struct finding *f) { return !f->siteid && !f->site && f->told_id && finding_event(f) == EVENT_EOF; }
@@ -95,11 +96,34 @@ static int compare_entries(const void *pa, const void *pb)
     return 0;
 }
 
-/* Enters T, for which the rarest of the same event gives way when there are enough of them. */
-static void enter_told(struct group *g, const struct told *t)
+/* Events that do not come sorted, each run as one. */
+static bool is_same_entry(const struct told *a, const struct told *b)
+{
+    return a->event >= EVENT_CLOSED && a->event == b->event && a->call == b->call && a->error == b->error && a->siteid == b->siteid &&
+           (a->siteid || a->site == b->site);
+}
+
+static void enter_uses(struct group *g, const struct finding *f, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (unsigned k = 0; k < USE_EVENTS; k++) {
+            const struct use_event *e = &f[i].uses[k];
+            struct told t = {
+                .event = (uint8_t)(EVENT_CLOSED + k), .call = e->call, .error = e->error, .site = e->site, .siteid = e->siteid, .count = 1};
+            if (e->happened)
+                group_told_enter(g, &t);
+        }
+}
+
+void group_told_enter(struct group *g, const struct told *t)
 {
     struct told *rarest = NULL;
     unsigned same = 0;
+    for (unsigned i = 0; i < g->n_told; i++)
+        if (is_same_entry(&g->told[i], t)) {
+            g->told[i].count += t->count;
+            return;
+        }
     for (unsigned i = 0; i < g->n_told; i++) {
         if (g->told[i].event != t->event)
             continue;
@@ -107,10 +131,53 @@ static void enter_told(struct group *g, const struct told *t)
         if (!rarest || g->told[i].count < rarest->count)
             rarest = &g->told[i];
     }
-    if (same < TOLD_KEPT)
+    if (same < TOLD_KEPT && g->n_told < GROUP_TOLD) {
         g->told[g->n_told++] = *t;
-    else if (rarest->count < t->count)
+        return;
+    }
+    for (unsigned i = 0; same < TOLD_KEPT && i < g->n_told; i++)
+        if (!rarest || g->told[i].count < rarest->count)
+            rarest = &g->told[i];
+    if (rarest->count < t->count)
         *rarest = *t;
+}
+
+/* Adds E, of a socket with so many DESCRIPTORS, to the stacks SEEN; returns their number. */
+static unsigned count_event(struct told *seen, unsigned n, const struct finding_event *e, uint32_t descriptors)
+{
+    unsigned i = 0, rarest = 0;
+    for (; i < n; i++) {
+        if (seen[i].siteid == e->siteid && (e->siteid || seen[i].site == e->site) && seen[i].call == e->call)
+            break;
+        rarest = seen[i].count < seen[rarest].count ? i : rarest;
+    }
+    if (i == n) {
+        if (n < STACKS_SEEN)
+            n++;
+        else
+            i = rarest;
+        seen[i] = (struct told){.event = e->event, .call = e->call, .site = e->site, .siteid = e->siteid};
+    }
+    seen[i].count++;
+    seen[i].n_inferred += e->inferred;
+    seen[i].n_elsewhere += e->elsewhere;
+    seen[i].descriptors += descriptors;
+    return n;
+}
+
+/* Counts the stacks of what the program did. Where there are very many, the rare ones are lost. */
+static void fill_life(struct group *g, const struct finding *f, size_t n)
+{
+    struct told seen[STACKS_SEEN];
+    for (unsigned event = EVENT_NONE + 1; event < EVENT_COUNT; event++) {
+        unsigned n_seen = 0;
+        for (size_t i = 0; i < n; i++)
+            for (unsigned k = 0; k < f[i].n_events; k++)
+                if (f[i].events[k].event == event)
+                    n_seen = count_event(seen, n_seen, &f[i].events[k], f[i].descriptors ? f[i].descriptors : 1);
+        for (unsigned i = 0; i < n_seen; i++)
+            group_told_enter(g, &seen[i]);
+    }
 }
 
 /*
@@ -131,12 +198,15 @@ static void fill_told(struct group *g, struct finding *f, size_t n)
                          .siteid = f[i].told_id,
                          .count = end - i};
         if (t.event)
-            enter_told(g, &t);
+            group_told_enter(g, &t);
         for (size_t k = i; k < end; k++) /* its stack is the error's */
             without_stack += t.event != EVENT_EOF && f[k].told_eof;
     }
+    if (f->kind == KIND_USE_AFTER_CLOSE)
+        enter_uses(g, f, n);
     if (without_stack)
-        enter_told(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
+        group_told_enter(g, &(struct told){.event = EVENT_EOF, .count = without_stack});
+    fill_life(g, f, n);
     heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries);
     heap_sort(f, n, sizeof *f, compare_findings);
 }
@@ -153,9 +223,9 @@ static bool same_frame(const struct frame *a, const struct frame *b)
     return a->offset == b->offset && a->pc == b->pc && same_text(a->module, b->module);
 }
 
-static bool same_told(const struct told *a, const struct told *b)
+static bool same_frames(const struct told *a, const struct told *b)
 {
-    if (a->event != b->event || a->call != b->call || a->error != b->error || a->n_frames != b->n_frames)
+    if (a->n_frames != b->n_frames)
         return false;
     for (size_t i = 0; i < a->n_frames; i++)
         if (!same_frame(&a->frames[i], &b->frames[i]))
@@ -163,15 +233,64 @@ static bool same_told(const struct told *a, const struct told *b)
     return true;
 }
 
+bool group_told_reads_the_same(const struct told *a, const struct told *b)
+{
+    return a->event == b->event && a->call == b->call && a->error == b->error && same_frames(a, b);
+}
+
+bool group_same_stack(const struct told *a, const struct told *b) { return a->n_frames && same_frames(a, b); }
+
+static bool is_of_end(const struct told *t) { return t->event == EVENT_CONNECT_FAILED || t->event == EVENT_EOF || t->event == EVENT_ERROR; }
+
+const struct told *group_told_like(const struct group *g, unsigned nth)
+{
+    const struct told *t = &g->told[nth];
+    if (t->event >= EVENT_HANDLED_BY)
+        return NULL;
+    for (unsigned i = 0; i < g->n_told && !is_of_end(t); i++)
+        if (is_of_end(&g->told[i]) && group_same_stack(t, &g->told[i]))
+            return &g->told[i];
+    for (unsigned i = 0; i < nth && !is_of_end(t); i++)
+        if (group_same_stack(t, &g->told[i]))
+            return &g->told[i];
+    return NULL;
+}
+
+const struct told *group_told_last(const struct group *g, unsigned nth)
+{
+    const struct told *t = &g->told[nth];
+    unsigned last = t->event == EVENT_FIRST_RECEIVE ? EVENT_LAST_RECEIVE : t->event == EVENT_FIRST_SEND ? EVENT_LAST_SEND : EVENT_NONE;
+    for (unsigned i = 0; last && i < g->n_told; i++)
+        if (g->told[i].event == last && g->told[i].call == t->call && g->told[i].count == t->count && group_same_stack(t, &g->told[i]))
+            return &g->told[i];
+    return NULL;
+}
+
+bool group_told_is_within(const struct group *g, unsigned nth)
+{
+    for (unsigned i = 0; i < nth; i++)
+        if (group_told_last(g, i) == &g->told[nth])
+            return true;
+    return false;
+}
+
+static void add_told(struct told *to, const struct told *t)
+{
+    to->count += t->count;
+    to->n_inferred += t->n_inferred;
+    to->n_elsewhere += t->n_elsewhere;
+    to->descriptors += t->descriptors;
+}
+
 void group_told_named(struct group *g)
 {
     unsigned kept = 0, shown = 0;
     for (unsigned i = 0; i < g->n_told; i++) {
         unsigned twin = 0;
-        while (twin < kept && !same_told(&g->told[twin], &g->told[i]))
+        while (twin < kept && !group_told_reads_the_same(&g->told[twin], &g->told[i]))
             twin++;
         if (twin < kept)
-            g->told[twin].count += g->told[i].count;
+            add_told(&g->told[twin], &g->told[i]);
         else
             g->told[kept++] = g->told[i];
     }
@@ -184,21 +303,22 @@ void group_told_named(struct group *g)
     }
 }
 
-void group_told_enter(struct group *g, const struct told *t)
+void group_told_enter_named(struct group *g, const struct told *t)
 {
     unsigned twin = 0;
-    while (twin < g->n_told && !same_told(&g->told[twin], t))
+    while (twin < g->n_told && !group_told_reads_the_same(&g->told[twin], t))
         twin++;
     if (twin < g->n_told)
-        g->told[twin].count += t->count;
+        add_told(&g->told[twin], t);
     else
-        enter_told(g, t);
+        group_told_enter(g, t);
 }
 
 void group_told_add(struct group *g, const struct group *from)
 {
     for (unsigned i = 0; i < from->n_told; i++)
-        group_told_enter(g, &from->told[i]);
+        if (from->told[i].event != EVENT_SIBLINGS)
+            group_told_enter_named(g, &from->told[i]);
     group_told_named(g);
     g->n_read += from->n_read;
     g->n_unread += from->n_unread;
@@ -216,7 +336,7 @@ const struct told *group_commonest(const struct group *g)
         const struct told *t = &g->told[i];
         if (t->n_frames && t->event == EVENT_EOF)
             return t;
-        if (!best && t->n_frames && t->event != EVENT_HANDLED_BY)
+        if (!best && t->n_frames && is_of_end(t))
             best = t;
     }
     return best;

@@ -143,6 +143,22 @@ static void put_error(struct out *o, const char *key, unsigned number)
         out_fmt(o, "\"errno %u\"", number);
 }
 
+static void put_holders(struct out *o, const struct finding *f)
+{
+    put_key(o, "holders");
+    out_char(o, '[');
+    for (unsigned i = 0; i < f->n_holders; i++) {
+        const struct state_holder *h = &f->holder[i];
+        out_fmt(o, "%s{\"pid\":%u", i ? "," : "", h->pid);
+        put_string(o, "exe", h->exe);
+        put_key(o, "fd");
+        out_i64(o, h->fd);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+    put_u64(o, "n_holders", f->holders);
+}
+
 static void put_socket(struct out *o, const struct report *r, const struct finding *f)
 {
     out_fmt(o, "{\"fd\":%d", f->fd);
@@ -174,21 +190,55 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     }
     if (f->until_exit)
         put_bool(o, "until_exit", true);
+    if (f->kind == KIND_HELD_BY_CHILD)
+        put_holders(o, f);
+    if (f->kind == KIND_USE_AFTER_CLOSE) {
+        put_u64_opt(o, "closed_tid", f->closed_tid);
+        put_u64_opt(o, "used_tid", f->used_tid);
+        put_u64_opt(o, "victim_tid", f->victim_tid);
+    }
     out_char(o, '}');
 }
 
-/* What the program was told, each stack with the number of sockets that it is true of. */
+/* What happened to the sockets, each stack with the number of those that it is true of. */
 static void put_history(struct out *o, const struct group *g)
 {
+    const char *before = "";
     put_key(o, "history");
     out_char(o, '[');
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct told *t = &g->told[i];
-        out_fmt(o, "%s{\"event\":\"%s\"", i ? "," : "", event_name(t->event));
+        if (t->event == EVENT_SIBLINGS)
+            continue;
+        out_fmt(o, "%s{\"event\":\"%s\"", before, event_name(t->event));
+        before = ",";
         put_string(o, "call", call_name(t->call));
         put_u64(o, "count", t->count);
         put_error(o, "errno", t->error);
-        put_bool(o, "inferred", false);
+        put_bool(o, "inferred", t->count && t->n_inferred == t->count);
+        if (t->n_elsewhere)
+            put_u64(o, "other_thread", t->n_elsewhere);
+        put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
+
+/* The stacks that closed the other sockets of the site; with "cousins" those of other sites. */
+static void put_siblings(struct out *o, const struct group *g)
+{
+    const char *before = "";
+    put_key(o, "siblings_closed");
+    out_char(o, '[');
+    for (unsigned i = 0; i < g->n_told; i++) {
+        const struct told *t = &g->told[i];
+        if (t->event != EVENT_SIBLINGS)
+            continue;
+        out_fmt(o, "%s{\"count\":%lu", before, (unsigned long)t->count);
+        before = ",";
+        put_string(o, "call", call_name(t->call));
+        put_bool(o, "about", g->about);
+        put_bool(o, "cousins", g->cousins);
         put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
         out_char(o, '}');
     }
@@ -202,6 +252,16 @@ static bool is_until_exit(const struct group *g)
         if (!g->findings[i].until_exit)
             return false;
     return g->n_findings > 0;
+}
+
+static void put_advice(struct out *o, const struct group *g)
+{
+    char line[512];
+    struct out text = {.buf = line, .cap = sizeof line - 1};
+    if (!text_advice(&text, g))
+        return;
+    line[text.len] = 0;
+    put_string(o, "advice", line);
 }
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
@@ -245,6 +305,8 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_string(o, "site_of", g->of_eof ? "eof" : NULL);
     if (is_until_exit(g))
         put_bool(o, "until_exit", true);
+    put_siblings(o, g);
+    put_advice(o, g);
     out_str(o, "}\n");
 }
 

@@ -26,12 +26,14 @@ enum kind {
     KIND_NEVER_CONNECTED,
     KIND_HANGUP,
     KIND_OPEN,
+    KIND_HELD_BY_CHILD,
+    KIND_USE_AFTER_CLOSE,
     KIND_COUNT,
     KIND_NONE = 0xff,
 };
 #define KIND_BIT(k) (1u << (k))
-#define KINDS_DEFAULT 0x1fu
-#define KINDS_ALL 0x3fu
+#define KINDS_DEFAULT 0xdfu
+#define KINDS_ALL 0xffu
 
 /*
  * Why a socket of KIND_NEVER_CONNECTED is one. NONE: not known (a file of version 0.1); UNSEEN:
@@ -72,8 +74,30 @@ enum origin {
     ORIGIN_BEFORE_EXEC, /* by the program that this process was before an exec */
     ORIGIN_COUNT
 };
-/* What a program was told of a socket; in the order in which reports tell of it. */
-enum event { EVENT_NONE = 0, EVENT_CONNECT_FAILED, EVENT_EOF, EVENT_ERROR, EVENT_HANDLED_BY, EVENT_COUNT };
+/* What happened to a socket, in the order in which reports tell of it: mostly that of time. */
+enum event {
+    EVENT_NONE = 0,
+    EVENT_CONNECT_FAILED,
+    EVENT_EPOLL_ADD,
+    EVENT_FIRST_RECEIVE,
+    EVENT_FIRST_SEND,
+    EVENT_DUP,
+    EVENT_SHUTDOWN,
+    EVENT_EOF,
+    EVENT_ERROR,
+    EVENT_LAST_RECEIVE,
+    EVENT_LAST_SEND,
+    EVENT_EPOLL_DEL,
+    EVENT_FORKED,
+    EVENT_HANDLED_BY, /* nothing of the past: what would be called for it */
+    /* of KIND_USE_AFTER_CLOSE: closed first, its number opened again, that put on epoll, used */
+    EVENT_CLOSED,
+    EVENT_REOPENED,
+    EVENT_REOPENED_EPOLL_ADD,
+    EVENT_USED,
+    EVENT_SIBLINGS, /* none of its own: other sockets, which were closed there */
+    EVENT_COUNT
+};
 /* Why a report was made. */
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
 

@@ -47,7 +47,8 @@ struct option {
 
 static const struct option option_table[] = {
     {"enabled", OPT_BOOL, FIELD(enabled), 1, "1", "0: loaded but dormant; records nothing until 'sockleak attach PID' wakes it"},
-    {"kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup", "what counts as a leak; 'all' adds open"},
+    {"kinds", OPT_KINDS, FIELD(kinds), 0, "close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,use_after_close",
+     "what counts as a leak; 'all' adds open"},
     {"grace", OPT_TIME, FIELD(grace_ns), 0, "30s",
      "while running, report a socket once its condition has lasted so long with no byte moving"},
     {"interval", OPT_INTERVAL, FIELD(interval_ns), 0, "grace/4",
@@ -69,6 +70,8 @@ static const struct option option_table[] = {
     {"runtimes", OPT_RUNTIMES, FIELD(runtimes), 0, "all",
      "whose frames are shown as the program's own code: python, java, javascript, ruby, php, perl, dotnet, or none; python, perl and "
      "ruby are read so far"},
+    {"closes", OPT_BOOL, FIELD(closes), 1, "0",
+     "1: remember who closed a socket, and report a later call on the closed descriptor (use_after_close); 'sockleak run' sets it"},
     {"max_leaks", OPT_NUMBER, FIELD(max_leaks), UINT32_MAX, "0", "at most so many groups in one report; 0: no limit"},
     {"max_sockets", OPT_NUMBER, FIELD(max_sockets), UINT32_MAX, "8", "sockets listed in a group in text"},
     {"symbolize", OPT_BOOL, FIELD(symbolize), 1, "1", "look names up; 0 prints module and offset only"},
@@ -158,7 +161,7 @@ static const char *set_kinds(uint32_t *field, const char *s, size_t len)
     const char *bad = NULL;
     size_t bad_len = 0;
     if (!parse_kinds(s, len, field, &bad, &bad_len))
-        return "not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or all";
+        return "not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,use_after_close,open or all";
     return NULL;
 }
 

@@ -18,7 +18,7 @@
 enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
-    bool enabled, leak_check_at_exit, abort_on_error, log_json, symbolize, print_suppressions, print_summary, follow_children, help;
+    bool enabled, leak_check_at_exit, abort_on_error, log_json, symbolize, print_suppressions, print_summary, follow_children, help, closes;
     bool exit_check_all; /* leak_check_at_exit=all: also what ended in the last second */
     bool interval_set;   /* interval was given; else it follows grace */
     uint32_t kinds;      /* mask of KIND_BIT */

@@ -17,6 +17,26 @@
 #include "calls.h"
 #include "state.h"
 
+/* What the program did with a socket, and where. */
+struct finding_event {
+    uint64_t siteid; /* of the stack; 0: its name is not known */
+    state_ref site;
+    uint8_t event, call; /* enum event, enum call */
+    bool inferred;       /* the stack is that of an earlier call by the same pair */
+    bool elsewhere;      /* the first use, by another thread than opened it */
+};
+/* first and last use by two stacks each, epoll's two, shutdown, and dup's */
+#define FINDING_EVENTS (8u + 3u + STATE_SHARE_DUPS)
+
+/* One event of a finding that is no socket any more: KIND_USE_AFTER_CLOSE. */
+struct use_event {
+    state_ref site;
+    uint64_t siteid;
+    uint8_t call, error;
+    bool happened;
+};
+#define USE_EVENTS (EVENT_USED - EVENT_CLOSED + 1u)
+
 /* One socket that is a finding. */
 struct finding {
     int fd;
@@ -48,9 +68,18 @@ struct finding {
     state_ref site, told_site;
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
+    /* of KIND_HELD_BY_CHILD: the first of the processes that hold it */
+    uint8_t n_holders;
+    uint32_t holders; /* all that there are */
+    const struct state_holder *holder;
     const char *local, *peer; /* "" or NULL: unknown */
     const char *asked;        /* the address that a connect, bind or listen which failed was given */
     const char *tag;          /* NULL: none */
+    uint8_t n_events;
+    struct finding_event events[FINDING_EVENTS];
+    /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
+    struct use_event uses[USE_EVENTS];
+    uint32_t closed_tid, used_tid, victim_tid;
 };
 
 /*
@@ -77,8 +106,8 @@ struct frame {
 };
 
 /*
- * One stack in which the program was told of a group's sockets, and of how many. Of
- * EVENT_HANDLED_BY the frames are no stack, but functions that would be called for these sockets.
+ * One stack in which something happened to a group's sockets, and to how many. Of EVENT_HANDLED_BY
+ * the frames are no stack, but functions that would be called for these sockets.
  */
 struct told {
     uint8_t event, call, error; /* enum event, enum call; error: 0 none, or not known */
@@ -90,10 +119,12 @@ struct told {
     /* with the interpreter's own frames; NULL: FRAMES are all */
     size_t n_whole;
     const struct frame *whole;
+    uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
+    uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
 };
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
-#define GROUP_TOLD (TOLD_KEPT * (EVENT_COUNT - 1u))
+#define GROUP_TOLD 24u              /* of all events: the rarest gives way */
 
 /* The thread that opened a group's sockets, and the call that it is in now. */
 struct opener {
@@ -110,10 +141,14 @@ struct group {
     bool of_eof;   /* no stack opened them: siteid is of the stack that saw EOF, site is 0 */
     uint64_t siteid;
     state_ref site;
-    /* what the program was told, in the order of the events, the commonest first */
+    /* what happened to them, in the order of the events, the commonest first */
     unsigned n_told;
     struct told told[GROUP_TOLD];
     uint64_t n_read, n_unread, n_unknown; /* sockets by their eof, n_unknown: where there is one */
+    /* of the same site, closed, and known by which stack (EVENT_SIBLINGS; siblings.h) */
+    uint64_t n_siblings;
+    bool cousins; /* these are of other sites, opened under the same outer frames */
+    bool about;   /* how they are spread over the stacks is about right, not counted */
     struct opener opener;
     /*
      * at this site (all sockets without a stack are one) since the start; live is opened - closed

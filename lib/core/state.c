@@ -106,6 +106,33 @@ struct state_child *state_next_child(const struct state_view *view, uint64_t *po
     return NULL;
 }
 
+bool state_next_held(const struct state_view *view, uint64_t *pos, struct state_held *copy)
+{
+    const unsigned per_extent = STATE_EXTENT_SIZE / sizeof *copy;
+    while (*pos < (uint64_t)view->n_extents * per_extent) {
+        uint32_t extent = (uint32_t)(*pos / per_extent);
+        if (extent_type(extent_word(view, extent)) != EXTENT_HELD) {
+            *pos = (uint64_t)(extent + 1) * per_extent;
+            continue;
+        }
+        const unsigned char *at = body(view, extent) + (size_t)(*pos)++ % per_extent * sizeof *copy;
+        const _Atomic uint32_t *phase = &((const struct state_held *)(const void *)at)->phase;
+        if (atomic_load_explicit(phase, memory_order_acquire) != HELD_KEPT)
+            continue;
+        memcpy(copy, at, sizeof *copy);
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(phase, memory_order_acquire) != HELD_KEPT) /* freed meanwhile */
+            continue;
+        copy->local[sizeof copy->local - 1] = copy->peer[sizeof copy->peer - 1] = 0;
+        if (copy->n_holders > STATE_HOLDERS)
+            copy->n_holders = STATE_HOLDERS;
+        for (unsigned i = 0; i < STATE_HOLDERS; i++)
+            copy->holder[i].exe[sizeof copy->holder[i].exe - 1] = 0;
+        return true;
+    }
+    return false;
+}
+
 void state_string(char *out, size_t cap, const char *field, size_t field_size)
 {
     size_t n = 0;
@@ -245,6 +272,51 @@ bool state_next_site(const struct state_view *view, uint64_t *pos, state_ref *re
     return false;
 }
 
+/* The next record of EXTENT_CLOSES that is complete, of whatever format; *SIZE: its bytes. */
+static const unsigned char *next_closes(const struct state_view *view, uint64_t *pos, uint32_t *size)
+{
+    /* *POS counts units of 64 bytes in the body; every pass of the loop raises it. */
+    const uint64_t units = STATE_EXTENT_SIZE / STATE_REF_UNIT;
+    while (*pos < view->n_extents * units) {
+        uint32_t left = 0;
+        const unsigned char *at = record_at(view, (state_ref)(STATE_BODY_OFFSET / STATE_REF_UNIT + *pos), EXTENT_CLOSES, &left);
+        const struct state_closes *c = (const struct state_closes *)(const void *)at;
+        *size = at ? atomic_load_explicit(&c->size, memory_order_acquire) : 0;
+        if (!*size || *size > left || *size % STATE_REF_UNIT) {
+            *pos = (*pos / units + 1) * units;
+            continue;
+        }
+        *pos += *size / STATE_REF_UNIT;
+        if (atomic_load_explicit(&c->ready, memory_order_acquire) == 1)
+            return at;
+    }
+    return NULL;
+}
+
+const struct state_closes *state_next_closes(const struct state_view *view, uint64_t *pos)
+{
+    const unsigned char *at;
+    uint32_t size;
+    while ((at = next_closes(view, pos, &size)) != NULL) {
+        const struct state_closes *c = (const struct state_closes *)(const void *)at;
+        if (size >= sizeof *c && __atomic_load_n(&c->format, __ATOMIC_RELAXED) == STATE_CLOSES_SITE)
+            return c;
+    }
+    return NULL;
+}
+
+const struct state_use *state_next_use(const struct state_view *view, uint64_t *pos)
+{
+    const unsigned char *at;
+    uint32_t size;
+    while ((at = next_closes(view, pos, &size)) != NULL) {
+        const struct state_use *u = (const struct state_use *)(const void *)at;
+        if (size >= sizeof *u && __atomic_load_n(&u->format, __ATOMIC_RELAXED) == STATE_CLOSES_USE)
+            return u;
+    }
+    return NULL;
+}
+
 bool state_frame_at(const struct state_view *view, uint64_t pc, struct state_frame_view *out)
 {
     uint32_t left = 0;
@@ -301,6 +373,45 @@ const struct state_attempt *state_attempt_of(const struct state_view *view, int 
             (const struct state_attempt *)(const void *)body(view, i) + (uint32_t)fd % STATE_ATTEMPTS_PER_EXTENT;
         if (atomic_load_explicit(&a->gen, memory_order_acquire) == gen)
             return a;
+    }
+    return NULL;
+}
+
+/* The extent of lives that has the descriptors from CHUNK * 128 on; n_extents: there is none. */
+static uint32_t extent_of_lives(const struct state_view *view, struct state_finder *find, uint32_t chunk)
+{
+    const uint32_t word = (uint32_t)EXTENT_LIVES << 28 | chunk, n = view->n_extents;
+    /* sockets are read in the order of their extents, so that the next one is near the last one */
+    for (uint32_t i = 0, at = find->life < n ? find->life : 0; i < n; i++, at = at + 1 < n ? at + 1 : 0)
+        if (extent_word(view, at) == word)
+            return find->life = at;
+    return n;
+}
+
+bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot, struct state_life *copy)
+{
+    uint32_t gen = SLOT_GEN(slot->word), at = fd >= 0 && gen ? extent_of_lives(view, find, (uint32_t)fd / STATE_LIVES_PER_EXTENT) : 0;
+    if (fd < 0 || !gen || at >= view->n_extents)
+        return false;
+    const struct state_life *life = (const struct state_life *)(const void *)body(view, at) + (uint32_t)fd % STATE_LIVES_PER_EXTENT;
+    const _Atomic uint32_t *from = (const _Atomic uint32_t *)(const void *)life;
+    _Atomic uint32_t *to = (_Atomic uint32_t *)(void *)copy;
+    for (unsigned w = 0; w < sizeof *copy / sizeof *to; w++)
+        atomic_store_explicit(&to[w], atomic_load_explicit(&from[w], memory_order_acquire), memory_order_relaxed);
+    /* the generation was read first: between two equal readings of it nobody else's life began */
+    return copy->gen == gen && atomic_load_explicit(&life->gen, memory_order_acquire) == gen;
+}
+
+const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t word)
+{
+    for (; find->n_extents < view->n_extents && find->n_pairs < STATE_PAIRS_EXTENTS; find->n_extents++)
+        if (extent_type(extent_word(view, find->n_extents)) == EXTENT_PAIRS)
+            find->pairs[find->n_pairs++] = find->n_extents;
+    for (uint32_t i = 0; word > LIFE_FRESH && i < find->n_pairs; i++) {
+        const struct state_pair *p = (const struct state_pair *)(const void *)body(view, find->pairs[i]);
+        for (unsigned k = 0; k < STATE_PAIRS_PER_EXTENT; k++)
+            if (atomic_load_explicit(&p[k].word, memory_order_acquire) == word)
+                return &p[k];
     }
     return NULL;
 }

@@ -76,12 +76,19 @@ enum state_extent_type {
     EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
     EXTENT_CHILDREN, /* 32 struct state_child */
     EXTENT_FRAMES,   /* struct state_frame records, one after the other, each `size` bytes long */
+    EXTENT_LIVES,    /* 128 struct state_life by descriptor; parameter: the first one / 128 */
+    EXTENT_PAIRS,    /* 64 struct state_pair */
+    EXTENT_CLOSES,   /* struct state_closes records, one after the other, each `size` bytes long */
+    EXTENT_HELD,     /* 8 struct state_held */
     EXTENT_COUNT
 };
 #define STATE_SLOTS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_MODULES_PER_EXTENT (STATE_EXTENT_SIZE / 512u)
 #define STATE_TAGS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
 #define STATE_ATTEMPTS_PER_EXTENT (STATE_EXTENT_SIZE / 128u)
+#define STATE_LIVES_PER_EXTENT (STATE_EXTENT_SIZE / 32u)
+#define STATE_PAIRS_PER_EXTENT (STATE_EXTENT_SIZE / 64u)
+#define STATE_PAIRS_EXTENTS 64u /* that the writer makes at most */
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
@@ -239,6 +246,8 @@ static inline bool slot_is_unwatched(const struct state_slot *s, uint16_t flags,
 /* of the stuck count over the last checks */
 enum trend { TREND_NONE = 0, TREND_STEADY, TREND_GROWING };
 
+/* the kinds of 0.1, which a watcher counts at each site: of a later one no counts stand in its record */
+#define STATE_SITE_KINDS 6u
 /*
  * `size` bytes: this, then uint64_t pcs[nframes], then uint16_t modules[nframes], rounded up to 64
  */
@@ -259,11 +268,11 @@ struct state_site {
     uint8_t call;
     uint16_t nframes; /* 0..STATE_MAX_FRAMES */
     /* the watcher's: */
-    _Atomic uint32_t stuck[KIND_COUNT];    /* past grace, at the last check */
-    _Atomic uint32_t reported[KIND_COUNT]; /* the count at which the group was last reported */
+    _Atomic uint32_t stuck[STATE_SITE_KINDS];    /* past grace, at the last check */
+    _Atomic uint32_t reported[STATE_SITE_KINDS]; /* the count at which the group was last reported */
     /* growth: thousandths of a socket a minute; 0: not growing, or too early to say how fast */
-    _Atomic uint32_t rate_milli[KIND_COUNT];
-    _Atomic uint32_t trend[KIND_COUNT]; /* enum trend */
+    _Atomic uint32_t rate_milli[STATE_SITE_KINDS];
+    _Atomic uint32_t trend[STATE_SITE_KINDS]; /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
@@ -308,6 +317,52 @@ struct state_frame {
 enum frame_flag { FRAME_LINE_OF_FUNCTION = 1 /* the line is where the function begins: the call's is not certain */ };
 #define STATE_FRAME_SIZE(strings) ((uint32_t)((sizeof(struct state_frame) + (strings) + 63u) & ~63u))
 
+/*
+ * By which stacks the sockets of one site were closed, and how often. Records are never removed; a
+ * site has one, or two where two threads began it at one moment.
+ */
+#define STATE_CLOSERS 8u
+struct state_closes {       /* 128 bytes */
+    _Atomic uint32_t size;  /* 0: end of this extent's records */
+    _Atomic uint32_t ready; /* 1 once complete */
+    uint8_t format;         /* STATE_CLOSES_SITE: a reader passes over those that it does not know */
+    /* a stack was taken for another: the counts of this site's stacks are about right, their sum is */
+    _Atomic uint8_t about;
+    uint8_t pad[2];
+    state_ref site;         /* of the stack that opened them */
+    _Atomic state_ref next; /* writer's hash chain; readers never follow it */
+    uint32_t pad1;
+    _Atomic uint64_t others;             /* closed in further stacks, or in one that could not be kept */
+    _Atomic state_ref by[STATE_CLOSERS]; /* the stacks that closed; 0: free */
+    _Atomic uint64_t count[STATE_CLOSERS];
+};
+#define STATE_CLOSES_SITE 1u
+
+/*
+ * A call on a descriptor that was closed before (KIND_USE_AFTER_CLOSE), in EXTENT_CLOSES too. What
+ * was closed, by whom, and the call; if the call has hit another socket, that one.
+ */
+struct state_use { /* 384 bytes */
+    _Atomic uint32_t size;
+    _Atomic uint32_t ready; /* 1 once complete; 0 again when it was part of a sweep after all */
+    uint8_t format;         /* STATE_CLOSES_USE */
+    uint8_t call, error;    /* the call (calls.h), and its errno: EBADF; 0: it succeeded */
+    uint8_t flags;          /* enum use_flag */
+    uint32_t fd;
+    _Atomic uint32_t reported;
+    /* the threads that opened and closed first, that called, and that opened the number again */
+    uint32_t opened_tid, closed_tid, used_tid, victim_tid;
+    state_ref opened, closed, used; /* their stacks; 0: none */
+    state_ref victim, victim_epoll; /* that opened the number again, and put it on an epoll */
+    uint8_t family, type, origin, protocol;
+    uint64_t opened_ns, closed_ns, used_ns;
+    char local[96], peer[96]; /* as it was closed first, as in state_detail */
+    uint16_t tag;             /* 0: none */
+    uint8_t pad[102];
+};
+#define STATE_CLOSES_USE 2u
+enum use_flag { USE_UNDER_WAY = 1, /* the call had begun before the close */ USE_MPTCP = 2 };
+
 struct state_detail {     /* 256 bytes: what the checks know of one socket in a condition */
     _Atomic uint32_t gen; /* the slot's generation; 0: free */
     uint32_t fd;
@@ -333,6 +388,7 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
 static inline unsigned detail_never(const struct state_detail *d) { return atomic_load(&d->never) & ~DETAIL_UNTIL_EXIT; }
 static inline bool detail_is_until_exit(const struct state_detail *d) { return atomic_load(&d->never) & DETAIL_UNTIL_EXIT; }
 
+#define STATE_SHARE_DUPS 3u
 struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic uint32_t refs;
     _Atomic uint32_t reported; /* a report has named one of its descriptors that is closed by now */
@@ -347,7 +403,9 @@ struct state_share { /* 64 bytes: one open socket behind several descriptors */
     _Atomic state_ref told_site;
     _Atomic uint32_t told_errno;
     _Atomic uint32_t told;
-    uint32_t pad[9];
+    /* the stacks of dup and its kin, three different ones at most; 0: no more */
+    _Atomic state_ref dup_site[STATE_SHARE_DUPS];
+    uint32_t pad[6];
 };
 
 /*
@@ -366,19 +424,98 @@ struct state_attempt {
 enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LISTEN, ATTEMPT_DISCONNECT /* connect(AF_UNSPEC) */ };
 
 /*
+ * 32 bytes: what a program did with the socket in a slot, between its opening and its end. A
+ * receive or a send that transferred something is kept as the word of its pair (struct state_pair).
+ */
+struct state_life {
+    _Atomic uint32_t gen; /* the slot's generation; 0: none, or being written */
+    /* words of pairs; LIFE_FRESH: nothing yet; 0: not kept, as of a number that is no socket */
+    _Atomic uint32_t first_receive, last_receive, first_send, last_send;
+    _Atomic state_ref epoll_add, epoll_del; /* stacks: the first of each */
+    _Atomic uint32_t rare;                  /* the stack of the first shutdown; and enum life_flag */
+};
+#define LIFE_FRESH 1u
+#define LIFE_RARE_REF 0x00ffffffu
+enum life_flag {
+    LIFE_RECEIVED_ELSEWHERE = 1u << 24, /* first received by another thread than opened it */
+    LIFE_SENT_ELSEWHERE = 1u << 25,     /* and first sent */
+    LIFE_ON_EPOLL = 1u << 26,           /* the last of its calls of epoll_ctl was an ADD */
+    LIFE_DELETED_AGAIN = 1u << 27       /* epoll_del is not the stack of the last DEL */
+};
+
+/*
+ * 64 bytes: a call (calls.h), the address it returns to and the place of the stack there, relative
+ * to the thread's control block, mixed to one word: mostly one stack. It was walked when the pair
+ * was new to the process, and again at the 2^k-th time that a socket's last pair was another one.
+ */
+struct state_pair {
+    _Atomic uint32_t word;
+    _Atomic uint32_t uses; /* how often it was looked up */
+    struct {
+        _Atomic state_ref site; /* 0: none */
+        _Atomic uint32_t fd;    /* the socket that it was walked for: number and generation */
+        _Atomic uint32_t gen;
+    } stack[2]; /* two were seen under one word: it may be either */
+    /* 1: the word was made from stack[0] itself, and stands for no other (pairs_of_stack) */
+    _Atomic uint32_t exact;
+    uint32_t pad[7];
+};
+
+/*
  * A child that was forked with sockets. Its parent reserves the record before the fork; the child
  * writes it, through the mapping that it shares with its parent.
  */
 #define STATE_CHILD_FDS 832u
-struct state_child {      /* 128 bytes */
-    _Atomic uint32_t pid; /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
-    uint32_t pad;
+struct state_child {             /* 128 bytes */
+    _Atomic uint32_t pid;        /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
+    state_ref started;           /* the stack of the fork, in the parent's table; 0: not known */
     _Atomic uint64_t since_ns;   /* when it was reserved */
     _Atomic uint64_t leaving_ns; /* as in struct state_family */
     /* the inherited descriptors that it has used and still holds, a bit each */
     _Atomic uint64_t used[STATE_CHILD_FDS / 64];
 };
 #define STATE_CHILD_UNBORN UINT32_MAX
+
+/*
+ * A socket that this process closed, and that may live on: a process that was started meanwhile got
+ * a copy. The closing thread writes the first part, once, before PHASE says HELD_CLOSED; whoever
+ * checks writes the rest. Only HELD_KEPT is a finding: a process that does not use its copy keeps the
+ * connection open.
+ */
+#define STATE_HOLDERS 4u
+enum held_phase { HELD_FREE = 0, HELD_CLOSED, HELD_KEPT };
+enum holder_flag { HOLDER_SAME_PROGRAM = 1 /* it was forked and has executed no other program */ };
+struct state_holder { /* 64 bytes */
+    uint32_t pid;
+    int32_t fd; /* its descriptor */
+    uint64_t start_ticks;
+    uint32_t flags; /* enum holder_flag */
+    char exe[44];   /* the end of a longer path; NUL-terminated */
+};
+struct state_held { /* 512 bytes */
+    _Atomic uint32_t phase;
+    uint32_t fd; /* under which it was closed */
+    uint64_t opened_ns, closed_ns;
+    state_ref site; /* the allocating stack; 0: no stack */
+    uint32_t tid;
+    uint16_t tag;
+    uint8_t family, type_origin; /* as in a slot */
+    uint16_t flags;              /* those of its slot */
+    uint8_t protocol;
+    uint8_t copied; /* this process had several descriptors of it */
+    uint64_t cookie;
+    /* written by whoever checks */
+    uint64_t since_ns; /* since when no byte has moved; not before closed_ns */
+    uint64_t signature, looked_ns, unread, inode;
+    uint64_t reported_since_ns;   /* 0: no report has named it */
+    state_ref started;            /* the stack of the call that started the first holder; 0: not known */
+    uint8_t tcp_state, n_holders; /* n_holders: of those listed */
+    uint8_t unused_looks, tries;
+    uint32_t holders; /* all that there are */
+    uint32_t pad[5];
+    char local[64], peer[64]; /* as in struct state_detail */
+    struct state_holder holder[STATE_HOLDERS];
+};
 
 /*
  * a whole extent: the program's own options and suppressions, which reports by other processes
@@ -405,15 +542,22 @@ _Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
 _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(offsetof(struct state_header, unwatched_ns) == STATE_HEADER_FIRST, "fields are added behind those of 0.1");
+_Static_assert(sizeof(struct state_life) == 32, "128 lives an extent");
+_Static_assert(sizeof(struct state_pair) == 64, "64 pairs an extent");
+_Static_assert(STATE_MAX_SIZE / STATE_REF_UNIT <= LIFE_RARE_REF, "a ref fits beside the flags");
 _Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
 _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
 _Static_assert(sizeof(struct state_header) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
 _Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, "the header is one page");
 _Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
+_Static_assert(sizeof(struct state_holder) == 64, "4 holders in a record");
+_Static_assert(sizeof(struct state_held) == 512, "8 records of closed sockets an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
 _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the default depth");
 _Static_assert(STATE_SITE_SIZE(STATE_MAX_FRAMES) <= STATE_EXTENT_SIZE, "a site lies in one extent");
 _Static_assert(sizeof(struct state_frame) == 32, "the strings follow");
+_Static_assert(sizeof(struct state_closes) == 128, "two units of a ref");
+_Static_assert(sizeof(struct state_use) == 384, "six units of a ref");
 _Static_assert(STATE_FRAME_SIZE(STATE_FUNCTION_MAX + STATE_FILE_MAX) <= STATE_EXTENT_SIZE, "a frame lies in one extent");
 
 /* ---- the decoder (state.c) ------------------------------------------------------------------- */
@@ -468,8 +612,27 @@ const struct state_share *state_share_at(const struct state_view *view, state_re
 const struct state_detail *state_detail_at(const struct state_view *view, state_ref ref, uint32_t gen);
 /* Of the socket in the slot copy SLOT of descriptor FD; NULL when none of its calls failed. */
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
+/* Where the records of the last calls were found; {0} at first. For one view, which may grow. */
+struct state_finder {
+    uint32_t life; /* extent */
+    uint32_t n_extents, n_pairs, pairs[STATE_PAIRS_EXTENTS];
+};
+/* A copy of the life of the socket in the slot copy SLOT of descriptor FD. False: it has none. */
+bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot,
+                   struct state_life *copy);
+/* The pair with this WORD; NULL: there is none, or the word stands for none. */
+const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t word);
 /* Iterates the records of children; *POS starts at 0. NULL at the end. */
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
+/* Iterates the records of closes that are complete; *POS starts at 0. NULL at the end. */
+const struct state_closes *state_next_closes(const struct state_view *view, uint64_t *pos);
+/*
+ * Iterates the closed sockets that another process keeps open (HELD_KEPT); *POS starts at 0. COPY is
+ * a copy whose strings have their end and whose counts are within their bounds.
+ */
+bool state_next_held(const struct state_view *view, uint64_t *pos, struct state_held *copy);
+/* The same of uses after a close. */
+const struct state_use *state_next_use(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* True when the address PC of a stack stands for a frame of a language runtime. */

@@ -71,8 +71,8 @@ static bool parse_subject(const char *word, size_t len, struct suppression *rule
 
 static bool parse_rule(const struct line *l, struct suppression *rule, warn_fn *warn, void *arg)
 {
-    static const char how_to[] =
-        "'; write KIND:PATTERN, KIND being close_wait, fin_wait_2, dead, never_connected, hangup, open, leak (all of these), peer or local";
+    static const char how_to[] = "'; write KIND:PATTERN, KIND being close_wait, fin_wait_2, dead, never_connected, hangup, held_by_child, "
+                                 "use_after_close, open, leak (all of these), peer or local";
     const char *colon = memchr(l->text, ':', l->len);
     if (!colon) {
         warn_line(warn, arg, l, "no kind in '", l->text, l->len, how_to);

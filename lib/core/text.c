@@ -73,8 +73,12 @@ static const char *headline(const struct group *g)
         return "dead: the connection is over, this process still holds the descriptor";
     case KIND_NEVER_CONNECTED:
         return never_headline(g->never);
+    case KIND_USE_AFTER_CLOSE:
+        return "used after close: a call on a descriptor that was closed before";
     case KIND_HANGUP:
         return "hung up: the peer has closed, this process never did";
+    case KIND_HELD_BY_CHILD:
+        return "held by a child: this process has closed it, a process that it started keeps the connection open and does not use it";
     default:
         return "still open: not known to be over, and nobody has closed it";
     }
@@ -91,8 +95,12 @@ static const char *condition_words(unsigned kind)
         return "dead";
     case KIND_NEVER_CONNECTED:
         return "never connected";
+    case KIND_USE_AFTER_CLOSE:
+        return "used after close";
     case KIND_HANGUP:
         return "hung up";
+    case KIND_HELD_BY_CHILD:
+        return "held by a child";
     default:
         return "still open";
     }
@@ -159,15 +167,43 @@ static bool put_how_told(struct out *o, const struct told *t)
     return !own_call || t->error;
 }
 
-/* FIRST: of its event; it says what became of the other sockets, too. */
-static void put_told(struct out *o, const struct group *g, const struct told *t, bool first)
+/* "first received": what the stack of T did; LAST: the last receive or send was as this first. */
+static void put_event(struct out *o, const struct told *t, bool last)
 {
+    const char *call = call_name(t->call);
     switch (t->event) {
     case EVENT_CONNECT_FAILED:
         out_str(o, t->call == CALL_CONNECT || !t->n_frames ? "connect failed" : "connect failed; seen");
         break;
+    case EVENT_EPOLL_ADD:
+        out_str(o, "put on epoll");
+        break;
+    case EVENT_FIRST_RECEIVE:
+        out_str(o, last ? "first and last received" : "first received");
+        break;
+    case EVENT_FIRST_SEND:
+        out_str(o, last ? "first and last sent" : "first sent");
+        break;
+    case EVENT_DUP:
+        out_fmt(o, "copied by %s", call ? call : "dup");
+        break;
+    case EVENT_SHUTDOWN:
+        out_str(o, "shut down");
+        break;
     case EVENT_EOF:
         out_str(o, "saw EOF");
+        break;
+    case EVENT_LAST_RECEIVE:
+        out_str(o, "last received");
+        break;
+    case EVENT_LAST_SEND:
+        out_str(o, "last sent");
+        break;
+    case EVENT_EPOLL_DEL:
+        out_str(o, "taken off epoll");
+        break;
+    case EVENT_FORKED:
+        out_fmt(o, "forked to a child by %s", call_name(t->call) ? call_name(t->call) : "a call that is not known");
         break;
     case EVENT_HANDLED_BY:
         out_str(o, "handled by");
@@ -176,20 +212,132 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
         out_str(o, "saw the error");
         break;
     }
-    out_str(o, t->n_frames && t->event != EVENT_HANDLED_BY ? " in (" : " (");
-    if (put_how_told(o, t))
+}
+
+/* It names a call that its words do not name. */
+static bool is_use(unsigned event)
+{
+    return event == EVENT_FIRST_RECEIVE || event == EVENT_FIRST_SEND || event == EVENT_LAST_RECEIVE || event == EVENT_LAST_SEND;
+}
+
+static const char *between(unsigned event)
+{
+    return event == EVENT_EPOLL_ADD || event == EVENT_SHUTDOWN || event == EVENT_EPOLL_DEL ? " by (" : " in (";
+}
+
+/* What else is known of T: how its stack is known, and where else its sockets are. */
+static void put_remarks(struct out *o, const struct told *t, bool is_told_here)
+{
+    if (is_told_here && t->n_inferred && t->n_inferred == t->count)
+        out_str(o, "; as known from an earlier call");
+    if (t->n_elsewhere && t->n_elsewhere == t->count)
+        out_str(o, "; handed to another thread");
+    else if (t->n_elsewhere)
+        out_fmt(o, "; %lu handed to another thread", (unsigned long)t->n_elsewhere);
+    if (t->event == EVENT_DUP && t->descriptors)
+        out_fmt(o, "; %lu descriptor%s left", (unsigned long)t->descriptors, t->descriptors == 1 ? " is" : "s are");
+}
+
+/*
+ * LAST, LIKE: see group.h. FIRST: of its event; it says what became of the other sockets, too.
+ */
+static void put_told(struct out *o, const struct group *g, const struct told *t, const struct told *last, const struct told *like,
+                     bool first)
+{
+    put_event(o, t, last != NULL);
+    out_str(o, t->n_frames && t->event != EVENT_FORKED && t->event != EVENT_HANDLED_BY ? between(t->event) : " (");
+    if (is_use(t->event) && call_name(t->call))
+        out_fmt(o, "%s; ", call_name(t->call));
+    else if ((t->event == EVENT_CONNECT_FAILED || t->event == EVENT_EOF || t->event == EVENT_ERROR) && put_how_told(o, t))
         out_str(o, "; ");
     out_fmt(o, "%lu of %lu", (unsigned long)t->count, (unsigned long)g->count);
     if (first && t->event == EVENT_EOF && g->n_unread)
         out_fmt(o, ", %lu never did", (unsigned long)g->n_unread);
     if (first && t->event == EVENT_EOF && g->n_unknown)
         out_fmt(o, ", %lu not known", (unsigned long)g->n_unknown);
+    put_remarks(o, t, !like);
     out_char(o, ')');
+}
+
+/* "closed by close (1000 of 1203)"; the first says whose closes these are. */
+static void put_siblings(struct out *o, const struct group *g, const struct told *t, bool first)
+{
+    unsigned long all = (unsigned long)g->n_siblings, closed = (unsigned long)g->closed;
+    if (first && g->cousins)
+        out_fmt(o, "%lu socket%s of other sites, opened under the same calls, %s closed: ", all, plural(all), all == 1 ? "was" : "were");
+    else if (first && all < closed)
+        out_fmt(o, "%lu of the %lu that were closed: ", all, closed);
+    else if (first)
+        out_fmt(o, "the %lu that %s closed: ", all, all == 1 ? "was" : "were");
+    out_fmt(o, "closed by %s", call_name(t->call) ? call_name(t->call) : "close");
+    if (t->count != all)
+        out_fmt(o, " (%s%lu of %lu)", g->about ? "about " : "", (unsigned long)t->count, all);
+}
+
+/* What was done after the close: by another close, a receive or a send. */
+static void put_used(struct out *o, const struct told *t)
+{
+    const char *call = call_name(t->call) ? call_name(t->call) : "a call";
+    if (t->error)
+        out_fmt(o, call_closes(t->call) ? "closed again by %s" : "used after that in %s", call);
+    else if (call_closes(t->call))
+        out_fmt(o, "closed again by %s, which has closed that other socket", call);
+    else
+        out_fmt(o, "inside %s while it was closed, so that its end is not sent until that returns", call);
+}
+
+/* The events of KIND_USE_AFTER_CLOSE. */
+static void put_use(struct out *o, const struct group *g, const struct told *t)
+{
+    const char *call = call_name(t->call) ? call_name(t->call) : "a call";
+    if (t->event == EVENT_CLOSED)
+        out_fmt(o, "closed first by %s", call);
+    else if (t->event == EVENT_REOPENED)
+        out_fmt(o, "its number was opened again by %s", call);
+    else if (t->event == EVENT_REOPENED_EPOLL_ADD)
+        out_str(o, "that was put on epoll by");
+    else
+        put_used(o, t);
+    out_str(o, " (");
+    if (t->error && errno_name(t->error))
+        out_fmt(o, "%s; ", errno_name(t->error));
+    out_fmt(o, "%lu of %lu)", (unsigned long)t->count, (unsigned long)g->count);
 }
 
 void text_told(struct out *o, const struct group *g, unsigned nth)
 {
-    put_told(o, g, &g->told[nth], nth == 0 || g->told[nth - 1].event != g->told[nth].event);
+    const struct told *t = &g->told[nth], *like = group_told_like(g, nth);
+    bool first = nth == 0 || g->told[nth - 1].event != t->event;
+    if (t->event >= EVENT_CLOSED && t->event <= EVENT_USED) {
+        put_use(o, g, t);
+        return;
+    }
+    if (t->event == EVENT_SIBLINGS) {
+        put_siblings(o, g, t, first);
+        return;
+    }
+    put_told(o, g, t, group_told_last(g, nth), like, first);
+    if (!like)
+        return;
+    out_str(o, ": the stack that ");
+    put_event(o, like, false);
+}
+
+/* Whether the entry NTH is followed by its stack. */
+static bool has_stack(const struct group *g, unsigned nth) { return !group_told_is_within(g, nth) && !group_told_like(g, nth); }
+
+/* What was told of the group's own sockets, or how its siblings were closed. */
+static void put_events(struct out *o, const struct group *g, const struct text_columns *c, bool siblings)
+{
+    for (unsigned i = 0; i < g->n_told; i++) {
+        if ((g->told[i].event == EVENT_SIBLINGS) != siblings || group_told_is_within(g, i))
+            continue;
+        out_str(o, "  ");
+        text_told(o, g, i);
+        out_char(o, '\n');
+        if (has_stack(g, i))
+            text_stack(o, c, g->told[i].frames, g->told[i].n_frames);
+    }
 }
 
 static void put_life(struct out *o, const struct group *g)
@@ -198,7 +346,8 @@ static void put_life(struct out *o, const struct group *g)
     bool eof = false;
     text_measure(&c, g->frames, g->n_frames);
     for (unsigned i = 0; i < g->n_told; i++) {
-        text_measure(&c, g->told[i].frames, g->told[i].n_frames);
+        if (has_stack(g, i))
+            text_measure(&c, g->told[i].frames, g->told[i].n_frames);
         eof |= g->told[i].event == EVENT_EOF;
     }
     if (g->n_frames > 0) {
@@ -207,16 +356,12 @@ static void put_life(struct out *o, const struct group *g)
         out_char(o, '\n');
         text_stack(o, &c, g->frames, g->n_frames);
     }
-    for (unsigned i = 0; i < g->n_told; i++) {
-        out_str(o, "  ");
-        text_told(o, g, i);
-        out_char(o, '\n');
-        text_stack(o, &c, g->told[i].frames, g->told[i].n_frames);
-    }
+    put_events(o, g, &c, false);
     if (!eof && g->n_unread)
         out_fmt(o, "  never saw EOF (%lu of %lu): no call has read that far\n", (unsigned long)g->n_unread, (unsigned long)g->count);
     if (!eof && g->n_unknown)
         out_fmt(o, "  not known whether EOF was seen (%lu of %lu)\n", (unsigned long)g->n_unknown, (unsigned long)g->count);
+    put_events(o, g, &c, true);
 }
 
 /* ---- the site line --------------------------------------------------------------------------- */
@@ -286,7 +431,11 @@ static void put_site(struct out *o, const struct report *r, const struct group *
     }
     if (!g->of_eof && (g->siteid || (g->opened && !all_adopted(g))))
         out_fmt(o, "opened %lu, closed %lu, ", (unsigned long)g->opened, (unsigned long)g->closed);
-    out_fmt(o, "%s %lu", g->kind == KIND_OPEN ? "open" : "stuck", (unsigned long)g->count);
+    out_fmt(o, "%s %lu",
+            g->kind == KIND_OPEN              ? "open"
+            : g->kind == KIND_USE_AFTER_CLOSE ? "used after close"
+                                              : "stuck",
+            (unsigned long)g->count);
     if (g->descriptors > g->count)
         out_fmt(o, " (%lu descriptors)", (unsigned long)g->descriptors);
     put_growth(o, g);
@@ -306,6 +455,8 @@ static const char *state_words(const struct finding *f)
         return "CLOSED";
     case KIND_NEVER_CONNECTED:
         return "UNCONNECTED";
+    case KIND_USE_AFTER_CLOSE:
+        return "CLOSED";
     case KIND_HANGUP:
         return "HANGUP";
     default:
@@ -345,6 +496,25 @@ static bool put_never(struct out *o, const struct finding *f, bool local)
     }
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* "held by sleep (pid 812, fd 5)" */
+static void put_holders(struct out *o, const struct finding *f)
+{
+    for (unsigned i = 0; i < f->n_holders; i++) {
+        const struct state_holder *h = &f->holder[i];
+        out_str(o, i ? ", " : "  held by ");
+        text_clean(o, h->exe[0] ? base_name(h->exe) : "a process");
+        out_fmt(o, " (pid %u, fd %d)", h->pid, h->fd);
+    }
+    if (f->n_holders && f->holders > f->n_holders)
+        out_fmt(o, " and %u more", f->holders - f->n_holders);
+}
+
 static void put_socket(struct out *o, const struct report *r, const struct group *g, const struct finding *f)
 {
     bool local = f->local && *f->local, peer = f->peer && *f->peer;
@@ -368,7 +538,8 @@ static void put_socket(struct out *o, const struct report *r, const struct group
     out_fmt(o, "  %s %s", state_words(f), f->adopted && f->since_ns >= f->opened_ns ? "at least " : "");
     out_duration(o, (r->now_ns > f->since_ns ? r->now_ns - f->since_ns : 0) / 1000000000u);
     /* of an open one without state and addresses nobody has asked the kernel */
-    if (f->kind == KIND_OPEN ? f->unread || f->tcp_state || local || peer : f->kind != KIND_NEVER_CONNECTED)
+    if (f->kind == KIND_OPEN ? f->unread || f->tcp_state || local || peer
+                             : f->kind != KIND_NEVER_CONNECTED && f->kind != KIND_USE_AFTER_CLOSE)
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
     if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
         out_fmt(o, "  %s", how_name(f->how));
@@ -380,6 +551,11 @@ static void put_socket(struct out *o, const struct report *r, const struct group
         out_fmt(o, "  %s", origin_name(f->origin));
     if (f->parent)
         out_fmt(o, " from parent %u, which %s", f->parent, f->parent_ended ? "ended" : "closed its copy");
+    put_holders(o, f);
+    if (f->used_tid)
+        out_fmt(o, "  closed by thread %u, then called by thread %u", f->closed_tid, f->used_tid);
+    if (f->victim_tid)
+        out_fmt(o, " on thread %u's", f->victim_tid);
     if (f->tag && *f->tag) {
         out_str(o, "  tag ");
         text_clean(o, f->tag);
@@ -405,6 +581,58 @@ static void put_until_exit(struct out *o, const struct report *r, const struct g
     out_str(o, " until the program ended\n");
 }
 
+/* Where the program's own code made the call: " (src/db.c:42)". */
+static void put_place(struct out *o, const struct frame *frames, size_t n)
+{
+    const struct frame *f = n ? frames + own_frames_name(frames, n) : NULL;
+    if (!f || !f->symbol || !*f->symbol)
+        return;
+    out_str(o, " (");
+    text_clean(o, f->file && *f->file ? f->file : f->symbol);
+    if (f->file && *f->file && f->line)
+        out_fmt(o, ":%u", f->line);
+    out_char(o, ')');
+}
+
+bool text_advice(struct out *o, const struct group *g)
+{
+    const struct finding *f = g->n_findings ? &g->findings[0] : NULL;
+    if (g->kind != KIND_HELD_BY_CHILD || !f || !f->n_holders)
+        return false;
+    bool same = true, other = true; /* have the holders executed another program? */
+    for (size_t i = 0; i < g->n_findings; i++)
+        for (unsigned k = 0; k < g->findings[i].n_holders; k++)
+            *(g->findings[i].holder[k].flags & HOLDER_SAME_PROGRAM ? &other : &same) = false;
+    if (other) {
+        bool accepted = f->call == CALL_ACCEPT || f->call == CALL_ACCEPT4;
+        out_str(o, accepted ? "take it by accept4 with SOCK_CLOEXEC" : "open it with SOCK_CLOEXEC");
+        put_place(o, g->frames, g->n_frames);
+        if (f->holder[0].exe[0]) {
+            out_str(o, ": ");
+            text_clean(o, f->holder[0].exe);
+            out_str(o, " inherited it");
+        }
+        return true;
+    }
+    if (!same)
+        return false;
+    out_str(o, "close it in the child, after the fork");
+    const struct told *t = g->n_told ? &g->told[0] : NULL;
+    if (t && t->event == EVENT_FORKED)
+        put_place(o, t->frames, t->n_frames);
+    return true;
+}
+
+static void put_advice(struct out *o, const struct group *g)
+{
+    char line[512];
+    struct out text = {.buf = line, .cap = sizeof line - 1};
+    if (!text_advice(&text, g))
+        return;
+    line[text.len] = 0;
+    out_fmt(o, "  fix: %s\n", line);
+}
+
 void text_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, RED);
@@ -419,6 +647,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
         put_socket(o, r, g, &g->findings[i]);
     if (g->count > shown)
         out_fmt(o, "  %sand %lu more\n", shown ? "" : "none listed (max_sockets), ", (unsigned long)(g->count - shown));
+    put_advice(o, g);
 }
 
 /* "; most: 37 at db_connect (src/db.c:42)", where that has a name. */

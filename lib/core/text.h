@@ -16,7 +16,9 @@ void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
 /*
- * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH].
+ * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH],
+ * together with its last one where group_told_last has that. Where group_told_like names another
+ * entry, the heading refers to that one's stack.
  */
 void text_opened(struct out *o, const struct group *g);
 void text_told(struct out *o, const struct group *g, unsigned nth);
@@ -42,6 +44,11 @@ void text_stretched(struct out *o, const struct report *r);
  * has never closed one: a line, with its end.
  */
 void text_idle_note(struct out *o, const struct report *r, const struct group *g);
+/*
+ * What to do, where the group's kind and life tell it for sure: "open it with SOCK_CLOEXEC
+ * (src/db.c:42): sleep inherited it". False: nothing is written.
+ */
+bool text_advice(struct out *o, const struct group *g);
 /* Its words, without the process. */
 void text_idle_words(struct out *o, const struct group *g);
 

@@ -262,12 +262,17 @@ straight_line()
     objdump -d --no-show-raw-insn --disassemble="$1" "$AGENT" | awk '/^[0-9a-f]+ <.*>:$/ { n = 0 } /^ +[0-9a-f]+:/ { n++ } /\tret/ { print n; exit }'
 }
 
-@test "a receive that returns data costs at most 12 instructions over the bare call, a send at most 12" {
+@test "a receive or a send costs at most 20 instructions over the bare call where its socket's last use is kept, and makes no call" {
     [[ $(uname -m) == x86_64 && $(basename "$BUILD") != *debug* && $(basename "$BUILD") != *thread* && $(basename "$BUILD") != *address* ]] ||
         skip "counted in an optimised build for x86-64"
     for call in recv __recv __recv_chk recvfrom __recvfrom_chk read __read __read_chk readv pread preadv2 recvmsg splice \
         write __write writev send sendto sendmsg sendmmsg sendfile; do
         n=$(straight_line $call)
-        [[ $n -ge 5 && $n -le 12 ]] || { echo "$call: $n instructions"; return 1; }
+        case $call in
+        recvmsg | __recvfrom_chk) limit=22 ;; # it looks for descriptors; it has more arguments than registers
+        splice) limit=28 ;;                   # of two sockets
+        *) limit=20 ;;
+        esac
+        [[ $n -ge 5 && $n -le $limit ]] || { echo "$call: $n instructions"; return 1; }
     done
 }

@@ -72,8 +72,39 @@ static void touch_site(const struct state_view *v, const struct state_site_view 
         abort();
 }
 
+static void touch_pair(const struct state_view *v, struct state_finder *find, uint32_t word)
+{
+    struct state_site_view sv;
+    const struct state_pair *p = state_pair_of(v, find, word);
+    if (!p)
+        return;
+    if (word <= LIFE_FRESH)
+        abort();
+    touch(p, sizeof *p);
+    for (unsigned i = 0; i < 2; i++)
+        if (state_site_at(v, p->stack[i].site, &sv))
+            touch_site(v, &sv);
+}
+
+static void touch_life(const struct state_view *v, struct state_finder *find, int fd, const struct state_slot *slot)
+{
+    struct state_life life;
+    struct state_site_view sv;
+    if (!state_life_of(v, find, fd, slot, &life))
+        return;
+    if (!life.gen || life.gen != SLOT_GEN(slot->word))
+        abort();
+    touch_pair(v, find, life.first_receive);
+    touch_pair(v, find, life.last_receive);
+    touch_pair(v, find, life.first_send);
+    touch_pair(v, find, life.last_send);
+    if (state_site_at(v, life.rare & LIFE_RARE_REF, &sv))
+        touch_site(v, &sv);
+}
+
 static void read_all(const struct state_view *v)
 {
+    struct state_finder find = {0};
     struct state_site_view sv;
     struct state_slot slot;
     uint64_t pos = 0, rounds = 0;
@@ -91,6 +122,7 @@ static void read_all(const struct state_view *v)
             touch_site(v, &sv);
         if (state_site_at(v, slot.told_site, &sv))
             touch_site(v, &sv);
+        touch_life(v, &find, fd, &slot);
         char tag[64];
         state_tag_at(v, slot.tag, tag);
         touch(tag, strlen(tag));
@@ -103,6 +135,20 @@ static void read_all(const struct state_view *v)
         last = ref;
         touch_site(v, &sv);
     }
+    pos = rounds = 0;
+    for (const struct state_closes *c; (c = state_next_closes(v, &pos)) != NULL;) {
+        if (++rounds > 8 * STATE_EXTENT_SIZE / STATE_REF_UNIT)
+            abort();
+        touch(c, sizeof *c);
+    }
+    pos = rounds = 0;
+    for (const struct state_use *u; (u = state_next_use(v, &pos)) != NULL;) {
+        if (++rounds > 8 * STATE_EXTENT_SIZE / STATE_REF_UNIT)
+            abort();
+        touch(u, sizeof *u);
+        touch_string(u->local, sizeof u->local);
+        touch_string(u->peer, sizeof u->peer);
+    }
     for (unsigned number = 0; number < 8 * STATE_MODULES_PER_EXTENT; number++) {
         const struct state_module *m = state_module_at(v, number);
         if (m)
@@ -112,6 +158,15 @@ static void read_all(const struct state_view *v)
         struct state_frame_view f;
         if (state_frame_at(v, STATE_FRAME_BIT | at, &f))
             touch_frame(&f);
+    }
+    struct state_held held;
+    pos = 0;
+    while (state_next_held(v, &pos, &held)) {
+        if (held.n_holders > STATE_HOLDERS)
+            abort();
+        touch(held.local, strlen(held.local));
+        for (unsigned i = 0; i < held.n_holders; i++)
+            touch(held.holder[i].exe, strlen(held.holder[i].exe));
     }
     touch_string(state_head(v)->exe, sizeof state_head(v)->exe);
 }

@@ -338,9 +338,107 @@ static void a_failed_call_gives_the_error_and_the_address_that_it_was_given(void
     assert_int_equal(finding_error(&f), 98);
 }
 
+/* What F's event EVENT is, or NULL; NTH: of several. */
+static const struct finding_event *event_of(const struct finding *f, unsigned event, unsigned nth)
+{
+    for (unsigned i = 0; i < f->n_events; i++)
+        if (f->events[i].event == event && nth-- == 0)
+            return &f->events[i];
+    return NULL;
+}
+
+static void a_life_gives_its_events_with_the_stacks_of_their_pairs(void **state)
+{
+    (void)state;
+    struct image life_im;
+    image_make(&life_im, 4);
+    image_extent(&life_im, 0, EXTENT_SITES, 0);
+    image_extent(&life_im, 1, EXTENT_LIVES, 0);
+    image_extent(&life_im, 2, EXTENT_PAIRS, 0);
+    image_extent(&life_im, 3, EXTENT_SHARES, 0);
+    struct state_view v = {life_im.base, life_im.size, 4};
+    state_ref site[5];
+    for (unsigned i = 0; i < 5; i++) {
+        image_site(&life_im, 0, i * 256, 1)->call = (uint8_t)(CALL_READ + i);
+        ((struct state_site *)image_at(&life_im, 0, i * 256))->size = 256;
+        site[i] = image_ref(0, i * 256);
+    }
+    struct state_pair *p = image_at(&life_im, 2, 0);
+    p[0].word = 50; /* one stack, walked for this very socket */
+    p[0].stack[0].site = site[0];
+    p[0].stack[0].fd = 7;
+    p[0].stack[0].gen = 3;
+    p[1].word = 51; /* one, of another socket of the same number */
+    p[1].stack[0].site = site[1];
+    p[1].stack[0].fd = 7;
+    p[1].stack[0].gen = 2;
+    p[2].word = 52; /* two, of others */
+    p[2].stack[0].site = site[1];
+    p[2].stack[0].fd = 8;
+    p[2].stack[0].gen = 3;
+    p[2].stack[1].site = site[2];
+    p[3].word = 53; /* two, the second of this one */
+    p[3].stack[0].site = site[1];
+    p[3].stack[1].site = site[3];
+    p[3].stack[1].fd = 7;
+    p[3].stack[1].gen = 3;
+    struct state_life *l = image_at(&life_im, 1, 7 * sizeof *l);
+    *l = (struct state_life){.gen = 3, .first_receive = 50, .last_receive = 51, .first_send = 52, .last_send = 53};
+    l->rare = site[4] | LIFE_SENT_ELSEWHERE;
+    l->epoll_add = site[0];
+    l->epoll_del = site[1];
+    struct state_share *share = image_at(&life_im, 3, 64);
+    share->refs = 2;
+    share->dup_site[0] = site[2];
+    share->dup_site[2] = 1; /* no site */
+    struct state_slot s = {.word = SLOT_WORD(3, SLOT_LIVE), .family = AF_INET, .share = image_ref(3, 64)};
+    struct state_finder find = {0};
+    struct finding f;
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    assert_int_equal(f.n_events, 9);
+    const struct finding_event *e = event_of(&f, EVENT_FIRST_RECEIVE, 0);
+    assert_true(e && e->site == site[0] && e->siteid == 0x1000 && e->call == CALL_READ && !e->inferred && !e->elsewhere);
+    e = event_of(&f, EVENT_LAST_RECEIVE, 0);
+    assert_true(e && e->site == site[1] && e->inferred);
+    e = event_of(&f, EVENT_FIRST_SEND, 0);
+    assert_true(e && e->site == site[1] && e->inferred && e->elsewhere);
+    e = event_of(&f, EVENT_FIRST_SEND, 1); /* it was either */
+    assert_true(e && e->site == site[2] && e->inferred);
+    e = event_of(&f, EVENT_LAST_SEND, 0);
+    assert_true(e && e->site == site[3] && !e->inferred && !event_of(&f, EVENT_LAST_SEND, 1));
+    assert_true(event_of(&f, EVENT_SHUTDOWN, 0)->site == site[4] && event_of(&f, EVENT_EPOLL_ADD, 0)->site == site[0]);
+    assert_true(event_of(&f, EVENT_DUP, 0)->site == site[2] && !event_of(&f, EVENT_DUP, 1));
+    e = event_of(&f, EVENT_EPOLL_DEL, 0);
+    assert_true(e && e->site == site[1] && !e->inferred);
+    l->rare |= LIFE_DELETED_AGAIN; /* the last DEL was another */
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    assert_true(event_of(&f, EVENT_EPOLL_DEL, 0)->inferred);
+    l->rare |= LIFE_ON_EPOLL; /* it was put on again */
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    assert_null(event_of(&f, EVENT_EPOLL_DEL, 0));
+    p[1].exact = 1; /* the word is this stack's own, of whatever socket */
+    ((uint64_t *)(void *)((struct state_site *)image_at(&life_im, 0, 0) + 1))[0] = STATE_FRAME_BIT | 1;
+    ((uint64_t *)(void *)((struct state_site *)image_at(&life_im, 0, 256) + 1))[0] = STATE_FRAME_BIT | 1;
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    e = event_of(&f, EVENT_LAST_RECEIVE, 0);
+    assert_true(e && e->site == site[1] && !e->inferred);
+    assert_null(event_of(&f, EVENT_FIRST_RECEIVE, 0)); /* a pair says too little of a runtime's frames */
+    assert_non_null(event_of(&f, EVENT_EPOLL_ADD, 0));
+    l->gen = 2;
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    assert_int_equal(f.n_events, 1); /* the dup is the share's */
+    image_free(&life_im);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_life_gives_its_events_with_the_stacks_of_their_pairs),
         cmocka_unit_test(ignored_and_unused_inherited_sockets_do_not_count),
         cmocka_unit_test_setup_teardown(a_slot_gives_an_open_socket_with_its_site, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_damaged_slot_says_is_bounded, setup, teardown),

@@ -199,11 +199,11 @@ static void an_error_is_another_event_than_eof_and_a_failed_connect_a_third(void
     f[3].told_errno = 111;
     group_findings(f, 5, g, 100);
     assert_int_equal(g[0].n_told, 5);
-    static const struct told want[5] = {{EVENT_CONNECT_FAILED, CALL_CONNECT, 111, 8, 800, 1, 0, NULL, 0, NULL},
-                                        {EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 1, 0, NULL, 0, NULL}, /* its stack is the error's */
-                                        {EVENT_EOF, CALL_READ, 0, 7, 700, 1, 0, NULL, 0, NULL},
-                                        {EVENT_ERROR, CALL_READ, 32, 7, 700, 1, 0, NULL, 0, NULL},
-                                        {EVENT_ERROR, CALL_READ, 104, 7, 700, 1, 0, NULL, 0, NULL}};
+    static const struct told want[5] = {{EVENT_CONNECT_FAILED, CALL_CONNECT, 111, 8, 800, 1, 0, NULL, 0, NULL, 0, 0, 0},
+                                        {EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 1, 0, NULL, 0, NULL, 0, 0, 0}, /* its stack is the error's */
+                                        {EVENT_EOF, CALL_READ, 0, 7, 700, 1, 0, NULL, 0, NULL, 0, 0, 0},
+                                        {EVENT_ERROR, CALL_READ, 32, 7, 700, 1, 0, NULL, 0, NULL, 0, 0, 0},
+                                        {EVENT_ERROR, CALL_READ, 104, 7, 700, 1, 0, NULL, 0, NULL, 0, 0, 0}};
     for (int i = 0; i < 5; i++) {
         assert_int_equal(g[0].told[i].event, want[i].event);
         assert_int_equal(g[0].told[i].call, want[i].call);
@@ -247,6 +247,97 @@ static void stacks_that_read_the_same_are_one_and_three_are_shown(void **state)
     group_told_named(&g);
     assert_int_equal(g.n_told, 2); /* and one of which nothing is known */
     assert_int_equal(group_commonest(&g)->n_frames, 1);
+}
+
+static void add_event(struct finding *f, unsigned event, state_ref site, bool inferred)
+{
+    f->events[f->n_events++] =
+        (struct finding_event){.event = (uint8_t)event, .site = site, .siteid = site * 10u, .call = CALL_RECV, .inferred = inferred};
+}
+
+static void what_the_program_did_is_counted_for_each_stack(void **state)
+{
+    (void)state;
+    struct finding f[40];
+    struct group g[40];
+    for (int i = 0; i < 40; i++) {
+        f[i] = told(i, i < 4 ? 9 : 0);
+        f[i].descriptors = 2;
+        add_event(&f[i], EVENT_FIRST_RECEIVE, i < 30 ? 5 : (state_ref)i, i != 0);
+        if (i == 3)
+            add_event(&f[i], EVENT_DUP, 6, false);
+        f[i].events[0].elsewhere = i < 7;
+    }
+    assert_int_equal(group_findings(f, 40, g, 100), 1);
+    assert_int_equal(g[0].n_told, TOLD_KEPT + 2); /* in the order of the events */
+    assert_int_equal(g[0].told[0].event, EVENT_FIRST_RECEIVE);
+    assert_int_equal(g[0].told[0].count, 30);
+    assert_int_equal(g[0].told[0].n_inferred, 29);
+    assert_int_equal(g[0].told[0].n_elsewhere, 7);
+    assert_int_equal(g[0].told[0].call, CALL_RECV);
+    assert_int_equal(g[0].told[0].siteid, 50);
+    assert_int_equal(g[0].told[1].count, 1);
+    assert_int_equal(g[0].told[TOLD_KEPT].event, EVENT_DUP);
+    assert_int_equal(g[0].told[TOLD_KEPT].descriptors, 2);
+    assert_int_equal(g[0].told[TOLD_KEPT + 1].event, EVENT_EOF);
+    assert_int_equal(g[0].told[TOLD_KEPT + 1].count, 4);
+    struct finding all = told(1, 9); /* more stacks than there is room for: the rarest give way */
+    for (unsigned event = EVENT_EPOLL_ADD; event < EVENT_COUNT && all.n_events < FINDING_EVENTS; event++)
+        if (event != EVENT_EOF && event != EVENT_ERROR)
+            add_event(&all, event, 20 + event, false);
+    for (int i = 0; i < 40; i++) {
+        f[i] = all;
+        for (unsigned k = 0; k < f[i].n_events; k++)
+            f[i].events[k].siteid += i < 10 ? 0 : i < 18 ? 1000 : i < 25 ? 2000 : 3000;
+    }
+    assert_int_equal(group_findings(f, 40, g, 100), 1);
+    assert_int_equal(g[0].n_told, GROUP_TOLD);
+    bool eof = false;
+    for (unsigned i = 0; i < GROUP_TOLD; i++) {
+        eof |= g[0].told[i].event == EVENT_EOF;
+        assert_true(g[0].told[i].count >= 8);
+    }
+    assert_true(eof);
+}
+
+static void a_stack_is_told_once_and_with_the_end_where_it_saw_that(void **state)
+{
+    (void)state;
+    static const struct frame at[3] = {{.offset = 1, .symbol = "f", .file = "a.c", .line = 1},
+                                       {.offset = 2, .symbol = "g", .file = "a.c", .line = 2},
+                                       {.offset = 3, .symbol = "h", .file = "a.c", .line = 3}};
+    static const struct {
+        uint8_t event, call;
+        uint64_t count;
+        const struct frame *frames;
+    } rows[] = {{EVENT_EPOLL_ADD, CALL_EPOLL_CTL, 4, &at[1]}, {EVENT_FIRST_RECEIVE, CALL_RECV, 4, &at[0]},
+                {EVENT_FIRST_SEND, CALL_SEND, 4, &at[1]},     {EVENT_EOF, CALL_RECV, 3, &at[0]},
+                {EVENT_LAST_RECEIVE, CALL_RECV, 4, &at[0]},   {EVENT_LAST_SEND, CALL_SEND, 3, &at[1]},
+                {EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 4, &at[2]}};
+    struct group g = {.n_told = 7};
+    for (unsigned i = 0; i < 7; i++)
+        g.told[i] = (struct told){
+            .event = rows[i].event, .call = rows[i].call, .count = rows[i].count, .frames = rows[i].frames, .n_frames = 1, .n_inferred = 1};
+    assert_null(group_told_like(&g, 0));
+    assert_ptr_equal(group_told_like(&g, 1), &g.told[3]);
+    assert_ptr_equal(group_told_like(&g, 2), &g.told[0]);
+    assert_null(group_told_like(&g, 3));
+    assert_null(group_told_like(&g, 6));
+    assert_ptr_equal(group_told_last(&g, 1), &g.told[4]);
+    assert_true(group_told_is_within(&g, 4));
+    assert_null(group_told_last(&g, 2)); /* of other sockets */
+    assert_false(group_told_is_within(&g, 5));
+    assert_null(group_told_last(&g, 0));
+    g.told[4].call = CALL_READ;
+    assert_null(group_told_last(&g, 1));
+    g.told[1].n_frames = g.told[3].n_frames = 0; /* nothing is known of either */
+    assert_null(group_told_like(&g, 1));
+    struct group more = g;
+    group_told_add(&g, &more);
+    assert_int_equal(g.told[2].count, 8);
+    assert_int_equal(g.told[2].n_inferred, 2);
+    g.n_told = 1;
+    assert_null(group_commonest(&g)); /* what it did says nothing of the end */
 }
 
 static void sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof(void **state)
@@ -512,6 +603,8 @@ int main(void)
         cmocka_unit_test(an_error_is_another_event_than_eof_and_a_failed_connect_a_third),
         cmocka_unit_test(stacks_that_read_the_same_are_one_and_three_are_shown),
         cmocka_unit_test(groups_that_become_one_add_what_they_were_told),
+        cmocka_unit_test(what_the_program_did_is_counted_for_each_stack),
+        cmocka_unit_test(a_stack_is_told_once_and_with_the_end_where_it_saw_that),
         cmocka_unit_test(sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof),
         cmocka_unit_test(the_thread_that_opened_them_is_named_when_it_is_one),
         cmocka_unit_test(no_finding_is_lost_or_doubled_in_random_heaps),

@@ -283,10 +283,35 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
     static const char *const parts[] = {
         "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
-        "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno 250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null}\n"};
+        "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno "
+        "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[]}\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
+    static const struct {
+        unsigned event;
+        uint64_t inferred, elsewhere;
+        const char *part;
+    } lives[] = {
+        {EVENT_EPOLL_ADD, 0, 0, "{\"event\":\"epoll_add\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\":[{"},
+        {EVENT_FIRST_RECEIVE, 1, 0,
+         "{\"event\":\"first_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\""},
+        {EVENT_FIRST_SEND, 2, 1,
+         "\"event\":\"first_send\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"other_thread\":1,"},
+        {EVENT_DUP, 0, 0, "{\"event\":\"dup\","},
+        {EVENT_SHUTDOWN, 0, 0, "{\"event\":\"shutdown\","},
+        {EVENT_LAST_RECEIVE, 2, 0, "{\"event\":\"last_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"frames\""},
+        {EVENT_LAST_SEND, 0, 0, "{\"event\":\"last_send\","},
+        {EVENT_EPOLL_DEL, 0, 0, "{\"event\":\"epoll_del\","},
+    };
+    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
+        group.told[1].event = (uint8_t)lives[i].event;
+        group.told[1].error = 0;
+        group.told[1].n_inferred = lives[i].inferred;
+        group.told[1].n_elsewhere = lives[i].elsewhere;
+        if (!strstr(rendered(&r), lives[i].part))
+            fail_msg("%s not in %s", lives[i].part, buf);
+    }
     group.told[0].event = EVENT_CONNECT_FAILED; /* an old reader still finds the stack there, where none saw EOF */
     text = rendered(&r);
     assert_non_null(strstr(text, "\"history\":[{\"event\":\"connect_failed\""));
@@ -295,7 +320,25 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
     group.of_eof = true;
     text = rendered(&r);
     assert_non_null(strstr(text, "\"eof_frames\":[{\"module\":\"/srv/app\",\"build_id\":\"00ff\",\"offset\":\"0x1234\""));
-    assert_non_null(strstr(text, "\"site_of\":\"eof\"}\n"));
+    assert_non_null(strstr(text, "\"site_of\":\"eof\",\"siblings_closed\":[]}\n"));
+}
+
+static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[1] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_CLOSE, .count = 1000, .n_frames = 1, .frames = allocated};
+    group.told[2] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_FCLOSE, .count = 203};
+    group.n_siblings = 1203;
+    group.about = true;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "\"event\":\"eof\""));
+    assert_null(strstr(text, "\"event\":\"siblings_closed\""));
+    assert_non_null(
+        strstr(text, ",\"siblings_closed\":[{\"count\":1000,\"call\":\"close\",\"about\":true,\"cousins\":false,\"frames\":[{"));
+    assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}]}\n"));
 }
 
 static void each_socket_has_its_own_eof_and_protocol(void **state)
@@ -327,6 +370,22 @@ static void each_socket_has_its_own_eof_and_protocol(void **state)
         if (!strstr(text, rows[i].words))
             fail_msg("%s not in %s", rows[i].words, text);
     }
+}
+
+static void who_holds_a_closed_socket_is_listed(void **state)
+{
+    (void)state;
+    static const struct state_holder holder = {.pid = 812, .fd = 5, .exe = "/bin/sleep"};
+    struct report r = example();
+    group.kind = findings[0].kind = KIND_HELD_BY_CHILD;
+    findings[0].holder = &holder;
+    findings[0].n_holders = 1;
+    findings[0].holders = 3;
+    group.n_findings = 1;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\"kind\":\"held_by_child\""));
+    assert_non_null(strstr(text, ",\"holders\":[{\"pid\":812,\"exe\":\"/bin/sleep\",\"fd\":5}],\"n_holders\":3}]"));
+    assert_non_null(strstr(text, ",\"advice\":\"open it with SOCK_CLOEXEC"));
 }
 
 static void what_is_not_known_is_null(void **state)
@@ -528,7 +587,9 @@ int main(void)
         cmocka_unit_test(the_checker_itself_is_strict),
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
+        cmocka_unit_test(the_stacks_that_closed_the_other_sockets_are_no_history),
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
+        cmocka_unit_test(who_holds_a_closed_socket_is_listed),
         cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(forecasts_are_decimals_as_all_times_are),
         cmocka_unit_test(the_trend_stands_behind_the_sockets),

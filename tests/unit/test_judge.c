@@ -342,8 +342,8 @@ static void the_laws_hold_for_every_state_family_type_and_flag(void **state)
                         if (v.kind < KIND_COUNT)
                             seen[v.kind]++;
                     }
-    for (unsigned k = 0; k < KIND_COUNT; k++)
-        assert_true(seen[k] > 0);
+    for (unsigned k = 0; k < KIND_COUNT; k++) /* those after OPEN are of no open socket */
+        assert_true(k > KIND_OPEN ? !seen[k] : seen[k] > 0);
 }
 
 static void a_socket_that_never_connected_has_its_reason(void **state)

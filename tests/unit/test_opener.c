@@ -78,7 +78,7 @@ static void every_call_has_the_name_that_the_programs_source_has(void **state)
     for (unsigned c = 1; c < CALL_COUNT; c++) {
         assert_non_null(call_name(c));
         assert_ptr_equal(call_name(c | CALL_FAILED), call_name(c));
-        assert_int_equal(call_polls(c), strstr(call_name(c), "poll") != NULL);
+        assert_int_equal(call_polls(c), strstr(call_name(c), "poll") && c != CALL_EPOLL_CTL);
     }
     assert_string_equal(call_name(CALL_EPOLL_PWAIT2), "epoll_pwait2");
     assert_int_equal(CALL_SOCKET, 1); /* they stand in files */

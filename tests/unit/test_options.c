@@ -48,7 +48,7 @@ static void the_defaults_are_those_that_are_documented(void **state)
     struct options o;
     options_default(&o);
     assert_true(o.enabled && o.leak_check_at_exit && o.symbolize && o.print_suppressions && o.print_summary && o.follow_children);
-    assert_false(o.abort_on_error || o.log_json || o.help || o.interval_set);
+    assert_false(o.abort_on_error || o.log_json || o.help || o.interval_set || o.closes);
     assert_int_equal(o.kinds, KINDS_DEFAULT);
     assert_int_equal(o.grace_ns, 30 * S);
     assert_int_equal(o.interval_ns, 7500 * MS);
@@ -209,8 +209,9 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
         {"graze=1s", "graze: no such option; help=1 lists them all"},
         {"interval=-1", "interval=-1: not a time; write 30s, 5m or 250ms (kept grace/4)"},
         {"kinds=close_wait,nonsense",
-         "kinds=close_wait,nonsense: not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,open or "
-         "all (kept close_wait,fin_wait_2,dead,never_connected,hangup)"},
+         "kinds=close_wait,nonsense: not a list of kinds; write close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,"
+         "use_after_close,open or all "
+         "(kept close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,use_after_close)"},
         {"exitcode=256", "exitcode=256: not a number from 0 to 255 (kept 0)"},
         {"max_frames=129", "max_frames=129: not a number from 0 to 128 (kept 64)"},
         {"runtimes=cobol",
@@ -403,6 +404,7 @@ static void help_names_every_option_that_parsing_knows(void **state)
                                        "log_max",
                                        "log_format",
                                        "max_frames",
+                                       "closes",
                                        "runtimes",
                                        "max_leaks",
                                        "max_sockets",

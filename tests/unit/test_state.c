@@ -92,6 +92,74 @@ static void every_kind_of_record_is_read_back(void **state)
     image_free(&im);
 }
 
+static struct state_life *life_in(struct image *im, uint32_t extent, unsigned place, uint32_t gen)
+{
+    struct state_life *l = image_at(im, extent, place * (uint32_t)sizeof *l);
+    *l = (struct state_life){.gen = gen, .first_receive = 77, .last_receive = 78, .first_send = LIFE_FRESH, .epoll_add = 9};
+    return l;
+}
+
+static void the_life_of_a_socket_is_that_of_its_generation(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 4);
+    image_extent(&im, 0, EXTENT_LIVES, 2);
+    image_extent(&im, 1, EXTENT_PAIRS, 0);
+    image_extent(&im, 2, EXTENT_LIVES, 0);
+    struct state_life *l = life_in(&im, 0, 44, 7), copy;
+    life_in(&im, 2, 44, 7)->first_receive = 99;
+    struct state_view v = open_image(&im);
+    struct state_finder find = {0};
+    struct state_slot s = {.word = SLOT_WORD(7, SLOT_LIVE)};
+    assert_true(state_life_of(&v, &find, 300, &s, &copy));
+    assert_memory_equal(&copy, l, sizeof copy);
+    assert_true(state_life_of(&v, &find, 44, &s, &copy)); /* the search goes on from the last hit, and round */
+    assert_int_equal(copy.first_receive, 99);
+    assert_true(state_life_of(&v, &find, 300, &s, &copy));
+    assert_int_equal(copy.first_receive, 77);
+    assert_false(state_life_of(&v, &find, 301, &s, &copy));
+    assert_false(state_life_of(&v, &find, 200, &s, &copy)); /* its extent was never made */
+    assert_false(state_life_of(&v, &find, -1, &s, &copy));
+    l->gen = 6; /* of the socket before */
+    assert_false(state_life_of(&v, &find, 300, &s, &copy));
+    l->gen = 0;
+    s.word = SLOT_WORD(0, SLOT_LIVE);
+    assert_false(state_life_of(&v, &find, 300, &s, &copy));
+    find.life = UINT32_MAX;
+    s.word = SLOT_WORD(7, SLOT_LIVE);
+    assert_true(state_life_of(&v, &find, 44, &s, &copy));
+    image_free(&im);
+}
+
+static void a_pair_is_found_by_its_word_and_none_by_the_words_for_nothing(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 70);
+    for (unsigned i = 0; i < 70; i++)
+        image_extent(&im, i, i == 5 ? EXTENT_SLOTS : EXTENT_PAIRS, 0);
+    struct state_pair *first = image_at(&im, 0, 0), *last = image_at(&im, 64, 63 * sizeof *last), *over = image_at(&im, 65, 0);
+    struct state_pair *other = image_at(&im, 5, 0);
+    first->word = 1000;
+    last->word = 1001;
+    over->word = 1002;
+    other->word = 1003;
+    struct state_view v = open_image(&im);
+    struct state_finder find = {0};
+    v.n_extents = 1; /* a live file grows while it is read */
+    assert_ptr_equal(state_pair_of(&v, &find, 1000), first);
+    assert_null(state_pair_of(&v, &find, 1001));
+    v.n_extents = 70;
+    assert_ptr_equal(state_pair_of(&v, &find, 1001), last);
+    assert_null(state_pair_of(&v, &find, 1002)); /* no writer makes so many */
+    assert_null(state_pair_of(&v, &find, 1003)); /* of another type */
+    assert_null(state_pair_of(&v, &find, 0));
+    first->word = LIFE_FRESH;
+    assert_null(state_pair_of(&v, &find, LIFE_FRESH));
+    image_free(&im);
+}
+
 static void a_header_that_is_not_ours_is_refused_with_a_sentence(void **state)
 {
     (void)state;
@@ -566,12 +634,106 @@ static void a_text_whose_lengths_lie_is_none(void **state)
     image_free(&im);
 }
 
+static void a_record_of_closes_is_read_back_and_one_that_lies_is_none(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_CLOSES, 0);
+    image_extent(&im, 1, EXTENT_CLOSES, 0);
+    struct state_view v = open_image(&im);
+    struct state_closes *first = image_at(&im, 0, 0), *second = image_at(&im, 0, 256), *last = image_at(&im, 1, STATE_EXTENT_SIZE - 128);
+    struct state_closes *other = image_at(&im, 1, 0);
+    *first = (struct state_closes){.size = 256, .ready = 1, .format = STATE_CLOSES_SITE}; /* of a later version */
+    *second = (struct state_closes){.size = 128, .ready = 1, .format = STATE_CLOSES_SITE};
+    *other = (struct state_closes){.size = STATE_EXTENT_SIZE - 128, .ready = 1, .format = 77};
+    *last = (struct state_closes){.size = 128, .ready = 1, .format = STATE_CLOSES_SITE};
+    uint64_t pos = 0;
+    assert_ptr_equal(state_next_closes(&v, &pos), first);
+    assert_ptr_equal(state_next_closes(&v, &pos), second);
+    assert_ptr_equal(state_next_closes(&v, &pos), last);
+    assert_null(state_next_closes(&v, &pos));
+    static const uint32_t lies[] = {0, 1, 64, 127, 192 + 1, STATE_EXTENT_SIZE + 64, UINT32_MAX};
+    for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
+        last->size = lies[i];
+        pos = 0;
+        for (int k = 0; k < 2; k++)
+            assert_non_null(state_next_closes(&v, &pos));
+        assert_null(state_next_closes(&v, &pos));
+    }
+    last->size = 128;
+    second->ready = 0;
+    pos = 0;
+    assert_ptr_equal(state_next_closes(&v, &pos), first);
+    assert_ptr_equal(state_next_closes(&v, &pos), last);
+    struct state_use *use = image_at(&im, 0, 512), *cut = image_at(&im, 0, 1024);
+    second->size = 256;
+    *use = (struct state_use){.size = sizeof *use, .ready = 1, .format = STATE_CLOSES_USE, .fd = 5};
+    *(uint32_t *)image_at(&im, 0, 896) = 128; /* a record that is not complete yet */
+    *cut = (struct state_use){.size = sizeof *cut - 64, .ready = 1, .format = STATE_CLOSES_USE};
+    pos = 0;
+    assert_ptr_equal(state_next_use(&v, &pos), use);
+    assert_null(state_next_use(&v, &pos));
+    use->ready = 0; /* taken back */
+    pos = 0;
+    assert_null(state_next_use(&v, &pos));
+    image_extent(&im, 1, EXTENT_SITES, 0);
+    pos = 0;
+    assert_ptr_equal(state_next_closes(&v, &pos), first);
+    assert_null(state_next_closes(&v, &pos));
+    image_free(&im);
+}
+
+static void a_closed_socket_is_given_while_it_is_held_and_never_with_more_holders_than_it_has(void **state)
+{
+    (void)state;
+    struct image im;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_SLOTS, 0);
+    image_extent(&im, 1, EXTENT_HELD, 0);
+    struct state_view v = open_image(&im);
+    struct state_held *h = image_at(&im, 1, 3 * sizeof *h), copy;
+    uint64_t pos = 0;
+    assert_false(state_next_held(&v, &pos, &copy));
+    *h = (struct state_held){.phase = HELD_CLOSED, .fd = 9, .n_holders = 200};
+    memset(h->local, 'x', sizeof h->local);
+    memset(h->holder, 'y', sizeof h->holder);
+    pos = 0;
+    assert_false(state_next_held(&v, &pos, &copy)); /* not known to be held */
+    h->phase = HELD_KEPT;
+    pos = 0;
+    assert_true(state_next_held(&v, &pos, &copy));
+    assert_int_equal(copy.fd, 9);
+    assert_int_equal(copy.n_holders, STATE_HOLDERS);
+    assert_int_equal(strlen(copy.local), sizeof copy.local - 1);
+    assert_int_equal(strlen(copy.peer), 0);
+    assert_int_equal(strlen(copy.holder[STATE_HOLDERS - 1].exe), sizeof copy.holder[0].exe - 1);
+    assert_false(state_next_held(&v, &pos, &copy));
+    image_free(&im);
+}
+
+/* The numbers stand in files that older and newer versions write. */
+static void the_records_of_an_older_file_are_where_they_were(void **state)
+{
+    (void)state;
+    assert_int_equal(EXTENT_HELD, 15);
+    assert_int_equal(sizeof(struct state_site), 144);
+    assert_int_equal(offsetof(struct state_site, rate_milli), 96);
+    assert_int_equal(KIND_OPEN, 5);
+    assert_int_equal(KIND_HELD_BY_CHILD, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_record_of_closes_is_read_back_and_one_that_lies_is_none),
+        cmocka_unit_test(a_closed_socket_is_given_while_it_is_held_and_never_with_more_holders_than_it_has),
+        cmocka_unit_test(the_records_of_an_older_file_are_where_they_were),
         cmocka_unit_test(every_kind_of_record_is_read_back),
         cmocka_unit_test(a_failed_call_is_found_by_its_descriptor_and_generation),
         cmocka_unit_test(a_text_whose_lengths_lie_is_none),
+        cmocka_unit_test(the_life_of_a_socket_is_that_of_its_generation),
+        cmocka_unit_test(a_pair_is_found_by_its_word_and_none_by_the_words_for_nothing),
         cmocka_unit_test(a_header_that_is_not_ours_is_refused_with_a_sentence),
         cmocka_unit_test(a_header_may_be_shorter_or_longer_than_ours),
         cmocka_unit_test(what_a_file_of_another_version_lacks_is_told),

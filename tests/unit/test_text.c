@@ -104,6 +104,71 @@ static void the_documented_example_comes_out_byte_for_byte(void **state)
                         "(src/db.c:42)\n");
 }
 
+static void the_stacks_that_closed_the_others_follow_what_the_sockets_were_told(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[1] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_CLOSE, .count = 1000, .n_frames = 1, .frames = allocated + 1};
+    group.told[2] = (struct told){.event = EVENT_SIBLINGS, .call = CALL_FCLOSE, .count = 203, .n_frames = 1, .frames = allocated};
+    group.n_siblings = 1203;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "    #0 read_reply  src/db.c:77\n"
+                                 "  the 1203 that were closed: closed by close (1000 of 1203)\n"
+                                 "    #0 login       src/web.c:88\n"
+                                 "  closed by fclose (203 of 1203)\n"
+                                 "    #0 db_connect  src/db.c:42\n"
+                                 "  fd 14"));
+    group.about = true;
+    assert_non_null(strstr(rendered(&r), "closed: closed by close (about 1000 of 1203)\n"));
+    group.n_told = 2;
+    group.told[1].count = group.n_siblings = 1000;
+    assert_non_null(strstr(rendered(&r), "\n  1000 of the 1203 that were closed: closed by close\n"));
+    group.cousins = true;
+    assert_non_null(strstr(rendered(&r), "\n  1000 sockets of other sites, opened under the same calls, were closed: closed by close\n"));
+    group.cousins = false;
+    group.closed = group.n_siblings = group.told[1].count = 1;
+    group.told[1].call = CALL_UNKNOWN;
+    assert_non_null(strstr(rendered(&r), "\n  the 1 that was closed: closed by close\n"));
+}
+
+static void a_use_after_the_close_is_told_in_the_order_of_time(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.kind = findings[0].kind = KIND_USE_AFTER_CLOSE;
+    group.count = group.n_findings = 1;
+    group.growing = false;
+    group.opener = (struct opener){0};
+    findings[0].tcp_state = ST_NONE;
+    findings[0].closed_tid = 7;
+    findings[0].used_tid = 8;
+    findings[0].victim_tid = 9;
+    group.n_told = 4;
+    group.told[0] = (struct told){.event = EVENT_CLOSED, .call = CALL_CLOSE, .count = 1, .n_frames = 1, .frames = allocated};
+    group.told[1] = (struct told){.event = EVENT_REOPENED, .call = CALL_ACCEPT4, .count = 1};
+    group.told[2] = (struct told){.event = EVENT_REOPENED_EPOLL_ADD, .call = CALL_EPOLL_CTL, .count = 1};
+    group.told[3] = (struct told){.event = EVENT_USED, .call = CALL_FCLOSE, .count = 1, .n_frames = 1, .frames = allocated + 1};
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "==4242==WARNING: sockleak: 1 socket used after close: a call on a descriptor that was closed before\n"
+                                 "site 5f3a9c01d2e4b678: opened 1240, closed 1203, used after close 1\n"
+                                 "  opened by socket\n"));
+    assert_non_null(strstr(text, "  closed first by close (1 of 1)\n"
+                                 "    #0 db_connect  src/db.c:42\n"
+                                 "  its number was opened again by accept4 (1 of 1)\n"
+                                 "  that was put on epoll by (1 of 1)\n"
+                                 "  closed again by fclose, which has closed that other socket (1 of 1)\n"
+                                 "    #0 login       src/web.c:88\n"));
+    assert_non_null(strstr(text, "\n  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSED 812 s"
+                                 "  closed by thread 7, then called by thread 8 on thread 9's\n"));
+    group.told[3].error = EBADF;
+    assert_non_null(strstr(rendered(&r), "\n  closed again by fclose (EBADF; 1 of 1)\n"));
+    group.told[3].call = CALL_RECV;
+    assert_non_null(strstr(rendered(&r), "\n  used after that in recv (EBADF; 1 of 1)\n"));
+    group.told[3].error = 0;
+    assert_non_null(strstr(rendered(&r), "\n  inside recv while it was closed, so that its end is not sent until that returns (1 of 1)\n"));
+}
+
 static void the_default_list_ends_in_how_many_more(void **state)
 {
     (void)state;
@@ -176,22 +241,23 @@ static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
         struct told told;
         const char *heading;
     } rows[] = {
-        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames, 0, NULL},
+        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  saw EOF in (read returned 0; 37 of 37)\n    #0 read_reply  src/db.c:77\n"},
-        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames, 0, NULL}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames, 0, NULL},
+        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  saw EOF in (epoll_wait returned RDHUP or HUP; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames, 0, NULL}, "  saw EOF in (2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL, 0, NULL}, "  saw EOF (2 of 37)\n  fd 14"},
-        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames, 0, NULL},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw EOF in (2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL, 0, NULL, 0, 0, 0}, "  saw EOF (2 of 37)\n  fd 14"},
+        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  saw the error in (getsockopt: error 250; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames, 0, NULL}, "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL, 0, NULL}, "  saw the error (3 of 37)\n  fd 14"},
-        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL},
+        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0},
+         "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL, 0, NULL, 0, 0, 0}, "  saw the error (3 of 37)\n  fd 14"},
+        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  connect failed in (ECONNREFUSED; 37 of 37)\n    #0"},
-        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL},
+        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
          "  connect failed; seen in (getsockopt: ECONNREFUSED; 37 of 37)\n    #0"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -210,6 +276,52 @@ static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
     for (int i = 0; i < 8; i++)
         findings[i].call = CALL_RECVMSG;
     assert_non_null(strstr(rendered(&r), "  received by recvmsg (thread"));
+}
+
+static void a_life_is_told_in_order_and_each_stack_once(void **state)
+{
+    (void)state;
+    static const struct frame in_loop[] = {{.symbol = "loop_turn", .file = "src/loop.c", .line = 120}};
+    static const struct {
+        struct told told;
+        const char *heading;
+    } rows[] = {
+        {{EVENT_EPOLL_ADD, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  put on epoll by (37 of 37)\n    #0"},
+        {{EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, in_loop, 0, NULL, 36, 0, 0}, "  first received in (recv; 37 of 37)\n    #0"},
+        {{EVENT_FIRST_SEND, CALL_WRITE, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 36, 0},
+         "  first sent in (write; 36 of 37; handed to another thread)\n    #0"},
+        {{EVENT_FIRST_SEND, CALL_UNKNOWN, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 2, 0},
+         "  first sent in (36 of 37; 2 handed to another thread)\n    #0"},
+        {{EVENT_DUP, CALL_DUP2, 0, 0, 0, 1, 1, in_loop, 0, NULL, 0, 0, 50},
+         "  copied by dup2 in (1 of 37; 50 descriptors are left)\n    #0"},
+        {{EVENT_DUP, CALL_UNKNOWN, 0, 0, 0, 1, 1, in_loop, 0, NULL, 0, 0, 1}, "  copied by dup in (1 of 37; 1 descriptor is left)\n    #0"},
+        {{EVENT_SHUTDOWN, CALL_SHUTDOWN, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  shut down by (37 of 37)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, in_loop, 0, NULL, 37, 0, 0},
+         "  last received in (read; 37 of 37; as known from an earlier call)\n    #0"},
+        {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  last sent in (send; 37 of 37)\n    #0"},
+        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 0, 0}, "  taken off epoll by (36 of 37)\n    #0"},
+        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 0, NULL, 0, NULL, 0, 0, 0}, "  taken off epoll (36 of 37)\n  fd 14"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct report r = example();
+        group.n_unread = 0;
+        group.told[0] = rows[i].told;
+        if (!strstr(rendered(&r), rows[i].heading))
+            fail_msg("%s not in\n%s", rows[i].heading, buf);
+    }
+    struct report r = example();
+    struct told eof = group.told[0];
+    group.n_told = 5;
+    group.told[0] = (struct told){EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0};
+    group.told[1] = (struct told){EVENT_FIRST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0};
+    group.told[2] = eof;
+    group.told[3] = (struct told){EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 37, 0, 0};
+    group.told[4] = (struct told){EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0};
+    assert_non_null(strstr(rendered(&r), "  first received in (recv; 37 of 37): the stack that saw EOF\n"
+                                         "  first and last sent in (send; 37 of 37)\n"
+                                         "    #0 loop_turn "));
+    assert_non_null(strstr(buf, "  taken off epoll by (37 of 37): the stack that first sent\n  fd 14"));
+    assert_null(strstr(buf, "last sent in (send; 37 of 37; as"));
 }
 
 static void of_the_thread_that_opened_them_only_what_is_known_is_said(void **state)
@@ -282,7 +394,7 @@ static void a_second_stack_is_counted_for_itself(void **state)
     struct report r = example();
     group.n_told = 2;
     group.told[0].count = 30;
-    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated, 0, NULL};
+    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated, 0, NULL, 0, 0, 0};
     assert_non_null(strstr(rendered(&r), "  saw EOF in (recv returned 0; 30 of 37, 1 never did)\n"
                                          "    #0 read_reply  src/db.c:77\n"
                                          "  saw EOF in (read returned 0; 6 of 37)\n"
@@ -657,15 +769,51 @@ static void frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_ca
                              "    #2 Shop.Main       shop.exe (dotnet)\n");
 }
 
+static void who_holds_a_closed_socket_is_named_with_what_to_do(void **state)
+{
+    (void)state;
+    static struct state_holder holder[2] = {{.pid = 812, .fd = 14, .exe = "/bin/sleep"}, {.pid = 813, .fd = 14, .exe = ""}};
+    struct report r = example();
+    for (int i = 0; i < 8; i++) {
+        findings[i].kind = KIND_HELD_BY_CHILD;
+        findings[i].tcp_state = ST_ESTABLISHED;
+        findings[i].eof = EOF_NONE;
+        findings[i].holder = holder;
+        findings[i].n_holders = 2;
+        findings[i].holders = 5;
+    }
+    group.kind = KIND_HELD_BY_CHILD;
+    group.eof = EOF_NONE;
+    group.n_read = group.n_unread = 0;
+    group.told[0].event = EVENT_FORKED;
+    group.told[0].call = CALL_POPEN;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "sockleak: 37 sockets held by a child: this process has closed it, "));
+    assert_non_null(strstr(text, "\n  forked to a child by popen (36 of 37)\n    #0 read_reply  src/db.c:77\n"));
+    assert_non_null(strstr(text, "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  ESTABLISHED 812 s  unread 0  held by sleep (pid 812, fd 14), "
+                                 "a process (pid 813, fd 14) and 3 more\n"));
+    assert_non_null(strstr(text, "\n  fix: open it with SOCK_CLOEXEC (src/db.c:42): /bin/sleep inherited it\n"));
+    assert_null(strstr(text, "saw EOF"));
+    findings[0].call = CALL_ACCEPT;
+    assert_non_null(strstr(rendered(&r), "\n  fix: take it by accept4 with SOCK_CLOEXEC (src/db.c:42): /bin/sleep inherited it\n"));
+    holder[0].flags = HOLDER_SAME_PROGRAM; /* one of each: neither is enough */
+    assert_null(strstr(rendered(&r), "fix:"));
+    holder[1].flags = HOLDER_SAME_PROGRAM;
+    assert_non_null(strstr(rendered(&r), "\n  fix: close it in the child, after the fork (src/db.c:77)\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documented_example_comes_out_byte_for_byte),
+        cmocka_unit_test(the_stacks_that_closed_the_others_follow_what_the_sockets_were_told),
+        cmocka_unit_test(a_use_after_the_close_is_told_in_the_order_of_time),
         cmocka_unit_test(the_default_list_ends_in_how_many_more),
         cmocka_unit_test(one_socket_is_singular),
         cmocka_unit_test(no_groups_make_no_report),
         cmocka_unit_test(every_kind_says_what_is_wrong),
         cmocka_unit_test(the_heading_of_a_stack_names_the_call_that_was_made),
+        cmocka_unit_test(a_life_is_told_in_order_and_each_stack_once),
         cmocka_unit_test(of_the_thread_that_opened_them_only_what_is_known_is_said),
         cmocka_unit_test(what_cannot_be_known_is_not_guessed),
         cmocka_unit_test(a_second_stack_is_counted_for_itself),
@@ -687,6 +835,7 @@ int main(void)
         cmocka_unit_test(sockets_without_a_stack_say_so),
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
+        cmocka_unit_test(who_holds_a_closed_socket_is_named_with_what_to_do),
         cmocka_unit_test(frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_calls),
         cmocka_unit_test(the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty),
     };

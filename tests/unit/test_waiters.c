@@ -20,16 +20,21 @@ static size_t most; /* that a read gives; 0: all */
 static long read_in_pieces(int fd, void *to, size_t n) { return sys_read(fd, to, most && most < n ? most : n); }
 static const char *call; /* that a thread is in */
 static long error;       /* instead of that */
-static long read_call(char *buf, size_t cap, const char *fmt, unsigned tid)
+static long read_call(char *buf, size_t cap, const char *fmt, ...)
 {
+    va_list ap;
+    va_start(ap, fmt);
     assert_string_equal(fmt, "/proc/self/task/%u/syscall");
-    assert_int_equal(tid, 7);
+    assert_int_equal(va_arg(ap, unsigned), 7);
+    va_end(ap);
     buf[0] = 0;
     return call ? snprintf(buf, cap, "%s", call) : error;
 }
 
 #define sys_read read_in_pieces
 #define proc_read read_call
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/watch/proc_call.c"
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "agent/watch/waiters.c"
 #undef sys_read
@@ -67,7 +72,7 @@ static void all_that_an_epoll_watches_is_found_however_its_list_is_read(void **s
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         fresh(state);
         most = pieces[i];
-        assert_true(read_epoll((unsigned)epoll));
+        assert_true(proc_call_epoll(0, (unsigned)epoll, &into_set));
         assert_int_equal(count_watched(), 0);
     }
     for (int i = 0; i < MANY; i++) {
@@ -77,7 +82,7 @@ static void all_that_an_epoll_watches_is_found_however_its_list_is_read(void **s
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         fresh(state);
         most = pieces[i];
-        assert_true(read_epoll((unsigned)epoll));
+        assert_true(proc_call_epoll(0, (unsigned)epoll, &into_set));
         assert_int_equal(count_watched(), MANY);
         assert_true(is_watched(FIRST) && is_watched(FIRST + MANY - 1));
     }
@@ -85,7 +90,7 @@ static void all_that_an_epoll_watches_is_found_however_its_list_is_read(void **s
         close(FIRST + i);
     close(fd);
     close(epoll);
-    assert_false(read_epoll((unsigned)epoll)); /* it is not there any more */
+    assert_false(proc_call_epoll(0, (unsigned)epoll, &into_set)); /* it is not there any more */
 }
 
 /* What thread 7, which is in NUMBER with these arguments, waits for. */

@@ -186,6 +186,13 @@ void scratch_keep(bool keep) { resets += !keep; }
 void reporter_troubles(void) { did('t'); }
 void reporter_releases(void) { did('r'); }
 void reporter_due(void) { did('d'); }
+void blocked_find(void) {}
+static uint64_t use_due_ns = UINT64_MAX;
+uint64_t uses_next_due(uint64_t until_ns)
+{
+    (void)until_ns;
+    return use_due_ns;
+}
 uint64_t reporter_report(const struct reporter_query *q, enum reason reason, int fd)
 {
     did('s');
@@ -307,6 +314,15 @@ static void a_socket_whose_grace_ends_sooner_has_a_look_of_its_own(void **state)
     assert_int_equal(due(16 * S, 1, 105 * S), 5 * S);
     assert_int_equal(due(16 * S, 1, 120 * S), 16 * S);
     assert_int_equal(due(16 * S, 1, 100 * S + 5), S); /* but not each of many */
+}
+
+static void a_use_after_a_close_has_a_look_when_it_is_no_sweep(void **state)
+{
+    (void)state;
+    use_due_ns = 103 * S;
+    assert_int_equal(due(16 * S, 1, UINT64_MAX), 3 * S);
+    assert_int_equal(due(16 * S, 1, 102 * S), 2 * S);
+    use_due_ns = UINT64_MAX;
 }
 
 static void looks_that_cost_much_are_seldom(void **state)
@@ -722,6 +738,7 @@ int main(void)
         CASE(who_waits_for_the_lock_is_woken_by_the_one_that_leaves_it),
         CASE(a_look_is_due_an_interval_after_the_last_one),
         CASE(a_socket_whose_grace_ends_sooner_has_a_look_of_its_own),
+        CASE(a_use_after_a_close_has_a_look_when_it_is_no_sweep),
         CASE(looks_that_cost_much_are_seldom),
         CASE(a_request_that_comes_during_a_look_is_not_answered_by_it),
         CASE(a_look_retracts_before_it_reports_and_serves_a_signal_last_and_once),

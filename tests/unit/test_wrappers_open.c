@@ -155,7 +155,14 @@ static void a_close_is_told_before_it_happens(void **state)
     FAILS(wrap_syscall(SYS_close, A, 0, 0, 0, 0, 0), EBADF, "closing(%d,gone) back(%d,77) ", A, A);
     next_token = 0;
     FAILS(wrap_close(A), EBADF, "closing(%d,gone) ", A);
+    after_close_on = true; /* who closes is remembered: it is told what came of it, where no slot was left */
+    FAILS(wrap_close(A), EBADF, "closing(%d,gone) closed(%d,9,close) ", A, A);
+    FAILS(wrap_syscall(SYS_close, A, 0, 0, 0, 0, 0), EBADF, "closing(%d,gone) closed(%d,9,close) ", A, A);
+    assert_int_equal(wrap_close(dup(B)), 0);
+    noted("closing(%d,open) closed(%d,0,close) ", A, A);
     next_token = 77;
+    FAILS(wrap_close(A), EBADF, "closing(%d,gone) back(%d,77) ", A, A);
+    after_close_on = false;
     real.close = interrupted;
     FAILS(wrap_close(B), EINTR, "closing(%d,open) ", B);
     next_token = 0; /* it was none of ours */

@@ -74,6 +74,31 @@ static void an_exec_that_fails_is_told_and_taken_back(void **state)
     assert_string_equal(said, "/no/such/file a b | E=1");
 }
 
+static void a_program_that_libc_starts_is_told_with_its_pid_where_that_is_known(void **state)
+{
+    (void)state;
+    char *argv[] = {(char *)"true", NULL};
+    pid_t pid = 0;
+    int status;
+    assert_int_equal(wrap_posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ), 0);
+    noted("start(posix_spawn) started(9,pid) ");
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(wrap_posix_spawnp(NULL, "true", NULL, NULL, argv, environ), 0);
+    noted("start(posix_spawnp) started(9,pid) ");
+    assert_true(wait(&status) > 0);
+    pid = -5;
+    assert_int_equal(wrap_posix_spawn(&pid, "/no/such/file", NULL, NULL, argv, environ), ENOENT);
+    noted("start(posix_spawn) started(9,?) ");
+    assert_int_equal(pid, -5);
+    FILE *f = wrap_popen("exit 3", "r");
+    noted("start(popen) started(9,?) ");
+    assert_int_equal(WEXITSTATUS(real.pclose(f)), 3);
+    assert_int_equal(WEXITSTATUS(wrap_system("exit 4")), 4);
+    noted("start(system) started(9,?) ");
+    assert_true(wrap_system(NULL)); /* asks whether there is a shell, and starts none */
+    noted("started(0,?) ");
+}
+
 static void dlclose_is_enclosed(void **state)
 {
     (void)state;
@@ -204,7 +229,7 @@ static void a_child_in_our_memory_is_marked_while_it_runs_in_this_threads_place(
     (void)state;
     real.clone = real.__clone = made_child;
     assert_int_equal(wrap_clone(NULL, NULL, SIGCHLD, NULL, NULL, NULL, NULL), 1234);
-    noted("clone(0) ");
+    noted("start(clone) clone(0) started(9,pid) ");
     wrap_clone(NULL, NULL, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, NULL, NULL, NULL, NULL);
     noted("clone(0) ");
     wrap_clone(NULL, NULL, CLONE_VM | CLONE_VFORK, NULL, NULL, NULL, NULL);
@@ -303,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_end_is_told_and_its_status_may_change),
         CASE(an_exec_that_fails_is_told_and_taken_back),
+        CASE(a_program_that_libc_starts_is_told_with_its_pid_where_that_is_known),
         CASE(dlclose_is_enclosed),
         CASE(what_needs_one_thread_alone_is_done_without_the_watcher),
         CASE(a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it),

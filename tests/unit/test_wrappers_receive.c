@@ -35,6 +35,97 @@ static void a_receive_that_returns_data_reports_nothing(void **state)
     noted("");
 }
 
+static struct state_life kept[LIVES_PER_CHUNK];
+
+/* The calls of a socket that is kept and of which nothing is known yet. */
+#define ANEW(fd) (kept[fd] = (struct state_life){.gen = 1, .last_receive = LIFE_FRESH, .last_send = LIFE_FRESH})
+
+static void what_is_transferred_on_a_kept_socket_is_told_by_the_call_that_did_it(void **state)
+{
+    (void)state;
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 1};
+    struct mmsghdr v = {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}};
+    lives_table.chunks[0] = (char *)kept - (char *)&lives_table;
+    assert_true(A < 256 && B < 256);
+    ANEW(A);
+    ANEW(B);
+    iov[0].iov_len = 1;
+#define USED(call, result, note)    \
+    assert_int_equal(call, result); \
+    noted(note, call_fd)
+    int call_fd = B;
+    USED(wrap_write(B, "0123456789abcdefghi", 15), 15, "sends(%d,write) ");
+    USED(wrap___write(B, "x", 1), 1, "sends(%d,write) ");
+    USED(wrap_send(B, "x", 1, 0), 1, "sends(%d,send) ");
+    USED(wrap_sendto(B, "x", 1, 0, NULL, 0), 1, "sends(%d,sendto) ");
+    USED(wrap_writev(B, iov, 1), 1, "sends(%d,writev) ");
+    USED(wrap_sendmsg(B, &msg, 0), 1, "sends(%d,sendmsg) ");
+    USED(wrap_sendmmsg(B, &v, 1, 0), 1, "sends(%d,sendmmsg) ");
+    USED(wrap_syscall(SYS_write, B, (long)"x", 1, 0, 0, 0), 1, "sends(%d,write) ");
+    call_fd = A;
+    USED(wrap_recv(A, buf, 1, 0), 1, "receives(%d,recv) ");
+    USED(wrap_recvfrom(A, buf, 1, 0, NULL, NULL), 1, "receives(%d,recvfrom) ");
+    USED(wrap_read(A, buf, 1), 1, "receives(%d,read) ");
+    USED(wrap_readv(A, iov, 1), 1, "receives(%d,readv) ");
+    USED(wrap_recvmsg(A, &msg, 0), 1, "receives(%d,recvmsg) ");
+    USED(wrap_recvmmsg(A, &v, 1, 0, NULL), 1, "receives(%d,recvmmsg) ");
+    assert_int_equal(wrap_splice(A, NULL, Q, NULL, 1, 0), 1);
+    noted("receives(%d,splice) sends(%d,splice) ", A, Q);
+    USED(wrap_syscall(SYS_recvfrom, A, (long)buf, 1, 0, 0, 0), 1, "receives(%d,recvfrom) ");
+    USED(wrap_syscall(SYS_recvmsg, A, (long)&msg, 0, 0, 0, 0), 1, "receives(%d,recvmsg) ");
+    /* a report on what was sent, and a message without a byte, are no receive of data */
+    assert_int_equal(wrapper_received(&(struct receive){A, MSG_ERRQUEUE, 5}, 5, CALL_RECV, 99), 5);
+    noted("");
+    v.msg_len = 0;
+    assert_int_equal(wrapper_received_mmsg(A, &v, 0, 1, 99), 1);
+    noted("received(%d,0,0,1,0) ", A);
+    track_quiet = SSIZE_MAX; /* every call is an event, and what it transferred is told too */
+    assert_int_equal(wrap_read(A, buf, 1), 1);
+    noted("received(%d,1,0,1,0) receives(%d,read) ", A, A);
+    track_quiet = 0;
+    iov[0].iov_len = 4;
+    lives_table.chunks[0] = 0;
+}
+
+/* Calls from one place, AT bytes deeper in the stack. */
+static __attribute__((noinline)) void reads_one(unsigned at)
+{
+    static ssize_t (*volatile reads)(int, void *, size_t) = wrap_read; /* it is not to become a part of this */
+    char *volatile room = __builtin_alloca(at + 16);
+    room[0] = 0;
+    assert_int_equal(reads(A, buf, 1), 1);
+}
+
+static void a_receive_from_the_place_of_the_last_one_reports_nothing(void **state)
+{
+    (void)state;
+    char note_of_read[64];
+    lives_table.chunks[0] = (char *)kept - (char *)&lives_table;
+    ANEW(A);
+    assert_int_equal(wrap_write(B, "0123456789", 10), 10);
+    notes[0] = 0;
+    snprintf(note_of_read, sizeof note_of_read, "receives(%d,read) ", A);
+    reads_one(0);
+    noted("%s", note_of_read);
+    kept[A].last_receive = used_word;
+    for (volatile int i = 0; i < 2; i++)
+        reads_one(0);
+    noted("");
+    reads_one(256); /* another caller has the same function on its stack */
+    noted("%s", note_of_read);
+    kept[A].last_receive = used_word;
+    reads_one(256);
+    noted("");
+    kept[A].last_receive = 0; /* no socket that is kept */
+    reads_one(0);
+    reads_one(256);
+    noted("");
+    kept[A].last_receive = LIFE_FRESH;
+    assert_int_equal(wrap_recv(A, buf, 1, MSG_PEEK), 1);
+    noted("receives(%d,recv) ", A);
+    lives_table.chunks[0] = 0;
+}
+
 static void a_receive_of_nothing_is_told_with_what_was_asked_for(void **state)
 {
     (void)state;
@@ -133,9 +224,9 @@ static void every_use_is_told_while_inherited_connections_are_looked_for(void **
     (void)state;
     track_quiet = SSIZE_MAX;
     assert_int_equal(wrap_write(B, "xyz", 3), 3);
-    noted("sent(%d,3,0) ", B);
+    noted("sent(%d,3,0) sends(%d,write) ", B, B);
     assert_int_equal(wrap_read(A, buf, 1), 1);
-    noted("received(%d,1,0,1,0) ", A);
+    noted("received(%d,1,0,1,0) receives(%d,read) ", A, A);
     struct mmsghdr v = {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 2}};
     assert_int_equal(wrap_recvmmsg(A, &v, 1, 0, NULL), 1);
     noted("received(%d,2,0,0,0) ", A);
@@ -154,7 +245,7 @@ static void descriptors_that_arrive_in_a_message_are_told(void **state)
         msg.msg_controllen = CMSG_SPACE(sizeof(int));
         memcpy(CMSG_DATA(cmsg), &P, sizeof P);
         assert_int_equal(wrap_sendmsg(B, &msg, 0), 1);
-        noted("");
+        noted("passing(%d) ", SCM_RIGHTS);
         struct mmsghdr v = {.msg_hdr = msg};
         if (i == 0)
             assert_int_equal(wrap_recvmsg(A, &msg, 0), 1);
@@ -164,7 +255,10 @@ static void descriptors_that_arrive_in_a_message_are_told(void **state)
             assert_int_equal(wrap_recvmmsg(A, &v, 1, 0, NULL), 1);
         else
             assert_int_equal(wrap_syscall(SYS_recvmmsg, A, (long)&v, 1, 0, 0, 0), 1);
-        noted("rights(%d) ", SCM_RIGHTS);
+        if (i < 2)
+            noted("rights(%d) receives(%d,recvmsg) ", SCM_RIGHTS, A);
+        else
+            noted("rights(%d) ", SCM_RIGHTS);
         int fd;
         memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
         real.close(fd);
@@ -287,6 +381,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_receive_that_returns_data_reports_nothing),
+        CASE(what_is_transferred_on_a_kept_socket_is_told_by_the_call_that_did_it),
+        CASE(a_receive_from_the_place_of_the_last_one_reports_nothing),
         CASE(a_receive_of_nothing_is_told_with_what_was_asked_for),
         CASE(an_error_is_told_and_stays_in_errno),
         CASE(the_error_queue_says_nothing_of_the_connection),

@@ -89,6 +89,13 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {
     note("received(%d,%zd,%d,%zu,%d) ", fd, result, err, wanted, flags);
 }
+struct lives lives_table;
+static uint32_t used_word; /* of the last event */
+void track_used(int fd, uint32_t word, enum life_use use)
+{
+    used_word = word;
+    note("%s(%d,%s) ", use == LIFE_SEND ? "sends" : "receives", fd, call_name(this_thread.call));
+}
 void track_sent(int fd, ssize_t result, int err) { note("sent(%d,%zd,%d) ", fd, result, err); }
 void track_hung_up(int fd, unsigned revents) { note("hung_up(%d,%u,%s) ", fd, revents, call_name(this_thread.call)); }
 void track_unwatched(int fd) { note("unwatched(%d) ", fd); }
@@ -98,15 +105,19 @@ void track_epoll_hung_up(int epfd, uint64_t data, unsigned events)
     note("epoll_hung_up(%d,%lu,%u,%s) ", epfd, (unsigned long)data, events, call_name(this_thread.call));
 }
 void track_told_error(int fd, int err) { note("told(%d,%d) ", fd, err); }
-uint64_t track_closing(int fd)
+uint64_t track_closing_by(int fd, unsigned call, struct closer by)
 {
+    (void)call, (void)by;
     note("closing(%d,%s) ", fd, real.fcntl(fd, F_GETFD, 0) < 0 ? "gone" : "open");
     return next_token;
 }
+bool after_close_on;
+void after_close_closed(int fd, int err, unsigned call) { note("closed(%d,%d,%s) ", fd, err, call_name(call)); }
 void track_close_failed(int fd, uint64_t token) { note("back(%d,%d) ", fd, (int)token); }
 static bool range_holds_any;
-bool track_closing_range(unsigned first, unsigned last)
+bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct closer by)
 {
+    (void)call, (void)by;
     note("range(%u,%u) ", first, last);
     return range_holds_any;
 }
@@ -119,6 +130,13 @@ int exit_begins(int status, enum state_end how)
     note("exiting(%d,%d) ", status, (int)how);
     return 55;
 }
+uint32_t starts_begin(unsigned call)
+{
+    note("start(%s) ", call_name(call));
+    return 9;
+}
+void starts_end(uint32_t token, uint32_t pid) { note("started(%u,%s) ", token, pid ? "pid" : "?"); }
+void held_passing(const struct msghdr *msg) { note("passing(%d) ", (int)CMSG_FIRSTHDR(msg)->cmsg_type); }
 void capture_dlclose_begin(void) { note("dlclose{ "); }
 void capture_dlclose_end(void) { note("} "); }
 __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));

@@ -11,6 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* the consecutive numbers that a thread has closed in one go (track/after_close.c) */
+struct closing_run {
+    int last, step;
+    unsigned length;
+    uint32_t told[3]; /* records of the state file */
+    uint64_t at_ns;
+};
+
 struct this_thread {
     /* > 0: a vfork child runs in this thread's place (lib/arch counts here: it must come first) */
     int in_vfork;
@@ -25,6 +33,8 @@ struct this_thread {
     bool fork_holds; /* between the fork handlers: this thread holds the watch lock */
     /* between the fork handlers: the slots that the child gets (inherit.c) */
     struct fork_copy *fork_copy;
+    uint32_t fork_start; /* between the fork handlers: what starts_begin returned */
+    struct closing_run closing;
 };
 extern __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
 

@@ -3,17 +3,19 @@
  * exec.c: what happens to the state file when the program's image is replaced.
  *
  * Runs in the program's threads and signal handlers, before and after the real call. In a vfork
- * child it does nothing, because the table is the parent's.
+ * child the table is the parent's: it notes there that the parent has started a program.
  */
 #include "exec.h"
 
 #include <fcntl.h>
 
+#include "../../core/calls.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
 #include "../track/gate.h"
+#include "../track/starts.h"
 #include "inherit.h"
 
 /*
@@ -35,6 +37,8 @@ static bool takes_sockets_along(void)
 
 void exec_begins(void)
 {
+    if (this_thread.in_vfork) /* the table is the parent's, and so is what it has started */
+        starts_end(starts_begin(CALL_VFORK), (uint32_t)sys_getpid());
     /* a child that hands on what it inherited: the next program finds the stacks in its file */
     if (!gate_is_open() && !this_thread.in_vfork && !thread_inside() && inherit_goes_along())
         gate_start();

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "../../core/calls.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/thread.h"
@@ -19,8 +20,11 @@
 #include "../symbolize/line_cache.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
+#include "../track/closes.h"
 #include "../track/gate.h"
+#include "../track/held.h"
 #include "../track/registered.h"
+#include "../track/starts.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "exit.h"
@@ -37,9 +41,12 @@ static void forked_child(bool prepared)
     state_dir_forget();
     log_set_start(0);
     sites_reset();
+    closes_reset();
     redirect_forked_child();
     watcher_forked_child();
     track_registered_forked_child();
+    held_reset();
+    starts_reset();
     capture_fork_child();
     exit_forked_child();
     gate_reset();
@@ -56,6 +63,7 @@ void fork_unannounced(void) { forked_child(false); }
  */
 static void before_fork(void)
 {
+    this_thread.fork_start = starts_begin(CALL_FORK);
     /* also while the watcher is making the table of this process, itself a child (watcher.c) */
     if (gate_is_open() || inherit_count())
         this_thread.fork_holds = watch_lock(LOCK_WAIT_MS);
@@ -69,6 +77,7 @@ static void before_fork(void)
 
 static void after_fork_parent(void)
 {
+    starts_end(this_thread.fork_start, 0);
     capture_fork_parent();
     redirect_fork_parent();
     inherit_discard();

@@ -19,11 +19,14 @@
 #include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "../table/lives.h"
+#include "../track/life.h"
 #include "../track/adopt.h"
 #include "../track/family.h"
 #include "../track/inherited_set.h"
 #include "../track/probe.h"
 #include "../track/slot.h"
+#include "../track/starts.h"
 
 struct inherited_slot {
     int fd;
@@ -99,6 +102,8 @@ void inherit_prepare(void)
         atomic_store(&c->entries[i].slot.flags, slot_flags(&c->entries[i].slot));
     if (c)
         c->record = family_reserve();
+    if (c && c->record)
+        c->record->started = starts_site(this_thread.fork_start);
     this_thread.fork_copy = c;
 }
 
@@ -130,6 +135,7 @@ void inherit_take(bool prepared)
     if (table_exists()) {
         struct state_view parent;
         table_forget(&parent);
+        lives_forget();
         drop_entries();
         inherited_set_clear();
         inherited = prepared ? this_thread.fork_copy : copy_slots(&parent);
@@ -184,11 +190,13 @@ const struct state_header *inherit_parent_header(void)
 
 void inherit_import(void)
 {
+    const struct state_view *old = family_parent_view();
+    struct state_finder find = {0};
     for (unsigned i = 0; i < inherit_count(); i++) {
         struct inherited_slot *e = &inherited->entries[i];
         uint64_t cookie = track_still(e->fd, &e->slot);
-        if (cookie)
-            track_import(e->fd, &e->slot, sites_import(family_parent_view(), e->slot.site), cookie);
+        if (cookie && track_import(e->fd, &e->slot, sites_import(old, e->slot.site), cookie))
+            life_import(e->fd, old, &find, &e->slot, sites_import);
     }
     drop_entries();
 }

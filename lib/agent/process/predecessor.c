@@ -15,13 +15,15 @@
 #include "../table/state_dir.h"
 #include "../track/adopt.h"
 #include "../track/family.h"
+#include "../track/life.h"
 #include "../track/start_set.h"
 
-static void import(const struct state_view *old, int fd, const struct state_slot *s)
+static void import(const struct state_view *old, struct state_finder *find, int fd, const struct state_slot *s)
 {
     uint64_t cookie = track_still(fd, s);
-    if (cookie && start_set_has(fd, cookie))
-        track_resume(fd, s, sites_import_foreign(old, s->site), sites_import_foreign(old, atomic_load(&s->told_site)), cookie);
+    if (cookie && start_set_has(fd, cookie) &&
+        track_resume(fd, s, sites_import_foreign(old, s->site), sites_import_foreign(old, atomic_load(&s->told_site)), cookie))
+        life_import(fd, old, find, s, sites_import_foreign);
 }
 
 void predecessor_import(void)
@@ -32,10 +34,11 @@ void predecessor_import(void)
     uint64_t pos = 0;
     int fd;
     struct state_slot s;
+    struct state_finder find = {0};
     if (state_head(&old)->pid == table_pid()) {
         family_came_with(state_family(&old));
         while (state_next_slot(&old, &pos, &fd, &s))
-            import(&old, fd, &s);
+            import(&old, &find, fd, &s);
     }
     sys_munmap((void *)(uintptr_t)old.base, old.size);
 }

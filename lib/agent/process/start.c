@@ -15,10 +15,13 @@
 #include "../base/thread.h"
 #include "../report/suppressions.h"
 #include "../stacks/capture.h"
+#include "../stacks/pairs.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "../table/program_defaults.h"
 #include "../table/state_file.h"
+#include "../track/after_close.h"
+#include "../track/closes.h"
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/inherited_set.h"
@@ -36,6 +39,8 @@ static bool make_table(void)
     configure();
     suppressions_load_early();
     sites_reset();
+    pairs_reset();
+    closes_reset();
     capture_init();
     if (!state_file_make(inherit_parent_header()))
         return false;
@@ -47,6 +52,7 @@ static bool make_table(void)
     }
     predecessor_import();
     track_expect_data();
+    after_close_start(agent_options.closes);
     /* last: from here on the program's other threads find what was imported */
     bool ok = gate_open();
     inherited_set_clear();

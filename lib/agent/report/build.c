@@ -16,6 +16,7 @@
 #include "../../core/json.h"
 #include "../../core/judge.h"
 #include "../../core/own_frames.h"
+#include "../../core/siblings.h"
 #include "../../core/text.h"
 #include "../base/clock.h"
 #include "../base/log.h"
@@ -26,12 +27,14 @@
 #include "../stacks/sites.h"
 #include "../symbolize/lines.h"
 #include "../table/header.h"
+#include "../track/held.h"
 #include "../track/probe.h"
 #include "counts.h"
 #include "forecast.h"
 #include "generated.h"
 #include "opener.h"
 #include "suppressions.h"
+#include "uses.h"
 
 /* ---- which sockets --------------------------------------------------------------------------- */
 
@@ -106,11 +109,40 @@ static uint64_t cookie_of(int fd, const struct state_slot *slot)
     return stamped ? atomic_load(&slot->cookie) : probe_cookie(fd);
 }
 
+static bool use_selected(const struct selection *s, const struct state_use *u)
+{
+    bool tid = !s->tid || u->opened_tid == s->tid || u->used_tid == s->tid;
+    bool due = !s->due_only || (u->used_ns <= s->used_until_ns && !atomic_load(&u->reported));
+    return tid && due && u->used_ns >= s->since_ns && (!s->tag || u->tag == s->tag);
+}
+
+static size_t each_use(const struct selection *s, const struct state_view *view, void (*call)(void *arg, const struct finding *f),
+                       void *arg)
+{
+    size_t n = 0;
+    uint64_t pos = 0;
+    const struct state_use *u;
+    while (s->kinds & KIND_BIT(KIND_USE_AFTER_CLOSE) && (u = state_next_use(view, &pos)) != NULL) {
+        struct finding f;
+        char tag[64];
+        if (!use_selected(s, u))
+            continue;
+        finding_from_use(&f, u, view);
+        state_tag_at(view, u->tag, tag);
+        f.tag = tag[0] ? tag : NULL;
+        n++;
+        if (call)
+            call(arg, &f);
+    }
+    return n;
+}
+
 /* Calls back for each socket that S selects, in the order of descriptors. */
 static size_t each(const struct selection *s, struct seen *seen, uint64_t *young, void (*call)(void *arg, const struct finding *f),
                    void *arg)
 {
     struct state_view view = table_view();
+    struct state_finder find = {0};
     uint64_t now = clock_now();
     size_t n = 0;
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1)) {
@@ -141,6 +173,36 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         if (a)
             finding_from_attempt(&f, a);
         n++;
+        if (!call)
+            continue;
+        finding_add_life(&f, &slot, &view, &find);
+        call(arg, &f);
+    }
+    return n + each_use(s, &view, call, arg);
+}
+
+/* As each, for those that this process has closed and another one keeps open. */
+static size_t each_held(const struct selection *s, void (*call)(void *arg, const struct finding *f), void *arg)
+{
+    struct state_view view = table_view();
+    uint64_t now = clock_now();
+    size_t n = 0;
+    const struct state_held *h;
+    if (!(s->kinds & KIND_BIT(KIND_HELD_BY_CHILD)))
+        return 0;
+    for (int i = -1; (h = held_next(&i));) {
+        struct finding f;
+        char tag[64];
+        if (atomic_load(&h->phase) != HELD_KEPT || h->opened_ns < s->since_ns || (s->tid && h->tid != s->tid) ||
+            (s->tag && h->tag != s->tag) || now < h->since_ns + s->min_ns)
+            continue;
+        const struct counts *t = counts_of(h->site, KIND_HELD_BY_CHILD);
+        if (s->due_only && !(t && counts_is_due(t)))
+            continue;
+        finding_from_held(&f, h, &view);
+        state_tag_at(&view, h->tag, tag);
+        f.tag = tag[0] ? tag : NULL;
+        n++;
         if (call)
             call(arg, &f);
     }
@@ -149,7 +211,7 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
 
 static size_t live_slots(void)
 {
-    size_t n = 0;
+    size_t n = uses_count();
     for (int fd = slot_next(0); fd >= 0; fd = slot_next(fd + 1))
         n++;
     return n;
@@ -169,7 +231,7 @@ bool select_count(const struct selection *s, size_t *n)
     struct seen seen;
     bool ok = make_seen(&scratch, &seen, live_slots());
     uint64_t young = 0;
-    *n = each(s, &seen, &young, NULL, NULL);
+    *n = each(s, &seen, &young, NULL, NULL) + each_held(s, NULL, NULL);
     scratch_free(&scratch);
     return ok || !*n;
 }
@@ -285,13 +347,14 @@ static void count_group(struct group *g)
 {
     struct state_view view = table_view();
     group_count(g, &view);
+    siblings_find(g, &view);
     const struct counts *t = g->of_eof ? NULL : counts_of(g->site, g->kind); /* that one is of all without a stack */
     if (t) {
         g->growing = counts_trend(t) == TREND_GROWING;
         g->steady = counts_trend(t) == TREND_STEADY;
         g->rate_milli = counts_rate_milli(t);
     }
-    if (g->rate_milli)
+    if (g->rate_milli && g->kind != KIND_HELD_BY_CHILD) /* the descriptors are other processes' */
         forecast(g);
 }
 
@@ -487,11 +550,11 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
     memset(c, 0, sizeof *c);
     count_matches_anew();
     report_head(&c->report, reason);
-    struct gathering g = {c, live_slots() + 64};
+    struct gathering g = {c, live_slots() + HELD_MAX + 64};
     struct seen seen;
     c->findings = scratch_get(&c->scratch, g.room * sizeof *c->findings);
     bool ok = c->findings && make_seen(&c->scratch, &seen, g.room);
-    if (ok && each(s, &seen, &c->report.young, gather, &g) && c->n_findings) {
+    if (ok && each(s, &seen, &c->report.young, gather, &g) + each_held(s, gather, &g) && c->n_findings) {
         c->report.groups = scratch_get(&c->scratch, c->n_findings * sizeof *c->report.groups);
         ok = c->report.groups != NULL;
     }

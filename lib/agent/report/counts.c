@@ -121,7 +121,7 @@ uint32_t counts_rate_milli(const struct counts *t) { return counts_trend(t) == T
 
 static void write_trend(const struct counts *t)
 {
-    struct state_site *s = sites_at(t->site);
+    struct state_site *s = t->kind < STATE_SITE_KINDS ? sites_at(t->site) : NULL;
     if (!s)
         return;
     atomic_store(&s->stuck[t->kind], t->past);
@@ -174,7 +174,7 @@ bool counts_is_due(const struct counts *t) { return t->ripe; }
 
 static void set_reported(struct counts *t)
 {
-    struct state_site *s = sites_at(t->site);
+    struct state_site *s = t->kind < STATE_SITE_KINDS ? sites_at(t->site) : NULL;
     t->reported = t->past;
     t->ripe = false;
     t->due_ns = 0;

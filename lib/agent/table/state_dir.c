@@ -230,6 +230,16 @@ void state_dir_clear_aside(void)
             remove_aside();
 }
 
+bool state_dir_has_file_of(uint32_t pid, uint64_t start_ticks)
+{
+    char path[sizeof directory + 64];
+    struct out o = {.buf = path, .cap = sizeof path - 1};
+    out_fmt(&o, "%s/", directory);
+    statedir_file(&o, pid, start_ticks);
+    path[o.len] = 0;
+    return file_name[0] && !o.lost && SYS3(SYS_faccessat, AT_FDCWD, path, F_OK) >= 0;
+}
+
 bool state_dir_file_path(char *path, size_t cap)
 {
     struct out o = {.buf = path, .cap = cap - 1};

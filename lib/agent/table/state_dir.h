@@ -34,6 +34,8 @@ void state_dir_no_file(void);
 void state_dir_remove_file(void);
 /* Its full path; false when the table is in memory only. */
 bool state_dir_file_path(char *path, size_t cap);
+/* Process PID, which began at START_TICKS, has a state file in the same directory: it carries the agent. */
+bool state_dir_has_file_of(uint32_t pid, uint64_t start_ticks);
 /* In a forked child: forgets the file, which is the parent's. */
 void state_dir_forget(void);
 /*

@@ -192,24 +192,27 @@ static bool table_page(uint32_t extent)
 }
 
 /*
- * Takes the next extent; its word is set before n_extents counts it, so that readers never see one
- * that is not there. UINT32_MAX: full.
+ * Takes the next COUNT extents; their words are set before n_extents counts them, so that readers
+ * never see one that is not there. UINT32_MAX: full.
  */
-static uint32_t new_extent(enum state_extent_type type, uint32_t parameter)
+static uint32_t new_extents(enum state_extent_type type, uint32_t parameter, unsigned count)
 {
     uint32_t e = atomic_load_explicit(&next_extent, memory_order_relaxed);
     do
-        if (e >= max_extents)
+        if (e + count > max_extents)
             return UINT32_MAX;
-    while (!atomic_compare_exchange_weak(&next_extent, &e, e + 1));
-    if (!table_page(e) || !commit(offset_of(e), STATE_EXTENT_SIZE))
+    while (!atomic_compare_exchange_weak(&next_extent, &e, e + count));
+    if (!table_page(e) || !table_page(e + count - 1) || !commit(offset_of(e), (uint64_t)count * STATE_EXTENT_SIZE))
         return UINT32_MAX;
-    atomic_store_explicit(word_of(e), (uint32_t)type << 28 | parameter, memory_order_release);
+    for (unsigned i = 0; i < count; i++)
+        atomic_store_explicit(word_of(e + i), (uint32_t)type << 28 | (parameter + i), memory_order_release);
     uint32_t n = atomic_load(&table_head->n_extents);
-    while (n <= e && !atomic_compare_exchange_weak(&table_head->n_extents, &n, e + 1))
+    while (n < e + count && !atomic_compare_exchange_weak(&table_head->n_extents, &n, e + count))
         ;
     return e;
 }
+
+static uint32_t new_extent(enum state_extent_type type, uint32_t parameter) { return new_extents(type, parameter, 1); }
 
 void *table_at(state_ref ref) { return ref ? base + (uint64_t)ref * STATE_REF_UNIT : NULL; }
 
@@ -280,6 +283,18 @@ static chunk_ptr *chunk_of(unsigned chunk, bool make)
 
 /* Another thread made the chunk of extent E first. */
 static void give_back(uint32_t e) { atomic_store_explicit(word_of(e), EXTENT_FREE, memory_order_release); }
+
+void *table_take(enum state_extent_type type, uint32_t parameter, unsigned count, uint32_t *first)
+{
+    *first = table_head ? new_extents(type, parameter, count) : UINT32_MAX;
+    return *first == UINT32_MAX ? NULL : base + offset_of(*first);
+}
+
+void table_give_back(uint32_t first, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        give_back(first + i);
+}
 
 static void raise_top(_Atomic uint32_t *at, unsigned chunk)
 {

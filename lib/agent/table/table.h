@@ -40,6 +40,12 @@ struct state_view table_view(void);
  * cross an extent.
  */
 void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref);
+/*
+ * COUNT extents of TYPE in a row, zeroed, with the parameters PARAMETER, PARAMETER + 1 ...; *FIRST
+ * is for table_give_back, when another thread was quicker. NULL when full (not counted).
+ */
+void *table_take(enum state_extent_type type, uint32_t parameter, unsigned count, uint32_t *first);
+void table_give_back(uint32_t first, unsigned count);
 /* The record at REF, which must be one of this table; NULL for 0. */
 void *table_at(state_ref ref);
 /*

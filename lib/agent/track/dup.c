@@ -10,6 +10,7 @@
 
 #include "../table/table.h"
 #include "gate.h"
+#include "life.h"
 #include "slot.h"
 
 static state_ref take_share(struct state_slot *slot)
@@ -83,6 +84,11 @@ void track_duped(int old_fd, int new_fd)
         return;
     o.share = take_share(old);
     struct state_slot *copy = slot_enter(new_fd, &o);
-    if (copy)
-        copy_attempt(old_fd, old, new_fd, copy);
+    struct state_share *share = table_at(o.share);
+    if (share)
+        life_duped(share);
+    if (!copy)
+        return;
+    copy_attempt(old_fd, old, new_fd, copy);
+    life_copy(old_fd, new_fd);
 }

@@ -33,18 +33,24 @@ static bool is_of_exit(uint64_t entry)
 /* A thread may end for itself: a program can have one for each task. */
 static bool is_of_runtimes_end(uint64_t entry) { return runtimes_end_in(entry) && (is_main_thread() || runtimes_program_ends()); }
 
-static bool end_has_begun(void)
+static bool has_begun(void) { return atomic_load(&began_in) == table_pid() || runtimes_are_ending(); }
+
+bool ending_closes(const uint64_t *pcs, unsigned n)
 {
-    uint64_t pcs[STATE_MAX_FRAMES];
-    if (atomic_load(&began_in) == table_pid() || runtimes_are_ending())
+    if (has_begun())
         return true;
-    unsigned n = capture_stack(pcs, STATE_MAX_FRAMES, NULL);
     for (unsigned i = 0; i < n; i++)
         if (is_of_exit(pcs[i]) || is_of_runtimes_end(pcs[i])) {
             atomic_store(&began_in, table_pid());
             return true;
         }
     return false;
+}
+
+static bool end_has_begun(void)
+{
+    uint64_t pcs[STATE_MAX_FRAMES];
+    return has_begun() || ending_closes(pcs, capture_stack(pcs, STATE_MAX_FRAMES, NULL));
 }
 
 static _Atomic uint32_t checked_in;

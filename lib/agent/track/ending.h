@@ -16,6 +16,11 @@
  * Then it is marked, and its slot stays for the last report.
  */
 bool ending_keeps(const struct state_slot *slot);
+/*
+ * The N addresses PCS are the stack of a close. True: the end of the program, as above, makes it, or
+ * had begun before.
+ */
+bool ending_closes(const uint64_t *pcs, unsigned n);
 /* Costs two loads. False: ending_keeps would be false. */
 static inline bool ending_may_keep(const struct state_slot *slot)
 {

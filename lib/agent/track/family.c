@@ -8,6 +8,7 @@
  */
 #include "family.h"
 
+#include <sys/mman.h>
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 
@@ -75,6 +76,9 @@ void family_born(struct state_child *record, const struct state_view *parent)
     if (parents.base && parents.base != parent->base)
         sys_munmap((void *)(uintptr_t)parents.base, parents.size);
     parents = *parent;
+    /* what the parent adds from now on, it opens to itself alone (table.c) */
+    if (parents.base)
+        sys_mprotect((void *)(uintptr_t)parents.base, parents.size, PROT_READ | PROT_WRITE);
     own = record;
     if (own)
         atomic_store(&own->pid, (uint32_t)sys_getpid());

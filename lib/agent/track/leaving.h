@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_AGENT_LEAVING_H
 #define SOCKLEAK_AGENT_LEAVING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../core/state.h"
@@ -17,6 +18,7 @@ struct leaving {
     uint32_t gen, watch_gen;
     state_ref site, share, detail;
     uint16_t flags;
+    bool last; /* no other descriptor holds the socket */
 };
 
 #endif

@@ -15,8 +15,11 @@
 #include "../base/sys.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
+#include "after_close.h"
+#include "closes.h"
 #include "ending.h"
 #include "gate.h"
+#include "held.h"
 #include "probe.h"
 #include "slot.h"
 
@@ -100,16 +103,30 @@ void track_rights(const struct msghdr *msg)
 
 /* ---- closing ---- */
 
-uint64_t track_closing(int fd)
+/* Out of line, so that the close of a file stays cheap. */
+static __attribute__((noinline)) uint64_t leave_closing(struct state_slot *slot, int fd, unsigned call, struct closer by)
+{
+    struct leaving was;
+    if (ending_may_keep(slot) && ending_keeps(slot))
+        return 0;
+    if (starts_may_share(slot))
+        held_closing(slot, fd);
+    uint64_t word = slot_leave_with(slot, fd, SLOT_CLOSING, &was);
+    if (word)
+        closes_count(&was, call, by);
+    if (word && after_close_on)
+        after_close_leaving(fd, slot, was.gen, call);
+    return word;
+}
+
+uint64_t track_closing_by(int fd, unsigned call, struct closer by)
 {
     if (!gate_has_table())
         return 0;
     struct state_slot *slot = slot_of(fd);
     if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || gate_is_vfork_child())
         return 0;
-    if (ending_may_keep(slot) && ending_keeps(slot))
-        return 0;
-    return slot_leave(slot, fd, SLOT_CLOSING);
+    return leave_closing(slot, fd, call, by);
 }
 
 void track_close_failed(int fd, uint64_t token)
@@ -117,10 +134,12 @@ void track_close_failed(int fd, uint64_t token)
     struct state_slot *slot = token ? slot_of(fd) : NULL;
     if (!slot)
         return;
+    if (after_close_on)
+        after_close_put_back(fd);
     slot_put_back(slot, token);
 }
 
-bool track_closing_range(unsigned first, unsigned last)
+bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct closer by)
 {
     if (!gate_has_table() || first > INT_MAX)
         return false;
@@ -134,7 +153,11 @@ bool track_closing_range(unsigned first, unsigned last)
         if (ending_may_keep(slot) && ending_keeps(slot))
             continue;
         any = true;
-        slot_leave(slot, fd, SLOT_CLOSING_MANY);
+        if (starts_may_share(slot))
+            held_closing(slot, fd);
+        struct leaving was;
+        if (slot_leave_with(slot, fd, SLOT_CLOSING_MANY, &was))
+            closes_count(&was, call, by);
     }
     return any;
 }

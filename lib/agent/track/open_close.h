@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "../../core/state.h"
+#include "closer.h"
 
 /* FD (>= 0: else nothing happens) was opened. */
 void track_opened(int fd, int family, int type, int protocol, enum origin origin);
@@ -20,10 +21,15 @@ void track_accepted(int listener, int fd, int flags);
 void track_rights(const struct msghdr *msg);
 
 /* Before a close. Returns a token, 0 when there is nothing to put back. */
-uint64_t track_closing(int fd);
+uint64_t track_closing_by(int fd, unsigned call, struct closer by);
+static inline uint64_t track_closing(int fd) { return track_closing_by(fd, 0, (struct closer){NULL, NULL}); }
 void track_close_failed(int fd, uint64_t token);
 /* Before close_range/closefrom that will close FIRST..LAST. Walks the table. True: it held any. */
-bool track_closing_range(unsigned first, unsigned last);
+bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct closer by);
+static inline bool track_closing_range(unsigned first, unsigned last)
+{
+    return track_closing_range_by(first, last, 0, (struct closer){NULL, NULL});
+}
 /*
  * After that call, when it held any. FAILED: the kernel refused the call (ENOSYS, EPERM) and closed
  * nothing, so what was there is put back.

@@ -21,8 +21,10 @@
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "adopt.h"
+#include "after_close.h"
 #include "family.h"
 #include "gate.h"
+#include "life.h"
 #include "probe.h"
 #include "start_set.h"
 
@@ -103,6 +105,8 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
     if (!slot)
         return;
     slot_used(slot);
+    if (after_close_on)
+        after_close_touched(fd, slot);
     if (to && len >= sizeof to->sa_family && to->sa_family == AF_UNSPEC) {
         if (!result)
             forget_told(slot, SLOT_CONNECTED | SLOT_CONNECTING | SLOT_TOLD_EOF | SLOT_TOLD_ERROR);
@@ -131,8 +135,11 @@ void track_shutdown(int fd, int how)
     if (!slot)
         return;
     slot_used(slot);
+    if (after_close_on)
+        after_close_touched(fd, slot);
     uint16_t f = how == SHUT_RD ? SLOT_SHUT_RD : how == SHUT_WR ? SLOT_SHUT_WR : SLOT_SHUT_RD | SLOT_SHUT_WR;
     atomic_fetch_or(&slot->flags, f);
+    life_shut_down(fd);
     /* After the flag: a dup at this moment sees the flag, or its record is found here (dup.c). */
     struct state_share *share = table_at(__atomic_load_n(&slot->share, __ATOMIC_SEQ_CST));
     /* For the other descriptors checks read it from there: slot_flags(). */
@@ -208,6 +215,8 @@ void track_hung_up(int fd, unsigned revents)
     if (!slot)
         return;
     slot_used(slot);
+    if (after_close_on)
+        after_close_touched(fd, slot);
     uint16_t f = slot_flags(slot);
     /*
      * A stream socket that was never connected, and one whose connect failed, hang up as well, and
@@ -224,6 +233,8 @@ void track_hung_up(int fd, unsigned revents)
 
 void track_sent(int fd, ssize_t result, int err)
 {
+    if (after_close_on)
+        after_close_transferred(fd, result < 0 ? err : 0, this_thread.call);
     if (result < 0 && !is_end(err))
         return;
     struct state_slot *slot = slot_live(fd);
@@ -261,6 +272,8 @@ static struct state_slot *unknown_socket(int fd)
 
 void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
 {
+    if (after_close_on)
+        after_close_transferred(fd, result < 0 ? err : 0, this_thread.call);
     if (result < 0 && !is_end(err))
         return;
     struct state_slot *slot = slot_live(fd);

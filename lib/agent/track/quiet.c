@@ -14,13 +14,21 @@ ssize_t track_quiet;
 static _Atomic int unused;    /* inherited connections that this process has not used yet */
 static _Atomic bool expected; /* the first receive call with data */
 
-static void settle(void) { track_quiet = atomic_load(&unused) || atomic_load(&expected) ? SSIZE_MAX : 0; }
+static bool always; /* every call is an event, as long as the process lives */
+
+static void settle(void) { track_quiet = always || atomic_load(&unused) || atomic_load(&expected) ? SSIZE_MAX : 0; }
+
+void quiet_never(void)
+{
+    always = true;
+    track_quiet = SSIZE_MAX;
+}
 
 void track_expect_use(bool use)
 {
     atomic_store(&unused, 0);
     atomic_store(&expected, false); /* until this process makes a table */
-    track_quiet = use ? SSIZE_MAX : 0;
+    track_quiet = use || always ? SSIZE_MAX : 0;
 }
 
 void quiet_await(void)

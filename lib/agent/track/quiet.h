@@ -25,6 +25,9 @@ void track_expect_use(bool use);
 void quiet_await(void);
 void quiet_settle(void);
 
+/* Every transfer is an event from now on: who uses which socket is kept. */
+void quiet_never(void);
+
 /* A process that has sockets from now on: every transfer is an event until track_data_came. */
 void track_expect_data(void);
 /* A receive call has given data from a socket. */

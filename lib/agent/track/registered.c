@@ -21,7 +21,9 @@
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../table/header.h"
+#include "after_close.h"
 #include "gate.h"
+#include "life.h"
 #include "outcome.h"
 
 #define HEADS 4096u
@@ -116,6 +118,8 @@ void track_registered(int epfd, int op, int fd, uint64_t data)
 {
     if (thread_inside() || (table_exists() && !table_is_enabled()) || gate_is_vfork_child())
         return;
+    if (after_close_on && op == EPOLL_CTL_ADD)
+        after_close_watched(fd);
     if (!take_lock()) {
         nothing_is_known();
         return;
@@ -131,6 +135,8 @@ void track_registered(int epfd, int op, int fd, uint64_t data)
     leave_lock();
     if (!known)
         track_unwatched(fd);
+    if (op != EPOLL_CTL_MOD)
+        life_registered(fd, op == EPOLL_CTL_ADD);
 }
 
 /*

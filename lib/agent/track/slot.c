@@ -17,7 +17,10 @@
 #include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "../table/lives.h"
+#include "after_close.h"
 #include "close_bell.h"
+#include "family.h"
 #include "gate.h"
 #include "inherited_set.h"
 #include "probe.h"
@@ -96,25 +99,30 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
                             .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
 }
 
-static void after_leaving(const struct leaving *was, int fd)
+static void after_leaving(struct leaving *was, int fd)
 {
-    bool last = count_closed(was, 1);
+    was->last = count_closed(was, 1);
     settle_use(was->flags);
-    retract_note(was, fd, last);
+    retract_note(was, fd, was->last);
     close_bell_ring();
+}
+
+uint64_t slot_leave_with(struct state_slot *slot, int fd, unsigned phase, struct leaving *was)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    do {
+        if (SLOT_PHASE(word) != SLOT_LIVE)
+            return 0;
+        *was = slot_leaving(slot, word);
+    } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
+    after_leaving(was, fd);
+    return word;
 }
 
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase)
 {
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
     struct leaving was;
-    do {
-        if (SLOT_PHASE(word) != SLOT_LIVE)
-            return 0;
-        was = slot_leaving(slot, word);
-    } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
-    after_leaving(&was, fd);
-    return word;
+    return slot_leave_with(slot, fd, phase, &was);
 }
 
 bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase)
@@ -207,11 +215,14 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     slot->tid = o->like ? o->like->tid : thread_tid();
     slot->tag = o->like ? o->like->tag : this_thread.tag;
     fill_slot(slot, o, flags);
+    life_begin(fd, gen);
     if (o->like)
         await_use(flags);
     else if (!(flags & SLOT_UNCOUNTED))
         count_opened(o->site);
     atomic_store_explicit(&slot->word, SLOT_WORD(gen, SLOT_LIVE), memory_order_release);
+    if (after_close_on)
+        after_close_opened(fd, slot);
     return slot;
 }
 
@@ -251,6 +262,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     slot->tid = 0;
     slot->tag = 0;
     fill_slot(slot, o, o->flags);
+    life_begin(fd, gen);
     word = SLOT_WORD(gen, SLOT_ADOPTING);
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_LIVE)))
         return false;
@@ -270,12 +282,23 @@ struct state_slot *slot_live(int fd)
     return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
 }
 
+/* At once, not at the next check: the parent may ask before that. */
+static void tell_family(const struct state_slot *slot)
+{
+    int fd = slot_next(0);
+    while (fd >= 0 && slot_of(fd) != slot)
+        fd = slot_next(fd + 1);
+    if (fd >= 0)
+        family_uses(fd, true);
+}
+
 void slot_used(struct state_slot *slot)
 {
     uint16_t f = atomic_load_explicit(&slot->flags, memory_order_relaxed);
     if (!(f & SLOT_INHERITED) || (f & SLOT_USED) || gate_is_vfork_child())
         return;
     f = atomic_fetch_or(&slot->flags, SLOT_USED);
+    tell_family(slot);
     settle_use(f); /* counts once: for all but the first caller the flag is in F */
     /* a forked child gets its watcher with the first socket that it uses */
     gate_hooks.want_watcher();

@@ -50,6 +50,8 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word);
  * Returns the word that was there, 0 when it was not live.
  */
 uint64_t slot_leave(struct state_slot *slot, int fd, unsigned phase);
+/* The same, and WAS gets what was left; valid when the result is not 0. */
+uint64_t slot_leave_with(struct state_slot *slot, int fd, unsigned phase, struct leaving *was);
 /* The same for generation GEN alone; false: the slot is not that socket's any more. */
 bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase);
 /* The close failed: gives SLOT, which was moved to CLOSING, its word WORD again. */

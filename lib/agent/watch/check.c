@@ -27,6 +27,7 @@
 #include "../track/retract.h"
 #include "../track/slot.h"
 #include "../track/uring.h"
+#include "held_check.h"
 #include "marker.h"
 #include "waiters.h"
 
@@ -405,6 +406,9 @@ static uint64_t check_table(uint64_t min_age_ns, bool ending)
         }
     }
     check_batch(&l, n);
+    uint64_t next_held = held_check(l.now, l.grace);
+    if (next_held < l.next_grace)
+        l.next_grace = next_held;
     counts_end(l.now, l.interval);
     table_count_look(l.now);
     return l.next_grace;

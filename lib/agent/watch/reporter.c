@@ -23,12 +23,14 @@
 #include "../report/counts.h"
 #include "../report/idle.h"
 #include "../report/suppressions.h"
+#include "../report/uses.h"
 #include "../runtimes/runtimes.h"
 #include "../table/header.h"
 #include "../table/state_dir.h"
 #include "../track/family.h"
 #include "../track/retract.h"
 #include "check.h"
+#include "held_check.h"
 #include "discover.h"
 #include "wake.h"
 
@@ -155,6 +157,12 @@ static void mark_reported(const struct built *c)
         for (size_t i = 0; i < c->report.groups[g].n_findings; i++) {
             const struct finding *f = &c->report.groups[g].findings[i];
             struct state_slot slot;
+            if (f->kind == KIND_HELD_BY_CHILD) {
+                held_reported(f);
+                continue;
+            }
+            if (f->kind == KIND_USE_AFTER_CLOSE)
+                continue;
             if (state_copy_slot(slot_of(f->fd), &slot) && slot.opened_ns == f->opened_ns)
                 mark_slot(&view, f, &slot);
             else
@@ -178,9 +186,10 @@ static void write_report(const struct built *c, int fd)
 void reporter_due(void)
 {
     uint32_t kinds = table_kinds();
-    struct selection s = {.kinds = kinds, .due_only = true};
+    struct selection s = {.kinds = kinds, .due_only = true, .used_until_ns = clock_now() - USES_SETTLE_NS};
     struct built c;
-    if (!counts_any_due(kinds))
+    bool uses = kinds & KIND_BIT(KIND_USE_AFTER_CLOSE) && uses_any_due(s.used_until_ns);
+    if (!counts_any_due(kinds) && !uses)
         return;
     if (report_build(&c, &s, REASON_GRACE)) {
         mark_reported(&c);
@@ -189,6 +198,8 @@ void reporter_due(void)
          * they double.
          */
         counts_all_reported(kinds);
+        if (uses)
+            uses_all_reported(s.used_until_ns);
         if (c.report.n_groups) {
             write_report(&c, -1);
             if (agent_options.abort_on_error)

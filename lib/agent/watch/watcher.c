@@ -26,12 +26,14 @@
 #include "../inject/follow.h"
 #include "../report/counts.h"
 #include "../report/forecast.h"
+#include "../report/uses.h"
 #include "../stacks/capture.h"
 #include "../table/header.h"
 #include "../track/close_bell.h"
 #include "../track/family.h"
 #include "../track/gate.h"
 #include "../track/retract.h"
+#include "blocked.h"
 #include "check.h"
 #include "discover.h"
 #include "last_thread.h"
@@ -87,11 +89,15 @@ static uint64_t check_and_report(uint64_t interval)
     /* Whoever asks wants to know of the youngest ones too. */
     uint64_t youngest = request != watch_answered() ? 1 : interval < 2000u * MS ? interval : 2000u * MS;
     uint64_t next_grace = check_all(youngest);
+    blocked_find();
     /* The cost of the check alone: a report is rare, and may have to wait for its reader. */
     uint64_t cost = (cpu_time() - used) * BUDGET;
     reporter_releases();
     reporter_due();
     serve_signal();
+    uint64_t next_use = uses_next_due(clock_now() - USES_SETTLE_NS);
+    if (next_use < next_grace)
+        next_grace = next_use;
     watch_answer(request);
     bool stretched = cost > interval;
     uint64_t period = !stretched ? interval : cost < 10 * interval ? cost : 10 * interval;

@@ -17,13 +17,13 @@ WRAPPER(int, shutdown, (int fd, int how))
 {
     int r = real.shutdown(fd, how);
     if (likely(r == 0))
-        track_shutdown(fd, how);
+        AS_CALL(CALL_SHUTDOWN, track_shutdown(fd, how));
     return r;
 }
 
-WRAPPER(int, close, (int fd)) { return AROUND_CLOSE(fd, real.close(fd)); }
+WRAPPER(int, close, (int fd)) { return AROUND_CLOSE(fd, CALL_CLOSE, real.close(fd)); }
 
-WRAPPER(int, __close, (int fd)) { return AROUND_CLOSE(fd, real.__close(fd)); }
+WRAPPER(int, __close, (int fd)) { return AROUND_CLOSE(fd, CALL_CLOSE, real.__close(fd)); }
 
 /* ---- many at once ---- */
 
@@ -33,9 +33,9 @@ WRAPPER(int, __close, (int fd)) { return AROUND_CLOSE(fd, real.__close(fd)); }
  * closed. The descriptors of the other threads stay open, and those are the ones that our table
  * describes. If there are no other threads, the next check asks the kernel and removes the records.
  */
-bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags)
+bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags, unsigned call, struct closer by)
 {
-    return flags == 0 && first <= last && track_closing_range(first, last);
+    return flags == 0 && first <= last && track_closing_range_by(first, last, call, by);
 }
 
 /* ANY: what wrapper_closing_range said. Returns RESULT; keeps errno. */
@@ -48,7 +48,7 @@ SLOW long wrapper_closed_range(bool any, unsigned first, unsigned last, long res
 
 WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 {
-    bool any = wrapper_closing_range(first, last, (unsigned)flags);
+    bool any = wrapper_closing_range(first, last, (unsigned)flags, CALL_CLOSE_RANGE, CLOSER);
     /*
      * Without this the watcher would keep the old, shared descriptor table, and so hold the
      * connections open.
@@ -61,7 +61,7 @@ WRAPPER(int, close_range, (unsigned first, unsigned last, int flags))
 WRAPPER(void, closefrom, (int first))
 {
     unsigned from = first < 0 ? 0 : (unsigned)first;
-    bool any = wrapper_closing_range(from, UINT_MAX, 0);
+    bool any = wrapper_closing_range(from, UINT_MAX, 0, CALL_CLOSEFROM, CLOSER);
     real.closefrom(first);
     wrapper_closed_range(any, from, UINT_MAX, 0);
 }
@@ -77,13 +77,13 @@ static int descriptor_of(FILE *file)
     return fd;
 }
 
-#define CLOSE_FILE(name)                          \
-    WRAPPER(int, name, (FILE * file))             \
-    {                                             \
-        int fd = descriptor_of(file);             \
-        if (fd < 0)                               \
-            return real.name(file);               \
-        return AROUND_CLOSE(fd, real.name(file)); \
+#define CLOSE_FILE(name, id)                          \
+    WRAPPER(int, name, (FILE * file))                 \
+    {                                                 \
+        int fd = descriptor_of(file);                 \
+        if (fd < 0)                                   \
+            return real.name(file);                   \
+        return AROUND_CLOSE(fd, id, real.name(file)); \
     }
 /* What is read through a stream libc reads by itself: no wrapper sees EOF there. */
 #define OPEN_FILE(name)                                    \
@@ -98,9 +98,9 @@ OPEN_FILE(fdopen)
 OPEN_FILE(_IO_fdopen)
 
 /* cppcheck-suppress useClosedFile -- the wrapper is named like the call that it makes */
-CLOSE_FILE(fclose)
-CLOSE_FILE(_IO_fclose)
-CLOSE_FILE(pclose)
+CLOSE_FILE(fclose, CALL_FCLOSE)
+CLOSE_FILE(_IO_fclose, CALL_FCLOSE)
+CLOSE_FILE(pclose, CALL_PCLOSE)
 
 /* freopen closes the old descriptor, whether or not it can open the new file. */
 #define REOPEN_FILE(name)                                                   \
@@ -108,7 +108,7 @@ CLOSE_FILE(pclose)
     {                                                                       \
         int fd = descriptor_of(file);                                       \
         if (fd >= 0)                                                        \
-            track_closing(fd);                                              \
+            track_closing_by(fd, CALL_FREOPEN, CLOSER);                     \
         return real.name(path, mode, file);                                 \
     }
 REOPEN_FILE(freopen)

@@ -12,7 +12,7 @@
 int wrapper_registered(int epfd, int op, int fd, const struct epoll_event *event, int result)
 {
     if (likely(result == 0))
-        track_registered(epfd, op, fd, op == EPOLL_CTL_DEL ? 0 : event->data.u64);
+        AS_CALL(CALL_EPOLL_CTL, track_registered(epfd, op, fd, op == EPOLL_CTL_DEL ? 0 : event->data.u64));
     return result;
 }
 

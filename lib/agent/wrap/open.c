@@ -88,20 +88,20 @@ WRAPPER(int, listen, (int fd, int backlog)) { return wrapper_listened(fd, real.l
 
 /* ---- second descriptors ---- */
 
-WRAPPER(int, dup, (int fd)) { return AROUND_DUP(fd, real.dup(fd)); }
+WRAPPER(int, dup, (int fd)) { return AROUND_DUP(CALL_DUP, fd, real.dup(fd)); }
 
-WRAPPER(int, dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.dup2(fd, target)); }
+WRAPPER(int, dup2, (int fd, int target)) { return AROUND_DUP2(CALL_DUP2, fd, target, real.dup2(fd, target)); }
 
-WRAPPER(int, __dup2, (int fd, int target)) { return AROUND_DUP2(fd, target, real.__dup2(fd, target)); }
+WRAPPER(int, __dup2, (int fd, int target)) { return AROUND_DUP2(CALL_DUP2, fd, target, real.__dup2(fd, target)); }
 
-WRAPPER(int, dup3, (int fd, int target, int flags)) { return AROUND_DUP2(fd, target, real.dup3(fd, target, flags)); }
+WRAPPER(int, dup3, (int fd, int target, int flags)) { return AROUND_DUP2(CALL_DUP3, fd, target, real.dup3(fd, target, flags)); }
 
-#define FCNTL(name)                                                   \
-    WRAPPER(int, name, (int fd, int command, long arg))               \
-    {                                                                 \
-        if (likely(command != F_DUPFD && command != F_DUPFD_CLOEXEC)) \
-            return real.name(fd, command, arg);                       \
-        return AROUND_DUP(fd, real.name(fd, command, arg));           \
+#define FCNTL(name)                                                     \
+    WRAPPER(int, name, (int fd, int command, long arg))                 \
+    {                                                                   \
+        if (likely(command != F_DUPFD && command != F_DUPFD_CLOEXEC))   \
+            return real.name(fd, command, arg);                         \
+        return AROUND_DUP(CALL_FCNTL, fd, real.name(fd, command, arg)); \
     }
 FCNTL(fcntl)
 FCNTL(__fcntl)

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -25,6 +26,7 @@
 #include "../stacks/capture.h"
 #include "../stacks/sites.h"
 #include "../track/gate.h"
+#include "../track/starts.h"
 #include "../watch/last_thread.h"
 #include "../watch/watcher.h"
 
@@ -162,7 +164,7 @@ WRAPPER(int, daemon, (int nochdir, int noclose))
     daemonizing = false;
     if (r == 0 && !noclose) {
         for (int fd = 0; fd <= 2; fd++)
-            track_closing(fd);
+            track_closing_by(fd, CALL_DAEMON, CLOSER);
     }
     return r;
 }
@@ -183,12 +185,26 @@ pid_t wrapper_vfork_failed(int err)
 ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, this_thread, wrapper_vfork_failed);
 __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfork\n");
 
+typedef int clone_function(int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid);
+
+/* A child with memory of its own, or a thread. */
+static int clone_apart(clone_function *clone, int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls,
+                       void *child_tid)
+{
+    if (flags & CLONE_THREAD)
+        return clone(start, stack, flags, arg, parent_tid, tls, child_tid);
+    uint32_t started = starts_begin(CALL_CLONE);
+    int r = clone(start, stack, flags, arg, parent_tid, tls, child_tid);
+    starts_end(started, r > 0 ? (uint32_t)r : 0);
+    return r;
+}
+
 #define CLONE(name)                                                                                                             \
     WRAPPER(int, name, (int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid)) \
     {                                                                                                                           \
         bool shared = (flags & CLONE_VM) && !(flags & CLONE_THREAD);                                                            \
         if (!shared)                                                                                                            \
-            return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
+            return clone_apart(real.name, start, stack, flags, arg, parent_tid, tls, child_tid);                                \
         if (!(flags & CLONE_VFORK) || (flags & CLONE_SETTLS)) {                                                                 \
             gate_shares_memory();                                                                                               \
             return real.name(start, stack, flags, arg, parent_tid, tls, child_tid);                                             \
@@ -200,6 +216,43 @@ __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfor
     }
 CLONE(clone)
 CLONE(__clone)
+
+/* ---- programs that libc starts --------------------------------------------------------------- */
+
+#define SPAWN(name, id)                                                                                                     \
+    WRAPPER(int, name,                                                                                                      \
+            (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, \
+             char *const argv[], char *const envp[]))                                                                       \
+    {                                                                                                                       \
+        pid_t child = 0;                                                                                                    \
+        uint32_t started = starts_begin(id);                                                                                \
+        int r = real.name(&child, path, actions, attributes, argv, envp);                                                   \
+        starts_end(started, r == 0 ? (uint32_t)child : 0);                                                                  \
+        if (r == 0 && pid)                                                                                                  \
+            *pid = child;                                                                                                   \
+        return r;                                                                                                           \
+    }
+SPAWN(posix_spawn, CALL_POSIX_SPAWN)
+SPAWN(posix_spawnp, CALL_POSIX_SPAWNP)
+
+#define POPEN(name)                                                \
+    WRAPPER(FILE *, name, (const char *command, const char *mode)) \
+    {                                                              \
+        uint32_t started = starts_begin(CALL_POPEN);               \
+        FILE *file = real.name(command, mode);                     \
+        starts_end(started, 0);                                    \
+        return file;                                               \
+    }
+POPEN(popen)
+POPEN(_IO_popen)
+
+WRAPPER(int, system, (const char *command))
+{
+    uint32_t started = command ? starts_begin(CALL_SYSTEM) : 0;
+    int r = real.system(command);
+    starts_end(started, 0);
+    return r;
+}
 
 /* ---- calls that fail, or do something else, in a process of several threads ---- */
 

@@ -3,7 +3,8 @@
  * receive.c: the calls by which the program sees EOF or an error of a connection: those that
  * receive, poll(2), and getsockopt(2) of SO_ERROR.
  *
- * They run where wrap.h says. A call that returned data costs one compare. The slow paths read the
+ * They run where wrap.h says. A call that returned data, made where the last one was for its
+ * socket, costs two compares. The slow paths read the
  * caller's memory (vectors, messages) only after the call has succeeded: then the kernel has read
  * it too.
  */
@@ -27,30 +28,42 @@ static void received(int fd, ssize_t result, size_t asked, int flags, enum call 
         AS_CALL(name, track_received(fd, result, result < 0 ? errno : 0, asked, flags));
 }
 
-SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name)
+/* It has given data: how its caller came here is kept. */
+static void used(int fd, ssize_t result, int flags, enum call name, uint32_t pair)
 {
-    received(call->fd, result, call->wanted, call->flags, name);
+    if (result > 0 && !(flags & MSG_ERRQUEUE))
+        AS_CALL(name, track_used(fd, pair, LIFE_RECEIVE));
+}
+
+SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name, uint32_t pair)
+{
+    if (result <= track_quiet)
+        received(call->fd, result, call->wanted, call->flags, name);
+    used(call->fd, result, call->flags, name, pair);
     RETURN(result);
 }
 
-SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name)
+SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name, uint32_t pair)
 {
-    received(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0, name);
+    if (result <= track_quiet)
+        received(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0, name);
+    used(call->fd, result, 0, name, pair);
     RETURN(result);
 }
 
-SLOW ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result)
+SLOW ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result, uint32_t pair)
 {
     const struct msghdr *msg = call->msg;
     if (result >= 0 && msg->msg_controllen > 0)
         AS_CALL(CALL_RECVMSG, track_rights(msg));
     if (result <= track_quiet)
         received(call->fd, result, result == 0 ? iov_size(msg->msg_iov, msg->msg_iovlen) : 0, call->flags, CALL_RECVMSG);
+    used(call->fd, result, call->flags, CALL_RECVMSG, pair);
     RETURN(result);
 }
 
 /* One event for the call: further messages without bytes would be the same event again. */
-int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result)
+int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result, uint32_t pair)
 {
     const struct mmsghdr *end = NULL;
     for (int i = 0; i < result; i++) {
@@ -63,28 +76,32 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
         received(fd, end->msg_len, end->msg_len == 0 ? iov_size(end->msg_hdr.msg_iov, end->msg_hdr.msg_iovlen) : 0, flags, CALL_RECVMMSG);
     if (unlikely(result < 0))
         received(fd, result, 0, flags, CALL_RECVMMSG);
+    if (unlikely(result > 0 && v[0].msg_len > 0 && !life_knows(&fd, pair, LIFE_RECEIVE)))
+        used(fd, result, flags, CALL_RECVMMSG, pair);
     return result;
 }
 
-#define RECEIVE(name, parameters, arguments, n, flags, id) \
-    WRAPPER(ssize_t, name, parameters)                     \
-    {                                                      \
-        struct receive call = {fd, flags, n};              \
-        KEEP(call);                                        \
-        ssize_t result = real.name arguments;              \
-        if (likely(result > track_quiet))                  \
-            return result;                                 \
-        return wrapper_received(&call, result, id);        \
+#define RECEIVE(name, parameters, arguments, n, flags, id)                            \
+    WRAPPER(ssize_t, name, parameters)                                                \
+    {                                                                                 \
+        struct receive call = {fd, flags, n};                                         \
+        KEEP(call);                                                                   \
+        ssize_t result = real.name arguments;                                         \
+        uint32_t pair = PAIR(call, id);                                               \
+        if (likely(result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE))) \
+            return result;                                                            \
+        return wrapper_received(&call, result, id, pair);                             \
     }
-#define RECEIVE_IOV(name, parameters, arguments, id)    \
-    WRAPPER(ssize_t, name, parameters)                  \
-    {                                                   \
-        struct receive_iov call = {fd, count, iov};     \
-        KEEP(call);                                     \
-        ssize_t result = real.name arguments;           \
-        if (likely(result > track_quiet))               \
-            return result;                              \
-        return wrapper_received_iov(&call, result, id); \
+#define RECEIVE_IOV(name, parameters, arguments, id)                                  \
+    WRAPPER(ssize_t, name, parameters)                                                \
+    {                                                                                 \
+        struct receive_iov call = {fd, count, iov};                                   \
+        KEEP(call);                                                                   \
+        ssize_t result = real.name arguments;                                         \
+        uint32_t pair = PAIR(call, id);                                               \
+        if (likely(result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE))) \
+            return result;                                                            \
+        return wrapper_received_iov(&call, result, id, pair);                         \
     }
 
 RECEIVE(read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0, CALL_READ)
@@ -114,14 +131,16 @@ WRAPPER(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
     struct receive_msg call = {fd, flags, msg};
     KEEP(call);
     ssize_t result = real.recvmsg(fd, msg, flags);
-    if (likely(result > track_quiet && call.msg->msg_controllen == 0))
+    uint32_t pair = PAIR(call, CALL_RECVMSG);
+    if (likely(result > track_quiet && call.msg->msg_controllen == 0 && life_knows(&call.fd, pair, LIFE_RECEIVE)))
         return result;
-    return wrapper_received_msg(&call, result);
+    return wrapper_received_msg(&call, result, pair);
 }
 
 WRAPPER(int, recvmmsg, (int fd, struct mmsghdr *v, unsigned count, int flags, struct timespec *limit))
 {
-    return wrapper_received_mmsg(fd, v, flags, real.recvmmsg(fd, v, count, flags, limit));
+    int result = real.recvmmsg(fd, v, count, flags, limit);
+    return wrapper_received_mmsg(fd, v, flags, result, PAIR(result, CALL_RECVMMSG));
 }
 
 /*
@@ -134,12 +153,13 @@ struct splicing {
     size_t wanted;
 };
 
-static SLOW ssize_t spliced(const struct splicing *call, ssize_t result)
+static SLOW ssize_t spliced(const struct splicing *call, ssize_t result, uint32_t pair)
 {
-    if (result >= 0 || errno != EPIPE)
+    if (result <= track_quiet && (result >= 0 || errno != EPIPE))
         received(call->in, result, call->wanted, 0, CALL_SPLICE);
-    if (result < 0)
-        wrapper_sent(&(struct sending){call->out}, result, CALL_SPLICE);
+    used(call->in, result, 0, CALL_SPLICE, pair);
+    if (result)
+        wrapper_sent(&(struct sending){call->out}, result, CALL_SPLICE, pair);
     RETURN(result);
 }
 
@@ -148,9 +168,10 @@ WRAPPER(ssize_t, splice, (int fd, off_t *at, int out, off_t *out_at, size_t n, u
     struct splicing call = {fd, out, n};
     KEEP(call);
     ssize_t result = real.splice(fd, at, out, out_at, n, flags);
-    if (likely(result > track_quiet))
+    uint32_t pair = PAIR(call, CALL_SPLICE);
+    if (likely(result > track_quiet && life_knows(&call.in, pair, LIFE_RECEIVE) && life_knows(&call.out, pair, LIFE_SEND)))
         return result;
-    return spliced(&call, result);
+    return spliced(&call, result, pair);
 }
 
 /* ---- errors seen by other calls ---- */

@@ -47,9 +47,9 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
 {
     switch (number) {
     case SYS_close:
-        return AROUND_CLOSE(FD, CALL);
+        return AROUND_CLOSE(FD, CALL_CLOSE, CALL);
     case SYS_close_range: {
-        bool any = wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
+        bool any = wrapper_closing_range((unsigned)a, (unsigned)b, (unsigned)c, CALL_CLOSE_RANGE, CLOSER);
         long r = WITHOUT_WATCHER((c & CLOSE_RANGE_UNSHARE) && watcher_suspend(), CALL);
         return wrapper_closed_range(any, (unsigned)a, (unsigned)b, r);
     }
@@ -59,16 +59,16 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     case SYS_seccomp:
         return call_seccomp(number, a, b, c, d, e, f);
     case SYS_dup:
-        return AROUND_DUP(FD, CALL);
+        return AROUND_DUP(CALL_DUP, FD, CALL);
 #ifdef SYS_dup2
     case SYS_dup2:
 #endif
     case SYS_dup3:
-        return AROUND_DUP2(FD, (int)b, CALL);
+        return AROUND_DUP2(number == SYS_dup3 ? CALL_DUP3 : CALL_DUP2, FD, (int)b, CALL);
     case SYS_fcntl:
         if (b != F_DUPFD && b != F_DUPFD_CLOEXEC)
             return CALL;
-        return AROUND_DUP(FD, CALL);
+        return AROUND_DUP(CALL_FCNTL, FD, CALL);
     case SYS_exit_group:
         a = exit_begins((int)a, END_EXIT);
         return CALL;
@@ -106,8 +106,33 @@ static enum call sending_call(long number)
     }
 }
 
+/* The program has called syscall(2) at this PLACE. */
+struct place {
+    const void *returns, *sp;
+};
+
+/* Those that receive or send, after the real call. */
+static long transferred(long number, long a, long b, long c, long d, long r, const struct place *place)
+{
+    int fd = FD;
+    bool receives = number == SYS_read || number == SYS_recvfrom || number == SYS_readv;
+    uint32_t pair = pairs_word(place->sp, place->returns, (unsigned)number + CALL_FAILED);
+    if (likely(r > track_quiet && life_knows(&fd, pair, receives ? LIFE_RECEIVE : LIFE_SEND)))
+        return r;
+    switch (number) {
+    case SYS_read:
+        return wrapper_received(&(struct receive){fd, 0, (size_t)c}, r, CALL_READ, pair);
+    case SYS_recvfrom:
+        return wrapper_received(&(struct receive){fd, (int)d, (size_t)c}, r, CALL_RECVFROM, pair);
+    case SYS_readv:
+        return wrapper_received_iov(&(struct receive_iov){fd, (int)c, (const struct iovec *)b}, r, CALL_READV, pair);
+    default:
+        return wrapper_sent(&(struct sending){fd}, r, sending_call(number), pair);
+    }
+}
+
 /* Calls whose event comes after the real call. */
-static long call_then_event(long number, long a, long b, long c, long d, long e, long f)
+static long call_then_event(long number, long a, long b, long c, long d, long e, long f, const struct place *place)
 {
     long r = CALL;
     switch (number) {
@@ -136,7 +161,7 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
         return r;
     case SYS_shutdown:
         if (r == 0)
-            track_shutdown(FD, (int)b);
+            AS_CALL(CALL_SHUTDOWN, track_shutdown(FD, (int)b));
         return r;
     case SYS_getsockopt:
         return wrapper_got_option(FD, (int)b, (int)c, (const void *)d, (const socklen_t *)e, (int)r);
@@ -156,23 +181,12 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
     case SYS_ppoll:
         return wrapper_polled((const struct pollfd *)a, (nfds_t)b, (int)r, number == SYS_ppoll ? CALL_PPOLL : CALL_POLL);
     case SYS_recvmmsg:
-        return wrapper_received_mmsg(FD, (const struct mmsghdr *)b, (int)d, (int)r);
+        return wrapper_received_mmsg(FD, (const struct mmsghdr *)b, (int)d, (int)r, pairs_word(place->sp, place->returns, CALL_RECVMMSG));
     case SYS_recvmsg:
-        return wrapper_received_msg(&(struct receive_msg){FD, (int)c, (struct msghdr *)b}, r);
+        return wrapper_received_msg(&(struct receive_msg){FD, (int)c, (struct msghdr *)b}, r,
+                                    pairs_word(place->sp, place->returns, CALL_RECVMSG));
     default:
-        break;
-    }
-    if (likely(r > track_quiet))
-        return r;
-    switch (number) {
-    case SYS_read:
-        return wrapper_received(&(struct receive){FD, 0, (size_t)c}, r, CALL_READ);
-    case SYS_recvfrom:
-        return wrapper_received(&(struct receive){FD, (int)d, (size_t)c}, r, CALL_RECVFROM);
-    case SYS_readv:
-        return wrapper_received_iov(&(struct receive_iov){FD, (int)c, (const struct iovec *)b}, r, CALL_READV);
-    default:
-        return wrapper_sent(&(struct sending){FD}, r, sending_call(number));
+        return transferred(number, a, b, c, d, r, place);
     }
 }
 
@@ -228,7 +242,10 @@ const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) =
 
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    return wrapper_numbers[number] == BEFORE ? event_then_call(number, a, b, c, d, e, f) : call_then_event(number, a, b, c, d, e, f);
+    if (wrapper_numbers[number] == BEFORE)
+        return event_then_call(number, a, b, c, d, e, f);
+    struct place place = {__builtin_return_address(0), &place};
+    return call_then_event(number, a, b, c, d, e, f, &place);
 }
 
 _Static_assert(offsetof(struct real, syscall) == 0, "the entry below reads real.syscall as the first word of real");

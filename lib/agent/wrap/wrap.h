@@ -17,6 +17,7 @@
 #include "../../core/calls.h"
 #include "../base/thread.h"
 #include "../libc/real.h"
+#include "../stacks/pairs.h"
 #include "../track/track.h"
 #include "../watch/watcher.h"
 
@@ -69,45 +70,58 @@
         this_thread.call = outer;           \
     } while (0)
 
+/*
+ * The word of the pair (stacks/pairs.h) by which the wrapper that this stands in was called. CALL:
+ * a variable of its frame.
+ */
+#define PAIR(call, name) pairs_word(&(call), __builtin_return_address(0), (name))
+
 /* dup and its kin: the real call, then the event. */
-#define AROUND_DUP(fd, call)           \
-    ({                                 \
-        int new_fd = (int)(call);      \
-        if (likely(new_fd >= 0))       \
-            track_duped((fd), new_fd); \
-        new_fd;                        \
+#define AROUND_DUP(name, fd, call)                    \
+    ({                                                \
+        int new_fd = (int)(call);                     \
+        if (likely(new_fd >= 0))                      \
+            AS_CALL(name, track_duped((fd), new_fd)); \
+        new_fd;                                       \
     })
+
+/*
+ * In a wrapper that closes: from where in the program it was called (track/closes.c).
+ */
+#define CLOSER ((struct closer){__builtin_return_address(0), __builtin_dwarf_cfa()})
 
 /*
  * Closing: the event comes before the real call, because another thread can get the number as soon
  * as it is closed. Only EBADF means that nothing was closed: after EINTR or EIO Linux has closed
  * the descriptor all the same (close(2)).
  */
-#define AROUND_CLOSE(fd, call)                                 \
-    ({                                                         \
-        uint64_t token = track_closing(fd);                    \
-        __typeof__(call) result = (call);                      \
-        if (unlikely(result == -1) && token && errno == EBADF) \
-            track_close_failed((fd), token);                   \
-        result;                                                \
+#define AROUND_CLOSE(fd, name, call)                                    \
+    ({                                                                  \
+        uint64_t token = track_closing_by((fd), (name), CLOSER);        \
+        __typeof__(call) result = (call);                               \
+        if (unlikely(result == -1) && token && errno == EBADF)          \
+            track_close_failed((fd), token);                            \
+        else if (unlikely(after_close_on) && !token)                    \
+            after_close_closed((fd), result == -1 ? errno : 0, (name)); \
+        result;                                                         \
     })
 
 /*
  * dup2, dup3: close TARGET and make a second descriptor for FD. If the call fails, for whatever
  * reason, TARGET is still open.
  */
-#define AROUND_DUP2(fd, target, call)                      \
-    ({                                                     \
-        bool same = (fd) == (target);                      \
-        uint64_t token = same ? 0 : track_closing(target); \
-        int new_fd = (int)(call);                          \
-        if (unlikely(new_fd < 0)) {                        \
-            if (token)                                     \
-                track_close_failed((target), token);       \
-        } else if (!same) {                                \
-            track_duped((fd), new_fd);                     \
-        }                                                  \
-        new_fd;                                            \
+#define AROUND_DUP2(name, fd, target, call)                                     \
+    ({                                                                          \
+        bool same = (fd) == (target);                                           \
+        uint64_t token = same ? 0 : track_closing_by((target), (name), CLOSER); \
+        int new_fd = (int)(call);                                               \
+        if (unlikely(new_fd < 0)) {                                             \
+            if (token)                                                          \
+                track_close_failed((target), token);                            \
+        } else if (!same) {                                                     \
+            AS_CALL(name, track_duped((fd), new_fd));                           \
+        }                                                                       \
+        new_fd;                                                                 \
     })
 
 /*
@@ -130,7 +144,7 @@
 
 /*
  * The slow paths that syscall.c shares with the named calls, in receive.c, send.c, open.c and
- * close.c. Each returns its RESULT, and keeps errno.
+ * close.c. Each returns its RESULT, and keeps errno. PAIR: of the wrapper that the program called.
  */
 struct receive {
     int fd, flags;
@@ -147,17 +161,17 @@ struct receive_msg {
 struct sending {
     int fd;
 };
-ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name);
-ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name);
-ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result);
-int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result);
+ssize_t wrapper_received(const struct receive *call, ssize_t result, enum call name, uint32_t pair);
+ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name, uint32_t pair);
+ssize_t wrapper_received_msg(const struct receive_msg *call, ssize_t result, uint32_t pair);
+int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result, uint32_t pair);
 int wrapper_polled(const struct pollfd *v, nfds_t count, int result, enum call name);
 int wrapper_registered(int epfd, int op, int fd, const struct epoll_event *event, int result);
 int wrapper_waited(int epfd, const struct epoll_event *events, int result, enum call name);
 int wrapper_got_option(int fd, int level, int name, const void *value, const socklen_t *len, int result);
-ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name);
+ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call name, uint32_t pair);
 int wrapper_connected(int fd, const struct sockaddr *to, socklen_t len, int result);
-bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags);
+bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags, unsigned call, struct closer by);
 long wrapper_closed_range(bool any, unsigned first, unsigned last, long result);
 int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result);
 int wrapper_listened(int fd, int result);

@@ -34,7 +34,8 @@ const char usage_attach[] = "usage: sockleak attach [options] PID\n"
                             "where it is not beside this command or in ../lib.\n"
                             "\n"
                             "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
-                            "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
+                            "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,\n"
+                            "                  use_after_close,open or all\n"
                             "  --for TIME      record for so long, then report and detach. Without --grace the report lists what has been\n"
                             "                  stuck for the process' grace or half of TIME, whichever is shorter. Ctrl-C ends it early\n"
                             "  -h, --help\n"
@@ -127,7 +128,7 @@ static int inject_agent(const struct process_facts *process, const struct attach
     if (w->grace_set)
         n += snprintf(options + n, sizeof(options) - (size_t)n, "grace=%llums:", (unsigned long long)(w->grace_ns / 1000000));
     for (unsigned k = 0, any = 0; w->kinds_set && k < KIND_COUNT; k++)
-        if (w->kinds & KIND_BIT(k))
+        if (w->kinds & KIND_BIT(k) && kind_name(k))
             n += snprintf(options + n, sizeof(options) - (size_t)n, "%s%s", any++ ? "," : "kinds=", kind_name(k));
     const char *refused = agent_inject(process, options, &stats, &why);
     if (refused)

@@ -150,8 +150,9 @@ bool cli_kinds(const char *what, const char *word, uint32_t *mask)
     size_t bad_len;
     if (parse_kinds(word, strlen(word), mask, &bad, &bad_len))
         return true;
-    cli_misuse("%s %s: unknown kind '%.*s'; the kinds are close_wait, fin_wait_2, dead, never_connected, hangup, open, all", what, word,
-               (int)bad_len, bad);
+    cli_misuse("%s %s: unknown kind '%.*s'; the kinds are close_wait, fin_wait_2, dead, never_connected, hangup, held_by_child, "
+               "use_after_close, open, all",
+               what, word, (int)bad_len, bad);
     return false;
 }
 

@@ -16,7 +16,7 @@ _sockleak_kinds()
     # After a comma the words before it stay.
     local done=''
     [[ $1 == *,* ]] && done=${1%,*},
-    compgen -P "$done" -W 'close_wait fin_wait_2 dead never_connected hangup open all' -- "${1##*,}"
+    compgen -P "$done" -W 'close_wait fin_wait_2 dead never_connected hangup held_by_child use_after_close open all' -- "${1##*,}"
 }
 
 _sockleak()

@@ -2,7 +2,7 @@
 # sockleak.fish: fish completion of sockleak(1).
 
 set -l commands run report attach detach scan top clean help
-set -l kinds close_wait,fin_wait_2,dead,never_connected,hangup all close_wait fin_wait_2 dead never_connected hangup open
+set -l kinds close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,use_after_close all close_wait fin_wait_2 dead never_connected hangup held_by_child use_after_close open
 
 complete -c sockleak -f
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -l version -d 'Print the version'

@@ -47,6 +47,16 @@ static void describe_live(const struct model *m, char *line, size_t cap)
         snprintf(line, cap, "%s; it has not looked yet%s", what, source);
 }
 
+/* Behind what LINE says. */
+static void describe_keeps(const struct model *m, char *line, size_t cap)
+{
+    size_t len = strlen(line);
+    if (m->keeps)
+        snprintf(line + len, cap - len,
+                 "%sit keeps %llu connection%s open that process %u has closed, and does not use %s: sockleak report %u", len ? "; " : "",
+                 (unsigned long long)m->keeps, m->keeps == 1 ? "" : "s", m->keeps_of, m->keeps == 1 ? "it" : "them", m->keeps_of);
+}
+
 static void describe_end(const struct model *m, char *how, size_t cap)
 {
     const struct loaded_file *l = m->from;
@@ -80,6 +90,7 @@ void model_circumstances(const struct model *m, char *line, size_t cap)
         return;
     if (load_is_live(l)) {
         describe_live(m, line, cap);
+        describe_keeps(m, line, cap);
         return;
     }
     describe_end(m, how, sizeof how);

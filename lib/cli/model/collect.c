@@ -16,6 +16,7 @@
 #include "../../core/finding.h"
 #include "../../core/hash.h"
 #include "../../core/judge.h"
+#include "../kernel/procfs.h"
 #include "confirm.h"
 
 /*
@@ -73,6 +74,7 @@ struct collection {
     uint32_t kinds;
     uint64_t min_age_ns;
     size_t cap;
+    struct state_finder find;
     uint64_t *seen; /* open addressing; 0: free */
     size_t n_seen, cap_seen;
 };
@@ -179,6 +181,13 @@ static void add_finding(struct collection *c, const struct finding *f)
     m->findings[m->n_findings++] = *f;
 }
 
+static const char *tag_of(const struct collection *c, unsigned number)
+{
+    char tag[64];
+    state_tag_at(&c->l->view, number, tag);
+    return tag[0] ? arena_string(&c->m->arena, tag) : NULL;
+}
+
 static void collect_slot(struct collection *c, int fd, const struct state_slot *s)
 {
     struct model *m = c->m;
@@ -197,11 +206,7 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     finding_from_slot(&f, fd, s, &c->l->view);
     if (!fill_state(c, &f, s, &slot.inode))
         return;
-    if (s->tag) {
-        char tag[64];
-        state_tag_at(&c->l->view, s->tag, tag);
-        f.tag = tag[0] ? arena_string(&m->arena, tag) : NULL;
-    }
+    f.tag = tag_of(c, s->tag);
     uint8_t seen = f.kind;
     bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
     if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))
@@ -219,6 +224,53 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     if (young)
         return;
     add_attempt(c, &f, s);
+    finding_add_life(&f, s, &c->l->view, &c->find);
+    if (!is_suppressed(c, &f))
+        add_finding(c, &f);
+}
+
+/* One that the process has closed, and that another one kept open at the last look. */
+static void collect_held(struct collection *c, const struct state_held *h)
+{
+    struct model *m = c->m;
+    struct finding f;
+    finding_from_held(&f, h, &c->l->view);
+    f.tag = tag_of(c, h->tag);
+    /* in another pid namespace its holders have other numbers */
+    bool confirms = c->confirm && state_head(&c->l->view)->pid == (uint32_t)c->l->pid;
+    f.local = field(m, h->local, sizeof h->local);
+    f.peer = field(m, h->peer, sizeof h->peer);
+    struct state_holder *holder = arena_array(&m->arena, STATE_HOLDERS, sizeof *holder);
+    unsigned n = 0;
+    for (unsigned i = 0; i < h->n_holders; i++) {
+        if (confirms && !procfs_holds((pid_t)h->holder[i].pid, h->holder[i].fd, (uint32_t)h->inode))
+            continue;
+        holder[n] = h->holder[i];
+        state_string(holder[n].exe, sizeof holder[n].exe, h->holder[i].exe, sizeof h->holder[i].exe);
+        n++;
+    }
+    f.holder = holder;
+    f.n_holders = (uint8_t)n;
+    f.holders -= f.holders > h->n_holders - n ? h->n_holders - n : f.holders;
+    if (!n) {
+        m->unconfirmed++;
+        return;
+    }
+    if (age_of(m->report.now_ns, f.since_ns) < c->min_age_ns)
+        m->young++;
+    else if (!is_suppressed(c, &f))
+        add_finding(c, &f);
+}
+
+static void collect_use(struct collection *c, const struct state_use *live)
+{
+    struct state_use u;
+    struct finding f;
+    memcpy(&u, live, sizeof u);
+    finding_from_use(&f, &u, &c->l->view);
+    f.local = field(c->m, u.local, sizeof u.local);
+    f.peer = field(c->m, u.peer, sizeof u.peer);
+    f.tag = tag_of(c, u.tag);
     if (!is_suppressed(c, &f))
         add_finding(c, &f);
 }
@@ -241,6 +293,13 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     struct state_slot slot;
     for (int fd; state_next_slot(&l->view, &pos, &fd, &slot);)
         collect_slot(&c, fd, &slot);
+    struct state_held held;
+    pos = 0;
+    while (c.kinds & KIND_BIT(KIND_HELD_BY_CHILD) && state_next_held(&l->view, &pos, &held))
+        collect_held(&c, &held);
+    pos = 0;
+    for (const struct state_use *u; c.kinds & KIND_BIT(KIND_USE_AFTER_CLOSE) && (u = state_next_use(&l->view, &pos)) != NULL;)
+        collect_use(&c, u);
     m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
     m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
     confirm_end(c.confirm);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../core/group.h"
+#include "../../core/siblings.h"
 #include "../../core/sort.h"
 
 static bool after_operator(const char *s, const char *begin) { return s - begin >= 8 && strncmp(s - 8, "operator", 8) == 0; }
@@ -147,6 +148,7 @@ static void add_group(struct group *to, const struct group *g)
     if (g->youngest_ns < to->youngest_ns)
         to->youngest_ns = g->youngest_ns;
     group_told_add(to, g);
+    siblings_add(to, g);
     /* the sooner one; both are of the one process */
     if (g->fd_limit_in_s && (!to->fd_limit_in_s || g->fd_limit_in_s < to->fd_limit_in_s)) {
         to->fd_limit = g->fd_limit;

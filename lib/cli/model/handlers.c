@@ -62,7 +62,7 @@ static void add_to_group(struct arena *a, struct group *g, const struct owner_ha
                          .count = end - i,
                          .n_frames = handlers[i]->n,
                          .frames = frames_of(a, handlers[i])};
-        group_told_enter(g, &t);
+        group_told_enter_named(g, &t);
     }
     group_told_named(g);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../../core/group.h"
+#include "../../core/siblings.h"
 #include "equal.h"
 #include "model.h"
 
@@ -66,8 +67,10 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
             take_frames(&g->told[k], p);
         for (unsigned k = 0; k < p->n_told; k++)
             if (p->told[k].event == EVENT_HANDLED_BY) /* the findings do not have it */
-                group_told_enter(g, &p->told[k]);
+                group_told_enter_named(g, &p->told[k]);
     }
+    for (size_t i = 0; i < n; i++)
+        siblings_add(g, parts[i].group);
 }
 
 /* Sums over the N models; *N_PARTS is how many groups they have. */
@@ -98,6 +101,10 @@ static struct finding moved(const struct finding *f, const struct report *one)
     struct finding copy = *f;
     copy.pid = one->pid;
     copy.site = copy.told_site = 0; /* of another file */
+    for (unsigned i = 0; i < copy.n_events; i++)
+        copy.events[i].site = 0;
+    for (unsigned i = 0; i < USE_EVENTS; i++)
+        copy.uses[i].site = 0;
     copy.since_ns = MERGED_NOW_NS - (one->now_ns > f->since_ns ? one->now_ns - f->since_ns : 0);
     copy.opened_ns = MERGED_NOW_NS - (one->now_ns > f->opened_ns ? one->now_ns - f->opened_ns : 0);
     return copy;

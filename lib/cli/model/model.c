@@ -12,10 +12,12 @@
 #include "../../core/group.h"
 #include "../../core/growth.h"
 #include "../../core/own_frames.h"
+#include "../../core/siblings.h"
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
 #include "handlers.h"
+#include "keeps.h"
 #include "opener.h"
 #include "stacks.h"
 
@@ -23,7 +25,7 @@ static void fill_counters(const struct model *m, struct group *g)
 {
     struct state_site_view site;
     const struct state_header *h = state_head(&m->from->view);
-    if (!group_count(g, &m->from->view) || !state_site_at(&m->from->view, g->site, &site))
+    if (!group_count(g, &m->from->view) || !state_site_at(&m->from->view, g->site, &site) || g->kind >= STATE_SITE_KINDS)
         return;
     g->rate_milli = load_relaxed32(&site.site->rate_milli[g->kind]);
     g->growing = load_relaxed32(&site.site->trend[g->kind]) == TREND_GROWING;
@@ -134,6 +136,7 @@ static void make_groups(struct model *m, struct symbolizer *sym)
     struct report *r = &m->report;
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     for (size_t i = 0; i < r->n_groups; i++) {
+        siblings_find(&r->groups[i], &m->from->view);
         stacks_want(m->from, sym, r->groups[i].site);
         for (unsigned k = 0; k < r->groups[i].n_told; k++)
             stacks_want(m->from, sym, r->groups[i].told[k].site);
@@ -169,6 +172,7 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
     r->stretched_ms = load_is_live(l) ? load_relaxed32(&h->stretched) : 0;
     set_time(m, l);
     collect_findings(m, l, o);
+    keeps_find(m);
 
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
     make_groups(m, sym);

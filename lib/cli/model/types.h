@@ -38,6 +38,8 @@ struct model {
     uint64_t tracked;     /* live sockets in the table, findings or not */
     uint64_t descriptors; /* that the live process has open, of all sorts; 0: not known */
     uint64_t of_others;   /* stuck sockets that it inherited, and that another process reports */
+    uint64_t keeps;       /* connections that it holds and does not use, and that KEEPS_OF has closed */
+    uint32_t keeps_of;    /* the pid of that process */
     uint64_t young;       /* in a state that is asked for, but not for min_age_ns yet */
     uint64_t min_age_ns;  /* as used */
     uint64_t unrecorded;  /* that a live process holds, and that are not in its table */

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "../../core/group.h"
 #include "../../core/text.h"
 #include "../../core/textstack.h"
 
@@ -28,6 +29,10 @@ static const struct {
      "Close the socket on the error path of connect."},
     {"PeerHungUp", "The peer of a connected socket has closed, this process has not.", "Close the socket when it reports its end."},
     {"StillOpen", "A socket is still open.", "Close the socket."},
+    {"HeldByChild", "This process has closed the socket, but a process that it started keeps the connection open and does not use it.",
+     "Open the socket with SOCK_CLOEXEC, or close it in the child after fork."},
+    {"UseAfterClose", "A call on a descriptor that was closed before.",
+     "Let one owner close the descriptor, and set the variable to -1 there."},
 };
 
 static void put_hex_digit(struct out *o, unsigned v) { out_char(o, (char)(v < 10 ? '0' + v : 'A' + v - 10)); }
@@ -155,7 +160,7 @@ static void put_stacks(struct out *o, const struct group *g, const char *srcroot
         const struct told *t = i < 0 ? NULL : &g->told[i];
         size_t n = t ? t->n_frames : g->n_frames;
         struct out h = {.buf = heading, .cap = sizeof heading - 1};
-        if (!n)
+        if (!n || (t && group_told_is_within(g, (unsigned)i)))
             continue;
         if (t)
             text_told(&h, g, (unsigned)i);

@@ -33,7 +33,8 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "\n"
                          "  --exitcode N          end with N when leaks were found and CMD itself ended with 0\n"
                          "  --max-allowed N       so many leaked sockets are tolerated before --exitcode counts (default 0)\n"
-                         "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,open or all\n"
+                         "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,\n"
+                         "                        use_after_close,open or all\n"
                          "  --grace TIME          of a process that still runs at the end, only what has been stuck so long (default:\n"
                          "                        its own grace, 30s)\n"
                          "  --suppressions FILE   leave out what matches; may be given several times\n"
@@ -219,12 +220,12 @@ static char **copy_environ(struct arena *arena, const struct variable *set, size
 static const char *agent_options(struct arena *arena, const struct run_request *a, const struct options *users, const char *text,
                                  const char *dir)
 {
-    return arena_printf(arena,
-                        "%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
-                        text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
-                        a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
-                        /* Of a process that is killed only the last look is known: look often. */
-                        users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
+    return arena_printf(
+        arena, "closes=1:%s%s%s%s%s%s%shelp=0:leak_check_at_exit=0:exitcode=0:log_format=text:log_path=\"%s%s\":state_dir=\"%s\":enabled=1",
+        text ? text : "", text && text[0] ? ":" : "", a->kinds_word ? "kinds=" : "", a->kinds_word ? a->kinds_word : "",
+        a->kinds_word ? ":" : "", a->grace_word ? arena_printf(arena, "grace=%s:", a->grace_word) : "",
+        /* Of a process that is killed only the last look is known: look often. */
+        users->interval_set ? "" : "interval=1s:", dir, LOG_NAME, dir);
 }
 
 /*

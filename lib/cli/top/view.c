@@ -15,6 +15,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "../../core/group.h"
 #include "../../core/text.h"
 #include "../../core/textstack.h"
 #include "../base/cli.h"
@@ -337,8 +338,12 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
         add_body(p, make_line(p, width, false, "%llu ports to %s %s", (unsigned long long)g->ports, g->ports_peer,
                               when_words(p, g->ports_reached, g->ports_in_s)));
     add_stack(p, width, heading(p, g, -1), g->frames, g->n_frames);
-    for (unsigned i = 0; i < g->n_told; i++)
-        add_stack(p, width, heading(p, g, (int)i), g->told[i].frames, g->told[i].n_frames);
+    for (unsigned i = 0; i < g->n_told; i++) {
+        if (group_told_like(g, i) && !group_told_is_within(g, i))
+            add_body(p, make_line(p, width, true, "%s", heading(p, g, (int)i)));
+        else if (!group_told_is_within(g, i))
+            add_stack(p, width, heading(p, g, (int)i), g->told[i].frames, g->told[i].n_frames);
+    }
     add_body(p, make_line(p, width, true, "sockets"));
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];

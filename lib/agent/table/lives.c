@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lives.c: the lives of sockets by descriptor number.
+ *
+ * Runs in the program's threads and signal handlers. No lock: a chunk is made by whoever needs it
+ * first, and published by compare-and-swap.
+ */
+#include "lives.h"
+
+#include <stdatomic.h>
+
+#include "../base/sys.h"
+#include "table.h"
+
+struct lives lives_table LARGE_TABLE;
+static _Atomic uint32_t top; /* the highest chunk in use + 1 */
+
+struct state_life *life_of(int fd)
+{
+    uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK;
+    intptr_t distance = fd >= 0 && number < LIVES_CHUNKS ? __atomic_load_n(&lives_table.chunks[number], __ATOMIC_ACQUIRE) : 0;
+    struct state_life *chunk = (struct state_life *)(void *)((char *)&lives_table + distance);
+    return distance ? &chunk[(uint32_t)fd % LIVES_PER_CHUNK] : NULL;
+}
+
+struct state_life *life_make(int fd)
+{
+    uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK, first;
+    intptr_t none = 0;
+    if (fd < 0 || number >= LIVES_CHUNKS || life_of(fd))
+        return life_of(fd);
+    char *made = table_take(EXTENT_LIVES, 2 * number, 2, &first);
+    if (!made)
+        return NULL;
+    if (!__atomic_compare_exchange_n(&lives_table.chunks[number], &none, made - (char *)&lives_table, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_ACQUIRE))
+        table_give_back(first, 2);
+    uint32_t before = atomic_load(&top);
+    while (before < number + 1 && !atomic_compare_exchange_weak(&top, &before, number + 1))
+        ;
+    return life_of(fd);
+}
+
+void life_begin(int fd, uint32_t gen)
+{
+    struct state_life *life = life_make(fd);
+    if (!life)
+        return;
+    atomic_store_explicit(&life->gen, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&life->first_receive, LIFE_FRESH, memory_order_relaxed);
+    atomic_store_explicit(&life->last_receive, LIFE_FRESH, memory_order_relaxed);
+    atomic_store_explicit(&life->first_send, LIFE_FRESH, memory_order_relaxed);
+    atomic_store_explicit(&life->last_send, LIFE_FRESH, memory_order_relaxed);
+    atomic_store_explicit(&life->epoll_add, 0, memory_order_relaxed);
+    atomic_store_explicit(&life->epoll_del, 0, memory_order_relaxed);
+    atomic_store_explicit(&life->rare, 0, memory_order_relaxed);
+    atomic_store_explicit(&life->gen, gen, memory_order_release);
+}
+
+void lives_forget(void)
+{
+    for (uint32_t i = 0; i < atomic_load(&top); i++)
+        __atomic_store_n(&lives_table.chunks[i], 0, __ATOMIC_RELAXED);
+    atomic_store(&top, 0);
+}

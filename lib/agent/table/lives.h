@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lives.h: the lives of sockets (struct state_life) by descriptor number.
+ *
+ * The wrappers of calls that receive and send read them at each call, so finding one costs a load
+ * from one table. A chunk is two extents of the state file that lie in a row: its 256 descriptors
+ * are the upper bytes of the number. Lock-free; async-signal-safe.
+ */
+#ifndef SOCKLEAK_AGENT_LIVES_H
+#define SOCKLEAK_AGENT_LIVES_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "../../core/state.h"
+
+#define LIVES_PER_CHUNK (2 * STATE_LIVES_PER_EXTENT)
+#define LIVES_CHUNKS 65536u /* descriptors from 2^24 on have no life */
+_Static_assert(LIVES_PER_CHUNK == 256, "a byte of a descriptor's number is its place in the chunk");
+
+struct lives {
+    struct state_life none[LIVES_PER_CHUNK]; /* zeros: of those whose chunk was never made */
+    intptr_t chunks[LIVES_CHUNKS];           /* how many bytes each lies behind `none` */
+};
+extern struct lives lives_table __attribute__((visibility("hidden")));
+
+/*
+ * The chunk of the descriptor at FD, and the place there. Both are read from memory as bytes of the
+ * number: this is shorter than to shift it. Of numbers from 2^24 on the chunk is some other
+ * descriptor's. A plain load: what is read through its result depends on it.
+ */
+static inline const struct state_life *lives_near(const int *fd, uint8_t *place)
+{
+    uint16_t chunk;
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the bytes of a number begin with the lowest");
+    memcpy(&chunk, (const char *)fd + 1, sizeof chunk);
+    memcpy(place, fd, sizeof *place);
+    return (const struct state_life *)(const void *)((const char *)&lives_table + lives_table.chunks[chunk]);
+}
+
+/* NULL: its chunk was never made, or it has none (FD < 0, or too large). */
+struct state_life *life_of(int fd);
+/* The same, made now; NULL: there is no memory (not counted: a report then tells less). */
+struct state_life *life_make(int fd);
+/* FD has just become the socket GEN: nothing was done with it. Before its slot is live. */
+void life_begin(int fd, uint32_t gen);
+/* The table was replaced: no descriptor has a life any more. */
+void lives_forget(void);
+
+#endif

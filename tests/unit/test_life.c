@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_life.c: what the program does with a socket is kept with its stack, once, and of the socket
+ * that it was done with; a stack is walked when its pair is new.
+ */
+#include "tracked_agent.h"
+
+#include <sys/epoll.h>
+
+#include "agent/stacks/capture.h"
+#include "agent/stacks/pairs.h"
+#include "agent/stacks/sites.h"
+#include "agent/table/lives.h"
+#include "agent/track/life.h"
+#include "core/calls.h"
+
+#define FD 300
+#define NEW 310
+
+static const struct state_life *life(int fd) { return life_of(fd); }
+
+static void wants_frames(void) { agent_options.native_frames = agent_options.max_frames = 64; }
+
+/* By way of LEVEL calls: each another stack. */
+static __attribute__((noinline)) void use_at(unsigned level, int fd, uint32_t word, enum life_use use)
+{
+    if (level)
+        use_at(level - 1, fd, word, use);
+    else
+        track_used(fd, word, use);
+    __asm__ volatile("");
+}
+
+static void the_first_and_the_last_receive_and_send_are_kept_apart(void **state)
+{
+    (void)state;
+    open_at(FD);
+    assert_int_equal(life(FD)->gen, gen_of(FD));
+    assert_int_equal(life(FD)->first_receive, LIFE_FRESH);
+    assert_int_equal(life(FD)->last_send, LIFE_FRESH);
+    this_thread.call = CALL_RECV;
+    use_at(0, FD, 1001, LIFE_RECEIVE);
+    use_at(1, FD, 1002, LIFE_RECEIVE);
+    use_at(2, FD, 1003, LIFE_SEND);
+    assert_int_equal(life(FD)->first_receive, 1001);
+    assert_int_equal(life(FD)->last_receive, 1002);
+    assert_int_equal(life(FD)->first_send, 1003);
+    assert_int_equal(life(FD)->last_send, 1003);
+    assert_false(life(FD)->rare & LIFE_RECEIVED_ELSEWHERE);
+    int fd = FD;
+    assert_true(life_knows(&fd, 1002, LIFE_RECEIVE));
+    assert_false(life_knows(&fd, 1002, LIFE_SEND));
+    assert_false(life_knows(&fd, 1001, LIFE_RECEIVE));
+    const struct state_pair *one = pairs_find(1001), *two = pairs_find(1002);
+    assert_true(one && two && one->stack[0].site && two->stack[0].site);
+    assert_int_not_equal(one->stack[0].site, two->stack[0].site);
+    assert_int_equal(sites_at(one->stack[0].site)->call, CALL_RECV);
+    assert_int_equal(sites_at(one->stack[0].site)->opened, 0);
+    assert_int_equal(one->stack[0].fd, FD);
+    assert_int_equal(one->stack[0].gen, gen_of(FD));
+    life_of(FD)->gen++; /* another socket's: for this one there was no memory, or it is just being opened */
+    use_at(0, FD, 1004, LIFE_RECEIVE);
+    assert_int_equal(life(FD)->last_receive, 1002);
+    life_of(FD)->gen--;
+    use_at(0, FD, 0, LIFE_RECEIVE); /* no words of pairs */
+    use_at(0, FD, LIFE_FRESH, LIFE_RECEIVE);
+    assert_int_equal(life(FD)->last_receive, 1002);
+    track_closing(FD);
+}
+
+static void a_number_that_is_a_file_by_now_is_no_news_any_more(void **state)
+{
+    (void)state;
+    int fd = FD, none = NEW + 256, far = INT_MAX;
+    open_at(FD);
+    track_used(FD, 1001, LIFE_RECEIVE);
+    track_closing(FD);
+    assert_false(life_knows(&fd, 1005, LIFE_RECEIVE)); /* the first call of the file */
+    this_thread.inside = 1;                            /* the agent's own calls say nothing of it */
+    track_used(FD, 1005, LIFE_RECEIVE);
+    this_thread.inside = 0;
+    assert_false(life_knows(&fd, 1005, LIFE_RECEIVE));
+    track_used(FD, 1005, LIFE_RECEIVE);
+    assert_true(life_knows(&fd, 1005, LIFE_RECEIVE));
+    assert_true(life_knows(&fd, 1006, LIFE_RECEIVE));
+    assert_false(life_knows(&fd, 1006, LIFE_SEND));
+    assert_null(pairs_find(1005));
+    assert_true(life_knows(&none, 1006, LIFE_RECEIVE));
+    assert_null(life_of(far));
+    assert_null(life_make(far));
+    assert_null(life_make(-1));
+    open_at(FD); /* another socket */
+    assert_int_equal(life(FD)->first_receive, LIFE_FRESH);
+    assert_false(life_knows(&fd, 1005, LIFE_RECEIVE));
+    track_closing(FD);
+}
+
+static void a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom(void **state)
+{
+    (void)state;
+    open_at(FD);
+    open_at(NEW);
+    use_at(0, FD, 2001, LIFE_SEND);
+    const struct state_pair *p = pairs_find(2001);
+    assert_non_null(p);
+    state_ref first = p->stack[0].site;
+    struct capture_stats before, after;
+    use_at(3, NEW, 2001, LIFE_SEND); /* the second look-up is one that walks: another stack under the same word */
+    assert_int_equal(p->stack[0].site, first);
+    assert_true(p->stack[1].site && p->stack[1].site != first);
+    assert_int_equal(p->stack[1].fd, NEW);
+    state_ref second = p->stack[1].site;
+    use_at(1, NEW, 2002, LIFE_SEND);
+    capture_get_stats(&before);
+    for (unsigned i = 0; i < 5000; i++) { /* in turns with another pair: each time it is looked up */
+        use_at(i % 2 ? 4 : 5, FD, 2001, LIFE_SEND);
+        use_at(1, FD, 2002, LIFE_SEND);
+    }
+    assert_int_equal(p->stack[0].site, first);
+    assert_int_equal(p->stack[1].site, second);
+    assert_int_equal(p->uses, 1024);
+    capture_get_stats(&after);
+    assert_true(after.captures - before.captures <= 2 * 11);
+    for (volatile unsigned i = 0; i < 8; i++)
+        use_at(0, FD, 2003 + i % 2, LIFE_SEND);
+    p = pairs_find(2003);
+    assert_true(p->uses == 4 && p->stack[0].site && !p->stack[1].site); /* the same stack again is no second one */
+    track_closing(FD);
+    track_closing(NEW);
+}
+
+static void code_that_was_unloaded_is_walked_anew(void **state)
+{
+    (void)state;
+    open_at(FD);
+    for (volatile unsigned i = 0; i < 5; i++) {
+        use_at(0, FD, 5001, LIFE_RECEIVE);
+        use_at(0, FD, 5002, LIFE_RECEIVE);
+    }
+    struct state_pair *p = pairs_find(5001);
+    assert_true(p->uses == 5 && !p->stack[1].site);
+    sites_at(p->stack[0].site)->stale = 1;
+    use_at(2, FD, 5001, LIFE_RECEIVE); /* the sixth, which would not be walked */
+    assert_true(p->stack[1].site);
+    sites_at(p->stack[0].site)->stale = 0;
+    track_closing(FD);
+}
+
+static __attribute__((noinline)) uint32_t word_at(unsigned level)
+{
+    uint32_t word = level ? word_at(level - 1) : pairs_of_stack(CALL_READ);
+    __asm__ volatile("");
+    return word;
+}
+
+static void a_word_made_from_a_stack_stands_for_it_alone(void **state)
+{
+    (void)state;
+    uint32_t word[4];
+    open_at(FD);
+    for (volatile unsigned i = 0; i < 4; i++)
+        word[i] = word_at(i / 2);
+    assert_int_equal(word[0], word[1]);
+    assert_int_equal(word[2], word[3]);
+    assert_int_not_equal(word[0], word[2]);
+    const struct state_pair *p = pairs_find(word[0]);
+    assert_true(p && p->exact && p->stack[0].site && !p->stack[1].site);
+    assert_int_equal(sites_at(p->stack[0].site)->call, CALL_READ);
+    assert_false(pairs_find(1001)->exact);
+    track_closing(FD);
+}
+
+static void a_word_that_a_pair_has_by_chance_is_not_a_stacks(void **state)
+{
+    (void)state;
+    uint32_t word[2];
+    open_at(FD);
+    for (volatile unsigned i = 0; i < 2; i++) {
+        word[i] = word_at(0);
+        if (i == 0) {
+            assert_true(word[0]);
+            pairs_reset();
+            track_used(FD, word[0], LIFE_RECEIVE);
+        }
+    }
+    assert_int_equal(word[1], 0);
+    track_closing(FD);
+}
+
+static void there_is_an_end_to_the_pairs_and_none_to_what_is_known(void **state)
+{
+    (void)state;
+    open_at(FD);
+    for (uint32_t word = 1u << 20; word < (1u << 20) + 6000; word++)
+        track_used(FD, word, LIFE_RECEIVE);
+    assert_non_null(pairs_find(1u << 20));
+    assert_null(pairs_find((1u << 20) + 5000));
+    assert_int_equal(life(FD)->last_receive, (1u << 20) + 5999);
+    unsigned n = 0;
+    while (table_nth(EXTENT_PAIRS, n))
+        n++;
+    assert_true(n >= STATE_PAIRS_EXTENTS && n <= STATE_PAIRS_EXTENTS + 1); /* one is of the test before */
+    pairs_reset();
+    assert_null(pairs_find(1u << 20));
+    track_closing(FD);
+}
+
+static void epoll_keeps_the_first_of_each_and_whether_it_is_on(void **state)
+{
+    (void)state;
+    open_at(FD);
+    this_thread.call = CALL_EPOLL_CTL;
+    track_registered(9, EPOLL_CTL_MOD, FD, 1);
+    assert_int_equal(life(FD)->epoll_add, 0);
+    track_registered(9, EPOLL_CTL_ADD, FD, 1);
+    state_ref add = life(FD)->epoll_add;
+    assert_true(add && (life(FD)->rare & LIFE_ON_EPOLL) && !life(FD)->epoll_del);
+    assert_int_equal(sites_at(add)->call, CALL_EPOLL_CTL);
+    track_registered(9, EPOLL_CTL_DEL, FD, 1);
+    state_ref del = life(FD)->epoll_del;
+    assert_true(del && del != add && life(FD)->epoll_add == add);
+    assert_false(life(FD)->rare & (LIFE_ON_EPOLL | LIFE_DELETED_AGAIN));
+    track_registered(9, EPOLL_CTL_ADD, FD, 1);
+    assert_true(life(FD)->rare & LIFE_ON_EPOLL);
+    assert_int_equal(life(FD)->epoll_add, add);
+    track_registered(9, EPOLL_CTL_DEL, FD, 1);
+    assert_true(life(FD)->rare & LIFE_DELETED_AGAIN);
+    assert_int_equal(life(FD)->epoll_del, del);
+    track_closing(FD);
+    track_registered(9, EPOLL_CTL_ADD, FD, 1); /* of no socket */
+    assert_false(life(FD)->rare & LIFE_ON_EPOLL);
+}
+
+static void the_first_shutdown_and_the_stacks_of_dup_are_kept(void **state)
+{
+    (void)state;
+    open_at(FD);
+    track_used(FD, 1001, LIFE_RECEIVE);
+    this_thread.call = CALL_SHUTDOWN;
+    track_shutdown(FD, SHUT_WR);
+    state_ref at = life(FD)->rare & LIFE_RARE_REF;
+    assert_true(at);
+    assert_int_equal(sites_at(at)->call, CALL_SHUTDOWN);
+    track_shutdown(FD, SHUT_RD);
+    assert_int_equal(life(FD)->rare & LIFE_RARE_REF, at);
+    this_thread.call = CALL_DUP;
+    for (int i = 0; i < 50; i++)
+        track_duped(FD, NEW + i);
+    const struct state_share *share = table_at(slot_of(FD)->share);
+    assert_true(share->dup_site[0] && !share->dup_site[1]);
+    assert_int_equal(sites_at(share->dup_site[0])->call, CALL_DUP);
+    this_thread.call = CALL_FCNTL;
+    track_duped(FD, NEW + 50);
+    track_duped(FD, NEW + 51);
+    assert_true(share->dup_site[1]);
+    /* a copy has the life that there was until then */
+    assert_int_equal(life(NEW)->gen, gen_of(NEW));
+    assert_int_equal(life(NEW)->first_receive, 1001);
+    assert_int_equal(life(NEW)->rare, life(FD)->rare);
+    for (int i = 0; i < 52; i++)
+        track_closing(NEW + i);
+    track_closing(FD);
+    this_thread.call = 0;
+}
+
+static void *uses_it(void *arg)
+{
+    (void)arg;
+    track_used(FD, 1001, LIFE_RECEIVE);
+    track_used(FD, 1001, LIFE_SEND);
+    return NULL;
+}
+
+static void a_first_use_by_another_thread_is_known_as_such(void **state)
+{
+    (void)state;
+    pthread_t t;
+    open_at(FD);
+    pthread_create(&t, NULL, uses_it, NULL);
+    pthread_join(t, NULL);
+    track_used(FD, 1002, LIFE_RECEIVE);
+    assert_int_equal(life(FD)->rare, LIFE_RECEIVED_ELSEWHERE | LIFE_SENT_ELSEWHERE);
+    track_closing(FD);
+}
+
+static int pair[2];
+
+static int the_child_knows(void *arg)
+{
+    (void)arg;
+    track_used(pair[0], 3005, LIFE_SEND); /* the first event: the child makes a table */
+    track_received(pair[0], 1, 0, 1, 0);
+    WANT(table_head && phase_of(pair[0]) == SLOT_LIVE);
+    const struct state_life *l = life(pair[0]);
+    WANT(l && l->gen == gen_of(pair[0]));
+    WANT(l->first_receive == 3001 && l->last_receive == 3002 && l->first_send == 3005);
+    const struct state_pair *p = pairs_find(3001);
+    WANT(p && p->stack[0].site && p->stack[0].fd == UINT32_MAX && p->stack[0].gen == 0);
+    WANT(sites_at(p->stack[0].site)->call == CALL_RECV);
+    WANT(l->epoll_add && sites_at(l->epoll_add)->call == CALL_EPOLL_CTL);
+    WANT((l->rare & LIFE_RARE_REF) && sites_at(l->rare & LIFE_RARE_REF)->call == CALL_SHUTDOWN);
+    use_at(5, pair[0], 3001, LIFE_RECEIVE); /* it has gone on from there */
+    WANT(p->uses == 2);
+    track_used(pair[0], 3004, LIFE_SEND);
+    WANT(l->last_send == 3004 && !(l->rare & LIFE_SENT_ELSEWHERE)); /* nobody knows which thread opened it */
+    WANT(!pairs_find(1001));                                        /* of sockets that are gone */
+    return 0;
+}
+
+static void a_forked_child_knows_the_life_of_what_it_inherited(void **state)
+{
+    (void)state;
+    assert_int_equal(live_connect(pair), 0);
+    track_opened(pair[0], AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
+    track_connected(pair[0], 0, 0, NULL, 0);
+    this_thread.call = CALL_RECV;
+    track_used(pair[0], 3001, LIFE_RECEIVE);
+    track_used(pair[0], 3002, LIFE_RECEIVE);
+    this_thread.call = CALL_EPOLL_CTL;
+    track_registered(9, EPOLL_CTL_ADD, pair[0], 1);
+    this_thread.call = CALL_SHUTDOWN;
+    track_shutdown(pair[0], SHUT_WR);
+    this_thread.call = 0;
+    assert_int_equal(in_child(the_child_knows, NULL), 0);
+    assert_int_equal(in_clone(the_child_knows, NULL), 0);
+    assert_int_equal(life(pair[0])->last_receive, 3002); /* the children had lives of their own */
+    assert_int_equal(life(pair[0])->first_send, LIFE_FRESH);
+    track_closing(pair[0]);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void a_vfork_child_keeps_nothing(void **state)
+{
+    (void)state;
+    open_at(FD);
+    this_thread.in_vfork = 1;
+    track_used(FD, 4001, LIFE_RECEIVE);
+    track_registered(9, EPOLL_CTL_ADD, FD, 1);
+    track_shutdown(FD, SHUT_WR);
+    this_thread.in_vfork = 0;
+    assert_int_equal(life(FD)->first_receive, LIFE_FRESH);
+    assert_int_equal(life(FD)->epoll_add, 0);
+    assert_int_equal(life(FD)->rare, 0);
+    assert_null(pairs_find(4001));
+    track_closing(FD);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_and_the_last_receive_and_send_are_kept_apart),
+        cmocka_unit_test(a_number_that_is_a_file_by_now_is_no_news_any_more),
+        cmocka_unit_test(a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom),
+        cmocka_unit_test(epoll_keeps_the_first_of_each_and_whether_it_is_on),
+        cmocka_unit_test(the_first_shutdown_and_the_stacks_of_dup_are_kept),
+        cmocka_unit_test(a_first_use_by_another_thread_is_known_as_such),
+        cmocka_unit_test(a_vfork_child_keeps_nothing),
+        cmocka_unit_test(a_forked_child_knows_the_life_of_what_it_inherited),
+        cmocka_unit_test(code_that_was_unloaded_is_walked_anew),
+        cmocka_unit_test(a_word_made_from_a_stack_stands_for_it_alone),
+        cmocka_unit_test(a_word_that_a_pair_has_by_chance_is_not_a_stacks),
+        cmocka_unit_test(there_is_an_end_to_the_pairs_and_none_to_what_is_known),
+    };
+    wants_frames();
+    return live_end(cmocka_run_group_tests(tests, NULL, NULL));
+}
