@@ -153,6 +153,11 @@ struct state_header {
      * io_uring, or while the agent was dormant; 0: nothing
      */
     _Atomic uint64_t unwatched_ns;
+    /*
+     * 1: the file system was full, and some extents are in private memory of the process. Whoever
+     * maps the file may get SIGBUS in their places.
+     */
+    _Atomic uint32_t overflowed;
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "agent/base/sys.h"
 #include "objects.h"
@@ -316,6 +317,70 @@ static void what_is_forgotten_can_still_be_read_and_the_next_table_starts_empty(
     munmap((void *)(uintptr_t)old.base, old.size);
 }
 
+/* Waits for a byte of the other process: false when that has ended. */
+static bool told(int fd)
+{
+    char byte;
+    return read(fd, &byte, 1) == 1;
+}
+
+static void a_child_reads_what_its_parent_adds_after_the_fork(void **state)
+{
+    (void)state;
+    int status, go[2], ready[2];
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    assert_non_null(slot_make(9));
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct state_view old;
+        struct state_slot copy;
+        table_forget(&old);
+        bool early = read_slot(&old, 70, &copy);
+        if (write(ready[1], "", 1) != 1 || !told(go[0]))
+            _exit(2);
+        bool unasked = read_slot(&old, 70, &copy);
+        table_refresh(&old);
+        _exit(!early && !unasked && read_slot(&old, 70, &copy) && SLOT_GEN(copy.word) == 5 ? 0 : 1);
+    }
+    assert_true(told(ready[0]));
+    atomic_store(&slot_make(70)->word, SLOT_WORD(5, SLOT_LIVE));
+    assert_int_equal(write(go[1], "", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 2; i++) {
+        close(go[i]);
+        close(ready[i]);
+    }
+}
+
+/* A file that ends too soon raises SIGBUS, as a full file system does. */
+static void a_child_reads_no_extent_of_which_its_parent_has_a_private_page(void **state)
+{
+    (void)state;
+    int error, status, d = dir();
+    assert_int_equal(table_open(d, "full", &error), 0);
+    assert_int_equal(error, 0);
+    atomic_store(&slot_make(9)->word, SLOT_WORD(3, SLOT_LIVE));
+    atomic_store(&slot_make(70)->word, SLOT_WORD(3, SLOT_LIVE));
+    atomic_store(&slot_make(140)->word, SLOT_WORD(3, SLOT_LIVE));
+    atomic_store(&table_head->overflowed, 1);
+    int fd = openat(d, "full", O_RDWR | O_CLOEXEC);
+    assert_int_equal(ftruncate(fd, (off_t)(STATE_BODY_OFFSET + 2 * STATE_EXTENT_SIZE)), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct state_view old;
+        struct state_slot copy;
+        table_forget(&old);
+        _exit(old.n_extents == 2 && read_slot(&old, 70, &copy) && !read_slot(&old, 140, &copy) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    unlinkat(d, "full", 0);
+    close(fd);
+    close(d);
+}
+
 /* ---- at the same time ---- */
 
 static int contested;
@@ -408,6 +473,8 @@ int main(void)
         MEMORY(the_highest_numbers_have_slots_too),
         MEMORY(numbers_are_gone_through_in_their_order_without_the_empty_ones),
         MEMORY(what_is_forgotten_can_still_be_read_and_the_next_table_starts_empty),
+        MEMORY(a_child_reads_what_its_parent_adds_after_the_fork),
+        NONE(a_child_reads_no_extent_of_which_its_parent_has_a_private_page),
         MEMORY(two_threads_that_need_one_extent_of_slots_have_the_same),
         MEMORY(two_threads_never_have_one_record),
     };

@@ -55,6 +55,8 @@ static bool commit(uint64_t offset, uint64_t size)
     for (uint64_t at = 0; at < size; at += STATE_PAGE)
         if (!sys_touch(p + at)) {
             atomic_store(&table_overflowed, true);
+            if (offset)
+                atomic_store(&((struct state_header *)base)->overflowed, 1);
             return !sys_failed(sys_mmap(p, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         }
     return true;
@@ -131,9 +133,16 @@ int table_open(int dir, const char *name, int *file_error)
     return 0;
 }
 
+static uint64_t offset_of(uint32_t extent) { return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE; }
+
 void table_forget(struct state_view *old)
 {
     *old = table_view();
+    /* What the parent adds from now on, it opens to itself alone (commit). */
+    if (table_head && sys_mprotect(base, mapped, PROT_READ | PROT_WRITE) >= 0)
+        table_refresh(old);
+    else
+        old->n_extents = 0;
     table_head = NULL;
     base = NULL;
     mapped = 0;
@@ -165,9 +174,19 @@ struct state_view table_view(void)
     return v;
 }
 
-static _Atomic uint32_t *word_of(uint32_t extent) { return (_Atomic uint32_t *)(base + STATE_TABLE_OFFSET) + extent; }
+void table_refresh(struct state_view *old)
+{
+    const struct state_header *h = state_head(old);
+    uint64_t fit = (old->size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
+    uint32_t n = atomic_load(&h->n_extents);
+    old->n_extents = n < fit ? n : (uint32_t)fit;
+    unsigned char *bytes = (unsigned char *)(uintptr_t)old->base;
+    for (uint32_t i = 0; atomic_load(&h->overflowed) && i < old->n_extents; i++)
+        if (!sys_touch(bytes + STATE_TABLE_OFFSET + i * sizeof(uint32_t)) || !sys_touch(bytes + offset_of(i)))
+            old->n_extents = i;
+}
 
-static uint64_t offset_of(uint32_t extent) { return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE; }
+static _Atomic uint32_t *word_of(uint32_t extent) { return (_Atomic uint32_t *)(base + STATE_TABLE_OFFSET) + extent; }
 
 /*
  * The page of the table that holds the word of EXTENT, and the one before it: n_extents must never

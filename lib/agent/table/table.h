@@ -30,9 +30,14 @@ extern _Atomic bool table_overflowed;
 int table_open(int dir, const char *name, int *file_error);
 /*
  * Forgets the mapping without unmapping it, for a forked child: the parent's table stays readable
- * through OLD. table_head becomes NULL.
+ * through OLD, also what the parent adds later. table_head becomes NULL.
  */
 void table_forget(struct state_view *old);
+/*
+ * Counts the extents of OLD, of table_forget, that are there by now. Where the parent has some in
+ * private memory, what lies behind the first of them is left out.
+ */
+void table_refresh(struct state_view *old);
 struct state_view table_view(void);
 
 /*

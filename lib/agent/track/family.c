@@ -8,7 +8,6 @@
  */
 #include "family.h"
 
-#include <sys/mman.h>
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 
@@ -76,9 +75,6 @@ void family_born(struct state_child *record, const struct state_view *parent)
     if (parents.base && parents.base != parent->base)
         sys_munmap((void *)(uintptr_t)parents.base, parents.size);
     parents = *parent;
-    /* what the parent adds from now on, it opens to itself alone (table.c) */
-    if (parents.base)
-        sys_mprotect((void *)(uintptr_t)parents.base, parents.size, PROT_READ | PROT_WRITE);
     own = record;
     if (own)
         atomic_store(&own->pid, (uint32_t)sys_getpid());
@@ -173,13 +169,6 @@ static enum holds holds(uint32_t pid, int fd, const struct stat *mine)
     return is_gone(pid) || sys_stat(path, &st) >= 0 ? NO : compare(pid, fd);
 }
 
-static void refresh(struct state_view *v)
-{
-    uint64_t fit = (v->size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE;
-    uint32_t n = atomic_load(&state_head(v)->n_extents);
-    v->n_extents = n < fit ? n : (uint32_t)fit;
-}
-
 /* By the parent's table, where /proc does not let us see. */
 static bool parents_table_has(int fd, const struct state_slot *slot)
 {
@@ -188,7 +177,7 @@ static bool parents_table_has(int fd, const struct state_slot *slot)
     int at;
     if (!parents.base || atomic_load(&written()->parent_ended))
         return false;
-    refresh(&parents);
+    table_refresh(&parents);
     while (state_next_slot(&parents, &pos, &at, &s))
         if (at == fd)
             return s.opened_ns == slot->opened_ns;
@@ -246,7 +235,7 @@ static bool other_goes_first(int fd, const struct stat *mine)
     uint64_t pos = 0;
     const struct state_child *c;
     if (parents.base) {
-        refresh(&parents);
+        table_refresh(&parents);
         while ((c = state_next_child(&parents, &pos)))
             if (c != own && goes_first(c, false, fd, mine))
                 return true;
