@@ -269,7 +269,8 @@ straight_line()
         write __write writev send sendto sendmsg sendmmsg sendfile; do
         n=$(straight_line $call)
         case $call in
-        recvmsg | __recvfrom_chk) limit=22 ;; # it looks for descriptors; it has more arguments than registers
+        # they look for descriptors; it has more arguments than registers
+        recvmsg | sendmsg | __recvfrom_chk) limit=22 ;;
         splice) limit=28 ;;                   # of two sockets
         *) limit=20 ;;
         esac

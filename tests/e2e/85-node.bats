@@ -48,6 +48,20 @@ two_groups()
     done
 }
 
+@test "a forked child, which has none of the heap, comes to its exec: spawn over sockets is as without the agent" {
+    local how
+    for how in spawn spawnSync; do
+        run with_agent "log_path=$TESTTMP/log.%p" "$NODE" -e "const { $how } = require('child_process')
+            const done = (code, signal) => console.log(code, signal)
+            const child = $how('/bin/sh', ['-c', 'exit 7'])
+            if (child.on) child.on('exit', done)
+            else done(child.status, child.signal)"
+        printf '%s\n' "$output"
+        [ "$status" -eq 0 ]
+        [ "$output" = '7 null' ]
+    done
+}
+
 @test "run --exitcode counts what is stuck until the end, and says nothing of a program that closes" {
     run "$SOCKLEAK" run --exitcode 23 -- "$NODE" "$LEAK" plain
     [ "$status" -eq 23 ]

@@ -15,6 +15,7 @@
 #include "../base/log.h"
 #include "../base/thread.h"
 #include "../inject/redirect.h"
+#include "../runtimes/runtimes.h"
 #include "../stacks/capture.h"
 #include "../stacks/sites.h"
 #include "../symbolize/line_cache.h"
@@ -48,6 +49,7 @@ static void forked_child(bool prepared)
     held_reset();
     starts_reset();
     capture_fork_child();
+    runtimes_fork_child();
     exit_forked_child();
     gate_reset();
     thread_leave();
@@ -98,6 +100,7 @@ static void after_fork_child(void)
     } else {
         redirect_forked_child();
         capture_fork_child();
+        runtimes_fork_child();
     }
 }
 

@@ -151,6 +151,8 @@ struct runtime {
     bool (*program_ends)(void);
     /* The object was unloaded. */
     void (*forget)(void);
+    /* A forked child has not all of the memory that walk reads: there it is not called any more. */
+    bool stays_behind;
 };
 
 extern const struct runtime runtime_coreclr, runtime_cpython, runtime_hotspot, runtime_mono, runtime_perl, runtime_php, runtime_ruby,

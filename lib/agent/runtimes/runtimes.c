@@ -23,6 +23,7 @@ _Atomic uint32_t runtimes_found;
 static _Atomic(const struct runtime *) active;
 static _Atomic uint64_t active_start, active_end;
 static atomic_flag finding = ATOMIC_FLAG_INIT;
+static bool stayed_behind; /* the runtime, when this process was forked: none is looked for here */
 
 const struct runtime *runtimes_active(void) { return atomic_load_explicit(&active, memory_order_acquire); }
 
@@ -60,7 +61,7 @@ static void try_to_find(const struct object *o)
 {
     if (atomic_flag_test_and_set_explicit(&finding, memory_order_acquire))
         return;
-    const struct runtime *r = runtimes_active() ? NULL : find(o);
+    const struct runtime *r = runtimes_active() || stayed_behind ? NULL : find(o);
     if (r) {
         runtime_refuse(r, NULL); /* what another object was refused for */
         atomic_store(&active_start, o->start);
@@ -130,6 +131,16 @@ void runtimes_forget(uint64_t start)
     atomic_store(&runtimes_found, 0);
     atomic_store(&active, NULL);
     r->forget();
+}
+
+void runtimes_fork_child(void)
+{
+    const struct runtime *r = runtimes_active();
+    if (!r || !r->stays_behind)
+        return;
+    stayed_behind = true;
+    atomic_store(&runtimes_found, 0);
+    atomic_store(&active, NULL);
 }
 
 const char *runtimes_refusal(const char **name)

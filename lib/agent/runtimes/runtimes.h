@@ -25,6 +25,8 @@ unsigned runtimes_meet(const struct object *o, const char *path);
 void runtimes_meet_generated(void);
 /* The object that was loaded at START is gone. */
 void runtimes_forget(uint64_t start);
+/* In a forked child, before its first stack: no other thread runs there. */
+void runtimes_fork_child(void);
 /* 0 while there is no active runtime: for paths on which an instruction counts. */
 extern _Atomic uint32_t runtimes_found;
 /* The runtime of this process; NULL: none was found. One is read, the first that is met. */

@@ -124,4 +124,5 @@ const struct runtime runtime_v8 = {
     .ends_in = v8_ends_in,
     .program_ends = v8_program_ends,
     .forget = v8_forget,
+    .stays_behind = true, /* the heap is mapped with MADV_DONTFORK */
 };
