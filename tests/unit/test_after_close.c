@@ -230,7 +230,8 @@ static void a_thread_that_the_watcher_finds_inside_a_receive_was_under_way(void 
     while (after_close_any())
         ;
     open_it();
-    after_close_blocked(FD, 4711, CALL_RECV); /* not closed */
+    assert_false(after_close_is_gone(FD)); /* nobody has closed it */
+    after_close_blocked(FD, 4711, CALL_RECV);
     assert_false(after_close_any());
     close_it();
     assert_true(after_close_any() && after_close_any());
