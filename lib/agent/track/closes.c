@@ -136,17 +136,11 @@ static bool is_to_be_walked(const struct state_closes *c, unsigned place)
 
 /* ---- the event ------------------------------------------------------------------------------- */
 
-static bool is_of_the_end(state_ref by)
-{
-    const struct state_site *s = sites_at(by);
-    return ending_closes(s ? (const uint64_t *)(const void *)(s + 1) : NULL, s ? s->nframes : 0);
-}
-
 static __attribute__((noinline)) void walk(state_ref site, unsigned call, struct closer by, struct remembered *r, uint64_t key,
                                            unsigned known)
 {
     int saved = errno;
-    state_ref stack = sites_here_of(call ? call : CALL_CLOSE, NULL), ref = is_of_the_end(stack) ? 0 : record_of(site);
+    state_ref stack = sites_here_of(call ? call : CALL_CLOSE, NULL), ref = ending_is_in(stack) ? 0 : record_of(site);
     struct state_closes *c = table_at(ref);
     if (c) {
         unsigned place = place_of(c, stack);

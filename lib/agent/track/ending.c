@@ -15,6 +15,7 @@
 #include "../base/thread.h"
 #include "../runtimes/runtimes.h"
 #include "../stacks/capture.h"
+#include "../stacks/sites.h"
 #include "../table/header.h"
 #include "gate.h"
 
@@ -45,6 +46,12 @@ bool ending_closes(const uint64_t *pcs, unsigned n)
             return true;
         }
     return false;
+}
+
+bool ending_is_in(state_ref site)
+{
+    const struct state_site *s = sites_at(site);
+    return ending_closes(s ? (const uint64_t *)(const void *)(s + 1) : NULL, s ? s->nframes : 0);
 }
 
 static bool end_has_begun(void)

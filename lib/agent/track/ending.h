@@ -21,6 +21,8 @@ bool ending_keeps(const struct state_slot *slot);
  * had begun before.
  */
 bool ending_closes(const uint64_t *pcs, unsigned n);
+/* The same for an event whose stack is SITE. */
+bool ending_is_in(state_ref site);
 /* Costs two loads. False: ending_keeps would be false. */
 static inline bool ending_may_keep(const struct state_slot *slot)
 {

@@ -15,6 +15,7 @@
 #include "../stacks/pairs.h"
 #include "../stacks/sites.h"
 #include "../table/table.h"
+#include "ending.h"
 #include "gate.h"
 #include "slot.h"
 
@@ -70,14 +71,25 @@ void track_used(int fd, uint32_t word, enum life_use use)
     errno = saved;
 }
 
-/* The stack of the event that this thread records now, into AT, if that is empty. */
+/*
+ * The stack of the event that this thread records now; 0: there is none, or the end of the program
+ * makes the call, which is no part of what the program does.
+ */
+static state_ref site_of_event(void)
+{
+    int saved = errno;
+    state_ref site = sites_here(NULL);
+    if (ending_is_in(site))
+        site = 0;
+    errno = saved;
+    return site;
+}
+
+/* Into AT, if that is empty. */
 static void keep_first(_Atomic state_ref *at)
 {
-    if (atomic_load_explicit(at, memory_order_relaxed))
-        return;
-    int saved = errno;
-    atomic_store(at, sites_here(NULL));
-    errno = saved;
+    if (!atomic_load_explicit(at, memory_order_relaxed))
+        atomic_store(at, site_of_event());
 }
 
 void life_registered(int fd, bool added)
@@ -107,21 +119,17 @@ void life_shut_down(int fd)
     uint32_t rare = life ? atomic_load(&life->rare) : LIFE_RARE_REF;
     if (rare & LIFE_RARE_REF)
         return;
-    int saved = errno;
-    state_ref site = sites_here(NULL) & LIFE_RARE_REF;
+    state_ref site = site_of_event() & LIFE_RARE_REF;
     while (!(rare & LIFE_RARE_REF) && !atomic_compare_exchange_weak(&life->rare, &rare, rare | site))
         ;
-    errno = saved;
 }
 
 void life_duped(struct state_share *share)
 {
-    int saved = errno;
-    state_ref site = sites_here(NULL), none = 0;
+    state_ref site = site_of_event(), none = 0;
     for (unsigned i = 0; site && i < STATE_SHARE_DUPS; i++, none = 0)
         if (atomic_compare_exchange_strong(&share->dup_site[i], &none, site) || none == site)
             break;
-    errno = saved;
 }
 
 /* All but the generation, which TO has. */
