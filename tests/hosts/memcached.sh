@@ -28,6 +28,8 @@ for c in held:
     c.sendall(b"version\r\n")
     assert c.recv(100).startswith(b"VERSION")
 os.kill(pid, signal.SIGSTOP)
+def stopped(tid): return open(f"/proc/{pid}/task/{tid}/stat").read().rpartition(")")[2].split()[0] == "T"
+while not all(map(stopped, os.listdir(f"/proc/{pid}/task"))): time.sleep(0.01)
 for c in held: c.close()
 PY
     until_true 30 close_waits "${PORTS[0]}" 6 && echo "six in CLOSE_WAIT"
