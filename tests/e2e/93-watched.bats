@@ -21,11 +21,11 @@ stays()
     exec 7>"$TESTTMP/in"
     wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
 }
-# report [OPTIONS]: the command's report of it, as text and JSON
+# report: the command's report of it, as text and JSON
 report()
 {
-    "$SOCKLEAK" report --min-age 0 "$@" "$pid" >"$TESTTMP/report.txt"
-    "$SOCKLEAK" report --min-age 0 --format json "$@" "$pid" >"$TESTTMP/report.json"
+    "$SOCKLEAK" report --min-age 0 "$pid" >"$TESTTMP/report.txt"
+    "$SOCKLEAK" report --min-age 0 --format json "$pid" >"$TESTTMP/report.json"
 }
 # epolls FILE: of the leaks: mask and how many sockets of each epoll
 epolls() { json "$1" '" ".join(sorted("%s:%d" % (w["events"], w["count"]) for l in leaks for w in l["watched"] or []))'; }

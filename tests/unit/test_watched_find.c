@@ -179,6 +179,43 @@ static void where_no_file_may_be_opened_none_is(void **state)
     assert_int_equal(findings[0].watch, WATCH_EPOLL);
 }
 
+static void *finds_as_the_last(void *arg)
+{
+    char text[64] = "";
+    for (int i = 0; i < 4000 && !strstr(text, ") Z"); i++) { /* until the first thread has ended */
+        FILE *f = fopen("/proc/self/stat", "r");
+        if (!f || !fgets(text, sizeof text, f))
+            text[0] = 0;
+        if (f)
+            fclose(f);
+        usleep(2000);
+    }
+    find();
+    _exit(!strstr(text, ") Z") ? 2 : findings[0].watch != WATCH_UNKNOWN || findings[1].watch != WATCH_UNKNOWN);
+    return arg;
+}
+
+static int first_thread_ends(void)
+{
+    pthread_t thread;
+    if (!live_start())
+        return 6;
+    check_all(0);
+    for (int i = 0; i < 2; i++) /* the child's table has them as inherited */
+        if (!live_is_known(pair[i]))
+            return 3;
+    if (pthread_create(&thread, NULL, finds_as_the_last, NULL))
+        return 4;
+    syscall(SYS_exit, 0);
+    return 5;
+}
+
+static void when_the_first_thread_has_ended_its_descriptors_cannot_be_listed(void **state)
+{
+    (void)state;
+    assert_int_equal(live_in_child(first_thread_ends), 0);
+}
+
 /* ---- by other means than epoll ---- */
 
 static _Atomic uint32_t waiter_tid;
@@ -286,6 +323,7 @@ int main(void)
         CASE(of_a_number_that_was_given_away_nothing_is_said),
         CASE(without_a_descriptor_to_read_with_nothing_is_known),
         CASE(where_no_file_may_be_opened_none_is),
+        CASE(when_the_first_thread_has_ended_its_descriptors_cannot_be_listed),
         CASE(a_thread_that_polls_may_watch_it),
         CASE(a_thread_in_a_receive_watches_that_one_alone),
         CASE(the_thread_that_makes_the_report_may_poll_after_it),
