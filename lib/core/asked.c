@@ -99,7 +99,7 @@ struct sum {
 struct sums {
     struct sum of[SUMS];
     unsigned n;
-    bool more;
+    bool more, several; /* SEVERAL: of another process than the report's */
     uint64_t known, watched, nobody, none;
 };
 
@@ -119,11 +119,12 @@ static void count_watch(struct sums *s, const struct finding *f, const struct wa
     s->of[i].same_data &= s->of[i].watch.data == w->data;
 }
 
-static void count_watches(struct sums *s, const struct group *g)
+static void count_watches(struct sums *s, const struct report *r, const struct group *g)
 {
     *s = (struct sums){.n = 0};
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];
+        s->several |= f->pid && f->pid != r->pid;
         s->known += f->watch != WATCH_UNKNOWN;
         s->watched += f->watch == WATCH_EPOLL;
         s->nobody += f->watch == WATCH_NOBODY;
@@ -189,12 +190,13 @@ static void put_watch(struct out *o, const struct report *r, const struct group 
 static void put_watched(struct out *o, const struct report *r, const struct group *g)
 {
     struct sums s;
-    count_watches(&s, g);
+    count_watches(&s, r, g);
+    const char *whose = s.several ? "their processes" : "this process";
     if (!s.watched) {
         if (s.nobody && s.nobody == g->n_findings)
-            out_str(o, "  not watched by anybody in this process\n");
+            out_fmt(o, "  not watched by anybody in %s\n", whose);
         else if (s.none && s.known == g->n_findings)
-            out_str(o, "  watched: by no epoll of this process\n");
+            out_fmt(o, "  watched: by no epoll of %s\n", whose);
         return;
     }
     sort_sums(&s);
@@ -244,7 +246,7 @@ static void put_registration(struct out *o, const struct watch *w, bool data)
 void asked_json(struct out *o, const struct report *r, const struct group *g)
 {
     struct sums s;
-    count_watches(&s, g);
+    count_watches(&s, r, g);
     out_str(o, ",\"watched\":");
     if (!s.known) {
         out_str(o, "null");

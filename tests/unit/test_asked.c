@@ -178,6 +178,10 @@ static void epolls_of_several_processes_are_told_apart(void **state)
     findings[1].pid = 4300;
     assert_string_equal(text(), "  watched: by epoll fd 5 for IN (1 of 2), by epoll fd 5 of process 4300 for IN (1 of 2)\n");
     assert_non_null(strstr(json(), "\"count\":1,\"pid\":4300}"));
+    findings[0].watch = findings[1].watch = WATCH_NONE;
+    assert_string_equal(text(), "  watched: by no epoll of their processes\n");
+    findings[0].watch = findings[1].watch = WATCH_NOBODY;
+    assert_string_equal(text(), "  not watched by anybody in their processes\n");
 }
 
 static void nobody_is_said_of_all_or_of_none(void **state)
