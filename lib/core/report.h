@@ -65,6 +65,8 @@ struct finding {
     uint8_t type;         /* SOCK_* */
     uint8_t call;         /* enum call, by which it was opened */
     uint8_t told_call;    /* by which the program saw EOF or the error; 0: not known */
+    uint8_t watch;        /* enum watch_state */
+    unsigned n_watches;   /* all that there are; the first are kept */
     uint16_t protocol;    /* as given to socket(2), or as SO_PROTOCOL gives it (protocol_name) */
     uint32_t descriptors; /* of this process for this socket; 0: not counted, at least one */
     bool past_grace;
@@ -86,9 +88,7 @@ struct finding {
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
     struct transfer transfer;
-    uint64_t inode;     /* 0: not known */
-    uint8_t watch;      /* enum watch_state */
-    unsigned n_watches; /* all that there are; the first are kept */
+    uint64_t inode; /* 0: not known */
     struct watch watches[FINDING_WATCHES];
     /* of KIND_HELD_BY_CHILD: the first of the processes that hold it */
     uint8_t n_holders;

@@ -338,7 +338,8 @@ static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state
     assert_null(strstr(text, "\"event\":\"siblings_closed\""));
     assert_non_null(
         strstr(text, ",\"siblings_closed\":[{\"count\":1000,\"call\":\"close\",\"about\":true,\"cousins\":false,\"frames\":[{"));
-    assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}],\"watched\":null}\n"));
+    assert_non_null(
+        strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}],\"watched\":null}\n"));
 }
 
 static void each_socket_has_its_own_eof_and_protocol(void **state)
@@ -350,7 +351,8 @@ static void each_socket_has_its_own_eof_and_protocol(void **state)
         const char *words;
     } rows[] = {
         {EOF_READ, AF_INET, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":\"tcp\",\"descriptors\":1,\"received\":null,"},
-        {EOF_UNREAD, AF_INET6, SOCK_STREAM, PROTOCOL_MPTCP, "\"eof\":\"unread\",\"protocol\":\"mptcp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_UNREAD, AF_INET6, SOCK_STREAM, PROTOCOL_MPTCP,
+         "\"eof\":\"unread\",\"protocol\":\"mptcp\",\"descriptors\":1,\"received\":null,"},
         {EOF_NONE, AF_INET, SOCK_DGRAM, 0, "\"eof\":null,\"protocol\":\"udp\",\"descriptors\":1,\"received\":null,"},
         {EOF_NONE, AF_INET, SOCK_SEQPACKET, 0, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1,\"received\":null,"},
         {EOF_NONE, AF_INET, SOCK_STREAM, 132, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1,\"received\":null,"},
