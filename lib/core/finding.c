@@ -263,6 +263,30 @@ enum event finding_event(const struct finding *f)
     return f->told_call == CALL_CONNECT || of_connect ? EVENT_CONNECT_FAILED : EVENT_ERROR;
 }
 
+void finding_transfer_from(struct transfer *t, const struct state_detail *d)
+{
+    *t = (struct transfer){.received = 0};
+    if (!d->tcp_state)
+        return;
+    struct state_transfer s = d->transfer;
+    t->has_received = s.received != 0;
+    t->received = s.received - t->has_received;
+    t->has_sent = s.sent != 0;
+    t->sent = s.sent - t->has_sent;
+    t->moved_ns = s.moved_ns;
+    t->waits = s.waits != 0;
+}
+
+void finding_transfer_to(struct state_detail *d, const struct transfer *t)
+{
+    if (!d->tcp_state)
+        return;
+    d->transfer = (struct state_transfer){.received = t->has_received ? t->received + 1 : 0,
+                                          .sent = t->has_sent ? t->sent + 1 : 0,
+                                          .moved_ns = t->moved_ns,
+                                          .waits = t->waits};
+}
+
 static bool is_any_address(const char *text) { return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0; }
 
 void finding_from_detail(struct finding *f, const struct state_detail *d)
@@ -283,6 +307,7 @@ void finding_from_detail(struct finding *f, const struct state_detail *d)
     f->until_exit = detail_is_until_exit(d);
     f->since_ns = d->since_ns;
     f->unread = d->unread;
+    finding_transfer_from(&f->transfer, d);
     f->eof = (uint8_t)(d->eof == EOF_NONE ? EOF_NONE : finding_eof(f, d->eof));
     f->local = d->local;
     f->peer = d->peer;

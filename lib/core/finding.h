@@ -36,6 +36,12 @@ void finding_from_use(struct finding *f, const struct state_use *u, const struct
  */
 void finding_from_detail(struct finding *f, const struct state_detail *d);
 /*
+ * The bytes that D's socket has transferred, and how a check keeps them there. Only the details of
+ * sockets with a TCP state have room for them: their addresses are short.
+ */
+void finding_transfer_from(struct transfer *t, const struct state_detail *d);
+void finding_transfer_to(struct state_detail *d, const struct transfer *t);
+/*
  * Fills F from H, a closed socket out of VIEW that another process keeps open. Its strings point
  * into H.
  */

@@ -8,6 +8,7 @@
  */
 #include "json.h"
 
+#include "asked.h"
 #include "finding.h"
 #include "group.h"
 #include "text.h"
@@ -197,6 +198,7 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
         put_u64_opt(o, "used_tid", f->used_tid);
         put_u64_opt(o, "victim_tid", f->victim_tid);
     }
+    asked_json_socket(o, r, f);
     out_char(o, '}');
 }
 
@@ -306,6 +308,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     if (is_until_exit(g))
         put_bool(o, "until_exit", true);
     put_siblings(o, g);
+    asked_json(o, r, g);
     put_advice(o, g);
     out_str(o, "}\n");
 }

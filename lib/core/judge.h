@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "kinds.h"
+#include "transfer.h"
 
 /* TCP states by their numbers in <netinet/tcp.h>; 0: not TCP, or unknown. */
 enum {
@@ -79,6 +80,7 @@ struct observation {
      * _ack_recv); 0 unknown
      */
     uint64_t idle_ns;
+    struct transfer transfer; /* of a TCP connection; not judged */
 };
 
 struct verdict {

@@ -16,6 +16,7 @@
 
 #include "calls.h"
 #include "state.h"
+#include "transfer.h"
 
 /* What the program did with a socket, and where. */
 struct finding_event {
@@ -37,6 +38,22 @@ struct use_event {
 };
 #define USE_EVENTS (EVENT_USED - EVENT_CLOSED + 1u)
 
+/* A registration of a socket in an epoll of its process (watched.h). */
+struct watch {
+    int epfd;
+    uint32_t fd;     /* under which it was registered: perhaps a copy's, perhaps closed by now */
+    uint32_t events; /* EPOLL* */
+    uint64_t data;
+};
+enum watch_state {
+    WATCH_UNKNOWN = 0,
+    WATCH_WITHOUT, /* by no epoll: the process has none */
+    WATCH_NONE,    /* by none of its epolls */
+    WATCH_NOBODY,  /* nor is any of its threads in another call that may wait for it */
+    WATCH_EPOLL    /* by one or more */
+};
+#define FINDING_WATCHES 2u
+
 /* One socket that is a finding. */
 struct finding {
     int fd;
@@ -48,6 +65,8 @@ struct finding {
     uint8_t type;         /* SOCK_* */
     uint8_t call;         /* enum call, by which it was opened */
     uint8_t told_call;    /* by which the program saw EOF or the error; 0: not known */
+    uint8_t watch;        /* enum watch_state */
+    unsigned n_watches;   /* all that there are; the first are kept */
     uint16_t protocol;    /* as given to socket(2), or as SO_PROTOCOL gives it (protocol_name) */
     uint32_t descriptors; /* of this process for this socket; 0: not counted, at least one */
     bool past_grace;
@@ -68,6 +87,9 @@ struct finding {
     state_ref site, told_site;
     uint64_t opened_ns, since_ns; /* CLOCK_MONOTONIC */
     uint64_t unread;
+    struct transfer transfer;
+    uint64_t inode; /* 0: not known */
+    struct watch watches[FINDING_WATCHES];
     /* of KIND_HELD_BY_CHILD: the first of the processes that hold it */
     uint8_t n_holders;
     uint32_t holders; /* all that there are */

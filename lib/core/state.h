@@ -368,6 +368,17 @@ struct state_use { /* 384 bytes */
 #define STATE_CLOSES_USE 2u
 enum use_flag { USE_UNDER_WAY = 1, /* the call had begun before the close */ USE_MPTCP = 2 };
 
+/*
+ * How many bytes came and went on a TCP connection, as the last check saw it (transfer.h). Behind
+ * the end of an address: zero in the files of version 0.1.
+ */
+struct state_transfer {
+    uint64_t received, sent; /* one more than that; 0: not known */
+    uint64_t moved_ns;       /* 0: not known */
+    uint32_t waits;          /* something is not acknowledged, or not sent yet */
+    uint32_t pad;
+};
+
 struct state_detail {     /* 256 bytes: what the checks know of one socket in a condition */
     _Atomic uint32_t gen; /* the slot's generation; 0: free */
     uint32_t fd;
@@ -386,7 +397,13 @@ struct state_detail {     /* 256 bytes: what the checks know of one socket in a 
     uint64_t reported_since_ns;
     /* "10.0.0.7:51222", "[::1]:80", "/run/x.sock", "@abstract", "2:1024" (vsock); empty: unknown */
     char local[96];
-    char peer[96];
+    union {
+        char peer[96];
+        struct {
+            char inet_peer[64];
+            struct state_transfer transfer; /* of a TCP socket, whose address leaves room for it */
+        };
+    };
 };
 
 #define DETAIL_UNTIL_EXIT 0x80u /* the end of the program has closed it, and nothing before */
@@ -545,6 +562,7 @@ _Static_assert(sizeof(struct state_header) <= STATE_PAGE, "the header is one pag
 _Static_assert(sizeof(struct state_slot) == 64, "a slot is one cache line");
 _Static_assert(sizeof(struct state_module) == 512, "8 modules an extent");
 _Static_assert(sizeof(struct state_detail) == 256, "16 details an extent");
+_Static_assert(offsetof(struct state_detail, transfer) + sizeof(struct state_transfer) == sizeof(struct state_detail), "no byte is added");
 _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(offsetof(struct state_header, unwatched_ns) == STATE_HEADER_FIRST, "fields are added behind those of 0.1");
 _Static_assert(sizeof(struct state_life) == 32, "128 lives an extent");

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "asked.h"
 #include "finding.h"
 #include "group.h"
 #include "own_frames.h"
@@ -541,6 +542,7 @@ static void put_socket(struct out *o, const struct report *r, const struct group
     if (f->kind == KIND_OPEN ? f->unread || f->tcp_state || local || peer
                              : f->kind != KIND_NEVER_CONNECTED && f->kind != KIND_USE_AFTER_CLOSE)
         out_fmt(o, "  unread %lu", (unsigned long)f->unread);
+    asked_text_socket(o, r, f);
     if (f->kind == KIND_DEAD && f->how != g->how && how_name(f->how))
         out_fmt(o, "  %s", how_name(f->how));
     if (g->eof == EOF_MIXED && (f->eof == EOF_READ || f->eof == EOF_UNREAD))
@@ -642,6 +644,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_site(o, r, g);
     put_until_exit(o, r, g);
     put_life(o, g);
+    asked_text(o, r, g);
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
     for (size_t i = 0; i < shown; i++)
         put_socket(o, r, g, &g->findings[i]);

@@ -7,7 +7,34 @@
  */
 #include "../../lib/cli/kernel/procfs.c"
 
+#include "../../lib/core/watched.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* An epoll's fdinfo, of which two inodes are asked for. */
+static void take_epoll(const char *text, size_t n)
+{
+    struct finding f[2] = {{.fd = 7, .descriptors = 1}, {.fd = 12, .descriptors = 2}};
+    struct watched_socket sockets[2] = {{0xca4a9c1, &f[1]}, {7, &f[0]}};
+    struct watched w;
+    watched_begin(&w, sockets, 2);
+    size_t used = watched_take(&w, 5, text, n);
+    if (used > n || memchr(text + used, '\n', n - used))
+        __builtin_trap();
+    watched_end(&w, true);
+    for (unsigned i = 0; i < 2; i++)
+        if ((f[i].watch == WATCH_EPOLL) != (f[i].n_watches > 0))
+            __builtin_trap();
+}
+
+/* The call that a thread is in. */
+static void take_call(const char *text, size_t n)
+{
+    struct watched w = {.n = 0};
+    watched_thread(&w, text, n);
+    if (w.n_busy > 1 || (w.n_busy && w.others))
+        __builtin_trap();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -23,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!text)
         return 0;
     memcpy(text, data + 1, n);
-    switch (data[0] % 6) {
+    switch (data[0] % 8) {
     case 0:
         if (procfs_parse_stat(text, n, &st))
             for (const char *p = st.comm; *p; p++)
@@ -44,8 +71,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 4:
         procfs_parse_tcp_line(text, n, AF_INET, &s);
         break;
-    default:
+    case 5:
         procfs_parse_tcp_line(text, n, AF_INET6, &s);
+        break;
+    case 6:
+        take_epoll(text, n);
+        break;
+    default:
+        take_call(text, n);
         break;
     }
     free(text);

@@ -284,7 +284,7 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
         "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
         ("{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno "
-         "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[]}\n")};
+         "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[],\"watched\":null}\n")};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
@@ -320,7 +320,7 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
     group.of_eof = true;
     text = rendered(&r);
     assert_non_null(strstr(text, "\"eof_frames\":[{\"module\":\"/srv/app\",\"build_id\":\"00ff\",\"offset\":\"0x1234\""));
-    assert_non_null(strstr(text, "\"site_of\":\"eof\",\"siblings_closed\":[]}\n"));
+    assert_non_null(strstr(text, "\"site_of\":\"eof\",\"siblings_closed\":[],\"watched\":null}\n"));
 }
 
 static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state)
@@ -338,7 +338,8 @@ static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state
     assert_null(strstr(text, "\"event\":\"siblings_closed\""));
     assert_non_null(
         strstr(text, ",\"siblings_closed\":[{\"count\":1000,\"call\":\"close\",\"about\":true,\"cousins\":false,\"frames\":[{"));
-    assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}]}\n"));
+    assert_non_null(
+        strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}],\"watched\":null}\n"));
 }
 
 static void each_socket_has_its_own_eof_and_protocol(void **state)
@@ -349,14 +350,15 @@ static void each_socket_has_its_own_eof_and_protocol(void **state)
         uint16_t protocol;
         const char *words;
     } rows[] = {
-        {EOF_READ, AF_INET, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":\"tcp\",\"descriptors\":1}]"},
-        {EOF_UNREAD, AF_INET6, SOCK_STREAM, PROTOCOL_MPTCP, "\"eof\":\"unread\",\"protocol\":\"mptcp\",\"descriptors\":1}]"},
-        {EOF_NONE, AF_INET, SOCK_DGRAM, 0, "\"eof\":null,\"protocol\":\"udp\",\"descriptors\":1}]"},
-        {EOF_NONE, AF_INET, SOCK_SEQPACKET, 0, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1}]"},
-        {EOF_NONE, AF_INET, SOCK_STREAM, 132, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1}]"},
-        {EOF_NONE, AF_INET, SOCK_RAW, 1, "\"eof\":null,\"protocol\":\"icmp\",\"descriptors\":1}]"},
-        {EOF_NONE, AF_INET, SOCK_RAW, 250, "\"eof\":null,\"protocol\":null,\"descriptors\":1}]"},
-        {EOF_READ, AF_UNIX, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":null,\"descriptors\":1}]"},
+        {EOF_READ, AF_INET, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":\"tcp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_UNREAD, AF_INET6, SOCK_STREAM, PROTOCOL_MPTCP,
+         "\"eof\":\"unread\",\"protocol\":\"mptcp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_NONE, AF_INET, SOCK_DGRAM, 0, "\"eof\":null,\"protocol\":\"udp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_NONE, AF_INET, SOCK_SEQPACKET, 0, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_NONE, AF_INET, SOCK_STREAM, 132, "\"eof\":null,\"protocol\":\"sctp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_NONE, AF_INET, SOCK_RAW, 1, "\"eof\":null,\"protocol\":\"icmp\",\"descriptors\":1,\"received\":null,"},
+        {EOF_NONE, AF_INET, SOCK_RAW, 250, "\"eof\":null,\"protocol\":null,\"descriptors\":1,\"received\":null,"},
+        {EOF_READ, AF_UNIX, SOCK_STREAM, 0, "\"eof\":\"read\",\"protocol\":null,\"descriptors\":1,\"received\":null,"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct report r = example();
@@ -384,7 +386,7 @@ static void who_holds_a_closed_socket_is_listed(void **state)
     group.n_findings = 1;
     const char *text = rendered(&r);
     assert_non_null(strstr(text, "\"kind\":\"held_by_child\""));
-    assert_non_null(strstr(text, ",\"holders\":[{\"pid\":812,\"exe\":\"/bin/sleep\",\"fd\":5}],\"n_holders\":3}]"));
+    assert_non_null(strstr(text, ",\"holders\":[{\"pid\":812,\"exe\":\"/bin/sleep\",\"fd\":5}],\"n_holders\":3,\"received\":null,"));
     assert_non_null(strstr(text, ",\"advice\":\"open it with SOCK_CLOEXEC"));
 }
 

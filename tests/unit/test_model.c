@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sys/epoll.h>
 
 #include "cli/base/now.h"
 #include "cli/model/circumstances.h"
@@ -18,6 +19,8 @@
 #include "cli/model/model.h"
 #include "cli/model/stacks.h"
 #include "cli/state/load_set.h"
+#include "core/finding.h"
+#include "core/judge.h"
 #include "statefile.h"
 
 static struct image im;
@@ -268,7 +271,11 @@ static void a_live_process_is_judged_by_the_kernel(void **state)
     assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
     int left = socket(AF_INET, SOCK_STREAM, 0), good = socket(AF_INET, SOCK_STREAM, 0), file = dup(2);
     assert_int_equal(connect(left, (struct sockaddr *)&at, len), 0);
-    close(accept(listener, NULL, NULL));
+    assert_int_equal(send(left, "abc", 3, 0), 3);
+    int gone = accept(listener, NULL, NULL);
+    char three[3];
+    assert_int_equal(recv(gone, three, 3, MSG_WAITALL), 3); /* else its close is a reset */
+    close(gone);
     assert_int_equal(connect(good, (struct sockaddr *)&at, len), 0);
     int accepted = accept(listener, NULL, NULL);
 
@@ -294,6 +301,25 @@ static void a_live_process_is_judged_by_the_kernel(void **state)
     assert_non_null(strstr(m.findings[0].peer, "127.0.0.1:"));
     assert_int_equal(m.unconfirmed, 3);
     assert_int_equal(m.report.reason, REASON_REQUEST);
+    assert_int_equal(m.findings[0].watch, WATCH_NOBODY); /* this thread is reading that file */
+    assert_true(m.findings[0].transfer.has_received && m.findings[0].transfer.has_sent);
+    assert_int_equal(m.findings[0].transfer.received, 0);
+    assert_int_equal(m.findings[0].transfer.sent, 3);
+    drop();
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = 77};
+    assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, left, &e), 0);
+    build();
+    assert_int_equal(m.findings[0].watch, WATCH_EPOLL);
+    assert_int_equal(m.report.groups[0].findings[0].n_watches, 1);
+    assert_int_equal(m.report.groups[0].findings[0].watches[0].epfd, epoll);
+    assert_true(m.report.groups[0].findings[0].watches[0].data == 77);
+    drop();
+    options.no_watched = true;
+    build();
+    assert_int_equal(m.findings[0].watch, WATCH_UNKNOWN);
+    assert_false(m.findings[0].transfer.has_sent);
+    close(epoll);
     close(listener);
     close(left);
     close(good);
@@ -310,7 +336,9 @@ static void processes_are_merged_by_kind_and_stack(void **state)
         head->pid = 4194304u + (unsigned)i;
         head->last_look_ns = (2000 + 100 * (unsigned)i) * SECOND;
         statefile_socket(&im, 3 + i, 0);
-        statefile_detail(&im, 3 + i, KIND_CLOSE_WAIT, 1990 * SECOND);
+        struct state_detail *d = statefile_detail(&im, 3 + i, KIND_CLOSE_WAIT, 1990 * SECOND);
+        d->tcp_state = ST_CLOSE_WAIT;
+        finding_transfer_to(d, &(struct transfer){.received = 16, .has_received = true, .moved_ns = (1980 + 100 * (unsigned)i) * SECOND});
         statefile_write(&im);
         assert_null(load_file(&files[i], statefile_path));
         unlink(statefile_path);
@@ -325,6 +353,12 @@ static void processes_are_merged_by_kind_and_stack(void **state)
     assert_int_equal(all.report.groups[0].oldest_ns, 110 * SECOND);
     assert_int_equal(all.report.groups[0].youngest_ns, 10 * SECOND);
     assert_int_equal(all.report.groups[0].findings[2].pid, 4194304);
+    for (unsigned i = 0; i < 3; i++) { /* idle for 20 s at the last look of its process; fd 3 is in both files */
+        const struct finding *f = &all.report.groups[0].findings[i];
+        assert_int_equal(f->transfer.received, 16);
+        assert_int_equal(all.report.now_ns - f->transfer.moved_ns, (f->fd == 3 && f->pid == 4194305 ? 120 : 20) * SECOND);
+        assert_int_equal(f->watch, WATCH_UNKNOWN);
+    }
     assert_int_equal(all.report.leaks, 3);
     assert_int_equal(all.report.sites, 1);
     model_free(&all);

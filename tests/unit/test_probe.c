@@ -411,6 +411,115 @@ static void how_long_nothing_moved_is_the_least_of_three_times(void **state)
     shut(pair);
 }
 
+/* As KNOWN says of the peer's bytes and of ours. */
+static void assert_transfer(const char *known, uint64_t received, uint64_t sent)
+{
+    assert_int_equal(seen.transfer.has_received, known[0] == 'r');
+    assert_int_equal(seen.transfer.received, received);
+    assert_int_equal(seen.transfer.has_sent, 1);
+    assert_int_equal(seen.transfer.sent, sent);
+    assert_true(seen.transfer.moved_ns > 0 && seen.transfer.moved_ns <= clock_now());
+}
+
+static void the_bytes_of_a_connection_are_the_programs(void **state)
+{
+    (void)state;
+    char buf[16];
+    int pair[2];
+    live_connect(pair);
+    ask(pair[0]);
+    assert_transfer("r", 0, 0); /* the SYN is no byte */
+    assert_int_equal(send(pair[1], "sixteen bytes...", 16, 0), 16);
+    await(pair[0], POLLIN);
+    ask(pair[0]);
+    assert_transfer("r", 16, 0);
+    ask(pair[1]);
+    assert_transfer("r", 0, 16);
+    assert_int_equal(send(pair[0], "seven b", 7, 0), 7);
+    await(pair[1], POLLIN);
+    assert_int_equal(recv(pair[1], buf, sizeof buf, 0), 7); /* else its close is a reset */
+    shutdown(pair[1], SHUT_WR);
+    await(pair[0], POLLRDHUP);
+    ask(pair[0]);
+    assert_int_equal(seen.tcp_state, ST_CLOSE_WAIT);
+    assert_transfer("r", 16, 7);
+    for (int i = 0; i < 4000 && ask(pair[1])->tcp_state == ST_FIN_WAIT_1; i++)
+        usleep(5000);
+    assert_int_equal(seen.tcp_state, ST_FIN_WAIT_2);
+    assert_transfer("r", 7, 16);
+    while (recv(pair[0], buf, sizeof buf, 0) > 0)
+        ;
+    shutdown(pair[0], SHUT_WR);
+    struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM | ORIGIN_SOCKET << 4, .opened_ns = clock_now()};
+    atomic_store(&s.flags, SLOT_CONNECTED | SLOT_SHUT_WR);
+    for (int i = 0; i < 4000 && (probe(pair[0], &s, -1, &seen) < 0 || seen.tcp_state != ST_CLOSE); i++)
+        usleep(5000);
+    assert_transfer("r", 16, 7); /* both have finished */
+    atomic_store(&s.flags, SLOT_CONNECTED | SLOT_SHUT_WR | SLOT_UNWATCHED);
+    assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
+    assert_transfer("?", 0, 7); /* it may have been reset before the FIN, and that told elsewhere */
+    shut(pair);
+}
+
+static void of_a_reset_connection_the_fin_is_not_known(void **state)
+{
+    (void)state;
+    int pair[2];
+    struct linger now = {1, 0};
+    for (int fin = 0; fin < 2; fin++) {
+        live_connect(pair);
+        assert_int_equal(send(pair[1], "sixteen bytes...", 16, 0), 16);
+        if (fin) {
+            shutdown(pair[1], SHUT_WR);
+            await(pair[0], POLLRDHUP);
+        }
+        setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(pair[1]);
+        await(pair[0], POLLHUP);
+        struct state_slot s = {.family = AF_INET, .type_origin = SOCK_STREAM | ORIGIN_SOCKET << 4, .opened_ns = clock_now()};
+        atomic_store(&s.flags, SLOT_CONNECTED | SLOT_SHUT_WR);
+        assert_int_equal(probe(pair[0], &s, -1, &seen), 0);
+        assert_int_equal(seen.tcp_state, ST_CLOSE);
+        assert_transfer("?", 0, 0);
+        close(pair[0]);
+    }
+    live_connect(pair); /* nothing came: there is nothing to be in doubt about */
+    setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(pair[1]);
+    await(pair[0], POLLHUP);
+    ask(pair[0]);
+    assert_transfer("r", 0, 0);
+    close(pair[0]);
+}
+
+static void what_is_not_acknowledged_waits(void **state)
+{
+    (void)state;
+    int pair[2];
+    live_connect(pair);
+    assert_false(ask(pair[0])->transfer.waits);
+    drop_all(pair[1]);
+    assert_int_equal(send(pair[0], "bytes", 5, 0), 5);
+    for (int i = 0; i < 4000 && !tries(info_of(pair[0])); i++)
+        usleep(5000);
+    ask(pair[0]);
+    assert_transfer("r", 0, 5); /* sent twice */
+    assert_true(seen.transfer.waits);
+    shut(pair);
+}
+
+static void what_is_no_connection_has_transferred_nothing(void **state)
+{
+    (void)state;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_false(ask(fd)->transfer.has_received || seen.transfer.has_sent || seen.transfer.moved_ns);
+    close(fd);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_false(ask(pair[0])->transfer.has_received || seen.transfer.has_sent || seen.transfer.moved_ns);
+    shut(pair);
+}
+
 /* ---- addresses ---- */
 
 static const char *text(const void *address, unsigned len)
@@ -539,6 +648,10 @@ int main(void)
         cmocka_unit_test(a_listener_is_neither_connected_nor_connecting),
         cmocka_unit_test(the_signature_changes_when_a_byte_moves),
         cmocka_unit_test(how_long_nothing_moved_is_the_least_of_three_times),
+        cmocka_unit_test(the_bytes_of_a_connection_are_the_programs),
+        cmocka_unit_test(of_a_reset_connection_the_fin_is_not_known),
+        cmocka_unit_test(what_is_not_acknowledged_waits),
+        cmocka_unit_test(what_is_no_connection_has_transferred_nothing),
         cmocka_unit_test(addresses_are_written_as_their_rfcs_say),
         cmocka_unit_test(a_unix_path_is_cut_cleaned_and_ended),
         cmocka_unit_test(both_ends_have_their_names_and_a_connection_that_is_over_keeps_its_peers),

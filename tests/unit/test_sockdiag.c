@@ -26,8 +26,12 @@ static struct nlmsghdr *begin(const void *payload, size_t len)
 
 static struct nlmsghdr *an_inet_message(void)
 {
-    struct inet_diag_msg m = {
-        .idiag_family = AF_INET, .idiag_state = TCP_CLOSE_WAIT, .idiag_inode = 4711, .idiag_uid = 1000, .idiag_rqueue = 6};
+    struct inet_diag_msg m = {.idiag_family = AF_INET,
+                              .idiag_state = TCP_CLOSE_WAIT,
+                              .idiag_inode = 4711,
+                              .idiag_uid = 1000,
+                              .idiag_rqueue = 6,
+                              .idiag_wqueue = 1};
     struct tcp_info info = {.tcpi_last_data_recv = 700, .tcpi_last_data_sent = 900, .tcpi_last_ack_recv = 500};
     m.id.idiag_sport = htons(50000);
     m.id.idiag_dport = htons(1433);
@@ -54,6 +58,9 @@ static void a_tcp_message_is_read_whole(void **state)
     assert_false(s.drained);
     assert_true(s.cookie == (1ull << 32 | 7));
     assert_int_equal(s.idle_ms, 500); /* the latest movement counts */
+    assert_int_equal(s.info_len, sizeof(struct tcp_info));
+    assert_int_equal(((const struct tcp_info *)s.info)->tcpi_last_data_sent, 900);
+    assert_true(s.unsent);
     assert_memory_equal(s.peer, "\x0a\0\0\5", 4);
 }
 

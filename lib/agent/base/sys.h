@@ -44,6 +44,7 @@ static inline long sys_close(int fd) { return SYS1(SYS_close, fd); }
 #endif
 /* P: a struct stat. */
 static inline long sys_stat_at(int dir, const char *path, void *p, int flags) { return SYS4(SYS_stat_at, dir, path, p, flags); }
+static inline long sys_fstat(int fd, void *p) { return SYS2(SYS_fstat, fd, p); }
 static inline long sys_stat(const char *path, void *p) { return sys_stat_at(AT_FDCWD, path, p, 0); }
 static inline long sys_read(int fd, void *p, size_t n) { return SYS3(SYS_read, fd, p, n); }
 static inline long sys_write(int fd, const void *p, size_t n) { return SYS3(SYS_write, fd, p, n); }

@@ -35,6 +35,7 @@
 #include "opener.h"
 #include "suppressions.h"
 #include "uses.h"
+#include "watched.h"
 
 /* ---- which sockets --------------------------------------------------------------------------- */
 
@@ -77,6 +78,7 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
     f->unread = o.unread;
+    f->transfer = o.transfer;
     /* Nobody saw an adopted socket opened: only how long no byte has moved is known. */
     if (f->adopted && o.idle_ns && o.idle_ns < clock_now())
         f->since_ns = clock_now() - o.idle_ns;
@@ -569,6 +571,8 @@ bool report_build(struct built *c, const struct selection *s, enum reason reason
             drop_by_lines(c);
         own_frames_show(&c->report, memory_of_report, &c->scratch);
         total(&c->report);
+        if (!s->counted_only && !s->number_only)
+            watched_find(&c->report, &c->scratch);
     }
     if (!ok)
         table_drop(DROP_LOG);

@@ -43,6 +43,7 @@ static inline void table_set_end(enum state_end end) { atomic_store(&table_head-
 static inline void table_set_exit_status(int status) { atomic_store(&table_head->exit_status, (uint32_t)status); }
 /* The sockets that this process got from FROM, which forked it, are in the table. */
 static inline void table_set_inherited(uint32_t from) { atomic_store(&table_head->inherited_from, from); }
+static inline uint32_t table_watcher_tid(void) { return atomic_load(&table_head->watcher_tid); }
 static inline void table_set_watcher(uint32_t tid) { atomic_store(&table_head->watcher_tid, tid); }
 
 /* Limits as last read; 0: unknown. PORT_RANGE: low << 16 | high. */

@@ -22,6 +22,7 @@
 #include "../../core/hash.h"
 #include "../../core/out.h"
 #include "../../core/utf8.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 #include "quiet.h"
@@ -127,11 +128,24 @@ static bool queue_is_empty(int fd)
     return get_option(fd, SOL_SOCKET, SO_MEMINFO, memory, sizeof memory) > 0 && !memory[0];
 }
 
+/*
+ * Whether the FIN is among the bytes of a connection in CLOSE, the state does not tell. It is, where
+ * both sides have finished. A reset, before or behind the FIN, leaves an error until a call has
+ * returned it: what no wrapper saw may have done that.
+ */
+static enum transfer_fin fin_of(const struct observation *o)
+{
+    if (o->tcp_state == ST_CLOSE && has_fin(o) && !o->unwatched)
+        return TRANSFER_FIN;
+    return transfer_fin(o->tcp_state);
+}
+
 static void probe_tcp(int fd, struct observation *o)
 {
     struct tcp_info t;
     memset(&t, 0, sizeof t);
-    if (get_option(fd, IPPROTO_TCP, TCP_INFO, &t, sizeof t) < 0)
+    long len = get_option(fd, IPPROTO_TCP, TCP_INFO, &t, sizeof t);
+    if (len < 0)
         return;
     o->tcp_state = t.tcpi_state;
     o->listening = t.tcpi_state == ST_LISTEN;
@@ -168,6 +182,10 @@ static void probe_tcp(int fd, struct observation *o)
     /* after this side's own SHUT_RD a receive call takes the FIN, and is not told of it */
     o->read_unseen = o->protocol == IPPROTO_TCP && has_fin(o) && t.tcpi_bytes_received && !o->told_eof && !o->shut_rd && !o->unread &&
                      (t.tcpi_bytes_received == 1 || track_no_data_came()) && !track_had_empty_call() && queue_is_empty(fd);
+    if (o->protocol == IPPROTO_TCP && o->was_connected) { /* MPTCP's are those of one subflow */
+        transfer_from_info(&o->transfer, &t, (size_t)len, fin_of(o), clock_now());
+        o->transfer.waits = o->unsent != 0;
+    }
     o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
 }
 

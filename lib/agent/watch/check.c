@@ -161,6 +161,7 @@ static void still_open(const struct check *l, struct state_slot *slot, int fd, u
     d->kind = KIND_OPEN;
     d->tcp_state = (uint8_t)o.tcp_state;
     d->unread = o.unread;
+    finding_transfer_to(d, &o.transfer);
     d->since_ns = slot->opened_ns;
     if (atomic_load(&slot->flags) & SLOT_ADOPTED && o.idle_ns && o.idle_ns < l->now) /* all that can be known */
         d->since_ns = l->now - o.idle_ns;
@@ -230,6 +231,7 @@ static void in_condition(struct check *l, struct state_slot *slot, int fd, uint3
     d->since_ns = c.since_ns;
     d->signature = c.signature;
     d->unread = o->unread;
+    finding_transfer_to(d, &o->transfer);
     d->looked_ns = l->now;
     d->past_grace = l->now - c.since_ns >= l->grace;
     atomic_store_explicit(&d->gen, gen, memory_order_release);

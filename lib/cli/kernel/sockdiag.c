@@ -105,12 +105,16 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
     out->uid = m.idiag_uid;
     out->inode = m.idiag_inode;
     out->unread = m.idiag_rqueue;
+    out->unsent = m.idiag_wqueue != 0;
     out->cookie = (uint64_t)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
     out->path = "";
     sockdiag_take_fin(out);
     for (const struct nlattr *a = first_attribute(message, sizeof m); a; a = next_attribute(message, a)) {
-        if (mnl_attr_get_type(a) == INET_DIAG_INFO)
-            out->idle_ms = idle_of(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+        if (mnl_attr_get_type(a) != INET_DIAG_INFO)
+            continue;
+        out->info = mnl_attr_get_payload(a);
+        out->info_len = mnl_attr_get_payload_len(a);
+        out->idle_ms = idle_of(out->info, out->info_len);
     }
     return true;
 }

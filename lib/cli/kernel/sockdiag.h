@@ -33,6 +33,9 @@ struct sockdiag_socket {
     uint32_t peer_inode;
     uint32_t unread;  /* bytes, the FIN not counted; a listener's: connections that wait */
     uint32_t idle_ms; /* no byte and no acknowledgement came or went for so long; 0 unknown */
+    bool unsent;      /* TCP: something is not acknowledged, or not sent yet */
+    const void *info; /* TCP, with info: struct tcp_info, of info_len bytes; valid during the callback */
+    size_t info_len;
     uint64_t cookie;
     unsigned char local[16], peer[16]; /* addresses, network order; IPv4 in the first 4 bytes */
     /*
@@ -71,7 +74,7 @@ struct mnl_socket *sockdiag_open(void);
 void sockdiag_close(struct mnl_socket *nl);
 /*
  * Calls EACH for every TCP (PROTOCOL IPPROTO_TCP or IPPROTO_MPTCP) socket of FAMILY whose state is
- * in STATES, a mask of 1 << TCP_*. WITH_INFO fills idle_ms (INET_DIAG_INFO makes the answer four
+ * in STATES, a mask of 1 << TCP_*. WITH_INFO fills idle_ms and info (INET_DIAG_INFO makes the answer four
  * times as large). Returns 0 or -errno (-ENOENT: the kernel has no such table).
  */
 int sockdiag_inet(struct mnl_socket *nl, int family, int protocol, uint32_t states, bool with_info, sockdiag_each each, void *arg);

@@ -295,6 +295,7 @@ bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_s
     struct held_socket *h = held_as(c, f->fd);
     if (!h || (s->inode && s->inode != h->inode))
         return false;
+    f->inode = h->inode;
     if (f->family != AF_INET && f->family != AF_INET6) {
         if (!c->fresh || !s->looked_at)
             judge_other(c, f, s, h->inode);

@@ -106,6 +106,8 @@ static struct finding moved(const struct finding *f, const struct report *one)
     for (unsigned i = 0; i < USE_EVENTS; i++)
         copy.uses[i].site = 0;
     copy.since_ns = MERGED_NOW_NS - (one->now_ns > f->since_ns ? one->now_ns - f->since_ns : 0);
+    if (f->transfer.moved_ns)
+        copy.transfer.moved_ns = MERGED_NOW_NS - (one->now_ns > f->transfer.moved_ns ? one->now_ns - f->transfer.moved_ns : 0);
     copy.opened_ns = MERGED_NOW_NS - (one->now_ns > f->opened_ns ? one->now_ns - f->opened_ns : 0);
     return copy;
 }

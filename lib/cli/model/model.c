@@ -20,6 +20,7 @@
 #include "keeps.h"
 #include "opener.h"
 #include "stacks.h"
+#include "watched.h"
 
 static void fill_counters(const struct model *m, struct group *g)
 {
@@ -173,6 +174,10 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
     set_time(m, l);
     collect_findings(m, l, o);
     keeps_find(m);
+    if (!o->no_watched) {
+        watched_find(m);
+        watched_transfers(m);
+    }
 
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
     make_groups(m, sym);

@@ -26,6 +26,7 @@ struct model_options {
     unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
     bool color, print_summary;
     const struct handlers_kept *kept; /* of processes that have ended; NULL: nothing */
+    bool no_watched;                  /* who watches the sockets, and what they transferred, is not asked */
     bool no_handlers;                 /* what handles the descriptors of a node process is not asked */
     int reason;                       /* enum reason; -1: by what became of the process */
 };

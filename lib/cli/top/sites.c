@@ -93,7 +93,7 @@ void top_look(struct top_watch *s)
         return;
     if (t->from && !load_is_live(t->from))
         return; /* what was seen last says more than what is left in the file */
-    const struct model_options options = {.min_age_set = true, .reason = -1};
+    const struct model_options options = {.min_age_set = true, .reason = -1, .no_watched = true};
     struct model fresh;
     model_build(&fresh, &s->set.items[0], s->symbols, &options);
     /* what it still holds is only what the kernel has not closed yet */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watched.c: which epoll descriptors of a process hold the sockets of a report.
+ *
+ * Called when a report is made, by whoever reads the files: the agent of its own process, the
+ * command of a live one. All answers are of one moment; the threads go on meanwhile.
+ */
+#include "watched.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "sort.h"
+
+/* ---- the text -------------------------------------------------------------------------------- */
+
+struct text {
+    const char *p, *end;
+};
+
+static bool take_word(struct text *t, const char *word)
+{
+    size_t n = strlen(word);
+    while (t->p < t->end && *t->p == ' ')
+        t->p++;
+    if ((size_t)(t->end - t->p) < n || memcmp(t->p, word, n) != 0)
+        return false;
+    t->p += n;
+    return true;
+}
+
+static int digit_of(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99; }
+
+static bool take_number(struct text *t, unsigned base, uint64_t max, uint64_t *number)
+{
+    while (t->p < t->end && *t->p == ' ')
+        t->p++;
+    const char *begin = t->p;
+    uint64_t n = 0;
+    for (; t->p < t->end && digit_of(*t->p) < (int)base; t->p++) {
+        unsigned digit = (unsigned)digit_of(*t->p);
+        if (n > (max - digit) / base)
+            return false;
+        n = n * base + digit;
+    }
+    *number = n;
+    return t->p > begin && (t->p == t->end || *t->p == ' ');
+}
+
+static bool skip_position(struct text *t)
+{
+    if (!take_word(t, "pos:"))
+        return false;
+    while (t->p < t->end && *t->p != ' ')
+        t->p++;
+    return true;
+}
+
+bool watched_parse(const char *text, size_t len, struct watched_line *out)
+{
+    struct text t = {text, text + len};
+    uint64_t fd, events;
+    memset(out, 0, sizeof *out);
+    if (!take_word(&t, "tfd:") || !take_number(&t, 10, INT32_MAX, &fd) || !take_word(&t, "events:") ||
+        !take_number(&t, 16, UINT32_MAX, &events) || !take_word(&t, "data:") || !take_number(&t, 16, UINT64_MAX, &out->data))
+        return false;
+    out->fd = (uint32_t)fd;
+    out->events = (uint32_t)events;
+    out->has_inode = skip_position(&t) && take_word(&t, "ino:") && take_number(&t, 16, UINT64_MAX, &out->inode);
+    return true;
+}
+
+/* ---- epolls ---------------------------------------------------------------------------------- */
+
+static int by_inode(const void *a, const void *b)
+{
+    const struct watched_socket *x = a, *y = b;
+    ORDER(x->inode, y->inode);
+    return 0;
+}
+
+void watched_begin(struct watched *w, struct watched_socket *sockets, size_t n)
+{
+    *w = (struct watched){.sockets = sockets, .n = n};
+    heap_sort(sockets, n, sizeof *sockets, by_inode);
+    for (size_t i = 0; i < n; i++) {
+        sockets[i].finding->watch = WATCH_UNKNOWN;
+        sockets[i].finding->n_watches = 0;
+    }
+}
+
+/* The first that has INODE, or w->n. */
+static size_t first_of(const struct watched *w, uint64_t inode)
+{
+    size_t low = 0, high = w->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (w->sockets[middle].inode < inode)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void take_line(struct watched *w, int epfd, const char *text, size_t len)
+{
+    struct watched_line line;
+    if (len < 4 || memcmp(text, "tfd:", 4) != 0)
+        return;
+    if (!watched_parse(text, len, &line) || !line.has_inode) {
+        w->unknown = true;
+        return;
+    }
+    for (size_t i = first_of(w, line.inode); line.inode && i < w->n && w->sockets[i].inode == line.inode; i++) {
+        struct finding *f = w->sockets[i].finding;
+        if (f->n_watches < FINDING_WATCHES)
+            f->watches[f->n_watches] = (struct watch){.epfd = epfd, .fd = line.fd, .events = line.events, .data = line.data};
+        f->n_watches++;
+    }
+}
+
+size_t watched_take(struct watched *w, int epfd, const char *text, size_t len)
+{
+    size_t used = 0;
+    for (const char *end; (end = memchr(text + used, '\n', len - used)) != NULL; used = (size_t)(end - text) + 1)
+        take_line(w, epfd, text + used, (size_t)(end - text) - used);
+    return used;
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* In these a thread waits, for no socket of its own: for an epoll, other threads, processes, signals. */
+static bool waits_for_no_socket(uint64_t number)
+{
+    switch (number) {
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+    case SYS_pause:
+#endif
+    case SYS_epoll_pwait:
+    case 441: /* epoll_pwait2 */
+    case SYS_futex:
+    case 449: /* futex_waitv */
+    case SYS_wait4:
+    case SYS_waitid:
+    case SYS_rt_sigsuspend:
+    case SYS_rt_sigtimedwait:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* In these it waits for their first argument, a descriptor, alone. */
+static bool waits_for_one(uint64_t number)
+{
+    switch (number) {
+    case SYS_read:
+    case SYS_readv:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_recvmmsg:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_accept:
+    case SYS_accept4:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void watched_thread(struct watched *w, const char *text, size_t len)
+{
+    struct text t = {text, text + len};
+    uint64_t number, fd;
+    while (t.end > t.p && t.end[-1] == '\n')
+        t.end--;
+    if (!take_number(&t, 10, UINT32_MAX, &number)) { /* "running", "-1 ..." or nothing */
+        w->others = true;
+        return;
+    }
+    if (waits_for_no_socket(number))
+        return;
+    if (waits_for_one(number) && w->n_busy < WATCHED_BUSY && take_word(&t, "0x") && take_number(&t, 16, UINT64_MAX, &fd))
+        w->busy[w->n_busy++] = fd & UINT32_MAX; /* an int */
+    else
+        w->others = true;
+}
+
+/* A thread is in a call on it. By which number, is not known of one with copies. */
+static bool is_busy(const struct watched *w, const struct finding *f)
+{
+    if (w->n_busy && f->descriptors > 1)
+        return true;
+    for (unsigned i = 0; i < w->n_busy; i++)
+        if (w->busy[i] == (uint32_t)f->fd)
+            return true;
+    return false;
+}
+
+void watched_end(struct watched *w, bool all_threads)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        struct finding *f = w->sockets[i].finding;
+        if (f->n_watches)
+            f->watch = WATCH_EPOLL;
+        else if (w->unknown || !w->sockets[i].inode)
+            f->watch = WATCH_UNKNOWN;
+        else if (all_threads && !w->others && !is_busy(w, f))
+            f->watch = WATCH_NOBODY;
+        else
+            f->watch = w->epolls ? WATCH_NONE : WATCH_WITHOUT;
+    }
+}
+
+void watched_events(struct out *o, uint32_t events)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } names[] = {{EPOLLIN, "IN"},           {EPOLLPRI, "PRI"},       {EPOLLOUT, "OUT"},   {EPOLLRDNORM, "RDNORM"}, {EPOLLRDBAND, "RDBAND"},
+                 {EPOLLWRNORM, "WRNORM"},   {EPOLLWRBAND, "WRBAND"}, {EPOLLMSG, "MSG"},   {EPOLLRDHUP, "RDHUP"},   {EPOLLET, "ET"},
+                 {EPOLLONESHOT, "ONESHOT"}, {1u << 28, "EXCLUSIVE"}, {1u << 29, "WAKEUP"}};
+    const char *before = "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!(events & names[i].bit))
+            continue;
+        out_fmt(o, "%s%s", before, names[i].name);
+        before = "|";
+    }
+}
