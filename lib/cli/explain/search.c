@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search.c: which objects hold some descriptor numbers, in a copy of a process' memory.
+ *
+ * Called by holders.c, once for each reading. What is common to the numbers and to few controls is
+ * found by clues.c.
+ */
+#include "search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clues.h"
+
+#define SPAN 512u /* bytes around a number in which pointers belong to its object */
+#define LEAST_ADDRESS 65536u
+#define LARGEST_OBJECT (1u << 20)
+#define PAGE 4096u
+#define FIELDS 1024u /* offsets that are compared between blocks of different sizes */
+
+struct searching {
+    const struct search_query *q;
+    struct chunks chunks;
+    struct places places;
+    struct search_result *out;
+};
+
+static void doubt(struct searching *s, enum search_doubt why)
+{
+    if (s->out->doubt == SEARCH_CLEAR)
+        s->out->doubt = why;
+}
+
+/* ---- pointers at one distance ---------------------------------------------------------------- */
+
+static bool is_target(const struct memory *m, uint64_t value)
+{
+    size_t lo = 0, hi = m->n_targets;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (m->targets[mid].start <= value)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo && value < m->targets[lo - 1].end;
+}
+
+/* The pointers that belong to the object around P. */
+static bool add_pointers(struct searching *s, struct clues *c, const struct place *p)
+{
+    const struct memory_region *r = p->region;
+    uint64_t lo = p->at - r->start > SPAN ? p->at - SPAN : r->start, hi = p->at + SPAN, end = r->start + r->size;
+    if (p->chunk) {
+        lo = lo > p->chunk->user ? lo : p->chunk->user;
+        end = p->chunk->user + p->chunk->size < end ? p->chunk->user + p->chunk->size : end;
+    }
+    hi = hi < end ? hi : end;
+    for (uint64_t at = (lo + 7) & ~(uint64_t)7; at + 8 <= hi; at += 8) {
+        uint64_t value;
+        memcpy(&value, r->data + (at - r->start), sizeof value);
+        if (value >= LEAST_ADDRESS && is_target(s->q->memory, value) && !clues_add(c, p, value, (int64_t)(at - p->at)))
+            return false;
+    }
+    return true;
+}
+
+/* The block of glibc's heap that all places of the run of N clues at FIRST are in, if they agree. */
+static void set_chunk(const struct searching *s, struct search_object *o, const struct clue *first, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct place *p = first[i].place;
+        if (p->who >= s->q->n)
+            continue;
+        uint64_t size = p->chunk ? chunks_size(p->chunk) : 0, offset = p->chunk ? p->at - p->chunk->user : 0;
+        if (!size || (o->chunk && (o->chunk != size || o->offset != offset))) {
+            o->chunk = 0;
+            return;
+        }
+        o->chunk = size;
+        o->offset = offset;
+    }
+}
+
+/* Where the numbers of one object are, to tell that two clues are of the same. */
+struct seat {
+    uint64_t at[SEARCH_NUMBERS]; /* the first place of each; 0: none */
+};
+
+static struct seat seat_of(const struct searching *s, const struct clue *first, size_t n)
+{
+    struct seat seat = {{0}};
+    for (size_t i = n; i-- > 0;)
+        if (first[i].who < s->q->n)
+            seat.at[first[i].who] = first[i].place->at;
+    return seat;
+}
+
+static bool same_seat(const struct seat *a, const struct seat *b)
+{
+    unsigned both = 0;
+    for (unsigned i = 0; i < SEARCH_NUMBERS; i++) {
+        if (a->at[i] && b->at[i] && a->at[i] != b->at[i])
+            return false;
+        both += a->at[i] && b->at[i];
+    }
+    return both > 0;
+}
+
+static void add_pointer(struct search_object *o, int64_t distance, uint64_t value)
+{
+    unsigned at = o->n_pointers;
+    while (at > 0 && o->pointers[at - 1].distance > distance)
+        at--;
+    if (at == SEARCH_POINTERS)
+        return;
+    if (o->n_pointers == SEARCH_POINTERS)
+        o->n_pointers--;
+    memmove(&o->pointers[at + 1], &o->pointers[at], (o->n_pointers - at) * sizeof *o->pointers);
+    o->pointers[at] = (struct search_pointer){.distance = (int32_t)distance, .value = value};
+    o->n_pointers++;
+}
+
+struct found {
+    struct search_object object;
+    struct seat seat;
+};
+#define FOUND 32u
+
+/* Adds the run of clues T at FIRST to the object that it is a part of, or as another one. */
+static void take_run(const struct searching *s, struct found found[FOUND], unsigned *n, const struct clue *first, const struct tally *t)
+{
+    struct seat seat = seat_of(s, first, t->n);
+    struct found *f = found;
+    while (f < found + *n && !same_seat(&f->seat, &seat))
+        f++;
+    if (f == found + FOUND)
+        return;
+    if (f == found + *n) {
+        *f = (struct found){.seat = seat};
+        ++*n;
+    }
+    if (t->count > f->object.count) {
+        f->object.count = t->count;
+        f->object.count_stuck = t->count_stuck;
+        f->object.who = t->who;
+        f->seat = seat;
+        f->object.chunk = 0;
+        set_chunk(s, &f->object, first, t->n);
+    }
+    add_pointer(&f->object, first->where, first->key);
+}
+
+static int compare_found(const void *a, const void *b)
+{
+    const struct search_object *x = &((const struct found *)a)->object, *y = &((const struct found *)b)->object;
+    if (x->count_stuck != y->count_stuck)
+        return x->count_stuck > y->count_stuck ? -1 : 1;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    if (x->n_pointers != y->n_pointers)
+        return x->n_pointers > y->n_pointers ? -1 : 1;
+    for (unsigned i = 0; i < x->n_pointers; i++)
+        if (x->pointers[i].value != y->pointers[i].value)
+            return x->pointers[i].value < y->pointers[i].value ? -1 : 1;
+    return 0;
+}
+
+static void find_by_pointers(struct searching *s)
+{
+    struct clues c = {0};
+    struct found found[FOUND];
+    unsigned n = 0;
+    for (size_t i = 0; i < s->places.n; i++)
+        if (s->places.at[i].region->kind != MEMORY_STACK && !add_pointers(s, &c, &s->places.at[i]))
+            doubt(s, SEARCH_TOO_MANY);
+    clues_sort(&c);
+    for (size_t i = 0; i < c.n;) {
+        struct tally t = clues_tally(&c, i, s->q);
+        if (clues_are_common(&t, s->q) && clues_are_telling(&t, s->q))
+            take_run(s, found, &n, &c.at[i], &t);
+        else if (clues_are_common(&t, s->q))
+            doubt(s, SEARCH_ALIKE);
+        i += t.n;
+    }
+    qsort(found, n, sizeof *found, compare_found);
+    for (unsigned i = 0; i < n && i < SEARCH_OBJECTS; i++)
+        s->out->objects[s->out->n_objects++] = found[i].object;
+    free(c.at);
+}
+
+/* ---- blocks of one size ---------------------------------------------------------------------- */
+
+static const struct memory_region *region_of(const struct memory *m, uint64_t at)
+{
+    for (size_t i = 0; i < m->n_regions; i++)
+        if (at >= m->regions[i].start && at - m->regions[i].start < m->regions[i].size)
+            return &m->regions[i];
+    return NULL;
+}
+
+static int compare_ints(const void *a, const void *b)
+{
+    const int *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Most blocks of this size that have a value there have an open descriptor there, or -1. */
+static bool is_field_of_descriptors(const struct searching *s, uint64_t size, uint64_t offset)
+{
+    size_t values = 0, good = 0;
+    const struct memory_region *r = NULL;
+    for (size_t i = 0; i < s->chunks.n; i++) {
+        const struct chunk *k = &s->chunks.at[i];
+        int32_t value;
+        if (!k->used || chunks_size(k) != size)
+            continue;
+        if (!r || k->user - r->start >= r->size)
+            r = region_of(s->q->memory, k->user);
+        if (!r || k->user - r->start + offset + 4 > r->size)
+            continue;
+        memcpy(&value, r->data + (k->user - r->start + offset), sizeof value);
+        if (!value)
+            continue;
+        values++;
+        good += value == -1 || (s->q->n_open && bsearch(&value, s->q->open, s->q->n_open, sizeof value, compare_ints));
+    }
+    return good * 2 >= values;
+}
+
+static void find_by_blocks(struct searching *s)
+{
+    struct clues c = {0};
+    for (size_t i = 0; i < s->places.n; i++) {
+        const struct place *p = &s->places.at[i];
+        if (p->chunk && p->chunk->size <= LARGEST_OBJECT && !clues_add(&c, p, chunks_size(p->chunk), (int64_t)(p->at - p->chunk->user)))
+            doubt(s, SEARCH_TOO_MANY);
+    }
+    clues_sort(&c);
+    for (size_t i = 0; i < c.n;) {
+        struct tally t = clues_tally(&c, i, s->q);
+        uint64_t size = c.at[i].key, offset = (uint64_t)c.at[i].where;
+        i += t.n;
+        if (!clues_are_common(&t, s->q))
+            continue;
+        if (!clues_are_telling(&t, s->q) || !is_field_of_descriptors(s, size, offset)) {
+            doubt(s, SEARCH_ALIKE);
+            continue;
+        }
+        if (s->out->n_objects < SEARCH_OBJECTS)
+            s->out->objects[s->out->n_objects++] =
+                (struct search_object){.count = t.count, .count_stuck = t.count_stuck, .who = t.who, .chunk = size, .offset = offset};
+    }
+    free(c.at);
+}
+
+/* ---- what else may have the stuck ones ----------------------------------------------------------------- */
+
+static bool is_of_most(const struct searching *s, const struct tally *t) { return search_nearly_all(t->count_stuck, s->q->n_stuck); }
+
+/* Most of the numbers are in one block of a heap, or in one page of other memory. */
+static bool share_one(struct searching *s, bool of_blocks)
+{
+    struct clues c = {0};
+    bool shared = false;
+    for (size_t i = 0; i < s->places.n; i++) {
+        const struct place *p = &s->places.at[i];
+        if (p->who < s->q->n && (p->chunk != NULL) == of_blocks && !clues_add(&c, p, of_blocks ? p->chunk->user : p->at / PAGE, 0))
+            doubt(s, SEARCH_TOO_MANY);
+    }
+    clues_sort(&c);
+    for (size_t i = 0; i < c.n && !shared;) {
+        struct tally t = clues_tally(&c, i, s->q);
+        shared = is_of_most(s, &t);
+        i += t.n;
+    }
+    free(c.at);
+    return shared;
+}
+
+/* At one offset of blocks of whatever size, and the controls are not so as often. */
+static bool share_offset(struct searching *s)
+{
+    struct clues c = {0};
+    bool shared = false;
+    for (size_t i = 0; i < s->places.n; i++) {
+        const struct place *p = &s->places.at[i];
+        if (p->chunk && p->at - p->chunk->user < FIELDS && !clues_add(&c, p, 0, (int64_t)(p->at - p->chunk->user)))
+            doubt(s, SEARCH_TOO_MANY);
+    }
+    clues_sort(&c);
+    for (size_t i = 0; i < c.n && !shared;) {
+        struct tally t = clues_tally(&c, i, s->q);
+        shared = is_of_most(s, &t) && 2 * t.controls * s->q->n_stuck < t.count_stuck * s->q->n_controls;
+        i += t.n;
+    }
+    free(c.at);
+    return shared;
+}
+
+static bool most_elsewhere(const struct searching *s)
+{
+    uint32_t who = 0;
+    unsigned n = 0;
+    for (size_t i = 0; i < s->places.n; i++)
+        if (s->places.at[i].who < s->q->n_stuck && !s->places.at[i].chunk)
+            who |= 1u << s->places.at[i].who;
+    for (unsigned i = 0; i < s->q->n_stuck; i++)
+        n += who >> i & 1;
+    return 2 * n > s->q->n_stuck;
+}
+
+void search_numbers(struct search_result *out, const struct search_query *q)
+{
+    struct searching s = {.q = q, .out = out};
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < q->memory->n_regions; i++)
+        chunks_walk(&s.chunks, &q->memory->regions[i]);
+    chunks_settle(&s.chunks, q->memory);
+    if (!clues_find_places(&s.places, q, &s.chunks))
+        doubt(&s, SEARCH_TOO_MANY);
+    find_by_pointers(&s);
+    if (!out->n_objects)
+        find_by_blocks(&s);
+    if (share_one(&s, true) || share_one(&s, false))
+        doubt(&s, SEARCH_TABLE);
+    if (most_elsewhere(&s))
+        doubt(&s, SEARCH_ELSEWHERE);
+    if (share_offset(&s))
+        doubt(&s, SEARCH_MIXED);
+    free(s.places.at);
+    chunks_free(&s.chunks);
+}
+
+static bool same_object(const struct search_object *a, const struct search_object *b)
+{
+    bool same = a->who == b->who && a->chunk == b->chunk && a->offset == b->offset && a->n_pointers == b->n_pointers;
+    for (unsigned i = 0; same && i < a->n_pointers; i++)
+        same = a->pointers[i].distance == b->pointers[i].distance && a->pointers[i].value == b->pointers[i].value;
+    return same;
+}
+
+bool search_same(const struct search_result *a, const struct search_result *b)
+{
+    bool same = a->n_objects == b->n_objects && a->doubt == b->doubt;
+    for (unsigned i = 0; same && i < a->n_objects; i++)
+        same = same_object(&a->objects[i], &b->objects[i]);
+    return same;
+}
