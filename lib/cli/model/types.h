@@ -28,6 +28,7 @@ struct model_options {
     const struct handlers_kept *kept; /* of processes that have ended; NULL: nothing */
     bool no_handlers;                 /* what handles the descriptors of a node process is not asked */
     int reason;                       /* enum reason; -1: by what became of the process */
+    const int *only_fd;               /* the sockets of this descriptor alone; NULL: all */
 };
 
 struct model {
