@@ -24,6 +24,7 @@
 #define LIMIT (1ull << 30)
 #define READINGS 4u
 #define PAUSE_US 20000u
+#define HOLDERS_NEAREST 4u
 #define MAX_MODULES 4096u
 #define NEAR 4096 /* how far a control may be from the numbers */
 
@@ -168,10 +169,24 @@ static const char *name_of(const struct naming *n, const struct memory *m, uint6
     return arena_printf(n->arena, "%s%s", plain ? "" : "&", name);
 }
 
+/* The pointer of O that comes after DONE others: by place, or by nearness where O's bounds are not known. */
+static unsigned nth_pointer(const struct search_object *o, unsigned done)
+{
+    unsigned order[SEARCH_POINTERS];
+    for (unsigned i = 0; i < o->n_pointers; i++) {
+        unsigned at = i;
+        for (; !o->chunk && at > 0 && abs(o->pointers[order[at - 1]].distance) > abs(o->pointers[i].distance); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    return order[done];
+}
+
 static void add_names(struct holders_object *o, const struct naming *n, const struct memory *m, bool named)
 {
-    for (unsigned i = 0; i < o->is.n_pointers && o->n_names < HOLDERS_NAMES; i++) {
-        const char *name = name_of(n, m, o->is.pointers[i].value, named);
+    unsigned most = o->is.chunk ? HOLDERS_NAMES : HOLDERS_NEAREST;
+    for (unsigned i = 0; i < o->is.n_pointers && o->n_names < most; i++) {
+        const char *name = name_of(n, m, o->is.pointers[nth_pointer(&o->is, i)].value, named);
         bool again = !name;
         for (unsigned k = 0; name && k < o->n_names; k++)
             again |= strcmp(o->names[k], name) == 0;
@@ -192,7 +207,11 @@ static void name_objects(struct holders *out, const struct naming *n, const stru
         struct holders_object *o = &out->objects[out->n_objects++];
         *o = (struct holders_object){.is = found->objects[i]};
         add_names(o, n, m, true);
-        if (!o->n_names)
+        if (o->n_names || !o->is.n_pointers)
+            continue;
+        if (out->n_objects > 1) /* a further one, which says nothing */
+            out->n_objects--;
+        else
             add_names(o, n, m, false);
     }
 }

@@ -65,46 +65,63 @@ static bool add_pointers(struct searching *s, struct clues *c, const struct plac
     return true;
 }
 
-/* The block of glibc's heap that all places of the run of N clues at FIRST are in, if they agree. */
-static void set_chunk(const struct searching *s, struct search_object *o, const struct clue *first, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct place *p = first[i].place;
-        if (p->who >= s->q->n)
-            continue;
-        uint64_t size = p->chunk ? chunks_size(p->chunk) : 0, offset = p->chunk ? p->at - p->chunk->user : 0;
-        if (!size || (o->chunk && (o->chunk != size || o->offset != offset))) {
-            o->chunk = 0;
-            return;
-        }
-        o->chunk = size;
-        o->offset = offset;
-    }
-}
-
-/* Where the numbers of one object are, to tell that two clues are of the same. */
+/* Where the numbers of one object are: of each the places that are left, at most two. */
+#define PLACES 2u
 struct seat {
-    uint64_t at[SEARCH_NUMBERS]; /* the first place of each; 0: none */
+    const struct place *of[SEARCH_NUMBERS][PLACES];
 };
 
 static struct seat seat_of(const struct searching *s, const struct clue *first, size_t n)
 {
-    struct seat seat = {{0}};
-    for (size_t i = n; i-- > 0;)
-        if (first[i].who < s->q->n)
-            seat.at[first[i].who] = first[i].place->at;
+    struct seat seat = {{{NULL}}};
+    for (size_t i = 0; i < n; i++) {
+        unsigned who = first[i].who;
+        if (who < s->q->n)
+            seat.of[who][seat.of[who][0] != NULL] = first[i].place;
+    }
     return seat;
 }
 
-static bool same_seat(const struct seat *a, const struct seat *b)
+static bool has_place(const struct place *const places[PLACES], const struct place *p) { return p && (places[0] == p || places[1] == p); }
+
+/* The places that A and B share, to BOTH; false: they are not of one object. */
+static bool same_seat(const struct seat *a, const struct seat *b, struct seat *both)
 {
-    unsigned both = 0;
+    unsigned shared = 0;
+    *both = *a;
     for (unsigned i = 0; i < SEARCH_NUMBERS; i++) {
-        if (a->at[i] && b->at[i] && a->at[i] != b->at[i])
+        if (!a->of[i][0])
+            memcpy(both->of[i], b->of[i], sizeof both->of[i]);
+        if (!a->of[i][0] || !b->of[i][0])
+            continue;
+        memset(both->of[i], 0, sizeof both->of[i]);
+        for (unsigned k = 0, n = 0; k < PLACES; k++)
+            if (has_place(b->of[i], a->of[i][k]))
+                both->of[i][n++] = a->of[i][k];
+        if (!both->of[i][0])
             return false;
-        both += a->at[i] && b->at[i];
+        shared++;
     }
-    return both > 0;
+    return shared > 0;
+}
+
+/* The block of glibc's heap that all of them are in, if they agree. */
+static void set_chunk(struct search_object *o, const struct seat *seat)
+{
+    o->chunk = 0;
+    for (unsigned i = 0, first = 1; i < SEARCH_NUMBERS; i++) {
+        const struct place *p = seat->of[i][0];
+        if (!p)
+            continue;
+        uint64_t size = p->chunk ? chunks_size(p->chunk) : 0, offset = p->chunk ? p->at - p->chunk->user : 0;
+        if (!size || (!first && (o->chunk != size || o->offset != offset))) {
+            o->chunk = o->offset = 0;
+            return;
+        }
+        o->chunk = size;
+        o->offset = offset;
+        first = 0;
+    }
 }
 
 static void add_pointer(struct search_object *o, int64_t distance, uint64_t value)
@@ -130,24 +147,24 @@ struct found {
 /* Adds the run of clues T at FIRST to the object that it is a part of, or as another one. */
 static void take_run(const struct searching *s, struct found found[FOUND], unsigned *n, const struct clue *first, const struct tally *t)
 {
-    struct seat seat = seat_of(s, first, t->n);
+    struct seat seat = seat_of(s, first, t->n), both = seat;
     struct found *f = found;
-    while (f < found + *n && !same_seat(&f->seat, &seat))
+    while (f < found + *n && !same_seat(&f->seat, &seat, &both))
         f++;
     if (f == found + FOUND)
         return;
     if (f == found + *n) {
         *f = (struct found){.seat = seat};
+        both = seat;
         ++*n;
     }
     if (t->count > f->object.count) {
         f->object.count = t->count;
         f->object.count_stuck = t->count_stuck;
         f->object.who = t->who;
-        f->seat = seat;
-        f->object.chunk = 0;
-        set_chunk(s, &f->object, first, t->n);
     }
+    f->seat = both;
+    set_chunk(&f->object, &f->seat);
     add_pointer(&f->object, first->where, first->key);
 }
 
@@ -164,6 +181,15 @@ static int compare_found(const void *a, const void *b)
         if (x->pointers[i].value != y->pointers[i].value)
             return x->pointers[i].value < y->pointers[i].value ? -1 : 1;
     return 0;
+}
+
+/* O is as good as the first of OUT, and not a second place in the same block. */
+static bool is_another(const struct search_result *out, const struct search_object *o)
+{
+    bool another = !out->n_objects || (o->count == out->objects[0].count && o->count_stuck == out->objects[0].count_stuck);
+    for (unsigned i = 0; i < out->n_objects; i++)
+        another &= !o->chunk || o->chunk != out->objects[i].chunk;
+    return another;
 }
 
 static void find_by_pointers(struct searching *s)
@@ -184,8 +210,9 @@ static void find_by_pointers(struct searching *s)
         i += t.n;
     }
     qsort(found, n, sizeof *found, compare_found);
-    for (unsigned i = 0; i < n && i < SEARCH_OBJECTS; i++)
-        s->out->objects[s->out->n_objects++] = found[i].object;
+    for (unsigned i = 0; i < n && s->out->n_objects < SEARCH_OBJECTS; i++)
+        if (is_another(s->out, &found[i].object))
+            s->out->objects[s->out->n_objects++] = found[i].object;
     free(c.at);
 }
 

@@ -237,16 +237,17 @@ static void put_count(struct out *o, const struct holders *h, const struct searc
 
 static void put_object(struct out *o, const struct holders *h, const struct holders_object *object)
 {
-    out_str(o, object->n_names ? "an object with " : "an object each");
+    bool block = object->is.chunk != 0;
+    out_str(o, !object->n_names ? "by an object each" : block ? "by an object with " : "beside ");
     for (unsigned i = 0; i < object->n_names; i++) {
         out_str(o, i ? ", " : "");
         text_clean(o, object->names[i]);
     }
     put_count(o, h, &object->is);
-    if (object->is.chunk)
+    if (block)
         out_fmt(o, ": at +0x%lx of a chunk of %lu bytes", (unsigned long)object->is.offset, (unsigned long)object->is.chunk);
     else
-        out_str(o, "; in no heap of glibc's, so one that was freed may have kept the number");
+        out_str(o, "; outside of glibc's heap, where an object that was freed may keep the number");
 }
 
 static void put_numbers(struct out *o, const struct holders *h)
@@ -266,7 +267,7 @@ static void put_holders(struct out *o, const struct holders *h)
     }
     for (unsigned i = 0; i < h->n_objects; i++) {
         bool others = !h->objects[i].is.count_stuck;
-        out_str(o, others ? "  the others of the site are held by " : i ? "  and by " : "  held by ");
+        out_str(o, others ? "  the others of the site are held " : i ? "  and " : "  held ");
         put_object(o, h, &h->objects[i]);
         out_char(o, '\n');
     }
