@@ -46,7 +46,7 @@ static int begin(void **state)
     regions[0] = (struct memory_region){.start = HEAP, .size = SIZE, .data = heap, .kind = MEMORY_HEAP};
     regions[1] = (struct memory_region){.start = OTHER, .size = SIZE, .data = other, .kind = MEMORY_OTHER};
     targets[0] = (struct memory_target){.start = MODULE, .end = MODULE + 0x10000, .exec = true};
-    memory = (struct memory){.regions = regions, .n_regions = 2, .targets = targets, .n_targets = 1, .complete = true};
+    memory = (struct memory){.regions = regions, .n_regions = 2, .targets = targets, .n_targets = 1, .complete = true, .read = 2 * SIZE};
     query = (struct search_query){.memory = &memory,
                                   .n = 3,
                                   .n_stuck = 3,
@@ -241,11 +241,7 @@ static void a_second_place_of_a_number_does_not_tear_its_object(void **state)
     for (int i = 0; i < 3; i++) {
         unsigned char *p = object(0x220, 0x40, 40 + i);
         put64(p, MODULE + 0x10);
-        if (i == 1) { /* by chance one of the pointers is around another place of a number too */
-            p = chunk(0x90);
-            put32(p, 41);
-            put64(p + 24, MODULE + 0x120);
-        }
+        put32(p + 0x60, 40 + i); /* again, but with one of the pointers at another distance */
     }
     end();
     search();
@@ -313,20 +309,65 @@ static void an_allocator_of_its_own_needs_no_chunks(void **state)
     assert_int_equal(result.objects[0].pointers[0].distance, -8);
 }
 
-static void nearly_all_is_enough_and_says_which(void **state)
+static void a_second_place_of_one_number_leaves_a_doubt(void **state)
 {
     (void)state;
-    query.n = query.n_stuck = 4;
-    query.numbers[3] = 43;
     for (int i = 0; i < 3; i++)
-        object(0x220, 0x40, 41 + i);
+        object(0x220, 0x40, 40 + i);
+    object(0x220, 0x40, 41);
+    end();
+    search();
+    assert_int_equal(result.n_objects, 0);
+    assert_int_equal(result.doubt, SEARCH_ALIKE);
+}
+
+static void common_numbers_need_more_of_them(void **state)
+{
+    (void)state;
+    query.n = query.n_stuck = 2;
+    object(0x220, 0x40, 40);
+    object(0x220, 0x40, 41);
     end();
     search();
     assert_int_equal(result.n_objects, 1);
-    assert_int_equal(result.objects[0].count, 3);
-    assert_int_equal(result.objects[0].who, 2 | 4 | 8);
-    query.n = query.n_stuck = 5; /* 3 of 5 are not */
-    query.numbers[4] = 44;
+    for (int i = 0; i < 4000; i++) /* they are in a good part of memory */
+        put32(other + 12 * i, 40 + i % 3);
+    search();
+    assert_int_equal(result.n_objects, 0);
+    assert_int_equal(result.doubt, SEARCH_ALIKE);
+    query.n = query.n_stuck = 5;
+    for (int i = 2; i < 5; i++) {
+        query.numbers[i] = 40 + i;
+        object(0x220, 0x40, 40 + i);
+    }
+    end();
+    search();
+    assert_int_equal(result.n_objects, 1);
+}
+
+static void nearly_all_of_many_is_enough_and_says_which(void **state)
+{
+    (void)state;
+    static const int ten[] = {40, 41, 42, 43, 44, 45, 46, 47, 48, 49};
+    query.open = ten;
+    query.n_open = 10;
+    query.n = query.n_stuck = 8;
+    for (int i = 0; i < 8; i++) {
+        query.numbers[i] = 40 + i;
+        if (i != 3)
+            object(0x220, 0x40, 40 + i);
+    }
+    end();
+    search();
+    assert_int_equal(result.n_objects, 1);
+    assert_int_equal(result.objects[0].count, 7);
+    assert_int_equal(result.objects[0].who, 0xff & ~8);
+    query.n = query.n_stuck = 10; /* 7 of 10 are not */
+    query.numbers[8] = 48;
+    query.numbers[9] = 49;
+    search();
+    assert_int_equal(result.n_objects, 0);
+    query.n = query.n_stuck = 4; /* nor are 3 of 4 */
     search();
     assert_int_equal(result.n_objects, 0);
 }
@@ -358,6 +399,24 @@ static void blocks_without_a_pointer_are_told_where_they_hold_descriptors(void *
     assert_int_equal(result.objects[0].n_pointers, 0);
     for (int i = 0; i < 7; i++)
         put32(chunk(0x70) + 16, 5000 + i); /* most are something else */
+    end();
+    search();
+    assert_int_equal(result.n_objects, 0);
+    assert_int_equal(result.doubt, SEARCH_ALIKE);
+}
+
+static void a_count_beside_a_pointer_is_no_descriptor(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        object(0x220, 0x40, 40 + i);
+    object(0x220, 0x40, -1);
+    object(0x220, 0x40, 0);
+    end();
+    search();
+    assert_int_equal(result.n_objects, 1);
+    for (int i = 0; i < 5; i++)
+        object(0x220, 0x40, 1); /* open, too, but what a count of references mostly is */
     end();
     search();
     assert_int_equal(result.n_objects, 0);
@@ -623,9 +682,12 @@ int main(void)
         TEST(what_has_other_numbers_in_the_same_way_tells_nothing),
         TEST(with_two_numbers_one_control_is_too_many),
         TEST(an_allocator_of_its_own_needs_no_chunks),
-        TEST(nearly_all_is_enough_and_says_which),
+        TEST(a_second_place_of_one_number_leaves_a_doubt),
+        TEST(common_numbers_need_more_of_them),
+        TEST(nearly_all_of_many_is_enough_and_says_which),
         TEST(pointers_of_a_neighbour_are_not_the_objects),
         TEST(blocks_without_a_pointer_are_told_where_they_hold_descriptors),
+        TEST(a_count_beside_a_pointer_is_no_descriptor),
         TEST(an_object_that_was_freed_holds_nothing),
         TEST(numbers_that_are_nowhere_leave_no_doubt),
         TEST(a_table_of_numbers_leaves_a_doubt),

@@ -7,7 +7,6 @@
  */
 #include "holders.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +34,9 @@ struct open_socket {
     uint32_t inode;
 };
 struct descriptors {
-    int *all, *numbers; /* ascending: of all sorts, of sockets */
+    int *numbers; /* of the sockets, ascending */
     struct open_socket *sockets;
-    size_t n_all, cap_all, n_sockets, cap_sockets;
+    size_t n_sockets, cap_sockets;
 };
 
 static int compare_ints(const void *a, const void *b)
@@ -65,22 +64,8 @@ static uint32_t inode_of(const struct descriptors *d, int fd)
 
 static bool read_descriptors(struct descriptors *d, pid_t pid)
 {
-    char path[64];
     *d = (struct descriptors){0};
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)procfs_alive(pid));
-    DIR *dir = opendir(path);
-    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
-        uint64_t fd;
-        if (!cli_digits(e->d_name, strlen(e->d_name), INT32_MAX, &fd))
-            continue;
-        d->all = cli_grow(d->all, d->n_all, &d->cap_all, sizeof *d->all);
-        d->all[d->n_all++] = (int)fd;
-    }
-    if (dir)
-        closedir(dir);
-    if (d->n_all)
-        qsort(d->all, d->n_all, sizeof *d->all, compare_ints);
-    if (!dir || procfs_each_socket(pid, add_socket, d, NULL) != 0)
+    if (procfs_each_socket(pid, add_socket, d, NULL) != 0)
         return false;
     d->numbers = arena_grow(NULL, d->n_sockets + 1, sizeof *d->numbers);
     for (size_t i = 0; i < d->n_sockets; i++)
@@ -91,7 +76,6 @@ static bool read_descriptors(struct descriptors *d, pid_t pid)
 
 static void free_descriptors(struct descriptors *d)
 {
-    free(d->all);
     free(d->sockets);
     free(d->numbers);
 }
@@ -219,7 +203,7 @@ static void name_objects(struct holders *out, const struct naming *n, const stru
 /* ---- the verdict ----------------------------------------------------------------------------- */
 
 static const char *const doubts[] = {
-    [SEARCH_ALIKE] = "what has them has other numbers in the same way",
+    [SEARCH_ALIKE] = "what stands around them may do so by chance, it does around other numbers too",
     [SEARCH_TABLE] = "one block or page of memory has most of them: it may be a table of numbers",
     [SEARCH_ELSEWHERE] = "they stand on stacks, or in memory whose objects cannot be told apart",
     [SEARCH_MIXED] = "most stand at one place of blocks, which are of different sizes",
@@ -330,8 +314,8 @@ void holders_find(struct holders *out, struct arena *arena, const struct loaded_
     memcpy(q.numbers, out->numbers, sizeof q.numbers);
     if (read_descriptors(&open, l->pid)) {
         q.n_controls = holders_controls(q.controls, q.numbers, q.n, open.numbers, open.n_sockets);
-        q.open = open.all;
-        q.n_open = open.n_all;
+        q.open = open.numbers;
+        q.n_open = open.n_sockets;
         look(out, &(struct naming){.l = l, .r = &r, .sym = sym, .arena = arena}, &r, &q, &open);
     } else {
         out->why = "its descriptors may not be read";

@@ -17,11 +17,11 @@ struct search_query {
     int numbers[SEARCH_NUMBERS];
     unsigned n_controls; /* numbers that are no sockets of this site */
     int controls[SEARCH_CONTROLS];
-    const int *open; /* all descriptors that the process has open, ascending */
+    const int *open; /* all sockets that the process has open, ascending */
     size_t n_open;
 };
 
-/* COUNT of N are as good as all. */
-static inline bool search_nearly_all(unsigned count, unsigned n) { return count >= 2 && count * 4 >= n * 3; }
+/* COUNT of N are as good as all: of few it must be all. */
+static inline bool search_nearly_all(unsigned count, unsigned n) { return count >= 2 && (count == n || (n >= 8 && count * 8 >= n * 7)); }
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "clues.h"
+#include "fields.h"
 
 #define SPAN 512u /* bytes around a number in which pointers belong to its object */
 #define LEAST_ADDRESS 65536u
@@ -29,6 +30,26 @@ static void doubt(struct searching *s, enum search_doubt why)
 {
     if (s->out->doubt == SEARCH_CLEAR)
         s->out->doubt = why;
+}
+
+/* ---- chance ---- */
+
+/*
+ * How many sets of words with something in common would be found if the words stood in any order:
+ * of SORTS things that words may have in common, by how often each of the numbers occurs. The more
+ * common a number is, the more of them must be seen together.
+ */
+static bool may_be_chance(const struct searching *s, uint32_t who, double sorts)
+{
+    size_t places[SEARCH_NUMBERS] = {0};
+    double words = (double)s->q->memory->read / 4, expected = sorts, n = 0;
+    for (size_t i = 0; i < s->places.n; i++)
+        if (s->places.at[i].who < s->q->n && s->places.at[i].region->kind != MEMORY_STACK)
+            places[s->places.at[i].who]++;
+    for (unsigned i = 0; i < s->q->n; i++)
+        if (who >> i & 1)
+            expected *= ++n * (double)places[i] / (words > 1 ? words : 1);
+    return expected > 0.01;
 }
 
 /* ---- pointers at one distance ---------------------------------------------------------------- */
@@ -183,33 +204,71 @@ static int compare_found(const void *a, const void *b)
     return 0;
 }
 
-/* O is as good as the first of OUT, and not a second place in the same block. */
+/* O is as good as the first of OUT, in a block of its own, and not a second place in the same block. */
 static bool is_another(const struct search_result *out, const struct search_object *o)
 {
-    bool another = !out->n_objects || (o->count == out->objects[0].count && o->count_stuck == out->objects[0].count_stuck);
+    bool another = !out->n_objects || (o->chunk && o->count == out->objects[0].count && o->count_stuck == out->objects[0].count_stuck);
     for (unsigned i = 0; i < out->n_objects; i++)
         another &= !o->chunk || o->chunk != out->objects[i].chunk;
     return another;
+}
+
+/* The runs of C that may be around an object of each number, as fields. Returns how many. */
+static size_t list_fields(struct searching *s, const struct clues *c, struct field fields[FIELDS_MOST])
+{
+    size_t n = 0;
+    struct tally t;
+    for (size_t i = 0; i < c->n; i += t.n) {
+        t = clues_tally(c, i, s->q);
+        if (!clues_are_common(&t, s->q))
+            continue;
+        if (!clues_are_telling(&t))
+            doubt(s, SEARCH_ALIKE);
+        else if (n == FIELDS_MOST)
+            doubt(s, SEARCH_TOO_MANY);
+        else
+            fields[n++] = (struct field){.value = c->at[i].key, .distance = (int32_t)c->at[i].where, .nth = i};
+    }
+    return n;
+}
+
+/* The pointers in all memory, times the places around each of them. */
+static double sorts_of_pointers(const struct searching *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->q->memory->n_regions; i++) {
+        const struct memory_region *r = &s->q->memory->regions[i];
+        for (uint64_t at = 0; r->kind != MEMORY_STACK && at + 8 <= r->size; at += 8) {
+            uint64_t value;
+            memcpy(&value, r->data + at, sizeof value);
+            n += value >= LEAST_ADDRESS && is_target(s->q->memory, value);
+        }
+    }
+    return (double)n * (2 * SPAN / 4);
 }
 
 static void find_by_pointers(struct searching *s)
 {
     struct clues c = {0};
     struct found found[FOUND];
+    struct field fields[FIELDS_MOST];
     unsigned n = 0;
     for (size_t i = 0; i < s->places.n; i++)
         if (s->places.at[i].region->kind != MEMORY_STACK && !add_pointers(s, &c, &s->places.at[i]))
             doubt(s, SEARCH_TOO_MANY);
     clues_sort(&c);
-    for (size_t i = 0; i < c.n;) {
-        struct tally t = clues_tally(&c, i, s->q);
-        if (clues_are_common(&t, s->q) && clues_are_telling(&t, s->q))
-            take_run(s, found, &n, &c.at[i], &t);
-        else if (clues_are_common(&t, s->q))
+    size_t n_fields = list_fields(s, &c, fields);
+    fields_count(fields, n_fields, s->q, &s->chunks);
+    double sorts = n_fields ? sorts_of_pointers(s) : 0;
+    for (size_t i = 0; i < n_fields; i++) {
+        struct tally t = clues_tally(&c, fields[i].nth, s->q);
+        if (fields_hold(&fields[i]) && !may_be_chance(s, t.who, sorts))
+            take_run(s, found, &n, &c.at[fields[i].nth], &t);
+        else
             doubt(s, SEARCH_ALIKE);
-        i += t.n;
     }
-    qsort(found, n, sizeof *found, compare_found);
+    if (n)
+        qsort(found, n, sizeof *found, compare_found);
     for (unsigned i = 0; i < n && s->out->n_objects < SEARCH_OBJECTS; i++)
         if (is_another(s->out, &found[i].object))
             s->out->objects[s->out->n_objects++] = found[i].object;
@@ -217,43 +276,6 @@ static void find_by_pointers(struct searching *s)
 }
 
 /* ---- blocks of one size ---------------------------------------------------------------------- */
-
-static const struct memory_region *region_of(const struct memory *m, uint64_t at)
-{
-    for (size_t i = 0; i < m->n_regions; i++)
-        if (at >= m->regions[i].start && at - m->regions[i].start < m->regions[i].size)
-            return &m->regions[i];
-    return NULL;
-}
-
-static int compare_ints(const void *a, const void *b)
-{
-    const int *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* Most blocks of this size that have a value there have an open descriptor there, or -1. */
-static bool is_field_of_descriptors(const struct searching *s, uint64_t size, uint64_t offset)
-{
-    size_t values = 0, good = 0;
-    const struct memory_region *r = NULL;
-    for (size_t i = 0; i < s->chunks.n; i++) {
-        const struct chunk *k = &s->chunks.at[i];
-        int32_t value;
-        if (!k->used || chunks_size(k) != size)
-            continue;
-        if (!r || k->user - r->start >= r->size)
-            r = region_of(s->q->memory, k->user);
-        if (!r || k->user - r->start + offset + 4 > r->size)
-            continue;
-        memcpy(&value, r->data + (k->user - r->start + offset), sizeof value);
-        if (!value)
-            continue;
-        values++;
-        good += value == -1 || (s->q->n_open && bsearch(&value, s->q->open, s->q->n_open, sizeof value, compare_ints));
-    }
-    return good * 2 >= values;
-}
 
 static void find_by_blocks(struct searching *s)
 {
@@ -270,7 +292,8 @@ static void find_by_blocks(struct searching *s)
         i += t.n;
         if (!clues_are_common(&t, s->q))
             continue;
-        if (!clues_are_telling(&t, s->q) || !is_field_of_descriptors(s, size, offset)) {
+        if (!clues_are_telling(&t) || !fields_hold_in_blocks(size, offset, s->q, &s->chunks) ||
+            may_be_chance(s, t.who, (double)s->q->memory->read / 4)) {
             doubt(s, SEARCH_ALIKE);
             continue;
         }
