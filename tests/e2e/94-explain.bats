@@ -129,7 +129,7 @@ may_read_memory() { cat "/proc/$pid/syscall" >/dev/null 2>&1 || skip "no permiss
 
 @test "nothing is called lost that a table, an epoll, a stack or a register may have" {
     local way
-    for way in table heap epoll stacks; do
+    for way in table heap epoll ended stacks; do
         held "$VICTIMS/explain" $way
         may_read_memory
         of_kind close_wait

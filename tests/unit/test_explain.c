@@ -279,12 +279,39 @@ static void what_has_other_numbers_in_the_same_way_tells_nothing(void **state)
     assert_int_equal(result.doubt, SEARCH_ALIKE);
 }
 
+static void a_few_of_many_objects_may_have_kept_another_number(void **state)
+{
+    (void)state;
+    static int open_too[33];
+    for (int i = 0; i < 33; i++)
+        object(0x220, 0x40, open_too[i] = 40 + i + (i < 3 ? 0 : 7));
+    query.open = open_too;
+    query.n_open = 33;
+    object(0x220, 0x40, 100);
+    object(0x220, 0x40, 101);
+    end();
+    search();
+    assert_int_equal(result.n_objects, 1);
+    object(0x220, 0x40, 102);
+    end();
+    search();
+    assert_int_equal(result.n_objects, 0);
+}
+
 static void with_two_numbers_one_control_is_too_many(void **state)
 {
     (void)state;
     query.n = query.n_stuck = 2;
     object(0x220, 0x40, 40);
     object(0x220, 0x40, 41);
+    end();
+    search();
+    assert_int_equal(result.n_objects, 1);
+    static const int open_too[] = {40, 41, 50, 51, 52, 53, 54, 55};
+    query.open = open_too;
+    query.n_open = 8;
+    for (int i = 2; i < 8; i++)
+        object(0x220, 0x40, open_too[i]);
     end();
     search();
     assert_int_equal(result.n_objects, 1);
@@ -412,6 +439,10 @@ static void a_count_beside_a_pointer_is_no_descriptor(void **state)
         object(0x220, 0x40, 40 + i);
     object(0x220, 0x40, -1);
     object(0x220, 0x40, 0);
+    for (int i = 0; i < 5; i++) { /* what was freed does not count */
+        unsigned char *p = object(0x220, 0x40, 1);
+        put64(p, address_of(p) >> 12);
+    }
     end();
     search();
     assert_int_equal(result.n_objects, 1);
@@ -680,6 +711,7 @@ int main(void)
         TEST(a_second_place_of_a_number_does_not_tear_its_object),
         TEST(two_objects_that_have_the_number_are_two),
         TEST(what_has_other_numbers_in_the_same_way_tells_nothing),
+        TEST(a_few_of_many_objects_may_have_kept_another_number),
         TEST(with_two_numbers_one_control_is_too_many),
         TEST(an_allocator_of_its_own_needs_no_chunks),
         TEST(a_second_place_of_one_number_leaves_a_doubt),

@@ -232,6 +232,28 @@ static void on_stacks(void)
     start(has_one);
 }
 
+/* Threads that have ended, whose stacks glibc keeps with all that is left on them. */
+static void *had_one(void *unused)
+{
+    volatile struct connection c = {.operations = &tcp_operations, .done = drop, .fd = dial()};
+    fetch(c.fd);
+    pthread_barrier_wait(&started);
+    return unused;
+}
+static void ended(void)
+{
+    pthread_t t[N];
+    pthread_attr_t small;
+    high_numbers();
+    MUST(pthread_attr_init(&small));
+    MUST(pthread_attr_setstacksize(&small, 256 << 10));
+    MUST(pthread_barrier_init(&started, NULL, N));
+    for (int i = 0; i < N; i++)
+        MUST(pthread_create(&t[i], &small, had_one, NULL));
+    for (int i = 0; i < N; i++)
+        MUST(pthread_join(t[i], NULL));
+}
+
 /* As many threads as numbers, which might be in their registers. */
 static void workers(void)
 {
@@ -285,10 +307,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } ways[] = {{"objects", objects},   {"plain", plain},      {"slabs", slabs},      {"lost", lost},          {"freed", freed},
-                {"some", some},         {"table", in_a_table}, {"heap", on_the_heap}, {"thread", in_a_thread}, {"epoll", watched},
-                {"deleted", deleted},   {"stacks", on_stacks}, {"workers", workers},  {"later", later},        {"one", one},
-                {"upstream", upstream}, {"siblings", siblings}};
+    } ways[] = {{"objects", objects}, {"plain", plain},       {"slabs", slabs},      {"lost", lost},          {"freed", freed},
+                {"some", some},       {"table", in_a_table},  {"heap", on_the_heap}, {"thread", in_a_thread}, {"epoll", watched},
+                {"deleted", deleted}, {"stacks", on_stacks},  {"ended", ended},      {"workers", workers},    {"later", later},
+                {"one", one},         {"upstream", upstream}, {"siblings", siblings}};
     (void)argc;
     listener = listen_loopback();
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)

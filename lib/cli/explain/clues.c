@@ -113,7 +113,10 @@ bool clues_are_common(const struct tally *t, const struct search_query *q)
            (t->count_stuck == 0 && search_nearly_all(t->count, q->n - q->n_stuck));
 }
 
-bool clues_are_telling(const struct tally *t) { return !t->controls && t->of_numbers == t->count; }
+bool clues_are_telling(const struct tally *t, const struct search_query *q)
+{
+    return t->controls <= (t->count > 2 ? q->n_controls / 8 : 0) && t->of_numbers == t->count;
+}
 
 void clues_sort(struct clues *c)
 {

@@ -58,7 +58,7 @@ struct tally clues_tally(const struct clues *c, size_t from, const struct search
  * stuck ones.
  */
 bool clues_are_common(const struct tally *t, const struct search_query *q);
-/* It is around none of the controls, and in one place each. */
-bool clues_are_telling(const struct tally *t);
+/* It is around none of the controls, or far fewer of them; and in one place each. */
+bool clues_are_telling(const struct tally *t, const struct search_query *q);
 
 #endif

@@ -86,44 +86,29 @@ static bool add_pointers(struct searching *s, struct clues *c, const struct plac
     return true;
 }
 
-/* Where the numbers of one object are: of each the places that are left, at most two. */
-#define PLACES 2u
+/* Where the numbers of one object are, once each. */
 struct seat {
-    const struct place *of[SEARCH_NUMBERS][PLACES];
+    const struct place *of[SEARCH_NUMBERS];
 };
 
 static struct seat seat_of(const struct searching *s, const struct clue *first, size_t n)
 {
-    struct seat seat = {{{NULL}}};
-    for (size_t i = 0; i < n; i++) {
-        unsigned who = first[i].who;
-        if (who < s->q->n)
-            seat.of[who][seat.of[who][0] != NULL] = first[i].place;
-    }
+    struct seat seat = {{NULL}};
+    for (size_t i = 0; i < n; i++)
+        if (first[i].who < s->q->n)
+            seat.of[first[i].who] = first[i].place;
     return seat;
 }
 
-static bool has_place(const struct place *const places[PLACES], const struct place *p) { return p && (places[0] == p || places[1] == p); }
-
-/* The places that A and B share, to BOTH; false: they are not of one object. */
-static bool same_seat(const struct seat *a, const struct seat *b, struct seat *both)
+static bool same_seat(const struct seat *a, const struct seat *b)
 {
-    unsigned shared = 0;
-    *both = *a;
+    unsigned both = 0;
     for (unsigned i = 0; i < SEARCH_NUMBERS; i++) {
-        if (!a->of[i][0])
-            memcpy(both->of[i], b->of[i], sizeof both->of[i]);
-        if (!a->of[i][0] || !b->of[i][0])
-            continue;
-        memset(both->of[i], 0, sizeof both->of[i]);
-        for (unsigned k = 0, n = 0; k < PLACES; k++)
-            if (has_place(b->of[i], a->of[i][k]))
-                both->of[i][n++] = a->of[i][k];
-        if (!both->of[i][0])
+        if (a->of[i] && b->of[i] && a->of[i] != b->of[i])
             return false;
-        shared++;
+        both += a->of[i] && b->of[i];
     }
-    return shared > 0;
+    return both > 0;
 }
 
 /* The block of glibc's heap that all of them are in, if they agree. */
@@ -131,7 +116,7 @@ static void set_chunk(struct search_object *o, const struct seat *seat)
 {
     o->chunk = 0;
     for (unsigned i = 0, first = 1; i < SEARCH_NUMBERS; i++) {
-        const struct place *p = seat->of[i][0];
+        const struct place *p = seat->of[i];
         if (!p)
             continue;
         uint64_t size = p->chunk ? chunks_size(p->chunk) : 0, offset = p->chunk ? p->at - p->chunk->user : 0;
@@ -168,24 +153,23 @@ struct found {
 /* Adds the run of clues T at FIRST to the object that it is a part of, or as another one. */
 static void take_run(const struct searching *s, struct found found[FOUND], unsigned *n, const struct clue *first, const struct tally *t)
 {
-    struct seat seat = seat_of(s, first, t->n), both = seat;
+    struct seat seat = seat_of(s, first, t->n);
     struct found *f = found;
-    while (f < found + *n && !same_seat(&f->seat, &seat, &both))
+    while (f < found + *n && !same_seat(&f->seat, &seat))
         f++;
     if (f == found + FOUND)
         return;
     if (f == found + *n) {
         *f = (struct found){.seat = seat};
-        both = seat;
         ++*n;
     }
     if (t->count > f->object.count) {
         f->object.count = t->count;
         f->object.count_stuck = t->count_stuck;
         f->object.who = t->who;
+        f->seat = seat;
+        set_chunk(&f->object, &seat);
     }
-    f->seat = both;
-    set_chunk(&f->object, &f->seat);
     add_pointer(&f->object, first->where, first->key);
 }
 
@@ -222,7 +206,7 @@ static size_t list_fields(struct searching *s, const struct clues *c, struct fie
         t = clues_tally(c, i, s->q);
         if (!clues_are_common(&t, s->q))
             continue;
-        if (!clues_are_telling(&t))
+        if (!clues_are_telling(&t, s->q))
             doubt(s, SEARCH_ALIKE);
         else if (n == FIELDS_MOST)
             doubt(s, SEARCH_TOO_MANY);
@@ -292,7 +276,7 @@ static void find_by_blocks(struct searching *s)
         i += t.n;
         if (!clues_are_common(&t, s->q))
             continue;
-        if (!clues_are_telling(&t) || !fields_hold_in_blocks(size, offset, s->q, &s->chunks) ||
+        if (!clues_are_telling(&t, s->q) || !fields_hold_in_blocks(size, offset, s->q, &s->chunks) ||
             may_be_chance(s, t.who, (double)s->q->memory->read / 4)) {
             doubt(s, SEARCH_ALIKE);
             continue;

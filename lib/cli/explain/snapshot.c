@@ -20,6 +20,7 @@
 
 #define ARENA_ALIGNMENT (64u << 20)
 #define RED_ZONE 128u /* below the stack pointer, in use */
+#define LARGEST_GUARD (64u << 10)
 #define MAX_THREADS 4096u
 
 struct taking {
@@ -78,19 +79,20 @@ static void read_threads(struct taking *t)
 }
 
 /*
- * Where the used part of the stack in MAP begins, if it is a thread's stack: there is a page that
- * nobody may touch before it, or it is the first thread's. 0: it is none.
+ * Where the used part of the stack in MAP begins, if it is a thread's stack: there are a few pages
+ * that nobody may touch before it, or it is the first thread's. All of one whose thread runs, or has
+ * ended: glibc keeps that for the next, with what is left on it. 0: it is none.
  */
 static uint64_t used_stack(const struct taking *t, const struct remote_map *map)
 {
-    bool first = strcmp(map->path, "[stack]") == 0;
-    bool guarded = map > t->r->maps && map[-1].end == map->start && !map[-1].read && !map[-1].write;
-    if (!first && (!guarded || map->path[0]))
+    const struct remote_map *guard = map > t->r->maps && map[-1].end == map->start ? map - 1 : NULL;
+    bool guarded = guard && !guard->read && !guard->write && guard->end - guard->start <= LARGEST_GUARD;
+    if (strcmp(map->path, "[stack]") != 0 && (!guarded || map->path[0]))
         return 0;
     for (size_t i = 0; i < t->n_stacks; i++)
         if (t->stacks[i] >= map->start && t->stacks[i] < map->end)
             return t->stacks[i] - map->start > RED_ZONE ? (t->stacks[i] - RED_ZONE) & ~(uint64_t)7 : map->start;
-    return first ? map->start : 0;
+    return map->start;
 }
 
 /* ---- maps ------------------------------------------------------------------------------------ */
