@@ -156,7 +156,7 @@ static const char *name_of(const struct naming *n, const struct memory *m, uint6
 /* The pointer of O that comes after DONE others: by place, or by nearness where O's bounds are not known. */
 static unsigned nth_pointer(const struct search_object *o, unsigned done)
 {
-    unsigned order[SEARCH_POINTERS];
+    unsigned order[SEARCH_POINTERS] = {0};
     for (unsigned i = 0; i < o->n_pointers; i++) {
         unsigned at = i;
         for (; !o->chunk && at > 0 && abs(o->pointers[order[at - 1]].distance) > abs(o->pointers[i].distance); at--)
