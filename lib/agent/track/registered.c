@@ -89,6 +89,7 @@ static void unchain(int fd, struct registration *r)
     if (*at)
         *at = r->next;
     r->taken = false;
+    r->data = 0; /* often the number itself, which `sockleak explain` would find here */
 }
 
 static uint32_t generation(int fd)

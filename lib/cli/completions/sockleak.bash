@@ -24,7 +24,7 @@ _sockleak()
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} i words=''
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'run report attach detach scan top clean help --version --help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'run report explain attach detach scan top clean help --version --help' -- "$cur")
         return
     fi
     if [[ $command == run ]]; then
@@ -68,17 +68,18 @@ _sockleak()
     case $command in
     run) words='--exitcode --max-allowed --kinds --grace --suppressions --json --output --help --' ;;
     report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --verbose --help' ;;
+    explain) words='--full --json --no-memory --no-names --help' ;;
     attach) words='--grace --kinds --for --help' ;;
     detach) words='--help' ;;
     scan) words='--watch --count --all --json --help' ;;
     top) words='--delay --sort --help' ;;
     clean) words='--dry-run --help' ;;
-    help) words='run report attach detach scan top clean help' ;;
+    help) words='run report explain attach detach scan top clean help' ;;
     esac
     if [[ $cur != -* ]]; then
         case $command in
         attach | detach | scan | top) words=$(_sockleak_pids) ;;
-        report)
+        report | explain)
             mapfile -t COMPREPLY < <(compgen -f -W "$(_sockleak_pids)" -- "$cur")
             return
             ;;

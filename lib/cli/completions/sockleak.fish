@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # sockleak.fish: fish completion of sockleak(1).
 
-set -l commands run report attach detach scan top clean help
+set -l commands run report explain attach detach scan top clean help
 set -l kinds close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,use_after_close all close_wait fin_wait_2 dead never_connected hangup held_by_child use_after_close open
 
 complete -c sockleak -f
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -l version -d 'Print the version'
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a run -d 'Run a program under the agent'
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a report -d 'Report of live or dead processes'
+complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a explain -d 'One site or socket, and who holds its number'
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a attach -d 'Start recording in a running process'
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a detach -d 'Stop recording'
 complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a scan -d 'Stuck sockets of every process'
@@ -17,8 +18,8 @@ complete -c sockleak -n "not __fish_seen_subcommand_from $commands" -a help -d '
 
 complete -c sockleak -n "__fish_seen_subcommand_from $commands" -s h -l help -d 'Options and examples'
 complete -c sockleak -n '__fish_seen_subcommand_from help' -a "$commands"
-complete -c sockleak -n '__fish_seen_subcommand_from attach detach scan top report' -a '(__fish_complete_pids)'
-complete -c sockleak -n '__fish_seen_subcommand_from report' -F
+complete -c sockleak -n '__fish_seen_subcommand_from attach detach scan top report explain' -a '(__fish_complete_pids)'
+complete -c sockleak -n '__fish_seen_subcommand_from report explain' -F
 complete -c sockleak -n '__fish_seen_subcommand_from clean' -a '(__fish_complete_directories)'
 complete -c sockleak -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
 
@@ -38,6 +39,10 @@ complete -c sockleak -n '__fish_seen_subcommand_from report' -l sysroot -x -a '(
 complete -c sockleak -n '__fish_seen_subcommand_from report' -l debug-dir -x -a '(__fish_complete_directories)' -d 'Find debug files in'
 complete -c sockleak -n '__fish_seen_subcommand_from report' -l no-names -d 'Modules and offsets only'
 complete -c sockleak -n '__fish_seen_subcommand_from report' -l verbose -d 'Say where names were not found'
+complete -c sockleak -n '__fish_seen_subcommand_from explain' -l full -d 'Whole stacks and all sockets'
+complete -c sockleak -n '__fish_seen_subcommand_from explain' -l json -d 'One JSON object a line'
+complete -c sockleak -n '__fish_seen_subcommand_from explain' -l no-memory -d 'Do not read the memory of the process'
+complete -c sockleak -n '__fish_seen_subcommand_from explain' -l no-names -d 'Modules and offsets only'
 complete -c sockleak -n '__fish_seen_subcommand_from attach' -l for -x -d 'Record so long, report, detach'
 complete -c sockleak -n '__fish_seen_subcommand_from scan' -s w -l watch -x -d 'Look again and again'
 complete -c sockleak -n '__fish_seen_subcommand_from scan' -s n -l count -x -d 'End after so many looks'

@@ -188,6 +188,8 @@ static const char *tag_of(const struct collection *c, unsigned number)
     return tag[0] ? arena_string(&c->m->arena, tag) : NULL;
 }
 
+static bool is_wanted(const struct collection *c, int fd) { return !c->o->only_fd || *c->o->only_fd == fd; }
+
 static void collect_slot(struct collection *c, int fd, const struct state_slot *s)
 {
     struct model *m = c->m;
@@ -198,6 +200,8 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     m->tracked++;
     if (c->confirm)
         confirm_recorded(c->confirm, fd);
+    if (!is_wanted(c, fd))
+        return;
     if (!finding_counts(s)) {
         const struct state_detail *d = state_slot_detail(&c->l->view, s);
         m->of_others += !(s->flags & SLOT_IGNORED) && d && d->kind < KIND_COUNT && c->kinds & KIND_BIT(d->kind);
@@ -296,10 +300,12 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
     struct state_held held;
     pos = 0;
     while (c.kinds & KIND_BIT(KIND_HELD_BY_CHILD) && state_next_held(&l->view, &pos, &held))
-        collect_held(&c, &held);
+        if (is_wanted(&c, (int)held.fd))
+            collect_held(&c, &held);
     pos = 0;
     for (const struct state_use *u; c.kinds & KIND_BIT(KIND_USE_AFTER_CLOSE) && (u = state_next_use(&l->view, &pos)) != NULL;)
-        collect_use(&c, u);
+        if (is_wanted(&c, (int)u->fd))
+            collect_use(&c, u);
     m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
     m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
     confirm_end(c.confirm);

@@ -29,6 +29,7 @@ struct model_options {
     bool no_watched;                  /* who watches the sockets, and what they transferred, is not asked */
     bool no_handlers;                 /* what handles the descriptors of a node process is not asked */
     int reason;                       /* enum reason; -1: by what became of the process */
+    const int *only_fd;               /* the sockets of this descriptor alone; NULL: all */
 };
 
 struct model {
