@@ -46,7 +46,8 @@ may_read_memory() { cat "/proc/$pid/syscall" >/dev/null 2>&1 || skip "no permiss
     contains "$output" '#0 fetch +tests/victims/explain.c:[0-9]+$'
     contains "$output" 'no byte has moved since then; CLOSE_WAIT now$'
     contains "$output" '^  held by an object with &tcp_operations, drop \(5 of 5\): at \+0x10 of a chunk of [0-9]+ bytes$'
-    contains "$output" "^    opened 20[0-9T:.-]*Z by thread $pid, told of the end \\+[0-9]"
+    contains "$output" "^    opened 20[0-9T:.-]*Z by thread $pid, saw EOF \\+[0-9]"
+    contains "$output" "^  received [0-9]+ bytes?, sent [0-9]+"
     lacks "$output" '#4 '
     [ "$(verdicts)" = "close_wait=held" ]
     [ "$(json "$TESTTMP/json" '[sorted(o["names"]) for o in lines[1]["held_by"]["objects"]], lines[1]["times"][0]["event"], lines[0]["site"] == lines[1]["site"]')" = "([['&tcp_operations', 'drop']], 'eof', True)" ]

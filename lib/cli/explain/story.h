@@ -13,7 +13,7 @@
 #include "meanwhile.h"
 #include "target.h"
 
-/* When the program was told of the end of a socket of the table; 0: it was not, or nobody knows. */
+/* When the program saw EOF, or the error, of a socket of the table; 0: it was not, or nobody knows. */
 struct story_told {
     int fd;
     uint64_t opened_ns, told_ns;
@@ -43,7 +43,7 @@ struct story {
     struct group *closed_site;
 };
 
-/* When the program was told of the end of F; 0: it is not known. */
+/* When the program saw EOF, or the error, of F; 0: it is not known. */
 uint64_t story_told_ns(const struct story *s, const struct finding *f);
 /* The time until which F was served, as far as it is known. */
 uint64_t story_until(const struct story *s, const struct finding *f);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../../core/asked.h"
 #include "../../core/finding.h"
 #include "../../core/group.h"
 #include "../../core/own_frames.h"
@@ -170,12 +171,14 @@ static void put_socket(struct out *o, const struct story *s, const struct findin
         out_str(o, " -> ");
         text_clean(o, f->peer);
     }
-    out_fmt(o, "  %s\n    %s ", state_of(f), f->adopted ? "first seen" : "opened");
+    out_fmt(o, "  %s", state_of(f));
+    asked_text_socket(o, r, f);
+    out_fmt(o, "\n    %s ", f->adopted ? "first seen" : "opened");
     out_rfc3339(o, load_to_real(s->from, f->opened_ns));
     if (f->tid)
         out_fmt(o, " by thread %u", f->tid);
     if (told) {
-        out_fmt(o, ", told of the %s +", f->told_eof ? "end" : "error");
+        out_fmt(o, ", saw %s +", f->told_eof ? "EOF" : "the error");
         put_time(o, told - f->opened_ns);
     }
     if (f->kind != KIND_OPEN && f->kind != KIND_USE_AFTER_CLOSE) {
@@ -301,6 +304,7 @@ static void put_group(struct out *o, const struct story *s, size_t nth)
     if (!early)
         put_since(o, g);
     put_events(o, s, g, true);
+    asked_text(o, &s->model->report, g);
     put_meanwhile(o, s, g, &s->meanwhile[nth]);
     put_holders(o, &s->holders[nth]);
     put_sockets(o, s, g);
