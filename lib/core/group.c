@@ -100,7 +100,7 @@ static int compare_entries(const void *pa, const void *pb)
 static bool is_same_entry(const struct told *a, const struct told *b)
 {
     return a->event >= EVENT_CLOSED && a->event == b->event && a->call == b->call && a->error == b->error && a->siteid == b->siteid &&
-           (a->siteid || a->site == b->site);
+           a->was == b->was && a->closer == b->closer && (a->siteid || a->site == b->site);
 }
 
 static void enter_uses(struct group *g, const struct finding *f, size_t n)
@@ -115,6 +115,16 @@ static void enter_uses(struct group *g, const struct finding *f, size_t n)
         }
 }
 
+/* Either is of one socket that was closed there. */
+static void take_comparison(struct told *to, const struct told *t)
+{
+    if (to->compared || !t->compared)
+        return;
+    to->compared = true;
+    to->same = t->same;
+    to->lacks = t->lacks;
+}
+
 void group_told_enter(struct group *g, const struct told *t)
 {
     struct told *rarest = NULL;
@@ -122,6 +132,7 @@ void group_told_enter(struct group *g, const struct told *t)
     for (unsigned i = 0; i < g->n_told; i++)
         if (is_same_entry(&g->told[i], t)) {
             g->told[i].count += t->count;
+            take_comparison(&g->told[i], t);
             return;
         }
     for (unsigned i = 0; i < g->n_told; i++) {
@@ -235,7 +246,8 @@ static bool same_frames(const struct told *a, const struct told *b)
 
 bool group_told_reads_the_same(const struct told *a, const struct told *b)
 {
-    return a->event == b->event && a->call == b->call && a->error == b->error && same_frames(a, b);
+    return a->event == b->event && a->call == b->call && a->error == b->error && a->was == b->was && a->closer == b->closer &&
+           same_frames(a, b);
 }
 
 bool group_same_stack(const struct told *a, const struct told *b) { return a->n_frames && same_frames(a, b); }
@@ -271,7 +283,7 @@ bool group_told_is_within(const struct group *g, unsigned nth)
     for (unsigned i = 0; i < nth; i++)
         if (group_told_last(g, i) == &g->told[nth])
             return true;
-    return false;
+    return g->told[nth].event == EVENT_PARTED;
 }
 
 static void add_told(struct told *to, const struct told *t)
@@ -280,19 +292,31 @@ static void add_told(struct told *to, const struct told *t)
     to->n_inferred += t->n_inferred;
     to->n_elsewhere += t->n_elsewhere;
     to->descriptors += t->descriptors;
+    take_comparison(to, t);
+}
+
+/* What is told of a socket that GONE has closed belongs to TWIN from now on, which reads the same. */
+static void rename_closer(struct group *g, unsigned first, const struct told *gone, const struct told *twin)
+{
+    for (unsigned i = first; gone->event == EVENT_SIBLINGS && i < g->n_told; i++)
+        if (g->told[i].event == EVENT_PARTED && g->told[i].closer == gone->siteid)
+            g->told[i].closer = twin->siteid;
 }
 
 void group_told_named(struct group *g)
 {
     unsigned kept = 0, shown = 0;
+    heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries); /* who has closed before what parted */
     for (unsigned i = 0; i < g->n_told; i++) {
         unsigned twin = 0;
         while (twin < kept && !group_told_reads_the_same(&g->told[twin], &g->told[i]))
             twin++;
-        if (twin < kept)
+        if (twin < kept) {
+            rename_closer(g, i + 1, &g->told[i], &g->told[twin]);
             add_told(&g->told[twin], &g->told[i]);
-        else
+        } else {
             g->told[kept++] = g->told[i];
+        }
     }
     heap_sort(g->told, kept, sizeof *g->told, compare_entries);
     g->n_told = 0;
@@ -317,7 +341,7 @@ void group_told_enter_named(struct group *g, const struct told *t)
 void group_told_add(struct group *g, const struct group *from)
 {
     for (unsigned i = 0; i < from->n_told; i++)
-        if (from->told[i].event != EVENT_SIBLINGS)
+        if (from->told[i].event < EVENT_SIBLINGS)
             group_told_enter_named(g, &from->told[i]);
     group_told_named(g);
     g->n_read += from->n_read;

@@ -79,7 +79,7 @@ const struct told *group_told_like(const struct group *g, unsigned nth);
  * one. NULL: there is none.
  */
 const struct told *group_told_last(const struct group *g, unsigned nth);
-/* NTH is such a last one, which is told with the first. */
+/* NTH is such a last one, which is told with the first; or it is told with the closes (EVENT_PARTED). */
 bool group_told_is_within(const struct group *g, unsigned nth);
 /* The entry that F is counted in; NULL: none, or its stack was too rare to be kept. */
 const struct told *group_told_of(const struct group *g, const struct finding *f);

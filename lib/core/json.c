@@ -10,6 +10,7 @@
 
 #include "finding.h"
 #include "group.h"
+#include "parting.h"
 #include "text.h"
 
 static void put_key(struct out *o, const char *key) { out_fmt(o, ",\"%s\":", key); }
@@ -208,7 +209,7 @@ static void put_history(struct out *o, const struct group *g)
     out_char(o, '[');
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct told *t = &g->told[i];
-        if (t->event == EVENT_SIBLINGS)
+        if (t->event >= EVENT_SIBLINGS)
             continue;
         out_fmt(o, "%s{\"event\":\"%s\"", before, event_name(t->event));
         before = ",";
@@ -222,6 +223,44 @@ static void put_history(struct out *o, const struct group *g)
         out_char(o, '}');
     }
     out_char(o, ']');
+}
+
+static void put_names(struct out *o, const char *key, uint32_t events)
+{
+    const char *before = "";
+    put_key(o, key);
+    out_char(o, '[');
+    for (unsigned event = 0; event < EVENT_COUNT; event++) {
+        if (!parting_has(events, event))
+            continue;
+        out_fmt(o, "%s\"%s\"", before, event_name(event));
+        before = ",";
+    }
+    out_char(o, ']');
+}
+
+/* One socket that was closed there, compared with the group's own. */
+static void put_parting(struct out *o, const struct group *g, const struct told *siblings)
+{
+    struct parting p;
+    unsigned common = 0;
+    if (!parting_of(g, siblings, &p))
+        return;
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        common += parting_has(p.same, event);
+    put_u64(o, "common", common);
+    put_names(o, "same", p.same);
+    put_key(o, "unlike");
+    out_char(o, '[');
+    for (unsigned i = 0; i < p.n_unlike; i++) {
+        const struct told *t = p.unlike[i];
+        out_fmt(o, "%s{\"event\":\"%s\"", i ? "," : "", event_name(t->was));
+        put_string(o, "call", call_name(t->call));
+        put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+    put_names(o, "lacks", p.lacks);
 }
 
 /* The stacks that closed the other sockets of the site; with "cousins" those of other sites. */
@@ -240,6 +279,7 @@ static void put_siblings(struct out *o, const struct group *g)
         put_bool(o, "about", g->about);
         put_bool(o, "cousins", g->cousins);
         put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        put_parting(o, g, t);
         out_char(o, '}');
     }
     out_char(o, ']');

@@ -77,6 +77,7 @@ struct finding {
     const char *tag;          /* NULL: none */
     uint8_t n_events;
     struct finding_event events[FINDING_EVENTS];
+    uint32_t did; /* bits by event, of a closed socket alone: whether or not the stack is known */
     /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
     struct use_event uses[USE_EVENTS];
     uint32_t closed_tid, used_tid, victim_tid;
@@ -121,6 +122,16 @@ struct told {
     const struct frame *whole;
     uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
     uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
+    /*
+     * Of EVENT_SIBLINGS: one socket that was closed there, compared with those of the group
+     * (parting.h); bits by event. SAME: done in the one stack that all of the group did it in;
+     * LACKS: all of the group did it, and of this one it is not known.
+     */
+    bool compared;
+    uint32_t same, lacks;
+    /* of EVENT_PARTED: what that socket did in another stack than the group, and who has closed it */
+    uint8_t was;
+    uint64_t closer; /* siteid of the EVENT_SIBLINGS */
 };
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */

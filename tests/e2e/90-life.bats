@@ -67,6 +67,9 @@ alive()
     contains "$output" '^    #0 drops '
     contains "$output" '^  first and last received in \(read; 4 of 4\): the stack that saw EOF$'
     [ "$(grep -c '#0 turns' <<<"$output")" -eq 1 ]
+    contains "$output" '^  the 4 that were closed: closed by close$'
+    contains "$output" '^    one of them, in the same stacks as the stuck: put on epoll, first and last received, saw EOF$'
+    contains "$output" '^    and, unlike what is known of the stuck: taken off epoll by retires \(.*/life.c:[0-9]+\)$'
 }
 
 @test "shutdown that was taken for close is named" {

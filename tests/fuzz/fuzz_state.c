@@ -102,6 +102,17 @@ static void touch_life(const struct state_view *v, struct state_finder *find, in
         touch_site(v, &sv);
 }
 
+static void touch_closed(const struct state_view *v, struct state_finder *find, const struct state_closes *c, state_ref by)
+{
+    struct state_closed closed;
+    if (!state_closed_by(v, c, by, &closed))
+        return;
+    touch_pair(v, find, closed.life.first_receive);
+    touch_pair(v, find, closed.life.last_send);
+    if (closed.turn & 1)
+        abort();
+}
+
 static void read_all(const struct state_view *v)
 {
     struct state_finder find = {0};
@@ -140,6 +151,8 @@ static void read_all(const struct state_view *v)
         if (++rounds > 8 * STATE_EXTENT_SIZE / STATE_REF_UNIT)
             abort();
         touch(c, sizeof *c);
+        for (unsigned i = 0; i < STATE_CLOSERS; i++)
+            touch_closed(v, &find, c, c->by[i]);
     }
     pos = rounds = 0;
     for (const struct state_use *u; (u = state_next_use(v, &pos)) != NULL;) {

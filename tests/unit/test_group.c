@@ -199,11 +199,11 @@ static void an_error_is_another_event_than_eof_and_a_failed_connect_a_third(void
     f[3].told_errno = 111;
     group_findings(f, 5, g, 100);
     assert_int_equal(g[0].n_told, 5);
-    static const struct told want[5] = {{EVENT_CONNECT_FAILED, CALL_CONNECT, 111, 8, 800, 1, 0, NULL, 0, NULL, 0, 0, 0},
-                                        {EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 1, 0, NULL, 0, NULL, 0, 0, 0}, /* its stack is the error's */
-                                        {EVENT_EOF, CALL_READ, 0, 7, 700, 1, 0, NULL, 0, NULL, 0, 0, 0},
-                                        {EVENT_ERROR, CALL_READ, 32, 7, 700, 1, 0, NULL, 0, NULL, 0, 0, 0},
-                                        {EVENT_ERROR, CALL_READ, 104, 7, 700, 1, 0, NULL, 0, NULL, 0, 0, 0}};
+    static const struct told want[5] = {{EVENT_CONNECT_FAILED, CALL_CONNECT, 111, 8, 800, 1, 0, .frames = NULL},
+                                        {EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 1, 0, .frames = NULL}, /* its stack is the error's */
+                                        {EVENT_EOF, CALL_READ, 0, 7, 700, 1, 0, .frames = NULL},
+                                        {EVENT_ERROR, CALL_READ, 32, 7, 700, 1, 0, .frames = NULL},
+                                        {EVENT_ERROR, CALL_READ, 104, 7, 700, 1, 0, .frames = NULL}};
     for (int i = 0; i < 5; i++) {
         assert_int_equal(g[0].told[i].event, want[i].event);
         assert_int_equal(g[0].told[i].call, want[i].call);

@@ -341,6 +341,32 @@ static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state
     assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}]}\n"));
 }
 
+static void a_closed_one_is_compared_where_its_life_was_kept(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[0].count = group.count;
+    group.told[1] = (struct told){.event = EVENT_SIBLINGS,
+                                  .call = CALL_CLOSE,
+                                  .siteid = 50,
+                                  .count = 1000,
+                                  .compared = true,
+                                  .same = 1u << group.told[0].event,
+                                  .lacks = 1u << EVENT_SHUTDOWN};
+    group.told[2] = (struct told){.event = EVENT_PARTED, .was = EVENT_LAST_SEND, .call = CALL_SEND, .siteid = 5, .closer = 50};
+    group.n_siblings = 1000;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_null(strstr(text, "parted"));
+    assert_non_null(
+        strstr(text, "\"frames\":[],\"common\":1,\"same\":[\"eof\"],\"unlike\":[{\"event\":\"last_send\",\"call\":\"send\",\"frames\":[]}],"
+                     "\"lacks\":[]}]}\n"));
+    group.n_told = 4;
+    group.told[3] = (struct told){.event = EVENT_SHUTDOWN, .call = CALL_SHUTDOWN, .siteid = 7, .count = group.count};
+    assert_non_null(strstr(rendered(&r), "\"lacks\":[\"shutdown\"]}]}\n"));
+}
+
 static void each_socket_has_its_own_eof_and_protocol(void **state)
 {
     (void)state;
@@ -588,6 +614,7 @@ int main(void)
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
         cmocka_unit_test(the_stacks_that_closed_the_other_sockets_are_no_history),
+        cmocka_unit_test(a_closed_one_is_compared_where_its_life_was_kept),
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
         cmocka_unit_test(who_holds_a_closed_socket_is_listed),
         cmocka_unit_test(what_is_not_known_is_null),
