@@ -168,11 +168,14 @@ static void add_use(struct finding *f, const struct state_view *view, struct sta
     bool exact = p && atomic_load(&p->exact), walked[2] = {exact, false};
     for (unsigned i = 0; p && i < 2; i++)
         walked[i] |= atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
+    unsigned before = f->n_events;
     for (unsigned i = 0; p && i < 2; i++) {
         state_ref site = atomic_load(&p->stack[i].site);
         if ((walked[i] || !walked[!i]) && (exact || !is_mixed(view, site)))
             add_event(f, view, event, site, !walked[i], elsewhere);
     }
+    for (unsigned i = before; f->n_events == before + 2 && i < f->n_events; i++)
+        f->events[i].either = true;
 }
 
 static void add_life(struct finding *f, const struct state_view *view, struct state_finder *find, const struct state_life *life)

@@ -172,6 +172,7 @@ static unsigned count_event(struct told *seen, unsigned n, const struct finding_
     seen[i].count++;
     seen[i].n_inferred += e->inferred;
     seen[i].n_elsewhere += e->elsewhere;
+    seen[i].n_either += e->either;
     seen[i].descriptors += descriptors;
     return n;
 }
@@ -292,6 +293,7 @@ static void add_told(struct told *to, const struct told *t)
     to->n_inferred += t->n_inferred;
     to->n_elsewhere += t->n_elsewhere;
     to->descriptors += t->descriptors;
+    to->n_either += t->n_either;
     take_comparison(to, t);
 }
 
@@ -301,6 +303,19 @@ static void rename_closer(struct group *g, unsigned first, const struct told *go
     for (unsigned i = first; gone->event == EVENT_SIBLINGS && i < g->n_told; i++)
         if (g->told[i].event == EVENT_PARTED && g->told[i].closer == gone->siteid)
             g->told[i].closer = twin->siteid;
+}
+
+/*
+ * Sockets that may have been in either of the two stacks are counted for both; these read the same,
+ * so it was one.
+ */
+static void count_once(struct told *a, const struct told *b)
+{
+    uint64_t twice = a->n_either < b->n_either ? a->n_either : b->n_either;
+    a->count -= twice < a->count ? twice : a->count;
+    a->n_inferred -= twice < a->n_inferred ? twice : a->n_inferred;
+    a->n_elsewhere -= twice < a->n_elsewhere ? twice : a->n_elsewhere;
+    a->n_either -= twice;
 }
 
 void group_told_named(struct group *g)
@@ -313,6 +328,7 @@ void group_told_named(struct group *g)
             twin++;
         if (twin < kept) {
             rename_closer(g, i + 1, &g->told[i], &g->told[twin]);
+            count_once(&g->told[twin], &g->told[i]);
             add_told(&g->told[twin], &g->told[i]);
         } else {
             g->told[kept++] = g->told[i];

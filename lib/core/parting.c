@@ -23,7 +23,7 @@ static const uint8_t compared_events[] = {EVENT_EPOLL_DEL, EVENT_LAST_SEND,     
 struct own {
     unsigned n;
     uint64_t sum;
-    bool inferred;           /* one socket may be in two of them, and another in none */
+    bool either;             /* one socket may be in two of them, and another in none */
     const struct told *only; /* the last of them */
 };
 
@@ -35,7 +35,7 @@ static struct own own_of(const struct group *g, unsigned event)
             continue;
         own.n++;
         own.sum += g->told[i].count;
-        own.inferred |= g->told[i].n_inferred > 0;
+        own.either |= g->told[i].n_either > 0;
         own.only = &g->told[i];
     }
     return own;
@@ -44,7 +44,7 @@ static struct own own_of(const struct group *g, unsigned event)
 /* All of G's sockets did it, and it is known where each did. */
 static bool all_did(const struct group *g, const struct own *own)
 {
-    return own->n && own->n < TOLD_KEPT && own->sum == g->count && (own->n == 1 || !own->inferred);
+    return own->n && own->n < TOLD_KEPT && own->sum == g->count && (own->n == 1 || !own->either);
 }
 
 /* The event of CLOSED and its stack; false: it is not known, or it may be either of two. */

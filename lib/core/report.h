@@ -24,6 +24,7 @@ struct finding_event {
     uint8_t event, call; /* enum event, enum call */
     bool inferred;       /* the stack is that of an earlier call by the same pair */
     bool elsewhere;      /* the first use, by another thread than opened it */
+    bool either;         /* it was in this stack or in that of another such event */
 };
 /* first and last use by two stacks each, epoll's two, shutdown, and dup's */
 #define FINDING_EVENTS (8u + 3u + STATE_SHARE_DUPS)
@@ -122,6 +123,7 @@ struct told {
     const struct frame *whole;
     uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
     uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
+    uint64_t n_either;                /* of COUNT: which are counted for another stack, too */
     /*
      * Of EVENT_SIBLINGS: one socket that was closed there, compared with those of the group
      * (parting.h); bits by event. SAME: done in the one stack that all of the group did it in;

@@ -144,7 +144,7 @@ static void two_stacks_of_the_stuck_are_both_another_one(void **state)
     begin(NULL);
     stuck(EVENT_LAST_SEND, 6, 1);
     stuck(EVENT_LAST_SEND, 7, 3);
-    group.told[0].n_inferred = 1; /* one socket may be in both, and another in none */
+    group.told[0].n_either = 1; /* one socket may be in both, and another in none */
     closed_did(EVENT_LAST_SEND, 8);
     assert_false(compared());
 }
