@@ -13,6 +13,7 @@
 
 #include "judge.h"
 #include "textstack.h"
+#include "variants.h"
 
 static uint64_t unwatched_ns(const struct state_view *view)
 {
@@ -199,6 +200,7 @@ void finding_add_life(struct finding *f, const struct state_slot *slot, const st
         add_event(f, view, EVENT_DUP, atomic_load(&share->dup_site[i]), false, false);
     if (state_life_of(view, find, f->fd, slot, &life))
         add_life(f, view, find, &life);
+    variants_ends(f, view, find);
 }
 
 void finding_from_closed(struct finding *f, const struct state_closed *c, unsigned kind, const struct state_view *view,
@@ -266,6 +268,7 @@ void finding_from_use(struct finding *f, const struct state_use *u, const struct
     if (u->victim_epoll)
         set_use(f, EVENT_REOPENED_EPOLL_ADD, u->victim_epoll, 0, view);
     set_use(f, EVENT_USED, u->used, u->error, view);
+    variants_ends(f, view, &(struct state_finder){0});
     if (!f->uses[EVENT_USED - EVENT_CLOSED].call)
         f->uses[EVENT_USED - EVENT_CLOSED].call = u->call < CALL_COUNT ? u->call : 0;
 }

@@ -13,6 +13,7 @@
 #include "finding.h"
 #include "growth.h"
 #include "sort.h"
+#include "variants.h"
 
 #define STACKS_SEEN 16u /* of one event of a group, before the commonest are chosen */
 #define FEW_PORTS 64    /* with fewer sockets to one peer a forecast of ports is not worth a line */
@@ -25,7 +26,7 @@ static uint64_t first_key(const struct finding *f) { return is_of_eof(f) ? f->to
 /* A stack whose stable name is not known still groups by its record. */
 static state_ref second_key(const struct finding *f) { return f->siteid ? 0 : f->site; }
 
-static bool same_group(const struct finding *a, const struct finding *b)
+static bool same_site(const struct finding *a, const struct finding *b)
 {
     return a->kind == b->kind && is_of_eof(a) == is_of_eof(b) && first_key(a) == first_key(b) && second_key(a) == second_key(b);
 }
@@ -46,16 +47,19 @@ static int compare_findings(const void *pa, const void *pb)
     ORDER(is_of_eof(a), is_of_eof(b));
     ORDER(first_key(a), first_key(b));
     ORDER(second_key(a), second_key(b));
+    ORDER(a->variant, b->variant);
     return group_compare_ages(a, b);
 }
 
 int group_compare(const void *pa, const void *pb)
 {
     const struct group *a = pa, *b = pb;
-    ORDER(b->count, a->count);
+    ORDER(group_site_count(b), group_site_count(a));
     ORDER(a->kind, b->kind);
     ORDER(a->siteid, b->siteid);
     ORDER(a->site, b->site);
+    ORDER(b->count, a->count);
+    ORDER(a->variant, b->variant);
     return 0;
 }
 
@@ -447,15 +451,49 @@ static void fill_group(struct group *g, struct finding *f, size_t n, uint64_t no
     g->n_findings = n;
 }
 
+static bool is_sorted(const struct finding *f, size_t n)
+{
+    size_t i = 1;
+    while (i < n && compare_findings(&f[i - 1], &f[i]) <= 0)
+        i++;
+    return i >= n;
+}
+
+/* The N findings F are all of one site and kind: one group, or one for each variant. Returns how many. */
+static size_t fill_site(struct group *groups, struct finding *f, size_t n, uint64_t now_ns)
+{
+    size_t n_groups = 0;
+    uint64_t descriptors = 0;
+    unsigned variants = is_of_eof(f) ? 1 : variants_assign(f, n);
+    if (!is_sorted(f, n))
+        heap_sort(f, n, sizeof *f, compare_findings); /* each variant by its ages */
+    for (size_t i = 0; i < n; i++)
+        descriptors += f[i].descriptors ? f[i].descriptors : 1;
+    for (size_t i = 0, end; i < n; i = end) {
+        struct group *g = &groups[n_groups++];
+        for (end = i + 1; end < n && f[end].variant == f[i].variant;)
+            end++;
+        fill_group(g, &f[i], end - i, now_ns);
+        g->variants = variants;
+        g->variant = f[i].variant;
+        g->site_count = n;
+        g->site_descriptors = descriptors;
+        g->site_findings = f;
+    }
+    return n_groups;
+}
+
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns)
 {
     size_t n_groups = 0;
+    for (size_t i = 0; i < n; i++)
+        findings[i].variant = 0;
     heap_sort(findings, n, sizeof *findings, compare_findings);
     for (size_t i = 0, end; i < n; i = end) {
         end = i + 1;
-        while (end < n && same_group(&findings[i], &findings[end]))
+        while (end < n && same_site(&findings[i], &findings[end]))
             end++;
-        fill_group(&groups[n_groups++], &findings[i], end - i, now_ns);
+        n_groups += fill_site(&groups[n_groups], &findings[i], end - i, now_ns);
     }
     heap_sort(groups, n_groups, sizeof *groups, group_compare);
     return n_groups;
@@ -579,7 +617,8 @@ size_t group_drop_settled(struct finding *findings, size_t n)
 
 void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit)
 {
-    uint64_t copies = g->count ? (uint64_t)g->rate_milli * g->descriptors / g->count : 0;
+    uint64_t count = group_site_count(g), descriptors = g->variants > 1 ? g->site_descriptors : g->descriptors;
+    uint64_t copies = count ? (uint64_t)g->rate_milli * descriptors / count : 0;
     uint64_t rate = copies > g->rate_milli ? copies : g->rate_milli;
     g->fd_limit = limit;
     g->fd_limit_reached = growth_is_reached(used, limit);
@@ -588,9 +627,11 @@ void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit)
 
 const char *group_ports_peer(const struct group *g)
 {
-    const char *peer = g->n_findings >= FEW_PORTS ? g->findings[0].peer : NULL;
-    for (size_t i = 0; peer && i < g->n_findings; i++) {
-        const struct finding *f = &g->findings[i];
+    const struct finding *all = g->variants > 1 ? g->site_findings : g->findings;
+    size_t n = g->variants > 1 ? (size_t)g->site_count : g->n_findings;
+    const char *peer = n >= FEW_PORTS ? all[0].peer : NULL;
+    for (size_t i = 0; peer && i < n; i++) {
+        const struct finding *f = &all[i];
         if (f->origin != ORIGIN_SOCKET || (f->family != AF_INET && f->family != AF_INET6) || !f->peer || strcmp(f->peer, peer) != 0)
             return NULL;
     }
@@ -604,6 +645,6 @@ void group_forecast_ports(struct group *g, uint64_t ports)
         return;
     g->ports = ports;
     g->ports_peer = peer;
-    g->ports_reached = growth_is_reached(g->count, ports);
-    g->ports_in_s = growth_runs_out_s(g->count, ports, g->rate_milli);
+    g->ports_reached = growth_is_reached(group_site_count(g), ports);
+    g->ports_in_s = growth_runs_out_s(group_site_count(g), ports, g->rate_milli);
 }

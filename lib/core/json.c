@@ -304,6 +304,18 @@ static void put_advice(struct out *o, const struct group *g)
     put_string(o, "advice", line);
 }
 
+static void put_variant(struct out *o, const struct group *g)
+{
+    bool has = g->variants > 1 && g->variant;
+    put_key(o, "variant");
+    out_str(o, has ? "\"" : "null");
+    if (has)
+        out_hex(o, g->variant, 8);
+    out_str(o, has ? "\"" : "");
+    if (g->variants > 1)
+        put_u64(o, "site_count", g->site_count);
+}
+
 void json_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_start(o, r, "leak");
@@ -342,6 +354,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_seconds_left(o, "ports_in_s", g->ports_in_s, g->ports_reached);
     put_string(o, "ports_peer", g->ports_peer);
     put_history(o, g);
+    put_variant(o, g);
     put_string(o, "site_of", g->of_eof ? "eof" : NULL);
     if (is_until_exit(g))
         put_bool(o, "until_exit", true);

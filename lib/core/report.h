@@ -29,6 +29,8 @@ struct finding_event {
 /* first and last use by two stacks each, epoll's two, shutdown, and dup's */
 #define FINDING_EVENTS (8u + 3u + STATE_SHARE_DUPS)
 
+#define VARIANT_ENDS 6u
+
 /* One event of a finding that is no socket any more: KIND_USE_AFTER_CLOSE. */
 struct use_event {
     state_ref site;
@@ -79,6 +81,9 @@ struct finding {
     uint8_t n_events;
     struct finding_event events[FINDING_EVENTS];
     uint32_t did; /* bits by event, of a closed socket alone: whether or not the stack is known */
+    /* where it was left: names of the program's own part of these stacks, 0 not known (variants.h) */
+    uint64_t ends[VARIANT_ENDS];
+    uint32_t variant; /* among those of its site; group.c's own */
     /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
     struct use_event uses[USE_EVENTS];
     uint32_t closed_tid, used_tid, victim_tid;
@@ -154,6 +159,15 @@ struct group {
     bool of_eof;   /* no stack opened them: siteid is of the stack that saw EOF, site is 0 */
     uint64_t siteid;
     state_ref site;
+    /*
+     * into how many groups the sockets of this kind and site are cut, by the end that they came to
+     * (variants.h). More than 1: this one's name, 0 for the rest of them; all there are, their
+     * descriptors, and where they lie: opened, closed, growth and forecast are those of them all
+     */
+    unsigned variants;
+    uint32_t variant;
+    uint64_t site_count, site_descriptors;
+    const struct finding *site_findings;
     /* what happened to them, in the order of the events, the commonest first */
     unsigned n_told;
     struct told told[GROUP_TOLD];

@@ -636,9 +636,14 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
 /* Of the socket in the slot copy SLOT of descriptor FD; NULL when none of its calls failed. */
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
 /* Where the records of the last calls were found; {0} at first. For one view, which may grow. */
+#define STATE_FINDER_STACKS 64u
 struct state_finder {
     uint32_t life; /* extent */
     uint32_t n_extents, n_pairs, pairs[STATE_PAIRS_EXTENTS];
+    struct { /* variants.c: what a stack has of the program's own code */
+        state_ref site;
+        uint64_t own;
+    } stacks[STATE_FINDER_STACKS];
 };
 /* A copy of the life of the socket in the slot copy SLOT of descriptor FD. False: it has none. */
 bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot,

@@ -488,12 +488,22 @@ static bool all_adopted(const struct group *g)
     return g->n_findings > 0;
 }
 
+void text_variant(struct out *o, const struct group *g)
+{
+    if (g->variants <= 1)
+        return;
+    out_str(o, g->variant ? " variant " : " other variants");
+    if (g->variant)
+        out_hex(o, g->variant, 8);
+}
+
 static void put_site(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, BOLD);
     if (g->siteid) {
         out_str(o, "site ");
         out_hex(o, g->siteid, 16);
+        text_variant(o, g);
         out_str(o, g->of_eof ? " (of the stack that saw EOF; no stack of an opening is known): " : ": ");
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
@@ -505,6 +515,8 @@ static void put_site(struct out *o, const struct report *r, const struct group *
             : g->kind == KIND_USE_AFTER_CLOSE ? "used after close"
                                               : "stuck",
             (unsigned long)g->count);
+    if (g->variants > 1)
+        out_fmt(o, " of %lu", (unsigned long)g->site_count);
     if (g->descriptors > g->count)
         out_fmt(o, " (%lu descriptors)", (unsigned long)g->descriptors);
     put_growth(o, g);
@@ -724,12 +736,12 @@ static void put_most(struct out *o, const struct report *r)
 {
     const struct group *most = NULL;
     for (size_t i = 0; i < r->n_groups; i++)
-        if (!most || r->groups[i].count > most->count)
+        if (!most || group_site_count(&r->groups[i]) > group_site_count(most))
             most = &r->groups[i];
     const struct frame *f = most && most->n_frames ? most->frames + own_frames_name(most->frames, most->n_frames) : NULL;
     if (!f || !f->symbol || !*f->symbol)
         return;
-    out_fmt(o, "; most: %lu at ", (unsigned long)most->count);
+    out_fmt(o, "; most: %lu at ", (unsigned long)group_site_count(most));
     text_clean(o, f->symbol);
     if (!f->file || !*f->file)
         return;

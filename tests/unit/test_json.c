@@ -284,7 +284,7 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
         "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno "
-        "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[]}\n"};
+        "250\",\"inferred\":false,\"frames\":[]}],\"variant\":null,\"site_of\":null,\"siblings_closed\":[]}\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
