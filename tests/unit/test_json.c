@@ -367,6 +367,21 @@ static void a_closed_one_is_compared_where_its_life_was_kept(void **state)
     assert_non_null(strstr(rendered(&r), "\"lacks\":[\"shutdown\"]}]}\n"));
 }
 
+static void a_variant_has_its_name_or_null(void **state)
+{
+    (void)state;
+    struct report r = example();
+    assert_non_null(strstr(rendered(&r), "],\"variant\":null,\"site_of\":null,"));
+    group.variants = 2;
+    group.variant = 0x1a2b3c4;
+    group.site_count = 50;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "],\"variant\":\"01a2b3c4\",\"site_count\":50,\"site_of\":null,"));
+    group.variant = 0;
+    assert_non_null(strstr(rendered(&r), "],\"variant\":null,\"site_count\":50,"));
+}
+
 static void each_socket_has_its_own_eof_and_protocol(void **state)
 {
     (void)state;
@@ -615,6 +630,7 @@ int main(void)
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
         cmocka_unit_test(the_stacks_that_closed_the_other_sockets_are_no_history),
         cmocka_unit_test(a_closed_one_is_compared_where_its_life_was_kept),
+        cmocka_unit_test(a_variant_has_its_name_or_null),
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
         cmocka_unit_test(who_holds_a_closed_socket_is_listed),
         cmocka_unit_test(what_is_not_known_is_null),

@@ -177,6 +177,22 @@ static void what_a_closed_one_did_is_told_below_the_stack_that_closed_it(void **
     assert_non_null(strstr(rendered(&r), "\n    known of the open, and not of it: saw EOF, taken off epoll\n"));
 }
 
+static void a_variant_has_its_name_and_how_many_its_site_has(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.variants = 3;
+    group.variant = 0x1a2b3c4;
+    group.site_count = 50;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\nsite 5f3a9c01d2e4b678 variant 01a2b3c4: opened 1240, closed 1203, stuck 37 of 50 and growing ("));
+    assert_non_null(strstr(text, "; most: 50 at db_connect (src/db.c:42)\n"));
+    group.variant = 0;
+    assert_non_null(strstr(rendered(&r), "\nsite 5f3a9c01d2e4b678 other variants: opened 1240, closed 1203, stuck 37 of 50 and "));
+    group.variants = 1;
+    assert_non_null(strstr(rendered(&r), "\nsite 5f3a9c01d2e4b678: opened 1240, closed 1203, stuck 37 and growing ("));
+}
+
 static void a_use_after_the_close_is_told_in_the_order_of_time(void **state)
 {
     (void)state;
@@ -854,6 +870,7 @@ int main(void)
         cmocka_unit_test(the_documented_example_comes_out_byte_for_byte),
         cmocka_unit_test(the_stacks_that_closed_the_others_follow_what_the_sockets_were_told),
         cmocka_unit_test(what_a_closed_one_did_is_told_below_the_stack_that_closed_it),
+        cmocka_unit_test(a_variant_has_its_name_and_how_many_its_site_has),
         cmocka_unit_test(a_use_after_the_close_is_told_in_the_order_of_time),
         cmocka_unit_test(the_default_list_ends_in_how_many_more),
         cmocka_unit_test(one_socket_is_singular),
