@@ -103,7 +103,7 @@ void variants_ends(struct finding *f, const struct state_view *view, struct stat
 
 /* ---- which are one --------------------------------------------------------------------------- */
 
-#define LIVES 64u /* of a site, told apart; what is rarer counts to the rest */
+#define LIVES 32u /* of a site, told apart; what is rarer counts to the rest */
 
 struct life {
     uint64_t ends[VARIANT_ENDS];
