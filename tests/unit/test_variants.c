@@ -109,6 +109,14 @@ static void what_may_become_either_counts_to_the_commonest(void **state)
     assert_int_equal(of_variant(variant_of(5, 7)), 11);
     assert_int_equal(variant_of(5, 0), variant_of(5, 6));
     assert_int_equal(variant_of(0, 7), variant_of(5, 7));
+    begin(NULL);
+    sockets(2, 5, 6);
+    sockets(1, 5, 7);
+    sockets(50, 0, 0); /* however many: they are no end of their own */
+    assert_int_equal(variants_assign(f, n), 2);
+    assert_int_equal(of_variant(variant_of(5, 6)), 52);
+    assert_int_equal(of_variant(variant_of(5, 7)), 1);
+    assert_int_not_equal(variant_of(5, 7), 0);
 }
 
 static void two_of_which_neither_contains_the_other_are_two(void **state)
