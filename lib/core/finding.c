@@ -13,6 +13,7 @@
 
 #include "judge.h"
 #include "textstack.h"
+#include "variants.h"
 
 static uint64_t unwatched_ns(const struct state_view *view)
 {
@@ -168,11 +169,27 @@ static void add_use(struct finding *f, const struct state_view *view, struct sta
     bool exact = p && atomic_load(&p->exact), walked[2] = {exact, false};
     for (unsigned i = 0; p && i < 2; i++)
         walked[i] |= atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
+    unsigned before = f->n_events;
     for (unsigned i = 0; p && i < 2; i++) {
         state_ref site = atomic_load(&p->stack[i].site);
         if ((walked[i] || !walked[!i]) && (exact || !is_mixed(view, site)))
             add_event(f, view, event, site, !walked[i], elsewhere);
     }
+    for (unsigned i = before; f->n_events == before + 2 && i < f->n_events; i++)
+        f->events[i].either = true;
+}
+
+static void add_life(struct finding *f, const struct state_view *view, struct state_finder *find, const struct state_life *life)
+{
+    uint32_t gen = life->gen, rare = life->rare;
+    add_event(f, view, EVENT_EPOLL_ADD, life->epoll_add, false, false);
+    add_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life->first_receive, rare & LIFE_RECEIVED_ELSEWHERE);
+    add_use(f, view, find, gen, EVENT_FIRST_SEND, life->first_send, rare & LIFE_SENT_ELSEWHERE);
+    add_event(f, view, EVENT_SHUTDOWN, rare & LIFE_RARE_REF, false, false);
+    add_use(f, view, find, gen, EVENT_LAST_RECEIVE, life->last_receive, false);
+    add_use(f, view, find, gen, EVENT_LAST_SEND, life->last_send, false);
+    if (!(rare & LIFE_ON_EPOLL))
+        add_event(f, view, EVENT_EPOLL_DEL, life->epoll_del, rare & LIFE_DELETED_AGAIN, false);
 }
 
 void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find)
@@ -181,17 +198,29 @@ void finding_add_life(struct finding *f, const struct state_slot *slot, const st
     const struct state_share *share = state_share_at(view, slot->share);
     for (unsigned i = 0; share && i < STATE_SHARE_DUPS; i++)
         add_event(f, view, EVENT_DUP, atomic_load(&share->dup_site[i]), false, false);
-    if (!state_life_of(view, find, f->fd, slot, &life))
-        return;
-    uint32_t gen = SLOT_GEN(slot->word), rare = life.rare;
-    add_event(f, view, EVENT_EPOLL_ADD, life.epoll_add, false, false);
-    add_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life.first_receive, rare & LIFE_RECEIVED_ELSEWHERE);
-    add_use(f, view, find, gen, EVENT_FIRST_SEND, life.first_send, rare & LIFE_SENT_ELSEWHERE);
-    add_event(f, view, EVENT_SHUTDOWN, rare & LIFE_RARE_REF, false, false);
-    add_use(f, view, find, gen, EVENT_LAST_RECEIVE, life.last_receive, false);
-    add_use(f, view, find, gen, EVENT_LAST_SEND, life.last_send, false);
-    if (!(rare & LIFE_ON_EPOLL))
-        add_event(f, view, EVENT_EPOLL_DEL, life.epoll_del, rare & LIFE_DELETED_AGAIN, false);
+    if (state_life_of(view, find, f->fd, slot, &life))
+        add_life(f, view, find, &life);
+    variants_ends(f, view, find);
+}
+
+void finding_from_closed(struct finding *f, const struct state_closed *c, unsigned kind, const struct state_view *view,
+                         struct state_finder *find)
+{
+    struct state_site_view site;
+    bool has_stack = c->told_site && state_site_at(view, c->told_site, &site);
+    *f = (struct finding){.fd = (int)c->fd,
+                          .kind = (uint8_t)kind,
+                          .told_eof = c->told & CLOSED_TOLD_EOF,
+                          .told_error = c->told & CLOSED_TOLD_ERROR,
+                          .told_errno = c->error,
+                          .told_site = has_stack ? c->told_site : 0};
+    f->told_id = name_of(view, f->told_site, &f->told_call);
+    f->failed = has_stack ? site.site->call & CALL_FAILED : f->told_error;
+    add_life(f, view, find, &c->life);
+    f->did = (c->life.first_receive != LIFE_FRESH ? 1u << EVENT_FIRST_RECEIVE | 1u << EVENT_LAST_RECEIVE : 0) |
+             (c->life.first_send != LIFE_FRESH ? 1u << EVENT_FIRST_SEND | 1u << EVENT_LAST_SEND : 0) |
+             (c->life.epoll_add || (c->life.rare & LIFE_ON_EPOLL) ? 1u << EVENT_EPOLL_ADD : 0) |
+             (c->life.epoll_del ? 1u << EVENT_EPOLL_DEL : 0);
 }
 
 /* ---- a call after its close ------------------------------------------------------------------- */
@@ -239,6 +268,7 @@ void finding_from_use(struct finding *f, const struct state_use *u, const struct
     if (u->victim_epoll)
         set_use(f, EVENT_REOPENED_EPOLL_ADD, u->victim_epoll, 0, view);
     set_use(f, EVENT_USED, u->used, u->error, view);
+    variants_ends(f, view, &(struct state_finder){0});
     if (!f->uses[EVENT_USED - EVENT_CLOSED].call)
         f->uses[EVENT_USED - EVENT_CLOSED].call = u->call < CALL_COUNT ? u->call : 0;
 }

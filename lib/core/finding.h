@@ -27,6 +27,12 @@ void finding_from_slot(struct finding *f, int fd, const struct state_slot *slot,
  */
 void finding_add_life(struct finding *f, const struct state_slot *slot, const struct state_view *view, struct state_finder *find);
 /*
+ * What was done with C, a closed socket's life out of VIEW, as of a finding of KIND: its events, and
+ * what it was told. FIND as above.
+ */
+void finding_from_closed(struct finding *f, const struct state_closed *c, unsigned kind, const struct state_view *view,
+                         struct state_finder *find);
+/*
  * The call on a closed descriptor that U records; the strings are U's. Fills all of F.
  */
 void finding_from_use(struct finding *f, const struct state_use *u, const struct state_view *view);

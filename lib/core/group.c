@@ -13,6 +13,7 @@
 #include "finding.h"
 #include "growth.h"
 #include "sort.h"
+#include "variants.h"
 
 #define STACKS_SEEN 16u /* of one event of a group, before the commonest are chosen */
 #define FEW_PORTS 64    /* with fewer sockets to one peer a forecast of ports is not worth a line */
@@ -25,7 +26,7 @@ static uint64_t first_key(const struct finding *f) { return is_of_eof(f) ? f->to
 /* A stack whose stable name is not known still groups by its record. */
 static state_ref second_key(const struct finding *f) { return f->siteid ? 0 : f->site; }
 
-static bool same_group(const struct finding *a, const struct finding *b)
+static bool same_site(const struct finding *a, const struct finding *b)
 {
     return a->kind == b->kind && is_of_eof(a) == is_of_eof(b) && first_key(a) == first_key(b) && second_key(a) == second_key(b);
 }
@@ -46,16 +47,19 @@ static int compare_findings(const void *pa, const void *pb)
     ORDER(is_of_eof(a), is_of_eof(b));
     ORDER(first_key(a), first_key(b));
     ORDER(second_key(a), second_key(b));
+    ORDER(a->variant, b->variant);
     return group_compare_ages(a, b);
 }
 
 int group_compare(const void *pa, const void *pb)
 {
     const struct group *a = pa, *b = pb;
-    ORDER(b->count, a->count);
+    ORDER(group_site_count(b), group_site_count(a));
     ORDER(a->kind, b->kind);
     ORDER(a->siteid, b->siteid);
     ORDER(a->site, b->site);
+    ORDER(b->count, a->count);
+    ORDER(a->variant, b->variant);
     return 0;
 }
 
@@ -100,7 +104,7 @@ static int compare_entries(const void *pa, const void *pb)
 static bool is_same_entry(const struct told *a, const struct told *b)
 {
     return a->event >= EVENT_CLOSED && a->event == b->event && a->call == b->call && a->error == b->error && a->siteid == b->siteid &&
-           (a->siteid || a->site == b->site);
+           a->was == b->was && a->closer == b->closer && (a->siteid || a->site == b->site);
 }
 
 static void enter_uses(struct group *g, const struct finding *f, size_t n)
@@ -115,6 +119,16 @@ static void enter_uses(struct group *g, const struct finding *f, size_t n)
         }
 }
 
+/* Either is of one socket that was closed there. */
+static void take_comparison(struct told *to, const struct told *t)
+{
+    if (to->compared || !t->compared)
+        return;
+    to->compared = true;
+    to->same = t->same;
+    to->lacks = t->lacks;
+}
+
 void group_told_enter(struct group *g, const struct told *t)
 {
     struct told *rarest = NULL;
@@ -122,6 +136,7 @@ void group_told_enter(struct group *g, const struct told *t)
     for (unsigned i = 0; i < g->n_told; i++)
         if (is_same_entry(&g->told[i], t)) {
             g->told[i].count += t->count;
+            take_comparison(&g->told[i], t);
             return;
         }
     for (unsigned i = 0; i < g->n_told; i++) {
@@ -161,6 +176,7 @@ static unsigned count_event(struct told *seen, unsigned n, const struct finding_
     seen[i].count++;
     seen[i].n_inferred += e->inferred;
     seen[i].n_elsewhere += e->elsewhere;
+    seen[i].n_either += e->either;
     seen[i].descriptors += descriptors;
     return n;
 }
@@ -235,7 +251,8 @@ static bool same_frames(const struct told *a, const struct told *b)
 
 bool group_told_reads_the_same(const struct told *a, const struct told *b)
 {
-    return a->event == b->event && a->call == b->call && a->error == b->error && same_frames(a, b);
+    return a->event == b->event && a->call == b->call && a->error == b->error && a->was == b->was && a->closer == b->closer &&
+           same_frames(a, b);
 }
 
 bool group_same_stack(const struct told *a, const struct told *b) { return a->n_frames && same_frames(a, b); }
@@ -271,7 +288,7 @@ bool group_told_is_within(const struct group *g, unsigned nth)
     for (unsigned i = 0; i < nth; i++)
         if (group_told_last(g, i) == &g->told[nth])
             return true;
-    return false;
+    return g->told[nth].event == EVENT_PARTED;
 }
 
 static void add_told(struct told *to, const struct told *t)
@@ -280,19 +297,46 @@ static void add_told(struct told *to, const struct told *t)
     to->n_inferred += t->n_inferred;
     to->n_elsewhere += t->n_elsewhere;
     to->descriptors += t->descriptors;
+    to->n_either += t->n_either;
+    take_comparison(to, t);
+}
+
+/* What is told of a socket that GONE has closed belongs to TWIN from now on, which reads the same. */
+static void rename_closer(struct group *g, unsigned first, const struct told *gone, const struct told *twin)
+{
+    for (unsigned i = first; gone->event == EVENT_SIBLINGS && i < g->n_told; i++)
+        if (g->told[i].event == EVENT_PARTED && g->told[i].closer == gone->siteid)
+            g->told[i].closer = twin->siteid;
+}
+
+/*
+ * Sockets that may have been in either of the two stacks are counted for both; these read the same,
+ * so it was one.
+ */
+static void count_once(struct told *a, const struct told *b)
+{
+    uint64_t twice = a->n_either < b->n_either ? a->n_either : b->n_either;
+    a->count -= twice < a->count ? twice : a->count;
+    a->n_inferred -= twice < a->n_inferred ? twice : a->n_inferred;
+    a->n_elsewhere -= twice < a->n_elsewhere ? twice : a->n_elsewhere;
+    a->n_either -= twice;
 }
 
 void group_told_named(struct group *g)
 {
     unsigned kept = 0, shown = 0;
+    heap_sort(g->told, g->n_told, sizeof *g->told, compare_entries); /* who has closed before what parted */
     for (unsigned i = 0; i < g->n_told; i++) {
         unsigned twin = 0;
         while (twin < kept && !group_told_reads_the_same(&g->told[twin], &g->told[i]))
             twin++;
-        if (twin < kept)
+        if (twin < kept) {
+            rename_closer(g, i + 1, &g->told[i], &g->told[twin]);
+            count_once(&g->told[twin], &g->told[i]);
             add_told(&g->told[twin], &g->told[i]);
-        else
+        } else {
             g->told[kept++] = g->told[i];
+        }
     }
     heap_sort(g->told, kept, sizeof *g->told, compare_entries);
     g->n_told = 0;
@@ -317,7 +361,7 @@ void group_told_enter_named(struct group *g, const struct told *t)
 void group_told_add(struct group *g, const struct group *from)
 {
     for (unsigned i = 0; i < from->n_told; i++)
-        if (from->told[i].event != EVENT_SIBLINGS)
+        if (from->told[i].event < EVENT_SIBLINGS)
             group_told_enter_named(g, &from->told[i]);
     group_told_named(g);
     g->n_read += from->n_read;
@@ -407,15 +451,49 @@ static void fill_group(struct group *g, struct finding *f, size_t n, uint64_t no
     g->n_findings = n;
 }
 
+static bool is_sorted(const struct finding *f, size_t n)
+{
+    size_t i = 1;
+    while (i < n && compare_findings(&f[i - 1], &f[i]) <= 0)
+        i++;
+    return i >= n;
+}
+
+/* The N findings F are all of one site and kind: one group, or one for each variant. Returns how many. */
+static size_t fill_site(struct group *groups, struct finding *f, size_t n, uint64_t now_ns)
+{
+    size_t n_groups = 0;
+    uint64_t descriptors = 0;
+    unsigned variants = is_of_eof(f) ? 1 : variants_assign(f, n);
+    if (!is_sorted(f, n))
+        heap_sort(f, n, sizeof *f, compare_findings); /* each variant by its ages */
+    for (size_t i = 0; i < n; i++)
+        descriptors += f[i].descriptors ? f[i].descriptors : 1;
+    for (size_t i = 0, end; i < n; i = end) {
+        struct group *g = &groups[n_groups++];
+        for (end = i + 1; end < n && f[end].variant == f[i].variant;)
+            end++;
+        fill_group(g, &f[i], end - i, now_ns);
+        g->variants = variants;
+        g->variant = f[i].variant;
+        g->site_count = n;
+        g->site_descriptors = descriptors;
+        g->site_findings = f;
+    }
+    return n_groups;
+}
+
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns)
 {
     size_t n_groups = 0;
+    for (size_t i = 0; i < n; i++)
+        findings[i].variant = 0;
     heap_sort(findings, n, sizeof *findings, compare_findings);
     for (size_t i = 0, end; i < n; i = end) {
         end = i + 1;
-        while (end < n && same_group(&findings[i], &findings[end]))
+        while (end < n && same_site(&findings[i], &findings[end]))
             end++;
-        fill_group(&groups[n_groups++], &findings[i], end - i, now_ns);
+        n_groups += fill_site(&groups[n_groups], &findings[i], end - i, now_ns);
     }
     heap_sort(groups, n_groups, sizeof *groups, group_compare);
     return n_groups;
@@ -539,7 +617,8 @@ size_t group_drop_settled(struct finding *findings, size_t n)
 
 void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit)
 {
-    uint64_t copies = g->count ? (uint64_t)g->rate_milli * g->descriptors / g->count : 0;
+    uint64_t count = group_site_count(g), descriptors = g->variants > 1 ? g->site_descriptors : g->descriptors;
+    uint64_t copies = count ? (uint64_t)g->rate_milli * descriptors / count : 0;
     uint64_t rate = copies > g->rate_milli ? copies : g->rate_milli;
     g->fd_limit = limit;
     g->fd_limit_reached = growth_is_reached(used, limit);
@@ -548,9 +627,11 @@ void group_forecast_descriptors(struct group *g, uint64_t used, uint64_t limit)
 
 const char *group_ports_peer(const struct group *g)
 {
-    const char *peer = g->n_findings >= FEW_PORTS ? g->findings[0].peer : NULL;
-    for (size_t i = 0; peer && i < g->n_findings; i++) {
-        const struct finding *f = &g->findings[i];
+    const struct finding *all = g->variants > 1 ? g->site_findings : g->findings;
+    size_t n = g->variants > 1 ? (size_t)g->site_count : g->n_findings;
+    const char *peer = n >= FEW_PORTS ? all[0].peer : NULL;
+    for (size_t i = 0; peer && i < n; i++) {
+        const struct finding *f = &all[i];
         if (f->origin != ORIGIN_SOCKET || (f->family != AF_INET && f->family != AF_INET6) || !f->peer || strcmp(f->peer, peer) != 0)
             return NULL;
     }
@@ -564,6 +645,6 @@ void group_forecast_ports(struct group *g, uint64_t ports)
         return;
     g->ports = ports;
     g->ports_peer = peer;
-    g->ports_reached = growth_is_reached(g->count, ports);
-    g->ports_in_s = growth_runs_out_s(g->count, ports, g->rate_milli);
+    g->ports_reached = growth_is_reached(group_site_count(g), ports);
+    g->ports_in_s = growth_runs_out_s(group_site_count(g), ports, g->rate_milli);
 }

@@ -12,14 +12,17 @@
 
 /*
  * Sorts the N FINDINGS in place by kind, siteid and age (oldest first) and cuts them into GROUPS,
- * which has room for N. Returns the number of groups; the group with the most sockets comes first.
+ * which has room for N. Returns the number of groups; the site with the most sockets comes first.
+ * Sockets of one site that came to different ends are variants of it, with groups of their own.
  * Sockets without an allocating stack are grouped by the stack that saw EOF (of_eof), and by kind
  * alone when there is none. O(n log n). Fills kind, how, eof, siteid, site, what was told, the
  * opener's tid, count, ages and findings. The other fields are 0, and the frames of what was told:
  * they are the caller's to fill.
  */
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
-/* For sorts: of groups, the one with the most sockets first; of one group's findings, the oldest. */
+/* How many sockets of G's kind its site has: of all variants. */
+static inline uint64_t group_site_count(const struct group *g) { return g->variants > 1 ? g->site_count : g->count; }
+/* For sorts: of groups, the site with the most sockets first, and of it the variant with the most; of one group's findings, the oldest. */
 int group_compare(const void *a, const void *b);
 int group_compare_ages(const void *a, const void *b);
 /*
@@ -79,7 +82,7 @@ const struct told *group_told_like(const struct group *g, unsigned nth);
  * one. NULL: there is none.
  */
 const struct told *group_told_last(const struct group *g, unsigned nth);
-/* NTH is such a last one, which is told with the first. */
+/* NTH is such a last one, which is told with the first; or it is told with the closes (EVENT_PARTED). */
 bool group_told_is_within(const struct group *g, unsigned nth);
 /* The entry that F is counted in; NULL: none, or its stack was too rare to be kept. */
 const struct told *group_told_of(const struct group *g, const struct finding *f);

@@ -11,6 +11,7 @@
 #include "asked.h"
 #include "finding.h"
 #include "group.h"
+#include "parting.h"
 #include "text.h"
 
 static void put_key(struct out *o, const char *key) { out_fmt(o, ",\"%s\":", key); }
@@ -210,7 +211,7 @@ static void put_history(struct out *o, const struct group *g)
     out_char(o, '[');
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct told *t = &g->told[i];
-        if (t->event == EVENT_SIBLINGS)
+        if (t->event >= EVENT_SIBLINGS)
             continue;
         out_fmt(o, "%s{\"event\":\"%s\"", before, event_name(t->event));
         before = ",";
@@ -224,6 +225,44 @@ static void put_history(struct out *o, const struct group *g)
         out_char(o, '}');
     }
     out_char(o, ']');
+}
+
+static void put_names(struct out *o, const char *key, uint32_t events)
+{
+    const char *before = "";
+    put_key(o, key);
+    out_char(o, '[');
+    for (unsigned event = 0; event < EVENT_COUNT; event++) {
+        if (!parting_has(events, event))
+            continue;
+        out_fmt(o, "%s\"%s\"", before, event_name(event));
+        before = ",";
+    }
+    out_char(o, ']');
+}
+
+/* One socket that was closed there, compared with the group's own. */
+static void put_parting(struct out *o, const struct group *g, const struct told *siblings)
+{
+    struct parting p;
+    unsigned common = 0;
+    if (!parting_of(g, siblings, &p))
+        return;
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        common += parting_has(p.same, event);
+    put_u64(o, "common", common);
+    put_names(o, "same", p.same);
+    put_key(o, "unlike");
+    out_char(o, '[');
+    for (unsigned i = 0; i < p.n_unlike; i++) {
+        const struct told *t = p.unlike[i];
+        out_fmt(o, "%s{\"event\":\"%s\"", i ? "," : "", event_name(t->was));
+        put_string(o, "call", call_name(t->call));
+        put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+    put_names(o, "lacks", p.lacks);
 }
 
 /* The stacks that closed the other sockets of the site; with "cousins" those of other sites. */
@@ -242,6 +281,7 @@ static void put_siblings(struct out *o, const struct group *g)
         put_bool(o, "about", g->about);
         put_bool(o, "cousins", g->cousins);
         put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        put_parting(o, g, t);
         out_char(o, '}');
     }
     out_char(o, ']');
@@ -264,6 +304,18 @@ static void put_advice(struct out *o, const struct group *g)
         return;
     line[text.len] = 0;
     put_string(o, "advice", line);
+}
+
+static void put_variant(struct out *o, const struct group *g)
+{
+    bool has = g->variants > 1 && g->variant;
+    put_key(o, "variant");
+    out_str(o, has ? "\"" : "null");
+    if (has)
+        out_hex(o, g->variant, 8);
+    out_str(o, has ? "\"" : "");
+    if (g->variants > 1)
+        put_u64(o, "site_count", g->site_count);
 }
 
 void json_group(struct out *o, const struct report *r, const struct group *g)
@@ -304,6 +356,7 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
     put_seconds_left(o, "ports_in_s", g->ports_in_s, g->ports_reached);
     put_string(o, "ports_peer", g->ports_peer);
     put_history(o, g);
+    put_variant(o, g);
     put_string(o, "site_of", g->of_eof ? "eof" : NULL);
     if (is_until_exit(g))
         put_bool(o, "until_exit", true);

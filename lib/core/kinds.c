@@ -22,10 +22,10 @@ static const char *const how_names[] = {NULL, "finished", "reset", "timeout"};
 static const char *const origin_names[ORIGIN_COUNT] = {"socket",    "accept",        "socketpair", "received",
                                                        "inherited", "before_attach", "unseen",     "before_exec"};
 static const char *const reason_names[REASON_COUNT] = {"exit", "grace", "check", "signal", "request"};
-static const char *const event_names[EVENT_COUNT] = {NULL,        "connect_failed",     "epoll_add", "first_receive",  "first_send",
-                                                     "dup",       "shutdown",           "eof",       "error",          "last_receive",
-                                                     "last_send", "epoll_del",          "forked",    "handled_by",     "closed",
-                                                     "reopened",  "reopened_epoll_add", "used",      "siblings_closed"};
+static const char *const event_names[EVENT_COUNT] = {NULL,        "connect_failed",     "epoll_add", "first_receive",   "first_send",
+                                                     "dup",       "shutdown",           "eof",       "error",           "last_receive",
+                                                     "last_send", "epoll_del",          "forked",    "handled_by",      "closed",
+                                                     "reopened",  "reopened_epoll_add", "used",      "siblings_closed", "parted"};
 static const char *const eof_names[] = {NULL, "read", "unread", "mixed"};
 static const char *const tcp_names[] = {"",          "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT_1", "FIN_WAIT_2",
                                         "TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",     "CLOSING"};

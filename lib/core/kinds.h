@@ -96,6 +96,7 @@ enum event {
     EVENT_REOPENED_EPOLL_ADD,
     EVENT_USED,
     EVENT_SIBLINGS, /* none of its own: other sockets, which were closed there */
+    EVENT_PARTED,   /* what one of these did, and the group's own did elsewhere */
     EVENT_COUNT
 };
 /* Why a report was made. */

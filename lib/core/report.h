@@ -25,9 +25,12 @@ struct finding_event {
     uint8_t event, call; /* enum event, enum call */
     bool inferred;       /* the stack is that of an earlier call by the same pair */
     bool elsewhere;      /* the first use, by another thread than opened it */
+    bool either;         /* it was in this stack or in that of another such event */
 };
 /* first and last use by two stacks each, epoll's two, shutdown, and dup's */
 #define FINDING_EVENTS (8u + 3u + STATE_SHARE_DUPS)
+
+#define VARIANT_ENDS 6u
 
 /* One event of a finding that is no socket any more: KIND_USE_AFTER_CLOSE. */
 struct use_event {
@@ -99,6 +102,10 @@ struct finding {
     const char *tag;          /* NULL: none */
     uint8_t n_events;
     struct finding_event events[FINDING_EVENTS];
+    uint32_t did; /* bits by event, of a closed socket alone: whether or not the stack is known */
+    /* where it was left: names of the program's own part of these stacks, 0 not known (variants.h) */
+    uint64_t ends[VARIANT_ENDS];
+    uint32_t variant; /* among those of its site; group.c's own */
     /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
     struct use_event uses[USE_EVENTS];
     uint32_t closed_tid, used_tid, victim_tid;
@@ -143,6 +150,17 @@ struct told {
     const struct frame *whole;
     uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
     uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
+    uint64_t n_either;                /* of COUNT: which are counted for another stack, too */
+    /*
+     * Of EVENT_SIBLINGS: one socket that was closed there, compared with those of the group
+     * (parting.h); bits by event. SAME: done in the one stack that all of the group did it in;
+     * LACKS: all of the group did it, and of this one it is not known.
+     */
+    bool compared;
+    uint32_t same, lacks;
+    /* of EVENT_PARTED: what that socket did in another stack than the group, and who has closed it */
+    uint8_t was;
+    uint64_t closer; /* siteid of the EVENT_SIBLINGS */
 };
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
@@ -163,6 +181,15 @@ struct group {
     bool of_eof;   /* no stack opened them: siteid is of the stack that saw EOF, site is 0 */
     uint64_t siteid;
     state_ref site;
+    /*
+     * into how many groups the sockets of this kind and site are cut, by the end that they came to
+     * (variants.h). More than 1: this one's name, 0 for the rest of them; all there are, their
+     * descriptors, and where they lie: opened, closed, growth and forecast are those of them all
+     */
+    unsigned variants;
+    uint32_t variant;
+    uint64_t site_count, site_descriptors;
+    const struct finding *site_findings;
     /* what happened to them, in the order of the events, the commonest first */
     unsigned n_told;
     struct told told[GROUP_TOLD];

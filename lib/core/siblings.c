@@ -7,8 +7,10 @@
  */
 #include "siblings.h"
 
+#include "finding.h"
 #include "group.h"
 #include "own_frames.h"
+#include "parting.h"
 
 /*
  * Cousins differ in so many inner frames at most: what is opened under main alone, or by another
@@ -24,6 +26,18 @@ static bool is_of_site(const struct group *g, const struct state_view *view, con
     return g->siteid && state_site_at(view, c->site, &v) && v.site->siteid == g->siteid;
 }
 
+/* What is known of a socket that the stack of T has closed, compared with G's own. */
+static void compare(struct group *g, struct told *t, const struct state_view *view, const struct state_closes *c)
+{
+    struct state_closed closed;
+    struct state_finder find = {0};
+    struct finding f;
+    if (!state_closed_by(view, c, t->site, &closed))
+        return;
+    finding_from_closed(&f, &closed, g->kind, view, &find);
+    parting_find(g, t, &f);
+}
+
 /* What CLOSES counts, to G. Returns how many that are. */
 static uint64_t add_record(struct group *g, const struct state_view *view, const struct state_closes *c)
 {
@@ -37,6 +51,7 @@ static uint64_t add_record(struct group *g, const struct state_view *view, const
             continue;
         struct told t = {
             .event = EVENT_SIBLINGS, .call = (uint8_t)CALL_OF(v.site->call), .site = by, .siteid = v.site->siteid, .count = count};
+        compare(g, &t, view, c);
         group_told_enter(g, &t);
     }
     g->about |= atomic_load_explicit(&c->about, memory_order_relaxed);
@@ -110,7 +125,7 @@ static void forget(struct group *g)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < g->n_told; i++)
-        if (g->told[i].event != EVENT_SIBLINGS)
+        if (g->told[i].event < EVENT_SIBLINGS)
             g->told[kept++] = g->told[i];
     g->n_told = kept;
     g->n_siblings = 0;
@@ -124,18 +139,10 @@ void siblings_add(struct group *g, const struct group *from)
     if (g->cousins)
         forget(g);
     for (unsigned i = 0; i < from->n_told; i++)
-        if (from->told[i].event == EVENT_SIBLINGS)
+        if (from->told[i].event >= EVENT_SIBLINGS)
             group_told_enter(g, &from->told[i]);
     g->n_siblings += from->n_siblings;
     g->cousins = from->cousins;
     g->about |= from->about;
     group_told_named(g);
-}
-
-size_t siblings_part(const struct told *stuck, size_t n, const struct told *closed, size_t m)
-{
-    size_t same = 0;
-    while (same < n && same < m && group_told_reads_the_same(&stuck[same], &closed[same]))
-        same++;
-    return same;
 }

@@ -305,6 +305,34 @@ const struct state_closes *state_next_closes(const struct state_view *view, uint
     return NULL;
 }
 
+/* False while a thread writes it. */
+static bool copy_closed(const struct state_closed *from, struct state_closed *copy)
+{
+    const _Atomic uint32_t *word = (const _Atomic uint32_t *)(const void *)from;
+    _Atomic uint32_t *to = (_Atomic uint32_t *)(void *)copy;
+    uint32_t turn = atomic_load_explicit(&from->turn, memory_order_acquire);
+    for (unsigned w = 0; w < sizeof *copy / sizeof *to; w++)
+        atomic_store_explicit(&to[w], atomic_load_explicit(&word[w], memory_order_acquire), memory_order_relaxed);
+    return !(turn & 1) && atomic_load_explicit(&from->turn, memory_order_acquire) == turn;
+}
+
+bool state_closed_by(const struct state_view *view, const struct state_closes *c, state_ref by, struct state_closed *copy)
+{
+    state_ref ref = atomic_load_explicit(&c->lives, memory_order_acquire);
+    /* two threads may have made one for the same stack */
+    for (unsigned i = 0; ref && by && i < 2 * STATE_CLOSERS; i++) {
+        uint32_t left = 0;
+        const struct state_closed *s = (const struct state_closed *)(const void *)record_at(view, ref, EXTENT_CLOSES, &left);
+        if (!s || left < sizeof *s || atomic_load_explicit(&s->ready, memory_order_acquire) != 1 ||
+            __atomic_load_n(&s->format, __ATOMIC_RELAXED) != STATE_CLOSES_LIFE)
+            return false;
+        if (__atomic_load_n(&s->by, __ATOMIC_RELAXED) == by)
+            return copy_closed(s, copy);
+        ref = atomic_load_explicit(&s->next, memory_order_relaxed);
+    }
+    return false;
+}
+
 const struct state_use *state_next_use(const struct state_view *view, uint64_t *pos)
 {
     const unsigned char *at;

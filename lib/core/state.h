@@ -334,9 +334,9 @@ struct state_closes {       /* 128 bytes */
     /* a stack was taken for another: the counts of this site's stacks are about right, their sum is */
     _Atomic uint8_t about;
     uint8_t pad[2];
-    state_ref site;         /* of the stack that opened them */
-    _Atomic state_ref next; /* writer's hash chain; readers never follow it */
-    uint32_t pad1;
+    state_ref site;                      /* of the stack that opened them */
+    _Atomic state_ref next;              /* writer's hash chain; readers never follow it */
+    _Atomic state_ref lives;             /* the first struct state_closed of this site; 0: none */
     _Atomic uint64_t others;             /* closed in further stacks, or in one that could not be kept */
     _Atomic state_ref by[STATE_CLOSERS]; /* the stacks that closed; 0: free */
     _Atomic uint64_t count[STATE_CLOSERS];
@@ -466,6 +466,28 @@ enum life_flag {
 };
 
 /*
+ * What was done with a socket until it was closed, in EXTENT_CLOSES too: of those that one stack of
+ * a struct state_closes has closed, the last for which that stack was walked. TURN is odd while a
+ * thread writes ERROR, TOLD, and what follows TURN.
+ */
+struct state_closed { /* 64 bytes */
+    _Atomic uint32_t size;
+    _Atomic uint32_t ready;
+    uint8_t format;        /* STATE_CLOSES_LIFE */
+    _Atomic uint8_t error; /* as told_errno of a slot */
+    _Atomic uint8_t told;  /* enum closed_flag */
+    uint8_t pad;
+    _Atomic state_ref next; /* of another stack of the same record; 0: no more */
+    state_ref by;           /* the stack that has closed */
+    _Atomic uint32_t turn;
+    _Atomic uint32_t fd;
+    _Atomic state_ref told_site;
+    struct state_life life;
+};
+#define STATE_CLOSES_LIFE 3u
+enum closed_flag { CLOSED_TOLD_EOF = 1, CLOSED_TOLD_ERROR = 2 };
+
+/*
  * 64 bytes: a call (calls.h), the address it returns to and the place of the stack there, relative
  * to the thread's control block, mixed to one word: mostly one stack. It was walked when the pair
  * was new to the process, and again at the 2^k-th time that a socket's last pair was another one.
@@ -580,6 +602,7 @@ _Static_assert(STATE_SITE_SIZE(32) <= 512, "at most 512 bytes a site at the defa
 _Static_assert(STATE_SITE_SIZE(STATE_MAX_FRAMES) <= STATE_EXTENT_SIZE, "a site lies in one extent");
 _Static_assert(sizeof(struct state_frame) == 32, "the strings follow");
 _Static_assert(sizeof(struct state_closes) == 128, "two units of a ref");
+_Static_assert(sizeof(struct state_closed) == 64, "one unit of a ref");
 _Static_assert(sizeof(struct state_use) == 384, "six units of a ref");
 _Static_assert(STATE_FRAME_SIZE(STATE_FUNCTION_MAX + STATE_FILE_MAX) <= STATE_EXTENT_SIZE, "a frame lies in one extent");
 
@@ -636,9 +659,14 @@ const struct state_detail *state_detail_at(const struct state_view *view, state_
 /* Of the socket in the slot copy SLOT of descriptor FD; NULL when none of its calls failed. */
 const struct state_attempt *state_attempt_of(const struct state_view *view, int fd, const struct state_slot *slot);
 /* Where the records of the last calls were found; {0} at first. For one view, which may grow. */
+#define STATE_FINDER_STACKS 64u
 struct state_finder {
     uint32_t life; /* extent */
     uint32_t n_extents, n_pairs, pairs[STATE_PAIRS_EXTENTS];
+    struct { /* variants.c: what a stack has of the program's own code */
+        state_ref site;
+        uint64_t own;
+    } stacks[STATE_FINDER_STACKS];
 };
 /* A copy of the life of the socket in the slot copy SLOT of descriptor FD. False: it has none. */
 bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot,
@@ -649,6 +677,8 @@ const struct state_pair *state_pair_of(const struct state_view *view, struct sta
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* Iterates the records of closes that are complete; *POS starts at 0. NULL at the end. */
 const struct state_closes *state_next_closes(const struct state_view *view, uint64_t *pos);
+/* A copy of the life of a socket that the stack BY of the record C has closed. False: none was kept. */
+bool state_closed_by(const struct state_view *view, const struct state_closes *c, state_ref by, struct state_closed *copy);
 /*
  * Iterates the closed sockets that another process keeps open (HELD_KEPT); *POS starts at 0. COPY is
  * a copy whose strings have their end and whose counts are within their bounds.

@@ -15,6 +15,7 @@
 #include "finding.h"
 #include "group.h"
 #include "own_frames.h"
+#include "parting.h"
 #include "textstack.h"
 
 #define RED "\033[1;31m"
@@ -275,6 +276,72 @@ static void put_siblings(struct out *o, const struct group *g, const struct told
         out_fmt(o, " (%s%lu of %lu)", g->about ? "about " : "", (unsigned long)t->count, all);
 }
 
+/* The events of the bits EVENTS, separated by ", "; a last receive or send with the first, if both are there. */
+static void put_names(struct out *o, uint32_t events)
+{
+    const char *before = "";
+    for (unsigned event = 0; event < EVENT_COUNT; event++) {
+        unsigned first = event == EVENT_LAST_RECEIVE ? EVENT_FIRST_RECEIVE : event == EVENT_LAST_SEND ? EVENT_FIRST_SEND : EVENT_NONE;
+        unsigned last = event == EVENT_FIRST_RECEIVE ? EVENT_LAST_RECEIVE : event == EVENT_FIRST_SEND ? EVENT_LAST_SEND : EVENT_NONE;
+        if (!parting_has(events, event) || (first && parting_has(events, first)))
+            continue;
+        out_str(o, before);
+        put_event(o, &(struct told){.event = (uint8_t)event}, last && parting_has(events, last));
+        before = ", ";
+    }
+}
+
+/* " in answers (src/a.c:7)": the frame that names the stack of T. */
+static void put_where(struct out *o, const struct told *t)
+{
+    const struct frame *f = t->n_frames ? t->frames + own_frames_name(t->frames, t->n_frames) : NULL;
+    bool named = f && f->symbol && *f->symbol;
+    if (!f || (!named && !f->module))
+        return;
+    out_str(o, t->was == EVENT_EPOLL_ADD || t->was == EVENT_SHUTDOWN || t->was == EVENT_EPOLL_DEL ? " by " : " in ");
+    text_clean(o, named ? f->symbol : text_base_name(f->module));
+    if (!named) {
+        out_str(o, "+0x");
+        out_hex(o, f->offset, 1);
+    }
+    if (!f->file || !*f->file)
+        return;
+    out_str(o, " (");
+    text_clean(o, f->file);
+    if (f->line)
+        out_fmt(o, ":%u", f->line);
+    out_char(o, ')');
+}
+
+/* Where the life of a socket that was closed in the stack of SIBLINGS parts from that of G's. */
+static void put_parting(struct out *o, const struct group *g, const struct told *siblings)
+{
+    struct parting p;
+    const char *who = siblings->count == 1 ? "it" : "one of them", *those = g->kind == KIND_OPEN ? "the open" : "the stuck";
+    if (!parting_of(g, siblings, &p))
+        return;
+    if (p.same) {
+        out_fmt(o, "    %s, in the same stacks as %s: ", who, those);
+        put_names(o, p.same);
+        out_char(o, '\n');
+        who = "and";
+    }
+    if (p.n_unlike)
+        out_fmt(o, "    %s, unlike what is known of %s: ", who, those);
+    for (unsigned i = 0; i < p.n_unlike; i++) {
+        out_str(o, i ? ", " : "");
+        put_event(o, &(struct told){.event = p.unlike[i]->was, .call = p.unlike[i]->call}, false);
+        put_where(o, p.unlike[i]);
+    }
+    if (p.n_unlike)
+        out_char(o, '\n');
+    if (p.lacks) {
+        out_fmt(o, "    known of %s, and not of it: ", those);
+        put_names(o, p.lacks);
+        out_char(o, '\n');
+    }
+}
+
 /* What was done after the close: by another close, a receive or a send. */
 static void put_used(struct out *o, const struct told *t)
 {
@@ -338,6 +405,8 @@ static void put_events(struct out *o, const struct group *g, const struct text_c
         out_char(o, '\n');
         if (has_stack(g, i))
             text_stack(o, c, g->told[i].frames, g->told[i].n_frames);
+        if (siblings)
+            put_parting(o, g, &g->told[i]);
     }
 }
 
@@ -420,12 +489,22 @@ static bool all_adopted(const struct group *g)
     return g->n_findings > 0;
 }
 
+void text_variant(struct out *o, const struct group *g)
+{
+    if (g->variants <= 1)
+        return;
+    out_str(o, g->variant ? " variant " : " other variants");
+    if (g->variant)
+        out_hex(o, g->variant, 8);
+}
+
 static void put_site(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, BOLD);
     if (g->siteid) {
         out_str(o, "site ");
         out_hex(o, g->siteid, 16);
+        text_variant(o, g);
         out_str(o, g->of_eof ? " (of the stack that saw EOF; no stack of an opening is known): " : ": ");
     } else {
         out_str(o, "site unknown (no stack was recorded): ");
@@ -437,6 +516,8 @@ static void put_site(struct out *o, const struct report *r, const struct group *
             : g->kind == KIND_USE_AFTER_CLOSE ? "used after close"
                                               : "stuck",
             (unsigned long)g->count);
+    if (g->variants > 1)
+        out_fmt(o, " of %lu", (unsigned long)g->site_count);
     if (g->descriptors > g->count)
         out_fmt(o, " (%lu descriptors)", (unsigned long)g->descriptors);
     put_growth(o, g);
@@ -658,12 +739,12 @@ static void put_most(struct out *o, const struct report *r)
 {
     const struct group *most = NULL;
     for (size_t i = 0; i < r->n_groups; i++)
-        if (!most || r->groups[i].count > most->count)
+        if (!most || group_site_count(&r->groups[i]) > group_site_count(most))
             most = &r->groups[i];
     const struct frame *f = most && most->n_frames ? most->frames + own_frames_name(most->frames, most->n_frames) : NULL;
     if (!f || !f->symbol || !*f->symbol)
         return;
-    out_fmt(o, "; most: %lu at ", (unsigned long)most->count);
+    out_fmt(o, "; most: %lu at ", (unsigned long)group_site_count(most));
     text_clean(o, f->symbol);
     if (!f->file || !*f->file)
         return;

@@ -22,6 +22,8 @@ void text_summary(struct out *o, const struct report *r);
  */
 void text_opened(struct out *o, const struct group *g);
 void text_told(struct out *o, const struct group *g, unsigned nth);
+/* " variant 1a2b3c4d", " other variants" for the rest of a site's; nothing where it has none. */
+void text_variant(struct out *o, const struct group *g);
 /*
  * One line for a retraction: "==PID==sockleak: released: 37 of site 5f3a... after up to 812 s: they
  * were stuck in CLOSE_WAIT (fd 14, 15 ...)".

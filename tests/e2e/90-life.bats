@@ -67,6 +67,9 @@ alive()
     contains "$output" '^    #0 drops '
     contains "$output" '^  first and last received in \(read; 4 of 4\): the stack that saw EOF$'
     [ "$(grep -c '#0 turns' <<<"$output")" -eq 1 ]
+    contains "$output" '^  the 4 that were closed: closed by close$'
+    contains "$output" '^    one of them, in the same stacks as the stuck: put on epoll, first and last received, saw EOF$'
+    contains "$output" '^    and, unlike what is known of the stuck: taken off epoll by retires \(.*/life.c:[0-9]+\)$'
 }
 
 @test "shutdown that was taken for close is named" {
@@ -97,6 +100,46 @@ alive()
     run "$SOCKLEAK" report "$pid"
     contains "$output" '^  last received in \(recv; 4 of 4\)$'
     exec 7>&-
+}
+
+# variants [FILE]: of each leak how many it has, of how many, what its site has opened and closed, and who sent last
+variants()
+{
+    json "${1-$TESTTMP/log}" "[(l['count'], l['site_count'], l['opened'], l['closed'], [e['frames'][0]['symbol'] for e in l['history'] if e['event'] == 'last_send']) for l in leaks]"
+}
+
+@test "sockets of one site that were left in two functions are two variants of it, everywhere by the same names" {
+    local told="[(6, 8, 9, 1, ['answers']), (2, 8, 9, 1, ['refuses'])]" names format
+    left variants
+    [ "$(variants)" = "$told" ]
+    names=$(json "$TESTTMP/log" "[(l['site'], l['variant']) for l in leaks]")
+    [ "$(json "$TESTTMP/log" "(len({l['site'] for l in leaks}), len({l['variant'] for l in leaks}), [len(l['variant']) for l in leaks])")" = "(1, 2, [8, 8])" ]
+    [ "$(grep '"summary"' "$TESTTMP/log" | python3 -c 'import json, sys; s = json.loads(sys.stdin.read()); print(s["leaks"], s["sites"])')" = "8 1" ]
+    in_text variants
+    contains "$output" '^site [0-9a-f]{16} variant [0-9a-f]{8}: opened 9, closed 1, stuck 6 of 8$'
+    contains "$output" '^site [0-9a-f]{16} variant [0-9a-f]{8}: opened 9, closed 1, stuck 2 of 8$'
+    contains "$output" '^  last sent in \(send; 5 of 6\)|^  first and last sent in \(send; 5 of 6\)'
+    contains "$output" 'SUMMARY: sockleak: 8 sockets leaked at 1 site \(8 close_wait\); most: 8 at accepts_one '
+    alive variants
+    "$SOCKLEAK" report --min-age 0 --format json "$pid" >"$TESTTMP/live"
+    [ "$(variants "$TESTTMP/live")" = "$told" ]
+    kill -KILL "$pid"
+    wait_for 10 ended "$pid"
+    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead"
+    [ "$(variants "$TESTTMP/dead")" = "$told" ]
+    [ "$(json "$TESTTMP/dead" "[(l['site'], l['variant']) for l in leaks]")" = "$names" ]
+    "$SOCKLEAK" report --format junit "$pid" >"$TESTTMP/junit"
+    [ "$(grep -o 'testcase name="[^"]*"' "$TESTTMP/junit" | sort -u | wc -l)" -eq 2 ]
+    "$SOCKLEAK" report --format sarif "$pid" >"$TESTTMP/sarif"
+    [ "$(grep -o '"sockleakSite/v1":"[^}]*' "$TESTTMP/sarif" | sort -u | wc -l)" -eq 2 ]
+    [ "$("$SOCKLEAK" report --format folded "$pid" | awk '{ n += $NF } END { print n }')" -eq 8 ]
+    [ "$("$SOCKLEAK" report --gen-suppressions "$pid" | grep -c '^close_wait:')" -eq 1 ]
+    exec 7>&-
+    run "$SOCKLEAK" run -- bash -c "'$VICTIMS/life' variants </dev/null & '$VICTIMS/life' variants </dev/null; wait" 3>&- 4>&-
+    contains "$output" '^site [0-9a-f]{16} variant [0-9a-f]{8}: opened 18, closed 2, stuck 12 of 16$'
+    contains "$output" '^site [0-9a-f]{16} variant [0-9a-f]{8}: opened 18, closed 2, stuck 4 of 16$'
+    contains "$output" '^  the 2 that were closed: closed by close$'
+    contains "$names" "$(sed -n 's/^site [0-9a-f]* variant \([0-9a-f]*\): .* 12 of 16$/\1/p' <<<"$output")"
 }
 
 @test "a number that is a file by now, or in no use, has no life" {

@@ -49,6 +49,38 @@ closers()
     contains "$output" '^  3 sockets of other sites, opened under the same calls, were closed: closed by close$'
 }
 
+# parted [FILE]: of the first closing stack: what is the same, what it did elsewhere and where, and what it lacks
+parted()
+{
+    json "${1-$TESTTMP/log}" '(lambda s: (s["same"], [(u["event"], u["frames"][0]["symbol"]) for u in s["unlike"]], s["lacks"], s["common"] == len(s["same"])))([s for l in leaks for s in l["siblings_closed"]][0])'
+}
+
+@test "what one of the closed sockets did as the stuck ones did, and what not, is told below the stack that closed it" {
+    local told="(['first_receive', 'eof'], [('last_send', 'answers')], ['shutdown'], True)"
+    left answered
+    [ "$(parted)" = "$told" ]
+    run with_agent "" "$VICTIMS/closes" answered
+    contains "$output" '^    one of them, in the same stacks as the stuck: first received, saw EOF$'
+    contains "$output" '^    and, unlike what is known of the stuck: last sent in answers \(.*/closes.c:[0-9]+\)$'
+    contains "$output" '^    known of the stuck, and not of it: shut down$'
+    mkfifo "$TESTTMP/in"
+    start_agent v "" bash -c "exec '$VICTIMS/closes' answered wait <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
+    "$SOCKLEAK" report --format json --min-age 0 "$pid" >"$TESTTMP/live.json"
+    [ "$(parted "$TESTTMP/live.json")" = "$told" ]
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead.json"
+    [ "$(parted "$TESTTMP/dead.json")" = "$told" ]
+    "$SOCKLEAK" report --format sarif "$pid" >"$TESTTMP/sarif"
+    lacks "$TESTTMP/sarif" 'saw the error'
+    run "$SOCKLEAK" run -- bash -c "'$VICTIMS/closes' answered; '$VICTIMS/closes' answered" 3>&- 4>&-
+    contains "$output" 'the 6 that were closed: closed by close$'
+    contains "$output" '^    one of them, in the same stacks as the stuck: first received, saw EOF$'
+    [ "$(grep -c 'unlike what is known of the stuck: last sent in answers' <<<"$output")" -eq 1 ]
+}
+
 @test "what the end of the program closes is no sibling" {
     left ending
     [ "$(json "$TESTTMP/log" '[l["count"] for l in leaks]')" = "[2]" ]

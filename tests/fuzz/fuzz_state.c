@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/finding.h"
+#include "core/group.h"
+#include "core/parting.h"
+#include "core/siblings.h"
 #include "core/siteid.h"
 #include "core/state.h"
 #include "standalone.h"
@@ -102,6 +106,32 @@ static void touch_life(const struct state_view *v, struct state_finder *find, in
         touch_site(v, &sv);
 }
 
+static void touch_closed(const struct state_view *v, struct state_finder *find, const struct state_closes *c, state_ref by)
+{
+    struct state_closed closed;
+    if (!state_closed_by(v, c, by, &closed))
+        return;
+    touch_pair(v, find, closed.life.first_receive);
+    touch_pair(v, find, closed.life.last_send);
+    if (closed.turn & 1)
+        abort();
+}
+
+/* What a report makes of a slot: its life, its ends, and the closed sockets of its site beside it. */
+static void touch_finding(const struct state_view *v, struct state_finder *find, int fd, const struct state_slot *slot)
+{
+    struct finding f;
+    struct group g;
+    struct parting p;
+    finding_from_slot(&f, fd, slot, v);
+    finding_add_life(&f, slot, v, find);
+    if (group_findings(&f, 1, &g, 1) != 1)
+        abort();
+    siblings_find(&g, v);
+    for (unsigned i = 0; i < g.n_told; i++)
+        sink ^= parting_of(&g, &g.told[i], &p);
+}
+
 static void read_all(const struct state_view *v)
 {
     struct state_finder find = {0};
@@ -123,6 +153,7 @@ static void read_all(const struct state_view *v)
         if (state_site_at(v, slot.told_site, &sv))
             touch_site(v, &sv);
         touch_life(v, &find, fd, &slot);
+        touch_finding(v, &find, fd, &slot);
         char tag[64];
         state_tag_at(v, slot.tag, tag);
         touch(tag, strlen(tag));
@@ -140,6 +171,8 @@ static void read_all(const struct state_view *v)
         if (++rounds > 8 * STATE_EXTENT_SIZE / STATE_REF_UNIT)
             abort();
         touch(c, sizeof *c);
+        for (unsigned i = 0; i < STATE_CLOSERS; i++)
+            touch_closed(v, &find, c, c->by[i]);
     }
     pos = rounds = 0;
     for (const struct state_use *u; (u = state_next_use(v, &pos)) != NULL;) {

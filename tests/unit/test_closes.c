@@ -14,6 +14,7 @@
 #include "agent/stacks/sites.h"
 #include "agent/track/closes.h"
 #include "agent/track/dup.h"
+#include "agent/track/life.h"
 
 #define FD 700
 
@@ -224,6 +225,67 @@ static void more_stacks_than_there_is_room_for_are_others(void **state)
     assert_int_equal(c->count[STATE_CLOSERS - 1], 0);
 }
 
+/* Opens FD, puts it on an epoll if that is asked for, and closes it: each time at one site, by one stack. */
+static __attribute__((noinline)) state_ref lives_and_is_closed(bool on_epoll, bool told)
+{
+    track_opened(FD, AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
+    state_ref site = slot_of(FD)->site;
+    if (on_epoll)
+        life_registered(FD, true);
+    if (told)
+        atomic_fetch_or(&slot_of(FD)->flags, SLOT_TOLD_EOF);
+    track_closing(FD);
+    return site;
+}
+
+static bool closed_life(state_ref site, struct state_closed *copy)
+{
+    struct state_view view = table_view();
+    const struct state_closes *c = record_of(site);
+    return c && state_closed_by(&view, c, c->by[0], copy);
+}
+
+static void the_life_of_the_last_socket_that_was_closed_is_kept(void **state)
+{
+    (void)state;
+    struct state_closed copy, again;
+    state_ref site = 0;
+    for (volatile int i = 0; i < 3; i++) {
+        site = lives_and_is_closed(i == 1, i == 1);
+        assert_true(closed_life(site, &copy));
+        assert_int_equal(copy.fd, FD);
+        assert_int_equal(copy.life.gen, SLOT_GEN(atomic_load(&slot_of(FD)->word)));
+        assert_int_equal(copy.life.epoll_add != 0, i == 1);
+        assert_int_equal(copy.life.first_send, LIFE_FRESH);
+        assert_int_equal(copy.told, i == 1 ? CLOSED_TOLD_EOF : 0);
+    }
+    /* of another generation than the life: by another stack */
+    closes_count(&(struct leaving){.gen = 1000, .site = site, .last = true, .fd = FD}, CALL_CLOSE, (struct closer){NULL, NULL});
+    const struct state_closes *c = record_of(site);
+    struct state_view view = table_view();
+    assert_int_not_equal(c->by[1], 0);
+    assert_false(state_closed_by(&view, c, c->by[1], &again));
+    assert_true(closed_life(site, &again));
+    assert_int_equal(again.turn, copy.turn);
+}
+
+static void a_life_that_another_thread_is_keeping_is_left_to_it(void **state)
+{
+    (void)state;
+    struct state_closed copy;
+    state_ref site = 0;
+    for (volatile int i = 0; i < 2; i++) {
+        site = lives_and_is_closed(false, false);
+        struct state_closed *s = table_at(record_of(site)->lives);
+        if (i == 0)
+            atomic_fetch_add(&s->turn, 1);
+        else
+            atomic_fetch_sub(&s->turn, 1);
+    }
+    assert_true(closed_life(site, &copy));
+    assert_int_not_equal(copy.life.gen, SLOT_GEN(atomic_load(&slot_of(FD)->word)));
+}
+
 static void errno_is_kept(void **state)
 {
     (void)state;
@@ -262,6 +324,8 @@ int main(void)
         cmocka_unit_test(what_is_no_sibling_is_not_counted),
         cmocka_unit_test(the_last_descriptor_of_a_socket_counts),
         cmocka_unit_test(more_stacks_than_there_is_room_for_are_others),
+        cmocka_unit_test(the_life_of_the_last_socket_that_was_closed_is_kept),
+        cmocka_unit_test(a_life_that_another_thread_is_keeping_is_left_to_it),
         cmocka_unit_test(errno_is_kept),
         cmocka_unit_test(what_a_table_knew_is_forgotten_with_it),
     };

@@ -150,6 +150,56 @@ static void a_template_is_one_function_whatever_its_arguments(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The three groups are of one site: two variants, and another address of it with the first of these. */
+static void make_variants(void)
+{
+    static const uint32_t names[3] = {1000, 2000, 1000};
+    for (int i = 0; i < 3; i++) {
+        groups[i].variants = 2;
+        groups[i].variant = names[i];
+        groups[i].site_count = 99; /* set anew */
+        groups[i].siteid = i == 2 ? 28 : 30;
+        groups[i].growing = i < 2; /* as all of one site */
+    }
+}
+
+static void variants_stay_apart_and_have_all_that_is_their_sites(void **state)
+{
+    (void)state;
+    make_variants();
+    groups[2].variants = 1; /* its sockets have one life, and no variant */
+    groups[2].variant = 0;
+    assert_int_equal(merged(), 3);
+    begin_again();
+    make_variants();
+    assert_int_equal(merged(), 2);
+    const uint64_t counts[2] = {4, 2};
+    for (int i = 0; i < 2; i++) {
+        const struct group *g = &m.report.groups[i];
+        assert_int_equal(g->siteid, 28);
+        assert_int_equal(g->count, counts[i]);
+        assert_int_equal(g->n_findings, counts[i]);
+        for (size_t k = 0; k < g->n_findings; k++)
+            assert_int_equal(g->findings[k].siteid, 28);
+        assert_int_equal(g->site_count, 6);
+        assert_int_equal(g->site_descriptors, 12);
+        assert_int_equal(g->variants, 2);
+        assert_int_equal(g->variant, i ? 2000 : 1000);
+        assert_int_equal(g->opened, 10); /* of two addresses, once each */
+        assert_int_equal(g->closed, 6);
+        assert_int_equal(g->live, 4);
+        assert_int_equal(g->rate_milli, 14);
+        assert_true(g->growing);
+        assert_false(g->steady);
+    }
+    begin_again();
+    make_variants();
+    groups[1].variant = 1000; /* all of one */
+    assert_int_equal(merged(), 1);
+    assert_int_equal(m.report.groups[0].variants, 1);
+    assert_int_equal(m.report.groups[0].opened, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +208,7 @@ int main(void)
         CASE(where_no_line_is_known_the_site_decides),
         CASE(generated_code_at_another_address_stays_apart),
         CASE(a_template_is_one_function_whatever_its_arguments),
+        CASE(variants_stay_apart_and_have_all_that_is_their_sites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

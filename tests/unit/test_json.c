@@ -284,7 +284,7 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
         "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
         ("{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno "
-         "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[],\"watched\":null}\n")};
+         "250\",\"inferred\":false,\"frames\":[]}],\"variant\":null,\"site_of\":null,\"siblings_closed\":[],\"watched\":null}\n")};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
@@ -340,6 +340,47 @@ static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state
         strstr(text, ",\"siblings_closed\":[{\"count\":1000,\"call\":\"close\",\"about\":true,\"cousins\":false,\"frames\":[{"));
     assert_non_null(
         strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}],\"watched\":null}\n"));
+}
+
+static void a_closed_one_is_compared_where_its_life_was_kept(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.n_told = 3;
+    group.told[0].count = group.count;
+    group.told[1] = (struct told){.event = EVENT_SIBLINGS,
+                                  .call = CALL_CLOSE,
+                                  .siteid = 50,
+                                  .count = 1000,
+                                  .compared = true,
+                                  .same = 1u << group.told[0].event,
+                                  .lacks = 1u << EVENT_SHUTDOWN};
+    group.told[2] = (struct told){.event = EVENT_PARTED, .was = EVENT_LAST_SEND, .call = CALL_SEND, .siteid = 5, .closer = 50};
+    group.n_siblings = 1000;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_null(strstr(text, "parted"));
+    assert_non_null(
+        strstr(text, "\"frames\":[],\"common\":1,\"same\":[\"eof\"],\"unlike\":[{\"event\":\"last_send\",\"call\":\"send\",\"frames\":[]}],"
+                     "\"lacks\":[]}],\"watched\":null}\n"));
+    group.n_told = 4;
+    group.told[3] = (struct told){.event = EVENT_SHUTDOWN, .call = CALL_SHUTDOWN, .siteid = 7, .count = group.count};
+    assert_non_null(strstr(rendered(&r), "\"lacks\":[\"shutdown\"]}],\"watched\":null}\n"));
+}
+
+static void a_variant_has_its_name_or_null(void **state)
+{
+    (void)state;
+    struct report r = example();
+    assert_non_null(strstr(rendered(&r), "],\"variant\":null,\"site_of\":null,"));
+    group.variants = 2;
+    group.variant = 0x1a2b3c4;
+    group.site_count = 50;
+    const char *text = rendered(&r);
+    assert_int_equal(objects_in(text), 2);
+    assert_non_null(strstr(text, "],\"variant\":\"01a2b3c4\",\"site_count\":50,\"site_of\":null,"));
+    group.variant = 0;
+    assert_non_null(strstr(rendered(&r), "],\"variant\":null,\"site_count\":50,"));
 }
 
 static void each_socket_has_its_own_eof_and_protocol(void **state)
@@ -590,6 +631,8 @@ int main(void)
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
         cmocka_unit_test(the_stacks_that_closed_the_other_sockets_are_no_history),
+        cmocka_unit_test(a_closed_one_is_compared_where_its_life_was_kept),
+        cmocka_unit_test(a_variant_has_its_name_or_null),
         cmocka_unit_test(each_socket_has_its_own_eof_and_protocol),
         cmocka_unit_test(who_holds_a_closed_socket_is_listed),
         cmocka_unit_test(what_is_not_known_is_null),

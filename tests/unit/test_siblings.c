@@ -237,21 +237,6 @@ static void siblings_of_two_groups_are_summed_and_take_the_place_of_cousins(void
     assert_int_equal(empty.told[0].count, 9);
 }
 
-static void lives_part_after_what_is_the_same_in_both(void **state)
-{
-    (void)state;
-    const struct frame a = {.symbol = "a", .file = "a.c", .line = 1}, b = {.symbol = "b", .file = "a.c", .line = 2};
-    const struct told stuck[] = {{.event = EVENT_CONNECT_FAILED, .n_frames = 1, .frames = &a},
-                                 {.event = EVENT_EOF, .n_frames = 1, .frames = &a}};
-    struct told closed[3] = {stuck[0], stuck[1], {.event = EVENT_SIBLINGS, .n_frames = 1, .frames = &b}};
-    assert_int_equal(siblings_part(stuck, 2, closed, 3), 2);
-    closed[1].frames = &b;
-    assert_int_equal(siblings_part(stuck, 2, closed, 3), 1);
-    closed[0].call = CALL_RECV;
-    assert_int_equal(siblings_part(stuck, 2, closed, 3), 0);
-    assert_int_equal(siblings_part(stuck, 0, closed, 3), 0);
-}
-
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, begin, end)
@@ -259,7 +244,7 @@ int main(void)
         T(the_stacks_that_closed_the_others_are_found_with_their_counts),   T(two_records_of_one_stack_are_summed),
         T(of_many_stacks_the_commonest_are_kept_and_all_are_counted),       T(cousins_share_outer_frames_of_the_program_and_the_call),
         T(the_nearest_cousins_stand_and_none_where_there_are_siblings),     T(a_group_without_a_stack_has_no_siblings),
-        T(siblings_of_two_groups_are_summed_and_take_the_place_of_cousins), T(lives_part_after_what_is_the_same_in_both),
+        T(siblings_of_two_groups_are_summed_and_take_the_place_of_cousins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 #include <pthread.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -634,6 +635,53 @@ static void a_text_whose_lengths_lie_is_none(void **state)
     image_free(&im);
 }
 
+static void a_closed_life_is_found_by_its_stack_and_one_that_lies_is_none(void **state)
+{
+    (void)state;
+    struct image im;
+    struct state_view v;
+    struct state_closed copy;
+    image_make(&im, 2);
+    image_extent(&im, 0, EXTENT_CLOSES, 0);
+    image_extent(&im, 1, EXTENT_SITES, 0);
+    assert_null(state_open_view(&v, im.base, im.size));
+    struct state_closes *c = image_at(&im, 0, 0);
+    struct state_closed *first = image_at(&im, 0, 128), *last = image_at(&im, 0, STATE_EXTENT_SIZE - 64);
+    c->lives = image_ref(0, 128);
+    *first = (struct state_closed){.size = 64, .ready = 1, .format = STATE_CLOSES_LIFE, .by = 7, .turn = 2};
+    *last = (struct state_closed){.size = 64, .ready = 1, .format = STATE_CLOSES_LIFE, .by = 8, .turn = 4};
+    first->next = image_ref(0, STATE_EXTENT_SIZE - 64);
+    first->told_site = 99;
+    first->life.epoll_add = 98;
+    last->error = ECONNRESET;
+    last->told = CLOSED_TOLD_ERROR;
+    assert_true(state_closed_by(&v, c, 7, &copy));
+    assert_int_equal(copy.told_site, 99);
+    assert_int_equal(copy.life.epoll_add, 98);
+    assert_true(state_closed_by(&v, c, 8, &copy));
+    assert_int_equal(copy.error, ECONNRESET);
+    assert_int_equal(copy.told, CLOSED_TOLD_ERROR);
+    assert_false(state_closed_by(&v, c, 9, &copy));
+    assert_false(state_closed_by(&v, c, 0, &copy));
+    first->turn = 3; /* being written */
+    assert_false(state_closed_by(&v, c, 7, &copy));
+    last->next = image_ref(0, 128); /* a circle */
+    assert_false(state_closed_by(&v, c, 9, &copy));
+    last->ready = 0;
+    assert_false(state_closed_by(&v, c, 8, &copy));
+    last->ready = 1;
+    last->format = STATE_CLOSES_SITE;
+    assert_false(state_closed_by(&v, c, 8, &copy));
+    static const uint32_t bad[] = {1, UINT32_MAX};
+    for (unsigned i = 0; i < 2; i++) {
+        c->lives = bad[i];
+        assert_false(state_closed_by(&v, c, 7, &copy));
+    }
+    c->lives = image_ref(1, 0); /* of another type */
+    assert_false(state_closed_by(&v, c, 7, &copy));
+    image_free(&im);
+}
+
 static void a_record_of_closes_is_read_back_and_one_that_lies_is_none(void **state)
 {
     (void)state;
@@ -726,6 +774,7 @@ static void the_records_of_an_older_file_are_where_they_were(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_closed_life_is_found_by_its_stack_and_one_that_lies_is_none),
         cmocka_unit_test(a_record_of_closes_is_read_back_and_one_that_lies_is_none),
         cmocka_unit_test(a_closed_socket_is_given_while_it_is_held_and_never_with_more_holders_than_it_has),
         cmocka_unit_test(the_records_of_an_older_file_are_where_they_were),

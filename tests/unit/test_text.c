@@ -132,6 +132,67 @@ static void the_stacks_that_closed_the_others_follow_what_the_sockets_were_told(
     assert_non_null(strstr(rendered(&r), "\n  the 1 that was closed: closed by close\n"));
 }
 
+static void what_a_closed_one_did_is_told_below_the_stack_that_closed_it(void **state)
+{
+    (void)state;
+    static const struct frame no_line = {.module = "/srv/app", .offset = 0x1500};
+    struct report r = example();
+    group.count = 37;
+    group.n_told = 6;
+    group.told[0].count = 37;
+    group.told[1] =
+        (struct told){.event = EVENT_FIRST_RECEIVE, .call = CALL_RECV, .siteid = 2, .count = 37, .n_frames = 1, .frames = allocated};
+    group.told[2] =
+        (struct told){.event = EVENT_EPOLL_DEL, .call = CALL_EPOLL_CTL, .siteid = 3, .count = 37, .n_frames = 1, .frames = allocated};
+    group.told[3] = (struct told){.event = EVENT_SIBLINGS,
+                                  .call = CALL_CLOSE,
+                                  .siteid = 50,
+                                  .count = 1203,
+                                  .n_frames = 1,
+                                  .frames = allocated + 1,
+                                  .compared = true,
+                                  .same = 1u << EVENT_EOF | 1u << EVENT_FIRST_RECEIVE};
+    group.told[4] = (struct told){.event = EVENT_PARTED,
+                                  .was = EVENT_EPOLL_DEL,
+                                  .call = CALL_EPOLL_CTL,
+                                  .siteid = 4,
+                                  .closer = 50,
+                                  .n_frames = 1,
+                                  .frames = allocated + 1};
+    group.told[5] = (struct told){
+        .event = EVENT_PARTED, .was = EVENT_LAST_SEND, .call = CALL_SEND, .siteid = 5, .closer = 50, .n_frames = 1, .frames = &no_line};
+    group.n_siblings = 1203;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text,
+                           "  the 1203 that were closed: closed by close\n"
+                           "    #0 login       src/web.c:88\n"
+                           "    one of them, in the same stacks as the stuck: first received, saw EOF\n"
+                           "    and, unlike what is known of the stuck: taken off epoll by login (src/web.c:88), last sent in app+0x1500\n"
+                           "  fd 14"));
+    group.n_told = 4;
+    group.told[3].count = group.n_siblings = group.closed = 1;
+    group.told[3].same = 0;
+    group.told[3].lacks = 1u << EVENT_EPOLL_DEL | 1u << EVENT_EOF;
+    group.kind = KIND_OPEN;
+    assert_non_null(strstr(rendered(&r), "\n    known of the open, and not of it: saw EOF, taken off epoll\n"));
+}
+
+static void a_variant_has_its_name_and_how_many_its_site_has(void **state)
+{
+    (void)state;
+    struct report r = example();
+    group.variants = 3;
+    group.variant = 0x1a2b3c4;
+    group.site_count = 50;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\nsite 5f3a9c01d2e4b678 variant 01a2b3c4: opened 1240, closed 1203, stuck 37 of 50 and growing ("));
+    assert_non_null(strstr(text, "; most: 50 at db_connect (src/db.c:42)\n"));
+    group.variant = 0;
+    assert_non_null(strstr(rendered(&r), "\nsite 5f3a9c01d2e4b678 other variants: opened 1240, closed 1203, stuck 37 of 50 and "));
+    group.variants = 1;
+    assert_non_null(strstr(rendered(&r), "\nsite 5f3a9c01d2e4b678: opened 1240, closed 1203, stuck 37 and growing ("));
+}
+
 static void a_use_after_the_close_is_told_in_the_order_of_time(void **state)
 {
     (void)state;
@@ -241,23 +302,22 @@ static void the_heading_of_a_stack_names_the_call_that_was_made(void **state)
         struct told told;
         const char *heading;
     } rows[] = {
-        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
+        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, .frames = eof_frames},
          "  saw EOF in (read returned 0; 37 of 37)\n    #0 read_reply  src/db.c:77\n"},
-        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0},
+        {{EVENT_EOF, CALL_RECVMSG, 0, 0, 0, 2, 1, .frames = eof_frames}, "  saw EOF in (recvmsg returned 0; 2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_EPOLL_WAIT, 0, 0, 0, 2, 1, .frames = eof_frames},
          "  saw EOF in (epoll_wait returned RDHUP or HUP; 2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw EOF in (2 of 37)\n    #0"},
-        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, NULL, 0, NULL, 0, 0, 0}, "  saw EOF (2 of 37)\n  fd 14"},
-        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 1, .frames = eof_frames}, "  saw EOF in (2 of 37)\n    #0"},
+        {{EVENT_EOF, CALL_UNKNOWN, 0, 0, 0, 2, 0, .frames = NULL}, "  saw EOF (2 of 37)\n  fd 14"},
+        {{EVENT_ERROR, CALL_SEND, EPIPE, 0, 0, 3, 1, .frames = eof_frames}, "  saw the error in (send: EPIPE; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_GETSOCKOPT, 250, 0, 0, 3, 1, .frames = eof_frames},
          "  saw the error in (getsockopt: error 250; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, eof_frames, 0, NULL, 0, 0, 0},
-         "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
-        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, NULL, 0, NULL, 0, 0, 0}, "  saw the error (3 of 37)\n  fd 14"},
-        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
+        {{EVENT_ERROR, CALL_POLL, 0, 0, 0, 3, 1, .frames = eof_frames}, "  saw the error in (poll returned ERR; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, ECONNRESET, 0, 0, 3, 1, .frames = eof_frames}, "  saw the error in (ECONNRESET; 3 of 37)\n    #0"},
+        {{EVENT_ERROR, CALL_UNKNOWN, 0, 0, 0, 3, 0, .frames = NULL}, "  saw the error (3 of 37)\n  fd 14"},
+        {{EVENT_CONNECT_FAILED, CALL_CONNECT, ECONNREFUSED, 0, 0, 37, 1, .frames = eof_frames},
          "  connect failed in (ECONNREFUSED; 37 of 37)\n    #0"},
-        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0},
+        {{EVENT_CONNECT_FAILED, CALL_GETSOCKOPT, ECONNREFUSED, 0, 0, 37, 1, .frames = eof_frames},
          "  connect failed; seen in (getsockopt: ECONNREFUSED; 37 of 37)\n    #0"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -286,21 +346,23 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
         struct told told;
         const char *heading;
     } rows[] = {
-        {{EVENT_EPOLL_ADD, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  put on epoll by (37 of 37)\n    #0"},
-        {{EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, in_loop, 0, NULL, 36, 0, 0}, "  first received in (recv; 37 of 37)\n    #0"},
-        {{EVENT_FIRST_SEND, CALL_WRITE, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 36, 0},
+        {{EVENT_EPOLL_ADD, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, .frames = in_loop}, "  put on epoll by (37 of 37)\n    #0"},
+        {{EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 36},
+         "  first received in (recv; 37 of 37)\n    #0"},
+        {{EVENT_FIRST_SEND, CALL_WRITE, 0, 0, 0, 36, 1, .frames = in_loop, .n_elsewhere = 36},
          "  first sent in (write; 36 of 37; handed to another thread)\n    #0"},
-        {{EVENT_FIRST_SEND, CALL_UNKNOWN, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 2, 0},
+        {{EVENT_FIRST_SEND, CALL_UNKNOWN, 0, 0, 0, 36, 1, .frames = in_loop, .n_elsewhere = 2},
          "  first sent in (36 of 37; 2 handed to another thread)\n    #0"},
-        {{EVENT_DUP, CALL_DUP2, 0, 0, 0, 1, 1, in_loop, 0, NULL, 0, 0, 50},
+        {{EVENT_DUP, CALL_DUP2, 0, 0, 0, 1, 1, .frames = in_loop, .descriptors = 50},
          "  copied by dup2 in (1 of 37; 50 descriptors are left)\n    #0"},
-        {{EVENT_DUP, CALL_UNKNOWN, 0, 0, 0, 1, 1, in_loop, 0, NULL, 0, 0, 1}, "  copied by dup in (1 of 37; 1 descriptor is left)\n    #0"},
-        {{EVENT_SHUTDOWN, CALL_SHUTDOWN, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  shut down by (37 of 37)\n    #0"},
-        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, in_loop, 0, NULL, 37, 0, 0},
+        {{EVENT_DUP, CALL_UNKNOWN, 0, 0, 0, 1, 1, .frames = in_loop, .descriptors = 1},
+         "  copied by dup in (1 of 37; 1 descriptor is left)\n    #0"},
+        {{EVENT_SHUTDOWN, CALL_SHUTDOWN, 0, 0, 0, 37, 1, .frames = in_loop}, "  shut down by (37 of 37)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 37},
          "  last received in (read; 37 of 37; as known from an earlier call)\n    #0"},
-        {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0}, "  last sent in (send; 37 of 37)\n    #0"},
-        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 1, in_loop, 0, NULL, 0, 0, 0}, "  taken off epoll by (36 of 37)\n    #0"},
-        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 0, NULL, 0, NULL, 0, 0, 0}, "  taken off epoll (36 of 37)\n  fd 14"},
+        {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop}, "  last sent in (send; 37 of 37)\n    #0"},
+        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 1, .frames = in_loop}, "  taken off epoll by (36 of 37)\n    #0"},
+        {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 0, .frames = NULL}, "  taken off epoll (36 of 37)\n  fd 14"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct report r = example();
@@ -312,11 +374,11 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
     struct report r = example();
     struct told eof = group.told[0];
     group.n_told = 5;
-    group.told[0] = (struct told){EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, eof_frames, 0, NULL, 0, 0, 0};
-    group.told[1] = (struct told){EVENT_FIRST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0};
+    group.told[0] = (struct told){EVENT_FIRST_RECEIVE, CALL_RECV, 0, 0, 0, 37, 1, .frames = eof_frames};
+    group.told[1] = (struct told){EVENT_FIRST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop};
     group.told[2] = eof;
-    group.told[3] = (struct told){EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, in_loop, 0, NULL, 37, 0, 0};
-    group.told[4] = (struct told){EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, in_loop, 0, NULL, 0, 0, 0};
+    group.told[3] = (struct told){EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 37};
+    group.told[4] = (struct told){EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 37, 1, .frames = in_loop};
     assert_non_null(strstr(rendered(&r), "  first received in (recv; 37 of 37): the stack that saw EOF\n"
                                          "  first and last sent in (send; 37 of 37)\n"
                                          "    #0 loop_turn "));
@@ -394,7 +456,7 @@ static void a_second_stack_is_counted_for_itself(void **state)
     struct report r = example();
     group.n_told = 2;
     group.told[0].count = 30;
-    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, allocated, 0, NULL, 0, 0, 0};
+    group.told[1] = (struct told){EVENT_EOF, CALL_READ, 0, 0, 0, 6, 2, .frames = allocated};
     assert_non_null(strstr(rendered(&r), "  saw EOF in (recv returned 0; 30 of 37, 1 never did)\n"
                                          "    #0 read_reply  src/db.c:77\n"
                                          "  saw EOF in (read returned 0; 6 of 37)\n"
@@ -807,6 +869,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documented_example_comes_out_byte_for_byte),
         cmocka_unit_test(the_stacks_that_closed_the_others_follow_what_the_sockets_were_told),
+        cmocka_unit_test(what_a_closed_one_did_is_told_below_the_stack_that_closed_it),
+        cmocka_unit_test(a_variant_has_its_name_and_how_many_its_site_has),
         cmocka_unit_test(a_use_after_the_close_is_told_in_the_order_of_time),
         cmocka_unit_test(the_default_list_ends_in_how_many_more),
         cmocka_unit_test(one_socket_is_singular),

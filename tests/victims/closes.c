@@ -57,6 +57,38 @@ static void alike(void)
     }
 }
 
+/* Each is asked for something; those that are answered are freed, one is put aside. All see EOF. */
+static void asks(int fd, int peer)
+{
+    char byte;
+    MUST(send(peer, "ask", 3, 0));
+    MUST(recv(fd, &byte, 1, 0));
+}
+static void answers(int fd) { MUST(send(fd, "yes", 3, MSG_NOSIGNAL)); }
+static void sees_end(int fd)
+{
+    char rest[16];
+    while (recv(fd, rest, sizeof rest, 0) > 0)
+        ;
+}
+static void puts_aside(int fd) { MUST(shutdown(fd, SHUT_WR)); }
+static void answered(void)
+{
+    for (int i = 0; i < 5; i++) {
+        int fd = connect_loopback(), peer = (int)MUST(accept(listener, NULL, NULL));
+        asks(fd, peer);
+        if (i < 3)
+            answers(fd);
+        MUST(shutdown(peer, SHUT_WR));
+        sees_end(fd);
+        if (i < 3)
+            conn_free(fd);
+        else
+            puts_aside(fd);
+        MUST(close(peer));
+    }
+}
+
 static void *frees(void *fd)
 {
     conn_free((int)(long)fd);
@@ -133,7 +165,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*does)(void);
     } all[] = {{"siblings", siblings}, {"many", many},     {"alike", alike}, {"threads", threads},
-               {"cousins", cousins},   {"ending", ending}, {"ways", ways}};
+               {"cousins", cousins},   {"ending", ending}, {"ways", ways},   {"answered", answered}};
     listener = listen_loopback();
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++)
         if (strcmp(argv[1], all[i].name) == 0)

@@ -10,6 +10,7 @@
  *   by_number: worker, by syscall(2)
  *   reused: the numbers of closed sockets are a file's later
  *   execs: the program goes on as another one, which receives once more
+ *   variants: of one site some are forgotten after an answer, some when refused; some have only not come as far
  *   forks: a forked child receives on what its parent has received on before; it leaks
  */
 #include <fcntl.h>
@@ -184,6 +185,28 @@ static void earlier(void)
     }
 }
 
+/* ---- variants ---- */
+
+static void refuses(int fd) { MUST(send(fd, "no", 2, MSG_NOSIGNAL)); }
+static void answers(int fd) { MUST(send(fd, "yes", 3, MSG_NOSIGNAL)); }
+
+/* Of nine one is closed; the first one of the others is sent nothing yet. */
+static void variants(void)
+{
+    for (volatile int i = 0; i < 9; i++) {
+        int client = connect_loopback(), fd = accepts_one();
+        if (i > 0 && i < 6)
+            answers(fd);
+        else if (i > 0)
+            refuses(fd);
+        if (i > 0)
+            MUST(recv(client, buf, sizeof buf, 0));
+        MUST(close(client));
+        if (fixed || i == 8)
+            close(fd);
+    }
+}
+
 /* ---- reused, forks ---- */
 
 static void reused(void)
@@ -243,8 +266,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*way)(void);
-    } ways[] = {{"worker", worker}, {"loop", loop},   {"shutdown", shutdowns}, {"dup", dups},   {"earlier", earlier},
-                {"reused", reused}, {"forks", forks}, {"by_number", worker},   {"execs", execs}};
+    } ways[] = {{"worker", worker}, {"loop", loop},   {"shutdown", shutdowns}, {"dup", dups},    {"earlier", earlier},
+                {"reused", reused}, {"forks", forks}, {"by_number", worker},   {"execs", execs}, {"variants", variants}};
     fixed = argc > 2 && strcmp(argv[2], "fixed") == 0;
     by_number = argc > 1 && strcmp(argv[1], "by_number") == 0;
     listener = listen_loopback();

@@ -19,6 +19,7 @@
 #include "../runtimes/runtimes.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "closed_life.h"
 #include "ending.h"
 
 #define HEADS (STATE_EXTENT_SIZE / 4u)
@@ -136,17 +137,19 @@ static bool is_to_be_walked(const struct state_closes *c, unsigned place)
 
 /* ---- the event ------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) void walk(state_ref site, unsigned call, struct closer by, struct remembered *r, uint64_t key,
+static __attribute__((noinline)) void walk(const struct leaving *was, unsigned call, struct closer by, struct remembered *r, uint64_t key,
                                            unsigned known)
 {
     int saved = errno;
-    state_ref stack = sites_here_of(call ? call : CALL_CLOSE, NULL), ref = ending_is_in(stack) ? 0 : record_of(site);
+    state_ref stack = sites_here_of(call ? call : CALL_CLOSE, NULL), ref = ending_is_in(stack) ? 0 : record_of(was->site);
     struct state_closes *c = table_at(ref);
     if (c) {
         unsigned place = place_of(c, stack);
         if (known != STATE_CLOSERS && place != known)
             atomic_store_explicit(&c->about, 1, memory_order_relaxed);
         count(c, place);
+        if (place < STATE_CLOSERS)
+            closed_life_keep(c, stack, was);
         if (place < STATE_CLOSERS && by.stack)
             remember(r, key, ref, place);
     }
@@ -166,7 +169,7 @@ void closes_count(const struct leaving *was, unsigned call, struct closer by)
     if (c && !is_to_be_walked(c, place))
         count(c, place);
     else
-        walk(was->site, call, by, r, key, c ? place : STATE_CLOSERS);
+        walk(was, call, by, r, key, c ? place : STATE_CLOSERS);
 }
 
 void closes_reset(void)

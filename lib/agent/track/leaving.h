@@ -18,6 +18,7 @@ struct leaving {
     uint32_t gen, watch_gen;
     state_ref site, share, detail;
     uint16_t flags;
+    int fd;    /* once the slot has left LIVE */
     bool last; /* no other descriptor holds the socket */
 };
 

@@ -102,6 +102,7 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
 static void after_leaving(struct leaving *was, int fd)
 {
     was->last = count_closed(was, 1);
+    was->fd = fd;
     settle_use(was->flags);
     retract_note(was, fd, was->last);
     close_bell_ring();

@@ -114,13 +114,16 @@ static int compare_shown(const struct group *a, const struct group *b)
     return 0;
 }
 
-/* The group with the most sockets of equal ones first: its stacks are shown. */
+static uint32_t variant_of(const struct group *g) { return g->variants > 1 ? g->variant : 0; }
+
+/* Variants lie together, and in each the group with the most sockets comes first: its stacks are shown. */
 static int by_shown(const void *x, const void *y)
 {
     const struct group *a = x, *b = y;
     int d = compare_shown(a, b);
     if (d)
         return d;
+    ORDER(variant_of(a), variant_of(b));
     ORDER(b->count, a->count);
     ORDER(a->siteid, b->siteid);
     return 0;
@@ -128,21 +131,13 @@ static int by_shown(const void *x, const void *y)
 
 static void add_group(struct group *to, const struct group *g)
 {
-    to->opened += g->opened;
-    to->closed += g->closed;
-    to->live += g->live;
     to->count += g->count;
     to->descriptors += g->descriptors;
-    to->rate_milli += g->rate_milli;
-    to->growing |= g->growing;
-    to->steady &= g->steady;
     to->n_findings += g->n_findings;
     if (to->never != g->never)
         to->never = NEVER_NONE;
     if (to->how != g->how && g->count > to->count - g->count)
         to->how = g->how;
-    if (g->siteid < to->siteid)
-        to->siteid = g->siteid;
     if (g->oldest_ns > to->oldest_ns)
         to->oldest_ns = g->oldest_ns;
     if (g->youngest_ns < to->youngest_ns)
@@ -170,6 +165,69 @@ static const struct finding *join_findings(struct model *m, const struct group *
     return all;
 }
 
+/* One of the N groups at PARTS before the one at AT is of its site, too: another variant. */
+static bool is_counted(const struct group *parts, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (parts[i].siteid == parts[at].siteid)
+            return true;
+    return false;
+}
+
+/* What is the whole site's: of the N groups at PARTS, which read the same but for their variants. */
+static struct group sum_site(const struct group *parts, size_t n)
+{
+    struct group sum = {.siteid = parts[0].siteid, .steady = true};
+    for (size_t i = 0; i < n; i++) {
+        const struct group *g = &parts[i];
+        sum.site_count += g->count;
+        sum.site_descriptors += g->descriptors;
+        sum.variants += i == 0 || variant_of(&g[-1]) != variant_of(g);
+        if (g->siteid < sum.siteid)
+            sum.siteid = g->siteid;
+        if (is_counted(parts, i))
+            continue;
+        sum.opened += g->opened;
+        sum.closed += g->closed;
+        sum.live += g->live;
+        sum.rate_milli += g->rate_milli;
+        sum.growing |= g->growing;
+        sum.steady &= g->steady;
+    }
+    return sum;
+}
+
+static void set_site(struct group *g, const struct group *site)
+{
+    g->siteid = site->siteid;
+    g->variants = site->variants;
+    g->site_count = site->site_count;
+    g->site_descriptors = site->site_descriptors;
+    g->opened = site->opened;
+    g->closed = site->closed;
+    g->live = site->live;
+    g->rate_milli = site->rate_milli;
+    g->growing = site->growing;
+    g->steady = site->steady;
+}
+
+/* Makes one of those of the N groups at PARTS that are of one variant; returns how many are left. */
+static size_t merge_site(struct model *m, struct group *parts, size_t n)
+{
+    struct group site = sum_site(parts, n);
+    size_t kept = 0;
+    for (size_t i = 0, k; i < n; i += k) {
+        struct group sum = parts[i];
+        for (k = 1; i + k < n && variant_of(&parts[i + k]) == variant_of(&parts[i]); k++)
+            add_group(&sum, &parts[i + k]);
+        if (k > 1 || sum.siteid != site.siteid)
+            sum.findings = join_findings(m, &parts[i], k, sum.n_findings, site.siteid);
+        set_site(&sum, &site);
+        parts[kept++] = sum;
+    }
+    return kept;
+}
+
 void equal_groups_merge(struct model *m)
 {
     struct report *r = &m->report;
@@ -178,12 +236,11 @@ void equal_groups_merge(struct model *m)
         return;
     qsort(r->groups, r->n_groups, sizeof *r->groups, by_shown);
     for (size_t i = 0, n; i < r->n_groups; i += n) {
-        struct group sum = r->groups[i];
         for (n = 1; i + n < r->n_groups && compare_shown(&r->groups[i], &r->groups[i + n]) == 0; n++)
-            add_group(&sum, &r->groups[i + n]);
-        if (n > 1)
-            sum.findings = join_findings(m, &r->groups[i], n, sum.n_findings, sum.siteid);
-        r->groups[kept++] = sum;
+            ;
+        size_t left = n > 1 ? merge_site(m, &r->groups[i], n) : 1;
+        memmove(&r->groups[kept], &r->groups[i], left * sizeof *r->groups);
+        kept += left;
     }
     r->n_groups = kept;
     qsort(r->groups, r->n_groups, sizeof *r->groups, group_compare);

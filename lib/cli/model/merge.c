@@ -21,6 +21,7 @@ static bool is_same_site(const struct group *a, const struct group *b) { return 
 
 struct keyed {
     const struct group *group;
+    size_t process; /* several of one process are variants of one site */
 };
 
 static int by_kind_and_site(const void *a, const void *b)
@@ -29,6 +30,13 @@ static int by_kind_and_site(const void *a, const void *b)
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
     return x->siteid < y->siteid ? -1 : x->siteid > y->siteid;
+}
+
+static int by_process(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+    int d = by_kind_and_site(a, b);
+    return d ? d : x->process < y->process ? -1 : x->process > y->process;
 }
 
 /* T's frames, if P has that stack. */
@@ -51,12 +59,14 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct group *p = parts[i].group;
-        g->opened += p->opened;
-        g->closed += p->closed;
-        g->live += p->live;
-        g->growing |= p->growing;
-        g->rate_milli += p->rate_milli;
-        g->steady = i == 0 ? p->steady : g->steady && p->steady;
+        if (i == 0 || parts[i].process != parts[i - 1].process) {
+            g->opened += p->opened;
+            g->closed += p->closed;
+            g->live += p->live;
+            g->growing |= p->growing;
+            g->rate_milli += p->rate_milli;
+            g->steady = i == 0 ? p->steady : g->steady && p->steady;
+        }
         if (!g->n_frames && p->n_frames) {
             g->frames = p->frames;
             g->n_frames = p->n_frames;
@@ -69,8 +79,13 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
             if (p->told[k].event == EVENT_HANDLED_BY) /* the findings do not have it */
                 group_told_enter_named(g, &p->told[k]);
     }
-    for (size_t i = 0; i < n; i++)
-        siblings_add(g, parts[i].group);
+    for (size_t i = 0, end; i < n; i = end) {
+        const struct group *p = parts[i].group; /* all of a process have the same siblings, each compared with its own */
+        for (end = i; end < n && parts[end].process == parts[i].process; end++)
+            if (parts[end].group->variant == g->variant)
+                p = parts[end].group;
+        siblings_add(g, p);
+    }
 }
 
 /* Sums over the N models; *N_PARTS is how many groups they have. */
@@ -138,7 +153,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     for (size_t i = 0; i < n; i++) {
         const struct report *one = &from[i].report;
         for (size_t k = 0; k < one->n_groups; k++) {
-            parts[part++].group = &one->groups[k];
+            parts[part++] = (struct keyed){&one->groups[k], i};
             for (size_t f = 0; f < one->groups[k].n_findings; f++)
                 m->findings[at++] = moved(&one->groups[k].findings[f], one);
         }
@@ -151,7 +166,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     if (n_parts)
-        qsort(parts, n_parts, sizeof *parts, by_kind_and_site);
+        qsort(parts, n_parts, sizeof *parts, by_process);
     for (size_t i = 0; i < r->n_groups; i++) {
         find_parts(&r->groups[i], parts, n_parts);
         group_told_named(&r->groups[i]);

@@ -94,10 +94,13 @@ static void put_case_name(struct out *o, const struct group *g)
         put_xml(o, f->file);
         out_fmt(o, ":%u", f->line);
     }
-    if (g->siteid)
-        out_fmt(o, " (site %016llx)", (unsigned long long)g->siteid);
-    else
+    if (!g->siteid) {
         out_str(o, " (no stack)");
+        return;
+    }
+    out_fmt(o, " (site %016llx", (unsigned long long)g->siteid);
+    text_variant(o, g);
+    out_char(o, ')');
 }
 
 static void put_case(struct out *o, const struct report *r, const struct group *g)

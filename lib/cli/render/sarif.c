@@ -200,6 +200,10 @@ static void put_result(struct out *o, const struct report *r, const struct group
     if (g->siteid) {
         out_str(o, ",\"partialFingerprints\":{\"sockleakSite/v1\":\"");
         out_hex(o, g->siteid, 16);
+        if (g->variants > 1) {
+            out_str(o, "\",\"sockleakVariant/v1\":\"");
+            out_hex(o, g->variant, 8);
+        }
         out_str(o, "\"}");
     }
     out_fmt(o, ",\"occurrenceCount\":%llu}", (unsigned long long)g->count);

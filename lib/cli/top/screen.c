@@ -68,6 +68,7 @@ static void choose_group(struct top *t, size_t index)
     const struct group *g = &t->model.report.groups[index < last ? index : last];
     t->kind = g->kind;
     t->siteid = g->siteid;
+    t->variant = g->variant;
     t->chosen = true;
 }
 

@@ -122,7 +122,8 @@ void top_look(struct top_watch *s)
 size_t top_chosen(const struct top *t)
 {
     for (size_t i = 0; t->chosen && i < t->model.report.n_groups; i++)
-        if (t->model.report.groups[i].kind == t->kind && t->model.report.groups[i].siteid == t->siteid)
+        if (t->model.report.groups[i].kind == t->kind && t->model.report.groups[i].siteid == t->siteid &&
+            t->model.report.groups[i].variant == t->variant)
             return i;
     return 0;
 }

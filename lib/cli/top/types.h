@@ -25,6 +25,7 @@ struct top {
     uint64_t fds, fd_limit; /* 0: unknown */
     uint8_t kind;           /* the chosen group, by kind and site: groups change places */
     uint64_t siteid;
+    uint32_t variant;
     bool chosen;
 };
 

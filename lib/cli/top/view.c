@@ -322,6 +322,14 @@ static const char *heading(struct top_page *p, const struct group *g, int nth)
     return arena_printf(&p->arena, "%.*s", (int)o.len, text);
 }
 
+static const char *variant_words(struct top_page *p, const struct group *g)
+{
+    char text[32];
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    text_variant(&o, g);
+    return arena_printf(&p->arena, "%.*s", (int)o.len, text);
+}
+
 void top_page_group(struct top_page *p, const struct top *t, const struct group *g, unsigned width)
 {
     top_page_free(p);
@@ -329,7 +337,7 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
     p->foot = make_line(p, width, true, width < 60 ? "up/down scroll  q back" : "up/down scroll   r look now   q back to the list");
     add_head(p, make_line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
                           g->growing ? rate_words(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
-    add_body(p, make_line(p, width, false, "site %016llx: opened %llu, closed %llu", (unsigned long long)g->siteid,
+    add_body(p, make_line(p, width, false, "site %016llx%s: opened %llu, closed %llu", (unsigned long long)g->siteid, variant_words(p, g),
                           (unsigned long long)g->opened, (unsigned long long)g->closed));
     if (g->fd_limit_reached || g->fd_limit_in_s)
         add_body(p, make_line(p, width, false, "descriptor limit %llu %s", (unsigned long long)g->fd_limit,
