@@ -284,7 +284,8 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
         "\"history\":[{\"event\":\"eof\",\"call\":\"recv\",\"count\":36,\"errno\":null,\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":\"send\",\"count\":2,\"errno\":\"EPIPE\",\"inferred\":false,\"frames\":[{",
         "{\"event\":\"error\",\"call\":null,\"count\":1,\"errno\":\"errno "
-        "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[]}\n"};
+        "250\",\"inferred\":false,\"frames\":[]}],\"site_of\":null,\"siblings_closed\":[],\"advice\":\"read_reply saw EOF and returned "
+        "without closing; close there\"}\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("%s not in %s", parts[i], text);
@@ -338,7 +339,8 @@ static void the_stacks_that_closed_the_other_sockets_are_no_history(void **state
     assert_null(strstr(text, "\"event\":\"siblings_closed\""));
     assert_non_null(
         strstr(text, ",\"siblings_closed\":[{\"count\":1000,\"call\":\"close\",\"about\":true,\"cousins\":false,\"frames\":[{"));
-    assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}]}\n"));
+    assert_non_null(strstr(text, "},{\"count\":203,\"call\":\"fclose\",\"about\":true,\"cousins\":false,\"frames\":[]}],\"advice\":\"read_"
+                                 "reply saw EOF and returned without closing; close there\"}\n"));
 }
 
 static void each_socket_has_its_own_eof_and_protocol(void **state)
