@@ -119,11 +119,22 @@ static const struct frame *function_of_both(const struct advice_place *a, const 
     return advice_common_function(b, a, &from_b, &from_a);
 }
 
+/* No call has learned of their end, and all calls on them were seen. */
+static bool nobody_was_told(const struct group *g)
+{
+    if (g->kind != KIND_DEAD)
+        return advice_nearly_all(g->n_unread, g->count);
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (g->findings[i].unwatched)
+            return false;
+    return !has_event(g, EVENT_EOF) && !has_event(g, EVENT_ERROR) && !has_event(g, EVENT_SHUTDOWN);
+}
+
 /* No epoll has had it, and nobody has called on it since its last receive and its last send. */
 static bool advise_last_use(struct out *o, const char *before, const struct group *g)
 {
     struct advice_place received, sent;
-    if (!advice_nearly_all(g->n_unread, g->count) || !all_accepted(g) || has_event(g, EVENT_EPOLL_ADD) || has_event(g, EVENT_EPOLL_DEL))
+    if (!nobody_was_told(g) || !all_accepted(g) || has_event(g, EVENT_EPOLL_ADD) || has_event(g, EVENT_EPOLL_DEL))
         return false;
     bool r = advice_find_event(g, EVENT_LAST_RECEIVE, &received), s = advice_find_event(g, EVENT_LAST_SEND, &sent);
     if (!r && !s)
@@ -134,7 +145,8 @@ static bool advise_last_use(struct out *o, const char *before, const struct grou
     const struct frame *f = r && s ? function_of_both(&sent, &received) : p->f;
     if (!f || program_frame_is_outermost(p->t->frames, p->t->n_frames, f))
         return false;
-    const struct frame *caller = program_frame_caller(p->t->frames, p->t->n_frames, f);
+    bool one = advice_nearly_all(p->t->count, g->count); /* else it had several callers */
+    const struct frame *caller = one ? program_frame_caller(p->t->frames, p->t->n_frames, f) : NULL;
     out_str(o, before);
     advice_put_function(o, f, f != p->f || p->line);
     if (caller) {

@@ -46,15 +46,31 @@ static void put_others(struct out *o, const struct group *g, const struct advice
     advice_put_place(o, closed);
 }
 
+/* Who has called the function that closes; what begins a thread or the program says nothing. */
+static void put_caller(struct out *o, const struct advice_place *closed, const struct frame *under)
+{
+    const struct told *t = closed->t;
+    const struct frame *caller = program_frame_caller(t->frames, t->n_frames, closed->f);
+    bool said = under && program_frame_same(under, closed->f);
+    if (caller && !said && (caller == under || !program_frame_is_outermost(t->frames, t->n_frames, caller))) {
+        out_str(o, ", called by ");
+        advice_put_function(o, caller, true);
+        said = caller == under;
+    }
+    if (under && !said) {
+        out_str(o, ", under ");
+        advice_put_function(o, under, true);
+    }
+}
+
+/* UNDER: the function where these and the others part, in the stack of the closes; NULL: not known. */
 static bool put_siblings(struct out *o, const char *before, const struct group *g, const struct advice_place *closed,
                          const struct frame *under)
 {
     out_str(o, before);
     put_others(o, g, closed);
-    if (under && !program_frame_same(under, closed->f)) {
-        out_str(o, ", under ");
-        advice_put_function(o, under, true);
-    }
+    if (advice_nearly_all(closed->t->count, g->n_siblings)) /* else by several ways */
+        put_caller(o, closed, under);
     out_fmt(o, "; %s never got there", g->count == 1 ? "this one" : "these");
     return true;
 }

@@ -12,8 +12,8 @@
 
 /*
  * What happened last to these, as far as is known, was in a function that has closed the others, or
- * near to it: "the 4 others were closed in retires (loop.c:98), under turns (loop.c:110); these
- * never got there".
+ * near to it: "the 4 others were closed in retires (loop.c:98), called by turns (loop.c:110);
+ * these never got there".
  */
 bool advice_parting(struct out *o, const char *before, const struct group *g);
 /* The same wherever the others were closed. */

@@ -236,10 +236,25 @@ static void the_line_where_the_siblings_part_is_named(void **state)
     add(EVENT_EPOLL_DEL, N, CALL_EPOLL_CTL, "drops src/loop.c:70 < turns src/loop.c:62 < loop src/loop.c:31 < main src/main.c:5 < _start");
     add(EVENT_SIBLINGS, 1203, CALL_CLOSE,
         "conn_free src/loop.c:101 < turns src/loop.c:64 < loop src/loop.c:31 < main src/main.c:5 < _start");
-    SAYS("the 1203 others were closed in conn_free (src/loop.c:101), under turns (src/loop.c:64); these never got there");
+    SAYS("the 1203 others were closed in conn_free (src/loop.c:101), called by turns (src/loop.c:64); these never got there");
     group.about = true;
     group.closed++;
-    SAYS("about 1203 of the 1204 others were closed in conn_free (src/loop.c:101), under turns (src/loop.c:64); these never got there");
+    SAYS("about 1203 of the 1204 others were closed in conn_free (src/loop.c:101), called by turns (src/loop.c:64); these never got there");
+}
+
+static void the_way_to_the_close_is_named_with_the_function_where_they_part(void **state)
+{
+    (void)state;
+    unread();
+    add(EVENT_EPOLL_DEL, N, CALL_EPOLL_CTL, "do_disconnect src/loop.c:667 < loop src/loop.c:31 < main src/main.c:5 < _start");
+    add(EVENT_SIBLINGS, 3, CALL_CLOSE,
+        "net_close src/net.c:211 < context_disconnect src/context.c:258 < do_disconnect src/loop.c:673 < loop src/loop.c:31 < main "
+        "src/main.c:5 "
+        "< _start");
+    SAYS("the 3 others were closed in net_close (src/net.c:211), called by context_disconnect (src/context.c:258), under do_disconnect "
+         "(src/loop.c:673); these never got there");
+    add(EVENT_SIBLINGS, 3, CALL_CLOSE, "net_close src/net.c:211 < expires src/timer.c:9 < loop src/loop.c:35 < main src/main.c:5 < _start");
+    SAYS("the 6 others were closed in net_close (src/net.c:211); these never got there"); /* by several ways */
 }
 
 static void a_helper_that_reads_is_not_blamed_where_its_caller_closes(void **state)
@@ -257,7 +272,7 @@ static void siblings_that_were_closed_on_another_way_do_not_speak_for_who_saw_eo
     add(EVENT_SIBLINGS, 1203, CALL_CLOSE, "conn_free src/loop.c:101 < expires src/timer.c:9 < main src/main.c:7 < _start");
     SAYS(CLOSE_THERE); /* main alone is in both */
     group.told[0].n_frames = 0;
-    SAYS("the 1203 others were closed in conn_free (src/loop.c:101); these never got there");
+    SAYS("the 1203 others were closed in conn_free (src/loop.c:101), called by expires (src/timer.c:9); these never got there");
     add(EVENT_SIBLINGS, 800, CALL_CLOSE, "conn_abort src/loop.c:130 < main src/main.c:7 < _start");
     IS_SILENT(); /* no majority */
     group.n_told--;
@@ -297,6 +312,11 @@ static void who_used_an_accepted_one_last_is_named_with_its_caller(void **state)
     group.n_unread = 8;
     IS_SILENT();
     group.n_unread = N;
+    group.told[1].count = 5;
+    add(EVENT_LAST_SEND, 5, CALL_SEND, "handshake src/tls.c:56 < greets src/pool.c:65 < works src/pool.c:70 < _start");
+    SAYS("handshake (src/tls.c:56) was the last to use this socket; close it there when nothing follows");
+    group.n_told--;
+    group.told[1].count = N;
     add(EVENT_EPOLL_ADD, N, CALL_EPOLL_CTL, "watches src/loop.c:9 < main src/main.c:7 < _start"); /* it waits there */
     IS_SILENT();
     group.n_told--;
@@ -305,6 +325,20 @@ static void who_used_an_accepted_one_last_is_named_with_its_caller(void **state)
 }
 
 /* ---- shutdown, copies, connect ---- */
+
+static void who_used_a_dead_one_last_is_named_where_nobody_was_told(void **state)
+{
+    (void)state;
+    begin_as(KIND_DEAD);
+    add(EVENT_LAST_SEND, N, CALL_SEND, HANDSHAKE);
+    SAYS(
+        "handshake (src/tls.c:56), called by serves (src/pool.c:61), was the last to use this socket; close it there when nothing follows");
+    findings[2].unwatched = true; /* something else may have used it */
+    IS_SILENT();
+    findings[2].unwatched = false;
+    add(EVENT_ERROR, 3, CALL_SEND, READ_REPLY);
+    IS_SILENT();
+}
 
 static void shutdown_is_not_taken_for_close(void **state)
 {
@@ -541,10 +575,12 @@ int main(void)
         cmocka_unit_test_setup(who_took_an_unread_one_off_epoll_is_named, begin),
         cmocka_unit_test_setup(who_saw_eof_comes_before_who_took_it_off_epoll, begin),
         cmocka_unit_test_setup(the_line_where_the_siblings_part_is_named, begin),
+        cmocka_unit_test_setup(the_way_to_the_close_is_named_with_the_function_where_they_part, begin),
         cmocka_unit_test_setup(a_helper_that_reads_is_not_blamed_where_its_caller_closes, begin),
         cmocka_unit_test_setup(siblings_that_were_closed_on_another_way_do_not_speak_for_who_saw_eof, begin),
         cmocka_unit_test_setup(cousins_are_called_what_they_are, begin),
         cmocka_unit_test_setup(who_used_an_accepted_one_last_is_named_with_its_caller, begin),
+        cmocka_unit_test(who_used_a_dead_one_last_is_named_where_nobody_was_told),
         cmocka_unit_test(shutdown_is_not_taken_for_close),
         cmocka_unit_test_setup(who_made_copies_is_named_while_there_are_any, begin),
         cmocka_unit_test(who_failed_to_connect_is_named_with_the_error),
