@@ -179,7 +179,7 @@ static bool advise_shutdown(struct out *o, const char *before, const struct grou
 static bool advise_copies(struct out *o, const char *before, const struct group *g)
 {
     struct advice_place p;
-    if (!advice_find_event(g, EVENT_DUP, &p) || g->descriptors < 2 * g->count || p.t->descriptors < 2 * p.t->count)
+    if (!advice_find_event(g, EVENT_DUP, &p) || p.t->descriptors < 2 * p.t->count)
         return false;
     const char *call = call_name(p.t->call);
     out_str(o, before);

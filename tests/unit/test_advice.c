@@ -280,6 +280,30 @@ static void siblings_that_were_closed_on_another_way_do_not_speak_for_who_saw_eo
     IS_SILENT(); /* one may be a chance */
 }
 
+static void siblings_that_were_closed_far_from_there_do_not_speak_for_who_saw_eof(void **state)
+{
+    (void)state;
+    add(EVENT_EOF, N, CALL_RECV,
+        "read_reply src/db.c:77 < login src/web.c:88 < serves src/web.c:9 < turn src/loop.c:5 < main src/main.c:6 < _start");
+    add(EVENT_SIBLINGS, 9, CALL_CLOSE, "conn_free src/loop.c:101 < turn src/loop.c:8 < main src/main.c:6 < _start");
+    SAYS(CLOSE_THERE); /* the loop is in every stack */
+}
+
+static void a_last_use_before_the_end_does_not_speak_for_the_siblings(void **state)
+{
+    (void)state;
+    add(EVENT_EOF, N, CALL_RECV, READ_REPLY);
+    add(EVENT_LAST_SEND, N, CALL_SEND, "logout src/db.c:70 < bye src/web.c:40 < main src/main.c:6 < _start");
+    add(EVENT_SIBLINGS, 9, CALL_CLOSE, "conn_free src/loop.c:101 < logout src/db.c:72 < bye src/web.c:40 < main src/main.c:6 < _start");
+    SAYS(CLOSE_THERE);
+    group.n_told = 1;
+    group.n_siblings = group.closed = 0;
+    group.told[0].n_frames = 0;
+    add(EVENT_LAST_SEND, N, CALL_SEND, "logout src/db.c:70 < bye src/web.c:40 < main src/main.c:6 < _start");
+    add(EVENT_SIBLINGS, 9, CALL_CLOSE, "conn_free src/loop.c:101 < logout src/db.c:72 < bye src/web.c:40 < main src/main.c:6 < _start");
+    SAYS("the 9 others were closed in conn_free (src/loop.c:101), called by logout (src/db.c:72); these never got there");
+}
+
 static void cousins_are_called_what_they_are(void **state)
 {
     (void)state;
@@ -363,12 +387,11 @@ static void who_made_copies_is_named_while_there_are_any(void **state)
 {
     (void)state;
     unread();
-    group.descriptors = 5 * N;
     add(EVENT_DUP, N, CALL_FCNTL, "copy_of src/io.c:12 < main src/main.c:7 < _start")->descriptors = 5 * N;
     SAYS("copy_of (src/io.c:12) made copies by fcntl that are still open");
-    group.descriptors = group.told[0].descriptors = N; /* one each: it may be the first one */
+    group.told[0].descriptors = N; /* one each: it may be the first one */
     IS_SILENT();
-    group.descriptors = group.told[0].descriptors = 5 * N;
+    group.told[0].descriptors = 5 * N;
     add(EVENT_DUP, N, CALL_DUP, "also src/io.c:20 < main src/main.c:7 < _start"); /* whose copies are left is not known */
     IS_SILENT();
 }
@@ -479,9 +502,10 @@ static void libraries_that_pass_a_call_on_are_passed_over_and_others_are_not_sur
 static void a_programs_own_library_is_the_program(void **state)
 {
     (void)state;
-    static const char *const own[] = {
-        "/srv/lib/libdb.so", "/usr/lib/postgresql/15/lib/x.so", "/usr/lib/app/app", "/usr/libexec/app", "/lib/app", "/usr/bin/nodelike",
-        "/usr/bin/perlbal"};
+    static const char *const own[] = {"/srv/lib/libdb.so", "/usr/lib/postgresql/15/lib/x.so",
+                                      "/usr/lib/app/app",  "/usr/lib/app/plugin.so",
+                                      "/usr/libexec/app",  "/lib/app",
+                                      "/usr/bin/nodelike", "/usr/bin/perlbal"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         assert_true(program_frame_is_own(&(struct frame){.symbol = "f", .module = own[i]}));
     assert_false(program_frame_is_own(&(struct frame){.symbol = "f", .module = "/usr/lib/x86_64-linux-gnu/libx.so.1"}));
@@ -578,6 +602,8 @@ int main(void)
         cmocka_unit_test_setup(the_way_to_the_close_is_named_with_the_function_where_they_part, begin),
         cmocka_unit_test_setup(a_helper_that_reads_is_not_blamed_where_its_caller_closes, begin),
         cmocka_unit_test_setup(siblings_that_were_closed_on_another_way_do_not_speak_for_who_saw_eof, begin),
+        cmocka_unit_test_setup(siblings_that_were_closed_far_from_there_do_not_speak_for_who_saw_eof, begin),
+        cmocka_unit_test_setup(a_last_use_before_the_end_does_not_speak_for_the_siblings, begin),
         cmocka_unit_test_setup(cousins_are_called_what_they_are, begin),
         cmocka_unit_test_setup(who_used_an_accepted_one_last_is_named_with_its_caller, begin),
         cmocka_unit_test(who_used_a_dead_one_last_is_named_where_nobody_was_told),
