@@ -167,7 +167,7 @@ static bool advise_shutdown(struct out *o, const char *before, const struct grou
     out_str(o, before);
     out_str(o, "shutdown is no close; close it after ");
     advice_put_place(o, &shut);
-    if (advice_find_event(g, EVENT_EOF, &end) && !program_frame_same(end.f, shut.f)) {
+    if (advice_find_event(g, EVENT_EOF, &end)) {
         out_str(o, ", once ");
         advice_put_place(o, &end);
         out_str(o, " has seen EOF");
@@ -175,16 +175,22 @@ static bool advise_shutdown(struct out *o, const char *before, const struct grou
     return true;
 }
 
-/* Each has more than one descriptor, so one of a dup is open, whichever was the first. */
+/*
+ * Of several descriptors one of the copies is open, whichever was the first; of a single one it is
+ * not known whether it is the first.
+ */
 static bool advise_copies(struct out *o, const char *before, const struct group *g)
 {
     struct advice_place p;
-    if (!advice_find_event(g, EVENT_DUP, &p) || p.t->descriptors < 2 * p.t->count)
+    if (!advice_find_event(g, EVENT_DUP, &p))
         return false;
-    const char *call = call_name(p.t->call);
+    const char *call = call_name(p.t->call) ? call_name(p.t->call) : "dup";
     out_str(o, before);
     advice_put_place(o, &p);
-    out_fmt(o, " made copies by %s that are still open", call ? call : "dup");
+    if (p.t->descriptors >= 2 * p.t->count)
+        out_fmt(o, " made copies by %s that are still open", call);
+    else
+        out_fmt(o, " copied this socket by %s, and a descriptor of it is still open", call);
     return true;
 }
 
@@ -301,8 +307,7 @@ static bool is_sure(const struct group *g)
 bool advice_of(struct out *o, const char *before, const struct group *g)
 {
     typedef bool rule(struct out * o, const char *before, const struct group *g);
-    static rule *const of_sockets[] = {advise_copies,    advise_shutdown, advice_parting, advise_end,
-                                       advise_put_aside, advice_siblings, advise_last_use};
+    static rule *const of_sockets[] = {advise_shutdown, advice_parting, advise_end, advise_put_aside, advice_siblings, advise_last_use};
     switch (g->kind) {
     case KIND_HELD_BY_CHILD:
         return advise_held(o, before, g);
@@ -317,6 +322,8 @@ bool advice_of(struct out *o, const char *before, const struct group *g)
     }
     if (!is_sure(g))
         return false;
+    if (has_event(g, EVENT_DUP)) /* what has closed one descriptor has closed the socket, as far as it knows */
+        return advise_copies(o, before, g);
     for (size_t i = 0; i < sizeof of_sockets / sizeof *of_sockets; i++)
         if (of_sockets[i](o, before, g))
             return true;
