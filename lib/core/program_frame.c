@@ -20,8 +20,9 @@ static const char *const thin_objects[] = {"libssl",   "libcrypto", "libgnutls",
                                            "libnspr4", "libssl3",   "libnss3",    "libstdc++",  "libc++",
                                            "libgcc_s", "libtirpc",  "libbearssl", "libs2n",     "libsasl2"};
 /* Of the standard libraries of C++ and Rust, which are compiled into the program. */
-static const char *const thin_names[] = {"std::", "<std::", "core::", "<core::", "alloc::"};
-/* What runs a language, where none of its frames is in the stack. A version, "." or the end follows. */
+static const char *const thin_names[] = {"std::", "<std::", "core::", "<core::", "alloc::", "<alloc::", "_ZNSt", "_ZNKSt", "_ZSt"};
+static const char *const thin_crates[] = {"_3std", "_4core", "_5alloc"};
+/* What runs a language, where none of its frames is known. A version, "." or the end follows. */
 static const char *const interpreters[] = {"node",   "nodejs",  "libnode", "python",  "libpython", "ruby",       "libruby",
                                            "perl",   "libperl", "php",     "php-fpm", "libphp",    "java",       "libjvm",
                                            "libnio", "libnet",  "libjava", "mono",    "dotnet",    "libcoreclr", "libSystem.Native",
@@ -29,6 +30,7 @@ static const char *const interpreters[] = {"node",   "nodejs",  "libnode", "pyth
 /* They come with an event loop, and are compiled into the program. */
 static const char *const library_names[] = {
     "boost::", "asio::", "tokio::", "<tokio::", "mio::", "<mio::", "hyper::", "<hyper::", "async_io::"};
+static const char *const library_crates[] = {"_5tokio", "_3mio", "_5hyper", "_8async_io"};
 
 static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
 
@@ -40,10 +42,39 @@ static bool begins_with_one(const char *s, const char *const *list, size_t n)
     return false;
 }
 
+/* The function's own name: "std::f" of "void std::f<int>(int)", which begins with what it returns. */
+static const char *without_type(const char *name)
+{
+    const char *begin = name;
+    unsigned depth = 0;
+    for (const char *s = name; s && *s && (depth || *s != '('); s++) {
+        depth += *s == '<';
+        depth -= *s == '>' && depth;
+        if (*s == ' ' && !depth)
+            begin = s + 1;
+    }
+    return begin;
+}
+
+/*
+ * NAME is of one of the N namespaces NAMES; or of one of the M CRATES, as Rust mangles it, which the
+ * agent does not demangle.
+ */
+static bool is_of(const char *name, const char *const *names, size_t n, const char *const *crates, size_t m)
+{
+    if (begins_with_one(without_type(name), names, n))
+        return true;
+    for (size_t i = 0; name && begins_with(name, "_R") && i < m; i++)
+        if (strstr(name, crates[i]))
+            return true;
+    return false;
+}
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
 static bool is_thin_object(const char *module)
 {
     const char *base = text_base_name(module);
-    for (size_t i = 0; i < sizeof thin_objects / sizeof *thin_objects; i++) {
+    for (size_t i = 0; i < LENGTH(thin_objects); i++) {
         const char *rest = base + strlen(thin_objects[i]);
         if (begins_with(base, thin_objects[i]) && (begins_with(rest, ".so") || (rest[0] == '-' && rest[1] >= '0' && rest[1] <= '9')))
             return true;
@@ -54,7 +85,7 @@ static bool is_thin_object(const char *module)
 static bool is_interpreter(const char *module)
 {
     const char *base = text_base_name(module);
-    for (size_t i = 0; i < sizeof interpreters / sizeof *interpreters; i++) {
+    for (size_t i = 0; i < LENGTH(interpreters); i++) {
         const char *rest = base + strlen(interpreters[i]);
         if (begins_with(base, interpreters[i]) && (!*rest || *rest == '.' || *rest == '-' || (*rest >= '0' && *rest <= '9')))
             return true;
@@ -63,7 +94,7 @@ static bool is_interpreter(const char *module)
 }
 
 /*
- * A shared library in one of the system's own folders: /lib, /usr/lib64 or /usr/lib/x86_64-linux-gnu,
+ * A shared library in one of the system's own folders: /lib, /usr/lib64, /usr/lib/x86_64-linux-gnu;
  * not in one that belongs to a program below them.
  */
 static bool is_system_library(const char *module)
@@ -86,13 +117,13 @@ static bool is_system_library(const char *module)
 static enum place place_of_native(const struct frame *f)
 {
     const char *file = f->file ? f->file : "";
-    if (begins_with(file, "/rustc/") || begins_with_one(f->symbol, thin_names, sizeof thin_names / sizeof *thin_names))
+    if (begins_with(file, "/rustc/") || is_of(f->symbol, thin_names, LENGTH(thin_names), thin_crates, LENGTH(thin_crates)))
         return PLACE_THIN;
     if (f->module && is_thin_object(f->module))
         return PLACE_THIN;
     if (begins_with(file, "/usr/include/") || strstr(file, "/.cargo/registry/"))
         return PLACE_LIBRARY;
-    if (begins_with_one(f->symbol, library_names, sizeof library_names / sizeof *library_names))
+    if (is_of(f->symbol, library_names, LENGTH(library_names), library_crates, LENGTH(library_crates)))
         return PLACE_LIBRARY;
     if (!f->module || !*f->module)
         return PLACE_LIBRARY; /* generated code, of which no runtime is known */

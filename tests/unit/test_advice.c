@@ -486,6 +486,8 @@ static void libraries_that_pass_a_call_on_are_passed_over_and_others_are_not_sur
         assert_true(is_passed_over((struct frame){.symbol = "SSL_read", .module = thin[i]}));
     assert_true(is_passed_over((struct frame){.symbol = "std::net::TcpStream::read", .module = "/srv/app"}));
     assert_true(is_passed_over((struct frame){.symbol = "recv", .file = "/rustc/abc/library/std/src/net.rs", .module = "/srv/app"}));
+    assert_true(is_passed_over((struct frame){.symbol = "void std::call<int, (x)1>(int) const", .module = "/srv/app"}));
+    assert_true(is_passed_over((struct frame){.symbol = "_RNvMNtNtCsjrHSEGnQ3l9_3std3net3udpNtB2_9UdpSocket4recv", .module = "/srv/app"}));
     static const char *const others[] = {"/usr/lib/x86_64-linux-gnu/libcurl.so.4",
                                          "/lib/libuv.so.1",
                                          "/usr/lib64/libevent.so",
@@ -500,6 +502,10 @@ static void libraries_that_pass_a_call_on_are_passed_over_and_others_are_not_sur
     }
     assert_false(is_passed_over((struct frame){.symbol = "tokio::net::TcpStream::poll_read", .module = "/srv/app"}));
     IS_SILENT();
+    assert_false(is_passed_over((struct frame){.symbol = "long boost::asio::recv<int>(int)", .module = "/srv/app"}));
+    IS_SILENT();
+    assert_false(is_passed_over((struct frame){.symbol = "_RNvCsjrHSEGnQ3l9_5tokio4read", .module = "/srv/app"}));
+    IS_SILENT();
     assert_false(is_passed_over((struct frame){.symbol = "do_read", .file = "/usr/include/boost/asio/x.hpp", .module = "/srv/app"}));
     IS_SILENT();
 }
@@ -513,6 +519,8 @@ static void a_programs_own_library_is_the_program(void **state)
                                       "/usr/bin/nodelike", "/usr/bin/perlbal"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         assert_true(program_frame_is_own(&(struct frame){.symbol = "f", .module = own[i]}));
+    assert_true(program_frame_is_own(&(struct frame){.symbol = "std_reply", .module = "/srv/app"}));
+    assert_true(program_frame_is_own(&(struct frame){.symbol = "app::read<std::string>(std::string)", .module = "/srv/app"}));
     assert_false(program_frame_is_own(&(struct frame){.symbol = "f", .module = "/usr/lib/x86_64-linux-gnu/libx.so.1"}));
     assert_false(program_frame_is_own(&(struct frame){.symbol = "f", .module = "/srv/app", .interpreter = true}));
 }
