@@ -89,7 +89,7 @@ static bool advise_put_aside(struct out *o, const char *before, const struct gro
     if (!advice_find_event(g, EVENT_EPOLL_DEL, &p))
         return false;
     bool unread = advice_nearly_all(g->n_unread, g->count), read = advice_nearly_all(g->n_read, g->count);
-    if (!unread && !read)
+    if (p.t->n_inferred || (!unread && !read)) /* it has been put on and taken off again, somewhere */
         return false;
     out_str(o, before);
     out_fmt(o, "nobody %s this socket any more; close it where it is %s", unread ? "reads" : "watches",

@@ -211,6 +211,9 @@ static void who_took_an_unread_one_off_epoll_is_named(void **state)
     group.n_unread = 8; /* whether it has been read is not known of two */
     IS_SILENT();
     group.n_unread = N;
+    group.told[0].n_inferred = 1; /* it was taken off again, perhaps elsewhere */
+    IS_SILENT();
+    group.told[0].n_inferred = 0;
     group.told[0].count = 8;
     IS_SILENT();
 }
