@@ -8,6 +8,7 @@
  */
 #include "json.h"
 
+#include "advice.h"
 #include "asked.h"
 #include "finding.h"
 #include "group.h"
@@ -296,14 +297,30 @@ static bool is_until_exit(const struct group *g)
     return g->n_findings > 0;
 }
 
+/* Advice has neither controls nor bytes that are no UTF-8: two characters are left to escape. */
+static bool put_escaped(struct out *o, size_t need)
+{
+    (void)need;
+    for (size_t i = 0; i < o->len; i++) {
+        if (o->buf[i] == '"' || o->buf[i] == '\\')
+            out_char(o->arg, '\\');
+        out_char(o->arg, o->buf[i]);
+    }
+    o->len = 0;
+    return true;
+}
+
 static void put_advice(struct out *o, const struct group *g)
 {
-    char line[512];
-    struct out text = {.buf = line, .cap = sizeof line - 1};
-    if (!text_advice(&text, g))
+    char part[256];
+    struct out nothing = {0}, text = {.buf = part, .cap = sizeof part, .flush = put_escaped, .arg = o};
+    if (!advice_of(&nothing, "", g))
         return;
-    line[text.len] = 0;
-    put_string(o, "advice", line);
+    put_key(o, "advice");
+    out_char(o, '"');
+    advice_of(&text, "", g);
+    put_escaped(&text, 0);
+    out_char(o, '"');
 }
 
 static void put_variant(struct out *o, const struct group *g)

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "advice.h"
 #include "asked.h"
 #include "finding.h"
 #include "group.h"
@@ -664,58 +665,6 @@ static void put_until_exit(struct out *o, const struct report *r, const struct g
     out_str(o, " until the program ended\n");
 }
 
-/* Where the program's own code made the call: " (src/db.c:42)". */
-static void put_place(struct out *o, const struct frame *frames, size_t n)
-{
-    const struct frame *f = n ? frames + own_frames_name(frames, n) : NULL;
-    if (!f || !f->symbol || !*f->symbol)
-        return;
-    out_str(o, " (");
-    text_clean(o, f->file && *f->file ? f->file : f->symbol);
-    if (f->file && *f->file && f->line)
-        out_fmt(o, ":%u", f->line);
-    out_char(o, ')');
-}
-
-bool text_advice(struct out *o, const struct group *g)
-{
-    const struct finding *f = g->n_findings ? &g->findings[0] : NULL;
-    if (g->kind != KIND_HELD_BY_CHILD || !f || !f->n_holders)
-        return false;
-    bool same = true, other = true; /* have the holders executed another program? */
-    for (size_t i = 0; i < g->n_findings; i++)
-        for (unsigned k = 0; k < g->findings[i].n_holders; k++)
-            *(g->findings[i].holder[k].flags & HOLDER_SAME_PROGRAM ? &other : &same) = false;
-    if (other) {
-        bool accepted = f->call == CALL_ACCEPT || f->call == CALL_ACCEPT4;
-        out_str(o, accepted ? "take it by accept4 with SOCK_CLOEXEC" : "open it with SOCK_CLOEXEC");
-        put_place(o, g->frames, g->n_frames);
-        if (f->holder[0].exe[0]) {
-            out_str(o, ": ");
-            text_clean(o, f->holder[0].exe);
-            out_str(o, " inherited it");
-        }
-        return true;
-    }
-    if (!same)
-        return false;
-    out_str(o, "close it in the child, after the fork");
-    const struct told *t = g->n_told ? &g->told[0] : NULL;
-    if (t && t->event == EVENT_FORKED)
-        put_place(o, t->frames, t->n_frames);
-    return true;
-}
-
-static void put_advice(struct out *o, const struct group *g)
-{
-    char line[512];
-    struct out text = {.buf = line, .cap = sizeof line - 1};
-    if (!text_advice(&text, g))
-        return;
-    line[text.len] = 0;
-    out_fmt(o, "  fix: %s\n", line);
-}
-
 void text_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, RED);
@@ -731,7 +680,8 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
         put_socket(o, r, g, &g->findings[i]);
     if (g->count > shown)
         out_fmt(o, "  %sand %lu more\n", shown ? "" : "none listed (max_sockets), ", (unsigned long)(g->count - shown));
-    put_advice(o, g);
+    if (advice_of(o, "  fix: ", g))
+        out_char(o, '\n');
 }
 
 /* "; most: 37 at db_connect (src/db.c:42)", where that has a name. */

@@ -46,11 +46,6 @@ void text_stretched(struct out *o, const struct report *r);
  * has never closed one: a line, with its end.
  */
 void text_idle_note(struct out *o, const struct report *r, const struct group *g);
-/*
- * What to do, where the group's kind and life tell it for sure: "open it with SOCK_CLOEXEC
- * (src/db.c:42): sleep inherited it". False: nothing is written.
- */
-bool text_advice(struct out *o, const struct group *g);
 /* Its words, without the process. */
 void text_idle_words(struct out *o, const struct group *g);
 

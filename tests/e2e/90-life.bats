@@ -164,7 +164,7 @@ variants()
     run "$SOCKLEAK" run -- bash -c "'$VICTIMS/life' earlier </dev/null & '$VICTIMS/life' earlier </dev/null; wait"
     contains "$output" '^  first received in \(recv; 8 of 8\)$'
     contains "$output" '^  last received in \(recv; 8 of 8\)$'
-    [ "$(grep -c 'goes_on' <<<"$output")" -eq 1 ]
+    [ "$(grep -c '#1 goes_on' <<<"$output")" -eq 1 ]
 }
 
 @test "without stacks there is no life, and the counts are as before" {

@@ -43,6 +43,16 @@ static void a_result_stands_on_the_innermost_line(void **state)
         "\"occurrenceCount\":1}");
 }
 
+static void a_results_message_ends_with_the_advice(void **state)
+{
+    (void)state;
+    static const struct frame reads = {.module = "/srv/app", .symbol = "read_reply", .file = "src/db.c", .line = 77};
+    struct report r = a_report();
+    a_group[0].told[0].frames = &reads;
+    sarif(&r, NULL);
+    has(" (in app). Fix: read_reply (src/db.c:77) saw EOF and returned without closing; close there.\"},\"locations\"");
+}
+
 static void a_stack_without_lines_stands_on_its_module(void **state)
 {
     (void)state;
@@ -104,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_stands_on_the_innermost_line),
+        cmocka_unit_test(a_results_message_ends_with_the_advice),
         cmocka_unit_test(a_stack_without_lines_stands_on_its_module),
         cmocka_unit_test(another_process_is_not_called_by_the_first_ones_name),
         cmocka_unit_test(files_below_the_source_root_are_relative_and_others_are_file_uris),

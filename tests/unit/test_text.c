@@ -100,6 +100,7 @@ static void the_documented_example_comes_out_byte_for_byte(void **state)
                         "  fd 14  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n"
                         "  fd 15  10.0.0.7:51222 -> 10.0.0.5:1433  CLOSE_WAIT 812 s  unread 0\n"
                         "  and 35 more\n"
+                        "  fix: read_reply (src/db.c:77) saw EOF and returned without closing; close there\n"
                         "==4242==SUMMARY: sockleak: 37 sockets leaked at 1 site (37 close_wait); most: 37 at db_connect "
                         "(src/db.c:42)\n");
 }
@@ -689,6 +690,7 @@ static void what_was_left_out_is_counted_before_the_summary(void **state)
     assert_non_null(
         strstr(rendered(&r),
                "  and 29 more\n"
+               "  fix: read_reply (src/db.c:77) saw EOF and returned without closing; close there\n"
                "==4242==sockleak: 2 more groups with 15 sockets left out (max_leaks)\n"
                "==4242==sockleak: 1 socket suppressed\n"
                "==4242==sockleak: 3 events could not be recorded: the counts may be too low\n"

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../../core/advice.h"
 #include "../../core/asked.h"
 #include "../../core/finding.h"
 #include "../../core/group.h"
@@ -293,8 +294,6 @@ static void put_holders(struct out *o, const struct holders *h)
 static void put_group(struct out *o, const struct story *s, size_t nth)
 {
     const struct group *g = &s->model->report.groups[nth];
-    char advice[512];
-    struct out line = {.buf = advice, .cap = sizeof advice - 1};
     out_fmt(o, "\n%lu socket%s, %s:\n", (unsigned long)g->count, plural(g->count), kind_name(g->kind));
     put_opened(o, s, g);
     bool early = was_quiet_before(s, g);
@@ -308,10 +307,8 @@ static void put_group(struct out *o, const struct story *s, size_t nth)
     put_meanwhile(o, s, g, &s->meanwhile[nth]);
     put_holders(o, &s->holders[nth]);
     put_sockets(o, s, g);
-    if (text_advice(&line, g)) {
-        advice[line.len] = 0;
-        out_fmt(o, "  fix: %s\n", advice);
-    }
+    if (advice_of(o, "  fix: ", g))
+        out_char(o, '\n');
 }
 
 static void put_title(struct out *o, const struct story *s)

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "../../core/advice.h"
 #include "../../core/group.h"
 #include "../../core/text.h"
 #include "../../core/textstack.h"
@@ -131,6 +132,8 @@ static void put_message(struct out *o, const struct group *g, const char *progra
     if (program && program[0])
         out_fmt(&t, " (in %s)", text_base_name(program));
     out_char(&t, '.');
+    if (advice_of(&t, " Fix: ", g))
+        out_char(&t, '.');
     text[t.len] = 0;
     out_json(o, text);
 }
