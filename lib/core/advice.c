@@ -9,6 +9,7 @@
 #include "advice.h"
 
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "advice_place.h"
 #include "advice_siblings.h"
@@ -82,11 +83,48 @@ static bool advise_end(struct out *o, const char *before, const struct group *g)
     return true;
 }
 
+/* Whether so many of the findings have a registration, and whether all of theirs are of that mode. */
+static void count_watched(const struct group *g, uint64_t *watched, uint64_t *edge)
+{
+    *watched = *edge = 0;
+    for (size_t i = 0; i < g->n_findings; i++) {
+        const struct finding *f = &g->findings[i];
+        unsigned kept = f->n_watches < FINDING_WATCHES ? f->n_watches : FINDING_WATCHES;
+        bool all = kept && f->n_watches == kept;
+        for (unsigned k = 0; all && k < kept; k++)
+            all = (f->watches[k].events & (EPOLLET | EPOLLRDHUP)) == EPOLLET;
+        *watched += f->watch == WATCH_EPOLL;
+        *edge += f->watch == WATCH_EPOLL && all;
+    }
+}
+
+/* Its end came with an event that had other bytes too, and an edge-triggered epoll tells once. */
+static bool advise_edge(struct out *o, const char *before, const struct group *g)
+{
+    struct advice_place p;
+    uint64_t watched, edge;
+    count_watched(g, &watched, &edge);
+    if (!advice_nearly_all(edge, g->n_findings) || !advice_nearly_all(g->n_unread, g->count) || !advice_find_event(g, EVENT_EPOLL_ADD, &p))
+        return false;
+    out_str(o, before);
+    out_str(o, "it is on epoll edge-triggered and without EPOLLRDHUP");
+    put_aside(o, &p);
+    out_str(o, ": add that, or receive until EAGAIN");
+    return true;
+}
+
+static bool is_watched(const struct group *g)
+{
+    uint64_t watched, edge;
+    count_watched(g, &watched, &edge);
+    return watched;
+}
+
 /* Taken off its epoll, and nobody has read to the end. */
 static bool advise_put_aside(struct out *o, const char *before, const struct group *g)
 {
     struct advice_place p;
-    if (!advice_find_event(g, EVENT_EPOLL_DEL, &p))
+    if (is_watched(g) || !advice_find_event(g, EVENT_EPOLL_DEL, &p))
         return false;
     bool unread = advice_nearly_all(g->n_unread, g->count), read = advice_nearly_all(g->n_read, g->count);
     if (p.t->n_inferred || (!unread && !read)) /* it has been put on and taken off again, somewhere */
@@ -134,7 +172,7 @@ static bool nobody_was_told(const struct group *g)
 static bool advise_last_use(struct out *o, const char *before, const struct group *g)
 {
     struct advice_place received, sent;
-    if (!nobody_was_told(g) || !all_accepted(g) || has_event(g, EVENT_EPOLL_ADD) || has_event(g, EVENT_EPOLL_DEL))
+    if (is_watched(g) || !nobody_was_told(g) || !all_accepted(g) || has_event(g, EVENT_EPOLL_ADD) || has_event(g, EVENT_EPOLL_DEL))
         return false;
     bool r = advice_find_event(g, EVENT_LAST_RECEIVE, &received), s = advice_find_event(g, EVENT_LAST_SEND, &sent);
     if (!r && !s)
@@ -307,7 +345,8 @@ static bool is_sure(const struct group *g)
 bool advice_of(struct out *o, const char *before, const struct group *g)
 {
     typedef bool rule(struct out * o, const char *before, const struct group *g);
-    static rule *const of_sockets[] = {advise_shutdown, advice_parting, advise_end, advise_put_aside, advice_siblings, advise_last_use};
+    static rule *const of_sockets[] = {advise_shutdown,  advise_edge,     advice_parting, advise_end,
+                                       advise_put_aside, advice_siblings, advise_last_use};
     switch (g->kind) {
     case KIND_HELD_BY_CHILD:
         return advise_held(o, before, g);

@@ -21,12 +21,12 @@ teardown()
 
 # advice FILE: the lines of advice in a report as text
 advice() { sed -n 's/^  fix: //p' "$1"; }
-# words WORDS: as they are with names alone; lines WORDS: as a regex, with a file and line in the place of each @
-words() { echo "${1//@/}"; }
-lines() { sed 's/[][().*]/\\&/g; s|@| \\(tests/victims/[a-z_]+\\.[ch]:[0-9]+\\)|g' <<<"^$1\$"; }
+# words WORDS: as they are with names alone; lines WORDS: as a regex, with a file and line in the place of each @ or %
+words() { tr -d @% <<<"$1"; }
+lines() { sed 's/[][().*]/\\&/g; s|@| \\(tests/victims/[a-z_]+\\.[ch]:[0-9]+\\)|g; s|%|, tests/victims/[a-z_]+\\.[ch]:[0-9]+|g' <<<"^$1\$"; }
 
-# advises PROGRAM WAY WORDS: the report's only line of advice is WORDS, by the library alone, in JSON, and by the command; of the fixed program nothing
-# is reported
+# advises PROGRAM WAY WORDS [AFTERWARDS]: the report's only line of advice is WORDS, by the library alone, in JSON, and by the command, which may know
+# less AFTERWARDS; of the fixed program nothing is reported
 advises()
 {
     local program=$VICTIMS/$1 way=$2 words=$3 options=closes=1:leak_check_at_exit=all:log_path=$TESTTMP/log
@@ -47,7 +47,7 @@ advises()
     [ "$status" -eq 23 ]
     echo "$output" >"$TESTTMP/report"
     advice "$TESTTMP/report" >"$TESTTMP/advice"
-    contains "$TESTTMP/advice" "$(lines "$words")"
+    contains "$TESTTMP/advice" "$(lines "${4-$words}")"
     [ "$(wc -l <"$TESTTMP/advice")" -eq 1 ]
 }
 
@@ -78,10 +78,11 @@ held_report()
     advises stand_ins response "the 4 others were closed in releases@, called by peer_has_gone@, under readable@; these never got there"
 }
 
-@test "an edge-triggered epoll without EPOLLRDHUP: the function that the siblings are closed in is named, and who put them on the epoll is in the report" {
-    advises stand_ins edge "the 4 others were closed in frees@, called by on_event@; these never got there"
-    contains "$TESTTMP/report" 'put on epoll by \(4 of 4\)'
-    contains "$TESTTMP/report" '#0 watches '
+@test "an edge-triggered epoll without EPOLLRDHUP: who put them there is named, and where the siblings are closed once that is not known any more" {
+    advises stand_ins edge "it is on epoll edge-triggered and without EPOLLRDHUP (watches%): add that, or receive until EAGAIN" \
+        "the 4 others were closed in frees@, called by on_event@; these never got there"
+    run with_agent leak_check_at_exit=all "$VICTIMS/stand_ins" edge </dev/null
+    contains "$output" '^  fix: .* \(watches, tests/victims/stand_ins.c:[0-9]+\): add that'
 }
 
 @test "shutdown that was taken for close is named" {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include <cmocka.h>
 
@@ -319,6 +320,54 @@ static void cousins_are_called_what_they_are(void **state)
         "the 3 sockets of other sites, opened under the same calls, were closed in channel_close (src/ipc.c:50); this one never got there");
 }
 
+/* ---- watched ---- */
+
+static void watch_all(uint32_t events)
+{
+    for (int i = 0; i < N; i++) {
+        findings[i].watch = WATCH_EPOLL;
+        findings[i].n_watches = 1;
+        for (unsigned k = 0; k < FINDING_WATCHES; k++)
+            findings[i].watches[k] = (struct watch){.epfd = 3, .fd = 4, .events = events};
+    }
+}
+
+static void who_watches_edge_triggered_without_the_peers_end_is_named(void **state)
+{
+    (void)state;
+    unread();
+    watch_all(EPOLLIN | EPOLLET);
+    add(EVENT_EPOLL_ADD, N, CALL_EPOLL_CTL, "watches src/loop.c:12 < main src/main.c:7 < _start");
+    SAYS("it is on epoll edge-triggered and without EPOLLRDHUP (watches, src/loop.c:12): add that, or receive until EAGAIN");
+    watch_all(EPOLLIN | EPOLLET | EPOLLRDHUP);
+    IS_SILENT();
+    watch_all(EPOLLIN);
+    IS_SILENT();
+    watch_all(EPOLLIN | EPOLLET);
+    findings[0].n_watches = findings[1].n_watches = FINDING_WATCHES + 1; /* not all are known */
+    IS_SILENT();
+    watch_all(EPOLLIN | EPOLLET);
+    findings[0].watch = findings[1].watch = WATCH_UNKNOWN;
+    IS_SILENT();
+    watch_all(EPOLLIN | EPOLLET);
+    group.n_unread = 8;
+    IS_SILENT();
+}
+
+static void what_an_epoll_holds_is_neither_put_aside_nor_done_with(void **state)
+{
+    (void)state;
+    unread();
+    add(EVENT_EPOLL_DEL, N, CALL_EPOLL_CTL, "conn_forget src/loop.c:120 < loop src/loop.c:31 < main src/main.c:5 < _start");
+    watch_all(EPOLLIN); /* by another one */
+    IS_SILENT();
+    begin(NULL);
+    unread();
+    add(EVENT_LAST_SEND, N, CALL_SEND, "handshake src/tls.c:56 < serves src/pool.c:61 < works src/pool.c:70 < _start");
+    watch_all(EPOLLIN); /* put there before it was recorded */
+    IS_SILENT();
+}
+
 /* ---- the last use ---- */
 
 #define HANDSHAKE "handshake src/tls.c:56 < serves src/pool.c:61 < works src/pool.c:70 < _start"
@@ -621,6 +670,8 @@ int main(void)
         cmocka_unit_test_setup(siblings_that_were_closed_far_from_there_do_not_speak_for_who_saw_eof, begin),
         cmocka_unit_test_setup(a_last_use_before_the_end_does_not_speak_for_the_siblings, begin),
         cmocka_unit_test_setup(cousins_are_called_what_they_are, begin),
+        cmocka_unit_test_setup(who_watches_edge_triggered_without_the_peers_end_is_named, begin),
+        cmocka_unit_test_setup(what_an_epoll_holds_is_neither_put_aside_nor_done_with, begin),
         cmocka_unit_test_setup(who_used_an_accepted_one_last_is_named_with_its_caller, begin),
         cmocka_unit_test(who_used_a_dead_one_last_is_named_where_nobody_was_told),
         cmocka_unit_test(shutdown_is_not_taken_for_close),

@@ -123,7 +123,6 @@ static void edge(void)
         MUST(close(peer));
         turns();
     }
-    MUST(close(epfd));
 }
 
 /* ---- helper ---- */
