@@ -30,6 +30,7 @@
 
 #include "agent/stacks/capture.h"
 #include "agent/unwind/libunwind_walk.h"
+#include "agent/unwind/stack_cache.h"
 
 #define MAX 64
 
@@ -596,6 +597,21 @@ static void a_note_comes_back_with_its_own_stack_alone(void **state)
     assert_true(b.note == 0 || b.note == 33);
 }
 
+static void what_a_jump_left_half_written_is_free_again(void **state)
+{
+    (void)state;
+    const struct arch_frame from = {.pc = 4711, .sp = 4712};
+    uint64_t pcs[MAX] = {1};
+    struct stack_cache_found found;
+    for (int i = 0; i < 8; i++) { /* there are fewer of them for one place of the stack */
+        stack_cache_end(stack_cache_begin(&from, MAX, 1), &(struct walk){.n = 1, .pcs = pcs}, WALK_FULL, true, &found);
+        assert_true(stack_cache_recall(&from, MAX, 1, true, pcs, &found));
+    }
+    for (int i = 0; i < 8; i++)
+        assert_non_null(stack_cache_begin(&from, MAX, 1));
+    assert_false(stack_cache_recall(&from, MAX, 1, true, pcs, &found)); /* none of them was finished */
+}
+
 static void a_forked_child_takes_its_own_stacks(void **state)
 {
     (void)state;
@@ -638,6 +654,7 @@ int main(void)
         cmocka_unit_test(a_capture_that_was_left_on_a_stack_that_is_gone_does_no_harm),
         cmocka_unit_test(stacks_stay_right_while_libraries_are_unloaded),
         cmocka_unit_test(a_note_comes_back_with_its_own_stack_alone),
+        cmocka_unit_test(what_a_jump_left_half_written_is_free_again),
         cmocka_unit_test(a_forked_child_takes_its_own_stacks),
     };
     capture_init();

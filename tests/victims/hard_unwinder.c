@@ -81,9 +81,20 @@ static void *endless(void *async)
     }
     return async;
 }
+static void *waits(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
 static void cancelled(void)
 {
     int others = 0;
+    pthread_t first;
+    /* The first one loads libgcc, whose file the others would close. */
+    MUST(-pthread_create(&first, NULL, waits, NULL));
+    pthread_cancel(first);
+    pthread_join(first, NULL);
     for (long i = 0; i < 60; i++) {
         pthread_t t;
         void *result;

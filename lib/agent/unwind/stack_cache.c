@@ -99,9 +99,25 @@ bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned ep
     return false;
 }
 
+/*
+ * The entry that this thread writes. A walk never begins inside of another of its thread: what is
+ * here at its beginning was left by a jump out of a signal handler, and nobody else would free it.
+ */
+static __thread struct stack_memo *writing;
+
+static void free_abandoned(void)
+{
+    if (writing) {
+        writing->sp = 0;
+        atomic_fetch_add_explicit(&writing->seq, 1, memory_order_release);
+    }
+    writing = NULL;
+}
+
 /* Takes the oldest way, unless another thread is writing it. */
 struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
+    free_abandoned();
     unsigned set = set_of(from->sp), way = atomic_fetch_add_explicit(&next_way, 1, memory_order_relaxed) % WAYS;
     struct stack_memo *m = &memos[set * WAYS + way];
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_relaxed);
@@ -115,6 +131,7 @@ struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max
     m->needs_fp = false;
     m->words = 0;
     atomic_store_explicit(&begins[set][way], begin_of(from), memory_order_relaxed);
+    writing = m;
     return m;
 }
 
@@ -140,6 +157,7 @@ void stack_cache_end(struct stack_memo *m, const struct walk *w, enum walk_end e
     atomic_store_explicit(&m->note, 0, memory_order_relaxed);
     for (unsigned i = 0; i < w->n; i++)
         m->pcs[i] = w->pcs[i];
+    writing = NULL;
     atomic_store_explicit(&m->seq, seq, memory_order_release);
     *r = (struct stack_cache_found){.n = w->n, .end = end, .memo = usable ? m : NULL, .seq = seq};
 }
