@@ -596,6 +596,16 @@ static void a_remembered_stack_is_compared_only_where_the_present_one_can_be_rea
     munmap((char *)two - PAGE, 4 * PAGE);
 }
 
+static void *begins(void *epoch) { return stack_cache_begin(&from, 64, *(unsigned *)epoch); }
+static struct stack_memo *begun_by_another_thread(unsigned epoch)
+{
+    pthread_t thread;
+    void *memo;
+    assert_int_equal(pthread_create(&thread, NULL, begins, &epoch), 0);
+    assert_int_equal(pthread_join(thread, &memo), 0);
+    return memo;
+}
+
 static void an_entry_in_the_making_is_neither_recalled_nor_taken(void **state)
 {
     (void)state;
@@ -605,7 +615,7 @@ static void an_entry_in_the_making_is_neither_recalled_nor_taken(void **state)
     from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s};
     struct stack_memo *memo[5] = {0};
     for (unsigned i = 0; i < 4; i++) {
-        memo[i] = stack_cache_begin(&from, 64, epoch);
+        memo[i] = begun_by_another_thread(epoch);
         assert_non_null(memo[i]);
         assert_false(recalled(64));
     }
