@@ -95,17 +95,17 @@ struct finding {
     struct watch watches[FINDING_WATCHES];
     /* of KIND_HELD_BY_CHILD: the first of the processes that hold it */
     uint8_t n_holders;
+    uint8_t n_events;
     uint32_t holders; /* all that there are */
     const struct state_holder *holder;
-    const char *local, *peer; /* "" or NULL: unknown */
-    const char *asked;        /* the address that a connect, bind or listen which failed was given */
-    const char *tag;          /* NULL: none */
-    uint8_t n_events;
-    struct finding_event events[FINDING_EVENTS];
-    uint32_t did; /* bits by event, of a closed socket alone: whether or not the stack is known */
+    const char *local, *peer;                    /* "" or NULL: unknown */
+    const char *asked;                           /* the address that a connect, bind or listen which failed was given */
+    const char *tag;                             /* NULL: none */
+    struct finding_event events[FINDING_EVENTS]; /* n_events of them */
+    uint32_t did;                                /* bits by event, of a closed socket alone: whether or not the stack is known */
+    uint32_t variant;                            /* among those of its site; group.c's own */
     /* where it was left: names of the program's own part of these stacks, 0 not known (variants.h) */
     uint64_t ends[VARIANT_ENDS];
-    uint32_t variant; /* among those of its site; group.c's own */
     /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
     struct use_event uses[USE_EVENTS];
     uint32_t closed_tid, used_tid, victim_tid;

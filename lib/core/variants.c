@@ -213,12 +213,9 @@ static bool differ(const struct finding *f, size_t n)
 unsigned variants_assign(struct finding *f, size_t n)
 {
     struct life lives[LIVES];
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         f[i].variant = 0;
-        if (f[i].kind == KIND_OPEN)
-            f[i].ends[1] = f[i].ends[2] = 0; /* the last receive and send */
-    }
-    if (!f->siteid || !differ(f, n))
+    if (!f->siteid || f->kind == KIND_OPEN || !differ(f, n))
         return 1;
     heap_sort(f, n, sizeof *f, by_ends);
     unsigned n_lives = find_lives(lives, f, n), left = add_up(lives, n_lives), groups = 0;

@@ -6,8 +6,8 @@
  * What counts are the stacks, as far as they are the program's own code, in which a socket was left:
  * where the end was seen, the last receive and send, epoll's DEL, shutdown and dup. Not how often or
  * when. A socket of which less is known, and nothing else than of another one, has only not come as
- * far: it counts to the other one's variant. Of what is still open, and may be in use, the last
- * receive and send do not count. Pure; async-signal-safe.
+ * far: it counts to the other one's variant. What is still open, and no finding, has none. Pure;
+ * async-signal-safe.
  */
 #ifndef SOCKLEAK_CORE_VARIANTS_H
 #define SOCKLEAK_CORE_VARIANTS_H

@@ -270,8 +270,9 @@ static enum holders_are does(const struct state_held *h, const struct state_hold
         return HOLDERS_UNKNOWN;
     if (copies.standard || copies.uring || (copies.elsewhere && !h->copied) || is_passed_at_start(pid, fd))
         return HOLDERS_USE;
-    /* what has ended is a finding of the holder, if it carries the agent */
-    if (h->tcp_state != ST_ESTABLISHED && state_dir_has_file_of(pid, t->start_ticks))
+    /* what has ended is a finding of the holder, if it carries the agent: a child has no file in a chroot */
+    bool carries = (t->flags & HOLDER_SAME_PROGRAM && child_of(pid)) || state_dir_has_file_of(pid, t->start_ticks);
+    if (h->tcp_state != ST_ESTABLISHED && carries)
         return HOLDERS_USE;
     enum holders_are told = told_by_child(fd, pid, t->flags & HOLDER_SAME_PROGRAM);
     if (told != HOLDERS_IDLE)
