@@ -188,16 +188,17 @@ struct group {
      */
     unsigned variants;
     uint32_t variant;
+    unsigned n_told;
     uint64_t site_count, site_descriptors;
     const struct finding *site_findings;
-    /* what happened to them, in the order of the events, the commonest first */
-    unsigned n_told;
+    /* what happened to them, n_told in the order of the events, the commonest first */
     struct told told[GROUP_TOLD];
     uint64_t n_read, n_unread, n_unknown; /* sockets by their eof, n_unknown: where there is one */
     /* of the same site, closed, and known by which stack (EVENT_SIBLINGS; siblings.h) */
     uint64_t n_siblings;
     bool cousins; /* these are of other sites, opened under the same outer frames */
     bool about;   /* how they are spread over the stacks is about right, not counted */
+    bool fd_limit_reached, ports_reached;
     struct opener opener;
     /*
      * at this site (all sockets without a stack are one) since the start; live is opened - closed
@@ -209,7 +210,6 @@ struct group {
     bool reserve;                     /* group.c's own */
     uint32_t rate_milli;              /* growth, thousandths of a socket a minute */
     uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none; in_s 0: never, or reached */
-    bool fd_limit_reached, ports_reached;
     uint64_t ports, ports_in_s; /* ephemeral ports towards `ports_peer`; 0: none */
     const char *ports_peer;
     uint64_t oldest_ns, youngest_ns; /* ages of the condition */

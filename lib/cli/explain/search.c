@@ -228,7 +228,7 @@ static double sorts_of_pointers(const struct searching *s)
             n += value >= LEAST_ADDRESS && is_target(s->q->memory, value);
         }
     }
-    return (double)n * (2 * SPAN / 4);
+    return (double)n * (2.0 * SPAN / 4);
 }
 
 static void find_by_pointers(struct searching *s)
