@@ -210,7 +210,7 @@ struct group {
     bool reserve;                     /* group.c's own */
     uint32_t rate_milli;              /* growth, thousandths of a socket a minute */
     uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none; in_s 0: never, or reached */
-    uint64_t ports, ports_in_s; /* ephemeral ports towards `ports_peer`; 0: none */
+    uint64_t ports, ports_in_s;       /* ephemeral ports towards `ports_peer`; 0: none */
     const char *ports_peer;
     uint64_t oldest_ns, youngest_ns; /* ages of the condition */
     size_t n_findings;               /* == count, unless the list was cut */
