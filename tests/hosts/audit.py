@@ -10,6 +10,7 @@ started with an environment of its own, a static one). Prints one line a fact, f
   contradicted TEXT    a finding that neither the look before nor the look after it shows
   missed TEXT          one of the stuck that no report names (it is of one process, where several hold it), or a CLOSE_WAIT that the report
                        or the agent's log of its own process leaves out
+A held_by_child is confirmed where its holder has that connection open, and the process that it is told of has closed its own copy.
 A finding is one of `sockleak report` (the state file and the kernel, from outside) or of the agent's own log (what it said and has not taken back).
 """
 import glob, json, os, re, subprocess, sys, time
@@ -102,21 +103,43 @@ SAYS = {
 }
 
 
+def ports(inode):
+    """(local port, peer's port) of a TCP socket, or None: what a finding about a closed descriptor and the kernel's line have in common"""
+    for line in subprocess.run(["ss", "-Htane", "-O"], capture_output=True, text=True).stdout.splitlines():
+        if re.search(rf"\bino:{inode}\b", line):
+            return tuple(address.rsplit(":", 1)[1] for address in line.split()[3:5])
+    return None
+
+
+def held_elsewhere(pid, s):
+    """a socket of a held_by_child: some holder has it at the number that was told, and PID has it no more"""
+    mine = descriptors(pid).values()
+    for h in s["holders"]:
+        link = descriptors(h["pid"]).get(h["fd"], "")
+        if link.startswith("socket:[") and link not in mine:
+            if ports(link[8:-1]) == (s["local"].rsplit(":", 1)[1], s["peer"].rsplit(":", 1)[1]):
+                return True
+    return False
+
+
 def report(pid, min_age):
+    """fd -> kind, kind -> count, the sockets of held_by_child (their numbers may be other sockets' by now), what stderr said"""
     r = subprocess.run([sockleak, "report", "--format", "json", "--kinds", "all", "--min-age", min_age, str(pid)], capture_output=True, text=True)
-    found, total = {}, {}
+    found, total, held = {}, {}, []
     for line in r.stdout.splitlines():
         o = json.loads(line)
-        if o["type"] == "leak":
+        if o["type"] == "leak" and o["kind"] == "held_by_child":
+            held += o["sockets"]
+        elif o["type"] == "leak":
             total[o["kind"]] = total.get(o["kind"], 0) + o["count"]
             for s in o["sockets"]:
                 found[s["fd"]] = o["kind"]
-    return found, total, r.stderr.strip()
+    return found, total, held, r.stderr.strip()
 
 
 def logged(pid):
-    """what the agent has said of this process and not taken back; the kinds that it spoke of at all"""
-    now, kinds = {}, set()
+    """what the agent has said of this process and not taken back; the sockets of held_by_child; the kinds that it spoke of at all"""
+    now, held, kinds = {}, {}, set()
     for name in glob.glob(f"{base}/log/*.{pid}"):
         with open(name) as f:
             for line in f:
@@ -127,10 +150,17 @@ def logged(pid):
                 if o["type"] == "leak":
                     kinds.add(o["kind"])
                     for s in o["sockets"]:
-                        now[s["fd"]] = o["kind"]
+                        if o["kind"] == "held_by_child":
+                            held[s["local"], s["peer"]] = s
+                        else:
+                            now[s["fd"]] = o["kind"]
                 elif o["type"] == "release":
-                    now.pop(o["fd"], None)
-    return now, kinds
+                    for fd in o["fds"]:
+                        if o["kind"] != "held_by_child":
+                            now.pop(fd, None)
+                        for ends in [ends for ends, s in held.items() if o["kind"] == "held_by_child" and s["fd"] == fd]:
+                            del held[ends]
+    return now, list(held.values()), kinds
 
 
 def alive(pid):
@@ -180,7 +210,7 @@ while True:
     reported, named, cut = set(), set(), set()
     for pid in pids:
         now = sockets([pid], {})
-        found, total, _ = report(pid, "0")
+        found, total, _, _ = report(pid, "0")
         named |= {(now[pid, fd][0], kind) for fd, kind in found.items() if (pid, fd) in now}
         cut |= {kind for kind in total if total[kind] > sum(k == kind for k in found.values())}  # JSON lists 64 sockets of a group
     reported = {inode for inode, kind in named if kind == "close_wait"}
@@ -197,13 +227,14 @@ while True:
         for source in ("report", "log"):
             before = sockets([pid], kernel())
             if source == "report":
-                found, total, complaint = report(pid, "0")
-                # "judged by the kernel's tables" says where its findings come from: they are compared all the same
-                told = ("no state file", "judged by the kernel's tables")
+                found, total, held, complaint = report(pid, "0")
+                # "judged by the kernel's tables" says where its findings come from: they are compared all the same. What it keeps for another
+                # process is that one's finding, confirmed or contradicted there.
+                told = ("no state file", "judged by the kernel's tables", "and does not use")
                 if complaint and alive(pid) and not any(t in complaint for t in told) and not stopped(pid):
                     missed.append(f"report of {pid}: {complaint}")
             else:
-                found, kinds = logged(pid)
+                found, held, kinds = logged(pid)
             after = sockets([pid], kernel())
             if not alive(pid):
                 continue
@@ -215,14 +246,19 @@ while True:
                     confirmed += kind != "open"
                 else:
                     contradicted.append(f"{source}: {pid} ({open(f'/proc/{pid}/comm').read().strip()}) fd {fd} {kind}, the kernel says {[s for _, s in seen] or 'closed'}")
-            held = [k for k in waiting if k[0] == pid and before.get(k) == first[k] and after.get(k) == first[k]]
+            for s in held:
+                if held_elsewhere(pid, s):
+                    confirmed += 1
+                else:
+                    contradicted.append(f"{source}: {pid} ({command(pid)}) held_by_child {s['local']} -> {s['peer']} by {s['holders']}: no such connection there")
+            mine = [k for k in waiting if k[0] == pid and before.get(k) == first[k] and after.get(k) == first[k]]
             if source == "report":
                 if sum(total.values()) == len(found):
-                    missed += [f"report: {pid} fd {fd} CLOSE_WAIT (ss), {found.get(fd)}" for k in held if (fd := k[1]) in found or first[k][0] not in reported if found.get(fd) != "close_wait"]
-                elif total.get("close_wait", 0) < len(held):
-                    missed.append(f"report: {pid} has {len(held)} in CLOSE_WAIT, reported {total.get('close_wait', 0)}")
-            elif not stopped(pid) and any(found_by_report.get(k) == "close_wait" for k in held) and "close_wait" not in kinds:
-                missed.append(f"log: {pid} holds {len(held)} in CLOSE_WAIT, nothing was said")
+                    missed += [f"report: {pid} fd {fd} CLOSE_WAIT (ss), {found.get(fd)}" for k in mine if (fd := k[1]) in found or first[k][0] not in reported if found.get(fd) != "close_wait"]
+                elif total.get("close_wait", 0) < len(mine):
+                    missed.append(f"report: {pid} has {len(mine)} in CLOSE_WAIT, reported {total.get('close_wait', 0)}")
+            elif not stopped(pid) and any(found_by_report.get(k) == "close_wait" for k in mine) and "close_wait" not in kinds:
+                missed.append(f"log: {pid} holds {len(mine)} in CLOSE_WAIT, nothing was said")
     if not contradicted and not missed or time.monotonic() > end:
         break
     time.sleep(INTERVAL)

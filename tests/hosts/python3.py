@@ -83,15 +83,20 @@ for i in range(3):
     s.close()
     keep.append(c)
 other = []
+accepted, told = os.pipe()
 if os.fork() == 0:
     for _ in range(3): other.append(l.accept()[0])
     other[2].close()
+    os.close(told)
     while not os.path.exists(sys.argv[1]): time.sleep(0.05)
     os._exit(0)
 for i in range(3):
     c = socket.create_connection(l.getsockname())
     c.shutdown(socket.SHUT_WR)
     keep.append(c)
+os.close(told)
+os.read(accepted, 1)  # EOF: it has all three, and none of those that follow
+os.close(accepted)
 c = socket.socket()
 try:
     c.connect(("127.0.0.1", 1))
@@ -125,6 +130,13 @@ for how in "fork", "daemon", "exec":
     mine.close()
     for c, s in held: s.close(), c.close()
     print(how, len(held))
+# Closed here while the other end is open, and kept by a child that does not use it: held_by_child.
+c = socket.create_connection(l.getsockname())
+keep.append(l.accept()[0])
+if os.fork() == 0:
+    while not os.path.exists(sys.argv[1]): time.sleep(0.05)
+    os._exit(0)
+c.close()
 print("ready", flush=True)
 while not os.path.exists(sys.argv[1]): time.sleep(0.05)
 try:
