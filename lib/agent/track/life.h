@@ -26,8 +26,11 @@ static inline __attribute__((always_inline)) bool life_knows(const int *fd, uint
 {
     uint8_t place;
     const struct state_life *life = lives_near(fd, &place);
-    /* plain loads: the first is a part of the comparison, the second is seldom made, and apart */
-    if (__builtin_expect(*life_last(life, place, use) == word, 1))
+    /*
+     * Plain loads: the first is a part of the comparison, the second is apart. A file fails the
+     * first, so neither way is rare: with this weight each gets a return of its own, without a jump.
+     */
+    if (__builtin_expect_with_probability(*life_last(life, place, use) == word, 1, 0.6))
         return true;
     __asm__ volatile("" : "+r"(life) : : "memory");
     return !*life_last(life, place, use);

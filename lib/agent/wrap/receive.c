@@ -43,6 +43,18 @@ SLOW ssize_t wrapper_received(const struct receive *call, ssize_t result, enum c
     RETURN(result);
 }
 
+/* Without flags, as read(2): one store less at each call. */
+struct reading {
+    int fd;
+    size_t wanted;
+};
+
+static SLOW ssize_t has_read(const struct reading *call, ssize_t result, enum call name, uint32_t pair)
+{
+    struct receive as = {call->fd, 0, call->wanted};
+    return wrapper_received(&as, result, name, pair);
+}
+
 SLOW ssize_t wrapper_received_iov(const struct receive_iov *call, ssize_t result, enum call name, uint32_t pair)
 {
     if (result <= track_quiet)
@@ -81,37 +93,48 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
     return result;
 }
 
-#define RECEIVE(name, parameters, arguments, n, flags, id)                            \
-    WRAPPER(ssize_t, name, parameters)                                                \
-    {                                                                                 \
-        struct receive call = {fd, flags, n};                                         \
-        KEEP(call);                                                                   \
-        ssize_t result = real.name arguments;                                         \
-        uint32_t pair = PAIR(call, id);                                               \
-        if (likely(result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE))) \
-            return result;                                                            \
-        return wrapper_received(&call, result, id, pair);                             \
+#define RECEIVE(name, parameters, arguments, n, flags, id)                    \
+    WRAPPER(ssize_t, name, parameters)                                        \
+    {                                                                         \
+        struct receive call = {fd, flags, n};                                 \
+        KEEP(call);                                                           \
+        ssize_t result = real.name arguments;                                 \
+        uint32_t pair = PAIR(call, id);                                       \
+        if (result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE)) \
+            return result;                                                    \
+        return wrapper_received(&call, result, id, pair);                     \
     }
-#define RECEIVE_IOV(name, parameters, arguments, id)                                  \
-    WRAPPER(ssize_t, name, parameters)                                                \
-    {                                                                                 \
-        struct receive_iov call = {fd, count, iov};                                   \
-        KEEP(call);                                                                   \
-        ssize_t result = real.name arguments;                                         \
-        uint32_t pair = PAIR(call, id);                                               \
-        if (likely(result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE))) \
-            return result;                                                            \
-        return wrapper_received_iov(&call, result, id, pair);                         \
+#define READ(name, parameters, arguments, id)                                 \
+    WRAPPER(ssize_t, name, parameters)                                        \
+    {                                                                         \
+        struct reading call = {fd, n};                                        \
+        KEEP(call);                                                           \
+        ssize_t result = real.name arguments;                                 \
+        uint32_t pair = PAIR(call, id);                                       \
+        if (result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE)) \
+            return result;                                                    \
+        return has_read(&call, result, id, pair);                             \
+    }
+#define RECEIVE_IOV(name, parameters, arguments, id)                          \
+    WRAPPER(ssize_t, name, parameters)                                        \
+    {                                                                         \
+        struct receive_iov call = {fd, count, iov};                           \
+        KEEP(call);                                                           \
+        ssize_t result = real.name arguments;                                 \
+        uint32_t pair = PAIR(call, id);                                       \
+        if (result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE)) \
+            return result;                                                    \
+        return wrapper_received_iov(&call, result, id, pair);                 \
     }
 
-RECEIVE(read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0, CALL_READ)
-RECEIVE(__read, (int fd, void *buf, size_t n), (fd, buf, n), n, 0, CALL_READ)
-RECEIVE(__read_chk, (int fd, void *buf, size_t n, size_t room), (fd, buf, n, room), n, 0, CALL_READ)
-RECEIVE(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0, CALL_PREAD)
-RECEIVE(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0, CALL_PREAD)
-RECEIVE(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), n, 0, CALL_PREAD)
-RECEIVE(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0, CALL_PREAD)
-RECEIVE(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), n, 0, CALL_PREAD)
+READ(read, (int fd, void *buf, size_t n), (fd, buf, n), CALL_READ)
+READ(__read, (int fd, void *buf, size_t n), (fd, buf, n), CALL_READ)
+READ(__read_chk, (int fd, void *buf, size_t n, size_t room), (fd, buf, n, room), CALL_READ)
+READ(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
+READ(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
+READ(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
+READ(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), CALL_PREAD)
+READ(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), CALL_PREAD)
 RECEIVE(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags, CALL_RECV)
 RECEIVE(__recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags, CALL_RECV)
 RECEIVE(__recv_chk, (int fd, void *buf, size_t n, size_t room, int flags), (fd, buf, n, room, flags), n, flags, CALL_RECV)
@@ -132,7 +155,7 @@ WRAPPER(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
     KEEP(call);
     ssize_t result = real.recvmsg(fd, msg, flags);
     uint32_t pair = PAIR(call, CALL_RECVMSG);
-    if (likely(result > track_quiet && call.msg->msg_controllen == 0 && life_knows(&call.fd, pair, LIFE_RECEIVE)))
+    if (result > track_quiet && call.msg->msg_controllen == 0 && life_knows(&call.fd, pair, LIFE_RECEIVE))
         return result;
     return wrapper_received_msg(&call, result, pair);
 }

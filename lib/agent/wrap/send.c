@@ -18,16 +18,16 @@ SLOW ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call 
     RETURN(result);
 }
 
-#define SEND(type, name, parameters, arguments, id)                                \
-    WRAPPER(type, name, parameters)                                                \
-    {                                                                              \
-        struct sending call = {fd};                                                \
-        KEEP(call);                                                                \
-        type result = real.name arguments;                                         \
-        uint32_t pair = PAIR(call, id);                                            \
-        if (likely(result > track_quiet && life_knows(&call.fd, pair, LIFE_SEND))) \
-            return result;                                                         \
-        return (type)wrapper_sent(&call, result, id, pair);                        \
+#define SEND(type, name, parameters, arguments, id)                        \
+    WRAPPER(type, name, parameters)                                        \
+    {                                                                      \
+        struct sending call = {fd};                                        \
+        KEEP(call);                                                        \
+        type result = real.name arguments;                                 \
+        uint32_t pair = PAIR(call, id);                                    \
+        if (result > track_quiet && life_knows(&call.fd, pair, LIFE_SEND)) \
+            return result;                                                 \
+        return (type)wrapper_sent(&call, result, id, pair);                \
     }
 
 SEND(ssize_t, write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
@@ -46,7 +46,7 @@ WRAPPER(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
     if (unlikely(result >= 0 && msg->msg_controllen))
         held_passing(msg);
     uint32_t pair = PAIR(call, CALL_SENDMSG);
-    if (likely(result > track_quiet && life_knows(&call.fd, pair, LIFE_SEND)))
+    if (result > track_quiet && life_knows(&call.fd, pair, LIFE_SEND))
         return result;
     return wrapper_sent(&call, result, CALL_SENDMSG, pair);
 }
