@@ -288,7 +288,9 @@ static int pair[2];
 static int the_child_knows(void *arg)
 {
     (void)arg;
-    track_used(pair[0], 3005, LIFE_SEND); /* the first event: the child makes a table */
+    WANT(track_quiet >= 1 || table_head); /* so the wrapper tells of the result first */
+    track_sent(pair[0], 1, 0);            /* the first event: the child makes a table */
+    track_used(pair[0], 3005, LIFE_SEND);
     track_received(pair[0], 1, 0, 1, 0);
     WANT(table_head && phase_of(pair[0]) == SLOT_LIVE);
     const struct state_life *l = life(pair[0]);

@@ -45,20 +45,30 @@ static void forget_last(int fd, _Atomic uint32_t *last)
         atomic_compare_exchange_strong(last, &word, 0);
 }
 
+static _Atomic uint32_t *last_of(struct state_life *life, enum life_use use)
+{
+    return use == LIFE_RECEIVE ? &life->last_receive : &life->last_send;
+}
+
+/* WORD is a pair's, and not that of the last use of the socket FD, which is kept. */
+static bool is_news(int fd, uint32_t word, enum life_use use)
+{
+    struct state_life *life = life_of(fd);
+    uint32_t before = life ? atomic_load_explicit(last_of(life, use), memory_order_relaxed) : 0;
+    return before && before != word && word > LIFE_FRESH;
+}
+
 void track_used(int fd, uint32_t word, enum life_use use)
 {
+    if (!is_news(fd, word, use)) /* most calls, where every call is an event */
+        return;
     struct state_slot *slot;
-    struct state_life *life = live(fd, &slot); /* in a new child of fork this makes its table */
-    struct state_life *there = life_of(fd);
-    if (!there || word <= LIFE_FRESH)
+    struct state_life *life = live(fd, &slot), *there = life_of(fd); /* in a new child of fork they are of its new table */
+    if (!life && there)
+        forget_last(fd, last_of(there, use));
+    if (!life || !is_news(fd, word, use))
         return;
-    _Atomic uint32_t *first = use == LIFE_RECEIVE ? &there->first_receive : &there->first_send;
-    _Atomic uint32_t *last = use == LIFE_RECEIVE ? &there->last_receive : &there->last_send;
-    uint32_t before = atomic_load_explicit(last, memory_order_relaxed);
-    if (!life)
-        forget_last(fd, last);
-    if (!life || !before || before == word)
-        return;
+    _Atomic uint32_t *first = use == LIFE_RECEIVE ? &life->first_receive : &life->first_send;
     int saved = errno;
     pairs_used(word, this_thread.call, fd, SLOT_GEN(atomic_load(&slot->word)));
     if (atomic_load_explicit(first, memory_order_relaxed) == LIFE_FRESH) {
@@ -67,7 +77,7 @@ void track_used(int fd, uint32_t word, enum life_use use)
         if (in_other_thread(slot))
             atomic_fetch_or(&life->rare, use == LIFE_RECEIVE ? LIFE_RECEIVED_ELSEWHERE : LIFE_SENT_ELSEWHERE);
     }
-    atomic_store_explicit(last, word, memory_order_relaxed);
+    atomic_store_explicit(last_of(life, use), word, memory_order_relaxed);
     errno = saved;
 }
 
