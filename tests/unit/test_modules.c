@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/sys.h"
 #include "agent/elf/elf.h"
 #include "agent/stacks/modules.h"
 #include "agent/table/table.h"
@@ -29,7 +30,9 @@
 #define in_libc gnu_get_libc_version
 #define also_in_libc gnu_get_libc_release
 
-uint64_t clock_now(void) { return 12345; }
+static _Atomic bool ticking;
+static _Atomic uint64_t now_ns = 12345;
+uint64_t clock_now(void) { return ticking ? now_ns += 10000000 : now_ns; }
 
 static unsigned gone_count, revived_count, last_gone, last_revived;
 
@@ -503,6 +506,7 @@ static void a_signal_handler_may_ask_while_a_module_is_being_recorded(void **sta
     interrupted = (void *)(uintptr_t)&in_libc;
     handled = wrong = 0;
     assert_int_equal(sigaction(SIGUSR1, &sa, &old), 0);
+    sys_sandboxed = true; /* elsewhere no handler comes in between */
     assert_int_equal(pthread_create(&other, NULL, pester, &self), 0);
     while (handled < 1500) {
         modules_reset();
@@ -520,8 +524,61 @@ static void a_signal_handler_may_ask_while_a_module_is_being_recorded(void **sta
         }
     }
     pthread_join(other, NULL);
+    sys_sandboxed = false;
     sigaction(SIGUSR1, &old, NULL);
     assert_int_equal(wrong, 0);
+}
+
+static void *record_for_ever(void *arg)
+{
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    for (int i = 0; i < 500; i++) { /* each takes room in the table */
+        uint64_t signals = sys_block_signals();
+        modules_reset();
+        sys_unblock_signals(signals);
+        of((void *)(uintptr_t)&in_libc);
+    }
+    pause();
+    return arg;
+}
+
+/* Ends a thread while it records, nearly always; the number that the object has then. */
+static unsigned number_after_cancelling(int i)
+{
+    pthread_t t;
+    assert_int_equal(pthread_create(&t, NULL, record_for_ever, NULL), 0);
+    usleep((useconds_t)(i * 37 % 700));
+    pthread_cancel(t);
+    pthread_join(t, NULL);
+    return of((void *)(uintptr_t)&in_libc);
+}
+
+static void a_thread_that_is_cancelled_while_it_records_leaves_nothing_half_recorded(void **state)
+{
+    ticking = true;
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(number_after_cancelling(i), 0); /* the first place is the object's */
+        assert_int_equal(fresh_table(state), 0);
+    }
+    ticking = false;
+}
+
+static void a_record_that_nobody_ends_is_waited_for_once(void **state)
+{
+    unsigned number = 0;
+    ticking = true;
+    for (int i = 0; i < 1000 && number != 1; i++) {
+        assert_int_equal(fresh_table(state), 0);
+        sys_sandboxed = true;
+        number = number_after_cancelling(i);
+        sys_sandboxed = false;
+    }
+    assert_int_equal(number, 1);
+    assert_int_not_equal(of((void *)(uintptr_t)clock_now), STATE_NO_MODULE); /* not found as the last one was */
+    uint64_t before = now_ns;
+    assert_int_equal(of((void *)(uintptr_t)&in_libc), 1);
+    assert_true(now_ns - before < 100000000);
+    ticking = false;
 }
 
 int main(int argc, char **argv)
@@ -541,6 +598,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_look_up_after_a_check_notices_that_a_place_has_changed_hands, fresh_table),
         cmocka_unit_test_setup(a_build_id_or_headers_or_a_path_alone_make_another_library, fresh_table),
         cmocka_unit_test_setup(a_child_that_meets_objects_in_another_order_reads_them_anew, fresh_table),
+        cmocka_unit_test_setup(a_thread_that_is_cancelled_while_it_records_leaves_nothing_half_recorded, fresh_table),
+        cmocka_unit_test_setup(a_record_that_nobody_ends_is_waited_for_once, fresh_table),
         cmocka_unit_test_setup(a_fork_between_the_two_ends_of_a_dlclose_leaves_none_under_way, fresh_table),
         cmocka_unit_test_setup(loading_and_unloading_one_library_for_ever_takes_one_record, fresh_table),
         cmocka_unit_test_setup(many_threads_that_meet_many_libraries_agree_on_their_numbers, fresh_table),

@@ -36,6 +36,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/options.h"
+#include "agent/base/sys.h"
 #include "agent/base/thread.h"
 #include "agent/process/configure.h"
 #include "agent/process/exec.h"
@@ -130,9 +131,11 @@ static inline bool interrupted(long at, void (*one)(void), void (*other)(void))
     live_at = at;
     live_step = 0;
     live_other = other;
+    bool sandboxed = atomic_exchange(&sys_sandboxed, true); /* or SIGTRAP would be blocked at times */
     __asm__ volatile("subq $128, %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\taddq $128, %%rsp" ::: "memory", "cc");
     one();
     __asm__ volatile("subq $128, %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\taddq $128, %%rsp" ::: "memory", "cc");
+    atomic_store(&sys_sandboxed, sandboxed);
     signal(SIGTRAP, SIG_DFL);
     return live_step >= at;
 }

@@ -5,6 +5,7 @@
 #include "sys.h"
 
 #include <linux/futex.h>
+#include <signal.h>
 
 /*
  * FUTEX_WAKE_OP adds 0 to the second word atomically: the kernel has to make the page writable for
@@ -21,6 +22,20 @@ int sys_touch(void *p)
 #define PAUSES 100
 
 _Atomic bool sys_sandboxed;
+
+uint64_t sys_block_signals(void)
+{
+    uint64_t all = ~0ull, before = 0;
+    if (!sys_in_sandbox())
+        SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+    return before;
+}
+
+void sys_unblock_signals(uint64_t before)
+{
+    if (!sys_in_sandbox())
+        SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
+}
 
 void sys_yield(unsigned turn)
 {

@@ -78,6 +78,14 @@ extern _Atomic bool sys_sandboxed;
 static inline void sys_enter_sandbox(void) { atomic_store(&sys_sandboxed, true); }
 static inline bool sys_in_sandbox(void) { return atomic_load_explicit(&sys_sandboxed, memory_order_relaxed); }
 /*
+ * Between these two no handler runs and no cancellation acts: for work that other threads wait for,
+ * since a thread that is cancelled in it, or whose handler jumps away, would never end it. The first
+ * returns the set that was blocked before, for the second. In a sandbox they do nothing.
+ */
+uint64_t sys_block_signals(void);
+void sys_unblock_signals(uint64_t before);
+
+/*
  * One step, number TURN from 0, of a wait for another thread: a pause at first, then sched_yield,
  * since that thread may need this processor (in a sandbox pauses only).
  */

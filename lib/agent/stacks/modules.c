@@ -9,8 +9,10 @@
  *
  * A thread that finds an object half recorded waits for the thread that records it, which may have
  * been preempted: a stack without its modules would have no names, and another site's number for
- * good. No thread waits for work that it was doing itself when a signal interrupted it, and every
- * wait has a limit; after it the object is recorded once more.
+ * good. It records with its signals blocked: a thread that was cancelled there, or whose handler
+ * jumps away, would never come to the end of it. In a sandbox, where signals may not be blocked, no
+ * thread waits for work that it was doing itself when a signal interrupted it. Every wait has a
+ * limit; after it the object is recorded once more, and nobody waits for the first record again.
  */
 #include "modules.h"
 
@@ -27,7 +29,8 @@
 #include "../table/header.h"
 
 #define MAX_MODULES 4096u
-#define WAIT_TURNS 100000u /* turns of a wait; in each the other thread gets a chance to run */
+#define WAIT_NS 1000000000ull /* of a wait, in whose turns the other thread gets a chance to run */
+#define TURNS_A_CLOCK 64u
 _Static_assert(MAX_MODULES < STATE_NO_MODULE, "a number of its own says: none");
 
 typedef _Atomic(struct state_module *) extent_ptr;
@@ -63,15 +66,27 @@ static __thread unsigned recording, allotting;
 static void (*_Atomic on_revived)(unsigned);
 static void (*_Atomic on_gone)(unsigned);
 
+struct wait {
+    unsigned turn;
+    uint64_t until_ns;
+};
+
 /*
  * Takes the next turn of a wait for another thread. False: the limit is reached, or this thread
  * itself is doing the work (MINE), interrupted by the signal handler that runs now.
  */
-static bool wait_turn(unsigned turn, unsigned mine)
+static bool wait_turn(struct wait *w, unsigned mine)
 {
-    if (mine || turn >= WAIT_TURNS)
+    if (mine > 0)
         return false;
-    sys_yield(turn);
+    if (w->turn++ % TURNS_A_CLOCK == 0) {
+        uint64_t now = clock_now();
+        if (!w->until_ns)
+            w->until_ns = now + WAIT_NS;
+        else if (now > w->until_ns)
+            return false;
+    }
+    sys_yield(w->turn);
     return true;
 }
 
@@ -93,7 +108,8 @@ static struct state_module *module_extent(unsigned nth)
         atomic_store_explicit(&extents[nth], e, memory_order_release);
     }
     allotting--;
-    for (unsigned turn = 0; !mine && e == &extent_pending && wait_turn(turn, below); turn++)
+    struct wait w = {0};
+    while (!mine && e == &extent_pending && wait_turn(&w, below))
         e = atomic_load_explicit(&extents[nth], memory_order_acquire);
     return e == &extent_pending ? NULL : e;
 }
@@ -231,24 +247,37 @@ static unsigned revive(unsigned i, const struct object *o)
     return i;
 }
 
+/* STATE: what was found at the place. */
+static unsigned record_again(unsigned i, const struct object *o, uint32_t state)
+{
+    unsigned number = STATE_NO_MODULE;
+    uint32_t was = state;
+    uint64_t signals = sys_block_signals();
+    if (atomic_compare_exchange_strong(&module_places[i].state, &was, FILLING))
+        number = state == GONE ? revive(i, o) : record_object(i, o);
+    sys_unblock_signals(signals);
+    return number;
+}
+
 /* The number of O if its place is I; STATE_NO_MODULE when it is not, or cannot be recorded now. */
 static unsigned at_place(unsigned i, const struct object *o)
 {
     struct place *p = &module_places[i];
     uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
     unsigned number = STATE_NO_MODULE, below = recording++;
-    for (unsigned turn = 0; state == FILLING && wait_turn(turn, below); turn++)
+    struct wait w = {0};
+    while (state == FILLING && wait_turn(&w, below))
         state = atomic_load_explicit(&p->state, memory_order_acquire);
+    if (state == FILLING && !below) /* whoever comes back to it after all says so */
+        atomic_compare_exchange_strong(&p->state, &state, GONE);
     if (state == READY && !still_there(i, o)) {
         mark_unloaded(i);
         state = GONE;
     }
     if (state == READY)
         number = i;
-    else if (state == GONE && same_object(i, o) && atomic_compare_exchange_strong(&p->state, &state, FILLING))
-        number = revive(i, o);
-    else if (state == FAILED && atomic_compare_exchange_strong(&p->state, &state, FILLING))
-        number = record_object(i, o);
+    else if ((state == GONE && same_object(i, o)) || state == FAILED)
+        number = record_again(i, o, state);
     recording--;
     return number;
 }
@@ -256,10 +285,11 @@ static unsigned at_place(unsigned i, const struct object *o)
 /* The same for a place that was free: takes it. */
 static unsigned at_free_place(unsigned i, const struct object *o)
 {
-    uint64_t start = 0;
+    uint64_t start = 0, signals = sys_block_signals();
     recording++; /* before another thread can find the place taken */
     unsigned number = atomic_compare_exchange_strong(&module_places[i].start, &start, o->start) ? record_object(i, o) : STATE_NO_MODULE;
     recording--;
+    sys_unblock_signals(signals);
     return start == o->start ? at_place(i, o) : number;
 }
 

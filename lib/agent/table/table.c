@@ -214,7 +214,7 @@ static bool table_page(uint32_t extent)
  * Takes the next COUNT extents; their words are set before n_extents counts them, so that readers
  * never see one that is not there. UINT32_MAX: full.
  */
-static uint32_t new_extents(enum state_extent_type type, uint32_t parameter, unsigned count)
+static uint32_t take_extents(enum state_extent_type type, uint32_t parameter, unsigned count)
 {
     uint32_t e = atomic_load_explicit(&next_extent, memory_order_relaxed);
     do
@@ -228,6 +228,14 @@ static uint32_t new_extents(enum state_extent_type type, uint32_t parameter, uns
     uint32_t n = atomic_load(&table_head->n_extents);
     while (n < e + count && !atomic_compare_exchange_weak(&table_head->n_extents, &n, e + count))
         ;
+    return e;
+}
+
+static uint32_t new_extents(enum state_extent_type type, uint32_t parameter, unsigned count)
+{
+    uint64_t signals = sys_block_signals();
+    uint32_t e = take_extents(type, parameter, count);
+    sys_unblock_signals(signals);
     return e;
 }
 

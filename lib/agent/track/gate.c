@@ -7,7 +7,6 @@
  */
 #include "gate.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -74,8 +73,7 @@ static bool start_once(void)
 {
     if (sys_in_sandbox())
         return false;
-    uint64_t all = ~0ull, old;
-    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+    uint64_t signals = sys_block_signals();
     thread_enter();
     int expected = FRESH;
     bool ok = false;
@@ -92,7 +90,7 @@ static bool start_once(void)
         ok = atomic_load(&phase) == READY;
     }
     thread_leave();
-    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+    sys_unblock_signals(signals);
     return ok;
 }
 
