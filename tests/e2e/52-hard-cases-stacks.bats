@@ -60,6 +60,12 @@ build_module()
     [ "$(uname -m)" != x86_64 ] || contains "$(stacks)" '^opens odd_call deep cancelled main$'
 }
 
+@test "A7: threads on whose stacks an old return address of a handler lies cost another thread none of its frames" {
+    compared kinds=all hard_unwinder stale
+    [ "$output" = left ]
+    [ "$(uname -m)" != x86_64 ] || contains "$(stacks)" '^opens odd_call deep deep stale main$'
+}
+
 @test "A8: code without tables and frame pointers that are garbage: no fault, no endless walk" {
     compared "" hard_stacks garbage
     [ "$output" = lived ]

@@ -109,6 +109,34 @@ static void cancelled(void)
     deep(0, opens); /* left behind: with its whole stack, when nobody took a lock along */
 }
 
+/* Some threads have an old return address of a handler on their stacks; another comes after them. */
+static void *volatile trampoline;
+static void leaves_its_address(int sig)
+{
+    (void)sig;
+    trampoline = __builtin_return_address(0);
+}
+static void *looks_interrupted(void *arg)
+{
+    void *volatile old[2] = {trampoline, trampoline};
+    for (int i = 0; i < 200; i++)
+        deep(0, opens_and_closes);
+    return old[0] == old[1] ? arg : NULL;
+}
+static void stale(void)
+{
+    MUST(signal(SIGUSR1, leaves_its_address) == SIG_ERR ? -1 : 0);
+    MUST(raise(SIGUSR1));
+    for (int i = 0; i < 10; i++) {
+        pthread_t t;
+        MUST(-pthread_create(&t, NULL, looks_interrupted, NULL));
+        pthread_join(t, NULL);
+    }
+    trampoline = NULL;
+    deep(1, opens);
+    say("left");
+}
+
 static int keeps_errno(void)
 {
     errno = 4711;
@@ -173,6 +201,8 @@ int main(int argc, char **argv)
         streams();
     } else if (!strcmp(word, "interrupted")) {
         interrupted();
+    } else if (!strcmp(word, "stale")) {
+        stale();
     } else if (!strcmp(word, "cancelled")) {
         cancelled();
     } else if (!strcmp(word, "sandboxed")) {

@@ -90,6 +90,18 @@ static bool worth_trying(uint64_t pc)
 }
 
 /*
+ * Libunwind is not loaded where a handler may be running, and what looks like one may be an old
+ * address on this thread's stack: another thread can load it all the same. So this is no fruitless
+ * call, but each takes a search of the stack: a thread tries it at its 2^k-th capture.
+ */
+static __thread unsigned loads_tried;
+static bool tried_lately(void)
+{
+    unsigned n = loads_tried++;
+    return n & (n - 1);
+}
+
+/*
  * The walk W got lost. Uses libunwind's stack instead if it goes further and does not contradict
  * the frames that the walk is sure of.
  */
@@ -98,10 +110,15 @@ static enum walk_end second_tier(struct walk *w, const struct arch_frame *from, 
     uint64_t lost_at = w->at.pc, pcs[64];
     struct walk again = {.at = *from, .max = w->max, .pcs = pcs, .hidden = w->hidden};
 
-    if (w->in_signal || (walk_available() && !worth_trying(lost_at)))
+    bool pending = unwind_is_pending();
+    if (w->in_signal || (walk_available() && ((pending && tried_lately()) || !worth_trying(lost_at))))
         return WALK_LOST;
     count_one(&c->fallbacks);
     enum walk_end end = unwind_run(&again);
+    if (pending && unwind_is_pending()) {
+        atomic_fetch_sub_explicit(&hopeless[hopeless_slot(lost_at)].fruitless, 1, memory_order_relaxed);
+        return WALK_LOST;
+    }
     if (again.n < w->n || (again.n == w->n && end != WALK_FULL) || memcmp(pcs, w->pcs, w->n * sizeof *pcs) != 0)
         return WALK_LOST;
     atomic_store_explicit(&hopeless[hopeless_slot(lost_at)].fruitless, 0, memory_order_relaxed);

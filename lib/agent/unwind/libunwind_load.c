@@ -155,6 +155,8 @@ bool unwind_lib_load(void)
     return ok;
 }
 
+bool unwind_lib_failed(void) { return atomic_load(&load_state) == FAILED; }
+
 void unwind_lib_quiet(bool on)
 {
     for (unsigned i = 0; on && i < LOADING_YIELDS; i++) {

@@ -31,5 +31,7 @@ bool unwind_lib_load(void);
  * threads load again.
  */
 void unwind_lib_quiet(bool on);
+/* It was tried, and is not there. */
+bool unwind_lib_failed(void);
 
 #endif

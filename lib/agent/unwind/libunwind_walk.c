@@ -253,7 +253,7 @@ bool unwind_load(uintptr_t sp)
 
     if (atomic_load(&address_space))
         return true;
-    if (maybe_in_handler(sp))
+    if (unwind_lib_failed() || maybe_in_handler(sp))
         return false;
     void *temporary = make_stack();
     if (!temporary)
@@ -264,6 +264,8 @@ bool unwind_load(uintptr_t sp)
         return false;
     return make_address_space();
 }
+
+bool unwind_is_pending(void) { return !atomic_load(&address_space) && !unwind_lib_failed(); }
 
 static void run_on_stack(void *arg)
 {

@@ -17,6 +17,8 @@
  * False: not usable now. Takes the loader's lock: do not call it while holding one of our locks.
  */
 bool unwind_load(uintptr_t sp);
+/* Nobody has loaded it yet, nor found that it is not there. */
+bool unwind_is_pending(void);
 /*
  * As walk_run, from W->at outwards. Loads libunwind if needed, unless a signal handler may be
  * running. WALK_LOST with W->n 0: not available now. Keeps errno, the signal mask and the
