@@ -38,6 +38,23 @@ bool own_frames_is_inner_object(const char *module)
     return false;
 }
 
+bool own_frames_is_system_library(const char *module)
+{
+    const char *at = module, *base = text_base_name(module);
+    if (!strstr(base, ".so"))
+        return false;
+    if (begins_with(at, "/nix/store/") || begins_with(at, "/gnu/store/"))
+        return true;
+    at += begins_with(at, "/usr/") ? 4 : 0;
+    if (!begins_with(at, "/lib"))
+        return false;
+    at = strchr(at + 1, '/');
+    if (!at)
+        return false;
+    const char *folder = at + 1, *end = strchr(folder, '/'), *triplet = strstr(folder, "-linux-");
+    return folder == base || (end && end + 1 == base && triplet && triplet < end);
+}
+
 /*
  * FILE lies in bits/ of the C library's headers, of a system root too: /usr/include/bits or, on
  * Debian, /usr/include/x86_64-linux-gnu/bits. Not in that of another library, as libstdc++'s, whose

@@ -93,27 +93,6 @@ static bool is_interpreter(const char *module)
     return false;
 }
 
-/*
- * A shared library in one of the system's own folders: /lib, /usr/lib64, /usr/lib/x86_64-linux-gnu;
- * not in one that belongs to a program below them.
- */
-static bool is_system_library(const char *module)
-{
-    const char *at = module, *base = text_base_name(module);
-    if (!strstr(base, ".so"))
-        return false;
-    if (begins_with(at, "/nix/store/") || begins_with(at, "/gnu/store/"))
-        return true;
-    at += begins_with(at, "/usr/") ? 4 : 0;
-    if (!begins_with(at, "/lib"))
-        return false;
-    at = strchr(at + 1, '/');
-    if (!at)
-        return false;
-    const char *folder = at + 1, *end = strchr(folder, '/'), *triplet = strstr(folder, "-linux-");
-    return folder == base || (end && end + 1 == base && triplet && triplet < end);
-}
-
 static enum place place_of_native(const struct frame *f)
 {
     const char *file = f->file ? f->file : "";
@@ -127,7 +106,7 @@ static enum place place_of_native(const struct frame *f)
         return PLACE_LIBRARY;
     if (!f->module || !*f->module)
         return PLACE_LIBRARY; /* generated code, of which no runtime is known */
-    bool library = is_system_library(f->module) || own_frames_is_inner_object(f->module) || is_interpreter(f->module);
+    bool library = own_frames_is_system_library(f->module) || own_frames_is_inner_object(f->module) || is_interpreter(f->module);
     return library ? PLACE_LIBRARY : PLACE_OWN;
 }
 
