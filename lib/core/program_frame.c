@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "own_frames.h"
+#include "prefix.h"
 #include "runtime_files.h"
 #include "textstack.h"
 
@@ -31,16 +32,6 @@ static const char *const interpreters[] = {"node",   "nodejs",  "libnode", "pyth
 static const char *const library_names[] = {
     "boost::", "asio::", "tokio::", "<tokio::", "mio::", "<mio::", "hyper::", "<hyper::", "async_io::"};
 static const char *const library_crates[] = {"_5tokio", "_3mio", "_5hyper", "_8async_io"};
-
-static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
-
-static bool begins_with_one(const char *s, const char *const *list, size_t n)
-{
-    for (size_t i = 0; s && i < n; i++)
-        if (begins_with(s, list[i]))
-            return true;
-    return false;
-}
 
 /* The function's own name: "std::f" of "void std::f<int>(int)", which begins with what it returns. */
 static const char *without_type(const char *name)
@@ -73,24 +64,12 @@ static bool is_of(const char *name, const char *const *names, size_t n, const ch
 
 static bool is_thin_object(const char *module)
 {
-    const char *base = text_base_name(module);
-    for (size_t i = 0; i < LENGTH(thin_objects); i++) {
-        const char *rest = base + strlen(thin_objects[i]);
-        if (begins_with(base, thin_objects[i]) && (begins_with(rest, ".so") || (rest[0] == '-' && rest[1] >= '0' && rest[1] <= '9')))
-            return true;
-    }
-    return false;
+    return begins_with_name(text_base_name(module), thin_objects, LENGTH(thin_objects), name_end_of_library);
 }
 
 static bool is_interpreter(const char *module)
 {
-    const char *base = text_base_name(module);
-    for (size_t i = 0; i < LENGTH(interpreters); i++) {
-        const char *rest = base + strlen(interpreters[i]);
-        if (begins_with(base, interpreters[i]) && (!*rest || *rest == '.' || *rest == '-' || (*rest >= '0' && *rest <= '9')))
-            return true;
-    }
-    return false;
+    return begins_with_name(text_base_name(module), interpreters, LENGTH(interpreters), name_end_of_program);
 }
 
 static enum place place_of_native(const struct frame *f)
