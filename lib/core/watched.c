@@ -11,55 +11,28 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
+#include "cursor.h"
 #include "sort.h"
 
 /* ---- the text -------------------------------------------------------------------------------- */
 
-struct text {
-    const char *p, *end;
-};
-
-static bool take_word(struct text *t, const char *word)
+static bool take_word(struct cursor *c, const char *word)
 {
-    size_t n = strlen(word);
-    while (t->p < t->end && *t->p == ' ')
-        t->p++;
-    if ((size_t)(t->end - t->p) < n || memcmp(t->p, word, n) != 0)
-        return false;
-    t->p += n;
-    return true;
+    cursor_skip_blanks(c);
+    return cursor_take_text(c, word);
 }
 
-static int digit_of(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99; }
-
-static bool take_number(struct text *t, unsigned base, uint64_t max, uint64_t *number)
+static bool take_number(struct cursor *c, unsigned base, uint64_t max, uint64_t *number)
 {
-    while (t->p < t->end && *t->p == ' ')
-        t->p++;
-    const char *begin = t->p;
-    uint64_t n = 0;
-    for (; t->p < t->end && digit_of(*t->p) < (int)base; t->p++) {
-        unsigned digit = (unsigned)digit_of(*t->p);
-        if (n > (max - digit) / base)
-            return false;
-        n = n * base + digit;
-    }
-    *number = n;
-    return t->p > begin && (t->p == t->end || *t->p == ' ');
+    cursor_skip_blanks(c);
+    return cursor_take_number(c, base, number) && *number <= max && (c->p == c->end || *c->p == ' ');
 }
 
-static bool skip_position(struct text *t)
-{
-    if (!take_word(t, "pos:"))
-        return false;
-    while (t->p < t->end && *t->p != ' ')
-        t->p++;
-    return true;
-}
+static bool skip_position(struct cursor *c) { return take_word(c, "pos:") && cursor_skip_word(c); }
 
 bool watched_parse(const char *text, size_t len, struct watched_line *out)
 {
-    struct text t = {text, text + len};
+    struct cursor t = {text, text + len};
     uint64_t fd, events;
     memset(out, 0, sizeof *out);
     if (!take_word(&t, "tfd:") || !take_number(&t, 10, INT32_MAX, &fd) || !take_word(&t, "events:") ||
@@ -176,7 +149,7 @@ static bool waits_for_one(uint64_t number)
 
 void watched_thread(struct watched *w, const char *text, size_t len)
 {
-    struct text t = {text, text + len};
+    struct cursor t = {text, text + len};
     uint64_t number, fd;
     while (t.end > t.p && t.end[-1] == '\n')
         t.end--;
