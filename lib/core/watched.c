@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "cursor.h"
+#include "proc_call.h"
 #include "sort.h"
 
 /* ---- the text -------------------------------------------------------------------------------- */
@@ -104,16 +105,13 @@ size_t watched_take(struct watched *w, int epfd, const char *text, size_t len)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* In these a thread waits, for no socket of its own: for an epoll, other threads, processes, signals. */
+/* A thread waits in it for no socket of its own: for an epoll, other threads, processes, signals. */
 static bool waits_for_no_socket(uint64_t number)
 {
     switch (number) {
-#ifdef SYS_epoll_wait
-    case SYS_epoll_wait:
+#ifdef SYS_pause
     case SYS_pause:
 #endif
-    case SYS_epoll_pwait:
-    case 441: /* epoll_pwait2 */
     case SYS_futex:
     case 449: /* futex_waitv */
     case SYS_wait4:
@@ -122,47 +120,22 @@ static bool waits_for_no_socket(uint64_t number)
     case SYS_rt_sigtimedwait:
         return true;
     default:
-        return false;
+        return proc_call_waits_for_epoll(number);
     }
 }
 
-/* In these it waits for their first argument, a descriptor, alone. */
-static bool waits_for_one(uint64_t number)
-{
-    switch (number) {
-    case SYS_read:
-    case SYS_readv:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_recvfrom:
-    case SYS_recvmsg:
-    case SYS_recvmmsg:
-    case SYS_sendto:
-    case SYS_sendmsg:
-    case SYS_accept:
-    case SYS_accept4:
-        return true;
-    default:
-        return false;
-    }
-}
+/* It waits for its first argument, a descriptor, alone. */
+static bool waits_for_one(uint64_t number) { return number == SYS_accept || number == SYS_accept4 || proc_call_transfers(number); }
 
 void watched_thread(struct watched *w, const char *text, size_t len)
 {
-    struct cursor t = {text, text + len};
-    uint64_t number, fd;
-    while (t.end > t.p && t.end[-1] == '\n')
-        t.end--;
-    if (!take_number(&t, 10, UINT32_MAX, &number)) { /* "running", "-1 ..." or nothing */
+    struct proc_call c;
+    if (!proc_call_parse(text, len, &c)) /* "running", "-1 ..." or nothing */
         w->others = true;
-        return;
-    }
-    if (waits_for_no_socket(number))
-        return;
-    if (waits_for_one(number) && w->n_busy < WATCHED_BUSY && take_word(&t, "0x") && take_number(&t, 16, UINT64_MAX, &fd))
-        w->busy[w->n_busy++] = fd & UINT32_MAX; /* an int */
+    else if (waits_for_one(c.number) && w->n_busy < WATCHED_BUSY)
+        w->busy[w->n_busy++] = c.args[0] & UINT32_MAX; /* an int */
     else
-        w->others = true;
+        w->others |= !waits_for_no_socket(c.number);
 }
 
 /* A thread is in a call on it. By which number, is not known of one with copies. */

@@ -215,9 +215,12 @@ static void nobody_is_said_only_where_every_thread_waits_for_something_else(void
         in_call(others[i], 3);
         assert_int_equal(findings[0].watch, WATCH_WITHOUT);
     }
-    in_call(SYS_recvfrom, 7);
-    assert_int_equal(findings[0].watch, WATCH_WITHOUT);
-    assert_int_equal(findings[1].watch, WATCH_NOBODY);
+    static const long on_one[] = {SYS_recvfrom, SYS_sendmsg, SYS_accept, SYS_accept4};
+    for (size_t i = 0; i < sizeof on_one / sizeof *on_one; i++) {
+        in_call(on_one[i], 7);
+        assert_int_equal(findings[0].watch, WATCH_WITHOUT);
+        assert_int_equal(findings[1].watch, WATCH_NOBODY);
+    }
     in_call(SYS_read, 0);
     assert_int_equal(findings[0].watch, WATCH_NOBODY);
     findings[0].descriptors = 2; /* it may be read by its other number */
@@ -235,8 +238,8 @@ static void nobody_is_said_only_where_every_thread_waits_for_something_else(void
     assert_int_equal(findings[0].watch, WATCH_WITHOUT);
     in_call(SYS_read, 0);
     for (unsigned i = 0; i < WATCHED_BUSY; i++) {
-        char text[] = "000 0x0 0x0\n";
-        snprintf(text, sizeof text, "%d 0x1 0x0\n", (int)SYS_recvfrom);
+        char text[64];
+        snprintf(text, sizeof text, "%d 0x1 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x7f\n", (int)SYS_recvfrom);
         watched_thread(&w, text, strlen(text));
     }
     watched_end(&w, true);

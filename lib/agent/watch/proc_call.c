@@ -103,33 +103,15 @@ static bool read_set(uint32_t pid, const struct proc_watch *w, uint64_t set, uin
     return true;
 }
 
-/* "NUMBER 0x.. 0x.. 0x.. 0x.. 0x.. 0x.. SP PC", "running", or "-1 SP PC". */
-static bool parse_call(const char *text, uint64_t *number, uint64_t args[6])
-{
-    *number = 0;
-    if (*text < '0' || *text > '9')
-        return false;
-    for (; *text >= '0' && *text <= '9'; text++)
-        *number = *number * 10 + (uint64_t)(*text - '0');
-    for (int i = 0; i < 6; i++) {
-        if (strncmp(text, " 0x", 3) != 0)
-            return false;
-        args[i] = 0;
-        for (text += 3; (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'f'); text++)
-            args[i] = args[i] << 4 | (uint64_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
-    }
-    return true;
-}
-
 enum proc_call_is proc_call_of(uint32_t pid, uint32_t tid, struct proc_call *c)
 {
     long n = pid ? proc_read(buffer, sizeof buffer, "/proc/%u/task/%u/syscall", pid, tid)
                  : proc_read(buffer, sizeof buffer, "/proc/self/task/%u/syscall", tid);
     if (n <= 0)
         return n == -ENOENT || n == -ESRCH ? PROC_CALL_ENDED : PROC_CALL_UNKNOWN;
-    if (parse_call(buffer, &c->number, c->args))
+    if (proc_call_parse(buffer, (size_t)n, c))
         return PROC_CALL_KNOWN;
-    return strncmp(buffer, "running", 7) == 0 ? PROC_CALL_RUNNING : PROC_CALL_UNKNOWN;
+    return proc_call_is_running(buffer, (size_t)n) ? PROC_CALL_RUNNING : PROC_CALL_UNKNOWN;
 }
 
 bool proc_call_polls(uint32_t pid, const struct proc_call *c, const struct proc_watch *w)
