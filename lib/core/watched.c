@@ -7,6 +7,7 @@
  */
 #include "watched.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -101,6 +102,26 @@ size_t watched_take(struct watched *w, int epfd, const char *text, size_t len)
     for (const char *end; (end = memchr(text + used, '\n', len - used)) != NULL; used = (size_t)(end - text) + 1)
         take_line(w, epfd, text + used, (size_t)(end - text) - used);
     return used;
+}
+
+struct epoll {
+    struct watched *w;
+    int fd;
+};
+
+static size_t take_piece(void *arg, const char *text, size_t len)
+{
+    const struct epoll *e = arg;
+    return watched_take(e->w, e->fd, text, len);
+}
+
+void watched_epoll(struct watched *w, int epfd, struct pieces *p)
+{
+    struct epoll e = {w, epfd};
+    int end = pieces_read(p, take_piece, &e);
+    w->epolls++;
+    if (end != 0 && end != -ENOENT)
+        w->unknown = true;
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */

@@ -11,7 +11,9 @@
 #include <sys/poll.h>
 #include <sys/uio.h>
 
+#include "../../core/cursor.h"
 #include "../../core/out.h"
+#include "../../core/pieces.h"
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 
@@ -34,33 +36,36 @@ static void put_path(char path[64], uint32_t pid, const char *rest, unsigned num
 
 /* ---- epoll ----------------------------------------------------------------------------------- */
 
-/* Lines of "tfd:%9d events: ...", as many as the epoll has: read in pieces, cut at a line's end. */
+/* Lines of "tfd:%9d events: ...", as many as the epoll has. */
+static size_t take_lines(void *arg, const char *text, size_t len)
+{
+    const struct proc_watch *w = arg;
+    size_t used = 0;
+    for (const char *end; (end = memchr(text + used, '\n', len - used)) != NULL; used = (size_t)(end - text) + 1) {
+        struct cursor line = {text + used, end};
+        uint64_t number;
+        if (!cursor_take_text(&line, "tfd:"))
+            continue;
+        cursor_skip_blanks(&line);
+        if (cursor_take_number(&line, 10, &number))
+            w->on(w->arg, number);
+    }
+    return used;
+}
+
+static long read_file(void *file, char *to, size_t n) { return sys_read(*(const int *)file, to, n); }
+
 bool proc_call_epoll(uint32_t pid, unsigned fd, const struct proc_watch *w)
 {
     char path[64];
     put_path(path, pid, "fdinfo/", fd);
-    long file = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), n = -1;
-    long kept = 0;
-    while (file >= 0 && (n = sys_read((int)file, buffer + kept, sizeof buffer - 1 - (size_t)kept)) > 0) {
-        buffer[kept + n] = 0;
-        char *line = buffer, *end;
-        for (; (end = strchr(line, '\n')); line = end + 1) {
-            if (strncmp(line, "tfd:", 4) != 0)
-                continue;
-            uint64_t number = 0;
-            for (const char *p = line + 4; *p == ' ' || (*p >= '0' && *p <= '9'); p++)
-                if (*p != ' ')
-                    number = number * 10 + (uint64_t)(*p - '0');
-            w->on(w->arg, number);
-        }
-        kept = buffer + kept + n - line;
-        if (kept >= (long)sizeof buffer - 1)
-            break;
-        memmove(buffer, line, (size_t)kept);
-    }
+    int file = (int)sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    struct proc_watch watch = *w;
+    struct pieces text = {read_file, &file, buffer, sizeof buffer, SIZE_MAX};
+    bool all = file >= 0 && pieces_read(&text, take_lines, &watch) == 0;
     if (file >= 0)
-        sys_close((int)file);
-    return n == 0;
+        sys_close(file);
+    return all;
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
