@@ -7,7 +7,8 @@
 #include "fields.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "../../core/bytes.h"
 
 static int compare_ints(const void *a, const void *b)
 {
@@ -18,8 +19,7 @@ static int compare_ints(const void *a, const void *b)
 /* 0 to 2 are open in most programs, and are what a count or a state mostly is. */
 static void count(struct field *f, const unsigned char *at, const struct search_query *q)
 {
-    int32_t value;
-    memcpy(&value, at, sizeof value);
+    int32_t value = bytes_i32(at, 0);
     f->values += value != 0;
     f->good += value == -1 || (value > 2 && q->n_open && bsearch(&value, q->open, q->n_open, sizeof value, compare_ints));
 }
@@ -50,8 +50,7 @@ void fields_count(struct field *fields, size_t n, const struct search_query *q, 
     for (size_t i = 0; n && i < q->memory->n_regions; i++) {
         const struct memory_region *r = &q->memory->regions[i];
         for (uint64_t at = 0; r->kind != MEMORY_STACK && at + 8 <= r->size; at += 8) {
-            uint64_t value;
-            memcpy(&value, r->data + at, sizeof value);
+            uint64_t value = bytes_u64(r->data, at);
             if (value >= fields[0].value && value <= fields[n - 1].value)
                 count_pointer(fields, n, value, r, at, q, chunks);
         }
