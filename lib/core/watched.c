@@ -65,20 +65,6 @@ void watched_begin(struct watched *w, struct watched_socket *sockets, size_t n)
     }
 }
 
-/* The first that has INODE, or w->n. */
-static size_t first_of(const struct watched *w, uint64_t inode)
-{
-    size_t low = 0, high = w->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (w->sockets[middle].inode < inode)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void take_line(struct watched *w, int epfd, const char *text, size_t len)
 {
     struct watched_line line;
@@ -88,7 +74,8 @@ static void take_line(struct watched *w, int epfd, const char *text, size_t len)
         w->unknown = true;
         return;
     }
-    for (size_t i = first_of(w, line.inode); line.inode && i < w->n && w->sockets[i].inode == line.inode; i++) {
+    for (size_t i = sorted_first(w->sockets, w->n, sizeof *w->sockets, line.inode);
+         line.inode && i < w->n && w->sockets[i].inode == line.inode; i++) {
         struct finding *f = w->sockets[i].finding;
         if (f->n_watches < FINDING_WATCHES)
             f->watches[f->n_watches] = (struct watch){.epfd = epfd, .fd = line.fd, .events = line.events, .data = line.data};

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../../core/bytes.h"
+#include "../../core/sort.h"
 #include "../base/cli.h"
 
 #define HEADER 16u
@@ -87,14 +88,7 @@ bool chunks_walk(struct chunks *c, const struct memory_region *r)
 
 const struct chunk *chunks_find(const struct chunks *c, uint64_t address)
 {
-    size_t lo = 0, hi = c->n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (c->at[mid].user <= address)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    size_t lo = sorted_first(c->at, c->n, sizeof *c->at, address + 1);
     if (!lo || address - c->at[lo - 1].user >= c->at[lo - 1].size)
         return NULL;
     return &c->at[lo - 1];

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "../../core/bytes.h"
+#include "../../core/sort.h"
 
 static int compare_ints(const void *a, const void *b)
 {
@@ -28,14 +29,7 @@ static void count(struct field *f, const unsigned char *at, const struct search_
 static void count_pointer(struct field *fields, size_t n, uint64_t value, const struct memory_region *r, uint64_t at,
                           const struct search_query *q, const struct chunks *chunks)
 {
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (fields[mid].value < value)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    size_t lo = sorted_first(fields, n, sizeof *fields, value);
     const struct chunk *chunk = lo < n && fields[lo].value == value ? chunks_find(chunks, r->start + at) : NULL;
     for (; lo < n && fields[lo].value == value && (!chunk || chunk->used); lo++) {
         uint64_t place = at - (uint64_t)(int64_t)fields[lo].distance, address = r->start + place;
