@@ -15,7 +15,7 @@
 
 #include "../../core/advice.h"
 #include "../../core/group.h"
-#include "../../core/text.h"
+#include "../../core/text_life.h"
 #include "../../core/textstack.h"
 
 static const struct {

@@ -17,6 +17,7 @@
 
 #include "../../core/group.h"
 #include "../../core/text.h"
+#include "../../core/text_life.h"
 #include "../../core/textstack.h"
 #include "../base/cli.h"
 
