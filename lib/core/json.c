@@ -11,7 +11,7 @@
 #include "advice.h"
 #include "asked.h"
 #include "finding.h"
-#include "group.h"
+#include "group_told.h"
 #include "parting.h"
 #include "text.h"
 

@@ -13,6 +13,7 @@
 #include "prefix.h"
 #include "runtime_files.h"
 #include "textstack.h"
+#include "word.h"
 
 enum place { PLACE_OWN, PLACE_THIN, PLACE_LIBRARY };
 
@@ -123,8 +124,6 @@ const struct frame *program_frame_caller(const struct frame *frames, size_t n, c
     size_t at = (size_t)(f - frames) + 1;
     return at < n ? first_own(frames + at, n - at) : NULL;
 }
-
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 bool program_frame_same(const struct frame *a, const struct frame *b)
 {

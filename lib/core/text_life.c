@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "group.h"
+#include "group_told.h"
 #include "own_frames.h"
 #include "parting.h"
 #include "textstack.h"

@@ -12,6 +12,7 @@
 
 #include "../../core/finding.h"
 #include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/hash.h"
 #include "../../core/json.h"
 #include "../../core/judge.h"

@@ -9,7 +9,7 @@
 #include "../../core/advice.h"
 #include "../../core/asked.h"
 #include "../../core/finding.h"
-#include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/own_frames.h"
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"

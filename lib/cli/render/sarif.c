@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "../../core/advice.h"
-#include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"
 
