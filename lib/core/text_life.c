@@ -145,7 +145,7 @@ static void put_remarks(struct out *o, const struct told *t, bool is_told_here)
 }
 
 /*
- * LAST, LIKE: see group.h. FIRST: of its event; it says what became of the other sockets, too.
+ * LAST, LIKE: see group_told.h. FIRST: of its event; it says what became of the other sockets, too.
  */
 static void put_told(struct out *o, const struct group *g, const struct told *t, const struct told *last, const struct told *like,
                      bool first)
