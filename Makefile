@@ -74,7 +74,7 @@ AGENT_PIC := $(call obj,pic,$(AGENT_SRC))
 # What runs for a report only is kept small: all of the library's text is in each process' memory.
 AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o,$(CORE_PIC)) $(call obj,pic,lib/agent/api.c \
 	$(addprefix lib/agent/,base/log.c watch/reporter.c unwind/libunwind_walk.c unwind/libunwind_load.c table/state_dir.c table/state_file.c \
-	table/program_defaults.c elf/elf.c elf/dynamic.c report/build.c report/forecast.c report/generated.c report/idle.c report/suppressions.c report/watched.c) \
+	table/program_defaults.c elf/elf.c elf/dynamic.c report/build.c report/select.c report/forecast.c report/generated.c report/idle.c report/suppressions.c report/watched.c) \
 	$(wildcard lib/agent/inject/*.c lib/agent/process/*.c lib/agent/symbolize/*.c))
 $(AGENT_SELDOM): AGENT_CFLAGS += $(if $(filter -O2,$(OPT)),-Os)
 CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))

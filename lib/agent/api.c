@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../core/group.h"
+#include "../core/group_told.h"
 #include "../core/text.h"
 #include "base/clock.h"
 #include "base/options.h"

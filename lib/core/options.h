@@ -8,33 +8,8 @@
 #ifndef SOCKLEAK_CORE_OPTIONS_H
 #define SOCKLEAK_CORE_OPTIONS_H
 
+#include "option_fields.h"
 #include "out.h"
-#include "runtime_name.h"
-#include "state.h"
-
-#define NATIVE_FRAMES_MAX 64u
-#define NATIVE_FRAMES_DEFAULT 32u
-
-enum color { COLOR_AUTO = 0, COLOR_ALWAYS, COLOR_NEVER };
-
-struct options {
-    bool enabled, leak_check_at_exit, abort_on_error, log_json, symbolize, print_suppressions, print_summary, follow_children, help, closes;
-    bool exit_check_all; /* leak_check_at_exit=all: also what ended in the last second */
-    bool interval_set;   /* interval was given; else it follows grace */
-    uint32_t kinds;      /* mask of KIND_BIT */
-    uint64_t grace_ns, interval_ns;
-    uint32_t exitcode, max_frames, max_leaks, max_sockets, signal, verbosity;
-    bool max_frames_set;    /* max_frames was given */
-    uint32_t native_frames; /* of a stack without frames of a runtime: options_finish derives it */
-    uint32_t runtimes;      /* mask of RUNTIME_BIT */
-    uint64_t max_allowed;   /* so many leaked sockets at exit do not change the exit status */
-    uint64_t log_max;       /* bytes of a log file; 0: no limit */
-    uint8_t color;
-    char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
-    char suppressions[512];
-    bool suppressions_told; /* an ancestor has logged what is wrong with that file: options_hush */
-    char state_dir[512];    /* empty: the default place */
-};
 
 void options_default(struct options *o);
 /*

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "prefix.h"
 #include "runtime_files.h"
 #include "textstack.h"
 
@@ -22,20 +23,28 @@ static const char *const inner[] = {"libc", "libpthread", "libresolv", "libanl",
                                     "ld64", "libasan",    "libtsan",   "libubsan", "liblsan", "libsockleak"};
 static const char *const inner_families[] = {"ld-linux", "ld-musl", "libc.musl", "libnss_", "libsockleak-"};
 
-static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
-
 bool own_frames_is_inner_object(const char *module)
 {
     const char *base = text_base_name(module);
-    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
-        const char *rest = base + strlen(inner[i]);
-        if (begins_with(base, inner[i]) && (begins_with(rest, ".so") || (rest[0] == '-' && rest[1] >= '0' && rest[1] <= '9')))
-            return true;
-    }
-    for (size_t i = 0; i < sizeof inner_families / sizeof *inner_families; i++)
-        if (begins_with(base, inner_families[i]))
-            return true;
-    return false;
+    return begins_with_name(base, inner, sizeof inner / sizeof *inner, name_end_of_library) ||
+           begins_with_one(base, inner_families, sizeof inner_families / sizeof *inner_families);
+}
+
+bool own_frames_is_system_library(const char *module)
+{
+    const char *at = module, *base = text_base_name(module);
+    if (!strstr(base, ".so"))
+        return false;
+    if (begins_with(at, "/nix/store/") || begins_with(at, "/gnu/store/"))
+        return true;
+    at += begins_with(at, "/usr/") ? 4 : 0;
+    if (!begins_with(at, "/lib"))
+        return false;
+    at = strchr(at + 1, '/');
+    if (!at)
+        return false;
+    const char *folder = at + 1, *end = strchr(folder, '/'), *triplet = strstr(folder, "-linux-");
+    return folder == base || (end && end + 1 == base && triplet && triplet < end);
 }
 
 /*

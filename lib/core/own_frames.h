@@ -33,6 +33,12 @@ size_t own_frames_name(const struct frame *frames, size_t n);
 /* True for the file of a C library, of what only that loads, or of this library. */
 bool own_frames_is_inner_object(const char *module);
 /*
+ * True for a shared library in one of the system's own folders: /lib, /usr/lib64,
+ * /usr/lib/x86_64-linux-gnu, Nix's and Guix's. Not in a folder that a program has below these, as
+ * /usr/lib/apache2/modules: those are the program's.
+ */
+bool own_frames_is_system_library(const char *module);
+/*
  * Lets all stacks of each group of R begin there. Where a stack has frames of a runtime, the frames
  * of the interpreter are taken out of it; the whole stack stays beside it, in memory that MEMORY
  * gives (NULL: none). So are its first frames as far as they are of the runtime's own library, which

@@ -7,7 +7,7 @@
 #include "parting.h"
 
 #include "finding.h"
-#include "group.h"
+#include "group_told.h"
 
 #define BIT(event) (1u << (event))
 _Static_assert(EVENT_COUNT <= 32, "a bit for each event");

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "cursor.h"
+#include "sort.h"
+
 #define MAX_NAME 4096u
 
 struct line {
@@ -20,33 +23,12 @@ struct line {
     size_t len;
 };
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* A number in hex, with 0x before it or not, and the blank behind it. */
-static bool take_hex(const char **at, const char *end, uint64_t *number)
+static bool take_hex(struct cursor *c, uint64_t *number)
 {
-    const char *p = *at;
-    uint64_t n = 0;
-    if (end - p > 2 && p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
-        p += 2;
-    const char *first = p;
-    for (int d; p < end && (d = digit_of(*p)) >= 0; p++) {
-        if (n >> 60)
-            return false;
-        n = n << 4 | (unsigned)d;
-    }
-    if (p == first || p == end || *p != ' ')
-        return false;
-    *number = n;
-    *at = p + 1;
-    return true;
+    if (c->end - c->p > 2 && c->p[0] == '0' && (c->p[1] | 0x20) == 'x')
+        c->p += 2;
+    return cursor_take_number(c, 16, number) && cursor_take_char(c, ' ');
 }
 
 /*
@@ -67,13 +49,14 @@ static size_t without_tier(const char *name, size_t len)
 
 static bool parse_line(const char *p, const char *end, struct line *line)
 {
-    if (!take_hex(&p, end, &line->start) || !take_hex(&p, end, &line->size))
+    struct cursor c = {p, end};
+    if (!take_hex(&c, &line->start) || !take_hex(&c, &line->size))
         return false;
-    while (p < end && *p == ' ')
-        p++;
-    line->name = p;
-    line->len = without_tier(p, (size_t)(end - p));
-    if (line->len == 0 || memchr(p, 0, line->len) || line->start + line->size < line->start)
+    while (c.p < end && *c.p == ' ')
+        c.p++;
+    line->name = c.p;
+    line->len = without_tier(c.p, (size_t)(end - c.p));
+    if (line->len == 0 || memchr(c.p, 0, line->len) || line->start + line->size < line->start)
         return false;
     if (line->len > MAX_NAME)
         line->len = MAX_NAME;
@@ -94,22 +77,9 @@ static size_t nameless(struct perf_map_target *targets, size_t n, size_t i)
     return to;
 }
 
-static size_t first_from(const struct perf_map_target *targets, size_t n, uint64_t addr)
-{
-    size_t low = 0;
-    while (low < n) {
-        size_t middle = low + (n - low) / 2;
-        if (targets[middle].addr < addr)
-            low = middle + 1;
-        else
-            n = middle;
-    }
-    return low;
-}
-
 static void name_covered(struct perf_map_target *targets, size_t n, const struct line *line)
 {
-    size_t i = nameless(targets, n, first_from(targets, n, line->start));
+    size_t i = nameless(targets, n, sorted_first(targets, n, sizeof *targets, line->start));
     while (i < n && targets[i].addr - line->start < line->size) {
         targets[i].start = line->start;
         targets[i].name = line->name;

@@ -10,8 +10,10 @@
 #include <string.h>
 
 #include "own_frames.h"
+#include "prefix.h"
 #include "runtime_files.h"
 #include "textstack.h"
+#include "word.h"
 
 enum place { PLACE_OWN, PLACE_THIN, PLACE_LIBRARY };
 
@@ -31,16 +33,6 @@ static const char *const interpreters[] = {"node",   "nodejs",  "libnode", "pyth
 static const char *const library_names[] = {
     "boost::", "asio::", "tokio::", "<tokio::", "mio::", "<mio::", "hyper::", "<hyper::", "async_io::"};
 static const char *const library_crates[] = {"_5tokio", "_3mio", "_5hyper", "_8async_io"};
-
-static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
-
-static bool begins_with_one(const char *s, const char *const *list, size_t n)
-{
-    for (size_t i = 0; s && i < n; i++)
-        if (begins_with(s, list[i]))
-            return true;
-    return false;
-}
 
 /* The function's own name: "std::f" of "void std::f<int>(int)", which begins with what it returns. */
 static const char *without_type(const char *name)
@@ -73,45 +65,12 @@ static bool is_of(const char *name, const char *const *names, size_t n, const ch
 
 static bool is_thin_object(const char *module)
 {
-    const char *base = text_base_name(module);
-    for (size_t i = 0; i < LENGTH(thin_objects); i++) {
-        const char *rest = base + strlen(thin_objects[i]);
-        if (begins_with(base, thin_objects[i]) && (begins_with(rest, ".so") || (rest[0] == '-' && rest[1] >= '0' && rest[1] <= '9')))
-            return true;
-    }
-    return false;
+    return begins_with_name(text_base_name(module), thin_objects, LENGTH(thin_objects), name_end_of_library);
 }
 
 static bool is_interpreter(const char *module)
 {
-    const char *base = text_base_name(module);
-    for (size_t i = 0; i < LENGTH(interpreters); i++) {
-        const char *rest = base + strlen(interpreters[i]);
-        if (begins_with(base, interpreters[i]) && (!*rest || *rest == '.' || *rest == '-' || (*rest >= '0' && *rest <= '9')))
-            return true;
-    }
-    return false;
-}
-
-/*
- * A shared library in one of the system's own folders: /lib, /usr/lib64, /usr/lib/x86_64-linux-gnu;
- * not in one that belongs to a program below them.
- */
-static bool is_system_library(const char *module)
-{
-    const char *at = module, *base = text_base_name(module);
-    if (!strstr(base, ".so"))
-        return false;
-    if (begins_with(at, "/nix/store/") || begins_with(at, "/gnu/store/"))
-        return true;
-    at += begins_with(at, "/usr/") ? 4 : 0;
-    if (!begins_with(at, "/lib"))
-        return false;
-    at = strchr(at + 1, '/');
-    if (!at)
-        return false;
-    const char *folder = at + 1, *end = strchr(folder, '/'), *triplet = strstr(folder, "-linux-");
-    return folder == base || (end && end + 1 == base && triplet && triplet < end);
+    return begins_with_name(text_base_name(module), interpreters, LENGTH(interpreters), name_end_of_program);
 }
 
 static enum place place_of_native(const struct frame *f)
@@ -127,7 +86,7 @@ static enum place place_of_native(const struct frame *f)
         return PLACE_LIBRARY;
     if (!f->module || !*f->module)
         return PLACE_LIBRARY; /* generated code, of which no runtime is known */
-    bool library = is_system_library(f->module) || own_frames_is_inner_object(f->module) || is_interpreter(f->module);
+    bool library = own_frames_is_system_library(f->module) || own_frames_is_inner_object(f->module) || is_interpreter(f->module);
     return library ? PLACE_LIBRARY : PLACE_OWN;
 }
 
@@ -165,8 +124,6 @@ const struct frame *program_frame_caller(const struct frame *frames, size_t n, c
     size_t at = (size_t)(f - frames) + 1;
     return at < n ? first_own(frames + at, n - at) : NULL;
 }
-
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 bool program_frame_same(const struct frame *a, const struct frame *b)
 {

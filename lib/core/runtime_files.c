@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "prefix.h"
 #include "runtime_name.h"
-
-static bool begins_with(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
 /* Behind the last of the N folders ROOTS that is in FILE; NULL: none is. */
 static const char *below_last(const char *file, const char *const *roots, size_t n)
@@ -172,10 +171,7 @@ static const char *node_stable(const char *file)
 static enum runtime_code java_code(const char *function)
 {
     static const char *const packages[] = {"java.", "javax.", "jdk.", "sun.", "com.sun."};
-    for (size_t i = 0; function && i < sizeof packages / sizeof *packages; i++)
-        if (begins_with(function, packages[i]))
-            return RUNTIME_CODE_LIBRARY;
-    return RUNTIME_CODE_PROGRAM;
+    return begins_with_one(function, packages, sizeof packages / sizeof *packages) ? RUNTIME_CODE_LIBRARY : RUNTIME_CODE_PROGRAM;
 }
 
 /* Mono's assemblies, and those of the global cache. */

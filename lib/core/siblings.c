@@ -8,7 +8,7 @@
 #include "siblings.h"
 
 #include "finding.h"
-#include "group.h"
+#include "group_told.h"
 #include "own_frames.h"
 #include "parting.h"
 

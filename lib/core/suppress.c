@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "own_frames.h"
+#include "prefix.h"
 #include "textstack.h"
 #include "word.h"
 
@@ -210,10 +211,7 @@ static bool is_own(const struct frame *f)
         return has_text(f->symbol) || has_text(f->file);
     if (has_text(f->symbol) && strcmp(f->symbol, "_start") == 0)
         return false;
-    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
-        if (strncmp(f->module, system[i], strlen(system[i])) == 0)
-            return false;
-    return true;
+    return !begins_with_one(f->module, system, sizeof system / sizeof *system);
 }
 
 /* "db_connect (db.c:42)", "db_connect (app+0x1234)" */

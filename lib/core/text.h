@@ -15,13 +15,6 @@
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);
-/*
- * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH],
- * together with its last one where group_told_last has that. Where group_told_like names another
- * entry, the heading refers to that one's stack.
- */
-void text_opened(struct out *o, const struct group *g);
-void text_told(struct out *o, const struct group *g, unsigned nth);
 /* " variant 1a2b3c4d", " other variants" for the rest of a site's; nothing where it has none. */
 void text_variant(struct out *o, const struct group *g);
 /*

@@ -62,12 +62,26 @@ void text_measure(struct text_columns *c, const struct frame *frames, size_t n)
     }
 }
 
+static void put_line(struct out *o, const struct frame *f)
+{
+    text_clean(o, f->file);
+    if (f->line)
+        out_fmt(o, ":%u", f->line);
+}
+
+void text_source(struct out *o, const struct frame *f)
+{
+    if (!f->file || !*f->file)
+        return;
+    out_str(o, " (");
+    put_line(o, f);
+    out_char(o, ')');
+}
+
 static void put_place(struct out *o, const struct frame *f)
 {
     if (f->file && *f->file) {
-        text_clean(o, f->file);
-        if (f->line)
-            out_fmt(o, ":%u", f->line);
+        put_line(o, f);
         if (f->line && f->line_of_function)
             out_str(o, " (where it begins)");
         out_str(o, f->inlined ? " (inlined)" : f->line ? "" : " ");

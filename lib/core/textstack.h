@@ -15,6 +15,10 @@
 void text_clean(struct out *o, const char *s);
 /* The part of PATH behind the last slash, all of it when nothing is there; NULL gives "". */
 const char *text_base_name(const char *path);
+/* " (src/db.c:42)"; nothing where F's file is not known. */
+void text_source(struct out *o, const struct frame *f);
+/* The "s" of N things. */
+static inline const char *text_plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 /*
  * The width of the names' column; 0: no frame has a name, and the column is left out. Start with

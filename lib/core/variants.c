@@ -14,18 +14,13 @@
 #include "runtime_files.h"
 #include "siteid.h"
 #include "sort.h"
-#include "textstack.h"
 
 /* ---- the stacks of the ends ------------------------------------------------------------------ */
 
-static bool begins_with(const char *s, const char *with) { return strncmp(s, with, strlen(with)) == 0; }
-
-/* A library of the system's, in /lib, /usr/lib64 and the like. Not a plugin there, nor a program. */
-static bool is_system_library(const char *path)
+/* Not of the program: libc, a library of the system, the vDSO. */
+static bool is_of_system(const char *path)
 {
-    bool system = begins_with(path, "/lib") || begins_with(path, "/usr/lib");
-    return own_frames_is_inner_object(path) || path[0] == '[' ||
-           (system && begins_with(text_base_name(path), "lib") && strstr(path, ".so"));
+    return own_frames_is_inner_object(path) || own_frames_is_system_library(path) || path[0] == '[';
 }
 
 /* H with the frame of a language runtime added, if it is the program's own; *OWN counts these. */
@@ -59,7 +54,7 @@ static uint64_t hash_own(const struct state_view *view, state_ref ref)
             continue;
         }
         const struct state_module *m = state_module_at(view, site.modules[i]);
-        if (!m || m->interpreter || is_system_library(m->path))
+        if (!m || m->interpreter || is_of_system(m->path))
             continue;
         h = siteid_frame(h, m, site.pcs[i]);
         own++;

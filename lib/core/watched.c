@@ -7,59 +7,34 @@
  */
 #include "watched.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
+#include "cursor.h"
+#include "proc_call.h"
 #include "sort.h"
 
 /* ---- the text -------------------------------------------------------------------------------- */
 
-struct text {
-    const char *p, *end;
-};
-
-static bool take_word(struct text *t, const char *word)
+static bool take_word(struct cursor *c, const char *word)
 {
-    size_t n = strlen(word);
-    while (t->p < t->end && *t->p == ' ')
-        t->p++;
-    if ((size_t)(t->end - t->p) < n || memcmp(t->p, word, n) != 0)
-        return false;
-    t->p += n;
-    return true;
+    cursor_skip_blanks(c);
+    return cursor_take_text(c, word);
 }
 
-static int digit_of(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99; }
-
-static bool take_number(struct text *t, unsigned base, uint64_t max, uint64_t *number)
+static bool take_number(struct cursor *c, unsigned base, uint64_t max, uint64_t *number)
 {
-    while (t->p < t->end && *t->p == ' ')
-        t->p++;
-    const char *begin = t->p;
-    uint64_t n = 0;
-    for (; t->p < t->end && digit_of(*t->p) < (int)base; t->p++) {
-        unsigned digit = (unsigned)digit_of(*t->p);
-        if (n > (max - digit) / base)
-            return false;
-        n = n * base + digit;
-    }
-    *number = n;
-    return t->p > begin && (t->p == t->end || *t->p == ' ');
+    cursor_skip_blanks(c);
+    return cursor_take_number(c, base, number) && *number <= max && (c->p == c->end || *c->p == ' ');
 }
 
-static bool skip_position(struct text *t)
-{
-    if (!take_word(t, "pos:"))
-        return false;
-    while (t->p < t->end && *t->p != ' ')
-        t->p++;
-    return true;
-}
+static bool skip_position(struct cursor *c) { return take_word(c, "pos:") && cursor_skip_word(c); }
 
 bool watched_parse(const char *text, size_t len, struct watched_line *out)
 {
-    struct text t = {text, text + len};
+    struct cursor t = {text, text + len};
     uint64_t fd, events;
     memset(out, 0, sizeof *out);
     if (!take_word(&t, "tfd:") || !take_number(&t, 10, INT32_MAX, &fd) || !take_word(&t, "events:") ||
@@ -90,20 +65,6 @@ void watched_begin(struct watched *w, struct watched_socket *sockets, size_t n)
     }
 }
 
-/* The first that has INODE, or w->n. */
-static size_t first_of(const struct watched *w, uint64_t inode)
-{
-    size_t low = 0, high = w->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (w->sockets[middle].inode < inode)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void take_line(struct watched *w, int epfd, const char *text, size_t len)
 {
     struct watched_line line;
@@ -113,7 +74,8 @@ static void take_line(struct watched *w, int epfd, const char *text, size_t len)
         w->unknown = true;
         return;
     }
-    for (size_t i = first_of(w, line.inode); line.inode && i < w->n && w->sockets[i].inode == line.inode; i++) {
+    for (size_t i = sorted_first(w->sockets, w->n, sizeof *w->sockets, line.inode);
+         line.inode && i < w->n && w->sockets[i].inode == line.inode; i++) {
         struct finding *f = w->sockets[i].finding;
         if (f->n_watches < FINDING_WATCHES)
             f->watches[f->n_watches] = (struct watch){.epfd = epfd, .fd = line.fd, .events = line.events, .data = line.data};
@@ -129,18 +91,35 @@ size_t watched_take(struct watched *w, int epfd, const char *text, size_t len)
     return used;
 }
 
+struct epoll {
+    struct watched *w;
+    int fd;
+};
+
+static size_t take_piece(void *arg, const char *text, size_t len)
+{
+    const struct epoll *e = arg;
+    return watched_take(e->w, e->fd, text, len);
+}
+
+void watched_epoll(struct watched *w, int epfd, struct pieces *p)
+{
+    struct epoll e = {w, epfd};
+    int end = pieces_read(p, take_piece, &e);
+    w->epolls++;
+    if (end != 0 && end != -ENOENT)
+        w->unknown = true;
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* In these a thread waits, for no socket of its own: for an epoll, other threads, processes, signals. */
+/* A thread waits in it for no socket of its own: for an epoll, other threads, processes, signals. */
 static bool waits_for_no_socket(uint64_t number)
 {
     switch (number) {
-#ifdef SYS_epoll_wait
-    case SYS_epoll_wait:
+#ifdef SYS_pause
     case SYS_pause:
 #endif
-    case SYS_epoll_pwait:
-    case 441: /* epoll_pwait2 */
     case SYS_futex:
     case 449: /* futex_waitv */
     case SYS_wait4:
@@ -149,47 +128,22 @@ static bool waits_for_no_socket(uint64_t number)
     case SYS_rt_sigtimedwait:
         return true;
     default:
-        return false;
+        return proc_call_waits_for_epoll(number);
     }
 }
 
-/* In these it waits for their first argument, a descriptor, alone. */
-static bool waits_for_one(uint64_t number)
-{
-    switch (number) {
-    case SYS_read:
-    case SYS_readv:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_recvfrom:
-    case SYS_recvmsg:
-    case SYS_recvmmsg:
-    case SYS_sendto:
-    case SYS_sendmsg:
-    case SYS_accept:
-    case SYS_accept4:
-        return true;
-    default:
-        return false;
-    }
-}
+/* It waits for its first argument, a descriptor, alone. */
+static bool waits_for_one(uint64_t number) { return number == SYS_accept || number == SYS_accept4 || proc_call_transfers(number); }
 
 void watched_thread(struct watched *w, const char *text, size_t len)
 {
-    struct text t = {text, text + len};
-    uint64_t number, fd;
-    while (t.end > t.p && t.end[-1] == '\n')
-        t.end--;
-    if (!take_number(&t, 10, UINT32_MAX, &number)) { /* "running", "-1 ..." or nothing */
+    struct proc_call c;
+    if (!proc_call_parse(text, len, &c)) /* "running", "-1 ..." or nothing */
         w->others = true;
-        return;
-    }
-    if (waits_for_no_socket(number))
-        return;
-    if (waits_for_one(number) && w->n_busy < WATCHED_BUSY && take_word(&t, "0x") && take_number(&t, 16, UINT64_MAX, &fd))
-        w->busy[w->n_busy++] = fd & UINT32_MAX; /* an int */
+    else if (waits_for_one(c.number) && w->n_busy < WATCHED_BUSY)
+        w->busy[w->n_busy++] = c.args[0] & UINT32_MAX; /* an int */
     else
-        w->others = true;
+        w->others |= !waits_for_no_socket(c.number);
 }
 
 /* A thread is in a call on it. By which number, is not known of one with copies. */

@@ -11,6 +11,7 @@
 #define SOCKLEAK_CORE_WATCHED_H
 
 #include "out.h"
+#include "pieces.h"
 #include "report.h"
 
 /* One line of an epoll's fdinfo. */
@@ -49,6 +50,11 @@ void watched_begin(struct watched *w, struct watched_socket *sockets, size_t n);
  * them are used up: what is left is the beginning of a line, and belongs before the next piece.
  */
 size_t watched_take(struct watched *w, int epfd, const char *text, size_t len);
+/*
+ * Takes the whole fdinfo of epoll EPFD, which P reads. -ENOENT of it: the epoll was closed meanwhile,
+ * and watches nothing.
+ */
+void watched_epoll(struct watched *w, int epfd, struct pieces *p);
 /*
  * The LEN bytes at TEXT are the /proc/PID/task/TID/syscall of a thread: it may wait for sockets by
  * other means than epoll, unless it is in a call that is known not to. LEN 0: it cannot be read.

@@ -17,6 +17,21 @@ closers()
     json "${1-$TESTTMP/log}" '" ".join(sorted("%d %s<%s %s%s%s" % (s["count"], s["frames"][0]["symbol"], s["frames"][1]["symbol"], s["call"], " about" * s["about"], " cousins" * s["cousins"]) for l in leaks for s in l["siblings_closed"]))'
 }
 
+# live_and_dead WAY READER WHAT: READER reads WHAT from the command's report of a victim that waits, and again once that was killed. Sets pid.
+live_and_dead()
+{
+    mkfifo "$TESTTMP/in"
+    start_agent v "" bash -c "exec '$VICTIMS/closes' $1 wait <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
+    "$SOCKLEAK" report --format json --min-age 0 "$pid" >"$TESTTMP/live.json"
+    [ "$("$2" "$TESTTMP/live.json")" = "$3" ]
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead.json"
+    [ "$("$2" "$TESTTMP/dead.json")" = "$3" ]
+}
+
 @test "the stacks that closed the other sockets of a site are named, with their counts" {
     left siblings
     [ "$(closers)" = "2 conn_abort<siblings close 5 conn_free<siblings close" ]
@@ -63,16 +78,7 @@ parted()
     contains "$output" '^    one of them, in the same stacks as the stuck: first received, saw EOF$'
     contains "$output" '^    and, unlike what is known of the stuck: last sent in answers \(.*/closes.c:[0-9]+\)$'
     contains "$output" '^    known of the stuck, and not of it: shut down$'
-    mkfifo "$TESTTMP/in"
-    start_agent v "" bash -c "exec '$VICTIMS/closes' answered wait <'$TESTTMP/in'"
-    exec 7>"$TESTTMP/in"
-    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
-    "$SOCKLEAK" report --format json --min-age 0 "$pid" >"$TESTTMP/live.json"
-    [ "$(parted "$TESTTMP/live.json")" = "$told" ]
-    kill -KILL "$pid"
-    wait_for 20 ended "$pid"
-    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead.json"
-    [ "$(parted "$TESTTMP/dead.json")" = "$told" ]
+    live_and_dead answered parted "$told"
     "$SOCKLEAK" report --format sarif "$pid" >"$TESTTMP/sarif"
     lacks "$TESTTMP/sarif" 'saw the error'
     run "$SOCKLEAK" run -- bash -c "'$VICTIMS/closes' answered; '$VICTIMS/closes' answered" 3>&- 4>&-
@@ -93,16 +99,7 @@ parted()
 }
 
 @test "the command names them too: of a live process, of one that was killed, and in one report of run" {
-    mkfifo "$TESTTMP/in"
-    start_agent v "" bash -c "exec '$VICTIMS/closes' siblings wait <'$TESTTMP/in'"
-    exec 7>"$TESTTMP/in"
-    wait_for 20 grep -q '^ready' "$TESTTMP/v.out"
-    "$SOCKLEAK" report --format json --min-age 0 "$pid" >"$TESTTMP/live.json"
-    [ "$(closers "$TESTTMP/live.json")" = "2 conn_abort<siblings close 5 conn_free<siblings close" ]
-    kill -KILL "$pid"
-    wait_for 20 ended "$pid"
-    "$SOCKLEAK" report --format json "$pid" >"$TESTTMP/dead.json"
-    [ "$(closers "$TESTTMP/dead.json")" = "2 conn_abort<siblings close 5 conn_free<siblings close" ]
+    live_and_dead siblings closers "2 conn_abort<siblings close 5 conn_free<siblings close"
     "$SOCKLEAK" report "$pid" >"$TESTTMP/dead.txt"
     contains "$TESTTMP/dead.txt" 'the 7 that were closed: closed by close \(5 of 7\)'
     run "$SOCKLEAK" run -- bash -c "'$VICTIMS/closes' siblings; '$VICTIMS/closes' siblings" 3>&- 4>&-

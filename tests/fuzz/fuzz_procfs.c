@@ -5,7 +5,9 @@
  *
  * The first byte chooses the parser; the rest is copied to a block of just its length.
  */
-#include "../../lib/cli/kernel/procfs.c"
+#include <stdlib.h>
+
+#include "../../lib/cli/kernel/procfs_parse.c"
 
 #include "../../lib/core/watched.h"
 

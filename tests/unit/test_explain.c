@@ -82,6 +82,16 @@ static unsigned char *object(uint64_t size, uint64_t offset, int number)
     return p;
 }
 
+/* One for each of the numbers that are searched. */
+static void three_objects(void)
+{
+    for (int i = 0; i < 3; i++)
+        object(0x220, 0x40, 40 + i);
+}
+
+/* Ends the heap and searches it: COUNT sorts of objects are found. A macro, for its place in a message. */
+#define FINDS(count) (end(), search(), assert_int_equal(result.n_objects, count))
+
 static struct chunks walked(void)
 {
     struct chunks c = {0};
@@ -204,11 +214,8 @@ static void short_lists_of_an_older_glibc_are_known_by_their_key(void **state)
 static void an_object_is_found_by_its_pointer_and_its_chunk(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++)
-        object(0x220, 0x40, 40 + i);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    three_objects();
+    FINDS(1);
     const struct search_object *o = &result.objects[0];
     assert_int_equal(o->count, 3);
     assert_int_equal(o->count_stuck, 3);
@@ -227,9 +234,7 @@ static void several_pointers_of_one_object_are_told_together_in_their_order(void
         put64(p, MODULE + 0x910);
         put64(p + 0x80, MODULE + 0x20 + (uint64_t)i); /* another one in each */
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     assert_int_equal(result.objects[0].n_pointers, 2);
     assert_int_equal(result.objects[0].pointers[0].distance, -0x40);
     assert_int_equal(result.objects[0].pointers[1].distance, 24);
@@ -243,9 +248,7 @@ static void a_second_place_of_a_number_does_not_tear_its_object(void **state)
         put64(p, MODULE + 0x10);
         put32(p + 0x60, 40 + i); /* again, but with one of the pointers at another distance */
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     assert_int_equal(result.objects[0].n_pointers, 2);
     assert_true(result.objects[0].chunk == 0x220);
 }
@@ -259,9 +262,7 @@ static void two_objects_that_have_the_number_are_two(void **state)
         put32(p + 8, 40 + i);
         put64(p, MODULE + 0x800);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 2);
+    FINDS(2);
     assert_int_equal(result.objects[0].n_pointers, 1);
     assert_true(result.objects[0].chunk != result.objects[1].chunk);
 }
@@ -269,13 +270,10 @@ static void two_objects_that_have_the_number_are_two(void **state)
 static void what_has_other_numbers_in_the_same_way_tells_nothing(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++)
-        object(0x220, 0x40, 40 + i);
+    three_objects();
     for (int i = 0; i < 16; i++)
         object(0x220, 0x40, 100 + i);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_ALIKE);
 }
 
@@ -289,13 +287,9 @@ static void a_few_of_many_objects_may_have_kept_another_number(void **state)
     query.n_open = 33;
     object(0x220, 0x40, 100);
     object(0x220, 0x40, 101);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     object(0x220, 0x40, 102);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
 }
 
 static void with_two_numbers_one_control_is_too_many(void **state)
@@ -304,21 +298,15 @@ static void with_two_numbers_one_control_is_too_many(void **state)
     query.n = query.n_stuck = 2;
     object(0x220, 0x40, 40);
     object(0x220, 0x40, 41);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     static const int open_too[] = {40, 41, 50, 51, 52, 53, 54, 55};
     query.open = open_too;
     query.n_open = 8;
     for (int i = 2; i < 8; i++)
         object(0x220, 0x40, open_too[i]);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     object(0x220, 0x40, 103);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
 }
 
 static void an_allocator_of_its_own_needs_no_chunks(void **state)
@@ -339,12 +327,9 @@ static void an_allocator_of_its_own_needs_no_chunks(void **state)
 static void a_second_place_of_one_number_leaves_a_doubt(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++)
-        object(0x220, 0x40, 40 + i);
+    three_objects();
     object(0x220, 0x40, 41);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_ALIKE);
 }
 
@@ -354,9 +339,7 @@ static void common_numbers_need_more_of_them(void **state)
     query.n = query.n_stuck = 2;
     object(0x220, 0x40, 40);
     object(0x220, 0x40, 41);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     for (int i = 0; i < 4000; i++) /* they are in a good part of memory */
         put32(other + 12 * i, 40 + i % 3);
     search();
@@ -367,9 +350,7 @@ static void common_numbers_need_more_of_them(void **state)
         query.numbers[i] = 40 + i;
         object(0x220, 0x40, 40 + i);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
 }
 
 static void nearly_all_of_many_is_enough_and_says_which(void **state)
@@ -384,9 +365,7 @@ static void nearly_all_of_many_is_enough_and_says_which(void **state)
         if (i != 3)
             object(0x220, 0x40, 40 + i);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     assert_int_equal(result.objects[0].count, 7);
     assert_int_equal(result.objects[0].who, 0xff & ~8);
     query.n = query.n_stuck = 10; /* 7 of 10 are not */
@@ -408,9 +387,7 @@ static void pointers_of_a_neighbour_are_not_the_objects(void **state)
         p = chunk(0x40);
         put64(p, MODULE + 0x120);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
 }
 
 static void blocks_without_a_pointer_are_told_where_they_hold_descriptors(void **state)
@@ -419,38 +396,29 @@ static void blocks_without_a_pointer_are_told_where_they_hold_descriptors(void *
     for (int i = 0; i < 5; i++)
         put32(chunk(0x70) + 16, 40 + i);
     put32(chunk(0x70) + 16, -1);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     assert_true(result.objects[0].chunk == 0x70 && result.objects[0].offset == 16);
     assert_int_equal(result.objects[0].n_pointers, 0);
     for (int i = 0; i < 7; i++)
         put32(chunk(0x70) + 16, 5000 + i); /* most are something else */
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_ALIKE);
 }
 
 static void a_count_beside_a_pointer_is_no_descriptor(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++)
-        object(0x220, 0x40, 40 + i);
+    three_objects();
     object(0x220, 0x40, -1);
     object(0x220, 0x40, 0);
     for (int i = 0; i < 5; i++) { /* what was freed does not count */
         unsigned char *p = object(0x220, 0x40, 1);
         put64(p, address_of(p) >> 12);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     for (int i = 0; i < 5; i++)
         object(0x220, 0x40, 1); /* open, too, but what a count of references mostly is */
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_ALIKE);
 }
 
@@ -461,9 +429,7 @@ static void an_object_that_was_freed_holds_nothing(void **state)
         unsigned char *p = object(0x220, 0x40, 40 + i);
         put64(p, address_of(p) >> 12);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_CLEAR);
 }
 
@@ -473,9 +439,7 @@ static void numbers_that_are_nowhere_leave_no_doubt(void **state)
 {
     (void)state;
     chunk(0x100);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_CLEAR);
 }
 
@@ -485,9 +449,7 @@ static void a_table_of_numbers_leaves_a_doubt(void **state)
     unsigned char *p = chunk(0x100);
     for (int i = 0; i < 3; i++)
         put32(p + 4 * i, 40 + i);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_TABLE);
     memset(p, 0, 16);
     for (int i = 0; i < 3; i++)
@@ -531,9 +493,7 @@ static void one_place_of_blocks_of_many_sizes_leaves_a_doubt(void **state)
     (void)state;
     for (int i = 0; i < 3; i++)
         put32(chunk(0x100 + 0x20 * (uint64_t)i) + 0x18, 40 + i);
-    end();
-    search();
-    assert_int_equal(result.n_objects, 0);
+    FINDS(0);
     assert_int_equal(result.doubt, SEARCH_MIXED);
 }
 
@@ -549,9 +509,7 @@ static void what_holds_the_healthy_ones_is_told_beside_the_lost(void **state)
         object(0x220, 0x40, 40 + i);
         put32(table + 4 * i, 40 + i);
     }
-    end();
-    search();
-    assert_int_equal(result.n_objects, 1);
+    FINDS(1);
     assert_int_equal(result.objects[0].count, 3);
     assert_int_equal(result.objects[0].count_stuck, 0);
     assert_int_equal(result.doubt, SEARCH_CLEAR);
@@ -561,8 +519,7 @@ static void two_readings_agree_only_if_they_tell_the_same(void **state)
 {
     (void)state;
     struct search_result first;
-    for (int i = 0; i < 3; i++)
-        object(0x220, 0x40, 40 + i);
+    three_objects();
     end();
     search();
     first = result;

@@ -13,6 +13,7 @@
 
 #include "core/finding.h"
 #include "core/group.h"
+#include "core/group_told.h"
 #include "core/report.h"
 
 static uint64_t seed = 88172645463325252ull;

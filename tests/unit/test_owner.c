@@ -16,11 +16,12 @@
 
 #include "cli/owner/loop.h"
 #include "cli/owner/walk.h"
+#include "v8_image.h"
 
 #define BASE 0x200000u
 #define BYTES (64u * 1024u)
 
-enum { MAP = 255, FUNCTION = 2065, SHARED = 262, SCRIPT = 167, SCOPE = 271, FIXED = 179, DEBUG = 250, UNCOMPILED = 220 };
+enum { FUNCTION = 2065, SHARED = 262, SCRIPT = 167, SCOPE = 271, FIXED = 179, DEBUG = 250, UNCOMPILED = 220 };
 enum {
     OBJECT = 1057,
     API_OBJECT = 1058,
@@ -36,8 +37,7 @@ enum {
 enum { FAST_WORDS = 64, KEYS = 24 };
 
 static uint8_t memory[BYTES], whole[BYTES];
-static uint64_t used;
-static uint64_t map_of_maps, null_object;
+static uint64_t null_object;
 static struct owner_cache cache;
 static struct v8_layout layout;
 static struct objects objects;
@@ -54,40 +54,11 @@ static bool read_memory(void *arg, uint64_t a, void *to, size_t n)
 
 /* ---- making memory ---------------------------------------------------------------------------- */
 
-static uint64_t *word_at(uint64_t a)
-{
-    assert_true(a >= BASE && a - BASE < BYTES && a % 8 == 0);
-    return (uint64_t *)(void *)(memory + (a - BASE));
-}
-static uint64_t take(size_t n)
-{
-    uint64_t at = BASE + used;
-    used += (n + 15) & ~15ull;
-    assert_true(used <= BYTES);
-    return at;
-}
-static void put(uint64_t object, unsigned offset, uint64_t value) { *word_at((object & ~1ull) + offset) = value; }
-static uint64_t smi(int32_t v) { return (uint64_t)(uint32_t)v << 32; }
-static uint64_t new_map(int type)
-{
-    uint64_t map = take(80) + 1;
-    put(map, 0, map_of_maps ? map_of_maps : map);
-    put(map, 8, (uint64_t)(unsigned)type << 32);
-    return map;
-}
-static uint64_t new_object(int type, size_t bytes)
-{
-    uint64_t o = take(bytes) + 1;
-    put(o, 0, new_map(type));
-    return o;
-}
-static uint64_t string(const char *s)
-{
-    uint64_t o = new_object(ONE_BYTE, 16 + strlen(s) + 1);
-    put(o, 8, (uint64_t)strlen(s) << 32);
-    memcpy(memory + (o - 1 + 16 - BASE), s, strlen(s));
-    return o;
-}
+static uint64_t take(size_t n) { return allocate(n) - 1; }
+static void put(uint64_t o, unsigned offset, uint64_t value) { *words_of(o + offset) = value; }
+/* Of a map of its own. */
+static uint64_t new_object(unsigned type, size_t bytes) { return object_with(new_map(type), bytes); }
+static uint64_t string(const char *s) { return string_of(ONE_BYTE, s, (uint32_t)strlen(s), 1); }
 /* "@name" is a symbol. */
 static uint64_t key(const char *name)
 {
@@ -99,11 +70,11 @@ static uint64_t key(const char *name)
 }
 
 /* An object with room for KEYS properties, three of them in itself. */
-static uint64_t fast(int type)
+static uint64_t fast(unsigned type)
 {
-    uint64_t o = new_object(type, 8 * 8), map = *word_at(o - 1), properties = new_object(PROPERTIES, 16 + 8 * KEYS);
+    uint64_t o = new_object(type, 8 * 8), map = *words_of(o - 1), properties = new_object(PROPERTIES, 16 + 8 * KEYS);
     uint64_t d = new_object(DESCRIPTORS, 24 + 24 * KEYS);
-    put(map, 8, *word_at(map - 1 + 8) | 8 | 5 << 8); /* words; properties begin at the sixth */
+    put(map, 8, *words_of(map - 1 + 8) | 8 | 5 << 8); /* words; properties begin at the sixth */
     put(map, 40, d);
     put(properties, 8, smi(KEYS));
     put(o, 8, properties);
@@ -111,8 +82,8 @@ static uint64_t fast(int type)
 }
 static void set(uint64_t o, const char *name, uint64_t value)
 {
-    uint64_t map = *word_at(o - 1), d = *word_at(map - 1 + 40);
-    unsigned n = (unsigned)(*word_at(map - 1 + 16) >> 10 & 0x3ff);
+    uint64_t map = *words_of(o - 1), d = *words_of(map - 1 + 40);
+    unsigned n = (unsigned)(*words_of(map - 1 + 16) >> 10 & 0x3ff);
     put(map, 16, (uint64_t)(n + 1) << 10);
     put(d, 8, n + 1);
     put(d, 24 + 24 * n, key(name));
@@ -120,12 +91,12 @@ static void set(uint64_t o, const char *name, uint64_t value)
     if (n < 3)
         put(o, 8 * (5 + n), value);
     else
-        put(*word_at(o - 1 + 8), 16 + 8 * (n - 3), value);
+        put(*words_of(o - 1 + 8), 16 + 8 * (n - 3), value);
 }
 /* An object with a dictionary of 8 entries. */
 static uint64_t dictionary(void)
 {
-    uint64_t o = new_object(OBJECT, 24), map = *word_at(o - 1), table = new_object(190, 16 + 8 * (6 + 24));
+    uint64_t o = new_object(OBJECT, 24), map = *words_of(o - 1), table = new_object(190, 16 + 8 * (6 + 24));
     put(map, 16, 1u << 21);
     put(table, 8, smi(6 + 24));
     put(table, 16 + 8 * 2, smi(8));
@@ -136,7 +107,7 @@ static uint64_t dictionary(void)
 }
 static void enter(uint64_t o, unsigned slot, const char *name, uint64_t value)
 {
-    uint64_t table = *word_at(o - 1 + 8);
+    uint64_t table = *words_of(o - 1 + 8);
     put(table, 16 + 8 * (6 + 3 * slot), key(name));
     put(table, 16 + 8 * (6 + 3 * slot + 1), value);
     put(table, 16 + 8 * (6 + 3 * slot + 2), smi(0));
@@ -144,10 +115,8 @@ static void enter(uint64_t o, unsigned slot, const char *name, uint64_t value)
 
 static uint64_t new_script(const char *name)
 {
-    uint64_t o = new_object(SCRIPT, 96), ends = new_object(FIXED, 16 + 8 * 4);
-    put(ends, 8, smi(4));
-    for (int i = 0; i < 4; i++)
-        put(ends, 16 + 8 * (unsigned)i, smi(10 * (i + 1)));
+    const uint64_t lines[] = {smi(10), smi(20), smi(30), smi(40)};
+    uint64_t o = new_object(SCRIPT, 96), ends = array(FIXED, lines, 4, 8);
     put(o, 16, string(name));
     put(o, 24, smi(0));
     put(o, 32, smi(0));
@@ -172,7 +141,7 @@ static uint64_t function(const char *name, uint64_t of, int start)
 /* One that was not called yet: with its name, or what was guessed. */
 static uint64_t uncalled(const char *name, const char *guess, uint64_t of, int start)
 {
-    uint64_t f = function("x", of, start), shared = *word_at(f - 1 + 24), data = new_object(UNCOMPILED, 24);
+    uint64_t f = function("x", of, start), shared = *words_of(f - 1 + 24), data = new_object(UNCOMPILED, 24);
     put(shared, 8, data);
     put(shared, 16, name ? string(name) : smi(0));
     put(data, 8, string(guess));
@@ -189,17 +158,14 @@ static uint64_t bound_to(uint64_t target)
 static uint64_t once_of(uint64_t wrapper, uint64_t given)
 {
     uint64_t o = fast(FUNCTION);
-    put(o, 24, *word_at(wrapper - 1 + 24));
+    put(o, 24, *words_of(wrapper - 1 + 24));
     set(o, "listener", given);
     return o;
 }
-static uint64_t array(const uint64_t *values, unsigned n)
+static uint64_t array_object(const uint64_t *values, unsigned n)
 {
-    uint64_t o = new_object(ARRAY, 32), elements = new_object(FIXED, 16 + 8 * n);
-    put(elements, 8, smi((int32_t)n));
-    for (unsigned i = 0; i < n; i++)
-        put(elements, 16 + 8 * i, values[i]);
-    put(o, 16, elements);
+    uint64_t o = new_object(ARRAY, 32);
+    put(o, 16, array(FIXED, values, (int32_t)n, 8));
     put(o, 24, smi((int32_t)n));
     return o;
 }
@@ -208,45 +174,22 @@ static uint64_t array(const uint64_t *values, unsigned n)
 
 static void set_layouts(void)
 {
-    layout = (struct v8_layout){.map_type = 12,
-                                .function_shared = 24,
-                                .shared_data = 8,
-                                .shared_name = 16,
-                                .shared_script = 32,
-                                .uncompiled_name = 8,
-                                .uncompiled_start = 16,
-                                .uncompiled_end = 20,
-                                .script_source = 8,
-                                .script_name = 16,
-                                .script_line_offset = 24,
-                                .script_column_offset = 32,
-                                .script_line_ends = 56,
-                                .script_id = 64,
-                                .script_eval_from = 72,
-                                .debug_script = 24,
-                                .string_length = 12,
-                                .string_characters = 16,
-                                .cons_first = 16,
-                                .cons_second = 24,
-                                .thin_actual = 16,
-                                .sliced_parent = 16,
-                                .sliced_offset = 24,
-                                .external_resource = 16,
-                                .array_length = 8,
-                                .array_data = 16,
-                                .scope_n_locals = 2,
-                                .scope_locals = 3,
-                                .type_map = MAP,
-                                .type_function = FUNCTION,
-                                .last_function = FUNCTION + 15,
-                                .type_shared = SHARED,
-                                .type_script = SCRIPT,
-                                .type_debug = DEBUG,
-                                .type_scope = SCOPE,
-                                .type_uncompiled = UNCOMPILED,
-                                .last_uncompiled = UNCOMPILED + 3,
-                                .type_fixed = FIXED,
-                                .first_no_string = 128};
+    layout = (struct v8_layout){
+        V8_IMAGE_LAYOUT,
+        .shared_data = 8,
+        .uncompiled_name = 8,
+        .uncompiled_start = 16,
+        .uncompiled_end = 20,
+        .type_function = FUNCTION,
+        .last_function = FUNCTION + 15,
+        .type_shared = SHARED,
+        .type_script = SCRIPT,
+        .type_debug = DEBUG,
+        .type_scope = SCOPE,
+        .type_uncompiled = UNCOMPILED,
+        .last_uncompiled = UNCOMPILED + 3,
+        .type_fixed = FIXED,
+    };
     objects.layout = (struct object_layout){.map_words = 8,
                                             .map_first_word = 9,
                                             .map_bits = 16,
@@ -281,13 +224,13 @@ static void new_loop(void)
     loop = take(128);
     wrap = take(512);
     handle = wrap + 160;
-    *word_at(loop + 16) = *word_at(loop + 24) = handle + 32;
-    *word_at(loop + 64) = 9;
-    *word_at(handle) = wrap;
-    *word_at(handle + 8) = loop;
-    *word_at(handle + 16) = 12;
-    *word_at(handle + 32) = *word_at(handle + 40) = loop + 16;
-    *word_at(handle + 184) = 21;
+    *words_of(loop + 16) = *words_of(loop + 24) = handle + 32;
+    *words_of(loop + 64) = 9;
+    *words_of(handle) = wrap;
+    *words_of(handle + 8) = loop;
+    *words_of(handle + 16) = 12;
+    *words_of(handle + 32) = *words_of(handle + 40) = loop + 16;
+    *words_of(handle + 184) = 21;
 }
 
 static int begin(void **state)
@@ -295,35 +238,34 @@ static int begin(void **state)
     (void)state;
     memset(memory, 0, sizeof memory);
     memset(&cache, 0, sizeof cache);
-    used = 64;
+    v8_image_begin(memory, BASE, BYTES, 16);
+    take(64);
     cache.read = read_memory;
     cache.max_reads = 1000000;
     set_layouts();
-    map_of_maps = 0;
-    map_of_maps = new_map(MAP);
     null_object = new_object(131, 32);
     script = new_script("/srv/app.js");
     new_loop();
     js = fast(API_OBJECT);
     put(js, 32, wrap); /* its second internal field */
     uint64_t slot = take(16);
-    *word_at(slot) = js;
-    *word_at(wrap + 8) = slot;
+    *words_of(slot) = js;
+    *words_of(wrap + 8) = slot;
     sock = fast(OBJECT);
     server = fast(OBJECT);
-    put(*word_at(js - 1), 8, *word_at(*word_at(js - 1) - 1 + 8));
+    put(*words_of(js - 1), 8, *words_of(*words_of(js - 1) - 1 + 8));
     uint64_t events = dictionary(), of_server = dictionary(), node = new_script("node:net");
     uint64_t once = bound_to(function("onceWrapper", node, 1)), data = function("onData", script, 3);
     set(once, "listener", uncalled(NULL, "guess.ed", script, 15));
     uint64_t several[] = {data, function("own", node, 2), bound_to(uncalled("receive", "", script, 25))};
     enter(events, 5, "error", data);
-    enter(events, 3, "data", array(several, 3));
+    enter(events, 3, "data", array_object(several, 3));
     enter(events, 0, "end", once);
     enter(events, 7, "gone", null_object);
     enter(of_server, 2, "upgrade", function("onUpgrade", script, 31));
     enter(of_server, 4, "request", function("onRequest", new_script("/srv/node_modules/web/web.js"), 12));
     /* three in the object would be in place of its internal fields */
-    put(*word_at(js - 1), 16, 0);
+    put(*words_of(js - 1), 16, 0);
     set(js, "fd", null_object);
     set(js, "reading", null_object);
     set(js, "onread", null_object);
@@ -373,7 +315,7 @@ static void the_listeners_of_a_socket_and_its_server_are_named_the_programs_own_
 static void what_once_has_made_leads_to_the_function_that_was_given(void **state)
 {
     struct owner_handlers h;
-    uint64_t events = *word_at(sock - 1 + 8 * 7), node = new_script("node:events"), given = function("given", script, 33);
+    uint64_t events = *words_of(sock - 1 + 8 * 7), node = new_script("node:events"), given = function("given", script, 33);
     (void)state;
     enter(events, 6, "close", once_of(function("wrapper", node, 1), given));
     assert_true(walks(&h));
@@ -402,7 +344,7 @@ static void an_owner_that_does_not_lead_back_to_the_handle_is_not_believed(void 
 {
     struct owner_handlers h;
     (void)state;
-    put(*word_at(sock - 1 + 8) /* no property of it */, 0, *word_at(*word_at(sock - 1 + 8) - 1));
+    put(*words_of(sock - 1 + 8) /* no property of it */, 0, *words_of(*words_of(sock - 1 + 8) - 1));
     put(sock, 8 * 6, server);
     assert_false(walks(&h));
     memcpy(memory, whole, sizeof memory);
@@ -417,17 +359,17 @@ static void an_owner_that_does_not_lead_back_to_the_handle_is_not_believed(void 
 static void what_is_no_function_where_one_must_be_gives_no_answer(void **state)
 {
     struct owner_handlers h;
-    uint64_t events = *word_at(sock - 1 + 8 * 7);
+    uint64_t events = *words_of(sock - 1 + 8 * 7);
     (void)state;
     enter(events, 6, "close", server);
     assert_false(walks(&h));
-    assert_int_equal(*word_at(0 + BASE + 8), 0);
+    assert_int_equal(*words_of(0 + BASE + 8), 0);
 }
 
 static void a_dictionary_whose_sizes_do_not_agree_has_no_properties(void **state)
 {
     struct owner_handlers h;
-    uint64_t events = *word_at(sock - 1 + 8 * 7), table = *word_at(events - 1 + 8);
+    uint64_t events = *words_of(sock - 1 + 8 * 7), table = *words_of(events - 1 + 8);
     (void)state;
     put(table, 16 + 8 * 2, smi(4));
     assert_false(walks(&h));
@@ -441,7 +383,7 @@ static void a_property_beyond_the_array_is_none(void **state)
 {
     (void)state;
     assert_int_equal(object_get(&objects, sock, "server"), server);
-    put(*word_at(sock - 1 + 8), 8, smi(1));
+    put(*words_of(sock - 1 + 8), 8, smi(1));
     owner_cache_drop(&cache);
     assert_int_equal(object_get(&objects, sock, "server"), 0);
 }
@@ -481,13 +423,13 @@ static void a_loop_is_one_that_its_handles_lead_back_to(void **state)
     assert_true(loop_is(&cache, loop, -1));
     assert_false(loop_is(&cache, loop, 8));
     assert_false(loop_is(&cache, loop + 8, 9));
-    *word_at(handle + 8) = wrap;
+    *words_of(handle + 8) = wrap;
     assert_false(has_loop());
-    *word_at(handle + 8) = loop;
-    *word_at(handle + 40) = loop;
+    *words_of(handle + 8) = loop;
+    *words_of(handle + 40) = loop;
     assert_false(has_loop());
-    *word_at(handle + 40) = loop + 16;
-    *word_at(loop + 16) = *word_at(loop + 24) = loop + 16;
+    *words_of(handle + 40) = loop + 16;
+    *words_of(loop + 16) = *words_of(loop + 24) = loop + 16;
     assert_false(has_loop()); /* no handle proves it */
 }
 
@@ -496,10 +438,10 @@ static void a_loop_is_found_on_the_stack_of_its_thread_and_in_the_code_of_its_fu
     uint64_t stack = take(512), code = take(64), variable = take(8);
     static const uint8_t text[] = {0x55, 0x48, 0x89, 0xe5, 0x4c, 0x8b, 0x25};
     (void)state;
-    *word_at(stack + 8) = stack;
-    *word_at(stack + 24) = handle;
+    *words_of(stack + 8) = stack;
+    *words_of(stack + 24) = handle;
     assert_int_equal(loop_of_stack(&cache, stack, stack + 512, 9), 0);
-    *word_at(stack + 400) = loop;
+    *words_of(stack + 400) = loop;
     owner_cache_drop(&cache);
     assert_int_equal(loop_of_stack(&cache, stack + 4, stack + 512, 9), loop);
     assert_int_equal(loop_of_stack(&cache, stack, stack + 400, 9), 0);
@@ -507,10 +449,10 @@ static void a_loop_is_found_on_the_stack_of_its_thread_and_in_the_code_of_its_fu
     uint32_t far = (uint32_t)(variable - (code + sizeof text + 4));
     memcpy(memory + (code - BASE), text, sizeof text);
     memcpy(memory + (code - BASE) + sizeof text, &far, sizeof far);
-    *word_at(variable) = handle;
+    *words_of(variable) = handle;
     owner_cache_drop(&cache);
     assert_int_equal(loop_of_function(&cache, code), 0);
-    *word_at(variable) = loop;
+    *words_of(variable) = loop;
     owner_cache_drop(&cache);
     assert_int_equal(loop_of_function(&cache, code), loop);
     assert_int_equal(loop_of_function(&cache, stack), 0);
@@ -529,18 +471,18 @@ static void only_open_handles_of_sockets_are_given_and_a_broken_list_is_known(vo
     assert_true(each());
     assert_int_equal(seen, 1);
     assert_int_equal(seen_data, wrap);
-    *word_at(handle + 88) = 1; /* it is being closed */
+    *words_of(handle + 88) = 1; /* it is being closed */
     assert_true(each());
     assert_int_equal(seen, 0);
-    *word_at(handle + 88) = 0;
-    *word_at(handle + 16) = 13; /* a timer */
+    *words_of(handle + 88) = 0;
+    *words_of(handle + 16) = 13; /* a timer */
     assert_true(each());
     assert_int_equal(seen, 0);
-    *word_at(handle + 16) = 12;
-    *word_at(handle + 32) = handle + 32; /* round and round */
+    *words_of(handle + 16) = 12;
+    *words_of(handle + 32) = handle + 32; /* round and round */
     assert_false(each());
-    *word_at(handle + 32) = loop + 16;
-    *word_at(handle + 40) = handle;
+    *words_of(handle + 32) = loop + 16;
+    *words_of(handle + 40) = handle;
     assert_false(each());
 }
 
@@ -555,19 +497,20 @@ static void damaged_memory_gives_an_answer_in_bounds_or_none(void **state)
     for (unsigned i = 0; i < 20000; i++) {
         memcpy(memory, whole, sizeof memory);
         for (unsigned k = next_random(&seed) >> 30; k < 4; k++) {
-            uint64_t at = BASE + (next_random(&seed) >> 8) % used / 8 * 8, with = BASE + (next_random(&seed) >> 8) % used / 8 * 8;
+            uint64_t at = BASE + (next_random(&seed) >> 8) % v8_image.used / 8 * 8,
+                     with = BASE + (next_random(&seed) >> 8) % v8_image.used / 8 * 8;
             switch (next_random(&seed) >> 30) {
             case 0: /* another object */
-                *word_at(at) = with + 1;
+                *words_of(at) = with + 1;
                 break;
             case 1: /* what stands elsewhere */
-                *word_at(at) = *word_at(with);
+                *words_of(at) = *words_of(with);
                 break;
             case 2:
-                *word_at(at) ^= 1ull << (next_random(&seed) >> 26);
+                *words_of(at) ^= 1ull << (next_random(&seed) >> 26);
                 break;
             default:
-                *word_at(at) = (uint64_t)next_random(&seed) << 32 | next_random(&seed);
+                *words_of(at) = (uint64_t)next_random(&seed) << 32 | next_random(&seed);
             }
         }
         cache.max_reads = 1000000;
@@ -582,7 +525,7 @@ static void damaged_memory_gives_an_answer_in_bounds_or_none(void **state)
         answers += known;
         owner_cache_drop(&cache);
         if (loop_is(&cache, loop, 9))
-            seen += loop_of_stack(&cache, BASE + (next_random(&seed) >> 8) % used, BASE + used, 9) != 0;
+            seen += loop_of_stack(&cache, BASE + (next_random(&seed) >> 8) % v8_image.used, BASE + v8_image.used, 9) != 0;
     }
     assert_true(answers > 100 && answers < 20000);
 }

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/group.h"
+#include "core/group_told.h"
 #include "core/parting.h"
 
 #define BIT(event) (1u << (event))

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "cli/kernel/procfs.c"
+#include "cli/kernel/procfs_parse.c"
 
 #define STAT_TAIL " S 17 4242 4242 34816 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654321 1 2 3"
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/group.h"
+#include "core/group_told.h"
 #include "core/siblings.h"
 #include "image.h"
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/sys.h"
+#include "agent/table/index.h"
 #include "objects.h"
 
 static int no_table(void **state)
@@ -455,6 +456,47 @@ static void two_threads_never_have_one_record(void **state)
     assert_in_range(at, LIVE_STEPS ? 50 : 0, 4999);
 }
 
+static _Atomic(index_head *) heads;
+static index_head *one_index, *other_index;
+static void indexes(void) { one_index = table_index(&heads, 64); }
+static void indexes_too(void) { other_index = table_index(&heads, 64); }
+
+static void an_index_is_made_once_with_empty_chains(void **state)
+{
+    (void)state;
+    heads = NULL;
+    index_head *h = table_index(&heads, INDEX_HEADS_MAX);
+    assert_non_null(h);
+    for (unsigned i = 0; i < INDEX_HEADS_MAX; i++)
+        assert_int_equal(h[i], 0);
+    h[INDEX_HEADS_MAX - 1] = 7;
+    assert_ptr_equal(table_index(&heads, INDEX_HEADS_MAX), h);
+    heads = NULL; /* as for another table */
+    index_head *small = table_index(&heads, 3), *next;
+    heads = NULL;
+    next = table_index(&heads, 1);
+    assert_true((char *)next >= (char *)(small + 3) || (char *)small >= (char *)(next + 1));
+    heads = NULL;
+    assert_null(table_index(&heads, INDEX_HEADS_MAX + 1)); /* no record crosses an extent */
+    no_table(NULL);
+    assert_null(table_index(&heads, 64));
+}
+
+static void two_threads_that_need_one_index_have_the_same(void **state)
+{
+    (void)state;
+    long at = 1;
+    for (bool inside = true; inside && at < 5000; at++) {
+        heads = NULL;
+        inside = interrupted(at, indexes, indexes_too);
+        if (!inside)
+            indexes_too();
+        assert_non_null(one_index);
+        assert_ptr_equal(one_index, other_index);
+    }
+    assert_in_range(at, LIVE_STEPS ? 20 : 0, 4999);
+}
+
 #define MEMORY(name) cmocka_unit_test_setup_teardown(name, in_memory, no_table)
 #define NONE(name) cmocka_unit_test_setup_teardown(name, no_table, no_table)
 
@@ -477,6 +519,8 @@ int main(void)
         NONE(a_child_reads_no_extent_of_which_its_parent_has_a_private_page),
         MEMORY(two_threads_that_need_one_extent_of_slots_have_the_same),
         MEMORY(two_threads_never_have_one_record),
+        MEMORY(an_index_is_made_once_with_empty_chains),
+        MEMORY(two_threads_that_need_one_index_have_the_same),
     };
     return cmocka_run_group_tests(tests, objects_setup, objects_teardown);
 }

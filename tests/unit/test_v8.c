@@ -15,15 +15,15 @@
 #include <sys/mman.h>
 
 #include "agent/runtimes/v8.h"
+#include "v8_image.h"
 
 #define HEAP_BYTES (1u << 19)
 #define PAGE 4096u
 #define CHUNK (256u << 10)
 
 static uint8_t *heap;
-static size_t used;
 
-enum type { MAP = 255, FUNCTION = 2066, SHARED = 262, SCRIPT = 167, DEBUG = 153, SCOPE = 261, CODE = 245, STREAM = 252, BYTECODES = 191 };
+enum type { FUNCTION = 2066, SHARED = 262, SCRIPT = 167, DEBUG = 153, SCOPE = 261, CODE = 245, STREAM = 252, BYTECODES = 191 };
 enum { BYTES = 190, FIXED = 175, WEAK_FIXED = 240, SEQ_ONE = 40, SEQ_TWO = 32, CONS = 41, SLICED = 43, THIN = 45, EXTERNAL = 42 };
 enum {
     TRUSTED_WEAK = 199,
@@ -36,62 +36,6 @@ enum {
     OPTIMIZED = 13
 };
 
-static uintptr_t smi(int32_t v) { return (uintptr_t)(uint32_t)v << 32; }
-
-static uint64_t *words_of(uintptr_t object) { return (uint64_t *)(object - 1); }
-
-static uintptr_t allocate(size_t bytes)
-{
-    uintptr_t at = (uintptr_t)heap + used;
-    used += (bytes + 63) & ~(size_t)63;
-    assert_true(used <= HEAP_BYTES);
-    return at + 1;
-}
-
-static uintptr_t map_of(unsigned type)
-{
-    static struct {
-        unsigned type;
-        uintptr_t map;
-    } maps[32];
-    static uint8_t *of;
-    unsigned i = 0;
-    if (of != heap || !used)
-        memset(maps, 0, sizeof maps);
-    of = heap;
-    for (; maps[i].map; i++)
-        if (maps[i].type == type)
-            return maps[i].map;
-    uintptr_t map = allocate(80);
-    maps[i].type = type;
-    maps[i].map = map;
-    ((uint16_t *)(map - 1))[6] = (uint16_t)type;
-    words_of(map)[0] = type == MAP ? map : map_of(MAP);
-    return map;
-}
-
-static uintptr_t object(unsigned type, size_t bytes)
-{
-    uintptr_t map = map_of(type), o = allocate(bytes);
-    words_of(o)[0] = map;
-    return o;
-}
-
-static uintptr_t array(unsigned type, const void *data, int32_t n, size_t each)
-{
-    uintptr_t o = object(type, 16 + (size_t)n * each);
-    words_of(o)[1] = smi(n);
-    memcpy((void *)(o + 15), data, (size_t)n * each);
-    return o;
-}
-
-static uintptr_t string_of(unsigned type, const void *s, uint32_t n, size_t each)
-{
-    uintptr_t o = object(type, 16 + n * each);
-    ((uint32_t *)(o - 1))[3] = n;
-    memcpy((void *)(o + 15), s, n * each);
-    return o;
-}
 static uintptr_t string(const char *s) { return string_of(SEQ_ONE, s, (uint32_t)strlen(s), 1); }
 
 static uintptr_t pair(unsigned type, uint32_t length, uintptr_t first, uintptr_t second)
@@ -167,33 +111,12 @@ static void set_layout(void)
 {
     static const uint8_t lengths[3 * 8] = {1, 1, 1, 1, 1, 2, 3, 1, 1, 1, 1, 1, 1, 3, 5, 1, 1, 1, 1, 1, 1, 5, 9, 1};
     v8 = (struct v8_layout){
+        V8_IMAGE_LAYOUT,
         .fp_context = -8,
         .fp_function = -16,
         .fp_bytecodes = -32,
         .fp_bytecode_offset = -40,
-        .map_type = 12,
-        .function_shared = 24,
-        .shared_name = 16,
-        .shared_script = 32,
         .shared_flags = 48,
-        .script_source = 8,
-        .script_name = 16,
-        .script_line_offset = 24,
-        .script_column_offset = 32,
-        .script_line_ends = 56,
-        .script_id = 64,
-        .script_eval_from = 72,
-        .debug_script = 24,
-        .string_length = 12,
-        .string_characters = 16,
-        .cons_first = 16,
-        .cons_second = 24,
-        .thin_actual = 16,
-        .sliced_parent = 16,
-        .sliced_offset = 24,
-        .external_resource = 16,
-        .array_length = 8,
-        .array_data = 16,
         .bytecodes_positions = 32,
         .bytecodes_data = 54,
         .code_deopt = 16,
@@ -205,9 +128,6 @@ static void set_layout(void)
         .deopt_literals = 2,
         .deopt_shared = 6,
         .deopt_inlined = 7,
-        .scope_n_locals = 2,
-        .scope_locals = 3,
-        .type_map = MAP,
         .type_function = FUNCTION,
         .last_function = FUNCTION + 15,
         .type_shared = SHARED,
@@ -220,7 +140,6 @@ static void set_layout(void)
         .type_bytes = BYTES,
         .type_fixed = FIXED,
         .type_weak_fixed = WEAK_FIXED,
-        .first_no_string = 128,
         .type_trusted_bytes = V8_NO_TYPE,
         .type_trusted_fixed = V8_NO_TYPE,
         .type_protected_fixed = V8_NO_TYPE,
@@ -280,9 +199,9 @@ static int begin(void **state)
     if (all == MAP_FAILED)
         return -1;
     heap = all + CHUNK - (uintptr_t)all % CHUNK;
-    used = 0;
     if (mprotect(heap, HEAP_BYTES, PROT_READ | PROT_WRITE) != 0)
         return -1;
+    v8_image_begin(heap, (uintptr_t)heap, HEAP_BYTES, 64);
     set_layout();
     set_opcodes();
     v8_code_reset();
@@ -356,13 +275,13 @@ static void an_interpreted_frame_stands_at_the_last_place_that_is_not_beyond_its
 static uintptr_t new_code(unsigned kind, uint32_t size, uintptr_t positions, uintptr_t deopt, const uint8_t *places, size_t n)
 {
     uintptr_t code = object(CODE, 80), map = map_of(STREAM);
-    used += 64 - 16; /* so that the instructions lie on a boundary of 64 bytes */
+    v8_image.used += 64 - 16; /* so that the instructions lie on a boundary of 64 bytes */
     uintptr_t stream = allocate(16 + size + n + 64), table = stream + 15 + size + (uintptr_t)v8.places_head;
     words_of(stream)[0] = map;
     words_of(stream)[1] = code;
     memset((void *)(stream + 15), 0xcc, size);
     memcpy((void *)table, places, n);
-    used = (used + 63) & ~(size_t)63;
+    v8_image.used = (v8_image.used + 63) & ~(size_t)63;
     words_of(code)[2] = deopt;
     words_of(code)[3] = positions;
     words_of(code)[5] = stream + 15;
@@ -769,7 +688,7 @@ static uint64_t any_word(void)
     case 0:
         return (uintptr_t)heap + any(HEAP_BYTES);
     case 1:
-        return ((uintptr_t)heap + any((uint32_t)used) / 8 * 8) | 1;
+        return ((uintptr_t)heap + any((uint32_t)v8_image.used) / 8 * 8) | 1;
     case 2:
         return smi((int32_t)any(1u << 20) - 512);
     case 3:
@@ -786,7 +705,7 @@ static void damaged_memory_is_never_read_beyond_its_end(void **state)
     (void)state;
     static uint8_t whole[HEAP_BYTES];
     uintptr_t starts[] = {new_optimized(), new_maglev()}, baseline = new_code(BASELINE, 100, words_of(bytecodes)[4], 0, NULL, 0);
-    size_t n = used;
+    size_t n = v8_image.used;
     unsigned sound = 0;
     memcpy(whole, heap, n);
     for (unsigned i = 0; i < 60000; i++) {

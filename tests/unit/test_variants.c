@@ -226,10 +226,10 @@ static int begin_image(void **state)
     image_make(&im, ALL);
     image_extent(&im, SITES, EXTENT_SITES, 0);
     image_extent(&im, MODULES, EXTENT_MODULES, 0);
-    static const char *const paths[] = {"/srv/app", "/usr/lib/x86_64-linux-gnu/libssl.so.3", "/usr/lib/apache2/modules/mod_x.so",
-                                        "/usr/bin/node"};
+    static const char *const paths[] = {"/srv/app",      "/usr/lib/x86_64-linux-gnu/libssl.so.3", "/usr/lib/apache2/modules/mod_x.so",
+                                        "/usr/bin/node", "/usr/lib/app/libplugin.so.1",           "/usr/lib/x86_64-linux-gnu/proxy.so"};
     struct state_module *m = image_at(&im, MODULES, 0);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         strcpy(m[i].path, paths[i]);
         m[i].build_id_len = 1;
         m[i].build_id[0] = (uint8_t)i;
@@ -281,6 +281,9 @@ static void frames_of_system_libraries_and_interpreters_do_not_count(void **stat
     assert_int_not_equal(end_of(site(3, "0a0c")), plain);
     assert_int_not_equal(end_of(site(4, "2p0a0b")), plain); /* a plugin is the program's */
     assert_int_equal(end_of(site(5, "1x1y")), 0);
+    /* as advice has it: what lies in a folder of a program, whatever it is called */
+    assert_int_not_equal(end_of(site(6, "4p0a0b")), plain);
+    assert_int_equal(end_of(site(7, "5s0a0b")), plain);
     assert_int_equal(end_of(12345), 0);
 }
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,9 +216,12 @@ static void nobody_is_said_only_where_every_thread_waits_for_something_else(void
         in_call(others[i], 3);
         assert_int_equal(findings[0].watch, WATCH_WITHOUT);
     }
-    in_call(SYS_recvfrom, 7);
-    assert_int_equal(findings[0].watch, WATCH_WITHOUT);
-    assert_int_equal(findings[1].watch, WATCH_NOBODY);
+    static const long on_one[] = {SYS_recvfrom, SYS_sendmsg, SYS_accept, SYS_accept4};
+    for (size_t i = 0; i < sizeof on_one / sizeof *on_one; i++) {
+        in_call(on_one[i], 7);
+        assert_int_equal(findings[0].watch, WATCH_WITHOUT);
+        assert_int_equal(findings[1].watch, WATCH_NOBODY);
+    }
     in_call(SYS_read, 0);
     assert_int_equal(findings[0].watch, WATCH_NOBODY);
     findings[0].descriptors = 2; /* it may be read by its other number */
@@ -235,12 +239,47 @@ static void nobody_is_said_only_where_every_thread_waits_for_something_else(void
     assert_int_equal(findings[0].watch, WATCH_WITHOUT);
     in_call(SYS_read, 0);
     for (unsigned i = 0; i < WATCHED_BUSY; i++) {
-        char text[] = "000 0x0 0x0\n";
-        snprintf(text, sizeof text, "%d 0x1 0x0\n", (int)SYS_recvfrom);
+        char text[64];
+        snprintf(text, sizeof text, "%d 0x1 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x7f\n", (int)SYS_recvfrom);
         watched_thread(&w, text, strlen(text));
     }
     watched_end(&w, true);
     assert_int_equal(findings[0].watch, WATCH_WITHOUT); /* too many to compare */
+}
+
+static const char *next; /* that is read */
+static long read_end;
+static long read_next(void *arg, char *to, size_t n)
+{
+    size_t len = strlen(next);
+    (void)arg;
+    n = n < len ? n : len;
+    memcpy(to, next, n);
+    next += n;
+    return n ? (long)n : read_end;
+}
+
+static void an_epoll_that_was_closed_meanwhile_watches_nothing_and_one_that_is_not_read_whole_may(void **state)
+{
+    (void)state;
+    static const struct {
+        long end;
+        size_t left;
+        int watch; /* of fd 12, which no line has by then */
+    } rows[] = {{0, 4096, WATCH_NONE}, {-ENOENT, 4096, WATCH_NONE}, {-EACCES, 4096, WATCH_UNKNOWN}, {0, 60, WATCH_UNKNOWN}};
+    char buf[128];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        begin();
+        next = "pos:\t0\ntfd:        7 events: 19 data: 7  pos:0 ino:ca4a9c0 sdev:9\n";
+        read_end = rows[i].end;
+        struct pieces p = {read_next, NULL, buf, sizeof buf, rows[i].left};
+        watched_epoll(&w, 5, &p);
+        watched_end(&w, false);
+        assert_int_equal(w.epolls, 1);
+        assert_int_equal(findings[0].watch, WATCH_EPOLL);
+        assert_int_equal(findings[0].watches[0].epfd, 5);
+        assert_int_equal(findings[1].watch, rows[i].watch);
+    }
 }
 
 static void events_have_the_names_of_their_header(void **state)
@@ -272,6 +311,7 @@ int main(void)
         cmocka_unit_test(what_could_not_be_read_leaves_the_others_unknown),
         cmocka_unit_test(a_process_without_an_epoll_is_told_from_one_that_has_some),
         cmocka_unit_test(nobody_is_said_only_where_every_thread_waits_for_something_else),
+        cmocka_unit_test(an_epoll_that_was_closed_meanwhile_watches_nothing_and_one_that_is_not_read_whole_may),
         cmocka_unit_test(events_have_the_names_of_their_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,18 +86,11 @@ static void sort_targets(struct addresses *a)
 
 static const char *name_at(const struct addresses *a, const struct state_site_view *site, unsigned i)
 {
-    size_t low = 0, high = a->n;
     if (i >= site->nframes || !is_generated(site, i))
         return NULL;
     uint64_t addr = address_of(site->pcs[i]);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (a->targets[middle].addr < addr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < a->n && a->targets[low].addr == addr ? a->targets[low].name : NULL;
+    size_t at = sorted_first(a->targets, a->n, sizeof *a->targets, addr);
+    return at < a->n && a->targets[at].addr == addr ? a->targets[at].name : NULL;
 }
 
 /* FRAMES: of the site REF, N of them. */

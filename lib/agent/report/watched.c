@@ -28,8 +28,8 @@
 
 struct reading {
     struct watched w;
-    char *piece;
-    size_t text; /* read so far */
+    struct pieces text; /* of the epoll that is read */
+    long file;          /* where that is open, or why it is not */
     unsigned descriptors, threads;
 };
 
@@ -68,27 +68,22 @@ static size_t take_sockets(struct report *r, struct watched_socket *sockets)
 
 /* ---- epolls ---------------------------------------------------------------------------------- */
 
+static long read_file(void *file, char *to, size_t n)
+{
+    long fd = *(const long *)file;
+    return fd < 0 ? fd : sys_read((int)fd, to, n);
+}
+
 static void read_epoll(struct reading *r, unsigned epfd)
 {
     char path[64];
     struct out o = {.buf = path, .cap = sizeof path - 1};
     out_fmt(&o, "/proc/self/fdinfo/%u", epfd);
     path[o.len] = 0;
-    r->w.epolls++;
-    long file = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), n = file;
-    size_t kept = 0;
-    while (file >= 0 && r->text < MAX_TEXT && (n = sys_read((int)file, r->piece + kept, PIECE - kept)) > 0) {
-        r->text += (size_t)n;
-        size_t used = watched_take(&r->w, (int)epfd, r->piece, kept + (size_t)n);
-        kept = kept + (size_t)n - used;
-        memmove(r->piece, r->piece + used, kept);
-        if (kept == PIECE)
-            break;
-    }
-    if (n != 0 && n != -ENOENT) /* closed meanwhile: it watches nothing */
-        r->w.unknown = true;
-    if (file >= 0)
-        sys_close((int)file);
+    r->file = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    watched_epoll(&r->w, (int)epfd, &r->text);
+    if (r->file >= 0)
+        sys_close((int)r->file);
 }
 
 static bool take_descriptor(void *arg, unsigned fd)
@@ -132,14 +127,14 @@ static bool take_thread(void *arg, unsigned tid)
 void watched_find(struct report *r, struct scratch **scratch)
 {
     size_t n = 0;
-    struct reading reading = {.text = 0};
+    struct reading reading = {.text = {.read = read_file, .from = &reading.file, .size = PIECE, .left = MAX_TEXT}};
     for (size_t g = 0; g < r->n_groups; g++)
         n += r->groups[g].n_findings;
     if (!n || sys_in_sandbox() || this_thread.no_malloc)
         return;
     struct watched_socket *sockets = scratch_get(scratch, n * sizeof *sockets);
-    reading.piece = scratch_get(scratch, PIECE);
-    if (!sockets || !reading.piece)
+    reading.text.buf = scratch_get(scratch, PIECE);
+    if (!sockets || !reading.text.buf)
         return;
     n = take_sockets(r, sockets);
     if (!n)

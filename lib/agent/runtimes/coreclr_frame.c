@@ -8,6 +8,7 @@
  * unwinder_amd64.cpp of the runtime), else from its prologue, which the compiler writes in one form
  * (codegenxarch.cpp): pushes, the room for its variables, the frame pointer.
  */
+#include "../../core/bytes.h"
 #include "coreclr.h"
 
 #define RBP 5u
@@ -42,11 +43,7 @@ static bool is_next(const struct prologue *p, const char *bytes, size_t n)
 
 static uint32_t number(const struct prologue *p, unsigned offset, bool is_long)
 {
-    uint32_t v;
-    if (!is_long)
-        return (uint32_t)(int8_t)p->code[p->at + offset];
-    __builtin_memcpy(&v, p->code + p->at + offset, sizeof v);
-    return v;
+    return is_long ? bytes_u32(p->code, p->at + offset) : (uint32_t)(int8_t)p->code[p->at + offset];
 }
 
 /* push of a register */

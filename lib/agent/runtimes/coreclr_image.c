@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "../../core/bytes.h"
 #include "../base/pages.h"
 #include "../base/peek.h"
 #include "coreclr.h"
@@ -25,28 +26,21 @@ static struct image images[IMAGES];
 static _Atomic bool is_ready[IMAGES];
 static _Atomic unsigned n_images;
 
-static uint32_t word_in(const uint8_t *p, size_t offset)
-{
-    uint32_t w;
-    memcpy(&w, p + offset, sizeof w);
-    return w;
-}
-
 /* Reads the head of a file at BASE. False: it is none, or PC is not in it. */
 static bool read_head(uintptr_t base, uintptr_t pc, struct image *to)
 {
     uint8_t head[1024];
     size_t got = peek_some(base, head, sizeof head);
-    uint32_t at = got < 256 || memcmp(head, "MZ", 2) != 0 ? 0 : word_in(head, 0x3c);
+    uint32_t at = got < 256 || memcmp(head, "MZ", 2) != 0 ? 0 : bytes_u32(head, 0x3c);
     /* the magic number of the optional header's 64-bit form, behind the 24 bytes of the other */
     if (!at || at > got - 144 || memcmp(head + at, "PE\0", 4) != 0 || head[at + 24] != 0x0b || head[at + 25] != 0x02)
         return false;
     const uint8_t *optional = head + at + 24;
     *to = (struct image){
         .start = base,
-        .length = word_in(optional, 56),
-        .functions = word_in(optional, 112 + 3 * 8), /* the fourth folder: exceptions */
-        .size = word_in(optional, 112 + 3 * 8 + 4),
+        .length = bytes_u32(optional, 56),
+        .functions = bytes_u32(optional, 112 + 3 * 8), /* the fourth folder: exceptions */
+        .size = bytes_u32(optional, 112 + 3 * 8 + 4),
     };
     return pc - base < to->length;
 }

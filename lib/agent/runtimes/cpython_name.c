@@ -8,26 +8,13 @@
  */
 #include <string.h>
 
+#include "../../core/bytes.h"
 #include "../../core/utf8.h"
 #include "../base/peek.h"
 #include "cpython.h"
 
 #define STRING_READ 768u /* of a string object at once: its head and its characters */
 #define MAX_TABLE (1u << 20)
-
-static uint64_t word_in(const uint8_t *p, uint32_t offset)
-{
-    uint64_t w;
-    memcpy(&w, p + offset, sizeof w);
-    return w;
-}
-
-static int32_t int_in(const uint8_t *p, uint32_t offset)
-{
-    int32_t v;
-    memcpy(&v, p + offset, sizeof v);
-    return v;
-}
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
@@ -43,10 +30,10 @@ static bool read_string(uintptr_t s, char *out, size_t cap, bool keep_end)
 {
     uint8_t p[STRING_READ];
     size_t got = cpython_is_address(s) ? peek_some(s, p, sizeof p) : 0, len = 0;
-    if (got < cpython.string_compact || word_in(p, CPYTHON_OB_TYPE) != cpython.unicode_type)
+    if (got < cpython.string_compact || bytes_u64(p, CPYTHON_OB_TYPE) != cpython.unicode_type)
         return false;
-    uint64_t n = word_in(p, cpython.string_length), skip = 0;
-    uint32_t state = (uint32_t)int_in(p, cpython.string_state);
+    uint64_t n = bytes_u64(p, cpython.string_length), skip = 0;
+    uint32_t state = bytes_u32(p, cpython.string_state);
     unsigned kind = state >> 2 & 7, compact = state >> 5 & 1, ascii = state >> 6 & 1;
     if (!compact || !n || n > MAX_TABLE || (kind != 1 && kind != 2 && kind != 4) || (ascii && kind != 1))
         return false;
@@ -81,10 +68,10 @@ struct table {
 static bool table_begin(struct table *t, uintptr_t bytes)
 {
     uint8_t head[32];
-    if (!cpython_is_address(bytes) || !peek(bytes, head, sizeof head) || word_in(head, CPYTHON_OB_TYPE) != cpython.bytes_type)
+    if (!cpython_is_address(bytes) || !peek(bytes, head, sizeof head) || bytes_u64(head, CPYTHON_OB_TYPE) != cpython.bytes_type)
         return false;
     t->at = bytes + cpython.bytes_data;
-    t->left = word_in(head, cpython.bytes_size);
+    t->left = bytes_u64(head, cpython.bytes_size);
     t->used = t->got = 0;
     return t->left <= MAX_TABLE;
 }
@@ -181,13 +168,13 @@ static int line_of_byte(struct table *t, int line, int64_t byte)
 /* 0: it has none. Negative: it is no place in this code. */
 static int line_of(const struct runtime_frame *f, const uint8_t *code, struct table *t, bool *hidden)
 {
-    int first = int_in(code, cpython.first_line), at = (int32_t)f->word[1];
+    int first = bytes_i32(code, cpython.first_line), at = (int32_t)f->word[1];
     if (!cpython.frame_objects) {
         int64_t unit = (int64_t)(f->word[1] - f->word[0] - cpython.code_start) / 2;
         /* it has not begun, or is the evaluator's helper around __init__: Python shows neither */
-        if (unit >= (int64_t)word_in(code, CPYTHON_OB_SIZE) || unit < -1)
+        if (unit >= (int64_t)bytes_u64(code, CPYTHON_OB_SIZE) || unit < -1)
             return -1;
-        *hidden = unit < int_in(code, cpython.first_traceable);
+        *hidden = unit < bytes_i32(code, cpython.first_traceable);
         return *hidden ? 0 : line_of_unit(t, first, unit);
     }
     if (at < 0)
@@ -202,10 +189,10 @@ bool cpython_name(const struct runtime_frame *f, struct runtime_name *out, bool 
     size_t size = cpython.frame_objects ? 144 : cpython.code_start;
     *hidden = false;
     memset(out, 0, offsetof(struct runtime_name, file) + 1);
-    if (size > sizeof code || !peek(f->word[0], code, size) || word_in(code, CPYTHON_OB_TYPE) != cpython.code_type)
+    if (size > sizeof code || !peek(f->word[0], code, size) || bytes_u64(code, CPYTHON_OB_TYPE) != cpython.code_type)
         return false;
-    if (!read_string(word_in(code, cpython.name), out->function, sizeof out->function, false) ||
-        !read_string(word_in(code, cpython.file), out->file, sizeof out->file, true) || !table_begin(&t, word_in(code, cpython.lines)))
+    if (!read_string(bytes_u64(code, cpython.name), out->function, sizeof out->function, false) ||
+        !read_string(bytes_u64(code, cpython.file), out->file, sizeof out->file, true) || !table_begin(&t, bytes_u64(code, cpython.lines)))
         return false;
     int line = line_of(f, code, &t, hidden);
     if (line < 0)

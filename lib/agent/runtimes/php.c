@@ -97,12 +97,12 @@ static uint32_t version_of(uintptr_t registry)
     uint8_t module[MODULE_SIZE];
     char build[24] = "";
     uintptr_t at = word_at(word_at(registry + REGISTRY_BUCKETS)); /* the first bucket's value */
-    if (!at || !peek(at, module, sizeof module) || (php_half(module, 0) & 0xffff) != MODULE_SIZE || module[MODULE_DEBUG] ||
+    if (!at || !peek(at, module, sizeof module) || (bytes_u32(module, 0) & 0xffff) != MODULE_SIZE || module[MODULE_DEBUG] ||
         module[MODULE_ZTS])
         return 0;
-    peek_some(php_word(module, MODULE_BUILD), build, sizeof build - 1);
+    peek_some(bytes_u64(module, MODULE_BUILD), build, sizeof build - 1);
     uint32_t api = api_of_build(build);
-    return api == php_half(module, MODULE_API) ? api : 0;
+    return api == bytes_u32(module, MODULE_API) ? api : 0;
 }
 
 static bool is_named(uintptr_t text, const char *name)

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "../../core/bytes.h"
 #include "../base/peek.h"
 #include "runtime.h"
 
@@ -63,20 +64,6 @@ enum {
 
 /* An address that an object of PHP's can have. */
 static inline bool php_is_address(uintptr_t p) { return p >= 4096 && p < (uintptr_t)1 << 47 && p % 8 == 0; }
-
-static inline uint64_t php_word(const uint8_t *p, uint32_t offset)
-{
-    uint64_t w;
-    memcpy(&w, p + offset, sizeof w);
-    return w;
-}
-
-static inline uint32_t php_half(const uint8_t *p, uint32_t offset)
-{
-    uint32_t w;
-    memcpy(&w, p + offset, sizeof w);
-    return w;
-}
 
 enum runtime_answer php_walk(struct runtime_stack *s);
 /* The next walk asks the kernel for each word, and believes nothing until a chain was right. */

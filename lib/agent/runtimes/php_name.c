@@ -13,9 +13,9 @@
 static size_t read_string(uintptr_t s, char *out, size_t cap, bool keep_end)
 {
     uint8_t head[PHP_STRING_TEXT];
-    if (!php_is_address(s) || !peek(s, head, sizeof head) || (php_half(head, PHP_STRING_TYPE) & PHP_TYPE_MASK) != PHP_TYPE_STRING)
+    if (!php_is_address(s) || !peek(s, head, sizeof head) || (bytes_u32(head, PHP_STRING_TYPE) & PHP_TYPE_MASK) != PHP_TYPE_STRING)
         return 0;
-    uint64_t n = php_word(head, PHP_STRING_LENGTH), skip = 0;
+    uint64_t n = bytes_u64(head, PHP_STRING_LENGTH), skip = 0;
     if (!n || n >= PHP_STRING_MAX)
         return 0;
     if (n > cap - 1) {
@@ -46,7 +46,7 @@ static void shorten_closure(char *name)
 /* "Db::connect", "connect", "{main}" for the code of a file outside of functions. */
 static bool name_function(const uint8_t *function, char *out, size_t cap)
 {
-    uintptr_t class = php_word(function, PHP_FUNCTION_CLASS), name = php_word(function, PHP_FUNCTION_NAME), class_name;
+    uintptr_t class = bytes_u64(function, PHP_FUNCTION_CLASS), name = bytes_u64(function, PHP_FUNCTION_NAME), class_name;
     size_t n = 0;
     if (class) {
         if (!peek(class + PHP_CLASS_NAME, &class_name, sizeof class_name))

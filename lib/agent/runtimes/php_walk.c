@@ -91,9 +91,9 @@ static bool mix_text(const struct walk *w, uint64_t *h, uintptr_t at, uint64_t n
 static bool mix_string(const struct walk *w, uint64_t *h, uintptr_t s)
 {
     uint8_t head[PHP_STRING_TEXT];
-    if (!load(w, s, head, sizeof head) || (php_half(head, PHP_STRING_TYPE) & PHP_TYPE_MASK) != PHP_TYPE_STRING)
+    if (!load(w, s, head, sizeof head) || (bytes_u32(head, PHP_STRING_TYPE) & PHP_TYPE_MASK) != PHP_TYPE_STRING)
         return false;
-    uint64_t hash = php_word(head, PHP_STRING_HASH), n = php_word(head, PHP_STRING_LENGTH);
+    uint64_t hash = bytes_u64(head, PHP_STRING_HASH), n = bytes_u64(head, PHP_STRING_LENGTH);
     if (!n || n >= PHP_STRING_MAX)
         return false;
     *h = hash_mix(hash_mix(*h, s | n << 48), hash);
@@ -161,7 +161,7 @@ static bool mix_class(const struct walk *w, uint64_t *h, uintptr_t class)
 static bool add_user_frame(struct walk *w, uintptr_t function, const uint8_t head[PHP_FUNCTION_SIZE], uintptr_t op)
 {
     uint64_t line, h;
-    uintptr_t name = php_word(head, PHP_FUNCTION_NAME), file;
+    uintptr_t name = bytes_u64(head, PHP_FUNCTION_NAME), file;
     if (w->s->n == w->s->max) {
         w->s->cut = true;
         return true;
@@ -169,7 +169,7 @@ static bool add_user_frame(struct walk *w, uintptr_t function, const uint8_t hea
     if (!line_of(w, function, op, &line))
         return false;
     h = hash_mix(0, line);
-    if (!mix_class(w, &h, php_word(head, PHP_FUNCTION_CLASS)) || (name && !mix_string(w, &h, name)) ||
+    if (!mix_class(w, &h, bytes_u64(head, PHP_FUNCTION_CLASS)) || (name && !mix_string(w, &h, name)) ||
         !load(w, function + php.file, &file, sizeof file) || !mix_string(w, &h, file))
         return false;
     w->s->frames[w->s->n++] = (struct runtime_frame){.hash = h, .word = {function, line}};
@@ -180,13 +180,13 @@ static bool add_user_frame(struct walk *w, uintptr_t function, const uint8_t hea
 static bool add_frame(struct walk *w, const uint8_t frame[PHP_FRAME_SIZE], bool *is_user)
 {
     uint8_t head[PHP_FUNCTION_SIZE];
-    uintptr_t function = php_word(frame, PHP_FRAME_FUNCTION);
+    uintptr_t function = bytes_u64(frame, PHP_FRAME_FUNCTION);
     if (!load(w, function, head, sizeof head))
         return false;
     *is_user = head[PHP_FUNCTION_TYPE] == PHP_USER_FUNCTION || head[PHP_FUNCTION_TYPE] == PHP_EVAL_CODE;
     if (!*is_user)
         return head[PHP_FUNCTION_TYPE] == PHP_INTERNAL_FUNCTION;
-    return add_user_frame(w, function, head, php_word(frame, PHP_FRAME_OP));
+    return add_user_frame(w, function, head, bytes_u64(frame, PHP_FRAME_OP));
 }
 
 /* ---- the chain ------------------------------------------------------------------------------- */
@@ -199,7 +199,7 @@ static bool add_frame(struct walk *w, const uint8_t frame[PHP_FRAME_SIZE], bool 
 static bool add_delegates(struct walk *w, uintptr_t at, const uint8_t frame[PHP_FRAME_SIZE])
 {
     const struct walk by_kernel = {.by_kernel = true};
-    uintptr_t chain[MAX_DELEGATES], generator = php_word(frame, PHP_FRAME_THIS), class, generator_class, parent;
+    uintptr_t chain[MAX_DELEGATES], generator = bytes_u64(frame, PHP_FRAME_THIS), class, generator_class, parent;
     uint8_t own[PHP_FRAME_SIZE];
     unsigned n = 0;
     bool is_user;
@@ -241,10 +241,10 @@ static bool walk_chain(struct walk *w)
     bool is_user;
     if (!load(w, php.executor + php.current, &at, sizeof at))
         return false;
-    for (unsigned i = 0; at && !w->s->cut; i++, at = php_word(frame, PHP_FRAME_PREVIOUS)) {
+    for (unsigned i = 0; at && !w->s->cut; i++, at = bytes_u64(frame, PHP_FRAME_PREVIOUS)) {
         if (i == MAX_ENTRIES || !load(w, at, frame, sizeof frame))
             return false;
-        if (!php_word(frame, PHP_FRAME_FUNCTION)) {
+        if (!bytes_u64(frame, PHP_FRAME_FUNCTION)) {
             if (!add_delegates(w, at, frame))
                 return false;
             continue;
@@ -252,7 +252,7 @@ static bool walk_chain(struct walk *w)
         if (!add_frame(w, frame, &is_user))
             return false;
         /* the evaluator that runs it was entered with it, and returns when it does */
-        if (is_user && !w->s->cut && php_half(frame, PHP_FRAME_CALL_INFO) & PHP_CALL_TOP)
+        if (is_user && !w->s->cut && bytes_u32(frame, PHP_FRAME_CALL_INFO) & PHP_CALL_TOP)
             add_mark(w->s);
     }
     /* the evaluator that runs the last ones stands further out */

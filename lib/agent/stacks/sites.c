@@ -14,19 +14,19 @@
 #include "../../core/hash.h"
 #include "../runtimes/runtimes.h"
 #include "../table/header.h"
+#include "../table/index.h"
 #include "frames.h"
 #include "modules.h"
 #include "site_name.h"
 
-#define HEADS (STATE_EXTENT_SIZE / 4u)
+#define HEADS INDEX_HEADS_MAX
 /*
  * A program whose stacks never repeat (deep recursion, generated code) must not fill the file
  * system. After MANY_SITES sites, only the SITES_FEW_FRAMES innermost frames are kept.
  */
 #define MANY_SITES 32768u
 
-typedef _Atomic state_ref head_ref;
-static _Atomic(head_ref *) heads;
+static _Atomic(index_head *) heads;
 static _Atomic unsigned dlclose_running, n_sites;
 _Atomic uint32_t sites_generation = 1;
 
@@ -37,18 +37,6 @@ static uint16_t *modules_of_site(struct state_site *s) { return (uint16_t *)(voi
 struct state_site *sites_at(state_ref ref) { return table_at(ref); }
 
 bool sites_are_many(void) { return atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES; }
-
-static head_ref *index_heads(void)
-{
-    head_ref *h = atomic_load_explicit(&heads, memory_order_acquire);
-    if (h)
-        return h;
-    state_ref ref;
-    void *p = table_alloc(EXTENT_INDEX, HEADS * 4 / STATE_REF_UNIT, &ref);
-    if (p && !atomic_compare_exchange_strong(&heads, &h, p))
-        return h;
-    return p;
-}
 
 uint64_t sites_hash(const uint64_t *pcs, unsigned n)
 {
@@ -88,7 +76,7 @@ static struct state_site *new_site(unsigned n, state_ref *ref)
  * Links S under its hash, unless another thread has linked an equal one meanwhile: then returns
  * that one's ref, and S stays unused.
  */
-static state_ref publish_site(head_ref *head, state_ref seen, struct state_site *s, state_ref ref)
+static state_ref publish_site(index_head *head, state_ref seen, struct state_site *s, state_ref ref)
 {
     for (;;) {
         atomic_store_explicit(&s->next, seen, memory_order_relaxed);
@@ -107,7 +95,7 @@ static state_ref publish_site(head_ref *head, state_ref seen, struct state_site 
 
 static void for_each_site(void (*call)(struct state_site *s))
 {
-    head_ref *all = atomic_load(&heads);
+    index_head *all = atomic_load(&heads);
     if (!all)
         return;
     for (unsigned i = 0; i < HEADS; i++)
@@ -156,7 +144,7 @@ state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call)
 {
     if (!n || n > STATE_MAX_FRAMES)
         return 0;
-    head_ref *all = index_heads();
+    index_head *all = table_index(&heads, HEADS);
     if (!all)
         return 0;
     if (atomic_load_explicit(&dlclose_running, memory_order_relaxed))
@@ -164,7 +152,7 @@ state_ref sites_intern_call(const uint64_t *pcs, unsigned n, unsigned call)
     if (sites_are_many() && n > SITES_FEW_FRAMES)
         n = SITES_FEW_FRAMES;
     uint64_t hash = sites_hash(pcs, n);
-    head_ref *head = &all[hash % HEADS];
+    index_head *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
     state_ref ref = find_site(seen, 0, hash, pcs, n, call);
     if (ref)
@@ -239,12 +227,12 @@ state_ref sites_import_foreign(const struct state_view *old, state_ref ref)
 {
     struct state_site_view v;
     uint64_t pcs[STATE_MAX_FRAMES];
-    head_ref *all = index_heads();
+    index_head *all = table_index(&heads, HEADS);
     if (!all || !copy_site(old, ref, &v, pcs))
         return 0;
     unsigned n = v.nframes;
     uint64_t hash = sites_hash(pcs, n) ^ FOREIGN_HASH;
-    head_ref *head = &all[hash % HEADS];
+    index_head *head = &all[hash % HEADS];
     state_ref seen = atomic_load_explicit(head, memory_order_acquire);
     state_ref known = find_site(seen, 0, hash, pcs, n, v.site->call);
     struct state_site *s = known ? NULL : new_site(n, &ref);

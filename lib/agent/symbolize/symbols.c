@@ -10,25 +10,14 @@
 
 #include <string.h>
 
+#include "../../core/sort.h"
+
 /*
  * The functions of an ordinary file hardly overlap. For a file whose functions all claim every
  * address the search ends here, instead of running for minutes.
  */
 #define MAX_MATCHES_PER_TARGET 64u
 #define MAX_MATCHES_BASE (1u << 20)
-
-static size_t first_not_below(const struct symbol_target *t, size_t n, uint64_t addr)
-{
-    size_t low = 0;
-    while (low < n) {
-        size_t mid = low + (n - low) / 2;
-        if (t[mid].addr < addr)
-            low = mid + 1;
-        else
-            n = mid;
-    }
-    return low;
-}
 
 static void offer_symbol(struct symbol_pick *pick, const Elf64_Sym *s)
 {
@@ -81,7 +70,7 @@ void symbols_find(struct elf *e, const Elf64_Shdr *table, struct symbol_target *
         for (const Elf64_Sym *s = some; s < some + got; s++) {
             if (!is_function(s) || s->st_value > targets[n - 1].addr)
                 continue;
-            size_t i = first_not_below(targets, n, s->st_value);
+            size_t i = sorted_first(targets, n, sizeof *targets, s->st_value);
             offer_symbol(&targets[i].before, s);
             for (; i < n && targets[i].addr - s->st_value < s->st_size; i++) {
                 if (matches-- == 0)

@@ -27,134 +27,30 @@
 #include "../base/thread.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "closed_number.h"
 #include "gate.h"
 #include "probe.h"
 #include "quiet.h"
 
-#define CHUNK 64u
-#define CHUNKS 16384u /* numbers from 2^20 on are not kept */
-#define TURNS 50u     /* of waiting for a lock */
-#define SWEEP 4u      /* closes of consecutive numbers by one thread */
+#define SWEEP 4u /* closes of consecutive numbers by one thread */
 #define SWEEP_GAP_NS 1000000000ull
 #define UNDER_WAY_NS 250000000ull /* no thread is preempted for so long between a call and its event */
 #define USES_MAX 1024u            /* records in all */
-#define TOUCHING 3u               /* threads that are remembered for each socket */
-#define HANDED_BITS 4096u
 
 enum told { TOLD_CLOSE = 1, TOLD_TRANSFER = 2 };
 
-struct number {
-    _Atomic uint32_t lock;
-    /* the socket that was closed here last; gen 0: none, or nothing is to be said of it */
-    uint32_t gen, opened_tid, closed_tid;
-    state_ref opened, closed;
-    uint64_t opened_ns, closed_ns;
-    uint16_t tag;
-    uint8_t family, type, origin, protocol;
-    bool mptcp, was_closers; /* the thread that closed it had opened or used it */
-    uint8_t told;            /* enum told: what was called on it since, and is recorded */
-    char local[96], peer[96];
-    /* the one that is there now */
-    uint32_t now_gen, touching[TOUCHING];
-    unsigned n_touching; /* more than TOUCHING: many */
-    state_ref epoll;
-};
-
 bool after_close_on;
-static _Atomic(struct number *) chunks[CHUNKS] LARGE_TABLE;
-static _Atomic unsigned any_closed;  /* looks in which what was closed may be found so */
-static _Atomic uint32_t top, n_uses; /* top: the highest chunk in use + 1 */
-/* sites of which a socket was used or closed by another thread than the one that opened it */
-static _Atomic uint64_t handed[HANDED_BITS / 64] LARGE_TABLE;
+static _Atomic unsigned any_closed; /* looks in which what was closed may be found so */
+static _Atomic uint32_t n_uses;
 
-/*
- * In a child of fork it finds what its parent knew, some of it locked by threads that are not here. No
- * event comes before the table is open.
- */
 void after_close_start(bool on)
 {
-    for (unsigned i = 0; i < atomic_load(&top); i++) {
-        struct number *c = atomic_exchange(&chunks[i], NULL);
-        if (c)
-            pages_free(c, CHUNK * sizeof *c);
-    }
-    atomic_store(&top, 0);
+    closed_number_forget_all();
     atomic_store(&n_uses, 0);
     this_thread.closing.length = 0;
-    for (unsigned i = 0; i < HANDED_BITS / 64; i++)
-        atomic_store_explicit(&handed[i], 0, memory_order_relaxed);
     after_close_on = on;
     if (on)
         quiet_never();
-}
-
-/* ---- the record of a number ------------------------------------------------------------------ */
-
-static struct number *find(int fd, bool make)
-{
-    if (fd < 0 || (unsigned)fd >= CHUNK * CHUNKS)
-        return NULL;
-    _Atomic(struct number *) *at = &chunks[(unsigned)fd / CHUNK];
-    struct number *c = atomic_load(at), *none = NULL;
-    if (!c && make) {
-        c = pages_alloc(CHUNK * sizeof *c);
-        if (c && !atomic_compare_exchange_strong(at, &none, c)) {
-            pages_free(c, CHUNK * sizeof *c);
-            c = none;
-        }
-        uint32_t is = atomic_load(&top), least = (unsigned)fd / CHUNK + 1;
-        while (is < least && !atomic_compare_exchange_weak(&top, &is, least))
-            ;
-    }
-    return c ? &c[(unsigned)fd % CHUNK] : NULL;
-}
-
-/* The record of FD, locked. NULL: there is none (MAKE: no memory), or another event has it. */
-static struct number *take(int fd, bool make)
-{
-    struct number *n = find(fd, make);
-    for (unsigned turn = 0; n && turn < TURNS; turn++) {
-        uint32_t is_free = 0;
-        if (atomic_compare_exchange_weak_explicit(&n->lock, &is_free, 1, memory_order_acquire, memory_order_relaxed))
-            return n;
-        sys_yield(turn);
-    }
-    return NULL;
-}
-
-static void leave(struct number *n) { atomic_store_explicit(&n->lock, 0, memory_order_release); }
-
-static bool is_handed(state_ref site)
-{
-    uint32_t bit = (uint32_t)(hash_spread(site) >> 40) % HANDED_BITS;
-    return !site || atomic_load_explicit(&handed[bit / 64], memory_order_relaxed) >> bit % 64 & 1;
-}
-
-static void hand_over(state_ref site)
-{
-    uint32_t bit = (uint32_t)(hash_spread(site) >> 40) % HANDED_BITS;
-    if (!is_handed(site))
-        atomic_fetch_or_explicit(&handed[bit / 64], 1ull << bit % 64, memory_order_relaxed);
-}
-
-/* TID has called on the socket of generation GEN; UNKNOWN: the answer where that is not known. */
-static bool has_touched(const struct number *n, uint32_t gen, uint32_t tid, bool unknown)
-{
-    if (n->now_gen != gen)
-        return unknown;
-    for (unsigned i = 0; i < n->n_touching && i < TOUCHING; i++)
-        if (n->touching[i] == tid)
-            return true;
-    return n->n_touching > TOUCHING && unknown;
-}
-
-static void touch(struct number *n, uint32_t gen, uint32_t tid)
-{
-    if (has_touched(n, gen, tid, true))
-        return;
-    if (n->n_touching < TOUCHING)
-        n->touching[n->n_touching] = tid;
-    n->n_touching++;
 }
 
 /* ---- sweeps ---------------------------------------------------------------------------------- */
@@ -179,11 +75,11 @@ static unsigned sweep(int fd, uint64_t now)
 
 static void forget(int fd)
 {
-    struct number *n = take(fd, false);
+    struct closed_number *n = closed_number_take(fd, false);
     if (!n)
         return;
     n->gen = 0;
-    leave(n);
+    closed_number_leave(n);
 }
 
 /* What was said of the first closes of the sweep is taken back, and nothing is known of its numbers. */
@@ -210,7 +106,7 @@ static void wake_watcher(void)
 }
 
 /* VICTIM: the slot of the socket that the call has hit; NULL: none. Returns the record's ref. */
-static state_ref tell(struct number *n, int fd, uint32_t tid, state_ref used, unsigned call, int err, unsigned flags,
+static state_ref tell(struct closed_number *n, int fd, uint32_t tid, state_ref used, unsigned call, int err, unsigned flags,
                       const struct state_slot *victim)
 {
     state_ref ref = 0;
@@ -263,17 +159,18 @@ static void note_in_sweep(state_ref ref)
 static bool thread_exists(uint32_t tid) { return SYS3(SYS_tgkill, sys_getpid(), tid, 0) == 0; }
 
 /* The calling thread, TID, closes by a number that it has closed before a socket that is not its own. */
-static bool is_anothers(const struct number *n, const struct state_slot *slot, uint32_t gen, uint32_t tid)
+static bool is_anothers(const struct closed_number *n, const struct state_slot *slot, uint32_t gen, uint32_t tid)
 {
     return n->gen && n->gen + 1 == gen && n->closed_tid == tid && n->was_closers && slot->tid && slot->tid != tid && !slot->share &&
-           SLOT_ORIGIN(slot) <= ORIGIN_SOCKETPAIR && !has_touched(n, gen, tid, true) && !is_handed(slot->site) && thread_exists(slot->tid);
+           SLOT_ORIGIN(slot) <= ORIGIN_SOCKETPAIR && !closed_number_has_touched(n, gen, tid, true) &&
+           !closed_number_is_handed(slot->site) && thread_exists(slot->tid);
 }
 
 /* ---- closes ---------------------------------------------------------------------------------- */
 
-static void keep(struct number *n, int fd, const struct state_slot *slot, uint32_t gen, uint32_t tid, state_ref closed)
+static void keep(struct closed_number *n, int fd, const struct state_slot *slot, uint32_t gen, uint32_t tid, state_ref closed)
 {
-    n->was_closers = slot->tid == tid || has_touched(n, gen, tid, false);
+    n->was_closers = slot->tid == tid || closed_number_has_touched(n, gen, tid, false);
     n->gen = gen;
     n->opened_tid = slot->tid;
     n->closed_tid = tid;
@@ -303,16 +200,16 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
         settle_sweep(fd);
     } else {
         state_ref closed = sites_here_of(call ? call : CALL_CLOSE, NULL);
-        struct number *n = take(fd, true);
+        struct closed_number *n = closed_number_take(fd, true);
         if (n) {
             bool anothers = is_anothers(n, slot, gen, tid);
             if (anothers)
                 note_in_sweep(tell(n, fd, tid, closed, call ? call : CALL_CLOSE, 0, 0, slot));
             else if (slot->tid && slot->tid != tid)
-                hand_over(slot->site);
+                closed_number_hand_over(slot->site);
             keep(n, fd, slot, gen, tid, closed);
             n->told = anothers ? TOLD_CLOSE | TOLD_TRANSFER : 0; /* what its owner calls now follows from that */
-            leave(n);
+            closed_number_leave(n);
         }
     }
     errno = saved;
@@ -321,7 +218,7 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
 void after_close_put_back(int fd) { forget(fd); }
 
 /* N's socket was the last one under FD, and is closed. */
-static bool is_closed(const struct number *n, int fd)
+static bool is_closed(const struct closed_number *n, int fd)
 {
     const struct state_slot *slot = slot_of(fd);
     return slot && n->gen && atomic_load(&slot->word) == SLOT_WORD(n->gen, SLOT_CLOSING);
@@ -332,7 +229,7 @@ static bool may_judge(void) { return gate_has_table() && !gate_is_vfork_child() 
 
 static void use(int fd, unsigned call, int err, unsigned flags, enum told what)
 {
-    struct number *n = take(fd, false);
+    struct closed_number *n = closed_number_take(fd, false);
     if (!n)
         return;
     bool is_new = is_closed(n, fd) && !(n->told & what);
@@ -342,7 +239,7 @@ static void use(int fd, unsigned call, int err, unsigned flags, enum told what)
         if (what == TOLD_CLOSE)
             note_in_sweep(ref);
     }
-    leave(n);
+    closed_number_leave(n);
 }
 
 void after_close_closed(int fd, int err, unsigned call)
@@ -367,12 +264,12 @@ void after_close_touched(int fd, const struct state_slot *slot)
     uint32_t tid = thread_tid(), gen = SLOT_GEN(atomic_load(&slot->word));
     if (!tid || !slot->tid || slot->tid == tid)
         return;
-    hand_over(slot->site);
-    struct number *n = take(fd, true);
+    closed_number_hand_over(slot->site);
+    struct closed_number *n = closed_number_take(fd, true);
     if (!n)
         return;
-    touch(n, gen, tid);
-    leave(n);
+    closed_number_touch(n, gen, tid);
+    closed_number_leave(n);
 }
 
 void after_close_watched(int fd)
@@ -382,11 +279,11 @@ void after_close_watched(int fd)
     if (may_judge() && slot && SLOT_PHASE(atomic_load(&slot->word)) == SLOT_LIVE) {
         after_close_touched(fd, slot);
         state_ref here = sites_here_of(CALL_EPOLL_CTL, NULL);
-        struct number *n = take(fd, true);
+        struct closed_number *n = closed_number_take(fd, true);
         if (n && n->now_gen == SLOT_GEN(atomic_load(&slot->word)))
             n->epoll = here;
         if (n)
-            leave(n);
+            closed_number_leave(n);
     }
     errno = saved;
 }
@@ -400,10 +297,10 @@ static bool is_open(int fd) { return SYS3(SYS_fcntl, fd, F_GETFD, 0) >= 0; }
  */
 static void use_under_way(int fd, unsigned call)
 {
-    struct number *n = call_receives(call) ? take(fd, false) : NULL;
+    struct closed_number *n = call_receives(call) ? closed_number_take(fd, false) : NULL;
     bool before = n && clock_now() - n->closed_ns >= UNDER_WAY_NS;
     if (n)
-        leave(n);
+        closed_number_leave(n);
     if (before)
         use(fd, call, 0, USE_UNDER_WAY, TOLD_TRANSFER);
 }
@@ -428,12 +325,12 @@ void after_close_transferred(int fd, int err, unsigned call)
 void after_close_opened(int fd, const struct state_slot *slot)
 {
     int saved = errno;
-    struct number *n = take(fd, true);
+    struct closed_number *n = closed_number_take(fd, true);
     if (n) {
         n->now_gen = SLOT_GEN(atomic_load(&slot->word));
         n->n_touching = 0;
         n->epoll = 0;
-        leave(n);
+        closed_number_leave(n);
     }
     errno = saved;
 }
@@ -448,22 +345,22 @@ bool after_close_any(void)
 
 bool after_close_is_gone(int fd)
 {
-    struct number *n = take(fd, false);
+    struct closed_number *n = closed_number_take(fd, false);
     bool gone = n && is_closed(n, fd) && !(n->told & TOLD_TRANSFER) && !is_open(fd);
     if (n)
-        leave(n);
+        closed_number_leave(n);
     return gone;
 }
 
 /* It has seen that thread inside the call before it sees that the number is closed. */
 void after_close_blocked(int fd, uint32_t tid, unsigned call)
 {
-    struct number *n = after_close_is_gone(fd) ? take(fd, false) : NULL;
+    struct closed_number *n = after_close_is_gone(fd) ? closed_number_take(fd, false) : NULL;
     if (!n)
         return;
     if (is_closed(n, fd)) {
         n->told |= TOLD_TRANSFER;
         tell(n, fd, tid, 0, call, 0, USE_UNDER_WAY, NULL);
     }
-    leave(n);
+    closed_number_leave(n);
 }

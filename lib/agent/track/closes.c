@@ -19,10 +19,11 @@
 #include "../runtimes/runtimes.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "../table/index.h"
 #include "closed_life.h"
 #include "ending.h"
 
-#define HEADS (STATE_EXTENT_SIZE / 4u)
+#define HEADS INDEX_HEADS_MAX
 #define REMEMBERED 1024u /* pairs of site and caller */
 #define FIRST 4u         /* closes of a stack that are all walked */
 #define ONE_OF 64u
@@ -35,23 +36,10 @@ struct remembered {
 };
 static struct remembered remembered[REMEMBERED] LARGE_TABLE;
 
-typedef _Atomic state_ref head_ref;
-static _Atomic(head_ref *) heads;
+static _Atomic(index_head *) heads;
 static _Atomic uint32_t generation = 1; /* of the table: what is remembered of another has other keys */
 
 /* ---- records --------------------------------------------------------------------------------- */
-
-static head_ref *index_heads(void)
-{
-    head_ref *h = atomic_load_explicit(&heads, memory_order_acquire);
-    if (h)
-        return h;
-    state_ref ref;
-    void *p = table_alloc(EXTENT_INDEX, HEADS * 4 / STATE_REF_UNIT, &ref);
-    if (p && !atomic_compare_exchange_strong(&heads, &h, p))
-        return h;
-    return p;
-}
 
 static state_ref find(state_ref first, state_ref site)
 {
@@ -64,10 +52,10 @@ static state_ref find(state_ref first, state_ref site)
 /* The record of SITE, made now if it is new; 0: no room. */
 static state_ref record_of(state_ref site)
 {
-    head_ref *all = index_heads();
+    index_head *all = table_index(&heads, HEADS);
     if (!all)
         return 0;
-    head_ref *head = &all[hash_spread(site) >> 32 & (HEADS - 1)];
+    index_head *head = &all[hash_spread(site) >> 32 & (HEADS - 1)];
     state_ref first = atomic_load_explicit(head, memory_order_acquire), ref = find(first, site);
     if (ref)
         return ref;

@@ -145,36 +145,18 @@ static void compare(void *arg, uint64_t fd)
     w->waits |= fd == w->fd;
 }
 
-/* The call's first argument is the descriptor that it may wait for. */
+/* The call works on its first argument, a descriptor: whoever is in it uses that. */
 static bool is_transfer(uint64_t number)
 {
     switch (number) {
-    case SYS_read:
-    case SYS_readv:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_recvfrom:
-    case SYS_recvmsg:
-    case SYS_recvmmsg:
-    case SYS_sendto:
-    case SYS_sendmsg:
     case SYS_sendmmsg:
     case SYS_splice:
     case SYS_sendfile:
     case SYS_ioctl:
         return true;
     default:
-        return false;
+        return proc_call_transfers(number);
     }
-}
-
-static bool is_epoll_wait(uint64_t number)
-{
-#ifdef SYS_epoll_wait
-    if (number == SYS_epoll_wait)
-        return true;
-#endif
-    return number == SYS_epoll_pwait || number == 441 /* epoll_pwait2 */;
 }
 
 static bool ask_thread(void *arg, unsigned tid)
@@ -190,8 +172,8 @@ static bool ask_thread(void *arg, unsigned tid)
     case PROC_CALL_KNOWN:
         if (is_transfer(c.number))
             w->waits |= c.args[0] == w->fd;
-        if (is_epoll_wait(c.number) ? !proc_call_epoll(w->pid, (unsigned)c.args[0], &watch) : !proc_call_polls(w->pid, &c, &watch))
-            w->unknown = true;
+        w->unknown |= proc_call_waits_for_epoll(c.number) ? !proc_call_epoll(w->pid, (unsigned)c.args[0], &watch)
+                                                          : !proc_call_polls(w->pid, &c, &watch);
         break;
     case PROC_CALL_UNKNOWN:
         w->unknown = true;

@@ -11,7 +11,9 @@
 #include <sys/poll.h>
 #include <sys/uio.h>
 
+#include "../../core/cursor.h"
 #include "../../core/out.h"
+#include "../../core/pieces.h"
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 
@@ -34,33 +36,36 @@ static void put_path(char path[64], uint32_t pid, const char *rest, unsigned num
 
 /* ---- epoll ----------------------------------------------------------------------------------- */
 
-/* Lines of "tfd:%9d events: ...", as many as the epoll has: read in pieces, cut at a line's end. */
+/* Lines of "tfd:%9d events: ...", as many as the epoll has. */
+static size_t take_lines(void *arg, const char *text, size_t len)
+{
+    const struct proc_watch *w = arg;
+    size_t used = 0;
+    for (const char *end; (end = memchr(text + used, '\n', len - used)) != NULL; used = (size_t)(end - text) + 1) {
+        struct cursor line = {text + used, end};
+        uint64_t number;
+        if (!cursor_take_text(&line, "tfd:"))
+            continue;
+        cursor_skip_blanks(&line);
+        if (cursor_take_number(&line, 10, &number))
+            w->on(w->arg, number);
+    }
+    return used;
+}
+
+static long read_file(void *file, char *to, size_t n) { return sys_read(*(const int *)file, to, n); }
+
 bool proc_call_epoll(uint32_t pid, unsigned fd, const struct proc_watch *w)
 {
     char path[64];
     put_path(path, pid, "fdinfo/", fd);
-    long file = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), n = -1;
-    long kept = 0;
-    while (file >= 0 && (n = sys_read((int)file, buffer + kept, sizeof buffer - 1 - (size_t)kept)) > 0) {
-        buffer[kept + n] = 0;
-        char *line = buffer, *end;
-        for (; (end = strchr(line, '\n')); line = end + 1) {
-            if (strncmp(line, "tfd:", 4) != 0)
-                continue;
-            uint64_t number = 0;
-            for (const char *p = line + 4; *p == ' ' || (*p >= '0' && *p <= '9'); p++)
-                if (*p != ' ')
-                    number = number * 10 + (uint64_t)(*p - '0');
-            w->on(w->arg, number);
-        }
-        kept = buffer + kept + n - line;
-        if (kept >= (long)sizeof buffer - 1)
-            break;
-        memmove(buffer, line, (size_t)kept);
-    }
+    int file = (int)sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    struct proc_watch watch = *w;
+    struct pieces text = {read_file, &file, buffer, sizeof buffer, SIZE_MAX};
+    bool all = file >= 0 && pieces_read(&text, take_lines, &watch) == 0;
     if (file >= 0)
-        sys_close((int)file);
-    return n == 0;
+        sys_close(file);
+    return all;
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
@@ -103,33 +108,15 @@ static bool read_set(uint32_t pid, const struct proc_watch *w, uint64_t set, uin
     return true;
 }
 
-/* "NUMBER 0x.. 0x.. 0x.. 0x.. 0x.. 0x.. SP PC", "running", or "-1 SP PC". */
-static bool parse_call(const char *text, uint64_t *number, uint64_t args[6])
-{
-    *number = 0;
-    if (*text < '0' || *text > '9')
-        return false;
-    for (; *text >= '0' && *text <= '9'; text++)
-        *number = *number * 10 + (uint64_t)(*text - '0');
-    for (int i = 0; i < 6; i++) {
-        if (strncmp(text, " 0x", 3) != 0)
-            return false;
-        args[i] = 0;
-        for (text += 3; (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'f'); text++)
-            args[i] = args[i] << 4 | (uint64_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
-    }
-    return true;
-}
-
 enum proc_call_is proc_call_of(uint32_t pid, uint32_t tid, struct proc_call *c)
 {
     long n = pid ? proc_read(buffer, sizeof buffer, "/proc/%u/task/%u/syscall", pid, tid)
                  : proc_read(buffer, sizeof buffer, "/proc/self/task/%u/syscall", tid);
     if (n <= 0)
         return n == -ENOENT || n == -ESRCH ? PROC_CALL_ENDED : PROC_CALL_UNKNOWN;
-    if (parse_call(buffer, &c->number, c->args))
+    if (proc_call_parse(buffer, (size_t)n, c))
         return PROC_CALL_KNOWN;
-    return strncmp(buffer, "running", 7) == 0 ? PROC_CALL_RUNNING : PROC_CALL_UNKNOWN;
+    return proc_call_is_running(buffer, (size_t)n) ? PROC_CALL_RUNNING : PROC_CALL_UNKNOWN;
 }
 
 bool proc_call_polls(uint32_t pid, const struct proc_call *c, const struct proc_watch *w)

@@ -12,10 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../core/proc_call.h"
+
 enum proc_call_is { PROC_CALL_KNOWN, PROC_CALL_RUNNING /* in none */, PROC_CALL_ENDED, PROC_CALL_UNKNOWN };
-struct proc_call {
-    uint64_t number, args[6];
-};
 enum proc_call_is proc_call_of(uint32_t pid, uint32_t tid, struct proc_call *c);
 
 /* ON is called for each descriptor. */

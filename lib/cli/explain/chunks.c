@@ -10,8 +10,9 @@
 #include "chunks.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "../../core/bytes.h"
+#include "../../core/sort.h"
 #include "../base/cli.h"
 
 #define HEADER 16u
@@ -29,25 +30,18 @@
 #define ARENA_LEAST 0x890u
 #define ARENA_MOST 0x920u
 
-static uint64_t word_at(const struct memory_region *r, uint64_t offset)
-{
-    uint64_t w;
-    memcpy(&w, r->data + offset, sizeof w);
-    return w;
-}
-
 /* The next chunk's offset; 0: OFFSET is no chunk. */
 static uint64_t next_of(const struct memory_region *r, uint64_t offset)
 {
     if (offset + HEADER > r->size)
         return 0;
-    uint64_t size = word_at(r, offset + 8) & ~(uint64_t)FLAGS;
+    uint64_t size = bytes_u64(r->data, offset + 8) & ~(uint64_t)FLAGS;
     return size >= LEAST && size % 16 == 0 && size <= r->size - offset ? offset + size : 0;
 }
 
 static bool is_fence(const struct memory_region *r, uint64_t offset)
 {
-    return r->size - offset <= FENCE && offset + HEADER <= r->size && (word_at(r, offset + 8) & ~(uint64_t)FLAGS) < LEAST;
+    return r->size - offset <= FENCE && offset + HEADER <= r->size && (bytes_u64(r->data, offset + 8) & ~(uint64_t)FLAGS) < LEAST;
 }
 
 /* The walk from FIRST ends where the heap does. */
@@ -85,7 +79,7 @@ bool chunks_walk(struct chunks *c, const struct memory_region *r)
         return false;
     for (; (next = next_of(r, at)) != 0; at = next) {
         /* the last one is what is left at the top, or the fence's neighbour */
-        bool used = next + HEADER <= r->size && word_at(r, next + 8) & PREVIOUS_IN_USE;
+        bool used = next + HEADER <= r->size && bytes_u64(r->data, next + 8) & PREVIOUS_IN_USE;
         c->at = cli_grow(c->at, c->n, &c->cap, sizeof *c->at);
         c->at[c->n++] = (struct chunk){.user = r->start + at + HEADER, .size = next - at - 8, .used = used};
     }
@@ -94,14 +88,7 @@ bool chunks_walk(struct chunks *c, const struct memory_region *r)
 
 const struct chunk *chunks_find(const struct chunks *c, uint64_t address)
 {
-    size_t lo = 0, hi = c->n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (c->at[mid].user <= address)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    size_t lo = sorted_first(c->at, c->n, sizeof *c->at, address + 1);
     if (!lo || address - c->at[lo - 1].user >= c->at[lo - 1].size)
         return NULL;
     return &c->at[lo - 1];
@@ -124,7 +111,7 @@ static bool is_tcache(const struct chunks *c, uint64_t address)
 
 static bool is_listed(const struct chunks *c, const struct chunk *k, const struct memory_region *r)
 {
-    uint64_t link = word_at(r, k->user - r->start), key = word_at(r, k->user - r->start + 8);
+    uint64_t link = bytes_u64(r->data, k->user - r->start), key = bytes_u64(r->data, k->user - r->start + 8);
     uint64_t next = link ^ k->user >> 12;
     if (next == 0 || is_chunk_of(c, next, k->size))
         return true;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/bytes.h"
 #include "../base/arena.h"
 #include "../base/cli.h"
 
@@ -54,8 +55,7 @@ bool clues_find_places(struct places *places, const struct search_query *q, cons
     for (size_t i = 0; i < q->memory->n_regions; i++) {
         const struct memory_region *r = &q->memory->regions[i];
         for (size_t at = 0; at + 4 <= r->size && places->n < MAX_PLACES; at += 4) {
-            uint32_t value;
-            memcpy(&value, r->data + at, sizeof value);
+            uint32_t value = bytes_u32(r->data, at);
             if (value <= (uint32_t)max && table[value])
                 add_place(places, chunks, r, r->start + at, table[value] - 1u);
         }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/own_frames.h"
 #include "../../core/siblings.h"
 #include "../base/cli.h"

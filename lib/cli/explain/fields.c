@@ -7,7 +7,9 @@
 #include "fields.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "../../core/bytes.h"
+#include "../../core/sort.h"
 
 static int compare_ints(const void *a, const void *b)
 {
@@ -18,8 +20,7 @@ static int compare_ints(const void *a, const void *b)
 /* 0 to 2 are open in most programs, and are what a count or a state mostly is. */
 static void count(struct field *f, const unsigned char *at, const struct search_query *q)
 {
-    int32_t value;
-    memcpy(&value, at, sizeof value);
+    int32_t value = bytes_i32(at, 0);
     f->values += value != 0;
     f->good += value == -1 || (value > 2 && q->n_open && bsearch(&value, q->open, q->n_open, sizeof value, compare_ints));
 }
@@ -28,14 +29,7 @@ static void count(struct field *f, const unsigned char *at, const struct search_
 static void count_pointer(struct field *fields, size_t n, uint64_t value, const struct memory_region *r, uint64_t at,
                           const struct search_query *q, const struct chunks *chunks)
 {
-    size_t lo = 0, hi = n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (fields[mid].value < value)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
+    size_t lo = sorted_first(fields, n, sizeof *fields, value);
     const struct chunk *chunk = lo < n && fields[lo].value == value ? chunks_find(chunks, r->start + at) : NULL;
     for (; lo < n && fields[lo].value == value && (!chunk || chunk->used); lo++) {
         uint64_t place = at - (uint64_t)(int64_t)fields[lo].distance, address = r->start + place;
@@ -50,8 +44,7 @@ void fields_count(struct field *fields, size_t n, const struct search_query *q, 
     for (size_t i = 0; n && i < q->memory->n_regions; i++) {
         const struct memory_region *r = &q->memory->regions[i];
         for (uint64_t at = 0; r->kind != MEMORY_STACK && at + 8 <= r->size; at += 8) {
-            uint64_t value;
-            memcpy(&value, r->data + at, sizeof value);
+            uint64_t value = bytes_u64(r->data, at);
             if (value >= fields[0].value && value <= fields[n - 1].value)
                 count_pointer(fields, n, value, r, at, q, chunks);
         }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/bytes.h"
 #include "clues.h"
 #include "fields.h"
 
@@ -78,8 +79,7 @@ static bool add_pointers(struct searching *s, struct clues *c, const struct plac
     }
     hi = hi < end ? hi : end;
     for (uint64_t at = (lo + 7) & ~(uint64_t)7; at + 8 <= hi; at += 8) {
-        uint64_t value;
-        memcpy(&value, r->data + (at - r->start), sizeof value);
+        uint64_t value = bytes_u64(r->data, at - r->start);
         if (value >= LEAST_ADDRESS && is_target(s->q->memory, value) && !clues_add(c, p, value, (int64_t)(at - p->at)))
             return false;
     }
@@ -223,8 +223,7 @@ static double sorts_of_pointers(const struct searching *s)
     for (size_t i = 0; i < s->q->memory->n_regions; i++) {
         const struct memory_region *r = &s->q->memory->regions[i];
         for (uint64_t at = 0; r->kind != MEMORY_STACK && at + 8 <= r->size; at += 8) {
-            uint64_t value;
-            memcpy(&value, r->data + at, sizeof value);
+            uint64_t value = bytes_u64(r->data, at);
             n += value >= LEAST_ADDRESS && is_target(s->q->memory, value);
         }
     }

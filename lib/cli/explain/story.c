@@ -7,7 +7,7 @@
 #include "story.h"
 
 #include "../../core/finding.h"
-#include "../../core/group.h"
+#include "../../core/group_told.h"
 
 uint64_t story_told_ns(const struct story *s, const struct finding *f)
 {

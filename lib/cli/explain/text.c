@@ -9,9 +9,9 @@
 #include "../../core/advice.h"
 #include "../../core/asked.h"
 #include "../../core/finding.h"
-#include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/own_frames.h"
-#include "../../core/text.h"
+#include "../../core/text_life.h"
 #include "../../core/textstack.h"
 #include "../model/circumstances.h"
 #include "story.h"
@@ -19,8 +19,6 @@
 #define FEW_FRAMES 4u
 #define FEW_SOCKETS 8u
 #define TIME_COLUMN 12u
-
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 /* ---- times ----------------------------------------------------------------------------------- */
 
@@ -81,7 +79,7 @@ static void put_stack(struct out *o, const struct story *s, const struct frame *
     text_measure(&c, frames, shown);
     text_stack(o, &c, frames, shown);
     if (shown < n)
-        out_fmt(o, "    ... %zu more frame%s\n", n - shown, plural(n - shown));
+        out_fmt(o, "    ... %zu more frame%s\n", n - shown, text_plural(n - shown));
 }
 
 /* ---- the life -------------------------------------------------------------------------------- */
@@ -208,7 +206,7 @@ static void put_meanwhile(struct out *o, const struct story *s, const struct gro
         if (i == 0)
             out_fmt(o, "  between %s opening and %s the same thread opened, and left open:\n", g->count == 1 ? "its" : "their",
                     g->kind == KIND_OPEN ? "now" : "end");
-        out_fmt(o, "  %lu socket%s", (unsigned long)site->sockets, plural(site->sockets));
+        out_fmt(o, "  %lu socket%s", (unsigned long)site->sockets, text_plural(site->sockets));
         if (call)
             out_fmt(o, " by %s", call);
         out_str(o, ", site ");
@@ -286,7 +284,7 @@ static void put_holders(struct out *o, const struct holders *h)
         out_fmt(o, " in no object: lost (%lu KiB of memory, read twice)\n", (unsigned long)(h->read >> 10));
     else
         out_fmt(o, " in no object; a register of its %zu thread%s may have one (%lu KiB of memory, read twice)\n", h->n_threads,
-                plural(h->n_threads), (unsigned long)(h->read >> 10));
+                text_plural(h->n_threads), (unsigned long)(h->read >> 10));
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -294,7 +292,7 @@ static void put_holders(struct out *o, const struct holders *h)
 static void put_group(struct out *o, const struct story *s, size_t nth)
 {
     const struct group *g = &s->model->report.groups[nth];
-    out_fmt(o, "\n%lu socket%s, %s:\n", (unsigned long)g->count, plural(g->count), kind_name(g->kind));
+    out_fmt(o, "\n%lu socket%s, %s:\n", (unsigned long)g->count, text_plural(g->count), kind_name(g->kind));
     put_opened(o, s, g);
     bool early = was_quiet_before(s, g);
     if (early)

@@ -47,7 +47,7 @@ struct sockdiag_socket {
 
 /*
  * The kernel counts a received FIN as one byte until it is read. For the parsers here and in
- * procfs.c.
+ * procfs_parse.c.
  */
 static inline void sockdiag_take_fin(struct sockdiag_socket *s)
 {

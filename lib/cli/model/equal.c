@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/siblings.h"
 #include "../../core/sort.h"
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/hash.h"
 #include "../../core/runtime_name.h"
 #include "../owner/owner.h"

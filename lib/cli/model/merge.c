@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/siblings.h"
 #include "equal.h"
 #include "model.h"

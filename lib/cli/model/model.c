@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/growth.h"
 #include "../../core/own_frames.h"
 #include "../../core/siblings.h"

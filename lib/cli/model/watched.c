@@ -28,28 +28,6 @@
 
 /* ---- epolls ---------------------------------------------------------------------------------- */
 
-/* *TEXT: how much was read so far. False: not all of it could be read. */
-static bool read_epoll(struct watched *w, pid_t pid, unsigned epfd, size_t *text)
-{
-    static char piece[65536];
-    char path[64];
-    ssize_t n = -1;
-    size_t kept = 0;
-    snprintf(path, sizeof path, "/proc/%d/fdinfo/%u", (int)pid, epfd);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return errno == ENOENT; /* closed meanwhile: it watches nothing */
-    while (*text < MAX_TEXT && kept < sizeof piece && (n = read(file, piece + kept, sizeof piece - kept)) > 0) {
-        *text += (size_t)n;
-        size_t used = watched_take(w, (int)epfd, piece, kept + (size_t)n);
-        kept = kept + (size_t)n - used;
-        memmove(piece, piece + used, kept);
-    }
-    bool gone = n < 0 && errno == ENOENT;
-    close(file);
-    return n == 0 || gone;
-}
-
 /* Calls back for the numbers in the folder PATH, until EACH answers false. False: not for all. */
 static bool each_number(const char *path, bool (*each)(void *arg, int dir, const char *name, unsigned number), void *arg)
 {
@@ -71,10 +49,30 @@ static bool each_number(const char *path, bool (*each)(void *arg, int dir, const
 struct reading {
     struct watched w;
     pid_t pid;
-    size_t text;
+    struct pieces text; /* of the epoll that is read */
+    int file;           /* where that is open, or why it is not */
     unsigned descriptors, threads;
     uint32_t watcher;
 };
+
+static long read_file(void *file, char *to, size_t n)
+{
+    int fd = *(const int *)file;
+    ssize_t got = fd < 0 ? fd : read(fd, to, n);
+    return fd >= 0 && got < 0 ? -errno : got;
+}
+
+static void read_epoll(struct reading *r, unsigned epfd)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%u", (int)r->pid, epfd);
+    r->file = open(path, O_RDONLY | O_CLOEXEC);
+    if (r->file < 0)
+        r->file = -errno;
+    watched_epoll(&r->w, (int)epfd, &r->text);
+    if (r->file >= 0)
+        close(r->file);
+}
 
 static bool take_descriptor(void *arg, int dir, const char *name, unsigned number)
 {
@@ -87,11 +85,8 @@ static bool take_descriptor(void *arg, int dir, const char *name, unsigned numbe
         return errno == ENOENT;
     target[n] = 0;
     r->w.others |= strcmp(target, "anon_inode:[io_uring]") == 0;
-    if (strcmp(target, "anon_inode:[eventpoll]") != 0)
-        return true;
-    r->w.epolls++;
-    if (!read_epoll(&r->w, r->pid, number, &r->text))
-        r->w.unknown = true;
+    if (strcmp(target, "anon_inode:[eventpoll]") == 0)
+        read_epoll(r, number);
     return true;
 }
 
@@ -126,7 +121,10 @@ void watched_find(struct model *m)
         return;
     /* in another pid namespace its threads have other numbers */
     bool same_numbers = state_head(&l->view)->pid == (uint32_t)l->pid;
-    struct reading r = {.pid = procfs_alive(l->pid), .watcher = same_numbers ? load_relaxed32(&state_head(&l->view)->watcher_tid) : 0};
+    static char piece[65536];
+    struct reading r = {.pid = procfs_alive(l->pid),
+                        .text = {read_file, &r.file, piece, sizeof piece, MAX_TEXT},
+                        .watcher = same_numbers ? load_relaxed32(&state_head(&l->view)->watcher_tid) : 0};
     watched_begin(&r.w, sockets, n);
     snprintf(path, sizeof path, "/proc/%d/fd", (int)r.pid);
     if (!each_number(path, take_descriptor, &r) || !r.descriptors)

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "../../core/bytes.h"
+
 /* uv_loop_t */
 #define LOOP_HANDLES 16 /* the head of the list */
 #define LOOP_EPFD 64
@@ -32,31 +34,17 @@
 #define MAX_STACK (64u * 1024u) /* searched: libuv has 12 KB of events there */
 #define MAX_CODE 64u
 
-static uint64_t word_in(const uint8_t *p, size_t at)
-{
-    uint64_t w;
-    memcpy(&w, p + at, sizeof w);
-    return w;
-}
-
-static uint32_t half_in(const uint8_t *p, size_t at)
-{
-    uint32_t w;
-    memcpy(&w, p + at, sizeof w);
-    return w;
-}
-
 static bool is_address(uint64_t a) { return a % 8 == 0 && a >= OWNER_PAGE && a >> 47 == 0; }
 
 bool loop_is(struct owner_cache *c, uint64_t loop, int epfd)
 {
     uint64_t next, before, back;
     const uint8_t *p = is_address(loop) ? owner_cache_at(c, loop, LOOP_BYTES) : NULL;
-    if (!p || (int32_t)half_in(p, LOOP_EPFD) < 0 || (epfd >= 0 && (int32_t)half_in(p, LOOP_EPFD) != epfd))
+    if (!p || bytes_i32(p, LOOP_EPFD) < 0 || (epfd >= 0 && bytes_i32(p, LOOP_EPFD) != epfd))
         return false;
     uint64_t head = loop + LOOP_HANDLES;
-    next = word_in(p, LOOP_HANDLES);
-    before = word_in(p, LOOP_HANDLES + 8);
+    next = bytes_u64(p, LOOP_HANDLES);
+    before = bytes_u64(p, LOOP_HANDLES + 8);
     if (!is_address(next) || !is_address(before) || next == head)
         return false;
     return owner_cache_word(c, next + 8, &back) && back == head && owner_cache_word(c, before, &back) && back == head &&
@@ -90,7 +78,7 @@ uint64_t loop_of_function(struct owner_cache *c, uint64_t code)
     for (size_t i = 0; i + 7 <= sizeof text; i++) {
         if ((text[i] & 0xfb) != 0x48 || text[i + 1] != 0x8b || (text[i + 2] & 0xc7) != 5) /* mov disp32(%rip), a register */
             continue;
-        uint64_t at = code + i + 7 + (uint64_t)(int64_t)(int32_t)half_in(text, i + 3);
+        uint64_t at = code + i + 7 + (uint64_t)(int64_t)bytes_i32(text, i + 3);
         return owner_cache_word(c, at, &loop) && loop_is(c, loop, -1) ? loop : 0;
     }
     return 0;
@@ -99,14 +87,14 @@ uint64_t loop_of_function(struct owner_cache *c, uint64_t code)
 /* The descriptor of a handle; -1: it is of another sort, or closed. */
 static int descriptor_of(const uint8_t *handle)
 {
-    if (half_in(handle, HANDLE_FLAGS) & HANDLE_CLOSING)
+    if (bytes_u32(handle, HANDLE_FLAGS) & HANDLE_CLOSING)
         return -1;
-    switch (half_in(handle, HANDLE_TYPE)) {
+    switch (bytes_u32(handle, HANDLE_TYPE)) {
     case TYPE_PIPE:
     case TYPE_TCP:
-        return (int32_t)half_in(handle, STREAM_FD);
+        return bytes_i32(handle, STREAM_FD);
     case TYPE_UDP:
-        return (int32_t)half_in(handle, UDP_FD);
+        return bytes_i32(handle, UDP_FD);
     default:
         return -1;
     }
@@ -121,12 +109,12 @@ bool loop_each_socket(struct owner_cache *c, uint64_t loop, void (*each)(void *a
         if (link == head)
             return true;
         const uint8_t *p = is_address(link) ? owner_cache_at(c, link - HANDLE_LINK, HANDLE_BYTES) : NULL;
-        if (!p || word_in(p, HANDLE_LOOP) != loop || word_in(p, HANDLE_LINK + 8) != before)
+        if (!p || bytes_u64(p, HANDLE_LOOP) != loop || bytes_u64(p, HANDLE_LINK + 8) != before)
             return false;
         int fd = descriptor_of(p);
         before = link;
-        link = word_in(p, HANDLE_LINK);
-        uint64_t data = word_in(p, HANDLE_DATA);
+        link = bytes_u64(p, HANDLE_LINK);
+        uint64_t data = bytes_u64(p, HANDLE_DATA);
         if (fd >= 0)
             each(arg, before - HANDLE_LINK, fd, data);
     }

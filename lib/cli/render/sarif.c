@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "../../core/advice.h"
-#include "../../core/group.h"
-#include "../../core/text.h"
+#include "../../core/group_told.h"
+#include "../../core/text_life.h"
 #include "../../core/textstack.h"
 
 static const struct {

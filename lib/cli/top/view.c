@@ -15,8 +15,9 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "../../core/group.h"
+#include "../../core/group_told.h"
 #include "../../core/text.h"
+#include "../../core/text_life.h"
 #include "../../core/textstack.h"
 #include "../base/cli.h"
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json_life.c: stacks, and what was done with a group's sockets, as members of its JSON object.
+ *
+ * Called by json.c. Only reads the group.
+ */
+#include "json_life.h"
+
+#include "json_put.h"
+#include "parting.h"
+
+void json_put_frames(struct out *o, const char *key, const struct frame *frames, size_t n, const struct frame *whole, size_t n_whole)
+{
+    frames = whole ? whole : frames;
+    n = whole ? n_whole : n;
+    json_put_key(o, key);
+    out_char(o, '[');
+    for (size_t i = 0; i < n; i++) {
+        const struct frame *f = &frames[i];
+        bool module = f->module && *f->module;
+        out_str(o, i ? ",{\"module\":" : "{\"module\":");
+        out_json_opt(o, f->module);
+        json_put_string(o, "build_id", f->build_id);
+        if (module)
+            json_put_address(o, "offset", f->offset);
+        else
+            out_str(o, ",\"offset\":null");
+        json_put_string(o, "symbol", f->symbol);
+        json_put_string(o, "file", f->file);
+        json_put_u64_opt(o, "line", f->line);
+        json_put_bool(o, "inlined", f->inlined);
+        if (!module && f->runtime == RUNTIME_NATIVE)
+            json_put_address(o, "pc", f->pc);
+        json_put_string(o, "runtime", runtime_name(f->runtime));
+        if (f->column)
+            json_put_u64(o, "column", f->column);
+        if (f->line_of_function)
+            json_put_bool(o, "line_of_function", true);
+        if (f->interpreter)
+            json_put_bool(o, "interpreter", true);
+        if (f->on)
+            json_put_string(o, "on", f->on);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
+
+void json_put_history(struct out *o, const struct group *g)
+{
+    const char *before = "";
+    json_put_key(o, "history");
+    out_char(o, '[');
+    for (unsigned i = 0; i < g->n_told; i++) {
+        const struct told *t = &g->told[i];
+        if (t->event >= EVENT_SIBLINGS)
+            continue;
+        out_fmt(o, "%s{\"event\":\"%s\"", before, event_name(t->event));
+        before = ",";
+        json_put_string(o, "call", call_name(t->call));
+        json_put_u64(o, "count", t->count);
+        json_put_error(o, "errno", t->error);
+        json_put_bool(o, "inferred", t->count && t->n_inferred == t->count);
+        if (t->n_elsewhere)
+            json_put_u64(o, "other_thread", t->n_elsewhere);
+        json_put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
+
+static void put_names(struct out *o, const char *key, uint32_t events)
+{
+    const char *before = "";
+    json_put_key(o, key);
+    out_char(o, '[');
+    for (unsigned event = 0; event < EVENT_COUNT; event++) {
+        if (!parting_has(events, event))
+            continue;
+        out_fmt(o, "%s\"%s\"", before, event_name(event));
+        before = ",";
+    }
+    out_char(o, ']');
+}
+
+/* One socket that was closed there, compared with the group's own. */
+static void put_parting(struct out *o, const struct group *g, const struct told *siblings)
+{
+    struct parting p;
+    unsigned common = 0;
+    if (!parting_of(g, siblings, &p))
+        return;
+    for (unsigned event = 0; event < EVENT_COUNT; event++)
+        common += parting_has(p.same, event);
+    json_put_u64(o, "common", common);
+    put_names(o, "same", p.same);
+    json_put_key(o, "unlike");
+    out_char(o, '[');
+    for (unsigned i = 0; i < p.n_unlike; i++) {
+        const struct told *t = p.unlike[i];
+        out_fmt(o, "%s{\"event\":\"%s\"", i ? "," : "", event_name(t->was));
+        json_put_string(o, "call", call_name(t->call));
+        json_put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+    put_names(o, "lacks", p.lacks);
+}
+
+void json_put_siblings(struct out *o, const struct group *g)
+{
+    const char *before = "";
+    json_put_key(o, "siblings_closed");
+    out_char(o, '[');
+    for (unsigned i = 0; i < g->n_told; i++) {
+        const struct told *t = &g->told[i];
+        if (t->event != EVENT_SIBLINGS)
+            continue;
+        out_fmt(o, "%s{\"count\":%lu", before, (unsigned long)t->count);
+        before = ",";
+        json_put_string(o, "call", call_name(t->call));
+        json_put_bool(o, "about", g->about);
+        json_put_bool(o, "cousins", g->cousins);
+        json_put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+        put_parting(o, g, t);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
