@@ -25,6 +25,7 @@
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../runtimes/runtimes.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "gate.h"
@@ -269,6 +270,21 @@ static bool is_anothers(const struct number *n, const struct state_slot *slot, u
            SLOT_ORIGIN(slot) <= ORIGIN_SOCKETPAIR && !has_touched(n, gen, tid, true) && !is_handed(slot->site) && thread_exists(slot->tid);
 }
 
+/* The stack CLOSED has code of a language runtime, or such as runtimes generate. */
+static bool may_be_garbage(state_ref closed)
+{
+    struct state_view view = table_view();
+    struct state_site_view s;
+    bool found = false;
+    if (!state_site_at(&view, closed, &s))
+        return atomic_load_explicit(&runtimes_found, memory_order_relaxed);
+    for (unsigned i = 0; i < s.nframes && !found; i++) {
+        const struct state_module *m = state_module_at(&view, s.modules[i]);
+        found = !m || m->interpreter; /* a runtime's frame has no module */
+    }
+    return found;
+}
+
 /* ---- closes ---------------------------------------------------------------------------------- */
 
 static void keep(struct number *n, int fd, const struct state_slot *slot, uint32_t gen, uint32_t tid, state_ref closed)
@@ -305,7 +321,7 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
         state_ref closed = sites_here_of(call ? call : CALL_CLOSE, NULL);
         struct number *n = take(fd, true);
         if (n) {
-            bool anothers = is_anothers(n, slot, gen, tid);
+            bool anothers = is_anothers(n, slot, gen, tid) && !may_be_garbage(closed);
             if (anothers)
                 note_in_sweep(tell(n, fd, tid, closed, call ? call : CALL_CLOSE, 0, 0, slot));
             else if (slot->tid && slot->tid != tid)
