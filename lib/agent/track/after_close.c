@@ -36,6 +36,7 @@
 #define CHUNKS 16384u /* numbers from 2^20 on are not kept */
 #define TURNS 50u     /* of waiting for a lock */
 #define SWEEP 4u      /* closes of consecutive numbers by one thread */
+#define SWEEP_KEEPS 3 /* numbers that it may leave out, at one place */
 #define SWEEP_GAP_NS 1000000000ull
 #define UNDER_WAY_NS 250000000ull /* no thread is preempted for so long between a call and its event */
 #define USES_MAX 1024u            /* records in all */
@@ -160,19 +161,28 @@ static void touch(struct number *n, uint32_t gen, uint32_t tid)
 
 /* ---- sweeps ---------------------------------------------------------------------------------- */
 
-/* The calling thread closes FD. How many consecutive numbers it has closed in one go, FD included. */
-static unsigned sweep(int fd, uint64_t now)
+/*
+ * The calling thread closes FD; FAILED: there is none. How many consecutive numbers it has closed in
+ * one go, FD included. A sweep may keep what the program still needs. Only where it has begun with
+ * a number that is closed already: whoever closes what is open, and not all, may mean just that.
+ */
+static unsigned sweep(int fd, bool failed)
 {
     struct closing_run *r = &this_thread.closing;
-    int step = fd - r->last;
-    bool goes_on = r->length && (step == 1 || step == -1) && (r->length == 1 || step == r->step) && now - r->at_ns < SWEEP_GAP_NS;
+    uint64_t now = clock_now();
+    int step = fd < r->last ? -1 : 1, distance = (fd - r->last) * step;
+    bool is_next = distance == 1 || (distance > 1 && distance <= 1 + SWEEP_KEEPS && r->failed && !r->gap);
+    bool goes_on = r->length && is_next && (r->length == 1 || step == r->step) && now - r->at_ns < SWEEP_GAP_NS;
     if (!goes_on) {
         r->length = 0;
+        r->gap = false;
         memset(r->told, 0, sizeof r->told);
     }
+    r->gap |= goes_on && distance > 1;
     r->step = step;
     r->last = fd;
     r->at_ns = now;
+    r->failed = failed;
     if (r->length < SWEEP)
         r->length++;
     return r->length;
@@ -197,8 +207,8 @@ static void settle_sweep(int fd)
             atomic_store(&u->ready, 0);
         r->told[i] = 0;
     }
-    for (unsigned i = 0; i < SWEEP; i++)
-        forget(fd - (int)i * r->step);
+    for (int i = 0; i < (int)SWEEP + (r->gap ? SWEEP_KEEPS : 0); i++)
+        forget(fd - i * r->step);
 }
 
 /* ---- a use after the close ------------------------------------------------------------------- */
@@ -315,7 +325,7 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
     uint32_t tid = thread_tid();
     if (!tid || sys_in_sandbox() || (atomic_load(&slot->flags) & SLOT_IGNORED)) {
         forget(fd);
-    } else if (sweep(fd, clock_now()) >= SWEEP) {
+    } else if (sweep(fd, false) >= SWEEP) {
         settle_sweep(fd);
     } else {
         state_ref closed = sites_here_of(call ? call : CALL_CLOSE, NULL);
@@ -366,7 +376,7 @@ void after_close_closed(int fd, int err, unsigned call)
     int saved = errno;
     if (fd < 0 || !may_judge())
         return;
-    unsigned length = sweep(fd, clock_now());
+    unsigned length = sweep(fd, err == EBADF);
     if (length >= SWEEP)
         settle_sweep(fd);
     else if (!err) /* of a file, or of a socket that nobody saw opened: somebody has the number since */
