@@ -9,7 +9,7 @@ load family
 teardown()
 {
     local p
-    sed -n 's/^child //p' "$TESTTMP"/*.out 2>/dev/null | while read -r p; do kill -KILL "$p" 2>/dev/null; done
+    sed -nE 's/^(child|program) //p' "$TESTTMP"/*.out 2>/dev/null | while read -r p; do kill -KILL "$p" 2>/dev/null; done
     helpers_teardown
 }
 
@@ -137,6 +137,26 @@ is_silent()
     wait_for 30 grep -q '2 sockets held by a child' "$TESTTMP/v.err"
     kill -KILL "${children[0]}"
     wait_for 30 grep -Eq 'released: 2 of site [0-9a-f]+ after up to .*: they were held by a child \(fd 3, 4\)' "$TESTTMP/v.err"
+}
+
+program() { sed -n 's/^program //p' "$TESTTMP/v.out" | tail -n 1; }
+starts_another() { [ "$(program)" != "$1" ]; }
+
+@test "a child that starts one program after another, which all inherit it, is told once" {
+    local first
+    held starts
+    first=$(program)
+    wait_for 30 grep -q '2 sockets held by a child' "$TESTTMP/v.err"
+    for _ in 1 2 3; do
+        found '2 sockets held by a child' # the first look at the next program
+        contains "$TESTTMP/report" "held by held \\(pid ${children[0]}, fd 4\\), sleep \\(pid $first, fd 4\\)"
+        kill -USR1 "${children[0]}"
+        wait_for 20 starts_another "$first"
+        first=$(program)
+    done
+    lacks "$TESTTMP/v.err" 'released'
+    kill -KILL "${children[0]}" "$first"
+    wait_for 30 grep -q 'released: 2 of site' "$TESTTMP/v.err"
 }
 
 @test "it counts for the exit code, in each format, and after the process' end" {

@@ -246,6 +246,48 @@ os.closerange(3, 256)'
     lacks "$output" 'used after close'
 }
 
+@test "what a runtime collects in another thread than the one that opened it is no second close; a call on what was closed twice is told" {
+    cat >"$TESTTMP/collects.py" <<'PY'
+import gc, os, socket, sys, threading
+gc.disable()
+ready, go_on = threading.Event(), threading.Event()
+first = socket.socket()
+number = first.fileno()
+first.close()
+def other_thread():
+    class Cycle: pass
+    c = Cycle()
+    c.itself, c.sock = c, socket.socket()
+    assert c.sock.fileno() == number
+    twice = sys.argv[1] == "twice" and c.sock
+    del c
+    ready.set()
+    go_on.wait()
+    if twice:
+        try:
+            twice.recv(1)
+        except OSError:
+            twice.detach()
+t = threading.Thread(target=other_thread)
+t.start()
+ready.wait()
+if sys.argv[1] == "twice":
+    os.close(number)
+gc.collect()
+go_on.set()
+t.join()
+PY
+    run with_agent "closes=1:kinds=use_after_close:log_path=$TESTTMP/log.%p" python3 "$TESTTMP/collects.py" garbage
+    [ "$status" -eq 0 ]
+    run cat "$TESTTMP"/log.*
+    lacks "$output" 'used after close'
+    run with_agent "closes=1:kinds=use_after_close:log_format=json:log_path=$TESTTMP/log" python3 "$TESTTMP/collects.py" twice
+    [ "$status" -eq 0 ]
+    cat "$TESTTMP"/log.* >"$TESTTMP/all"
+    json "$TESTTMP/all" '[[(e["event"], e["call"], e["errno"], [f["symbol"] for f in e["frames"] if f["runtime"] == "python"][0]) for e in l["history"]] for l in leaks]' >"$TESTTMP/events"
+    [ "$(cat "$TESTTMP/events")" = "[[('closed', 'close', None, '<module>'), ('used', 'recv', 'EBADF', 'other_thread')]]" ]
+}
+
 @test "it is reported at once while the program runs, once, and the command has it of a process that was killed" {
     mkfifo "$TESTTMP/in"
     start_agent v "closes=1" bash -c "exec '$VICTIMS/after_close' another_n wait <'$TESTTMP/in'"

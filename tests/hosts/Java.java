@@ -63,8 +63,9 @@ public class Java {
         var c = new Socket(loop, ((InetSocketAddress) listen.getLocalAddress()).getPort());
         var s = listen.accept();
         var thrown = new CompletableFuture<String>();
-        new Thread(() -> { try { c.getInputStream().read(); } catch (IOException e) { thrown.complete(e.getMessage()); } }).start();
-        Thread.sleep(200);
+        var reader = new Thread(() -> { try { c.getInputStream().read(); } catch (IOException e) { thrown.complete(e.getMessage()); } });
+        reader.start();
+        while (Arrays.stream(reader.getStackTrace()).noneMatch(f -> f.getMethodName().matches("read0|poll"))) Thread.sleep(10);
         c.close();
         System.out.println("closed while read: " + thrown.get(20, TimeUnit.SECONDS));
         s.close();

@@ -10,7 +10,8 @@ started with an environment of its own, a static one). Prints one line a fact, f
   contradicted TEXT    a finding that neither the look before nor the look after it shows
   missed TEXT          one of the stuck that no report names (it is of one process, where several hold it), or a CLOSE_WAIT that the report
                        or the agent's log of its own process leaves out
-A held_by_child is confirmed where its holder has that connection open, and the process that it is told of has closed its own copy.
+A held_by_child is confirmed where its holder has that connection open, and the process that it is told of has closed its own copy; then DIR/held
+has it too. A use_after_close is an event, and no socket that the kernel knows: told.py judges it, once all have ended.
 A finding is one of `sockleak report` (the state file and the kernel, from outside) or of the agent's own log (what it said and has not taken back).
 """
 import glob, json, os, re, subprocess, sys, time
@@ -128,7 +129,9 @@ def report(pid, min_age):
     found, total, held = {}, {}, []
     for line in r.stdout.splitlines():
         o = json.loads(line)
-        if o["type"] == "leak" and o["kind"] == "held_by_child":
+        if o["type"] == "leak" and o["kind"] == "use_after_close":
+            continue
+        elif o["type"] == "leak" and o["kind"] == "held_by_child":
             held += o["sockets"]
         elif o["type"] == "leak":
             total[o["kind"]] = total.get(o["kind"], 0) + o["count"]
@@ -147,7 +150,7 @@ def logged(pid):
                     o = json.loads(line)
                 except ValueError:
                     continue
-                if o["type"] == "leak":
+                if o["type"] == "leak" and o["kind"] != "use_after_close":
                     kinds.add(o["kind"])
                     for s in o["sockets"]:
                         if o["kind"] == "held_by_child":
@@ -156,7 +159,7 @@ def logged(pid):
                             now[s["fd"]] = o["kind"]
                 elif o["type"] == "release":
                     for fd in o["fds"]:
-                        if o["kind"] != "held_by_child":
+                        if o["kind"] not in ("held_by_child", "use_after_close"):
                             now.pop(fd, None)
                         for ends in [ends for ends, s in held.items() if o["kind"] == "held_by_child" and s["fd"] == fd]:
                             del held[ends]
@@ -205,7 +208,7 @@ if stuck:
 
 end = time.monotonic() + PATIENCE
 while True:
-    confirmed, contradicted, missed = 0, [], []
+    confirmed, contradicted, missed, proven = 0, [], [], set()
     # A process that got a socket through fork or exec and does not use it leaves it to the one that opened it; one of them must report it.
     reported, named, cut = set(), set(), set()
     for pid in pids:
@@ -249,6 +252,7 @@ while True:
             for s in held:
                 if held_elsewhere(pid, s):
                     confirmed += 1
+                    proven.add((str(pid), s["local"], s["peer"]))
                 else:
                     contradicted.append(f"{source}: {pid} ({command(pid)}) held_by_child {s['local']} -> {s['peer']} by {s['holders']}: no such connection there")
             mine = [k for k in waiting if k[0] == pid and before.get(k) == first[k] and after.get(k) == first[k]]
@@ -265,6 +269,8 @@ while True:
 
 print(f"stuck {len(left)} in {len({pid for holders in left.values() for pid, _ in holders})} processes by ss")
 print(f"confirmed {confirmed}")
+with open(f"{base}/held", "a") as f:
+    f.writelines("\t".join(p) + "\n" for p in sorted(proven))
 for text in contradicted:
     print("contradicted", text)
 for text in missed:

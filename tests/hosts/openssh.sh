@@ -7,6 +7,9 @@ needs="/usr/sbin/sshd=openssh-server ssh=openssh-client sftp=openssh-client ss=i
 work()
 {
     local daemon master forward
+    # strace of sftp: socketpair() = [4, 5], clone(), close(5) = 0, close(5) = -1 EBADF, close(4) = 0, close(4) = -1 EBADF
+    expect use_after_close '^use_after_close sftp [0-9]+ .*; closed close .*; used close EBADF .*; threads ([0-9]+) \1 \1 None$' \
+        'sftp has one descriptor of a pair both as its input and as its output, and closes both'
     ((EUID == 0)) || { echo "skip: not root, so no privilege separation"; return 0; }
     ports 2
     mkdir -p /run/sshd "$DIR/home/.ssh"

@@ -312,6 +312,32 @@ static void a_sweep_takes_back_what_its_first_closes_said(void **state)
         }
 }
 
+static void a_sweep_may_leave_out_what_the_program_keeps(void **state)
+{
+    (void)state;
+    for (int step = -1; step <= 1; step += 2)
+        for (int kept = 1; kept <= 3; kept++) {
+            unsigned before = n_uses(NULL);
+            open_it();
+            close_it();
+            this_thread.closing.length = 0;
+            close_nothing();
+            assert_int_equal(n_uses(NULL), before + 1);
+            closes(FD + step * (kept + 1), step, 3);
+            track_received(FD, -1, EBADF, 1, 0);
+            assert_int_equal(n_uses(NULL), before);
+        }
+    known = n_uses(NULL);
+    /* these are open when they are closed; and one of them is closed again */
+    static const int number[] = {FD, FD + 2, FD + 3, FD + 4};
+    for (int i = 0; i < 4; i++)
+        track_opened(number[i], AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
+    for (int i = 0; i < 4; i++)
+        track_closing(number[i]);
+    after_close_closed(FD + 3, EBADF, CALL_CLOSE);
+    assert_int_equal(n_new(), 1);
+}
+
 static void closes_of_other_numbers_and_of_other_threads_are_no_sweep(void **state)
 {
     (void)state;
@@ -319,7 +345,12 @@ static void closes_of_other_numbers_and_of_other_threads_are_no_sweep(void **sta
     close_it();
     this_thread.closing.length = 0;
     close_nothing();
-    closes(FD + 2, 1, 4);
+    closes(FD + 5, 1, 4);
+    assert_int_equal(n_new(), 1);
+    open_it();
+    close_it();
+    this_thread.closing.length = 0;
+    closes(FD, 2, 5);
     assert_int_equal(n_new(), 1);
     open_it();
     close_it();
@@ -558,6 +589,7 @@ int main(void)
         T(a_close_that_failed_is_not_the_first_of_two),
         T(a_socket_that_is_to_be_ignored_is),
         T(a_sweep_takes_back_what_its_first_closes_said),
+        T(a_sweep_may_leave_out_what_the_program_keeps),
         T(closes_of_other_numbers_and_of_other_threads_are_no_sweep),
         T(what_a_sweep_has_closed_says_nothing_later),
         T(a_close_that_hits_another_threads_socket_is_recorded),

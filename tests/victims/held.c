@@ -7,6 +7,7 @@
  *   vfork, fork-exec                sleep(1), by a vfork or a fork of our own
  *   fork                            a child that waits for its end
  *   two                             two such children
+ *   starts                          such a child, which starts one sleep(1) after another
  * or it uses them, or has none:
  *   cloexec                         as spawn, opened with SOCK_CLOEXEC
  *   reads                           two children, each of which waits in read for what comes on its own
@@ -76,6 +77,25 @@ __attribute__((noreturn)) static void wait_for_the_end(void)
 
 static int is(const char *word, const char *name) { return strcmp(word, name) == 0; }
 
+/* As a shell does: a program, and at each SIGUSR1 the next one in its place. */
+static void start_one_after_another(void)
+{
+    sigset_t set;
+    int got;
+    pid_t program;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (;;) {
+        if (posix_spawn(&program, "/bin/sleep", NULL, NULL, sleeper, environ))
+            exit(98);
+        say_number("program", program);
+        sigwait(&set, &got);
+        kill(program, SIGKILL);
+        waitpid(program, NULL, 0);
+    }
+}
+
 static int reading; /* which of the two */
 
 /* In the child: never returns. */
@@ -111,6 +131,8 @@ static void be_child(const char *word)
         _exit(0);
     if (is(word, "closes"))
         close_all();
+    if (is(word, "starts"))
+        start_one_after_another();
     wait_for_the_end();
 }
 

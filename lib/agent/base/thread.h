@@ -13,8 +13,9 @@
 
 /* the consecutive numbers that a thread has closed in one go (track/after_close.c) */
 struct closing_run {
-    int last, step;
+    int last, step; /* 1: it counts up; -1 */
     unsigned length;
+    bool failed, gap; /* the last gave EBADF; a few numbers were left out */
     uint32_t told[3]; /* records of the state file */
     uint64_t at_ns;
 };

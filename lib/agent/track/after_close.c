@@ -25,6 +25,7 @@
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../runtimes/runtimes.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
 #include "closed_number.h"
@@ -32,7 +33,8 @@
 #include "probe.h"
 #include "quiet.h"
 
-#define SWEEP 4u /* closes of consecutive numbers by one thread */
+#define SWEEP 4u      /* closes of consecutive numbers by one thread */
+#define SWEEP_KEEPS 3 /* numbers that it may leave out, at one place */
 #define SWEEP_GAP_NS 1000000000ull
 #define UNDER_WAY_NS 250000000ull /* no thread is preempted for so long between a call and its event */
 #define USES_MAX 1024u            /* records in all */
@@ -55,19 +57,28 @@ void after_close_start(bool on)
 
 /* ---- sweeps ---------------------------------------------------------------------------------- */
 
-/* The calling thread closes FD. How many consecutive numbers it has closed in one go, FD included. */
-static unsigned sweep(int fd, uint64_t now)
+/*
+ * The calling thread closes FD; FAILED: there is none. How many consecutive numbers it has closed in
+ * one go, FD included. A sweep may keep what the program still needs. Only where it has begun with
+ * a number that is closed already: whoever closes what is open, and not all, may mean just that.
+ */
+static unsigned sweep(int fd, bool failed)
 {
     struct closing_run *r = &this_thread.closing;
-    int step = fd - r->last;
-    bool goes_on = r->length && (step == 1 || step == -1) && (r->length == 1 || step == r->step) && now - r->at_ns < SWEEP_GAP_NS;
+    uint64_t now = clock_now();
+    int step = fd < r->last ? -1 : 1, distance = (fd - r->last) * step;
+    bool is_next = distance == 1 || (distance > 1 && distance <= 1 + SWEEP_KEEPS && r->failed && !r->gap);
+    bool goes_on = r->length && is_next && (r->length == 1 || step == r->step) && now - r->at_ns < SWEEP_GAP_NS;
     if (!goes_on) {
         r->length = 0;
+        r->gap = false;
         memset(r->told, 0, sizeof r->told);
     }
+    r->gap |= goes_on && distance > 1;
     r->step = step;
     r->last = fd;
     r->at_ns = now;
+    r->failed = failed;
     if (r->length < SWEEP)
         r->length++;
     return r->length;
@@ -92,8 +103,8 @@ static void settle_sweep(int fd)
             atomic_store(&u->ready, 0);
         r->told[i] = 0;
     }
-    for (unsigned i = 0; i < SWEEP; i++)
-        forget(fd - (int)i * r->step);
+    for (int i = 0; i < (int)SWEEP + (r->gap ? SWEEP_KEEPS : 0); i++)
+        forget(fd - i * r->step);
 }
 
 /* ---- a use after the close ------------------------------------------------------------------- */
@@ -166,6 +177,21 @@ static bool is_anothers(const struct closed_number *n, const struct state_slot *
            !closed_number_is_handed(slot->site) && thread_exists(slot->tid);
 }
 
+/* The stack CLOSED has code of a language runtime, or such as runtimes generate. */
+static bool may_be_garbage(state_ref closed)
+{
+    struct state_view view = table_view();
+    struct state_site_view s;
+    bool found = false;
+    if (!state_site_at(&view, closed, &s))
+        return atomic_load_explicit(&runtimes_found, memory_order_relaxed);
+    for (unsigned i = 0; i < s.nframes && !found; i++) {
+        const struct state_module *m = state_module_at(&view, s.modules[i]);
+        found = !m || m->interpreter; /* a runtime's frame has no module */
+    }
+    return found;
+}
+
 /* ---- closes ---------------------------------------------------------------------------------- */
 
 static void keep(struct closed_number *n, int fd, const struct state_slot *slot, uint32_t gen, uint32_t tid, state_ref closed)
@@ -196,13 +222,13 @@ void after_close_leaving(int fd, const struct state_slot *slot, uint32_t gen, un
     uint32_t tid = thread_tid();
     if (!tid || sys_in_sandbox() || (atomic_load(&slot->flags) & SLOT_IGNORED)) {
         forget(fd);
-    } else if (sweep(fd, clock_now()) >= SWEEP) {
+    } else if (sweep(fd, false) >= SWEEP) {
         settle_sweep(fd);
     } else {
         state_ref closed = sites_here_of(call ? call : CALL_CLOSE, NULL);
         struct closed_number *n = closed_number_take(fd, true);
         if (n) {
-            bool anothers = is_anothers(n, slot, gen, tid);
+            bool anothers = is_anothers(n, slot, gen, tid) && !may_be_garbage(closed);
             if (anothers)
                 note_in_sweep(tell(n, fd, tid, closed, call ? call : CALL_CLOSE, 0, 0, slot));
             else if (slot->tid && slot->tid != tid)
@@ -247,7 +273,7 @@ void after_close_closed(int fd, int err, unsigned call)
     int saved = errno;
     if (fd < 0 || !may_judge())
         return;
-    unsigned length = sweep(fd, clock_now());
+    unsigned length = sweep(fd, err == EBADF);
     if (length >= SWEEP)
         settle_sweep(fd);
     else if (!err) /* of a file, or of a socket that nobody saw opened: somebody has the number since */

@@ -96,27 +96,30 @@ static void count(const struct state_held *h)
     counts_add(&(struct counted){.site = h->site, .kind = KIND_HELD_BY_CHILD, .since_ns = h->since_ns, .lasting = true, .past = true});
 }
 
-/* Of a finding: whether it still is one. */
-static void look_again(struct state_held *h, int i)
+/* Of a finding: whether it still is one. True: some of its holders are gone; search for the others. */
+static bool look_again(struct state_held *h, int i)
 {
     switch (holders_again(h)) {
     case HOLDERS_IDLE:
         h->tries = 0;
         count(h);
-        return;
+        return false;
     case HOLDERS_UNKNOWN: /* for a moment, perhaps */
         if (++h->tries < MAX_TRIES) {
             count(h);
-            return;
+            return false;
         }
         break;
-    case HOLDERS_NONE: /* another process may hold it still */
+    case HOLDERS_NONE: /* a shell holds it as do the programs that it starts, each for a moment */
+        if (n_due < HOLDERS_AT_ONCE)
+            return true;
         not_idle(h);
-        return;
+        return false;
     case HOLDERS_USE:
         break;
     }
     over(h, i);
+    return false;
 }
 
 static void take_holders(struct state_held *h, const struct holders *a)
@@ -131,8 +134,12 @@ static void take_holders(struct state_held *h, const struct holders *a)
 static void settle(int i, const struct holders *a, uint64_t now, uint64_t grace)
 {
     struct state_held *h = (struct state_held *)(uintptr_t)a->h; /* ours */
-    if (a->are == HOLDERS_UNKNOWN && ++h->tries < MAX_TRIES)
+    bool kept = atomic_load(&h->phase) == HELD_KEPT;
+    if (a->are == HOLDERS_UNKNOWN && ++h->tries < MAX_TRIES) {
+        if (kept)
+            count(h);
         return;
+    }
     if (a->are != HOLDERS_IDLE) {
         over(h, i);
         return;
@@ -143,7 +150,8 @@ static void settle(int i, const struct holders *a, uint64_t now, uint64_t grace)
     if ((h->unused_looks < 2 && table_interval_ns()) || now - h->since_ns < grace)
         return;
     take_holders(h, a);
-    put_addresses(h, held_endpoints(i));
+    if (!kept)
+        put_addresses(h, held_endpoints(i));
     atomic_store_explicit(&h->phase, HELD_KEPT, memory_order_release);
     count(h);
 }
@@ -156,10 +164,8 @@ static uint64_t look(struct state_held *h, int i, uint64_t now, uint64_t grace)
     uint64_t half = h->since_ns + grace / 2;
     if (atomic_load(&h->phase) == HELD_KEPT && now - h->since_ns < grace)
         not_idle(h);
-    if (atomic_load(&h->phase) == HELD_KEPT) {
-        look_again(h, i);
+    if (atomic_load(&h->phase) == HELD_KEPT && !look_again(h, i))
         return UINT64_MAX;
-    }
     if (now < half)
         return half;
     if (n_due < HOLDERS_AT_ONCE) {
