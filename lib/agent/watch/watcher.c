@@ -192,6 +192,7 @@ static void *watch_thread(void *arg)
 {
     bool minds = arg != NULL;
     thread_enter(); /* for good */
+    this_thread.is_watcher = true;
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
     if (minds && !make_table_later())
         return NULL;
@@ -285,6 +286,8 @@ static void launch(bool minds)
     int saved = errno;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     thread_enter();
+    if (minds) /* it will make the table, and must not ask the loader for what a capture needs */
+        capture_init();
     bool ok = create(minds);
     thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
