@@ -32,6 +32,7 @@
 #include "../track/close_bell.h"
 #include "../track/family.h"
 #include "../track/gate.h"
+#include "../track/hold.h"
 #include "../track/retract.h"
 #include "blocked.h"
 #include "check.h"
@@ -356,6 +357,7 @@ void watcher_forked_child(void)
     atomic_store(&present_known, false);
     atomic_store(&running, false);
     watch_lock_reset();
+    hold_reset();
     atomic_store(&signal_wanted, false);
     atomic_store(&close_bell_waiters, 0);
     scratch_keep(false);
