@@ -59,8 +59,11 @@ else
 $(error CAPTURE=$(CAPTURE): write CAPTURE=walk or CAPTURE=unwind)
 endif
 
+# The library's own memcpy, strlen and kin; a sanitizer checks what its own are given.
+BYTES_OUT := $(if $(SAN),lib/agent/base/bytes.c)
+
 CORE_SRC := $(sort $(wildcard lib/core/*.c))
-AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT),$(wildcard lib/agent/*.c lib/agent/*/*.c)))
+AGENT_SRC := $(sort $(filter-out $(CAPTURE_OUT) $(BYTES_OUT),$(wildcard lib/agent/*.c lib/agent/*/*.c)))
 CLI_SRC := $(sort $(wildcard lib/cli/*.c lib/cli/*/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 # A unit test that includes nothing of the agent is pure: `make unit-pure` links it with lib/core alone; `make check` runs these under the sanitizers.
@@ -77,6 +80,7 @@ AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o
 	table/program_defaults.c elf/elf.c elf/dynamic.c report/build.c report/select.c report/forecast.c report/generated.c report/idle.c report/suppressions.c report/watched.c) \
 	$(wildcard lib/agent/inject/*.c lib/agent/process/*.c lib/agent/symbolize/*.c))
 $(AGENT_SELDOM): AGENT_CFLAGS += $(if $(filter -O2,$(OPT)),-Os)
+$(B)/obj/pic/agent/base/bytes.o: AGENT_CFLAGS += -fno-builtin
 CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))
 # The wrappers carry libc's names: in a test program they would take over the test's own calls.
 TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrap/%,$(AGENT_PIC))

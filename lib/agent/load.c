@@ -20,6 +20,7 @@
 #include "process/exit.h"
 #include "process/fork.h"
 #include "report/suppressions.h"
+#include "symbolize/lines.h"
 #include "symbolize/unchanged.h"
 #include "table/state_dir.h"
 #include "track/family.h"
@@ -51,6 +52,7 @@ __attribute__((constructor)) static void load(void)
 {
     follow_use(wrapped_table, wrapped_count);
     unchanged_begin();
+    lines_begin();
     real_resolve(); /* so that no first call does it later, in a signal handler or a vfork child */
     configure();
     thread_enter();

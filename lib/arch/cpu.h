@@ -24,6 +24,10 @@
  *
  * ARCH_CALL_ON_STACK: defines the hidden function void NAME(void *top, void (*call)(void *), void
  * *arg), which runs CALL on the stack that ends at TOP (16-aligned).
+ *
+ * ARCH_CLONE: defines the hidden function long NAME(unsigned long flags, void *top, int (*run)(void
+ * *), void *arg): clone(2), whose child runs RUN on the stack that ends at TOP (16-aligned) and
+ * exits with what it returns. The result is the kernel's: the child's number, or -errno.
  */
 
 #if defined(__x86_64__)

@@ -186,6 +186,43 @@ copy_of_lib()
     mkdir "$TESTTMP/tree/examples" "$TESTTMP/tree/tests"
 }
 
+# watcher_that CODE: a library whose watcher runs CODE before its first check, at $TESTTMP/lib.so.
+watcher_that()
+{
+    local object=$BUILD/obj/pic/agent/watch/watcher.o
+    sed "s|^    reporter_pending();|$1\n&|" "$TOP/lib/agent/watch/watcher.c" >"$TESTTMP/watcher.c"
+    ! cmp -s "$TOP/lib/agent/watch/watcher.c" "$TESTTMP/watcher.c"
+    "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -fvisibility=hidden -ftls-model=initial-exec -include stdlib.h -iquote "$TOP/lib/agent/watch" \
+        -c -o "$TESTTMP/watcher.o" "$TESTTMP/watcher.c"
+    # shellcheck disable=SC2046
+    "${CC:-gcc}" -shared -Wl,-z,now -Wl,--version-script="$TOP/lib/agent/libsockleak.map" -o "$TESTTMP/lib.so" "$TESTTMP/watcher.o" \
+        $(find "$BUILD/obj/pic" -name '*.o' ! -path "$object") -ldl -lpthread
+}
+
+@test "check-watcher passes this library, and finds what the watcher must not call, by whatever way" {
+    [ "$(uname -m)" = x86_64 ] || skip "reads x86-64 code alone"
+    nm "$AGENT" | grep -q " U __[at]san" && skip "a sanitizer's library"
+    "$TOP/scripts/check-watcher" "$AGENT"
+    watcher_that '    (void)arg;'
+    "$TOP/scripts/check-watcher" "$TESTTMP/lib.so"
+    watcher_that '    *(volatile unsigned long *)arg = strtoul(arg, NULL, 10);'
+    run "$TOP/scripts/check-watcher" "$TESTTMP/lib.so"
+    [ "$status" -eq 1 ]
+    contains "$output" '^(__isoc23_)?strtoul <- watch_thread$'
+    watcher_that '    *(void *volatile *)arg = malloc(10);'
+    run "$TOP/scripts/check-watcher" "$TESTTMP/lib.so"
+    contains "$output" '^malloc <- watch_thread$'
+    # its address in a table
+    watcher_that '    static void *(*const table[])(size_t) = {malloc, NULL}; *(void *volatile *)arg = table[*(volatile int *)arg](10);'
+    run "$TOP/scripts/check-watcher" "$TESTTMP/lib.so"
+    contains "$output" '^malloc <- watch_thread$'
+    contains "$output" '^a call through watch_thread\(\), which is not in STORED'
+    # a pointer that somebody else has stored
+    watcher_that '    static void (*volatile hook)(void); hook();'
+    run "$TOP/scripts/check-watcher" "$TESTTMP/lib.so"
+    contains "$output" '^a call through hook[.0-9]*, which is not in STORED|^a call through watch_thread\(\)'
+}
+
 @test "check-layers passes this tree, and finds an include that goes up" {
     copy_of_lib
     run "$TESTTMP/tree/scripts/check-layers"

@@ -112,6 +112,41 @@ END
     contains "$output" 'wrong 0$'
 }
 
+@test "B13: ThreadSanitizer sees no race between the watcher's report and the one at the end" {
+    local runtime word
+    build_victim reports - -fsanitize=thread -I"$TOP/tests/victims" <<'C' || skip "no ThreadSanitizer"
+#include "victim.h"
+int main(void)
+{
+    char c;
+    int listener = listen_loopback();
+    for (int i = 0; i < 3; i++) {
+        int fd = connect_loopback();
+        MUST(close((int)MUST(accept(listener, NULL, NULL))));
+        MUST(recv(fd, &c, 1, 0));
+    }
+    wait_for_word();
+    return 0;
+}
+C
+    runtime=$(ldd "$TESTTMP/reports" | sed -n 's/.*libtsan[^ ]* => \([^ ]*\).*/\1/p')
+    "$TESTTMP/reports" </dev/null || skip "ThreadSanitizer does not work here"
+    mkfifo "$TESTTMP/word"
+    # shellcheck disable=SC2016 # the inner shell's
+    start reports env LD_PRELOAD="$runtime:$AGENT" SOCKLEAK_OPTIONS="interval=250ms:grace=250ms:log_path=$TESTTMP/log" \
+        sh -c 'exec "$0" <"$1"' "$TESTTMP/reports" "$TESTTMP/word"
+    exec {word}>"$TESTTMP/word"
+    # shellcheck disable=SC2016
+    wait_for 60 sh -c 'grep -q "stuck in" "$TESTTMP"/log.*'
+    exec {word}>&-
+    status=0
+    wait "$pid" || status=$?
+    cat "$TESTTMP/reports.err"
+    [ "$status" = 0 ]
+    is_empty "$TESTTMP/reports.err"
+    [ "$(cat "$TESTTMP"/log.* | grep -c 'sockets stuck in CLOSE_WAIT')" = 2 ]
+}
+
 @test "B13: a child of a program with threads lives under ThreadSanitizer, which supports no new thread there, and reports at its end" {
     local runtime
     build_victim child - -fsanitize=thread -I"$TOP/tests/victims" <<'C' || skip "no ThreadSanitizer"

@@ -122,6 +122,12 @@ static int teardown(void **state)
     return objects_teardown(state);
 }
 
+static bool resolve(struct scratch **s, struct report *r)
+{
+    lines_begin();
+    return lines_resolve(s, r);
+}
+
 static void unchanged(void)
 {
     assert_ptr_equal(group.frames, frames);
@@ -134,7 +140,7 @@ static void files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_fi
     (void)state;
     char expected[200];
     answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\t\n";
-    assert_true(lines_resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
     snprintf(expected, sizeof expected, "%llx ab01 /bin/one\n%llx - /bin/two\n", (unsigned long long)offset, (unsigned long long)offset);
     assert_string_equal(question, expected);
     assert_in_range(strtoull(since, NULL, 10), before_load, after_load);
@@ -155,7 +161,7 @@ static void an_empty_name_leaves_the_name_that_was_known(void **state)
 {
     (void)state;
     answer = "0 9\tb.c\t\n0 0\t\t\n";
-    assert_true(lines_resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
     assert_string_equal(group.frames[0].symbol, "sym");
     assert_string_equal(group.frames[0].file, "b.c");
 }
@@ -176,7 +182,7 @@ static void an_answer_that_does_not_fit_the_question_changes_nothing(void **stat
         teardown(state);
         setup(state);
         answer = bad[i];
-        if (lines_resolve(&scratch, &report))
+        if (resolve(&scratch, &report))
             fail_msg("answer %zu was taken", i);
         unchanged();
     }
@@ -187,7 +193,7 @@ static void a_command_that_fails_changes_nothing(void **state)
     (void)state;
     answer = "0 9\tb.c\touter\n0 0\t\t\n";
     runs = false;
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     assert_int_equal(asked, 1);
     unchanged();
 }
@@ -197,7 +203,7 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
     (void)state;
     frames[2].build_id = "ab02";
     answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\ttold\n";
-    assert_true(lines_resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
     group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     answer = "nonsense";
     assert_true(lines_known(&scratch, &report));
@@ -213,8 +219,8 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
     frames[2].symbol = "told";
     runs = false;
     assert_false(lines_known(&scratch, &report));
-    assert_false(lines_resolve(&scratch, &report));
-    assert_true(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
     assert_int_equal(asked, 1);
     assert_string_equal(group.frames[0].symbol, "sym");
     assert_null(group.frames[0].file);
@@ -225,10 +231,10 @@ static void one_frame_that_is_not_known_and_all_are_asked_for(void **state)
 {
     (void)state;
     answer = "0 9\tb.c\touter\n0 0\t\t\n";
-    assert_true(lines_resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
     group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     assert_false(lines_known(&scratch, &report)); /* the frame without a build-id */
-    assert_true(lines_resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
     assert_int_equal(asked, 2);
 }
 
@@ -237,7 +243,7 @@ static void nobody_is_asked_of_nothing(void **state)
     (void)state;
     frames[0].module = "[vdso]";
     frames[2].module = NULL;
-    lines_resolve(&scratch, &report);
+    resolve(&scratch, &report);
     assert_int_equal(asked, 0);
     assert_int_equal(group.n_frames, 2);
     assert_string_equal(group.frames[0].symbol, "sym");
@@ -256,13 +262,13 @@ static void the_command_is_looked_for_beside_the_library_and_where_it_is_install
         library = path;
         assert_int_equal(objects_run("touch deep/%s && chmod 644 deep/%s", places[i], places[i]), 0);
         if (geteuid() != 0 || objects_run("test -x deep/%s", places[i]) != 0) {
-            lines_resolve(&scratch, &report); /* not for running: not asked */
+            resolve(&scratch, &report); /* not for running: not asked */
             assert_int_equal(asked, 0);
         }
         assert_int_equal(objects_run("chmod 755 deep/%s", places[i]), 0);
         offset += 16;
         frames[0].offset = frames[2].offset = offset;
-        lines_resolve(&scratch, &report);
+        resolve(&scratch, &report);
         assert_int_equal(asked, 1);
         snprintf(path, sizeof path, "%s/deep/%s", objects_dir, places[i]);
         assert_string_equal(command, path);
@@ -275,21 +281,21 @@ static void no_command_no_absolute_path_or_valgrind_and_nobody_is_asked(void **s
     (void)state;
     answer = "0 9\tb.c\touter\n0 0\t\t\n";
     library = NULL;
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     assert_int_equal(chdir(objects_dir), 0);
     library = "lib/libsockleak.so";
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     library = "";
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     assert_int_equal(chdir("/"), 0);
     teardown(state);
     setup(state);
     answer = "0 9\tb.c\touter\n0 0\t\t\n";
     preloads = "/x/libsockleak.so:/usr/libexec/valgrind/vgpreload_core-amd64-linux.so";
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     assert_int_equal(asked, 0);
     preloads = "/x/libsockleak.so";
-    assert_true(lines_resolve(&scratch, &report));
+    assert_true(resolve(&scratch, &report));
 }
 
 static void without_memory_the_report_stays_as_it_is(void **state)
@@ -297,7 +303,7 @@ static void without_memory_the_report_stays_as_it_is(void **state)
     (void)state;
     answer = "0 9\tb.c\touter\n0 0\t\t\n";
     no_memory = true;
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     unchanged();
     static struct frame many[300];
     for (size_t i = 0; i < 300; i++)
@@ -306,7 +312,7 @@ static void without_memory_the_report_stays_as_it_is(void **state)
     group.n_frames = 300;
     no_memory = false;
     memory = 256 * 1024; /* for the questions, and not for the answers */
-    assert_false(lines_resolve(&scratch, &report));
+    assert_false(resolve(&scratch, &report));
     assert_int_equal(asked, 0);
     assert_ptr_equal(group.frames, many);
 }

@@ -47,7 +47,12 @@ void defaults_rules(const char *text, size_t len)
     said_times++;
     said_len = len;
 }
-const char *sockleak_default_suppressions(void) { return defaults; }
+static unsigned defaults_asked;
+const char *sockleak_default_suppressions(void)
+{
+    defaults_asked++;
+    return defaults;
+}
 
 static char folder[256];
 
@@ -55,12 +60,15 @@ static int setup(void **state)
 {
     (void)state;
     rules = NULL;
+    program_text = NULL;
+    asked_program = false;
     faulty = false;
     known = NULL;
     n_rules = max_rules = 0;
     no_memory = false;
     warned[0] = 0;
     defaults = NULL;
+    defaults_asked = 0;
     said_times = 0;
     memset(&agent_options, 0, sizeof agent_options);
     snprintf(folder, sizeof folder, "%s/slsup.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
@@ -107,6 +115,7 @@ static void our_own_rules_are_marked_and_the_users_are_not(void **state)
     n_rules = 0;
     defaults = "leak:a\n";
     use_file("dead:b\nhangup:c\n", 16);
+    suppressions_load_early();
     assert_int_equal(users(), 3);
     assert_int_equal(said_times, 2);
     assert_string_equal(warned, "");
@@ -121,6 +130,21 @@ static void the_rules_are_read_once(void **state)
     assert_int_equal(users(), 1);
     suppressions_load();
     assert_int_equal(users(), 1);
+}
+
+/* The watcher may be the first to need the rules: it must not run the program's code. */
+static void the_programs_own_rules_are_asked_for_at_the_start_alone(void **state)
+{
+    (void)state;
+    defaults = "leak:a\n";
+    assert_int_equal(users(), 0);
+    assert_int_equal(defaults_asked, 0);
+    rules = NULL;
+    n_rules = 0;
+    suppressions_load_early();
+    suppressions_load_early();
+    assert_int_equal(users(), 1);
+    assert_int_equal(defaults_asked, 1);
 }
 
 static void a_bad_line_is_told_at_the_start_with_its_file_and_number(void **state)
@@ -258,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(our_own_rules_are_marked_and_the_users_are_not),
         CASE(the_rules_are_read_once),
+        CASE(the_programs_own_rules_are_asked_for_at_the_start_alone),
         CASE(a_bad_line_is_told_at_the_start_with_its_file_and_number),
         CASE(what_an_ancestor_has_told_of_the_file_is_not_told_again_and_its_good_rules_hold),
         CASE(a_file_that_cannot_be_read_is_told_with_its_reason),

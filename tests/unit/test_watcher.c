@@ -141,6 +141,8 @@ void reporter_pending(void) {}
 bool reporter_in_forked_child(void) { return false; }
 void reporter_hold_notes(void) {}
 bool capture_in_handler(void) { return in_handler; }
+void hold_reset(void) {}
+void capture_init(void) {}
 void forecast_refresh(void) { did('f'); }
 static _Atomic unsigned forgotten;
 void counts_forget_trends(void) { forgotten++; }

@@ -31,6 +31,7 @@ struct this_thread {
     uint8_t call;
     /* a report is being made where the program may be inside its allocator */
     bool no_malloc;
+    bool is_watcher;
     bool fork_holds; /* between the fork handlers: this thread holds the watch lock */
     /* between the fork handlers: the slots that the child gets (inherit.c) */
     struct fork_copy *fork_copy;

@@ -17,6 +17,7 @@
 #include <sys/auxv.h>
 
 #include "../../core/out.h"
+#include "../base/auxv.h"
 #include "../base/pages.h"
 #include "../base/program_path.h"
 #include "../base/readable.h"
@@ -83,8 +84,8 @@ static bool measure_program(const struct link_map *map)
 {
     struct dl_find_object f;
     struct object o = {.start = UINT64_MAX};
-    const ElfW(Phdr) *p = (const void *)(uintptr_t)getauxval(AT_PHDR);
-    uint64_t n = getauxval(AT_PHNUM), size = n * sizeof *p;
+    const ElfW(Phdr) *p = (const void *)(uintptr_t)auxv_get(AT_PHDR);
+    uint64_t n = auxv_get(AT_PHNUM), size = n * sizeof *p;
     if (!p || _dl_find_object((void *)(uintptr_t)p, &f) != 0 || f.dlfo_link_map != map ||
         size > (uint64_t)((uintptr_t)f.dlfo_map_end - (uintptr_t)p))
         return false;
@@ -152,7 +153,7 @@ unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint6
 
 bool object_is_program(uint64_t start, uint64_t end)
 {
-    uint64_t headers = getauxval(AT_PHDR);
+    uint64_t headers = auxv_get(AT_PHDR);
     return headers >= start && headers < end;
 }
 
@@ -236,7 +237,7 @@ bool object_mapping(uint64_t start, char link[OBJECT_LINK], char *path, size_t c
 void object_path(const struct object *o, const char *exe, char *path, size_t cap)
 {
     bool program = object_is_program(o->start, o->end);
-    uint64_t vdso = getauxval(AT_SYSINFO_EHDR), end;
+    uint64_t vdso = auxv_get(AT_SYSINFO_EHDR), end;
     if (vdso >= o->start && vdso < o->end) {
         copy_path(path, cap, "[vdso]");
         return;
@@ -245,7 +246,7 @@ void object_path(const struct object *o, const char *exe, char *path, size_t cap
      * AT_BASE is 0 when the loader itself was started with the program as its argument: then
      * /proc/self/exe is the loader.
      */
-    if (program && getauxval(AT_BASE) != 0 && exe && exe[0] == '/') {
+    if (program && auxv_get(AT_BASE) != 0 && exe && exe[0] == '/') {
         copy_path(path, cap, exe);
         return;
     }
@@ -257,6 +258,6 @@ void object_path(const struct object *o, const char *exe, char *path, size_t cap
         program_path_unmark(path);
         return;
     }
-    const char *name = program ? (const char *)getauxval(AT_EXECFN) : o->name;
+    const char *name = program ? (const char *)auxv_get(AT_EXECFN) : o->name;
     copy_path(path, cap, name ? name : "");
 }

@@ -19,6 +19,7 @@
 
 #include "../../core/hash.h"
 #include "../../arch/plt.h"
+#include "../base/auxv.h"
 #include "../base/sys.h"
 #include "../elf/dynamic.h"
 #include "targets.h"
@@ -98,7 +99,7 @@ static _Atomic bool pass_running;
  */
 static bool is_left_alone(const struct dl_phdr_info *info)
 {
-    uint64_t loader = getauxval(AT_BASE), vdso = getauxval(AT_SYSINFO_EHDR);
+    uint64_t loader = auxv_get(AT_BASE), vdso = auxv_get(AT_SYSINFO_EHDR);
     const char *name = info->dlpi_name ? info->dlpi_name : "";
     if ((loader && info->dlpi_addr == loader) || (vdso && info->dlpi_addr == vdso) || strstr(name, "/ld-linux") ||
         strstr(name, "/libunwind"))
@@ -234,7 +235,7 @@ static bool anything_new(void)
  */
 static int request_pass(unsigned what)
 {
-    int saved = errno, result = 0;
+    int result = 0;
     unsigned before = atomic_load(&requests);
     while (!atomic_compare_exchange_weak(&requests, &before, what == REQUEST_NEW ? before | what : what))
         ;
@@ -246,7 +247,6 @@ static int request_pass(unsigned what)
             result = run_pass(false);
         atomic_store(&pass_running, false);
     }
-    errno = saved;
     return result;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../base/auxv.h"
 #include "../base/sys.h"
 #include "next_symbol.h"
 
@@ -140,6 +141,7 @@ static void resolve_all(bool behind_us)
     if (resolving)
         return;
     resolving = true;
+    auxv_take();
     for (size_t i = 0; i < WANTED; i++)
         names[i] = (struct next_symbol){wanted[i].name, NULL};
     if (behind_us)

@@ -13,6 +13,7 @@
 #include "../base/options.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../elf/vdso.h"
 #include "../report/suppressions.h"
 #include "../stacks/capture.h"
 #include "../stacks/pairs.h"
@@ -37,6 +38,7 @@
 static bool make_table(void)
 {
     configure();
+    clock_use((int (*)(clockid_t, struct timespec *))(uintptr_t)vdso_lookup(ARCH_VDSO_CLOCK));
     suppressions_load_early();
     sites_reset();
     pairs_reset();

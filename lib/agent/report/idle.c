@@ -20,6 +20,7 @@
 #include "../base/sys.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "../track/hold.h"
 #include "../track/probe.h"
 #include "build.h"
 #include "suppressions.h"
@@ -51,7 +52,11 @@ static bool never_closes(state_ref ref)
 static uint64_t idle_of(int fd, const struct state_slot *slot)
 {
     struct observation o;
-    if (probe(fd, slot, -1, &o) < 0 || judge(&o).kind != KIND_OPEN || o.tcp_state != ST_ESTABLISHED)
+    if (!hold_live(fd, atomic_load(&slot->word)))
+        return 0;
+    long r = probe(fd, slot, -1, &o);
+    hold_end();
+    if (r < 0 || judge(&o).kind != KIND_OPEN || o.tcp_state != ST_ESTABLISHED)
         return 0;
     return o.idle_ns;
 }

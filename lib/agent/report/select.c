@@ -13,6 +13,7 @@
 #include "../base/clock.h"
 #include "../table/table.h"
 #include "../track/held.h"
+#include "../track/hold.h"
 #include "../track/probe.h"
 #include "counts.h"
 #include "uses.h"
@@ -51,7 +52,13 @@ static bool due(const struct selection *s, const struct state_slot *slot, const 
 static bool open_now(struct finding *f, int fd, const struct state_slot *slot, char local[96], char peer[96])
 {
     struct observation o;
-    if (probe(fd, slot, -1, &o) < 0 || judge(&o).kind != KIND_OPEN)
+    if (!hold_live(fd, atomic_load(&slot->word)))
+        return false;
+    long r = probe(fd, slot, -1, &o);
+    if (r >= 0)
+        probe_addresses(fd, local, peer);
+    hold_end();
+    if (r < 0 || judge(&o).kind != KIND_OPEN)
         return false;
     f->family = (uint8_t)o.family;
     f->tcp_state = (uint8_t)o.tcp_state;
@@ -60,7 +67,6 @@ static bool open_now(struct finding *f, int fd, const struct state_slot *slot, c
     /* Nobody saw an adopted socket opened: only how long no byte has moved is known. */
     if (f->adopted && o.idle_ns && o.idle_ns < clock_now())
         f->since_ns = clock_now() - o.idle_ns;
-    probe_addresses(fd, local, peer);
     f->local = local;
     f->peer = peer;
     return true;
@@ -86,7 +92,11 @@ static bool judged(const struct selection *s, struct finding *f, const struct st
 static uint64_t cookie_of(int fd, const struct state_slot *slot)
 {
     bool stamped = atomic_load(&slot->watch_gen) == SLOT_GEN(atomic_load(&slot->word));
-    return stamped ? atomic_load(&slot->cookie) : probe_cookie(fd);
+    if (stamped || !hold_live(fd, atomic_load(&slot->word)))
+        return stamped ? atomic_load(&slot->cookie) : 0;
+    uint64_t cookie = probe_cookie(fd);
+    hold_end();
+    return cookie;
 }
 
 static bool use_selected(const struct selection *s, const struct state_use *u)
@@ -139,11 +149,14 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         }
         if (!f.family) {
             struct identity id;
-            if (probe_identity(fd, &id) == 0) {
+            bool held = hold_live(fd, atomic_load(&slot.word));
+            if (held && probe_identity(fd, &id) == 0) {
                 f.family = (uint8_t)id.family;
                 f.type = (uint8_t)id.type;
                 f.protocol = (uint16_t)id.protocol;
             }
+            if (held)
+                hold_end();
         }
         state_tag_at(&view, slot.tag, tag);
         f.tag = tag[0] ? tag : NULL;

@@ -8,6 +8,7 @@
 #include "suppressions.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,6 +28,10 @@ extern const char *sockleak_default_suppressions(void) __attribute__((weak));
 
 static struct suppression *rules;
 static size_t n_rules, max_rules;
+
+/* The program's own function is not called by the watcher, on which a report may load the rules. */
+static const char *program_text;
+static _Atomic bool asked_program;
 
 static bool faulty;
 
@@ -78,7 +83,9 @@ static void read_file(const char *path)
 
 void suppressions_load_early(void)
 {
-    if (agent_options.suppressions[0] || sockleak_default_suppressions)
+    if (sockleak_default_suppressions && !atomic_exchange(&asked_program, true))
+        program_text = sockleak_default_suppressions();
+    if (agent_options.suppressions[0] || program_text)
         suppressions_load();
 }
 
@@ -90,12 +97,9 @@ void suppressions_load(void)
     rules = pages_alloc(size);
     max_rules = rules ? MAX_RULES : 0;
     parse(suppress_builtin, strlen(suppress_builtin), suppress_builtin);
-    if (sockleak_default_suppressions) {
-        const char *text = sockleak_default_suppressions();
-        if (text) {
-            defaults_rules(text, strlen(text));
-            parse(text, strlen(text), "of the program");
-        }
+    if (program_text) {
+        defaults_rules(program_text, strlen(program_text));
+        parse(program_text, strlen(program_text), "of the program");
     }
     if (agent_options.suppressions[0])
         read_file(agent_options.suppressions);

@@ -19,6 +19,7 @@
 #include "../base/thread.h"
 #include "../table/header.h"
 #include "../table/table.h"
+#include "../track/hold.h"
 #include "../track/probe.h"
 
 #define MAX_DESCRIPTORS 16384u
@@ -40,12 +41,14 @@ static uint64_t inode_of(const struct finding *f)
 {
     struct state_slot slot;
     struct stat st;
-    if (!state_copy_slot(slot_of(f->fd), &slot) || slot.opened_ns != f->opened_ns || sys_fstat(f->fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+    if (!state_copy_slot(slot_of(f->fd), &slot) || slot.opened_ns != f->opened_ns || !hold_live(f->fd, atomic_load(&slot.word)))
         return 0;
     uint64_t cookie = atomic_load(&slot.cookie);
     bool stamped = atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) && cookie;
     /* after the inode: a number that is given away does not get its socket back */
-    return stamped && probe_cookie(f->fd) == cookie ? st.st_ino : 0;
+    bool same = stamped && sys_fstat(f->fd, &st) >= 0 && S_ISSOCK(st.st_mode) && probe_cookie(f->fd) == cookie;
+    hold_end();
+    return same ? st.st_ino : 0;
 }
 
 static bool has_descriptor(const struct finding *f)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
+#include "../base/auxv.h"
 #include "../base/peek.h"
 #include "../base/readable.h"
 #include "../base/thread.h"
@@ -29,7 +30,7 @@ static bool is_in_stop_workers(uintptr_t word) { return word - 1 - v8_builtins.s
 static bool main_thread_stops_workers(void)
 {
     uintptr_t words[PAGE_BYTES / sizeof(uintptr_t)];
-    uintptr_t page = getauxval(AT_RANDOM) & ~(uintptr_t)(PAGE_BYTES - 1); /* where the stack began */
+    uintptr_t page = auxv_get(AT_RANDOM) & ~(uintptr_t)(PAGE_BYTES - 1); /* where the stack began */
     for (unsigned pages = 0; pages < MAX_PAGES && peek(page, words, sizeof words); pages++, page -= PAGE_BYTES)
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
             if (is_in_stop_workers(words[i]))

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 
+#include "../base/auxv.h"
 #include "../base/readable.h"
 #include "../base/sys.h"
 #include "../elf/object.h"
@@ -59,7 +60,7 @@ static inline struct counters *my_counters(void) { return &counters[arch_thread_
 void capture_init(void)
 {
     struct object own;
-    uintptr_t program = getauxval(AT_PHDR);
+    uintptr_t program = auxv_get(AT_PHDR);
 
     if (atomic_load(&initialized))
         return;

@@ -41,11 +41,15 @@ static bool under_valgrind(void)
     return list && strstr(list, "/vgpreload_");
 }
 
+static bool may_ask;
+static struct object self; /* this library */
+
+void lines_begin(void) { may_ask = !under_valgrind() && object_at((uint64_t)(uintptr_t)&lines_resolve, &self); }
+
 static bool find_command(char *path, size_t cap)
 {
-    struct object self;
     char library[512];
-    if (under_valgrind() || !object_at((uint64_t)(uintptr_t)&lines_resolve, &self))
+    if (!may_ask)
         return false;
     object_path(&self, NULL, library, sizeof library);
     /* a relative path may lead elsewhere by now */
@@ -83,6 +87,15 @@ static size_t write_questions(struct out *o, const struct frame *frames, size_t 
     return asked;
 }
 
+/* Not strtoul, which asks the locale of the calling thread. */
+static uint32_t parse_number(const char *p)
+{
+    uint32_t n = 0;
+    while (*p >= '0' && *p <= '9')
+        n = n * 10 + (uint32_t)(*p++ - '0');
+    return n;
+}
+
 /*
  * Cuts the next line of *TEXT into the fields of F. False at the end, or when the line has not this
  * form.
@@ -99,7 +112,7 @@ static bool parse_line(char **text, const char *end, struct frame *f)
         return false;
     *file++ = *symbol++ = 0;
     f->inlined = line[0] == '1';
-    f->line = (uint32_t)strtoul(line + 2, NULL, 10);
+    f->line = parse_number(line + 2);
     f->file = *file ? file : NULL;
     if (*symbol)
         f->symbol = symbol;

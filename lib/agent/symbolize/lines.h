@@ -14,6 +14,11 @@
 #include "../base/scratch.h"
 
 /*
+ * Called by the constructor: the loader and the environment are not for the watcher to ask. Until
+ * then there is no command.
+ */
+void lines_begin(void);
+/*
  * Replaces the stacks of R's groups by ones with file and line; inlined calls become frames of
  * their own. False, and R is unchanged: there is no command, it could not be run, or it did not
  * answer in time. Memory comes from SCRATCH.

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,10 +24,13 @@
 
 #include "../base/pages.h"
 #include "../base/sys.h"
-#include "../libc/real.h"
 
 #define STACK_SIZE 32768u
 #define MS 1000000u
+
+/* libc's clone may be another library's, and its thread-local state is not for this thread. */
+long symbolizer_clone(unsigned long flags, void *top, int (*run)(void *), void *arg);
+ARCH_CLONE(symbolizer_clone);
 
 struct keeper {
     struct symbolizer_job *job;
@@ -118,7 +120,7 @@ static int keeper_main(void *arg)
      * program's close would send no FIN.
      */
     if (SYS3(SYS_close_range, 0, ~0u, 0) >= 0 && SYS2(SYS_pipe2, k->to, O_CLOEXEC) >= 0 && SYS2(SYS_pipe2, k->from, O_CLOEXEC) >= 0) {
-        long pid = real.clone(filter_main, k->filter_stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, k, NULL, NULL, NULL);
+        long pid = symbolizer_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, k->filter_stack + STACK_SIZE, filter_main, k);
         if (pid > 0) {
             int status = -1;
             sys_close(k->to[0]);
@@ -149,14 +151,12 @@ bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
 {
     unsigned char *stacks = pages_alloc(2 * STACK_SIZE);
     struct keeper k = {.job = job, .deadline_ns = now() + (uint64_t)limit_ms * MS, .filter_stack = stacks};
-    uint64_t all = ~0ull, old;
+    uint64_t all = ~0ull, old; /* of a request for cancellation too, which libc makes with a signal */
     if (!stacks)
         return false;
     job->output_size = 0;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
-    int saved = errno, cancel;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    int pid = real.clone(keeper_main, stacks + 2 * STACK_SIZE, CLONE_VM, &k, NULL, NULL, NULL);
+    long pid = symbolizer_clone(CLONE_VM, stacks + 2 * STACK_SIZE, keeper_main, &k);
     if (pid > 0) {
         /*
          * The keeper keeps the deadline itself; if it has not ended a second later, it is killed.
@@ -167,8 +167,6 @@ bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
         while (SYS4(SYS_wait4, pid, NULL, __WALL, NULL) == -EINTR)
             ;
     }
-    pthread_setcancelstate(cancel, NULL);
-    errno = saved;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     pages_free(stacks, 2 * STACK_SIZE);
     return pid > 0 && atomic_load(&k.done) && k.ok;

@@ -20,6 +20,7 @@
 #include "ending.h"
 #include "gate.h"
 #include "held.h"
+#include "hold.h"
 #include "probe.h"
 #include "slot.h"
 
@@ -116,6 +117,7 @@ static __attribute__((noinline)) uint64_t leave_closing(struct state_slot *slot,
         closes_count(&was, call, by);
     if (word && after_close_on)
         after_close_leaving(fd, slot, was.gen, call);
+    hold_closing(fd); /* it has left its slot */
     return word;
 }
 
@@ -124,7 +126,11 @@ uint64_t track_closing_by(int fd, unsigned call, struct closer by)
     if (!gate_has_table())
         return 0;
     struct state_slot *slot = slot_of(fd);
-    if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE || gate_is_vfork_child())
+    if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE) {
+        hold_closing(fd); /* the search for unseen sockets asks for every number */
+        return 0;
+    }
+    if (gate_is_vfork_child())
         return 0;
     return leave_closing(slot, fd, call, by);
 }
@@ -159,6 +165,7 @@ bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct
         if (slot_leave_with(slot, fd, SLOT_CLOSING_MANY, &was))
             closes_count(&was, call, by);
     }
+    hold_await(first, last);
     return any;
 }
 

@@ -22,6 +22,7 @@
 #include "../report/counts.h"
 #include "../table/header.h"
 #include "../track/family.h"
+#include "../track/hold.h"
 #include "../track/open_close.h"
 #include "../track/probe.h"
 #include "../track/retract.h"
@@ -32,7 +33,8 @@
 #include "waiters.h"
 
 #define TURNS 16 /* in so many checks every healthy connection is probed once */
-#define BATCH 256
+/* So many are polled in one call, for which a close of each of them would wait. */
+#define BATCH 32
 
 struct check {
     uint64_t now, grace, interval, next_grace;
@@ -136,6 +138,15 @@ static void healthy(struct state_slot *slot, int fd, uint32_t gen)
     atomic_store(&slot->detail, 0);
 }
 
+static void take_addresses(struct state_detail *d, int fd, uint32_t gen)
+{
+    d->local[0] = d->peer[0] = 0;
+    if (!hold_live(fd, SLOT_WORD(gen, SLOT_LIVE)))
+        return;
+    probe_addresses(fd, d->local, d->peer);
+    hold_end();
+}
+
 /*
  * As healthy; with keep_open the addresses and the state are kept for whoever reads the file when
  * the process is gone.
@@ -147,7 +158,12 @@ static void still_open(const struct check *l, struct state_slot *slot, int fd, u
     state_ref ref;
     if (d && d->kind != KIND_OPEN)
         healthy(slot, fd, gen);
-    if (!l->keep_open || probe(fd, slot, revents, &o) < 0 || judge(&o).kind != KIND_OPEN) {
+    bool is_open = l->keep_open && hold_live(fd, SLOT_WORD(gen, SLOT_LIVE));
+    if (is_open) {
+        is_open = probe(fd, slot, revents, &o) >= 0 && judge(&o).kind == KIND_OPEN;
+        hold_end();
+    }
+    if (!is_open) {
         atomic_store(&slot->detail, 0);
         return;
     }
@@ -156,7 +172,7 @@ static void still_open(const struct check *l, struct state_slot *slot, int fd, u
             return;
         atomic_store(&slot->detail, ref);
     }
-    probe_addresses(fd, d->local, d->peer);
+    take_addresses(d, fd, gen);
     d->fd = (uint32_t)fd;
     d->kind = KIND_OPEN;
     d->tcp_state = (uint8_t)o.tcp_state;
@@ -219,7 +235,7 @@ static void in_condition(struct check *l, struct state_slot *slot, int fd, uint3
         atomic_store(&slot->detail, ref);
     bool fresh = condition_update(&c, v, o, l->now, atomic_load(&slot->flags) & SLOT_ADOPTED ? 0 : slot->opened_ns);
     if (fresh || !d->looked_ns)
-        probe_addresses(fd, d->local, d->peer);
+        take_addresses(d, fd, gen);
     d->fd = (uint32_t)fd;
     d->kind = v->kind;
     d->how = v->how;
@@ -330,11 +346,19 @@ static void settle_heir(struct state_slot *slot, int fd)
 static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
 {
     struct state_slot *slot = slot_of(fd);
-    if (atomic_load_explicit(&slot->word, memory_order_acquire) != SLOT_WORD(gen, SLOT_LIVE))
+    const uint64_t word = SLOT_WORD(gen, SLOT_LIVE);
+    if (atomic_load_explicit(&slot->word, memory_order_acquire) != word)
         return;
     bool stamped = atomic_load(&slot->watch_gen) == gen && atomic_load(&slot->cookie);
     uint64_t refused = refusals();
-    if ((revents >= 0 && revents & POLLNVAL) || (!stamped && !stamp(slot, fd, gen))) {
+    bool is_socket = revents < 0 || !(revents & POLLNVAL);
+    if (is_socket && !stamped) {
+        if (!hold_live(fd, word))
+            return;
+        is_socket = stamp(slot, fd, gen);
+        hold_end();
+    }
+    if (!is_socket) {
         if (refusals() == refused)
             track_vanished(fd, gen);
         return;
@@ -347,7 +371,10 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         return;
     }
     struct observation o;
+    if (!hold_live(fd, word))
+        return;
     bool gone = (stamped && probe_cookie(fd) != atomic_load(&slot->cookie)) || probe(fd, slot, revents, &o) < 0;
+    hold_end();
     if (refusals() != refused) /* nothing is known: it stays what it was at the last look */
         return;
     if (gone) {
@@ -364,18 +391,30 @@ static void check_socket(struct check *l, int fd, uint32_t gen, int revents)
         in_condition(l, slot, fd, gen, &o, &v);
 }
 
+/* A number whose slot has been left since is not polled: -1 in its place, which poll ignores. */
+static void drop_closing(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (atomic_load(&slot_of(polled[i].fd)->word) != SLOT_WORD(generation[i], SLOT_LIVE))
+            polled[i].fd = -1;
+}
+
 static void check_batch(struct check *l, unsigned n)
 {
     struct timespec zero = {0, 0};
     if (!n)
         return;
+    hold_range(polled[0].fd, polled[n - 1].fd);
+    drop_closing(n);
     /*
      * ppoll fails with EINVAL when RLIMIT_NOFILE was lowered below N. Then each socket is polled by
      * probe().
      */
     bool answered = SYS5(SYS_ppoll, polled, n, &zero, NULL, 0) >= 0;
+    hold_end();
     for (unsigned i = 0; i < n; i++)
-        check_socket(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
+        if (polled[i].fd >= 0)
+            check_socket(l, polled[i].fd, generation[i], answered ? polled[i].revents : -1);
 }
 
 static uint64_t check_table(uint64_t min_age_ns, bool ending)

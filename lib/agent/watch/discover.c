@@ -19,6 +19,7 @@
 #include "../base/sys.h"
 #include "../table/header.h"
 #include "../track/adopt.h"
+#include "../track/hold.h"
 #include "../track/probe.h"
 #include "../track/start_set.h"
 
@@ -58,7 +59,9 @@ static const struct suspect *seen_before(int fd, uint64_t cookie)
 /* What the program inherited was fixed before its first instruction. */
 static void adopt(int fd, enum origin origin, uint64_t cookie)
 {
+    hold_range(fd, fd);
     track_adopt(fd, origin == ORIGIN_UNSEEN && start_set_has(fd, cookie) ? ORIGIN_INHERITED : origin, cookie);
+    hold_end();
 }
 
 static bool adopt_listed(void *arg, unsigned number)
@@ -102,7 +105,9 @@ void discover_unseen(uint64_t budget_ns, enum origin origin)
         }
         uint64_t cookie = 0;
         unsigned len = sizeof cookie;
+        hold_range(fd, fd);
         long r = sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+        hold_end();
         if (probe_is_refusal(r)) { /* of all numbers: the scan would have no end */
             table_drop(DROP_LOOK);
             end = true;

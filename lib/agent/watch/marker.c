@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "../base/sys.h"
+#include "../track/hold.h"
 #include "../track/probe.h"
 
 static bool asked, is_java;
@@ -46,7 +47,10 @@ bool marker_is(int fd, const struct state_slot *slot, const struct observation *
     enum origin origin = SLOT_ORIGIN(slot);
     if (o->family != AF_UNIX || o->unread || o->told_eof || (origin != ORIGIN_BEFORE_ATTACH && origin != ORIGIN_UNSEEN))
         return false;
+    if (!hold_live(fd, SLOT_WORD(SLOT_GEN(atomic_load(&slot->word)), SLOT_LIVE)))
+        return false;
     probe_addresses(fd, local, peer);
+    hold_end();
     if (local[0] || peer[0])
         return false;
     if (!asked && !is_java)

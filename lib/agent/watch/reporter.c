@@ -12,13 +12,13 @@
 
 #include "../../core/json.h"
 #include "../../core/text.h"
+#include "../base/abort.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"
 #include "../base/scratch.h"
 #include "../base/sys.h"
-#include "../libc/real.h"
 #include "../report/build.h"
 #include "../report/counts.h"
 #include "../report/idle.h"
@@ -203,7 +203,7 @@ void reporter_due(void)
         if (c.report.n_groups) {
             write_report(&c, -1);
             if (agent_options.abort_on_error)
-                real.abort();
+                abort_process();
         }
     }
     report_free(&c);
@@ -226,7 +226,7 @@ static uint64_t report_all(const struct selection *s, enum reason reason, int fd
         log_young(&c.report);
         if (n && fd != -2 && agent_options.abort_on_error && reason != REASON_CHECK) {
             report_free(&c);
-            real.abort();
+            abort_process();
         }
     } else {
         /* no memory for a report: count at least, so that the state file is kept */

@@ -32,6 +32,7 @@
 #include "../track/close_bell.h"
 #include "../track/family.h"
 #include "../track/gate.h"
+#include "../track/hold.h"
 #include "../track/retract.h"
 #include "blocked.h"
 #include "check.h"
@@ -192,6 +193,7 @@ static void *watch_thread(void *arg)
 {
     bool minds = arg != NULL;
     thread_enter(); /* for good */
+    this_thread.is_watcher = true;
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
     if (minds && !make_table_later())
         return NULL;
@@ -285,6 +287,8 @@ static void launch(bool minds)
     int saved = errno;
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
     thread_enter();
+    if (minds) /* it will make the table, and must not ask the loader for what a capture needs */
+        capture_init();
     bool ok = create(minds);
     thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
@@ -353,6 +357,7 @@ void watcher_forked_child(void)
     atomic_store(&present_known, false);
     atomic_store(&running, false);
     watch_lock_reset();
+    hold_reset();
     atomic_store(&signal_wanted, false);
     atomic_store(&close_bell_waiters, 0);
     scratch_keep(false);

@@ -24,6 +24,7 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
     __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory", "cc");
     return x0;
 }
+#define ARCH_VDSO_CLOCK "__kernel_clock_gettime" /* vdso(7) */
 static inline void arch_relax(void) { __asm__ volatile("yield" ::: "memory"); }
 
 /* Stacks: registers by their DWARF numbers, which libunwind uses too. */
@@ -105,5 +106,11 @@ static inline bool arch_jump(const unsigned char *code, uint64_t pc, uint64_t *t
             "mov x29, sp\n.cfi_def_cfa_register x29\n"                                                                          \
             "mov sp, x0\nmov x0, x2\nblr x1\n"                                                                                  \
             "mov sp, x29\n.cfi_def_cfa_register sp\nldp x29, x30, [sp], #16\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
+#define ARCH_CLONE(name)                                                                                 \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name \
+            ":\n.cfi_startproc\nstp x2, x3, [x1, #-16]!\n"                                               \
+            "mov x2, xzr\nmov x3, xzr\nmov x4, xzr\nmov x8, #220\nsvc 0\ncbz x0, 1f\nret\n"              \
+            "1: .cfi_undefined x30\nmov x29, xzr\nldp x1, x0, [sp], #16\nblr x1\n"                       \
+            "mov x8, #93\nsvc 0\nbrk #0\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 
 #endif

@@ -20,6 +20,7 @@ static inline long arch_syscall(long n, long a, long b, long c, long d, long e, 
     __asm__ volatile("syscall" : "=a"(ret) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
     return ret;
 }
+#define ARCH_VDSO_CLOCK "__vdso_clock_gettime" /* vdso(7) */
 static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 
 /* Stacks: registers by their DWARF numbers, which libunwind uses too. */
@@ -174,5 +175,11 @@ static inline unsigned arch_stub(const unsigned char *pc)
             "mov %rsp, %rbp\n.cfi_def_cfa_register %rbp\n"                                               \
             "mov %rdi, %rsp\nmov %rdx, %rdi\ncall *%rsi\n"                                               \
             "leave\n.cfi_def_cfa %rsp, 8\nret\n.cfi_endproc\n.size " #name ", .-" #name "\n")
+#define ARCH_CLONE(name)                                                                                 \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name \
+            ":\n.cfi_startproc\nsub $16, %rsi\nmov %rdx, (%rsi)\nmov %rcx, 8(%rsi)\n"                    \
+            "xor %edx, %edx\nxor %r10d, %r10d\nxor %r8d, %r8d\nmov $56, %eax\nsyscall\n"                 \
+            "test %eax, %eax\nje 1f\nret\n1: .cfi_undefined rip\nxor %ebp, %ebp\npop %rax\npop %rdi\n"   \
+            "call *%rax\nmov %eax, %edi\nmov $60, %eax\nsyscall\nhlt\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 
 #endif
