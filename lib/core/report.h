@@ -126,7 +126,7 @@ struct frame {
     const char *file;
     const char *on;  /* of a handler: what it waits for ("server 'upgrade'"); NULL: it is none */
     uint32_t line;   /* 0 unknown */
-    uint16_t column; /* 0 unknown */
+    uint32_t column; /* 0 unknown */
     uint8_t runtime; /* enum runtime_number */
     bool inlined;
     bool line_of_function; /* LINE is where the function begins: the call's is not known */

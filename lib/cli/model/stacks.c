@@ -66,7 +66,7 @@ static void take_runtime_frame(struct arena *a, const struct loaded_file *l, str
     frame->symbol = arena_string(a, function);
     frame->file = file[0] ? arena_string(a, file) : NULL;
     frame->line = __atomic_load_n(&f.frame->line, __ATOMIC_RELAXED);
-    frame->column = __atomic_load_n(&f.frame->column, __ATOMIC_RELAXED);
+    frame->column = state_frame_column(f.frame);
     frame->line_of_function = __atomic_load_n(&f.frame->flags, __ATOMIC_RELAXED) & FRAME_LINE_OF_FUNCTION;
 }
 
