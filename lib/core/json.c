@@ -99,6 +99,18 @@ static void put_start(struct out *o, const struct report *r, const char *type)
     out_char(o, '"');
 }
 
+/* Where F is in the file that runs. */
+static void put_generated(struct out *o, const struct frame *f)
+{
+    put_key(o, "generated");
+    out_str(o, "{\"file\":");
+    out_json(o, f->generated_file);
+    put_u64_opt(o, "line", f->generated_line);
+    if (f->generated_column)
+        put_u64(o, "column", f->generated_column);
+    out_char(o, '}');
+}
+
 /* WHOLE, with the interpreter's own frames, where there are such; else FRAMES. */
 static void put_frames(struct out *o, const char *key, const struct frame *frames, size_t n, const struct frame *whole, size_t n_whole)
 {
@@ -125,6 +137,8 @@ static void put_frames(struct out *o, const char *key, const struct frame *frame
         put_string(o, "runtime", runtime_name(f->runtime));
         if (f->column)
             put_u64(o, "column", f->column);
+        if (f->generated_file)
+            put_generated(o, f);
         if (f->line_of_function)
             put_bool(o, "line_of_function", true);
         if (f->interpreter)
