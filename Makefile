@@ -31,10 +31,12 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wwrite-strings
 OPT := $(if $(filter-out 0,$(DEBUG)),-O0,-O2)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSION)"' -fasynchronous-unwind-tables $(SANFLAGS)
+# Reads the source maps of JavaScript programs, for the command alone, which is built without them where it is missing.
+JANSSON := $(shell printf '\043include <jansson.h>\n' | $(CC) $(CPPFLAGS) $(CFLAGS) -E -xc - >/dev/null 2>&1 && { pkg-config --libs jansson 2>/dev/null || echo -ljansson; })
 # _FORTIFY_SOURCE would turn the agent's own calls into the __*_chk names that it wraps. Thread-local storage must not allocate when it is first
 # touched (a signal handler may be the first), so it is part of each thread's block from the start.
 AGENT_CFLAGS := $(BASE) -fPIC -fdata-sections -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
-CLI_CFLAGS := $(BASE) -fPIE
+CLI_CFLAGS := $(BASE) -fPIE $(if $(JANSSON),,-DSOCKLEAK_WITHOUT_JANSSON)
 # Programs whose stacks the tests and the demo read: every function keeps a frame of its own.
 VICTIM_CFLAGS := -std=gnu11 -g -O1 -fno-inline -fno-optimize-sibling-calls $(WARN) -D_GNU_SOURCE -Iinclude -pthread
 EXAMPLE_CFLAGS := -std=gnu11 -g -O1 -fno-inline $(WARN) -D_GNU_SOURCE -Iinclude -pthread
@@ -46,7 +48,7 @@ AGENT_LDFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro $(if $(SA
 AGENT_MAP := $(wildcard lib/agent/libsockleak.map)
 AGENT_LIBS := -ldl -lpthread
 CLI_LDFLAGS := -pie -Wl,-z,now -Wl,-z,relro -Wl,--build-id -Wl,--as-needed
-CLI_LIBS = -ldw -lelf -lunwind-ptrace -lunwind-generic -lunwind -lmnl $(shell pkg-config --libs ncursesw 2>/dev/null || echo -lncursesw -ltinfo) -liberty -ldl -lpthread
+CLI_LIBS = -ldw -lelf -lunwind-ptrace -lunwind-generic -lunwind -lmnl $(JANSSON) $(shell pkg-config --libs ncursesw 2>/dev/null || echo -lncursesw -ltinfo) -liberty -ldl -lpthread
 
 # --- sources ---------------------------------------------------------------------------------------------------------------------------------------
 
@@ -125,6 +127,7 @@ $(B)/libsockleak.so: $(CORE_PIC) $(AGENT_PIC) $(AGENT_MAP) $(B)/lists
 $(B)/sockleak: $(CLI_OBJ) $(B)/lists
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CLI_LDFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(CLI_LIBS)
+	$(if $(JANSSON),,@echo 'sockleak: built without source maps of JavaScript programs, for jansson.h is not there (Debian: libjansson-dev)')
 
 $(B)/libagent_test.a: $(TEST_PIC) $(B)/lists
 	$(call say,AR,$@)

@@ -9,6 +9,18 @@
 #include "json_put.h"
 #include "parting.h"
 
+/* Where F is in the file that runs. */
+static void put_generated(struct out *o, const struct frame *f)
+{
+    json_put_key(o, "generated");
+    out_str(o, "{\"file\":");
+    out_json(o, f->generated_file);
+    json_put_u64_opt(o, "line", f->generated_line);
+    if (f->generated_column)
+        json_put_u64(o, "column", f->generated_column);
+    out_char(o, '}');
+}
+
 void json_put_frames(struct out *o, const char *key, const struct frame *frames, size_t n, const struct frame *whole, size_t n_whole)
 {
     frames = whole ? whole : frames;
@@ -34,6 +46,8 @@ void json_put_frames(struct out *o, const char *key, const struct frame *frames,
         json_put_string(o, "runtime", runtime_name(f->runtime));
         if (f->column)
             json_put_u64(o, "column", f->column);
+        if (f->generated_file)
+            put_generated(o, f);
         if (f->line_of_function)
             json_put_bool(o, "line_of_function", true);
         if (f->interpreter)

@@ -90,6 +90,9 @@ static bool is_of_runtime(const struct frame *f) { return f->runtime != RUNTIME_
 bool own_frames_is_library(const struct frame *f, bool packages_too)
 {
     enum runtime_code code = runtime_files_code(f->runtime, f->file, f->symbol);
+    /* a package that was compiled has a map that need not say so */
+    if (code == RUNTIME_CODE_PROGRAM && f->generated_file)
+        code = runtime_files_code(f->runtime, f->generated_file, f->symbol);
     return code == RUNTIME_CODE_LIBRARY || (packages_too && code == RUNTIME_CODE_PACKAGE);
 }
 

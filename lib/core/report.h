@@ -124,9 +124,12 @@ struct frame {
     const char *build_id; /* hex digits */
     const char *symbol;
     const char *file;
-    const char *on;  /* of a handler: what it waits for ("server 'upgrade'"); NULL: it is none */
+    const char *on; /* of a handler: what it waits for ("server 'upgrade'"); NULL: it is none */
+    /* where it is in the file that runs, if FILE is another, which a source map has named; else NULL */
+    const char *generated_file;
+    uint32_t generated_line, generated_column;
     uint32_t line;   /* 0 unknown */
-    uint16_t column; /* 0 unknown */
+    uint32_t column; /* 0 unknown */
     uint8_t runtime; /* enum runtime_number */
     bool inlined;
     bool line_of_function; /* LINE is where the function begins: the call's is not known */

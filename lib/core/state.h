@@ -313,13 +313,19 @@ struct state_frame {
     uint8_t format;                    /* STATE_FRAME_FORMAT: a reader passes over those that it does not know */
     uint8_t runtime;                   /* enum runtime_number, not RUNTIME_NATIVE */
     uint32_t line;                     /* 0: not known */
-    uint16_t column;                   /* 0: not known */
+    uint16_t column;                   /* 0: not known, or in wide_column */
     uint16_t flags;                    /* enum frame_flag */
     uint16_t function_size, file_size; /* with their NULs */
-    uint32_t pad;
-    uint64_t hash; /* writer's key */
+    uint32_t wide_column;              /* the column where `column` has no room for it, else 0 */
+    uint64_t hash;                     /* writer's key */
 };
 enum frame_flag { FRAME_LINE_OF_FUNCTION = 1 /* the line is where the function begins: the call's is not certain */ };
+/* Its column; 0: not known. A bundle that is one line of a megabyte has wide ones. */
+static inline uint32_t state_frame_column(const struct state_frame *f)
+{
+    uint32_t column = __atomic_load_n(&f->column, __ATOMIC_RELAXED);
+    return column ? column : __atomic_load_n(&f->wide_column, __ATOMIC_RELAXED);
+}
 #define STATE_FRAME_SIZE(strings) ((uint32_t)((sizeof(struct state_frame) + (strings) + 63u) & ~63u))
 
 /*

@@ -176,10 +176,15 @@ static bool rule_matches(const struct suppression *rule, const char *s)
  * A path matches as a whole or by its last part, so that ^libfoo.so.1$ matches that library in any
  * directory.
  */
+static bool path_matches(const struct suppression *rule, const char *path)
+{
+    return rule_matches(rule, path) || rule_matches(rule, text_base_name(path));
+}
+
 static bool frame_matches(const struct suppression *rule, const struct frame *f)
 {
-    return rule_matches(rule, f->symbol) || rule_matches(rule, f->file) || rule_matches(rule, text_base_name(f->file)) ||
-           rule_matches(rule, f->module) || rule_matches(rule, text_base_name(f->module));
+    return rule_matches(rule, f->symbol) || path_matches(rule, f->file) || path_matches(rule, f->generated_file) ||
+           path_matches(rule, f->module);
 }
 
 /*
@@ -214,15 +219,20 @@ static bool is_own(const struct frame *f)
     return !begins_with_one(f->module, system, sizeof system / sizeof *system);
 }
 
-/* "db_connect (db.c:42)", "db_connect (app+0x1234)" */
-static void put_chain_frame(struct out *o, const struct frame *f)
+/*
+ * "db_connect (db.c:42)", "db_connect (app+0x1234)". AS_RUN: with the place in the file that runs, which
+ * is all that the library knows.
+ */
+static void put_chain_frame(struct out *o, const struct frame *f, bool as_run)
 {
+    const char *file = as_run && f->generated_file ? f->generated_file : f->file;
+    uint32_t line = as_run && f->generated_file ? f->generated_line : f->line;
     if (has_text(f->symbol))
         out_fmt(o, "%s ", f->symbol);
-    if (has_text(f->file) && f->line) {
-        out_fmt(o, "(%s:%u)", text_base_name(f->file), f->line);
+    if (has_text(file) && line) {
+        out_fmt(o, "(%s:%u)", text_base_name(file), line);
     } else if (f->runtime != RUNTIME_NATIVE) {
-        out_fmt(o, "(%s)", has_text(f->file) ? text_base_name(f->file) : runtime_name(f->runtime));
+        out_fmt(o, "(%s)", has_text(file) ? text_base_name(file) : runtime_name(f->runtime));
     } else {
         out_fmt(o, "(%s+0x", text_base_name(f->module));
         out_hex(o, f->offset, 1);
@@ -235,7 +245,7 @@ static void put_chain_frame(struct out *o, const struct frame *f)
  * "db_connect (db.c:42) < login (web.c:88)". TEXT, of CAP bytes, gets an end. False: not one frame
  * has a name.
  */
-static bool chain_of(char *text, size_t cap, const struct group *g)
+static bool chain_of(char *text, size_t cap, const struct group *g, bool as_run)
 {
     struct out o = {.buf = text, .cap = cap - 1};
     bool own = false;
@@ -247,7 +257,7 @@ static bool chain_of(char *text, size_t cap, const struct group *g)
             continue;
         if (n++)
             out_str(&o, CHAIN_LINK);
-        put_chain_frame(&o, f);
+        put_chain_frame(&o, f, as_run);
     }
     text[o.len] = 0;
     return o.len > 0;
@@ -263,7 +273,12 @@ static bool names_chain(const struct suppression *rule)
 static bool chain_matches(const struct suppression *rule, const struct group *g)
 {
     char chain[CHAIN_SIZE];
-    return names_chain(rule) && chain_of(chain, sizeof chain, g) && rule_matches(rule, chain);
+    if (!names_chain(rule))
+        return false;
+    for (int as_run = 0; as_run <= 1; as_run++)
+        if (chain_of(chain, sizeof chain, g, as_run) && rule_matches(rule, chain))
+            return true;
+    return false;
 }
 
 struct suppression *suppress_group(struct suppression *rules, size_t n, const struct group *g)
@@ -318,7 +333,7 @@ void suppress_write_line(struct out *o, const struct group *g)
 {
     char chain[CHAIN_SIZE];
     const char *kind = kind_name(g->kind);
-    if (chain_of(chain, sizeof chain, g)) {
+    if (chain_of(chain, sizeof chain, g, true)) {
         out_fmt(o, "%s:^", kind ? kind : "leak");
         put_pattern(o, chain);
         out_str(o, "$\n");

@@ -319,7 +319,7 @@ static bool find_place(const struct v8_heap *h, uint64_t script, uint32_t positi
     if (!p.line)
         p.column += (uint32_t)v8_smi(column);
     out->line = p.line + (uint32_t)v8_smi(line) + 1;
-    out->column = p.column < UINT16_MAX ? (uint16_t)(p.column + 1) : 0;
+    out->column = p.column + 1;
     return true;
 }
 

@@ -14,7 +14,7 @@ struct v8_function {
     char function[STATE_FUNCTION_MAX];
     char file[STATE_FILE_MAX];
     uint32_t line;         /* 0: not known */
-    uint16_t column;       /* 0: not known */
+    uint32_t column;       /* 0: not known */
     bool line_of_function; /* LINE is where the function begins */
 };
 

@@ -627,6 +627,29 @@ static void frames_of_a_runtime_have_no_address_and_say_what_is_known_of_their_p
     assert_non_null(strstr(text, "\"line\":7,\"inlined\":false,\"runtime\":\"php\",\"line_of_function\":true,\"interpreter\":true}"));
 }
 
+static void a_frame_by_a_source_map_says_where_it_is_in_the_file_that_runs_too(void **state)
+{
+    (void)state;
+    struct report r = example();
+    static const struct frame frames[] = {
+        {.symbol = "t",
+         .file = "a.ts",
+         .line = 88,
+         .column = 5,
+         .runtime = RUNTIME_JAVASCRIPT,
+         .generated_file = "b.js",
+         .generated_line = 1,
+         .generated_column = 90210},
+        {.symbol = "f", .file = "a.ts", .line = 8, .runtime = RUNTIME_JAVASCRIPT, .generated_file = "b.js", .generated_line = 2},
+    };
+    group.frames = frames;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\"file\":\"a.ts\",\"line\":88,\"inlined\":false,\"runtime\":\"javascript\",\"column\":5,"
+                                 "\"generated\":{\"file\":\"b.js\",\"line\":1,\"column\":90210}}"));
+    assert_non_null(strstr(text, "\"generated\":{\"file\":\"b.js\",\"line\":2}}"));
+    objects_in(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -648,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_stretched_period_is_a_note),
         cmocka_unit_test(no_byte_in_any_string_breaks_a_line),
         cmocka_unit_test(frames_of_a_runtime_have_no_address_and_say_what_is_known_of_their_place),
+        cmocka_unit_test(a_frame_by_a_source_map_says_where_it_is_in_the_file_that_runs_too),
         cmocka_unit_test(every_number_of_every_kind_is_a_valid_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

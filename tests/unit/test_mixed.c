@@ -295,6 +295,25 @@ static void equal_names_have_one_record_and_another_table_its_own(void **state)
     assert_int_not_equal(frames_intern(RUNTIME_PYTHON, &a), one);
 }
 
+static void a_column_of_a_long_line_is_kept_whole(void **state)
+{
+    (void)state;
+    struct runtime_name name = {.function = "t", .file = "bundle.js", .line = 1};
+    static const uint32_t columns[] = {0, 1, 65535, 65536, 65537, 8000000};
+    struct state_view view = table_view();
+    uint64_t last = 0;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        struct state_frame_view f;
+        name.column = columns[i];
+        uint64_t pc = frames_intern(RUNTIME_JAVASCRIPT, &name);
+        assert_int_not_equal(pc, last);
+        assert_true(state_frame_at(&view, pc, &f));
+        assert_int_equal(state_frame_column(f.frame), columns[i]);
+        assert_int_equal(frames_import(&view, pc), pc);
+        last = pc;
+    }
+}
+
 static void a_program_that_makes_names_for_ever_is_told_so_and_fills_no_disk(void **state)
 {
     (void)state;
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_frame_that_cannot_be_read_leaves_the_native_stack_alone),
         cmocka_unit_test(a_key_is_of_the_frames_the_call_and_the_table),
         cmocka_unit_test(equal_names_have_one_record_and_another_table_its_own),
+        cmocka_unit_test(a_column_of_a_long_line_is_kept_whole),
         cmocka_unit_test(a_program_that_makes_names_for_ever_is_told_so_and_fills_no_disk),
     };
     return live_end(cmocka_run_group_tests(tests, begin, NULL));

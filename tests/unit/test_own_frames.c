@@ -163,6 +163,15 @@ static void a_program_that_is_all_library_is_shown_with_its_first_frames(void **
     assert_false(own_frames_is_library(&package, false));
     assert_true(own_frames_is_library(&stack[0], false));
     assert_false(own_frames_is_library(&(struct frame){.symbol = "f", .runtime = RUNTIME_PYTHON}, true));
+    /* by a source map: of a package that was compiled, and of one that is in the program's bundle */
+    struct frame mapped = {
+        .file = "webpack://ws/lib/a.ts", .runtime = RUNTIME_JAVASCRIPT, .generated_file = "/srv/node_modules/ws/dist/a.js"};
+    assert_true(own_frames_is_library(&mapped, true));
+    assert_false(own_frames_is_library(&mapped, false));
+    mapped.generated_file = "/srv/dist/app.js";
+    assert_false(own_frames_is_library(&mapped, true));
+    mapped.file = "/srv/node_modules/ws/lib/a.ts";
+    assert_true(own_frames_is_library(&mapped, true));
 }
 
 static void a_java_stack_begins_at_the_first_class_that_is_not_the_jdks(void **state)

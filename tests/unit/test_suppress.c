@@ -323,6 +323,26 @@ static void a_ready_line_hides_no_other_leak(void **state)
     assert_string_equal(written(&g), "close_wait:^main (app+0x42)$\n");
 }
 
+static void a_frame_by_a_source_map_matches_by_both_its_files_and_is_written_with_that_which_runs(void **state)
+{
+    (void)state;
+    static const struct frame frames[] = {{.symbol = "t",
+                                           .file = "/srv/src/db.ts",
+                                           .line = 42,
+                                           .runtime = RUNTIME_JAVASCRIPT,
+                                           .generated_file = "/srv/dist/app.js",
+                                           .generated_line = 7}};
+    static const char *const good[] = {"leak:^db.ts$",     "leak:/src/db",        "leak:^app.js$",
+                                       "leak:^/srv/dist/", "leak:^t (db.ts:42)$", "leak:^t (app.js:7)$"};
+    static const char *const bad[] = {"leak:^t (db.ts:7)$", "leak:^t (app.js:42)$", "leak:^app.ts$"};
+    const struct group g = {.kind = KIND_CLOSE_WAIT, .frames = frames, .n_frames = 1};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_non_null(suppress_group(rules, read_rules(good[i]), &g));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_null(suppress_group(rules, read_rules(bad[i]), &g));
+    assert_string_equal(written(&g), "close_wait:^t (app.js:7)$\n");
+}
+
 static void the_table_at_exit_lists_what_matched(void **state)
 {
     (void)state;
@@ -353,6 +373,7 @@ int main(void)
         cmocka_unit_test(every_short_pattern_agrees_with_trying_everything),
         cmocka_unit_test(a_spiteful_pattern_takes_no_time),
         cmocka_unit_test(any_frames_function_file_or_module_matches),
+        cmocka_unit_test(a_frame_by_a_source_map_matches_by_both_its_files_and_is_written_with_that_which_runs),
         cmocka_unit_test(sockets_match_by_their_addresses_alone),
         cmocka_unit_test(the_ready_line_matches_what_it_was_made_from),
         cmocka_unit_test(a_ready_line_hides_no_other_leak),

@@ -602,6 +602,9 @@ static void a_place_has_the_line_and_column_that_v8_counts(void **state)
     is_at(4, 12, 1);
     is_at(20, 13, 12);
     assert_false(named(shared, 21));
+    /* a bundle in one line */
+    words_of(script)[4] = smi(100000);
+    is_at(2, 11, 100003);
 }
 
 static void a_function_has_its_name_or_the_one_that_was_guessed(void **state)

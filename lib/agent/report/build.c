@@ -113,7 +113,7 @@ static void name_runtime_frames(const struct state_view *view, struct frame *fra
         frames[i].symbol = f.function;
         frames[i].file = f.file;
         frames[i].line = f.frame->line;
-        frames[i].column = f.frame->column;
+        frames[i].column = state_frame_column(f.frame);
         frames[i].line_of_function = f.frame->flags & FRAME_LINE_OF_FUNCTION;
     }
 }

@@ -114,7 +114,7 @@ struct runtime_name {
     char function[STATE_FUNCTION_MAX];
     char file[STATE_FILE_MAX];
     uint32_t line;   /* 0: not known */
-    uint16_t column; /* 0: not known */
+    uint32_t column; /* 0: not known */
     uint16_t flags;  /* enum frame_flag */
 };
 

@@ -45,8 +45,8 @@ static uint64_t key_of(uint64_t hash)
 static bool is_same(const struct state_frame *f, uint64_t hash, unsigned runtime, const struct runtime_name *name)
 {
     const char *function = (const char *)(f + 1);
-    return f->hash == hash && f->runtime == runtime && f->line == name->line && f->column == name->column && f->flags == name->flags &&
-           strcmp(function, name->function) == 0 && strcmp(function + f->function_size, name->file) == 0;
+    return f->hash == hash && f->runtime == runtime && f->line == name->line && state_frame_column(f) == name->column &&
+           f->flags == name->flags && strcmp(function, name->function) == 0 && strcmp(function + f->function_size, name->file) == 0;
 }
 
 static state_ref write_record(uint64_t hash, unsigned runtime, const struct runtime_name *name)
@@ -61,7 +61,8 @@ static state_ref write_record(uint64_t hash, unsigned runtime, const struct runt
     f->format = STATE_FRAME_FORMAT;
     f->runtime = (uint8_t)runtime;
     f->line = name->line;
-    f->column = name->column;
+    f->column = name->column <= UINT16_MAX ? (uint16_t)name->column : 0;
+    f->wide_column = f->column ? 0 : name->column;
     f->flags = name->flags;
     f->function_size = (uint16_t)function;
     f->file_size = (uint16_t)file;
@@ -125,7 +126,7 @@ uint64_t frames_import(const struct state_view *old, uint64_t pc)
     state_string(name.function, sizeof name.function, v.function, v.function_size);
     state_string(name.file, sizeof name.file, v.file, v.file_size);
     name.line = v.frame->line;
-    name.column = v.frame->column;
+    name.column = state_frame_column(v.frame);
     name.flags = v.frame->flags;
     return frames_intern(v.runtime, &name);
 }

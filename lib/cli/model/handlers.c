@@ -14,10 +14,11 @@
 #include "../../core/hash.h"
 #include "../../core/runtime_name.h"
 #include "../owner/owner.h"
+#include "originals.h"
 
-static const struct frame *frames_of(struct arena *a, const struct owner_handlers *h)
+static const struct frame *frames_of(struct model *m, struct symbolizer *sym, const struct owner_handlers *h)
 {
-    struct frame *frames = arena_array(a, h->n, sizeof *frames);
+    struct frame *frames = arena_array(&m->arena, h->n, sizeof *frames);
     for (unsigned i = 0; i < h->n; i++) {
         const struct owner_handler *one = &h->handler[i];
         frames[i] = (struct frame){.symbol = one->function.function,
@@ -26,6 +27,8 @@ static const struct frame *frames_of(struct arena *a, const struct owner_handler
                                    .column = one->function.column,
                                    .runtime = RUNTIME_JAVASCRIPT,
                                    .on = one->on};
+        const struct source_place original = originals_of(m->from, sym, &frames[i]);
+        originals_put(&frames[i], &original);
     }
     return frames;
 }
@@ -38,6 +41,7 @@ static uint64_t number_of(const struct owner_handlers *h)
         n = hash_bytes(n, h->handler[i].on, strlen(h->handler[i].on));
         n = hash_bytes(n, h->handler[i].function.function, strlen(h->handler[i].function.function));
         n = hash_bytes(n, &h->handler[i].function.line, sizeof h->handler[i].function.line);
+        n = hash_bytes(n, &h->handler[i].function.column, sizeof h->handler[i].function.column);
     }
     return n;
 }
@@ -49,7 +53,7 @@ static int by_address(const void *a, const void *b)
 }
 
 /* HANDLERS: what is known of each of G's findings, in any order. */
-static void add_to_group(struct arena *a, struct group *g, const struct owner_handlers **handlers)
+static void add_to_group(struct model *m, struct symbolizer *sym, struct group *g, const struct owner_handlers **handlers)
 {
     qsort(handlers, g->n_findings, sizeof *handlers, by_address);
     for (size_t i = 0, end; i < g->n_findings; i = end) {
@@ -61,7 +65,7 @@ static void add_to_group(struct arena *a, struct group *g, const struct owner_ha
                          .siteid = number_of(handlers[i]),
                          .count = end - i,
                          .n_frames = handlers[i]->n,
-                         .frames = frames_of(a, handlers[i])};
+                         .frames = frames_of(m, sym, handlers[i])};
         group_told_enter_named(g, &t);
     }
     group_told_named(g);
@@ -120,7 +124,7 @@ static const struct owner_handlers *kept_of(const struct handlers_kept *k, pid_t
 
 /* ---- of all groups ------------------------------------------------------------------------------- */
 
-void handlers_add(struct model *m, const struct handlers_kept *kept)
+void handlers_add(struct model *m, struct symbolizer *sym, const struct handlers_kept *kept)
 {
     struct report *r = &m->report;
     const struct owner_handlers **handlers;
@@ -144,5 +148,5 @@ void handlers_add(struct model *m, const struct handlers_kept *kept)
             handlers[i] = kept_of(kept, m->from->pid, findings[i]);
     }
     for (size_t i = 0; i < r->n_groups; handlers += r->groups[i++].n_findings)
-        add_to_group(&m->arena, &r->groups[i], handlers);
+        add_to_group(m, sym, &r->groups[i], handlers);
 }

@@ -5,6 +5,7 @@
 #ifndef SOCKLEAK_CLI_MODEL_HANDLERS_H
 #define SOCKLEAK_CLI_MODEL_HANDLERS_H
 
+#include "../symbolize/symbolize.h"
 #include "types.h"
 
 /* What was known of processes that have ended since. A zeroed one is empty. */
@@ -21,6 +22,6 @@ void handlers_kept_free(struct handlers_kept *k);
  * Adds them to the groups of M as what was told of them (EVENT_HANDLED_BY), if its process lives or
  * they were KEPT (may be NULL).
  */
-void handlers_add(struct model *m, const struct handlers_kept *kept);
+void handlers_add(struct model *m, struct symbolizer *sym, const struct handlers_kept *kept);
 
 #endif

@@ -14,6 +14,7 @@
 #include "../../core/siblings.h"
 #include "equal.h"
 #include "model.h"
+#include "originals.h"
 
 /* The clock of a merged report: any value from which every age can be taken. */
 #define MERGED_NOW_NS (UINT64_MAX / 2)
@@ -40,23 +41,35 @@ static int by_process(const void *a, const void *b)
     return d ? d : x->process < y->process ? -1 : x->process > y->process;
 }
 
+/* The stack in A is shown for that in B too, which is the same one in another process. */
+#define SHOW_FOR_BOTH(arena, a, b)                                                                      \
+    do {                                                                                                \
+        (a)->frames = originals_of_both(arena, (a)->frames, (a)->n_frames, (b)->frames, (b)->n_frames); \
+        (a)->whole = originals_of_both(arena, (a)->whole, (a)->n_whole, (b)->whole, (b)->n_whole);      \
+    } while (0)
+
 /* T's frames, if P has that stack. */
-static void take_frames(struct told *t, const struct group *p)
+static void take_frames(struct arena *a, struct told *t, const struct group *p)
 {
-    for (unsigned i = 0; i < p->n_told && !t->n_frames && t->siteid; i++) {
-        if (p->told[i].siteid != t->siteid || p->told[i].event != t->event)
+    for (unsigned i = 0; i < p->n_told && t->siteid; i++) {
+        const struct told *from = &p->told[i];
+        if (from->siteid != t->siteid || from->event != t->event)
             continue;
-        t->frames = p->told[i].frames;
-        t->n_frames = p->told[i].n_frames;
-        t->whole = p->told[i].whole;
-        t->n_whole = p->told[i].n_whole;
+        if (t->n_frames) {
+            SHOW_FOR_BOTH(a, t, from);
+            continue;
+        }
+        t->frames = from->frames;
+        t->n_frames = from->n_frames;
+        t->whole = from->whole;
+        t->n_whole = from->n_whole;
     }
 }
 
 /*
  * Sums what the single processes know of this stack; the frames come from the first that has them.
  */
-static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
+static void sum_parts(struct arena *a, struct group *g, const struct keyed *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct group *p = parts[i].group;
@@ -68,14 +81,16 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
             g->rate_milli += p->rate_milli;
             g->steady = i == 0 ? p->steady : g->steady && p->steady;
         }
-        if (!g->n_frames && p->n_frames) {
+        if (g->n_frames && p->n_frames) {
+            SHOW_FOR_BOTH(a, g, p);
+        } else if (p->n_frames) {
             g->frames = p->frames;
             g->n_frames = p->n_frames;
             g->whole = p->whole;
             g->n_whole = p->n_whole;
         }
         for (unsigned k = 0; k < g->n_told; k++)
-            take_frames(&g->told[k], p);
+            take_frames(a, &g->told[k], p);
         for (unsigned k = 0; k < p->n_told; k++)
             if (p->told[k].event == EVENT_HANDLED_BY) /* the findings do not have it */
                 group_told_enter_named(g, &p->told[k]);
@@ -129,7 +144,7 @@ static struct finding moved(const struct finding *f, const struct report *one)
 }
 
 /* Gives G what those of PARTS (sorted) with the same kind and stack know. */
-static void find_parts(struct group *g, const struct keyed *parts, size_t n_parts)
+static void find_parts(struct arena *a, struct group *g, const struct keyed *parts, size_t n_parts)
 {
     struct keyed key = {.group = g};
     const struct keyed *hit = bsearch(&key, parts, n_parts, sizeof *parts, by_kind_and_site);
@@ -140,7 +155,7 @@ static void find_parts(struct group *g, const struct keyed *parts, size_t n_part
     size_t count = 1;
     while (hit + count < parts + n_parts && is_same_site(hit[count].group, g))
         count++;
-    sum_parts(g, hit, count);
+    sum_parts(a, g, hit, count);
 }
 
 void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o)
@@ -169,7 +184,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     if (n_parts)
         qsort(parts, n_parts, sizeof *parts, by_process);
     for (size_t i = 0; i < r->n_groups; i++) {
-        find_parts(&r->groups[i], parts, n_parts);
+        find_parts(&m->arena, &r->groups[i], parts, n_parts);
         group_told_named(&r->groups[i]);
         r->groups[i].opener.tid = 0; /* of several processes */
     }

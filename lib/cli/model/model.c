@@ -187,7 +187,7 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
         make_groups(m, sym);
     }
     if (!o->no_handlers)
-        handlers_add(m, o->kept);
+        handlers_add(m, sym, o->kept);
     equal_groups_merge(m);
     model_finish(m, o);
 }

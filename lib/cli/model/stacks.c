@@ -11,6 +11,7 @@
 
 #include "../../core/own_frames.h"
 #include "generated.h"
+#include "originals.h"
 
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
 static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
@@ -66,7 +67,7 @@ static void take_runtime_frame(struct arena *a, const struct loaded_file *l, str
     frame->symbol = arena_string(a, function);
     frame->file = file[0] ? arena_string(a, file) : NULL;
     frame->line = __atomic_load_n(&f.frame->line, __ATOMIC_RELAXED);
-    frame->column = __atomic_load_n(&f.frame->column, __ATOMIC_RELAXED);
+    frame->column = state_frame_column(f.frame);
     frame->line_of_function = __atomic_load_n(&f.frame->flags, __ATOMIC_RELAXED) & FRAME_LINE_OF_FUNCTION;
 }
 
@@ -92,7 +93,9 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
     site.modules = modules;
     site.nframes = nframes;
     const char *generated[STATE_MAX_FRAMES];
+    struct source_place originals[STATE_MAX_FRAMES];
     generated_names(l, sym, &site, generated);
+    originals_of_site(l, sym, &site, originals);
 
     size_t total = 0;
     struct last_module last = {0};
@@ -115,6 +118,7 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
             frame.interpreter = is_interpreter(l, modules[i]);
         }
         take_runtime_frame(a, l, &frame);
+        originals_put(&frame, &originals[i]);
         for (unsigned k = 0; k < lines && *n < total; k++) {
             frames[*n] = frame;
             if (symbols) {

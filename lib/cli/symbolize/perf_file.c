@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "../../core/perf_map.h"
+#include "../base/open_below.h"
 #include "../kernel/procfs.h"
-#include "sym_file.h"
 
 /*
  * A file is dated by the last tick of the kernel's timer, up to 10 ms ago, and the start of a
@@ -29,7 +29,7 @@
 static int look_at(const struct perf_file *f)
 {
     int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-    return f->root[0] ? sym_file_open_below(f->root, f->path, flags) : open(f->path, flags);
+    return f->root[0] ? open_below(f->root, f->path, flags) : open(f->path, flags);
 }
 
 /*

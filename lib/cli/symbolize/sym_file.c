@@ -11,33 +11,16 @@
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/open_below.h"
 #include "sym_live.h"
 
 #define FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-
-int sym_file_open_below(const char *root, const char *path, int flags)
-{
-    int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return -1;
-    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
-    int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-    if (fd < 0 && errno == ENOSYS) {
-        while (*path == '/')
-            path++;
-        fd = openat(dir, path, flags);
-    }
-    close(dir);
-    return fd;
-}
 
 enum fit { FIT_NO_FILE, FIT_OTHER, FIT_UNPROVEN, FIT_YES };
 
@@ -144,7 +127,7 @@ static bool search_by_id(struct file_search *s, const Dwfl_Callbacks *callbacks)
 static bool try_live(void *arg, const char *root, const char *path, bool running)
 {
     struct file_search *s = arg;
-    int fd = root && root[0] ? sym_file_open_below(root, path, FLAGS) : open(path, FLAGS);
+    int fd = root && root[0] ? open_below(root, path, FLAGS) : open(path, FLAGS);
     return take_if(s, fd, root ? root : "", path, running);
 }
 
@@ -156,9 +139,9 @@ static bool find_file(struct file_search *s, const Dwfl_Callbacks *callbacks)
     if (from->pid && !live.has_id && sym_live_paths(&live, try_live, s))
         return true;
     if (from->path[0] == '/') {
-        if (from->sysroot && take_if_fit(s, sym_file_open_below(from->sysroot, from->path, FLAGS), from->sysroot, from->path))
+        if (from->sysroot && take_if_fit(s, open_below(from->sysroot, from->path, FLAGS), from->sysroot, from->path))
             return true;
-        if (!from->sysroot && from->root && take_if_fit(s, sym_file_open_below(from->root, from->path, FLAGS), from->root, from->path))
+        if (!from->sysroot && from->root && take_if_fit(s, open_below(from->root, from->path, FLAGS), from->root, from->path))
             return true;
         if (!from->sysroot && !from->root && take_if_fit(s, open(from->path, FLAGS), "", from->path))
             return true;

@@ -33,10 +33,5 @@ struct sym_file {
 /* False: *TROUBLE is a sentence (NULL: there is nothing to say), and nothing is to be closed. */
 bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char **trouble);
 void sym_file_close(struct sym_file *o);
-/*
- * Opens PATH below ROOT; absolute symlinks inside are resolved below ROOT too where the kernel can
- * (5.6). A descriptor, or -1 with errno.
- */
-int sym_file_open_below(const char *root, const char *path, int flags);
 
 #endif

@@ -16,6 +16,7 @@
 #include "../../core/hash.h"
 #include "../../core/perf_map.h"
 #include "../base/arena.h"
+#include "../source_map/source_maps.h"
 #include "sym_dwarf.h"
 #include "sym_file.h"
 
@@ -38,6 +39,7 @@ struct symbolizer {
     struct arena arena;
     struct symbolize_options options;
     char *debug_dirs; /* absolute */
+    struct source_maps *maps;
     struct module *modules;
     size_t n_modules, cap_modules;
     /* open addressing; symbols NULL and n 0 with offset 0, module NO_MODULE: free */
@@ -67,6 +69,7 @@ struct symbolizer *symbolizer_new(const struct symbolize_options *options)
     struct symbolizer *s = arena_grow(NULL, 1, sizeof *s);
     *s = (struct symbolizer){.options = *options, .debug_dirs = absolute_dirs(options->debug_dir)};
     s->options.sysroot = arena_string(&s->arena, options->sysroot && options->sysroot[0] ? options->sysroot : NULL);
+    s->maps = source_maps_new(s->options.sysroot);
     return s;
 }
 
@@ -74,6 +77,7 @@ void symbolizer_free(struct symbolizer *s)
 {
     if (!s)
         return;
+    source_maps_free(s->maps);
     arena_free(&s->arena);
     free(s->debug_dirs);
     free(s->modules);
@@ -342,6 +346,12 @@ const struct symbol *symbolize_get(struct symbolizer *s, unsigned module, uint64
     return e->symbols;
 }
 
+bool symbolize_original(struct symbolizer *s, const char *root, uint64_t unchanged_since, const struct source_place *at,
+                        struct source_place *out)
+{
+    return s->options.names && source_maps_find(s->maps, root, unchanged_since, at, out);
+}
+
 void symbolize_troubles(const struct symbolizer *s, void (*say)(void *arg, const char *line), void *arg)
 {
     for (size_t i = 0; i < s->n_modules; i++) {
@@ -351,4 +361,5 @@ void symbolize_troubles(const struct symbolizer *s, void (*say)(void *arg, const
         snprintf(line, sizeof line, "%s: %s", s->modules[i].path, s->modules[i].trouble);
         say(arg, line);
     }
+    source_maps_troubles(s->maps, say, arg);
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "../../core/state.h"
+#include "../source_map/source_maps.h"
 #include "perf_file.h"
 
 struct symbolizer;
@@ -74,8 +75,16 @@ void symbolize_want(struct symbolizer *s, unsigned module, uint64_t offset);
 const struct symbol *symbolize_get(struct symbolizer *s, unsigned module, uint64_t offset, unsigned *n);
 
 /*
+ * The place in the original file of a place in one that a tool has written, as source_maps.h says.
+ * Strings live as long as the symbolizer.
+ */
+bool symbolize_original(struct symbolizer *s, const char *root, uint64_t unchanged_since, const struct source_place *at,
+                        struct source_place *out);
+
+/*
  * One sentence for each module whose names were asked for and not found ("/srv/app: changed on disk
- * since ..."), through SAY; for --verbose and notes.
+ * since ..."), and for each file whose source map cannot be used, through SAY; for --verbose and
+ * notes.
  */
 void symbolize_troubles(const struct symbolizer *s, void (*say)(void *arg, const char *line), void *arg);
 
