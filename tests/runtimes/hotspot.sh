@@ -33,7 +33,7 @@ hotspot_stacks()
     rm -f "$out"/hotspot.*
     # shellcheck disable=SC2086 # several flags
     timeout 300 "${hotspot_inside[@]}" env LD_PRELOAD="$hotspot_agent" \
-        SOCKLEAK_OPTIONS="kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_path=$hotspot_work/hotspot" \
+        SOCKLEAK_OPTIONS="kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_max=0:log_path=$hotspot_work/hotspot" \
         "$home/bin/java" $flags -cp "$hotspot_work/classes" JavaStacks "$hotspot_work/stacks" "$count" 40000 "${SEED:-1}" 3 "$@" || return
     python3 "$TOP/tests/runtimes/hotspot_compare.py" "$out"/hotspot.* "$out/stacks" "$@"
 }
