@@ -30,7 +30,9 @@ const char suppress_builtin[] =
     "hangup:^Java_sun_nio_ch_*\n"
     "hangup:^Java_java_net_*\n"
     "hangup:*/libnet.so$\n"
-    "hangup:*/libnio.so$\n";
+    "hangup:*/libnio.so$\n"
+    /* up to JDK 17 its plain sockets have one of their own, which it shuts down, too */
+    "dead:^Java_java_net_PlainSocketImpl_initProto$\n";
 
 struct line {
     const char *text;

@@ -6,6 +6,10 @@ usage: SOCKLEAK=.../sockleak SEED=1 python3 cpython_compare.py COUNT      (with 
 Opens a socket on each of COUNT stacks, which go through calls of all sorts, keeps it and what sys._getframe says, and asks `sockleak report` for the
 sockets now and then. Prints "stacks N different N native N missing N broken N": different ones have a wrong frame, or lack one; native ones have no Python frame at
 all; missing ones are not in the report. Ends with 1 for any of these; broken ones are so in Python too. Runs on Python 3.6 and later.
+
+"awaited N denied N unproven N": of the tasks that were found to await another one, and are compared as such, denied ones are not the task that has made
+the other (which each of these tests awaits itself, if any does), or from 3.14 on not in asyncio.capture_call_graph. Ends with 1 for any. Unproven are
+those of that graph which wait for something else at that moment: gather's and a group's callers are in it from the call on.
 """
 import _socket
 import asyncio
@@ -28,12 +32,14 @@ import weakref
 MAX_FRAMES = 128  # as SOCKLEAK_OPTIONS has it
 BATCH = 1500
 QUALIFIED = sys.version_info >= (3, 11)
-AWAITING = (3, 11) <= sys.version_info < (3, 14)  # where the coroutines that await a task follow it
+AWAITING = (3, 11) <= sys.version_info < (3, 15)  # where the coroutines that await a task follow it
 
 wanted = {}  # descriptor: (socket, frames, the call that led there)
 seen = collections.Counter()
 shown = 0
 now = threading.local()
+in_dicts = set()  # groups whose attributes are in a dict
+made_by = weakref.WeakKeyDictionary()  # of a task the one that made it
 
 
 def entry_of(frame):
@@ -41,28 +47,60 @@ def entry_of(frame):
     return (code.co_qualname if QUALIFIED else code.co_name, code.co_filename, frame.f_lineno or 0)
 
 
+def ended_by(callback):
+    """The futures that CALLBACK, one of asyncio's own, ends."""
+    name = getattr(callback, "__qualname__", "")
+    if isinstance(callback, functools.partial) and callback.func.__name__ == "_release_waiter":
+        return list(callback.args)
+    if name == "TaskGroup._on_task_done":
+        if sys.version_info < (3, 13) and callback.__self__ in in_dicts:
+            return []  # a limit: its attributes are not read there
+        return [callback.__self__._on_completed_fut]
+    if name in ("gather.<locals>._done_callback", "shield.<locals>._inner_done_callback", "_wait.<locals>._on_completion"):
+        return [cell.cell_contents for cell in callback.__closure__]
+    return []
+
+
+def waiting_for(future, depth=1):
+    """The tasks that wait for FUTURE, or for one that ends with it."""
+    for callback, _ in future._callbacks or ():
+        task = getattr(callback, "__self__", None)
+        if isinstance(task, asyncio.Task):
+            if task._fut_waiter is future:
+                yield task
+        elif depth < 4:
+            for f in ended_by(callback):
+                if asyncio.isfuture(f) and not isinstance(f, asyncio.Task):
+                    yield from waiting_for(f, depth + 1)
+
+
+def frames_that_wait(task):
+    frames, at = [], task.get_coro()
+    while hasattr(at, "cr_await"):
+        frames.insert(0, entry_of(at.cr_frame))
+        at = at.cr_await
+    return frames if type(at).__name__ == "FutureIter" and len(frames) <= 32 else None
+
+
 def awaiting(task):
     """The frames of the tasks that await TASK, as asyncio and the coroutines themselves say it."""
     out = []
-    while task is not None and task._callbacks:
-        callback = task._callbacks[0][0]
-        awaited = [task]
-        if isinstance(callback, functools.partial):
-            awaited = list(callback.args)
-        elif getattr(callback, "__closure__", None):
-            awaited = [cell.cell_contents for cell in callback.__closure__]
-        awaited = [a for a in awaited if asyncio.isfuture(a) and a._callbacks and not hasattr(a._callbacks[0][0], "__code__")]
-        waiting = [t for t in asyncio.all_tasks() if any(t._fut_waiter is a for a in awaited)]
-        if len(waiting) != 1:
+    graph = asyncio.capture_call_graph(task) if sys.version_info >= (3, 14) else None
+    while task is not None:
+        found = next(((t, f) for t in waiting_for(task) for f in [frames_that_wait(t)] if f), None)
+        if found is None:
+            seen["unproven"] += bool(graph and graph.awaited_by)
             break
-        frames, at = [], waiting[0].get_coro()
-        while hasattr(at, "cr_await"):
-            frames.insert(0, entry_of(at.cr_frame))
-            at = at.cr_await
-        if type(at).__name__ != "FutureIter" or len(frames) > 32:
-            break
+        waits, frames = found
+        seen["awaited"] += 1
+        if task in made_by and made_by[task] is not waits:
+            seen["denied"] += 1
+        if graph:
+            graph = next((g for g in graph.awaited_by if g.future is waits), None)
+            if graph is None or [entry_of(e.frame) for e in graph.call_stack] != frames:
+                seen["denied"] += 1
         out += frames
-        task = waiting[0]
+        task = waits
     return out
 
 
@@ -555,8 +593,69 @@ async def later(r, depth):
     await task
 
 
+async def gathers_later(r, depth):
+    future = asyncio.gather(nest(r, depth), nest(r, depth))
+    await asyncio.sleep(0)
+    await future
+
+
 async def deeply(r, depth, n):
     await (deeply(r, depth, n - 1) if n else asyncio.ensure_future(nest(r, depth)))
+
+
+async def in_group(r, depth):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(nest(r, depth))
+        group.create_task(nest(r, depth))
+
+
+async def in_busy_group(r, depth):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(nest(r, depth))
+        await asyncio.sleep(0)
+        group.create_task(nest(r, depth))
+        await asyncio.ensure_future(nest(r, depth))
+
+
+async def in_known_group(r, depth):  # whose attributes are in a dict
+    async with asyncio.TaskGroup() as group:
+        group.create_task(nest(r, depth))
+        vars(group)["more"] = 1
+        in_dicts.add(group)
+
+
+async def in_time(r, depth):
+    async with asyncio.timeout(60):
+        await asyncio.ensure_future(nest(r, depth))
+
+
+async def has_callbacks(r, depth):
+    task = asyncio.ensure_future(nest(r, depth))
+    for _ in range(r.randrange(1, 4)):
+        task.add_done_callback(lambda t: None)
+    await task
+
+
+async def unshielded(r, depth):
+    task = asyncio.ensure_future(nest(r, depth))
+    outer = asyncio.shield(task)
+    await asyncio.sleep(0)
+    outer.cancel()
+    await asyncio.sleep(0)
+    await task
+
+
+async def awaited_twice(r, depth):
+    task = asyncio.ensure_future(nest(r, depth))
+    other = asyncio.ensure_future(awaits(task))
+    await asyncio.sleep(0)
+    await task
+    await other
+
+
+async def awaits(task):
+    made_by.pop(task, None)  # anyone may await it
+    await task
 
 
 NESTS = [
@@ -564,15 +663,34 @@ NESTS = [
     ("task", lambda r, d: asyncio.ensure_future(nest(r, d))),
     ("later", lambda r, d: later(r, d)),
     ("gather", lambda r, d: asyncio.gather(nest(r, d), nest(r, d))),
+    ("gather later", lambda r, d: gathers_later(r, d)),
     ("wait_for", lambda r, d: asyncio.wait_for(nest(r, d), 60)),
+    ("wait_for of gather", lambda r, d: asyncio.wait_for(asyncio.gather(nest(r, d)), 60)),
     ("wait", lambda r, d: asyncio.wait([asyncio.ensure_future(nest(r, d))])),
     ("shield", lambda r, d: asyncio.shield(nest(r, d))),
+    ("gather of shield", lambda r, d: asyncio.gather(asyncio.shield(nest(r, d)), nest(r, d))),
+    ("shield of gather", lambda r, d: asyncio.shield(asyncio.gather(nest(r, d)))),
     ("iterates", lambda r, d: iterates(r, d)),
     ("deeply", lambda r, d: deeply(r, d, r.randrange(25, 40))),
+    ("callbacks", lambda r, d: has_callbacks(r, d)),
+    ("unshielded", lambda r, d: unshielded(r, d)),
+    ("twice", lambda r, d: awaited_twice(r, d)),
 ]
+if AWAITING:
+    import contextvars
+    maker = contextvars.ContextVar("maker", default=None)
+    NESTS += [
+        ("group", lambda r, d: in_group(r, d)),
+        ("busy group", lambda r, d: in_busy_group(r, d)),
+        ("known group", lambda r, d: in_known_group(r, d)),
+        ("timeout", lambda r, d: in_time(r, d)),
+    ]
 
 
 async def nest(r, depth):
+    if AWAITING and maker.get() is not asyncio.current_task():
+        made_by[asyncio.current_task()] = maker.get()
+        maker.set(asyncio.current_task())
     if depth > 0:
         kind, step = r.choice(NESTS)
         await step(r, depth - 1)
@@ -590,6 +708,8 @@ async def many(seed, count):
     for _ in range(count // 20):
         await asyncio.gather(*[one(r) for _ in range(10)])
         await nest(r, r.randrange(6))
+        if len(wanted) >= BATCH:
+            compare()
 
 
 def overflow():
@@ -638,7 +758,7 @@ def main():
     now.kind = "-"
     compare()
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(many(seed + 20, count // 10))
+    loop.run_until_complete(many(seed + 20, count // 2))
     loop.close()
     compare()
     now.kind = "signal"
@@ -653,8 +773,9 @@ def main():
     compare()
     total = seen["same"] + seen["different"] + seen["native"] + seen["broken"]
     seen["missing"] -= seen["unlisted"]
-    print("stacks", total, *("%s %d" % (w, seen[w]) for w in ("different", "native", "missing", "broken")))
-    sys.exit(total < count // 2 or seen["different"] + seen["native"] + seen["missing"] != 0)
+    awaited = ("awaited", "denied", "unproven") if AWAITING else ()
+    print("stacks", total, *("%s %d" % (w, seen[w]) for w in ("different", "native", "missing", "broken") + awaited))
+    sys.exit(total < count // 2 or seen["different"] + seen["native"] + seen["missing"] + seen["denied"] != 0 or bool(awaited and not seen["awaited"]))
 
 
 main()

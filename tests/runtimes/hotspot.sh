@@ -33,7 +33,7 @@ hotspot_stacks()
     rm -f "$out"/hotspot.*
     # shellcheck disable=SC2086 # several flags
     timeout 300 "${hotspot_inside[@]}" env LD_PRELOAD="$hotspot_agent" \
-        SOCKLEAK_OPTIONS="kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_path=$hotspot_work/hotspot" \
+        SOCKLEAK_OPTIONS="kinds=all:log_format=json:max_frames=128:interval=0:leak_check_at_exit=all:log_max=0:log_path=$hotspot_work/hotspot" \
         "$home/bin/java" $flags -cp "$hotspot_work/classes" JavaStacks "$hotspot_work/stacks" "$count" 40000 "${SEED:-1}" 3 "$@" || return
     python3 "$TOP/tests/runtimes/hotspot_compare.py" "$out"/hotspot.* "$out/stacks" "$@"
 }
@@ -51,7 +51,7 @@ hotspot_version()
     compare "HotSpot $version, classes are unloaded" hotspot_stacks "$home" "$count" -Xmx512m churn
     if [[ $long ]]; then
         for flags in G1 Serial Parallel Z Shenandoah; do
-            compare "HotSpot $version, classes are unloaded, $flags" hotspot_stacks "$home" "$count" "-XX:+Use${flags}GC -Xmx512m" churn
+            compare "HotSpot $version, classes are unloaded, $flags" hotspot_stacks "$home" "$count" "-XX:+UnlockExperimentalVMOptions -XX:+Use${flags}GC -Xmx512m" churn
         done
         compare "HotSpot $version, no compressed oops" hotspot_stacks "$home" "$count" -XX:-UseCompressedOops churn
         compare "HotSpot $version, one small code cache" hotspot_stacks "$home" "$count" '-XX:-SegmentedCodeCache -XX:ReservedCodeCacheSize=4m' churn
@@ -82,6 +82,20 @@ hotspot_in_root()
     home=$(chroot "$hotspot_root" readlink -f /usr/bin/javac) home=${home%/bin/javac}
     hotspot_version "$("${hotspot_inside[@]}" "$home/bin/javac" -version 2>&1 | sed "s/javac //")" "$home"
 }
+# hotspot_home_of_root PACKAGE: $hotspot_home is that JDK of $root. Its absolute links, as those to its settings in /etc, lead into the root then, so that it
+# runs on this system's C library.
+hotspot_home_of_root()
+{
+    local to link
+    hotspot_home=$(echo "$root"/usr/lib/jvm/"$1"-*)
+    while IFS=$'\t' read -r to link; do
+        [[ $to == /* && -e $root$to ]] && ln -sfnr "$root$to" "$link"
+    done < <(find "$hotspot_home" -type l -printf '%l\t%p\n')
+    [[ -x $hotspot_home/bin/javac ]]
+}
 if [[ $long ]]; then
+    if have_root HotSpot bullseye java openjdk-11-jdk-headless && hotspot_home_of_root java-11-openjdk; then
+        hotspot_version "$("$hotspot_home/bin/javac" -version 2>&1 | sed 's/javac //') of Debian bullseye" "$hotspot_home"
+    fi
     hotspot_in_root trixie openjdk-21-jdk-headless
 fi

@@ -142,6 +142,37 @@ static const struct cpython_layout of_311 = {.version = 0x030b,
                                              .first_traceable = 168,
                                              .string_ascii = 48,
                                              .string_compact = 72};
+static const struct cpython_layout of_312 = {.version = 0x030c,
+                                             .has_cframe = true,
+                                             .thread_frame = 56,
+                                             .previous = 8,
+                                             .code = 0,
+                                             .at = 56,
+                                             .owner = 68,
+                                             .owner_byte = 2,
+                                             .first_line = 68,
+                                             .file = 112,
+                                             .name = 128,
+                                             .lines = 136,
+                                             .code_start = 192,
+                                             .first_traceable = 176,
+                                             .string_ascii = 40,
+                                             .string_compact = 56};
+static const struct cpython_layout of_313 = {.version = 0x030d,
+                                             .thread_frame = 72,
+                                             .previous = 8,
+                                             .code = 0,
+                                             .at = 56,
+                                             .owner = 68,
+                                             .owner_byte = 2,
+                                             .first_line = 68,
+                                             .file = 112,
+                                             .name = 128,
+                                             .lines = 136,
+                                             .code_start = 200,
+                                             .first_traceable = 184,
+                                             .string_ascii = 40,
+                                             .string_compact = 56};
 static const struct cpython_layout of_314 = {.version = 0x030e,
                                              .thread_frame = 72,
                                              .previous = 8,
@@ -512,8 +543,19 @@ static uintptr_t new_type(const char *name)
 static uintptr_t new_tuple(uintptr_t item)
 {
     uintptr_t t = new_object(cpython.tuple_type, CPYTHON_OB_SIZE, 1);
-    put(t, 24, item);
+    put(t, 24, ~0ull); /* 3.14 has a hash there */
+    put(t, cpython.tuple_items, item);
     return t;
+}
+
+/* A list of two callbacks with their contexts; the first was removed, or does nothing. */
+static uintptr_t new_callbacks(uintptr_t callback)
+{
+    uintptr_t items = take(16), list = new_object(cpython.list_type, CPYTHON_OB_SIZE, 2);
+    put(items, 0, new_tuple(new_object(new_type("another"), 16, 0)));
+    put(items, 8, new_tuple(callback));
+    put(list, 24, items);
+    return list;
 }
 
 /* One that awaits AWAITS; 0: that runs, called by PREVIOUS. */
@@ -522,12 +564,14 @@ static uintptr_t new_coroutine(uintptr_t code, uintptr_t awaits, uintptr_t previ
     uintptr_t c = take(256), frame = c + cpython.coroutine_frame;
     put(c, CPYTHON_OB_TYPE, cpython.coroutine_type);
     ((uint8_t *)frame)[-5] = awaits ? 0xff : 0;
-    put(frame, cpython.code, code);
+    put(frame, cpython.code, code | (cpython.tag_mask & 1));
     put(frame, cpython.at, code + cpython.code_start + 2 * 3);
     put(frame, cpython.previous, previous);
-    put_int(frame, cpython.owner, 1 << 8 | !awaits);
-    put_int(frame, 64, awaits ? 1 : 0);
-    put(frame, CPYTHON_VARIABLES, awaits);
+    put(frame, CPYTHON_STACK, cpython.version < 0x030e ? (uint64_t)0xabcd << 32 | 2 : frame + cpython.variables + 16);
+    put(frame, cpython.owner, (uint64_t)1 << 8 * cpython.owner_byte);
+    if (cpython.version == 0x030b) /* byte 0: whether a C frame ends here; byte 1: the owner */
+        put_int(frame, cpython.owner, 1 << 8 | !awaits);
+    put(frame, cpython.variables + 8, awaits | (cpython.tag_mask & 1));
     return c;
 }
 
@@ -535,20 +579,29 @@ static uintptr_t new_coroutine(uintptr_t code, uintptr_t awaits, uintptr_t previ
 
 /* inner runs in a task that outer's task awaits by way of middle; the loop's run has called it. */
 static struct {
-    uintptr_t run_code, inner_task, outer_task, iterator, outer, middle_code;
+    uintptr_t run_code, inner_task, outer_task, iterator, outer, middle, middle_code, wakes;
 } tasks;
 
-static void make_tasks(void)
+static void find_types_of_tasks(void)
 {
-    begin(&of_311);
-    cpython.coroutine_frame = 80;
-    cpython.closure = 64;
+    cpython.coroutine_frame = cpython.version == 0x030b ? 80 : 72;
+    cpython.variables = cpython.version == 0x030e ? 80 : 72;
+    cpython.tuple_items = cpython.version == 0x030e ? 32 : 24;
+    cpython.closure = 72;
     cpython.arguments = 24;
     cpython.coroutine_type = new_type("coroutine");
     cpython.c_function_type = new_type("builtin_function_or_method");
     cpython.function_type = new_type("function");
+    cpython.method_type = new_type("method");
     cpython.cell_type = new_type("cell");
     cpython.tuple_type = new_type("tuple");
+    cpython.list_type = new_type("list");
+}
+
+static void make_tasks_of(const struct cpython_layout *layout)
+{
+    begin(layout);
+    find_types_of_tasks();
     uintptr_t codes[3], member = take(96), handle = new_type("Handle"), task = new_type("_asyncio.Task");
     for (unsigned i = 0; i < 3; i++)
         codes[i] = new_code((const char *[]){"inner", "middle", "outer"}[i], "/srv/app.py", 10 * i, table_new, sizeof table_new);
@@ -557,19 +610,26 @@ static void make_tasks(void)
     put(handle, 240, member);
     tasks.run_code = new_code("Handle._run", "/usr/events.py", 80, table_new, sizeof table_new);
     put_int(tasks.run_code, cpython.arguments, 1);
-    uintptr_t run_frame = new_frame(tasks.run_code, 3, 0, 1), inner = new_coroutine(codes[0], 0, run_frame), c1 = take(32), c2 = take(32);
+    bool old = cpython.version == 0x030b;
+    uintptr_t last = old ? 0 : new_frame(0, 0, 0, 3), run_frame = new_frame(tasks.run_code, 3, last, old),
+              own = old ? run_frame : new_frame(0, 0, run_frame, 3), inner = new_coroutine(codes[0], 0, own);
     tasks.inner_task = new_object(task, PLACE_OF_COROUTINE, inner);
     tasks.middle_code = codes[1];
     tasks.iterator = new_object(new_type("FutureIter"), 16, tasks.inner_task);
-    tasks.outer = new_coroutine(codes[2], new_coroutine(codes[1], tasks.iterator, 0), 0);
+    tasks.middle = new_coroutine(codes[1], tasks.iterator, 0);
+    tasks.outer = new_coroutine(codes[2], tasks.middle, 0);
     tasks.outer_task = new_object(task, PLACE_OF_COROUTINE, tasks.outer);
-    put(tasks.inner_task, 24, new_object(cpython.c_function_type, 24, tasks.outer_task));
+    tasks.wakes = new_object(cpython.c_function_type, 24, tasks.outer_task);
+    put(tasks.inner_task, 24, tasks.wakes);
     uintptr_t step = new_object(new_type("TaskStepMethWrapper"), 16, tasks.inner_task);
-    put(run_frame, CPYTHON_VARIABLES, new_object(handle, 48, step));
-    put(c1, 8, inner + cpython.coroutine_frame);
-    put(c1, 16, c2);
-    run(c1);
+    put(run_frame, cpython.variables, new_object(handle, 48, step) | (cpython.tag_mask & 1));
+    uintptr_t c1 = take(32), c2 = take(32);
+    put(c1, cpython.cframe_frame, inner + cpython.coroutine_frame);
+    put(c1, cpython.cframe_frame + 8, c2);
+    run(cpython.has_cframe ? c1 : inner + cpython.coroutine_frame);
 }
+
+static void make_tasks(void) { make_tasks_of(&of_311); }
 
 /* The functions of all frames, in both ways to load. */
 static const char *functions(void)
@@ -590,18 +650,187 @@ static const char *functions(void)
     return all;
 }
 
+/* A function NAME that closes over something, and over FUTURE. */
+static uintptr_t new_function(const char *name, uintptr_t future)
+{
+    uintptr_t f = new_object(cpython.function_type, cpython.closure, new_tuple(new_object(cpython.cell_type, 16, tasks.outer)));
+    uintptr_t cells = *(uintptr_t *)(f + cpython.closure);
+    put(cells, CPYTHON_OB_SIZE, 2);
+    put(cells, cpython.tuple_items + 8, new_object(cpython.cell_type, 16, future));
+    put(f, 40, new_string(name));
+    return f;
+}
+
+static uintptr_t new_partial(const char *name, uintptr_t future)
+{
+    uintptr_t p = new_object(new_type("functools.partial"), 16, new_function(name, 0));
+    put(p, 24, new_tuple(future));
+    return p;
+}
+
+/* A future that outer's task waits for now. Its first callback is FIRST, the one that wakes up stands behind it. */
+static uintptr_t awaited_future(const char *type, uintptr_t first)
+{
+    uintptr_t future = new_object(new_type(type), 24, first);
+    put(future, 40, new_callbacks(tasks.wakes));
+    put(tasks.iterator, 16, future);
+    return future;
+}
+
+static const struct cpython_layout *const layouts_of_tasks[] = {&of_311, &of_312, &of_313, &of_314};
+#define N_LAYOUTS (sizeof layouts_of_tasks / sizeof *layouts_of_tasks)
+#define AWAITED "inner middle outer Handle._run"
+#define ALONE "inner Handle._run"
+
 static void behind_a_task_stand_the_coroutines_that_await_it(void **state)
 {
     (void)state;
+    for (unsigned i = 0; i < N_LAYOUTS; i++) {
+        make_tasks_of(layouts_of_tasks[i]);
+        assert_string_equal(functions(), AWAITED);
+        make_tasks_of(layouts_of_tasks[i]); /* other callbacks before the one that wakes up */
+        put(tasks.inner_task, 24, new_function("callback", 0));
+        put(tasks.inner_task, 40, new_callbacks(tasks.wakes));
+        assert_string_equal(functions(), AWAITED);
+        put(tasks.inner_task, 24, 0); /* the first one was removed */
+        assert_string_equal(functions(), AWAITED);
+        make_tasks_of(layouts_of_tasks[i]); /* by way of a future that asyncio's own callback closes over, or has as its argument */
+        static const char *const names[] = {"gather.<locals>._done_callback", "_wait.<locals>._on_completion",
+                                            "shield.<locals>._inner_done_callback"};
+        for (unsigned n = 0; n < 3; n++) {
+            uintptr_t future =
+                awaited_future(n ? "_asyncio.Future" : "_GatheringFuture", new_function("shield.<locals>._outer_done_callback", 0));
+            put(tasks.inner_task, 24, new_function(names[n], future));
+            assert_string_equal(functions(), AWAITED);
+        }
+        put(tasks.inner_task, 24, new_partial("_release_waiter", awaited_future("_asyncio.Future", 0)));
+        assert_string_equal(functions(), AWAITED);
+        uintptr_t future = awaited_future("_GatheringFuture", 0); /* of another one, which a callback of the task closes over */
+        future = new_object(new_type("_asyncio.Future"), 24, new_function(names[0], future));
+        put(tasks.inner_task, 24, new_function(names[2], future));
+        assert_string_equal(functions(), AWAITED);
+    }
+}
+
+/* A group with attributes, whose future is FUTURE, and one more word that is none of its. */
+static uintptr_t new_group(uintptr_t future)
+{
+    uintptr_t type = new_type("TaskGroup"), at, group;
+    take(64);
+    group = take(160);
+    put(group, CPYTHON_OB_TYPE, type);
+    if (cpython.version >= 0x030d) {
+        put(type, 32, 24);
+        put(type, 168, 1 << 2);
+        at = group + 32;
+        put(group, 24, 30 | 3 << 8 | 1 << 16 | 1 << 24);
+    } else {
+        at = take(80) + 16;
+        put(type, 168, 1 << 4);
+        put(at - 8, 0, (uint64_t)40 << 56 | (uint64_t)3 << 48);
+        put(group - 32, cpython.version == 0x030b ? 0 : 8, cpython.version == 0x030b ? at : at - 1);
+    }
+    put(at, 0, tasks.outer_task);
+    put(at, 8, 0);
+    put(at, 16, future);
+    put(at, 24, 8);
+    return group;
+}
+
+/* The task that runs is one of GROUP. */
+static void be_in_group(uintptr_t group, const char *method, const char *callback)
+{
+    uintptr_t bound = new_object(cpython.method_type, 16, new_function(callback, 0));
+    put(bound, 24, group);
+    put(tasks.inner_task, 24, bound);
+    put(tasks.middle_code, cpython.name, new_string(method));
+    put(tasks.middle + cpython.coroutine_frame, cpython.variables, group | (cpython.tag_mask & 1));
+}
+
+static void behind_a_task_of_a_group_stands_the_task_that_waits_for_the_group(void **state)
+{
+    (void)state;
+    static const char done[] = "TaskGroup._on_task_done", waits[] = "TaskGroup._aexit";
+    for (unsigned i = 0; i < N_LAYOUTS; i++) {
+        make_tasks_of(layouts_of_tasks[i]);
+        uintptr_t group = new_group(awaited_future("_asyncio.Future", 0));
+        be_in_group(group, waits, done);
+        assert_string_equal(functions(), "inner TaskGroup._aexit outer Handle._run");
+        be_in_group(group, "TaskGroup.__aexit__", done);
+        assert_string_equal(functions(), "inner TaskGroup.__aexit__ outer Handle._run");
+        be_in_group(group, "TaskGroup.__aexit_", done); /* another function that waits for the same future */
+        assert_string_equal(functions(), ALONE);
+        be_in_group(group, waits, "TaskGroup._on_task_dona");
+        assert_string_equal(functions(), ALONE);
+        be_in_group(group, waits, done);
+        put(tasks.middle + cpython.coroutine_frame, cpython.variables, new_group(0)); /* another group */
+        assert_string_equal(functions(), ALONE);
+        be_in_group(new_group(0), waits, done);
+        assert_string_equal(functions(), ALONE);
+        be_in_group(group, waits, done); /* its attributes are in a dict */
+        put(*(uintptr_t *)(group + CPYTHON_OB_TYPE), 168, 0);
+        assert_string_equal(functions(), ALONE);
+        be_in_group(group, waits, done);
+        put(*(uintptr_t *)(group + CPYTHON_OB_TYPE), 168, 1 << 2 | 1 << 4);
+        put(group - 32, 0, 0);
+        put(group - 32, 8, group);
+        put(group, 24, 30 | 3 << 8 | 1 << 16);
+        assert_string_equal(functions(), ALONE);
+    }
+}
+
+static void a_callback_that_is_not_asyncios_own_leads_nowhere(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < N_LAYOUTS; i++) {
+        make_tasks_of(layouts_of_tasks[i]);
+        static const char *const names[] = {"shield.<locals>._outer_done_callback", "gather.<locals>._done_callbacks",
+                                            "gather.<locals>._done_callbacj", "shield.<locals>._inner_done_callbac", ""};
+        for (unsigned n = 0; n < 5; n++) {
+            uintptr_t f = new_function(names[n], awaited_future("_asyncio.Future", 0));
+            put(tasks.inner_task, 24, f);
+            assert_string_equal(functions(), ALONE);
+        }
+        uintptr_t f = new_function("gather.<locals>._done_callback", awaited_future("_GatheringFuture", 0));
+        put(tasks.inner_task, 24, f);
+        assert_string_equal(functions(), AWAITED);
+        put(*(uintptr_t *)(f + 40), CPYTHON_OB_TYPE, BYTES_TYPE);
+        assert_string_equal(functions(), ALONE);
+        put(tasks.inner_task, 24, new_partial("another", awaited_future("_asyncio.Future", 0)));
+        assert_string_equal(functions(), ALONE);
+        put(tasks.inner_task, 24, new_function("gather.<locals>._done_callback", awaited_future("another", 0)));
+        assert_string_equal(functions(), ALONE);
+    }
+}
+
+static void futures_that_end_one_another_have_an_end(void **state)
+{
+    (void)state;
+    static const char name[] = "gather.<locals>._done_callback";
+    for (unsigned n = 1; n < 6; n++) { /* up to three between the tasks */
+        make_tasks();
+        uintptr_t future = awaited_future("_GatheringFuture", 0), type = *(uintptr_t *)(future + CPYTHON_OB_TYPE);
+        for (unsigned i = 1; i < n; i++)
+            future = new_object(type, 24, new_function(name, future));
+        put(tasks.inner_task, 24, new_function(name, future));
+        assert_string_equal(functions(), n <= 3 ? AWAITED : ALONE);
+    }
     make_tasks();
-    assert_string_equal(functions(), "inner middle outer Handle._run");
-    make_tasks(); /* by way of a future that the callback closes over, or has as its argument */
-    uintptr_t future = new_object(new_type("_GatheringFuture"), 24, new_object(cpython.c_function_type, 24, tasks.outer_task));
-    put(tasks.iterator, 16, future);
-    put(tasks.inner_task, 24, new_object(cpython.function_type, cpython.closure, new_tuple(new_object(cpython.cell_type, 16, future))));
-    assert_string_equal(functions(), "inner middle outer Handle._run");
-    put(tasks.inner_task, 24, new_object(new_type("functools.partial"), 24, new_tuple(future)));
-    assert_string_equal(functions(), "inner middle outer Handle._run");
+    uintptr_t future = new_object(new_type("_asyncio.Future"), 24, 0);
+    put(future, 24, new_function(name, future));
+    put(tasks.inner_task, 24, *(uintptr_t *)(future + 24));
+    assert_string_equal(functions(), ALONE);
+    for (unsigned n = 10; n <= 100; n += 90) { /* callbacks that do nothing here */
+        make_tasks();
+        uintptr_t items = take(8 * n), list = new_object(cpython.list_type, CPYTHON_OB_SIZE, n),
+                  nothing = new_tuple(new_function("nothing", 0));
+        for (unsigned i = 0; i < n; i++)
+            put(items, 8 * i, i < n - 1 ? nothing : new_tuple(tasks.wakes));
+        put(list, 24, items);
+        put(tasks.inner_task, 24, 0);
+        put(tasks.inner_task, 40, list);
+        assert_string_equal(functions(), n == 10 ? AWAITED : ALONE);
+    }
 }
 
 static void a_task_that_does_not_lead_to_the_one_that_runs_gives_no_frames(void **state)
@@ -609,32 +838,32 @@ static void a_task_that_does_not_lead_to_the_one_that_runs_gives_no_frames(void 
     (void)state;
     make_tasks();
     put(tasks.iterator, 16, tasks.outer_task); /* it waits for something else */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
     ((uint8_t *)tasks.outer)[75] = 0; /* it runs */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
     put(tasks.iterator, CPYTHON_OB_TYPE, new_type("another")); /* an asynchronous generator */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
     put_int(tasks.run_code, cpython.arguments, 0); /* its first variable may be what was there before */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
     put(tasks.inner_task, PLACE_OF_COROUTINE, tasks.outer); /* another coroutine's handle */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
-    assert_string_equal(functions(), "inner middle outer Handle._run");
+    assert_string_equal(functions(), AWAITED);
     put(tasks.inner_task, PLACE_OF_COROUTINE, tasks.outer); /* once its place is known */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
     uintptr_t awaits = tasks.iterator;
-    for (unsigned i = 0; i < 40; i++)
+    for (unsigned i = 0; i < 40; i++) /* more than are followed */
         awaits = new_coroutine(tasks.middle_code, awaits, 0);
     put(tasks.outer_task, PLACE_OF_COROUTINE, awaits);
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     make_tasks();
     cpython.coroutine_frame = 0; /* a version whose tasks are not known */
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
 }
 
 static void tasks_that_await_one_another_have_an_end(void **state)
@@ -645,7 +874,7 @@ static void tasks_that_await_one_another_have_an_end(void **state)
     put(tasks.outer_task, 24, itself);
     put(tasks.iterator, 16, tasks.outer_task);
     put(tasks.inner_task, 24, 0);
-    assert_string_equal(functions(), "inner Handle._run");
+    assert_string_equal(functions(), ALONE);
     struct runtime_stack s;
     make_tasks();
     uintptr_t iterator = new_type("FutureIter"), c, task = tasks.inner_task;
@@ -732,24 +961,28 @@ static void damaged_tasks_are_no_fault_and_no_loop(void **state)
 {
     (void)state;
     static uint8_t good[ARENA];
-    unsigned longer = 0;
-    make_tasks();
-    memcpy(good, arena, ARENA);
-    for (unsigned round = 0; round < 8000; round++) {
-        struct runtime_stack s;
-        for (unsigned n = (unsigned)(next_random() % 3) + 1; n--;) {
-            uint64_t w = damage();
-            memcpy(arena + next_random() % (used - 8), &w, next_random() % 2 ? 8 : 1);
-        }
-        cpython_walk_reset();
-        if (walk(&s, 64) == RUNTIME_FRAMES)
-            for (unsigned f = 0; f < s.n; f++) {
-                assert_string_not_equal(frame_text(&s, f), "none");
-                longer += s.n > 2;
+    for (unsigned i = 0; i < 2 * N_LAYOUTS; i++) {
+        unsigned longer = 0;
+        make_tasks_of(layouts_of_tasks[i / 2]);
+        if (i % 2)
+            be_in_group(new_group(awaited_future("_asyncio.Future", 0)), "TaskGroup._aexit", "TaskGroup._on_task_done");
+        memcpy(good, arena, ARENA);
+        for (unsigned round = 0; round < 1500; round++) {
+            struct runtime_stack s;
+            for (unsigned n = (unsigned)(next_random() % 3) + 1; n--;) {
+                uint64_t w = damage();
+                memcpy(arena + next_random() % (used - 8), &w, next_random() % 2 ? 8 : 1);
             }
-        memcpy(arena, good, ARENA);
+            cpython_walk_reset();
+            if (walk(&s, 64) == RUNTIME_FRAMES)
+                for (unsigned f = 0; f < s.n; f++) {
+                    assert_string_not_equal(frame_text(&s, f), "none");
+                    longer += s.n > 2;
+                }
+            memcpy(arena, good, ARENA);
+        }
+        assert_true(longer > 100);
     }
-    assert_true(longer > 100);
 }
 
 static void a_layout_that_is_never_right_is_refused(void **state)
@@ -875,6 +1108,9 @@ int main(void)
         cmocka_unit_test(of_a_name_that_is_too_long_the_beginning_is_kept_of_a_file_the_end),
         cmocka_unit_test(what_is_no_string_of_the_usual_form_gives_no_name),
         cmocka_unit_test(behind_a_task_stand_the_coroutines_that_await_it),
+        cmocka_unit_test(behind_a_task_of_a_group_stands_the_task_that_waits_for_the_group),
+        cmocka_unit_test(a_callback_that_is_not_asyncios_own_leads_nowhere),
+        cmocka_unit_test(futures_that_end_one_another_have_an_end),
         cmocka_unit_test(a_task_that_does_not_lead_to_the_one_that_runs_gives_no_frames),
         cmocka_unit_test(tasks_that_await_one_another_have_an_end),
         cmocka_unit_test(damaged_memory_is_no_fault_and_no_loop),

@@ -364,6 +364,29 @@ static void the_table_at_exit_lists_what_matched(void **state)
                              "        3       0  peer:b\n");
 }
 
+static void what_a_jdk_keeps_as_a_marker_is_known_and_nothing_else_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *symbol;
+        uint8_t kind;
+        bool known;
+    } rows[] = {
+        {"Java_sun_nio_ch_FileDispatcherImpl_init", KIND_HANGUP, true},
+        {"Java_java_net_PlainSocketImpl_initProto", KIND_HANGUP, true},
+        {"Java_java_net_PlainSocketImpl_initProto", KIND_DEAD, true}, /* it was shut down, too */
+        {"Java_java_net_PlainSocketImpl_initProto", KIND_CLOSE_WAIT, false},
+        {"Java_java_net_PlainSocketImpl_socketCreate", KIND_DEAD, false},
+        {"main", KIND_HANGUP, false},
+    };
+    size_t n = read_rules(suppress_builtin);
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct frame frame = {.symbol = rows[i].symbol};
+        struct group g = {.kind = rows[i].kind, .n_frames = 1, .frames = &frame};
+        assert_int_equal(suppress_group(rules, n, &g) != NULL, rows[i].known);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +401,7 @@ int main(void)
         cmocka_unit_test(the_ready_line_matches_what_it_was_made_from),
         cmocka_unit_test(a_ready_line_hides_no_other_leak),
         cmocka_unit_test(the_table_at_exit_lists_what_matched),
+        cmocka_unit_test(what_a_jdk_keeps_as_a_marker_is_known_and_nothing_else_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """cpython_leak.py: two guilty functions, three and two leaks, and an innocent one, called in one way or another.
 
-usage: cpython_leak.py HOW [WAIT]      HOW: plain, late, threads, generators, asyncio, tasks, fork, fixed
+usage: cpython_leak.py HOW [WAIT]      HOW: plain, late, threads, generators, asyncio, tasks, groups (3.11), fork, fixed
 
 With WAIT it says "ready" and lives until the end of its input. late: nothing is opened before a first line of it.
 """
@@ -73,6 +73,25 @@ async def creates_b():
     await asyncio.gather(task_leaks())
 
 
+async def creates_in_group():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(task_leaks())
+
+
+async def creates_shielded():
+    await asyncio.shield(task_leaks())
+
+
+async def creates_in_time():
+    async with asyncio.timeout(60):
+        await asyncio.create_task(task_leaks())
+
+
+async def groups():
+    for create in creates_in_group, creates_shielded, creates_in_time:
+        await create()
+
+
 async def tasks():
     """The last one's task is awaited by nobody."""
     for what, times in (creates_a, 3), (creates_b, 2):
@@ -141,9 +160,9 @@ how = sys.argv[1]
 if how == "late":
     print("begun", flush=True)
     sys.stdin.readline()
-if how in ("asyncio", "tasks"):
+if how in ("asyncio", "tasks", "groups"):
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(coroutines() if how == "asyncio" else tasks())
+    loop.run_until_complete({"asyncio": coroutines, "tasks": tasks, "groups": groups}[how]())
     wait()
 elif how == "fork":
     fork()

@@ -93,6 +93,9 @@ static const char *find_by_table(struct cpython_layout *l, uintptr_t runtime)
     l->at = (uint32_t)frame[3];
     l->owner = (uint32_t)frame[5];
     l->tag_mask = newer ? 3 : 0;
+    l->variables = !newer || frame[6] == CPYTHON_STACK ? (uint32_t)frame[4] : 0;
+    if (newer) /* behind those of a code object, an object and a type */
+        l->tuple_items = (uint32_t)code[11 + 2 + 4 + 1];
     l->finalizing = (const uintptr_t *)(runtime + w[4]);
     return NULL;
 }
@@ -106,6 +109,8 @@ static const char *find_new(struct cpython_layout *l, uintptr_t runtime)
     l->string_compact = l->version >= 0x030c ? 56 : 72;
     l->thread_frame = 56;
     l->at = 56;
+    l->variables = 72;
+    l->tuple_items = 24;
     l->finalizing = (const uintptr_t *)(runtime + 24);
     if (l->version == 0x030b) {
         l->has_cframe = true;
@@ -134,10 +139,13 @@ static void find_tasks(struct cpython_layout *l, struct exports *e)
     l->coroutine_type = exports_find(e, "PyCoro_Type", NULL);
     l->c_function_type = exports_find(e, "PyCFunction_Type", NULL);
     l->function_type = exports_find(e, "PyFunction_Type", NULL);
+    l->method_type = exports_find(e, "PyMethod_Type", NULL);
     l->cell_type = exports_find(e, "PyCell_Type", NULL);
     l->tuple_type = exports_find(e, "PyTuple_Type", NULL);
-    if (!l->coroutine_type || !l->c_function_type || !l->function_type || !l->cell_type || !l->tuple_type || l->version < 0x030b ||
-        l->version > 0x030d || word_at(l->coroutine_type + CPYTHON_TP_BASICSIZE) != at + CPYTHON_VARIABLES)
+    l->list_type = exports_find(e, "PyList_Type", NULL);
+    if (!l->coroutine_type || !l->c_function_type || !l->function_type || !l->method_type || !l->cell_type || !l->tuple_type ||
+        !l->list_type || l->tuple_items > STATE_PAGE || l->version < 0x030b ||
+        word_at(l->coroutine_type + CPYTHON_TP_BASICSIZE) != at + l->variables)
         return;
     l->closure = cpython_member(l->function_type, "__closure__");
     l->arguments = cpython_member(l->code_type, "co_argcount");

@@ -28,15 +28,17 @@ struct cpython_layout {
     uint32_t bytes_size, bytes_data;
     /* where a coroutine has its frame (0: it is not known who awaits a task); the closure of a function */
     uint32_t coroutine_frame, closure, arguments; /* ... how many arguments a code object takes */
-    uintptr_t coroutine_type, c_function_type, function_type, cell_type, tuple_type;
+    uint32_t variables;                           /* of a frame; behind them stand the values that it works with */
+    uint32_t tuple_items;
+    uintptr_t coroutine_type, c_function_type, function_type, method_type, cell_type, tuple_type, list_type;
     uint32_t string_length, string_state, string_ascii, string_compact;
 };
 extern struct cpython_layout cpython;
 
 #define CPYTHON_TP_BASICSIZE 32u
 #define CPYTHON_OB_TYPE 8u
-#define CPYTHON_OB_SIZE 16u   /* of a code object from 3.11 on: how many instructions */
-#define CPYTHON_VARIABLES 72u /* in a frame of 3.11 to 3.13 */
+#define CPYTHON_OB_SIZE 16u /* of a code object from 3.11 on: how many instructions */
+#define CPYTHON_STACK 64u   /* in a frame from 3.11 on: how many values it has; from 3.14 on: where they end */
 #define CPYTHON_OWNED_BY_GENERATOR 1u
 /* Owners of a frame from 3.12 on, from which on it is the evaluator's own, on the C stack. */
 #define CPYTHON_OWNED_BY_C_STACK 3u

@@ -4,121 +4,56 @@
  *
  * Called by the walk, under its rules, where a coroutine's frame was called by the event loop. In
  * Python's chain the loop follows; who awaits the task is known to the task alone. Frames of C's
- * asyncio in 3.11 to 3.13 are followed this way, each step by what its objects say of one another:
+ * asyncio in 3.11 to 3.14 are followed this way, each step by what its objects say of one another:
  *
  * - The loop's frame is Handle._run, whose first variable is a Handle. Its callback is a step or a
  *   wake-up of a task (_asyncio.Task), whose coroutine is the one that runs.
- * - The task's first callback wakes another task up, directly or by way of a future that the
- *   callback has: those of gather and wait in its closure, that of wait_for in 3.11 in a partial.
+ * - A callback of the task wakes another task up; or it is a function of asyncio's own that ends a
+ *   future: those of gather, wait and shield have it in their closure, that of wait_for in 3.11 in a
+ *   partial, and a callback of that future goes on in the same way. Or it is the method of a
+ *   TaskGroup that ends a future among the group's attributes.
  * - That other task's coroutine is suspended. From one coroutine to the one that it awaits, the last
- *   one waits for that very task or future.
+ *   one waits for that very task or future: a group's in the group's own method.
  *
  * All these belong to the thread of the loop, which is inside of a C call now; it holds them. Where
  * a step is none of these there are no more frames: nobody waits (yet), or it is not known who does.
+ * What 3.14 keeps of its own on who awaits a task (awaited_by) is not asked: it also has the task
+ * that has called gather or create_task of a group, while that does something else.
  */
 #include <stdatomic.h>
 #include <string.h>
 
-#include "../../core/hash.h"
 #include "../base/peek.h"
-#include "cpython.h"
+#include "cpython_tasks.h"
 
-#define TP_NAME 24u
-#define TP_MEMBERS 240u
-
-#define STACK_TOP 64u   /* in a frame: how many variables and values it has */
 #define STATE_BEFORE 5u /* the byte of a coroutine before its frame that says how it is */
 #define SUSPENDED 0xffu /* -1: in 3.13 it awaits something */
-/* The first member behind an object's head: of a step its task, of a future's iterator the future. */
-#define OB_FIRST 16u
 #define C_FUNCTION_SELF 24u
-#define FUTURE_CALLBACK 24u
-#define TUPLE_ITEMS 24u
+#define METHOD_FUNCTION 16u
+#define METHOD_SELF 24u
+#define FUTURE_CALLBACK 24u  /* the first one */
+#define FUTURE_CALLBACKS 40u /* the others: a list of pairs, each a callback and its context */
+#define PARTIAL_FUNCTION 16u
 #define PARTIAL_ARGUMENTS 24u
 
 #define MAX_TASKS 16u
-#define MAX_DEPTH 32u /* of the coroutines of one task */
+#define MAX_FUTURES 4u    /* from a task to the one that awaits it, the task included */
+#define MAX_CALLBACKS 64u /* that are looked at for one task */
+#define MAX_DEPTH 32u     /* of the coroutines of one task */
 #define MAX_CELLS 16u
+#define MAX_ATTRIBUTES 32u
 #define MAX_VALUES 4096u
 
-/* ---- types ----------------------------------------------------------------------------------- */
-
-enum object_kind { OTHER, HANDLE, STEP, TASK, FUTURE, FUTURE_ITERATOR, PARTIAL };
-
-static const struct {
-    const char *name;
-    enum object_kind kind;
-} names[] = {
-    {"Handle", HANDLE},
-    {"TaskStepMethWrapper", STEP},
-    {"_asyncio.TaskStepMethWrapper", STEP},
-    {"_asyncio.Task", TASK},
-    {"_asyncio.Future", FUTURE},
-    {"_GatheringFuture", FUTURE},
-    {"FutureIter", FUTURE_ITERATOR},
-    {"_asyncio.FutureIter", FUTURE_ITERATOR},
-    {"functools.partial", PARTIAL},
-};
-
-/*
- * Types whose kind is known. VALUE has what the type was made of, and the kind in its low half: a
- * type that took a freed one's place has other words.
- */
-#define KNOWN 64u
-static struct {
-    _Atomic uint64_t type, value;
-} known[KNOWN];
-
-static enum object_kind kind_of_name(uintptr_t at)
-{
-    char name[32] = "";
-    peek_some(at, name, sizeof name - 1);
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i].name) == 0)
-            return names[i].kind;
-    return OTHER;
-}
-
-static enum object_kind kind_of(const struct cpython_loader *l, uint64_t object)
-{
-    uint64_t type, name, size, members;
-    if (!cpython_load(l, object, CPYTHON_OB_TYPE, &type) || !cpython_load(l, type, TP_NAME, &name) ||
-        !cpython_load(l, type, CPYTHON_TP_BASICSIZE, &size) || !cpython_load(l, type, TP_MEMBERS, &members))
-        return OTHER;
-    uint64_t value = hash_mix(hash_mix(hash_mix(type, name), size), members) & ~(uint64_t)UINT32_MAX;
-    unsigned at = (unsigned)(hash_spread(type) >> 32) % KNOWN;
-    uint64_t seen = atomic_load_explicit(&known[at].value, memory_order_acquire);
-    if (atomic_load_explicit(&known[at].type, memory_order_acquire) == type && (seen & ~(uint64_t)UINT32_MAX) == value)
-        return (enum object_kind)(seen & UINT32_MAX);
-    enum object_kind kind = kind_of_name(name);
-    atomic_store_explicit(&known[at].type, type, memory_order_release);
-    atomic_store_explicit(&known[at].value, value | kind, memory_order_release);
-    return kind;
-}
-
-static bool is_of(const struct cpython_loader *l, uint64_t object, uintptr_t type)
-{
-    uint64_t is;
-    return cpython_load(l, object, CPYTHON_OB_TYPE, &is) && is == type;
-}
-
 /* ---- from one object to the next; 0: there is none that is known ------------------------------- */
-
-/* The object at OFFSET of OBJECT; 0: none. */
-static uint64_t follow(const struct cpython_loader *l, uint64_t object, uint32_t offset)
-{
-    uint64_t to;
-    return cpython_load(l, object, offset, &to) ? to : 0;
-}
 
 static uint64_t task_of(const struct cpython_loader *l, uint64_t callback)
 {
     uint64_t task = 0;
-    if (is_of(l, callback, cpython.c_function_type))
-        task = follow(l, callback, C_FUNCTION_SELF);
-    else if (kind_of(l, callback) == STEP)
-        task = follow(l, callback, OB_FIRST);
-    return task && kind_of(l, task) == TASK ? task : 0;
+    if (cpython_is_of(l, callback, cpython.c_function_type))
+        task = cpython_follow(l, callback, C_FUNCTION_SELF);
+    else if (cpython_kind_of(l, callback) == STEP)
+        task = cpython_follow(l, callback, CPYTHON_OB_FIRST);
+    return task && cpython_kind_of(l, task) == TASK ? task : 0;
 }
 
 /* Where a task has its coroutine: TASK has COROUTINE there, and nowhere else. 0: not so. */
@@ -142,8 +77,7 @@ void cpython_tasks_reset(void)
 {
     atomic_store(&callback_place, 0);
     atomic_store(&coroutine_place, 0);
-    for (unsigned i = 0; i < KNOWN; i++)
-        atomic_store(&known[i].type, 0);
+    cpython_objects_reset();
 }
 
 /*
@@ -152,24 +86,24 @@ void cpython_tasks_reset(void)
  */
 static uint64_t only_argument(const struct cpython_loader *l, uint64_t frame)
 {
-    uint64_t code = follow(l, frame, cpython.code), n;
-    if (!code || !is_of(l, code, cpython.code_type) || !cpython_load(l, code, cpython.arguments, &n) || (uint32_t)n != 1)
+    uint64_t code = cpython_in_frame(l, frame, cpython.code), n;
+    if (!code || !cpython_is_of(l, code, cpython.code_type) || !cpython_load(l, code, cpython.arguments, &n) || (uint32_t)n != 1)
         return 0;
-    return follow(l, frame, CPYTHON_VARIABLES);
+    return cpython_in_frame(l, frame, cpython.variables);
 }
 
 /* The task that Handle._run in RUN_FRAME runs; its coroutine is COROUTINE. */
 static uint64_t running_task(const struct cpython_loader *l, uint64_t run_frame, uint64_t coroutine)
 {
     uint64_t handle = only_argument(l, run_frame), type;
-    if (!handle || kind_of(l, handle) != HANDLE || !cpython_load(l, handle, CPYTHON_OB_TYPE, &type))
+    if (!handle || cpython_kind_of(l, handle) != HANDLE || !cpython_load(l, handle, CPYTHON_OB_TYPE, &type))
         return 0;
     uint32_t place = atomic_load_explicit(&callback_place, memory_order_relaxed);
     if (!place) {
         place = cpython_member(type, "_callback");
         atomic_store_explicit(&callback_place, place, memory_order_relaxed);
     }
-    uint64_t callback = place ? follow(l, handle, place) : 0, task = callback ? task_of(l, callback) : 0;
+    uint64_t callback = place ? cpython_follow(l, handle, place) : 0, task = callback ? task_of(l, callback) : 0;
     if (!task)
         return 0;
     place = atomic_load_explicit(&coroutine_place, memory_order_relaxed);
@@ -177,75 +111,114 @@ static uint64_t running_task(const struct cpython_loader *l, uint64_t run_frame,
         place = place_of_coroutine(task, coroutine);
         atomic_store_explicit(&coroutine_place, place, memory_order_relaxed);
     }
-    return place && follow(l, task, place) == coroutine ? task : 0;
+    return place && cpython_follow(l, task, place) == coroutine ? task : 0;
 }
 
-/* The task that the first callback of FUTURE wakes up. */
-static uint64_t woken_by(const struct cpython_loader *l, uint64_t future)
+/* ---- callbacks ------------------------------------------------------------------------------- */
+
+/* Callback I of FUTURE. False: there is none, nor any behind it. *OUT is 0: this one was removed. */
+static bool callback_at(const struct cpython_loader *l, uint64_t future, unsigned i, uint64_t *out)
 {
-    uint64_t callback = follow(l, future, FUTURE_CALLBACK);
-    return callback ? task_of(l, callback) : 0;
+    if (i == 0)
+        return cpython_load(l, future, FUTURE_CALLBACK, out);
+    uint64_t pairs = cpython_follow(l, future, FUTURE_CALLBACKS), pair = pairs ? cpython_item(l, pairs, i - 1) : 0;
+    *out = pair ? cpython_item(l, pair, 0) : 0;
+    return *out != 0;
 }
 
-/* The future of the variables that CALLBACK closes over, which wakes up *TASK. */
-static uint64_t closed_over(const struct cpython_loader *l, uint64_t callback, uint64_t *task)
+/* Whether FUNCTION is the one of that name. A function's name stands before its code, defaults and closure. */
+static bool is_function(const struct cpython_loader *l, uint64_t function, const char *name)
 {
-    uint64_t cells = follow(l, callback, cpython.closure), n = 0, content;
-    if (!cells || !is_of(l, cells, cpython.tuple_type) || !cpython_load(l, cells, CPYTHON_OB_SIZE, &n) || n > MAX_CELLS)
-        return 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t cell = follow(l, cells, TUPLE_ITEMS + 8 * i);
-        if (cell && is_of(l, cell, cpython.cell_type) && (content = follow(l, cell, OB_FIRST)) && kind_of(l, content) == FUTURE &&
-            (*task = woken_by(l, content)))
+    uint64_t is = cpython_is_of(l, function, cpython.function_type) ? cpython_follow(l, function, cpython.closure - 32) : 0;
+    return is && cpython_is_text(l, is, name);
+}
+
+/* The future that FUNCTION closes over, if it is one of asyncio's own that then ends it. */
+static uint64_t closed_over(const struct cpython_loader *l, uint64_t function)
+{
+    static const char *const ends[] = {"gather.<locals>._done_callback", "shield.<locals>._inner_done_callback",
+                                       "_wait.<locals>._on_completion"};
+    unsigned i = 0;
+    while (i < sizeof ends / sizeof *ends && !is_function(l, function, ends[i]))
+        i++;
+    uint64_t cells = i < sizeof ends / sizeof *ends ? cpython_follow(l, function, cpython.closure) : 0, cell, content;
+    for (i = 0; cells && i < MAX_CELLS && (cell = cpython_item(l, cells, i)); i++)
+        if (cpython_is_of(l, cell, cpython.cell_type) && (content = cpython_follow(l, cell, CPYTHON_OB_FIRST)) &&
+            cpython_kind_of(l, content) == FUTURE)
             return content;
-    }
     return 0;
 }
 
-/* The task that FUTURE wakes up, and what that waits for: FUTURE, or one that is done by then. */
-static uint64_t waiting_task(const struct cpython_loader *l, uint64_t future, uint64_t *awaited)
+/* The future that CALLBACK, a partial, is to end. */
+static uint64_t argument_of(const struct cpython_loader *l, uint64_t callback)
 {
-    uint64_t callback = follow(l, future, FUTURE_CALLBACK), arguments, task = 0;
-    *awaited = future;
-    if (!callback)
-        return 0;
-    if (is_of(l, callback, cpython.function_type)) {
-        *awaited = closed_over(l, callback, &task);
-        return *awaited ? task : 0;
+    uint64_t function = cpython_follow(l, callback, PARTIAL_FUNCTION), arguments = cpython_follow(l, callback, PARTIAL_ARGUMENTS);
+    uint64_t future = function && arguments && is_function(l, function, "_release_waiter") ? cpython_item(l, arguments, 0) : 0;
+    return future && cpython_kind_of(l, future) == FUTURE ? future : 0;
+}
+
+/* The future that GROUP's parent waits for. The group sets it last. */
+static uint64_t future_of_group(const struct cpython_loader *l, uint64_t group)
+{
+    uint64_t attributes[MAX_ATTRIBUTES];
+    for (unsigned n = cpython_attributes(l, group, attributes, MAX_ATTRIBUTES); n > 0; n--)
+        if (attributes[n - 1] && cpython_kind_of(l, attributes[n - 1]) == FUTURE)
+            return attributes[n - 1];
+    return 0;
+}
+
+/* The future that CALLBACK ends. *GROUP: the task group whose it is; 0: no group's. */
+static uint64_t ended_by(const struct cpython_loader *l, uint64_t callback, uint64_t *group)
+{
+    *group = 0;
+    if (cpython_is_of(l, callback, cpython.function_type))
+        return closed_over(l, callback);
+    if (cpython_is_of(l, callback, cpython.method_type)) {
+        uint64_t function = cpython_follow(l, callback, METHOD_FUNCTION), self = cpython_follow(l, callback, METHOD_SELF);
+        if (!function || !self || !is_function(l, function, "TaskGroup._on_task_done"))
+            return 0;
+        *group = self;
+        return future_of_group(l, self);
     }
-    if (kind_of(l, callback) != PARTIAL)
-        return task_of(l, callback);
-    arguments = follow(l, callback, PARTIAL_ARGUMENTS);
-    if (!arguments || !is_of(l, arguments, cpython.tuple_type) || !follow(l, arguments, CPYTHON_OB_SIZE))
-        return 0;
-    *awaited = follow(l, arguments, TUPLE_ITEMS);
-    return *awaited && kind_of(l, *awaited) == FUTURE ? woken_by(l, *awaited) : 0;
+    return cpython_kind_of(l, callback) == PARTIAL ? argument_of(l, callback) : 0;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-/* What the suspended COROUTINE awaits. */
-static uint64_t awaited_by(const struct cpython_loader *l, uint64_t coroutine)
+/* What the suspended coroutine of FRAME awaits. */
+static uint64_t awaited_by(const struct cpython_loader *l, uint64_t frame)
 {
-    uint64_t frame = coroutine + cpython.coroutine_frame, state, top;
-    if (!cpython_load(l, coroutine, (cpython.coroutine_frame - STATE_BEFORE) & ~7u, &state) ||
-        (state >> 8 * ((cpython.coroutine_frame - STATE_BEFORE) % 8) & 0xff) != SUSPENDED || !cpython_load(l, frame, STACK_TOP, &top))
+    uint64_t state, top;
+    if (!cpython_load(l, frame - cpython.coroutine_frame, (cpython.coroutine_frame - STATE_BEFORE) & ~7u, &state) ||
+        (state >> 8 * ((cpython.coroutine_frame - STATE_BEFORE) % 8) & 0xff) != SUSPENDED || !cpython_load(l, frame, CPYTHON_STACK, &top))
         return 0;
-    top &= UINT32_MAX;
-    return top && top < MAX_VALUES ? follow(l, frame, CPYTHON_VARIABLES + 8 * (uint32_t)(top - 1)) : 0;
+    if (cpython.version < 0x030e)
+        top &= UINT32_MAX;
+    else
+        top = top > frame + cpython.variables ? (top - frame - cpython.variables) / 8 : 0;
+    return top && top < MAX_VALUES ? cpython_in_frame(l, frame, cpython.variables + 8 * (uint32_t)(top - 1)) : 0;
+}
+
+/* Whether the coroutine of FRAME is the one in which GROUP waits for its tasks. */
+static bool is_end_of_group(const struct cpython_loader *l, uint64_t frame, uint64_t group)
+{
+    uint64_t code = cpython_in_frame(l, frame, cpython.code), name = code ? cpython_follow(l, code, cpython.name) : 0;
+    return name && (cpython_is_text(l, name, "TaskGroup.__aexit__") || cpython_is_text(l, name, "TaskGroup._aexit")) &&
+           cpython_in_frame(l, frame, cpython.variables) == group;
 }
 
 /* Adds the frames of TASK, which waits for AWAITED, innermost first. False: they do not lead there. */
-static bool add_task(const struct cpython_loader *l, struct runtime_stack *s, uint64_t task, uint64_t awaited)
+static bool add_task(const struct cpython_loader *l, struct runtime_stack *s, uint64_t task, uint64_t awaited, uint64_t group)
 {
-    uint64_t frames[MAX_DEPTH], at = follow(l, task, atomic_load_explicit(&coroutine_place, memory_order_relaxed));
+    uint64_t frames[MAX_DEPTH], at = cpython_follow(l, task, atomic_load_explicit(&coroutine_place, memory_order_relaxed));
     unsigned n = 0;
-    for (; at && is_of(l, at, cpython.coroutine_type); at = awaited_by(l, at)) {
+    for (; at && cpython_is_of(l, at, cpython.coroutine_type); at = awaited_by(l, frames[n - 1])) {
         if (n == MAX_DEPTH)
             return false;
         frames[n++] = at + cpython.coroutine_frame;
     }
-    if (!n || !at || kind_of(l, at) != FUTURE_ITERATOR || follow(l, at, OB_FIRST) != awaited)
+    if (!n || !at || cpython_kind_of(l, at) != FUTURE_ITERATOR || cpython_follow(l, at, CPYTHON_OB_FIRST) != awaited ||
+        (group && !is_end_of_group(l, frames[n - 1], group)))
         return false;
     unsigned before = s->n;
     while (n)
@@ -256,16 +229,35 @@ static bool add_task(const struct cpython_loader *l, struct runtime_stack *s, ui
     return true;
 }
 
+/* Adds the frames of the first task that is found to wait for TASK, and returns it; 0: none. */
+static uint64_t add_waiting(const struct cpython_loader *l, struct runtime_stack *s, uint64_t task)
+{
+    struct {
+        uint64_t future, group;
+        unsigned next; /* of its callbacks */
+    } at[MAX_FUTURES] = {{.future = task}};
+    for (unsigned i = 0, n = 1; n && i < MAX_CALLBACKS; i++) {
+        uint64_t future = at[n - 1].future, group = at[n - 1].group, callback, waits, next;
+        if (!callback_at(l, future, at[n - 1].next++, &callback)) {
+            n--;
+        } else if (callback && (waits = task_of(l, callback))) {
+            if (add_task(l, s, waits, future, group))
+                return waits;
+        } else if (callback && n < MAX_FUTURES && (next = ended_by(l, callback, &group))) {
+            at[n].future = next;
+            at[n].group = group;
+            at[n++].next = 0;
+        }
+    }
+    return 0;
+}
+
 void cpython_add_awaiting(const struct cpython_loader *l, struct runtime_stack *s, uintptr_t frame, uintptr_t run_frame)
 {
     uint64_t coroutine = frame - cpython.coroutine_frame;
-    if (!run_frame || !is_of(l, coroutine, cpython.coroutine_type))
+    if (!run_frame || !cpython_is_of(l, coroutine, cpython.coroutine_type))
         return;
-    uint64_t task = running_task(l, run_frame, coroutine), awaited;
-    for (unsigned i = 0; i < MAX_TASKS && task && !s->cut; i++) {
-        uint64_t next = waiting_task(l, task, &awaited);
-        if (!next || !add_task(l, s, next, awaited))
-            return;
-        task = next;
-    }
+    uint64_t task = running_task(l, run_frame, coroutine);
+    for (unsigned i = 0; i < MAX_TASKS && task && !s->cut; i++)
+        task = add_waiting(l, s, task);
 }
