@@ -24,6 +24,7 @@
 _Atomic uint64_t hold_numbers;
 static _Atomic uint32_t ended; /* so many holds; a futex word */
 static _Atomic uint32_t waiters;
+_Atomic uint32_t hold_overdue;
 
 void hold_range(int first, int last) { atomic_store(&hold_numbers, (uint64_t)(last - first + 1) << 32 | (uint32_t)first); }
 
@@ -70,8 +71,10 @@ void hold_await(unsigned first, unsigned last)
     atomic_fetch_add(&waiters, 1);
     while (atomic_load(&ended) == now && is_held(first, last)) {
         uint64_t at = clock_now();
-        if (at >= until || sys_in_sandbox())
+        if (at >= until || sys_in_sandbox()) {
+            atomic_fetch_add(&hold_overdue, 1);
             break;
+        }
         struct timespec left = {0, (long)(until - at)};
         sys_futex((volatile void *)&ended, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, now, &left, NULL, 0);
     }

@@ -32,6 +32,8 @@ void hold_range(int first, int last);
 /* FD alone; false, and nothing is held: its slot's word is not WORD (any more). */
 bool hold_live(int fd, uint64_t word);
 void hold_end(void);
+/* So many closes have waited for as long as they may, and went on. */
+extern _Atomic uint32_t hold_overdue;
 /* In a forked child. */
 void hold_reset(void);
 
