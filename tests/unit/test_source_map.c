@@ -391,12 +391,12 @@ static void each_beginning_and_each_wrong_byte_of_a_map_does_no_harm(void **stat
 
 /* ---- files --------------------------------------------------------------------------------------- */
 
-static char folder[64];
+static char folder[256];
 static struct source_maps *maps;
 
 static char *in_folder(const char *name)
 {
-    static char path[4][128];
+    static char path[4][320];
     static unsigned next;
     char *p = path[next++ % 4];
     snprintf(p, sizeof path[0], "%s/%s", folder, name);

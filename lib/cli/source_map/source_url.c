@@ -136,7 +136,7 @@ static void put_part(struct path *p, const char *s, size_t n)
 
 static void put_parts(struct path *p, const char *s, size_t n)
 {
-    for (size_t i = 0, len; i <= n; i += len + 1) {
+    for (size_t i = 0, len; i < n; i += len + 1) {
         const char *slash = memchr(s + i, '/', n - i);
         len = slash ? (size_t)(slash - s) - i : n - i;
         put_part(p, s + i, len);
@@ -191,7 +191,7 @@ static bool resolve_other(struct path *p, const char *url, size_t len, size_t sc
 
 static bool resolve_path(struct path *p, const char *from, const char *url, size_t len)
 {
-    char *plain = malloc(len + 1);
+    char *plain = calloc(1, len + 1);
     size_t n = plain ? decode(url, len, plain) : 0;
     const char *slash = strrchr(from, '/');
     bool ok = n && from[0] == '/' && !memchr(plain, 0, n) && !begins_with(plain, n, "//");
