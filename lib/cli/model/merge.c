@@ -12,6 +12,7 @@
 #include "../../core/group.h"
 #include "../../core/siblings.h"
 #include "equal.h"
+#include "handlers.h"
 #include "model.h"
 
 /* The clock of a merged report: any value from which every age can be taken. */
@@ -55,7 +56,7 @@ static void take_frames(struct told *t, const struct group *p)
 /*
  * Sums what the single processes know of this stack; the frames come from the first that has them.
  */
-static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
+static void sum_parts(struct arena *a, struct group *g, const struct keyed *parts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct group *p = parts[i].group;
@@ -75,9 +76,7 @@ static void sum_parts(struct group *g, const struct keyed *parts, size_t n)
         }
         for (unsigned k = 0; k < g->n_told; k++)
             take_frames(&g->told[k], p);
-        for (unsigned k = 0; k < p->n_told; k++)
-            if (p->told[k].event == EVENT_HANDLED_BY) /* the findings do not have it */
-                group_told_enter_named(g, &p->told[k]);
+        handlers_join(a, g, p); /* the findings do not have it */
     }
     for (size_t i = 0, end; i < n; i = end) {
         const struct group *p = parts[i].group; /* all of a process have the same siblings, each compared with its own */
@@ -128,7 +127,7 @@ static struct finding moved(const struct finding *f, const struct report *one)
 }
 
 /* Gives G what those of PARTS (sorted) with the same kind and stack know. */
-static void find_parts(struct group *g, const struct keyed *parts, size_t n_parts)
+static void find_parts(struct arena *a, struct group *g, const struct keyed *parts, size_t n_parts)
 {
     struct keyed key = {.group = g};
     const struct keyed *hit = bsearch(&key, parts, n_parts, sizeof *parts, by_kind_and_site);
@@ -139,7 +138,7 @@ static void find_parts(struct group *g, const struct keyed *parts, size_t n_part
     size_t count = 1;
     while (hit + count < parts + n_parts && is_same_site(hit[count].group, g))
         count++;
-    sum_parts(g, hit, count);
+    sum_parts(a, g, hit, count);
 }
 
 void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o)
@@ -168,7 +167,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
     if (n_parts)
         qsort(parts, n_parts, sizeof *parts, by_process);
     for (size_t i = 0; i < r->n_groups; i++) {
-        find_parts(&r->groups[i], parts, n_parts);
+        find_parts(&m->arena, &r->groups[i], parts, n_parts);
         group_told_named(&r->groups[i]);
         r->groups[i].opener.tid = 0; /* of several processes */
     }
