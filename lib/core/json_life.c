@@ -59,6 +59,20 @@ void json_put_frames(struct out *o, const char *key, const struct frame *frames,
     out_char(o, ']');
 }
 
+static void put_one_event(struct out *o, const struct told *t, const char **before)
+{
+    out_fmt(o, "%s{\"event\":\"%s\"", *before, event_name(t->event));
+    *before = ",";
+    json_put_string(o, "call", call_name(t->call));
+    json_put_u64(o, "count", t->count);
+    json_put_error(o, "errno", t->error);
+    json_put_bool(o, "inferred", t->count && t->n_inferred == t->count);
+    if (t->n_elsewhere)
+        json_put_u64(o, "other_thread", t->n_elsewhere);
+    json_put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
+    out_char(o, '}');
+}
+
 void json_put_history(struct out *o, const struct group *g)
 {
     const char *before = "";
@@ -68,16 +82,11 @@ void json_put_history(struct out *o, const struct group *g)
         const struct told *t = &g->told[i];
         if (t->event >= EVENT_SIBLINGS)
             continue;
-        out_fmt(o, "%s{\"event\":\"%s\"", before, event_name(t->event));
-        before = ",";
-        json_put_string(o, "call", call_name(t->call));
-        json_put_u64(o, "count", t->count);
-        json_put_error(o, "errno", t->error);
-        json_put_bool(o, "inferred", t->count && t->n_inferred == t->count);
-        if (t->n_elsewhere)
-            json_put_u64(o, "other_thread", t->n_elsewhere);
-        json_put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
-        out_char(o, '}');
+        if (t->event != EVENT_HANDLED_BY || !g->n_handlers)
+            put_one_event(o, t, &before);
+        else if (i == 0 || t[-1].event != EVENT_HANDLED_BY)
+            for (size_t k = 0; k < g->n_handlers; k++)
+                put_one_event(o, &g->handlers[k], &before);
     }
     out_char(o, ']');
 }

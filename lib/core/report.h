@@ -196,6 +196,9 @@ struct group {
     const struct finding *site_findings;
     /* what happened to them, n_told in the order of the events, the commonest first */
     struct told told[GROUP_TOLD];
+    /* EVENT_HANDLED_BY: all there are, commonest first, of which `told` has the first; NULL: it has all */
+    const struct told *handlers;
+    size_t n_handlers;
     uint64_t n_read, n_unread, n_unknown; /* sockets by their eof, n_unknown: where there is one */
     /* of the same site, closed, and known by which stack (EVENT_SIBLINGS; siblings.h) */
     uint64_t n_siblings;

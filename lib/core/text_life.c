@@ -293,6 +293,23 @@ void text_told(struct out *o, const struct group *g, unsigned nth)
 /* Whether the entry NTH is followed by its stack. */
 static bool has_stack(const struct group *g, unsigned nth) { return !group_told_is_within(g, nth) && !group_told_like(g, nth); }
 
+/* Behind the entry NTH, if it is the last that is handled: how many lists of functions are not told. */
+static void put_more_handlers(struct out *o, const struct group *g, unsigned nth)
+{
+    size_t n = 0;
+    uint64_t count = 0;
+    if (g->told[nth].event != EVENT_HANDLED_BY || (nth + 1 < g->n_told && g->told[nth + 1].event == EVENT_HANDLED_BY))
+        return;
+    for (unsigned i = 0; i <= nth; i++)
+        n += g->told[i].event == EVENT_HANDLED_BY;
+    if (n >= g->n_handlers)
+        return;
+    for (size_t i = n; i < g->n_handlers; i++)
+        count += g->handlers[i].count;
+    out_fmt(o, "  and %lu more kind%s (%lu of %lu)\n", (unsigned long)(g->n_handlers - n), plural(g->n_handlers - n), (unsigned long)count,
+            (unsigned long)g->count);
+}
+
 /* What was told of the group's own sockets, or how its siblings were closed. */
 static void put_events(struct out *o, const struct group *g, const struct text_columns *c, bool siblings)
 {
@@ -304,6 +321,7 @@ static void put_events(struct out *o, const struct group *g, const struct text_c
         out_char(o, '\n');
         if (has_stack(g, i))
             text_stack(o, c, g->told[i].frames, g->told[i].n_frames);
+        put_more_handlers(o, g, i);
         if (siblings)
             put_parting(o, g, &g->told[i]);
     }

@@ -247,7 +247,7 @@ static bool place_in_table(const struct v8_heap *h, uint64_t ends, uint32_t posi
     int32_t low = 0, high = v8_is_smi(length) ? v8_smi(length) : 0, n = high;
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
-        if ((uint32_t)v8_smi(v8_heap_field(h, ends, h->layout->array_data + 8 * middle)) < position)
+        if ((uint32_t)v8_smi(v8_heap_field(h, ends, h->layout->array_data + 8 * (uint64_t)middle)) < position)
             low = middle + 1;
         else
             high = middle;

@@ -72,6 +72,21 @@ handled()
         "2 of 5" "otherConnection $(line_of 'function otherConnection') server 'connection'"
 }
 
+@test "of more than three kinds of handlers the text has the commonest and how many more there are, and JSON all" {
+    waits kinds
+    reports
+    "$SOCKLEAK" report --min-age 0 --kinds close_wait --format json "$pid" >"$TESTTMP/json"
+    finish
+    handled "5 of 17" "five $(line_of 'function five') server 'connection'" "4 of 17" "four $(line_of 'function four') server 'connection'" \
+        "3 of 17" "three $(line_of 'function three') server 'connection'"
+    [ "$(grep -c '^  and .* kind' "$TESTTMP/report")" = 1 ]
+    contains "$TESTTMP/report" '^  and 3 more kinds \(5 of 17\)$'
+    [ "$(json "$TESTTMP/json" '[(h["count"], h["frames"][0]["symbol"]) for l in leaks for h in l["history"] if h["event"] == "handled_by"][:3]')" = \
+        "[(5, 'five'), (4, 'four'), (3, 'three')]" ]
+    [ "$(json "$TESTTMP/json" 'sorted((h["count"], h["frames"][0]["symbol"]) for l in leaks for h in l["history"] if h["event"] == "handled_by")')" = \
+        "[(1, 'one'), (2, 'alsoTwo'), (2, 'two'), (3, 'three'), (4, 'four'), (5, 'five')]" ]
+}
+
 @test "listeners of the socket itself: on several events, for once, and bound to an object" {
     waits listeners
     reports

@@ -15,11 +15,13 @@
 
 #include "cli/base/now.h"
 #include "cli/model/circumstances.h"
+#include "cli/model/handlers.h"
 #include "cli/model/merge.h"
 #include "cli/model/model.h"
 #include "cli/model/stacks.h"
 #include "cli/state/load_set.h"
 #include "core/finding.h"
+#include "core/group.h"
 #include "core/judge.h"
 #include "statefile.h"
 
@@ -369,9 +371,45 @@ static void processes_are_merged_by_kind_and_stack(void **state)
     build();
 }
 
+/* A list of one function, NAME, that would be called for COUNT sockets; NUMBER stands for all such lists. */
+static struct told handler(struct frame *f, const char *name, uint64_t number, uint64_t count)
+{
+    *f = (struct frame){.symbol = name, .file = "app.js", .line = 7, .on = "server 'connection'"};
+    return (struct told){.event = EVENT_HANDLED_BY, .siteid = number, .count = count, .n_frames = 1, .frames = f};
+}
+
+static void handlers_of_two_processes_are_added_up_and_the_commonest_of_all_are_told(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct frame f[7];
+    const struct told first[] = {handler(&f[0], "a", 1, 9), handler(&f[1], "b", 2, 2), handler(&f[2], "c", 3, 1)},
+                      second[] = {handler(&f[3], "d", 4, 5), handler(&f[4], "c", 3, 4), handler(&f[5], "b2", 2, 3),
+                                  handler(&f[6], "e", 5, 1)};
+    static const char *const want[] = {"a", "c", "d", "b2", "b", "e"};
+    static const uint64_t counts[] = {9, 5, 5, 3, 2, 1};
+    struct group to = {.n_told = 1, .told = {{.event = EVENT_FIRST_RECEIVE, .siteid = 9, .count = 12}}}, none = {0},
+                 one = {.handlers = first, .n_handlers = 3}, other = {.handlers = second, .n_handlers = 4};
+    handlers_join(&a, &to, &one);
+    handlers_join(&a, &to, &none);
+    handlers_join(&a, &to, &other);
+    group_told_named(&to);
+    assert_int_equal(to.n_handlers, 6);
+    assert_int_equal(to.n_told, 4);
+    assert_int_equal(to.told[0].event, EVENT_FIRST_RECEIVE);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_string_equal(to.handlers[i].frames[0].symbol, want[i]);
+        assert_int_equal(to.handlers[i].count, counts[i]);
+        if (i < 3)
+            assert_string_equal(to.told[1 + i].frames[0].symbol, want[i]);
+    }
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handlers_of_two_processes_are_added_up_and_the_commonest_of_all_are_told),
         cmocka_unit_test_setup_teardown(a_dead_process_is_reported_as_its_last_look_saw_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_dead_process_was_told_after_its_last_look_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(kinds_age_and_flags_leave_out_what_they_should, setup, teardown),

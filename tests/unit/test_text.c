@@ -387,6 +387,34 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
     assert_null(strstr(buf, "last sent in (send; 37 of 37; as"));
 }
 
+static void of_more_handlers_than_are_told_their_number_is(void **state)
+{
+    (void)state;
+    static const struct frame on_data[] = {{.symbol = "onData", .file = "app.js", .line = 7, .on = "socket 'data'"}};
+    static const struct told all[] = {{EVENT_HANDLED_BY, 0, 0, 0, 1, 20, 1, .frames = on_data},
+                                      {EVENT_HANDLED_BY, 0, 0, 0, 2, 9, 1, .frames = on_data},
+                                      {EVENT_HANDLED_BY, 0, 0, 0, 3, 5, 1, .frames = on_data},
+                                      {EVENT_HANDLED_BY, 0, 0, 0, 4, 2, 1, .frames = on_data},
+                                      {EVENT_HANDLED_BY, 0, 0, 0, 5, 1, 1, .frames = on_data}};
+    static const char *const want[] = {NULL, "\n  and 1 more kind (2 of 37)\n", "\n  and 2 more kinds (3 of 37)\n"};
+    struct report r = example();
+    group.handlers = all;
+    for (unsigned n = 0; n < 3; n++) {
+        group.n_told = 4;
+        group.n_handlers = 3 + n;
+        for (unsigned i = 0; i < 3; i++)
+            group.told[1 + i] = all[i];
+        const char *text = rendered(&r), *more = strstr(text, " more kind");
+        assert_int_equal(more != NULL, n > 0);
+        if (!more)
+            continue;
+        const char *at = strstr(text, want[n]);
+        assert_non_null(at);
+        assert_true(at > strstr(text, "  handled by (5 of 37)"));
+        assert_null(strstr(more + 1, " more kind"));
+    }
+}
+
 static void of_the_thread_that_opened_them_only_what_is_known_is_said(void **state)
 {
     (void)state;
@@ -880,6 +908,7 @@ int main(void)
         cmocka_unit_test(every_kind_says_what_is_wrong),
         cmocka_unit_test(the_heading_of_a_stack_names_the_call_that_was_made),
         cmocka_unit_test(a_life_is_told_in_order_and_each_stack_once),
+        cmocka_unit_test(of_more_handlers_than_are_told_their_number_is),
         cmocka_unit_test(of_the_thread_that_opened_them_only_what_is_known_is_said),
         cmocka_unit_test(what_cannot_be_known_is_not_guessed),
         cmocka_unit_test(a_second_stack_is_counted_for_itself),

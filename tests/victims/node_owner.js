@@ -79,6 +79,23 @@ const ways = {
       })
     }
   },
+  kinds() {
+    left = 17
+    const handlers = [
+      function five(socket) { keep(socket) },
+      function four(socket) { keep(socket) },
+      function three(socket) { keep(socket) },
+      function two(socket) { keep(socket) },
+      function alsoTwo(socket) { keep(socket) },
+      function one(socket) { keep(socket) },
+    ]
+    for (const [i, count] of [5, 4, 3, 2, 2, 1].entries()) {
+      const server = net.createServer({ allowHalfOpen: true }, handlers[i])
+      server.listen(0, '127.0.0.1', () => {
+        for (let k = 0; k < count; k++) client(server.address().port, 'x')
+      })
+    }
+  },
   listeners() {
     left = 2
     const server = net.createServer({ allowHalfOpen: true })

@@ -14,6 +14,7 @@
 #include "../../core/group_told.h"
 #include "../../core/siblings.h"
 #include "../../core/sort.h"
+#include "handlers.h"
 
 static bool after_operator(const char *s, const char *begin) { return s - begin >= 8 && strncmp(s - 8, "operator", 8) == 0; }
 
@@ -130,7 +131,7 @@ static int by_shown(const void *x, const void *y)
     return 0;
 }
 
-static void add_group(struct group *to, const struct group *g)
+static void add_group(struct arena *a, struct group *to, const struct group *g)
 {
     to->count += g->count;
     to->descriptors += g->descriptors;
@@ -144,6 +145,8 @@ static void add_group(struct group *to, const struct group *g)
     if (g->youngest_ns < to->youngest_ns)
         to->youngest_ns = g->youngest_ns;
     group_told_add(to, g);
+    handlers_join(a, to, g);
+    group_told_named(to);
     siblings_add(to, g);
     /* the sooner one; both are of the one process */
     if (g->fd_limit_in_s && (!to->fd_limit_in_s || g->fd_limit_in_s < to->fd_limit_in_s)) {
@@ -220,7 +223,7 @@ static size_t merge_site(struct model *m, struct group *parts, size_t n)
     for (size_t i = 0, k; i < n; i += k) {
         struct group sum = parts[i];
         for (k = 1; i + k < n && variant_of(&parts[i + k]) == variant_of(&parts[i]); k++)
-            add_group(&sum, &parts[i + k]);
+            add_group(&m->arena, &sum, &parts[i + k]);
         if (k > 1 || sum.siteid != site.siteid)
             sum.findings = join_findings(m, &parts[i], k, sum.n_findings, site.siteid);
         set_site(&sum, &site);

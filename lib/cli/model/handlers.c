@@ -52,22 +52,88 @@ static int by_address(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const struct told *x = a, *y = b;
+    return x->siteid < y->siteid ? -1 : x->siteid > y->siteid;
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct told *x = a, *y = b;
+    return x->count != y->count ? (x->count < y->count ? 1 : -1) : by_number(a, b);
+}
+
+/* One of each; returns how many there are. */
+static size_t unite(struct told *all, size_t n)
+{
+    size_t kept = 0;
+    if (n)
+        qsort(all, n, sizeof *all, by_number);
+    for (size_t i = 0; i < n; i++) {
+        size_t twin = kept;
+        while (twin > 0 && all[twin - 1].siteid == all[i].siteid && !group_told_reads_the_same(&all[twin - 1], &all[i]))
+            twin--;
+        if (twin > 0 && all[twin - 1].siteid == all[i].siteid)
+            all[twin - 1].count += all[i].count;
+        else
+            all[kept++] = all[i];
+    }
+    if (kept)
+        qsort(all, kept, sizeof *all, by_count);
+    return kept;
+}
+
+/* Gives G these N, in which some may be there twice; the commonest are told, in no order yet. */
+static void give(struct group *g, struct told *all, size_t n)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < g->n_told; i++)
+        if (g->told[i].event != EVENT_HANDLED_BY)
+            g->told[kept++] = g->told[i];
+    g->n_told = kept;
+    g->n_handlers = unite(all, n);
+    g->handlers = all;
+    for (size_t i = 0; i < g->n_handlers && i < TOLD_SHOWN; i++)
+        group_told_enter(g, &all[i]);
+}
+
+void handlers_join(struct arena *a, struct group *to, const struct group *from)
+{
+    size_t n = 0;
+    if (!from->n_handlers)
+        return;
+    struct told *all = arena_array(a, to->n_handlers + from->n_handlers, sizeof *all);
+    for (size_t i = 0; i < to->n_handlers; i++)
+        all[n++] = to->handlers[i];
+    for (size_t i = 0; i < from->n_handlers; i++)
+        all[n++] = from->handlers[i];
+    give(to, all, n);
+}
+
 /* HANDLERS: what is known of each of G's findings, in any order. */
 static void add_to_group(struct model *m, struct symbolizer *sym, struct group *g, const struct owner_handlers **handlers)
 {
+    size_t n = 0;
     qsort(handlers, g->n_findings, sizeof *handlers, by_address);
+    for (size_t i = 0; i < g->n_findings; i++)
+        n += handlers[i] && (i == 0 || handlers[i] != handlers[i - 1]);
+    if (!n)
+        return;
+    struct told *all = arena_array(&m->arena, n, sizeof *all);
+    n = 0;
     for (size_t i = 0, end; i < g->n_findings; i = end) {
         for (end = i + 1; end < g->n_findings && handlers[end] == handlers[i];)
             end++;
         if (!handlers[i])
             continue;
-        struct told t = {.event = EVENT_HANDLED_BY,
-                         .siteid = number_of(handlers[i]),
-                         .count = end - i,
-                         .n_frames = handlers[i]->n,
-                         .frames = frames_of(m, sym, handlers[i])};
-        group_told_enter_named(g, &t);
+        all[n++] = (struct told){.event = EVENT_HANDLED_BY,
+                                 .siteid = number_of(handlers[i]),
+                                 .count = end - i,
+                                 .n_frames = handlers[i]->n,
+                                 .frames = frames_of(m, sym, handlers[i])};
     }
+    give(g, all, n);
     group_told_named(g);
 }
 

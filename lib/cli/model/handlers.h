@@ -24,4 +24,10 @@ void handlers_kept_free(struct handlers_kept *k);
  */
 void handlers_add(struct model *m, struct symbolizer *sym, const struct handlers_kept *kept);
 
+/*
+ * What is known of FROM's sockets, which are put together with TO's, is known of TO's from now on;
+ * group_told_named puts it in order.
+ */
+void handlers_join(struct arena *a, struct group *to, const struct group *from);
+
 #endif

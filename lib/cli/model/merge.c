@@ -13,6 +13,7 @@
 #include "../../core/group_told.h"
 #include "../../core/siblings.h"
 #include "equal.h"
+#include "handlers.h"
 #include "model.h"
 #include "originals.h"
 
@@ -91,9 +92,7 @@ static void sum_parts(struct arena *a, struct group *g, const struct keyed *part
         }
         for (unsigned k = 0; k < g->n_told; k++)
             take_frames(a, &g->told[k], p);
-        for (unsigned k = 0; k < p->n_told; k++)
-            if (p->told[k].event == EVENT_HANDLED_BY) /* the findings do not have it */
-                group_told_enter_named(g, &p->told[k]);
+        handlers_join(a, g, p); /* the findings do not have it */
     }
     for (size_t i = 0, end; i < n; i = end) {
         const struct group *p = parts[i].group; /* all of a process have the same siblings, each compared with its own */
