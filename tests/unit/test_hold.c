@@ -77,8 +77,9 @@ static int setup(void **state)
 {
     (void)state;
     socklen_t len = sizeof address;
-    if (getenv("HOLD_CLOSES"))
-        closes = (unsigned)atoi(getenv("HOLD_CLOSES"));
+    const char *wanted = getenv("HOLD_CLOSES");
+    if (wanted)
+        closes = (unsigned)atoi(wanted);
     alarm(600);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = 0;

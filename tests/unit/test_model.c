@@ -22,6 +22,7 @@
 #include "cli/state/load_set.h"
 #include "core/finding.h"
 #include "core/group.h"
+#include "core/group_told.h"
 #include "core/judge.h"
 #include "statefile.h"
 
