@@ -7,7 +7,7 @@
  */
 #include "index.h"
 
-index_head *table_index(_Atomic(index_head *) *heads, unsigned count)
+index_head *table_index(index_head *_Atomic *heads, unsigned count)
 {
     index_head *h = atomic_load_explicit(heads, memory_order_acquire);
     if (h)

@@ -18,6 +18,6 @@ typedef _Atomic state_ref index_head;
  * NULL when the table is full (counted), or there is none. The owner sets *HEADS to NULL for another
  * table.
  */
-index_head *table_index(_Atomic(index_head *) *heads, unsigned count);
+index_head *table_index(index_head *_Atomic *heads, unsigned count);
 
 #endif
