@@ -306,8 +306,8 @@ static void put_more_handlers(struct out *o, const struct group *g, unsigned nth
         return;
     for (size_t i = n; i < g->n_handlers; i++)
         count += g->handlers[i].count;
-    out_fmt(o, "  and %lu more kind%s (%lu of %lu)\n", (unsigned long)(g->n_handlers - n), text_plural(g->n_handlers - n), (unsigned long)count,
-            (unsigned long)g->count);
+    out_fmt(o, "  and %lu more kind%s (%lu of %lu)\n", (unsigned long)(g->n_handlers - n), text_plural(g->n_handlers - n),
+            (unsigned long)count, (unsigned long)g->count);
 }
 
 /* What was told of the group's own sockets, or how its siblings were closed. */

@@ -32,7 +32,12 @@
 
 static _Atomic bool ticking;
 static _Atomic uint64_t now_ns = 12345;
-uint64_t clock_now(void) { return ticking ? now_ns += 10000000 : now_ns; }
+uint64_t clock_now(void)
+{
+    if (ticking)
+        now_ns += 10000000;
+    return now_ns;
+}
 
 static unsigned gone_count, revived_count, last_gone, last_revived;
 
