@@ -20,6 +20,11 @@ work()
     expect use_after_close '; closed close GeneralModuleTests\.test_socket_close<' 'the test closes the number below a socket, and then the socket'
     expect use_after_close '; closed close [^;]*<GeneralModuleTests\.testCloseException<' 'the test closes two objects of one number'
     for f in /usr/lib/python3*/test/test_asyncio/test_*.py; do f=${f##*/} && tests+=" test_asyncio.${f%.py}"; done
+    # test_ssl.py: ss.close(), os.read(fd, 0), which must raise
+    expect use_after_close '; closed close [^;]*<SimpleBackgroundTests\.test_makefile_close<[^;]* ; used read EBADF SimpleBackgroundTests\.test_makefile_close<' \
+        'the test reads to see that the number is closed'
+    # test_signal.py, test_send_error: write.close() of what set_wakeup_fd was given, and a signal, which must tell that it could not write
+    expect use_after_close 'opened by socketpair<<module> ; closed close [^;]*<<module> ; used write EBADF _Py_write_noraise<' 'the test closes the wakeup descriptor, and raises a signal'
     [[ ${HOSTS_QUICK-} ]] && tests=$QUICK
     [[ ${CPYTHON_TESTS-} ]] && tests=$CPYTHON_TESTS
     # shellcheck disable=SC2086

@@ -70,7 +70,7 @@ END
 
     echo "a client that dies"
     server dies ssh -F "$DIR/ssh.conf" -o ControlPath=none h "echo there; exec sleep 30"
-    until_true 30 grep -q there "$DIR/dies.out"
+    until_true 120 grep -q there "$DIR/dies.out"
     kill -KILL "$pid"
     until_true 30 only_child_gone "$daemon"
     look
