@@ -255,7 +255,7 @@ static bool place_in_table(const struct v8_heap *h, uint64_t ends, uint32_t posi
     if (low == n)
         return false;
     out->line = (uint32_t)low;
-    out->column = low ? position - (uint32_t)v8_smi(v8_heap_field(h, ends, h->layout->array_data + 8 * (low - 1))) - 1 : position;
+    out->column = low ? position - (uint32_t)v8_smi(v8_heap_field(h, ends, h->layout->array_data + 8 * (uint64_t)(low - 1))) - 1 : position;
     return true;
 }
 
