@@ -225,13 +225,15 @@ void *memmem(const void *in, size_t n, const void *sought, size_t len)
     return NULL;
 }
 
+/* By single bytes, like those that follow: what lies behind the end is not the string's. */
 size_t strnlen(const char *s, size_t n)
 {
-    const char *end = memchr(s, 0, n);
-    return end ? (size_t)(end - s) : n;
+    size_t i = 0;
+    while (i < n && s[i])
+        i++;
+    return i;
 }
 
-/* By single bytes: what lies behind the end is not the string's. */
 size_t strlen(const char *s)
 {
     const char *end = s;
