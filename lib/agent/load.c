@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "base/environ.h"
 #include "base/log.h"
 #include "base/options.h"
@@ -53,6 +54,7 @@ __attribute__((constructor)) static void load(void)
     follow_use(wrapped_table, wrapped_count);
     unchanged_begin();
     lines_begin();
+    descriptors_init();
     real_resolve(); /* so that no first call does it later, in a signal handler or a vfork child */
     configure();
     thread_enter();

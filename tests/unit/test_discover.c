@@ -8,11 +8,14 @@
  */
 #include "live_agent.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/descriptors.h"
 #include "agent/base/pages.h"
 #include "agent/track/dup.h"
+#include "agent/track/hold.h"
 #include "agent/watch/discover.h"
 #include "agent/base/sys.h"
 
@@ -39,6 +42,14 @@ static void *fenced_pages(size_t size)
     return p;
 }
 
+static unsigned copied;
+static int count_copies(int fd)
+{
+    copied += descriptors_are_own();
+    return hold_file(fd);
+}
+
+#define hold_file count_copies
 #define clock_now clock_of_test
 #define pages_alloc fenced_pages
 #define sys_getsockopt count_and_ask
@@ -47,12 +58,39 @@ static void *fenced_pages(size_t size)
 #undef clock_now
 #undef pages_alloc
 #undef sys_getsockopt
+#undef hold_file
+
+/* From a descriptor table of its own, as the watcher does where it can. */
+static bool apart;
+struct part {
+    uint64_t budget;
+    enum origin origin;
+};
+static void *make_part(void *arg)
+{
+    const struct part *p = arg;
+    if (apart && descriptors_leave() != DESCRIPTORS_OWN)
+        abort();
+    discover_unseen(p->budget, p->origin);
+    return NULL;
+}
+static void part(uint64_t budget, enum origin origin)
+{
+    struct part p = {budget, origin};
+    pthread_t t;
+    if (!apart) {
+        make_part(&p);
+        return;
+    }
+    assert_int_equal(pthread_create(&t, NULL, make_part, &p), 0);
+    pthread_join(t, NULL);
+}
 
 static void scan(enum origin origin)
 {
     asked = 0;
     highest_asked = 0;
-    discover_unseen(UINT64_MAX, origin);
+    part(UINT64_MAX, origin);
 }
 
 /* One that no wrapper sees, at a number of the test's choice. */
@@ -70,6 +108,17 @@ static int setup(void **state)
     n_suspects = 0;
     resume = resume_closed = 0;
     return r;
+}
+
+static int setup_apart(void **state)
+{
+    apart = true;
+    return setup(state);
+}
+static int teardown(void **state)
+{
+    apart = false;
+    return live_teardown(state);
 }
 
 static void a_socket_that_two_scans_saw_is_entered_as_what_the_first_took_it_for(void **state)
@@ -156,7 +205,7 @@ static void a_scan_in_parts_forgets_nothing_between_them(void **state)
     unsigned parts = 0, first_round = 0;
     do {
         asked = 0;
-        discover_unseen(0, ORIGIN_UNSEEN);
+        part(0, ORIGIN_UNSEEN);
         assert_true(asked <= 65);
         parts++;
         if (resume == 0 && !first_round) {
@@ -194,7 +243,7 @@ static void more_than_there_is_room_for_are_found_later(void **state)
     for (int i = 0; i < MANY; i++)
         fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
     for (int i = 0; i < 4 * MANY / 64; i++)
-        discover_unseen(0, ORIGIN_UNSEEN);
+        part(0, ORIGIN_UNSEEN);
     for (int i = 0; i < MANY; i++)
         assert_true(live_is_known(fd[i]));
 }
@@ -219,8 +268,8 @@ static void a_part_that_finds_new_ones_leaves_out_what_has_no_room(void **state)
         close(file[i]);
     for (int i = 0; i < LOW; i++)
         fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
-    discover_unseen(0, ORIGIN_UNSEEN);
-    discover_unseen(0, ORIGIN_UNSEEN);
+    part(0, ORIGIN_UNSEEN);
+    part(0, ORIGIN_UNSEEN);
     assert_true(n_suspects <= MAX_SUSPECTS);
     resume = resume_closed = 0;
     for (int i = 0; i < 3; i++)
@@ -229,7 +278,60 @@ static void a_part_that_finds_new_ones_leaves_out_what_has_no_room(void **state)
     assert_true(live_is_known(fd[LOW - 1]));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
+/* No copy of what it does not enter: of a file it would be one more owner of its locks. */
+static void from_a_table_of_its_own_it_copies_nothing_but_what_it_enters(void **state)
+{
+    (void)state;
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC), fd = unseen_at(100), known = live_socket(AF_INET, SOCK_STREAM);
+    copied = 0;
+    scan(ORIGIN_UNSEEN);
+    assert_int_equal(copied, 0);
+    scan(ORIGIN_UNSEEN);
+    assert_int_equal(copied, 1);
+    assert_true(live_is_known(fd));
+    assert_int_equal(asked, 0);
+    assert_int_equal(atomic_load(&hold_numbers), 0);
+    assert_true(live_is_known(known));
+    close(file);
+}
+
+static void what_one_way_has_seen_is_new_to_the_other(void **state)
+{
+    (void)state;
+    int fd = unseen_at(100);
+    scan(ORIGIN_UNSEEN);
+    apart = !apart;
+    scan(ORIGIN_UNSEEN);
+    assert_false(live_is_known(fd));
+    scan(ORIGIN_UNSEEN);
+    assert_true(live_is_known(fd));
+}
+
+/* So many descriptors that are no unseen sockets that the list has to be read in parts. */
+static void a_list_is_read_in_parts_and_goes_on_where_it_stopped(void **state)
+{
+    (void)state;
+    int file[150], fd = unseen_at(500);
+    for (int i = 0; i < 150; i++)
+        file[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < 3; i++) {
+        part(0, ORIGIN_UNSEEN);
+        assert_int_equal(resume != 0, i < 2);
+    }
+    assert_int_equal(n_suspects, 1);
+    assert_false(live_is_known(fd));
+    for (int i = 0; i < 3; i++)
+        part(0, ORIGIN_UNSEEN);
+    assert_true(live_is_known(fd));
+    for (int i = 0; i < 150; i++)
+        close(file[i]);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define APART(name)                                                  \
+    {                                                                \
+#name "_also_by_the_list", name, setup_apart, teardown, NULL \
+    }
 
 int main(void)
 {
@@ -242,6 +344,15 @@ int main(void)
         CASE(a_scan_in_parts_forgets_nothing_between_them),
         CASE(more_than_there_is_room_for_are_found_later),
         CASE(a_part_that_finds_new_ones_leaves_out_what_has_no_room),
+        CASE(what_one_way_has_seen_is_new_to_the_other),
+        APART(what_one_way_has_seen_is_new_to_the_other),
+        APART(a_socket_that_two_scans_saw_is_entered_as_what_the_first_took_it_for),
+        APART(another_socket_at_the_same_number_is_seen_for_the_first_time),
+        APART(several_unseen_sockets_are_told_apart),
+        APART(from_a_table_of_its_own_it_copies_nothing_but_what_it_enters),
+        APART(a_list_is_read_in_parts_and_goes_on_where_it_stopped),
+        APART(a_scan_in_parts_forgets_nothing_between_them),
+        APART(more_than_there_is_room_for_are_found_later),
     };
     for (int fd = 3; fd < 1024; fd++) /* what the caller left open lies in the way of the scans */
         close(fd);

@@ -20,6 +20,8 @@
 
 #include "agent/report/forecast.h"
 #include "agent/base/clock.h"
+#include "agent/base/proc_files.h"
+#include "agent/base/thread.h"
 #include "agent/base/sys.h"
 #include "agent/table/table.h"
 
@@ -68,10 +70,17 @@ static long get_flags(long number, uint64_t fd, int command)
     asked++;
     return fd < in_use ? 0 : -EBADF;
 }
+static bool each_call(unsigned from, bool (*call)(void *, unsigned), void *arg)
+{
+    for (unsigned fd = from; fd < in_use; fd++)
+        call(arg, fd);
+    return true;
+}
 static uint64_t now;
 static uint64_t clock_call(void) { return now += 10 * 1000000000ull; }
 
 #define slot_next next_slot
+#define proc_each_descriptor each_call
 #define clock_now clock_call
 #undef SYS2
 #define SYS2(n, a, b) get_flags((n), (a), (b))
@@ -138,6 +147,18 @@ static void descriptors_are_counted_and_not_guessed_from_a_number(void **state)
     assert_true(group.fd_limit_reached);
 }
 
+static void a_thread_with_a_table_of_its_own_counts_the_programs(void **state)
+{
+    (void)state;
+    header.nofile_limit = 1024;
+    in_use = 1000;
+    this_thread.own_table = true;
+    forecast(&group);
+    this_thread.own_table = false;
+    assert_int_equal(asked, 0); /* which would be its own numbers */
+    assert_int_equal(group.fd_limit_in_s, 24);
+}
+
 static void far_up_the_highest_socket_says_how_many_there_are(void **state)
 {
     (void)state;
@@ -194,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_limit_is_asked_for_anew_and_fits_its_field, setup),
         cmocka_unit_test_setup(descriptors_are_counted_and_not_guessed_from_a_number, setup),
+        cmocka_unit_test_setup(a_thread_with_a_table_of_its_own_counts_the_programs, setup),
         cmocka_unit_test_setup(far_up_the_highest_socket_says_how_many_there_are, setup),
         cmocka_unit_test_setup(the_range_of_ports_is_read_whatever_is_between_its_numbers, setup),
         cmocka_unit_test_setup(ports_are_read_once_and_only_for_clients_of_one_server, setup),

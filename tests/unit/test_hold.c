@@ -3,7 +3,8 @@
  * test_hold.c: a close is the last one also while a check looks at the socket: the peer has the FIN
  * when close returns, epoll reports nothing of it, its port is free, and SO_LINGER is waited for.
  *
- * Another thread checks all the time. HOLD_CLOSES: how many closes; 100,000 take half a minute.
+ * Another thread checks all the time, in the program's descriptor table and from one of its own.
+ * HOLD_CLOSES: how many closes; 100,000 take half a minute.
  */
 #include "live_agent.h"
 
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/descriptors.h"
 #include "agent/base/thread.h"
 #include "agent/track/hold.h"
 #include "agent/watch/wake.h"
@@ -35,10 +37,17 @@ static _Atomic bool stop;
 static _Atomic unsigned looks;
 static pthread_t looker;
 
+/* As the watcher does, from a descriptor table of its own. */
+static bool apart;
+static _Atomic bool ready;
+
 static void *look_always(void *arg)
 {
     (void)arg;
     thread_enter();
+    if (apart && descriptors_leave() != DESCRIPTORS_OWN)
+        abort();
+    atomic_store(&ready, true);
     while (!atomic_load(&stop)) {
         if (watch_lock(10000)) {
             check_all(0);
@@ -55,7 +64,10 @@ static void begin_looks(void)
     overdue_before = atomic_load(&hold_overdue);
     atomic_store(&looks, 0);
     atomic_store(&stop, false);
+    atomic_store(&ready, false);
     assert_int_equal(pthread_create(&looker, NULL, look_always, NULL), 0);
+    while (!atomic_load(&ready))
+        usleep(100);
 }
 static void end_looks(void)
 {
@@ -89,9 +101,16 @@ static int setup(void **state)
                ? 0
                : -1;
 }
+static int setup_apart(void **state)
+{
+    int r = setup(state);
+    apart = true;
+    return r;
+}
 static int teardown(void **state)
 {
     (void)state;
+    apart = false;
     alarm(0);
     live_forget_all();
     close(listener); /* the search for unseen sockets may have found it */
@@ -302,14 +321,17 @@ static void what_has_left_its_slot_is_not_held(void **state)
     close(fd);
 }
 
+#define BOTH_WAYS(name) \
+    cmocka_unit_test_setup_teardown(name, setup, teardown), { #name "_also_by_copies", name, setup_apart, teardown, NULL }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_peer_has_the_fin_when_close_returns, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_peer_has_the_fin_when_close_range_returns, setup, teardown),
-        cmocka_unit_test_setup_teardown(epoll_reports_nothing_of_a_socket_that_is_closed, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_listeners_port_is_free_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_close_that_lingers_waits, setup, teardown),
+        BOTH_WAYS(the_peer_has_the_fin_when_close_returns),
+        BOTH_WAYS(the_peer_has_the_fin_when_close_range_returns),
+        BOTH_WAYS(epoll_reports_nothing_of_a_socket_that_is_closed),
+        BOTH_WAYS(a_listeners_port_is_free_at_once),
+        BOTH_WAYS(a_close_that_lingers_waits),
         cmocka_unit_test_setup_teardown(a_close_waits_for_whoever_holds_its_number_and_for_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_close_does_not_wait_for_ever, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_left_its_slot_is_not_held, setup, teardown),

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/resource.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/descriptors.h"
 #include "agent/base/environ.h"
 #include "agent/base/log.h"
 #include "agent/base/notes.h"
@@ -64,6 +66,7 @@ static const char *no_color_is;
 uint64_t clock_now(void) { return 1; }
 uint64_t clock_now_real(void) { return 1700000000000000000u; }
 const char *environ_get(const char *name) { return strcmp(name, "NO_COLOR") == 0 ? no_color_is : NULL; }
+bool environ_is_valgrind(void) { return false; }
 
 /* ---- files of a test ---- */
 
@@ -567,6 +570,66 @@ static void the_help_is_a_line_for_each_and_in_a_json_log_an_object_for_each(voi
     close(err);
 }
 
+/* ---- from a descriptor table of its own ---- */
+
+static bool apart_wrote;
+static int next_number;
+static void *write_apart(void *arg)
+{
+    if (descriptors_leave() != DESCRIPTORS_OWN)
+        abort();
+    apart_wrote = log_write("apart\n", 6);
+    next_number = dup(descriptors_folder()); /* nothing is left open */
+    return arg;
+}
+
+static void from_apart(void)
+{
+    pthread_t t;
+    assert_int_equal(pthread_create(&t, NULL, write_apart, NULL), 0);
+    pthread_join(t, NULL);
+    assert_int_equal(next_number, descriptors_folder() + 1);
+}
+
+static void a_thread_with_a_table_of_its_own_writes_to_the_programs_standard_error(void **state)
+{
+    (void)state;
+    int err = fresh_err();
+    log_init();
+    from_apart();
+    assert_true(apart_wrote);
+    assert_string_equal(content(err), "apart\n");
+    close(err);
+}
+
+static void but_not_to_what_has_taken_its_place(void **state)
+{
+    (void)state;
+    int err = fresh_err();
+    log_init();
+    int another = fresh_err();
+    from_apart();
+    assert_false(apart_wrote);
+    assert_string_equal(content(err), "");
+    assert_string_equal(content(another), "");
+    assert_int_equal(log_take_lost(), 1);
+    close(2);
+    from_apart();
+    assert_false(apart_wrote);
+    close(err);
+    close(another);
+}
+
+static void its_log_file_is_open_in_its_own_table_alone(void **state)
+{
+    (void)state;
+    int log = log_to("apart");
+    from_apart();
+    assert_true(apart_wrote);
+    assert_string_equal(content(log), "apart\n");
+    close(log);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -593,6 +656,9 @@ int main(void)
         CASE(a_note_that_another_thread_is_writing_is_left_alone),
         CASE(in_a_json_log_a_line_is_an_object),
         CASE(the_help_is_a_line_for_each_and_in_a_json_log_an_object_for_each),
+        CASE(a_thread_with_a_table_of_its_own_writes_to_the_programs_standard_error),
+        CASE(but_not_to_what_has_taken_its_place),
+        CASE(its_log_file_is_open_in_its_own_table_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static void the_descriptors_are_listed_but_for_the_one_that_lists_them(void **st
     struct seen s = {.until = 1000};
     int fd = dup(0), next = dup(0), high = fcntl(0, F_DUPFD, 42);
     close(next);
-    assert_true(proc_each_number("/proc/self/fd", note, &s));
+    assert_true(proc_each_descriptor(0, note, &s));
     assert_true(s.open[0] && s.open[fd] && s.open[high]);
     assert_false(s.open[next]);
     assert_int_equal(fcntl(next, F_GETFD), -1); /* and it is closed */
@@ -97,7 +97,7 @@ static void a_caller_that_has_enough_ends_it(void **state)
 {
     (void)state;
     struct seen s = {.until = 2};
-    assert_false(proc_each_number("/proc/self/fd", note, &s));
+    assert_false(proc_each_descriptor(0, note, &s));
     assert_int_equal(s.n, 2);
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/descriptors.h"
 #include "agent/base/log.h"
 #include "agent/base/notes.h"
 #include "agent/base/options.h"
@@ -63,6 +64,7 @@ static size_t stack_sizes[8];
 static uint64_t created_mask;
 static bool created_inside;
 
+static _Atomic uint32_t chosen; /* watcher.c's */
 static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
 {
     pthread_attr_getstacksize(attr, &stack_sizes[created]);
@@ -74,6 +76,8 @@ static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*
         refuse--;
         return EAGAIN;
     }
+    if (note_only)
+        chosen = 1;
     return note_only ? 0 : pthread_create(thread, NULL, run, arg);
 }
 
@@ -163,6 +167,24 @@ bool last_thread_of_all(void)
     return is_last;
 }
 void last_thread_goes(void) { went = true; }
+static bool is_first;
+bool last_thread_ends(void) { return is_first; }
+
+/* The tables that watchers choose, one after the other; and how many have left the program's. */
+static enum descriptors_way ways[4];
+static _Atomic unsigned asked_to_leave;
+static _Atomic bool has_left, copies_lost;
+enum descriptors_way descriptors_leave(void)
+{
+    enum descriptors_way way = ways[asked_to_leave++];
+    if (way == DESCRIPTORS_OWN) {
+        usleep(30000);
+        this_thread.own_table = true;
+        has_left = true;
+    }
+    return way;
+}
+bool descriptors_are_lost(void) { return this_thread.own_table && copies_lost; }
 bool last_thread_with_one_other(void) { return alone; }
 uint64_t check_all(uint64_t min_age_ns)
 {
@@ -222,6 +244,9 @@ static int setup(void **state)
     last_origin = -1;
     quits_at_last = is_last = went = request_during_look = false;
     refuse = created = 0;
+    memset(ways, 0, sizeof ways);
+    asked_to_leave = 0;
+    has_left = copies_lost = is_first = false;
     sys_sandboxed = false;
     note_only = in_handler = in_vfork = no_table = false;
     gate_closed = gate_starts = false;
@@ -543,6 +568,72 @@ static void a_watcher_that_is_to_end_does_not_ask_the_loader(void **state)
     assert_int_equal(looks, 0);
 }
 
+/* ---- its descriptor table ---- */
+
+static void who_makes_the_watcher_stands_still_until_that_has_left_the_table(void **state)
+{
+    (void)state;
+    ways[0] = DESCRIPTORS_OWN;
+    start();
+    assert_true(has_left);
+    assert_int_equal(created, 1);
+}
+
+static void a_watcher_that_can_copy_nothing_gives_way_to_one_with_the_programs_table(void **state)
+{
+    (void)state;
+    ways[0] = ways[1] = DESCRIPTORS_NONE;
+    start();
+    assert_int_equal(created, 2);
+    assert_int_equal(asked_to_leave, 1);
+    WAIT_FOR(scans >= 1);
+    watch_poke();
+    WAIT_FOR(looks >= 1);
+    assert_true(watcher_stop());
+}
+
+static void a_watcher_that_has_lost_its_way_of_looking_ends_and_the_next_event_makes_another(void **state)
+{
+    (void)state;
+    ways[0] = ways[1] = DESCRIPTORS_OWN;
+    start();
+    WAIT_FOR(scans >= 1);
+    copies_lost = true;
+    watch_poke();
+    WAIT_FOR(!watcher_running());
+    assert_int_equal(looks, 0); /* it would have taken all sockets for closed */
+    start();
+    assert_int_equal(created, 2);
+    assert_int_equal(asked_to_leave, 1);
+    watch_poke();
+    WAIT_FOR(looks >= 1);
+    /* in a child of fork another thread is the first one */
+    assert_true(watcher_stop());
+    watcher_forked_child();
+    start();
+    assert_int_equal(asked_to_leave, 2);
+}
+
+static void before_the_first_thread_ends_the_watcher_gets_the_programs_table(void **state)
+{
+    (void)state;
+    ways[0] = DESCRIPTORS_OWN;
+    start();
+    watcher_first_thread_ends(); /* called by another thread */
+    assert_int_equal(created, 1);
+    is_first = true;
+    in_handler = true; /* no thread can be made there: it ends by itself when it has lost its way */
+    watcher_first_thread_ends();
+    assert_int_equal(created, 1);
+    in_handler = false;
+    watcher_first_thread_ends();
+    assert_int_equal(created, 2);
+    assert_int_equal(asked_to_leave, 1);
+    assert_true(watcher_running());
+    watcher_first_thread_ends(); /* that has it already */
+    assert_int_equal(created, 2);
+}
+
 /* ---- start and stop ---- */
 
 static void no_watcher_where_there_is_none_to_have(void **state)
@@ -756,6 +847,10 @@ int main(void)
         CASE(a_parked_watcher_can_be_stopped),
         CASE(a_watcher_that_is_the_last_thread_ends),
         CASE(a_watcher_that_is_to_end_does_not_ask_the_loader),
+        CASE(who_makes_the_watcher_stands_still_until_that_has_left_the_table),
+        CASE(a_watcher_that_can_copy_nothing_gives_way_to_one_with_the_programs_table),
+        CASE(a_watcher_that_has_lost_its_way_of_looking_ends_and_the_next_event_makes_another),
+        CASE(before_the_first_thread_ends_the_watcher_gets_the_programs_table),
         CASE(no_watcher_where_there_is_none_to_have),
         CASE(the_watcher_is_made_as_the_agents_own_with_all_signals_blocked_but_the_c_librarys),
         CASE(a_larger_stack_is_tried_where_the_programs_thread_storage_needs_it),

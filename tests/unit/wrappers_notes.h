@@ -154,7 +154,7 @@ bool watcher_stop(void)
         note("stop ");
     return may_suspend;
 }
-void last_thread_ends(void) { note("thread_ends "); }
+void watcher_first_thread_ends(void) { note("thread_ends "); }
 void exit_aborting(void) { note("aborting "); }
 void watcher_resume(void) { note("resume "); }
 void watcher_settle(void) { note("settle "); }

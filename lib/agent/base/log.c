@@ -23,6 +23,7 @@
 #include "../../core/optvalue.h"
 #include "../../core/out.h"
 #include "clock.h"
+#include "descriptors.h"
 #include "environ.h"
 #include "errno_text.h"
 #include "program_path.h"
@@ -89,10 +90,31 @@ void log_set_start(uint64_t real_ns) { atomic_store(&start_real_ns, real_ns); }
 
 uint64_t log_take_lost(void) { return atomic_exchange(&lost_pieces, 0); }
 
-static bool is_as_at_start(int fd)
+/* Where a piece is written to. */
+struct place {
+    int fd; /* -1: nowhere */
+    enum { PROGRAMS, COPY, OPENED } is;
+};
+
+/* Standard output or error, while it is the file that it was at the start. */
+static struct place standard(int number)
 {
+    const struct file_identity *was = &at_start[number];
+    struct place p = {number, descriptors_are_own() ? COPY : PROGRAMS};
     struct stat st;
-    return at_start[fd].usable && stat_fd(fd, &st) >= 0 && st.st_dev == at_start[fd].dev && st.st_ino == at_start[fd].ino;
+    if (was->usable && p.is == COPY)
+        p.fd = (int)descriptors_copy(number);
+    if (was->usable && p.fd >= 0 && stat_fd(p.fd, &st) >= 0 && st.st_dev == was->dev && st.st_ino == was->ino)
+        return p;
+    if (was->usable && p.fd >= 0 && p.is == COPY)
+        descriptors_drop(p.fd);
+    return (struct place){-1, PROGRAMS};
+}
+
+static void leave(const struct place *p)
+{
+    if (p->fd >= 0 && p->is == COPY)
+        descriptors_drop(p->fd);
 }
 
 /*
@@ -188,7 +210,7 @@ static void put_line(struct out *o, const char *text)
     }
 }
 
-static void warn_of_path(const char *why)
+static void warn_of_path(int fd, const char *why)
 {
     char text[700], line[6 * sizeof text + 200];
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
@@ -196,29 +218,23 @@ static void warn_of_path(const char *why)
     text[t.len] = 0;
     put_line(&o, text);
     line[o.len++] = '\n';
-    sys_write(STDERR_FILENO, line, o.len);
+    sys_write(fd, line, o.len);
 }
 
-/*
- * The descriptor to write to; -1: none. *CLOSE_IT: it was opened for this, and the caller closes
- * it.
- */
-static int open_log(bool *close_it)
+static struct place open_log(void)
 {
-    *close_it = false;
+    const char *why = NULL;
     if (!strcmp(agent_options.log_path, "stdout"))
-        return is_as_at_start(STDOUT_FILENO) ? STDOUT_FILENO : -1;
+        return standard(STDOUT_FILENO);
     if (strcmp(agent_options.log_path, "stderr") != 0) {
-        const char *why;
         int fd = open_path(&why);
-        if (fd >= 0) {
-            *close_it = true;
-            return fd;
-        }
-        if (!atomic_exchange(&path_warned, true) && is_as_at_start(STDERR_FILENO))
-            warn_of_path(why);
+        if (fd >= 0)
+            return (struct place){fd, OPENED};
     }
-    return is_as_at_start(STDERR_FILENO) ? STDERR_FILENO : -1;
+    struct place p = standard(STDERR_FILENO);
+    if (why && p.fd >= 0 && !atomic_exchange(&path_warned, true))
+        warn_of_path(p.fd, why);
+    return p;
 }
 
 static bool wait_writable(int fd)
@@ -312,21 +328,21 @@ static bool is_still(int fd, const struct stat *was)
     return stat_fd(fd, &now) >= 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino;
 }
 
-bool log_write(const char *p, size_t n)
+bool log_write(const char *text, size_t n)
 {
     if (!n)
         return true;
-    bool close_it;
     struct stat st;
-    int fd = open_log(&close_it);
-    bool known = close_it && stat_fd(fd, &st) >= 0;
+    const struct place p = open_log();
+    bool known = p.is == OPENED && stat_fd(p.fd, &st) >= 0;
     /*
      * Meanwhile the program may have closed all descriptors and got this number for a connection:
      * then it is neither written to nor closed.
      */
-    bool ok = fd >= 0 && (!known || (is_still(fd, &st) && !is_full(fd, &st, n))) && write_quietly(fd, p, n);
-    if (close_it && (!known || is_still(fd, &st)))
-        sys_close(fd);
+    bool ok = p.fd >= 0 && (!known || (is_still(p.fd, &st) && !is_full(p.fd, &st, n))) && write_quietly(p.fd, text, n);
+    if (p.is == OPENED && (!known || is_still(p.fd, &st)))
+        sys_close(p.fd);
+    leave(&p);
     if (!ok)
         atomic_fetch_add(&lost_pieces, 1);
     return ok;
@@ -340,7 +356,12 @@ bool log_has_color(void)
         return false;
     struct termios t;
     bool err = !strcmp(agent_options.log_path, "stderr"), out = !strcmp(agent_options.log_path, "stdout");
-    return (err || out) && sys_ioctl(err ? STDERR_FILENO : STDOUT_FILENO, TCGETS, &t) >= 0;
+    if (!err && !out)
+        return false;
+    const struct place p = standard(err ? STDERR_FILENO : STDOUT_FILENO);
+    bool terminal = p.fd >= 0 && sys_ioctl(p.fd, TCGETS, &t) >= 0;
+    leave(&p);
+    return terminal;
 }
 
 static void log_line(const char *before, const char *fmt, va_list ap)

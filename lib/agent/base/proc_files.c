@@ -11,8 +11,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "../../core/out.h"
+#include "descriptors.h"
 #include "sys.h"
 
 struct entry { /* of getdents64(2) */
@@ -49,21 +51,43 @@ static long number_of(const char *name)
     return *name ? -1 : n;
 }
 
-bool proc_each_number(const char *path, bool (*call)(void *arg, unsigned number), void *arg)
+/* BUT: the number that is left out; -1: none. */
+static bool each(long dir, long but, bool (*call)(void *arg, unsigned number), void *arg)
 {
     _Alignas(8) char buf[2048];
-    long dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), n = -1;
-    bool go_on = dir >= 0;
+    bool go_on = true;
+    long n = -1;
     while (go_on && (n = SYS3(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
         for (long at = 0; go_on && at < n;) {
             const struct entry *e = (const void *)(buf + at);
             long number = number_of(e->name);
             at += e->length;
-            if (number >= 0 && number != dir)
+            if (number >= 0 && number != but)
                 go_on = call(arg, (unsigned)number);
         }
     }
+    return n == 0;
+}
+
+static long open_folder(const char *path) { return sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); }
+
+bool proc_each_number(const char *path, bool (*call)(void *arg, unsigned number), void *arg)
+{
+    long dir = open_folder(path);
+    bool all = dir >= 0 && each(dir, -1, call, arg);
     if (dir >= 0)
         sys_close((int)dir);
-    return n == 0;
+    return all;
+}
+
+bool proc_each_descriptor(unsigned from, bool (*call)(void *arg, unsigned number), void *arg)
+{
+    bool own = descriptors_are_own();
+    long dir = own ? descriptors_folder() : open_folder("/proc/self/fd");
+    /* the kernel's positions in this folder are the numbers, behind two for "." and ".." */
+    long at = from ? (long)from + 2 : 0;
+    bool all = dir >= 0 && SYS3(SYS_lseek, dir, at, SEEK_SET) == at && each(dir, own ? -1 : dir, call, arg);
+    if (dir >= 0 && !own)
+        sys_close((int)dir);
+    return all;
 }

@@ -16,10 +16,14 @@
  */
 long proc_read(char *buf, size_t cap, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /*
- * Calls back for each number in the folder PATH (descriptors, threads), in its order, until CALL
- * answers false. The descriptor by which a process lists its own is left out. False: it could not
- * be listed to its end.
+ * Calls back for each number in the folder PATH (threads, processes, another process' descriptors),
+ * in its order, until CALL answers false. False: it could not be listed to its end.
  */
 bool proc_each_number(const char *path, bool (*call)(void *arg, unsigned number), void *arg);
+/*
+ * The same for the program's own descriptors, from the number FROM on. The one by which they are
+ * listed is left out, where it is in the same table. None: the first thread has ended.
+ */
+bool proc_each_descriptor(unsigned from, bool (*call)(void *arg, unsigned number), void *arg);
 
 #endif

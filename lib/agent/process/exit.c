@@ -58,7 +58,7 @@ static void look_without_table(void)
     gate_has_table(); /* a child that no fork handler announced learns here that it is one */
     bool any = inherit_may_be_last() || (start_set_is_worth_watching() && !inherit_count());
     if (!any && !inherit_count())
-        proc_each_number("/proc/self/fd", note_socket, &any);
+        proc_each_descriptor(0, note_socket, &any);
     if (any)
         gate_start();
 }

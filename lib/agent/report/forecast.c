@@ -13,6 +13,8 @@
 #include "../../core/group.h"
 #include "../../core/growth.h"
 #include "../base/clock.h"
+#include "../base/descriptors.h"
+#include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 
@@ -48,11 +50,18 @@ static uint64_t ephemeral_ports(void)
     return known ? (known & 0xffff) - (known >> 16) + 1 : 0;
 }
 
+static bool count_one(void *n, unsigned fd)
+{
+    (void)fd;
+    ++*(uint64_t *)n;
+    return true;
+}
+
 /*
  * Asks of each number whether it is open (F_GETFD looks at nothing but the table of descriptors).
  * Far above the last socket, and beyond 65536, nothing is asked: there the highest socket's number
- * is the answer, for the kernel gives out the lowest that is free. Kept for a second: a report may
- * have many groups.
+ * is the answer, for the kernel gives out the lowest that is free. A thread with a descriptor table
+ * of its own lists the program's. Kept for a second: a report may have many groups.
  */
 static uint64_t descriptors_in_use(uint64_t limit)
 {
@@ -66,8 +75,11 @@ static uint64_t descriptors_in_use(uint64_t limit)
         return known;
     uint64_t end = (uint64_t)highest + 1 + BEYOND;
     known = 0;
-    for (uint64_t fd = 0; fd < end && fd < limit; fd++)
-        known += SYS2(SYS_fcntl, fd, F_GETFD) >= 0;
+    if (descriptors_are_own())
+        proc_each_descriptor(0, count_one, &known);
+    else
+        for (uint64_t fd = 0; fd < end && fd < limit; fd++)
+            known += SYS2(SYS_fcntl, fd, F_GETFD) >= 0;
     known_ns = clock_now();
     return known;
 }

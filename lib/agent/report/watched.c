@@ -14,6 +14,7 @@
 
 #include "../../core/out.h"
 #include "../../core/watched.h"
+#include "../base/descriptors.h"
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -46,7 +47,7 @@ static uint64_t inode_of(const struct finding *f)
     uint64_t cookie = atomic_load(&slot.cookie);
     bool stamped = atomic_load(&slot.watch_gen) == SLOT_GEN(atomic_load(&slot.word)) && cookie;
     /* after the inode: a number that is given away does not get its socket back */
-    bool same = stamped && sys_fstat(f->fd, &st) >= 0 && S_ISSOCK(st.st_mode) && probe_cookie(f->fd) == cookie;
+    bool same = stamped && sys_fstat(hold_file(f->fd), &st) >= 0 && S_ISSOCK(st.st_mode) && probe_cookie(f->fd) == cookie;
     hold_end();
     return same ? st.st_ino : 0;
 }
@@ -92,13 +93,10 @@ static void read_epoll(struct reading *r, unsigned epfd)
 static bool take_descriptor(void *arg, unsigned fd)
 {
     struct reading *r = arg;
-    char path[64], target[64];
-    struct out o = {.buf = path, .cap = sizeof path - 1};
+    char target[64];
     if (r->descriptors++ == MAX_DESCRIPTORS)
         return false;
-    out_fmt(&o, "/proc/self/fd/%u", fd);
-    path[o.len] = 0;
-    long n = SYS4(SYS_readlinkat, AT_FDCWD, path, target, sizeof target - 1);
+    long n = descriptors_link(fd, target, sizeof target - 1);
     if (n < 0)
         return n == -ENOENT;
     target[n] = 0;
@@ -144,7 +142,7 @@ void watched_find(struct report *r, struct scratch **scratch)
         return;
     watched_begin(&reading.w, sockets, n);
     /* nothing listed: the first thread has ended, and /proc/self is its folder */
-    if (!proc_each_number("/proc/self/fd", take_descriptor, &reading) || !reading.descriptors)
+    if (!proc_each_descriptor(0, take_descriptor, &reading) || !reading.descriptors)
         reading.w.unknown = true;
     bool threads = !reading.w.unknown && !reading.w.others && proc_each_number("/proc/self/task", take_thread, &reading);
     watched_end(&reading.w, threads);

@@ -31,20 +31,11 @@
 /* Where `make install` and a build put the command, seen from the library. */
 static const char *const command_places[] = {"/sockleak", "/../bin/sockleak", "/../../bin/sockleak"};
 
-/*
- * Valgrind ends a program that makes a process with clone(2), as symbolizer_process.c does. It is
- * known by its own library in LD_PRELOAD.
- */
-static bool under_valgrind(void)
-{
-    const char *list = environ_get("LD_PRELOAD");
-    return list && strstr(list, "/vgpreload_");
-}
-
 static bool may_ask;
 static struct object self; /* this library */
 
-void lines_begin(void) { may_ask = !under_valgrind() && object_at((uint64_t)(uintptr_t)&lines_resolve, &self); }
+/* Valgrind ends a program that makes a process with clone(2), as symbolizer_process.c does. */
+void lines_begin(void) { may_ask = !environ_is_valgrind() && object_at((uint64_t)(uintptr_t)&lines_resolve, &self); }
 
 static bool find_command(char *path, size_t cap)
 {

@@ -22,6 +22,7 @@
 #include "../../core/calls.h"
 #include "../../core/hash.h"
 #include "../base/clock.h"
+#include "../base/descriptors.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -314,8 +315,6 @@ void after_close_watched(int fd)
     errno = saved;
 }
 
-static bool is_open(int fd) { return SYS3(SYS_fcntl, fd, F_GETFD, 0) >= 0; }
-
 /*
  * A receive on FD has returned, and FD is closed. It was under way at the close if that is long ago:
  * otherwise another thread may have closed FD in the moment since the call returned. A send says
@@ -341,7 +340,7 @@ void after_close_transferred(int fd, int err, unsigned call)
         after_close_touched(fd, slot);
     else if (err == EBADF)
         use(fd, call, err, 0, TOLD_TRANSFER);
-    else if (!is_open(fd))
+    else if (!descriptors_has(fd))
         use_under_way(fd, call);
     else
         forget(fd); /* a file has the number */
@@ -372,7 +371,7 @@ bool after_close_any(void)
 bool after_close_is_gone(int fd)
 {
     struct closed_number *n = closed_number_take(fd, false);
-    bool gone = n && is_closed(n, fd) && !(n->told & TOLD_TRANSFER) && !is_open(fd);
+    bool gone = n && is_closed(n, fd) && !(n->told & TOLD_TRANSFER) && !descriptors_has(fd);
     if (n)
         closed_number_leave(n);
     return gone;

@@ -17,6 +17,7 @@
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/header.h"
+#include "hold.h"
 
 #define MAX_CHILDREN 1024u
 #define UNBORN_NS (10u * NS_PER_S) /* a fork that takes longer has failed */
@@ -252,7 +253,12 @@ bool family_is_last(int fd, const struct state_slot *slot)
     /* Whoever started the program owns its standard descriptors. */
     if (fd <= 2 && !slot->site)
         return false;
-    return sys_stat_at(fd, "", &mine, AT_EMPTY_PATH) >= 0 && !ancestor_goes_first(fd, slot, &mine) && !other_goes_first(fd, &mine);
+    uint64_t word = atomic_load(&slot->word);
+    if (SLOT_PHASE(word) != SLOT_LIVE || !hold_live(fd, word))
+        return false;
+    bool known = sys_stat_at(hold_file(fd), "", &mine, AT_EMPTY_PATH) >= 0;
+    hold_end();
+    return known && !ancestor_goes_first(fd, slot, &mine) && !other_goes_first(fd, &mine);
 }
 
 void family_uses(int fd, bool uses_it)

@@ -26,6 +26,32 @@ static _Atomic uint32_t ended; /* so many holds; a futex word */
 static _Atomic uint32_t waiters;
 _Atomic uint32_t hold_overdue;
 
+/* Those of the hold that is. By the thread that has a table of its own alone. */
+static struct {
+    int number, copy;
+} copied[HOLD_MOST];
+static unsigned n_copied;
+
+int hold_copy(int fd)
+{
+    for (unsigned i = 0; i < n_copied; i++)
+        if (copied[i].number == fd)
+            return copied[i].copy;
+    long copy = n_copied < HOLD_MOST ? descriptors_copy(fd) : -EMFILE;
+    if (copy >= 0) {
+        copied[n_copied].number = fd;
+        copied[n_copied++].copy = (int)copy;
+    }
+    return (int)copy;
+}
+
+static void drop_copies(void)
+{
+    if (descriptors_are_own())
+        while (n_copied)
+            descriptors_drop(copied[--n_copied].copy);
+}
+
 void hold_range(int first, int last) { atomic_store(&hold_numbers, (uint64_t)(last - first + 1) << 32 | (uint32_t)first); }
 
 bool hold_live(int fd, uint64_t word)
@@ -40,6 +66,7 @@ bool hold_live(int fd, uint64_t word)
 
 void hold_end(void)
 {
+    drop_copies();
     atomic_store(&hold_numbers, 0);
     atomic_fetch_add(&ended, 1);
     if (atomic_load(&waiters))
@@ -50,6 +77,7 @@ void hold_reset(void)
 {
     atomic_store(&hold_numbers, 0);
     atomic_store(&waiters, 0);
+    n_copied = 0; /* the watcher of the parent had them */
 }
 
 static bool is_held(uint64_t first, uint64_t last)

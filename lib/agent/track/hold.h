@@ -12,14 +12,23 @@
  * is being closed. A close that begins later waits for it; one that has begun at that very moment may
  * still come first.
  *
+ * A watcher with a descriptor table of its own asks a copy (descriptors.h), which is a reference too:
+ * it lives as long as the hold.
+ *
  * Only the thread with the watch lock holds numbers, and never over a call that can block.
  */
 #ifndef SOCKLEAK_AGENT_HOLD_H
 #define SOCKLEAK_AGENT_HOLD_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "../base/descriptors.h"
+
+/* Out of line, for hold_file. */
+int hold_copy(int fd);
 
 /* The first number, and in the high half how many; 0: none. */
 extern _Atomic uint64_t hold_numbers;
@@ -32,6 +41,14 @@ void hold_range(int first, int last);
 /* FD alone; false, and nothing is held: its slot's word is not WORD (any more). */
 bool hold_live(int fd, uint64_t word);
 void hold_end(void);
+/* So many numbers may be asked about in one hold. */
+#define HOLD_MOST 32
+/*
+ * Of the program's descriptor FD, what the calling thread can ask the kernel about until hold_end:
+ * FD itself, or in a thread with a descriptor table of its own a copy, which is the hold's and not
+ * the caller's. -EBADF: FD is not open. Another -errno: it is not known whether it is.
+ */
+static inline int hold_file(int fd) { return __builtin_expect(descriptors_are_own(), 0) ? hold_copy(fd) : fd >= 0 ? fd : -EBADF; }
 /* So many closes have waited for as long as they may, and went on. */
 extern _Atomic uint32_t hold_overdue;
 /* In a forked child. */

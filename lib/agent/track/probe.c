@@ -25,11 +25,15 @@
 #include "../base/clock.h"
 #include "../base/sys.h"
 #include "../table/header.h"
+#include "hold.h"
 #include "quiet.h"
 
 #define NS_PER_MS 1000000u
 
-bool probe_is_refusal(long r) { return r == -ENOMEM || r == -ENOBUFS || r == -EPERM || r == -EACCES || r == -ENOSYS; }
+bool probe_is_refusal(long r)
+{
+    return r == -ENOMEM || r == -ENOBUFS || r == -EPERM || r == -EACCES || r == -ENOSYS || r == -EMFILE || r == -ENFILE || r == -ESRCH;
+}
 
 static long answer(long r)
 {
@@ -41,7 +45,8 @@ static long answer(long r)
 static long get_option(int fd, int level, int name, void *value, unsigned size)
 {
     unsigned len = size;
-    long r = answer(sys_getsockopt(fd, level, name, value, &len));
+    int file = hold_file(fd);
+    long r = answer(file < 0 ? file : sys_getsockopt(file, level, name, value, &len));
     return r < 0 ? r : (long)len;
 }
 
@@ -70,9 +75,9 @@ int probe_identity(int fd, struct identity *id)
 
 static long poll_events(int fd)
 {
-    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    struct pollfd p = {.fd = hold_file(fd), .events = POLLRDHUP};
     struct timespec zero = {0, 0};
-    long r = answer(SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0));
+    long r = answer(p.fd < 0 ? p.fd : SYS5(SYS_ppoll, &p, 1, &zero, NULL, 0));
     return r < 0 ? r : p.revents;
 }
 
@@ -99,7 +104,7 @@ static uint64_t mix_signature(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 static uint64_t queued_bytes(int fd, unsigned long request)
 {
     int n = 0;
-    return sys_ioctl(fd, request, &n) < 0 || n < 0 ? 0 : (uint64_t)n;
+    return sys_ioctl(hold_file(fd), request, &n) < 0 || n < 0 ? 0 : (uint64_t)n;
 }
 
 /* The peer's FIN has come. A reset ends in CLOSE without one. */
@@ -189,11 +194,18 @@ static void probe_tcp(int fd, struct observation *o)
     o->idle_ns = smallest(t.tcpi_last_data_recv, t.tcpi_last_data_sent, t.tcpi_last_ack_recv) * (uint64_t)NS_PER_MS;
 }
 
+/* CALL: getsockname or getpeername. LEN: the room at A, and the address's length. */
+static long get_name(int fd, long call, void *a, unsigned *len)
+{
+    int file = hold_file(fd);
+    return file < 0 ? file : SYS3(call, file, a, len);
+}
+
 static bool has_peer_name(int fd)
 {
     char a[128];
     unsigned len = sizeof a;
-    return answer(SYS3(SYS_getpeername, fd, a, &len)) >= 0;
+    return answer(get_name(fd, SYS_getpeername, a, &len)) >= 0;
 }
 
 static void probe_other(int fd, struct observation *o)
@@ -212,7 +224,7 @@ static bool has_local_name(int fd)
 {
     struct sockaddr_storage a;
     unsigned len = sizeof a;
-    if (answer(SYS3(SYS_getsockname, fd, &a, &len)) < 0)
+    if (answer(get_name(fd, SYS_getsockname, &a, &len)) < 0)
         return false;
     switch (a.ss_family) {
     case AF_INET:
@@ -416,10 +428,10 @@ void probe_addresses(int fd, char local[96], char peer[96])
     struct sockaddr_storage a;
     unsigned len = sizeof a;
     local[0] = peer[0] = 0;
-    if (SYS3(SYS_getsockname, fd, &a, &len) >= 0)
+    if (get_name(fd, SYS_getsockname, &a, &len) >= 0)
         probe_address_text(local, &a, len);
     len = sizeof a;
-    if (SYS3(SYS_getpeername, fd, &a, &len) >= 0) {
+    if (get_name(fd, SYS_getpeername, &a, &len) >= 0) {
         probe_address_text(peer, &a, len);
         return;
     }

@@ -84,7 +84,7 @@ static bool add(void *arg, unsigned number)
 
 void start_set_take(void)
 {
-    proc_each_number("/proc/self/fd", add, NULL);
+    proc_each_descriptor(0, add, NULL);
     if (n_entries)
         parent = (uint32_t)SYS0(SYS_getppid);
 }

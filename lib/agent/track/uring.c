@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "../../core/out.h"
+#include "../base/descriptors.h"
 #include "../base/sys.h"
 #include "../table/table.h"
 
@@ -19,7 +19,7 @@
 bool uring_is_there(void)
 {
     static const char name[] = "anon_inode:[io_uring]";
-    char path[40], link[sizeof name];
+    char link[sizeof name];
     int closed = 0;
     if (sys_in_sandbox())
         return false;
@@ -29,10 +29,7 @@ bool uring_is_there(void)
             closed = 0;
             continue;
         }
-        struct out o = {.buf = path, .cap = sizeof path - 1};
-        out_fmt(&o, "/proc/self/fd/%d", fd);
-        path[o.len] = 0;
-        long n = SYS4(SYS_readlinkat, AT_FDCWD, path, link, sizeof link);
+        long n = descriptors_link((unsigned)fd, link, sizeof link);
         if (n == (long)sizeof name - 1 && memcmp(link, name, sizeof name - 1) == 0)
             return true;
         closed = n < 0 ? closed + 1 : 0;

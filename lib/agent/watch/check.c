@@ -34,7 +34,7 @@
 
 #define TURNS 16 /* in so many checks every healthy connection is probed once */
 /* So many are polled in one call, for which a close of each of them would wait. */
-#define BATCH 32
+#define BATCH HOLD_MOST
 
 struct check {
     uint64_t now, grace, interval, next_grace;
@@ -399,9 +399,33 @@ static void drop_closing(unsigned n)
             polled[i].fd = -1;
 }
 
-static void check_batch(struct check *l, unsigned n)
+/* In a thread with a descriptor table of its own: of copies, whose answers are put to the numbers. */
+static bool poll_copies(unsigned n)
+{
+    struct pollfd copy[BATCH];
+    struct timespec zero = {0, 0};
+    for (unsigned i = 0; i < n; i++) {
+        copy[i] = polled[i];
+        if (polled[i].fd >= 0)
+            copy[i].fd = hold_file(polled[i].fd);
+        if (copy[i].fd < 0 && copy[i].fd != polled[i].fd && copy[i].fd != -EBADF)
+            return false;
+    }
+    if (SYS5(SYS_ppoll, copy, n, &zero, NULL, 0) < 0)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        polled[i].revents = copy[i].fd == -EBADF ? POLLNVAL : copy[i].revents;
+    return true;
+}
+
+static bool poll_batch(unsigned n)
 {
     struct timespec zero = {0, 0};
+    return descriptors_are_own() ? poll_copies(n) : SYS5(SYS_ppoll, polled, n, &zero, NULL, 0) >= 0;
+}
+
+static void check_batch(struct check *l, unsigned n)
+{
     if (!n)
         return;
     hold_range(polled[0].fd, polled[n - 1].fd);
@@ -410,7 +434,7 @@ static void check_batch(struct check *l, unsigned n)
      * ppoll fails with EINVAL when RLIMIT_NOFILE was lowered below N. Then each socket is polled by
      * probe().
      */
-    bool answered = SYS5(SYS_ppoll, polled, n, &zero, NULL, 0) >= 0;
+    bool answered = poll_batch(n);
     hold_end();
     for (unsigned i = 0; i < n; i++)
         if (polled[i].fd >= 0)

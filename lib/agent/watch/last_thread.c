@@ -60,10 +60,11 @@ void last_thread_goes(void)
 
 void last_thread_forked_child(void) { atomic_store(&leader_leaves, false); }
 
-void last_thread_ends(void)
+bool last_thread_ends(void)
 {
     if (thread_inside() || gate_is_vfork_child() || sys_getpid() != (long)thread_tid())
-        return;
+        return false;
     atomic_store(&leader_leaves, true);
     watch_poke();
+    return true;
 }

@@ -31,7 +31,7 @@ uint64_t last_thread_wake(uint64_t when);
 void last_thread_goes(void);
 /* In a forked child: its first thread is another one. */
 void last_thread_forked_child(void);
-/* The calling thread is about to end, by pthread_exit. Async-signal-safe. */
-void last_thread_ends(void);
+/* The calling thread is about to end, by pthread_exit. True: it is the first one. Async-signal-safe. */
+bool last_thread_ends(void);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "../../core/out.h"
+#include "../base/descriptors.h"
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/table.h"
@@ -50,13 +50,10 @@ static bool is_within(void *left)
 
 static bool ask_descriptor(void *left, unsigned fd)
 {
-    char path[64], target[64];
-    struct out o = {.buf = path, .cap = sizeof path - 1};
+    char target[64];
     if (!is_within(left))
         return false;
-    out_fmt(&o, "/proc/self/fd/%u", fd);
-    path[o.len] = 0;
-    long n = SYS4(SYS_readlinkat, AT_FDCWD, path, target, sizeof target - 1);
+    long n = descriptors_link(fd, target, sizeof target - 1);
     if (n < 0)
         return n == -ENOENT; /* closed meanwhile */
     target[n] = 0;
@@ -106,8 +103,7 @@ bool waiters_none(int fd, uint32_t gen)
         asked = true;
         memset(watched, 0, sizeof watched);
         unsigned descriptors = MAX_DESCRIPTORS, threads = MAX_THREADS;
-        unknown =
-            !proc_each_number("/proc/self/fd", ask_descriptor, &descriptors) || !proc_each_number("/proc/self/task", ask_thread, &threads);
+        unknown = !proc_each_descriptor(0, ask_descriptor, &descriptors) || !proc_each_number("/proc/self/task", ask_thread, &threads);
     }
     if (unknown || watched[fd / 8] & (1u << fd % 8) || n_now == SUSPECTS)
         return false;

@@ -6,7 +6,8 @@
  * The thread has a small stack and all signals blocked, except the two that glibc uses itself. It
  * sleeps on a futex in the state file, which the program's threads, a signal handler or another
  * process may wake. It checks and reports under the watch lock. It never makes a call that can
- * block on one of the program's descriptors.
+ * block on one of the program's descriptors. Where it can, it has a descriptor table of its own
+ * (descriptors.h).
  */
 #include "watcher.h"
 
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #include "../base/clock.h"
+#include "../base/descriptors.h"
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"
@@ -54,6 +56,8 @@
 #define SECOND_SCAN_NS (20u * MS)
 /* From the start of the thread to its first scan. */
 #define SETTLE_NS (100u * MS)
+/* So many steps of 10 ms who makes the thread waits for its choice of a table. */
+#define MOST_TURNS 100u
 
 static _Atomic bool running;
 static _Atomic bool signal_wanted, quit, present_known;
@@ -61,6 +65,12 @@ static _Atomic bool joinable;
 /* a futex word, on which the thread sleeps while there is no table; 1: wake up */
 static _Atomic uint32_t stirred;
 static pthread_t thread;
+/*
+ * A futex word: which descriptor table the thread has, as 1 + enum descriptors_way; 0: it has not
+ * chosen yet.
+ */
+static _Atomic uint32_t chosen;
+static _Atomic bool shared_only; /* a table of its own has not worked in this process */
 
 extern void __tsan_init(void) __attribute__((weak, visibility("default"))); /* ThreadSanitizer's runtime; NULL: it is not there */
 
@@ -189,17 +199,38 @@ static bool make_table_later(void)
     return gate_is_open();
 }
 
+/* This thread is of no use: the next event makes one with the program's table. */
+static void *end_without_copies(void)
+{
+    atomic_store(&shared_only, true);
+    atomic_store(&running, false);
+    return NULL;
+}
+
+static enum descriptors_way choose_table(void)
+{
+    enum descriptors_way way = atomic_load(&shared_only) ? DESCRIPTORS_SHARED : descriptors_leave();
+    if (way == DESCRIPTORS_NONE)
+        end_without_copies();
+    atomic_store(&chosen, 1u + way);
+    sys_futex((volatile void *)&chosen, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+    return way;
+}
+
 static void *watch_thread(void *arg)
 {
     bool minds = arg != NULL;
     thread_enter(); /* for good */
     this_thread.is_watcher = true;
+    if (choose_table() == DESCRIPTORS_NONE)
+        return NULL;
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
     if (minds && !make_table_later())
         return NULL;
     reporter_pending();
     table_set_watcher(thread_tid());
-    log_verbose("the watcher has started (thread %u); it looks every %lu ms", thread_tid(), (unsigned long)(table_interval_ns() / MS));
+    log_verbose("the watcher has started (thread %u); it looks every %lu ms, %s", thread_tid(), (unsigned long)(table_interval_ns() / MS),
+                descriptors_are_own() ? "from a descriptor table of its own" : "from the program's descriptor table");
     bool attached = table_is_attached();
     bool dormant = !table_is_enabled();
     bool forked = family_parent_view()->base != NULL;
@@ -220,6 +251,8 @@ static void *watch_thread(void *arg)
         uint32_t request = watch_requested();
         if (request == served)
             watch_sleep(last_thread_wake(next), request);
+        if (descriptors_are_lost())
+            return end_without_copies();
         if (last_thread_of_all()) {
             last_thread_goes();
             break;
@@ -261,6 +294,28 @@ static bool create(bool minds)
     return ok;
 }
 
+/*
+ * While the new thread leaves the program's table, the kernel copies the lowest numbers of it: a
+ * close that came then would not be the last one. So this thread stands still.
+ */
+static void await_choice(void)
+{
+    struct timespec step = {0, 10 * MS};
+    for (unsigned turns = 0; turns < MOST_TURNS && !atomic_load(&chosen); turns++)
+        sys_futex((volatile void *)&chosen, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &step, NULL, 0);
+}
+
+/* One that has ended by itself. */
+static void join_ended(void)
+{
+    if (atomic_exchange(&joinable, false)) {
+        int before;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+        pthread_join(thread, NULL);
+        pthread_setcancelstate(before, NULL);
+    }
+}
+
 bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
 
 static void launch(bool minds)
@@ -289,7 +344,11 @@ static void launch(bool minds)
     thread_enter();
     if (minds) /* it will make the table, and must not ask the loader for what a capture needs */
         capture_init();
+    join_ended();
+    atomic_store(&chosen, 0);
     bool ok = create(minds);
+    if (ok)
+        await_choice();
     thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
     errno = saved;
@@ -297,16 +356,23 @@ static void launch(bool minds)
         log_later("no watcher thread can be made; leaks are reported at exit only", "");
 }
 
+static void start_with(bool minds)
+{
+    launch(minds);
+    if (atomic_load(&chosen) == 1u + DESCRIPTORS_NONE)
+        launch(minds); /* with the program's table */
+}
+
 void watcher_start(void)
 {
     if (!watcher_running() && table_exists() && !sys_in_sandbox() && (table_interval_ns() || !table_is_enabled()))
-        launch(false);
+        start_with(false);
 }
 
 void watcher_mind(void)
 {
     if (!watcher_running() && !sys_in_sandbox() && agent_options.interval_ns && agent_options.enabled)
-        launch(true);
+        start_with(true);
 }
 
 /*
@@ -343,6 +409,16 @@ bool watcher_stop(void)
 
 void watcher_resume(void) { table_exists() ? watcher_start() : watcher_mind(); }
 
+/* The kernel gives copies of the first thread's descriptors, and of no other's. */
+void watcher_first_thread_ends(void)
+{
+    if (!last_thread_ends() || atomic_load(&chosen) != 1u + DESCRIPTORS_OWN || capture_in_handler())
+        return;
+    atomic_store(&shared_only, true);
+    if (watcher_stop())
+        watcher_resume();
+}
+
 void watcher_settle(void) { sleep_ns(MS); }
 
 void watcher_forked_child(void)
@@ -356,6 +432,8 @@ void watcher_forked_child(void)
      */
     atomic_store(&present_known, false);
     atomic_store(&running, false);
+    atomic_store(&chosen, 0);
+    atomic_store(&shared_only, false); /* the thread that forked is the first here */
     watch_lock_reset();
     hold_reset();
     atomic_store(&signal_wanted, false);

@@ -36,6 +36,11 @@ void watcher_resume(void);
  */
 void watcher_settle(void);
 /*
+ * The calling thread is about to end, by pthread_exit. If it is the first one, a watcher with a
+ * descriptor table of its own is replaced by one with the program's.
+ */
+void watcher_first_thread_ends(void);
+/*
  * In a forked child, which has no watcher thread: resets the state of this folder and of what it
  * uses.
  */

@@ -60,11 +60,12 @@ WRAPPER(void, quick_exit, (int status))
 
 /*
  * The end of the first thread does not end the process. The end of the last one does, but libc
- * counts the watcher too, which must know that it may be the last.
+ * counts the watcher too, which must know that it may be the last, and has to look in another way
+ * from here on.
  */
 WRAPPER(void, pthread_exit, (void *result))
 {
-    last_thread_ends();
+    watcher_first_thread_ends();
     real.pthread_exit(result);
 }
 
