@@ -99,7 +99,7 @@ preloaded()
     start_agent v "grace=500ms:interval=250ms:log_path=$TESTTMP/log" "${program[@]}"
     asleep "$n"
     peer_closes
-    find_holder
+    wait_for 20 find_holder
     wait_for 20 in_logs # by itself: nobody has asked
     wait_for 20 report_of "$holder"
     tells "$TESTTMP/report"
@@ -120,7 +120,7 @@ under_run()
     local run=$pid
     asleep "$n"
     peer_closes
-    find_holder
+    wait_for 20 find_holder
     wait_for 20 report_of "$holder"
     end_all TERM
     touch "$TESTTMP/go"
@@ -141,7 +141,7 @@ attach_before_it_opens()
     exec 7>&-
     asleep "$n"
     peer_closes
-    find_holder
+    wait_for 20 find_holder
 }
 
 # Attached before it has opened anything: it is the agent's from then on, over fork; not over exec.
@@ -177,7 +177,7 @@ attached_late()
     start v "${program[@]}"
     asleep "$n"
     peer_closes
-    find_holder
+    wait_for 20 find_holder
     "$SOCKLEAK" attach --grace 500ms "$holder" || return 1
     wait_for 20 report_of "$holder"
     frame='' tells "$TESTTMP/report"
@@ -192,7 +192,7 @@ killed()
     start_agent v "grace=500ms:interval=250ms:log_path=$TESTTMP/log" "${program[@]}"
     asleep "$n"
     peer_closes
-    find_holder
+    wait_for 20 find_holder
     wait_for 20 in_logs
     end_all KILL
     "$SOCKLEAK" report "$holder" >"$TESTTMP/report" 2>&1 || { cat "$TESTTMP/report"; false; }
