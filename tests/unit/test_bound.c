@@ -17,7 +17,14 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/table/bound.h"
+#include "agent/base/sys.h"
+
+static long process = 1; /* of which not each looks at many */
+static long number_of_test(void) { return process; }
+#define sys_getpid number_of_test
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "agent/table/bound.c"
+#undef sys_getpid
 #include "core/state.h"
 #include "core/statedir.h"
 #include "objects.h"
@@ -133,6 +140,61 @@ static uint64_t our_ticks(void)
     return statedir_start_ticks(text);
 }
 
+/* Of a family that leaks each child leaves a file, and finds the directory full. */
+static void a_forked_child_begins_when_there_are_some_more(void **state)
+{
+    (void)state;
+    fill(STATEDIR_KEEP + SLACK);
+    bound_directory(dir, true);
+    assert_int_equal(removed(), -1);
+    make(NOBODY, 5, EARLIEST);
+    bound_directory(dir, true);
+    assert_int_equal(removed(), SLACK + 1);
+    assert_false(is_there(NOBODY, 5));
+}
+
+/* A file that holds nothing, of a process that was killed long ago. */
+static void make_empty(uint32_t pid)
+{
+    static unsigned char whole[STATE_BODY_OFFSET];
+    struct state_header *h = (struct state_header *)whole;
+    int fd = openat(dir, name_of(pid, 1), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    *h = header;
+    h->version = STATE_VERSION;
+    h->byte_order = STATE_BYTE_ORDER;
+    h->word_bits = 64;
+    h->slot_size = sizeof(struct state_slot);
+    h->header_size = STATE_HEADER_FIRST;
+    h->interval_ns = 1;
+    h->opened_mono_ns = 1;
+    atomic_store(&h->end, END_RUNNING);
+    assert_int_equal(write(fd, whole, sizeof whole), sizeof whole);
+    close(fd);
+}
+
+static void of_many_files_the_empty_ones_are_looked_for_by_one_process_in_some(void **state)
+{
+    (void)state;
+    if (clock_now() < 100000000000u)
+        skip();
+    fill(FEW - 1);
+    make_empty(NOBODY);
+    process = ONE_OF + 1;
+    bound_directory(dir, false); /* few: by each */
+    assert_false(is_there(NOBODY, 1));
+    make_empty(NOBODY);
+    make_empty(NOBODY + 1);
+    bound_directory(dir, false);
+    assert_true(is_there(NOBODY, 1));
+    process = ONE_OF;
+    bound_directory(dir, true);
+    assert_true(is_there(NOBODY, 1));
+    bound_directory(dir, false);
+    assert_false(is_there(NOBODY, 1));
+    assert_false(is_there(NOBODY + 1, 1));
+    process = 1;
+}
+
 static void the_file_of_a_running_process_stays_but_not_that_of_its_numbers_last_owner(void **state)
 {
     (void)state;
@@ -218,6 +280,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(as_many_as_are_kept_stay),
         TEST(the_oldest_beyond_that_are_removed_and_counted),
+        TEST(a_forked_child_begins_when_there_are_some_more),
+        TEST(of_many_files_the_empty_ones_are_looked_for_by_one_process_in_some),
         TEST(the_file_of_a_running_process_stays_but_not_that_of_its_numbers_last_owner),
         TEST(a_process_that_may_run_in_another_namespace_keeps_its_file),
         TEST(what_is_no_state_file_stays),

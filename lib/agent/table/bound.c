@@ -30,6 +30,12 @@
 #define SLOW_WATCHER_NS 30000000000ull /* one that looks less often, or never, proves nothing */
 #define STILL_ALIVE_NS 60000000000ull  /* a watcher that has looked so lately runs somewhere */
 
+/* A directory may hold so many more than it keeps, so that of a family's children few look at all. */
+#define SLACK 64u
+/* So few are looked at each time; of more, by one process in so many. */
+#define FEW 32u
+#define ONE_OF 16
+
 struct entry {
     uint32_t pid; /* 0: removed */
     uint64_t start_ticks, modified_ns;
@@ -203,12 +209,24 @@ static void count_removed(int dir, size_t n)
         sys_close((int)fd);
 }
 
-void bound_directory(int dir, bool empty_too)
+/*
+ * To look at one file takes six system calls, and a full directory stays full: a program that forks
+ * for each connection would spend more time here than on the connection.
+ */
+static bool is_due(size_t files, bool forked)
+{
+    if (forked)
+        return files > STATEDIR_KEEP + SLACK;
+    /* 1: our own */
+    return files > STATEDIR_KEEP || (files > 1 && (files <= FEW || sys_getpid() % ONE_OF == 0));
+}
+
+void bound_directory(int dir, bool forked)
 {
     struct listing l = {.dir = dir};
     size_t removed = 0;
     list(&l);
-    if (l.n <= (empty_too ? 1 : STATEDIR_KEEP)) /* 1: our own */
+    if (!is_due(l.n, forked))
         return;
     l.entries = pages_alloc(MOST * sizeof *l.entries);
     if (!l.entries)
@@ -216,7 +234,7 @@ void bound_directory(int dir, bool empty_too)
     list(&l);
     size_t all = l.n;
     keep_ended(&l);
-    if (empty_too)
+    if (!forked)
         remove_empty(&l);
     for (size_t n = all > STATEDIR_KEEP ? l.n : 0; n > STATEDIR_KEEP; n--)
         removed += remove_oldest(&l);

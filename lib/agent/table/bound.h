@@ -10,11 +10,12 @@
 
 /*
  * Removes the oldest state files of ended processes from the directory DIR, so that
- * STATEDIR_KEEP of them stay, and counts them in the file STATEDIR_REMOVED. EMPTY_TOO: removes those
- * that hold nothing too, however few there are; a program that forks often has no time for that. By
- * whoever has just made a file there; not in the directory of a `sockleak run`, whose report needs
- * all of them.
+ * STATEDIR_KEEP of them stay, and counts them in the file STATEDIR_REMOVED. It removes those that
+ * hold nothing too, of many not each time. FORKED: by a child of fork, which begins with that when
+ * there are some more, and leaves the empty ones: a program that forks often has no time. By whoever
+ * has just made a file there; not in the directory of a `sockleak run`, whose report needs all of
+ * them.
  */
-void bound_directory(int dir, bool empty_too);
+void bound_directory(int dir, bool forked);
 
 #endif

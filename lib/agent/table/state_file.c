@@ -121,7 +121,7 @@ bool state_file_make(const struct state_header *parent)
             SYS3(SYS_unlinkat, dir, unfinished, 0);
     }
     if (r == 0 && error == 0 && dir >= 0 && !state_dir_is_a_runs())
-        bound_directory(dir, !parent);
+        bound_directory(dir, parent);
     if (dir >= 0)
         sys_close(dir);
     if (r < 0)
