@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "../../core/out.h"
-#include "../../core/start_time.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 
@@ -30,7 +30,7 @@ static int open_map(struct stat *st, const char **wrong)
     long fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
     if (fd < 0)
         return (int)fd;
-    uint64_t begun = start_time_real(table_start_ticks(), sys_clock(CLOCK_BOOTTIME), sys_clock(CLOCK_REALTIME));
+    uint64_t begun = clock_real_of(table_start_ticks());
     if (sys_stat_at((int)fd, "", st, AT_EMPTY_PATH) < 0 || !S_ISREG(st->st_mode))
         *wrong = "its perf map is no regular file";
     else if (st->st_uid != 0 && st->st_uid != (uid_t)SYS0(SYS_geteuid))

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "../../core/out.h"
-#include "../../core/start_time.h"
+#include "../base/clock.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../table/header.h"
@@ -27,7 +27,7 @@
 
 static bool is_ours(const struct stat *st)
 {
-    uint64_t began = start_time_real(table_start_ticks(), sys_clock(CLOCK_BOOTTIME), sys_clock(CLOCK_REALTIME));
+    uint64_t began = clock_real_of(table_start_ticks());
     uint64_t written = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
     return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == (uint32_t)SYS0(SYS_geteuid)) && began &&
            written + ROUNDING_NS >= began;

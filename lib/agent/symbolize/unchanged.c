@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-#include "../../core/start_time.h"
+#include "../base/clock.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 
@@ -19,6 +19,6 @@ void unchanged_begin(void) { loaded_real_ns = sys_clock(CLOCK_REALTIME); }
 
 uint64_t unchanged_since(void)
 {
-    uint64_t start = start_time_real(table_start_ticks(), sys_clock(CLOCK_BOOTTIME), sys_clock(CLOCK_REALTIME));
+    uint64_t start = clock_real_of(table_start_ticks());
     return start < loaded_real_ns ? start : loaded_real_ns;
 }

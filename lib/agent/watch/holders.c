@@ -11,11 +11,11 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "../../core/judge.h"
 #include "../../core/out.h"
 #include "../../core/statedir.h"
+#include "../base/clock.h"
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/header.h"
@@ -234,8 +234,7 @@ static bool is_used_by_fork(const struct state_held *h)
 /* Process times are of the clock that goes on in a suspended machine. */
 static uint64_t to_monotonic(uint64_t ticks)
 {
-    uint64_t awake = sys_clock(CLOCK_MONOTONIC), t = ticks * HOLDERS_TICK_NS;
-    uint64_t asleep = sys_clock(CLOCK_BOOTTIME) - awake; /* read second, so it is not below 0 */
+    uint64_t t = ticks * HOLDERS_TICK_NS, asleep = clock_ahead(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
     return t > asleep ? t - asleep : 0;
 }
 
