@@ -35,7 +35,7 @@ BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSIO
 JANSSON := $(shell printf '\043include <jansson.h>\n' | $(CC) $(CPPFLAGS) $(CFLAGS) -E -xc - >/dev/null 2>&1 && { pkg-config --libs jansson 2>/dev/null || echo -ljansson; })
 # _FORTIFY_SOURCE would turn the agent's own calls into the __*_chk names that it wraps. Thread-local storage must not allocate when it is first
 # touched (a signal handler may be the first), so it is part of each thread's block from the start.
-AGENT_CFLAGS := $(BASE) -fPIC -fdata-sections -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
+AGENT_CFLAGS := $(BASE) -fPIC -ffunction-sections -fdata-sections -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE
 CLI_CFLAGS := $(BASE) -fPIE $(if $(JANSSON),,-DSOCKLEAK_WITHOUT_JANSSON)
 # Programs whose stacks the tests and the demo read: every function keeps a frame of its own.
 VICTIM_CFLAGS := -std=gnu11 -g -O1 -fno-inline -fno-optimize-sibling-calls $(WARN) -D_GNU_SOURCE -Iinclude -pthread
@@ -83,6 +83,8 @@ AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o
 	$(wildcard lib/agent/inject/*.c lib/agent/process/*.c lib/agent/symbolize/*.c))
 $(AGENT_SELDOM): AGENT_CFLAGS += $(if $(filter -O2,$(OPT)),-Os)
 $(B)/obj/pic/agent/base/bytes.o: AGENT_CFLAGS += -fno-builtin
+# What an ordinary process runs lies together, so that the rest is in nobody's memory.
+AGENT_RESIDENT := -Wl,-T,lib/agent/resident.ld -Wl,-Map,$(B)/libsockleak.map
 CLI_OBJ := $(call obj,cli,$(CLI_SRC) $(CORE_SRC))
 # The wrappers carry libc's names: in a test program they would take over the test's own calls.
 TEST_PIC := $(CORE_PIC) $(filter-out $(B)/obj/pic/agent/wrap/%,$(AGENT_PIC))
@@ -120,9 +122,9 @@ $(B)/lists: $(call stale,$(B)/lists,$(lists_now))
 	@:$(shell mkdir -p $(@D))$(file >$@,$(lists_now))
 FORCE:
 
-$(B)/libsockleak.so: $(CORE_PIC) $(AGENT_PIC) $(AGENT_MAP) $(B)/lists
+$(B)/libsockleak.so: $(CORE_PIC) $(AGENT_PIC) $(AGENT_MAP) lib/agent/resident.ld $(B)/lists
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(AGENT_LDFLAGS) $(SANFLAGS) $(AGENT_MAP:%=-Wl,--version-script=%) $(LDFLAGS) -o $@ $(CORE_PIC) $(AGENT_PIC) $(AGENT_LIBS)
+	$(Q)$(CC) $(AGENT_LDFLAGS) $(SANFLAGS) $(AGENT_MAP:%=-Wl,--version-script=%) $(AGENT_RESIDENT) $(LDFLAGS) -o $@ $(CORE_PIC) $(AGENT_PIC) $(AGENT_LIBS)
 
 $(B)/sockleak: $(CLI_OBJ) $(B)/lists
 	$(call say,LINK,$@)

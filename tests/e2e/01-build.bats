@@ -27,6 +27,16 @@ plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory
     lacks "$(readelf -d "$AGENT")" TEXTREL
 }
 
+# Otherwise the kernel brings in all of it, 64 KiB at a time.
+@test "what an ordinary process runs lies together, and is what the library has" {
+    run "$TOP/scripts/resident" --check "$BUILD"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    size=$((16#$(readelf -SW "$AGENT" | sed -nE 's/.* \.text\.resident +PROGBITS +[0-9a-f]+ +[0-9a-f]+ +([0-9a-f]+) .*/\1/p')))
+    [ "$size" -gt 65536 ]
+    [ "$size" -lt 131072 ]
+}
+
 @test "make help names every target of the README" {
     run plain_make help
     for target in all agent cli examples victims unit unit-pure demo check check-hosts bench bench-quick fuzz lint tidy setup install uninstall dist deb \

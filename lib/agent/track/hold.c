@@ -16,7 +16,6 @@
 #include "../base/thread.h"
 #include "../table/table.h"
 #include "gate.h"
-#include "slot.h"
 
 #define PAUSES 200u
 #define LIMIT_NS (20u * (uint64_t)NS_PER_MS)
