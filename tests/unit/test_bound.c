@@ -79,14 +79,16 @@ static void make(uint32_t pid, uint64_t ticks, time_t modified)
 static bool is_there(uint32_t pid, uint64_t ticks) { return faccessat(dir, name_of(pid, ticks), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
 
 /* N files of processes that have ended, all as old as what is written now. */
-static void fill(unsigned n)
+static void fill_from(unsigned first, unsigned n)
 {
     uint32_t end = atomic_load(&header.end);
     atomic_store(&header.end, END_EXIT);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = first; i < first + n; i++)
         make(NOBODY + 10000 + i, 1, 2 * EARLIEST);
     atomic_store(&header.end, end);
 }
+
+static void fill(unsigned n) { fill_from(0, n); }
 
 static long removed(void)
 {
@@ -140,19 +142,6 @@ static uint64_t our_ticks(void)
     return statedir_start_ticks(text);
 }
 
-/* Of a family that leaks each child leaves a file, and finds the directory full. */
-static void a_forked_child_begins_when_there_are_some_more(void **state)
-{
-    (void)state;
-    fill(STATEDIR_KEEP + SLACK);
-    bound_directory(dir, true);
-    assert_int_equal(removed(), -1);
-    make(NOBODY, 5, EARLIEST);
-    bound_directory(dir, true);
-    assert_int_equal(removed(), SLACK + 1);
-    assert_false(is_there(NOBODY, 5));
-}
-
 /* A file that holds nothing, of a process that was killed long ago. */
 static void make_empty(uint32_t pid)
 {
@@ -170,6 +159,23 @@ static void make_empty(uint32_t pid)
     atomic_store(&h->end, END_RUNNING);
     assert_int_equal(write(fd, whole, sizeof whole), sizeof whole);
     close(fd);
+}
+
+/* Of a family that leaks each child leaves a file, and finds the directory full. */
+static void a_forked_child_begins_when_there_are_some_more(void **state)
+{
+    (void)state;
+    fill(STATEDIR_KEEP + SLACK);
+    bound_directory(dir, true);
+    assert_int_equal(removed(), -1);
+    make(NOBODY, 5, EARLIEST);
+    bound_directory(dir, true);
+    assert_int_equal(removed(), SLACK + 1);
+    assert_false(is_there(NOBODY, 5));
+    fill_from(1000, SLACK);
+    make_empty(NOBODY + 5);
+    bound_directory(dir, true);
+    assert_true(is_there(NOBODY + 5, 1)); /* it has no time for the empty ones */
 }
 
 static void of_many_files_the_empty_ones_are_looked_for_by_one_process_in_some(void **state)
