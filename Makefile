@@ -196,11 +196,11 @@ guards: ## take out each guard of tests/guards/*.list, one after the other: a te
 mutate: ## random one-line mutants of lib/agent and lib/core: which survive the tests (SAMPLE=200 SEED=1 FILES=PATTERN)
 	@scripts/setup --check
 	@scripts/mutate $(SAMPLE:%=--sample %) $(SEED:%=--seed %) $(if $(FILES),--files '$(FILES)')
-bench: ## the benchmarks: a table of ratios, and build/bench.json
+bench: ## the benchmarks: a table of ratios, and build/bench.json; fails when a goal is missed
 	@scripts/setup --bench
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run $(B)
-bench-quick: ## the short form, under a minute
+bench-quick: ## the short form, under a minute; says which goals are missed, and does not fail
 	@scripts/setup --check
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run --quick $(B)

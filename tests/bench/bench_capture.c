@@ -104,7 +104,7 @@ static int ascending(const void *a, const void *b)
 static void line(const char *name, double *v, unsigned n)
 {
     qsort(v, n, sizeof *v, ascending);
-    printf("%-34s %9.1f %9.1f %9.1f\n", name, v[n / 2], v[0], v[n - 1]);
+    printf("%-34s %9.1f %9.1f %9.1f %9.1f %9.1f\n", name, v[n / 2], v[0], v[n - 1], v[n / 4], v[n - 1 - n / 4]);
 }
 
 int main(int argc, char **argv)
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
         v[2 * runs + i] = in_new_threads(by_capture) - bare;
         v[3 * runs + i] = in_new_threads(by_libunwind) - bare;
     }
-    printf("%-34s %9s %9s %9s   %u frames\n", "ns a stack", "median", "min", "max", w.found);
+    printf("%-34s %9s %9s %9s %9s %9s   %u frames\n", "ns a stack", "median", "min", "max", "quartile1", "quartile3", w.found);
     line("capture_stack, warm", v, runs);
     line("unw_backtrace, warm", v + runs, runs);
     line("capture_stack, first in a thread", v + 2 * (size_t)runs, runs);
