@@ -18,9 +18,3 @@ const char *environ_get(const char *name)
             return *e + n + 1;
     return NULL;
 }
-
-bool environ_is_valgrind(void)
-{
-    const char *list = environ_get("LD_PRELOAD");
-    return list && strstr(list, "/vgpreload_");
-}
