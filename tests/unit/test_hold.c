@@ -194,8 +194,10 @@ static void epoll_reports_nothing_of_a_socket_that_is_closed(void **state)
         assert_int_equal(send(c.peers, "x", 1, 0), 1);
         spin();
         live_close(c.ours);
+        bool told = false; /* a close that is overdue is told of until the look is over */
         while (epoll_wait(ep, &e, 1, 0) > 0)
-            stale++;
+            told = true;
+        stale += told;
         close(c.peers);
     }
     end_looks();
