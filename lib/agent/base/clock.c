@@ -8,11 +8,7 @@
 
 #include <stddef.h>
 
-#include "../../core/start_time.h"
 #include "sys.h"
-
-#define NEAR_NS 20000u
-#define TRIES 16
 
 static int (*in_vdso)(clockid_t, struct timespec *);
 
@@ -31,22 +27,3 @@ static uint64_t read_clock(clockid_t clock)
 uint64_t clock_now(void) { return read_clock(CLOCK_MONOTONIC); }
 
 uint64_t clock_now_real(void) { return read_clock(CLOCK_REALTIME); }
-
-uint64_t clock_ahead(clockid_t clock, clockid_t base)
-{
-    uint64_t ahead = 0, least = UINT64_MAX;
-    for (int i = 0; i < TRIES && least > NEAR_NS; i++) {
-        uint64_t before = sys_clock(base), at = sys_clock(clock), gap = sys_clock(base) - before;
-        if (gap < least) {
-            least = gap;
-            ahead = at - before;
-        }
-    }
-    return ahead;
-}
-
-uint64_t clock_real_of(uint64_t start_ticks)
-{
-    uint64_t booted = sys_clock(CLOCK_BOOTTIME);
-    return start_time_real(start_ticks, booted, booted + clock_ahead(CLOCK_REALTIME, CLOCK_BOOTTIME));
-}

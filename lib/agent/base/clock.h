@@ -21,12 +21,5 @@
 void clock_use(int (*vdso)(clockid_t clock, struct timespec *t));
 uint64_t clock_now(void);      /* CLOCK_MONOTONIC */
 uint64_t clock_now_real(void); /* CLOCK_REALTIME */
-/*
- * By how much CLOCK is ahead of BASE, in ns (modulo 2^64), never too little and nearly always right to
- * a microsecond: both are read again when the thread lost its processor between them.
- */
-uint64_t clock_ahead(clockid_t clock, clockid_t base);
-/* The end of the tick in which a process began (start_time.h) as CLOCK_REALTIME ns; 0: not known. */
-uint64_t clock_real_of(uint64_t start_ticks);
 
 #endif

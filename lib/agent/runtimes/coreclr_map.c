@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "../../core/out.h"
-#include "../base/clock.h"
+#include "../base/clocks.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "../../core/out.h"
-#include "../base/clock.h"
+#include "../base/clocks.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../table/header.h"

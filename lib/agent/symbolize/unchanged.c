@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-#include "../base/clock.h"
+#include "../base/clocks.h"
 #include "../base/sys.h"
 #include "../table/header.h"
 

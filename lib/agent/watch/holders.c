@@ -15,7 +15,7 @@
 #include "../../core/judge.h"
 #include "../../core/out.h"
 #include "../../core/statedir.h"
-#include "../base/clock.h"
+#include "../base/clocks.h"
 #include "../base/proc_files.h"
 #include "../base/sys.h"
 #include "../table/header.h"

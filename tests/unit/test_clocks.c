@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_clock.c: two clocks are compared as of one moment, also when the thread loses its processor
+ * test_clocks.c: two clocks are compared as of one moment, also when the thread loses its processor
  * between the two.
  *
  * The code is compiled in, over clocks of the tests' own: time goes on at each question, by as much
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/base/clock.h"
+#include "agent/base/clocks.h"
 #include "agent/base/sys.h"
 
 #define MS 1000000ull
@@ -35,7 +35,7 @@ static uint64_t clock_of_test(int clock)
 
 #define sys_clock clock_of_test
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "agent/base/clock.c"
+#include "agent/base/clocks.c"
 
 static int setup(void **state)
 {
