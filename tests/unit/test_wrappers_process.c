@@ -205,6 +205,17 @@ static void a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it(vo
     FAILS(wrap_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0, 0, 0), EINVAL, "stop resume ");
 }
 
+static void a_sandbox_by_the_number_of_prctl_is_told_too(void **state)
+{
+    (void)state;
+    real.syscall = answered;
+    by_number = 0;
+    wrap_syscall(SYS_prctl, PR_SET_SECCOMP, 2, 0, 0, 0, 0);
+    noted("sandbox ");
+    by_number = -1;
+    FAILS(wrap_syscall(SYS_prctl, PR_SET_SECCOMP, 2, 0, 0, 0, 0), EINVAL, "");
+}
+
 /* ---- threads and children ---- */
 
 static void exit_thread(void *result) { note("pthread_exit(%ld) ", (long)result); }
@@ -332,6 +343,7 @@ int main(void)
         CASE(dlclose_is_enclosed),
         CASE(what_needs_one_thread_alone_is_done_without_the_watcher),
         CASE(a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it),
+        CASE(a_sandbox_by_the_number_of_prctl_is_told_too),
         CASE(a_threads_end_is_told),
         CASE(a_child_in_our_memory_is_marked_while_it_runs_in_this_threads_place),
         CASE(only_a_daemons_parent_ends_by_its_fork),

@@ -260,12 +260,16 @@ WRAPPER(int, system, (const char *command))
 WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watcher_suspend(), real.unshare(flags)); }
 WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watcher_suspend(), real.setns(fd, type)); }
 
+long wrapper_prctl(int what, long result)
+{
+    if (unlikely(what == PR_SET_SECCOMP) && result == 0)
+        sys_enter_sandbox();
+    return result;
+}
+
 WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 {
-    int r = real.prctl(what, a, b, c, d);
-    if (unlikely(what == PR_SET_SECCOMP) && r == 0)
-        sys_enter_sandbox();
-    return r;
+    return (int)wrapper_prctl(what, real.prctl(what, a, b, c, d));
 }
 
 /* ---- code that is loaded and unloaded ---- */

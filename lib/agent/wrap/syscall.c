@@ -159,6 +159,8 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
         if (r >= 0)
             watcher_mind(); /* what the ring opens no wrapper will see */
         return r;
+    case SYS_prctl:
+        return wrapper_prctl((int)a, r);
     case SYS_shutdown:
         if (r == 0)
             AS_CALL(CALL_SHUTDOWN, track_shutdown(FD, (int)b));
@@ -213,6 +215,7 @@ const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) =
     [SYS_accept4] = AFTER,
     [SYS_connect] = AFTER,
     [SYS_shutdown] = AFTER,
+    [SYS_prctl] = AFTER,
     [SYS_getsockopt] = AFTER,
     [SYS_bind] = AFTER,
     [SYS_listen] = AFTER,
