@@ -81,14 +81,24 @@ static int create_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*
     return note_only ? 0 : pthread_create(thread, NULL, run, arg);
 }
 
+static _Atomic unsigned joins;
+static int join_thread(pthread_t thread, void **result, const struct timespec *until)
+{
+    joins++;
+    return pthread_timedjoin_np(thread, result, until);
+}
+
 #undef SYS2
 #define SYS2(n, a, b) call((n), (long)(a), (long)(b))
 #define pthread_create create_thread
+#define pthread_timedjoin_np join_thread
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/watch/wake.c"
+#include "agent/watch/rights.c"
 #include "agent/watch/watcher.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 #undef pthread_create
+#undef pthread_timedjoin_np
 
 /* ---- the rest of the agent ---- */
 
@@ -184,6 +194,8 @@ enum descriptors_way descriptors_leave(void)
     }
     return way;
 }
+long descriptors_copy(int fd) { return fd; }
+void descriptors_drop(int copy) { (void)copy; }
 bool descriptors_are_lost(void) { return this_thread.own_table && copies_lost; }
 bool last_thread_with_one_other(void) { return alone; }
 uint64_t check_all(uint64_t min_age_ns)
@@ -634,6 +646,159 @@ static void before_the_first_thread_ends_the_watcher_gets_the_programs_table(voi
     assert_int_equal(created, 2);
 }
 
+/* ---- rights ---- */
+
+/* A call that succeeds and one that fails, on whatever thread. */
+static bool hand_over(bool good) { return rights_hand_over(SYS_prctl, PR_SET_KEEPCAPS, good ? 0 : 5, 0, 0, 0); }
+
+static void a_watcher_follows_wherever_it_sleeps(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 50; i++) /* before its first scan, and between two looks */
+        assert_true(hand_over(true));
+    WAIT_FOR(scans >= 1);
+    for (int i = 0; i < 50; i++)
+        assert_true(hand_over(true));
+    assert_int_equal(looks, 0); /* it is not woken for a look */
+    assert_int_equal(header.request, 0);
+    atomic_store(&header.enabled, 0);
+    watch_poke();
+    WAIT_FOR(parked >= 1);
+    for (int i = 0; i < 50; i++)
+        assert_true(hand_over(true));
+    assert_int_equal(woken, 0);
+}
+
+static void a_watcher_that_is_to_make_the_table_follows_meanwhile(void **state)
+{
+    (void)state;
+    agent_options.interval_ns = S;
+    agent_options.enabled = true;
+    gate_closed = true;
+    watcher_mind();
+    for (int i = 0; i < 5; i++)
+        assert_true(hand_over(true));
+    WAIT_FOR(tables_made >= 1);
+    WAIT_FOR(!rights_followed());
+    assert_true(watcher_stop());
+}
+
+static void there_is_nobody_to_follow_before_the_watcher_and_after_it(void **state)
+{
+    (void)state;
+    assert_false(rights_followed());
+    refuse = 4;
+    watcher_start();
+    assert_false(rights_followed());
+    watcher_forked_child();
+    start();
+    assert_true(rights_followed());
+    assert_true(watcher_stop());
+    assert_false(rights_followed());
+    start();
+    watcher_forked_child();
+    assert_false(rights_followed());
+}
+
+static void a_watcher_that_cannot_follow_is_replaced(void **state)
+{
+    (void)state;
+    start();
+    WAIT_FOR(scans >= 1);
+    assert_false(hand_over(false));
+    errno = 77;
+    watcher_renew();
+    assert_int_equal(errno, 77);
+    assert_int_equal(created, 2);
+    assert_true(watcher_running());
+    assert_true(hand_over(true));
+    watch_poke();
+    WAIT_FOR(looks >= 1);
+    header.enabled = 0;
+    watch_poke();
+    WAIT_FOR(parked >= 1);
+    assert_false(hand_over(false)); /* it sleeps, and nothing else wakes it */
+    watcher_renew();
+    assert_int_equal(created, 3);
+    assert_int_equal(notes, 0);
+}
+
+static void watcher_follow_replaces_what_does_not_follow(void **state)
+{
+    (void)state;
+    watcher_follow(SYS_prctl, PR_SET_KEEPCAPS, 5, 0, 0, 0);
+    assert_int_equal(created, 0);
+    start();
+    watcher_follow(SYS_prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    assert_int_equal(created, 1);
+    watcher_follow(SYS_prctl, PR_SET_KEEPCAPS, 5, 0, 0, 0);
+    assert_int_equal(created, 2);
+    assert_true(rights_followed());
+}
+
+/* It waits for the lock that this thread holds. */
+static void occupy(void)
+{
+    start();
+    WAIT_FOR(scans >= 1);
+    assert_true(watch_lock(0));
+    watch_poke();
+    WAIT_FOR(atomic_load(&lock) == 2);
+}
+
+static void a_watcher_that_cannot_be_waited_for_ends_by_itself_and_the_next_event_makes_another(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        notes = joins = 0;
+        created = 0;
+        occupy();
+        uint32_t before = header.request;
+        in_handler = way == 0;
+        this_thread.inside = way == 1;
+        sys_sandboxed = way == 2;
+        if (way == 3) /* neither, but it takes too long */
+            assert_false(stop(1));
+        else
+            watcher_renew();
+        assert_int_equal(created, 1);
+        assert_int_equal(notes, way != 3); /* which says so */
+        assert_int_equal(joins, way == 3);
+        assert_int_equal(header.request - before, way != 2); /* under a filter it makes no call */
+        in_handler = false;
+        sys_sandboxed = false;
+        this_thread.inside = 0;
+        assert_true(watcher_running());
+        assert_false(watcher_stop()); /* it is on its way */
+        watch_unlock();
+        WAIT_FOR(!watcher_running());
+        assert_false(atomic_load(&quit));
+        start();
+        assert_int_equal(created, 2);
+        assert_true(hand_over(true));
+        assert_true(watcher_stop());
+        watcher_forked_child();
+        scans = 0;
+    }
+}
+
+static void a_watcher_that_has_ended_by_then_is_not_dismissed(void **state)
+{
+    (void)state;
+    start();
+    assert_false(hand_over(false));
+    WAIT_FOR(parting == ENDED);
+    in_handler = true;
+    watcher_renew();
+    in_handler = false;
+    assert_int_equal(notes, 0);
+    assert_false(watcher_running());
+    assert_false(atomic_load(&quit));
+    start();
+    assert_int_equal(created, 2);
+}
+
 /* ---- start and stop ---- */
 
 static void no_watcher_where_there_is_none_to_have(void **state)
@@ -851,6 +1016,13 @@ int main(void)
         CASE(a_watcher_that_can_copy_nothing_gives_way_to_one_with_the_programs_table),
         CASE(a_watcher_that_has_lost_its_way_of_looking_ends_and_the_next_event_makes_another),
         CASE(before_the_first_thread_ends_the_watcher_gets_the_programs_table),
+        CASE(a_watcher_follows_wherever_it_sleeps),
+        CASE(a_watcher_that_is_to_make_the_table_follows_meanwhile),
+        CASE(there_is_nobody_to_follow_before_the_watcher_and_after_it),
+        CASE(a_watcher_that_cannot_follow_is_replaced),
+        CASE(watcher_follow_replaces_what_does_not_follow),
+        CASE(a_watcher_that_cannot_be_waited_for_ends_by_itself_and_the_next_event_makes_another),
+        CASE(a_watcher_that_has_ended_by_then_is_not_dismissed),
         CASE(no_watcher_where_there_is_none_to_have),
         CASE(the_watcher_is_made_as_the_agents_own_with_all_signals_blocked_but_the_c_librarys),
         CASE(a_larger_stack_is_tried_where_the_programs_thread_storage_needs_it),

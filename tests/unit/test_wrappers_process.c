@@ -216,6 +216,81 @@ static void a_sandbox_by_the_number_of_prctl_is_told_too(void **state)
     FAILS(wrap_syscall(SYS_prctl, PR_SET_SECCOMP, 2, 0, 0, 0, 0), EINVAL, "");
 }
 
+/* ---- rights ---- */
+
+static int capset_answered(void *header, const void *data)
+{
+    (void)header, (void)data;
+    errno = EPERM;
+    return (int)by_number;
+}
+static int setfs_answered(unsigned id)
+{
+    (void)id;
+    return 77;
+}
+
+static const long by_numbers[] = {SYS_prctl,     SYS_setuid,    SYS_setgid,    SYS_setreuid, SYS_setregid,
+                                  SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_capset,   446};
+
+static void a_change_of_rights_that_succeeded_is_followed(void **state)
+{
+    (void)state;
+    real.prctl = prctl_answered;
+    real.capset = capset_answered;
+    real.setfsuid = real.setfsgid = setfs_answered;
+    real.syscall = answered;
+    for (rights_owner = 0; rights_owner < 2; rights_owner++) {
+        by_number = 0;
+        const char *what = rights_owner ? "follow(%ld,1,2,3,4,5) " : "";
+        assert_int_equal(wrap_prctl(1, 2, 3, 4, 5), 0);
+        noted(what, (long)SYS_prctl);
+        assert_int_equal(wrap_capset((void *)1, (void *)2), 0);
+        noted(rights_owner ? "follow(%ld,1,2,0,0,0) " : "", (long)SYS_capset);
+        assert_int_equal(wrap_setfsuid(8), 77);
+        noted(rights_owner ? "follow(%ld,8,0,0,0,0) " : "", (long)SYS_setfsuid);
+        assert_int_equal(wrap_setfsgid(9), 77);
+        noted(rights_owner ? "follow(%ld,9,0,0,0,0) " : "", (long)SYS_setfsgid);
+        for (size_t i = 0; i < sizeof by_numbers / sizeof by_numbers[0]; i++) {
+            assert_int_equal(wrap_syscall(by_numbers[i], 1, 2, 3, 4, 5, 6), 0);
+            noted(what, by_numbers[i]);
+        }
+        by_number = 77;
+        wrap_syscall(SYS_setfsuid, 8, 0, 0, 0, 0, 0);
+        noted(rights_owner ? "follow(%ld,8,0,0,0,0) " : "", (long)SYS_setfsuid);
+        wrap_syscall(SYS_setfsgid, 9, 0, 0, 0, 0, 0);
+        noted(rights_owner ? "follow(%ld,9,0,0,0,0) " : "", (long)SYS_setfsgid);
+    }
+}
+
+static void a_change_of_rights_that_failed_is_not_followed(void **state)
+{
+    (void)state;
+    real.prctl = prctl_answered;
+    real.capset = capset_answered;
+    real.syscall = answered;
+    rights_owner = 1;
+    by_number = -1;
+    assert_int_equal(wrap_prctl(PR_SET_NO_NEW_PRIVS, 2, 3, 4, 5), -1);
+    noted("");
+    FAILS(wrap_capset(NULL, NULL), EPERM, "");
+    for (size_t i = 0; i < sizeof by_numbers / sizeof by_numbers[0]; i++) {
+        FAILS(wrap_syscall(by_numbers[i], PR_SET_NO_NEW_PRIVS, 2, 3, 4, 5, 6), EINVAL, "");
+    }
+}
+
+static void a_watcher_that_does_not_follow_is_replaced(void **state)
+{
+    (void)state;
+    real.capset = capset_answered;
+    rights_owner = 1;
+    follows = false;
+    by_number = 0;
+    errno = 33;
+    assert_int_equal(wrap_capset((void *)1, (void *)2), 0);
+    noted("follow(%ld,1,2,0,0,0) renew ", (long)SYS_capset);
+}
+
 /* ---- threads and children ---- */
 
 static void exit_thread(void *result) { note("pthread_exit(%ld) ", (long)result); }
@@ -344,6 +419,9 @@ int main(void)
         CASE(what_needs_one_thread_alone_is_done_without_the_watcher),
         CASE(a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it),
         CASE(a_sandbox_by_the_number_of_prctl_is_told_too),
+        CASE(a_change_of_rights_that_succeeded_is_followed),
+        CASE(a_change_of_rights_that_failed_is_not_followed),
+        CASE(a_watcher_that_does_not_follow_is_replaced),
         CASE(a_threads_end_is_told),
         CASE(a_child_in_our_memory_is_marked_while_it_runs_in_this_threads_place),
         CASE(only_a_daemons_parent_ends_by_its_fork),

@@ -159,6 +159,14 @@ void exit_aborting(void) { note("aborting "); }
 void watcher_resume(void) { note("resume "); }
 void watcher_settle(void) { note("settle "); }
 void watcher_mind(void) { note("mind "); }
+_Atomic uint32_t rights_owner; /* 0: no watcher follows */
+static bool follows = true;
+bool rights_hand_over(long number, long a, long b, long c, long d, long e)
+{
+    note("follow(%ld,%ld,%ld,%ld,%ld,%ld) ", number, a, b, c, d, e);
+    return follows;
+}
+void watcher_renew(void) { note("renew "); }
 static void note_sandbox(void) { note("sandbox "); }
 
 void sites_dlclose_begin(void) {}
@@ -186,6 +194,8 @@ static int setup(void **state)
     track_quiet = 0;
     next_token = 77;
     may_suspend = false;
+    rights_owner = 0;
+    follows = true;
     notes[0] = 0;
     return 0;
 }

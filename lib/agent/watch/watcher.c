@@ -41,6 +41,7 @@
 #include "discover.h"
 #include "last_thread.h"
 #include "reporter.h"
+#include "rights.h"
 #include "wake.h"
 
 #define MS NS_PER_MS
@@ -58,6 +59,8 @@
 #define SETTLE_NS (100u * MS)
 /* So many steps of 10 ms who makes the thread waits for its choice of a table. */
 #define MOST_TURNS 100u
+/* Who replaces the watcher waits so long: a report may have to wait for names and its reader. */
+#define RENEW_NS (7000u * (uint64_t)MS)
 
 static _Atomic bool running;
 static _Atomic bool signal_wanted, quit, present_known;
@@ -65,6 +68,9 @@ static _Atomic bool joinable;
 /* a futex word, on which the thread sleeps while there is no table; 1: wake up */
 static _Atomic uint32_t stirred;
 static pthread_t thread;
+/* The end of the thread: who stops it waits for it, or it is on its own and puts all back itself. */
+enum { AWAITED, ALONE, ENDED };
+static _Atomic int parting;
 /*
  * A futex word: which descriptor table the thread has, as 1 + enum descriptors_way; 0: it has not
  * chosen yet.
@@ -159,13 +165,29 @@ static void forget_trends(void)
     watch_unlock();
 }
 
+/* Makes a call of the program's that is to be followed. True: there was one. */
+static bool serve_rights(void)
+{
+    enum rights_served served = rights_serve();
+    if (served == RIGHTS_OTHER)
+        atomic_store(&quit, true);
+    return served != RIGHTS_NONE;
+}
+
+/* Sleeps by HOW on WORD. What is woken for a call of the program's alone sleeps on. */
+#define SLEEP(word, how)            \
+    do {                            \
+        if (rights_may_sleep(word)) \
+            how;                    \
+    } while (serve_rights() && !atomic_load(&quit))
+
 static void park(void)
 {
     follow(false);
     forget_trends();
     log_verbose("asleep: nothing is recorded until `sockleak attach` wakes it");
     while (!table_is_enabled() && !atomic_load(&quit))
-        watch_sleep_dormant();
+        SLEEP(table_enabled_word(), watch_sleep_dormant());
     if (atomic_load(&quit))
         return;
     follow(true);
@@ -183,8 +205,9 @@ static bool make_table_later(void)
 {
     struct timespec settle = {0, SETTLE_NS};
     if (!gate_is_open() && !atomic_load(&quit))
-        sys_futex((volatile void *)&stirred, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &settle, NULL, 0);
+        SLEEP(&stirred, sys_futex((volatile void *)&stirred, FUTEX_WAIT, 0, &settle, NULL, 0));
     while (!gate_is_open() && !atomic_load(&quit)) {
+        serve_rights();
         if (!watch_lock(10000)) /* a fork waits for it: the child must not find a table half made */
             continue;
         thread_leave();
@@ -200,11 +223,10 @@ static bool make_table_later(void)
 }
 
 /* This thread is of no use: the next event makes one with the program's table. */
-static void *end_without_copies(void)
+static void end_without_copies(void)
 {
     atomic_store(&shared_only, true);
     atomic_store(&running, false);
-    return NULL;
 }
 
 static enum descriptors_way choose_table(void)
@@ -217,16 +239,15 @@ static enum descriptors_way choose_table(void)
     return way;
 }
 
-static void *watch_thread(void *arg)
+static void look_later(uint64_t until, uint32_t request) { SLEEP(table_request_word(), watch_sleep(until, request)); }
+
+static void watch(bool minds)
 {
-    bool minds = arg != NULL;
-    thread_enter(); /* for good */
-    this_thread.is_watcher = true;
     if (choose_table() == DESCRIPTORS_NONE)
-        return NULL;
+        return;
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
     if (minds && !make_table_later())
-        return NULL;
+        return;
     reporter_pending();
     table_set_watcher(thread_tid());
     log_verbose("the watcher has started (thread %u); it looks every %lu ms, %s", thread_tid(), (unsigned long)(table_interval_ns() / MS),
@@ -235,7 +256,7 @@ static void *watch_thread(void *arg)
     bool dormant = !table_is_enabled();
     bool forked = family_parent_view()->base != NULL;
     if (!attached && !dormant && !minds) /* a process that ends before this does not pay for the scan */
-        watch_sleep(clock_now() + SETTLE_NS, watch_requested());
+        look_later(clock_now() + SETTLE_NS, watch_requested());
     if (dormant)
         park(); /* also when attach has enabled recording before this thread came here */
     else if (table_is_enabled() && !atomic_exchange(&present_known, true))
@@ -250,9 +271,12 @@ static void *watch_thread(void *arg)
         uint64_t interval = table_interval_ns();
         uint32_t request = watch_requested();
         if (request == served)
-            watch_sleep(last_thread_wake(next), request);
-        if (descriptors_are_lost())
-            return end_without_copies();
+            look_later(last_thread_wake(next), request);
+        serve_rights();
+        if (descriptors_are_lost()) {
+            end_without_copies();
+            return;
+        }
         if (last_thread_of_all()) {
             last_thread_goes();
             break;
@@ -268,6 +292,26 @@ static void *watch_thread(void *arg)
         served = watch_requested();
         next = check_and_report(interval ? interval : MS * 1000u);
         watch_unlock();
+    }
+}
+
+/* With all that a thread after this one needs. */
+static void put_back(void)
+{
+    atomic_store(&quit, false);
+    atomic_store(&stirred, 0);
+    atomic_store(&running, false);
+}
+
+static void *watch_thread(void *arg)
+{
+    thread_enter(); /* for good */
+    this_thread.is_watcher = true;
+    watch(arg != NULL);
+    rights_watcher_ends(); /* nobody asks it any more */
+    if (atomic_exchange(&parting, ENDED) == ALONE) {
+        atomic_store(&joinable, true);
+        put_back();
     }
     return NULL;
 }
@@ -285,12 +329,16 @@ static bool create(bool minds)
 {
     pthread_attr_t attr;
     bool ok = false;
+    atomic_store(&parting, AWAITED);
+    rights_watcher_begins();
     pthread_attr_init(&attr);
     for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
         ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 &&
              pthread_create(&thread, &attr, watch_thread, minds ? &thread : NULL) == 0;
     pthread_attr_destroy(&attr);
     atomic_store(&joinable, ok);
+    if (!ok)
+        rights_watcher_ends();
     return ok;
 }
 
@@ -382,29 +430,71 @@ void watcher_mind(void)
  */
 bool watcher_suspend(void) { return last_thread_with_one_other() && watcher_stop(); }
 
-bool watcher_stop(void)
+/* Wherever it sleeps. */
+static void wake_to_end(void)
 {
-    if (!watcher_running() || thread_inside() || gate_is_vfork_child() || !atomic_exchange(&joinable, false))
+    if (table_exists())
+        watch_wake_dormant();
+    atomic_store(&stirred, 1);
+    sys_futex((volatile void *)&stirred, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* Nobody waits for the thread's end any more. False: it has come to it. */
+static bool leave_alone(void)
+{
+    int awaited = AWAITED;
+    return atomic_compare_exchange_strong(&parting, &awaited, ALONE);
+}
+
+/* Ends the thread and waits for its end. False: there is none, or it has not ended in LIMIT_NS. */
+static bool stop(uint64_t limit_ns)
+{
+    if (!atomic_exchange(&joinable, false)) /* there is none, or another thread stops it */
         return false;
     int cancel, saved = errno;
+    bool late = false;
     atomic_store(&quit, true);
     watch_poke();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    uint64_t begin = clock_now();
     struct timespec soon;
     do { /* repeated: a thread that was about to sleep when the first wake came has missed it */
-        if (table_exists())
-            watch_wake_dormant();
-        atomic_store(&stirred, 1);
-        sys_futex((volatile void *)&stirred, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+        wake_to_end();
         uint64_t until = clock_now_real() + 20u * MS;
         soon = (struct timespec){(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
-    } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT);
+    } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT && !(late = clock_now() - begin >= limit_ns && leave_alone()));
     pthread_setcancelstate(cancel, NULL);
-    atomic_store(&quit, false);
-    atomic_store(&stirred, 0);
-    atomic_store(&running, false);
+    if (!late)
+        put_back();
     errno = saved;
-    return true;
+    return !late;
+}
+
+bool watcher_stop(void) { return watcher_running() && !thread_inside() && !gate_is_vfork_child() && stop(UINT64_MAX); }
+
+/* The same without a wait: it ends as soon as it comes to it, and a later event makes another. */
+static void dismiss(void)
+{
+    if (!atomic_exchange(&joinable, false))
+        return;
+    atomic_store(&quit, true);
+    if (!leave_alone()) {
+        atomic_store(&joinable, true);
+        put_back();
+    } else if (!sys_in_sandbox()) {
+        watch_poke();
+        wake_to_end();
+    }
+}
+
+void watcher_renew(void)
+{
+    if (thread_inside() || sys_in_sandbox() || capture_in_handler())
+        dismiss();
+    else if (stop(RENEW_NS))
+        watcher_resume();
+    if (atomic_load(&parting) == ALONE)
+        log_later("the watcher had rights for a while that the program had given up", "");
 }
 
 void watcher_resume(void) { table_exists() ? watcher_start() : watcher_mind(); }
@@ -434,6 +524,8 @@ void watcher_forked_child(void)
     atomic_store(&running, false);
     atomic_store(&chosen, 0);
     atomic_store(&shared_only, false); /* the thread that forked is the first here */
+    atomic_store(&parting, AWAITED);
+    rights_forked_child();
     watch_lock_reset();
     hold_reset();
     atomic_store(&signal_wanted, false);

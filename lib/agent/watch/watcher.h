@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "rights.h"
+
 /*
  * Starts the thread, unless there is one, there is no table, or the interval is 0 (a dormant agent
  * gets one all the same; it sleeps until attach wakes it). Inside a signal handler it does nothing:
@@ -30,6 +32,22 @@ bool watcher_suspend(void);
 /* The same, whether or not the program has other threads. */
 bool watcher_stop(void);
 void watcher_resume(void);
+/*
+ * Replaces the thread by one with the rights of the calling thread. It waits for some seconds at
+ * most; then, as in a signal handler, in a sandbox or inside the agent, the thread ends as soon as
+ * it can, a later event makes another, and a note says so. Async-signal-safe.
+ */
+void watcher_renew(void);
+/*
+ * The calling thread has changed its rights by the system call NUMBER, with success: the watcher
+ * makes the same call before this returns (rights.h), or is replaced. Any thread, also in a signal
+ * handler or a vfork child. Keeps errno. One load where there is no watcher.
+ */
+static inline void watcher_follow(long number, long a, long b, long c, long d, long e)
+{
+    if (__builtin_expect(rights_followed(), 0) && !rights_hand_over(number, a, b, c, d, e))
+        watcher_renew();
+}
 /*
  * Sleeps for a millisecond. pthread_join can return a moment before the kernel has removed the
  * thread.

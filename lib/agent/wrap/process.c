@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * process.c: the calls that end the program, replace its image, make a child in its memory, or
- * unload code; and those that the kernel allows only to a process of one thread.
+ * unload code; those that the kernel allows only to a process of one thread; and those that
+ * change rights.
  *
  * They run where wrap.h says. The event comes before the real call, because most of these calls do
  * not return. exit(3) needs no wrapper: it runs our exit handler.
@@ -260,17 +261,40 @@ WRAPPER(int, system, (const char *command))
 WRAPPER(int, unshare, (int flags)) { return WITHOUT_WATCHER(watcher_suspend(), real.unshare(flags)); }
 WRAPPER(int, setns, (int fd, int type)) { return WITHOUT_WATCHER(watcher_suspend(), real.setns(fd, type)); }
 
-long wrapper_prctl(int what, long result)
+/* ---- calls that change the rights of the calling thread alone, or filter its calls ---- */
+
+long wrapper_prctl(int what, long a, long b, long c, long d, long result)
 {
     if (unlikely(what == PR_SET_SECCOMP) && result == 0)
         sys_enter_sandbox();
+    else if (result == 0)
+        watcher_follow(SYS_prctl, what, a, b, c, d);
     return result;
 }
 
 WRAPPER(int, prctl, (int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d))
 {
-    return (int)wrapper_prctl(what, real.prctl(what, a, b, c, d));
+    return (int)wrapper_prctl(what, (long)a, (long)b, (long)c, (long)d, real.prctl(what, a, b, c, d));
 }
+
+WRAPPER(int, capset, (void *header, const void *data))
+{
+    int r = real.capset(header, data);
+    if (r == 0)
+        watcher_follow(SYS_capset, (long)header, (long)data, 0, 0, 0);
+    return r;
+}
+
+/* These return what was before, also when they fail. */
+#define SETFS(name)                                 \
+    WRAPPER(int, name, (unsigned id))               \
+    {                                               \
+        int r = real.name(id);                      \
+        watcher_follow(SYS_##name, id, 0, 0, 0, 0); \
+        return r;                                   \
+    }
+SETFS(setfsuid)
+SETFS(setfsgid)
 
 /* ---- code that is loaded and unloaded ---- */
 

@@ -87,6 +87,7 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
 /* younger than some headers */
 #define NUMBER_EPOLL_PWAIT2 441
 #define NUMBER_IO_URING_SETUP 425
+#define NUMBER_LANDLOCK_RESTRICT_SELF 446
 
 static enum call sending_call(long number)
 {
@@ -160,7 +161,23 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
             watcher_mind(); /* what the ring opens no wrapper will see */
         return r;
     case SYS_prctl:
-        return wrapper_prctl((int)a, r);
+        return wrapper_prctl((int)a, b, c, d, e, r);
+    case SYS_setfsuid:
+    case SYS_setfsgid:
+        watcher_follow(number, a, 0, 0, 0, 0);
+        return r;
+    case SYS_setuid:
+    case SYS_setgid:
+    case SYS_setreuid:
+    case SYS_setregid:
+    case SYS_setresuid:
+    case SYS_setresgid:
+    case SYS_setgroups:
+    case SYS_capset:
+    case NUMBER_LANDLOCK_RESTRICT_SELF:
+        if (r == 0)
+            watcher_follow(number, a, b, c, d, e);
+        return r;
     case SYS_shutdown:
         if (r == 0)
             AS_CALL(CALL_SHUTDOWN, track_shutdown(FD, (int)b));
@@ -216,6 +233,17 @@ const unsigned char wrapper_numbers[512] __attribute__((visibility("hidden"))) =
     [SYS_connect] = AFTER,
     [SYS_shutdown] = AFTER,
     [SYS_prctl] = AFTER,
+    [SYS_setuid] = AFTER,
+    [SYS_setgid] = AFTER,
+    [SYS_setreuid] = AFTER,
+    [SYS_setregid] = AFTER,
+    [SYS_setresuid] = AFTER,
+    [SYS_setresgid] = AFTER,
+    [SYS_setgroups] = AFTER,
+    [SYS_setfsuid] = AFTER,
+    [SYS_setfsgid] = AFTER,
+    [SYS_capset] = AFTER,
+    [NUMBER_LANDLOCK_RESTRICT_SELF] = AFTER,
     [SYS_getsockopt] = AFTER,
     [SYS_bind] = AFTER,
     [SYS_listen] = AFTER,

@@ -175,7 +175,7 @@ bool wrapper_closing_range(unsigned first, unsigned last, unsigned flags, unsign
 long wrapper_closed_range(bool any, unsigned first, unsigned last, long result);
 int wrapper_bound(int fd, const struct sockaddr *to, socklen_t len, int result);
 int wrapper_listened(int fd, int result);
-long wrapper_prctl(int what, long result);
+long wrapper_prctl(int what, long a, long b, long c, long d, long result);
 long wrapper_watched_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 #endif
