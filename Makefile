@@ -76,7 +76,7 @@ EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 obj = $(patsubst lib/%,$(B)/obj/$(1)/%.o,$(basename $(2)))
 CORE_PIC := $(call obj,pic,$(CORE_SRC))
 AGENT_PIC := $(call obj,pic,$(AGENT_SRC))
-# What runs for a report only is kept small: all of the library's text is in each process' memory.
+# What runs for a report, at the start or on the watcher alone is kept small: much of it is in each process' memory.
 AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o,$(CORE_PIC)) $(call obj,pic,lib/agent/api.c \
 	$(addprefix lib/agent/,base/log.c base/clocks.c base/proc_files.c base/descriptors.c elf/exports.c libc/next_symbol.c stacks/modules.c track/start_set.c report/counts.c \
 	watch/reporter.c watch/blocked.c watch/connection.c watch/discover.c watch/held_check.c watch/holders.c watch/last_thread.c \
