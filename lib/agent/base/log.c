@@ -96,25 +96,27 @@ struct place {
     enum { PROGRAMS, COPY, OPENED } is;
 };
 
-/* Standard output or error, while it is the file that it was at the start. */
-static struct place standard(int number)
-{
-    const struct file_identity *was = &at_start[number];
-    struct place p = {number, descriptors_are_own() ? COPY : PROGRAMS};
-    struct stat st;
-    if (was->usable && p.is == COPY)
-        p.fd = (int)descriptors_copy(number);
-    if (was->usable && p.fd >= 0 && stat_fd(p.fd, &st) >= 0 && st.st_dev == was->dev && st.st_ino == was->ino)
-        return p;
-    if (was->usable && p.fd >= 0 && p.is == COPY)
-        descriptors_drop(p.fd);
-    return (struct place){-1, PROGRAMS};
-}
-
 static void leave(const struct place *p)
 {
     if (p->fd >= 0 && p->is == COPY)
         descriptors_drop(p->fd);
+}
+
+/* Standard output or error, while it is the file that it was at the start. */
+static struct place standard(int number)
+{
+    const struct file_identity *was = &at_start[number];
+    const struct place nowhere = {-1, PROGRAMS};
+    struct place p = {number, descriptors_are_own() ? COPY : PROGRAMS};
+    struct stat st;
+    if (!was->usable)
+        return nowhere;
+    if (p.is == COPY)
+        p.fd = (int)descriptors_copy(number);
+    if (p.fd >= 0 && stat_fd(p.fd, &st) >= 0 && st.st_dev == was->dev && st.st_ino == was->ino)
+        return p;
+    leave(&p);
+    return nowhere;
 }
 
 /*

@@ -22,8 +22,6 @@
 /* A wake that comes just before the watcher sleeps is lost, so it is repeated. */
 #define STEP_NS (long)NS_PER_MS
 #define PAUSES 200u
-/* younger than some headers */
-#define NUMBER_LANDLOCK_RESTRICT_SELF 446
 #define LANDLOCK_ALL_THREADS (1 << 3)
 
 enum { FREE, ASKED, TAKEN, DONE, FAILED };

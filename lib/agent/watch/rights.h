@@ -16,6 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* younger than some headers */
+#define NUMBER_LANDLOCK_RESTRICT_SELF 446
+
 /* The process whose watcher follows; 0: there is none. */
 extern _Atomic uint32_t rights_owner __attribute__((visibility("hidden")));
 /*

@@ -87,7 +87,6 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
 /* younger than some headers */
 #define NUMBER_EPOLL_PWAIT2 441
 #define NUMBER_IO_URING_SETUP 425
-#define NUMBER_LANDLOCK_RESTRICT_SELF 446
 
 static enum call sending_call(long number)
 {
