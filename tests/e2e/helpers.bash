@@ -26,12 +26,13 @@ helpers_setup()
 
 helpers_teardown()
 {
-    local pid
+    local pid tries=50
     for pid in "${STARTED[@]}"; do
         kill -KILL "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
-    [[ ${TESTTMP-} ]] && rm -rf "$TESTTMP"
+    # What a test's program had started may end a little later than it, and make a file of its own meanwhile.
+    until [[ -z ${TESTTMP-} ]] || rm -rf "$TESTTMP" 2>/dev/null || ((tries-- == 0)); do sleep 0.1; done
     return 0
 }
 
