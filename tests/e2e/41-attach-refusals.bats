@@ -90,6 +90,7 @@ print("ready", flush=True)'
 @test "a 32-bit program" {
     echo 'void _start(void); void _start(void) { for (;;) { int r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(29) : "memory"); } }' >"$TESTTMP/p.c"
     gcc -m32 -static -nostdlib -ffreestanding -fno-pic -o "$TESTTMP/p32" "$TESTTMP/p.c" || skip "no 32-bit compiler"
+    python3 -c 'import subprocess, sys; subprocess.Popen(sys.argv[1:]).kill()' "$TESTTMP/p32" || skip "this kernel runs no 32-bit program"
     start p32 "$TESTTMP/p32"
     wait_for 20 eval "[ \"\$(readlink /proc/$pid/exe)\" = $TESTTMP/p32 ]"
     refused '32-bit'
