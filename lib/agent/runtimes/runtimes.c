@@ -8,12 +8,11 @@
  */
 #include "runtimes.h"
 
-#include <link.h>
 #include <string.h>
 
 #include "../../core/textstack.h"
 #include "../base/options.h"
-#include "../base/peek.h"
+#include "../elf/link_maps.h"
 
 static const struct runtime *const readers[] = {&runtime_cpython, &runtime_hotspot, &runtime_mono, &runtime_coreclr,
                                                 &runtime_perl,    &runtime_php,     &runtime_ruby, &runtime_v8};
@@ -90,7 +89,6 @@ unsigned runtimes_meet(const struct object *o, const char *path)
 /* ---- where generated code is met first ------------------------------------------------------- */
 
 #define MAX_SEARCHES 64u
-#define MAX_OBJECTS 4096u
 
 static bool is_library(const char *path)
 {
@@ -100,27 +98,20 @@ static bool is_library(const char *path)
     return false;
 }
 
-/*
- * The loader's list is read without its lock, which a thread may hold that waits for this one. It
- * is copied by the kernel, and what another thread unloads meanwhile is no object any more.
- */
+static bool meet_library(void *arg, const void *at, const struct link_map *map, const char *path)
+{
+    struct object o;
+    (void)arg;
+    if (is_library(path) && object_at((uintptr_t)map->l_ld, &o) && o.key[0] == at)
+        try_to_find(&o);
+    return !runtimes_active();
+}
+
 void runtimes_meet_generated(void)
 {
     static _Atomic unsigned searches;
-    if (!agent_options.runtimes || runtimes_active() || !object_lookup_is_free() || atomic_fetch_add(&searches, 1) >= MAX_SEARCHES)
-        return;
-    uintptr_t at = (uintptr_t)_r_debug.r_map;
-    for (unsigned i = 0; at && i < MAX_OBJECTS && !runtimes_active(); i++) {
-        struct link_map map;
-        struct object o;
-        char path[STATE_FILE_MAX] = "";
-        if (!peek(at, &map, offsetof(struct link_map, l_prev)))
-            return;
-        peek_some((uintptr_t)map.l_name, path, sizeof path - 1);
-        if (is_library(path) && object_at((uintptr_t)map.l_ld, &o) && o.key[0] == (const void *)at)
-            try_to_find(&o);
-        at = (uintptr_t)map.l_next;
-    }
+    if (agent_options.runtimes && !runtimes_active() && object_lookup_is_free() && atomic_fetch_add(&searches, 1) < MAX_SEARCHES)
+        link_maps_each(meet_library, NULL);
 }
 
 void runtimes_forget(uint64_t start)
