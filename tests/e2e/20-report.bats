@@ -431,6 +431,9 @@ PY
     [ "${lines[2]}" = $'0 0\t\t' ]
     [ "${lines[3]}" = $'0 0\t\t' ]
     [ "${#lines[@]}" -eq 4 ]
+    run --separate-stderr "$SOCKLEAK" report --for-agent --names <<<$'_ZN4pool4takeEi\nmain\n_ZN4core3fmt5write17h0123456789abcdefE\n_Z'
+    [ "$status" -eq 0 ]
+    [ "$output" = $'pool::take(int)\nmain\ncore::fmt::write\n_Z' ]
     run "$SOCKLEAK" report --for-agent <<<"zz"
     [ "$status" -eq 1 ]
     [ "$output" = "" ]

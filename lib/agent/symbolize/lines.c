@@ -37,7 +37,7 @@ static struct object self; /* this library */
 /* Valgrind ends a program that makes a process with clone(2), as symbolizer_process.c does. */
 void lines_begin(void) { may_ask = !environ_is_valgrind() && object_at((uint64_t)(uintptr_t)&lines_resolve, &self); }
 
-static bool find_command(char *path, size_t cap)
+bool lines_command(char *path, size_t cap)
 {
     char library[512];
     if (!may_ask)
@@ -280,7 +280,7 @@ static bool ask_command(struct scratch **scratch, struct report *r)
     char command[600], since[32];
     struct out in, number = {.buf = since, .cap = sizeof since - 1};
     size_t asked = 0;
-    if (!find_command(command, sizeof command))
+    if (!lines_command(command, sizeof command))
         return false;
     scratch_out(&in);
     for (size_t i = 0; i < r->n_groups; i++) {

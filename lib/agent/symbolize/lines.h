@@ -18,6 +18,8 @@
  * then there is no command.
  */
 void lines_begin(void);
+/* The command's path to TO of CAP bytes, if it may be run and is there. */
+bool lines_command(char *to, size_t cap);
 /*
  * Replaces the stacks of R's groups by ones with file and line; inlined calls become frames of
  * their own. False, and R is unchanged: there is no command, it could not be run, or it did not

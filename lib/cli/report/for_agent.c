@@ -4,7 +4,8 @@
  *
  * Started by the agent with the program's rights and a time limit. It reads all before it answers,
  * since addresses are resolved a module at a time. The agent makes the report itself, since it
- * knows what was suppressed and what it has reported before; here it asks for names only.
+ * knows what was suppressed and what it has reported before; here it asks for names only, or for the
+ * readable forms of names that it has.
  */
 #include "for_agent.h"
 
@@ -116,9 +117,28 @@ static int answer_input(uint64_t unchanged_since)
     return good ? CLI_OK : CLI_FAILED;
 }
 
+static int answer_names(void)
+{
+    char *text = read_all();
+    if (!text)
+        return CLI_FAILED;
+    for (char *line = text, *next; *line; line = next) {
+        size_t len = strcspn(line, "\n");
+        next = line + len + (line[len] == '\n');
+        line[len] = 0;
+        char *readable = symbolize_demangle(line);
+        puts(readable ? readable : line);
+        free(readable);
+    }
+    free(text);
+    return fflush(stdout) == 0 && !ferror(stdout) ? CLI_OK : CLI_FAILED;
+}
+
 int report_for_agent(int argc, char **argv)
 {
     uint64_t unchanged_since = 0;
+    if (argc == 2 && strcmp(argv[1], "--names") == 0)
+        return answer_names();
     if (argc == 3 && strcmp(argv[1], "--unchanged-since") == 0) {
         if (!cli_number(argv[1], argv[2], UINT64_MAX, &unchanged_since))
             return CLI_USAGE;

@@ -17,6 +17,11 @@
  *             the input has ended.
  *   status    0: all was written. Anything else: what came is to be thrown away.
  *
+ *   argv      sockleak report --for-agent --names
+ *   input     a line for each name, as the linker has it
+ *   output    a line for each: its readable form, or the name where it has none
+ *   status    as above
+ *
  * It uses the files of this machine only: it asks no debuginfod server and no process.
  */
 #ifndef SOCKLEAK_CLI_REPORT_FOR_AGENT_H

@@ -216,17 +216,20 @@ static char *harmless(char *text)
     return text;
 }
 
+char *symbolize_demangle(const char *name)
+{
+    if (name[0] != '_' || (name[1] != 'Z' && name[1] != 'R'))
+        return NULL;
+    char *plain = rust_demangle(name, 0);
+    return harmless(plain ? plain : cplus_demangle_v3(name, DMGL_PARAMS | DMGL_ANSI));
+}
+
 /* A symbol's name for people: demangled, without its version. Always a copy in the arena. */
 static char *readable_name(struct symbolizer *s, const char *name)
 {
     if (!name)
         return NULL;
-    char *plain = NULL;
-    if (name[0] == '_' && (name[1] == 'Z' || name[1] == 'R')) {
-        plain = rust_demangle(name, 0);
-        if (!plain)
-            plain = cplus_demangle_v3(name, DMGL_PARAMS | DMGL_ANSI);
-    }
+    char *plain = symbolize_demangle(name);
     size_t n = strlen(plain ? plain : name);
     if (!plain) {
         const char *version = strchr(name, '@'); /* connect@@GLIBC_2.2.5 */

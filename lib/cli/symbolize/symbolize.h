@@ -46,6 +46,12 @@ struct symbolizer *symbolizer_new(const struct symbolize_options *options);
 void symbolizer_free(struct symbolizer *s);
 
 /*
+ * The readable form of a C++ or Rust name, without control characters, which the caller frees; NULL:
+ * it is not mangled.
+ */
+char *symbolize_demangle(const char *name);
+
+/*
  * The number of module M for the calls below; the same module of many processes gets one number.
  * ROOT: "/proc/PID/root" of a live process in another mount namespace, else NULL or "".
  * UNCHANGED_SINCE: CLOCK_REALTIME ns; a file without build-id is used only if it was last changed
