@@ -28,6 +28,14 @@
  * ARCH_CLONE: defines the hidden function long NAME(unsigned long flags, void *top, int (*run)(void
  * *), void *arg): clone(2), whose child runs RUN on the stack that ends at TOP (16-aligned) and
  * exits with what it returns. The result is the kernel's: the child's number, or -errno.
+ *
+ * ARCH_HAS_RAW_THREAD: 1 where the C library's thread control block is known well enough to make
+ * one for a thread that the library does not know. Then there are
+ *   ARCH_THREAD: defines the hidden function long NAME(unsigned long flags, void *top, void *tid,
+ *   void *cleared, uintptr_t thread_pointer, void (*run)(void)): clone(2) with these arguments. The
+ *   new thread runs RUN on the stack that ends at TOP (16-aligned), and ends.
+ *   arch_fill_control_block(TP, DTV): fills the zeroed block at the thread pointer TP with what
+ *   compiled code and debuggers read of it, the rest as it is in the calling thread.
  */
 
 #if defined(__x86_64__)

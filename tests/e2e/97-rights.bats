@@ -29,25 +29,25 @@ all_are_same()
 
 @test "each call by its name leaves no thread with more rights than its caller" {
     rights name
-    all_are_same 21
+    all_are_same 24
 }
 
 @test "each call by its number leaves no thread with more rights than its caller" {
     rights syscall
-    all_are_same 21
+    all_are_same 24
 }
 
 @test "a dormant watcher follows too" {
     options=:enabled=0
     rights syscall
-    all_are_same 21
+    all_are_same 24
     rights name
-    all_are_same 21
+    all_are_same 24
 }
 
 @test "a watcher that shares the program's descriptor table follows too" {
     run "$VICTIMS/close_range_refused" 1 env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="interval=50ms:log_path=$TESTTMP/log" "$VICTIMS/rights" syscall
-    all_are_same 21
+    all_are_same 24
 }
 
 @test "of several threads the watcher follows the one that called last, with a new thread if need be" {

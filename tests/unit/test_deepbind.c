@@ -16,13 +16,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/base/sys.h"
+#include "agent/inject/redirect.h"
 #include "agent/inject/targets.h"
 
 static const struct target *known_target(const char *name, uint32_t hash);
 #define target_named known_target
+static bool refused; /* to write into the table */
+static long protect(void *p, size_t n, int how) { return refused ? -EACCES : sys_mprotect(p, n, how); }
+#define sys_mprotect protect
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "agent/inject/deepbind.c"
 #undef target_named
+#undef sys_mprotect
 
 const struct wrapped wrapped_table[1];
 const unsigned wrapped_count = 0;
@@ -139,6 +145,21 @@ static void the_names_of_the_c_library_lead_to_the_wrappers_in_their_default_ver
     assert_string_equal(mapped_as(libc.symbols + count_symbols(&libc) - 1), "r--p");
 }
 
+/* Before the table has been written to. */
+static void where_the_table_may_not_be_written_what_is_loaded_must_be_redirected(void **state)
+{
+    (void)state;
+    void *pid = now("getppid");
+    refused = true;
+    assert_false(redirect_is_required());
+    dl_iterate_phdr(note_part, NULL);
+    dl_iterate_phdr(lead_part, NULL);
+    assert_ptr_equal(now("getppid"), pid);
+    assert_true(redirect_is_required());
+    refused = false;
+    n_parts = 0;
+}
+
 static void the_table_is_protected_again_as_its_own_segment_is(void **state)
 {
     (void)state;
@@ -163,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_c_library_is_the_object_that_names_its_version_and_until_2_34_some_more),
         cmocka_unit_test(the_table_is_read_to_its_last_symbol_and_no_further),
+        cmocka_unit_test(where_the_table_may_not_be_written_what_is_loaded_must_be_redirected),
         cmocka_unit_test(the_names_of_the_c_library_lead_to_the_wrappers_in_their_default_version_alone),
         cmocka_unit_test(the_table_is_protected_again_as_its_own_segment_is),
     };

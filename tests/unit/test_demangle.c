@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/thread.h"
 #include "agent/symbolize/demangle.h"
 
 /* cmocka's skip() does not return; the analyzer does not know it. */
@@ -114,6 +115,23 @@ static void one_stack_is_mapped_however_many_names_a_report_has(void **state)
 
 static char text[DEMANGLE_MAX];
 
+static void a_thread_that_libc_does_not_know_leaves_a_cpp_name_as_it_is(void **state)
+{
+    (void)state;
+    struct demangler d;
+    char readable[128];
+    demangle_begin(&d);
+    this_thread.is_raw = true;
+    size_t cpp = demangle(&d, "_ZN4pool4takeEi", readable, sizeof readable);
+    bool searched = d.searched;
+    size_t rust = demangle(&d, "_ZN4core3fmt5write17h0123456789abcdefE", readable, sizeof readable);
+    this_thread.is_raw = false;
+    demangle_end(&d);
+    assert_int_equal(cpp, 0);
+    assert_false(searched);
+    assert_int_equal(rust, strlen("core::fmt::write"));
+}
+
 static void a_length_that_lies_does_not_lead_behind_the_name(void **state)
 {
     (void)state;
@@ -178,6 +196,7 @@ int main(void)
         cmocka_unit_test(rust_names_are_read_without_help_and_lose_their_hash),
         cmocka_unit_test(demangling_needs_next_to_no_stack_of_its_caller),
         cmocka_unit_test(one_stack_is_mapped_however_many_names_a_report_has),
+        cmocka_unit_test(a_thread_that_libc_does_not_know_leaves_a_cpp_name_as_it_is),
         cmocka_unit_test(a_length_that_lies_does_not_lead_behind_the_name),
         cmocka_unit_test(only_a_whole_hash_is_cut_off),
         cmocka_unit_test(errno_is_kept),

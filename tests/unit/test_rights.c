@@ -37,12 +37,17 @@ static const void *data_passed;
 static _Atomic uint32_t file_id_is; /* of setfsuid */
 static _Atomic bool refuses_file_id;
 
+static gid_t groups_passed[4];
+static _Atomic long groups_are; /* the kernel's answer: how many, or -errno */
+
 static long note_call(long number, const long *args, int n)
 {
     char text[128];
     size_t len = (size_t)snprintf(text, sizeof text, "%ld(", number);
     for (int i = 0; i < n; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "%ld,", args[i]);
+    if (number == SYS_setgroups && args[0] == 3)
+        memcpy(groups_passed, (const void *)args[1], 3 * sizeof *groups_passed);
     strncat(made, text, sizeof made - strlen(made) - 1);
     made_by = gettid();
     while (slow)
@@ -62,8 +67,16 @@ static long call1(long number, long a)
     }
     return was;
 }
+static long get_groups(long n, gid_t *to)
+{
+    for (long i = 0; i < n; i++)
+        to[i] = (gid_t)(70 + i);
+    return n && n < groups_are ? -EINVAL : groups_are;
+}
 static long call2(long number, long a, long b)
 {
+    if (number == SYS_getgroups)
+        return get_groups(a, (gid_t *)b);
     if (number != SYS_capset && number != 446)
         return arch_syscall(number, a, b, 0, 0, 0, 0);
     if (number == SYS_capset) {
@@ -130,7 +143,7 @@ static void *watch(void *arg)
 
 static void begin(void)
 {
-    rights_watcher_begins();
+    rights_watcher_begins(false);
     assert_int_equal(pthread_create(&watcher, NULL, watch, NULL), 0);
     while (!watcher_tid)
         sched_yield();
@@ -223,7 +236,7 @@ static void a_wake_that_came_too_early_is_repeated(void **state)
 {
     (void)state;
     pthread_t t;
-    rights_watcher_begins();
+    rights_watcher_begins(false);
     pthread_create(&t, NULL, sleep_too_late, NULL);
     assert_true(rights_hand_over(SYS_setuid, 3, 0, 0, 0, 0));
     pthread_join(t, NULL);
@@ -262,7 +275,7 @@ static void a_call_that_fails_there_is_told(void **state)
 static void a_call_that_failed_is_told_also_when_the_watcher_has_ended_by_then(void **state)
 {
     (void)state;
-    rights_watcher_begins();
+    rights_watcher_begins(false);
     stage = FAILED;
     rights_owner = 0;
     assert_false(outcome());
@@ -308,6 +321,36 @@ static void who_waits_for_a_watcher_that_ends_waits_no_longer(void **state)
 }
 
 /* ---- each call ---- */
+
+static void what_libc_makes_in_each_thread_that_it_knows_is_made_for_another_alone(void **state)
+{
+    (void)state;
+    begin();
+    assert_true(rights_hand_over_libcs(SYS_setresuid, 1, 2, 3));
+    char expected[64];
+    snprintf(expected, sizeof expected, "%d(1,2,3,0,0,", SYS_setresuid);
+    made_there(expected);
+    groups_are = 3;
+    assert_true(rights_hand_over_groups());
+    snprintf(expected, sizeof expected, "%d(3,", SYS_setgroups);
+    assert_memory_equal(made, expected, strlen(expected));
+    assert_memory_equal(groups_passed, ((gid_t[]){70, 71, 72}), 3 * sizeof(gid_t));
+    made[0] = 0;
+    groups_are = 0;
+    assert_true(rights_hand_over_groups());
+    snprintf(expected, sizeof expected, "%d(0,", SYS_setgroups);
+    assert_memory_equal(made, expected, strlen(expected));
+    made[0] = 0;
+    groups_are = -EPERM; /* under a filter */
+    assert_false(rights_hand_over_groups());
+    assert_string_equal(made, "");
+    atomic_store(&by_libc, true);
+    assert_true(rights_hand_over_groups());
+    assert_true(rights_hand_over_libcs(SYS_setresuid, 1, 2, 3));
+    assert_string_equal(made, "");
+    rights_watcher_begins(false);
+    assert_false(atomic_load(&by_libc));
+}
 
 static void capset_is_made_for_the_watcher_itself(void **state)
 {
@@ -534,6 +577,7 @@ int main(void)
         CASE(a_busy_watcher_is_waited_for_with_a_limit_and_does_not_make_the_call_later),
         CASE(a_call_that_lasts_there_is_given_up_too),
         CASE(who_waits_for_a_watcher_that_ends_waits_no_longer),
+        CASE(what_libc_makes_in_each_thread_that_it_knows_is_made_for_another_alone),
         CASE(capset_is_made_for_the_watcher_itself),
         CASE(the_file_ids_are_asked_for_whether_they_took),
         CASE(a_file_id_that_does_not_take_there_is_a_failure),

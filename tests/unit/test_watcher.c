@@ -95,6 +95,7 @@ static int join_thread(pthread_t thread, void **result, const struct timespec *u
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "agent/watch/wake.c"
 #include "agent/watch/rights.c"
+#include "agent/watch/watcher_thread.c"
 #include "agent/watch/watcher.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 #undef pthread_create
@@ -152,7 +153,9 @@ const struct state_view *family_parent_view(void) { return &parent_view; }
 void log_info(const char *fmt, ...) { (void)fmt; }
 void log_later(const char *text, const char *arg) { notes += text != NULL && arg != NULL; }
 void reporter_pending(void) {}
-bool reporter_in_forked_child(void) { return false; }
+static bool forked_from_threads;
+bool reporter_in_forked_child(void) { return forked_from_threads; }
+void __tsan_init(void) {} /* ThreadSanitizer's runtime is there */
 void reporter_hold_notes(void) {}
 bool capture_in_handler(void) { return in_handler; }
 void hold_reset(void) {}
@@ -168,6 +171,42 @@ void follow(bool wanted)
     else
         parked++;
 }
+static bool late, refused, has_cpp, has_command, lookup_locks;
+bool follow_is_needed(void) { return refused; }
+bool follow_will_be_needed(void) { return late || refused; }
+bool demangle_has_library(void) { return has_cpp; }
+bool lines_command(char *to, size_t cap)
+{
+    assert_true(cap > 500 && to);
+    return has_command;
+}
+bool object_lookup_is_free(void) { return !lookup_locks; }
+
+/* One that libc does not know is none here but for the tests that ask for it. */
+static bool raw_works;
+static unsigned raw_created;
+static pthread_t raw;
+static void (*raw_body)(void);
+static void *run_raw(void *arg)
+{
+    this_thread.is_raw = true;
+    raw_body();
+    return arg;
+}
+bool raw_thread_start(void (*run)(void))
+{
+    raw_body = run;
+    return raw_works && pthread_create(&raw, NULL, run_raw, NULL) == 0 && ++raw_created;
+}
+bool raw_thread_await(uint64_t limit_ns)
+{
+    uint64_t until = clock_now_real() + limit_ns;
+    struct timespec soon = {(time_t)(until / S), (long)(until % S)};
+    joins++;
+    return pthread_timedjoin_np(raw, NULL, &soon) == 0;
+}
+static unsigned raw_resets;
+void raw_thread_forked_child(void) { raw_resets++; }
 void last_thread_forked_child(void) { resets++; }
 uint64_t last_thread_wake(uint64_t when) { return when; }
 bool last_thread_of_all(void)
@@ -186,7 +225,8 @@ static _Atomic unsigned asked_to_leave;
 static _Atomic bool has_left, copies_lost;
 enum descriptors_way descriptors_leave(void)
 {
-    enum descriptors_way way = ways[asked_to_leave++];
+    unsigned nth = asked_to_leave++;
+    enum descriptors_way way = nth < sizeof ways / sizeof *ways ? ways[nth] : DESCRIPTORS_SHARED;
     if (way == DESCRIPTORS_OWN) {
         usleep(30000);
         this_thread.own_table = true;
@@ -255,7 +295,10 @@ static int setup(void **state)
     paused_times = 0;
     last_origin = -1;
     quits_at_last = is_last = went = request_during_look = false;
-    refuse = created = 0;
+    refuse = created = raw_created = raw_resets = 0;
+    forked_from_threads = false;
+    raw_works = late = refused = has_cpp = has_command = lookup_locks = false;
+    libcs_only = false;
     memset(ways, 0, sizeof ways);
     asked_to_leave = 0;
     has_left = copies_lost = is_first = false;
@@ -578,6 +621,107 @@ static void a_watcher_that_is_to_end_does_not_ask_the_loader(void **state)
     atomic_store(&joinable, false);
     assert_int_equal(followed, before);
     assert_int_equal(looks, 0);
+}
+
+/* ---- a thread that libc does not know ---- */
+
+static void libc_is_asked_for_a_thread_only_where_there_can_be_no_other(void **state)
+{
+    (void)state;
+    raw_works = true;
+    start();
+    assert_int_equal(raw_created, 1);
+    assert_int_equal(created, 0);
+    WAIT_FOR(scans >= 1);
+    watch_poke();
+    WAIT_FOR(looks >= 1);
+    joins = 0;
+    assert_true(watcher_stop());
+    assert_true(joins >= 1);
+    lookup_locks = true; /* an object cannot be found without the loader's lock */
+    start();
+    assert_int_equal(raw_created, 1);
+    assert_int_equal(created, 1);
+    assert_true(watcher_stop());
+    assert_false(libcs_only);
+    watcher_forked_child();
+    assert_int_equal(raw_resets, 1);
+}
+
+static void what_such_a_thread_may_not_do_libcs_does(void **state)
+{
+    (void)state;
+    bool *const why[] = {&late, &refused, &has_cpp};
+    for (unsigned i = 0; i < 3; i++) {
+        setup(state);
+        raw_works = agent_options.symbolize = *why[i] = true;
+        start();
+        assert_int_equal(raw_created, 1);
+        assert_int_equal(created, 1);
+        assert_true(watcher_running());
+        assert_true(watcher_stop());
+        *why[i] = false;
+        start(); /* never again in this process */
+        assert_int_equal(raw_created, 1);
+        assert_int_equal(created, 2);
+        assert_true(watcher_stop());
+    }
+}
+
+static void the_programs_demangler_is_not_needed_beside_the_command_or_without_names(void **state)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        setup(state);
+        raw_works = has_cpp = true;
+        agent_options.symbolize = has_command = i == 0;
+        start();
+        assert_int_equal(raw_created, 1);
+        assert_int_equal(created, 0);
+        assert_true(watcher_stop());
+    }
+}
+
+static void an_object_that_must_be_redirected_later_gets_a_thread_of_libcs(void **state)
+{
+    (void)state;
+    raw_works = true;
+    start();
+    WAIT_FOR(scans >= 1);
+    refused = true;
+    watch_poke();
+    WAIT_FOR(!watcher_running());
+    start();
+    assert_int_equal(raw_created, 1);
+    assert_int_equal(created, 1);
+    assert_true(watcher_stop());
+}
+
+static void no_exit_handler_of_the_program_runs_on_such_a_thread(void **state)
+{
+    (void)state;
+    raw_works = true;
+    start();
+    WAIT_FOR(scans >= 1);
+    is_last = true;
+    watch_poke();
+    pthread_join(raw, NULL);
+    atomic_store(&joinable, false);
+    assert_false(went);
+    assert_int_equal(looks, 0);
+}
+
+static void a_child_under_thread_sanitizer_gets_no_thread_of_libcs(void **state)
+{
+    (void)state;
+    forked_from_threads = true;
+    start();
+    assert_int_equal(created, 0);
+    assert_int_equal(notes, 1);
+    setup(state);
+    forked_from_threads = raw_works = true;
+    start();
+    assert_int_equal(raw_created, 1);
+    assert_true(watcher_stop());
 }
 
 /* ---- its descriptor table ---- */
@@ -1012,6 +1156,12 @@ int main(void)
         CASE(a_parked_watcher_can_be_stopped),
         CASE(a_watcher_that_is_the_last_thread_ends),
         CASE(a_watcher_that_is_to_end_does_not_ask_the_loader),
+        CASE(libc_is_asked_for_a_thread_only_where_there_can_be_no_other),
+        CASE(what_such_a_thread_may_not_do_libcs_does),
+        CASE(the_programs_demangler_is_not_needed_beside_the_command_or_without_names),
+        CASE(an_object_that_must_be_redirected_later_gets_a_thread_of_libcs),
+        CASE(no_exit_handler_of_the_program_runs_on_such_a_thread),
+        CASE(a_child_under_thread_sanitizer_gets_no_thread_of_libcs),
         CASE(who_makes_the_watcher_stands_still_until_that_has_left_the_table),
         CASE(a_watcher_that_can_copy_nothing_gives_way_to_one_with_the_programs_table),
         CASE(a_watcher_that_has_lost_its_way_of_looking_ends_and_the_next_event_makes_another),

@@ -263,6 +263,44 @@ static void a_change_of_rights_that_succeeded_is_followed(void **state)
     }
 }
 
+static int set_answered(unsigned a, unsigned b, unsigned c)
+{
+    (void)a, (void)b, (void)c;
+    return (int)by_number;
+}
+
+/* Followed by FOLLOWED(...) as the system call that libc makes of it. */
+static void what_libc_changes_in_all_its_threads_is_followed_as_the_call_that_it_makes(void **state)
+{
+    (void)state;
+    real.setuid = real.setgid = real.seteuid = real.setegid = (__typeof__(real.setuid))(void *)set_answered;
+    real.setreuid = real.setregid = (__typeof__(real.setreuid))(void *)set_answered;
+    real.setresuid = real.setresgid = (__typeof__(real.setresuid))(void *)set_answered;
+    real.setgroups = (__typeof__(real.setgroups))(void *)set_answered;
+    real.initgroups = (__typeof__(real.initgroups))(void *)set_answered;
+    for (int i = 0; i < 3; i++) { /* nobody follows; it succeeded; it failed */
+        bool followed = i == 1;
+        rights_owner = i > 0;
+        by_number = i == 2 ? -1 : 0;
+#define SETS(call, number, a, b, c)                                                                              \
+    do {                                                                                                         \
+        assert_int_equal(call, by_number);                                                                       \
+        noted(followed ? "follow_libc(%ld,%ld,%ld,%ld) " : "", (long)(number), (long)(a), (long)(b), (long)(c)); \
+    } while (0)
+        SETS(wrap_setuid(7), SYS_setuid, 7, 0, 0);
+        SETS(wrap_setgid(7), SYS_setgid, 7, 0, 0);
+        SETS(wrap_seteuid(7), SYS_setresuid, -1, 7, -1);
+        SETS(wrap_setegid(7), SYS_setresgid, -1, 7, -1);
+        SETS(wrap_setreuid(7, 8), SYS_setreuid, 7, 8, 0);
+        SETS(wrap_setregid(7, 8), SYS_setregid, 7, 8, 0);
+        SETS(wrap_setresuid(7, 8, 9), SYS_setresuid, 7, 8, 9);
+        SETS(wrap_setresgid(7, 8, 9), SYS_setresgid, 7, 8, 9);
+        SETS(wrap_setgroups(2, (const gid_t *)16), SYS_setgroups, 2, 16, 0);
+        assert_int_equal(wrap_initgroups("x", 7), by_number);
+        noted(followed ? "follow_groups " : "");
+    }
+}
+
 static void a_change_of_rights_that_failed_is_not_followed(void **state)
 {
     (void)state;
@@ -289,6 +327,12 @@ static void a_watcher_that_does_not_follow_is_replaced(void **state)
     errno = 33;
     assert_int_equal(wrap_capset((void *)1, (void *)2), 0);
     noted("follow(%ld,1,2,0,0,0) renew ", (long)SYS_capset);
+    real.setuid = (__typeof__(real.setuid))(void *)set_answered;
+    assert_int_equal(wrap_setuid(1), 0);
+    noted("follow_libc(%ld,1,0,0) renew ", (long)SYS_setuid);
+    real.initgroups = (__typeof__(real.initgroups))(void *)set_answered;
+    assert_int_equal(wrap_initgroups("x", 1), 0);
+    noted("follow_groups renew ");
 }
 
 /* ---- threads and children ---- */
@@ -420,6 +464,7 @@ int main(void)
         CASE(a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it),
         CASE(a_sandbox_by_the_number_of_prctl_is_told_too),
         CASE(a_change_of_rights_that_succeeded_is_followed),
+        CASE(what_libc_changes_in_all_its_threads_is_followed_as_the_call_that_it_makes),
         CASE(a_change_of_rights_that_failed_is_not_followed),
         CASE(a_watcher_that_does_not_follow_is_replaced),
         CASE(a_threads_end_is_told),

@@ -166,6 +166,16 @@ bool rights_hand_over(long number, long a, long b, long c, long d, long e)
     note("follow(%ld,%ld,%ld,%ld,%ld,%ld) ", number, a, b, c, d, e);
     return follows;
 }
+bool rights_hand_over_libcs(long number, long a, long b, long c)
+{
+    note("follow_libc(%ld,%ld,%ld,%ld) ", number, a, b, c);
+    return follows;
+}
+bool rights_hand_over_groups(void)
+{
+    note("follow_groups ");
+    return follows;
+}
 void watcher_renew(void) { note("renew "); }
 static void note_sandbox(void) { note("sandbox "); }
 

@@ -132,6 +132,17 @@ static void groups(void)
     gid_t list[] = {7, 8, 9};
     BY(setgroups, 3, list);
 }
+/* By libc's other names; by their numbers they are the same calls. */
+static void effective_too(void)
+{
+    MUST(by_number ? syscall(SYS_setresgid, -1, USER, -1) : setegid(USER));
+    MUST(by_number ? syscall(SYS_setresuid, -1, USER, -1) : seteuid(USER));
+}
+static void groups_of_user(void)
+{
+    gid_t list[] = {5, 6};
+    MUST(by_number ? syscall(SYS_setgroups, 2, list) : initgroups("nobody", 5));
+}
 static void effective_give(void)
 {
     BY(setresgid, -1, USER, -1);
@@ -185,6 +196,9 @@ static const struct {
     {"ambient-clear", ambient_clear},
     {"bounding-drop", bounding_drop},
     {"groups", groups},
+    {"groups-of-user", groups_of_user},
+    {"effective-too", effective_too},
+    {"effective-back", effective_back},
     {"effective-give", effective_give},
     {"effective-back", effective_back},
     {"secure-bits", secure_bits},

@@ -3,8 +3,8 @@
  * link_maps.h: the loader's list of objects, read without its lock, which a thread may hold that
  * waits for this one.
  *
- * It is copied by the kernel (base/peek.h), so what another thread unloads meanwhile is no fault. An
- * entry may then be wrong: who uses more of it than its name must ask the loader (elf/object.h).
+ * It is copied by the kernel (base/peek.h), so what another thread unloads meanwhile is no fault.
+ * An entry may then be wrong: who uses more of it than its name must ask the loader (elf/object.h).
  * Async-signal-safe.
  */
 #ifndef SOCKLEAK_AGENT_LINK_MAPS_H
@@ -13,7 +13,7 @@
 #include <link.h>
 #include <stdbool.h>
 
-/* MAP: a copy of what is at AT; l_prev is not filled in. PATH: as the loader has it. False: enough. */
+/* MAP: a copy of what is at AT, but for l_prev. PATH: as the loader has it. False: enough. */
 typedef bool link_map_call(void *arg, const void *at, const struct link_map *map, const char *path);
 /* Calls CALL for each object of the program's namespace, in the order of the search for symbols. */
 void link_maps_each(link_map_call *call, void *arg);

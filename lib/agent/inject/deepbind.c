@@ -136,8 +136,10 @@ static int lead_part(struct dl_phdr_info *info, size_t size, void *arg)
                 (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) | (ph->p_flags & PF_X ? PROT_EXEC : 0);
     }
     /* Refused, for example by SELinux: the watcher redirects what has been loaded by then. */
-    if (!n || sys_mprotect((void *)(uintptr_t)from, length, protection | PROT_WRITE) < 0)
+    if (!n || sys_mprotect((void *)(uintptr_t)from, length, protection | PROT_WRITE) < 0) {
+        redirect_require();
         return 0;
+    }
     for (uint32_t i = d.gnu_hash[1]; i < n; i++) {
         void *wrapper = wrapper_for(&d, i);
         /* one aligned word: another thread that looks the name up now gets either function */

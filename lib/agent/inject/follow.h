@@ -28,10 +28,18 @@ bool follow_attached(void);
 /* The answer that follow_attached stored; false before. Takes no lock. */
 bool follow_came_late(void);
 /*
+ * Objects must be redirected from time to time: the library was loaded late, or one with
+ * RTLD_DEEPBIND could not be led here. Takes no lock.
+ */
+bool follow_is_needed(void);
+/* The same, or it will be; about twenty system calls where the answer is no. */
+bool follow_will_be_needed(void);
+/*
  * For the watcher, at each check and at each change of header.enabled. While ENABLED a late agent
  * redirects what is not redirected yet; otherwise it restores everything. A preloaded agent
  * redirects in new objects only. Afterwards header.attached equals ENABLED; an enabled preloaded
- * agent leaves it unchanged.
+ * agent leaves it unchanged. On a thread that libc does not know it redirects nothing: no such
+ * thread is made where follow_is_needed.
  */
 void follow(bool enabled);
 

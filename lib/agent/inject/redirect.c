@@ -91,7 +91,7 @@ static struct redirect_stats pass_stats;
 static uint64_t seen_generation;
 static bool redirecting;
 static _Atomic unsigned requests;
-static _Atomic bool pass_running;
+static _Atomic bool pass_running, required;
 
 /*
  * True for the loader, the vDSO, this library and libunwind, which this library loads: none of them
@@ -262,6 +262,10 @@ void redirect_settle(void)
     for (int i = 0; i < 2000 && (atomic_load(&pass_running) || atomic_load(&requests)); i++)
         SYS2(SYS_nanosleep, &nap, NULL);
 }
+
+void redirect_require(void) { atomic_store(&required, true); }
+
+bool redirect_is_required(void) { return atomic_load_explicit(&required, memory_order_relaxed); }
 
 bool redirect_active(void) { return redirecting; }
 

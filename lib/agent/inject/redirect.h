@@ -49,6 +49,12 @@ int redirect_undo(void);
  * own.
  */
 void redirect_settle(void);
+/*
+ * Objects may come that are led to this library by redirect_new alone, though it was preloaded.
+ * redirect_is_required takes no lock.
+ */
+void redirect_require(void);
+bool redirect_is_required(void);
 /* True while entries are redirected. */
 bool redirect_active(void);
 /*

@@ -22,6 +22,7 @@
 #include "../base/scratch.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../symbolize/ask_names.h"
 #include "../symbolize/lines.h"
 #include "../table/header.h"
 #include "counts.h"
@@ -134,6 +135,8 @@ bool report_name_frames(struct built *c, bool symbols)
         n += frames_of_group(&view, &r->groups[i], frames + n, modules + n);
     }
     bool ok = names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
+    if (this_thread.is_raw && symbols && agent_options.symbolize && !sys_in_sandbox())
+        ask_names(&c->scratch, frames, n);
     name_runtime_frames(&view, frames, n);
     if (agent_options.symbolize) /* also where the command gives the other names: it knows none of these */
         generated_name(&c->scratch, &c->names, &view, r);

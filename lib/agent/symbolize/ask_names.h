@@ -11,8 +11,8 @@
 
 /*
  * Replaces the mangled symbols of N frames by readable ones, from SCRATCH. No process is run where
- * no symbol is mangled. Where the command does not answer they stay. Not in a signal handler, nor in
- * a sandbox.
+ * no symbol is mangled. Where the command does not answer they stay. Not in a signal handler, nor
+ * in a sandbox.
  */
 void ask_names(struct scratch **scratch, struct frame *frames, size_t n);
 

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 
 #include "../base/sys.h"
+#include "../base/thread.h"
+#include "../elf/link_maps.h"
 
 /*
  * libstdc++ takes about 300 bytes of stack for each character of a nested name. Only pages that are
@@ -41,6 +43,8 @@ static void call_demangler(void *arg)
     struct cpp_call *c = arg;
     c->text = c->d->function(c->name, NULL, NULL, &c->status);
 }
+
+bool demangle_has_library(void) { return link_maps_have("libstdc++.") || link_maps_have("libc++"); }
 
 void demangle_begin(struct demangler *d) { *d = (struct demangler){0}; }
 
@@ -69,7 +73,8 @@ static bool find_demangler(struct demangler *d)
     return true;
 }
 
-static size_t demangle_cpp(struct demangler *d, const char *name, char *to, size_t cap)
+/* On a thread that libc knows: it allocates. Kept by itself for scripts/check-watcher. */
+static __attribute__((noinline)) size_t demangle_cpp(struct demangler *d, const char *name, char *to, size_t cap)
 {
     struct cpp_call c = {.d = d, .name = name, .status = -1};
     if (!find_demangler(d))
@@ -179,7 +184,7 @@ size_t demangle(struct demangler *d, const char *name, char *to, size_t cap)
         return 0;
     int saved = errno;
     size_t len = demangle_rust(name, to, cap);
-    if (len == 0)
+    if (len == 0 && !this_thread.is_raw)
         len = demangle_cpp(d, name, to, cap);
     errno = saved;
     return len;

@@ -6,7 +6,8 @@
  * as they are in the file. That function allocates with malloc, so it must not run in a signal
  * handler; and its recursion grows with the name, so it runs on a stack of its own, which exists
  * from its first use to demangle_end. The caller's stack may be small. Rust's names of the older
- * scheme are decoded here and need neither.
+ * scheme are decoded here and need neither. A thread that libc does not know (watch/raw_thread.h)
+ * reads no others: ask_names.h.
  */
 #ifndef SOCKLEAK_AGENT_DEMANGLE_H
 #define SOCKLEAK_AGENT_DEMANGLE_H
@@ -22,6 +23,9 @@ struct demangler {
     char *(*function)(const char *name, char *buffer, size_t *length, int *status);
     unsigned char *stack;
 };
+
+/* A library with a demangler is loaded. Takes no lock. */
+bool demangle_has_library(void);
 
 void demangle_begin(struct demangler *d);
 void demangle_end(struct demangler *d);

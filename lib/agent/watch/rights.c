@@ -14,6 +14,7 @@
 
 #include "../base/clock.h"
 #include "../base/descriptors.h"
+#include "../base/pages.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../track/gate.h"
@@ -28,6 +29,7 @@ enum { FREE, ASKED, TAKEN, DONE, FAILED };
 
 _Atomic uint32_t rights_owner;
 static _Atomic uint32_t stage;   /* of the call; a futex word */
+static _Atomic bool by_libc;     /* libc knows the watcher */
 static _Atomic uint32_t waiting; /* somebody sleeps on STAGE */
 static _Atomic uint32_t taken;   /* 0: free, 1: taken, 2: taken, and others wait */
 static _Atomic(_Atomic uint32_t *) sleeps_on;
@@ -37,8 +39,9 @@ static struct {
 
 /* ---- the watcher's side ---------------------------------------------------------------------- */
 
-void rights_watcher_begins(void)
+void rights_watcher_begins(bool libcs)
 {
+    atomic_store(&by_libc, libcs);
     atomic_store(&stage, FREE);
     atomic_store(&rights_owner, (uint32_t)sys_getpid());
 }
@@ -209,5 +212,23 @@ bool rights_hand_over(long number, long a, long b, long c, long d, long e)
         leave_lock();
     }
     sys_unblock_signals(signals);
+    return ok;
+}
+
+bool rights_hand_over_libcs(long number, long a, long b, long c)
+{
+    return atomic_load(&by_libc) || rights_hand_over(number, a, b, c, 0, 0);
+}
+
+bool rights_hand_over_groups(void)
+{
+    long n = SYS2(SYS_getgroups, 0, NULL);
+    size_t size = ((size_t)(n > 0 ? n : 0) + 1) * sizeof(gid_t);
+    gid_t *list = n >= 0 ? pages_alloc(size) : NULL;
+    if (!list)
+        return atomic_load(&by_libc);
+    n = SYS2(SYS_getgroups, n, list);
+    bool ok = n >= 0 && rights_hand_over_libcs(SYS_setgroups, n, (long)list, 0);
+    pages_free(list, size);
     return ok;
 }

@@ -3,16 +3,15 @@
  * watcher.c: the watcher: one thread of the agent that checks the sockets at intervals, and
  * reports.
  *
- * The thread has a small stack and all signals blocked, except the two that glibc uses itself. It
- * sleeps on a futex in the state file, which the program's threads, a signal handler or another
- * process may wake. It checks and reports under the watch lock. It never makes a call that can
- * block on one of the program's descriptors. Where it can, it has a descriptor table of its own
- * (descriptors.h).
+ * The thread (watcher_thread.h) has a small stack and all signals blocked, except the two that
+ * glibc uses itself where glibc knows the thread. It sleeps on a futex in the state file, which the
+ * program's threads, a signal handler or another process may wake. It checks and reports under the
+ * watch lock. It never makes a call that can block on one of the program's descriptors. Where it
+ * can, it has a descriptor table of its own (descriptors.h).
  */
 #include "watcher.h"
 
 #include <linux/futex.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -25,11 +24,14 @@
 #include "../base/scratch.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../elf/object.h"
 #include "../inject/follow.h"
 #include "../report/counts.h"
 #include "../report/forecast.h"
 #include "../report/uses.h"
 #include "../stacks/capture.h"
+#include "../symbolize/demangle.h"
+#include "../symbolize/lines.h"
 #include "../table/header.h"
 #include "../track/close_bell.h"
 #include "../track/family.h"
@@ -43,10 +45,9 @@
 #include "reporter.h"
 #include "rights.h"
 #include "wake.h"
+#include "watcher_thread.h"
 
 #define MS NS_PER_MS
-/* The thread's static TLS is on its stack too. Pages that are never touched cost nothing. */
-#define STACK_SIZE (256u * 1024)
 /*
  * A check may take 1/500 of the period, which is 0.2 % of one core; the scan for unseen sockets
  * 1/4000.
@@ -67,7 +68,6 @@ static _Atomic bool signal_wanted, quit, present_known;
 static _Atomic bool joinable;
 /* a futex word, on which the thread sleeps while there is no table; 1: wake up */
 static _Atomic uint32_t stirred;
-static pthread_t thread;
 /* The end of the thread: who stops it waits for it, or it is on its own and puts all back itself. */
 enum { AWAITED, ALONE, ENDED };
 static _Atomic int parting;
@@ -77,6 +77,8 @@ static _Atomic int parting;
  */
 static _Atomic uint32_t chosen;
 static _Atomic bool shared_only; /* a table of its own has not worked in this process */
+static _Atomic bool libcs_only;  /* the thread must be one of libc's here */
+static bool minding;             /* the thread is to make the table: watcher_mind */
 
 extern void __tsan_init(void) __attribute__((weak, visibility("default"))); /* ThreadSanitizer's runtime; NULL: it is not there */
 
@@ -222,18 +224,37 @@ static bool make_table_later(void)
     return gate_is_open();
 }
 
-/* This thread is of no use: the next event makes one with the program's table. */
-static void end_without_copies(void)
+/*
+ * This thread is of no use, for ever after as ONLY says: the next event makes one with the
+ * program's table, or one that libc knows.
+ */
+static void end_for_another(_Atomic bool *only)
 {
-    atomic_store(&shared_only, true);
+    atomic_store(only, true);
     atomic_store(&running, false);
+}
+
+static bool lines_can_ask(void)
+{
+    char path[600];
+    return lines_command(path, sizeof path);
+}
+
+/*
+ * What this thread may not do if libc does not know it: redirect objects under the loader's lock,
+ * and call the program's demangler where the command cannot be asked instead.
+ */
+static bool needs_libc(void)
+{
+    return this_thread.is_raw && (follow_will_be_needed() || (agent_options.symbolize && !lines_can_ask() && demangle_has_library()));
 }
 
 static enum descriptors_way choose_table(void)
 {
-    enum descriptors_way way = atomic_load(&shared_only) ? DESCRIPTORS_SHARED : descriptors_leave();
+    bool other = needs_libc();
+    enum descriptors_way way = other ? DESCRIPTORS_NONE : atomic_load(&shared_only) ? DESCRIPTORS_SHARED : descriptors_leave();
     if (way == DESCRIPTORS_NONE)
-        end_without_copies();
+        end_for_another(other ? &libcs_only : &shared_only);
     atomic_store(&chosen, 1u + way);
     sys_futex((volatile void *)&chosen, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
     return way;
@@ -250,7 +271,8 @@ static void watch(bool minds)
         return;
     reporter_pending();
     table_set_watcher(thread_tid());
-    log_verbose("the watcher has started (thread %u); it looks every %lu ms, %s", thread_tid(), (unsigned long)(table_interval_ns() / MS),
+    log_verbose("the watcher has started (thread %u%s); it looks every %lu ms, %s", thread_tid(),
+                this_thread.is_raw ? ", unknown to libc" : "", (unsigned long)(table_interval_ns() / MS),
                 descriptors_are_own() ? "from a descriptor table of its own" : "from the program's descriptor table");
     bool attached = table_is_attached();
     bool dormant = !table_is_enabled();
@@ -273,12 +295,14 @@ static void watch(bool minds)
         if (request == served)
             look_later(last_thread_wake(next), request);
         serve_rights();
-        if (descriptors_are_lost()) {
-            end_without_copies();
+        bool must_follow = this_thread.is_raw && follow_is_needed();
+        if (must_follow || descriptors_are_lost()) {
+            end_for_another(must_follow ? &libcs_only : &shared_only);
             return;
         }
         if (last_thread_of_all()) {
-            last_thread_goes();
+            if (!this_thread.is_raw) /* which no exit handler of the program's runs on */
+                last_thread_goes();
             break;
         }
         /* before follow(), which takes the loader's lock: who waits for us may hold it */
@@ -303,39 +327,36 @@ static void put_back(void)
     atomic_store(&running, false);
 }
 
-static void *watch_thread(void *arg)
+static void watch_thread(void)
 {
     thread_enter(); /* for good */
     this_thread.is_watcher = true;
-    watch(arg != NULL);
+    watch(minding);
     rights_watcher_ends(); /* nobody asks it any more */
     if (atomic_exchange(&parting, ENDED) == ALONE) {
         atomic_store(&joinable, true);
         put_back();
     }
-    return NULL;
 }
 
-static size_t stack_size(unsigned attempt)
+static bool create(bool known)
 {
-    /*
-     * The thread's static TLS is on its stack. A program with much of it needs a larger stack than
-     * we do.
-     */
-    return (size_t)STACK_SIZE << (attempt * 2);
+    rights_watcher_begins(known);
+    return watcher_thread_make(watch_thread, known);
 }
 
-static bool create(bool minds)
+/*
+ * ThreadSanitizer supports no thread of libc's that begins in a child of a program with threads: it
+ * ends the child, or the child waits for a lock that a thread of the parent held.
+ */
+static bool libc_refuses(void) { return &__tsan_init && reporter_in_forked_child(); }
+
+/* Without _dl_find_object (before glibc 2.35) an object is found under the loader's lock alone. */
+static bool create_any(bool minds)
 {
-    pthread_attr_t attr;
-    bool ok = false;
+    minding = minds;
     atomic_store(&parting, AWAITED);
-    rights_watcher_begins();
-    pthread_attr_init(&attr);
-    for (unsigned attempt = 0; attempt < 4 && !ok; attempt++)
-        ok = pthread_attr_setstacksize(&attr, stack_size(attempt)) == 0 &&
-             pthread_create(&thread, &attr, watch_thread, minds ? &thread : NULL) == 0;
-    pthread_attr_destroy(&attr);
+    bool ok = (!atomic_load(&libcs_only) && object_lookup_is_free() && create(false)) || (!libc_refuses() && create(true));
     atomic_store(&joinable, ok);
     if (!ok)
         rights_watcher_ends();
@@ -356,12 +377,9 @@ static void await_choice(void)
 /* One that has ended by itself. */
 static void join_ended(void)
 {
-    if (atomic_exchange(&joinable, false)) {
-        int before;
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-        pthread_join(thread, NULL);
-        pthread_setcancelstate(before, NULL);
-    }
+    if (atomic_exchange(&joinable, false))
+        while (!watcher_thread_await(NS_PER_S))
+            ;
 }
 
 bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_relaxed); }
@@ -369,13 +387,6 @@ bool watcher_running(void) { return atomic_load_explicit(&running, memory_order_
 static void launch(bool minds)
 {
     if (atomic_exchange(&running, true))
-        return;
-    /*
-     * ThreadSanitizer supports no thread that begins in a child of a program with threads: it ends
-     * the child, or the child waits for a lock that a thread of the parent held. RUNNING stays set,
-     * as where no thread can be created.
-     */
-    if (&__tsan_init && reporter_in_forked_child())
         return;
     /* pthread_create is not async-signal-safe: a later event tries again */
     if (capture_in_handler()) {
@@ -394,7 +405,7 @@ static void launch(bool minds)
         capture_init();
     join_ended();
     atomic_store(&chosen, 0);
-    bool ok = create(minds);
+    bool ok = create_any(minds);
     if (ok)
         await_choice();
     thread_leave();
@@ -407,8 +418,8 @@ static void launch(bool minds)
 static void start_with(bool minds)
 {
     launch(minds);
-    if (atomic_load(&chosen) == 1u + DESCRIPTORS_NONE)
-        launch(minds); /* with the program's table */
+    for (unsigned i = 0; i < 2 && atomic_load(&chosen) == 1u + DESCRIPTORS_NONE; i++)
+        launch(minds); /* as one that libc knows, or with the program's table */
 }
 
 void watcher_start(void)
@@ -451,19 +462,14 @@ static bool stop(uint64_t limit_ns)
 {
     if (!atomic_exchange(&joinable, false)) /* there is none, or another thread stops it */
         return false;
-    int cancel, saved = errno;
+    int saved = errno;
     bool late = false;
     atomic_store(&quit, true);
     watch_poke();
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     uint64_t begin = clock_now();
-    struct timespec soon;
-    do { /* repeated: a thread that was about to sleep when the first wake came has missed it */
+    do /* repeated: a thread that was about to sleep when the first wake came has missed it */
         wake_to_end();
-        uint64_t until = clock_now_real() + 20u * MS;
-        soon = (struct timespec){(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
-    } while (pthread_timedjoin_np(thread, NULL, &soon) == ETIMEDOUT && !(late = clock_now() - begin >= limit_ns && leave_alone()));
-    pthread_setcancelstate(cancel, NULL);
+    while (!watcher_thread_await(20u * MS) && !(late = clock_now() - begin >= limit_ns && leave_alone()));
     if (!late)
         put_back();
     errno = saved;
@@ -524,6 +530,7 @@ void watcher_forked_child(void)
     atomic_store(&running, false);
     atomic_store(&chosen, 0);
     atomic_store(&shared_only, false); /* the thread that forked is the first here */
+    watcher_thread_forked_child();
     atomic_store(&parting, AWAITED);
     rights_forked_child();
     watch_lock_reset();

@@ -48,9 +48,21 @@ static inline void watcher_follow(long number, long a, long b, long c, long d, l
     if (__builtin_expect(rights_followed(), 0) && !rights_hand_over(number, a, b, c, d, e))
         watcher_renew();
 }
+/* The same after a call by which libc has changed all threads that it knows, such as setuid(3). */
+static inline void watcher_follow_libc(long number, long a, long b, long c)
+{
+    if (__builtin_expect(rights_followed(), 0) && !rights_hand_over_libcs(number, a, b, c))
+        watcher_renew();
+}
+/* The same after initgroups(3). */
+static inline void watcher_follow_groups(void)
+{
+    if (__builtin_expect(rights_followed(), 0) && !rights_hand_over_groups())
+        watcher_renew();
+}
 /*
- * Sleeps for a millisecond. pthread_join can return a moment before the kernel has removed the
- * thread.
+ * Sleeps for a millisecond. The wait for the thread's end can be over a moment before the kernel
+ * has removed it.
  */
 void watcher_settle(void);
 /*

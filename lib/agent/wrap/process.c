@@ -296,6 +296,36 @@ WRAPPER(int, capset, (void *header, const void *data))
 SETFS(setfsuid)
 SETFS(setfsgid)
 
+/* ---- calls by which libc changes every thread that it knows ---- */
+
+/* What libc does by this system call, with A, B and C. */
+#define SET(name, parameters, arguments, number, a, b, c) \
+    WRAPPER(int, name, parameters)                        \
+    {                                                     \
+        int r = real.name arguments;                      \
+        if (r == 0)                                       \
+            watcher_follow_libc(number, a, b, c);         \
+        return r;                                         \
+    }
+SET(setuid, (uid_t id), (id), SYS_setuid, id, 0, 0)
+SET(setgid, (gid_t id), (id), SYS_setgid, id, 0, 0)
+SET(seteuid, (uid_t id), (id), SYS_setresuid, -1, id, -1)
+SET(setegid, (gid_t id), (id), SYS_setresgid, -1, id, -1)
+SET(setreuid, (uid_t ruid, uid_t euid), (ruid, euid), SYS_setreuid, ruid, euid, 0)
+SET(setregid, (gid_t rgid, gid_t egid), (rgid, egid), SYS_setregid, rgid, egid, 0)
+SET(setresuid, (uid_t ruid, uid_t euid, uid_t suid), (ruid, euid, suid), SYS_setresuid, ruid, euid, suid)
+SET(setresgid, (gid_t rgid, gid_t egid, gid_t sgid), (rgid, egid, sgid), SYS_setresgid, rgid, egid, sgid)
+SET(setgroups, (size_t n, const gid_t *list), (n, list), SYS_setgroups, (long)n, (long)list, 0)
+
+/* libc reads the groups of USER from its data bases; the kernel knows what it has set. */
+WRAPPER(int, initgroups, (const char *user, gid_t group))
+{
+    int r = real.initgroups(user, group);
+    if (r == 0)
+        watcher_follow_groups();
+    return r;
+}
+
 /* ---- code that is loaded and unloaded ---- */
 
 /*

@@ -113,4 +113,6 @@ static inline bool arch_jump(const unsigned char *code, uint64_t pc, uint64_t *t
             "1: .cfi_undefined x30\nmov x29, xzr\nldp x1, x0, [sp], #16\nblr x1\n"                       \
             "mov x8, #93\nsvc 0\nbrk #0\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 
+#define ARCH_HAS_RAW_THREAD 0
+
 #endif

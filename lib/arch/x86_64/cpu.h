@@ -182,4 +182,34 @@ static inline unsigned arch_stub(const unsigned char *pc)
             "test %eax, %eax\nje 1f\nret\n1: .cfi_undefined rip\nxor %ebp, %ebp\npop %rax\npop %rdi\n"   \
             "call *%rax\nmov %eax, %edi\nmov $60, %eax\nsyscall\nhlt\n.cfi_endproc\n.size " #name ", .-" #name "\n")
 
+/*
+ * The x86-64 psABI's variant II of thread-local storage: it lies below the thread pointer, and
+ * libc's struct pthread begins there. The first words are tcbhead_t (glibc's
+ * sysdeps/x86_64/nptl/tls.h), the same in every version.
+ */
+#define ARCH_HAS_RAW_THREAD 1
+#define ARCH_THREAD(name)                                                                                                      \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name ":\n.cfi_startproc\n" \
+            "mov %rcx, %r10\nmov $56, %eax\nsyscall\ntest %eax, %eax\nje 1f\nret\n"                                            \
+            "1: .cfi_undefined rip\nxor %ebp, %ebp\ncall *%r9\nxor %edi, %edi\nmov $60, %eax\nsyscall\nhlt\n"                  \
+            ".cfi_endproc\n.size " #name ", .-" #name "\n")
+
+static inline uintptr_t arch_thread_word(uintptr_t offset)
+{
+    uintptr_t word;
+    __asm__("mov %%fs:(%1), %0" : "=r"(word) : "r"(offset));
+    return word;
+}
+
+static inline void arch_fill_control_block(uintptr_t tp, uintptr_t dtv)
+{
+    uintptr_t *block = (uintptr_t *)tp;
+    block[0] = block[2] = tp;          /* tcb, self */
+    block[1] = dtv;                    /* in which nothing is allocated yet */
+    ((uint32_t *)block)[6] = 1;        /* multiple_threads */
+    block[5] = arch_thread_word(0x28); /* what the stack protector compares with */
+    block[6] = arch_thread_word(0x30); /* the guard of stored pointers */
+    block[9] = arch_thread_word(0x48); /* feature_1: whether there are shadow stacks */
+}
+
 #endif

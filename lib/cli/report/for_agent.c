@@ -4,8 +4,8 @@
  *
  * Started by the agent with the program's rights and a time limit. It reads all before it answers,
  * since addresses are resolved a module at a time. The agent makes the report itself, since it
- * knows what was suppressed and what it has reported before; here it asks for names only, or for the
- * readable forms of names that it has.
+ * knows what was suppressed and what it has reported before; here it asks for names only, or for
+ * the readable forms of names that it has.
  */
 #include "for_agent.h"
 

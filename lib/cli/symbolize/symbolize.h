@@ -46,8 +46,8 @@ struct symbolizer *symbolizer_new(const struct symbolize_options *options);
 void symbolizer_free(struct symbolizer *s);
 
 /*
- * The readable form of a C++ or Rust name, without control characters, which the caller frees; NULL:
- * it is not mangled.
+ * The readable form of a C++ or Rust name, without control characters, which the caller frees;
+ * NULL: it is not mangled.
  */
 char *symbolize_demangle(const char *name);
 
