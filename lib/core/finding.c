@@ -159,13 +159,12 @@ static bool is_mixed(const struct state_view *view, state_ref ref)
 }
 
 /*
- * The use of the socket GEN by the pair WORD. Of two stacks that were seen under one word it was
- * either, unless one of them was walked for this very socket.
+ * The use E of the socket GEN by the pair P. Of two stacks that were seen for one pair it was either,
+ * unless one of them was walked for this very socket.
  */
-static void add_use(struct finding *f, const struct state_view *view, struct state_finder *find, uint32_t gen, enum event event,
-                    uint32_t word, bool elsewhere)
+static void add_use(struct finding *f, const struct state_view *view, uint32_t gen, const struct state_pair *p,
+                    const struct finding_event *e)
 {
-    const struct state_pair *p = state_pair_of(view, find, word);
     bool exact = p && atomic_load(&p->exact), walked[2] = {exact, false};
     for (unsigned i = 0; p && i < 2; i++)
         walked[i] |= atomic_load(&p->stack[i].fd) == (uint32_t)f->fd && atomic_load(&p->stack[i].gen) == gen;
@@ -173,21 +172,40 @@ static void add_use(struct finding *f, const struct state_view *view, struct sta
     for (unsigned i = 0; p && i < 2; i++) {
         state_ref site = atomic_load(&p->stack[i].site);
         if ((walked[i] || !walked[!i]) && (exact || !is_mixed(view, site)))
-            add_event(f, view, event, site, !walked[i], elsewhere);
+            add_event(f, view, e->event, site, !walked[i], e->elsewhere);
     }
-    for (unsigned i = before; f->n_events == before + 2 && i < f->n_events; i++)
-        f->events[i].either = true;
+    for (unsigned i = before; i < f->n_events; i++) {
+        f->events[i].either = f->n_events == before + 2;
+        f->events[i].tid = e->tid;
+    }
+}
+
+static void add_first_use(struct finding *f, const struct state_view *view, struct state_finder *find, uint32_t gen, enum event event,
+                          uint64_t use, bool elsewhere)
+{
+    add_use(f, view, gen, state_pair_of(view, find, LIFE_FIRST(use)),
+            &(struct finding_event){.event = (uint8_t)event, .elsewhere = elsewhere});
+}
+
+/* Returns the thread. Where it is not known which one opened it, the first thread is no news. */
+static uint32_t add_last_use(struct finding *f, const struct state_view *view, struct state_finder *find, uint32_t gen, enum event event,
+                             uint64_t use)
+{
+    const struct state_pair *p = state_pair_of(view, find, LIFE_LAST(use));
+    uint32_t tid = p ? state_pair_thread(p, use) : 0, opener = f->tid ? f->tid : state_head(view)->pid;
+    add_use(f, view, gen, p, &(struct finding_event){.event = (uint8_t)event, .elsewhere = tid && tid != opener, .tid = tid});
+    return tid;
 }
 
 static void add_life(struct finding *f, const struct state_view *view, struct state_finder *find, const struct state_life *life)
 {
     uint32_t gen = life->gen, rare = life->rare;
     add_event(f, view, EVENT_EPOLL_ADD, life->epoll_add, false, false);
-    add_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life->first_receive, rare & LIFE_RECEIVED_ELSEWHERE);
-    add_use(f, view, find, gen, EVENT_FIRST_SEND, life->first_send, rare & LIFE_SENT_ELSEWHERE);
+    add_first_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life->receive, rare & LIFE_RECEIVED_ELSEWHERE);
+    add_first_use(f, view, find, gen, EVENT_FIRST_SEND, life->send, rare & LIFE_SENT_ELSEWHERE);
     add_event(f, view, EVENT_SHUTDOWN, rare & LIFE_RARE_REF, false, false);
-    add_use(f, view, find, gen, EVENT_LAST_RECEIVE, life->last_receive, false);
-    add_use(f, view, find, gen, EVENT_LAST_SEND, life->last_send, false);
+    f->receive_tid = add_last_use(f, view, find, gen, EVENT_LAST_RECEIVE, life->receive);
+    f->send_tid = add_last_use(f, view, find, gen, EVENT_LAST_SEND, life->send);
     if (!(rare & LIFE_ON_EPOLL))
         add_event(f, view, EVENT_EPOLL_DEL, life->epoll_del, rare & LIFE_DELETED_AGAIN, false);
 }
@@ -217,8 +235,8 @@ void finding_from_closed(struct finding *f, const struct state_closed *c, unsign
     f->told_id = name_of(view, f->told_site, &f->told_call);
     f->failed = has_stack ? site.site->call & CALL_FAILED : f->told_error;
     add_life(f, view, find, &c->life);
-    f->did = (c->life.first_receive != LIFE_FRESH ? 1u << EVENT_FIRST_RECEIVE | 1u << EVENT_LAST_RECEIVE : 0) |
-             (c->life.first_send != LIFE_FRESH ? 1u << EVENT_FIRST_SEND | 1u << EVENT_LAST_SEND : 0) |
+    f->did = (LIFE_WORD(c->life.receive) != LIFE_FRESH ? 1u << EVENT_FIRST_RECEIVE | 1u << EVENT_LAST_RECEIVE : 0) |
+             (LIFE_WORD(c->life.send) != LIFE_FRESH ? 1u << EVENT_FIRST_SEND | 1u << EVENT_LAST_SEND : 0) |
              (c->life.epoll_add || (c->life.rare & LIFE_ON_EPOLL) ? 1u << EVENT_EPOLL_ADD : 0) |
              (c->life.epoll_del ? 1u << EVENT_EPOLL_DEL : 0);
 }

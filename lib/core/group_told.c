@@ -9,6 +9,7 @@
 
 #include "finding.h"
 #include "sort.h"
+#include "users.h"
 #include "word.h"
 
 #define STACKS_SEEN 16u /* of one event of a group, before the commonest are chosen */
@@ -94,6 +95,14 @@ void group_told_enter(struct group *g, const struct told *t)
         *rarest = *t;
 }
 
+/* N more of T's sockets were used last in another thread than opened them, by TID; 0: by several. */
+static void add_thread(struct told *t, uint64_t n, uint32_t tid)
+{
+    if (n && (!t->n_elsewhere || t->tid != tid))
+        t->tid = t->n_elsewhere ? 0 : tid;
+    t->n_elsewhere += n;
+}
+
 /* Adds E, of a socket with so many DESCRIPTORS, to the stacks SEEN; returns their number. */
 static unsigned count_event(struct told *seen, unsigned n, const struct finding_event *e, uint32_t descriptors)
 {
@@ -110,9 +119,10 @@ static unsigned count_event(struct told *seen, unsigned n, const struct finding_
             i = rarest;
         seen[i] = (struct told){.event = e->event, .call = e->call, .site = e->site, .siteid = e->siteid};
     }
+    add_thread(&seen[i], e->elsewhere, e->tid);
     seen[i].count++;
     seen[i].n_inferred += e->inferred;
-    seen[i].n_elsewhere += e->elsewhere;
+    seen[i].n_opener += e->tid && !e->elsewhere;
     seen[i].n_either += e->either;
     seen[i].descriptors += descriptors;
     return n;
@@ -227,9 +237,10 @@ bool group_told_is_within(const struct group *g, unsigned nth)
 
 static void add_told(struct told *to, const struct told *t)
 {
+    add_thread(to, t->n_elsewhere, t->tid);
     to->count += t->count;
     to->n_inferred += t->n_inferred;
-    to->n_elsewhere += t->n_elsewhere;
+    to->n_opener += t->n_opener;
     to->descriptors += t->descriptors;
     to->n_either += t->n_either;
     take_comparison(to, t);
@@ -253,6 +264,7 @@ static void count_once(struct told *a, const struct told *b)
     a->count -= twice < a->count ? twice : a->count;
     a->n_inferred -= twice < a->n_inferred ? twice : a->n_inferred;
     a->n_elsewhere -= twice < a->n_elsewhere ? twice : a->n_elsewhere;
+    a->n_opener -= twice < a->n_opener ? twice : a->n_opener;
     a->n_either -= twice;
 }
 
@@ -305,6 +317,7 @@ void group_told_add(struct group *g, const struct group *from)
         g->eof = EOF_MIXED;
     if (g->opener.tid != from->opener.tid)
         g->opener = (struct opener){0};
+    users_add(g, from);
 }
 
 const struct told *group_commonest(const struct group *g)

@@ -60,6 +60,8 @@ static void put_socket(struct out *o, const struct report *r, const struct findi
     json_put_string(o, "origin", origin_name(f->origin));
     json_put_string(o, "tag", f->tag);
     json_put_u64_opt(o, "tid", f->tid);
+    json_put_u64_opt(o, "receive_tid", f->receive_tid);
+    json_put_u64_opt(o, "send_tid", f->send_tid);
     json_put_string(o, "how", f->kind == KIND_DEAD ? how_name(f->how) : NULL);
     json_put_error(o, "error", finding_error(f));
     if (f->error_inferred)

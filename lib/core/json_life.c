@@ -8,6 +8,7 @@
 
 #include "json_put.h"
 #include "parting.h"
+#include "users.h"
 
 /* Where F is in the file that runs. */
 static void put_generated(struct out *o, const struct frame *f)
@@ -59,7 +60,24 @@ void json_put_frames(struct out *o, const char *key, const struct frame *frames,
     out_char(o, ']');
 }
 
-static void put_one_event(struct out *o, const struct told *t, const char **before)
+/* The thread that made the last uses T, where it is not the one that opened the sockets. */
+static void put_user(struct out *o, const struct group *g, const struct told *t)
+{
+    const struct opener *user = users_find(g, t->tid);
+    if (!t->tid)
+        return;
+    json_put_key(o, "thread");
+    out_fmt(o, "{\"tid\":%u", t->tid);
+    json_put_string(o, "name", user ? user->name : NULL);
+    json_put_string(o, "now", user ? user->now : NULL);
+    if (user && (user->ended || user->name[0] || user->now[0]))
+        json_put_bool(o, "ended", user->ended);
+    else
+        out_str(o, ",\"ended\":null");
+    out_char(o, '}');
+}
+
+static void put_one_event(struct out *o, const struct group *g, const struct told *t, const char **before)
 {
     out_fmt(o, "%s{\"event\":\"%s\"", *before, event_name(t->event));
     *before = ",";
@@ -69,6 +87,7 @@ static void put_one_event(struct out *o, const struct told *t, const char **befo
     json_put_bool(o, "inferred", t->count && t->n_inferred == t->count);
     if (t->n_elsewhere)
         json_put_u64(o, "other_thread", t->n_elsewhere);
+    put_user(o, g, t);
     json_put_frames(o, "frames", t->frames, t->n_frames, t->whole, t->n_whole);
     out_char(o, '}');
 }
@@ -83,10 +102,10 @@ void json_put_history(struct out *o, const struct group *g)
         if (t->event >= EVENT_SIBLINGS)
             continue;
         if (t->event != EVENT_HANDLED_BY || !g->n_handlers)
-            put_one_event(o, t, &before);
+            put_one_event(o, g, t, &before);
         else if (i == 0 || t[-1].event != EVENT_HANDLED_BY)
             for (size_t k = 0; k < g->n_handlers; k++)
-                put_one_event(o, &g->handlers[k], &before);
+                put_one_event(o, g, &g->handlers[k], &before);
     }
     out_char(o, ']');
 }

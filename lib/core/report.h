@@ -24,8 +24,9 @@ struct finding_event {
     state_ref site;
     uint8_t event, call; /* enum event, enum call */
     bool inferred;       /* the stack is that of an earlier call by the same pair */
-    bool elsewhere;      /* the first use, by another thread than opened it */
+    bool elsewhere;      /* the first or last use, by another thread than opened it */
     bool either;         /* it was in this stack or in that of another such event */
+    uint32_t tid;        /* of a last use: the thread that made it; 0: not known */
 };
 /* first and last use by two stacks each, epoll's two, shutdown, and dup's */
 #define FINDING_EVENTS (8u + 3u + STATE_SHARE_DUPS)
@@ -80,10 +81,11 @@ struct finding {
     bool adopted;
     bool used; /* an inherited one: this process has called on it */
     uint32_t tid;
-    bool until_exit;   /* the end of the program closed it, and nothing before */
-    bool parent_ended; /* else it has closed its copy */
-    uint32_t parent;   /* inherited, and reported here because PARENT holds it no more; 0: neither */
-    uint32_t pid;      /* 0: of the report's own process; else of another one of a report over several */
+    uint32_t receive_tid, send_tid; /* the threads that received and sent last; 0: not known, or nothing was */
+    bool until_exit;                /* the end of the program closed it, and nothing before */
+    bool parent_ended;              /* else it has closed its copy */
+    uint32_t parent;                /* inherited, and reported here because PARENT holds it no more; 0: neither */
+    uint32_t pid;                   /* 0: of the report's own process; else of another one of a report over several */
     uint16_t tag_number;
     uint64_t siteid;  /* of the allocating stack; 0: none. With `site` the grouping key */
     uint64_t told_id; /* siteid of told_site; 0: no stack */
@@ -152,6 +154,8 @@ struct told {
     size_t n_whole;
     const struct frame *whole;
     uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
+    uint64_t n_opener;                /* of COUNT, of a last use: by the thread that opened the socket */
+    uint32_t tid;                     /* that has made all of n_elsewhere; 0: several have, or it is not known */
     uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
     uint64_t n_either;                /* of COUNT: which are counted for another stack, too */
     /*
@@ -168,8 +172,9 @@ struct told {
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
 #define GROUP_TOLD 24u              /* of all events: the rarest gives way */
+#define GROUP_USERS 4u              /* threads of which more is told than their number */
 
-/* The thread that opened a group's sockets, and the call that it is in now. */
+/* A thread that opened a group's sockets, or used them last, and the call that it is in now. */
 struct opener {
     uint32_t tid;  /* 0: not known, or there were several */
     char name[16]; /* "": not known */
@@ -206,6 +211,9 @@ struct group {
     bool about;   /* how they are spread over the stacks is about right, not counted */
     bool fd_limit_reached, ports_reached;
     struct opener opener;
+    /* other threads that used them last, as /proc shows them (users.h) */
+    unsigned n_users;
+    struct opener users[GROUP_USERS];
     /*
      * at this site (all sockets without a stack are one) since the start; live is opened - closed
      */

@@ -305,6 +305,9 @@ const struct state_closes *state_next_closes(const struct state_view *view, uint
     return NULL;
 }
 
+/* Files of an earlier version keep them in another form. */
+static bool has_lives(const struct state_view *view) { return state_head(view)->version >= STATE_VERSION_LIVES; }
+
 /* False while a thread writes it. */
 static bool copy_closed(const struct state_closed *from, struct state_closed *copy)
 {
@@ -324,7 +327,7 @@ bool state_closed_by(const struct state_view *view, const struct state_closes *c
         uint32_t left = 0;
         const struct state_closed *s = (const struct state_closed *)(const void *)record_at(view, ref, EXTENT_CLOSES, &left);
         if (!s || left < sizeof *s || atomic_load_explicit(&s->ready, memory_order_acquire) != 1 ||
-            __atomic_load_n(&s->format, __ATOMIC_RELAXED) != STATE_CLOSES_LIFE)
+            __atomic_load_n(&s->format, __ATOMIC_RELAXED) != STATE_CLOSES_LIFE || !has_lives(view))
             return false;
         if (__atomic_load_n(&s->by, __ATOMIC_RELAXED) == by)
             return copy_closed(s, copy);
@@ -419,26 +422,23 @@ static uint32_t extent_of_lives(const struct state_view *view, struct state_find
 bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot, struct state_life *copy)
 {
     uint32_t gen = SLOT_GEN(slot->word), at = fd >= 0 && gen ? extent_of_lives(view, find, (uint32_t)fd / STATE_LIVES_PER_EXTENT) : 0;
-    if (fd < 0 || !gen || at >= view->n_extents)
+    if (fd < 0 || !gen || at >= view->n_extents || !has_lives(view))
         return false;
     const struct state_life *life = (const struct state_life *)(const void *)body(view, at) + (uint32_t)fd % STATE_LIVES_PER_EXTENT;
-    const _Atomic uint32_t *from = (const _Atomic uint32_t *)(const void *)life;
-    _Atomic uint32_t *to = (_Atomic uint32_t *)(void *)copy;
-    for (unsigned w = 0; w < sizeof *copy / sizeof *to; w++)
-        atomic_store_explicit(&to[w], atomic_load_explicit(&from[w], memory_order_acquire), memory_order_relaxed);
+    state_copy_life(copy, life);
     /* the generation was read first: between two equal readings of it nobody else's life began */
     return copy->gen == gen && atomic_load_explicit(&life->gen, memory_order_acquire) == gen;
 }
 
-const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t word)
+const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t number)
 {
     for (; find->n_extents < view->n_extents && find->n_pairs < STATE_PAIRS_EXTENTS; find->n_extents++)
         if (extent_type(extent_word(view, find->n_extents)) == EXTENT_PAIRS)
             find->pairs[find->n_pairs++] = find->n_extents;
-    for (uint32_t i = 0; word > LIFE_FRESH && i < find->n_pairs; i++) {
+    for (uint32_t i = 0; number && i < find->n_pairs; i++) {
         const struct state_pair *p = (const struct state_pair *)(const void *)body(view, find->pairs[i]);
         for (unsigned k = 0; k < STATE_PAIRS_PER_EXTENT; k++)
-            if (atomic_load_explicit(&p[k].word, memory_order_acquire) == word)
+            if (atomic_load_explicit(&p[k].number, memory_order_acquire) == number)
                 return &p[k];
     }
     return NULL;

@@ -36,7 +36,8 @@
 #include "runtime_name.h"
 
 #define STATE_MAGIC "sockleak" /* 8 bytes, no NUL */
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
+#define STATE_VERSION_LIVES 2u /* from here on lives are as below; readers pass over those before */
 #define STATE_BYTE_ORDER 0x01020304u
 #define STATE_PAGE 4096u
 #define STATE_EXTENT_SIZE 4096u
@@ -452,17 +453,40 @@ struct state_attempt {
 enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LISTEN, ATTEMPT_DISCONNECT /* connect(AF_UNSPEC) */ };
 
 /*
- * 32 bytes: what a program did with the socket in a slot, between its opening and its end. A
- * receive or a send that transferred something is kept as the word of its pair (struct state_pair).
+ * 32 bytes: what a program did with the socket in a slot, between its opening and its end. Of the
+ * calls that received something, and of those that sent something, the first and the last are kept
+ * by their pairs (struct state_pair): one word, LIFE_USE, so that a reader sees what belongs together.
  */
 struct state_life {
-    _Atomic uint32_t gen; /* the slot's generation; 0: none, or being written */
-    /* words of pairs; LIFE_FRESH: nothing yet; 0: not kept, as of a number that is no socket */
-    _Atomic uint32_t first_receive, last_receive, first_send, last_send;
-    _Atomic state_ref epoll_add, epoll_del; /* stacks: the first of each */
-    _Atomic uint32_t rare;                  /* the stack of the first shutdown; and enum life_flag */
+    _Atomic uint32_t gen;        /* the slot's generation; 0: none, or being written */
+    _Atomic state_ref epoll_add; /* a stack: the first ADD */
+    _Atomic uint64_t receive, send;
+    _Atomic state_ref epoll_del; /* the first DEL */
+    _Atomic uint32_t rare;       /* the stack of the first shutdown; and enum life_flag */
 };
+/*
+ * The low half, WORD, tells the last call: the word of its pair plus LIFE_THREAD of the thread that
+ * made it. LIFE_FRESH: nothing yet; LIFE_NOBODY: another process has made it; 0: not kept, as of a
+ * number that is no socket. Then the numbers of the last call's pair and of the first one's; 0: no
+ * pair is known.
+ */
+#define LIFE_USE(word, last, first) ((uint64_t)(first) << 48 | (uint64_t)(last) << 32 | (uint32_t)(word))
+#define LIFE_WORD(use) ((uint32_t)(use))
+#define LIFE_LAST(use) ((uint32_t)((use) >> 32) & 0xffffu)
+#define LIFE_FIRST(use) ((uint32_t)((use) >> 48))
 #define LIFE_FRESH 1u
+#define LIFE_NOBODY 2u
+/* An odd factor, and what undoes it: LIFE_THREAD(tid) * LIFE_THREAD_UNDONE is TID again. */
+#define LIFE_THREAD(tid) ((uint32_t)(tid)*0x85ebca6bu)
+#define LIFE_THREAD_UNDONE 0xa5cb9243u
+#define LIFE_TIDS (1u << 22) /* Linux gives no higher ones (PID_MAX_LIMIT) */
+/* All of FROM to TO, while threads change it: the generation is read first, each use at once. */
+static inline void state_copy_life(struct state_life *to, const struct state_life *from)
+{
+    typedef uint64_t part __attribute__((may_alias));
+    for (unsigned i = 0; i < sizeof *to / sizeof(part); i++)
+        __atomic_store_n((part *)to + i, __atomic_load_n((const part *)from + i, __ATOMIC_ACQUIRE), __ATOMIC_RELAXED);
+}
 #define LIFE_RARE_REF 0x00ffffffu
 enum life_flag {
     LIFE_RECEIVED_ELSEWHERE = 1u << 24, /* first received by another thread than opened it */
@@ -495,8 +519,9 @@ enum closed_flag { CLOSED_TOLD_EOF = 1, CLOSED_TOLD_ERROR = 2 };
 
 /*
  * 64 bytes: a call (calls.h), the address it returns to and the place of the stack there, relative
- * to the thread's control block, mixed to one word: mostly one stack. It was walked when the pair
- * was new to the process, and again at the 2^k-th time that a socket's last pair was another one.
+ * to the thread's control block, mixed to one word: mostly one stack, of whichever thread. It was
+ * walked when the pair was new to the process, and again at the 2^k-th time that a socket's last
+ * pair was another one.
  */
 struct state_pair {
     _Atomic uint32_t word;
@@ -508,8 +533,15 @@ struct state_pair {
     } stack[2]; /* two were seen under one word: it may be either */
     /* 1: the word was made from stack[0] itself, and stands for no other (pairs_of_stack) */
     _Atomic uint32_t exact;
-    uint32_t pad[7];
+    _Atomic uint32_t number; /* by which lives name it; 0: none, another one has its word */
+    uint32_t pad[6];
 };
+/* The thread whose last call is USE, by the pair P; 0: not known. */
+static inline uint32_t state_pair_thread(const struct state_pair *p, uint64_t use)
+{
+    uint32_t tid = (LIFE_WORD(use) - atomic_load_explicit(&p->word, memory_order_relaxed)) * LIFE_THREAD_UNDONE;
+    return LIFE_WORD(use) > LIFE_NOBODY && tid < LIFE_TIDS ? tid : 0;
+}
 
 /*
  * A child that was forked with sockets. Its parent reserves the record before the fork; the child
@@ -595,6 +627,8 @@ _Static_assert(sizeof(struct state_share) == 64, "64 shares an extent");
 _Static_assert(offsetof(struct state_header, unwatched_ns) == STATE_HEADER_FIRST, "fields are added behind those of 0.1");
 _Static_assert(sizeof(struct state_life) == 32, "128 lives an extent");
 _Static_assert(sizeof(struct state_pair) == 64, "64 pairs an extent");
+_Static_assert(STATE_PAIRS_PER_EXTENT <= 0xffff / STATE_PAIRS_EXTENTS, "a pair's number is 16 bits of a use");
+_Static_assert(0x85ebca6bu * LIFE_THREAD_UNDONE == 1, "the one undoes the other");
 _Static_assert(STATE_MAX_SIZE / STATE_REF_UNIT <= LIFE_RARE_REF, "a ref fits beside the flags");
 _Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
 _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
@@ -677,8 +711,8 @@ struct state_finder {
 /* A copy of the life of the socket in the slot copy SLOT of descriptor FD. False: it has none. */
 bool state_life_of(const struct state_view *view, struct state_finder *find, int fd, const struct state_slot *slot,
                    struct state_life *copy);
-/* The pair with this WORD; NULL: there is none, or the word stands for none. */
-const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t word);
+/* The pair with this NUMBER; NULL: there is none. */
+const struct state_pair *state_pair_of(const struct state_view *view, struct state_finder *find, uint32_t number);
 /* Iterates the records of children; *POS starts at 0. NULL at the end. */
 struct state_child *state_next_child(const struct state_view *view, uint64_t *pos);
 /* Iterates the records of closes that are complete; *POS starts at 0. NULL at the end. */

@@ -13,13 +13,12 @@
 #include "own_frames.h"
 #include "parting.h"
 #include "textstack.h"
+#include "users.h"
 
-/* In which thread they were opened, and what it does now. */
-static void put_opener(struct out *o, const struct opener *t)
+/* A thread, and what it does now. */
+static void put_thread(struct out *o, const struct opener *t)
 {
-    if (!t->tid || (!t->name[0] && !t->now[0] && !t->ended))
-        return;
-    out_fmt(o, " (thread %u", t->tid);
+    out_fmt(o, "thread %u", t->tid);
     if (t->name[0]) {
         out_str(o, " \"");
         text_clean(o, t->name);
@@ -29,6 +28,15 @@ static void put_opener(struct out *o, const struct opener *t)
         out_str(o, ", which has ended");
     else if (t->now[0])
         out_fmt(o, ", now %s%s", strcmp(t->now, "running") == 0 ? "" : "in ", t->now);
+}
+
+/* In which thread they were opened. */
+static void put_opener(struct out *o, const struct opener *t)
+{
+    if (!t->tid || (!t->name[0] && !t->now[0] && !t->ended))
+        return;
+    out_str(o, " (");
+    put_thread(o, t);
     out_char(o, ')');
 }
 
@@ -131,15 +139,40 @@ static const char *between(unsigned event)
     return event == EVENT_EPOLL_ADD || event == EVENT_SHUTDOWN || event == EVENT_EPOLL_DEL ? " by (" : " in (";
 }
 
-/* What else is known of T: how its stack is known, and where else its sockets are. */
-static void put_remarks(struct out *o, const struct told *t, bool is_told_here)
+static bool is_last(unsigned event) { return event == EVENT_LAST_RECEIVE || event == EVENT_LAST_SEND; }
+
+/* Which thread has made the last uses T, which are told with the first ones, FIRST, or apart (NULL). */
+static void put_user(struct out *o, const struct group *g, const struct told *t, const struct told *first)
+{
+    const struct opener *user = users_find(g, t->tid), unknown = {.tid = t->tid};
+    const char *last = first ? "last " : "";
+    if (!t->n_elsewhere && first && first->n_elsewhere && t->n_opener == t->count)
+        out_str(o, "; last by the one that opened it");
+    if (!t->n_elsewhere)
+        return;
+    if (t->n_elsewhere == t->count)
+        out_fmt(o, "; %sby ", last);
+    else
+        out_fmt(o, "; %lu %sby ", (unsigned long)t->n_elsewhere, last);
+    if (t->tid)
+        put_thread(o, user ? user : &unknown);
+    else
+        out_str(o, t->n_elsewhere == 1 ? "another thread" : "other threads");
+}
+
+/* What else is known of T, or of it and LAST: how its stack is known, and where else its sockets are. */
+static void put_remarks(struct out *o, const struct group *g, const struct told *t, const struct told *last, bool is_told_here)
 {
     if (is_told_here && t->n_inferred && t->n_inferred == t->count)
         out_str(o, "; as known from an earlier call");
-    if (t->n_elsewhere && t->n_elsewhere == t->count)
+    if (is_last(t->event))
+        put_user(o, g, t, NULL);
+    else if (t->n_elsewhere && t->n_elsewhere == t->count)
         out_str(o, "; handed to another thread");
     else if (t->n_elsewhere)
         out_fmt(o, "; %lu handed to another thread", (unsigned long)t->n_elsewhere);
+    if (last)
+        put_user(o, g, last, t);
     if (t->event == EVENT_DUP && t->descriptors)
         out_fmt(o, "; %lu descriptor%s left", (unsigned long)t->descriptors, t->descriptors == 1 ? " is" : "s are");
 }
@@ -161,7 +194,7 @@ static void put_told(struct out *o, const struct group *g, const struct told *t,
         out_fmt(o, ", %lu never did", (unsigned long)g->n_unread);
     if (first && t->event == EVENT_EOF && g->n_unknown)
         out_fmt(o, ", %lu not known", (unsigned long)g->n_unknown);
-    put_remarks(o, t, !like);
+    put_remarks(o, g, t, last, !like);
     out_char(o, ')');
 }
 

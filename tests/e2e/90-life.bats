@@ -46,7 +46,7 @@ alive()
     says "at('first_receive')[:4]" "['takes_bytes', 'handshake', 'serves', 'works']"
     says "[(e['count'], e['call'], e.get('other_thread')) for e in h][:2]" "[(4, 'recv', 4), (4, 'send', 4)]"
     in_text worker
-    contains "$output" '^  first and last received in \(recv; 4 of 4; handed to another thread\)$'
+    contains "$output" '^  first and last received in \(recv; 4 of 4; handed to another thread; last by thread [0-9]+, which has ended\)$'
     contains "$output" '^    #1 handshake +.*/life.c:[0-9]+$'
 }
 
@@ -99,6 +99,42 @@ alive()
     says "(at('first_receive')[:2], at('last_receive')[:2], l['count'])" "(['receives', 'greets'], ['receives', 'goes_on'], 4)" "$TESTTMP/dead"
     run "$SOCKLEAK" report "$pid"
     contains "$output" '^  last received in \(recv; 4 of 4\)$'
+    exec 7>&-
+}
+
+# user: what a report, in $TESTTMP/live, says of the thread that received last
+user() { json "$TESTTMP/live" "(lambda l: (lambda e: (e.get('other_thread'), e['thread']['name'], e['thread']['now'], e['thread']['ended'], e['thread']['tid'] in [s['tid'] for s in l['sockets']], {s['receive_tid'] for s in l['sockets']} == {e['thread']['tid']}))([x for x in l['history'] if x['event'] == 'last_receive'][0]))(leaks[0])"; }
+
+@test "the thread that used the sockets last is named with what it does now, while it is there; of a dead process its number is left" {
+    local reader
+    left users
+    says "[(e['event'], e.get('other_thread'), e['thread']['name'] if 'thread' in e else None) for e in h if 'receive' in e['event']]" \
+        "[('first_receive', None, None), ('last_receive', 4, 'reader')]"
+    alive users
+    "$SOCKLEAK" report --min-age 0 --format json "$pid" >"$TESTTMP/live"
+    user
+    [ "$(user)" = "(4, 'reader', 'read', False, False, True)" ]
+    reader=$(json "$TESTTMP/live" "leaks[0]['sockets'][0]['receive_tid']")
+    [ "$(cat "/proc/$pid/task/$reader/comm")" = reader ]
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" "^  first received in \\(recv; 4 of 4\\)\$"
+    contains "$output" "^  last received in \\(recv; 4 of 4; by thread $reader \"reader\", now in read\\)\$"
+    run "$SOCKLEAK" explain "$(json "$TESTTMP/live" "leaks[0]['site']")" "$pid"
+    contains "$output" "^    opened 20[0-9T:.-]*Z by thread $pid, received from last by thread $reader"
+    kill -KILL "$pid"
+    wait_for 10 ended "$pid"
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" "^  last received in \\(recv; 4 of 4; by thread $reader\\)\$"
+    exec 7>&-
+}
+
+@test "where the number of a thread that used a socket last may be another's by now, the other is not named" {
+    alive renumbered
+    grep -q '^renumbered' "$TESTTMP/v.out" || skip "no thread can be given a number here"
+    run "$SOCKLEAK" report --min-age 0 "$pid"
+    contains "$output" '^  last received in \(recv; 1 of 1; by thread [0-9]+\)$'
+    "$SOCKLEAK" report --min-age 0 --format json "$pid" >"$TESTTMP/live"
+    [ "$(user)" = "(1, None, None, None, False, True)" ]
     exec 7>&-
 }
 

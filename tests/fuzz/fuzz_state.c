@@ -76,18 +76,24 @@ static void touch_site(const struct state_view *v, const struct state_site_view 
         abort();
 }
 
-static void touch_pair(const struct state_view *v, struct state_finder *find, uint32_t word)
+static void touch_pair(const struct state_view *v, struct state_finder *find, uint32_t number, uint64_t use)
 {
     struct state_site_view sv;
-    const struct state_pair *p = state_pair_of(v, find, word);
+    const struct state_pair *p = state_pair_of(v, find, number);
     if (!p)
         return;
-    if (word <= LIFE_FRESH)
+    if (!number || state_pair_thread(p, use) >= LIFE_TIDS)
         abort();
     touch(p, sizeof *p);
     for (unsigned i = 0; i < 2; i++)
         if (state_site_at(v, p->stack[i].site, &sv))
             touch_site(v, &sv);
+}
+
+static void touch_use(const struct state_view *v, struct state_finder *find, uint64_t use)
+{
+    touch_pair(v, find, LIFE_FIRST(use), use);
+    touch_pair(v, find, LIFE_LAST(use), use);
 }
 
 static void touch_life(const struct state_view *v, struct state_finder *find, int fd, const struct state_slot *slot)
@@ -98,10 +104,8 @@ static void touch_life(const struct state_view *v, struct state_finder *find, in
         return;
     if (!life.gen || life.gen != SLOT_GEN(slot->word))
         abort();
-    touch_pair(v, find, life.first_receive);
-    touch_pair(v, find, life.last_receive);
-    touch_pair(v, find, life.first_send);
-    touch_pair(v, find, life.last_send);
+    touch_use(v, find, life.receive);
+    touch_use(v, find, life.send);
     if (state_site_at(v, life.rare & LIFE_RARE_REF, &sv))
         touch_site(v, &sv);
 }
@@ -111,8 +115,8 @@ static void touch_closed(const struct state_view *v, struct state_finder *find, 
     struct state_closed closed;
     if (!state_closed_by(v, c, by, &closed))
         return;
-    touch_pair(v, find, closed.life.first_receive);
-    touch_pair(v, find, closed.life.last_send);
+    touch_use(v, find, closed.life.receive);
+    touch_use(v, find, closed.life.send);
     if (closed.turn & 1)
         abort();
 }

@@ -256,9 +256,13 @@ static void the_life_of_the_last_socket_that_was_closed_is_kept(void **state)
         assert_int_equal(copy.fd, FD);
         assert_int_equal(copy.life.gen, SLOT_GEN(atomic_load(&slot_of(FD)->word)));
         assert_int_equal(copy.life.epoll_add != 0, i == 1);
-        assert_int_equal(copy.life.first_send, LIFE_FRESH);
+        assert_int_equal(copy.life.send, LIFE_FRESH);
         assert_int_equal(copy.told, i == 1 ? CLOSED_TOLD_EOF : 0);
     }
+    table_head->version = STATE_VERSION_LIVES - 1; /* it has lives in another form */
+    assert_false(closed_life(site, &copy));
+    table_head->version = STATE_VERSION;
+    assert_true(closed_life(site, &copy));
     /* of another generation than the life: by another stack */
     closes_count(&(struct leaving){.gen = 1000, .site = site, .last = true, .fd = FD}, CALL_CLOSE, (struct closer){NULL, NULL});
     const struct state_closes *c = record_of(site);

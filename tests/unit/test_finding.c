@@ -364,26 +364,29 @@ static void a_life_gives_its_events_with_the_stacks_of_their_pairs(void **state)
         site[i] = image_ref(0, i * 256);
     }
     struct state_pair *p = image_at(&life_im, 2, 0);
-    p[0].word = 50; /* one stack, walked for this very socket */
+    p[0].number = 50; /* one stack, walked for this very socket */
     p[0].stack[0].site = site[0];
     p[0].stack[0].fd = 7;
     p[0].stack[0].gen = 3;
-    p[1].word = 51; /* one, of another socket of the same number */
+    p[1].number = 51;
+    p[1].word = 1000; /* one, of another socket of the same number */
     p[1].stack[0].site = site[1];
     p[1].stack[0].fd = 7;
     p[1].stack[0].gen = 2;
-    p[2].word = 52; /* two, of others */
+    p[2].number = 52; /* two, of others */
     p[2].stack[0].site = site[1];
     p[2].stack[0].fd = 8;
     p[2].stack[0].gen = 3;
     p[2].stack[1].site = site[2];
-    p[3].word = 53; /* two, the second of this one */
+    p[3].number = 53;
+    p[3].word = 3000; /* two, the second of this one */
     p[3].stack[0].site = site[1];
     p[3].stack[1].site = site[3];
     p[3].stack[1].fd = 7;
     p[3].stack[1].gen = 3;
     struct state_life *l = image_at(&life_im, 1, 7 * sizeof *l);
-    *l = (struct state_life){.gen = 3, .first_receive = 50, .last_receive = 51, .first_send = 52, .last_send = 53};
+    *l = (struct state_life){.gen = 3, .receive = LIFE_USE(1000 + LIFE_THREAD(812), 51, 50)};
+    l->send = LIFE_USE(3000 + LIFE_THREAD(4243), 53, 52);
     l->rare = site[4] | LIFE_SENT_ELSEWHERE;
     l->epoll_add = site[0];
     l->epoll_del = site[1];
@@ -391,7 +394,7 @@ static void a_life_gives_its_events_with_the_stacks_of_their_pairs(void **state)
     share->refs = 2;
     share->dup_site[0] = site[2];
     share->dup_site[2] = 1; /* no site */
-    struct state_slot s = {.word = SLOT_WORD(3, SLOT_LIVE), .family = AF_INET, .share = image_ref(3, 64)};
+    struct state_slot s = {.word = SLOT_WORD(3, SLOT_LIVE), .family = AF_INET, .share = image_ref(3, 64), .tid = 812};
     struct state_finder find = {0};
     struct finding f;
     finding_from_slot(&f, 7, &s, &v);
@@ -400,17 +403,23 @@ static void a_life_gives_its_events_with_the_stacks_of_their_pairs(void **state)
     const struct finding_event *e = event_of(&f, EVENT_FIRST_RECEIVE, 0);
     assert_true(e && e->site == site[0] && e->siteid == 0x1000 && e->call == CALL_READ && !e->inferred && !e->elsewhere);
     e = event_of(&f, EVENT_LAST_RECEIVE, 0);
-    assert_true(e && e->site == site[1] && e->inferred);
+    assert_true(e && e->site == site[1] && e->inferred && e->tid == 812 && !e->elsewhere);
     e = event_of(&f, EVENT_FIRST_SEND, 0);
-    assert_true(e && e->site == site[1] && e->inferred && e->elsewhere);
+    assert_true(e && e->site == site[1] && e->inferred && e->elsewhere && !e->tid);
     e = event_of(&f, EVENT_FIRST_SEND, 1); /* it was either */
     assert_true(e && e->site == site[2] && e->inferred);
     e = event_of(&f, EVENT_LAST_SEND, 0);
     assert_true(e && e->site == site[3] && !e->inferred && !event_of(&f, EVENT_LAST_SEND, 1));
+    assert_true(e->tid == 4243 && e->elsewhere && f.receive_tid == 812 && f.send_tid == 4243);
     assert_true(event_of(&f, EVENT_SHUTDOWN, 0)->site == site[4] && event_of(&f, EVENT_EPOLL_ADD, 0)->site == site[0]);
     assert_true(event_of(&f, EVENT_DUP, 0)->site == site[2] && !event_of(&f, EVENT_DUP, 1));
     e = event_of(&f, EVENT_EPOLL_DEL, 0);
     assert_true(e && e->site == site[1] && !e->inferred);
+    s.tid = 0; /* nobody knows who opened it: that the first thread uses it is no news */
+    ((struct state_header *)(void *)life_im.base)->pid = 4243;
+    finding_from_slot(&f, 7, &s, &v);
+    finding_add_life(&f, &s, &v, &find);
+    assert_true(event_of(&f, EVENT_LAST_RECEIVE, 0)->elsewhere && !event_of(&f, EVENT_LAST_SEND, 0)->elsewhere);
     l->rare |= LIFE_DELETED_AGAIN; /* the last DEL was another */
     finding_from_slot(&f, 7, &s, &v);
     finding_add_life(&f, &s, &v, &find);

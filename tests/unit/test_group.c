@@ -13,6 +13,7 @@
 
 #include "core/finding.h"
 #include "core/group.h"
+#include "core/users.h"
 #include "core/group_told.h"
 #include "core/report.h"
 
@@ -388,6 +389,47 @@ static void the_thread_that_opened_them_is_named_when_it_is_one(void **state)
     assert_int_equal(g[0].opener.tid, 0);
 }
 
+static void the_thread_that_used_them_last_is_named_when_it_is_one(void **state)
+{
+    (void)state;
+    struct finding f[4];
+    struct group g[4];
+    for (int i = 0; i < 4; i++) {
+        f[i] = told(i, 0);
+        f[i].opened_ns = 50u - (unsigned)i;
+        add_event(&f[i], EVENT_LAST_RECEIVE, 5, false);
+        f[i].events[0].tid = i ? 77 : 42;
+        f[i].events[0].elsewhere = i != 0;
+    }
+    assert_int_equal(group_findings(f, 4, g, 100), 1);
+    assert_int_equal(g[0].told[0].n_elsewhere, 3);
+    assert_int_equal(g[0].told[0].n_opener, 1);
+    assert_int_equal(g[0].told[0].tid, 77);
+    assert_int_equal(users_since(g), 47);
+    users_want(g);
+    assert_int_equal(g[0].n_users, 1);
+    assert_int_equal(users_find(g, 77)->tid, 77);
+    assert_null(users_find(g, 42));
+    assert_null(users_find(g, 0));
+    struct group other = {.n_told = 1, .told = {{.event = EVENT_LAST_SEND, .tid = 78}, {.tid = 79}}};
+    users_want(&other);
+    assert_int_equal(other.n_users, 1);
+    users_add(&other, g);
+    users_add(&other, g);
+    assert_int_equal(other.n_users, 2);
+    for (uint32_t i = 0; i < 2 * GROUP_USERS; i++)
+        users_add(&other, &(struct group){.n_users = 1, .users = {{.tid = 100 + i}}});
+    assert_int_equal(other.n_users, GROUP_USERS);
+    for (int i = 0; i < 4; i++)
+        if (f[i].fd == 2)
+            f[i].events[0].tid = 78; /* several have */
+    group_findings(f, 4, g, 100);
+    assert_int_equal(g[0].told[0].n_elsewhere, 3);
+    assert_int_equal(g[0].told[0].tid, 0);
+    users_want(g);
+    assert_int_equal(g[0].n_users, 0);
+}
+
 static void no_finding_is_lost_or_doubled_in_random_heaps(void **state)
 {
     (void)state;
@@ -571,8 +613,14 @@ static void groups_that_become_one_add_what_they_were_told(void **state)
     b.told[0] = a.told[0];
     b.told[1] = (struct told){.event = EVENT_EOF, .call = CALL_READ, .count = 5, .frames = at + 1, .n_frames = 1};
     b.n_told = 2;
+    b.told[0].n_elsewhere = b.told[1].n_elsewhere = a.told[0].n_elsewhere = 1;
+    b.told[0].tid = b.told[1].tid = 9;
+    a.told[0].tid = 8;
+    b.n_users = 1;
+    b.users[0].tid = 9;
     group_told_add(&a, &b);
     assert_int_equal(a.n_told, 2);
+    assert_true(a.told[0].tid == 9 && a.told[1].tid == 0 && a.told[1].n_elsewhere == 2 && a.n_users == 1);
     assert_int_equal(a.told[0].count, 5); /* the commonest first */
     assert_int_equal(a.told[1].count, 4);
     assert_int_equal(a.n_read, 4);
@@ -638,6 +686,7 @@ int main(void)
         cmocka_unit_test(a_stack_is_told_once_and_with_the_end_where_it_saw_that),
         cmocka_unit_test(sockets_that_no_stack_opened_are_grouped_by_the_stack_that_saw_eof),
         cmocka_unit_test(the_thread_that_opened_them_is_named_when_it_is_one),
+        cmocka_unit_test(the_thread_that_used_them_last_is_named_when_it_is_one),
         cmocka_unit_test(no_finding_is_lost_or_doubled_in_random_heaps),
         cmocka_unit_test(a_quarter_of_a_million_findings_take_no_bad_case),
         cmocka_unit_test(a_socket_that_may_have_been_in_either_of_two_stacks_that_read_the_same_counts_once),

@@ -195,6 +195,7 @@ static struct report example(void)
                                        .family = AF_INET,
                                        .tcp_state = ST_CLOSE_WAIT,
                                        .tid = 4243,
+                                       .receive_tid = 77,
                                        .opened_ns = 100 * S,
                                        .since_ns = 187600000000ull,
                                        .unread = 7,
@@ -248,7 +249,8 @@ static void the_documented_keys_stand_in_their_order(void **state)
         "app\",\"build_id\":null,\"offset\":\"0x1456\",\"symbol\":\"read_reply\",\"file\":null,\"line\":null,"
         "\"inlined\":true,\"runtime\":\"native\"}],"
         "\"sockets\":[{\"fd\":14,\"family\":\"inet\",\"local\":\"10.0.0.7:51222\",\"peer\":\"10.0.0.5:1433\",\"state\":\"CLOSE_WAIT\","
-        "\"age_s\":900.0,\"stuck_s\":812.4,\"unread\":7,\"origin\":\"socket\",\"tag\":null,\"tid\":4243";
+        "\"age_s\":900.0,\"stuck_s\":812.4,\"unread\":7,\"origin\":\"socket\",\"tag\":null,\"tid\":4243,\"receive_tid\":77,\"send_tid\":"
+        "null";
     static const char summary[] =
         "\n{\"type\":\"summary\",\"time\":\"2026-01-02T03:04:05.678Z\",\"pid\":4242,\"reason\":\"exit\",\"leaks\":37,\"sites\":1,"
         "\"suppressed\":0,\"dropped\":0,\"by_kind\":{\"close_wait\":37}";
@@ -294,23 +296,36 @@ static void what_the_program_was_told_is_counted_for_each_stack(void **state)
         unsigned event;
         uint64_t inferred, elsewhere;
         const char *part;
+        uint32_t tid;
     } lives[] = {
-        {EVENT_EPOLL_ADD, 0, 0, "{\"event\":\"epoll_add\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\":[{"},
+        {EVENT_EPOLL_ADD, 0, 0, "{\"event\":\"epoll_add\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\":[{",
+         0},
         {EVENT_FIRST_RECEIVE, 1, 0,
-         "{\"event\":\"first_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\""},
+         "{\"event\":\"first_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":false,\"frames\"", 0},
         {EVENT_FIRST_SEND, 2, 1,
-         "\"event\":\"first_send\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"other_thread\":1,"},
-        {EVENT_DUP, 0, 0, "{\"event\":\"dup\","},
-        {EVENT_SHUTDOWN, 0, 0, "{\"event\":\"shutdown\","},
-        {EVENT_LAST_RECEIVE, 2, 0, "{\"event\":\"last_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"frames\""},
-        {EVENT_LAST_SEND, 0, 0, "{\"event\":\"last_send\","},
-        {EVENT_EPOLL_DEL, 0, 0, "{\"event\":\"epoll_del\","},
+         "\"event\":\"first_send\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"other_thread\":1,", 0},
+        {EVENT_DUP, 0, 0, "{\"event\":\"dup\",", 0},
+        {EVENT_SHUTDOWN, 0, 0, "{\"event\":\"shutdown\",", 0},
+        {EVENT_LAST_RECEIVE, 2, 0, "{\"event\":\"last_receive\",\"call\":\"send\",\"count\":2,\"errno\":null,\"inferred\":true,\"frames\"",
+         0},
+        {EVENT_LAST_SEND, 0, 0, "{\"event\":\"last_send\",", 0},
+        {EVENT_LAST_SEND, 0, 1,
+         "\"inferred\":false,\"other_thread\":1,\"thread\":{\"tid\":77,\"name\":\"flusher\",\"now\":\"poll\",\"ended\":false},\"frames\"",
+         77},
+        {EVENT_LAST_SEND, 0, 1, "\"other_thread\":1,\"thread\":{\"tid\":78,\"name\":null,\"now\":null,\"ended\":true},\"frames\"", 78},
+        {EVENT_LAST_SEND, 0, 1, "\"other_thread\":1,\"thread\":{\"tid\":79,\"name\":null,\"now\":null,\"ended\":null},\"frames\"", 79},
+        {EVENT_LAST_SEND, 0, 1, "\"other_thread\":1,\"frames\"", 0},
+        {EVENT_EPOLL_DEL, 0, 0, "{\"event\":\"epoll_del\",", 0},
     };
+    group.n_users = 2;
+    group.users[0] = (struct opener){77, "flusher", "poll", false};
+    group.users[1] = (struct opener){78, "", "", true};
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         group.told[1].event = (uint8_t)lives[i].event;
         group.told[1].error = 0;
         group.told[1].n_inferred = lives[i].inferred;
         group.told[1].n_elsewhere = lives[i].elsewhere;
+        group.told[1].tid = lives[i].tid;
         if (!strstr(rendered(&r), lives[i].part))
             fail_msg("%s not in %s", lives[i].part, buf);
     }

@@ -7,17 +7,34 @@
 
 #include <sys/epoll.h>
 
+#include "agent/base/sys.h"
 #include "agent/stacks/capture.h"
 #include "agent/stacks/pairs.h"
 #include "agent/stacks/sites.h"
 #include "agent/table/lives.h"
 #include "agent/track/life.h"
+#include "arch/cpu.h"
 #include "core/calls.h"
 
 #define FD 300
 #define NEW 310
 
 static const struct state_life *life(int fd) { return life_of(fd); }
+
+/* The words of the pairs by which a socket was first and last used; 0: none is known. */
+static uint32_t common_of(uint32_t number)
+{
+    for (unsigned n = 0; number && table_nth(EXTENT_PAIRS, n); n++) {
+        const struct state_pair *p = table_nth(EXTENT_PAIRS, n);
+        for (unsigned i = 0; i < STATE_PAIRS_PER_EXTENT; i++)
+            if (p[i].number == number)
+                return p[i].word;
+    }
+    return 0;
+}
+static uint32_t first_of(uint64_t use) { return common_of(LIFE_FIRST(use)); }
+static uint32_t last_of(uint64_t use) { return common_of(LIFE_LAST(use)); }
+static uint32_t thread_of(uint64_t use) { return state_pair_thread(pairs_find(last_of(use)), use); }
 
 static void wants_frames(void) { agent_options.native_frames = agent_options.max_frames = 64; }
 
@@ -27,7 +44,7 @@ static __attribute__((noinline)) void use_at(unsigned level, int fd, uint32_t wo
     if (level)
         use_at(level - 1, fd, word, use);
     else
-        track_used(fd, word, use);
+        track_used(fd, word > LIFE_NOBODY ? pairs_own(word) : word, use);
     __asm__ volatile("");
 }
 
@@ -36,21 +53,21 @@ static void the_first_and_the_last_receive_and_send_are_kept_apart(void **state)
     (void)state;
     open_at(FD);
     assert_int_equal(life(FD)->gen, gen_of(FD));
-    assert_int_equal(life(FD)->first_receive, LIFE_FRESH);
-    assert_int_equal(life(FD)->last_send, LIFE_FRESH);
+    assert_int_equal(life(FD)->receive, LIFE_FRESH);
+    assert_int_equal(life(FD)->send, LIFE_FRESH);
     this_thread.call = CALL_RECV;
     use_at(0, FD, 1001, LIFE_RECEIVE);
     use_at(1, FD, 1002, LIFE_RECEIVE);
     use_at(2, FD, 1003, LIFE_SEND);
-    assert_int_equal(life(FD)->first_receive, 1001);
-    assert_int_equal(life(FD)->last_receive, 1002);
-    assert_int_equal(life(FD)->first_send, 1003);
-    assert_int_equal(life(FD)->last_send, 1003);
+    assert_int_equal(first_of(life(FD)->receive), 1001);
+    assert_int_equal(last_of(life(FD)->receive), 1002);
+    assert_int_equal(first_of(life(FD)->send), 1003);
+    assert_int_equal(last_of(life(FD)->send), 1003);
     assert_false(life(FD)->rare & LIFE_RECEIVED_ELSEWHERE);
     int fd = FD;
-    assert_true(life_knows(&fd, 1002, LIFE_RECEIVE));
-    assert_false(life_knows(&fd, 1002, LIFE_SEND));
-    assert_false(life_knows(&fd, 1001, LIFE_RECEIVE));
+    assert_true(life_knows(&fd, pairs_own(1002), LIFE_RECEIVE));
+    assert_false(life_knows(&fd, pairs_own(1002), LIFE_SEND));
+    assert_false(life_knows(&fd, pairs_own(1001), LIFE_RECEIVE));
     const struct state_pair *one = pairs_find(1001), *two = pairs_find(1002);
     assert_true(one && two && one->stack[0].site && two->stack[0].site);
     assert_int_not_equal(one->stack[0].site, two->stack[0].site);
@@ -60,11 +77,11 @@ static void the_first_and_the_last_receive_and_send_are_kept_apart(void **state)
     assert_int_equal(one->stack[0].gen, gen_of(FD));
     life_of(FD)->gen++; /* another socket's: for this one there was no memory, or it is just being opened */
     use_at(0, FD, 1004, LIFE_RECEIVE);
-    assert_int_equal(life(FD)->last_receive, 1002);
+    assert_int_equal(last_of(life(FD)->receive), 1002);
     life_of(FD)->gen--;
     use_at(0, FD, 0, LIFE_RECEIVE); /* no words of pairs */
     use_at(0, FD, LIFE_FRESH, LIFE_RECEIVE);
-    assert_int_equal(life(FD)->last_receive, 1002);
+    assert_int_equal(last_of(life(FD)->receive), 1002);
     track_closing(FD);
 }
 
@@ -73,25 +90,25 @@ static void a_number_that_is_a_file_by_now_is_no_news_any_more(void **state)
     (void)state;
     int fd = FD, none = NEW + 256, far = INT_MAX;
     open_at(FD);
-    track_used(FD, 1001, LIFE_RECEIVE);
+    track_used(FD, pairs_own(1001), LIFE_RECEIVE);
     track_closing(FD);
-    assert_false(life_knows(&fd, 1005, LIFE_RECEIVE)); /* the first call of the file */
-    this_thread.inside = 1;                            /* the agent's own calls say nothing of it */
-    track_used(FD, 1005, LIFE_RECEIVE);
+    assert_false(life_knows(&fd, pairs_own(1005), LIFE_RECEIVE)); /* the first call of the file */
+    this_thread.inside = 1;                                       /* the agent's own calls say nothing of it */
+    track_used(FD, pairs_own(1005), LIFE_RECEIVE);
     this_thread.inside = 0;
-    assert_false(life_knows(&fd, 1005, LIFE_RECEIVE));
-    track_used(FD, 1005, LIFE_RECEIVE);
-    assert_true(life_knows(&fd, 1005, LIFE_RECEIVE));
-    assert_true(life_knows(&fd, 1006, LIFE_RECEIVE));
-    assert_false(life_knows(&fd, 1006, LIFE_SEND));
+    assert_false(life_knows(&fd, pairs_own(1005), LIFE_RECEIVE));
+    track_used(FD, pairs_own(1005), LIFE_RECEIVE);
+    assert_true(life_knows(&fd, pairs_own(1005), LIFE_RECEIVE));
+    assert_true(life_knows(&fd, pairs_own(1006), LIFE_RECEIVE));
+    assert_false(life_knows(&fd, pairs_own(1006), LIFE_SEND));
     assert_null(pairs_find(1005));
-    assert_true(life_knows(&none, 1006, LIFE_RECEIVE));
+    assert_true(life_knows(&none, pairs_own(1006), LIFE_RECEIVE));
     assert_null(life_of(far));
     assert_null(life_make(far));
     assert_null(life_make(-1));
     open_at(FD); /* another socket */
-    assert_int_equal(life(FD)->first_receive, LIFE_FRESH);
-    assert_false(life_knows(&fd, 1005, LIFE_RECEIVE));
+    assert_int_equal(life(FD)->receive, LIFE_FRESH);
+    assert_false(life_knows(&fd, pairs_own(1005), LIFE_RECEIVE));
     track_closing(FD);
 }
 
@@ -148,7 +165,7 @@ static void code_that_was_unloaded_is_walked_anew(void **state)
 
 static __attribute__((noinline)) uint32_t word_at(unsigned level)
 {
-    uint32_t word = level ? word_at(level - 1) : pairs_of_stack(CALL_READ);
+    uint32_t word = level ? word_at(level - 1) : common_of(pairs_of_stack(CALL_READ));
     __asm__ volatile("");
     return word;
 }
@@ -180,7 +197,7 @@ static void a_word_that_a_pair_has_by_chance_is_not_a_stacks(void **state)
         if (i == 0) {
             assert_true(word[0]);
             pairs_reset();
-            track_used(FD, word[0], LIFE_RECEIVE);
+            track_used(FD, pairs_own(word[0]), LIFE_RECEIVE);
         }
     }
     assert_int_equal(word[1], 0);
@@ -192,15 +209,19 @@ static void there_is_an_end_to_the_pairs_and_none_to_what_is_known(void **state)
     (void)state;
     open_at(FD);
     for (uint32_t word = 1u << 20; word < (1u << 20) + 6000; word++)
-        track_used(FD, word, LIFE_RECEIVE);
+        track_used(FD, pairs_own(word), LIFE_RECEIVE);
     assert_non_null(pairs_find(1u << 20));
     assert_null(pairs_find((1u << 20) + 5000));
-    assert_int_equal(life(FD)->last_receive, (1u << 20) + 5999);
+    assert_int_equal(LIFE_WORD(life(FD)->receive), pairs_own((1u << 20) + 5999));
+    assert_int_equal(LIFE_LAST(life(FD)->receive), 0);
+    assert_true(pairs_is(LIFE_FIRST(life(FD)->receive), 1u << 20));
+    assert_false(pairs_is(LIFE_FIRST(life(FD)->receive), (1u << 20) + 1));
     unsigned n = 0;
     while (table_nth(EXTENT_PAIRS, n))
         n++;
     assert_true(n >= STATE_PAIRS_EXTENTS && n <= STATE_PAIRS_EXTENTS + 1); /* one is of the test before */
     pairs_reset();
+    assert_false(pairs_is(LIFE_FIRST(life(FD)->receive), 1u << 20));
     assert_null(pairs_find(1u << 20));
     track_closing(FD);
 }
@@ -235,7 +256,7 @@ static void the_first_shutdown_and_the_stacks_of_dup_are_kept(void **state)
 {
     (void)state;
     open_at(FD);
-    track_used(FD, 1001, LIFE_RECEIVE);
+    track_used(FD, pairs_own(1001), LIFE_RECEIVE);
     this_thread.call = CALL_SHUTDOWN;
     track_shutdown(FD, SHUT_WR);
     state_ref at = life(FD)->rare & LIFE_RARE_REF;
@@ -255,7 +276,7 @@ static void the_first_shutdown_and_the_stacks_of_dup_are_kept(void **state)
     assert_true(share->dup_site[1]);
     /* a copy has the life that there was until then */
     assert_int_equal(life(NEW)->gen, gen_of(NEW));
-    assert_int_equal(life(NEW)->first_receive, 1001);
+    assert_int_equal(first_of(life(NEW)->receive), 1001);
     assert_int_equal(life(NEW)->rare, life(FD)->rare);
     for (int i = 0; i < 52; i++)
         track_closing(NEW + i);
@@ -266,8 +287,8 @@ static void the_first_shutdown_and_the_stacks_of_dup_are_kept(void **state)
 static void *uses_it(void *arg)
 {
     (void)arg;
-    track_used(FD, 1001, LIFE_RECEIVE);
-    track_used(FD, 1001, LIFE_SEND);
+    track_used(FD, pairs_own(1001), LIFE_RECEIVE);
+    track_used(FD, pairs_own(1001), LIFE_SEND);
     return NULL;
 }
 
@@ -278,8 +299,58 @@ static void a_first_use_by_another_thread_is_known_as_such(void **state)
     open_at(FD);
     pthread_create(&t, NULL, uses_it, NULL);
     pthread_join(t, NULL);
-    track_used(FD, 1002, LIFE_RECEIVE);
+    track_used(FD, pairs_own(1002), LIFE_RECEIVE);
     assert_int_equal(life(FD)->rare, LIFE_RECEIVED_ELSEWHERE | LIFE_SENT_ELSEWHERE);
+    track_closing(FD);
+}
+
+/* In a thread, by a word that was made before it had a base: what it used FD last by, and its number. */
+struct user {
+    uint32_t tid, word, walks;
+};
+
+static void *uses_it_last(void *arg)
+{
+    struct user *u = arg;
+    struct capture_stats before, after;
+    capture_get_stats(&before);
+    uint32_t fresh = 1001 + (uint32_t)arch_thread_pointer();
+    u->tid = this_thread.pair_base ? 0 : (uint32_t)sys_gettid();
+    track_used(FD, fresh, LIFE_RECEIVE);
+    u->word = pairs_own(1001);
+    int fd = FD;
+    if (!life_knows(&fd, u->word, LIFE_RECEIVE))
+        u->word = 0;
+    track_used(FD, u->word, LIFE_RECEIVE);
+    capture_get_stats(&after);
+    u->walks = (uint32_t)(after.captures - before.captures);
+    return NULL;
+}
+
+static void the_thread_that_used_it_last_is_known(void **state)
+{
+    (void)state;
+    pthread_t t;
+    struct user u[2];
+    open_at(FD);
+    track_used(FD, pairs_own(1001), LIFE_RECEIVE);
+    track_used(FD, pairs_own(1001), LIFE_SEND);
+    assert_int_equal(thread_of(life(FD)->receive), sys_gettid());
+    uint32_t uses = pairs_find(1001)->uses;
+    for (int i = 0; i < 2; i++) { /* the second one has the stack and the control block of the first */
+        pthread_create(&t, NULL, uses_it_last, &u[i]);
+        pthread_join(t, NULL);
+        assert_true(u[i].tid && u[i].word);
+        assert_int_equal(u[i].walks, 0); /* only the thread is another */
+        assert_int_equal(thread_of(life(FD)->receive), u[i].tid);
+        assert_int_equal(last_of(life(FD)->receive), 1001);
+        assert_int_equal(first_of(life(FD)->receive), 1001);
+    }
+    assert_int_not_equal(u[0].word, u[1].word);
+    assert_int_equal(pairs_find(1001)->uses, uses);
+    assert_int_equal(thread_of(life(FD)->send), sys_gettid());
+    track_used(FD, pairs_own(1001), LIFE_RECEIVE);
+    assert_int_equal(thread_of(life(FD)->receive), sys_gettid());
     track_closing(FD);
 }
 
@@ -290,12 +361,14 @@ static int the_child_knows(void *arg)
     (void)arg;
     WANT(track_quiet >= 1 || table_head); /* so the wrapper tells of the result first */
     track_sent(pair[0], 1, 0);            /* the first event: the child makes a table */
-    track_used(pair[0], 3005, LIFE_SEND);
+    track_used(pair[0], pairs_own(3005), LIFE_SEND);
     track_received(pair[0], 1, 0, 1, 0);
     WANT(table_head && phase_of(pair[0]) == SLOT_LIVE);
     const struct state_life *l = life(pair[0]);
     WANT(l && l->gen == gen_of(pair[0]));
-    WANT(l->first_receive == 3001 && l->last_receive == 3002 && l->first_send == 3005);
+    WANT(first_of(l->receive) == 3001 && last_of(l->receive) == 3002 && first_of(l->send) == 3005);
+    WANT(LIFE_WORD(l->receive) == LIFE_NOBODY && !thread_of(l->receive)); /* it was another process */
+    WANT(thread_of(l->send) == (uint32_t)sys_gettid());
     const struct state_pair *p = pairs_find(3001);
     WANT(p && p->stack[0].site && p->stack[0].fd == UINT32_MAX && p->stack[0].gen == 0);
     WANT(sites_at(p->stack[0].site)->call == CALL_RECV);
@@ -303,9 +376,20 @@ static int the_child_knows(void *arg)
     WANT((l->rare & LIFE_RARE_REF) && sites_at(l->rare & LIFE_RARE_REF)->call == CALL_SHUTDOWN);
     use_at(5, pair[0], 3001, LIFE_RECEIVE); /* it has gone on from there */
     WANT(p->uses == 2);
-    track_used(pair[0], 3004, LIFE_SEND);
-    WANT(l->last_send == 3004 && !(l->rare & LIFE_SENT_ELSEWHERE)); /* nobody knows which thread opened it */
-    WANT(!pairs_find(1001));                                        /* of sockets that are gone */
+    track_used(pair[0], pairs_own(3004), LIFE_SEND);
+    WANT(last_of(l->send) == 3004 && !(l->rare & LIFE_SENT_ELSEWHERE)); /* nobody knows which thread opened it */
+    WANT(!pairs_find(1001));                                            /* of sockets that are gone */
+    return 0;
+}
+
+/* Its first event is a word that it made as its parent would have made it. */
+static int the_child_uses_it_first(void *arg)
+{
+    uint32_t word = *(uint32_t *)arg;
+    track_used(pair[0], word, LIFE_RECEIVE);
+    WANT(table_head && phase_of(pair[0]) == SLOT_LIVE);
+    WANT(last_of(life(pair[0])->receive) == 3003);
+    WANT(thread_of(life(pair[0])->receive) == (uint32_t)sys_gettid());
     return 0;
 }
 
@@ -316,8 +400,8 @@ static void a_forked_child_knows_the_life_of_what_it_inherited(void **state)
     track_opened(pair[0], AF_INET, SOCK_STREAM, 0, ORIGIN_SOCKET);
     track_connected(pair[0], 0, 0, NULL, 0);
     this_thread.call = CALL_RECV;
-    track_used(pair[0], 3001, LIFE_RECEIVE);
-    track_used(pair[0], 3002, LIFE_RECEIVE);
+    track_used(pair[0], pairs_own(3001), LIFE_RECEIVE);
+    track_used(pair[0], pairs_own(3002), LIFE_RECEIVE);
     this_thread.call = CALL_EPOLL_CTL;
     track_registered(9, EPOLL_CTL_ADD, pair[0], 1);
     this_thread.call = CALL_SHUTDOWN;
@@ -325,8 +409,10 @@ static void a_forked_child_knows_the_life_of_what_it_inherited(void **state)
     this_thread.call = 0;
     assert_int_equal(in_child(the_child_knows, NULL), 0);
     assert_int_equal(in_clone(the_child_knows, NULL), 0);
-    assert_int_equal(life(pair[0])->last_receive, 3002); /* the children had lives of their own */
-    assert_int_equal(life(pair[0])->first_send, LIFE_FRESH);
+    uint32_t mine = pairs_own(3003);
+    assert_int_equal(in_clone(the_child_uses_it_first, &mine), 0);
+    assert_int_equal(last_of(life(pair[0])->receive), 3002); /* the children had lives of their own */
+    assert_int_equal(life(pair[0])->send, LIFE_FRESH);
     track_closing(pair[0]);
     close(pair[0]);
     close(pair[1]);
@@ -337,11 +423,13 @@ static void a_vfork_child_keeps_nothing(void **state)
     (void)state;
     open_at(FD);
     this_thread.in_vfork = 1;
+    this_thread.pair_base = this_thread.tid = 0;
     track_used(FD, 4001, LIFE_RECEIVE);
+    assert_int_equal(this_thread.pair_base | this_thread.tid, 0); /* its parent's */
     track_registered(9, EPOLL_CTL_ADD, FD, 1);
     track_shutdown(FD, SHUT_WR);
     this_thread.in_vfork = 0;
-    assert_int_equal(life(FD)->first_receive, LIFE_FRESH);
+    assert_int_equal(life(FD)->receive, LIFE_FRESH);
     assert_int_equal(life(FD)->epoll_add, 0);
     assert_int_equal(life(FD)->rare, 0);
     assert_null(pairs_find(4001));
@@ -357,6 +445,7 @@ int main(void)
         cmocka_unit_test(epoll_keeps_the_first_of_each_and_whether_it_is_on),
         cmocka_unit_test(the_first_shutdown_and_the_stacks_of_dup_are_kept),
         cmocka_unit_test(a_first_use_by_another_thread_is_known_as_such),
+        cmocka_unit_test(the_thread_that_used_it_last_is_known),
         cmocka_unit_test(a_vfork_child_keeps_nothing),
         cmocka_unit_test(a_forked_child_knows_the_life_of_what_it_inherited),
         cmocka_unit_test(code_that_was_unloaded_is_walked_anew),

@@ -556,6 +556,21 @@ static void a_thread_that_began_after_the_socket_was_opened_did_not_open_it(void
     assert_string_equal(t.name, "");
 }
 
+static void of_a_thread_that_may_only_have_the_number_nothing_is_said(void **state)
+{
+    (void)state;
+    struct opener t = {.tid = (uint32_t)gettid()};
+    opener_user_now(&t, clock_now());
+    assert_string_not_equal(t.name, "");
+    t = (struct opener){.tid = (uint32_t)gettid()};
+    opener_user_now(&t, 1); /* it began after that */
+    assert_false(t.ended);
+    assert_string_equal(t.name, "");
+    t.tid = LIFE_TIDS; /* there is none */
+    opener_user_now(&t, clock_now());
+    assert_true(t.ended);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, live_teardown)
 
 int main(void)
@@ -580,6 +595,7 @@ int main(void)
         CASE(a_running_program_is_asked_for_lines_once_a_group_and_only_where_a_rule_may_speak_of_them),
         CASE(no_process_is_made_from_a_signal_handler),
         CASE(a_thread_that_began_after_the_socket_was_opened_did_not_open_it),
+        CASE(of_a_thread_that_may_only_have_the_number_nothing_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

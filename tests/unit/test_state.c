@@ -96,7 +96,7 @@ static void every_kind_of_record_is_read_back(void **state)
 static struct state_life *life_in(struct image *im, uint32_t extent, unsigned place, uint32_t gen)
 {
     struct state_life *l = image_at(im, extent, place * (uint32_t)sizeof *l);
-    *l = (struct state_life){.gen = gen, .first_receive = 77, .last_receive = 78, .first_send = LIFE_FRESH, .epoll_add = 9};
+    *l = (struct state_life){.gen = gen, .receive = LIFE_USE(77, 78, 79), .send = LIFE_FRESH, .epoll_add = 9};
     return l;
 }
 
@@ -109,16 +109,18 @@ static void the_life_of_a_socket_is_that_of_its_generation(void **state)
     image_extent(&im, 1, EXTENT_PAIRS, 0);
     image_extent(&im, 2, EXTENT_LIVES, 0);
     struct state_life *l = life_in(&im, 0, 44, 7), copy;
-    life_in(&im, 2, 44, 7)->first_receive = 99;
+    life_in(&im, 2, 44, 7)->receive = LIFE_USE(99, 1, 1);
     struct state_view v = open_image(&im);
     struct state_finder find = {0};
     struct state_slot s = {.word = SLOT_WORD(7, SLOT_LIVE)};
     assert_true(state_life_of(&v, &find, 300, &s, &copy));
     assert_memory_equal(&copy, l, sizeof copy);
     assert_true(state_life_of(&v, &find, 44, &s, &copy)); /* the search goes on from the last hit, and round */
-    assert_int_equal(copy.first_receive, 99);
+    assert_int_equal(LIFE_WORD(copy.receive), 99);
     assert_true(state_life_of(&v, &find, 300, &s, &copy));
-    assert_int_equal(copy.first_receive, 77);
+    assert_int_equal(LIFE_WORD(copy.receive), 77);
+    assert_int_equal(LIFE_LAST(copy.receive), 78);
+    assert_int_equal(LIFE_FIRST(copy.receive), 79);
     assert_false(state_life_of(&v, &find, 301, &s, &copy));
     assert_false(state_life_of(&v, &find, 200, &s, &copy)); /* its extent was never made */
     assert_false(state_life_of(&v, &find, -1, &s, &copy));
@@ -130,10 +132,12 @@ static void the_life_of_a_socket_is_that_of_its_generation(void **state)
     find.life = UINT32_MAX;
     s.word = SLOT_WORD(7, SLOT_LIVE);
     assert_true(state_life_of(&v, &find, 44, &s, &copy));
+    ((struct state_header *)(void *)im.base)->version = STATE_VERSION_LIVES - 1; /* it has lives in another form */
+    assert_false(state_life_of(&v, &find, 44, &s, &copy));
     image_free(&im);
 }
 
-static void a_pair_is_found_by_its_word_and_none_by_the_words_for_nothing(void **state)
+static void a_pair_is_found_by_its_number(void **state)
 {
     (void)state;
     struct image im;
@@ -142,10 +146,10 @@ static void a_pair_is_found_by_its_word_and_none_by_the_words_for_nothing(void *
         image_extent(&im, i, i == 5 ? EXTENT_SLOTS : EXTENT_PAIRS, 0);
     struct state_pair *first = image_at(&im, 0, 0), *last = image_at(&im, 64, 63 * sizeof *last), *over = image_at(&im, 65, 0);
     struct state_pair *other = image_at(&im, 5, 0);
-    first->word = 1000;
-    last->word = 1001;
-    over->word = 1002;
-    other->word = 1003;
+    first->number = 1000;
+    last->number = 1001;
+    over->number = 1002;
+    other->number = 1003;
     struct state_view v = open_image(&im);
     struct state_finder find = {0};
     v.n_extents = 1; /* a live file grows while it is read */
@@ -156,9 +160,20 @@ static void a_pair_is_found_by_its_word_and_none_by_the_words_for_nothing(void *
     assert_null(state_pair_of(&v, &find, 1002)); /* no writer makes so many */
     assert_null(state_pair_of(&v, &find, 1003)); /* of another type */
     assert_null(state_pair_of(&v, &find, 0));
-    first->word = LIFE_FRESH;
-    assert_null(state_pair_of(&v, &find, LIFE_FRESH));
     image_free(&im);
+}
+
+static void a_use_names_its_thread_where_that_is_known(void **state)
+{
+    (void)state;
+    struct state_pair p = {.word = 0xfffffff0u};
+    const uint32_t tids[] = {1, 4243, LIFE_TIDS - 1};
+    for (unsigned i = 0; i < sizeof tids / sizeof *tids; i++)
+        assert_int_equal(state_pair_thread(&p, LIFE_USE(p.word + LIFE_THREAD(tids[i]), 7, 9)), tids[i]);
+    assert_int_equal(state_pair_thread(&p, LIFE_USE(p.word, 7, 9)), 0);
+    assert_int_equal(state_pair_thread(&p, LIFE_USE(p.word + LIFE_THREAD(LIFE_TIDS), 7, 9)), 0); /* of another pair */
+    p.word = LIFE_NOBODY - LIFE_THREAD(5);
+    assert_int_equal(state_pair_thread(&p, LIFE_USE(LIFE_NOBODY, 7, 9)), 0);
 }
 
 static void a_header_that_is_not_ours_is_refused_with_a_sentence(void **state)
@@ -782,7 +797,8 @@ int main(void)
         cmocka_unit_test(a_failed_call_is_found_by_its_descriptor_and_generation),
         cmocka_unit_test(a_text_whose_lengths_lie_is_none),
         cmocka_unit_test(the_life_of_a_socket_is_that_of_its_generation),
-        cmocka_unit_test(a_pair_is_found_by_its_word_and_none_by_the_words_for_nothing),
+        cmocka_unit_test(a_pair_is_found_by_its_number),
+        cmocka_unit_test(a_use_names_its_thread_where_that_is_known),
         cmocka_unit_test(a_header_that_is_not_ours_is_refused_with_a_sentence),
         cmocka_unit_test(a_header_may_be_shorter_or_longer_than_ours),
         cmocka_unit_test(what_a_file_of_another_version_lacks_is_told),

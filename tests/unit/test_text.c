@@ -362,12 +362,26 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
         {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 37},
          "  last received in (read; 37 of 37; as known from an earlier call)\n    #0"},
         {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop}, "  last sent in (send; 37 of 37)\n    #0"},
+        {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 37, .n_elsewhere = 37, .tid = 77},
+         "  last sent in (send; 37 of 37; as known from an earlier call; by thread 77 \"flusher\", now in poll)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_elsewhere = 2, .n_opener = 35, .tid = 78},
+         "  last received in (read; 37 of 37; 2 by thread 78, which has ended)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_elsewhere = 37, .tid = 79},
+         "  last received in (read; 37 of 37; by thread 79)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_elsewhere = 37},
+         "  last received in (read; 37 of 37; by other threads)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_elsewhere = 1},
+         "  last received in (read; 37 of 37; 1 by another thread)\n    #0"},
+        {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_opener = 37}, "  last received in (read; 37 of 37)\n"},
         {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 1, .frames = in_loop}, "  taken off epoll by (36 of 37)\n    #0"},
         {{EVENT_EPOLL_DEL, CALL_EPOLL_CTL, 0, 0, 0, 36, 0, .frames = NULL}, "  taken off epoll (36 of 37)\n  fd 14"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct report r = example();
         group.n_unread = 0;
+        group.n_users = 2;
+        group.users[0] = (struct opener){77, "flusher", "poll", false};
+        group.users[1] = (struct opener){78, "", "", true};
         group.told[0] = rows[i].told;
         if (!strstr(rendered(&r), rows[i].heading))
             fail_msg("%s not in\n%s", rows[i].heading, buf);
@@ -385,6 +399,16 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
                                          "    #0 loop_turn "));
     assert_non_null(strstr(buf, "  taken off epoll by (37 of 37): the stack that first sent\n  fd 14"));
     assert_null(strstr(buf, "last sent in (send; 37 of 37; as"));
+    group.told[3].n_elsewhere = 36;
+    group.told[3].tid = 79;
+    assert_non_null(strstr(rendered(&r), "  first and last sent in (send; 37 of 37; 36 last by thread 79)\n"));
+    group.told[3].n_elsewhere = 0;
+    group.told[3].n_opener = 37;
+    assert_non_null(strstr(rendered(&r), "  first and last sent in (send; 37 of 37)\n"));
+    group.told[1].n_elsewhere = 37;
+    assert_non_null(strstr(rendered(&r), "in (send; 37 of 37; handed to another thread; last by the one that opened it)\n"));
+    group.told[3].n_opener = 36;
+    assert_non_null(strstr(rendered(&r), "in (send; 37 of 37; handed to another thread)\n"));
 }
 
 static void of_more_handlers_than_are_told_their_number_is(void **state)

@@ -38,7 +38,7 @@ static void a_receive_that_returns_data_reports_nothing(void **state)
 static struct state_life kept[LIVES_PER_CHUNK];
 
 /* The calls of a socket that is kept and of which nothing is known yet. */
-#define ANEW(fd) (kept[fd] = (struct state_life){.gen = 1, .last_receive = LIFE_FRESH, .last_send = LIFE_FRESH})
+#define ANEW(fd) (kept[fd] = (struct state_life){.gen = 1, .receive = LIFE_FRESH, .send = LIFE_FRESH})
 
 static void what_is_transferred_on_a_kept_socket_is_told_by_the_call_that_did_it(void **state)
 {
@@ -107,20 +107,20 @@ static void a_receive_from_the_place_of_the_last_one_reports_nothing(void **stat
     snprintf(note_of_read, sizeof note_of_read, "receives(%d,read) ", A);
     reads_one(0);
     noted("%s", note_of_read);
-    kept[A].last_receive = used_word;
+    kept[A].receive = used_word;
     for (volatile int i = 0; i < 2; i++)
         reads_one(0);
     noted("");
     reads_one(256); /* another caller has the same function on its stack */
     noted("%s", note_of_read);
-    kept[A].last_receive = used_word;
+    kept[A].receive = used_word;
     reads_one(256);
     noted("");
-    kept[A].last_receive = 0; /* no socket that is kept */
+    kept[A].receive = 0; /* no socket that is kept */
     reads_one(0);
     reads_one(256);
     noted("");
-    kept[A].last_receive = LIFE_FRESH;
+    kept[A].receive = LIFE_FRESH;
     assert_int_equal(wrap_recv(A, buf, 1, MSG_PEEK), 1);
     noted("receives(%d,recv) ", A);
     lives_table.chunks[0] = 0;

@@ -12,6 +12,8 @@
  *   execs: the program goes on as another one, which receives once more
  *   variants: of one site some are forgotten after an answer, some when refused; some have only not come as far
  *   forks: a forked child receives on what its parent has received on before; it leaks
+ *   users: a reader that is there from the beginning receives last, and goes on
+ *   renumbered: a thread receives last and ends; another one gets its number, if it can be had
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -242,6 +244,82 @@ static void forks(void)
     MUST(waitpid(child, NULL, 0));
 }
 
+/* ---- users, renumbered ---- */
+
+static int done[2]; /* a pipe: what was handed out was read */
+
+static void *reads(void *arg)
+{
+    int fd;
+    while (read(handed[0], &fd, sizeof fd) == sizeof fd) {
+        goes_on(fd);
+        MUST(write(done[1], "", 1));
+    }
+    return arg;
+}
+
+static void users(void)
+{
+    pthread_t thread;
+    MUST(pipe(handed));
+    MUST(pipe(done));
+    pthread_create(&thread, NULL, reads, NULL);
+    pthread_setname_np(thread, "reader");
+    for (volatile int i = 0; i < N; i++) {
+        peer();
+        int fd = accepts_one();
+        greets(fd);
+        MUST(write(handed[1], &fd, sizeof fd));
+        MUST(read(done[0], buf, 1));
+        if (fixed)
+            close(fd);
+    }
+}
+
+static void *reads_one(void *arg)
+{
+    goes_on(*(int *)arg);
+    *(int *)arg = gettid();
+    return NULL;
+}
+
+static void *has_number(void *arg)
+{
+    int has = gettid() == *(int *)arg;
+    if (has)
+        *(int *)arg = 0;
+    MUST(write(done[1], "", 1));
+    while (has)
+        pause();
+    return NULL;
+}
+
+static void renumbered(void)
+{
+    pthread_t thread;
+    MUST(pipe(done));
+    peer();
+    int fd = accepts_one(), number = fd;
+    greets(fd);
+    usleep(30000); /* what begins now is younger than the socket, by the kernel's ticks too */
+    pthread_create(&thread, NULL, reads_one, &number);
+    pthread_join(thread, NULL);
+    for (int i = 0; number && i < 100; i++) {
+        int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY);
+        if (last < 0 || dprintf(last, "%d", number - 1) < 0)
+            break;
+        close(last);
+        pthread_create(&thread, NULL, has_number, &number);
+        pthread_setname_np(thread, "innocent");
+        MUST(read(done[0], buf, 1));
+        if (number)
+            pthread_join(thread, NULL);
+    }
+    say(number ? "not renumbered" : "renumbered");
+    if (fixed)
+        close(fd);
+}
+
 static void execs(void)
 {
     char number[16];
@@ -266,8 +344,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*way)(void);
-    } ways[] = {{"worker", worker}, {"loop", loop},   {"shutdown", shutdowns}, {"dup", dups},    {"earlier", earlier},
-                {"reused", reused}, {"forks", forks}, {"by_number", worker},   {"execs", execs}, {"variants", variants}};
+    } ways[] = {{"worker", worker},   {"loop", loop},         {"shutdown", shutdowns}, {"dup", dups},
+                {"earlier", earlier}, {"reused", reused},     {"forks", forks},        {"by_number", worker},
+                {"execs", execs},     {"variants", variants}, {"users", users},        {"renumbered", renumbered}};
     fixed = argc > 2 && strcmp(argv[2], "fixed") == 0;
     by_number = argc > 1 && strcmp(argv[1], "by_number") == 0;
     listener = listen_loopback();

@@ -26,6 +26,8 @@ struct this_thread {
     int inside;   /* > 0: agent code runs; what it opens and closes is not tracked */
     int paused;   /* > 0: sockleak_pause() */
     uint32_t tid; /* cached gettid; 0: not cached yet */
+    /* what it takes off the words of its pairs (pairs_own of stacks/pairs.h) */
+    uint32_t pair_base;
     uint16_t tag; /* sockleak_tag(); 0: none */
     /* the call that has the event which is being recorded (core/calls.h); 0: not known */
     uint8_t call;

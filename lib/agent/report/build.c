@@ -16,6 +16,7 @@
 #include "../../core/own_frames.h"
 #include "../../core/siblings.h"
 #include "../../core/text.h"
+#include "../../core/users.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/options.h"
@@ -165,8 +166,12 @@ static void count_group(struct group *g)
 static void finish_group(struct group *g)
 {
     group_told_named(g);
-    if (!sys_in_sandbox() && !this_thread.no_malloc)
-        opener_now(&g->opener, g->n_findings ? g->findings[0].opened_ns : 0);
+    users_want(g);
+    if (sys_in_sandbox() || this_thread.no_malloc)
+        return;
+    opener_now(&g->opener, g->n_findings ? g->findings[0].opened_ns : 0);
+    for (unsigned i = 0; i < g->n_users; i++)
+        opener_user_now(&g->users[i], users_since(g));
 }
 
 static void count_match(struct report *r, const struct group *g, struct suppression *rule)

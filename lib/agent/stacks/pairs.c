@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "../../arch/cpu.h"
 #include "../base/sys.h"
 #include "../table/table.h"
 #include "sites.h"
@@ -28,6 +29,15 @@ static _Atomic(struct state_pair *) records[PAIRS] LARGE_TABLE;
 static _Atomic uint16_t places[PLACES] LARGE_TABLE;
 static _Atomic uint32_t n_records;
 
+uint32_t pairs_common(uint32_t word) { return word + this_thread.pair_base - (uint32_t)arch_thread_pointer(); }
+
+uint32_t pairs_own(uint32_t common)
+{
+    uint32_t stands = (uint32_t)arch_thread_pointer();
+    this_thread.pair_base = stands - LIFE_THREAD(thread_tid());
+    return common + stands - this_thread.pair_base;
+}
+
 /* Where WORD is, or would be: its place has 0 then. */
 static _Atomic uint16_t *place_of(uint32_t word, struct state_pair **record)
 {
@@ -40,11 +50,19 @@ static _Atomic uint16_t *place_of(uint32_t word, struct state_pair **record)
     }
 }
 
-struct state_pair *pairs_find(uint32_t word)
+struct state_pair *pairs_find(uint32_t common)
 {
     struct state_pair *p;
-    place_of(word, &p);
+    place_of(common, &p);
     return p;
+}
+
+bool pairs_is(uint32_t number, uint32_t common)
+{
+    const struct state_pair *p = number && number <= atomic_load_explicit(&n_records, memory_order_relaxed)
+                                     ? atomic_load_explicit(&records[number - 1], memory_order_relaxed)
+                                     : NULL;
+    return p && atomic_load_explicit(&p->word, memory_order_relaxed) == common;
 }
 
 /* A record for WORD, unless another thread makes one at this moment. NULL: full. */
@@ -60,6 +78,7 @@ static struct state_pair *add(uint32_t word)
     if (!p)
         return NULL;
     atomic_store_explicit(&p->word, word, memory_order_relaxed);
+    atomic_store_explicit(&p->number, number + 1, memory_order_release);
     atomic_store_explicit(&records[number], p, memory_order_relaxed);
     for (;;) {
         uint16_t none = 0;
@@ -69,6 +88,7 @@ static struct state_pair *add(uint32_t word)
             return p;
         if (there) {
             atomic_store(&p->word, 0);
+            atomic_store(&p->number, 0);
             return there;
         }
     }
@@ -96,47 +116,53 @@ static bool is_unloaded(struct state_pair *p)
     return s && atomic_load_explicit(&s->stale, memory_order_relaxed) && !atomic_load_explicit(&p->stack[1].site, memory_order_relaxed);
 }
 
-void pairs_used(uint32_t word, unsigned call, int fd, uint32_t gen)
+uint32_t pairs_used(uint32_t common, unsigned call, int fd, uint32_t gen)
 {
-    struct state_pair *p = word > LIFE_FRESH ? pairs_find(word) : NULL;
-    if (!p && word > LIFE_FRESH)
-        p = add(word);
+    struct state_pair *p = common ? pairs_find(common) : NULL;
+    if (!p && common)
+        p = add(common);
     if (!p)
-        return;
+        return 0;
+    uint32_t number = atomic_load_explicit(&p->number, memory_order_relaxed);
     uint32_t uses = atomic_load_explicit(&p->uses, memory_order_relaxed);
     bool unloaded = is_unloaded(p);
     if (uses >= SAMPLED && !unloaded)
-        return;
+        return number;
     uses = atomic_fetch_add_explicit(&p->uses, 1, memory_order_relaxed) + 1;
     if ((uses & (uses - 1)) && !unloaded)
-        return;
+        return number;
     state_ref site = sites_here_of(call, NULL);
     if (site)
         keep(p, site, fd, gen);
+    return number;
 }
 
 uint32_t pairs_of_stack(unsigned call)
 {
     state_ref site = sites_here_of(call, NULL);
     uint32_t word = site * 0x9e3779b1u; /* odd: no two sites have the same */
-    struct state_pair *p = site && word > LIFE_FRESH ? pairs_find(word) : NULL;
+    struct state_pair *p = site ? pairs_find(word) : NULL;
     if (p)
-        return atomic_load(&p->exact) ? word : 0; /* else it is a pair's by chance */
-    p = site && word > LIFE_FRESH ? add(word) : NULL;
+        return atomic_load(&p->exact) ? atomic_load(&p->number) : 0; /* else it is a pair's by chance */
+    p = site ? add(word) : NULL;
     if (!p)
         return 0;
     keep(p, site, -1, 0);
     atomic_store(&p->exact, 1);
-    return word;
+    return atomic_load(&p->number);
 }
 
-void pairs_import(const struct state_view *old, struct state_finder *find, uint32_t word,
-                  state_ref (*import)(const struct state_view *old, state_ref ref))
+uint32_t pairs_import(const struct state_view *old, struct state_finder *find, uint32_t number,
+                      state_ref (*import)(const struct state_view *old, state_ref ref))
 {
-    const struct state_pair *theirs = state_pair_of(old, find, word);
-    struct state_pair *p = theirs && !pairs_find(word) ? add(word) : NULL;
+    const struct state_pair *theirs = state_pair_of(old, find, number);
+    uint32_t word = theirs ? atomic_load(&theirs->word) : 0;
+    struct state_pair *p = word ? pairs_find(word) : NULL;
+    if (p || !word)
+        return p ? atomic_load(&p->number) : 0;
+    p = add(word);
     if (!p)
-        return;
+        return 0;
     for (unsigned i = 0; i < 2; i++) {
         state_ref site = import(old, atomic_load(&theirs->stack[i].site));
         if (site)
@@ -144,6 +170,7 @@ void pairs_import(const struct state_view *old, struct state_finder *find, uint3
     }
     atomic_store(&p->exact, atomic_load(&theirs->exact));
     atomic_fetch_add(&p->uses, 1);
+    return atomic_load(&p->number);
 }
 
 void pairs_reset(void)

@@ -48,10 +48,8 @@ void life_begin(int fd, uint32_t gen)
         return;
     atomic_store_explicit(&life->gen, 0, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&life->first_receive, LIFE_FRESH, memory_order_relaxed);
-    atomic_store_explicit(&life->last_receive, LIFE_FRESH, memory_order_relaxed);
-    atomic_store_explicit(&life->first_send, LIFE_FRESH, memory_order_relaxed);
-    atomic_store_explicit(&life->last_send, LIFE_FRESH, memory_order_relaxed);
+    atomic_store_explicit(&life->receive, LIFE_FRESH, memory_order_relaxed);
+    atomic_store_explicit(&life->send, LIFE_FRESH, memory_order_relaxed);
     atomic_store_explicit(&life->epoll_add, 0, memory_order_relaxed);
     atomic_store_explicit(&life->epoll_del, 0, memory_order_relaxed);
     atomic_store_explicit(&life->rare, 0, memory_order_relaxed);

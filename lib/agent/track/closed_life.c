@@ -42,14 +42,6 @@ static struct state_closed *record_of(struct state_closes *c, state_ref by)
     return s;
 }
 
-static void copy_life(struct state_life *to, const struct state_life *from)
-{
-    const _Atomic uint32_t *word = (const _Atomic uint32_t *)(const void *)from;
-    _Atomic uint32_t *at = (_Atomic uint32_t *)(void *)to;
-    for (unsigned w = 0; w < sizeof *to / sizeof *at; w++)
-        atomic_store_explicit(&at[w], atomic_load_explicit(&word[w], memory_order_relaxed), memory_order_relaxed);
-}
-
 /* What the program was told of it, by whichever of its descriptors. */
 static void copy_told(struct state_closed *to, const struct state_slot *slot, const struct leaving *was)
 {
@@ -79,6 +71,6 @@ void closed_life_keep(struct state_closes *c, state_ref by, const struct leaving
         return;
     atomic_store_explicit(&s->fd, (uint32_t)was->fd, memory_order_release);
     copy_told(s, slot, was);
-    copy_life(&s->life, life);
+    state_copy_life(&s->life, life);
     atomic_store(&s->turn, turn + 2);
 }

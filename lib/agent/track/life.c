@@ -33,51 +33,62 @@ static bool in_other_thread(const struct state_slot *slot)
     return tid && slot->tid && slot->tid != tid;
 }
 
+static _Atomic uint64_t *use_of(struct state_life *life, enum life_use use) { return use == LIFE_RECEIVE ? &life->receive : &life->send; }
+
 /*
- * LAST is of a socket that is closed, and its number a file's by now: from here on its calls are
- * seen to be no news.
+ * AT is of a socket that is closed, and its number a file's by now: from here on its calls are seen
+ * to be no news.
  */
-static void forget_last(int fd, _Atomic uint32_t *last)
+static void forget_last(int fd, _Atomic uint64_t *at)
 {
-    uint32_t word = atomic_load(last);
+    uint64_t use = atomic_load(at);
     struct state_slot *slot = gate_has_table() && !gate_is_vfork_child() ? slot_of(fd) : NULL;
     if (slot && SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
-        atomic_compare_exchange_strong(last, &word, 0);
+        atomic_compare_exchange_strong(at, &use, 0);
 }
 
-static _Atomic uint32_t *last_of(struct state_life *life, enum life_use use)
-{
-    return use == LIFE_RECEIVE ? &life->last_receive : &life->last_send;
-}
+/* WORD is a pair's, and not that of LAST, the last use of a socket that is kept. */
+static bool is_news(uint64_t last, uint32_t word) { return LIFE_WORD(last) && LIFE_WORD(last) != word && word > LIFE_NOBODY; }
 
-/* WORD is a pair's, and not that of the last use of the socket FD, which is kept. */
-static bool is_news(int fd, uint32_t word, enum life_use use)
+/* After BEFORE, this thread has used the socket FD of SLOT by the pair COMMON, which is its WORD. */
+static uint64_t next_use(uint64_t before, uint32_t word, uint32_t common, int fd, const struct state_slot *slot)
 {
-    struct state_life *life = life_of(fd);
-    uint32_t before = life ? atomic_load_explicit(last_of(life, use), memory_order_relaxed) : 0;
-    return before && before != word && word > LIFE_FRESH;
+    uint32_t last = LIFE_LAST(before), first = LIFE_FIRST(before);
+    if (!pairs_is(last, common)) /* else only the thread is another: its stack is known */
+        last = pairs_used(common, this_thread.call, fd, SLOT_GEN(atomic_load(&slot->word)));
+    if (LIFE_WORD(before) == LIFE_FRESH) {
+        uint32_t exact = runtimes_active() ? pairs_of_stack(this_thread.call) : 0;
+        first = exact ? exact : last;
+    }
+    return LIFE_USE(word, last, first);
 }
 
 void track_used(int fd, uint32_t word, enum life_use use)
 {
-    if (!is_news(fd, word, use)) /* most calls, where every call is an event */
+    struct state_life *life = life_of(fd);
+    /* most calls, where every call is an event */
+    if (!life || !is_news(atomic_load_explicit(use_of(life, use), memory_order_relaxed), word))
         return;
+    uint32_t common = pairs_common(word);
     struct state_slot *slot;
-    struct state_life *life = live(fd, &slot), *there = life_of(fd); /* in a new child of fork they are of its new table */
-    if (!life && there)
-        forget_last(fd, last_of(there, use));
-    if (!life || !is_news(fd, word, use))
+    life = live(fd, &slot);
+    if (!life) {
+        /* also in a vfork child, which must not give its parent's thread a number */
+        life = life_of(fd); /* a new child of fork has another table now */
+        if (life)
+            forget_last(fd, use_of(life, use));
         return;
-    _Atomic uint32_t *first = use == LIFE_RECEIVE ? &life->first_receive : &life->first_send;
-    int saved = errno;
-    pairs_used(word, this_thread.call, fd, SLOT_GEN(atomic_load(&slot->word)));
-    if (atomic_load_explicit(first, memory_order_relaxed) == LIFE_FRESH) {
-        uint32_t exact = runtimes_active() ? pairs_of_stack(this_thread.call) : 0;
-        atomic_store_explicit(first, exact ? exact : word, memory_order_relaxed);
-        if (in_other_thread(slot))
-            atomic_fetch_or(&life->rare, use == LIFE_RECEIVE ? LIFE_RECEIVED_ELSEWHERE : LIFE_SENT_ELSEWHERE);
     }
-    atomic_store_explicit(last_of(life, use), word, memory_order_relaxed);
+    word = pairs_own(common);
+    uint64_t before = atomic_load(use_of(life, use));
+    if (!is_news(before, word)) /* only the word was new: this thread, or child, had not called yet */
+        return;
+    int saved = errno;
+    uint64_t now = next_use(before, word, common, fd, slot);
+    /* not kept: another thread has used it at this moment */
+    bool kept = atomic_compare_exchange_strong(use_of(life, use), &before, now);
+    if (kept && LIFE_WORD(before) == LIFE_FRESH && in_other_thread(slot))
+        atomic_fetch_or(&life->rare, use == LIFE_RECEIVE ? LIFE_RECEIVED_ELSEWHERE : LIFE_SENT_ELSEWHERE);
     errno = saved;
 }
 
@@ -145,10 +156,8 @@ void life_duped(struct state_share *share)
 /* All but the generation, which TO has. */
 static void take_over(struct state_life *to, const struct state_life *from)
 {
-    atomic_store(&to->first_receive, atomic_load(&from->first_receive));
-    atomic_store(&to->last_receive, atomic_load(&from->last_receive));
-    atomic_store(&to->first_send, atomic_load(&from->first_send));
-    atomic_store(&to->last_send, atomic_load(&from->last_send));
+    atomic_store(&to->receive, atomic_load(&from->receive));
+    atomic_store(&to->send, atomic_load(&from->send));
     atomic_store(&to->epoll_add, atomic_load(&from->epoll_add));
     atomic_store(&to->epoll_del, atomic_load(&from->epoll_del));
     atomic_store(&to->rare, atomic_load(&from->rare));
@@ -163,6 +172,19 @@ void life_copy(int old, int copy)
         take_over(to, from);
 }
 
+/*
+ * USE of OLD, another table, for this one. Its thread was another process': no thread of this one is
+ * said to have made that call.
+ */
+static uint64_t import_use(const struct state_view *old, struct state_finder *find, uint64_t use,
+                           state_ref (*import)(const struct state_view *old, state_ref ref))
+{
+    if (LIFE_WORD(use) <= LIFE_FRESH)
+        return LIFE_WORD(use);
+    uint32_t first = pairs_import(old, find, LIFE_FIRST(use), import), last = pairs_import(old, find, LIFE_LAST(use), import);
+    return LIFE_USE(LIFE_NOBODY, last, first);
+}
+
 void life_import(int fd, const struct state_view *old, struct state_finder *find, const struct state_slot *slot,
                  state_ref (*import)(const struct state_view *old, state_ref ref))
 {
@@ -170,10 +192,8 @@ void life_import(int fd, const struct state_view *old, struct state_finder *find
     struct state_life theirs, *life = life_of(fd);
     if (!ours || !life || atomic_load(&life->gen) != SLOT_GEN(atomic_load(&ours->word)) || !state_life_of(old, find, fd, slot, &theirs))
         return;
-    pairs_import(old, find, theirs.first_receive, import);
-    pairs_import(old, find, theirs.last_receive, import);
-    pairs_import(old, find, theirs.first_send, import);
-    pairs_import(old, find, theirs.last_send, import);
+    theirs.receive = import_use(old, find, theirs.receive, import);
+    theirs.send = import_use(old, find, theirs.send, import);
     theirs.epoll_add = import(old, theirs.epoll_add);
     theirs.epoll_del = import(old, theirs.epoll_del);
     theirs.rare = (theirs.rare & ~LIFE_RARE_REF) | import(old, theirs.rare & LIFE_RARE_REF);

@@ -13,14 +13,16 @@
 
 enum life_use { LIFE_RECEIVE, LIFE_SEND };
 
-static inline __attribute__((always_inline)) const uint32_t *life_last(const struct state_life *chunk, size_t place, enum life_use use)
+/* The word of its last receive or send (LIFE_WORD), where it lies in memory: this is one load. */
+typedef uint32_t life_word __attribute__((may_alias));
+static inline __attribute__((always_inline)) const life_word *life_last(const struct state_life *chunk, size_t place, enum life_use use)
 {
-    return (const uint32_t *)(const void *)(use == LIFE_RECEIVE ? &chunk[place].last_receive : &chunk[place].last_send);
+    return (const life_word *)(use == LIFE_RECEIVE ? &chunk[place].receive : &chunk[place].send);
 }
 /*
- * After a call that has transferred something on the descriptor at FD, by the pair WORD (pairs.h):
- * false when it is news, and track_used is to be called. True for a file and for a socket that is
- * not kept.
+ * After a call that has transferred something on the descriptor at FD, by the pair WORD of the
+ * calling thread (pairs.h): false when it is news, and track_used is to be called. True for a file
+ * and for a socket that is not kept.
  */
 static inline __attribute__((always_inline)) bool life_knows(const int *fd, uint32_t word, enum life_use use)
 {
@@ -35,7 +37,7 @@ static inline __attribute__((always_inline)) bool life_knows(const int *fd, uint
     __asm__ volatile("" : "+r"(life) : : "memory");
     return !*life_last(life, place, use);
 }
-/* The call is that of the event (base/thread.h). Walks the stack if WORD is new to the process. */
+/* The call is that of the event (base/thread.h). Walks the stack if its pair is new to the process. */
 void track_used(int fd, uint32_t word, enum life_use use);
 
 /* ---- for track/ and process/ alone ---- */

@@ -37,14 +37,21 @@ SEND(ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n,
 SEND(ssize_t, __send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags), CALL_SEND)
 SEND(ssize_t, sendto, (int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t len),
      (fd, buf, n, flags, to, len), CALL_SENDTO)
-/* Descriptors that go along belong to the receiver too. MSG could be read: the call has succeeded. */
+/* Descriptors that go along belong to the receiver too. Returns RESULT, so that nobody has to save it. */
+static SLOW ssize_t has_passed(const struct msghdr *msg, ssize_t result)
+{
+    held_passing(msg);
+    RETURN(result);
+}
+
+/* MSG could be read where the call has succeeded. */
 WRAPPER(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
 {
     struct sending call = {fd};
     KEEP(call);
     ssize_t result = real.sendmsg(fd, msg, flags);
     if (unlikely(result >= 0 && msg->msg_controllen))
-        held_passing(msg);
+        result = has_passed(msg, result);
     uint32_t pair = PAIR(call, CALL_SENDMSG);
     if (result > track_quiet && life_knows(&call.fd, pair, LIFE_SEND))
         return result;

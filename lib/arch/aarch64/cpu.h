@@ -67,7 +67,6 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
                        "v30", "v31");
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
-static inline uint32_t arch_minus_thread_pointer(uint32_t n) { return n - (uint32_t)arch_thread_pointer(); }
 /* The signal trampoline's instructions: mov x8, #139; svc #0. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
 

@@ -89,13 +89,6 @@ static inline uintptr_t arch_thread_pointer(void)
     return p;
 }
 
-/* The low half of N - arch_thread_pointer(), by one instruction. */
-static inline uint32_t arch_minus_thread_pointer(uint32_t n)
-{
-    __asm__("subl %%fs:0, %0" : "+r"(n) : : "cc");
-    return n;
-}
-
 /* The signal trampoline's instructions: mov $15, %rax; syscall. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9); }
 

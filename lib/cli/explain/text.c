@@ -157,6 +157,18 @@ static bool was_quiet_before(const struct story *s, const struct group *g)
 
 /* ---- the sockets ----------------------------------------------------------------------------- */
 
+/* The threads that used it last, where they are not the one that opened it. */
+static void put_users(struct out *o, const struct finding *f)
+{
+    uint32_t receive = f->receive_tid != f->tid ? f->receive_tid : 0, send = f->send_tid != f->tid ? f->send_tid : 0;
+    if (receive && receive == send)
+        out_fmt(o, ", used last by thread %u", receive);
+    else if (receive)
+        out_fmt(o, ", received from last by thread %u", receive);
+    if (send && receive != send)
+        out_fmt(o, ", sent to last by thread %u", send);
+}
+
 static void put_socket(struct out *o, const struct story *s, const struct finding *f)
 {
     const struct report *r = &s->model->report;
@@ -180,6 +192,7 @@ static void put_socket(struct out *o, const struct story *s, const struct findin
         out_fmt(o, ", saw %s +", f->told_eof ? "EOF" : "the error");
         put_time(o, told - f->opened_ns);
     }
+    put_users(o, f);
     if (f->kind != KIND_OPEN && f->kind != KIND_USE_AFTER_CLOSE) {
         out_str(o, ", so for ");
         out_duration(o, (now > f->since_ns ? now - f->since_ns : 0) / 1000000000u);

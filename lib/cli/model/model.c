@@ -14,6 +14,7 @@
 #include "../../core/growth.h"
 #include "../../core/own_frames.h"
 #include "../../core/siblings.h"
+#include "../../core/users.h"
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
@@ -133,6 +134,14 @@ static void set_time(struct model *m, const struct loaded_file *l)
     m->report.now_real_ns = load_to_real(l, m->report.now_ns);
 }
 
+/* What /proc shows of the threads that opened G's sockets and used them last. */
+static void add_threads(struct group *g, pid_t pid)
+{
+    opener_of(&g->opener, pid, g->n_findings ? g->findings[0].opened_ns : 0);
+    for (unsigned i = 0; i < g->n_users; i++)
+        opener_user_of(&g->users[i], pid, users_since(g));
+}
+
 static void make_groups(struct model *m, struct symbolizer *sym)
 {
     struct report *r = &m->report;
@@ -150,9 +159,10 @@ static void make_groups(struct model *m, struct symbolizer *sym)
         for (unsigned k = 0; k < g->n_told; k++)
             g->told[k].frames = stacks_frames(&m->arena, m->from, sym, g->told[k].site, &g->told[k].n_frames);
         group_told_named(g);
+        users_want(g);
         /* in another pid namespace its threads have other numbers */
         if (load_is_live(m->from) && state_head(&m->from->view)->pid == (uint32_t)m->from->pid)
-            opener_of(&g->opener, m->from->pid, g->n_findings ? g->findings[0].opened_ns : 0);
+            add_threads(g, m->from->pid);
     }
 }
 

@@ -157,7 +157,7 @@ static const struct frame *frame_of_location(const struct group *g)
 
 static void put_stacks(struct out *o, const struct group *g, const char *srcroot)
 {
-    char heading[200];
+    char heading[256];
     const char *before = ",\"stacks\":[";
     for (int i = -1; i < (int)g->n_told; i++) {
         const struct told *t = i < 0 ? NULL : &g->told[i];
