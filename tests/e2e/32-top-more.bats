@@ -77,6 +77,30 @@ C
     see "4 .*close_wait"
 }
 
+# what the page of a site says to do, on one line
+told_to_do() { screen | sed -n '/^fix: /,/^opened by/p' | sed '/^opened by/d' | tr -s ' \n' ' '; }
+
+@test "the page of a site says what to do, in the report's words and on as many lines as they take" {
+    command -v tmux >/dev/null || skip "tmux is not installed"
+    local advice
+    mkfifo "$TESTTMP/in"
+    start_agent life grace=0 bash -c "exec '$VICTIMS/life' loop <'$TESTTMP/in'"
+    exec 7>"$TESTTMP/in"
+    wait_for 20 grep -q '^ready' "$TESTTMP/life.out"
+    advice=$("$SOCKLEAK" report --min-age 0 "$pid" | sed -n 's/^  fix: //p')
+    echo "$advice"
+    [ "${#advice}" -gt 60 ]
+    tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x 60 -y 50 "'$SOCKLEAK' top $pid; exec cat" 3>&- 4>&- 7>&-
+    see "close_wait"
+    tmux -S "$TMUX_SOCKET" send-keys Enter
+    see "^opened by"
+    told_to_do
+    [ "$(told_to_do)" = "fix: $advice " ]
+    run screen
+    contains "$output" '^     [^ ]' # it goes on under its first word
+    exec 7>&-
+}
+
 @test "top ends when its terminal is gone, even where the hangup is ignored" {
     held
     python3 - "$SOCKLEAK" "$pid" <<'PY'

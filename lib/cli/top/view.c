@@ -7,15 +7,17 @@
  * steer a terminal.
  */
 #include "view.h"
-#include "../../core/own_frames.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
+#include "../../core/advice.h"
 #include "../../core/group_told.h"
+#include "../../core/own_frames.h"
 #include "../../core/text.h"
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"
@@ -294,6 +296,25 @@ void top_page_list(struct top_page *p, const struct top *t, unsigned width)
     }
 }
 
+/* What to do about G, as its report says; in words that are not cut: on as many lines as they take. */
+static void add_advice(struct top_page *p, const struct group *g, unsigned width)
+{
+    char text[1024];
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    if (width < 20 || !advice_of(&o, "fix: ", g))
+        return;
+    text[o.len] = 0;
+    const char *rest = clip(&p->arena, text, UINT_MAX);
+    for (unsigned indent = 0; *rest; indent = 5) {
+        size_t n = strlen(clip(&p->arena, rest, width - indent)), words = n;
+        while (rest[n] && words > 0 && rest[words] != ' ')
+            words--;
+        n = words ? words : n;
+        add_body(p, make_line(p, width, true, "%*s%.*s", (int)indent, "", (int)n, rest));
+        rest += n + (rest[n] == ' ');
+    }
+}
+
 static void add_stack(struct top_page *p, unsigned width, const char *title, const struct frame *frames, size_t n)
 {
     if (n == 0)
@@ -314,7 +335,7 @@ static void add_stack(struct top_page *p, unsigned width, const char *title, con
 /* Of the stack that opened G's sockets (-1), or of what was told of them. */
 static const char *heading(struct top_page *p, const struct group *g, int nth)
 {
-    char text[200];
+    char text[256];
     struct out o = {.buf = text, .cap = sizeof text - 1};
     if (nth < 0)
         text_opened(&o, g);
@@ -346,6 +367,7 @@ void top_page_group(struct top_page *p, const struct top *t, const struct group 
     if (g->ports_reached || g->ports_in_s)
         add_body(p, make_line(p, width, false, "%llu ports to %s %s", (unsigned long long)g->ports, g->ports_peer,
                               when_words(p, g->ports_reached, g->ports_in_s)));
+    add_advice(p, g, width);
     add_stack(p, width, heading(p, g, -1), g->frames, g->n_frames);
     for (unsigned i = 0; i < g->n_told; i++) {
         if (group_told_like(g, i) && !group_told_is_within(g, i))
