@@ -159,8 +159,8 @@ static bool is_mixed(const struct state_view *view, state_ref ref)
 }
 
 /*
- * The use E of the socket GEN by the pair P. Of two stacks that were seen for one pair it was either,
- * unless one of them was walked for this very socket.
+ * The use E of the socket GEN by the pair P. Of two stacks that were seen for one pair it was
+ * either, unless one of them was walked for this very socket.
  */
 static void add_use(struct finding *f, const struct state_view *view, uint32_t gen, const struct state_pair *p,
                     const struct finding_event *e)

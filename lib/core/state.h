@@ -455,7 +455,8 @@ enum attempt_call { ATTEMPT_NONE = 0, ATTEMPT_CONNECT, ATTEMPT_BIND, ATTEMPT_LIS
 /*
  * 32 bytes: what a program did with the socket in a slot, between its opening and its end. Of the
  * calls that received something, and of those that sent something, the first and the last are kept
- * by their pairs (struct state_pair): one word, LIFE_USE, so that a reader sees what belongs together.
+ * by their pairs (struct state_pair): one word, LIFE_USE, so that a reader sees what belongs
+ * together.
  */
 struct state_life {
     _Atomic uint32_t gen;        /* the slot's generation; 0: none, or being written */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * users.h: the threads that received or sent last on a group's sockets, where these are not the ones
- * that opened them.
+ * users.h: the threads that received or sent last on a group's sockets, where these are not the
+ * ones that opened them.
  *
  * Pure; async-signal-safe. Whoever makes a report asks /proc for what is known of each (opener.h).
  */

@@ -14,8 +14,8 @@
  */
 void opener_now(struct opener *t, uint64_t opened_ns);
 /*
- * The same for a thread that has used them since. One that began after OPENED_NS may have done so, or
- * may only have the number of one that did: nothing is said of it.
+ * The same for a thread that has used them since. One that began after OPENED_NS may have done so,
+ * or may only have the number of one that did: nothing is said of it.
  */
 void opener_user_now(struct opener *t, uint64_t opened_ns);
 

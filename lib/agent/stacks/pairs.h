@@ -5,8 +5,8 @@
  *
  * A pair is a call and its return address, and where the stack stood then, relative to the thread's
  * control block. Mixed to one word it tells the stack nearly always, for all threads alike. What a
- * socket keeps has the thread in it too: a call of another thread is another word. Any thread, signal
- * handlers too; no lock, no allocation but records from the table.
+ * socket keeps has the thread in it too: a call of another thread is another word. Any thread,
+ * signal handlers too; no lock, no allocation but records from the table.
  */
 #ifndef SOCKLEAK_AGENT_PAIRS_H
 #define SOCKLEAK_AGENT_PAIRS_H
@@ -19,8 +19,8 @@
 
 /*
  * The calling thread's word of a pair, for the function that it is inlined into: SP is a place in
- * its frame, RETURNS its return address. Four instructions on x86-64. In a new thread or process it is
- * nobody's word, until pairs_own was called: so the first use is news.
+ * its frame, RETURNS its return address. Four instructions on x86-64. In a new thread or process it
+ * is nobody's word, until pairs_own was called: so the first use is news.
  */
 static inline __attribute__((always_inline)) uint32_t pairs_word(const void *sp, const void *returns, unsigned call)
 {
@@ -47,8 +47,8 @@ uint32_t pairs_used(uint32_t common, unsigned call, int fd, uint32_t gen);
  */
 uint32_t pairs_of_stack(unsigned call);
 /*
- * The pair NUMBER of OLD, another table, has the number that is returned in this one; 0: it is none.
- * IMPORT brings over the stacks: for a socket that came with a fork or an exec.
+ * The pair NUMBER of OLD, another table, has the number that is returned in this one; 0: it is
+ * none. IMPORT brings over the stacks: for a socket that came with a fork or an exec.
  */
 uint32_t pairs_import(const struct state_view *old, struct state_finder *find, uint32_t number,
                       state_ref (*import)(const struct state_view *old, state_ref ref));

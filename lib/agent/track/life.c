@@ -173,8 +173,8 @@ void life_copy(int old, int copy)
 }
 
 /*
- * USE of OLD, another table, for this one. Its thread was another process': no thread of this one is
- * said to have made that call.
+ * USE of OLD, another table, for this one. Its thread was another process': no thread of this one
+ * is said to have made that call.
  */
 static uint64_t import_use(const struct state_view *old, struct state_finder *find, uint64_t use,
                            state_ref (*import)(const struct state_view *old, state_ref ref))
