@@ -200,7 +200,7 @@ copy_of_lib()
 watcher_that()
 {
     local object=$BUILD/obj/pic/agent/watch/watcher.o
-    sed "s|^    watch(arg != NULL);|$1\n&|" "$TOP/lib/agent/watch/watcher.c" >"$TESTTMP/watcher.c"
+    sed "s|^    watch(minding);|    static void *volatile stored; void *arg = stored;\n$1\n&|" "$TOP/lib/agent/watch/watcher.c" >"$TESTTMP/watcher.c"
     ! cmp -s "$TOP/lib/agent/watch/watcher.c" "$TESTTMP/watcher.c"
     "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -fvisibility=hidden -ftls-model=initial-exec -include stdlib.h -iquote "$TOP/lib/agent/watch" \
         -c -o "$TESTTMP/watcher.o" "$TESTTMP/watcher.c"

@@ -203,8 +203,8 @@ summary: 105
     command -v valgrind >/dev/null || skip "no valgrind"
     run bench 'instructions, *: read of a file'
     echo "$output"
-    # The library's text has its share of the whole, and libc's other way of a call with a second thread comes on top.
-    [ "$(from_json '(lambda v: 0 < v["library'"'"'s own text"] <= v["whole process, with the watcher"])({r["name"][14:].rsplit(":", 1)[0]: r["median"] for r in d["rows"]})')" = True ]
+    # The library's text has its share of the whole; the start of each run differs by a few instructions in all.
+    [ "$(from_json '(lambda v: 0 < v["library'"'"'s own text"] <= v["whole process, with the watcher"] + 0.5)({r["name"][14:].rsplit(":", 1)[0]: r["median"] for r in d["rows"]})')" = True ]
     contains "$output" "watcher's thread [1-9][0-9,]* in the whole run"
 }
 
