@@ -211,14 +211,18 @@ sys.exit(ctypes.CDLL(None).syscall({"x86_64": 312, "aarch64": 272}[os.uname().ma
 import os, socket, sys, time
 c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 children = []
+end, stays = os.pipe() # they end at the same moment: else one of them takes over from the one before, and says so
 for i in range(3):
     if (child := os.fork()) == 0:
+        os.close(stays)
         os.chroot(sys.argv[2])
         os.write(1, b"at %d\n" % os.getpid()) # print may write it in pieces, and those of three processes mix
-        while os.path.exists("/stay"): time.sleep(0.05)
+        os.read(end, 1)
         os._exit(0)
     children.append(child)
 c.close()
+while os.path.exists(sys.argv[2] + "/stay"): time.sleep(0.05)
+os.close(stays)
 for child in children: os.waitpid(child, 0)
 END
     mkdir -p "$TESTTMP/root"
