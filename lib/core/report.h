@@ -155,19 +155,18 @@ struct told {
     const struct frame *whole;
     uint64_t n_inferred, n_elsewhere; /* of COUNT: as of struct finding_event */
     uint64_t n_opener;                /* of COUNT, of a last use: by the thread that opened the socket */
-    uint32_t tid;                     /* that has made all of n_elsewhere; 0: several have, or it is not known */
     uint64_t descriptors;             /* of EVENT_DUP: that hold these sockets */
     uint64_t n_either;                /* of COUNT: which are counted for another stack, too */
+    uint32_t tid;                     /* that has made all of n_elsewhere; 0: several have, or it is not known */
     /*
      * Of EVENT_SIBLINGS: one socket that was closed there, compared with those of the group
      * (parting.h); bits by event. SAME: done in the one stack that all of the group did it in;
      * LACKS: all of the group did it, and of this one it is not known.
      */
     bool compared;
+    uint8_t was; /* of EVENT_PARTED: what that socket did in another stack than the group */
     uint32_t same, lacks;
-    /* of EVENT_PARTED: what that socket did in another stack than the group, and who has closed it */
-    uint8_t was;
-    uint64_t closer; /* siteid of the EVENT_SIBLINGS */
+    uint64_t closer; /* of EVENT_PARTED: who has closed it, siteid of the EVENT_SIBLINGS */
 };
 #define TOLD_SHOWN 3u               /* the commonest stacks of each event */
 #define TOLD_KEPT (TOLD_SHOWN + 1u) /* until equal ones are made one */
