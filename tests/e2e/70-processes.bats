@@ -211,19 +211,22 @@ sys.exit(ctypes.CDLL(None).syscall({"x86_64": 312, "aarch64": 272}[os.uname().ma
 import os, socket, sys, time
 c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 children = []
-end, stays = os.pipe() # they end at the same moment: else one of them takes over from the one before, and says so
 for i in range(3):
+    end, stays = os.pipe()
     if (child := os.fork()) == 0:
         os.close(stays)
         os.chroot(sys.argv[2])
         os.write(1, b"at %d\n" % os.getpid()) # print may write it in pieces, and those of three processes mix
         os.read(end, 1)
         os._exit(0)
-    children.append(child)
+    children.append((child, stays))
+    os.close(end)
 c.close()
 while os.path.exists(sys.argv[2] + "/stay"): time.sleep(0.05)
-os.close(stays)
-for child in children: os.waitpid(child, 0)
+# The oldest reports; were it not the last to end, the next would take over from it, and say so.
+for child, stays in reversed(children):
+    os.close(stays)
+    os.waitpid(child, 0)
 END
     mkdir -p "$TESTTMP/root"
     touch "$TESTTMP/root/stay"
