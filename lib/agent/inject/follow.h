@@ -32,7 +32,7 @@ bool follow_came_late(void);
  * RTLD_DEEPBIND could not be led here. Takes no lock.
  */
 bool follow_is_needed(void);
-/* The same, or it will be; about twenty system calls where the answer is no. */
+/* The same, or it will be; some system calls, for the loader's list is copied by the kernel. */
 bool follow_will_be_needed(void);
 /*
  * For the watcher, at each check and at each change of header.enabled. While ENABLED a late agent

@@ -222,13 +222,15 @@ bool rights_hand_over_libcs(long number, long a, long b, long c)
 
 bool rights_hand_over_groups(void)
 {
+    if (atomic_load(&by_libc))
+        return true;
     long n = SYS2(SYS_getgroups, 0, NULL);
     size_t size = ((size_t)(n > 0 ? n : 0) + 1) * sizeof(gid_t);
     gid_t *list = n >= 0 ? pages_alloc(size) : NULL;
     if (!list)
-        return atomic_load(&by_libc);
+        return false;
     n = SYS2(SYS_getgroups, n, list);
-    bool ok = n >= 0 && rights_hand_over_libcs(SYS_setgroups, n, (long)list, 0);
+    bool ok = n >= 0 && rights_hand_over(SYS_setgroups, n, (long)list, 0, 0, 0);
     pages_free(list, size);
     return ok;
 }
