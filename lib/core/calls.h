@@ -57,7 +57,8 @@
     CALL(POSIX_SPAWN, "posix_spawn")   \
     CALL(POSIX_SPAWNP, "posix_spawnp") \
     CALL(POPEN, "popen")               \
-    CALL(SYSTEM, "system")
+    CALL(SYSTEM, "system")             \
+    CALL(BIND, "bind")
 
 #define CALL_ENUM(id, name) CALL_##id,
 enum call { CALL_UNKNOWN = 0, CALLS(CALL_ENUM) CALL_COUNT };

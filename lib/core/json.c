@@ -10,6 +10,7 @@
 
 #include "advice.h"
 #include "asked.h"
+#include "exhaustion.h"
 #include "finding.h"
 #include "group_told.h"
 #include "json_life.h"
@@ -235,7 +236,9 @@ static void put_left_out(struct out *o, const struct report *r)
 
 void json_report(struct out *o, const struct report *r)
 {
-    if (r->n_groups == 0)
+    if (r->exhaustion)
+        exhaustion_json(o, r);
+    else if (r->n_groups == 0)
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         json_group(o, r, &r->groups[i]);

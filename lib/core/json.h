@@ -13,7 +13,7 @@
 
 #define JSON_MAX_SOCKETS 64u /* listed in the object of one group */
 
-/* The whole report; nothing when there are no groups. */
+/* The whole report; nothing when there are no groups, unless it is of exhaustion. */
 void json_report(struct out *o, const struct report *r);
 void json_group(struct out *o, const struct report *r, const struct group *g);
 void json_summary(struct out *o, const struct report *r);

@@ -21,7 +21,7 @@ static const char *const kind_names[KIND_COUNT] = {"close_wait", "fin_wait_2", "
 static const char *const how_names[] = {NULL, "finished", "reset", "timeout"};
 static const char *const origin_names[ORIGIN_COUNT] = {"socket",    "accept",        "socketpair", "received",
                                                        "inherited", "before_attach", "unseen",     "before_exec"};
-static const char *const reason_names[REASON_COUNT] = {"exit", "grace", "check", "signal", "request"};
+static const char *const reason_names[REASON_COUNT] = {"exit", "grace", "check", "signal", "request", "exhausted"};
 static const char *const event_names[EVENT_COUNT] = {NULL,        "connect_failed",     "epoll_add", "first_receive",   "first_send",
                                                      "dup",       "shutdown",           "eof",       "error",           "last_receive",
                                                      "last_send", "epoll_del",          "forked",    "handled_by",      "closed",
@@ -72,7 +72,8 @@ static const struct {
     ERROR(EADDRINUSE),  ERROR(EACCES),    ERROR(EPERM),     ERROR(ENOENT),       ERROR(EAGAIN),       ERROR(EINPROGRESS),
     ERROR(EALREADY),    ERROR(EINVAL),    ERROR(EPROTO),    ERROR(EPROTOTYPE),   ERROR(EAFNOSUPPORT), ERROR(ENOBUFS),
     ERROR(ENOMEM),      ERROR(EINTR),     ERROR(ESHUTDOWN), ERROR(ENOPROTOOPT),  ERROR(ENODEV),       ERROR(ENOTDIR),
-    ERROR(EIO),         ERROR(EISCONN),   ERROR(EBADF),     ERROR(EBADMSG),      ERROR(EKEYREJECTED),
+    ERROR(EIO),         ERROR(EISCONN),   ERROR(EBADF),     ERROR(EBADMSG),      ERROR(EKEYREJECTED), ERROR(EMFILE),
+    ERROR(ENFILE),
 };
 
 const char *kind_name(unsigned kind) { return kind < KIND_COUNT ? kind_names[kind] : NULL; }

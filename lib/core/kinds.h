@@ -100,7 +100,7 @@ enum event {
     EVENT_COUNT
 };
 /* Why a report was made. */
-enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_COUNT };
+enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_EXHAUSTED, REASON_COUNT };
 
 /* Static strings; NULL for a value out of range. */
 const char *kind_name(unsigned kind);

@@ -147,6 +147,10 @@ const char *option_set(struct options *o, const struct option *opt, const char *
         return set_when(o, s, len);
     case OPT_RUNTIMES:
         return set_runtimes(field, s, len);
+    case OPT_THRESHOLD:
+        return parse_threshold(s, len, field, &o->threshold_is_share)
+                   ? NULL
+                   : "neither a number of descriptors nor a share; write 900, 90%, or 0 for none";
     }
     return "unknown";
 }
@@ -233,6 +237,9 @@ void option_put(struct out *out, const struct options *o, const struct option *o
         break;
     case OPT_RUNTIMES:
         put_runtimes(out, *(const uint32_t *)field);
+        break;
+    case OPT_THRESHOLD:
+        out_fmt(out, o->threshold_is_share ? "%lu%%" : "%lu", (unsigned long)*(const uint64_t *)field);
         break;
     case OPT_WHEN:
         out_str(out, o->exit_check_all ? "all" : o->leak_check_at_exit ? "1" : "0");

@@ -25,7 +25,8 @@ enum option_type {
     OPT_SIGNAL,
     OPT_SIZE,
     OPT_WHEN,
-    OPT_RUNTIMES
+    OPT_RUNTIMES,
+    OPT_THRESHOLD
 };
 
 struct option {

@@ -27,7 +27,10 @@ struct options {
     uint32_t native_frames; /* of a stack without frames of a runtime: options_finish derives it */
     uint32_t runtimes;      /* mask of RUNTIME_BIT */
     uint64_t max_allowed;   /* so many leaked sockets at exit do not change the exit status */
-    uint64_t log_max;       /* bytes of a log file; 0: no limit */
+    bool on_exhaustion;
+    bool threshold_is_share; /* in percent of the limit */
+    uint64_t threshold;      /* descriptors in use; 0: none */
+    uint64_t log_max;        /* bytes of a log file; 0: no limit */
     uint8_t color;
     char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
     char suppressions[512];

@@ -74,6 +74,21 @@ bool parse_size(const char *s, size_t len, uint64_t *bytes)
     return true;
 }
 
+bool parse_threshold(const char *s, size_t len, uint64_t *value, bool *share)
+{
+    uint64_t v = 0;
+    bool is_share = len > 1 && s[len - 1] == '%';
+    len -= is_share;
+    for (size_t i = 0; i < len; i++)
+        if (!is_digit(s[i]) || __builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (uint64_t)(s[i] - '0'), &v))
+            return false;
+    if (!len || (is_share && v > 100))
+        return false;
+    *value = v;
+    *share = is_share;
+    return true;
+}
+
 bool parse_kinds(const char *s, size_t len, uint32_t *mask, const char **bad, size_t *bad_len)
 {
     uint32_t found = 0;

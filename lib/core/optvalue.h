@@ -16,6 +16,11 @@ bool parse_time(const char *s, size_t len, uint64_t *ns);
 /* "64m", "500k", "1g", "4096" (bytes) -> *BYTES; false when S is no size or overflows. */
 bool parse_size(const char *s, size_t len, uint64_t *bytes);
 /*
+ * "90%" -> *VALUE 90, *SHARE true; "900" -> *VALUE 900. False: neither a number nor a share from 0%
+ * to 100%.
+ */
+bool parse_threshold(const char *s, size_t len, uint64_t *value, bool *share);
+/*
  * "close_wait,dead", "all" -> *MASK (KIND_BIT); false for an unknown word, which is then in
  * BAD[0..*BAD_LEN).
  */

@@ -234,6 +234,8 @@ struct group {
     const struct frame *whole;
 };
 
+struct exhaustion; /* exhaustion.h */
+
 struct report {
     uint32_t pid;
     const char *exe, *host;
@@ -254,6 +256,7 @@ struct report {
     bool print_summary;
     unsigned max_sockets; /* in text; JSON lists up to 64 */
     bool color;
+    const struct exhaustion *exhaustion; /* why it is made, of REASON_EXHAUSTED; else NULL */
 };
 
 /*

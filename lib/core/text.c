@@ -13,6 +13,7 @@
 
 #include "advice.h"
 #include "asked.h"
+#include "exhaustion.h"
 #include "finding.h"
 #include "group.h"
 #include "own_frames.h"
@@ -339,6 +340,8 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     out_char(o, '\n');
     put_site(o, r, g);
     put_until_exit(o, r, g);
+    if (r->exhaustion)
+        exhaustion_text_group(o, r, g);
     text_life(o, g);
     asked_text(o, r, g);
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
@@ -437,7 +440,9 @@ static void put_notes(struct out *o, const struct report *r)
 
 void text_report(struct out *o, const struct report *r)
 {
-    if (r->n_groups == 0)
+    if (r->exhaustion)
+        exhaustion_text(o, r);
+    else if (r->n_groups == 0)
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         text_group(o, r, &r->groups[i]);

@@ -11,7 +11,7 @@
 #include "out.h"
 #include "report.h"
 
-/* The whole report; nothing when there are no groups. */
+/* The whole report; nothing when there are no groups, unless it is of exhaustion. */
 void text_report(struct out *o, const struct report *r);
 void text_group(struct out *o, const struct report *r, const struct group *g);
 void text_summary(struct out *o, const struct report *r);

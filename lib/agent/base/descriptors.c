@@ -96,6 +96,13 @@ bool descriptors_are_lost(void) { return this_thread.own_table && (lost || !has_
 
 int descriptors_folder(void) { return folder; }
 
+long descriptors_count(void)
+{
+    struct stat st;
+    long r = this_thread.own_table ? sys_fstat(folder, &st) : sys_stat(FOLDER, &st);
+    return r < 0 ? r : st.st_size > 0 ? (long)st.st_size : -ENOSYS;
+}
+
 long descriptors_link(unsigned fd, char *to, size_t size)
 {
     char path[40];

@@ -50,6 +50,11 @@ bool descriptors_are_lost(void);
 bool descriptors_has(int fd);
 /* With a table of its own: the program's /proc/self/fd, to be listed and not to be closed. */
 int descriptors_folder(void);
+/*
+ * How many descriptors the program has open; -errno: it cannot be known at once (before Linux 6.2 the
+ * folder of /proc has no size). One system call, no descriptor.
+ */
+long descriptors_count(void);
 /* What readlink(2) says of the program's descriptor FD: the length at TO, of SIZE bytes; or -errno. */
 long descriptors_link(unsigned fd, char *to, size_t size);
 

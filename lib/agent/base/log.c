@@ -27,6 +27,7 @@
 #include "environ.h"
 #include "errno_text.h"
 #include "program_path.h"
+#include "spare.h"
 #include "sys.h"
 
 #define WAIT_MS 2000
@@ -186,7 +187,7 @@ static int open_path(const char **why)
     uint64_t start = atomic_load(&start_real_ns);
     if (!start)
         start = clock_now_real();
-    if (!expand_path(path, sizeof path, agent_options.log_path, (uint32_t)sys_getpid(), name ? name + 1 : exe, host, start / 1000000000u)) {
+    if (!expand_path(path, sizeof path, agent_options.log_path, spare_pid(), name ? name + 1 : exe, host, start / 1000000000u)) {
         *why = errno_text(ENAMETOOLONG);
         return -1;
     }
@@ -204,11 +205,11 @@ static void put_line(struct out *o, const char *text)
     if (agent_options.log_json) {
         out_str(o, "{\"type\":\"note\",\"time\":\"");
         out_rfc3339(o, clock_now_real());
-        out_fmt(o, "\",\"pid\":%u,\"text\":", (unsigned)sys_getpid());
+        out_fmt(o, "\",\"pid\":%u,\"text\":", spare_pid());
         out_json(o, text);
         out_char(o, '}');
     } else {
-        out_fmt(o, "==%u==sockleak: %s", (unsigned)sys_getpid(), text);
+        out_fmt(o, "==%u==sockleak: %s", spare_pid(), text);
     }
 }
 
@@ -222,6 +223,9 @@ static void warn_of_path(int fd, const char *why)
     line[o.len++] = '\n';
     sys_write(fd, line, o.len);
 }
+
+/* Which has to be opened. */
+static bool is_a_file(void) { return strcmp(agent_options.log_path, "stdout") != 0 && strcmp(agent_options.log_path, "stderr") != 0; }
 
 static struct place open_log(void)
 {
@@ -330,10 +334,8 @@ static bool is_still(int fd, const struct stat *was)
     return stat_fd(fd, &now) >= 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino;
 }
 
-bool log_write(const char *text, size_t n)
+static bool write_now(const char *text, size_t n)
 {
-    if (!n)
-        return true;
     struct stat st;
     const struct place p = open_log();
     bool known = p.is == OPENED && stat_fd(p.fd, &st) >= 0;
@@ -345,9 +347,31 @@ bool log_write(const char *text, size_t n)
     if (p.is == OPENED && (!known || is_still(p.fd, &st)))
         sys_close(p.fd);
     leave(&p);
-    if (!ok)
-        atomic_fetch_add(&lost_pieces, 1);
     return ok;
+}
+
+struct piece {
+    const char *text;
+    size_t n;
+    bool ok;
+};
+
+static void write_piece(void *arg)
+{
+    struct piece *p = arg;
+    p->ok = write_now(p->text, p->n);
+}
+
+bool log_write(const char *text, size_t n)
+{
+    struct piece p = {text, n, true};
+    if (n && is_a_file())
+        spare_run(write_piece, &p);
+    else if (n)
+        write_piece(&p);
+    if (!p.ok)
+        atomic_fetch_add(&lost_pieces, 1);
+    return p.ok;
 }
 
 bool log_has_color(void)

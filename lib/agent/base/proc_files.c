@@ -17,6 +17,9 @@
 #include "descriptors.h"
 #include "sys.h"
 
+/* Where the folder cannot be listed, of so many numbers at the most is asked. */
+#define MOST_ASKED 1048576u
+
 struct entry { /* of getdents64(2) */
     uint64_t inode;
     int64_t offset;
@@ -90,4 +93,30 @@ bool proc_each_descriptor(unsigned from, bool (*call)(void *arg, unsigned number
     if (dir >= 0 && !own)
         sys_close((int)dir);
     return all;
+}
+
+struct links {
+    void (*call)(void *arg, const char *link, size_t len);
+    void *arg;
+    bool any;
+};
+
+static bool take_link(void *arg, unsigned fd)
+{
+    struct links *l = arg;
+    char link[512];
+    long n = descriptors_link(fd, link, sizeof link);
+    if (n > 0)
+        l->call(l->arg, link, (size_t)n);
+    l->any |= n > 0;
+    return true;
+}
+
+bool proc_each_link(unsigned limit, void (*call)(void *arg, const char *link, size_t len), void *arg)
+{
+    struct links l = {call, arg, false};
+    if (!proc_each_descriptor(0, take_link, &l))
+        for (unsigned fd = 0; fd < limit && fd < MOST_ASKED; fd++)
+            take_link(&l, fd);
+    return l.any;
 }

@@ -26,4 +26,11 @@ bool proc_each_number(const char *path, bool (*call)(void *arg, unsigned number)
  */
 bool proc_each_descriptor(unsigned from, bool (*call)(void *arg, unsigned number), void *arg);
 
+/*
+ * Calls back for each of the program's descriptors with the LEN bytes at LINK, what readlink(2) says
+ * of it. Where the folder cannot be listed, because no descriptor is left, each number below LIMIT is
+ * asked for. False: there is no /proc.
+ */
+bool proc_each_link(unsigned limit, void (*call)(void *arg, const char *link, size_t len), void *arg);
+
 #endif

@@ -34,9 +34,10 @@ struct this_thread {
     /* a report is being made where the program may be inside its allocator */
     bool no_malloc;
     bool is_watcher;
-    bool is_raw;     /* libc does not know the thread (watch/raw_thread.h) */
-    bool own_table;  /* it has left the program's descriptor table (descriptors.h) */
-    bool fork_holds; /* between the fork handlers: this thread holds the watch lock */
+    bool is_raw;        /* libc does not know the thread (watch/raw_thread.h) */
+    bool own_table;     /* it has left the program's descriptor table (descriptors.h) */
+    uint32_t works_for; /* in the place of its thread, a child does what needs a descriptor (spare.h): the process */
+    bool fork_holds;    /* between the fork handlers: this thread holds the watch lock */
     /* between the fork handlers: the slots that the child gets (inherit.c) */
     struct fork_copy *fork_copy;
     uint32_t fork_start; /* between the fork handlers: what starts_begin returned */

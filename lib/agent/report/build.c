@@ -21,6 +21,7 @@
 #include "../base/log.h"
 #include "../base/options.h"
 #include "../base/scratch.h"
+#include "../base/spare.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 #include "../symbolize/ask_names.h"
@@ -120,6 +121,22 @@ static void name_runtime_frames(const struct state_view *view, struct frame *fra
     }
 }
 
+struct naming {
+    struct names_arena *names;
+    const struct state_view *view;
+    struct frame *frames;
+    const uint16_t *modules;
+    size_t n;
+    bool symbols, ok;
+};
+
+/* The files of the modules have to be opened. */
+static void resolve(void *arg)
+{
+    struct naming *a = arg;
+    a->ok = names_resolve(a->names, a->view, a->frames, a->modules, a->n, a->symbols, !this_thread.no_malloc);
+}
+
 bool report_name_frames(struct built *c, bool symbols)
 {
     struct state_view view = table_view();
@@ -135,13 +152,14 @@ bool report_name_frames(struct built *c, bool symbols)
     for (size_t i = 0; i < r->n_groups; i++) {
         n += frames_of_group(&view, &r->groups[i], frames + n, modules + n);
     }
-    bool ok = names_resolve(&c->names, &view, frames, modules, n, symbols, !this_thread.no_malloc);
+    struct naming a = {&c->names, &view, frames, modules, n, symbols, false};
+    spare_run(resolve, &a);
     if (this_thread.is_raw && symbols && agent_options.symbolize && !sys_in_sandbox())
         ask_names(&c->scratch, frames, n);
     name_runtime_frames(&view, frames, n);
     if (agent_options.symbolize) /* also where the command gives the other names: it knows none of these */
         generated_name(&c->scratch, &c->names, &view, r);
-    return ok;
+    return a.ok;
 }
 
 static void count_group(struct group *g)
@@ -271,7 +289,7 @@ void report_head(struct report *r, enum reason reason)
                          .now_ns = clock_now(),
                          .now_real_ns = clock_now_real(),
                          .stretched_ms = reason == REASON_CHECK ? 0 : table_stretched_ms(),
-                         .print_summary = agent_options.print_summary && reason != REASON_GRACE,
+                         .print_summary = agent_options.print_summary && reason != REASON_GRACE && reason != REASON_EXHAUSTED,
                          .max_sockets = agent_options.max_sockets,
                          .color = log_has_color()};
 }

@@ -63,7 +63,7 @@ static bool count_one(void *n, unsigned fd)
  * is the answer, for the kernel gives out the lowest that is free. A thread with a descriptor table
  * of its own lists the program's. Kept for a second: a report may have many groups.
  */
-static uint64_t descriptors_in_use(uint64_t limit)
+uint64_t forecast_descriptors(uint64_t limit)
 {
     static uint64_t known, known_ns;
     int highest = -1;
@@ -88,7 +88,7 @@ void forecast(struct group *g)
 {
     uint64_t limit = table_nofile_limit();
     if (limit)
-        group_forecast_descriptors(g, descriptors_in_use(limit), limit);
+        group_forecast_descriptors(g, forecast_descriptors(limit), limit);
     if (group_ports_peer(g)) /* else nobody asks how many there are */
         group_forecast_ports(g, ephemeral_ports());
 }

@@ -11,6 +11,11 @@
 
 /* Fills fd_limit, fd_limit_in_s and the ports of G, whose rate_milli is set. */
 void forecast(struct group *g);
+/*
+ * How many descriptors the program has open, of LIMIT; known to a second, and where there are very
+ * many, to the number of the highest socket.
+ */
+uint64_t forecast_descriptors(uint64_t limit);
 /* Reads RLIMIT_NOFILE into the header again. One system call. */
 void forecast_refresh(void);
 

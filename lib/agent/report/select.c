@@ -7,6 +7,8 @@
  */
 #include "select.h"
 
+#include <string.h>
+
 #include "../../core/finding.h"
 #include "../../core/hash.h"
 #include "../../core/judge.h"
@@ -38,7 +40,8 @@ static bool seen_again(struct seen *seen, uint64_t cookie)
 
 static bool is_selected(const struct selection *s, const struct state_slot *slot)
 {
-    return finding_counts(slot) && slot->opened_ns >= s->since_ns && (!s->tid || slot->tid == s->tid) && (!s->tag || slot->tag == s->tag);
+    return (s->all_held || finding_counts(slot)) && slot->opened_ns >= s->since_ns && (!s->tid || slot->tid == s->tid) &&
+           (!s->tag || slot->tag == s->tag);
 }
 
 static bool due(const struct selection *s, const struct state_slot *slot, const struct state_detail *d)
@@ -142,6 +145,8 @@ static size_t each(const struct selection *s, struct seen *seen, uint64_t *young
         finding_from_slot(&f, fd, &slot, &view);
         if (!judged(s, &f, &slot, state_slot_detail(&view, &slot), now, local, peer) || (s->at_exit && finding_is_from_outside(&f)) ||
             seen_again(seen, cookie_of(fd, &slot)))
+            continue;
+        if (s->peer && (!f.peer || strcmp(f.peer, s->peer) != 0))
             continue;
         if (f.kind != KIND_OPEN && now < f.since_ns + s->young_ns) {
             *young += 1;

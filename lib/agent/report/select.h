@@ -22,6 +22,8 @@ struct selection {
     bool number_only;       /* as counted_only; sockets that the user's rules leave out count too */
     bool counted_only;      /* nobody will read the report: no files and lines */
     uint64_t used_until_ns; /* with due_only: uses after a close until then */
+    bool all_held;          /* also an inherited one that another process reports, and one that is meant to stay */
+    const char *peer;       /* connected to this address; NULL: any */
     bool at_exit;           /* leave out standard descriptors from outside (finding_is_from_outside) */
 };
 

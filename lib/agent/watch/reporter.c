@@ -32,6 +32,7 @@
 #include "check.h"
 #include "held_check.h"
 #include "discover.h"
+#include "exhausted.h"
 #include "wake.h"
 
 #define LONG_RUN_NS 10000000000ull /* a program that has run so long has */
@@ -244,6 +245,7 @@ uint64_t reporter_report(const struct reporter_query *q, enum reason reason, int
 {
     struct selection s = {.since_ns = q->since_ns, .min_ns = q->min_ns, .kinds = q->kinds, .tid = q->tid, .tag = q->tag};
     check_all(0);
+    exhausted_report(true);
     reporter_releases();
     return report_all(&s, reason, fd);
 }
@@ -359,6 +361,7 @@ uint64_t reporter_final(bool its_last)
     if (!family_parent_view()->base || table_looks() >= 2)
         discover_at_end(ORIGIN_UNSEEN);
     check_at_end();
+    exhausted_report(true);
     if (agent_options.leak_check_at_exit)
         write_releases(true);
     uint64_t n = report_all(&s, REASON_EXIT, agent_options.leak_check_at_exit ? -1 : -2);

@@ -41,6 +41,7 @@
 #include "blocked.h"
 #include "check.h"
 #include "discover.h"
+#include "exhausted.h"
 #include "last_thread.h"
 #include "reporter.h"
 #include "rights.h"
@@ -111,6 +112,7 @@ static uint64_t check_and_report(uint64_t interval)
     blocked_find();
     /* The cost of the check alone: a report is rare, and may have to wait for its reader. */
     uint64_t cost = (cpu_time() - used) * BUDGET;
+    exhausted_report(false);
     reporter_releases();
     reporter_due();
     serve_signal();
@@ -541,6 +543,7 @@ void watcher_forked_child(void)
     retract_reset();
     check_reset();
     last_thread_forked_child();
+    exhausted_reset();
 }
 
 void watcher_request_signal(void)

@@ -59,7 +59,7 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     case SYS_seccomp:
         return call_seccomp(number, a, b, c, d, e, f);
     case SYS_dup:
-        return AROUND_DUP(CALL_DUP, FD, CALL);
+        return AROUND_DUP(CALL_DUP, FD, 0, CALL);
 #ifdef SYS_dup2
     case SYS_dup2:
 #endif
@@ -68,7 +68,7 @@ static long event_then_call(long number, long a, long b, long c, long d, long e,
     case SYS_fcntl:
         if (b != F_DUPFD && b != F_DUPFD_CLOEXEC)
             return CALL;
-        return AROUND_DUP(CALL_FCNTL, FD, CALL);
+        return AROUND_DUP(CALL_FCNTL, FD, (int)c, CALL);
     case SYS_exit_group:
         a = exit_begins((int)a, END_EXIT);
         return CALL;
@@ -139,15 +139,21 @@ static long call_then_event(long number, long a, long b, long c, long d, long e,
     case SYS_socket:
         if (r >= 0)
             AS_CALL(CALL_SOCKET, track_opened((int)r, (int)a, (int)b, (int)c, ORIGIN_SOCKET));
+        else
+            exhausted_note(CALL_SOCKET, 0);
         return r;
     case SYS_socketpair:
         if (r == 0)
             AS_CALL(CALL_SOCKETPAIR, track_pair((const int *)d, (int)a, (int)b, (int)c));
+        else
+            exhausted_note(CALL_SOCKETPAIR, 0);
         return r;
     case SYS_accept:
     case SYS_accept4:
         if (r >= 0)
             AS_CALL(number == SYS_accept4 ? CALL_ACCEPT4 : CALL_ACCEPT, track_accepted(FD, (int)r, number == SYS_accept4 ? (int)d : 0));
+        else
+            exhausted_note(number == SYS_accept4 ? CALL_ACCEPT4 : CALL_ACCEPT, 0);
         return r;
     case SYS_connect:
         return wrapper_connected(FD, (const struct sockaddr *)b, (socklen_t)c, (int)r);

@@ -19,6 +19,7 @@
 #include "../libc/real.h"
 #include "../stacks/pairs.h"
 #include "../track/track.h"
+#include "../watch/exhausted.h"
 #include "../watch/watcher.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -76,12 +77,14 @@
  */
 #define PAIR(call, name) pairs_word(&(call), __builtin_return_address(0), (name))
 
-/* dup and its kin: the real call, then the event. */
-#define AROUND_DUP(name, fd, call)                    \
+/* dup and its kin: the real call, then the event. FROM: the lowest number that fcntl may give. */
+#define AROUND_DUP(name, fd, from, call)              \
     ({                                                \
         int new_fd = (int)(call);                     \
         if (likely(new_fd >= 0))                      \
             AS_CALL(name, track_duped((fd), new_fd)); \
+        else                                          \
+            exhausted_note((name), (from));           \
         new_fd;                                       \
     })
 
