@@ -77,7 +77,7 @@ static void every_option_takes_its_values(void **state)
     struct said said;
     struct options o =
         parse("enabled=0:kinds=close_wait,dead:grace=5m:interval=250ms:leak_check_at_exit=no:exitcode=23:max_allowed=18446744073709551615:"
-              "abort_on_error=1:log_path=/tmp/x.%p:log_format=json:log_max=3k:max_frames=64:max_leaks=10:max_sockets=0:symbolize=false:"
+              "abort_on_error=1:log_path=/tmp/x.%p:log_format=json:log_max=3k:max_frames=64:threshold=900:on_exhaustion=0:max_leaks=10:max_sockets=0:symbolize=false:"
               "suppressions=/etc/s:print_suppressions=off:print_summary=0:color=never:follow_children=0:state_dir=/run/s:signal=12:"
               "verbosity=1:help=1",
               &said);
@@ -92,6 +92,7 @@ static void every_option_takes_its_values(void **state)
     assert_int_equal(o.max_frames, 64);
     assert_int_equal(o.log_max, 3072);
     assert_int_equal(o.max_leaks, 10);
+    assert_true(o.threshold == 900 && !o.threshold_is_share && !o.on_exhaustion);
     assert_int_equal(o.max_sockets, 0);
     assert_int_equal(o.color, COLOR_NEVER);
     assert_int_equal(o.signal, 12);
@@ -216,6 +217,9 @@ static void a_bad_word_is_named_once_and_the_old_value_stays(void **state)
         {"max_frames=129", "max_frames=129: not a number from 0 to 128 (kept 64)"},
         {"runtimes=cobol",
          "runtimes=cobol: write python, java, javascript, ruby, php, perl or dotnet, or a list of them, all or none (kept all)"},
+        {"threshold=101%", "threshold=101%: neither a number of descriptors nor a share; write 900, 90%, or 0 for none (kept 90%)"},
+        {"threshold=most", "threshold=most: neither a number of descriptors nor a share; write 900, 90%, or 0 for none (kept 90%)"},
+        {"on_exhaustion=2", "on_exhaustion=2: write 0 or 1 (kept 1)"},
         {"max_leaks=4294967296", "max_leaks=4294967296: not a number, or too large (kept 0)"},
         {"max_allowed=18446744073709551616", "max_allowed=18446744073709551616: not a number, or too large (kept 0)"},
         {"log_max=64x", "log_max=64x: not a size; write 64m, 500k, 1g, or 0 for no limit (kept 64m)"},
@@ -406,6 +410,8 @@ static void help_names_every_option_that_parsing_knows(void **state)
                                        "max_frames",
                                        "closes",
                                        "runtimes",
+                                       "threshold",
+                                       "on_exhaustion",
                                        "max_leaks",
                                        "max_sockets",
                                        "symbolize",

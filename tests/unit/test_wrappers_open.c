@@ -3,6 +3,8 @@
  * test_wrappers_open.c: calls that open, duplicate and close descriptors report it, at the right
  * moment.
  */
+#include <sys/resource.h>
+
 #include "wrappers_notes.h"
 
 static void sockets_are_told_when_they_are_open(void **state)
@@ -76,14 +78,42 @@ static void a_bind_or_listen_that_fails_is_told(void **state)
     assert_int_equal(wrap_listen(fd, 5), 0);
     noted("");
     getsockname(fd, (struct sockaddr *)&at, &len);
-    FAILS(wrap_bind(other, (struct sockaddr *)&at, len), EADDRINUSE, "unbound(%d,%d,to,%u) ", other, EADDRINUSE, len);
-    FAILS((int)wrap_syscall(SYS_bind, other, (long)&at, len, 0, 0, 0), EADDRINUSE, "unbound(%d,%d,to,%u) ", other, EADDRINUSE, len);
+    FAILS(wrap_bind(other, (struct sockaddr *)&at, len), EADDRINUSE, "unbound(%d,%d,to,%u) no_port(bind,%d,%u) ", other, EADDRINUSE, len,
+          other, len);
+    FAILS((int)wrap_syscall(SYS_bind, other, (long)&at, len, 0, 0, 0), EADDRINUSE, "unbound(%d,%d,to,%u) no_port(bind,%d,%u) ", other,
+          EADDRINUSE, len, other, len);
     FAILS(wrap_bind(other, (void *)8, len), EFAULT, "unbound(%d,%d,null,0) ", other, EFAULT);
     FAILS(wrap_bind(other, (void *)8, 1000), EINVAL, "unbound(%d,%d,null,0) ", other, EINVAL);
     FAILS(wrap_listen(P, 5), ENOTSOCK, "unlistened(%d,%d,null,0) ", P, ENOTSOCK);
     FAILS((int)wrap_syscall(SYS_listen, P, 5, 0, 0, 0, 0), ENOTSOCK, "unlistened(%d,%d,null,0) ", P, ENOTSOCK);
     real.close(fd);
     real.close(other);
+}
+
+static void a_call_that_finds_no_descriptor_left_is_told(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int pair[2], listener = real.socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(real.bind(listener, (struct sockaddr *)&at, sizeof at) | real.listen(listener, 5), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    FAILS(wrap_socket(AF_INET, SOCK_STREAM, 0), EMFILE, "exhausted(socket,%d,0) ", EMFILE);
+    FAILS(wrap_socketpair(AF_UNIX, SOCK_STREAM, 0, pair), EMFILE, "exhausted(socketpair,%d,0) ", EMFILE);
+    FAILS(wrap_accept(listener, NULL, NULL), EMFILE, "exhausted(accept,%d,0) ", EMFILE);
+    FAILS(wrap_accept4(listener, NULL, NULL, 0), EMFILE, "exhausted(accept4,%d,0) ", EMFILE);
+    FAILS(wrap_dup(listener), EMFILE, "exhausted(dup,%d,0) ", EMFILE);
+    FAILS(wrap_fcntl(listener, F_DUPFD, 2), EMFILE, "exhausted(fcntl,%d,2) ", EMFILE);
+    FAILS((int)wrap_syscall(SYS_socket, AF_INET, SOCK_STREAM, 0, 0, 0, 0), EMFILE, "exhausted(socket,%d,0) ", EMFILE);
+    FAILS((int)wrap_syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, (long)pair, 0, 0), EMFILE, "exhausted(socketpair,%d,0) ", EMFILE);
+    FAILS((int)wrap_syscall(SYS_accept4, listener, 0, 0, 0, 0, 0), EMFILE, "exhausted(accept4,%d,0) ", EMFILE);
+    FAILS((int)wrap_syscall(SYS_dup, listener, 0, 0, 0, 0, 0), EMFILE, "exhausted(dup,%d,0) ", EMFILE);
+    FAILS((int)wrap_syscall(SYS_fcntl, listener, F_DUPFD, 2, 0, 0, 0), EMFILE, "exhausted(fcntl,%d,2) ", EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    real.close(listener);
 }
 
 /* ---- second descriptors ---- */
@@ -297,6 +327,7 @@ int main(void)
         CASE(sockets_are_told_when_they_are_open),
         CASE(an_address_that_the_kernel_did_not_read_is_not_passed_on),
         CASE(a_bind_or_listen_that_fails_is_told),
+        CASE(a_call_that_finds_no_descriptor_left_is_told),
         CASE(a_duplicate_is_a_second_reference),
         CASE(dup2_closes_its_target_and_puts_it_back_when_it_fails),
         CASE(a_close_is_told_before_it_happens),

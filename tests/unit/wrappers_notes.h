@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define WRAPPER_EXPORT(name)
+#include "../../lib/core/exhaustion.h"
 #include "../../lib/agent/base/sys.h"
 #include "../../lib/agent/base/thread.h"
 #include "../../lib/agent/process/exec.h"
@@ -103,6 +104,17 @@ void track_registered(int epfd, int op, int fd, uint64_t data) { note("registere
 void track_epoll_hung_up(int epfd, uint64_t data, unsigned events)
 {
     note("epoll_hung_up(%d,%lu,%u,%s) ", epfd, (unsigned long)data, events, call_name(this_thread.call));
+}
+/* as the agent does, of those errors alone that say that something is used up */
+void exhausted_note(enum call call, int from)
+{
+    if (exhaustion_of(call, errno))
+        note("exhausted(%s,%d,%d) ", call_name(call), errno, from);
+}
+void exhausted_note_address(enum call call, int fd, const struct sockaddr *to, socklen_t len)
+{
+    if (to && exhaustion_of(call, errno) == EXHAUSTION_PORTS)
+        note("no_port(%s,%d,%u) ", call_name(call), fd, (unsigned)len);
 }
 void track_told_error(int fd, int err) { note("told(%d,%d) ", fd, err); }
 uint64_t track_closing_by(int fd, unsigned call, struct closer by)
