@@ -20,9 +20,9 @@ same()
     local options=$1 bare
     shift
     rm -f "$TESTTMP"/log.*
-    run "$@" 3>&-
+    run "$@" 3>&- 4>&-
     bare="$status $output"
-    run with_agent "log_path=$TESTTMP/log:leak_check_at_exit=0:$options" "$@"
+    LD_PRELOAD=$AGENT SOCKLEAK_OPTIONS="log_path=$TESTTMP/log:leak_check_at_exit=0:$options" run "$@" 3>&- 4>&-
     printf 'bare: %s\nwith the agent: %s %s\n' "$bare" "$status" "$output"
     [ "$status $output" = "$bare" ]
 }
@@ -55,7 +55,7 @@ same()
 
 @test "the report at the end finds its log file when the program has no descriptor left" {
     run with_agent "on_exhaustion=0:kinds=all:log_path=$TESTTMP/log" "$VICTIMS/exhaust" dup 40
-    [ "$output" = "$("$VICTIMS/exhaust" dup 40)" ]
+    [ "$output" = "$("$VICTIMS/exhaust" dup 40 3>&- 4>&-)" ]
     reports 0
     contains "$(whole)" SUMMARY
 }
@@ -67,7 +67,8 @@ same()
 }
 
 @test "as JSON an object of type exhausted comes before the leaks, whose reason it is" {
-    compared "leak_check_at_exit=0" exhaust server 40
+    same "log_format=json" "$VICTIMS/exhaust" server 40
+    whole >"$TESTTMP/log"
     [ "$(json "$TESTTMP/log" '[(l["type"], l.get("call"), l.get("errno"), l.get("resource"), l.get("limit"), l.get("peer")) for l in lines][0]')" = \
         "('exhausted', 'accept4', 'EMFILE', 'descriptors', 40, None)" ]
     [ "$(json "$TESTTMP/log" 'lines[0]["used"] >= 40 and 0 < lines[0]["sockets"] < lines[0]["used"]')" = True ]
@@ -117,7 +118,7 @@ same()
     exec 9>"$TESTTMP/word"
     wait_for 20 reports 1
     contains "$(whole)" "==[0-9]+==WARNING: sockleak: [0-9]+ of 40 descriptors are in use \(threshold\), [0-9]+ are sockets. Who holds them:"
-    contains "$(whole)" "open 20"
+    contains "$(whole)" "20 of this site are open"
     exec 9>&-
     same "interval=50ms:threshold=100%" "$VICTIMS/exhaust" fill 40 20 </dev/null
     run grep -c "Who holds" "$TESTTMP"/log.*
@@ -136,9 +137,9 @@ same()
 @test "a machine without descriptors, and no memory for sockets, have their lines" {
     build_fails
     with_failure socket 23 # ENFILE
-    contains "$(whole)" "ERROR: sockleak: socket failed: no descriptor left on the whole machine \(limit [0-9]+, [0-9]+ here, [0-9]+ are sockets\)"
+    contains "$(whole)" "ERROR: sockleak: socket failed: no descriptor left on the whole machine \(limit [0-9]+, [0-9]+ here, 1 is a socket\)"
     with_failure socket 105 # ENOBUFS
-    contains "$(whole)" "ERROR: sockleak: socket failed: no memory left for sockets \(ENOBUFS, [0-9]+ sockets here\)"
+    contains "$(whole)" "ERROR: sockleak: socket failed: no memory left for sockets \(ENOBUFS, 1 socket here\)"
     with_failure socket 12 # ENOMEM
     contains "$(whole)" "no memory left for sockets \(ENOMEM"
     with_failure socket 13
@@ -185,8 +186,8 @@ needs_few_ports() { few_ports 40000-40019 true 2>/dev/null || skip "no network n
 
 @test "ports of an odd range, reserved ports and ports of datagram sockets are counted" {
     needs_few_ports
-    same "" few_ports 40000-40018 "$VICTIMS/exhaust" connect
-    contains "$(whole)" "of 19 used"
+    LD_PRELOAD=$AGENT SOCKLEAK_OPTIONS="log_path=$TESTTMP/log" run few_ports 40000-40018 "$VICTIMS/exhaust" connect 3>&- 4>&- # which port the search leaves out is chance
+    contains "$(whole)" "\((18|19) of 19 used\)"
     # shellcheck disable=SC2016
     same "" few_ports 40000-40019 sh -c 'echo 40003,40010-40012 >/proc/sys/net/ipv4/ip_local_reserved_ports; exec "$@"' _ "$VICTIMS/exhaust" connect
     contains "$(whole)" "\(16 of 16 used\)"
@@ -256,10 +257,20 @@ PY
 const net = require('net');
 const kept = [];
 const server = net.createServer(socket => kept.push(socket));
+const client = `import resource, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+s = []
+for i in range(40):
+    c = socket.socket()
+    c.settimeout(0.2)
+    s.append(c)
+    try: c.connect(("127.0.0.1", int(sys.argv[1])))
+    except OSError: break
+time.sleep(1)`;
 server.listen(0, '127.0.0.1', () => {
-    for (let i = 0; i < 60; i++) net.connect(server.address().port, '127.0.0.1').on('error', () => {});
+    require('child_process').spawn('python3', ['-c', client, server.address().port], {env: {PATH: process.env.PATH}, stdio: 'ignore'})
+        .on('exit', () => { console.log('kept', kept.length > 0); process.exit(0); });
 });
-setTimeout(() => { console.log('kept', kept.length > 0); process.exit(0); }, 1500);
 JS
     same "" bash -c "ulimit -n 40; exec node $TESTTMP/server.js"
     [ "$output" = "kept true" ]

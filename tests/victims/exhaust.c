@@ -25,6 +25,14 @@ static void failed(const char *call, int count) { printf("%s: %s after %d\n", ca
 
 static int serve_one(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC); }
 
+static void set_limit(int limit)
+{
+    struct rlimit r;
+    MUST(getrlimit(RLIMIT_NOFILE, &r));
+    r.rlim_cur = (rlim_t)limit;
+    MUST(setrlimit(RLIMIT_NOFILE, &r));
+}
+
 /* The peer of each is another process', so that the listener's side alone takes descriptors here. */
 static void connect_from_child(int n, const int go[2])
 {
@@ -32,6 +40,7 @@ static void connect_from_child(int n, const int go[2])
         return;
     char c;
     close(go[1]);
+    set_limit(512);
     for (int i = 0; i < n; i++)
         connect_loopback();
     if (read(go[0], &c, 1)) /* until the other end is closed */
@@ -58,14 +67,6 @@ static int leak(int listener, int limit)
     return n;
 }
 
-static void set_limit(int limit)
-{
-    struct rlimit r;
-    MUST(getrlimit(RLIMIT_NOFILE, &r));
-    r.rlim_cur = (rlim_t)limit;
-    MUST(setrlimit(RLIMIT_NOFILE, &r));
-}
-
 static void use_up_descriptors(const char *mode, int limit, int count)
 {
     int listener = listen_loopback(), fd = 0, n = 0;
@@ -88,8 +89,9 @@ static void use_up_descriptors(const char *mode, int limit, int count)
         leak(listener, limit);
         fflush(stdout);
         if (fork() == 0) {
-            fd = socket(AF_INET, SOCK_STREAM, 0);
-            failed("in the child: socket", 0);
+            while ((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0)
+                n++;
+            failed("in the child: socket", n);
             exit(0);
         }
         while (wait(NULL) > 0)

@@ -253,6 +253,7 @@ static void look_at_threshold(uint64_t now)
 void exhausted_report(bool its_last)
 {
     uint64_t now = clock_now();
+    forecast_refresh();
     for (unsigned i = 0; i < RESOURCES; i++) {
         struct failure *f = &failures[i];
         uint32_t is = atomic_load(&f->state);
