@@ -77,7 +77,8 @@ static void every_option_takes_its_values(void **state)
     struct said said;
     struct options o =
         parse("enabled=0:kinds=close_wait,dead:grace=5m:interval=250ms:leak_check_at_exit=no:exitcode=23:max_allowed=18446744073709551615:"
-              "abort_on_error=1:log_path=/tmp/x.%p:log_format=json:log_max=3k:max_frames=64:threshold=900:on_exhaustion=0:max_leaks=10:max_sockets=0:symbolize=false:"
+              "abort_on_error=1:log_path=/tmp/"
+              "x.%p:log_format=json:log_max=3k:max_frames=64:threshold=900:on_exhaustion=0:max_leaks=10:max_sockets=0:symbolize=false:"
               "suppressions=/etc/s:print_suppressions=off:print_summary=0:color=never:follow_children=0:state_dir=/run/s:signal=12:"
               "verbosity=1:help=1",
               &said);

@@ -242,7 +242,8 @@ static void look_at_threshold(uint64_t now)
         return;
     }
     struct exhaustion e = {.resource = EXHAUSTION_DESCRIPTORS};
-    if (!below || now < quiet_until[EXHAUSTION_DESCRIPTORS] || (early_ns && now - early_ns < EXHAUSTION_AGAIN_NS))
+    /* beyond the limit: the program has lowered it on purpose */
+    if (used > limit || !below || now < quiet_until[EXHAUSTION_DESCRIPTORS] || (early_ns && now - early_ns < EXHAUSTION_AGAIN_NS))
         return;
     below = false;
     early_ns = now;
