@@ -159,6 +159,13 @@ with_failure()
     [ "$status" -eq 0 ]
 }
 
+@test "run passes the report on" {
+    run "$SOCKLEAK" run -- "$VICTIMS/exhaust" server 40 3>&- 4>&-
+    contains "$output" "ERROR: sockleak: accept4 failed: no descriptor left \(limit 40"
+    contains "$output" "30 of this site are open"
+    contains "$output" "SUMMARY: sockleak: 3[0-9] sockets leaked"
+}
+
 # ---- ports ----
 
 # few_ports LOW-HIGH COMMAND...: in a network of its own with that range; loopback is up

@@ -79,23 +79,33 @@ static void pass_note(struct notes *notes, const char *line, const char *note)
     fputs(line, stderr);
 }
 
+/* The first line of who held what when nothing was left, or at the threshold before that. */
+static bool is_of_exhaustion(const char *text)
+{
+    return strncmp(text, "ERROR: sockleak: ", 17) == 0 || strstr(text, " descriptors are in use (threshold)") != NULL;
+}
+
 /*
  * Passes on the notes of one log, and the reports that somebody asked for (sockleak_check, a
  * signal), which end with a summary. What an agent reported by itself while the program ran has no
- * summary and is left out: the final report has it.
+ * summary and is left out: the final report has it. But not who held what when a call failed for
+ * want of it: that is passed on, with what the agent reported right after it.
  */
 static void pass_log(struct notes *notes, const char *path)
 {
     char *line = NULL, *report = NULL;
     size_t room = 0, report_size = 0;
+    bool exhausted = false;
     FILE *f = fopen(path, "re"), *block = open_memstream(&report, &report_size);
     while (f && block && getline(&line, &room, f) > 0) {
         const char *text = after_pid(line);
         if (text && strncmp(text, "sockleak: ", 10) == 0) {
             pass_note(notes, line, text);
+            exhausted = false;
             continue;
         }
-        fputs(line, block);
+        exhausted |= text && is_of_exhaustion(text);
+        fputs(line, exhausted ? stderr : block);
         if (text && strncmp(text, "SUMMARY: ", 9) == 0) {
             fflush(block);
             fwrite(report, 1, report_size, stderr);
