@@ -52,9 +52,18 @@ static int compare_findings(const void *pa, const void *pb)
     return group_compare_ages(a, b);
 }
 
+bool group_has_stack(const struct group *g)
+{
+    bool any = g->siteid != 0;
+    for (unsigned i = 0; i < g->n_told && !any; i++)
+        any = g->told[i].siteid != 0;
+    return any;
+}
+
 int group_compare(const void *pa, const void *pb)
 {
     const struct group *a = pa, *b = pb;
+    ORDER(!group_has_stack(a), !group_has_stack(b));
     ORDER(group_site_count(b), group_site_count(a));
     ORDER(a->kind, b->kind);
     ORDER(a->siteid, b->siteid);

@@ -12,7 +12,8 @@
 
 /*
  * Sorts the N FINDINGS in place by kind, siteid and age (oldest first) and cuts them into GROUPS,
- * which has room for N. Returns the number of groups; the site with the most sockets comes first.
+ * which has room for N. Returns the number of groups; the site with the most sockets comes first,
+ * sockets without any stack last.
  * Sockets of one site that came to different ends are variants of it, with groups of their own.
  * Sockets without an allocating stack are grouped by the stack that saw EOF (of_eof), and by kind
  * alone when there is none. O(n log n). Fills kind, how, eof, siteid, site, what was told, the
@@ -22,7 +23,12 @@
 size_t group_findings(struct finding *findings, size_t n, struct group *groups, uint64_t now_ns);
 /* How many sockets of G's kind its site has: of all variants. */
 static inline uint64_t group_site_count(const struct group *g) { return g->variants > 1 ? g->site_count : g->count; }
-/* For sorts: of groups, the site with the most sockets first, and of it the variant with the most; of one group's findings, the oldest. */
+/* A stack of any of its events is known. */
+bool group_has_stack(const struct group *g);
+/*
+ * For sorts: of groups those with a stack first, of them the site with the most sockets, and of it
+ * the variant with the most; of one group's findings the oldest.
+ */
 int group_compare(const void *a, const void *b);
 int group_compare_ages(const void *a, const void *b);
 /*

@@ -24,6 +24,8 @@ killed()
     holding grace=90s
     run "$SOCKLEAK" report "$pid"
     contains "$output" "^==$pid==sockleak: stuck: none for 90 s yet, 3 for less: --min-age 0 lists them \\(3 sockets open\\)\$"
+    contains "$output" '^  the youngest: fd [0-9]+, hung up for [0-9]+ m?s, opened in$'
+    contains "$output" '^    #0 leak_hangup +tests/victims/trust.c:[0-9]+$'
     run "$SOCKLEAK" report --min-age 0 "$pid"
     contains "$output" '3 sockets hung up'
 }
@@ -32,7 +34,7 @@ killed()
     holding enabled=0
     run "$SOCKLEAK" report "$pid"
     contains "$output" 'it is dormant and records nothing'
-    contains "$output" "^==$pid==sockleak: nothing that it has recorded is stuck; 3 sockets are not in its records: \`sockleak scan $pid\` asks the kernel\$"
+    contains "$output" "^==$pid==sockleak: it knows no socket yet; the kernel shows 3 hung up \\(of 3 sockets\\): \`sockleak attach $pid\` starts recording, \`sockleak scan $pid\` lists them by peer\$"
 }
 
 @test "nor of one that was killed before anybody looked" {

@@ -32,8 +32,12 @@ static void describe_live(const struct model *m, char *line, size_t cap)
                  "says why); judged by the kernel's tables");
         return;
     }
+    char dormant[96];
+    /* it has looked: so it was awake once */
+    snprintf(dormant, sizeof dormant, "it is %s and records nothing (sockleak attach %u wakes it)",
+             load_relaxed64(&h->looks) ? "detached" : "dormant", m->report.pid);
     const char *what = l->life == LIFE_STOPPED         ? "it is stopped"
-                       : !atomic_load(&h->enabled)     ? "it is dormant and records nothing (sockleak attach wakes it)"
+                       : !atomic_load(&h->enabled)     ? dormant
                        : !atomic_load(&h->watcher_tid) ? "it has no watcher (interval=0)"
                        : !load_can_write(l)            ? "its file may not be written, so it cannot be asked for a fresh look"
                        : l->asked                      ? "it did not answer in time (does it hang?)"

@@ -223,10 +223,10 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     bool young = age_of(m->report.now_ns, f.since_ns) < c->min_age_ns;
     if ((young && f.kind == KIND_OPEN) || is_counted_already(c, s))
         return;
-    if (young && !finding_may_be_reserve(f.never))
-        m->young++;
-    if (young)
+    if (young) {
+        young_add(&m->young, &f);
         return;
+    }
     add_attempt(c, &f, s);
     finding_add_life(&f, s, &c->l->view, &c->find);
     if (!is_suppressed(c, &f))
@@ -261,7 +261,7 @@ static void collect_held(struct collection *c, const struct state_held *h)
         return;
     }
     if (age_of(m->report.now_ns, f.since_ns) < c->min_age_ns)
-        m->young++;
+        young_add(&m->young, &f);
     else if (!is_suppressed(c, &f))
         add_finding(c, &f);
 }
@@ -307,7 +307,9 @@ void collect_findings(struct model *m, const struct loaded_file *l, const struct
         if (is_wanted(&c, (int)u->fd))
             collect_use(&c, u);
     m->unjudged = c.confirm ? confirm_unjudged(c.confirm) : 0;
-    m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm) : 0;
+    m->unrecorded = c.confirm && !l->answered ? confirm_unrecorded(c.confirm, m->unrecorded_by_kind) : 0;
+    m->unrecorded_untold = c.confirm ? confirm_unjudged(c.confirm) - m->unjudged : 0;
+    young_end(&m->young);
     confirm_end(c.confirm);
     free(c.seen);
 }

@@ -20,6 +20,7 @@
 #include "../kernel/fate.h"
 #include "../kernel/procfs.h"
 #include "../kernel/sockdiag.h"
+#include "../state/load_kernel.h"
 
 struct held_socket {
     int fd;
@@ -282,14 +283,6 @@ void confirm_recorded(struct confirm *c, int fd)
         h->recorded = true;
 }
 
-uint64_t confirm_unrecorded(const struct confirm *c)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < c->n_held; i++)
-        n += c->held[i].fd > 2 && !c->held[i].recorded; /* whose those three are is not known */
-    return n;
-}
-
 bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_slot *s, bool want_addresses)
 {
     struct held_socket *h = held_as(c, f->fd);
@@ -325,4 +318,22 @@ bool confirm_socket(struct confirm *c, struct finding *f, const struct confirm_s
             f->tcp_state = e->state;
     }
     return true;
+}
+
+uint64_t confirm_unrecorded(struct confirm *c, uint64_t by_kind[KIND_COUNT])
+{
+    uint64_t n = 0;
+    c->fresh = false;
+    for (size_t i = 0; i < c->n_held; i++) {
+        if (c->held[i].fd <= 2 || c->held[i].recorded) /* whose those three are is not known */
+            continue;
+        struct finding f = {.fd = c->held[i].fd, .kind = KIND_OPEN};
+        struct confirm_slot slot = {0};
+        slot.type = load_kernel_type(c->pid, f.fd, &f.family);
+        if (!confirm_socket(c, &f, &slot, false))
+            continue;
+        by_kind[f.kind]++;
+        n++;
+    }
+    return n;
 }

@@ -22,8 +22,12 @@ struct confirm *confirm_begin(const struct loaded_file *l, struct arena *arena);
 uint64_t confirm_descriptors(const struct confirm *c);
 /* Descriptor FD is in the process' table. */
 void confirm_recorded(struct confirm *c, int fd);
-/* How many sockets the process holds of which confirm_recorded was not told, 0 to 2 left out. */
-uint64_t confirm_unrecorded(const struct confirm *c);
+/*
+ * How many sockets the process holds of which confirm_recorded was not told, 0 to 2 left out; and of
+ * which kind each is now, KIND_OPEN where it is none or nobody tells. For the end: only confirm_end
+ * follows.
+ */
+uint64_t confirm_unrecorded(struct confirm *c, uint64_t by_kind[KIND_COUNT]);
 /* Of how many sockets neither the agent nor the kernel has told the state. */
 uint64_t confirm_unjudged(const struct confirm *c);
 /* What the slot says of the socket. */

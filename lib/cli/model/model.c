@@ -14,6 +14,7 @@
 #include "../../core/growth.h"
 #include "../../core/own_frames.h"
 #include "../../core/siblings.h"
+#include "../../core/sort.h"
 #include "../../core/users.h"
 #include "../base/now.h"
 #include "collect.h"
@@ -47,6 +48,7 @@ static void fill_counters(const struct model *m, struct group *g)
 static int by_rate(const void *a, const void *b)
 {
     const struct group *x = a, *y = b;
+    ORDER(!group_has_stack(x), !group_has_stack(y));
     if (x->rate_milli != y->rate_milli)
         return x->rate_milli > y->rate_milli ? -1 : 1;
     return x->count != y->count ? (x->count > y->count ? -1 : 1) : 0;
@@ -55,6 +57,7 @@ static int by_rate(const void *a, const void *b)
 static int by_age(const void *a, const void *b)
 {
     const struct group *x = a, *y = b;
+    ORDER(!group_has_stack(x), !group_has_stack(y));
     return x->oldest_ns != y->oldest_ns ? (x->oldest_ns > y->oldest_ns ? -1 : 1) : 0;
 }
 
@@ -166,6 +169,19 @@ static void make_groups(struct model *m, struct symbolizer *sym)
     }
 }
 
+/* The first line of the stack that opened the youngest of what is not to be reported yet. */
+static void name_youngest(struct model *m, struct symbolizer *sym)
+{
+    size_t n = 0;
+    if (!m->young.n)
+        return;
+    stacks_want(m->from, sym, m->young.youngest.site);
+    const struct frame *frames = stacks_frames(&m->arena, m->from, sym, m->young.youngest.site, &n);
+    size_t begin = own_frames_begin(frames, n);
+    if (n > begin)
+        m->youngest = &frames[begin + own_frames_name(frames + begin, n - begin)];
+}
+
 void model_build(struct model *m, const struct loaded_file *l, struct symbolizer *sym, const struct model_options *o)
 {
     const struct state_header *h = state_head(&l->view);
@@ -196,6 +212,7 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
         m->n_findings = group_drop_settled(m->findings, m->n_findings);
         make_groups(m, sym);
     }
+    name_youngest(m, sym);
     if (!o->no_handlers)
         handlers_add(m, sym, o->kept);
     equal_groups_merge(m);

@@ -11,6 +11,7 @@
 #include "../../core/suppress.h"
 #include "../base/arena.h"
 #include "../state/load.h"
+#include "young.h"
 
 enum model_sort { SORT_STUCK = 0, SORT_RATE, SORT_AGE };
 
@@ -42,9 +43,12 @@ struct model {
     uint64_t of_others;   /* stuck sockets that it inherited, and that another process reports */
     uint64_t keeps;       /* connections that it holds and does not use, and that KEEPS_OF has closed */
     uint32_t keeps_of;    /* the pid of that process */
-    uint64_t young;       /* in a state that is asked for, but not for min_age_ns yet */
+    struct young young;   /* in a state that is asked for, but not for min_age_ns yet */
     uint64_t min_age_ns;  /* as used */
     uint64_t unrecorded;  /* that a live process holds, and that are not in its table */
+    /* what the kernel shows of those; KIND_OPEN: none that is stuck, or (UNTOLD of them) it does not tell */
+    uint64_t unrecorded_by_kind[KIND_COUNT], unrecorded_untold;
+    const struct frame *youngest; /* where the youngest of `young` was opened; NULL: not known */
     uint64_t unjudged;    /* sockets of a live process of which nobody has told the state */
     uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
     uint32_t kinds;       /* mask, as reported */

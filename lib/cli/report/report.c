@@ -12,12 +12,14 @@
 #include "../base/cli.h"
 #include "../model/circumstances.h"
 #include "../model/model.h"
+#include "../model/shown.h"
 #include "../render/formats.h"
 #include "../state/load_set.h"
 #include "../state/load_words.h"
 #include "../state/settings.h"
 #include "../state/suppression_files.h"
 #include "../symbolize/symbolize.h"
+#include "bare.h"
 #include "for_agent.h"
 
 const char usage_report[] =
@@ -199,7 +201,12 @@ static void warn_versions(const struct load_set *set)
 static void warn_circumstances(const struct model *models, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        char circumstances[256];
+        char circumstances[256], unrecorded[256];
+        struct out o = {.buf = unrecorded, .cap = sizeof unrecorded - 1};
+        shown_unrecorded(&o, &models[i]);
+        unrecorded[o.len] = 0;
+        if (o.len)
+            cli_warn("process %u (%s): %s", models[i].report.pid, models[i].report.exe, unrecorded);
         if (models[i].from->life == LIFE_EXITED) /* the usual end */
             continue;
         model_circumstances(&models[i], circumstances, sizeof circumstances);
@@ -243,7 +250,10 @@ static int report_words(struct report_request *a, const char *const *words, int 
         return CLI_FAILED;
     struct load_set set = {0};
     for (int i = 0; i < n; i++)
-        load_words_add(&set, words[i], &status);
+        if (report_bare(words[i]))
+            status = CLI_FAILED;
+        else
+            load_words_add(&set, words[i], &status);
     if (n == 0)
         load_words_all(&set, &status);
     load_set_refresh(&set, 1000);

@@ -49,7 +49,7 @@ static uint32_t extent_of(struct image *im, int fd)
     return e;
 }
 
-/* By the name of a protocol that is not TCP; 0: unknown, it may be connected and stuck. */
+/* By the name of a protocol that is not TCP. */
 static uint8_t type_of(const char *protocol)
 {
     static const char *const datagrams[] = {"UDP", "UDPv6", "UDP-Lite", "UDPLITEv6", "NETLINK", "PACKET", "RAW", "RAWv6", "PING", "PINGv6"};
@@ -59,21 +59,25 @@ static uint8_t type_of(const char *protocol)
     return strcmp(protocol, "UNIX-STREAM") == 0 ? SOCK_STREAM : 0;
 }
 
+unsigned load_kernel_type(pid_t pid, int fd, uint8_t *family)
+{
+    char protocol[64];
+    if (procfs_protocol(pid, fd, protocol, sizeof protocol) != 0)
+        protocol[0] = 0;
+    *family = strncmp(protocol, "UNIX", 4) == 0 ? AF_UNIX : fate_family(protocol);
+    return fate_family(protocol) ? SOCK_STREAM : type_of(protocol);
+}
+
 static void put_socket(void *arg, int fd, uint32_t inode)
 {
     struct image *im = arg;
-    char protocol[64];
     (void)inode;
     if (fd <= 2) /* whose these are is not known */
         return;
     uint32_t e = extent_of(im, fd);
     if (e >= im->n_extents)
         return;
-    if (procfs_protocol(im->pid, fd, protocol, sizeof protocol) != 0)
-        protocol[0] = 0;
-    uint8_t family = fate_family(protocol), type = family ? SOCK_STREAM : type_of(protocol);
-    if (strncmp(protocol, "UNIX", 4) == 0)
-        family = AF_UNIX;
+    uint8_t family, type = (uint8_t)load_kernel_type(im->pid, fd, &family);
     struct state_slot s = {.word = SLOT_WORD(1, SLOT_LIVE),
                            .opened_ns = im->now,
                            .family = family,

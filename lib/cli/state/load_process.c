@@ -15,6 +15,7 @@
 
 #include "../base/cli.h"
 #include "../kernel/procfs.h"
+#include "../kernel/program.h"
 #include "load_kernel.h"
 #include "paths.h"
 
@@ -68,7 +69,7 @@ static bool from_maps(struct loaded_file *l, pid_t pid, bool *has_agent, bool *u
         char *name = strchr(line, '/');
         if (!name)
             continue;
-        if (strstr(name, "/libsockleak.so"))
+        if (program_is_agent(name))
             *has_agent = true;
         char perms[5] = "", range[40] = "";
         size_t len = strlen(name);

@@ -35,7 +35,8 @@ const char *load_set_dir(struct load_set *set, const char *dir, load_set_bad *ba
 const char *load_set_tree(struct load_set *set, const char *dir, load_set_bad *bad, void *arg);
 /*
  * Appends the file that process PID, which has ended, has left in a state directory of this user
- * (for root: of any user): the newest, if the number was given to several. False: there is none.
+ * (for root: of any user), where SOCKLEAK_OPTIONS and XDG_RUNTIME_DIR say or in a usual place: the
+ * newest, if the number was given to several. False: there is none.
  */
 bool load_set_gone(struct load_set *set, pid_t pid);
 void load_set_free(struct load_set *set);

@@ -40,7 +40,7 @@ void load_words_add(struct load_set *set, const char *word, int *status)
         if (gone && load_set_gone(set, pid))
             return;
         const char *why = gone ? "no such process, and no state file of one: it ended with nothing to report, did not run under the agent, "
-                                 "or its file was removed or is elsewhere"
+                                 "or its file was removed or is elsewhere (then name the file or its directory)"
                                : load_set_process(set, pid, &nothing);
         if (why)
             *status = cli_fail("process %s: %s", word, why);
