@@ -54,9 +54,9 @@ static int compare_findings(const void *pa, const void *pb)
 
 bool group_has_stack(const struct group *g)
 {
-    bool any = g->siteid != 0;
+    bool any = g->siteid || g->site || g->n_frames;
     for (unsigned i = 0; i < g->n_told && !any; i++)
-        any = g->told[i].siteid != 0;
+        any = g->told[i].siteid || g->told[i].site;
     return any;
 }
 
