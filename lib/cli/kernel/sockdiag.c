@@ -105,6 +105,7 @@ bool sockdiag_parse_inet(const struct nlmsghdr *message, struct sockdiag_socket 
     out->uid = m.idiag_uid;
     out->inode = m.idiag_inode;
     out->unread = m.idiag_rqueue;
+    out->backlog = m.idiag_state == TCP_LISTEN ? m.idiag_wqueue : 0;
     out->unsent = m.idiag_wqueue != 0;
     out->cookie = (uint64_t)m.id.idiag_cookie[1] << 32 | m.id.idiag_cookie[0];
     out->path = "";

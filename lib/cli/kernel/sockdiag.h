@@ -33,6 +33,7 @@ struct sockdiag_socket {
     uint32_t peer_inode;
     uint32_t unread;  /* bytes, the FIN not counted; a listener's: connections that wait */
     uint32_t idle_ms; /* no byte and no acknowledgement came or went for so long; 0 unknown */
+    uint32_t backlog; /* a listener's: how many connections may wait; 0: unknown */
     bool unsent;      /* TCP: something is not acknowledged, or not sent yet */
     const void *info; /* TCP, with info: struct tcp_info, of info_len bytes; valid during the callback */
     size_t info_len;

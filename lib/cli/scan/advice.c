@@ -6,42 +6,76 @@
 #include "advice.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "../kernel/procfs.h"
+#include "../kernel/program.h"
+#include "../state/load_process.h"
+#include "usage.h"
 
-enum program_kind { PROGRAM_UNKNOWN, PROGRAM_WITH_AGENT, PROGRAM_WITH_LIBC, PROGRAM_OTHER };
-
-static enum program_kind kind_of_program(pid_t pid)
+/* It carries the agent: does that record? */
+static const char *dormant(pid_t pid)
 {
-    char path[64], *line = NULL;
-    size_t cap = 0;
-    enum program_kind what = PROGRAM_OTHER;
-    bool any = false;
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)procfs_alive(pid));
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return PROGRAM_UNKNOWN;
-    while (getline(&line, &cap, f) > 0) {
-        any = true;
-        if (strstr(line, "/libsockleak.so")) {
-            what = PROGRAM_WITH_AGENT;
-            break;
-        }
-        if (strstr(line, "/libc.so.6") || strstr(line, "/libc-2."))
-            what = PROGRAM_WITH_LIBC;
+    struct loaded_file l = {0};
+    bool nothing = false;
+    if (load_process(&l, pid, &nothing))
+        return NULL; /* it may not be looked into: report says why */
+    if (nothing)
+        return "dormant, or has seen no call yet";
+    const struct state_header *h = state_head(&l.view);
+    const char *how = atomic_load(&h->enabled) ? NULL : atomic_load(&h->looks) ? "detached" : "dormant";
+    load_free(&l);
+    return how;
+}
+
+/* Of process P; CULPRIT: sockets of it are stuck. */
+static void advise(char buf[SCAN_ADVICE], const struct scan_process *p, bool culprit)
+{
+    const char *sudo = geteuid() == 0 || p->uid == geteuid() ? "" : "sudo ", *how;
+    int pid = (int)p->pid;
+    enum program program = program_of(p->pid);
+    switch (program) {
+    case PROGRAM_WITH_AGENT:
+        how = dormant(p->pid);
+        if (how)
+            snprintf(buf, SCAN_ADVICE, "%ssockleak attach %d (its agent is %s)", sudo, pid, how);
+        else
+            snprintf(buf, SCAN_ADVICE, "sockleak report %s%d", culprit ? "" : "--kinds all --min-age 0 ", pid);
+        break;
+    case PROGRAM_STATIC:
+    case PROGRAM_GO:
+    case PROGRAM_OTHER_LIBC:
+    case PROGRAM_OTHER_CPU:
+        snprintf(buf, SCAN_ADVICE, "sockleak scan --watch 2s %d (the agent cannot be loaded there: %s)", pid, program_refusal(program));
+        break;
+    default:
+        snprintf(buf, SCAN_ADVICE, "%ssockleak attach %d", sudo, pid);
+        break;
     }
-    free(line);
-    fclose(f);
-    return any ? what : PROGRAM_UNKNOWN;
+}
+
+/* The scanned process itself, which holds nothing that is stuck, and has little left of something. */
+static bool advise_on_usage(char buf[SCAN_ADVICE], const struct scan_view *v)
+{
+    const struct scan_process *p = &v->scan->processes[0];
+    if (!v->usage || !scan_usage_is_short(v->usage, p))
+        return false;
+    if (v->usage->others > v->usage->sockets && scan_usage_nearly(p->fds, p->fd_limit))
+        snprintf(buf, SCAN_ADVICE, "ls -l /proc/%d/fd (most of its descriptors are no sockets)", (int)p->pid);
+    else
+        advise(buf, p, false);
+    return true;
 }
 
 const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v)
 {
     const struct scan_process *p = v->rows->n ? &v->scan->processes[v->rows->rows[0].process] : NULL;
     const char *sudo = geteuid() == 0 ? "" : "sudo ";
+    if (!p && advise_on_usage(buf, v))
+        return buf;
+    if (!p && v->scan->n_helpers) {
+        snprintf(buf, SCAN_ADVICE, "sockleak scan %d", (int)v->scan->helpers[0].pid);
+        return buf;
+    }
     if (!p) {
         if (v->scan->unseen_processes && *sudo)
             snprintf(buf, SCAN_ADVICE, "sudo sockleak scan (sees every process), or sockleak run -- PROGRAM (records from the start)");
@@ -55,16 +89,6 @@ const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v)
                        : "sockleak scan on the host (their process is in no namespace seen from here)");
         return buf;
     }
-    switch (kind_of_program(p->pid)) {
-    case PROGRAM_WITH_AGENT:
-        snprintf(buf, SCAN_ADVICE, "sockleak report %d", (int)p->pid);
-        break;
-    case PROGRAM_OTHER:
-        snprintf(buf, SCAN_ADVICE, "sockleak scan --watch 2s %d (static or not on glibc: the agent cannot be loaded there)", (int)p->pid);
-        break;
-    default:
-        snprintf(buf, SCAN_ADVICE, "%ssockleak attach %d", p->uid == geteuid() ? "" : sudo, (int)p->pid);
-        break;
-    }
+    advise(buf, p, true);
     return buf;
 }

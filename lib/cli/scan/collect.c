@@ -23,6 +23,7 @@
 #include "../base/now.h"
 #include "../kernel/procfs.h"
 #include "dead.h"
+#include "helpers.h"
 #include "index.h"
 #include "marker.h"
 
@@ -116,7 +117,8 @@ static void on_tcp(void *arg, const struct sockdiag_socket *d)
     if (d->state == TCP_LISTEN) {
         ns->listeners = cli_grow(ns->listeners, ns->n_listeners, &ns->cap_listeners, sizeof *ns->listeners);
         struct scan_listener *l = &ns->listeners[ns->n_listeners++];
-        *l = (struct scan_listener){.port = d->local_port, .family = d->family};
+        *l = (struct scan_listener){
+            .port = d->local_port, .family = d->family, .inode = d->inode, .waiting = d->unread, .backlog = d->backlog};
         memcpy(l->address, d->local, sizeof l->address);
         if (d->inode == 0)
             return;
@@ -296,6 +298,8 @@ int scan_collect(struct scan *s, pid_t pid)
     scan_index_make(s);
     scan_find_dead(s);
     scan_find_markers(s);
+    if (pid)
+        scan_find_helpers(s);
     return 0;
 }
 
@@ -309,5 +313,6 @@ void scan_free(struct scan *s)
     free(s->holds);
     free(s->by_inode);
     free(s->others);
+    free(s->helpers);
     memset(s, 0, sizeof *s);
 }

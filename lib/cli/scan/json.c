@@ -101,6 +101,75 @@ static void put_row(struct out *o, const struct scan_view *v, const struct scan_
     out_str(o, "}\n");
 }
 
+/* Of one process what waits for it; else all that clients have closed in the meantime. */
+static void put_unaccepted(struct out *o, const struct scan_view *v)
+{
+    uint64_t waiting = 0, closed = 0;
+    bool known = true;
+    for (size_t i = 0; v->usage && i < v->usage->n_queues; i++) {
+        waiting += v->usage->queues[i].waiting;
+        closed += v->usage->queues[i].closed;
+        known &= !v->usage->queues[i].shared;
+    }
+    put_known(o, "unaccepted", v->usage ? closed : v->rows->unaccepted, known);
+    put_known(o, "waiting", waiting, v->usage != NULL);
+}
+
+static void put_use(struct out *o, const struct scan_use *use)
+{
+    out_str(o, "{\"kind\":");
+    out_json(o, use->kind);
+    out_str(o, ",\"state\":");
+    out_json_opt(o, use->state);
+    out_str(o, ",\"target\":");
+    out_json_opt(o, use->target[0] ? use->target : NULL);
+    put_count(o, "count", use->count);
+    out_str(o, "}");
+}
+
+static void put_usage(struct out *o, const struct scan_view *v, uint64_t now)
+{
+    const struct scan_usage *u = v->usage;
+    const struct scan_process *p = v->scan->processes;
+    out_str(o, "{\"type\":\"usage\",\"time\":\"");
+    out_rfc3339(o, now);
+    out_str(o, "\"");
+    put_count(o, "pid", (uint64_t)p->pid);
+    out_str(o, ",\"command\":");
+    out_json(o, p->comm);
+    put_count(o, "fds", p->fds);
+    put_known(o, "fd_limit", p->fd_limit, p->fd_limit != 0 && p->fd_limit != UINT64_MAX);
+    put_count(o, "sockets", u->sockets);
+    out_str(o, ",\"descriptors\":[");
+    for (size_t i = 0; i < u->n_uses; i++) {
+        out_str(o, i ? "," : "");
+        put_use(o, &u->uses[i]);
+    }
+    out_str(o, "],\"ports\":[");
+    for (size_t i = 0; i < u->n_ports; i++) {
+        out_fmt(o, "%s{\"peer\":", i ? "," : "");
+        out_json(o, u->ports[i].peer);
+        put_count(o, "used", u->ports[i].used);
+        put_count(o, "total", u->ports[i].total);
+        out_str(o, "}");
+    }
+    out_str(o, "],\"queues\":[");
+    for (size_t i = 0; i < u->n_queues; i++) {
+        out_fmt(o, "%s{\"local_port\":%u,\"waiting\":%u", i ? "," : "", u->queues[i].port, u->queues[i].waiting);
+        put_known(o, "may_wait", u->queues[i].backlog, u->queues[i].backlog != 0);
+        put_known(o, "closed", u->queues[i].closed, !u->queues[i].shared);
+        out_str(o, "}");
+    }
+    out_str(o, "],\"children\":[");
+    for (size_t i = 0; i < v->scan->n_helpers; i++) {
+        out_fmt(o, "%s{\"pid\":%d,\"command\":", i ? "," : "", (int)v->scan->helpers[i].pid);
+        out_json(o, v->scan->helpers[i].comm);
+        put_count(o, "stuck", v->scan->helpers[i].stuck);
+        out_str(o, "}");
+    }
+    out_str(o, "]}\n");
+}
+
 void scan_print_json(const struct scan_view *v)
 {
     char buf[4096], next[SCAN_ADVICE];
@@ -118,12 +187,14 @@ void scan_print_json(const struct scan_view *v)
         read += v->scan->namespaces[i].source == SCAN_DIAG;
         poor += v->scan->namespaces[i].source != SCAN_DIAG;
     }
+    if (v->usage)
+        put_usage(&o, v, now);
     out_str(&o, "{\"type\":\"scan\",\"time\":\"");
     out_rfc3339(&o, now);
     out_str(&o, "\"");
     put_counts(&o, &v->rows->total, !unclear);
     put_known(&o, "orphans_fin_wait_2", v->rows->orphans_fin_wait_2, v->pid == 0);
-    put_known(&o, "unaccepted", v->rows->unaccepted, v->pid == 0);
+    put_unaccepted(&o, v);
     put_count(&o, "holders", v->rows->processes);
     put_count(&o, "processes", v->scan->scanned_processes);
     put_count(&o, "processes_unseen", v->scan->unseen_processes);

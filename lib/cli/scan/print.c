@@ -15,6 +15,8 @@
 #include "../../core/out.h"
 #include "advice.h"
 #include "rows.h"
+#include "usage.h"
+#include "usage_text.h"
 
 enum column {
     COL_CLOSE_WAIT,
@@ -263,32 +265,80 @@ static void print_drained(uint64_t drained, uint64_t n)
                (unsigned long long)n);
 }
 
-/* The culprit in words: what the percentages of its row stand for. */
-static void print_culprit(const struct scan_view *v)
+static void print_descriptors(const struct scan_process *p, uint32_t idle_ms)
 {
-    const struct scan_row *row = &v->rows->rows[0];
-    const struct scan_process *p = &v->scan->processes[row->process];
-    const struct scan_namespace *ns = &v->scan->namespaces[row->ns];
-    char peer[SCAN_PEER];
-    if (p->pid == 0)
-        return;
     printf("%s (PID %d): %llu of ", p->comm, (int)p->pid, (unsigned long long)p->fds);
     if (p->fd_limit && p->fd_limit != UINT64_MAX)
         printf("%llu", (unsigned long long)p->fd_limit);
     else
         printf("unlimited");
     printf(" descriptors");
-    if (row->idle_ms >= 1000) {
+    if (scan_usage_nearly(p->fds, p->fd_limit))
+        printf(", nearly all");
+    if (idle_ms >= 1000) {
         char buf[64];
         struct out o = {.buf = buf, .cap = sizeof buf};
-        out_duration(&o, row->idle_ms / 1000);
+        out_duration(&o, idle_ms / 1000);
         printf(", silent for %.*s", (int)o.len, buf);
     }
     putchar('\n');
-    if (row->direction == SCAN_OUT && row->ports && ns->port_low)
+}
+
+/* The process that listens at the port where ROW's connections came in, and holds none of them. */
+static const struct scan_process *listener_of(const struct scan *s, const struct scan_row *row)
+{
+    const struct scan_namespace *ns = &s->namespaces[row->ns];
+    const struct scan_process *found = NULL;
+    if (row->direction != SCAN_IN)
+        return NULL;
+    for (size_t i = 0; i < ns->n_listeners; i++) {
+        const struct scan_listener *l = &ns->listeners[i];
+        for (size_t k = 0; l->inode && l->port == row->port && k < s->n_holds; k++) {
+            if (s->holds[k].inode != l->inode)
+                continue;
+            if (s->holds[k].process == row->process)
+                return NULL; /* it is its own */
+            found = &s->processes[s->holds[k].process];
+        }
+    }
+    return found;
+}
+
+/* The culprit in words: what the percentages of its row stand for. */
+static void print_culprit(const struct scan_view *v)
+{
+    const struct scan_row *row = &v->rows->rows[0];
+    const struct scan_process *p = &v->scan->processes[row->process], *listener = listener_of(v->scan, row);
+    const struct scan_namespace *ns = &v->scan->namespaces[row->ns];
+    char peer[SCAN_PEER];
+    if (p->pid == 0)
+        return;
+    print_descriptors(p, row->idle_ms);
+    if (listener)
+        printf("port %u, where these came in, is that of %s (PID %d)\n", row->port, listener->comm, (int)listener->pid);
+    if (!v->usage && row->direction == SCAN_OUT && row->ports && ns->port_low)
         printf("%llu of %d ephemeral ports to %s are in use\n", (unsigned long long)row->ports, ns->port_high - ns->port_low + 1,
                scan_peer(peer, row));
     print_drained(row->count.drained, row->count.close_wait);
+}
+
+/* Nothing is in the table. */
+static void print_none(const struct scan_view *v)
+{
+    const struct scan *s = v->scan;
+    const struct scan_process *p = s->processes;
+    if (!v->pid) {
+        printf("nothing stuck: no socket in CLOSE_WAIT, FIN_WAIT_2 or dead in %llu processes\n", (unsigned long long)s->scanned_processes);
+        return;
+    }
+    bool is_short = scan_usage_is_short(v->usage, p), waits = v->usage->n_queues || s->n_helpers;
+    printf("%s: %s (PID %d) holds no socket in CLOSE_WAIT, FIN_WAIT_2 or dead\n",
+           scan_usage_nearly(p->fds, p->fd_limit) ? "nearly out of descriptors"
+           : is_short                             ? "nearly out of local ports"
+           : waits                                ? "nothing stuck that it holds"
+                                                  : "nothing stuck",
+           p->comm, (int)v->pid);
+    print_descriptors(p, 0);
 }
 
 static void print_apart(const struct scan_view *v)
@@ -325,12 +375,7 @@ void scan_print_text(const struct scan_view *v)
 {
     char next[SCAN_ADVICE];
     if (v->rows->n == 0) {
-        if (v->pid)
-            printf("nothing stuck: %s (PID %d) holds no socket in CLOSE_WAIT, FIN_WAIT_2 or dead\n", v->scan->processes[0].comm,
-                   (int)v->pid);
-        else
-            printf("nothing stuck: no socket in CLOSE_WAIT, FIN_WAIT_2 or dead in %llu processes\n",
-                   (unsigned long long)v->scan->scanned_processes);
+        print_none(v);
     } else {
         struct layout l = {{0}};
         cells c = {{0}};
@@ -344,6 +389,8 @@ void scan_print_text(const struct scan_view *v)
         print_total(v);
         print_culprit(v);
     }
+    if (v->usage)
+        scan_print_usage(v);
     print_apart(v);
     print_unseen(v);
     printf("next: %s\n", scan_advice(next, v));

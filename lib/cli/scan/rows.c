@@ -31,8 +31,7 @@ void scan_count_add(struct scan_count *to, const struct scan_count *from)
 
 uint64_t scan_count_stuck(const struct scan_count *c) { return c->close_wait + c->fin_wait_2 + c->dead + c->never + c->hangup; }
 
-/* What a single socket adds to the counts; false: it is healthy. */
-static bool count_socket(const struct scan_socket *t, struct scan_count *c)
+bool scan_count_socket(const struct scan_socket *t, struct scan_count *c)
 {
     memset(c, 0, sizeof *c);
     if (t->hangup)
@@ -57,7 +56,7 @@ static bool is_ephemeral(const struct scan_namespace *ns, uint16_t port)
  * Was it accepted? Something listens on the local address and port; or, if the listener is gone, it
  * is a port that connect() would not have chosen.
  */
-static bool is_accepted(const struct scan_namespace *ns, const struct scan_socket *t)
+bool scan_is_accepted(const struct scan_namespace *ns, const struct scan_socket *t)
 {
     if (scan_index_listens(ns, t))
         return true;
@@ -86,7 +85,7 @@ static void row_of_socket(struct scan_rows *r, const struct scan *s, uint32_t pr
         memcpy(row->path, t->path, sizeof row->path);
         return;
     }
-    bool accepted = is_accepted(&s->namespaces[t->ns], t);
+    bool accepted = scan_is_accepted(&s->namespaces[t->ns], t);
     row->direction = accepted ? SCAN_IN : SCAN_OUT;
     row->port = accepted ? t->local_port : t->peer_port;
     memcpy(row->peer, t->peer, sizeof row->peer);
@@ -193,6 +192,20 @@ static void count_ports(struct scan_rows *r, const struct scan *s)
     free(targets);
 }
 
+void scan_rows_ports(struct scan_rows *r, const struct scan *s)
+{
+    const struct scan_count none = {0};
+    memset(r, 0, sizeof *r);
+    for (size_t i = 0; i < s->n_holds; i++) {
+        const struct scan_hold *h = &s->holds[i];
+        const struct scan_socket *t = h->fate == FATE_NONE ? scan_index_find(s, h->inode) : NULL;
+        if (t && !t->hangup && t->peer_port && !scan_is_accepted(&s->namespaces[t->ns], t))
+            row_of_socket(r, s, h->process, t, &none);
+    }
+    merge(r);
+    count_ports(r, s);
+}
+
 /* ---- order ----------------------------------------------------------------------------------- */
 
 static int by_weight(const void *x, const void *y, void *arg)
@@ -222,6 +235,19 @@ static void sort_rows(struct scan_rows *r, const struct scan *s)
     if (r->n)
         qsort_r(r->rows, r->n, sizeof *r->rows, by_weight, weight);
     free(weight);
+}
+
+uint64_t scan_rows_most(const struct scan_rows *r, const struct scan *s)
+{
+    uint64_t most = 0;
+    for (size_t i = 0, end; i < r->n; i = end) { /* those of a process lie side by side */
+        uint64_t n = 0;
+        for (end = i; end < r->n && r->rows[end].process == r->rows[i].process; end++)
+            n += scan_count_stuck(&r->rows[end].count);
+        if (s->processes[r->rows[i].process].pid && n > most)
+            most = n;
+    }
+    return most;
 }
 
 /* ---- what no descriptor that we saw holds ---------------------------------------------------- */
@@ -266,7 +292,7 @@ static void add_unheld(struct scan_rows *r, struct scan *s)
     for (size_t i = 0; i < s->n_sockets; i++) {
         const struct scan_socket *t = &s->sockets[i];
         struct scan_count c;
-        if (!count_socket(t, &c))
+        if (!scan_count_socket(t, &c))
             continue;
         if (t->inode == 0 && t->state == TCP_FIN_WAIT2) {
             r->orphans_fin_wait_2++;
@@ -309,7 +335,7 @@ void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld)
         if (h->fate != FATE_NONE) {
             row_of_fate(r, h);
             c = r->rows[r->n - 1].count;
-        } else if (t && count_socket(t, &c)) {
+        } else if (t && scan_count_socket(t, &c)) {
             row_of_socket(r, s, h->process, t, &c);
         }
         if (!again)

@@ -14,6 +14,17 @@
 void scan_rows_make(struct scan_rows *r, struct scan *s, bool unheld);
 void scan_rows_free(struct scan_rows *r);
 void scan_count_add(struct scan_count *to, const struct scan_count *from);
+/* What a single socket adds to the counts; false: it is healthy. */
+bool scan_count_socket(const struct scan_socket *t, struct scan_count *c);
+/* The process accepted T, and did not connect it. */
+bool scan_is_accepted(const struct scan_namespace *ns, const struct scan_socket *t);
+/*
+ * Rows of the peers to which the process of S that was scanned alone has made connections, healthy or
+ * not, with the ports in use towards each, and no counts. For scan_rows_free.
+ */
+void scan_rows_ports(struct scan_rows *r, const struct scan *s);
+/* How many sockets are stuck in the process of S, seen, that has the most of them. */
+uint64_t scan_rows_most(const struct scan_rows *r, const struct scan *s);
 /* How many sockets are stuck. */
 uint64_t scan_count_stuck(const struct scan_count *c);
 /* How bad: CLOSE_WAIT, dead and hangup are this process's alone and count double. */

@@ -19,6 +19,7 @@
 #include "json.h"
 #include "print.h"
 #include "rows.h"
+#include "usage.h"
 
 const char usage_scan[] = "usage: sockleak scan [options] [PID]\n"
                           "\n"
@@ -28,6 +29,8 @@ const char usage_scan[] = "usage: sockleak scan [options] [PID]\n"
                           "connections whose peer is gone (HANGUP). The worst process is the first line. Asks\n"
                           "the kernel, so it works for every program, static and Go ones too, in every network\n"
                           "namespace that may be entered. Without root it sees the caller's own processes.\n"
+                          "With a PID also what that process never accepted, what its descriptors are, how many\n"
+                          "local ports are left, and what only a program that it started still holds.\n"
                           "\n"
                           "  FDS      descriptors in use, of the limit\n"
                           "  PORTS    ephemeral ports in use towards this peer, of all\n"
@@ -38,21 +41,26 @@ const char usage_scan[] = "usage: sockleak scan [options] [PID]\n"
                           "  -n, --count N      end after N looks\n"
                           "  -a, --all          every row (default: 8 peers a process, 40 rows)\n"
                           "  -j, --json         one JSON object a line\n"
+                          "  --exitcode N       end with N when a process holds stuck sockets (a probe; no grace)\n"
+                          "  --min COUNT        with --exitcode: so many in one process, or more (default 1)\n"
                           "  -h, --help\n"
                           "\n"
                           "EXAMPLES\n"
                           "  sockleak scan\n"
                           "  sudo sockleak scan --watch 2s\n"
+                          "  sockleak scan --exitcode 3 --min 20 4242\n"
                           "  sockleak scan --json 4242 | jq -r 'select(.type == \"stuck\") | .peer'\n";
 
 struct one_scan {
     struct scan scan;
     struct scan_rows rows;
+    struct scan_usage usage; /* with a PID */
 };
 
 static void one_scan_free(struct one_scan *l)
 {
     scan_rows_free(&l->rows);
+    scan_usage_free(&l->usage);
     scan_free(&l->scan);
 }
 
@@ -106,8 +114,8 @@ static void print_heading(const struct scan_view *v)
 }
 
 struct scan_request {
-    uint64_t watch_ns, count;
-    bool json, all;
+    uint64_t watch_ns, count, exitcode, min;
+    bool json, all, exitcode_set, min_set;
     pid_t pid;
 };
 
@@ -116,6 +124,7 @@ static int scan_repeatedly(const struct scan_request *set)
     struct one_scan scans[2];
     int status = CLI_OK;
     uint64_t n = 0;
+    bool found = false; /* at the last look */
     for (;; n++) {
         struct one_scan *now = &scans[n % 2], *before = &scans[(n + 1) % 2];
         int e = scan_collect(&now->scan, set->pid);
@@ -128,6 +137,10 @@ static int scan_repeatedly(const struct scan_request *set)
             break;
         }
         scan_rows_make(&now->rows, &now->scan, set->pid == 0);
+        now->usage = (struct scan_usage){0};
+        if (set->pid)
+            scan_usage_make(&now->usage, &now->scan);
+        found = scan_rows_most(&now->rows, &now->scan) >= set->min;
         if (n)
             scan_rows_index(&before->rows, &before->scan);
         struct scan_view v = {
@@ -136,6 +149,7 @@ static int scan_repeatedly(const struct scan_request *set)
             .before = n ? &before->scan : NULL,
             .rows_before = n ? &before->rows : NULL,
             .pid = set->pid,
+            .usage = set->pid ? &now->usage : NULL,
             .width = terminal_width(),
             .max_rows = set->all ? 0 : 40,
         };
@@ -153,16 +167,24 @@ static int scan_repeatedly(const struct scan_request *set)
     }
     if (n)
         one_scan_free(&scans[(n - 1) % 2]);
-    return status;
+    return status == CLI_OK && found && set->exitcode_set ? (int)set->exitcode : status;
 }
+
+enum { SCAN_OPT_EXITCODE = 256, SCAN_OPT_MIN };
 
 int cmd_scan(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"watch", required_argument, NULL, 'w'}, {"count", required_argument, NULL, 'n'}, {"all", no_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"watch", required_argument, NULL, 'w'},
+        {"count", required_argument, NULL, 'n'},
+        {"all", no_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {"exitcode", required_argument, NULL, SCAN_OPT_EXITCODE},
+        {"min", required_argument, NULL, SCAN_OPT_MIN},
+        {NULL, 0, NULL, 0},
     };
-    struct scan_request set = {0};
+    struct scan_request set = {.min = 1};
     int c;
     while ((c = getopt_long(argc, argv, ":w:n:ajh", options, NULL)) != -1) {
         switch (c) {
@@ -184,12 +206,26 @@ int cmd_scan(int argc, char **argv)
         case 'j':
             set.json = true;
             break;
+        case SCAN_OPT_EXITCODE:
+            if (!cli_number("--exitcode", optarg, 255, &set.exitcode))
+                return CLI_USAGE;
+            set.exitcode_set = true;
+            break;
+        case SCAN_OPT_MIN:
+            if (!cli_number("--min", optarg, UINT32_MAX, &set.min))
+                return CLI_USAGE;
+            if (set.min == 0)
+                return cli_misuse("--min %s: at least 1", optarg);
+            set.min_set = true;
+            break;
         case 'h':
             return cli_help();
         default:
             return cli_bad_option(c, argv);
         }
     }
+    if (set.min_set && !set.exitcode_set)
+        return cli_misuse("--min says when --exitcode counts; give that too");
     if (argc - optind > 1)
         return cli_misuse("takes one process id");
     if (optind < argc && !cli_pid(argv[optind], &set.pid))

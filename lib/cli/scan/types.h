@@ -22,6 +22,8 @@ struct scan_listener {
     uint16_t port;
     uint8_t family;
     unsigned char address[16]; /* network order, IPv4 in the first 4 bytes; all zero: any */
+    uint32_t inode;            /* 0: no descriptor holds it */
+    uint32_t waiting, backlog; /* connections that nobody has accepted yet, and how many may wait (0: unknown) */
 };
 
 struct scan_namespace {
@@ -66,6 +68,13 @@ struct scan_hold {
     uint8_t family; /* of those */
 };
 
+/* A process that one which is scanned alone has started, and that holds sockets which that one does not. */
+struct scan_helper {
+    pid_t pid;
+    char comm[64];
+    uint64_t stuck; /* of those, in CLOSE_WAIT or FIN_WAIT_2, or hung up */
+};
+
 struct scan {
     struct scan_namespace *namespaces;
     struct scan_process *processes;
@@ -76,6 +85,8 @@ struct scan {
     size_t n_by_inode;
     uint32_t *others; /* sorted inodes of healthy Unix sockets */
     size_t n_others, cap_others;
+    struct scan_helper *helpers; /* with a PID alone; the one that holds the most first */
+    size_t n_helpers, cap_helpers;
     uint32_t took_ms;          /* from the first descriptor to the last table */
     uint64_t unseen_processes; /* whose descriptors may not be read */
     uint64_t scanned_processes;
@@ -114,13 +125,46 @@ struct scan_rows {
     uint16_t unaccepted_port; /* where most of them wait */
 };
 
+/* Descriptors that are the same to a reader. */
+struct scan_use {
+    char kind[24];     /* "tcp", "unix", "file", "pipe", "epoll" ... */
+    const char *state; /* of TCP: "CLOSE_WAIT"; else NULL */
+    char target[160];  /* peer, path; "": there is none */
+    bool socket;
+    uint64_t count, of_kind; /* OF_KIND: all of this kind */
+};
+
+/* Local ports in use towards one peer. */
+struct scan_ports {
+    char peer[SOCKDIAG_ADDRESS];
+    uint64_t used, total;
+};
+
+/* The queue of one listening socket. */
+struct scan_queue {
+    uint16_t port;
+    uint32_t waiting, backlog;
+    /* of those that wait, closed by their client; SHARED: several sockets listen there, and this is of all */
+    uint32_t closed;
+    bool shared;
+};
+
+struct scan_usage {
+    struct scan_use *uses;     /* by how many there are of their kind, then by their own number */
+    struct scan_ports *ports;  /* the most first */
+    struct scan_queue *queues; /* in which something waits */
+    size_t n_uses, cap_uses, n_ports, cap_ports, n_queues, cap_queues;
+    uint64_t sockets, others; /* descriptors */
+};
+
 struct scan_view {
     const struct scan *scan;
     const struct scan_rows *rows;
     const struct scan *before; /* --watch: the scan before, else NULL */
     const struct scan_rows *rows_before;
-    pid_t pid;                /* restricted to, else 0 */
-    unsigned width, max_rows; /* of the table; max_rows 0: all */
+    pid_t pid;                      /* restricted to, else 0 */
+    const struct scan_usage *usage; /* with a PID, else NULL */
+    unsigned width, max_rows;       /* of the table; max_rows 0: all */
 };
 
 #endif
