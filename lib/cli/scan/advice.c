@@ -76,6 +76,12 @@ const char *scan_advice(char buf[SCAN_ADVICE], const struct scan_view *v)
         snprintf(buf, SCAN_ADVICE, "sockleak scan %d", (int)v->scan->helpers[0].pid);
         return buf;
     }
+    size_t n;
+    const struct scan_process *few = !p && !v->pid ? scan_usage_shortest(v->scan, &n) : NULL;
+    if (few) {
+        snprintf(buf, SCAN_ADVICE, "sockleak scan %d", (int)few->pid);
+        return buf;
+    }
     if (!p) {
         if (v->scan->unseen_processes && *sudo)
             snprintf(buf, SCAN_ADVICE, "sudo sockleak scan (sees every process), or sockleak run -- PROGRAM (records from the start)");

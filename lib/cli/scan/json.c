@@ -13,6 +13,7 @@
 #include "../../core/out.h"
 #include "advice.h"
 #include "rows.h"
+#include "usage.h"
 
 static bool to_stdout(struct out *o, size_t need)
 {
@@ -178,6 +179,7 @@ void scan_print_json(const struct scan_view *v)
     clock_gettime(CLOCK_REALTIME, &t);
     uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
     uint64_t read = 0, poor = 0;
+    size_t n_short = 0;
     bool unclear = false;
     for (size_t i = 0; i < v->rows->n; i++) {
         put_row(&o, v, &v->rows->rows[i], now);
@@ -198,6 +200,9 @@ void scan_print_json(const struct scan_view *v)
     put_count(&o, "holders", v->rows->processes);
     put_count(&o, "processes", v->scan->scanned_processes);
     put_count(&o, "processes_unseen", v->scan->unseen_processes);
+    if (!v->pid)
+        scan_usage_shortest(v->scan, &n_short);
+    put_known(&o, "short_of_descriptors", n_short, v->pid == 0);
     put_count(&o, "namespaces", read);
     put_count(&o, "namespaces_not_entered", poor);
     out_str(&o, ",\"next\":");

@@ -327,8 +327,10 @@ static void print_none(const struct scan_view *v)
 {
     const struct scan *s = v->scan;
     const struct scan_process *p = s->processes;
+    size_t n_short;
     if (!v->pid) {
-        printf("nothing stuck: no socket in CLOSE_WAIT, FIN_WAIT_2 or dead in %llu processes\n", (unsigned long long)s->scanned_processes);
+        printf("%sno socket in CLOSE_WAIT, FIN_WAIT_2 or dead in %llu processes\n",
+               scan_usage_shortest(s, &n_short) ? "" : "nothing stuck: ", (unsigned long long)s->scanned_processes);
         return;
     }
     bool is_short = scan_usage_is_short(v->usage, p), waits = v->usage->n_queues || s->n_helpers;
@@ -344,6 +346,11 @@ static void print_none(const struct scan_view *v)
 static void print_apart(const struct scan_view *v)
 {
     const struct scan_rows *r = v->rows;
+    size_t n;
+    const struct scan_process *p = v->pid ? NULL : scan_usage_shortest(v->scan, &n);
+    if (p)
+        printf("apart: %s (PID %d) has %llu of %llu descriptors in use%s: sockleak scan %d\n", p->comm, (int)p->pid,
+               (unsigned long long)p->fds, (unsigned long long)p->fd_limit, n > 1 ? ", and others have few left, too" : "", (int)p->pid);
     if (v->pid == 0 && r->orphans_fin_wait_2)
         printf("apart: %llu orphan%s in FIN_WAIT_2, closed; the kernel drops them by itself\n", (unsigned long long)r->orphans_fin_wait_2,
                r->orphans_fin_wait_2 == 1 ? "" : "s");

@@ -27,6 +27,23 @@ bool scan_usage_is_short(const struct scan_usage *u, const struct scan_process *
     return scan_usage_nearly(p->fds, p->fd_limit) || (u->n_ports && scan_usage_nearly(u->ports[0].used, u->ports[0].total));
 }
 
+static uint64_t left(const struct scan_process *p) { return p->fd_limit > p->fds ? p->fd_limit - p->fds : 0; }
+
+const struct scan_process *scan_usage_shortest(const struct scan *s, size_t *n)
+{
+    const struct scan_process *found = NULL;
+    *n = 0;
+    for (size_t i = 0; i < s->n_processes; i++) {
+        const struct scan_process *p = &s->processes[i];
+        if (!p->pid || !scan_usage_nearly(p->fds, p->fd_limit))
+            continue;
+        ++*n;
+        if (!found || left(p) < left(found))
+            found = p;
+    }
+    return found;
+}
+
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
 static const char *state_name(unsigned state)

@@ -17,6 +17,8 @@ void scan_usage_free(struct scan_usage *u);
 
 /* Process P of U has used up nearly all of its descriptors, or of the ports towards a peer. */
 bool scan_usage_is_short(const struct scan_usage *u, const struct scan_process *p);
+/* The process of S, a scan of all, that has the fewest descriptors left of those that have few; NULL: none. *N: how many have few. */
+const struct scan_process *scan_usage_shortest(const struct scan *s, size_t *n);
 /* Nine tenths of the limit or more are in use. */
 bool scan_usage_nearly(uint64_t used, uint64_t limit);
 

@@ -64,13 +64,13 @@ static void print_queues(const struct scan_usage *u)
 {
     for (size_t i = 0; i < u->n_queues; i++) {
         const struct scan_queue *q = &u->queues[i];
-        printf("never accepted: %u connection%s wait%s at port %u", q->waiting, plural(q->waiting), q->waiting == 1 ? "s" : "", q->port);
+        printf("never accepted: %u at port %u", q->waiting, q->port);
         if (q->backlog)
             printf(" (%u may wait%s)", q->backlog, q->waiting > q->backlog ? ", so others are turned away" : "");
         if (q->closed && q->shared)
-            printf("; %u at this port, where several sockets listen, were closed by their client", q->closed);
+            printf("; %u closed by their client, of all sockets that listen there", q->closed);
         else if (q->closed)
-            printf("; %u of them closed by the client already", q->closed < q->waiting ? q->closed : q->waiting);
+            printf("; %u closed by their client", q->closed < q->waiting ? q->closed : q->waiting);
         putchar('\n');
     }
 }
