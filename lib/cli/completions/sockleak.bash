@@ -63,7 +63,7 @@ _sockleak()
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --max-allowed | --max-sockets) return ;;
+    --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --min | --max-allowed | --max-sockets) return ;;
     esac
     case $command in
     run) words='--exitcode --max-allowed --kinds --grace --suppressions --json --output --help --' ;;
@@ -71,7 +71,7 @@ _sockleak()
     explain) words='--full --json --no-memory --no-names --help' ;;
     attach) words='--grace --kinds --for --help' ;;
     detach) words='--help' ;;
-    scan) words='--watch --count --all --json --help' ;;
+    scan) words='--watch --count --all --json --exitcode --min --help' ;;
     top) words='--delay --sort --help' ;;
     clean) words='--dry-run --help' ;;
     help) words='run report explain attach detach scan top clean help' ;;

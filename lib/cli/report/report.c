@@ -26,7 +26,7 @@ const char usage_report[] =
     "usage: sockleak report [options] [PID|FILE|DIR...]\n"
     "\n"
     "The report of live or dead processes, with file and line. Without an argument: every state file of this user.\n"
-    "A live process is asked for a fresh look; a stopped or hanging one is judged by the kernel's tables.\n"
+    "A live process is asked for a fresh look; a stopped, hanging or dormant one is judged by the kernel's tables.\n"
     "Of a process that has ended its number finds the state file that it has left.\n"
     "\n"
     "  --format FORMAT       text (default), json (JSON Lines), folded (flame graphs), junit, sarif\n"
