@@ -156,6 +156,51 @@ PY
     wait_for 30 of_child '1 socket stuck in CLOSE_WAIT'
 }
 
+@test "of a forked child that has called on no socket it says which process knows the stacks" {
+    build_victim idle - <<'C'
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    int pair[2];
+    for (int i = 0; i < 3; i++) {
+        socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+        close(pair[0]);
+    }
+    pid_t child = fork();
+    if (child)
+        dprintf(1, "%d\n", child);
+    for (;;)
+        pause();
+}
+C
+    local child
+    start_agent idle log_path=/dev/null "$TESTTMP/idle"
+    ready idle
+    child=$(cat "$TESTTMP/idle.out")
+    STARTED+=("$child")
+    run "$SOCKLEAK" report "$child"
+    [ "$status" -eq 0 ]
+    contains "$output" "it was forked by $pid and has called on no socket since, so it has no state file; .sockleak report $pid. knows the stacks of 3 sockets that both hold; judged by the kernel's tables\$"
+    contains "$output" '3 sockets hung up'
+    kill -KILL "$pid"
+    wait_for 20 ended "$pid"
+    run "$SOCKLEAK" report "$child"
+    contains "$output" 'it has no state file, so no stack is known'
+}
+
+@test "of a dynamically linked program without glibc it does not say to attach" {
+    build_victim bare - -nostdlib -nostartfiles -pie -fPIE -Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2 <<'C' || skip "not on this machine"
+void _start(void);
+void _start(void) { for (;;) __asm__ volatile("pause"); }
+C
+    start bare "$TESTTMP/bare"
+    wait_for 20 grep -q "^bare$" "/proc/$pid/comm"
+    run "$SOCKLEAK" report "$pid"
+    contains "$output" '\(the agent cannot be loaded: it does not run on glibc\)$'
+}
+
 @test "a dead process' file is found though the asking shell has another runtime directory, or names a state directory" {
     start_agent dead grace=0s:log_path=/dev/null "$VICTIMS/scan_stuck" close_wait 3
     ready dead

@@ -247,6 +247,9 @@ PY
     run "$SOCKLEAK" scan "$pid"
     contains "${lines[0]}" '^nearly out of descriptors: '
     [ "${lines[-1]}" = "next: sockleak report --kinds all --min-age 0 $pid" ]
+    run "$SOCKLEAK" top "$pid"
+    lacks "$output" 'nothing stuck'
+    contains "$output" '^no stuck socket; nearly out of descriptors: 1[12] of 12$'
 }
 
 @test "scan does not advise to attach to static and Go programs" {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/now.h"
+#include "shares.h"
 
 static const char *age_words(char *buf, size_t cap, uint64_t ns)
 {
@@ -27,6 +28,16 @@ static void describe_live(const struct model *m, char *line, size_t cap)
     char age[64];
     uint64_t now = now_mono_ns();
     if (l->by_kernel) {
+        uint64_t n;
+        pid_t parent = shares_with(l->pid, &n);
+        if (parent) {
+            snprintf(
+                line, cap,
+                "it was forked by %d and has called on no socket since, so it has no state file; `sockleak report %d` knows the stacks "
+                "of %llu socket%s that both hold; judged by the kernel's tables",
+                (int)parent, (int)parent, (unsigned long long)n, n == 1 ? "" : "s");
+            return;
+        }
         snprintf(line, cap,
                  "it has no state file, so no stack is known (no call of it came by the agent yet, or its table is in memory: then its log "
                  "says why); judged by the kernel's tables");

@@ -49,12 +49,12 @@ struct model {
     /* what the kernel shows of those; KIND_OPEN: none that is stuck, or (UNTOLD of them) it does not tell */
     uint64_t unrecorded_by_kind[KIND_COUNT], unrecorded_untold;
     const struct frame *youngest; /* where the youngest of `young` was opened; NULL: not known */
-    uint64_t unjudged;    /* sockets of a live process of which nobody has told the state */
-    uint64_t unconfirmed; /* findings of the last look that the kernel no longer confirms */
-    uint32_t kinds;       /* mask, as reported */
-    uint64_t looked_ns;   /* when the findings were seen; 0: no look yet */
-    bool checked;         /* the kernel has just confirmed the findings */
-    int signal;           /* that ended the process, if the caller knows; model_build sets 0 */
+    uint64_t unjudged;            /* sockets of a live process of which nobody has told the state */
+    uint64_t unconfirmed;         /* findings of the last look that the kernel no longer confirms */
+    uint32_t kinds;               /* mask, as reported */
+    uint64_t looked_ns;           /* when the findings were seen; 0: no look yet */
+    bool checked;                 /* the kernel has just confirmed the findings */
+    int signal;                   /* that ended the process, if the caller knows; model_build sets 0 */
     struct arena arena;
 };
 

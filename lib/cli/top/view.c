@@ -229,6 +229,9 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     else if (is_dormant(t) && t->model.unrecorded)
         add_head(p, make_line(p, width, false, "nothing stuck of what it has recorded; %llu socket%s not",
                               (unsigned long long)t->model.unrecorded, t->model.unrecorded == 1 ? " is" : "s are"));
+    else if (t->fd_limit && t->fd_limit != UINT64_MAX && t->fds >= t->fd_limit - t->fd_limit / 10)
+        add_head(p, make_line(p, width, true, "no stuck socket; nearly out of descriptors: %llu of %llu", (unsigned long long)t->fds,
+                              (unsigned long long)t->fd_limit));
     else
         add_head(p, make_line(p, width, false, "nothing stuck"));
     bool small = width < 60;
