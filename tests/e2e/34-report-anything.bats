@@ -65,7 +65,7 @@ C
     wait_for 20 eval "[ \$(grep -c leaked '$TESTTMP/later.out') = 2 ]"
     run "$SOCKLEAK" report "$pid"
     [ "$status" -eq 0 ]
-    contains "$output" "it is detached and records nothing \(sockleak attach $pid wakes it\)"
+    contains "$output" "it was detached, is dormant and records nothing \(sockleak attach $pid wakes it\)"
     contains "$output" "stuck: none for 30 s yet, 1 for less: .*; 1 socket is not in its records: the kernel shows 1 in CLOSE_WAIT \(of 1 socket\): \`sockleak attach $pid\` starts recording"
     contains "$output" '^  the youngest: fd [0-9]+, in CLOSE_WAIT for [0-9]+ m?s; who opened it is not known$'
     run "$SOCKLEAK" report --min-age 0 "$pid"

@@ -45,8 +45,8 @@ static void describe_live(const struct model *m, char *line, size_t cap)
     }
     char dormant[96];
     /* it has looked: so it was awake once */
-    snprintf(dormant, sizeof dormant, "it is %s and records nothing (sockleak attach %u wakes it)",
-             load_relaxed64(&h->looks) ? "detached" : "dormant", m->report.pid);
+    snprintf(dormant, sizeof dormant, "it %s dormant and records nothing (sockleak attach %u wakes it)",
+             load_relaxed64(&h->looks) ? "was detached, is" : "is", m->report.pid);
     const char *what = l->life == LIFE_STOPPED         ? "it is stopped"
                        : !atomic_load(&h->enabled)     ? dormant
                        : !atomic_load(&h->watcher_tid) ? "it has no watcher (interval=0)"
