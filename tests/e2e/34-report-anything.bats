@@ -82,7 +82,7 @@ C
     mkdir -m 700 "$XDG_RUNTIME_DIR/sockleak"
     "$VICTIMS/report_statefile" "$XDG_RUNTIME_DIR/sockleak/$pid.1.sockleak" 1 2 exit
     run "$SOCKLEAK" report "$pid"
-    contains "$output" "; an earlier process with this number has left \`sockleak report $XDG_RUNTIME_DIR/sockleak/$pid.1.sockleak\`\$"
+    contains "$output" "; an earlier program with this number has left \`sockleak report $XDG_RUNTIME_DIR/sockleak/$pid.1.sockleak\`\$"
 }
 
 @test "of a static, a Go and a 32-bit program it does not say to attach" {

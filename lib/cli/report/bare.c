@@ -30,7 +30,7 @@ static void put_earlier(struct out *o, pid_t pid)
 {
     struct load_set set = {0};
     if (load_set_gone(&set, pid))
-        out_fmt(o, "; an earlier process with this number has left `sockleak report %s`", set.items[0].path);
+        out_fmt(o, "; an earlier program with this number has left `sockleak report %s`", set.items[0].path);
     load_set_free(&set);
 }
 
