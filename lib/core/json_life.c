@@ -55,6 +55,8 @@ void json_put_frames(struct out *o, const char *key, const struct frame *frames,
             json_put_bool(o, "interpreter", true);
         if (f->on)
             json_put_string(o, "on", f->on);
+        if (f->source)
+            json_put_string(o, "source", f->source);
         out_char(o, '}');
     }
     out_char(o, ']');

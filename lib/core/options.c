@@ -42,6 +42,8 @@ static const struct option option_table[] = {
     {"runtimes", OPT_RUNTIMES, FIELD(runtimes), 0, "all",
      "whose frames are shown as the program's own code: python, java, javascript, ruby, php, perl, dotnet, or none; python, perl and "
      "ruby are read so far"},
+    {"source", OPT_BOOL, FIELD(source), 1, "1",
+     "1: the source line below the program's first frame in the report at exit, where the command and the file are there"},
     {"closes", OPT_BOOL, FIELD(closes), 1, "0",
      "1: remember who closed a socket, and report a later call on the closed descriptor (use_after_close); 'sockleak run' sets it"},
     {"threshold", OPT_THRESHOLD, FIELD(threshold), 0, "90%",

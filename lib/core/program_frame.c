@@ -119,6 +119,17 @@ const struct frame *program_frame(const struct frame *frames, size_t n)
     return f;
 }
 
+const struct frame *program_frame_first(const struct frame *frames, size_t n)
+{
+    bool mixed = false;
+    for (size_t i = 0; i < n && !mixed; i++)
+        mixed = frames[i].runtime != RUNTIME_NATIVE;
+    for (size_t i = 0; i < n; i++)
+        if ((!mixed || frames[i].runtime != RUNTIME_NATIVE) && place_of(&frames[i]) == PLACE_OWN)
+            return &frames[i];
+    return NULL;
+}
+
 const struct frame *program_frame_caller(const struct frame *frames, size_t n, const struct frame *f)
 {
     size_t at = (size_t)(f - frames) + 1;

@@ -17,7 +17,13 @@
  * accord), or there is no name.
  */
 const struct frame *program_frame(const struct frame *frames, size_t n);
-/* The same, but the frame that called F in the stack; NULL: it is not known, or not the program's. */
+/*
+ * The first of the N FRAMES that is of the program's own code, whoever made the call, with a name or
+ * without: neither the C library's nor another system library's; of a runtime's frames, where there
+ * are any, the first of the program's source. NULL: there is none.
+ */
+const struct frame *program_frame_first(const struct frame *frames, size_t n);
+/* As program_frame, but the frame that called F in the stack; NULL: it is not known, or not the program's. */
 const struct frame *program_frame_caller(const struct frame *frames, size_t n, const struct frame *f);
 /* True for a frame of the program's own code, with a name. */
 bool program_frame_is_own(const struct frame *f);

@@ -130,6 +130,8 @@ struct frame {
     /* where it is in the file that runs, if FILE is another, which a source map has named; else NULL */
     const char *generated_file;
     uint32_t generated_line, generated_column;
+    /* the text of that line, as its file has it, of the frame that stands for the program; else NULL */
+    const char *source;
     uint32_t line;   /* 0 unknown */
     uint32_t column; /* 0 unknown */
     uint8_t runtime; /* enum runtime_number */

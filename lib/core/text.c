@@ -342,7 +342,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_until_exit(o, r, g);
     if (r->exhaustion)
         exhaustion_text_group(o, r, g);
-    text_life(o, g);
+    text_life(o, g, r->color);
     asked_text(o, r, g);
     size_t shown = g->n_findings < r->max_sockets ? g->n_findings : r->max_sockets;
     for (size_t i = 0; i < shown; i++)

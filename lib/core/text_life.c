@@ -12,6 +12,7 @@
 #include "group_told.h"
 #include "own_frames.h"
 #include "parting.h"
+#include "program_frame.h"
 #include "textstack.h"
 #include "users.h"
 
@@ -343,8 +344,13 @@ static void put_more_handlers(struct out *o, const struct group *g, unsigned nth
             (unsigned long)count, (unsigned long)g->count);
 }
 
+static void put_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n, bool color)
+{
+    text_stack(o, c, frames, n, color ? program_frame_first(frames, n) : NULL);
+}
+
 /* What was told of the group's own sockets, or how its siblings were closed. */
-static void put_events(struct out *o, const struct group *g, const struct text_columns *c, bool siblings)
+static void put_events(struct out *o, const struct group *g, const struct text_columns *c, bool siblings, bool color)
 {
     for (unsigned i = 0; i < g->n_told; i++) {
         if ((g->told[i].event == EVENT_SIBLINGS) != siblings || group_told_is_within(g, i))
@@ -353,14 +359,14 @@ static void put_events(struct out *o, const struct group *g, const struct text_c
         text_told(o, g, i);
         out_char(o, '\n');
         if (has_stack(g, i))
-            text_stack(o, c, g->told[i].frames, g->told[i].n_frames);
+            put_stack(o, c, g->told[i].frames, g->told[i].n_frames, color);
         put_more_handlers(o, g, i);
         if (siblings)
             put_parting(o, g, &g->told[i]);
     }
 }
 
-void text_life(struct out *o, const struct group *g)
+void text_life(struct out *o, const struct group *g, bool color)
 {
     struct text_columns c = {0};
     bool eof = false;
@@ -374,12 +380,12 @@ void text_life(struct out *o, const struct group *g)
         out_str(o, "  ");
         text_opened(o, g);
         out_char(o, '\n');
-        text_stack(o, &c, g->frames, g->n_frames);
+        put_stack(o, &c, g->frames, g->n_frames, color);
     }
-    put_events(o, g, &c, false);
+    put_events(o, g, &c, false, color);
     if (!eof && g->n_unread)
         out_fmt(o, "  never saw EOF (%lu of %lu): no call has read that far\n", (unsigned long)g->n_unread, (unsigned long)g->count);
     if (!eof && g->n_unknown)
         out_fmt(o, "  not known whether EOF was seen (%lu of %lu)\n", (unsigned long)g->n_unknown, (unsigned long)g->count);
-    put_events(o, g, &c, true);
+    put_events(o, g, &c, true, color);
 }

@@ -11,8 +11,8 @@
 #include "out.h"
 #include "report.h"
 
-/* All of it, with the stacks. */
-void text_life(struct out *o, const struct group *g);
+/* All of it, with the stacks. COLOR: each with the program's own frame marked. */
+void text_life(struct out *o, const struct group *g, bool color);
 /*
  * Headings of stacks, without a newline: "opened by socket (thread 4243 ...)", and of g->told[NTH],
  * together with its last one where group_told_last has that. Where group_told_like names another

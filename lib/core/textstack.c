@@ -8,11 +8,20 @@
 
 #include <string.h>
 
+#include "utf8.h"
+
 /*
  * Beyond this width a long name pushes its own line only, not the column of all the others. The
  * place in the source, or in the module where there is none, is behind it.
  */
 #define MAX_SYMBOL_COLUMN 30u
+
+/* A source line ends at the 80th column, and its text begins behind the 14th: "         42 | ". */
+#define SOURCE_COLUMNS 66u
+#define SOURCE_TAB 4u
+
+#define BOLD "\033[1m"
+#define PLAIN "\033[0m"
 
 void text_clean(struct out *o, const char *s)
 {
@@ -121,11 +130,49 @@ static void put_frame(struct out *o, const struct text_columns *c, const struct 
         text_clean(o, f->on);
         out_char(o, ')');
     }
-    out_char(o, '\n');
 }
 
-void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n)
+/* The columns that the N bytes of TEXT take, tabs as SOURCE_TAB has them. */
+static size_t source_columns(const char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t used = 0;
+    for (size_t i = 0; i < n;) {
+        unsigned len = utf8_printable(text + i, n - i);
+        used += text[i] == '\t' ? SOURCE_TAB - used % SOURCE_TAB : 1;
+        i += len ? len : 1;
+    }
+    return used;
+}
+
+/* The line of source of F: a file may hold any byte, and lines of any length. */
+static void put_source(struct out *o, const struct frame *f)
+{
+    const char *text = f->source;
+    size_t n = strlen(text), used = 0;
+    bool cut = source_columns(text, n) > SOURCE_COLUMNS;
+    out_fmt(o, "%11u | ", f->line);
+    for (size_t i = 0; i < n && (!cut || used < SOURCE_COLUMNS - 3);) {
+        unsigned len = utf8_printable(text + i, n - i);
+        size_t wide = text[i] == '\t' ? SOURCE_TAB - used % SOURCE_TAB : 1;
+        if (text[i] == '\t')
+            put_spaces(o, wide);
+        else if (len)
+            out_bytes(o, text + i, len);
+        else
+            out_char(o, '?');
+        used += wide;
+        i += len ? len : 1;
+    }
+    out_str(o, cut ? "...\n" : "\n");
+}
+
+void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n, const struct frame *own)
+{
+    for (size_t i = 0; i < n; i++) {
+        out_str(o, own == &frames[i] ? BOLD : "");
         put_frame(o, c, &frames[i], i, n);
+        out_str(o, own == &frames[i] ? PLAIN "\n" : "\n");
+        if (frames[i].source)
+            put_source(o, &frames[i]);
+    }
 }

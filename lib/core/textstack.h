@@ -30,8 +30,9 @@ struct text_columns {
 void text_measure(struct text_columns *c, const struct frame *frames, size_t n);
 /*
  * One line a frame: "    #0 db_connect  src/db.c:42"; with "(app+0x1234)" where the line is not
- * known.
+ * known. Below a frame whose source line is known that line: "         42 |     int fd = socket(...);".
+ * OWN is marked by colour; NULL: none is.
  */
-void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n);
+void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n, const struct frame *own);
 
 #endif

@@ -49,10 +49,14 @@ void line_cache_prepare(void)
 
 /*
  * The build-id identifies the code; the path counts too, since the separate debug file may be
- * beside it. 0: the frame cannot be identified.
+ * beside it. Of a runtime's frame the line is kept. 0: the frame cannot be identified.
  */
 static uint64_t cache_key(const struct frame *f)
 {
+    if (f->runtime != RUNTIME_NATIVE && f->file) {
+        uint64_t of_line = hash_spread(hash_bytes(HASH_START, f->file, strlen(f->file)) ^ f->line);
+        return of_line ? of_line : 1;
+    }
     if (!f->build_id || !f->module)
         return 0;
     uint64_t h = hash_bytes(hash_bytes(HASH_START, f->build_id, strlen(f->build_id)), f->module, strlen(f->module));

@@ -14,8 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../core/program_frame.h"
 #include "../base/clock.h"
 #include "../base/environ.h"
+#include "../base/options.h"
 #include "../base/sys.h"
 #include "../elf/object.h"
 #include "../table/header.h"
@@ -59,21 +61,39 @@ bool lines_command(char *path, size_t cap)
     return false;
 }
 
-static bool is_asked(const struct frame *f) { return f->module && f->module[0] == '/'; }
+/*
+ * Of a runtime's frames the one that stands for the program is asked about, for the text of its line
+ * alone, which a frame is given nowhere else.
+ */
+static bool is_asked_source(const struct frame *f, const struct frame *own)
+{
+    return agent_options.source && f == own && f->runtime != RUNTIME_NATIVE && f->file && f->file[0] && f->line && !f->line_of_function &&
+           (f->file[0] == '/' || !strstr(f->file, "..")) && !strchr(f->file, '\n');
+}
+
+static bool is_asked(const struct frame *f, const struct frame *own)
+{
+    return (f->module && f->module[0] == '/') || is_asked_source(f, own);
+}
 
 static size_t write_questions(struct out *o, const struct frame *frames, size_t n)
 {
+    const struct frame *own = program_frame_first(frames, n);
     size_t asked = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!is_asked(&frames[i]))
+        if (!is_asked(&frames[i], own))
             continue;
+        asked++;
+        if (is_asked_source(&frames[i], own)) {
+            out_fmt(o, "@%u %s\n", frames[i].line, frames[i].file);
+            continue;
+        }
         out_hex(o, frames[i].offset, 1);
         out_char(o, ' ');
         out_str(o, frames[i].build_id ? frames[i].build_id : "-");
         out_char(o, ' ');
         out_str(o, frames[i].module);
         out_char(o, '\n');
-        asked++;
     }
     return asked;
 }
@@ -98,10 +118,13 @@ static bool parse_line(char **text, const char *end, struct frame *f)
         return false;
     *newline = 0;
     *text = newline + 1;
-    char *file = strchr(line, '\t'), *symbol = file ? strchr(file + 1, '\t') : NULL;
-    if (!symbol || line[1] != ' ')
+    char *file = strchr(line, '\t'), *symbol = file ? strchr(file + 1, '\t') : NULL, *source = symbol ? strchr(symbol + 1, '\t') : NULL;
+    if (!source || line[1] != ' ')
         return false;
-    *file++ = *symbol++ = 0;
+    *file++ = *symbol++ = *source++ = 0;
+    f->source = *source ? source : NULL;
+    if (f->runtime != RUNTIME_NATIVE)
+        return true; /* the rest is in the table */
     f->inlined = line[0] == '1';
     f->line = parse_number(line + 2);
     f->file = *file ? file : NULL;
@@ -116,10 +139,11 @@ static bool parse_line(char **text, const char *end, struct frame *f)
  */
 static size_t rebuild_frames(struct frame *out, const struct frame *frames, size_t n, char **text, const char *end)
 {
+    const struct frame *asked = program_frame_first(frames, n), *own;
     size_t made = 0;
     for (size_t i = 0; i < n; i++) {
         struct frame f = frames[i];
-        if (!is_asked(&f)) {
+        if (!is_asked(&frames[i], asked)) {
             out[made++] = f;
             continue;
         }
@@ -130,6 +154,10 @@ static size_t rebuild_frames(struct frame *out, const struct frame *frames, size
             out[made++] = f;
         } while (f.inlined);
     }
+    own = program_frame_first(out, made);
+    for (size_t i = 0; i < made; i++)
+        if (&out[i] != own)
+            out[i].source = NULL;
     return made;
 }
 
@@ -173,6 +201,15 @@ static bool take_answers(struct scratch **scratch, struct report *r, char *text,
 
 typedef bool (*frame_call)(void *arg, const struct frame *f);
 
+static bool for_each_of(const struct frame *frames, size_t n, frame_call call, void *arg)
+{
+    const struct frame *own = program_frame_first(frames, n);
+    for (size_t i = 0; i < n; i++)
+        if (is_asked(&frames[i], own) && !call(arg, &frames[i]))
+            return false;
+    return true;
+}
+
 /*
  * Calls CALL for each frame of R that is asked about, in the order of the questions, until it
  * returns false.
@@ -181,13 +218,11 @@ static bool for_each_asked(const struct report *r, frame_call call, void *arg)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
-        for (size_t j = 0; j < g->n_frames; j++)
-            if (is_asked(&g->frames[j]) && !call(arg, &g->frames[j]))
-                return false;
+        if (!for_each_of(g->frames, g->n_frames, call, arg))
+            return false;
         for (unsigned k = 0; k < g->n_told; k++)
-            for (size_t j = 0; j < g->told[k].n_frames; j++)
-                if (is_asked(&g->told[k].frames[j]) && !call(arg, &g->told[k].frames[j]))
-                    return false;
+            if (!for_each_of(g->told[k].frames, g->told[k].n_frames, call, arg))
+                return false;
     }
     return true;
 }
@@ -267,7 +302,7 @@ static bool cache_name(void *arg, const struct frame *f)
     (void)arg;
     out_str(&o, "0 0\t\t");
     out_str(&o, f->symbol ? f->symbol : "");
-    out_char(&o, '\n');
+    out_str(&o, "\t\n");
     if (!o.lost)
         line_cache_put(f, line, o.len);
     return true;
@@ -291,8 +326,13 @@ static bool ask_command(struct scratch **scratch, struct report *r)
     }
     out_u64(&number, unchanged_since());
     since[number.len] = 0;
-    char *argv[] = {
-        command, (char *)(uintptr_t) "report", (char *)(uintptr_t) "--for-agent", (char *)(uintptr_t) "--unchanged-since", since, NULL};
+    char *argv[] = {command,
+                    (char *)(uintptr_t) "report",
+                    (char *)(uintptr_t) "--for-agent",
+                    (char *)(uintptr_t) "--unchanged-since",
+                    since,
+                    agent_options.source ? (char *)(uintptr_t) "--source" : NULL,
+                    NULL};
     char *envp[] = {(char *)(uintptr_t) "LC_ALL=C", NULL};
     size_t room = asked * BYTES_A_FRAME + 65536;
     struct symbolizer_job job = {.path = command,

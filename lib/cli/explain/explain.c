@@ -17,6 +17,7 @@
 #include "../model/stacks.h"
 #include "../render/formats.h"
 #include "../state/load_words.h"
+#include "../state/settings.h"
 #include "story.h"
 
 const char usage_explain[] =
@@ -30,6 +31,7 @@ const char usage_explain[] =
     "  --json                JSON Lines\n"
     "  --no-memory           do not read the memory of the process\n"
     "  --no-names            modules and offsets only\n"
+    "  --no-source           without the source lines\n"
     "  -h, --help\n"
     "\n"
     "EXAMPLES\n"
@@ -43,13 +45,14 @@ struct explain_request {
     bool full, json, no_memory;
 };
 
-enum { EXPLAIN_OPT_FULL = 256, EXPLAIN_OPT_JSON, EXPLAIN_OPT_NO_MEMORY, EXPLAIN_OPT_NO_NAMES };
+enum { EXPLAIN_OPT_FULL = 256, EXPLAIN_OPT_JSON, EXPLAIN_OPT_NO_MEMORY, EXPLAIN_OPT_NO_NAMES, EXPLAIN_OPT_NO_SOURCE };
 
 static const struct option explain_options[] = {
     {"full", no_argument, NULL, EXPLAIN_OPT_FULL},
     {"json", no_argument, NULL, EXPLAIN_OPT_JSON},
     {"no-memory", no_argument, NULL, EXPLAIN_OPT_NO_MEMORY},
     {"no-names", no_argument, NULL, EXPLAIN_OPT_NO_NAMES},
+    {"no-source", no_argument, NULL, EXPLAIN_OPT_NO_SOURCE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -69,6 +72,9 @@ static int take_explain_option(struct explain_request *a, int c, char **argv)
         return -1;
     case EXPLAIN_OPT_NO_NAMES:
         a->symbols.names = false;
+        return -1;
+    case EXPLAIN_OPT_NO_SOURCE:
+        a->symbols.source = false;
         return -1;
     case 'h':
         return cli_help();
@@ -266,6 +272,11 @@ static uint64_t site_of_descriptor(const struct model *m, int fd)
 static int explain_file(struct explain_request *a, const struct load_set *set, const struct loaded_file *l)
 {
     struct model_options o = {.kinds = KINDS_ALL, .min_age_set = true, .reason = -1};
+    struct options chosen;
+    options_default(&chosen);
+    settings_program(&chosen, l);
+    settings_environment(&chosen);
+    a->symbols.source &= chosen.source;
     struct symbolizer *sym = symbolizer_new(&a->symbols);
     struct model all, one;
     struct story s = {.target = &a->target, .from = l, .full = a->full, .model = &all};
@@ -297,7 +308,7 @@ static int explain_file(struct explain_request *a, const struct load_set *set, c
 
 int cmd_explain(int argc, char **argv)
 {
-    struct explain_request a = {.symbols = {.names = true}};
+    struct explain_request a = {.symbols = {.names = true, .source = true}};
     struct load_set set = {0};
     int c, status = CLI_OK;
     while ((c = getopt_long(argc, argv, ":h", explain_options, NULL)) != -1) {

@@ -77,7 +77,7 @@ static void put_stack(struct out *o, const struct story *s, const struct frame *
     if (s->full)
         shown = n;
     text_measure(&c, frames, shown);
-    text_stack(o, &c, frames, shown);
+    text_stack(o, &c, frames, shown, NULL);
     if (shown < n)
         out_fmt(o, "    ... %zu more frame%s\n", n - shown, text_plural(n - shown));
 }

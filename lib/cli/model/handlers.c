@@ -15,6 +15,7 @@
 #include "../../core/runtime_name.h"
 #include "../owner/owner.h"
 #include "originals.h"
+#include "sources.h"
 
 static const struct frame *frames_of(struct model *m, struct symbolizer *sym, const struct owner_handlers *h)
 {
@@ -30,6 +31,7 @@ static const struct frame *frames_of(struct model *m, struct symbolizer *sym, co
         const struct source_place original = originals_of(m->from, sym, &frames[i]);
         originals_put(&frames[i], &original);
     }
+    sources_put(m->from, sym, frames, h->n, NULL);
     return frames;
 }
 

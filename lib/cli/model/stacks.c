@@ -12,6 +12,7 @@
 #include "../../core/own_frames.h"
 #include "generated.h"
 #include "originals.h"
+#include "sources.h"
 
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
 static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
@@ -106,6 +107,7 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
         total += lines;
     }
     struct frame *frames = arena_array(a, total, sizeof *frames);
+    struct source_key *keys = arena_array(a, total, sizeof *keys);
     for (unsigned i = 0; i < nframes; i++) {
         struct frame frame = {.pc = pcs[i], .symbol = generated[i]};
         const struct symbol *symbols = NULL;
@@ -126,10 +128,12 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
                 frames[*n].file = symbols[k].file;
                 frames[*n].line = symbols[k].line;
                 frames[*n].inlined = symbols[k].inlined;
+                keys[*n] = (struct source_key){last.module, &symbols[k]};
             }
             ++*n;
         }
     }
     own_frames_settle(frames, *n);
+    sources_put(l, sym, frames, *n, keys);
     return frames;
 }

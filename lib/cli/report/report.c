@@ -41,6 +41,7 @@ const char usage_report[] =
     "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too; may be given\n"
     "                        several times\n"
     "  --no-names            modules and offsets only\n"
+    "  --no-source           without the source line below the program's first frame\n"
     "  --verbose             say for which modules no names were found\n"
     "  -h, --help\n"
     "\n"
@@ -71,6 +72,7 @@ enum {
     REPORT_OPT_SYSROOT,
     REPORT_OPT_DEBUG_DIR,
     REPORT_OPT_NO_NAMES,
+    REPORT_OPT_NO_SOURCE,
     REPORT_OPT_VERBOSE
 };
 
@@ -85,10 +87,14 @@ static const struct option report_options[] = {
     {"sysroot", required_argument, NULL, REPORT_OPT_SYSROOT},
     {"debug-dir", required_argument, NULL, REPORT_OPT_DEBUG_DIR},
     {"no-names", no_argument, NULL, REPORT_OPT_NO_NAMES},
+    {"no-source", no_argument, NULL, REPORT_OPT_NO_SOURCE},
     {"verbose", no_argument, NULL, REPORT_OPT_VERBOSE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
+
+/* What is asked of them is the process' own choice too. */
+enum { SYMBOLIZE_NOTHING, SYMBOLIZE_NAMES, SYMBOLIZE_SOURCE, SYMBOLIZERS };
 
 static void add_debug_dir(struct report_request *a, const char *dir)
 {
@@ -145,6 +151,9 @@ static int take_report_option(struct report_request *a, int c, char **argv)
     case REPORT_OPT_NO_NAMES:
         a->symbols.names = false;
         return -1;
+    case REPORT_OPT_NO_SOURCE:
+        a->symbols.source = false;
+        return -1;
     case REPORT_OPT_VERBOSE:
         a->verbose = true;
         return -1;
@@ -165,8 +174,8 @@ static void warn_trouble(void *arg, const char *line)
  * How one process is reported: the program's default options, over them the environment's, over
  * them the request's.
  */
-static void build_model(struct model *m, const struct loaded_file *l, const struct report_request *a, struct symbolizer *const sym[2],
-                        struct settings_rules *own)
+static void build_model(struct model *m, const struct loaded_file *l, const struct report_request *a,
+                        struct symbolizer *const sym[SYMBOLIZERS], struct settings_rules *own)
 {
     struct options chosen;
     struct model_options o = a->model;
@@ -179,7 +188,8 @@ static void build_model(struct model *m, const struct loaded_file *l, const stru
     o.no_handlers = !(chosen.runtimes & RUNTIME_BIT(RUNTIME_JAVASCRIPT));
     o.color = a->format == FORMAT_TEXT && format_use_color(stdout, chosen.color);
     o.own = settings_rules_of(own, l, &o.n_own);
-    model_build(m, l, sym[chosen.symbolize && a->symbols.names], &o);
+    bool names = chosen.symbolize && a->symbols.names, source = chosen.source && a->symbols.source;
+    model_build(m, l, sym[!names ? SYMBOLIZE_NOTHING : source ? SYMBOLIZE_SOURCE : SYMBOLIZE_NAMES], &o);
 }
 
 /* Files of another version, each version once: what is not in them. */
@@ -217,7 +227,11 @@ static void warn_circumstances(const struct model *models, size_t n)
 
 static void print_models(struct report_request *a, const struct load_set *set)
 {
-    struct symbolizer *sym[2] = {symbolizer_new(&(struct symbolize_options){.names = false}), symbolizer_new(&a->symbols)};
+    struct symbolize_options names = a->symbols;
+    names.source = false;
+    struct symbolizer *sym[SYMBOLIZERS] = {[SYMBOLIZE_NOTHING] = symbolizer_new(&(struct symbolize_options){.names = false}),
+                                           [SYMBOLIZE_NAMES] = symbolizer_new(&names),
+                                           [SYMBOLIZE_SOURCE] = symbolizer_new(&a->symbols)};
     struct settings_rules own = {0};
     struct model *models = arena_grow(NULL, set->n + 1, sizeof *models);
     for (size_t i = 0; i < set->n; i++)
@@ -227,12 +241,13 @@ static void print_models(struct report_request *a, const struct load_set *set)
     if (a->format != FORMAT_TEXT)
         warn_circumstances(models, set->n);
     if (a->verbose)
-        symbolize_troubles(sym[1], warn_trouble, NULL);
+        for (unsigned i = 0; i < SYMBOLIZERS; i++)
+            symbolize_troubles(sym[i], warn_trouble, NULL);
     for (size_t i = 0; i < set->n; i++)
         model_free(&models[i]);
     free(models);
-    symbolizer_free(sym[0]);
-    symbolizer_free(sym[1]);
+    for (unsigned i = 0; i < SYMBOLIZERS; i++)
+        symbolizer_free(sym[i]);
     settings_rules_free(&own);
 }
 
@@ -271,13 +286,13 @@ int report_process(const char *what, uint64_t min_age_ns)
 {
     bool given = min_age_ns != UINT64_MAX;
     struct report_request a = {.model = {.reason = -1, .min_age_set = given, .min_age_ns = given ? min_age_ns : 0},
-                               .symbols = {.names = true}};
+                               .symbols = {.names = true, .source = true}};
     return report_words(&a, &what, 1);
 }
 
 int cmd_report(int argc, char **argv)
 {
-    struct report_request a = {.model = {.reason = -1}, .symbols = {.names = true}};
+    struct report_request a = {.model = {.reason = -1}, .symbols = {.names = true, .source = true}};
     int c;
     if (argc > 1 && strcmp(argv[1], "--for-agent") == 0)
         return report_for_agent(argc - 1, argv + 1);

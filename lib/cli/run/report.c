@@ -390,7 +390,8 @@ static int report_set(struct run_report *r, const struct load_set *set, uint64_t
                               .no_handlers = !(r->chosen.runtimes & RUNTIME_BIT(RUNTIME_JAVASCRIPT)),
                               .reason = -1,
                               .color = format_use_color(stderr, r->chosen.color)};
-    struct symbolizer *sym = symbolizer_new(&(struct symbolize_options){.names = r->chosen.symbolize});
+    struct symbolizer *sym = symbolizer_new(
+        &(struct symbolize_options){.names = r->chosen.symbolize, .source = r->chosen.source && !r->no_source, .started_in = "."});
     struct model *models = arena_grow(NULL, set->n + 1, sizeof *models), all;
     for (size_t i = 0; i < set->n; i++) {
         o.min_age_set = r->grace_set && load_is_live(&set->items[i]);

@@ -27,6 +27,7 @@ struct run_report {
     uint32_t kinds;      /* 0: each process' own */
     uint64_t grace_ns;
     bool grace_set;
+    bool no_source;
     /*
      * Set by run_report_print: the options of all programs, over them those of the program that was
      * started, over them those of the environment.

@@ -38,6 +38,7 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  --grace TIME          of a process that still runs at the end, only what has been stuck so long (default:\n"
                          "                        its own grace, 30s)\n"
                          "  --suppressions FILE   leave out what matches; may be given several times\n"
+                         "  --no-source           without the source line below the program's first frame\n"
                          "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
                          "  --output DIR          keep the state files in DIR; 'sockleak report DIR' reads them again\n"
                          "  -h, --help\n"
@@ -53,13 +54,22 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
 struct run_request {
     uint32_t kinds;
     uint64_t grace_ns;
-    bool grace_set, exitcode_set, max_allowed_set;
+    bool grace_set, exitcode_set, max_allowed_set, no_source;
     uint64_t exitcode, max_allowed;
     const char *kinds_word, *grace_word, *json, *output;
     struct suppression_files suppressions;
 };
 
-enum { RUN_OPT_EXITCODE = 256, RUN_OPT_MAX_ALLOWED, RUN_OPT_KINDS, RUN_OPT_GRACE, RUN_OPT_SUPPRESSIONS, RUN_OPT_JSON, RUN_OPT_OUTPUT };
+enum {
+    RUN_OPT_EXITCODE = 256,
+    RUN_OPT_MAX_ALLOWED,
+    RUN_OPT_KINDS,
+    RUN_OPT_GRACE,
+    RUN_OPT_SUPPRESSIONS,
+    RUN_OPT_JSON,
+    RUN_OPT_OUTPUT,
+    RUN_OPT_NO_SOURCE
+};
 
 static const struct option run_options[] = {
     {"exitcode", required_argument, NULL, RUN_OPT_EXITCODE},
@@ -69,6 +79,7 @@ static const struct option run_options[] = {
     {"suppressions", required_argument, NULL, RUN_OPT_SUPPRESSIONS},
     {"json", required_argument, NULL, RUN_OPT_JSON},
     {"output", required_argument, NULL, RUN_OPT_OUTPUT},
+    {"no-source", no_argument, NULL, RUN_OPT_NO_SOURCE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -98,6 +109,9 @@ static int take_run_option(struct run_request *a, int c, char **argv)
         return -1;
     case RUN_OPT_OUTPUT:
         a->output = optarg;
+        return -1;
+    case RUN_OPT_NO_SOURCE:
+        a->no_source = true;
         return -1;
     case 'h':
         return cli_help();
@@ -301,6 +315,7 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
                            .kinds = a->kinds,
                            .grace_ns = a->grace_ns,
                            .grace_set = a->grace_set,
+                           .no_source = a->no_source,
                            .started_ns = now_mono_ns()};
     char **envp = make_environment(&arena, a, library, dir, path, &users);
     struct run_end end = {0};

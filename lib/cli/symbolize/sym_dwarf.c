@@ -12,6 +12,7 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,14 +150,19 @@ static const char *name_of(Dwarf_Die *die)
     return name;
 }
 
+static const char *directory_of(Dwarf_Die *unit)
+{
+    Dwarf_Attribute a;
+    return dwarf_attr_integrate(unit, DW_AT_comp_dir, &a) ? dwarf_formstring(&a) : NULL;
+}
+
 /*
  * A file below the directory of its compilation is named relative to it, as the user called the
  * compiler.
  */
 static const char *shorten(const char *file, Dwarf_Die *unit)
 {
-    Dwarf_Attribute a;
-    const char *dir = dwarf_attr_integrate(unit, DW_AT_comp_dir, &a) ? dwarf_formstring(&a) : NULL;
+    const char *dir = directory_of(unit);
     size_t n = dir ? strlen(dir) : 0;
     while (n > 1 && dir[n - 1] == '/')
         n--;
@@ -166,6 +172,16 @@ static const char *shorten(const char *file, Dwarf_Die *unit)
     while (*file == '/')
         file++;
     return file[0] == '.' && file[1] == '/' ? file + 2 : file;
+}
+
+/* One function to EMIT. A relative FILE is below the directory of its compilation. */
+static void emit_one(sym_emit *emit, void *arg, const char *name, const char *file, int line, bool inlined, Dwarf_Die *unit)
+{
+    char path[4096];
+    const char *dir = file && file[0] != '/' ? directory_of(unit) : NULL;
+    if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, file) < sizeof path)
+        file = path;
+    emit(arg, name, file, shorten(file, unit), line > 0 ? (uint32_t)line : 0, inlined);
 }
 
 /*
@@ -237,7 +253,7 @@ static void emit_chain(struct sym_dwarf *d, const struct dwarf_span *unit, Dwarf
     for (unsigned i = 0; i < n; i++) {
         bool inlined = i + 1 < n;
         const char *name = name_of(&chain[i]);
-        emit(arg, name || inlined ? name : symbol, shorten(file, &cu), line > 0 ? (uint32_t)line : 0, inlined);
+        emit_one(emit, arg, name || inlined ? name : symbol, file, line, inlined, &cu);
         if (inlined) { /* the next one's line is that of the call */
             Dwarf_Attribute a;
             Dwarf_Word word;
@@ -251,7 +267,7 @@ static void emit_chain(struct sym_dwarf *d, const struct dwarf_span *unit, Dwarf
         }
     }
     if (n == 0)
-        emit(arg, symbol, shorten(file, &cu), line > 0 ? (uint32_t)line : 0, false);
+        emit_one(emit, arg, symbol, file, line, false, &cu);
 }
 
 void sym_dwarf_lookup(struct sym_dwarf *d, uint64_t address, sym_emit *emit, void *arg)
@@ -262,7 +278,7 @@ void sym_dwarf_lookup(struct sym_dwarf *d, uint64_t address, sym_emit *emit, voi
     const char *symbol = dwfl_module_addrinfo(d->module, pc, &off, &sym, NULL, NULL, NULL);
     const struct dwarf_span *unit = d->dwarf ? find_span(&d->units, pc - d->dwarf_bias) : NULL;
     if (!unit) {
-        emit(arg, symbol, NULL, 0, false);
+        emit(arg, symbol, NULL, NULL, 0, false);
         return;
     }
     if (unit != d->unit && (!d->unit || unit->functions.addr != d->unit->functions.addr)) {

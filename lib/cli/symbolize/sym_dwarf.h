@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct sym_dwarf;
-typedef void sym_emit(void *arg, const char *name, const char *file, uint32_t line, bool inlined);
+/* PATH: of the file; FILE: what of it a report shows, a part of PATH. Both or none are NULL. */
+typedef void sym_emit(void *arg, const char *name, const char *path, const char *file, uint32_t line, bool inlined);
 struct sym_dwarf *sym_dwarf_new(Dwfl_Module *module);
 void sym_dwarf_free(struct sym_dwarf *d);
 /*

@@ -176,6 +176,11 @@ bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char
         sym_file_close(o);
         return false;
     }
+    struct stat st;
+    if (fstat(s.fd, &st) == 0) {
+        o->written_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+        o->owner = st.st_uid;
+    }
     o->dwfl = dwfl_begin(&o->callbacks);
     if (o->dwfl) {
         dwfl_report_begin(o->dwfl);

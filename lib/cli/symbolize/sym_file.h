@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Which file is wanted, and where it may be. */
 struct sym_source {
@@ -29,6 +30,8 @@ struct sym_file {
     Dwfl_Module *module;
     Dwfl_Callbacks callbacks;
     char *debug_path;
+    uint64_t written_ns; /* CLOCK_REALTIME: when the file was written last */
+    uid_t owner;
 };
 /* False: *TROUBLE is a sentence (NULL: there is nothing to say), and nothing is to be closed. */
 bool sym_file_open(struct sym_file *o, const struct sym_source *from, const char **trouble);

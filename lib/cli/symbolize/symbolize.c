@@ -25,6 +25,8 @@ struct module {
     const struct perf_file *generated; /* not a file's code, but what this names; else NULL */
     char *path, *build_id_hex;
     const char *trouble; /* why it has no names; NULL: none known */
+    uint64_t written_ns; /* of its file, 0: not known; and who owns that */
+    uid_t owner;
     bool tried;
 };
 
@@ -40,6 +42,7 @@ struct symbolizer {
     struct symbolize_options options;
     char *debug_dirs; /* absolute */
     struct source_maps *maps;
+    struct source_files *sources;
     struct module *modules;
     size_t n_modules, cap_modules;
     /* open addressing; symbols NULL and n 0 with offset 0, module NO_MODULE: free */
@@ -70,6 +73,7 @@ struct symbolizer *symbolizer_new(const struct symbolize_options *options)
     *s = (struct symbolizer){.options = *options, .debug_dirs = absolute_dirs(options->debug_dir)};
     s->options.sysroot = arena_string(&s->arena, options->sysroot && options->sysroot[0] ? options->sysroot : NULL);
     s->maps = source_maps_new(s->options.sysroot);
+    s->sources = source_files_new();
     return s;
 }
 
@@ -78,6 +82,7 @@ void symbolizer_free(struct symbolizer *s)
     if (!s)
         return;
     source_maps_free(s->maps);
+    source_files_free(s->sources);
     arena_free(&s->arena);
     free(s->debug_dirs);
     free(s->modules);
@@ -247,14 +252,17 @@ struct found_symbols {
     unsigned n;
 };
 
-static void on_symbol(void *arg, const char *name, const char *file, uint32_t line, bool inlined)
+static void on_symbol(void *arg, const char *name, const char *path, const char *file, uint32_t line, bool inlined)
 {
     struct found_symbols *c = arg;
-    if (c->n < sizeof c->found / sizeof c->found[0])
-        c->found[c->n++] = (struct symbol){.name = readable_name(c->s, name),
-                                           .file = harmless(arena_string(&c->s->arena, file)),
-                                           .line = file ? line : 0,
-                                           .inlined = inlined};
+    if (c->n == sizeof c->found / sizeof c->found[0])
+        return;
+    const char *copy = harmless(arena_string(&c->s->arena, path));
+    c->found[c->n++] = (struct symbol){.name = readable_name(c->s, name),
+                                       .path = copy,
+                                       .file = file ? copy + (file - path) : NULL,
+                                       .line = file ? line : 0,
+                                       .inlined = inlined};
 }
 
 static void keep_symbols(struct symbolizer *s, struct symbol_entry *e, const struct symbol *found, unsigned n)
@@ -307,8 +315,11 @@ static void resolve_in_module(struct symbolizer *s, struct symbol_entry **entrie
     /* A file that was not found once is not looked for again. */
     bool open = s->options.names && !(m->tried && m->trouble) && sym_file_open(&opened, &m->from, &m->trouble);
     m->tried = true;
-    if (open)
+    if (open) {
         d = sym_dwarf_new(opened.module);
+        m->written_ns = opened.written_ns;
+        m->owner = opened.owner;
+    }
     for (size_t i = 0; i < n; i++) {
         struct found_symbols c = {.s = s};
         /* a return address may be the first of the next line or function: the call is before it */
@@ -354,6 +365,27 @@ bool symbolize_original(struct symbolizer *s, const char *root, uint64_t unchang
 {
     return s->options.names && source_maps_find(s->maps, root, unchanged_since, at, out);
 }
+
+/* ---- source lines ---------------------------------------------------------------------------- */
+
+const char *symbolize_source(struct symbolizer *s, unsigned module, const struct symbol *f)
+{
+    const struct module *m = &s->modules[module];
+    struct source_wanted w = {.root = m->from.root, .path = f->path, .line = f->line, .newest_ns = m->written_ns, .owner = m->owner};
+    return f->path && f->path[0] == '/' ? symbolize_source_at(s, &w) : NULL;
+}
+
+const char *symbolize_source_at(struct symbolizer *s, const struct source_wanted *w)
+{
+    struct source_wanted there = *w;
+    if (!s->options.source)
+        return NULL;
+    if (s->options.sysroot && w->path[0] == '/')
+        there.root = s->options.sysroot;
+    return source_files_line(s->sources, &there);
+}
+
+const char *symbolize_started_in(const struct symbolizer *s) { return s->options.started_in; }
 
 void symbolize_troubles(const struct symbolizer *s, void (*say)(void *arg, const char *line), void *arg)
 {

@@ -21,6 +21,7 @@
 #include "../../core/state.h"
 #include "../source_map/source_maps.h"
 #include "perf_file.h"
+#include "source_files.h"
 
 struct symbolizer;
 
@@ -28,7 +29,13 @@ struct symbolize_options {
     const char *sysroot; /* look for every module below this directory; NULL: as recorded */
     /* further directory (or several with ':') of separate debug files; NULL: none */
     const char *debug_dir;
-    bool names; /* false: nothing is looked up */
+    bool names;  /* false: nothing is looked up */
+    bool source; /* false: no line of a source file is read */
+    /*
+     * the directory in which a process that has ended was started, for source files whose name is
+     * relative; NULL: not known
+     */
+    const char *started_in;
 };
 
 /*
@@ -37,6 +44,7 @@ struct symbolize_options {
  */
 struct symbol {
     const char *name; /* NULL unknown */
+    const char *path; /* of the file; NULL unknown */
     const char *file; /* NULL unknown; below the compilation's directory it is relative */
     uint32_t line;    /* 0 unknown */
     bool inlined;
@@ -86,6 +94,16 @@ const struct symbol *symbolize_get(struct symbolizer *s, unsigned module, uint64
  */
 bool symbolize_original(struct symbolizer *s, const char *root, uint64_t unchanged_since, const struct source_place *at,
                         struct source_place *out);
+
+/*
+ * The text of the line of F, which symbolize_get gave for MODULE; NULL: it is not known
+ * (source_files.h), or not wanted. Its file must not be newer than the module's.
+ */
+const char *symbolize_source(struct symbolizer *s, unsigned module, const struct symbol *f);
+/* The same of any file. */
+const char *symbolize_source_at(struct symbolizer *s, const struct source_wanted *w);
+/* As the options say, else NULL. */
+const char *symbolize_started_in(const struct symbolizer *s);
 
 /*
  * One sentence for each module whose names were asked for and not found ("/srv/app: changed on disk
