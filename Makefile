@@ -30,7 +30,7 @@ say = $(if $(filter 0,$(V)),$(if $(quiet),,@printf '  %-6s %s\n' '$(1)' '$(2)'))
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wwrite-strings
 OPT := $(if $(filter-out 0,$(DEBUG)),-O0,-O2)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSION)"' -fasynchronous-unwind-tables $(SANFLAGS)
+BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DSOCKLEAK_VERSION='"$(VERSION)"' $(if $(HOMEPAGE),-DSOCKLEAK_HOMEPAGE='"$(HOMEPAGE)"') -fasynchronous-unwind-tables $(SANFLAGS)
 # Reads the source maps of JavaScript programs, for the command alone, which is built without them where it is missing.
 JANSSON := $(shell printf '\043include <jansson.h>\n' | $(CC) $(CPPFLAGS) $(CFLAGS) -E -xc - >/dev/null 2>&1 && { pkg-config --libs jansson 2>/dev/null || echo -ljansson; })
 # _FORTIFY_SOURCE would turn the agent's own calls into the __*_chk names that it wraps. Thread-local storage must not allocate when it is first
@@ -232,6 +232,8 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	install -D -m 644 lib/cli/completions/sockleak.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockleak
 	install -D -m 644 lib/cli/completions/_sockleak $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sockleak
 	install -D -m 644 lib/cli/completions/sockleak.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sockleak.fish
+	find examples \( -name build -o -name target -o -name node_modules -o -name __pycache__ -o -name .gitignore \) -prune -o -type f -exec sh -c 'for f; do \
+	  mode=644; [ ! -x "$$f" ] || mode=755; install -D -m $$mode "$$f" "$(DESTDIR)$(PREFIX)/share/doc/sockleak/$$f"; done' sh {} +
 
 uninstall: ## with the same PREFIX and DESTDIR
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libsockleak.so $(DESTDIR)$(LIBDIR)/pkgconfig/sockleak.pc
@@ -240,6 +242,8 @@ uninstall: ## with the same PREFIX and DESTDIR
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockleak $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sockleak
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sockleak.fish
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/sockleak.1 $(DESTDIR)$(PREFIX)/share/man/man3/sockleak.3
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sockleak/examples
+	-rmdir $(DESTDIR)$(PREFIX)/share/doc/sockleak 2>/dev/null
 dist: ## build/sockleak-VERSION.tar.gz from the last commit
 	@mkdir -p build
 	git archive --prefix=sockleak-$(VERSION)/ -o build/sockleak-$(VERSION).tar.gz HEAD

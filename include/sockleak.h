@@ -227,8 +227,8 @@ const char *sockleak_default_suppressions(void);
 #endif
 
 /*
- * Room for MESSAGE, on the stack. A longer report is cut there, and the whole of it is written to
- * standard error.
+ * Room for MESSAGE, on the stack. A longer report is not in MESSAGE, which then says so: the whole of
+ * it is written to standard error.
  */
 #ifndef SOCKLEAK_MESSAGE_SIZE
 #define SOCKLEAK_MESSAGE_SIZE 8192
@@ -396,8 +396,10 @@ SOCKLEAK_API int sockleak_failed_(char *message, size_t size, sockleak_mark_t si
     if (n < 0 || (size_t)n >= size)
         return 1;
     whole = sockleak_text(message + n, size - (size_t)n, since, kinds);
-    if (whole >= 0 && (size_t)whole >= size - (size_t)n)
+    if (whole >= 0 && (size_t)whole >= size - (size_t)n) {
+        snprintf(message + n, size - (size_t)n, "(the report is longer than SOCKLEAK_MESSAGE_SIZE: it is on standard error)\n");
         sockleak_report(2, since, kinds);
+    }
     return 1;
 }
 #endif /* SOCKLEAK_AGENT */

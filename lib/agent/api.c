@@ -25,6 +25,7 @@
 #include "base/thread.h"
 #include "libc/real.h"
 #include "report/build.h"
+#include "stacks/sites.h"
 #include "table/header.h"
 #include "table/tags.h"
 #include "track/adopt.h"
@@ -147,6 +148,18 @@ static int build_for_test(struct built *c, const struct selection *s)
     return 0;
 }
 
+/* The report at exit need not repeat the stacks of R: whoever runs the test has them. */
+static void mark_asserted(const struct report *r)
+{
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct state_site *s = sites_at(r->groups[i].site);
+        if (!s)
+            continue;
+        uint64_t sum = atomic_load(&s->asserted) + r->groups[i].count;
+        atomic_store(&s->asserted, (uint8_t)(sum < SITE_ASSERTED_MAX ? sum : SITE_ASSERTED_MAX));
+    }
+}
+
 /*
  * Writes what is left to FD, or, FD < 0, to the log. Its number, or -errno: EIO when it could not
  * be written to FD.
@@ -162,6 +175,8 @@ static int report_left(const struct selection *s, int fd)
         n = (int)c.report.leaks;
     if (n > 0 && !report_write(&c, fd) && fd >= 0)
         n = -EIO;
+    if (n > 0 && (fd < 0 || fd == 2))
+        mark_asserted(&c.report);
     if (n > 0 && fd < 0 && agent_options.abort_on_error)
         real.abort();
     report_free(&c);
@@ -213,6 +228,8 @@ int sockleak_text(char *buf, size_t size, sockleak_mark_t since, unsigned kinds)
         if ((error = build_for_test(&c, &s)) == 0 && c.report.leaks) {
             c.report.color = false;
             text_report(&o, &c.report);
+            if (o.len < size)
+                mark_asserted(&c.report);
         }
         report_free(&c);
         end(cancel);

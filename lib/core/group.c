@@ -196,6 +196,7 @@ static void add_site(struct group *g, const struct state_site *s)
 {
     g->opened += atomic_load_explicit(&s->opened, memory_order_relaxed);
     g->closed += atomic_load_explicit(&s->closed, memory_order_relaxed);
+    g->asserted += atomic_load_explicit(&s->asserted, memory_order_relaxed);
 }
 
 /*
@@ -218,7 +219,7 @@ bool group_count(struct group *g, const struct state_view *view)
     struct state_site_view v;
     const struct state_header *h = state_head(view);
     bool has_site = g->site && state_site_at(view, g->site, &v);
-    g->opened = g->closed = 0;
+    g->opened = g->closed = g->asserted = 0;
     if (!has_site) { /* the header counts the sockets that have no stack */
         g->opened = atomic_load_explicit(&h->sockets_opened, memory_order_relaxed);
         g->closed = atomic_load_explicit(&h->sockets_closed, memory_order_relaxed);

@@ -219,6 +219,7 @@ struct group {
      * at this site (all sockets without a stack are one) since the start; live is opened - closed
      */
     uint64_t opened, closed, live;
+    uint64_t asserted;    /* of the site: that an assertion has reported, with this stack */
     uint64_t count;       /* sockets of this kind here: stuck */
     uint64_t descriptors; /* that hold them: more where there are copies by dup */
     bool growing, steady;
@@ -256,6 +257,7 @@ struct report {
      */
     uint32_t stretched_ms;
     bool print_summary;
+    bool brief;           /* in text: what an assertion has reported already comes without its stacks */
     unsigned max_sockets; /* in text; JSON lists up to 64 */
     bool color;
     const struct exhaustion *exhaustion; /* why it is made, of REASON_EXHAUSTED; else NULL */

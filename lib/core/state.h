@@ -272,7 +272,9 @@ struct state_site {
      * did not say
      */
     uint8_t call;
-    uint16_t nframes; /* 0..STATE_MAX_FRAMES */
+    uint8_t nframes; /* 0..STATE_MAX_FRAMES */
+    /* sockets of this stack that an assertion has reported with it (SITE_ASSERTED_MAX: or more) */
+    _Atomic uint8_t asserted;
     /* the watcher's: */
     _Atomic uint32_t stuck[STATE_SITE_KINDS];    /* past grace, at the last check */
     _Atomic uint32_t reported[STATE_SITE_KINDS]; /* the count at which the group was last reported */
@@ -281,6 +283,7 @@ struct state_site {
     _Atomic uint32_t trend[STATE_SITE_KINDS]; /* enum trend */
     /* uint64_t pcs[]; uint16_t modules[]; */
 };
+#define SITE_ASSERTED_MAX 255u
 #define STATE_SITE_SIZE(nframes) ((uint32_t)((sizeof(struct state_site) + (nframes)*10u + 63u) & ~63u))
 
 struct state_module { /* 512 bytes */

@@ -332,6 +332,12 @@ static void put_until_exit(struct out *o, const struct report *r, const struct g
     out_str(o, " until the program ended\n");
 }
 
+/* All of G, or at least SITE_ASSERTED_MAX. */
+static bool is_asserted(const struct group *g)
+{
+    return g->asserted && g->asserted >= (g->count < SITE_ASSERTED_MAX ? g->count : SITE_ASSERTED_MAX);
+}
+
 void text_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_color(o, r, RED);
@@ -339,6 +345,10 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     put_color(o, r, PLAIN);
     out_char(o, '\n');
     put_site(o, r, g);
+    if (r->brief && is_asserted(g)) {
+        out_str(o, "  with its stacks in the report of an assertion, above\n");
+        return;
+    }
     put_until_exit(o, r, g);
     if (r->exhaustion)
         exhaustion_text_group(o, r, g);

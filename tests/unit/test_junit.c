@@ -18,7 +18,7 @@ static char text[65536];
 static const char *junit(const struct model *models, size_t n)
 {
     struct out o = {.buf = text, .cap = sizeof text - 1};
-    junit_reports(&o, models, n);
+    junit_reports(&o, models, n, unread);
     text[o.len] = 0;
     return text;
 }

@@ -290,6 +290,7 @@ void report_head(struct report *r, enum reason reason)
                          .now_real_ns = clock_now_real(),
                          .stretched_ms = reason == REASON_CHECK ? 0 : table_stretched_ms(),
                          .print_summary = agent_options.print_summary && reason != REASON_GRACE && reason != REASON_EXHAUSTED,
+                         .brief = reason == REASON_EXIT,
                          .max_sockets = agent_options.max_sockets,
                          .color = log_has_color()};
 }

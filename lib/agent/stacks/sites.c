@@ -67,7 +67,7 @@ static struct state_site *new_site(unsigned n, state_ref *ref)
         table_drop(DROP_SITE_FULL);
         return NULL;
     }
-    s->nframes = (uint16_t)n;
+    s->nframes = (uint8_t)n;
     atomic_store_explicit(&s->size, size, memory_order_release);
     return s;
 }

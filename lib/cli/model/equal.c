@@ -192,6 +192,7 @@ static struct group sum_site(const struct group *parts, size_t n)
         if (is_counted(parts, i))
             continue;
         sum.opened += g->opened;
+        sum.asserted += g->asserted;
         sum.closed += g->closed;
         sum.live += g->live;
         sum.rate_milli += g->rate_milli;
@@ -208,6 +209,7 @@ static void set_site(struct group *g, const struct group *site)
     g->site_count = site->site_count;
     g->site_descriptors = site->site_descriptors;
     g->opened = site->opened;
+    g->asserted = site->asserted;
     g->closed = site->closed;
     g->live = site->live;
     g->rate_milli = site->rate_milli;

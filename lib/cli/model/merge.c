@@ -76,6 +76,7 @@ static void sum_parts(struct arena *a, struct group *g, const struct keyed *part
         const struct group *p = parts[i].group;
         if (i == 0 || parts[i].process != parts[i - 1].process) {
             g->opened += p->opened;
+            g->asserted += p->asserted;
             g->closed += p->closed;
             g->live += p->live;
             g->growing |= p->growing;

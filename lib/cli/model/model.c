@@ -114,6 +114,7 @@ void model_finish(struct model *m, const struct model_options *o)
     r->max_sockets = o->max_sockets;
     r->print_summary = o->print_summary;
     r->color = o->color;
+    r->brief = o->brief;
 }
 
 /* When the findings were true: now for what the kernel has just confirmed, else the last look. */

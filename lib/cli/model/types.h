@@ -26,6 +26,8 @@ struct model_options {
     size_t n_own;
     unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
     bool color, print_summary;
+    bool brief;                       /* as of struct report */
+    bool unread;                      /* not all that was asked for could be read: for formats that nobody reads with the messages */
     const struct handlers_kept *kept; /* of processes that have ended; NULL: nothing */
     bool no_watched;                  /* who watches the sockets, and what they transferred, is not asked */
     bool no_handlers;                 /* what handles the descriptors of a node process is not asked */

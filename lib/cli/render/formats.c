@@ -186,12 +186,12 @@ void format_models(FILE *f, enum format format, const struct model *models, size
             folded_report(&o, &models[i].report);
         break;
     case FORMAT_JUNIT:
-        junit_reports(&o, models, n);
+        junit_reports(&o, models, n, options->unread);
         break;
     case FORMAT_SARIF: /* one result a site, however many processes run into it */
         cwd = getcwd(NULL, 0);
         model_merge(&all, models, n, n ? models[0].report.pid : 0, n ? models[0].report.exe : "", options);
-        sarif_report(&o, &all.report, cwd);
+        sarif_report(&o, &all.report, cwd, options->unread);
         model_free(&all);
         free(cwd);
         break;

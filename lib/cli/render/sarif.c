@@ -18,6 +18,11 @@
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"
 
+/* Where the tool is described, as a URI: whoever packages it knows a page (make HOMEPAGE=https://...). */
+#ifndef SOCKLEAK_HOMEPAGE
+#define SOCKLEAK_HOMEPAGE "man:sockleak(1)"
+#endif
+
 static const struct {
     const char *name, *text, *help;
 } sarif_rules[KIND_COUNT] = {
@@ -64,14 +69,20 @@ static void put_uri(struct out *o, const char *path, const char *srcroot)
     out_json(o, text);
 }
 
-static void put_artifact(struct out *o, const char *path, const char *srcroot, uint32_t line)
+static void put_artifact(struct out *o, const char *path, const char *srcroot, uint32_t line, const char *source)
 {
     size_t n = srcroot ? strlen(srcroot) : 0;
     out_str(o, "\"physicalLocation\":{\"artifactLocation\":{\"uri\":");
     put_uri(o, path, srcroot);
     if (path[0] != '/' || (n > 1 && strncmp(path, srcroot, n) == 0 && path[n] == '/'))
         out_str(o, ",\"uriBaseId\":\"SRCROOT\"");
-    out_fmt(o, "},\"region\":{\"startLine\":%u}}", line);
+    out_fmt(o, "},\"region\":{\"startLine\":%u", line);
+    if (source) {
+        out_str(o, ",\"snippet\":{\"text\":");
+        out_json(o, source);
+        out_char(o, '}');
+    }
+    out_str(o, "}}");
 }
 
 static void put_location(struct out *o, const struct frame *f, const char *srcroot, bool with_message)
@@ -80,10 +91,10 @@ static void put_location(struct out *o, const struct frame *f, const char *srcro
     struct out message = {.buf = text, .cap = sizeof text - 1};
     out_str(o, "{");
     if (f->file && f->line) {
-        put_artifact(o, f->file, srcroot, f->line);
+        put_artifact(o, f->file, srcroot, f->line, f->source);
         out_char(o, ',');
     } else if (!with_message && f->module && f->module[0]) {
-        put_artifact(o, f->module, srcroot, 1);
+        put_artifact(o, f->module, srcroot, 1, NULL);
         out_char(o, ',');
     }
     out_str(&message, f->symbol ? f->symbol : "??");
@@ -195,7 +206,7 @@ static void put_result(struct out *o, const struct report *r, const struct group
         put_location(o, best, srcroot, false);
     } else {
         out_char(o, '{');
-        put_artifact(o, r->exe && r->exe[0] ? r->exe : "unknown", srcroot, 1);
+        put_artifact(o, r->exe && r->exe[0] ? r->exe : "unknown", srcroot, 1, NULL);
         out_char(o, '}');
     }
     out_str(o, "]");
@@ -212,17 +223,20 @@ static void put_result(struct out *o, const struct report *r, const struct group
     out_fmt(o, ",\"occurrenceCount\":%llu}", (unsigned long long)g->count);
 }
 
-void sarif_report(struct out *o, const struct report *r, const char *srcroot)
+void sarif_report(struct out *o, const struct report *r, const char *srcroot, bool unread)
 {
     out_str(o, "{\"$schema\":\"https://json.schemastore.org/"
                "sarif-2.1.0.json\",\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"sockleak\",\"version\":");
     out_json(o, SOCKLEAK_VERSION);
+    out_str(o, ",\"informationUri\":");
+    out_json(o, SOCKLEAK_HOMEPAGE);
     out_str(o, ",\"rules\":[");
     for (unsigned k = 0; k < KIND_COUNT; k++) {
         out_fmt(o, "%s{\"id\":\"%s\",\"name\":\"%s\",\"shortDescription\":{\"text\":\"%s\"},\"help\":{\"text\":\"%s\"}}", k ? "," : "",
                 kind_name(k), sarif_rules[k].name, sarif_rules[k].text, sarif_rules[k].help);
     }
-    out_str(o, "]}},\"columnKind\":\"utf16CodeUnits\",\"originalUriBaseIds\":{\"SRCROOT\":{\"description\":{\"text\":\"The directory in "
+    out_fmt(o, "]}},\"invocations\":[{\"executionSuccessful\":%s}]", unread ? "false" : "true");
+    out_str(o, ",\"columnKind\":\"utf16CodeUnits\",\"originalUriBaseIds\":{\"SRCROOT\":{\"description\":{\"text\":\"The directory in "
                "which the sources were compiled.\"}}},\"results\":[");
     for (size_t i = 0; i < r->n_groups; i++) {
         out_str(o, i ? ",\n" : "\n");

@@ -8,7 +8,10 @@
 #include "../../core/out.h"
 #include "../../core/report.h"
 
-/* SRCROOT: files below it are named relative to it (NULL: as they are). */
-void sarif_report(struct out *o, const struct report *r, const char *srcroot);
+/*
+ * SRCROOT: files below it are named relative to it (NULL: as they are). UNREAD: not all that was asked
+ * for could be read, which the file says as a run that failed.
+ */
+void sarif_report(struct out *o, const struct report *r, const char *srcroot, bool unread);
 
 #endif

@@ -273,6 +273,7 @@ static int report_words(struct report_request *a, const char *const *words, int 
         load_words_all(&set, &status);
     load_set_refresh(&set, 1000);
     warn_versions(&set);
+    a->model.unread = status != CLI_OK;
     print_models(a, &set);
     free(a->debug_dirs);
     free(a->suppressions.paths);

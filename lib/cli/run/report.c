@@ -389,6 +389,7 @@ static int report_set(struct run_report *r, const struct load_set *set, uint64_t
                               .kept = &r->kept,
                               .no_handlers = !(r->chosen.runtimes & RUNTIME_BIT(RUNTIME_JAVASCRIPT)),
                               .reason = -1,
+                              .brief = true,
                               .color = format_use_color(stderr, r->chosen.color)};
     struct symbolizer *sym = symbolizer_new(
         &(struct symbolize_options){.names = r->chosen.symbolize, .source = r->chosen.source && !r->no_source, .started_in = "."});

@@ -8,6 +8,7 @@
  */
 #include "run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  --suppressions FILE   leave out what matches; may be given several times\n"
                          "  --no-source           without the source line below the program's first frame\n"
                          "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
-                         "  --output DIR          keep the state files in DIR; 'sockleak report DIR' reads them again\n"
+                         "  --output DIR          keep the state files in DIR, beside those of earlier runs; 'sockleak report DIR' reads\n"
+                         "                        them all\n"
                          "  -h, --help\n"
                          "\n"
                          "The exit status is CMD's own, 128+N when signal N ended it, 1 when CMD could not be run.\n"
@@ -138,6 +140,26 @@ static bool is_link(const char *path)
 }
 
 /*
+ * Nothing is removed: several programs may be run into one directory, to be reported together. But
+ * whoever forgot the last run would take its leaks for this one's.
+ */
+static void warn_of_older(const char *dir)
+{
+    unsigned n = 0;
+    pid_t pid;
+    uint64_t start;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));)
+        n += paths_state_name(e->d_name, &pid, &start);
+    if (d)
+        closedir(d);
+    if (n)
+        cli_warn("--output %s: it holds %u state file%s of earlier runs; this run's report leaves %s out, `sockleak report %s` has %s too "
+                 "(rm %s/*.sockleak before the run starts anew)",
+                 dir, n, n == 1 ? "" : "s", n == 1 ? "it" : "them", dir, n == 1 ? "it" : "them", dir);
+}
+
+/*
  * The directory that --output names, by its full path. The agents check the same conditions. NULL:
  * it printed an error.
  */
@@ -161,8 +183,10 @@ static char *output_directory(const char *output)
         cli_fail("--output %s: it must be yours, and nobody else may write to it (chmod go-w %s)", output, output);
     else if (strpbrk(real, "\"%\n"))
         cli_fail("--output %s: its name may not hold '\"', '%%' or a line's end", output);
-    else
+    else {
+        warn_of_older(real);
         return real;
+    }
     free(real);
     return NULL;
 }

@@ -10,52 +10,87 @@
 
 #include <ncurses.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "../base/now.h"
+#include "line.h"
 #include "sites.h"
 #include "view.h"
 
-static void draw_line(int y, const struct top_line *l, bool reverse)
+#define MOST_LEFT 10000u /* columns: no name is longer */
+
+static bool colored;
+
+static attr_t tint_of(const struct top_line *l) { return colored && l->tint ? COLOR_PAIR(l->tint) : 0; }
+
+static void draw_line(struct top_watch *s, int y, const struct top_line *l, bool fixed, bool reverse)
 {
-    attr_t a = (l->strong ? A_BOLD : 0) | (reverse ? A_REVERSE : 0);
+    attr_t a = (l->strong ? A_BOLD : 0) | (reverse ? A_REVERSE : 0) | tint_of(l);
     attron(a);
-    mvaddstr(y, 0, l->text);
+    mvaddstr(y, 0, line_cut(&s->page.arena, l->text, fixed ? 0 : s->window.left, s->window.width));
     attroff(a);
     if (reverse)
-        mvchgat(y, 0, -1, A_REVERSE, 0, NULL);
+        mvchgat(y, 0, -1, A_REVERSE, l->tint && colored ? (short)l->tint : 0, NULL);
+}
+
+/* The group whose page is shown; NULL: it is another page. */
+static const struct group *shown_group(const struct top_watch *s)
+{
+    return s->group && !s->help ? &s->top.model.report.groups[top_chosen(&s->top)] : NULL;
+}
+
+static void make_page(struct top_watch *s)
+{
+    const struct group *g = shown_group(s);
+    if (s->help)
+        top_page_help(&s->page, &s->window);
+    else if (g)
+        top_page_group(&s->page, &s->top, g, &s->window);
+    else
+        top_page_list(&s->page, &s->top, &s->window);
+}
+
+/* Scrolls so that the chosen line is seen, and no further than the page is long. */
+static void keep_scroll(struct top_watch *s, bool list, size_t chosen, size_t room)
+{
+    size_t all = s->page.n_body + s->page.n_rows;
+    if (list) {
+        if (chosen < s->scroll)
+            s->scroll = chosen;
+        if (room && chosen >= s->scroll + room)
+            s->scroll = chosen - room + 1;
+    }
+    if (s->scroll > all || s->scroll + room > all)
+        s->scroll = all > room ? all - room : 0;
 }
 
 static void draw(struct top_watch *s)
 {
     struct top *t = &s->top;
     struct top_page *p = &s->page;
-    size_t chosen = top_chosen(t), n = t->from ? t->model.report.n_groups : 0;
-    if (n == 0)
+    if (!t->from || t->model.report.n_groups == 0)
         s->group = false;
-    if (s->group)
-        top_page_group(p, t, &t->model.report.groups[chosen], (unsigned)COLS);
-    else
-        top_page_list(p, t, (unsigned)COLS);
+    s->window.width = (unsigned)COLS;
+    make_page(s);
     erase();
+    const struct group *g = shown_group(s);
+    bool list = !g && !s->help;
     size_t rows = LINES > 1 ? (size_t)LINES - 1 : 1, y = 0; /* the last line is the foot's */
-    for (size_t i = 0; i < p->n_head && y < rows; i++)
-        draw_line((int)y++, &p->head[i], false);
-    size_t room = rows - y;
-    if (!s->group) { /* scrolled so that the chosen line is seen */
-        if (chosen < s->scroll)
-            s->scroll = chosen;
-        if (room && chosen >= s->scroll + room)
-            s->scroll = chosen - room + 1;
+    size_t chosen = top_row_of_group(t, top_chosen(t));
+    for (size_t i = 0; i < p->n_head && y < rows; i++) {
+        bool columns = list && i + 1 == p->n_head && p->n_rows; /* the names of the columns move with them */
+        draw_line(s, (int)y++, &p->head[i], !columns, false);
     }
-    if (s->scroll + room > p->n_body)
-        s->scroll = p->n_body > room ? p->n_body - room : 0;
-    for (size_t i = s->scroll; i < p->n_body && y < rows; i++)
-        draw_line((int)y++, &p->body[i], !s->group && i == chosen);
+    keep_scroll(s, list, chosen, rows - y);
+    for (size_t i = s->scroll; i < p->n_body + p->n_rows && y < rows; i++) {
+        const struct top_line l = top_row(p, t, g, i, &s->window);
+        draw_line(s, (int)y++, &l, false, list && i == chosen);
+    }
     if (LINES > 1)
-        draw_line(LINES - 1, &p->foot, false);
+        draw_line(s, LINES - 1, &p->foot, true, false);
     move(LINES - 1, 0);
     refresh();
 }
@@ -74,9 +109,10 @@ static void choose_group(struct top *t, size_t index)
 
 static void move_choice(struct top_watch *s, long by)
 {
-    size_t at = s->group ? s->scroll : top_chosen(&s->top);
+    bool scrolls = s->group || s->help;
+    size_t at = scrolls ? s->scroll : top_chosen(&s->top);
     at = by < 0 && at < (size_t)-by ? 0 : at + (size_t)by;
-    if (s->group)
+    if (scrolls)
         s->scroll = at; /* draw() keeps it within the page */
     else
         choose_group(&s->top, at);
@@ -90,16 +126,82 @@ static void sort_by(struct top_watch *s, enum model_sort sort)
     top_sort(&s->top);
 }
 
+static void move_window(struct top_watch *s, int by)
+{
+    size_t step = (size_t)(COLS > 16 ? COLS / 2 : 8);
+    if (by < 0)
+        s->window.left = s->window.left > step ? s->window.left - step : 0;
+    else if (s->window.left < MOST_LEFT)
+        s->window.left += step;
+}
+
+/* False: quit. */
+static bool go_back(struct top_watch *s, int key)
+{
+    if (!s->group && !s->help && key == 'q')
+        return false;
+    if (s->help)
+        s->help = false;
+    else
+        s->group = false;
+    s->scroll = s->window.left = 0;
+    return true;
+}
+
+/* The keys that move; false: KEY is another one. */
+static bool on_moving_key(struct top_watch *s, int key)
+{
+    const long page = LINES > 8 ? LINES - 8 : 1, all = 1000000000;
+    switch (key) {
+    case KEY_UP:
+    case 'k':
+        move_choice(s, -1);
+        return true;
+    case KEY_DOWN:
+    case 'j':
+        move_choice(s, 1);
+        return true;
+    case KEY_PPAGE:
+        move_choice(s, -page);
+        return true;
+    case KEY_NPAGE:
+    case ' ':
+        move_choice(s, page);
+        return true;
+    case KEY_HOME:
+        s->window.left = 0;
+        move_choice(s, -all);
+        return true;
+    case KEY_END:
+        move_choice(s, all);
+        return true;
+    case KEY_LEFT:
+    case 'h':
+        move_window(s, -1);
+        return true;
+    case KEY_RIGHT:
+    case 'l':
+        move_window(s, 1);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* False: quit. */
 static bool on_key(struct top_watch *s, int key)
 {
+    if (key == KEY_RESIZE || on_moving_key(s, key))
+        return true;
+    if (s->help)
+        return go_back(s, key);
     switch (key) {
     case 'q':
     case 27: /* Esc */
-        if (!s->group)
-            return key != 'q';
-        s->group = false;
-        s->scroll = 0;
+        return go_back(s, key);
+    case '?':
+        s->help = true;
+        s->scroll = s->window.left = 0;
         break;
     case '\n':
     case '\r':
@@ -107,26 +209,8 @@ static bool on_key(struct top_watch *s, int key)
         if (!s->group && s->top.from && s->top.model.report.n_groups) {
             choose_group(&s->top, top_chosen(&s->top)); /* the page stays with its group */
             s->group = true;
-            s->scroll = 0;
+            s->scroll = s->window.left = 0;
         }
-        break;
-    case KEY_UP:
-    case 'k':
-        move_choice(s, -1);
-        break;
-    case KEY_DOWN:
-    case 'j':
-        move_choice(s, 1);
-        break;
-    case KEY_PPAGE:
-        move_choice(s, -(LINES > 8 ? LINES - 8 : 1));
-        break;
-    case KEY_NPAGE:
-    case ' ':
-        move_choice(s, LINES > 8 ? LINES - 8 : 1);
-        break;
-    case KEY_HOME:
-        move_choice(s, -1000000);
         break;
     case 's':
         sort_by(s, SORT_STUCK);
@@ -171,6 +255,13 @@ static bool is_hung_up(unsigned early)
     return early > 50 || (early && tcgetattr(STDIN_FILENO, &t) != 0);
 }
 
+static void use_colors(void)
+{
+    const char *no = getenv("NO_COLOR");
+    colored = has_colors() && !(no && no[0]) && start_color() == OK && use_default_colors() == OK &&
+              init_pair(TINT_GROWING, COLOR_YELLOW, -1) == OK && init_pair(TINT_ALARM, COLOR_RED, -1) == OK;
+}
+
 static void show_until_quit(struct top_watch *s)
 {
     unsigned early = 0; /* waits in a row that ended before their time without a key */
@@ -179,6 +270,7 @@ static void show_until_quit(struct top_watch *s)
     keypad(stdscr, TRUE);
     set_escdelay(50);
     curs_set(0);
+    use_colors();
     for (;;) {
         draw(s);
         uint64_t now = now_mono_ns();

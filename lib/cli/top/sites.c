@@ -12,6 +12,7 @@
 #include "../base/now.h"
 #include "../kernel/procfs.h"
 #include "../model/model.h"
+#include "changes.h"
 
 const char *top_find(struct top_watch *s)
 {
@@ -40,6 +41,8 @@ static int by_choice(const void *x, const void *y)
 {
     const struct group *a = x, *b = y;
     const uint64_t keys[][2] = {{a->rate_milli, b->rate_milli}, {a->oldest_ns, b->oldest_ns}, {a->count, b->count}, {a->siteid, b->siteid}};
+    if ((a->n_frames == 0) != (b->n_frames == 0))
+        return a->n_frames == 0 ? 1 : -1;
     for (size_t i = sort_key == SORT_RATE ? 0 : sort_key == SORT_AGE ? 1 : 2; i < sizeof keys / sizeof *keys; i++)
         if (keys[i][0] != keys[i][1])
             return keys[i][0] > keys[i][1] ? -1 : 1;
@@ -51,6 +54,20 @@ void top_sort(struct top *t)
     sort_key = t->sort;
     if (t->from && t->model.report.n_groups)
         qsort(t->model.report.groups, t->model.report.n_groups, sizeof *t->model.report.groups, by_choice);
+    t->n_with_stack = t->from ? t->model.report.n_groups : 0;
+    while (t->n_with_stack && t->model.report.groups[t->n_with_stack - 1].n_frames == 0)
+        t->n_with_stack--;
+}
+
+/*
+ * A look at very many sites takes its time, on the processor that the process needs too: it is at
+ * most a fifth of the time, however short the delay.
+ */
+static void set_next(struct top_watch *s, uint64_t began_ns)
+{
+    uint64_t now = now_mono_ns(), took = now - began_ns, least = took > TOP_LONG_LOOK_NS ? 4 * took : 0;
+    s->top.took_ns = took;
+    s->next_ns = now + (s->delay_ns > least ? s->delay_ns : least);
 }
 
 /*
@@ -82,7 +99,8 @@ static bool is_ending(pid_t pid)
 void top_look(struct top_watch *s)
 {
     struct top *t = &s->top;
-    s->next_ns = now_mono_ns() + s->delay_ns;
+    uint64_t began = now_mono_ns();
+    s->next_ns = began + s->delay_ns;
     if (s->set.n)
         load_recheck(&s->set.items[0]);
     if (s->set.n == 0 || s->set.items[0].life == LIFE_EXECED) {
@@ -101,9 +119,12 @@ void top_look(struct top_watch *s)
         model_free(&fresh);
         return;
     }
+    if (t->from)
+        changes_keep(t);
     top_forget(s);
     t->from = &s->set.items[0];
     t->model = fresh;
+    changes_find(t);
     /* the agent's answer to the key r holds for this look alone */
     s->set.items[0].answered = false;
     top_sort(t);
@@ -117,6 +138,7 @@ void top_look(struct top_watch *s)
     t->fds = 0;
     if (load_is_live(t->from))
         procfs_each_socket(t->from->pid, no_socket, NULL, &t->fds);
+    set_next(s, began);
 }
 
 size_t top_chosen(const struct top *t)

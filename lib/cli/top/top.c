@@ -12,6 +12,8 @@
 
 #include "../base/cli.h"
 #include "../kernel/procfs.h"
+#include "changes.h"
+#include "line.h"
 #include "screen.h"
 #include "sites.h"
 #include "view.h"
@@ -27,8 +29,9 @@ const char usage_top[] = "usage: sockleak top [options] PID\n"
                          "  -s, --sort KEY     stuck (default), growth (or rate, the same) or age\n"
                          "  -h, --help\n"
                          "\n"
-                         "  keys: s g a sort; up, down choose; Enter stack and sockets; r have the agent look\n"
-                         "  now; q back, quit\n"
+                         "  keys: ? all of them; s g a sort; up, down, PgUp, PgDn, Home, End choose; left, right\n"
+                         "  show what is cut off; Enter stack and sockets; r have the agent look now; q back, quit\n"
+                         "  colours (not with NO_COLOR): yellow grows; red: descriptors or ports are nearly out\n"
                          "\n"
                          "EXAMPLES\n"
                          "  sockleak top 4242\n"
@@ -38,11 +41,13 @@ static int print_snapshot(struct top_watch *s)
 {
     const char *columns = getenv("COLUMNS");
     int n = columns ? atoi(columns) : 0;
-    top_page_list(&s->page, &s->top, n >= 20 && n < 10000 ? (unsigned)n : 1000);
-    for (size_t i = 0; i < s->page.n_head; i++)
-        puts(s->page.head[i].text);
-    for (size_t i = 0; i < s->page.n_body; i++)
-        puts(s->page.body[i].text);
+    const struct top_window w = {.width = n >= 20 && n < 10000 ? (unsigned)n : 1000};
+    struct top_page *p = &s->page;
+    top_page_list(p, &s->top, &w);
+    for (size_t i = 0; i < p->n_head; i++)
+        puts(line_cut(&p->arena, p->head[i].text, 0, w.width));
+    for (size_t i = 0; i < p->n_body + p->n_rows; i++)
+        puts(line_cut(&p->arena, top_row(p, &s->top, NULL, i, &w).text, 0, w.width));
     return cli_flush();
 }
 
@@ -73,8 +78,9 @@ static int watch_process(struct top_watch *s)
     int status = CLI_OK;
     if (!top_screen(s))
         status = print_snapshot(s);
-    top_page_free(&s->page);
+    line_free(&s->page);
     top_forget(s);
+    changes_free(&s->top);
     symbolizer_free(s->symbols);
     load_set_free(&s->set);
     return status;

@@ -3,17 +3,12 @@
  * view.c: what `sockleak top` shows, as lines: for the screen and for the snapshot alike.
  *
  * Called by top.c and screen.c for each page. Only reads the model. All texts that come from the
- * target (names, paths, addresses) pass through make_line(), which lets nothing through that could
+ * target (names, paths, addresses) pass through line_make(), which lets nothing through that could
  * steer a terminal.
  */
 #include "view.h"
 
-#include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "../../core/advice.h"
 #include "../../core/group_told.h"
@@ -21,72 +16,15 @@
 #include "../../core/text.h"
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"
-#include "../base/cli.h"
+#include "changes.h"
+#include "line.h"
 
-void top_page_free(struct top_page *p)
-{
-    free(p->head);
-    free(p->body);
-    arena_free(&p->arena);
-    *p = (struct top_page){0};
-}
+/* Columns of the list: a small window has few of them, and only a wide one the live sockets. */
+#define SMALL 60u
+#define WIDE 100u
 
-/* As many whole characters as WIDTH columns take. */
-static char *clip(struct arena *a, const char *text, unsigned width)
-{
-    size_t len = strlen(text), used = 0;
-    char *out = arena_take(a, len + 1);
-    mbstate_t state = {0};
-    unsigned columns = 0;
-    for (size_t i = 0; i < len;) {
-        wchar_t wide;
-        size_t n = mbrtowc(&wide, text + i, len - i, &state);
-        int w = n == 0 || n > len - i ? -1 : wcwidth(wide);
-        if (n == 0 || n > len - i) {
-            memset(&state, 0, sizeof state);
-            n = 1;
-        }
-        if (columns + (w < 0 ? 1 : (unsigned)w) > width)
-            break;
-        columns += w < 0 ? 1 : (unsigned)w;
-        if (w < 0) {
-            out[used++] = '?';
-        } else {
-            memcpy(out + used, text + i, n);
-            used += n;
-        }
-        i += n;
-    }
-    out[used] = 0;
-    return out;
-}
-
-__attribute__((format(printf, 4, 5))) static struct top_line make_line(struct top_page *p, unsigned width, bool strong, const char *fmt,
-                                                                       ...)
-{
-    char *text;
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
-    va_end(ap);
-    if (n < 0)
-        exit(cli_fail("out of memory"));
-    struct top_line l = {clip(&p->arena, text, width), strong};
-    free(text);
-    return l;
-}
-
-static void add_head(struct top_page *p, struct top_line l)
-{
-    p->head = cli_grow(p->head, p->n_head, &p->cap_head, sizeof *p->head);
-    p->head[p->n_head++] = l;
-}
-
-static void add_body(struct top_page *p, struct top_line l)
-{
-    p->body = cli_grow(p->body, p->n_body, &p->cap_body, sizeof *p->body);
-    p->body[p->n_body++] = l;
-}
+/* A name of fewer columns says nothing. */
+#define LEAST_NAME 4u
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
@@ -134,19 +72,41 @@ static const char *life_words(const struct loaded_file *l)
 }
 
 /* The frame that names a site: the first with a function, which is the program's own call. */
-static const char *site_words(struct top_page *p, const struct group *g)
+static const struct frame *frame_of(const struct group *g)
 {
-    const struct frame *f = NULL;
-    for (size_t i = own_frames_name(g->frames, g->n_frames); i < g->n_frames && !f; i++)
+    for (size_t i = own_frames_name(g->frames, g->n_frames); i < g->n_frames; i++)
         if (g->frames[i].symbol)
-            f = &g->frames[i];
-    if (!f && g->n_frames)
-        f = &g->frames[0];
+            return &g->frames[i];
+    return g->n_frames ? &g->frames[0] : NULL;
+}
+
+/*
+ * "login src/web.c:88" in ROOM columns: the folders are cut first, then the name, both from the left,
+ * so that file and line stay. A ROOM of 0 is without limit.
+ */
+static const char *place_words(struct top_page *p, const char *name, const char *file, uint32_t line, size_t room)
+{
+    const char *symbol = line_clean(&p->arena, name);
+    const char *place = line_clean(&p->arena, arena_printf(&p->arena, "%s:%u", file, line)), *base = text_base_name(place);
+    size_t columns = line_columns(symbol);
+    if (!room || columns + 1 + line_columns(place) <= room)
+        return arena_printf(&p->arena, "%s %s", symbol, place);
+    size_t least = line_columns(base) + (base > place ? 1 : 0); /* the mark of the cut */
+    if (columns + 1 + least <= room)
+        return arena_printf(&p->arena, "%s %s", symbol, line_tail(&p->arena, place, room - columns - 1));
+    if (least + 1 + LEAST_NAME > room)
+        return line_tail(&p->arena, place, room);
+    return arena_printf(&p->arena, "%s %s", line_tail(&p->arena, symbol, room - least - 1), line_tail(&p->arena, place, least));
+}
+
+static const char *site_words(struct top_page *p, const struct group *g, size_t room)
+{
+    const struct frame *f = frame_of(g);
     if (!f)
         return "(no stack)";
     const char *module = f->module ? text_base_name(f->module) : "(no module)";
     if (f->symbol && f->file)
-        return arena_printf(&p->arena, "%s %s:%u", f->symbol, f->file, f->line);
+        return place_words(p, f->symbol, f->file, f->line, room);
     if (f->symbol)
         return arena_printf(&p->arena, "%s (%s)", f->symbol, module);
     return arena_printf(&p->arena, "%s+0x%llx", module, (unsigned long long)(f->module ? f->offset : f->pc));
@@ -195,27 +155,57 @@ static struct top_forecast forecast_of(const struct report *r)
     return f;
 }
 
+/* Descriptors or ports are used up, or will be within ten minutes at this rate. */
+#define SOON_S 600u
+static bool is_soon(bool reached, uint64_t in_s) { return reached || (in_s && in_s < SOON_S); }
+
+static struct top_line tinted(struct top_line l, enum top_tint tint)
+{
+    l.tint = (uint8_t)tint;
+    return l;
+}
+
 static bool is_dormant(const struct top *t) { return !atomic_load_explicit(&state_head(&t->from->view)->enabled, memory_order_relaxed); }
 
 static void head_process(struct top_page *p, const struct top *t, unsigned width)
 {
     if (!t->from) {
-        add_head(p, make_line(p, width, true, "%s (PID %d): running", t->command, (int)t->pid));
-        add_head(p, make_line(p, width, false, "the agent is loaded; there is no state file, and no socket is open"));
+        line_add_head(p, line_make(p, true, "%s (PID %d): running", t->command, (int)t->pid));
+        line_add_head(p, line_make(p, false, "the agent is loaded; there is no state file, and no socket is open"));
         return;
     }
     const char *look = ", no look yet";
-    if (width < 60)
+    if (width < SMALL)
         look = "";
     else if (t->model.looked_ns)
         look = arena_printf(&p->arena, ", looked %s ago",
                             duration_words(p, t->now_ns > t->model.looked_ns ? (t->now_ns - t->model.looked_ns) / 1000000000u : 0));
     const char *asleep = is_dormant(t) ? ", not recording" : "";
     if (load_is_live(t->from))
-        add_head(p, make_line(p, width, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
+        line_add_head(p, line_make(p, true, "%s (PID %d): %s%s%s", t->command, (int)t->pid, life_words(t->from), asleep, look));
     else
-        add_head(p, make_line(p, width, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from),
-                              width < 60 ? "" : "; this is its last state"));
+        line_add_head(p, line_make(p, true, "%s (PID %d) %s%s", t->command, (int)t->pid, life_words(t->from),
+                                   width < SMALL ? "" : "; this is its last state"));
+}
+
+static void head_changes(struct top_page *p, const struct top *t)
+{
+    const struct top_changes *c = &t->changes;
+    const char *sites = "";
+    if (!c->known)
+        return;
+    if (c->fresh)
+        sites = arena_printf(&p->arena, ", %zu site%s new", c->fresh, c->fresh == 1 ? "" : "s");
+    if (c->gone)
+        sites = arena_printf(&p->arena, "%s, %zu gone", sites, c->gone);
+    if (c->more || c->fewer || c->fresh || c->gone)
+        line_add_head(p, line_make(p, false, "since the last look: +%llu -%llu stuck%s", (unsigned long long)c->more,
+                                   (unsigned long long)c->fewer, sites));
+    else
+        line_add_head(p, line_make(p, false, "since the last look: no change"));
+    if (t->took_ns > TOP_LONG_LOOK_NS)
+        line_add_head(p, line_make(p, false, "a look takes %llu ms, so they are further apart than asked for",
+                                   (unsigned long long)t->took_ns / 1000000u));
 }
 
 static void head_totals(struct top_page *p, const struct top *t, unsigned width)
@@ -225,16 +215,16 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     const char *text = arena_printf(&p->arena, "%llu stuck at %llu site%s", (unsigned long long)r->leaks, (unsigned long long)r->sites,
                                     r->sites == 1 ? "" : "s");
     if (r->leaks)
-        add_head(p, make_line(p, width, false, "%s: %s", text, kinds_words(p, r)));
+        line_add_head(p, line_make(p, false, "%s: %s", text, kinds_words(p, r)));
     else if (is_dormant(t) && t->model.unrecorded)
-        add_head(p, make_line(p, width, false, "nothing stuck of what it has recorded; %llu socket%s not",
-                              (unsigned long long)t->model.unrecorded, t->model.unrecorded == 1 ? " is" : "s are"));
+        line_add_head(p, line_make(p, false, "nothing stuck of what it has recorded; %llu socket%s not",
+                                   (unsigned long long)t->model.unrecorded, t->model.unrecorded == 1 ? " is" : "s are"));
     else if (t->fd_limit && t->fd_limit != UINT64_MAX && t->fds >= t->fd_limit - t->fd_limit / 10)
-        add_head(p, make_line(p, width, true, "no stuck socket; nearly out of descriptors: %llu of %llu", (unsigned long long)t->fds,
-                              (unsigned long long)t->fd_limit));
+        line_add_head(p, line_make(p, true, "no stuck socket; nearly out of descriptors: %llu of %llu", (unsigned long long)t->fds,
+                                   (unsigned long long)t->fd_limit));
     else
-        add_head(p, make_line(p, width, false, "nothing stuck"));
-    bool small = width < 60;
+        line_add_head(p, line_make(p, false, "nothing stuck"));
+    bool small = width < SMALL;
     const char *grow = f.rate_milli ? arena_printf(&p->arena, "%s%s", small ? "+" : "growing ", rate_words(p, f.rate_milli))
                        : f.growing  ? "growing"
                                     : "not growing";
@@ -247,7 +237,8 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
         ends = arena_printf(&p->arena, "%s; ports to %s used up", ends, f.ports_peer);
     else if (f.ports_in_s && !small)
         ends = arena_printf(&p->arena, "%s; ports to %s out in %s", ends, f.ports_peer, duration_words(p, f.ports_in_s));
-    add_head(p, make_line(p, width, false, "%s%s", grow, ends));
+    bool soon = is_soon(f.limit_reached, f.limit_in_s) || is_soon(f.ports_reached, f.ports_in_s);
+    line_add_head(p, tinted(line_make(p, false, "%s%s", grow, ends), soon ? TINT_ALARM : f.growing ? TINT_GROWING : TINT_NONE));
     if (small)
         return; /* a small window needs its lines for the sites */
     const char *speed = "", *fds = "";
@@ -257,47 +248,76 @@ static void head_totals(struct top_page *p, const struct top *t, unsigned width)
     }
     if (t->fds && t->fd_limit)
         fds = arena_printf(&p->arena, "; descriptors %llu of %llu", (unsigned long long)t->fds, (unsigned long long)t->fd_limit);
-    add_head(p, make_line(p, width, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed,
-                          (unsigned long long)t->closed, fds));
+    line_add_head(p, tinted(line_make(p, false, "opened %llu%s, closed %llu%s", (unsigned long long)t->opened, speed,
+                                      (unsigned long long)t->closed, fds),
+                            t->fd_limit && t->fds >= t->fd_limit - t->fd_limit / 10 ? TINT_ALARM : TINT_NONE));
+    head_changes(p, t);
     if (r->dropped)
-        add_head(p, make_line(p, width, false, "%llu events were not recorded", (unsigned long long)r->dropped));
+        line_add_head(p, line_make(p, false, "%llu events were not recorded", (unsigned long long)r->dropped));
 }
 
-/* ---- the pages ------------------------------------------------------------------------------- */
+/* ---- the list ------------------------------------------------------------------------------- */
 
 static char sort_mark(enum model_sort now, enum model_sort column) { return now == column ? '*' : ' '; }
 
-void top_page_list(struct top_page *p, const struct top *t, unsigned width)
+void top_page_list(struct top_page *p, const struct top *t, const struct top_window *w)
 {
-    top_page_free(p);
-    head_process(p, t, width);
-    p->foot =
-        make_line(p, width, true,
-                  width < 60 ? "s/g/a sort  Enter stack  q quit" : "s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
+    line_free(p);
+    head_process(p, t, w->width);
+    p->foot = line_make(p, true,
+                        w->width < SMALL ? "? help  s/g/a sort  Enter stack  q quit"
+                                         : "? help  s stuck  g growth  a age  Enter stack and sockets  r look now  q quit");
     if (!t->from)
         return;
-    head_totals(p, t, width);
-    const struct report *r = &t->model.report;
-    bool small = width < 60;
-    if (small)
-        add_head(p, make_line(p, width, true, "%5s%c%5s%c %s", "STUCK", sort_mark(t->sort, SORT_STUCK), "AGE", sort_mark(t->sort, SORT_AGE),
-                              "WHERE"));
+    head_totals(p, t, w->width);
+    if (w->width < SMALL)
+        line_add_head(
+            p, line_make(p, true, "%5s%c%5s%c %s", "STUCK", sort_mark(t->sort, SORT_STUCK), "AGE", sort_mark(t->sort, SORT_AGE), "WHERE"));
     else
-        add_head(p, make_line(p, width, true, "%6s%c%10s%c%5s%c%6s %-15s %s", "STUCK", sort_mark(t->sort, SORT_STUCK), "GROWTH",
-                              sort_mark(t->sort, SORT_RATE), "AGE", sort_mark(t->sort, SORT_AGE), "LIVE", "KIND", "WHERE"));
-    for (size_t i = 0; i < r->n_groups; i++) {
-        const struct group *g = &r->groups[i];
-        unsigned long long count = g->count, live = g->live;
-        if (small)
-            add_body(p, make_line(p, width, false, "%5llu %5s  %s", count, short_age(p, g->oldest_ns), site_words(p, g)));
-        else
-            add_body(p, make_line(p, width, false, "%6llu %10s %5s %6llu %-15s %s", count,
-                                  g->growing  ? rate_words(p, g->rate_milli)
-                                  : g->steady ? "steady"
-                                              : ".",
-                                  short_age(p, g->oldest_ns), live, kind_name(g->kind), site_words(p, g)));
-    }
+        line_add_head(p, line_make(p, true, "%6s%c%6s %9s%c%5s%c%s%-15s %s", "STUCK", sort_mark(t->sort, SORT_STUCK), "CHANGE", "GROWTH",
+                                   sort_mark(t->sort, SORT_RATE), "AGE", sort_mark(t->sort, SORT_AGE), w->width < WIDE ? "" : "  LIVE ",
+                                   "KIND", "WHERE"));
+    size_t n = t->model.report.n_groups;
+    p->n_rows = n + (t->n_with_stack < n && t->n_with_stack);
 }
+
+size_t top_row_of_group(const struct top *t, size_t index) { return index + (index >= t->n_with_stack && t->n_with_stack); }
+
+static const char *growth_words(struct top_page *p, const struct group *g)
+{
+    return g->growing ? rate_words(p, g->rate_milli) : g->steady ? "steady" : ".";
+}
+
+static struct top_line row_of_group(struct top_page *p, const struct top *t, const struct group *g, const struct top_window *w)
+{
+    unsigned long long count = g->count, live = g->live;
+    bool fresh;
+    long long more = (long long)changes_of(t, g, &fresh);
+    const char *age = short_age(p, g->oldest_ns);
+    const char *change = fresh ? "new" : more ? arena_printf(&p->arena, "%+lld", more) : ".";
+    const char *before;
+    if (w->width < SMALL)
+        before = arena_printf(&p->arena, "%5llu%c%5s  ", count, fresh ? '*' : more > 0 ? '+' : more < 0 ? '-' : ' ', age);
+    else if (w->width < WIDE)
+        before = arena_printf(&p->arena, "%6llu %6s %9s %5s %-15s ", count, change, growth_words(p, g), age, kind_name(g->kind));
+    else
+        before =
+            arena_printf(&p->arena, "%6llu %6s %9s %5s %6llu %-15s ", count, change, growth_words(p, g), age, live, kind_name(g->kind));
+    size_t taken = line_columns(before);
+    /* scrolled to the side, the whole of it is there to be seen */
+    const char *where = site_words(p, g, w->left || w->width <= taken ? 0 : w->width - taken);
+    bool soon = is_soon(g->fd_limit_reached, g->fd_limit_in_s) || is_soon(g->ports_reached, g->ports_in_s);
+    return tinted(line_make(p, false, "%s%s", before, where), soon ? TINT_ALARM : g->growing ? TINT_GROWING : TINT_NONE);
+}
+
+static struct top_line row_of_list(struct top_page *p, const struct top *t, size_t row, const struct top_window *w)
+{
+    if (t->n_with_stack && row == t->n_with_stack)
+        return line_make(p, true, "%s", w->width < SMALL ? "without a stack:" : "without a stack that opened them:");
+    return row_of_group(p, t, &t->model.report.groups[row - (t->n_with_stack && row > t->n_with_stack)], w);
+}
+
+/* ---- one group ------------------------------------------------------------------------------- */
 
 /* What to do about G, as its report says; in words that are not cut: on as many lines as they take. */
 static void add_advice(struct top_page *p, const struct group *g, unsigned width)
@@ -307,31 +327,31 @@ static void add_advice(struct top_page *p, const struct group *g, unsigned width
     if (width < 20 || !advice_of(&o, "fix: ", g))
         return;
     text[o.len] = 0;
-    const char *rest = clip(&p->arena, text, UINT_MAX);
+    const char *rest = line_clean(&p->arena, text);
     for (unsigned indent = 0; *rest; indent = 5) {
-        size_t n = strlen(clip(&p->arena, rest, width - indent)), words = n;
+        size_t n = line_fit(rest, width - indent), words = n;
         while (rest[n] && words > 0 && rest[words] != ' ')
             words--;
         n = words ? words : n;
-        add_body(p, make_line(p, width, true, "%*s%.*s", (int)indent, "", (int)n, rest));
+        line_add_body(p, line_make(p, true, "%*s%.*s", (int)indent, "", (int)n, rest));
         rest += n + (rest[n] == ' ');
     }
 }
 
-static void add_stack(struct top_page *p, unsigned width, const char *title, const struct frame *frames, size_t n)
+static void add_stack(struct top_page *p, const char *title, const struct frame *frames, size_t n)
 {
     if (n == 0)
         return;
-    add_body(p, make_line(p, width, true, "%s", title));
+    line_add_body(p, line_make(p, true, "%s", title));
     for (size_t i = 0; i < n; i++) {
         const struct frame *f = &frames[i];
         const char *name = f->symbol ? f->symbol : "??", *module = f->module ? text_base_name(f->module) : "?";
         if (f->on)
-            add_body(p, make_line(p, width, false, " #%zu %s  %s:%u  (%s)", i, name, f->file, f->line, f->on));
+            line_add_body(p, line_make(p, false, " #%zu %s  %s:%u  (%s)", i, name, f->file, f->line, f->on));
         else if (f->file)
-            add_body(p, make_line(p, width, false, " #%zu %s  %s:%u%s", i, name, f->file, f->line, f->inlined ? " (inlined)" : ""));
+            line_add_body(p, line_make(p, false, " #%zu %s  %s:%u%s", i, name, f->file, f->line, f->inlined ? " (inlined)" : ""));
         else
-            add_body(p, make_line(p, width, false, " #%zu %s  (%s+0x%llx)", i, name, module, (unsigned long long)f->offset));
+            line_add_body(p, line_make(p, false, " #%zu %s  (%s+0x%llx)", i, name, module, (unsigned long long)f->offset));
     }
 }
 
@@ -355,35 +375,46 @@ static const char *variant_words(struct top_page *p, const struct group *g)
     return arena_printf(&p->arena, "%.*s", (int)o.len, text);
 }
 
-void top_page_group(struct top_page *p, const struct top *t, const struct group *g, unsigned width)
+void top_page_group(struct top_page *p, const struct top *t, const struct group *g, const struct top_window *w)
 {
-    top_page_free(p);
-    head_process(p, t, width);
-    p->foot = make_line(p, width, true, width < 60 ? "up/down scroll  q back" : "up/down scroll   r look now   q back to the list");
-    add_head(p, make_line(p, width, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
-                          g->growing ? rate_words(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
-    add_body(p, make_line(p, width, false, "site %016llx%s: opened %llu, closed %llu", (unsigned long long)g->siteid, variant_words(p, g),
-                          (unsigned long long)g->opened, (unsigned long long)g->closed));
+    line_free(p);
+    head_process(p, t, w->width);
+    p->foot =
+        line_make(p, true, w->width < SMALL ? "? help  arrows scroll  q back" : "? help  arrows scroll   r look now   q back to the list");
+    line_add_head(p, line_make(p, false, "%llu %s, %s; oldest %s", (unsigned long long)g->count, kind_name(g->kind),
+                               g->growing ? rate_words(p, g->rate_milli) : "not growing", short_age(p, g->oldest_ns)));
+    line_add_body(p, line_make(p, false, "site %016llx%s: opened %llu, closed %llu", (unsigned long long)g->siteid, variant_words(p, g),
+                               (unsigned long long)g->opened, (unsigned long long)g->closed));
     if (g->fd_limit_reached || g->fd_limit_in_s)
-        add_body(p, make_line(p, width, false, "descriptor limit %llu %s", (unsigned long long)g->fd_limit,
-                              when_words(p, g->fd_limit_reached, g->fd_limit_in_s)));
+        line_add_body(p, tinted(line_make(p, false, "descriptor limit %llu %s", (unsigned long long)g->fd_limit,
+                                          when_words(p, g->fd_limit_reached, g->fd_limit_in_s)),
+                                is_soon(g->fd_limit_reached, g->fd_limit_in_s) ? TINT_ALARM : TINT_NONE));
     if (g->ports_reached || g->ports_in_s)
-        add_body(p, make_line(p, width, false, "%llu ports to %s %s", (unsigned long long)g->ports, g->ports_peer,
-                              when_words(p, g->ports_reached, g->ports_in_s)));
-    add_advice(p, g, width);
-    add_stack(p, width, heading(p, g, -1), g->frames, g->n_frames);
+        line_add_body(p, line_make(p, false, "%llu ports to %s %s", (unsigned long long)g->ports, g->ports_peer,
+                                   when_words(p, g->ports_reached, g->ports_in_s)));
+    add_advice(p, g, w->width);
+    add_stack(p, heading(p, g, -1), g->frames, g->n_frames);
     for (unsigned i = 0; i < g->n_told; i++) {
         if (group_told_like(g, i) && !group_told_is_within(g, i))
-            add_body(p, make_line(p, width, true, "%s", heading(p, g, (int)i)));
+            line_add_body(p, line_make(p, true, "%s", heading(p, g, (int)i)));
         else if (!group_told_is_within(g, i))
-            add_stack(p, width, heading(p, g, (int)i), g->told[i].frames, g->told[i].n_frames);
+            add_stack(p, heading(p, g, (int)i), g->told[i].frames, g->told[i].n_frames);
     }
-    add_body(p, make_line(p, width, true, "sockets"));
-    for (size_t i = 0; i < g->n_findings; i++) {
-        const struct finding *f = &g->findings[i];
-        uint64_t now = t->model.report.now_ns;
-        add_body(p, make_line(p, width, false, " fd %d  %s -> %s  %s  unread %llu", f->fd, f->local && f->local[0] ? f->local : "?",
-                              f->peer && f->peer[0] ? f->peer : "?", short_age(p, now > f->since_ns ? now - f->since_ns : 0),
-                              (unsigned long long)f->unread));
-    }
+    line_add_body(p, line_make(p, true, "sockets"));
+    p->n_rows = g->n_findings;
+}
+
+static struct top_line row_of_socket(struct top_page *p, const struct top *t, const struct finding *f)
+{
+    uint64_t now = t->model.report.now_ns;
+    return line_make(p, false, " fd %d  %s -> %s  %s  unread %llu", f->fd, f->local && f->local[0] ? f->local : "?",
+                     f->peer && f->peer[0] ? f->peer : "?", short_age(p, now > f->since_ns ? now - f->since_ns : 0),
+                     (unsigned long long)f->unread);
+}
+
+struct top_line top_row(struct top_page *p, const struct top *t, const struct group *g, size_t row, const struct top_window *w)
+{
+    if (row < p->n_body)
+        return p->body[row];
+    return g ? row_of_socket(p, t, &g->findings[row - p->n_body]) : row_of_list(p, t, row - p->n_body, w);
 }
