@@ -346,7 +346,7 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
     out_char(o, '\n');
     put_site(o, r, g);
     if (r->brief && is_asserted(g)) {
-        out_str(o, "  with its stacks in the report of an assertion, above\n");
+        out_str(o, "  with its stacks in the report of an assertion\n");
         return;
     }
     put_until_exit(o, r, g);

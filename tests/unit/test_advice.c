@@ -651,9 +651,26 @@ static void a_long_or_strange_name_is_written_whole_and_safely(void **state)
     assert_non_null(strstr(text, "n (src/db.c:77) saw EOF and returned without closing; close there\"}\n"));
 }
 
+static void the_first_frame_of_the_program_is_past_the_libraries_that_made_the_call(void **state)
+{
+    (void)state;
+    const struct frame curl = {.symbol = "Curl_connect", .module = "/lib/x86_64-linux-gnu/libcurl.so.4"};
+    const struct frame libc = {.symbol = "getaddrinfo", .module = "/lib/x86_64-linux-gnu/libc.so.6"};
+    const struct frame own = {.symbol = "login", .module = "/srv/app"}, nameless = {.module = "/srv/app"};
+    const struct frame python = {.symbol = "login", .file = "app/web.py", .line = 1, .runtime = RUNTIME_PYTHON};
+    const struct frame library = {.symbol = "open", .file = "/usr/lib/python3.11/socket.py", .line = 1, .runtime = RUNTIME_PYTHON};
+    const struct frame native[] = {curl, libc, own}, mixed[] = {own, library, python}, none[] = {curl, libc}, unnamed[] = {libc, nameless};
+    assert_ptr_equal(program_frame_first(native, 3), &native[2]);
+    assert_ptr_equal(program_frame_first(mixed, 3), &mixed[2]);
+    assert_ptr_equal(program_frame_first(unnamed, 2), &unnamed[1]);
+    assert_null(program_frame_first(none, 2));
+    assert_null(program_frame_first(NULL, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_frame_of_the_program_is_past_the_libraries_that_made_the_call),
         cmocka_unit_test_setup(who_saw_eof_and_returned_is_named, begin),
         cmocka_unit_test(who_saw_the_error_is_named_with_it),
         cmocka_unit_test_setup(a_function_that_goes_on_has_not_returned, begin),

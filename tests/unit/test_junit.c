@@ -18,7 +18,7 @@ static char text[65536];
 static const char *junit(const struct model *models, size_t n)
 {
     struct out o = {.buf = text, .cap = sizeof text - 1};
-    junit_reports(&o, models, n, unread);
+    junit_reports(&o, models, n, false);
     text[o.len] = 0;
     return text;
 }
@@ -69,11 +69,34 @@ static void names_of_any_bytes_give_well_formed_xml(void **state)
     assert_null(strchr(text, 0xff));
 }
 
+static void no_process_is_a_passed_case(void **state)
+{
+    (void)state;
+    junit(NULL, 0);
+    has("<testsuite name=\"sockleak\" package=\"sockleak\" id=\"0\" timestamp=\"20");
+    has("tests=\"1\" failures=\"0\" errors=\"0\"");
+    has("<testcase name=\"no leaked sockets\" classname=\"sockleak\" time=\"0\"/>");
+    assert_null(strstr(text, "<failure"));
+}
+
+static void what_could_not_be_read_is_an_error_and_no_passed_case(void **state)
+{
+    (void)state;
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    junit_reports(&o, NULL, 0, true);
+    text[o.len] = 0;
+    has("tests=\"1\" failures=\"0\" errors=\"1\"");
+    has("<error type=\"unread\" message=\"a state file, directory or process could not be read");
+    assert_null(strstr(text, "no leaked sockets"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_group_is_a_failed_case),
         cmocka_unit_test(no_leak_is_a_passed_case),
+        cmocka_unit_test(no_process_is_a_passed_case),
+        cmocka_unit_test(what_could_not_be_read_is_an_error_and_no_passed_case),
         cmocka_unit_test(names_of_any_bytes_give_well_formed_xml),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

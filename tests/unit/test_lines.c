@@ -24,6 +24,7 @@
 #include "agent/symbolize/unchanged.h"
 #include "agent/symbolize/lines.h"
 #include "agent/elf/object.h"
+#include "agent/base/options.h"
 #include "agent/base/scratch.h"
 #include "agent/base/sys.h"
 #include "agent/table/table.h"
@@ -34,7 +35,7 @@ static const char *preloads, *library, *answer;
 static bool no_memory, runs;
 static size_t memory; /* as much as there is in one piece */
 static unsigned asked;
-static char question[4096], command[600], since[32];
+static char question[4096], command[600], since[32], with_source[16];
 
 uint64_t clock_now(void)
 {
@@ -68,6 +69,7 @@ bool symbolizer_run(struct symbolizer_job *job, unsigned limit_ms)
     snprintf(command, sizeof command, "%s", job->path);
     snprintf(question, sizeof question, "%.*s", (int)job->input_size, job->input);
     snprintf(since, sizeof since, "%s", job->argv[4]);
+    snprintf(with_source, sizeof with_source, "%s", job->argv[5] ? job->argv[5] : "");
     assert_true(strlen(answer) <= job->output_room);
     memcpy(job->output, answer, job->output_size = strlen(answer));
     return runs;
@@ -139,7 +141,7 @@ static void files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_fi
 {
     (void)state;
     char expected[200];
-    answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\t\n";
+    answer = "1 7\ta.c\tinner\t\n0 9\tb.c\touter\t\n0 0\t\t\t\n";
     assert_true(resolve(&scratch, &report));
     snprintf(expected, sizeof expected, "%llx ab01 /bin/one\n%llx - /bin/two\n", (unsigned long long)offset, (unsigned long long)offset);
     assert_string_equal(question, expected);
@@ -157,10 +159,60 @@ static void files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_fi
     assert_null(group.told[0].frames[0].file);
 }
 
+static void the_source_line_is_that_of_the_programs_first_frame_alone(void **state)
+{
+    (void)state;
+    agent_options.source = true;
+    frames[0].module = "/lib/x86_64-linux-gnu/libcurl.so.4";
+    answer = "0 9\tcurl.c\tcurl\tlibrary();\n0 0\t\t\t\n";
+    assert_true(resolve(&scratch, &report));
+    assert_string_equal(with_source, "--source");
+    assert_null(group.frames[0].source);
+    scratch_free(&scratch);
+    teardown(state);
+    setup(state);
+    answer = "1 7\ta.c\tinner\tint x = f(\"\ty\");\n0 9\tb.c\touter\tg();\n0 0\t\t\t\n";
+    assert_true(resolve(&scratch, &report));
+    assert_string_equal(group.frames[0].source, "int x = f(\"\ty\");"); /* a tab of the line's own */
+    assert_null(group.frames[1].source);
+    agent_options.source = false;
+}
+
+static void of_a_runtime_only_the_programs_first_frame_is_asked_about_and_for_its_line_alone(void **state)
+{
+    (void)state;
+    static const char *const not_asked[] = {"../web.py", "we\nb.py", ""};
+    char expected[100];
+    agent_options.source = true;
+    frames[1] = (struct frame){.symbol = "login", .file = "app/web.py", .line = 88, .runtime = RUNTIME_PYTHON};
+    snprintf(expected, sizeof expected, "%llx ab01 /bin/one\n@88 app/web.py\n%llx - /bin/two\n", (unsigned long long)offset,
+             (unsigned long long)offset);
+    answer = "0 9\tb.c\touter\tc();\n0 0\t\t\t    connect()\n0 0\t\t\t\n";
+    assert_true(resolve(&scratch, &report));
+    assert_string_equal(question, expected);
+    assert_null(group.frames[0].source);
+    assert_string_equal(group.frames[1].source, "    connect()");
+    assert_string_equal(group.frames[1].symbol, "login");
+    assert_string_equal(group.frames[1].file, "app/web.py");
+    assert_int_equal(group.frames[1].line, 88);
+    for (size_t i = 0; i < sizeof not_asked / sizeof *not_asked + 2; i++) {
+        scratch_free(&scratch);
+        teardown(state);
+        setup(state);
+        agent_options.source = i != 3;
+        frames[1] = (struct frame){.file = i < 3 ? not_asked[i] : "w.py", .line = 8, .line_of_function = i == 4, .runtime = RUNTIME_PYTHON};
+        answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
+        assert_true(resolve(&scratch, &report));
+        assert_null(strchr(question, '@'));
+        assert_string_equal(with_source, i != 3 ? "--source" : "");
+    }
+    agent_options.source = false;
+}
+
 static void an_empty_name_leaves_the_name_that_was_known(void **state)
 {
     (void)state;
-    answer = "0 9\tb.c\t\n0 0\t\t\n";
+    answer = "0 9\tb.c\t\t\n0 0\t\t\t\n";
     assert_true(resolve(&scratch, &report));
     assert_string_equal(group.frames[0].symbol, "sym");
     assert_string_equal(group.frames[0].file, "b.c");
@@ -169,14 +221,14 @@ static void an_empty_name_leaves_the_name_that_was_known(void **state)
 static void an_answer_that_does_not_fit_the_question_changes_nothing(void **state)
 {
     static const char *const bad[] = {
-        "",                                        /* nothing */
-        "0 9\tb.c\touter\n",                       /* one frame too few */
-        "0 9\tb.c\touter\n0 0\t\t",                /* cut in the last line */
-        "0 9\tb.c\touter\n0 0\t\n",                /* a field too few */
-        "0 9 b.c outer\n0 0\t\t\n",                /* no fields */
-        "09\tb.c\touter\n0 0\t\t\n",               /* no flag */
-        "\n\n",                                    /* empty lines */
-        "1 1\ta.c\tx\n1 1\ta.c\tx\n1 1\ta.c\tx\n", /* inlined without an end */
+        "",                                              /* nothing */
+        "0 9\tb.c\touter\t\n",                           /* one frame too few */
+        "0 9\tb.c\touter\t\n0 0\t\t",                    /* cut in the last line */
+        "0 9\tb.c\touter\t\n0 0\t\t\n",                  /* a field too few */
+        "0 9 b.c outer\t\n0 0\t\t\t\n",                  /* no fields */
+        "09\tb.c\touter\t\n0 0\t\t\t\n",                 /* no flag */
+        "\n\n",                                          /* empty lines */
+        "1 1\ta.c\tx\t\n1 1\ta.c\tx\t\n1 1\ta.c\tx\t\n", /* inlined without an end */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         teardown(state);
@@ -191,7 +243,7 @@ static void an_answer_that_does_not_fit_the_question_changes_nothing(void **stat
 static void a_command_that_fails_changes_nothing(void **state)
 {
     (void)state;
-    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
     runs = false;
     assert_false(resolve(&scratch, &report));
     assert_int_equal(asked, 1);
@@ -202,7 +254,7 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
 {
     (void)state;
     frames[2].build_id = "ab02";
-    answer = "1 7\ta.c\tinner\n0 9\tb.c\touter\n0 0\t\ttold\n";
+    answer = "1 7\ta.c\tinner\t\n0 9\tb.c\touter\t\n0 0\t\ttold\t\n";
     assert_true(resolve(&scratch, &report));
     group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     answer = "nonsense";
@@ -230,7 +282,7 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
 static void one_frame_that_is_not_known_and_all_are_asked_for(void **state)
 {
     (void)state;
-    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
     assert_true(resolve(&scratch, &report));
     group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     assert_false(lines_known(&scratch, &report)); /* the frame without a build-id */
@@ -279,7 +331,7 @@ static void the_command_is_looked_for_beside_the_library_and_where_it_is_install
 static void no_command_no_absolute_path_or_valgrind_and_nobody_is_asked(void **state)
 {
     (void)state;
-    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
     library = NULL;
     assert_false(resolve(&scratch, &report));
     assert_int_equal(chdir(objects_dir), 0);
@@ -290,7 +342,7 @@ static void no_command_no_absolute_path_or_valgrind_and_nobody_is_asked(void **s
     assert_int_equal(chdir("/"), 0);
     teardown(state);
     setup(state);
-    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
     preloads = "/x/libsockleak.so:/usr/libexec/valgrind/vgpreload_core-amd64-linux.so";
     assert_false(resolve(&scratch, &report));
     assert_int_equal(asked, 0);
@@ -301,7 +353,7 @@ static void no_command_no_absolute_path_or_valgrind_and_nobody_is_asked(void **s
 static void without_memory_the_report_stays_as_it_is(void **state)
 {
     (void)state;
-    answer = "0 9\tb.c\touter\n0 0\t\t\n";
+    answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
     no_memory = true;
     assert_false(resolve(&scratch, &report));
     unchanged();
@@ -322,6 +374,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(files_lines_and_inlined_calls_are_taken_over_and_frames_without_a_file_stay),
+        TEST(the_source_line_is_that_of_the_programs_first_frame_alone),
+        TEST(of_a_runtime_only_the_programs_first_frame_is_asked_about_and_for_its_line_alone),
         TEST(an_empty_name_leaves_the_name_that_was_known),
         TEST(an_answer_that_does_not_fit_the_question_changes_nothing),
         TEST(a_command_that_fails_changes_nothing),

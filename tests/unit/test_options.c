@@ -58,6 +58,7 @@ static void the_defaults_are_those_that_are_documented(void **state)
     assert_int_equal(o.log_max, 64 << 20);
     assert_false(o.exit_check_all);
     assert_int_equal(o.max_sockets, 8);
+    assert_true(o.source);
     assert_int_equal(o.exitcode + o.max_leaks + o.signal + o.verbosity + o.max_allowed, 0);
     assert_int_equal(o.color, COLOR_AUTO);
     assert_string_equal(o.log_path, "stderr");
@@ -75,13 +76,13 @@ static void every_option_takes_its_values(void **state)
 {
     (void)state;
     struct said said;
-    struct options o =
-        parse("enabled=0:kinds=close_wait,dead:grace=5m:interval=250ms:leak_check_at_exit=no:exitcode=23:max_allowed=18446744073709551615:"
-              "abort_on_error=1:log_path=/tmp/"
-              "x.%p:log_format=json:log_max=3k:max_frames=64:threshold=900:on_exhaustion=0:max_leaks=10:max_sockets=0:symbolize=false:"
-              "suppressions=/etc/s:print_suppressions=off:print_summary=0:color=never:follow_children=0:state_dir=/run/s:signal=12:"
-              "verbosity=1:help=1",
-              &said);
+    struct options o = parse(
+        "enabled=0:kinds=close_wait,dead:grace=5m:interval=250ms:leak_check_at_exit=no:exitcode=23:max_allowed=18446744073709551615:"
+        "abort_on_error=1:log_path=/tmp/"
+        "x.%p:log_format=json:log_max=3k:max_frames=64:threshold=900:on_exhaustion=0:max_leaks=10:max_sockets=0:symbolize=false:source=0:"
+        "suppressions=/etc/s:print_suppressions=off:print_summary=0:color=never:follow_children=0:state_dir=/run/s:signal=12:"
+        "verbosity=1:help=1",
+        &said);
     assert_int_equal(said.n, 0);
     assert_false(o.enabled || o.leak_check_at_exit || o.symbolize || o.print_suppressions || o.print_summary || o.follow_children);
     assert_true(o.abort_on_error && o.log_json && o.help && o.interval_set);
@@ -95,6 +96,7 @@ static void every_option_takes_its_values(void **state)
     assert_int_equal(o.max_leaks, 10);
     assert_true(o.threshold == 900 && !o.threshold_is_share && !o.on_exhaustion);
     assert_int_equal(o.max_sockets, 0);
+    assert_false(o.source);
     assert_int_equal(o.color, COLOR_NEVER);
     assert_int_equal(o.signal, 12);
     assert_int_equal(o.verbosity, 1);
@@ -409,6 +411,7 @@ static void help_names_every_option_that_parsing_knows(void **state)
                                        "log_max",
                                        "log_format",
                                        "max_frames",
+                                       "source",
                                        "closes",
                                        "runtimes",
                                        "threshold",

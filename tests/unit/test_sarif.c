@@ -18,7 +18,7 @@ static char text[65536];
 static void sarif(const struct report *r, const char *srcroot)
 {
     struct out o = {.buf = text, .cap = sizeof text - 1};
-    sarif_report(&o, r, srcroot);
+    sarif_report(&o, r, srcroot, false);
     text[o.len] = 0;
 }
 
@@ -110,9 +110,39 @@ static void no_leak_is_an_empty_list_of_results(void **state)
     has("\"results\":[\n]}]}\n");
 }
 
+static void the_tool_has_a_page_and_the_file_says_whether_all_was_read(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    struct out o = {.buf = text, .cap = sizeof text - 1};
+    r.n_groups = 0;
+    sarif(&r, NULL);
+    has("\"name\":\"sockleak\",\"version\":\"");
+    has("\"informationUri\":\"man:sockleak(1)\"");
+    has("\"invocations\":[{\"executionSuccessful\":true}]");
+    has("\"results\":[\n\n]");
+    sarif_report(&o, &r, NULL, true);
+    text[o.len] = 0;
+    has("\"invocations\":[{\"executionSuccessful\":false}]");
+}
+
+static void the_source_line_is_the_snippet_of_its_place(void **state)
+{
+    (void)state;
+    struct report r = a_report();
+    struct frame one = a_stack[0];
+    one.source = "\tint fd = socket(\"a\");";
+    a_group[0].frames = &one;
+    a_group[0].n_frames = 1;
+    sarif(&r, NULL);
+    has("\"region\":{\"startLine\":42,\"snippet\":{\"text\":\"\\u0009int fd = socket(\\\"a\\\");\"}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_tool_has_a_page_and_the_file_says_whether_all_was_read),
+        cmocka_unit_test(the_source_line_is_the_snippet_of_its_place),
         cmocka_unit_test(a_result_stands_on_the_innermost_line),
         cmocka_unit_test(a_results_message_ends_with_the_advice),
         cmocka_unit_test(a_stack_without_lines_stands_on_its_module),

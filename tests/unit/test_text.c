@@ -878,11 +878,78 @@ static void frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_ca
         {.symbol = "Shop.Main", .file = "shop.exe", .runtime = RUNTIME_DOTNET},
     };
     text_measure(&c, frames, 3);
-    text_stack(&o, &c, frames, 3);
+    text_stack(&o, &c, frames, 3, NULL);
     buf[o.len] = 0;
     assert_string_equal(buf, "    #0 login           app/web.py:88\n"
                              "    #1 Db::__destruct  db.php:7 (where it begins)\n"
                              "    #2 Shop.Main       shop.exe (dotnet)\n");
+}
+
+/* What stands below a frame of line LINE whose source is TEXT. */
+static const char *below(uint32_t line, const char *text)
+{
+    struct out o = {.buf = buf, .cap = sizeof buf - 1};
+    struct text_columns c = {0};
+    const struct frame f = {.symbol = "f", .file = "f.c", .line = line, .source = text};
+    text_measure(&c, &f, 1);
+    text_stack(&o, &c, &f, 1, NULL);
+    buf[o.len] = 0;
+    return strchr(buf, '\n') + 1;
+}
+
+static void the_source_line_stands_below_its_frame_cut_to_the_window_and_harmless(void **state)
+{
+    (void)state;
+    char line[200], want[200];
+    assert_string_equal(below(42, "    int fd = socket(1);"), "         42 |     int fd = socket(1);\n");
+    assert_string_equal(below(1234567, "x"), "    1234567 | x\n");
+    assert_string_equal(below(4, "\tif (a)\treturn;"), "          4 |     if (a)  return;\n");
+    assert_string_equal(below(4, "a\033[31mb\x80\xc2\x9b"
+                                 "c"),
+                        "          4 | a?[31mb??c\n");
+    memset(line, 'x', sizeof line);
+    line[66] = 0;
+    snprintf(want, sizeof want, "          4 | %s\n", line);
+    assert_string_equal(below(4, line), want);
+    line[66] = 'x';
+    line[67] = 0;
+    snprintf(want, sizeof want, "          4 | %.63s...\n", line);
+    assert_string_equal(below(4, line), want);
+    for (unsigned i = 0; i < 70; i++)
+        memcpy(line + 2 * i, "\xc3\xa9", 3);
+    snprintf(want, sizeof want, "          4 | %.126s...\n", line);
+    assert_string_equal(below(4, line), want);
+}
+
+static void colour_marks_the_first_frame_of_the_program(void **state)
+{
+    (void)state;
+    struct report r = example();
+    const struct frame frames[] = {{.symbol = "getaddrinfo", .module = "/lib/x86_64-linux-gnu/libcurl.so.4"},
+                                   {.symbol = "login", .module = "/srv/app", .file = "web.c", .line = 88, .source = "    curl();"},
+                                   {.symbol = "main", .module = "/srv/app"}};
+    group.frames = frames;
+    group.n_frames = 3;
+    group.n_told = 0;
+    r.color = true;
+    const char *text = rendered(&r);
+    assert_non_null(strstr(text, "\033[1m    #1 login        web.c:88\033[0m\n         88 |     curl();\n    #2 main"));
+    r.color = false;
+    assert_non_null(strstr(rendered(&r), "\n    #1 login        web.c:88\n"));
+}
+
+static void what_an_assertion_has_reported_is_brief_at_the_end_alone(void **state)
+{
+    (void)state;
+    struct report r = example();
+    r.brief = true;
+    group.asserted = group.count - 1;
+    assert_null(strstr(rendered(&r), "of an assertion"));
+    group.asserted = group.count;
+    assert_non_null(strstr(rendered(&r), "  with its stacks in the report of an assertion\n"));
+    assert_null(strstr(rendered(&r), "#0 "));
+    r.brief = false;
+    assert_non_null(strstr(rendered(&r), "#0 "));
 }
 
 static void who_holds_a_closed_socket_is_named_with_what_to_do(void **state)
@@ -955,6 +1022,9 @@ int main(void)
         cmocka_unit_test(colour_only_wraps_and_is_off_by_default),
         cmocka_unit_test(a_release_is_one_line),
         cmocka_unit_test(who_holds_a_closed_socket_is_named_with_what_to_do),
+        cmocka_unit_test(the_source_line_stands_below_its_frame_cut_to_the_window_and_harmless),
+        cmocka_unit_test(colour_marks_the_first_frame_of_the_program),
+        cmocka_unit_test(what_an_assertion_has_reported_is_brief_at_the_end_alone),
         cmocka_unit_test(frames_of_a_runtime_have_file_and_line_and_say_when_it_is_not_the_calls),
         cmocka_unit_test(the_base_name_of_a_path_is_its_last_part_and_of_none_is_empty),
     };
