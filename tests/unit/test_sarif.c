@@ -120,7 +120,7 @@ static void the_tool_has_a_page_and_the_file_says_whether_all_was_read(void **st
     has("\"name\":\"sockleak\",\"version\":\"");
     has("\"informationUri\":\"man:sockleak(1)\"");
     has("\"invocations\":[{\"executionSuccessful\":true}]");
-    has("\"results\":[\n\n]");
+    has("\"results\":[\n]");
     sarif_report(&o, &r, NULL, true);
     text[o.len] = 0;
     has("\"invocations\":[{\"executionSuccessful\":false}]");

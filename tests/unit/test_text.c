@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -900,13 +901,13 @@ static const char *below(uint32_t line, const char *text)
 static void the_source_line_stands_below_its_frame_cut_to_the_window_and_harmless(void **state)
 {
     (void)state;
-    char line[200], want[200];
+    char line[200], want[260];
     assert_string_equal(below(42, "    int fd = socket(1);"), "         42 |     int fd = socket(1);\n");
     assert_string_equal(below(1234567, "x"), "    1234567 | x\n");
     assert_string_equal(below(4, "\tif (a)\treturn;"), "          4 |     if (a)  return;\n");
     assert_string_equal(below(4, "a\033[31mb\x80\xc2\x9b"
                                  "c"),
-                        "          4 | a?[31mb??c\n");
+                        "          4 | a?[31mb\?\?\?c\n");
     memset(line, 'x', sizeof line);
     line[66] = 0;
     snprintf(want, sizeof want, "          4 | %s\n", line);

@@ -66,9 +66,9 @@ _sockleak()
     --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --min | --max-allowed | --max-sockets) return ;;
     esac
     case $command in
-    run) words='--exitcode --max-allowed --kinds --grace --suppressions --json --output --help --' ;;
-    report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --verbose --help' ;;
-    explain) words='--full --json --no-memory --no-names --help' ;;
+    run) words='--exitcode --max-allowed --kinds --grace --suppressions --no-source --json --output --help --' ;;
+    report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --no-source --verbose --help' ;;
+    explain) words='--full --json --no-memory --no-names --no-source --help' ;;
     attach) words='--grace --kinds --for --help' ;;
     detach) words='--help' ;;
     scan) words='--watch --count --all --json --exitcode --min --help' ;;

@@ -26,6 +26,7 @@ complete -c sockleak -n '__fish_seen_subcommand_from run' -a '(__fish_complete_s
 complete -c sockleak -n '__fish_seen_subcommand_from run report attach' -l kinds -x -a "$kinds" -d 'What counts as a leak'
 complete -c sockleak -n '__fish_seen_subcommand_from run attach' -l grace -x -d 'Report what has lasted so long'
 complete -c sockleak -n '__fish_seen_subcommand_from run report' -l suppressions -r -F -d 'Leave out what matches'
+complete -c sockleak -n '__fish_seen_subcommand_from run report explain' -l no-source -d 'Without source lines'
 complete -c sockleak -n '__fish_seen_subcommand_from run' -l exitcode -x -d 'Exit status when leaks were found'
 complete -c sockleak -n '__fish_seen_subcommand_from run' -l max-allowed -x -d 'Leaked sockets that are tolerated'
 complete -c sockleak -n '__fish_seen_subcommand_from run' -l json -r -F -d 'Write JSON Lines too'
