@@ -28,7 +28,15 @@ setup()
     report --format junit --kinds dead "$STATES" >"$TESTTMP/dead.xml"
     report --format junit --kinds fin_wait_2 "$TESTTMP/other" >"$TESTTMP/none.xml"
     contains "$TESTTMP/none.xml" 'no leaked sockets'
-    for f in all dead none; do xmllint --noout --relaxng "$TOP/tests/e2e/62-junit.rng" "$TESTTMP/$f.xml"; done
+    mkdir "$TESTTMP/empty"
+    report --format junit "$TESTTMP/empty" >"$TESTTMP/nothing.xml" # no process at all
+    contains "$TESTTMP/nothing.xml" 'no leaked sockets'
+    run --separate-stderr report --format junit "$TESTTMP/absent" # what cannot be read has not passed
+    [ "$status" -eq 1 ]
+    echo "$output" >"$TESTTMP/unread.xml"
+    contains "$TESTTMP/unread.xml" '<error type="unread"'
+    lacks "$(cat "$TESTTMP/unread.xml")" 'no leaked sockets'
+    for f in all dead none nothing unread; do xmllint --noout --relaxng "$TOP/tests/e2e/62-junit.rng" "$TESTTMP/$f.xml"; done
     # The rules would notice: an attribute less, an element out of place, a zone in the time.
     for broken in 's/ hostname="[^"]*"//' 's|<properties/>||' 's/\(timestamp="[^"]*\)"/\1Z"/' 's/<failure type="[a-z_0-9]*"/<failure/'; do
         sed "$broken" "$TESTTMP/all.xml" >"$TESTTMP/broken.xml"
@@ -65,8 +73,12 @@ PY
     /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || skip 'jsonschema is missing (python3-jsonschema)'
     report --format sarif "$STATES" >"$TESTTMP/all.sarif"
     report --format sarif --kinds fin_wait_2 "$TESTTMP/other" >"$TESTTMP/none.sarif"
-    run /usr/bin/python3 - "$TOP/tests/e2e/62-sarif.json" "$TESTTMP/none.sarif" "$TESTTMP/all.sarif" <<'PY'
-import copy, json, sys, jsonschema
+    mkdir "$TESTTMP/empty"
+    report --format sarif "$TESTTMP/empty" >"$TESTTMP/nothing.sarif"
+    report --format sarif "$TESTTMP/absent" >"$TESTTMP/unread.sarif" || [ $? -eq 1 ]
+    contains "$TESTTMP/unread.sarif" '"executionSuccessful":false'
+    run /usr/bin/python3 - "$TOP/tests/e2e/62-sarif.json" "$TESTTMP"/{none,nothing,unread,all}.sarif <<'PY'
+import copy, json, re, sys, jsonschema
 rules = jsonschema.Draft7Validator(json.load(open(sys.argv[1])), format_checker=jsonschema.FormatChecker())
 def complaints(log):
     for e in rules.iter_errors(log):
@@ -89,8 +101,14 @@ for name in sys.argv[2:]:
     log = json.load(open(name))
     found = list(complaints(log))
     assert not found, "\n".join(found)
+    driver = log["runs"][0]["tool"]["driver"]
+    assert re.match("[a-z]+:.", driver["informationUri"])
+    for r in log["runs"][0]["results"]:
+        marks = r.get("partialFingerprints", {})
+        assert "stacks" not in r or re.fullmatch("[0-9a-f]{16}", marks["sockleakSite/v1"]), r
 results = log["runs"][0]["results"]
 assert len(results) >= 10, len(results)
+assert any("snippet" in r["locations"][0]["physicalLocation"]["region"] for r in results)
 # The rules would notice.
 for spoil in (lambda r: r.pop("message"), lambda r: r.pop("locations"), lambda r: r.update(locations=[]), lambda r: r.update(ruleIndex=99),
               lambda r: r.update(level="bad"), lambda r: r.update(sockets=3), lambda r: r["locations"][0].pop("physicalLocation")):

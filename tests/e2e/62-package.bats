@@ -9,13 +9,39 @@ load helpers
     make -s -C "$TOP" B="$TESTTMP/b" PREFIX=/usr DESTDIR="$TESTTMP/root" install
     local f
     for f in bin/sockleak lib/libsockleak.so.0 lib/libsockleak.so include/sockleak.h lib/pkgconfig/sockleak.pc lib/cmake/sockleak/sockleakConfig.cmake \
-        share/man/man1/sockleak.1 share/man/man3/sockleak.3 share/bash-completion/completions/sockleak; do
+        share/man/man1/sockleak.1 share/man/man3/sockleak.3 share/bash-completion/completions/sockleak \
+        share/doc/sockleak/examples/ci/github-actions.yml; do
         [ -e "$TESTTMP/root/usr/$f" ] || { echo "missing: $f"; return 1; }
     done
     LD_PRELOAD=$TESTTMP/root/usr/lib/libsockleak.so run --separate-stderr "$TESTTMP/root/usr/bin/sockleak" --version
     [ "$status" -eq 0 ]
     make -s -C "$TOP" B="$TESTTMP/b" PREFIX=/usr DESTDIR="$TESTTMP/root" uninstall
     [ "$(find "$TESTTMP/root" ! -type d)" = '' ]
+}
+
+@test "the examples are installed, all of them, and build and run from there with what was installed" {
+    local root=$TESTTMP/root out=$TESTTMP/out examples
+    make -s -C "$TOP" B="$TESTTMP/b" PREFIX=/usr DESTDIR="$root" install
+    examples=$root/usr/share/doc/sockleak/examples
+    diff <(cd "$TOP" && git ls-files examples | grep -v '/\.gitignore$' | sort) <(cd "$examples/.." && find examples -type f | sort)
+    [ -x "$examples/cmocka/run" ]
+    [ ! -x "$examples/cmocka/test_login.c" ]
+    chmod -R a-w "$examples" # nobody writes there
+    mkdir "$out"
+    "${CC:-cc}" -g -I"$root/usr/include" -o "$out/plain" "$examples/ctest/with_assertion.c" "$examples/login/leaking.c"
+    run "$root/usr/bin/sockleak" run -- "$out/plain" 3>&- 4>&-
+    [ "$status" -ne 0 ]
+    contains "$output" '#0 login +.*examples/login/leaking\.c:10$'
+    contains "$output" '^         10 \|     int fd = socket\(AF_INET, SOCK_STREAM, 0\);$'
+    if printf '#include <cmocka.h>\n' | "${CC:-cc}" -include stddef.h -include stdarg.h -include setjmp.h -include stdint.h -fsyntax-only -xc - 2>/dev/null; then
+        export OUT=$out/cmocka CFLAGS="-I$root/usr/include" UNDER="$root/usr/bin/sockleak run --"
+        run "$examples/cmocka/run" leaking 3>&- 4>&-
+        [ "$status" -ne 0 ]
+        contains "$output" 'leaking\.c:10'
+        run "$examples/cmocka/run" fixed 3>&- 4>&-
+        [ "$status" -eq 0 ]
+    fi
+    chmod -R u+w "$examples"
 }
 
 @test "make deb builds a package by dpkg-buildpackage that has all of it, depends on what the command links with, and is clean of lintian's errors" {
@@ -32,7 +58,7 @@ load helpers
     for f in usr/bin/sockleak 'usr/lib/[^/]*-linux-gnu[^/]*/libsockleak.so.0' 'usr/lib/[^/]*/libsockleak.so -> libsockleak.so.0' usr/include/sockleak.h \
         'usr/lib/[^/]*/pkgconfig/sockleak.pc' 'usr/lib/[^/]*/cmake/sockleak/sockleakConfig.cmake' usr/share/man/man1/sockleak.1.gz \
         usr/share/man/man3/sockleak.3.gz usr/share/bash-completion/completions/sockleak usr/share/zsh/vendor-completions/_sockleak \
-        usr/share/fish/vendor_completions.d/sockleak.fish usr/share/doc/sockleak/copyright usr/share/doc/sockleak/changelog.gz; do
+        usr/share/fish/vendor_completions.d/sockleak.fish usr/share/doc/sockleak/examples/cmocka/run usr/share/doc/sockleak/copyright usr/share/doc/sockleak/changelog.gz; do
         contains "$list" " \./$f\$"
     done
     needs=$(dpkg-deb -f "$deb" Depends)
@@ -129,4 +155,11 @@ PY
     [ "$(grep -c '<failure' sockets.xml)" -eq 1 ]
     json_lines=$(python3 -c 'import json; r = json.load(open("sockets.sarif"))["runs"][0]["results"]; print(len(r), r[0]["locations"][0]["physicalLocation"]["region"]["startLine"])')
     contains "$json_lines" '^1 [0-9]+$'
+    # and of a run without a finding, which is uploaded too
+    rm -r sockets
+    sockleak run --exitcode 23 --kinds all --output sockets -- true
+    while read -r command; do eval "$command"; done < <(sed -n 's/^.*\(sockleak report .* sockets > .*\)$/\1/p' "$TOP"/examples/ci/*.yml)
+    contains sockets.xml 'testcase name="no leaked sockets"'
+    [ "$(python3 -c 'import json; print(len(json.load(open("sockets.sarif"))["runs"][0]["results"]))')" -eq 0 ]
+    [ "$(grep -c 'if: always()' "$TOP/examples/ci/github-actions.yml")" -eq 2 ]
 }
