@@ -221,14 +221,14 @@ static void an_empty_name_leaves_the_name_that_was_known(void **state)
 static void an_answer_that_does_not_fit_the_question_changes_nothing(void **state)
 {
     static const char *const bad[] = {
-        "",                                              /* nothing */
-        "0 9\tb.c\touter\t\n",                           /* one frame too few */
-        "0 9\tb.c\touter\t\n0 0\t\t",                    /* cut in the last line */
-        "0 9\tb.c\touter\t\n0 0\t\t\n",                  /* a field too few */
-        "0 9 b.c outer\t\n0 0\t\t\t\n",                  /* no fields */
-        "09\tb.c\touter\t\n0 0\t\t\t\n",                 /* no flag */
-        "\n\n",                                          /* empty lines */
-        "1 1\ta.c\tx\t\n1 1\ta.c\tx\t\n1 1\ta.c\tx\t\n", /* inlined without an end */
+        "",                                        /* nothing */
+        "0 9\tb.c\touter\n",                       /* one frame too few */
+        "0 9\tb.c\touter\n0 0\t\t",                /* cut in the last line */
+        "0 9\tb.c\touter\n0 0\t\n",                /* a field too few */
+        "0 9 b.c outer\n0 0\t\t\n",                /* no fields */
+        "09\tb.c\touter\n0 0\t\t\n",               /* no flag */
+        "\n\n",                                    /* empty lines */
+        "1 1\ta.c\tx\n1 1\ta.c\tx\n1 1\ta.c\tx\n", /* inlined without an end */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         teardown(state);

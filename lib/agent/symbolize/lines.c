@@ -118,11 +118,14 @@ static bool parse_line(char **text, const char *end, struct frame *f)
         return false;
     *newline = 0;
     *text = newline + 1;
-    char *file = strchr(line, '\t'), *symbol = file ? strchr(file + 1, '\t') : NULL, *source = symbol ? strchr(symbol + 1, '\t') : NULL;
-    if (!source || line[1] != ' ')
+    char *file = strchr(line, '\t'), *symbol = file ? strchr(file + 1, '\t') : NULL;
+    if (!symbol || line[1] != ' ')
         return false;
-    *file++ = *symbol++ = *source++ = 0;
-    f->source = *source ? source : NULL;
+    *file++ = *symbol++ = 0;
+    char *source = strchr(symbol, '\t');
+    if (source)
+        *source++ = 0;
+    f->source = source && *source ? source : NULL;
     if (f->runtime != RUNTIME_NATIVE)
         return true; /* the rest is in the table */
     f->inlined = line[0] == '1';
@@ -302,7 +305,7 @@ static bool cache_name(void *arg, const struct frame *f)
     (void)arg;
     out_str(&o, "0 0\t\t");
     out_str(&o, f->symbol ? f->symbol : "");
-    out_str(&o, "\t\n");
+    out_char(&o, '\n');
     if (!o.lost)
         line_cache_put(f, line, o.len);
     return true;

@@ -98,7 +98,7 @@ static bool parse_request(char *line, const struct asked *a, struct frame_reques
     return true;
 }
 
-/* Each line is of one function: inlined or not, line, file, name, and the text of that line. */
+/* Each line is of one function: inlined or not, line, file, name, and the text of that line where it is known. */
 static void print_answer(const struct asked *a, const struct frame_request *f)
 {
     unsigned n;
@@ -112,7 +112,8 @@ static void print_answer(const struct asked *a, const struct frame_request *f)
     const struct symbol *s = symbolize_get(a->sym, f->module, f->offset, &n);
     for (unsigned i = 0; i < n; i++) {
         const char *text = symbolize_source(a->sym, f->module, &s[i]);
-        printf("%d %u\t%s\t%s\t%s\n", i + 1 < n, s[i].line, s[i].file ? s[i].file : "", s[i].name ? s[i].name : "", text ? text : "");
+        printf("%d %u\t%s\t%s%s%s\n", i + 1 < n, s[i].line, s[i].file ? s[i].file : "", s[i].name ? s[i].name : "", text ? "\t" : "",
+               text ? text : "");
     }
 }
 
