@@ -118,7 +118,7 @@ C
     see '^….*src/server/upstream/connections/client\.c:[0-9]+$'
     keys q
     tm resize-window -x 120 -y 40
-    see 'open_a_connection.* …[a-z/]*client\.c:[0-9]+$'
+    see '…[a-z_]*connection_to_the_upstream_that_nobody_ever_closes …/?client\.c:[0-9]+$'
     see ' LIVE '
     picture 'the list at 120x40'
     tm resize-window -x 40 -y 10
