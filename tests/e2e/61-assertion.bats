@@ -344,3 +344,37 @@ END
     contains "$output" 'could not look for leaked sockets \(another look hangs, or the kernel refused to answer\)'
     contains "$output" 'warning: the kernel did not answer what a check of a socket asks: some leaks may be missing'
 }
+
+@test "what an assertion has reported comes once with its stacks, under preload and run, also where the message has no room for it" {
+    local option
+    for option in '' -DSOCKLEAK_MESSAGE_SIZE=300; do
+        build_victim once - -I"$TOP/tests/victims" $option <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+#define SOCKLEAK_FAIL(message) (fputs(message, stderr), exit(1))
+#include "sockleak.h"
+#include "victim.h"
+int main(void)
+{
+    int listener = listen_loopback();
+    sockleak_mark_t start = sockleak_mark();
+    connect_loopback();
+    close((int)MUST(accept(listener, NULL, NULL)));
+    SOCKLEAK_ASSERT_NONE(start);
+    return 0;
+}
+C
+        run with_agent leak_check_at_exit=all "$TESTTMP/once"
+        [ "$status" -eq 1 ]
+        [ "$(grep -c '#0 connect_loopback' <<<"$output")" -eq 1 ]
+        [ "$(grep -c '^  with its stacks in the report of an assertion$' <<<"$output")" -eq 1 ]
+        run "$SOCKLEAK" run --output "$TESTTMP/kept" -- "$TESTTMP/once" 3>&- 4>&-
+        [ "$status" -eq 1 ]
+        [ "$(grep -c '#0 connect_loopback' <<<"$output")" -eq 1 ]
+    done
+    contains "$output" 'the report is longer than SOCKLEAK_MESSAGE_SIZE: it is on standard error'
+    contains "$output" 'it holds 1 state file of earlier runs; this run.s report leaves it out'
+    run "$SOCKLEAK" report "$TESTTMP/kept" # whoever reads it later has the stacks (of the build that is still there)
+    [ "$(grep -c '#0 connect_loopback' <<<"$output")" -eq 1 ]
+    lacks "$output" 'in the report of an assertion'
+}
