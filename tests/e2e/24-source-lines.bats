@@ -48,8 +48,8 @@ C
     wait_for 20 eval "'$SOCKLEAK' report --min-age 0 $pid >'$text' && grep -q '#0 leak_far' '$text'"
     contains "$text" '^          5 \|     socket'
     [ "$(grep -c ' | ' "$text")" -eq 2 ]
-    "$SOCKLEAK" explain "$(sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$text" | head -n 1)" "$pid" >"$text"
-    contains "$text" '^ +[59] \|     socket'
+    "$SOCKLEAK" explain "$(sed -n 's/^site \([0-9a-f]*\):.*/\1/p' "$text" | head -n 1)" "$pid" >"$text.explained"
+    contains "$text.explained" '^ +[59] \|     socket'
 }
 
 @test "JSON, of the agent too, and SARIF have the line as it is in the file" {
