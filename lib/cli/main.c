@@ -12,6 +12,7 @@
 #include "attach/detach.h"
 #include "base/cli.h"
 #include "clean.h"
+#include "diff/diff.h"
 #include "explain/explain.h"
 #include "help.h"
 #include "report/report.h"
@@ -23,6 +24,7 @@ static const struct command commands[] = {
     {"run", "run a program and its children under the agent, report at the end", cmd_run, usage_run},
     {"report", "report of live or dead processes from their state files", cmd_report, usage_report},
     {"explain", "one site or socket: its life, its siblings, who holds its number", cmd_explain, usage_explain},
+    {"diff", "two reports: which sites are new, gone, grown or shrunk", cmd_diff, usage_diff},
     {"attach", "start recording in a running process", cmd_attach, usage_attach},
     {"detach", "stop recording and undo every redirection", cmd_detach, usage_detach},
     {"scan", "every process's stuck sockets from the kernel's tables, no agent needed", cmd_scan, usage_scan},

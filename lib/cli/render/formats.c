@@ -167,6 +167,15 @@ static void text_models(struct out *o, const struct model *models, size_t n)
     }
 }
 
+/* Of a process with nothing stuck there is a summary too: no line at all may be a report that was lost. */
+static void json_model(struct out *o, const struct report *r)
+{
+    if (r->n_groups || !r->print_summary)
+        json_report(o, r);
+    else
+        json_summary(o, r);
+}
+
 void format_models(FILE *f, enum format format, const struct model *models, size_t n, const struct model_options *options)
 {
     char buf[65536], *cwd = NULL;
@@ -179,7 +188,7 @@ void format_models(FILE *f, enum format format, const struct model *models, size
         break;
     case FORMAT_JSON:
         for (size_t i = 0; i < n; i++)
-            json_report(&o, &models[i].report);
+            json_model(&o, &models[i].report);
         break;
     case FORMAT_FOLDED:
         for (size_t i = 0; i < n; i++)

@@ -14,6 +14,7 @@
 #include "../model/model.h"
 #include "../model/shown.h"
 #include "../render/formats.h"
+#include "../render/redact.h"
 #include "../state/load_set.h"
 #include "../state/load_words.h"
 #include "../state/settings.h"
@@ -36,6 +37,9 @@ const char usage_report[] =
     "  --sort KEY            stuck (default), rate or age\n"
     "  --max-sockets N       sockets listed in a group in text (default 8)\n"
     "  --suppressions FILE   leave out what matches; may be given several times\n"
+    "  --exitcode N          end with N when there is a finding\n"
+    "  --redact              leave out addresses, names of hosts and users, and folders above the working directory:\n"
+    "                        for what is sent to others\n"
     "  --gen-suppressions    print a ready line for every group instead of the report\n"
     "  --sysroot DIR         find the programs and libraries below DIR (files of another machine)\n"
     "  --debug-dir DIR       find separate debug files, or the programs themselves, in DIR too; may be given\n"
@@ -58,7 +62,8 @@ struct report_request {
     bool max_sockets_set;
     struct suppression_files suppressions;
     char *debug_dirs; /* with ':' between */
-    bool verbose;
+    bool verbose, redact;
+    uint64_t exitcode;
 };
 
 enum {
@@ -73,7 +78,9 @@ enum {
     REPORT_OPT_DEBUG_DIR,
     REPORT_OPT_NO_NAMES,
     REPORT_OPT_NO_SOURCE,
-    REPORT_OPT_VERBOSE
+    REPORT_OPT_VERBOSE,
+    REPORT_OPT_EXITCODE,
+    REPORT_OPT_REDACT
 };
 
 static const struct option report_options[] = {
@@ -89,6 +96,8 @@ static const struct option report_options[] = {
     {"no-names", no_argument, NULL, REPORT_OPT_NO_NAMES},
     {"no-source", no_argument, NULL, REPORT_OPT_NO_SOURCE},
     {"verbose", no_argument, NULL, REPORT_OPT_VERBOSE},
+    {"exitcode", required_argument, NULL, REPORT_OPT_EXITCODE},
+    {"redact", no_argument, NULL, REPORT_OPT_REDACT},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -156,6 +165,11 @@ static int take_report_option(struct report_request *a, int c, char **argv)
         return -1;
     case REPORT_OPT_VERBOSE:
         a->verbose = true;
+        return -1;
+    case REPORT_OPT_EXITCODE:
+        return cli_number("--exitcode", optarg, 255, &a->exitcode) ? -1 : CLI_USAGE;
+    case REPORT_OPT_REDACT:
+        a->redact = true;
         return -1;
     case 'h':
         return cli_help();
@@ -225,17 +239,27 @@ static void warn_circumstances(const struct model *models, size_t n)
     }
 }
 
-static void print_models(struct report_request *a, const struct load_set *set)
+/* Prints what A asks for, and gives the number of the leaks in it. */
+static uint64_t print_models(struct report_request *a, const struct load_set *set)
 {
     struct symbolize_options names = a->symbols;
     names.source = false;
     struct symbolizer *sym[SYMBOLIZERS] = {[SYMBOLIZE_NOTHING] = symbolizer_new(&(struct symbolize_options){.names = false}),
                                            [SYMBOLIZE_NAMES] = symbolizer_new(&names),
                                            [SYMBOLIZE_SOURCE] = symbolizer_new(&a->symbols)};
+    uint64_t leaks = 0;
+    struct redaction redaction;
     struct settings_rules own = {0};
     struct model *models = arena_grow(NULL, set->n + 1, sizeof *models);
     for (size_t i = 0; i < set->n; i++)
         build_model(&models[i], &set->items[i], a, sym, &own);
+    if (a->redact)
+        redact_begin(&redaction);
+    for (size_t i = 0; i < set->n; i++) {
+        leaks += models[i].report.leaks;
+        if (a->redact)
+            redact_model(&redaction, &models[i]);
+    }
     if (set->n || a->format == FORMAT_JUNIT || a->format == FORMAT_SARIF)
         format_models(stdout, a->format, models, set->n, &a->model);
     if (a->format != FORMAT_TEXT)
@@ -246,9 +270,12 @@ static void print_models(struct report_request *a, const struct load_set *set)
     for (size_t i = 0; i < set->n; i++)
         model_free(&models[i]);
     free(models);
+    if (a->redact)
+        redact_end(&redaction);
     for (unsigned i = 0; i < SYMBOLIZERS; i++)
         symbolizer_free(sym[i]);
     settings_rules_free(&own);
+    return leaks;
 }
 
 /* Reports WORDS, N of them (0: every state file of this user), and frees what A holds. */
@@ -274,13 +301,14 @@ static int report_words(struct report_request *a, const char *const *words, int 
     load_set_refresh(&set, 1000);
     warn_versions(&set);
     a->model.unread = status != CLI_OK;
-    print_models(a, &set);
+    uint64_t leaks = print_models(a, &set);
     free(a->debug_dirs);
     free(a->suppressions.paths);
     load_set_free(&set);
     arena_free(&arena);
     int flushed = cli_flush();
-    return status != CLI_OK ? status : flushed;
+    status = status != CLI_OK ? status : flushed;
+    return status == CLI_OK && leaks ? (int)a->exitcode : status;
 }
 
 int report_process(const char *what, uint64_t min_age_ns)
@@ -302,5 +330,7 @@ int cmd_report(int argc, char **argv)
         if (end >= 0)
             return end;
     }
+    if (a.redact && a.format == FORMAT_SUPPRESSIONS)
+        return cli_misuse("--redact and --gen-suppressions: suppressions must have the names that are there");
     return report_words(&a, (const char *const *)argv + optind, argc - optind);
 }
