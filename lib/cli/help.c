@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cli.h"
+#include "base/nearest.h"
 
 const char usage_help[] = "usage: sockleak help [COMMAND]\n"
                           "\n"
@@ -41,39 +42,12 @@ void help_list(FILE *to)
           to);
 }
 
-/* Damerau's distance (insert, delete, change, swap) of two short words. */
-static unsigned distance(const char *a, const char *b)
-{
-    enum { MAX = 16 };
-    size_t la = strlen(a), lb = strlen(b);
-    unsigned d[MAX + 1][MAX + 1];
-    if (la > MAX || lb > MAX)
-        return MAX;
-    for (size_t i = 0; i <= la; i++) {
-        for (size_t j = 0; j <= lb; j++) {
-            if (i == 0 || j == 0) {
-                d[i][j] = (unsigned)(i + j);
-                continue;
-            }
-            unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    }
-    return d[la][lb];
-}
-
 const char *help_nearest(const char *word)
 {
     const char *near = NULL;
     unsigned best = 3;
     for (const struct command *c = cli_commands(); c->name; c++) {
-        unsigned d = distance(word, c->name);
+        unsigned d = nearest_distance(word, c->name);
         if (d < best && d < strlen(c->name) - 1) {
             best = d;
             near = c->name;

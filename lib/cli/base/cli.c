@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../core/optvalue.h"
+#include "nearest.h"
 
 static const struct command *command_table;
 static const struct command *running_command; /* NULL before one was chosen */
@@ -80,6 +81,9 @@ int cli_bad_option(int c, char **argv)
         return cli_misuse("option %.*s needs a value", len, name);
     if (is_long && optopt && strchr(word, '='))
         return cli_misuse("option %.*s takes no value", len, name);
+    char near[NEAREST_MAX + 1];
+    if (is_long && running_command && nearest_option(running_command->usage, name + 2, (size_t)len - 2, near))
+        return cli_misuse("unknown option '%.*s'; did you mean '--%s'?", len, name, near);
     return cli_misuse("unknown option '%.*s'", len, name);
 }
 

@@ -2,29 +2,52 @@
 # shellcheck shell=bash
 # sockleak.bash: bash completion of sockleak(1); installed as completions/sockleak.
 
+# The processes that carry the agent: those that live of the state files of this user.
+_sockleak_agents()
+{
+    local file pid
+    for file in {"${XDG_RUNTIME_DIR:-/run/user/$UID}/sockleak","/dev/shm/sockleak-$UID"}/{,run-*/}*.sockleak; do
+        pid=${file##*/}
+        pid=${pid%%.*}
+        [[ $pid == *[!0-9]* || ! -d /proc/$pid ]] || printf '%s\n' "$pid"
+    done
+}
+
+# All processes, those that carry the agent first.
 _sockleak_pids()
 {
-    local comm
+    local comm pid agents
+    agents=$(_sockleak_agents)
+    [[ ! $agents ]] || printf '%s\n' "$agents"
     for comm in /proc/[0-9]*/comm; do
-        comm=${comm#/proc/}
-        printf '%s\n' "${comm%/comm}"
+        pid=${comm#/proc/}
+        pid=${pid%/comm}
+        [[ $'\n'$agents$'\n' == *$'\n'$pid$'\n'* ]] || printf '%s\n' "$pid"
     done
 }
 
 _sockleak_kinds()
 {
     # After a comma the words before it stay.
-    local done=''
-    [[ $1 == *,* ]] && done=${1%,*},
+    local done=$2
+    [[ $1 == *,* ]] && done+=${1%,*},
     compgen -P "$done" -W 'close_wait fin_wait_2 dead never_connected hangup held_by_child use_after_close open all' -- "${1##*,}"
 }
 
 _sockleak()
 {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} i words=''
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} i words='' stem=''
     COMPREPLY=()
+    # --format=json: three words where '=' breaks words, as it does by default; else one.
+    if [[ $cur == = && $prev == --* ]]; then
+        cur=''
+    elif [[ $prev == = ]] && ((COMP_CWORD > 2)); then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    elif [[ $cur == --*=* ]]; then
+        prev=${cur%%=*} stem=${cur%%=*}= cur=${cur#*=}
+    fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'run report explain attach detach scan top clean help --version --help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'run report explain diff attach detach scan top clean help --version --help' -- "$cur")
         return
     fi
     if [[ $command == run ]]; then
@@ -41,46 +64,52 @@ _sockleak()
     fi
     case $prev in
     --kinds)
-        mapfile -t COMPREPLY < <(_sockleak_kinds "$cur")
+        mapfile -t COMPREPLY < <(_sockleak_kinds "$cur" "$stem")
         return
         ;;
     --format)
-        mapfile -t COMPREPLY < <(compgen -W 'text json folded junit sarif' -- "$cur")
+        [[ $command == diff ]] && words='text json' || words='text json folded junit sarif'
+        mapfile -t COMPREPLY < <(compgen -P "$stem" -W "$words" -- "$cur")
         return
         ;;
     --sort)
         [[ $command == top ]] && words='stuck growth rate age' || words='stuck rate age'
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -P "$stem" -W "$words" -- "$cur")
         return
         ;;
     --suppressions | --json)
         if [[ $prev == --suppressions || $command == run ]]; then
-            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -P "$stem" -f -- "$cur")
             return
         fi
         ;;
     --output | --sysroot | --debug-dir)
-        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -P "$stem" -d -- "$cur")
         return
         ;;
     --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --min | --max-allowed | --max-sockets) return ;;
     esac
     case $command in
     run) words='--exitcode --max-allowed --kinds --grace --suppressions --no-source --json --output --help --' ;;
-    report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --no-source --verbose --help' ;;
+    report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --no-source --verbose --exitcode --redact --help' ;;
+    diff) words='--format --exitcode --kinds --debug-dir --redact --help' ;;
     explain) words='--full --json --no-memory --no-names --no-source --help' ;;
     attach) words='--grace --kinds --for --help' ;;
     detach) words='--help' ;;
     scan) words='--watch --count --all --json --exitcode --min --help' ;;
     top) words='--delay --sort --help' ;;
     clean) words='--dry-run --help' ;;
-    help) words='run report explain attach detach scan top clean help' ;;
+    help) words='run report explain diff attach detach scan top clean help' ;;
     esac
     if [[ $cur != -* ]]; then
         case $command in
         attach | detach | scan | top) words=$(_sockleak_pids) ;;
         report | explain)
-            mapfile -t COMPREPLY < <(compgen -f -W "$(_sockleak_pids)" -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W "$(_sockleak_pids)" -- "$cur"; compgen -f -- "$cur")
+            return
+            ;;
+        diff)
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             return
             ;;
         clean)
@@ -91,4 +120,5 @@ _sockleak()
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
-complete -F _sockleak sockleak
+# In the order given: the processes with the agent first. Bash before 4.4 sorts.
+complete -o nosort -F _sockleak sockleak 2>/dev/null || complete -F _sockleak sockleak
