@@ -168,7 +168,7 @@ $(B)/examples/%: examples/%.c $(B)/flags
 # libFuzzer's programs; tests/fuzz/run calls this with CC=clang SAN=fuzzer-no-link,address,undefined.
 $(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libagent_test.a $(B)/flags
 	$(call say,FUZZ,$@)
-	$(call compile,$(UNIT_CFLAGS)) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(B)/libagent_test.a -lmnl -ldl -lpthread
+	$(call compile,$(UNIT_CFLAGS)) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(B)/libagent_test.a -lmnl -ldl -lpthread $(JANSSON)
 
 # A folder below tests/ or examples/ that needs rules of its own keeps them beside its files.
 include $(wildcard tests/*/*.mk examples/*/*.mk)

@@ -4,6 +4,6 @@ CLI_TEST_OBJ := $(filter-out %/cli/main.o,$(CLI_OBJ))
 $(B)/libcli_test.a: $(CLI_TEST_OBJ) $(B)/lists
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(CLI_TEST_OBJ)
-REPORT_TESTS := $(patsubst %,$(B)/unit/test_%,load model equal folded junit sarif paths process perf_file owner explain source_map source_files)
+REPORT_TESTS := $(patsubst %,$(B)/unit/test_%,load model equal folded junit sarif paths process perf_file owner explain source_map source_files diff json_lines redact)
 $(REPORT_TESTS): $(B)/libcli_test.a $(shell $(CC) -print-file-name=libiberty.a)
 $(REPORT_TESTS): UNIT_CFLAGS += -Wl,--no-as-needed -ldw -lelf -lmnl $(JANSSON) -Wl,--as-needed

@@ -28,7 +28,7 @@ void *arena_take(struct arena *a, size_t n)
 {
     if (n > (size_t)-1 / 2)
         out_of_memory();
-    n = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    n = ((n ? n : 1) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1); /* an empty arena has no place to point to */
     if (a->size - a->used < n) {
         size_t size = n > CHUNK / 4 ? n : CHUNK;
         struct arena_chunk *c = calloc(1, sizeof *c + size);
