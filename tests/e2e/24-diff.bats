@@ -49,9 +49,9 @@ C
 # reported NAME PROGRAM ARGS...: the run's report in $TESTTMP/NAME.json
 reported()
 {
-    local name=$1
-    shift
-    "$SOCKLEAK" run --json "$TESTTMP/$name.json" -- "$TESTTMP/$@" 2>"$TESTTMP/$name.err" 3>&-
+    local name=$1 program=$TESTTMP/$2
+    shift 2
+    "$SOCKLEAK" run --json "$TESTTMP/$name.json" -- "$program" "$@" 2>"$TESTTMP/$name.err" 3>&-
 }
 
 # value KEY of the first line in $output that has CHANGE

@@ -17,7 +17,6 @@ static struct diff_side before, now;
 static struct arena arena;
 static struct diff_pairs pairs;
 
-
 static int end(void **state)
 {
     (void)state;
@@ -67,12 +66,14 @@ static void pair_is(size_t i, enum diff_change change, uint64_t was, uint64_t is
     assert_int_equal(pairs.items[i].matched, matched);
 }
 
-static const struct place login[] = {{"db_connect", "src/db.c", 42}, {"login", "src/web.c", 88}, {"main", "src/main.c", 7}, {NULL, NULL, 0}};
+static const struct place login[] = {
+    {"db_connect", "src/db.c", 42}, {"login", "src/web.c", 88}, {"main", "src/main.c", 7}, {NULL, NULL, 0}};
 static const struct place login_later[] = {
     {"db_connect", "src/db.c", 47}, {"login", "src/web.c", 90}, {"main", "src/main.c", 7}, {NULL, NULL, 0}};
 static const struct place login_moved[] = {
     {"db_connect", "src/database.c", 40}, {"login", "src/web.c", 88}, {"main", "src/main.c", 7}, {NULL, NULL, 0}};
-static const struct place logout[] = {{"db_connect", "src/db.c", 42}, {"logout", "src/web.c", 99}, {"main", "src/main.c", 8}, {NULL, NULL, 0}};
+static const struct place logout[] = {
+    {"db_connect", "src/db.c", 42}, {"logout", "src/web.c", 99}, {"main", "src/main.c", 8}, {NULL, NULL, 0}};
 
 static void sites_of_one_build_are_new_grown_shrunk_gone_or_the_same(void **state)
 {
@@ -164,7 +165,8 @@ static void another_way_through_the_same_function_is_another_site(void **state)
 
 static void a_folder_a_part_of_a_function_and_the_system_do_not_count(void **state)
 {
-    static const struct place old[] = {{"db_connect", "/build/1/src/db.c", 42}, {"main", "main.c", 7}, {"__libc_start_main", NULL, 0}, {NULL, NULL, 0}};
+    static const struct place old[] = {
+        {"db_connect", "/build/1/src/db.c", 42}, {"main", "main.c", 7}, {"__libc_start_main", NULL, 0}, {NULL, NULL, 0}};
     static const struct place new[] = {{"db_connect.constprop.0", "/build/2/src/db.c", 42},
                                        {"main", "main.c", 7},
                                        {"__libc_start_call_main", NULL, 0},

@@ -136,8 +136,9 @@ static void what_a_report_of_exhaustion_lists_in_use_is_no_leak(void **state)
 
 static void variants_and_processes_of_a_site_are_one_site(void **state)
 {
-    static const char v[] = "{\"type\":\"leak\",\"time\":\"T\",\"pid\":%d,\"exe\":null,\"reason\":\"exit\",\"kind\":\"dead\",\"variant\":\"%s\","
-                            "\"site\":\"" SITE_A "\",\"count\":2,\"opened\":10,\"closed\":6,\"frames\":[]}";
+    static const char v[] =
+        "{\"type\":\"leak\",\"time\":\"T\",\"pid\":%d,\"exe\":null,\"reason\":\"exit\",\"kind\":\"dead\",\"variant\":\"%s\","
+        "\"site\":\"" SITE_A "\",\"count\":2,\"opened\":10,\"closed\":6,\"frames\":[]}";
     char line[512];
     (void)state;
     for (int i = 0; i < 4; i++) {
@@ -234,7 +235,7 @@ static void a_member_of_another_type_is_refused_by_its_name(void **state)
         char line[2048], *at, *rest;
         snprintf(line, sizeof line, "%s", leak("exit", "T", 1, "dead", SITE_A, 6));
         at = strstr(line, bad[i].key) + strlen(bad[i].key);
-        rest = strdup(strstr(at, *at == '[' ? "]" : "," ) + (*at == '['));
+        rest = strdup(strstr(at, *at == '[' ? "]" : ",") + (*at == '['));
         snprintf(at, sizeof line - (size_t)(at - line), "%s%s", bad[i].value, rest);
         free(rest);
         refused(line, bad[i].why);

@@ -115,13 +115,15 @@ static void no_format_shows_what_was_taken_out(void **state)
     static const char *const secret[] = {"10.0.0", "web1", "/srv", "/work", "alice"};
     static const char *const kept[] = {"db_connect"};
     static const struct state_holder holder = {.pid = 99, .fd = 5, .exe = "/opt/alice/bin/keeper"};
-    static struct finding held = {.fd = 20, .kind = KIND_HELD_BY_CHILD, .n_holders = 1, .holders = 1, .holder = &holder, .asked = "10.0.0.9:1"};
+    static struct finding held = {
+        .fd = 20, .kind = KIND_HELD_BY_CHILD, .n_holders = 1, .holders = 1, .holder = &holder, .asked = "10.0.0.9:1"};
     struct report before = a_report();
     struct finding stuck[2] = {a_finding[0], a_finding[1]};
     (void)state;
     stuck[0].siteid = stuck[1].siteid = before.groups[0].siteid;
     before.groups[0].findings = stuck;
-    before.groups[1] = (struct group){.kind = KIND_HELD_BY_CHILD, .count = 1, .n_findings = 1, .findings = &held, .ports_peer = "10.0.0.8:2"};
+    before.groups[1] =
+        (struct group){.kind = KIND_HELD_BY_CHILD, .count = 1, .n_findings = 1, .findings = &held, .ports_peer = "10.0.0.8:2"};
     struct model m = {.report = before, .n_findings = 3};
     redact_model(&redaction, &m);
     assert_string_equal(held.asked, "10.0.0.9:1"); /* a copy was changed */

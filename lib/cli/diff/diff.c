@@ -42,9 +42,12 @@ struct diff_request {
 enum { DIFF_OPT_FORMAT = 256, DIFF_OPT_EXITCODE, DIFF_OPT_KINDS, DIFF_OPT_DEBUG_DIR, DIFF_OPT_REDACT };
 
 static const struct option diff_options[] = {
-    {"format", required_argument, NULL, DIFF_OPT_FORMAT},       {"exitcode", required_argument, NULL, DIFF_OPT_EXITCODE},
-    {"kinds", required_argument, NULL, DIFF_OPT_KINDS},         {"debug-dir", required_argument, NULL, DIFF_OPT_DEBUG_DIR},
-    {"redact", no_argument, NULL, DIFF_OPT_REDACT},             {"help", no_argument, NULL, 'h'},
+    {"format", required_argument, NULL, DIFF_OPT_FORMAT},
+    {"exitcode", required_argument, NULL, DIFF_OPT_EXITCODE},
+    {"kinds", required_argument, NULL, DIFF_OPT_KINDS},
+    {"debug-dir", required_argument, NULL, DIFF_OPT_DEBUG_DIR},
+    {"redact", no_argument, NULL, DIFF_OPT_REDACT},
+    {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 

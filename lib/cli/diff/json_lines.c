@@ -217,10 +217,9 @@ static const char *take_leak(struct json_lines *r, const json_t *v)
     uint64_t pid;
     if ((why = take_kind(r, v, &g.kind)) || (why = take_site(r, v, &s->id)) || (why = take_count(r, v, "count", &s->count)) ||
         (why = take_count(r, v, "opened", &s->opened)) || (why = take_count(r, v, "closed", &s->closed)) ||
-        (why = take_count(r, v, "pid", &pid)) || (why = take_string(r, v, "time", &time)) ||
-        (why = take_string(r, v, "reason", &reason)) || (why = take_string_opt(r, v, "host", &host)) ||
-        (why = take_string_opt(r, v, "exe", &exe)) || (why = take_string_opt(r, v, "variant", &g.variant)) ||
-        (why = take_string_opt(r, v, "site_of", &of)))
+        (why = take_count(r, v, "pid", &pid)) || (why = take_string(r, v, "time", &time)) || (why = take_string(r, v, "reason", &reason)) ||
+        (why = take_string_opt(r, v, "host", &host)) || (why = take_string_opt(r, v, "exe", &exe)) ||
+        (why = take_string_opt(r, v, "variant", &g.variant)) || (why = take_string_opt(r, v, "site_of", &of)))
         return why;
     s->of_eof = of && strcmp(of, "eof") == 0;
     s->exe = text_base_name(exe ? exe : "");

@@ -25,7 +25,8 @@ struct matching {
     size_t n[2];
 };
 
-static void add_pair(struct diff_pairs *p, const struct diff_site *before, const struct diff_site *now, enum diff_matched how, bool uncertain)
+static void add_pair(struct diff_pairs *p, const struct diff_site *before, const struct diff_site *now, enum diff_matched how,
+                     bool uncertain)
 {
     enum diff_change change = !before                      ? DIFF_NEW
                               : !now                       ? DIFF_GONE

@@ -14,7 +14,7 @@
 #include "../model/types.h"
 
 struct redaction {
-    struct arena arena; /* of all that the functions below return */
+    struct arena arena;  /* of all that the functions below return */
     const char *project; /* the sources are below this folder; NULL: they are not known to be below one */
     const char *user;    /* a folder of this name is never shown; NULL: none is known */
     char **addresses;

@@ -38,9 +38,9 @@ void redact_end(struct redaction *r)
 /* Folders that packages fill, and no user: what is below them says which package, not whose machine. */
 static bool is_system(const char *path)
 {
-    static const char *const folders[] = {"/usr/lib", "/usr/libexec", "/usr/include", "/usr/bin", "/usr/sbin", "/usr/share",
-                                          "/lib",     "/lib64",       "/lib32",       "/bin",     "/sbin",     "/nix/store",
-                                          "/gnu/store", "/usr/lib64",  "/usr/lib32"};
+    static const char *const folders[] = {"/usr/lib",   "/usr/libexec", "/usr/include", "/usr/bin",   "/usr/sbin",
+                                          "/usr/share", "/lib",         "/lib64",       "/lib32",     "/bin",
+                                          "/sbin",      "/nix/store",   "/gnu/store",   "/usr/lib64", "/usr/lib32"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         size_t n = strlen(folders[i]);
         if (strncmp(path, folders[i], n) == 0 && path[n] == '/')
