@@ -91,7 +91,7 @@ static void put_pair(struct out *o, const struct diff_pair *p)
         out_str(o, "\n  one of several places with these functions, of which one report has more: which one is new or gone is not certain");
     out_fmt(o, "\n%s", !s->n_frames ? "" : s->of_eof ? "  saw EOF in\n" : "  opened in\n");
     text_measure(&columns, s->frames, s->n_frames);
-    text_stack(o, &columns, s->frames, s->n_frames);
+    text_stack(o, &columns, s->frames, s->n_frames, NULL);
     out_char(o, '\n');
 }
 

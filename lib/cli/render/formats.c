@@ -103,7 +103,7 @@ static void put_youngest(struct out *o, const struct model *m)
     struct text_columns columns = {0};
     out_str(o, ", opened in\n");
     text_measure(&columns, m->youngest, 1);
-    text_stack(o, &columns, m->youngest, 1);
+    text_stack(o, &columns, m->youngest, 1, m->report.color ? m->youngest : NULL);
 }
 
 static void put_of_others(struct out *o, const struct model *m)

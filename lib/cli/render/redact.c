@@ -18,6 +18,7 @@ const struct frame *redact_frames(struct redaction *r, const struct frame *frame
         copy[i].module = redact_path(r, frames[i].module);
         copy[i].file = redact_path(r, frames[i].file);
         copy[i].generated_file = redact_path(r, frames[i].generated_file);
+        copy[i].source = NULL; /* the text of a line may hold anything */
     }
     return copy;
 }
