@@ -31,15 +31,22 @@ static void put_kinds(struct out *o, const struct diff_site *s)
 
 static void put_sockets(struct out *o, uint64_t n) { out_fmt(o, "%llu socket%s", (unsigned long long)n, text_plural(n)); }
 
+/* A pair has one of them at least. */
+static const struct diff_site *site_of(const struct diff_pair *p)
+{
+    static const struct diff_site none = {0};
+    return p->now ? p->now : p->before ? p->before : &none;
+}
+
 static void put_change(struct out *o, const struct diff_pair *p)
 {
     out_str(o, change_names[p->change]);
     out_str(o, ": ");
     if (p->before && p->now)
         out_fmt(o, "%llu -> ", (unsigned long long)p->before->count);
-    put_sockets(o, (p->now ? p->now : p->before)->count);
+    put_sockets(o, site_of(p)->count);
     out_str(o, " (");
-    put_kinds(o, p->now ? p->now : p->before);
+    put_kinds(o, site_of(p));
     out_str(o, ")\n");
 }
 
@@ -78,7 +85,7 @@ static void put_moved(struct out *o, const struct diff_pair *p)
 
 static void put_pair(struct out *o, const struct diff_pair *p)
 {
-    const struct diff_site *s = p->now ? p->now : p->before;
+    const struct diff_site *s = site_of(p);
     struct text_columns columns = {0};
     put_change(o, p);
     put_site(o, s);
@@ -147,7 +154,7 @@ static unsigned kind_of(const struct diff_site *s)
 static void put_json_pair(struct out *o, const struct diff_pair *p)
 {
     static const struct diff_site none = {0};
-    const struct diff_site *now = p->now ? p->now : &none, *before = p->before ? p->before : &none, *s = p->now ? p->now : p->before;
+    const struct diff_site *now = p->now ? p->now : &none, *before = p->before ? p->before : &none, *s = site_of(p);
     out_fmt(o, "{\"type\":\"diff\",\"change\":\"%s\"", change_names[p->change]);
     json_put_string(o, "kind", kind_name(kind_of(s)));
     json_put_site(o, s->id);

@@ -85,6 +85,12 @@ static void read_file(struct source_file *f)
     close(fd);
 }
 
+static char *copy_of(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(arena_grow(NULL, size, 1), text, size);
+}
+
 static const struct source_file *file_of(struct source_files *s, const char *root, const char *path)
 {
     for (unsigned i = 0; i < FILES; i++)
@@ -92,8 +98,8 @@ static const struct source_file *file_of(struct source_files *s, const char *roo
             return &s->files[i];
     struct source_file *f = &s->files[s->next++ % FILES];
     forget(f);
-    f->root = strcpy(arena_grow(NULL, strlen(root) + 1, 1), root);
-    f->path = strcpy(arena_grow(NULL, strlen(path) + 1, 1), path);
+    f->root = copy_of(root);
+    f->path = copy_of(path);
     read_file(f);
     return f;
 }

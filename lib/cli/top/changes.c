@@ -45,7 +45,7 @@ void changes_keep(struct top *t)
 static const struct top_before *find(const struct top *t, const struct group *g)
 {
     const struct top_before name = name_of(g);
-    return t->n_before ? bsearch(&name, t->before, t->n_before, sizeof name, by_name) : NULL;
+    return t->before && t->n_before ? bsearch(&name, t->before, t->n_before, sizeof name, by_name) : NULL;
 }
 
 int64_t changes_of(const struct top *t, const struct group *g, bool *fresh)
@@ -69,7 +69,7 @@ void changes_find(struct top *t)
         c.stuck += r->groups[i].count;
     }
     uint64_t before = 0;
-    for (size_t i = 0; i < t->n_before; i++)
+    for (size_t i = 0; t->before && i < t->n_before; i++)
         before += t->before[i].count;
     /* what went from the groups that are there, and from those that are not */
     c.fewer = c.known ? before + c.more - c.stuck : 0;
