@@ -157,6 +157,16 @@ static void the_reader_still_gets_sites_files_lines_and_peers(void **state)
     free(text);
 }
 
+static void the_text_of_a_line_is_left_out(void **state)
+{
+    static const struct frame shown = {.module = "/srv/app", .symbol = "login", .file = "/srv/src/db.c", .line = 42, .source = "key = 7;"};
+    (void)state;
+    const struct frame *f = redact_frames(&redaction, &shown, 1);
+    assert_string_equal(f->symbol, "login");
+    assert_null(f->source);
+    assert_string_equal(shown.source, "key = 7;");
+}
+
 static void a_process_with_nothing_stuck_has_a_summary_in_json(void **state)
 {
     struct report r = a_report();
@@ -194,6 +204,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_address_has_one_placeholder_and_keeps_its_port, begin, end),
         cmocka_unit_test_setup_teardown(no_format_shows_what_was_taken_out, begin, end),
         cmocka_unit_test_setup_teardown(the_reader_still_gets_sites_files_lines_and_peers, begin, end),
+        cmocka_unit_test_setup_teardown(the_text_of_a_line_is_left_out, begin, end),
         cmocka_unit_test(a_process_with_nothing_stuck_has_a_summary_in_json),
         cmocka_unit_test(what_it_knows_of_this_process_is_its_folder_and_its_user),
     };
