@@ -7,6 +7,7 @@
 #include "load_process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,9 @@ static bool from_usual_places(struct loaded_file *l, pid_t pid, uint64_t start, 
         dirs[n++][shared.len] = 0;
     }
     for (size_t i = 0; i < n; i++) {
+        /* where we may not look, nobody knows whether there is a file: that is no reason to give */
+        if (faccessat(AT_FDCWD, dirs[i], X_OK, AT_EACCESS) != 0)
+            continue;
         struct out o = {.buf = path, .cap = sizeof path - 1};
         out_fmt(&o, "%s/", dirs[i]);
         statedir_file(&o, (uint32_t)pid, start);
