@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../core/kinds.h"
 #include "../../core/state.h"
 #include "../base/cli.h"
 #include "../kernel/procfs.h"
@@ -46,16 +47,6 @@ const struct scan_process *scan_usage_shortest(const struct scan *s, size_t *n)
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-static const char *state_name(unsigned state)
-{
-    static const char *const names[] = {
-        [TCP_ESTABLISHED] = "ESTABLISHED", [TCP_SYN_SENT] = "SYN_SENT",   [TCP_SYN_RECV] = "SYN_RECV", [TCP_FIN_WAIT1] = "FIN_WAIT_1",
-        [TCP_FIN_WAIT2] = "FIN_WAIT_2",    [TCP_TIME_WAIT] = "TIME_WAIT", [TCP_CLOSE] = "CLOSE",       [TCP_CLOSE_WAIT] = "CLOSE_WAIT",
-        [TCP_LAST_ACK] = "LAST_ACK",       [TCP_LISTEN] = "LISTEN",       [TCP_CLOSING] = "CLOSING",
-    };
-    return state < sizeof names / sizeof names[0] ? names[state] : NULL;
-}
-
 static struct scan_use *new_use(struct scan_usage *u, const char *kind)
 {
     u->uses = cli_grow(u->uses, u->n_uses, &u->cap_uses, sizeof *u->uses);
@@ -70,7 +61,8 @@ static void set_tcp(struct scan_use *use, const struct scan *s, const struct sca
 {
     char peer[SOCKDIAG_ADDRESS];
     snprintf(use->kind, sizeof use->kind, "tcp");
-    use->state = state_name(t->state);
+    const char *state = tcp_state_name(t->state);
+    use->state = *state ? state : NULL;
     if (t->state == TCP_LISTEN)
         snprintf(use->target, sizeof use->target, "%s", sockdiag_address(peer, t->family, t->local, t->local_port));
     else if (scan_is_accepted(&s->namespaces[t->ns], t))
