@@ -75,7 +75,17 @@ same()
     [ "$(json "$TESTTMP/log" '{l["reason"] for l in leaks}')" = "{'exhausted'}" ]
     [ "$(json "$TESTTMP/log" 'leaks[0]["frames"][0]["symbol"]')" = serve_one ]
     [ "$(json "$TESTTMP/log" 'sum(l["type"] == "exhausted" for l in lines)')" = 1 ]
-    [ "$(json "$TESTTMP/log" 'any(s["protocol"] == "udp" for l in leaks for s in l["sockets"])')" = True ]
+    same "log_format=json" python3 -c '
+import resource, socket, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+kept = [socket.socket(type=socket.SOCK_DGRAM) for i in range(5)]
+try:
+    while True: kept.append(socket.socket())
+except OSError:
+    print("full")
+time.sleep(1) # for the watcher: the end closes them'
+    whole >"$TESTTMP/log"
+    [ "$(json "$TESTTMP/log" 'sum(s["protocol"] == "udp" for l in leaks for s in l["sockets"])')" = 5 ]
 }
 
 @test "copies and files that take the descriptors are named" {
@@ -162,7 +172,7 @@ with_failure()
 @test "run passes the report on" {
     run "$SOCKLEAK" run -- "$VICTIMS/exhaust" server 40 3>&- 4>&-
     contains "$output" "ERROR: sockleak: accept4 failed: no descriptor left \(limit 40"
-    contains "$output" "30 of this site are open"
+    contains "$output" "3[0-9] of this site are open"
 }
 
 # ---- ports ----

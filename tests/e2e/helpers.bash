@@ -7,8 +7,22 @@
 #
 # A file that has a setup or teardown of its own calls helpers_setup and helpers_teardown in it.
 
+# Closes the descriptors that whoever started the tests has left open: what is counted is to be the test's own. 3 and 4 are bats'.
+close_inherited()
+{
+    local fd info
+    for fd in /proc/"$BASHPID"/fd/*; do
+        fd=${fd##*/}
+        ((fd > 4)) || continue
+        info=$(cat "/proc/$BASHPID/fdinfo/$fd" 2>/dev/null) || continue
+        [[ $info =~ flags:[[:space:]]*([0-7]+) ]] || continue
+        ((0${BASH_REMATCH[1]} & 02000000)) || eval "exec $fd>&-" # the shell's own are close-on-exec
+    done
+}
+
 helpers_setup()
 {
+    close_inherited
     TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     BUILD=${SOCKLEAK_BUILD:-$TOP/build}
     AGENT=$BUILD${SOCKLEAK_CAPTURE:+/$SOCKLEAK_CAPTURE}/libsockleak.so # a variant of the library alone
