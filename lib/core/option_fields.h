@@ -33,7 +33,7 @@ struct options {
     uint64_t log_max;        /* bytes of a log file; 0: no limit */
     uint8_t color;
     bool source;        /* the source line below the first frame of the program */
-    char log_path[512]; /* "stderr", "stdout" or a pattern, as given */
+    char log_path[512]; /* "stderr", "stdout", "none" or a pattern, as given */
     char suppressions[512];
     bool suppressions_told; /* an ancestor has logged what is wrong with that file: options_hush */
     char state_dir[512];    /* empty: the default place */

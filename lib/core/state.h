@@ -177,6 +177,17 @@ struct state_family {
     uint32_t ancestors[STATE_ANCESTORS]; /* the parent's parent first; 0: no more */
 };
 
+/*
+ * Where the reports go, when `sockleak attach` said so. In the page of the header, at a place of
+ * its own: all zero in older files.
+ */
+#define STATE_LOG_OFFSET 2048u
+struct state_log {
+    _Atomic uint32_t turn; /* the command adds 1 when it has written another place; 0: never */
+    uint32_t unused;
+    _Atomic uint64_t place[64]; /* as log_path, ended by NUL; "none": kept from a place that the user chose */
+};
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 /*
@@ -636,7 +647,8 @@ _Static_assert(0x85ebca6bu * LIFE_THREAD_UNDONE == 1, "the one undoes the other"
 _Static_assert(STATE_MAX_SIZE / STATE_REF_UNIT <= LIFE_RARE_REF, "a ref fits beside the flags");
 _Static_assert(sizeof(struct state_attempt) == 128, "32 attempts an extent");
 _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
-_Static_assert(sizeof(struct state_header) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
+_Static_assert(sizeof(struct state_header) <= STATE_LOG_OFFSET, "the place of the log follows in the same page");
+_Static_assert(STATE_LOG_OFFSET + sizeof(struct state_log) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
 _Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, "the header is one page");
 _Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
 _Static_assert(sizeof(struct state_holder) == 64, "4 holders in a record");
@@ -672,6 +684,7 @@ const char *state_open_view(struct state_view *view, const void *base, uint64_t 
 const char *state_lacks(const char *writer, const char *reader);
 const struct state_header *state_head(const struct state_view *view);
 const struct state_family *state_family(const struct state_view *view);
+const struct state_log *state_log(const struct state_view *view);
 /*
  * The string in a fixed field, cut at CAP-1 bytes and NUL-terminated into OUT; bytes that are no
  * printable UTF-8 become '?'.

@@ -45,6 +45,32 @@ static struct file_identity at_start[3];
 static _Atomic bool path_warned;
 static bool no_color;
 static _Atomic uint64_t start_real_ns; /* log_path's %t; 0: now */
+
+/*
+ * What log_use was given, in turn, so that a writer who reads one is not disturbed by the next; 0:
+ * the option holds.
+ */
+static char given[2][sizeof agent_options.log_path];
+static _Atomic uint32_t given_turn;
+
+static const char *log_place(void)
+{
+    uint32_t turn = atomic_load(&given_turn);
+    return turn ? given[turn & 1] : agent_options.log_path;
+}
+
+static bool is_place(const char *name) { return strcmp(log_place(), name) == 0; }
+
+void log_use(const char *place)
+{
+    uint32_t next = atomic_load(&given_turn) + 1;
+    next += !next; /* 0 means none */
+    struct out o = {.buf = given[next & 1], .cap = sizeof given[0] - 1};
+    out_str(&o, place);
+    given[next & 1][o.len] = '\0';
+    atomic_store(&path_warned, false);
+    atomic_store(&given_turn, next);
+}
 /* pieces that could not be written, not yet taken by log_take_lost */
 static _Atomic uint64_t lost_pieces;
 
@@ -83,7 +109,7 @@ void log_init(void)
 {
     no_color = asks_for_no_color();
     remember_file(STDERR_FILENO);
-    if (!strcmp(agent_options.log_path, "stdout"))
+    if (is_place("stdout"))
         remember_file(STDOUT_FILENO);
 }
 
@@ -187,7 +213,7 @@ static int open_path(const char **why)
     uint64_t start = atomic_load(&start_real_ns);
     if (!start)
         start = clock_now_real();
-    if (!expand_path(path, sizeof path, agent_options.log_path, spare_pid(), name ? name + 1 : exe, host, start / 1000000000u)) {
+    if (!expand_path(path, sizeof path, log_place(), spare_pid(), name ? name + 1 : exe, host, start / 1000000000u)) {
         *why = errno_text(ENAMETOOLONG);
         return -1;
     }
@@ -217,7 +243,7 @@ static void warn_of_path(int fd, const char *why)
 {
     char text[700], line[6 * sizeof text + 200];
     struct out t = {.buf = text, .cap = sizeof text - 1}, o = {.buf = line, .cap = sizeof line - 1};
-    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", agent_options.log_path, why);
+    out_fmt(&t, "warning: log_path=%s cannot be opened (%s); reports go to standard error", log_place(), why);
     text[t.len] = 0;
     put_line(&o, text);
     line[o.len++] = '\n';
@@ -225,17 +251,19 @@ static void warn_of_path(int fd, const char *why)
 }
 
 /* Which has to be opened. */
-static bool is_a_file(void) { return strcmp(agent_options.log_path, "stdout") != 0 && strcmp(agent_options.log_path, "stderr") != 0; }
+static bool is_a_file(void) { return !is_place("stdout") && !is_place("stderr"); }
 
 static struct place open_log(void)
 {
     const char *why = NULL;
-    if (!strcmp(agent_options.log_path, "stdout"))
+    if (is_place("stdout"))
         return standard(STDOUT_FILENO);
-    if (strcmp(agent_options.log_path, "stderr") != 0) {
+    if (!is_place("stderr")) {
         int fd = open_path(&why);
         if (fd >= 0)
             return (struct place){fd, OPENED};
+        if (atomic_load(&given_turn)) /* an attach chose the place: nothing goes to the program's own output */
+            return (struct place){-1, PROGRAMS};
     }
     struct place p = standard(STDERR_FILENO);
     if (why && p.fd >= 0 && !atomic_exchange(&path_warned, true))
@@ -365,6 +393,8 @@ static void write_piece(void *arg)
 bool log_write(const char *text, size_t n)
 {
     struct piece p = {text, n, true};
+    if (is_place("none"))
+        return true;
     if (n && is_a_file())
         spare_run(write_piece, &p);
     else if (n)
@@ -381,7 +411,7 @@ bool log_has_color(void)
     if (no_color)
         return false;
     struct termios t;
-    bool err = !strcmp(agent_options.log_path, "stderr"), out = !strcmp(agent_options.log_path, "stdout");
+    bool err = is_place("stderr"), out = is_place("stdout");
     if (!err && !out)
         return false;
     const struct place p = standard(err ? STDERR_FILENO : STDOUT_FILENO);

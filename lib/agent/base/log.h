@@ -19,6 +19,11 @@
  * Remembers which files standard output and error are now. Called again when the options are known.
  */
 void log_init(void);
+/*
+ * From now on PLACE holds (as log_path, at most 511 bytes; copied), whatever the option says; what
+ * cannot be written there is lost, and counted. One thread at a time.
+ */
+void log_use(const char *place);
 /* The time that log_path's %t stands for, in ns since 1970; 0: the time of writing. */
 void log_set_start(uint64_t real_ns);
 /*

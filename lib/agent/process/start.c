@@ -28,6 +28,7 @@
 #include "../track/inherited_set.h"
 #include "../track/quiet.h"
 #include "../watch/check.h"
+#include "../watch/log_place.h"
 #include "../watch/wake.h"
 #include "../watch/watcher.h"
 #include "configure.h"
@@ -81,8 +82,12 @@ const struct gate_hooks gate_hooks = {
 int start_wake(const char *options_text)
 {
     configure();
-    if (options_text)
+    if (options_text) {
+        char log_path[sizeof agent_options.log_path];
+        memcpy(log_path, agent_options.log_path, sizeof log_path);
         configure_take(options_text);
+        log_place_attached(log_path);
+    }
     agent_options.enabled = true;
     options_finish(&agent_options);
     if (!gate_start())

@@ -29,6 +29,7 @@
 #include "../track/slot.h"
 #include "../track/uring.h"
 #include "held_check.h"
+#include "log_place.h"
 #include "marker.h"
 #include "waiters.h"
 
@@ -443,6 +444,7 @@ static void check_batch(struct check *l, unsigned n)
 
 static uint64_t check_table(uint64_t min_age_ns, bool ending)
 {
+    log_place_follow();
     struct check l = {.now = clock_now(), .grace = table_grace_ns(), .interval = table_interval_ns(), .next_grace = UINT64_MAX};
     l.ending = ending;
     l.thorough = min_age_ns <= 1;
@@ -489,6 +491,7 @@ void check_reset(void)
      * Another thread of the parent may have been changing these at the fork: start empty. A few
      * pages are lost.
      */
+    log_place_reset();
     in_use = free_list = NULL;
     n_in_use = n_free = refs_capacity = 0;
     counts_reset();
