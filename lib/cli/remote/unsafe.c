@@ -21,6 +21,7 @@
 #include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
+#include "tables.h"
 
 #define MAX_WALK 256
 
@@ -167,7 +168,7 @@ struct unsafe_ranges *unsafe_open(const struct remote *r)
         return NULL;
     u->r = r;
     u->libc = maps_module_named(r, "libc");
-    u->space = unw_create_addr_space(&_UPT_accessors, 0);
+    u->space = tables_space(r);
     for (size_t i = 0; i < r->n_modules; i++) {
         struct remote_module *m = &r->modules[i];
         if (is_named(m, "ld-linux") || is_named(m, "ld-2."))
