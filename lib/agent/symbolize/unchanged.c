@@ -19,6 +19,6 @@ void unchanged_begin(void) { loaded_real_ns = sys_clock(CLOCK_REALTIME); }
 
 uint64_t unchanged_since(void)
 {
-    uint64_t start = clock_real_of(table_start_ticks());
-    return start < loaded_real_ns ? start : loaded_real_ns;
+    uint64_t ticks = table_start_ticks(), start = clock_real_of(ticks);
+    return ticks && start < loaded_real_ns ? start : loaded_real_ns;
 }

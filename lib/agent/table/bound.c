@@ -121,7 +121,7 @@ static bool has_ended(int dir, struct entry *e)
     e->modified_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
     if (SYS2(SYS_kill, e->pid, 0) != -ESRCH) {
         uint64_t start = start_of(e->pid);
-        if (!start || start == e->start_ticks)
+        if (!start || !e->start_ticks || start == e->start_ticks)
             return false;
     }
     return !may_run_elsewhere(dir, name);

@@ -38,7 +38,7 @@ uint64_t load_unchanged_since(const struct loaded_file *l)
     if (!l->same_boot || load_relaxed32(&h->inherited_from))
         return 0;
     uint64_t start = start_time_real(h->start_ticks, now_boot_ns(), now_real_ns());
-    return start < h->opened_real_ns ? start : h->opened_real_ns;
+    return h->start_ticks && start < h->opened_real_ns ? start : h->opened_real_ns;
 }
 
 bool load_stat(pid_t pid, uint64_t *start_ticks, char *state)
@@ -188,6 +188,18 @@ static pid_t find_inner(const struct state_header *h)
 }
 
 /*
+ * Is it the process of the file, by the time that it started at? A process without /proc (a chroot)
+ * could not tell that time: then it is the one of that number which was there before the file.
+ */
+static bool has_started_so(pid_t pid, const struct state_header *h, char *state)
+{
+    uint64_t start;
+    if (pid <= 0 || !load_stat(pid, &start, state))
+        return false;
+    return start == h->start_ticks || (!h->start_ticks && start_time_real(start, now_boot_ns(), now_real_ns()) <= h->opened_real_ns);
+}
+
+/*
  * Does the process still run the program that wrote the file? An exec keeps pid and start time but
  * leaves this table behind.
  */
@@ -237,12 +249,11 @@ void load_recheck(struct loaded_file *l)
     /* END_EXIT: it may still be on its way out */
     if (l->same_boot && (end == END_RUNNING || end == END_EXIT)) {
         char state;
-        uint64_t start;
         pid_t pid = (pid_t)h->pid;
-        bool found = pid > 0 && load_stat(pid, &start, &state) && start == h->start_ticks;
+        bool found = has_started_so(pid, h, &state);
         if (!found) {
             pid = find_inner(h);
-            found = pid > 0 && load_stat(pid, &start, &state) && start == h->start_ticks;
+            found = has_started_so(pid, h, &state);
         }
         if (found && state != 'Z' && state != 'X') {
             if (!same_program(pid, h)) {
