@@ -33,7 +33,7 @@ static const struct option option_table[] = {
     {"max_allowed", OPT_BIG, FIELD(max_allowed), UINT64_MAX, "0", "so many leaked sockets at exit do not change the exit status"},
     {"abort_on_error", OPT_BOOL, FIELD(abort_on_error), 1, "0", "1: abort() at the first reported leak"},
     {"log_path", OPT_TEXT, FIELD(log_path), 0, "stderr",
-     "stderr, stdout or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended"},
+     "stderr, stdout, none or a path; %p pid, %e program, %h host, %t start time; without %p '.PID' is appended"},
     {"log_max", OPT_SIZE, FIELD(log_max), 0, "64m", "a log file's size in bytes (k, m, g), then one line that it is full; 0: no limit"},
     {"log_format", OPT_FORMAT, FIELD(log_json), 0, "text", "text or json"},
     {"max_frames", OPT_NUMBER, FIELD(max_frames), STATE_MAX_FRAMES, "64",

@@ -90,6 +90,11 @@ const char *state_lacks(const char *writer, const char *reader)
     return NULL;
 }
 
+const struct state_log *state_log(const struct state_view *view)
+{
+    return (const struct state_log *)(const void *)(view->base + STATE_LOG_OFFSET);
+}
+
 const struct state_family *state_family(const struct state_view *view)
 {
     return (const struct state_family *)(const void *)(view->base + STATE_FAMILY_OFFSET);

@@ -191,7 +191,7 @@ END
     wait_for 20 grep -q '^closed' "$TESTTMP/v.out"
     ls "$XDG_RUNTIME_DIR/sockleak"
     sleep 4 # the condition's age, which must not be lost
-    "$SOCKLEAK" attach --grace 1h "$pid" 2>&1
+    "$SOCKLEAK" attach --grace 1h --log stderr "$pid" 2>&1
     found() { "$SOCKLEAK" report --min-age 1s --format json "$pid" >"$TESTTMP/r" && grep -q before_attach "$TESTTMP/r"; }
     wait_for 20 found
     [ "$(json "$TESTTMP/r" 'leaks[0]["sockets"][0]["age_s"]')" = None ]

@@ -141,22 +141,6 @@ print("ready", flush=True)'
     fi
 }
 
-@test "a file system without the library" {
-    [ "$(id -u)" = 0 ] || skip "needs root"
-    unshare -m true 2>/dev/null || skip "no mount namespaces here"
-    cp "$VICTIMS/attach_refuses" "$TESTTMP/"
-    mkdir "$TESTTMP/lib"
-    cp "$AGENT" "$SOCKLEAK" "$TESTTMP/lib/"
-    start_fed away unshare -m sh -c 'mount -t tmpfs none "$0/lib" && exec "$0/attach_refuses" plain' "$TESTTMP"
-    refused "has no $TESTTMP/lib/libsockleak.so.*copy it there.*cp .* /proc/$pid/root" "$TESTTMP/lib/sockleak" attach "$pid"
-    cp "$TESTTMP/lib/libsockleak.so" "/proc/$pid/root$TESTTMP/lib/"
-    run "$TESTTMP/lib/sockleak" attach "$pid"
-    [ "$status" = 0 ]
-    exec {FEED}>&-
-    wait "$pid"
-    contains "$TESTTMP/away.out" '^fine$'
-}
-
 @test "a library that the process cannot load: the loader's reason is told, errno and the call that it was in are untouched" {
     gcc -shared -o "$TESTTMP/libnothere.so" -x c /dev/null
     gcc -shared -o "$TESTTMP/libbroken.so" -x c /dev/null -Wl,--no-as-needed -L"$TESTTMP" -lnothere

@@ -17,25 +17,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../core/options.h"
 #include "../base/cli.h"
 #include "../base/now.h"
 #include "../remote/agent.h"
 #include "../remote/check.h"
 #include "../report/report.h"
 #include "detach.h"
+#include "room.h"
+#include "settings.h"
 #include "wake.h"
 
-const char usage_attach[] = "usage: sockleak attach [options] PID\n"
+const char usage_attach[] = "usage: sockleak attach [options] PID...\n"
                             "\n"
-                            "Starts recording in a running process: wakes an agent that was preloaded with enabled=0, or\n"
-                            "else loads the agent into it. Sockets that are open already are known as before_attach.\n"
-                            "Needs the rights that a debugger needs: the same user, or root. SOCKLEAK_LIBRARY names the library\n"
-                            "where it is not beside this command or in ../lib.\n"
+                            "Starts recording in running processes: wakes an agent that was preloaded with enabled=0, or else\n"
+                            "loads the agent. Sockets that are open already are known as before_attach. In a process that\n"
+                            "records already, --grace, --kinds and --log change how. A process without a descriptor left gets\n"
+                            "some for the moment. Needs the rights that a debugger needs: the same user, or root.\n"
+                            "SOCKLEAK_LIBRARY names the library where it is not beside this command or in ../lib.\n"
                             "\n"
                             "  --grace TIME    report a socket after its condition has lasted so long (30s)\n"
                             "  --kinds KINDS   close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,\n"
                             "                  use_after_close,open or all\n"
+                            "  --log FILE      the agent writes its reports to FILE.PID, or to stderr, the process' own; without\n"
+                            "                  this it writes none, and 'sockleak report' shows them\n"
                             "  --for TIME      record for so long, then report and detach. Without --grace the report lists what has been\n"
                             "                  stuck for the process' grace or half of TIME, whichever is shorter. Ctrl-C ends it early\n"
                             "  -h, --help\n"
@@ -45,12 +49,6 @@ const char usage_attach[] = "usage: sockleak attach [options] PID\n"
                             "  sockleak attach --for 60s --grace 10s $(pidof myserver)\n"
                             "  sockleak report 4242\n"
                             "  sockleak detach 4242\n";
-
-struct attach_request {
-    uint64_t grace_ns, for_ns;
-    uint32_t kinds;
-    bool grace_set, kinds_set, for_set;
-};
 
 static volatile sig_atomic_t interrupted;
 
@@ -90,21 +88,46 @@ static void wait_for_look(pid_t pid, const struct state_header *h, uint64_t look
         cli_warn("process %d records, but its watcher has not looked yet after %d s", pid, ATTACH_WAIT_MS / 1000);
 }
 
-static int wake_dormant(pid_t pid, struct loaded_file *l, const struct attach_request *w)
+/* What was done, and what to type next; with --for the report follows by itself. */
+static void say_done(const struct process_facts *process, const struct attach_settings *w, const char *done)
+{
+    pid_t pid = process->pid;
+    if (w->for_set)
+        return;
+    printf("process %d (%s): %s", pid, process->name, done);
+    if (w->log_set)
+        printf("; reports go to %s%s", w->log, strcmp(w->log, "stderr") == 0 ? " of the process" : strstr(w->log, "%p") ? "" : ".PID");
+    printf("\nnext: sockleak report %d\n", pid);
+}
+
+static int no_permission(const struct loaded_file *l)
+{
+    return cli_fail("no permission to write %s: run as the process' user or as root", l->path);
+}
+
+static int change_recording(const struct process_facts *process, struct loaded_file *l, const struct attach_settings *w)
 {
     const struct state_header *h = state_head(&l->view);
+    pid_t pid = process->pid;
+    if (!w->grace_set && !w->kinds_set && !w->log_set && !w->for_set)
+        return cli_fail("process %d (%s) is recording already: see `sockleak report %d`; --grace, --kinds and --log change how", pid,
+                        process->name, pid);
+    if (!load_can_write(l) || !settings_put(l, w, false))
+        return no_permission(l);
+    load_put32(l, &h->request, atomic_load(&h->request) + 1);
+    attach_wake_word(&h->request);
+    say_done(process, w, "records already, and now as asked for");
+    return CLI_OK;
+}
+
+static int wake_dormant(const struct process_facts *process, struct loaded_file *l, const struct attach_settings *w)
+{
+    const struct state_header *h = state_head(&l->view);
+    pid_t pid = process->pid;
     if (!load_can_write(l))
-        return cli_fail("no permission to write %s: run as the process' user or as root", l->path);
+        return no_permission(l);
     uint64_t looks = atomic_load(&h->looks);
-    if (w->grace_set) {
-        struct options follows = {.grace_ns = w->grace_ns};
-        options_finish(&follows);
-        load_put64(l, &h->grace_ns, w->grace_ns);
-        if (!h->interval_given)
-            load_put64(l, &h->interval_ns, follows.interval_ns);
-    }
-    if (w->kinds_set)
-        load_put32(l, &h->kinds, w->kinds);
+    settings_put(l, w, true);
     load_put32(l, &h->attached, 1);
     if (!load_put32(l, &h->enabled, 1))
         return cli_fail("cannot wake process %d: %s", pid, strerror(errno));
@@ -114,48 +137,82 @@ static int wake_dormant(pid_t pid, struct loaded_file *l, const struct attach_re
         return CLI_OK;
     }
     wait_for_look(pid, h, looks);
+    say_done(process, w, "its agent was dormant, and records now");
     return CLI_OK;
 }
 
-static int inject_agent(const struct process_facts *process, const struct attach_request *w)
+static const char *const inject_words[] = {
+    [LOAD_NOT] = "its agent was asleep, and records now",
+    [LOAD_PATH] = "the agent was loaded, and records",
+    [LOAD_MEMORY] = "the agent was loaded from memory, as the library is not visible there, and records",
+    [LOAD_FILE] = "the agent was loaded from a file put into its root for the moment, as the library is not visible there, and records",
+};
+
+static int inject_agent(const struct process_facts *process, const struct attach_settings *w)
 {
     pid_t pid = process->pid;
     struct refusal why = {""};
-    struct agent_stats stats = {0};
-    char options[256];
-    int n = 0;
-    options[0] = '\0';
-    if (w->grace_set)
-        n += snprintf(options + n, sizeof(options) - (size_t)n, "grace=%llums:", (unsigned long long)(w->grace_ns / 1000000));
-    for (unsigned k = 0, any = 0; w->kinds_set && k < KIND_COUNT; k++)
-        if (w->kinds & KIND_BIT(k) && kind_name(k))
-            n += snprintf(options + n, sizeof(options) - (size_t)n, "%s%s", any++ ? "," : "kinds=", kind_name(k));
-    const char *refused = agent_inject(process, options, &stats, &why);
+    struct agent_done came = {0};
+    struct room room;
+    char options[1024];
+    settings_as_options(w, options, sizeof options);
+    if (!room_make(pid, &room))
+        return CLI_FAILED;
+    const char *refused = agent_inject(process, options, &came, &why);
+    room_give_back(pid, &room);
     if (refused)
         return cli_fail("%s", refused);
-    if (stats.broken)
-        cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", stats.broken,
-                 stats.objects + stats.broken);
-    if (stats.missed)
+    if (came.stats.broken)
+        cli_warn("%u of %u objects have symbol tables that make no sense; calls from them are not seen", came.stats.broken,
+                 came.stats.objects + came.stats.broken);
+    if (came.stats.missed)
         cli_warn("calls by %u entries are not seen, another library has taken them over; the kernel's tables cover what is missed",
-                 stats.missed);
+                 came.stats.missed);
     struct loaded_file l;
     if (attach_load(&l, pid)) {
         wait_for_look(pid, state_head(&l.view), 0);
         load_free(&l);
     } else if (!attach_is_gone(pid)) {
-        cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; see its own log",
+        cli_warn("process %d records in memory only, where no report can reach it: its state directory cannot be written; --log FILE "
+                 "has it write its reports itself",
                  pid);
     }
+    say_done(process, w, inject_words[came.way]);
     return CLI_OK;
 }
 
-/* Waits until NS is over, the process ends, or the user interrupts. Returns how long that was. */
-static uint64_t record_for(pid_t pid, uint64_t ns)
+/* On a terminal: how long the recording goes on, once a second. */
+static void show_left(uint64_t left_ns)
+{
+    static uint64_t shown = UINT64_MAX;
+    uint64_t left_s = (left_ns + 999999999u) / 1000000000u;
+    if (left_s == shown || !isatty(STDERR_FILENO))
+        return;
+    shown = left_s;
+    if (left_s)
+        fprintf(stderr, "\r\033[Krecording for another %llu s (Ctrl-C ends it)", (unsigned long long)left_s);
+    else
+        fprintf(stderr, "\r\033[K");
+    fflush(stderr);
+}
+
+static bool all_gone(const pid_t *pids, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!attach_is_gone(pids[i]))
+            return false;
+    return true;
+}
+
+/* Waits until NS is over, the processes end, or the user interrupts. Returns how long that was. */
+static uint64_t record_for(const pid_t *pids, int n, uint64_t ns)
 {
     uint64_t begun = now_mono_ns(), end = begun + ns, now;
-    for (now = begun; now < end && !interrupted && !attach_is_gone(pid); now = now_mono_ns())
+    for (now = begun; now < end && !interrupted && !all_gone(pids, n); now = now_mono_ns()) {
+        show_left(end - now);
         attach_nap_ms(end - now > 100000000u ? 100 : (int)((end - now) / 1000000u) + 1);
+    }
+    show_left(0);
     return now < end ? now - begun : ns;
 }
 
@@ -194,7 +251,7 @@ static int report_apart(const char *what, uint64_t min_age_ns)
  * In a recording that is shorter than the process' grace nothing could last long enough to be
  * reported. Then the least age is half of the recording.
  */
-static uint64_t least_age_ns(pid_t pid, const struct attach_request *w, uint64_t recorded_ns)
+static uint64_t least_age_ns(pid_t pid, const struct attach_settings *w, uint64_t recorded_ns)
 {
     struct loaded_file l;
     if (w->grace_set || !attach_load(&l, pid))
@@ -204,36 +261,51 @@ static uint64_t least_age_ns(pid_t pid, const struct attach_request *w, uint64_t
     return grace_ns < recorded_ns / 2 ? grace_ns : recorded_ns / 2;
 }
 
-static int report_and_leave(pid_t pid, const struct attach_request *w)
+/* The state file, kept open: its path may lead through the process' own root, which ends with it. */
+static int keep_file(pid_t pid)
 {
-    char number[16], file[32] = "";
     struct loaded_file l;
-    int fd = -1; /* the path may lead through the process' own root, which ends with it */
+    int fd = -1;
     if (attach_load(&l, pid)) {
         fd = open(l.path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         load_free(&l);
     }
+    return fd;
+}
+
+static int report_and_leave(pid_t pid, int fd, const struct attach_settings *w, uint64_t recorded_ns)
+{
+    char number[16], file[32];
+    struct stat st;
     snprintf(number, sizeof(number), "%d", pid);
     snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
-    uint64_t recorded_ns = record_for(pid, w->for_ns);
-    int status;
-    struct stat st;
     if (!attach_is_gone(pid)) {
-        status = report_apart(number, least_age_ns(pid, w, recorded_ns));
+        int status = report_apart(number, least_age_ns(pid, w, recorded_ns));
         int detached = detach_process(pid);
-        status = status ? status : detached;
-    } else if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink) {
-        status = report_apart(file, UINT64_MAX);
-    } else {
-        cli_warn("process %d has ended, with nothing stuck", pid);
-        status = CLI_OK;
+        return status ? status : detached;
     }
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink)
+        return report_apart(file, UINT64_MAX);
+    cli_warn("process %d has ended, with nothing stuck", pid);
+    return CLI_OK;
+}
+
+static int record_and_leave(const pid_t *pids, int n, const struct attach_settings *w)
+{
+    int files[n], status = CLI_OK;
+    for (int i = 0; i < n; i++)
+        files[i] = keep_file(pids[i]);
+    uint64_t recorded_ns = record_for(pids, n, w->for_ns);
+    for (int i = 0; i < n; i++) {
+        int this_one = report_and_leave(pids[i], files[i], w, recorded_ns);
+        status = status ? status : this_one;
+        if (files[i] >= 0)
+            close(files[i]);
+    }
     return status;
 }
 
-static int start_recording(pid_t pid, const struct attach_request *w)
+static int start_recording(pid_t pid, const struct attach_settings *w)
 {
     struct refusal why = {""};
     struct loaded_file l;
@@ -242,12 +314,14 @@ static int start_recording(pid_t pid, const struct attach_request *w)
     const char *refused = check_exists(&process, &why);
     if (refused)
         return cli_fail("%s", refused);
+    if (!settings_check_log(w, &process))
+        return CLI_FAILED;
     if (attach_load(&l, pid)) {
         int status;
         if (atomic_load(&state_head(&l.view)->enabled))
-            status = cli_fail("process %d (%s) is recording already: see `sockleak report %d`, or detach first", pid, process.name, pid);
+            status = change_recording(&process, &l, w);
         else
-            status = wake_dormant(pid, &l, w);
+            status = wake_dormant(&process, &l, w);
         load_free(&l);
         return status;
     }
@@ -255,34 +329,34 @@ static int start_recording(pid_t pid, const struct attach_request *w)
 }
 
 static const struct option attach_options[] = {
-    {"grace", required_argument, NULL, 'g'},
-    {"kinds", required_argument, NULL, 'k'},
-    {"for", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"grace", required_argument, NULL, 'g'}, {"kinds", required_argument, NULL, 'k'}, {"for", required_argument, NULL, 'f'},
+    {"log", required_argument, NULL, 'l'},   {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 };
 
-int cmd_attach(int argc, char **argv)
+/* Takes the arguments. Returns -1, or the status to end with. */
+static int take_arguments(int argc, char **argv, struct attach_settings *w)
 {
-    struct attach_request w = {0};
-    pid_t pid;
     int c;
     while ((c = getopt_long(argc, argv, ":h", attach_options, NULL)) != -1) {
         switch (c) {
         case 'g':
-            if (!cli_time("--grace", optarg, &w.grace_ns))
+            if (!cli_time("--grace", optarg, &w->grace_ns))
                 return CLI_USAGE;
-            w.grace_set = true;
+            w->grace_set = true;
             break;
         case 'k':
-            if (!cli_kinds("--kinds", optarg, &w.kinds))
+            if (!cli_kinds("--kinds", optarg, &w->kinds))
                 return CLI_USAGE;
-            w.kinds_set = true;
+            w->kinds_set = true;
             break;
         case 'f':
-            if (!cli_time("--for", optarg, &w.for_ns))
+            if (!cli_time("--for", optarg, &w->for_ns))
                 return CLI_USAGE;
-            w.for_set = true;
+            w->for_set = true;
+            break;
+        case 'l':
+            if (!settings_take_log(w, optarg))
+                return CLI_USAGE;
             break;
         case 'h':
             return cli_help();
@@ -290,12 +364,57 @@ int cmd_attach(int argc, char **argv)
             return cli_bad_option(c, argv);
         }
     }
-    if (argc - optind != 1)
-        return cli_misuse("give one PID");
-    if (!cli_pid(argv[optind], &pid))
+    return optind == argc ? cli_misuse("give the PID of a process, or several") : -1;
+}
+
+/* The PIDs among the arguments, each once. Freed by the caller; NULL: a line says why. */
+static pid_t *take_pids(int argc, char **argv, int *n)
+{
+    pid_t *pids = calloc((size_t)argc, sizeof *pids);
+    *n = 0;
+    for (int i = optind; pids && i < argc; i++) {
+        int k = 0;
+        if (!cli_pid(argv[i], &pids[*n])) {
+            free(pids);
+            return NULL;
+        }
+        while (pids[k] != pids[*n])
+            k++;
+        *n += k == *n;
+    }
+    return pids;
+}
+
+/* Attaches to the N PIDS; those that record stand first then, *N of them. */
+static int start_all(pid_t *pids, int *n, const struct attach_settings *w)
+{
+    int status = CLI_OK, started = 0;
+    for (int i = 0; i < *n; i++) {
+        int this_one = start_recording(pids[i], w);
+        if (this_one == CLI_OK)
+            pids[started++] = pids[i];
+        status = status ? status : this_one;
+    }
+    *n = started;
+    return status;
+}
+
+int cmd_attach(int argc, char **argv)
+{
+    struct attach_settings w = {0};
+    int n, status = take_arguments(argc, argv, &w);
+    if (status >= 0)
+        return status;
+    pid_t *pids = take_pids(argc, argv, &n);
+    if (!pids)
         return CLI_USAGE;
     if (w.for_set)
         outlive_signals();
-    int status = start_recording(pid, &w);
-    return status == CLI_OK && w.for_set ? report_and_leave(pid, &w) : status;
+    status = start_all(pids, &n, &w);
+    if (w.for_set && n) {
+        int reported = record_and_leave(pids, n, &w);
+        status = status ? status : reported;
+    }
+    free(pids);
+    return status ? status : cli_flush();
 }

@@ -83,6 +83,10 @@ _sockleak()
             return
         fi
         ;;
+    --log)
+        mapfile -t COMPREPLY < <(compgen -P "$stem" -f -- "$cur")
+        return
+        ;;
     --output | --sysroot | --debug-dir)
         mapfile -t COMPREPLY < <(compgen -P "$stem" -d -- "$cur")
         return
@@ -94,7 +98,7 @@ _sockleak()
     report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --no-source --verbose --exitcode --redact --help' ;;
     diff) words='--format --exitcode --kinds --debug-dir --redact --help' ;;
     explain) words='--full --json --no-memory --no-names --no-source --help' ;;
-    attach) words='--grace --kinds --for --help' ;;
+    attach) words='--grace --kinds --log --for --help' ;;
     detach) words='--help' ;;
     scan) words='--watch --count --all --json --exitcode --min --help' ;;
     top) words='--delay --sort --help' ;;

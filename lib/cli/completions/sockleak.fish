@@ -65,6 +65,7 @@ complete -c sockleak -n '__fish_seen_subcommand_from explain' -l json -d 'One JS
 complete -c sockleak -n '__fish_seen_subcommand_from explain' -l no-memory -d 'Do not read the memory of the process'
 complete -c sockleak -n '__fish_seen_subcommand_from explain' -l no-names -d 'Modules and offsets only'
 complete -c sockleak -n '__fish_seen_subcommand_from attach' -l for -x -d 'Record so long, report, detach'
+complete -c sockleak -n '__fish_seen_subcommand_from attach' -l log -r -d 'Have it write its reports there'
 complete -c sockleak -n '__fish_seen_subcommand_from scan' -s w -l watch -x -d 'Look again and again'
 complete -c sockleak -n '__fish_seen_subcommand_from scan' -s n -l count -x -d 'End after so many looks'
 complete -c sockleak -n '__fish_seen_subcommand_from scan' -s a -l all -d 'Every row'

@@ -8,7 +8,6 @@
  */
 #include "agent.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,80 +26,9 @@
 #include "seccomp.h"
 
 #define SAFE_LIMIT_MS 5000
-#define CALL_LIMIT_MS 5000
-/* __RTLD_DLOPEN: how glibc < 2.34 knows that the call is a dlopen of its own making. */
-#define RTLD_LIBC_PRIVATE 0x80000000u
-
-static const char *call_failed(const struct tracee *t, enum call_result c, struct refusal *why)
-{
-    pid_t pid = t->r->pid;
-    switch (c) {
-    case CALL_DONE:
-        return NULL;
-    case CALL_BLOCKED:
-        return refuse(why,
-                      "process %d holds the dynamic linker's lock and did not give it back within %d s; nothing was changed, try again",
-                      pid, CALL_LIMIT_MS / 1000);
-    case CALL_CRASHED:
-        return refuse(why,
-                      "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was, but the dynamic "
-                      "linker's lock may stay held: restart it when you can",
-                      pid, t->fault, strsignal(t->fault));
-    case CALL_STUCK:
-        return refuse(why,
-                      t->stopped
-                          ? "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic "
-                            "linker's lock may stay held: restart it when you can"
-                          : "loading the agent into process %d did not end, and its thread sleeps where it cannot be stopped; process %d "
-                            "waits to put it back, let that run; the dynamic linker's lock may stay held: restart it when you can",
-                      pid, getpid());
-    case CALL_GONE:
-        return refuse(why, "process %d ended meanwhile", pid);
-    case CALL_REFUSED:
-        return refuse(why, "the kernel refused to change process %d: %s", pid, strerror(t->error));
-    }
-    return NULL;
-}
 
 /* The agent's library as it is mapped there, even if its file has been renamed since. */
 static struct remote_module *agent_module(const struct remote *r) { return maps_module_named(r, "libsockleak"); }
-
-static bool find_dlopen(const struct remote *r, uint64_t *at, unsigned *flags)
-{
-    *flags = RTLD_NOW;
-    if (elf_symbol(r, maps_module_named(r, "libc"), "dlopen", at, NULL) || elf_symbol(r, maps_module_named(r, "libdl"), "dlopen", at, NULL))
-        return true;
-    *flags |= RTLD_LIBC_PRIVATE;
-    return elf_symbol(r, maps_module_named(r, "libc"), "__libc_dlopen_mode", at, NULL);
-}
-
-static const char *why_not_loaded(struct tracee *t, const char *library, struct refusal *why)
-{
-    uint64_t dlerror_at, text = 0;
-    const uint64_t none[3] = {0, 0, 0};
-    char reason[512] = "";
-    if (elf_symbol(t->r, maps_module_named(t->r, "libc"), "dlerror", &dlerror_at, NULL) ||
-        elf_symbol(t->r, maps_module_named(t->r, "libdl"), "dlerror", &dlerror_at, NULL))
-        if (call_run(t, dlerror_at, none, &text, CALL_LIMIT_MS) == CALL_DONE && text)
-            memory_string(t->r, text, reason, sizeof(reason));
-    return refuse(why, "process %d could not load %s%s%s", t->r->pid, library, *reason ? ": " : "", reason);
-}
-
-static const char *load_library(struct tracee *t, struct remote *r, const char *library, struct refusal *why)
-{
-    uint64_t dlopen_at, handle = 0;
-    unsigned flags;
-    if (!find_dlopen(r, &dlopen_at, &flags))
-        return refuse(why, "process %d has no dlopen: use `sockleak scan %d`", r->pid, r->pid);
-    const uint64_t args[3] = {call_put_string(t, library), flags, 0};
-    enum call_result c = call_run(t, dlopen_at, args, &handle, CALL_LIMIT_MS);
-    if (c != CALL_DONE)
-        return call_failed(t, c, why);
-    if (!handle)
-        return why_not_loaded(t, library, why);
-    maps_refresh(r);
-    return NULL;
-}
 
 static const char *call_entry(struct tracee *t, const char *name, const char *text, struct agent_stats *stats, int32_t *result,
                               struct refusal *why)
@@ -114,13 +42,13 @@ static const char *call_entry(struct tracee *t, const char *name, const char *te
     *result = (int32_t)got;
     if (c == CALL_DONE && stats && *result >= 0)
         memory_read(t->r, room, stats, sizeof(*stats));
-    return call_failed(t, c, why);
+    return call_refused(t, c, why);
 }
 
-static const char *check_filters(struct tracee *t, const struct process_facts *p, struct refusal *why)
+static const char *check_filters(struct tracee *t, const struct process_facts *p, bool *in_memory, struct refusal *why)
 {
     const char *forbidden;
-    int err = seccomp_check(t, &forbidden);
+    int err = seccomp_check(t, &forbidden, in_memory);
     pid_t pid = t->r->pid;
     if ((err == -EACCES || err == -EPERM) && geteuid() == 0)
         return refuse(why,
@@ -183,23 +111,23 @@ static bool still_the_same(struct remote *r)
 
 struct agent_work {
     const struct process_facts *process;
-    bool may_load;       /* else the agent must be mapped already */
-    const char *library; /* NULL: it is mapped */
+    bool may_load; /* else the agent must be mapped already */
     const char *entry, *text;
-    struct agent_stats *stats;
+    struct agent_done *done; /* NULL: not asked for */
+    struct load_work load;   /* library: NULL if it is mapped */
 };
 
-static const char *run_held(struct tracee *t, struct remote *r, const struct agent_work *w, struct refusal *why)
+static const char *run_held(struct tracee *t, struct remote *r, struct agent_work *w, struct refusal *why)
 {
     const struct process_facts *p = w->process;
     int32_t result = 0;
-    const char *refused = check_filters(t, p, why);
+    const char *refused = check_filters(t, p, &w->load.in_memory, why);
     if (!refused)
-        refused = call_failed(t, call_prepare(t), why);
-    if (!refused && w->library)
-        refused = load_library(t, r, w->library, why);
+        refused = call_refused(t, call_prepare(t), why);
+    if (!refused && w->load.library)
+        refused = load_agent(t, r, p, &w->load, &w->done->way, why);
     if (!refused)
-        refused = call_entry(t, w->entry, w->text, w->stats, &result, why);
+        refused = call_entry(t, w->entry, w->text, w->done ? &w->done->stats : NULL, &result, why);
     if (refused || result >= 0)
         return refused;
     if (call_entry(t, "sockleak_detach_entry", "", NULL, &(int32_t){0}, why))
@@ -216,17 +144,17 @@ static const char *run_held(struct tracee *t, struct remote *r, const struct age
 /* What the tracing child sends to the command. */
 struct agent_outcome {
     struct refusal why;
-    struct agent_stats stats;
+    struct agent_done done;
     bool refused, stays; /* the child lives on, to put a thread back */
 };
 
-static void report_outcome(int to, const char *refused, const struct agent_stats *stats, bool stays)
+static void report_outcome(int to, const char *refused, const struct agent_done *done, bool stays)
 {
     struct agent_outcome o = {.refused = refused != NULL, .stays = stays};
     if (refused)
         snprintf(o.why.text, sizeof(o.why.text), "%s", refused);
-    if (stats)
-        o.stats = *stats;
+    if (done)
+        o.done = *done;
     ssize_t ignored = write(to, &o, sizeof(o)); /* less than PIPE_BUF */
     (void)ignored;
 }
@@ -256,8 +184,8 @@ static const char *check_work(const struct remote *r, struct agent_work *w, char
     if (!w->may_load)
         return refuse(why, "the agent is not loaded in process %d (%s)", p->pid, p->name);
     refused = library_find(library, PATH_MAX);
-    w->library = library;
-    return refused ? refused : check_visible(p, library, why);
+    w->load.library = library;
+    return refused ? refused : check_visible(p, library, w->load.unseen, sizeof w->load.unseen, why);
 }
 
 /* In the child: does the work and sends what came of it to TO. */
@@ -289,7 +217,7 @@ static void trace_process(struct agent_work w, int to)
                 return;
         }
     }
-    report_outcome(to, refused, w.stats, false);
+    report_outcome(to, refused, w.done, false);
 }
 
 /*
@@ -324,14 +252,14 @@ static const char *run_in_child(struct agent_work w, struct refusal *why)
         return refuse(why, "no process to trace with: %s", strerror(err));
     if (n != sizeof(o))
         return refuse(why, "the process that was to load the agent ended before it was done");
-    if (w.stats)
-        *w.stats = o.stats;
+    if (w.done)
+        *w.done = o.done;
     return o.refused ? refuse(why, "%s", o.why.text) : NULL;
 }
 
-const char *agent_inject(const struct process_facts *process, const char *options, struct agent_stats *stats, struct refusal *why)
+const char *agent_inject(const struct process_facts *process, const char *options, struct agent_done *done, struct refusal *why)
 {
-    struct agent_work w = {.process = process, .may_load = true, .entry = "sockleak_attach_entry", .text = options, .stats = stats};
+    struct agent_work w = {.process = process, .may_load = true, .entry = "sockleak_attach_entry", .text = options, .done = done};
     return run_in_child(w, why);
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "load.h"
 #include "process.h"
 #include "refusal.h"
 
@@ -16,12 +17,17 @@ struct agent_stats {
     uint32_t objects, broken, redirected, missed;
 };
 
+struct agent_done {
+    struct agent_stats stats;
+    enum load_way way;
+};
+
 /*
  * Wakes the agent of PROCESS with OPTIONS (the syntax of SOCKLEAK_OPTIONS), loading it if need be.
  * NULL, or WHY's sentence; then the process runs on as before (a library that was loaded stays,
  * dormant).
  */
-const char *agent_inject(const struct process_facts *process, const char *options, struct agent_stats *stats, struct refusal *why);
+const char *agent_inject(const struct process_facts *process, const char *options, struct agent_done *done, struct refusal *why);
 /* Has the agent of PROCESS put every redirection back. */
 const char *agent_withdraw(const struct process_facts *process, struct refusal *why);
 

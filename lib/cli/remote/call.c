@@ -122,11 +122,7 @@ static enum call_result to_syscall_stop(struct tracee *t, int limit_ms)
     return wait_syscall_stop(t, limit_ms);
 }
 
-/*
- * One system call, made by the held thread from an interrupt stop or from the exit of an earlier
- * one; ends in its own exit stop.
- */
-static enum call_result remote_syscall(struct tracee *t, long nr, const uint64_t a[6], long *result)
+enum call_result call_system(struct tracee *t, long nr, const uint64_t a[6], long *result)
 {
     arch_regs regs = t->regs;
     arch_set_syscall(&regs, t->gadget, nr, a);
@@ -153,7 +149,7 @@ enum call_result call_prepare(struct tracee *t)
     }
     if (!save_state(t) || !block_signals(t))
         return CALL_REFUSED;
-    enum call_result c = remote_syscall(t, SYS_mmap, map, &at);
+    enum call_result c = call_system(t, SYS_mmap, map, &at);
     if (c != CALL_DONE)
         return c;
     if (at < 0 && at > -4096) {
@@ -259,7 +255,7 @@ void call_release(struct tracee *t)
         const uint64_t unmap[6] = {t->stack, t->stack_size, 0, 0, 0, 0};
         long ignored;
         if (t->stack)
-            remote_syscall(t, SYS_munmap, unmap, &ignored);
+            call_system(t, SYS_munmap, unmap, &ignored);
         if (t->stopped) {
             ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
             ptrace(PTRACE_CONT, t->tid, NULL, NULL);
@@ -275,4 +271,35 @@ void call_release(struct tracee *t)
     t->stopped = false;
     free(t->fp);
     t->fp = NULL;
+}
+
+const char *call_refused(const struct tracee *t, enum call_result c, struct refusal *why)
+{
+    pid_t pid = t->r->pid;
+    switch (c) {
+    case CALL_DONE:
+        return NULL;
+    case CALL_BLOCKED:
+        return refuse(why,
+                      "process %d holds the dynamic linker's lock and did not give it back within %d s; nothing was changed, try again",
+                      pid, CALL_LIMIT_MS / 1000);
+    case CALL_CRASHED:
+        return refuse(why,
+                      "loading the agent into process %d ended with signal %d (%s); its thread was put back where it was, but the dynamic "
+                      "linker's lock may stay held: restart it when you can",
+                      pid, t->fault, strsignal(t->fault));
+    case CALL_STUCK:
+        return refuse(why,
+                      t->stopped
+                          ? "loading the agent into process %d did not end; its thread was put back where it was, but the dynamic "
+                            "linker's lock may stay held: restart it when you can"
+                          : "loading the agent into process %d did not end, and its thread sleeps where it cannot be stopped; process %d "
+                            "waits to put it back, let that run; the dynamic linker's lock may stay held: restart it when you can",
+                      pid, getpid());
+    case CALL_GONE:
+        return refuse(why, "process %d ended meanwhile", pid);
+    case CALL_REFUSED:
+        return refuse(why, "the kernel refused to change process %d: %s", pid, strerror(t->error));
+    }
+    return NULL;
 }

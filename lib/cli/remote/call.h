@@ -10,6 +10,10 @@
 #define SOCKLEAK_CLI_REMOTE_CALL_H
 
 #include "ptrace.h"
+#include "refusal.h"
+
+/* For call_run: after so long it is overdue. */
+#define CALL_LIMIT_MS 5000
 
 enum call_result {
     CALL_DONE = 0,
@@ -24,6 +28,13 @@ enum call_result {
 enum call_result call_prepare(struct tracee *t);
 /* FUNC(A[0], A[1], A[2]) on the held and prepared thread. *RESULT is what it returned. */
 enum call_result call_run(struct tracee *t, uint64_t func, const uint64_t a[3], uint64_t *result, int limit_ms);
+/*
+ * One system call of the held and prepared thread: from an interrupt stop or from the exit of an
+ * earlier one; it ends in its own exit stop. *RESULT: as the kernel gives it, -errno or the value.
+ */
+enum call_result call_system(struct tracee *t, long nr, const uint64_t a[6], long *result);
+/* What came of a call, for the user. NULL for CALL_DONE. */
+const char *call_refused(const struct tracee *t, enum call_result c, struct refusal *why);
 /* Copies a string to the scratch room: its address there, 0 when it does not fit. One at a time. */
 uint64_t call_put_string(struct tracee *t, const char *s);
 /*

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../../arch/ptrace.h"
@@ -180,22 +181,23 @@ static bool same_contents(const char *a, const char *b)
     return same;
 }
 
-const char *check_visible(const struct process_facts *p, const char *library, struct refusal *why)
+const char *check_visible(const struct process_facts *p, const char *library, char *unseen, size_t size, struct refusal *why)
 {
-    pid_t pid = p->pid;
     char there[PATH_MAX + 64];
     struct stat here, seen;
-    snprintf(there, sizeof(there), "/proc/%d/root%s", procfs_alive(pid), library);
+    struct statvfs fs;
+    *unseen = '\0';
+    snprintf(there, sizeof(there), "/proc/%d/root%s", procfs_alive(p->pid), library);
     if (stat(library, &here) < 0)
         return refuse(why, "%s: %s", library, strerror(errno));
-    int r = stat(there, &seen);
-    if (r == 0 && S_ISREG(seen.st_mode) && ((seen.st_dev == here.st_dev && seen.st_ino == here.st_ino) || same_contents(library, there)))
-        return NULL;
-    int err = errno;
-    if (r < 0 && err != ENOENT && err != ENOTDIR)
-        return check_permission(p, err, why);
-    return refuse(why,
-                  "process %d (%s) lives in another file system (mount namespace or chroot) that has %s %s: copy it there first (cp %s "
-                  "/proc/%d/root%s)",
-                  pid, p->name, r < 0 ? "no" : "another", library, library, procfs_alive(pid), library);
+    if (stat(there, &seen) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return check_permission(p, errno, why);
+        snprintf(unseen, size, "has no %.200s in its file system", library);
+    } else if (!S_ISREG(seen.st_mode) || ((seen.st_dev != here.st_dev || seen.st_ino != here.st_ino) && !same_contents(library, there))) {
+        snprintf(unseen, size, "has another %.200s in its file system", library);
+    } else if (statvfs(there, &fs) == 0 && (fs.f_flag & ST_NOEXEC)) {
+        snprintf(unseen, size, "has %.200s on a file system that it may not execute from (noexec)", library);
+    }
+    return NULL;
 }

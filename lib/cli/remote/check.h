@@ -23,10 +23,10 @@ const char *check_kind(const struct process_facts *p, struct refusal *why);
 /* It runs on the GNU C library. */
 const char *check_libc(const struct remote *r, const struct process_facts *p, struct refusal *why);
 /*
- * LIBRARY (an absolute path of ours) is the same file for the process, or one with the same
- * contents.
+ * Does the process see LIBRARY (an absolute path of ours), or a file with the same contents, under
+ * that path, and may execute it? UNSEEN gets "" if so, else why not: "has no /x in its file system".
  */
-const char *check_visible(const struct process_facts *p, const char *library, struct refusal *why);
+const char *check_visible(const struct process_facts *p, const char *library, char *unseen, size_t size, struct refusal *why);
 /* Why the kernel said ERR (EPERM, EACCES, ...) to tracing it. */
 const char *check_permission(const struct process_facts *p, int err, struct refusal *why);
 

@@ -73,6 +73,9 @@ static const struct planned_call planned_calls[] = {
     {"write", SYS_write, {2, 4096, 1}},
 };
 
+/* Only where the library has to be handed over, which has another way too. */
+static const struct planned_call in_memory_call = {"memfd_create", SYS_memfd_create, {4096, 1}};
+
 struct filter_machine {
     uint32_t a, x, mem[BPF_MEMWORDS];
     const struct seccomp_data *d;
@@ -177,10 +180,18 @@ static bool is_deadly(uint32_t action)
     return action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG && action != SECCOMP_RET_ERRNO && action != SECCOMP_RET_TRACE;
 }
 
-int seccomp_check(struct tracee *t, const char **forbidden)
+static bool kills(const struct tracee *t, const struct sock_filter *f, size_t n, const struct planned_call *c)
+{
+    struct seccomp_data d = {.nr = c->nr, .arch = ARCH_AUDIT, .instruction_pointer = t->gadget};
+    memcpy(d.args, c->a, sizeof(d.args));
+    return is_deadly(run_filter(f, n, &d));
+}
+
+int seccomp_check(struct tracee *t, const char **forbidden, bool *in_memory)
 {
     struct process_facts facts;
     *forbidden = NULL;
+    *in_memory = true;
     if (!process_read(t->tid, &facts) || facts.seccomp <= SECCOMP_MODE_DISABLED)
         return 0;
     if (facts.seccomp == SECCOMP_MODE_STRICT) {
@@ -197,11 +208,11 @@ int seccomp_check(struct tracee *t, const char **forbidden)
             return -EIO;
         }
         for (size_t i = 0; !*forbidden && i < sizeof(planned_calls) / sizeof(planned_calls[0]); i++) {
-            struct seccomp_data d = {.nr = planned_calls[i].nr, .arch = ARCH_AUDIT, .instruction_pointer = t->gadget};
-            memcpy(d.args, planned_calls[i].a, sizeof(d.args));
-            if (is_deadly(run_filter(f, (size_t)n, &d)))
+            if (kills(t, f, (size_t)n, &planned_calls[i]))
                 *forbidden = planned_calls[i].name;
         }
+        if (kills(t, f, (size_t)n, &in_memory_call))
+            *in_memory = false;
         free(f);
         if (*forbidden)
             return 0;

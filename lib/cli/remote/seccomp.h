@@ -8,7 +8,10 @@
 
 #include "ptrace.h"
 
-/* *FORBIDDEN names the call, NULL: no. 0, or -errno: it has filters that this user may not read. */
-int seccomp_check(struct tracee *t, const char **forbidden);
+/*
+ * *FORBIDDEN names the call, NULL: no. *IN_MEMORY: memfd_create(2) is not among those that kill. 0,
+ * or -errno: it has filters that this user may not read.
+ */
+int seccomp_check(struct tracee *t, const char **forbidden, bool *in_memory);
 
 #endif
