@@ -148,9 +148,10 @@ const char *option_set(struct options *o, const struct option *opt, const char *
     case OPT_RUNTIMES:
         return set_runtimes(field, s, len);
     case OPT_THRESHOLD:
-        return parse_threshold(s, len, field, &o->threshold_is_share)
-                   ? NULL
-                   : "neither a number of descriptors nor a share; write 900, 90%, or 0 for none";
+        if (!parse_threshold(s, len, field, &o->threshold_is_share))
+            return "neither a number of descriptors nor a share; write 900, 90%, or 0 for none";
+        o->threshold_set = true;
+        return NULL;
     }
     return "unknown";
 }

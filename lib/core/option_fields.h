@@ -30,6 +30,7 @@ struct options {
     bool on_exhaustion;
     bool threshold_is_share; /* in percent of the limit */
     uint64_t threshold;      /* descriptors in use; 0: none */
+    bool threshold_set;      /* threshold was given: a dormant agent arms itself by it */
     uint64_t log_max;        /* bytes of a log file; 0: no limit */
     uint8_t color;
     bool source;        /* the source line below the first frame of the program */

@@ -213,7 +213,7 @@ void options_default(struct options *o)
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (option_table[i].type != OPT_INTERVAL)
             option_set(o, &option_table[i], option_table[i].initial, strlen(option_table[i].initial));
-    o->max_frames_set = false;
+    o->max_frames_set = o->threshold_set = false;
     options_finish(o);
 }
 

@@ -144,6 +144,58 @@ time.sleep(1) # for the watcher: the end closes them'
     contains "$(whole)" "of 40 descriptors are in use"
 }
 
+# a server that leaks a connection every 50 ms until it has no descriptor left
+leaks_to_the_end()
+{
+    cat >"$TESTTMP/leaks.py" <<'PY'
+import os, resource, socket, time
+os.closerange(3, 4096)
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(50)
+kept = []
+def leak():
+    client = socket.create_connection(listener.getsockname())
+    kept.append(listener.accept()[0])
+    client.close()
+try:
+    while True:
+        leak()
+        time.sleep(0.05)
+except OSError as e:
+    print(e)
+time.sleep(1)
+PY
+    same "$1" python3 "$TESTTMP/leaks.py"
+}
+
+@test "a dormant agent with a threshold of its own wakes itself, and the error then names who leaks" {
+    leaks_to_the_end enabled=0:threshold=50%:interval=50ms:grace=1h
+    contains "$(whole)" "^==[0-9]+==sockleak: 2[0-9] of 40 descriptors are in use \(threshold\): recording begins; of sockets that were open before nobody knows who opened them\$"
+    reports 1
+    contains "$(whole)" "ERROR: sockleak: (socket|accept4) failed: no descriptor left \(limit 40"
+    contains "$(whole)" "#0 leak +.*leaks.py:"
+    contains "$(whole)" " before_attach\$"
+    leaks_to_the_end enabled=0:interval=50ms:grace=1h
+    [ ! -e "$(echo "$TESTTMP"/log.*)" ] # the default of threshold wakes nobody
+}
+
+@test "a detached agent does not wake itself by its threshold" {
+    start_agent v "enabled=0:threshold=50%:interval=50ms:log_path=$TESTTMP/log" python3 -c '
+import socket, time
+kept = [socket.socket() for i in range(10)]
+print("filled", flush=True)
+time.sleep(100)'
+    wait_for 20 grep -q filled "$TESTTMP/v.out"
+    "$SOCKLEAK" attach "$pid"
+    "$SOCKLEAK" detach "$pid"
+    prlimit --pid "$pid" --nofile="$(find "/proc/$pid/fd" -type l | wc -l):"
+    sleep 1
+    run "$SOCKLEAK" attach "$pid"
+    contains "$output" 'its agent was dormant, and records now'
+}
+
 @test "a machine without descriptors, and no memory for sockets, have their lines" {
     build_fails
     with_failure socket 23 # ENFILE

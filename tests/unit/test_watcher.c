@@ -269,6 +269,7 @@ void exhausted_report(bool its_last)
     exhaustion_looks++;
 }
 void exhausted_reset(void) { resets++; }
+bool exhausted_is_near(void) { return false; }
 void blocked_find(void) {}
 static uint64_t use_due_ns = UINT64_MAX;
 uint64_t uses_next_due(uint64_t until_ns)

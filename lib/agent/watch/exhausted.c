@@ -230,13 +230,31 @@ static void report(const struct failure *f, enum exhaustion_resource resource, u
         write_all(&e);
 }
 
+static uint64_t descriptors_in_use(uint64_t limit)
+{
+    long counted = descriptors_count();
+    return counted >= 0 ? (uint64_t)counted : forecast_descriptors(limit);
+}
+
+bool exhausted_is_near(void)
+{
+    forecast_refresh();
+    uint64_t limit = table_nofile_limit(), most = exhaustion_threshold(&agent_options, limit), used = most ? descriptors_in_use(limit) : 0;
+    if (!most || used < most || used > limit)
+        return false;
+    below = false;
+    log_info("%lu of %lu descriptors are in use (threshold): recording begins; of sockets that were open before nobody knows who opened "
+             "them",
+             (unsigned long)used, (unsigned long)limit);
+    return true;
+}
+
 static void look_at_threshold(uint64_t now)
 {
     uint64_t limit = table_nofile_limit(), most = exhaustion_threshold(&agent_options, limit);
     if (!most || !agent_options.on_exhaustion)
         return;
-    long counted = descriptors_count();
-    uint64_t used = counted >= 0 ? (uint64_t)counted : forecast_descriptors(limit);
+    uint64_t used = descriptors_in_use(limit);
     if (used < most) {
         below = true;
         return;

@@ -30,6 +30,12 @@ void exhausted_note_address(enum call call, int fd, const struct sockaddr *to, s
  * has failed already.
  */
 void exhausted_report(bool its_last);
+/*
+ * For a dormant agent, without the watch lock: are as many descriptors in use as the option threshold
+ * says? Then the report by it is taken as made, for nothing is recorded yet that it could name, and
+ * one of the error itself is not.
+ */
+bool exhausted_is_near(void);
 /* In a forked child. */
 void exhausted_reset(void);
 

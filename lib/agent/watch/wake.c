@@ -72,6 +72,10 @@ void watch_sleep(uint64_t until_ns, uint32_t request)
     sys_futex((volatile void *)table_request_word(), FUTEX_WAIT, request, &left, NULL, 0);
 }
 
-void watch_sleep_dormant(void) { sys_futex((volatile void *)table_enabled_word(), FUTEX_WAIT, 0, NULL, NULL, 0); }
+void watch_sleep_dormant(uint64_t limit_ns)
+{
+    struct timespec limit = {(time_t)(limit_ns / NS_PER_S), (long)(limit_ns % NS_PER_S)};
+    sys_futex((volatile void *)table_enabled_word(), FUTEX_WAIT, 0, limit_ns ? &limit : NULL, NULL, 0);
+}
 
 void watch_wake_dormant(void) { wake_all(table_enabled_word()); }

@@ -36,8 +36,8 @@ void watch_answer(uint32_t request);
  * return early.
  */
 void watch_sleep(uint64_t until_ns, uint32_t request);
-/* Sleeps while the agent is dormant. May return early. */
-void watch_sleep_dormant(void);
+/* Sleeps while the agent is dormant, for LIMIT_NS at most; 0: no limit. May return early. */
+void watch_sleep_dormant(uint64_t limit_ns);
 /* Wakes every thread in watch_sleep_dormant. */
 void watch_wake_dormant(void);
 

@@ -185,13 +185,34 @@ static bool serve_rights(void)
             how;                    \
     } while (serve_rights() && !atomic_load(&quit))
 
+static bool was_awake; /* a detached agent does not arm itself again */
+
+/* How long a dormant agent sleeps before it counts descriptors; 0: it arms itself by nothing. */
+static uint64_t until_count(void)
+{
+    if (was_awake || !agent_options.threshold_set || !agent_options.threshold)
+        return 0;
+    return table_interval_ns() ? table_interval_ns() : 1000 * MS;
+}
+
+static void sleep_dormant(void)
+{
+    uint64_t limit = until_count();
+    SLEEP(table_enabled_word(), watch_sleep_dormant(limit));
+    if (!limit || table_is_enabled() || atomic_load(&quit) || !exhausted_is_near())
+        return;
+    table_set_attached(true);
+    table_set_enabled(true);
+}
+
 static void park(void)
 {
     follow(false);
     forget_trends();
     log_verbose("asleep: nothing is recorded until `sockleak attach` wakes it");
     while (!table_is_enabled() && !atomic_load(&quit))
-        SLEEP(table_enabled_word(), watch_sleep_dormant());
+        sleep_dormant();
+    was_awake = true;
     if (atomic_load(&quit))
         return;
     follow(true);
@@ -278,6 +299,7 @@ static void watch(bool minds)
                 descriptors_are_own() ? "from a descriptor table of its own" : "from the program's descriptor table");
     bool attached = table_is_attached();
     bool dormant = !table_is_enabled();
+    was_awake |= !dormant;
     bool forked = family_parent_view()->base != NULL;
     if (!attached && !dormant && !minds) /* a process that ends before this does not pay for the scan */
         look_later(clock_now() + SETTLE_NS, watch_requested());
