@@ -100,7 +100,7 @@ EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all agent cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts check-runtimes guards mutate bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
+.PHONY: all agent cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts check-runtimes check-containers guards mutate bench bench-quick fuzz lint tidy install uninstall dist deb help clean FORCE
 
 all: agent cli ## build build/libsockleak.so and build/sockleak
 agent: $(B)/libsockleak.so ## build/libsockleak.so alone
@@ -192,6 +192,10 @@ check-runtimes: ## the stacks of language runtimes against what the runtimes say
 	@scripts/setup --check --runtimes
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/runtimes/run --long $(B) $(RUNTIMES)
+check-containers: ## attach from outside into containers of other Debian releases; needs root and a mirror (RELEASES='trixie bullseye')
+	@scripts/setup --check --runtimes
+	@$(MAKE) --no-print-directory $(jobs) all
+	@SOCKLEAK_BUILD=$(B) tests/containers/run $(RELEASES)
 guards: ## take out each guard of tests/guards/*.list, one after the other: a test must fail (GUARDS=PATTERN)
 	@scripts/setup --check
 	@scripts/mutate --guards '$(GUARDS)'

@@ -152,6 +152,16 @@ print("ready", flush=True)'
     contains "$TESTTMP/read.out" '^read 1 EIO$'
 }
 
+@test "a C library that is older than the agent's: the version that it lacks, and what to do" {
+    echo 'GLIBC_2.99 { of_tomorrow; };' >"$TESTTMP/map"
+    gcc -shared -fPIC -Wl,-soname,libc.so.6 -Wl,--version-script="$TESTTMP/map" -o "$TESTTMP/libtomorrow.so" -x c - <<<'int of_tomorrow(void); int of_tomorrow(void) { return 0; }'
+    gcc -shared -fPIC -o "$TESTTMP/libnewer.so" -x c - -x none -L"$TESTTMP" -ltomorrow <<<'int of_tomorrow(void); int it(void); int it(void) { return of_tomorrow(); }'
+    start read "$VICTIMS/attach_blocked" read
+    wait_for 20 grep -q ready "$TESTTMP/read.out"
+    refused 'has an older C library than libsockleak.so was built for \(it lacks GLIBC_2.99\): build sockleak on a system like that, or use .sockleak scan [0-9]+.$' \
+        env SOCKLEAK_LIBRARY="$TESTTMP/libnewer.so" "$SOCKLEAK" attach "$pid"
+}
+
 @test "E6: a seccomp filter that would kill the process" {
     start_fed filtered "$VICTIMS/attach_refuses" seccomp
     if [ "$(id -u)" = 0 ]; then

@@ -67,31 +67,56 @@ static const char *load_handed_over(struct tracee *t, struct remote *r, struct h
     return refused;
 }
 
-const char *load_agent(struct tracee *t, struct remote *r, const struct process_facts *p, const struct load_work *w, enum load_way *way,
-                       struct refusal *why)
+/* The symbol version that the loader missed: "GLIBC_2.35". False: it said something else. */
+static bool missing_version(const struct refusal *said, char version[32])
 {
-    struct refusal path = {""}, memory = {"its seccomp filter forbids memfd_create"}, file;
-    struct handover h;
-    bool let = true;
-    snprintf(path.text, sizeof path.text, "process %d (%s) %s", p->pid, p->name, w->unseen);
-    *way = LOAD_PATH;
-    if (!*w->unseen && !load_path(t, r, w->library, &let, &path))
-        return NULL;
-    if (!t->stopped || !let)
-        return refuse(why, "%s", path.text);
-    *way = LOAD_MEMORY;
-    if (w->in_memory && !handover_in_memory(t, w->library, &h, &memory) && !load_handed_over(t, r, &h, &let, &memory))
-        return NULL;
-    if (!t->stopped || !let)
-        return refuse(why, "%s", memory.text);
-    *way = LOAD_FILE;
-    if (!handover_in_root(t, p, w->library, &h, &file) && !load_handed_over(t, r, &h, &let, &file))
-        return NULL;
-    if (!t->stopped || !let)
-        return refuse(why, "%s", file.text);
+    const char *at = strstr(said->text, "version `GLIBC_");
+    if (!at)
+        return false;
+    at += strlen("version `");
+    snprintf(version, 32, "%.*s", (int)strcspn(at, "'"), at);
+    return true;
+}
+
+/* Why neither way did. */
+static const char *not_loaded(const struct process_facts *p, const struct load_work *w, const struct refusal said[3], struct refusal *why)
+{
+    char version[32];
+    for (unsigned i = 0; i < 3; i++)
+        if (missing_version(&said[i], version))
+            return refuse(why,
+                          "process %d (%s) has an older C library than libsockleak.so was built for (it lacks %s): build sockleak on a "
+                          "system like that, or use `sockleak scan %d`",
+                          p->pid, p->name, version, p->pid);
     return refuse(
         why,
         "%.300s, and the library could be handed over neither in memory (%.200s) nor as a file (%.200s): copy %.200s to where the "
         "process sees it under that name",
-        path.text, memory.text, file.text, w->library);
+        said[0].text, said[1].text, said[2].text, w->library);
+}
+
+const char *load_agent(struct tracee *t, struct remote *r, const struct process_facts *p, const struct load_work *w, enum load_way *way,
+                       struct refusal *why)
+{
+    struct refusal said[3] = {{""}, {"its seccomp filter forbids memfd_create"}, {""}}, *path = &said[0], *memory = &said[1],
+                   *file = &said[2];
+    struct handover h;
+    bool let = true;
+    snprintf(path->text, sizeof path->text, "process %d (%s) %s", p->pid, p->name, w->unseen);
+    *way = LOAD_PATH;
+    if (!*w->unseen && !load_path(t, r, w->library, &let, path))
+        return NULL;
+    if (!t->stopped || !let)
+        return refuse(why, "%s", path->text);
+    *way = LOAD_MEMORY;
+    if (w->in_memory && !handover_in_memory(t, w->library, &h, memory) && !load_handed_over(t, r, &h, &let, memory))
+        return NULL;
+    if (!t->stopped || !let)
+        return refuse(why, "%s", memory->text);
+    *way = LOAD_FILE;
+    if (!handover_in_root(t, p, w->library, &h, file) && !load_handed_over(t, r, &h, &let, file))
+        return NULL;
+    if (!t->stopped || !let)
+        return refuse(why, "%s", file->text);
+    return not_loaded(p, w, said, why);
 }
