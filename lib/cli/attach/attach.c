@@ -23,7 +23,6 @@
 #include "../remote/check.h"
 #include "../report/report.h"
 #include "detach.h"
-#include "room.h"
 #include "settings.h"
 #include "wake.h"
 
@@ -153,13 +152,9 @@ static int inject_agent(const struct process_facts *process, const struct attach
     pid_t pid = process->pid;
     struct refusal why = {""};
     struct agent_done came = {0};
-    struct room room;
     char options[1024];
     settings_as_options(w, options, sizeof options);
-    if (!room_make(pid, &room))
-        return CLI_FAILED;
     const char *refused = agent_inject(process, options, &came, &why);
-    room_give_back(pid, &room);
     if (refused)
         return cli_fail("%s", refused);
     if (came.stats.broken)

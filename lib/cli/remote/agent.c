@@ -22,6 +22,7 @@
 #include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
+#include "room.h"
 #include "safe_point.h"
 #include "seccomp.h"
 
@@ -117,6 +118,18 @@ struct agent_work {
     struct load_work load;   /* library: NULL if it is mapped */
 };
 
+static const char *load_and_call(struct tracee *t, struct remote *r, struct agent_work *w, int32_t *result, struct refusal *why)
+{
+    struct room room = {.raised = false};
+    const char *refused = w->may_load ? room_make(w->process, &room, why) : NULL;
+    if (!refused && w->load.library)
+        refused = load_agent(t, r, w->process, &w->load, &w->done->way, why);
+    if (!refused)
+        refused = call_entry(t, w->entry, w->text, w->done ? &w->done->stats : NULL, result, why);
+    room_give_back(w->process, &room);
+    return refused;
+}
+
 static const char *run_held(struct tracee *t, struct remote *r, struct agent_work *w, struct refusal *why)
 {
     const struct process_facts *p = w->process;
@@ -124,10 +137,8 @@ static const char *run_held(struct tracee *t, struct remote *r, struct agent_wor
     const char *refused = check_filters(t, p, &w->load.in_memory, why);
     if (!refused)
         refused = call_refused(t, call_prepare(t), why);
-    if (!refused && w->load.library)
-        refused = load_agent(t, r, p, &w->load, &w->done->way, why);
     if (!refused)
-        refused = call_entry(t, w->entry, w->text, w->done ? &w->done->stats : NULL, &result, why);
+        refused = load_and_call(t, r, w, &result, why);
     if (refused || result >= 0)
         return refused;
     if (call_entry(t, "sockleak_detach_entry", "", NULL, &(int32_t){0}, why))

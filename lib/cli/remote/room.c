@@ -10,13 +10,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../base/cli.h"
 
 #define NEEDED 8 /* what is open at one moment at most, and what the program opens meanwhile */
 
@@ -36,48 +33,36 @@ static unsigned free_numbers(pid_t pid, rlim_t limit)
     return used + NEEDED <= limit ? NEEDED : limit > used ? (unsigned)(limit - used) : 0;
 }
 
-/* Nothing may end this command before the limit is as it was. */
-static void hold_signals(struct room *room)
+const char *room_make(const struct process_facts *p, struct room *room, struct refusal *why)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &room->signals);
-}
-
-bool room_make(pid_t pid, struct room *room)
-{
+    pid_t pid = p->pid;
     room->raised = false;
-    hold_signals(room);
     if (prlimit(pid, RLIMIT_NOFILE, NULL, &room->was) != 0)
-        return true; /* not known; the refusal of what follows says more */
+        return NULL; /* not known; the refusal of what follows says more */
     unsigned left = free_numbers(pid, room->was.rlim_cur);
     if (left >= NEEDED)
-        return true;
+        return NULL;
     struct rlimit more = room->was;
     more.rlim_cur += 2 * NEEDED;
     if (more.rlim_max < more.rlim_cur)
         more.rlim_max = more.rlim_cur;
-    if (prlimit(pid, RLIMIT_NOFILE, &more, NULL) == 0)
-        return room->raised = true;
-    more = room->was;
-    more.rlim_cur = more.rlim_max;
-    if (more.rlim_cur > room->was.rlim_cur && prlimit(pid, RLIMIT_NOFILE, &more, NULL) == 0)
-        return room->raised = true;
-    if (left)
-        return true; /* it may do */
-    sigprocmask(SIG_SETMASK, &room->signals, NULL);
-    cli_fail("process %d has no descriptor left, and its limit of %llu cannot be raised: that takes CAP_SYS_RESOURCE%s; "
-             "'sockleak scan %d' says what holds them",
-             pid, (unsigned long long)room->was.rlim_cur, geteuid() ? ", run this as root" : ", which root has outside of a container",
-             pid);
-    return false;
+    room->raised = prlimit(pid, RLIMIT_NOFILE, &more, NULL) == 0;
+    if (!room->raised && room->was.rlim_max > room->was.rlim_cur) { /* without the right to raise the hard one */
+        more = room->was;
+        more.rlim_cur = more.rlim_max;
+        room->raised = prlimit(pid, RLIMIT_NOFILE, &more, NULL) == 0;
+    }
+    if (room->raised || left)
+        return NULL;
+    return refuse(why,
+                  "process %d (%s) has no descriptor left, and its limit of %llu cannot be raised: that takes CAP_SYS_RESOURCE%s; "
+                  "'sockleak scan %d' says what holds them",
+                  pid, p->name, (unsigned long long)room->was.rlim_cur,
+                  geteuid() ? ", run this as root" : ", which root has outside of a container", pid);
 }
 
-void room_give_back(pid_t pid, const struct room *room)
+void room_give_back(const struct process_facts *p, const struct room *room)
 {
-    int saved = errno;
     if (room->raised)
-        prlimit(pid, RLIMIT_NOFILE, &room->was, NULL);
-    sigprocmask(SIG_SETMASK, &room->signals, NULL);
-    errno = saved;
+        prlimit(p->pid, RLIMIT_NOFILE, &room->was, NULL);
 }
