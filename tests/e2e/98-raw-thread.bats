@@ -122,7 +122,7 @@ C
 @test "in a process that it was attached to, the watcher is a thread of libc's, which may ask the loader" {
     start attached env SOCKLEAK_OPTIONS="$(options)" "$VICTIMS/raw_thread" waits
     wait_for 20 grep -q . "$TESTTMP/attached.out"
-    "$SOCKLEAK" attach "$pid"
+    "$SOCKLEAK" attach --log "$logs" "$pid"
     wait_for 20 known_to_libc
     run unknown_to_libc
     [ "$status" -ne 0 ]
