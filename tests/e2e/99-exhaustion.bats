@@ -298,7 +298,7 @@ needs_few_ports() { few_ports 40000-40019 true 2>/dev/null || skip "no network n
 
 @test "a python3 server" {
     cat >"$TESTTMP/server.py" <<'PY'
-import errno, os, socket
+import errno, os, socket, time
 kept, peers = [], []
 def take_one(listener):
     kept.append(listener.accept()[0])
@@ -311,6 +311,7 @@ try:
         peers.append(s)
 except OSError as e:
     print(errno.errorcode[e.errno], len(kept), flush=True)
+    time.sleep(1) # for the watcher: the end closes them
 PY
     same "" bash -c "ulimit -Sn 40; exec python3 $TESTTMP/server.py"
     contains "$output" "EMFILE"
