@@ -9,13 +9,13 @@
  */
 #include "allocator.h"
 
-#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../arch/cpu.h"
 #include "elf_symbol.h"
+#include "frame_header.h"
 #include "memory.h"
 
 /* Looked for in every object: a program may bring its own. */
@@ -39,9 +39,7 @@ struct function {
 struct function_search {
     const struct remote *r;
     const struct remote_module *m;
-    uint64_t table; /* of .eh_frame_hdr: pairs of offsets from HEADER, sorted */
-    uint64_t header;
-    uint32_t n_table; /* 0: there is none that can be read */
+    struct frame_header header; /* n 0: there is none that can be read */
     struct function found[MAX_FUNCTIONS];
     unsigned n;
 };
@@ -49,48 +47,31 @@ struct function_search {
 /* ---- where functions begin ------------------------------------------------------------------- */
 
 #define ENCODED_POINTER_4 0x0b /* DW_EH_PE_sdata4, whatever it is relative to */
-#define ENCODED_COUNT 0x03     /* DW_EH_PE_udata4 */
-#define ENCODED_TABLE 0x3b     /* DW_EH_PE_datarel | DW_EH_PE_sdata4 */
 
 static void find_table(struct function_search *s)
 {
-    Elf64_Ehdr eh;
-    uint8_t head[12];
-    if (!memory_read(s->r, s->m->start, &eh, sizeof eh))
-        return;
-    for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
-        Elf64_Phdr ph;
-        if (!memory_read(s->r, s->m->start + eh.e_phoff + i * sizeof ph, &ph, sizeof ph))
-            return;
-        if (ph.p_type == PT_GNU_EH_FRAME)
-            s->header = s->m->bias + ph.p_vaddr;
-    }
-    if (!s->header || !memory_read(s->r, s->header, head, sizeof head))
-        return;
-    if (head[0] != 1 || (head[1] & 0x0f) != ENCODED_POINTER_4 || head[2] != ENCODED_COUNT || head[3] != ENCODED_TABLE)
-        return;
-    memcpy(&s->n_table, head + 8, sizeof s->n_table);
-    s->table = s->header + sizeof head;
+    if (!frame_header_read(s->r, s->m, &s->header) || (s->header.pointer & 0x0f) != ENCODED_POINTER_4)
+        s->header.n = 0;
 }
 
 /* The start of function I of the table; 0: it cannot be read. */
 static uint64_t start_of(const struct function_search *s, uint32_t i)
 {
     int32_t offset;
-    return memory_read(s->r, s->table + 8ull * i, &offset, sizeof offset) ? s->header + (uint64_t)(int64_t)offset : 0;
+    return memory_read(s->r, s->header.table + 8ull * i, &offset, sizeof offset) ? s->header.at + (uint64_t)(int64_t)offset : 0;
 }
 
 /* The function that begins at START; its end is where the next one begins. */
 static bool function_at(const struct function_search *s, uint64_t start, uint64_t *end)
 {
-    uint32_t low = 0, high = s->n_table;
+    uint32_t low = 0, high = s->header.n;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         uint64_t at = start_of(s, middle);
         if (!at)
             return false;
         if (at == start) {
-            *end = middle + 1 < s->n_table ? start_of(s, middle + 1) : start + 16;
+            *end = middle + 1 < s->header.n ? start_of(s, middle + 1) : start + 16;
             return *end > start;
         }
         if (at < start)
