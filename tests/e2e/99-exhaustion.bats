@@ -199,9 +199,9 @@ time.sleep(100)'
 @test "a machine without descriptors, and no memory for sockets, have their lines" {
     build_fails
     with_failure socket 23 # ENFILE
-    contains "$(whole)" "ERROR: sockleak: socket failed: no descriptor left on the whole machine \(limit [0-9]+, [0-9]+ here, 1 is a socket\)"
+    contains "$(whole)" "ERROR: sockleak: socket failed: no descriptor left on the whole machine \(limit [0-9]+, [0-9]+ here, 2 are sockets\)"
     with_failure socket 105 # ENOBUFS
-    contains "$(whole)" "ERROR: sockleak: socket failed: no memory left for sockets \(ENOBUFS, 1 socket here\)"
+    contains "$(whole)" "ERROR: sockleak: socket failed: no memory left for sockets \(ENOBUFS, 2 sockets here\)"
     with_failure socket 12 # ENOMEM
     contains "$(whole)" "no memory left for sockets \(ENOMEM"
     with_failure socket 13
