@@ -226,34 +226,62 @@ C
     wait_for 20 grep -q full "$TESTTMP/$1.out"
 }
 
-@test "F5: a process without a descriptor left is attached to, and has its own limit afterwards" {
+# attached_at_its_limit: $pid, of LIMIT descriptors that are all in use
+attached_at_its_limit()
+{
+    run "$SOCKLEAK" attach "$pid"
+    [ "$status" -eq 0 ]
+    contains "$output" "$2, and records"
+    contains "/proc/$pid/limits" "^Max open files +$1 +"
+    # it got none of the numbers, and has all that it had
+    [ "$(find "/proc/$pid/fd" -type l | wc -l)" -eq "$1" ]
+    run "$SOCKLEAK" report --kinds all --min-age 0 "$pid"
+    contains "$output" '3[0-9] sockets'
+    # another thread, to load the library, is not there any more: the watcher is
+    [ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 2 ]
+}
+
+@test "F5: a process without a descriptor left is attached to, and takes none" {
     for hard in 40 60; do
         full "v$hard" 40 "$hard"
-        # bit 24 is CAP_SYS_RESOURCE
-        ((hard == 60 || 0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) || continue
-        run "$SOCKLEAK" attach "$pid"
-        [ "$status" -eq 0 ]
-        contains "$output" "the agent was loaded, and records"
-        contains "/proc/$pid/limits" "^Max open files +40 +$hard "
-        # a program of one thread got none of the numbers
-        [ "$(find "/proc/$pid/fd" -type l | wc -l)" -eq 40 ]
-        run "$SOCKLEAK" report --kinds all --min-age 0 "$pid"
-        contains "$output" '3[0-9]'
+        attached_at_its_limit 40 "the agent was loaded"
     done
 }
 
-@test "F5: where only root may raise the limit, the refusal says so, and the process is as before" {
+@test "F5: a preloaded agent that is dormant is woken without a descriptor left" {
+    AS=(env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS=enabled=0)
+    full v 40 40
+    attached_at_its_limit 40 "its agent was (dormant|asleep)"
+}
+
+@test "F5: a library that is not visible is handed over without a descriptor left" {
+    root_only
+    mkdir "$TESTTMP/there"
+    cp "$AGENT" "$TESTTMP/there/libsockleak.so"
+    AS=(unshare -m sh -c 'mount -t tmpfs none "$0" && exec "$@"' "$TESTTMP/there")
+    full v 40 40
+    SOCKLEAK_LIBRARY=$TESTTMP/there/libsockleak.so attached_at_its_limit 40 "the agent was loaded from memory, as the library is not visible there"
+}
+
+@test "F5: where no thread can be made the limit is raised for the moment" {
+    AS=("$VICTIMS/call_kills" close_range)
+    full v 40 60
+    root_only
+    attached_at_its_limit 40 "the agent was loaded"
+}
+
+@test "F5: where no thread can be made and the limit cannot be raised, the refusal says so, and the process is as before" {
     local as=()
     cp "$SOCKLEAK" "$AGENT" "$TESTTMP/"
     if [ "$(id -u)" = 0 ]; then
         chmod 755 "$TESTTMP"
         as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
     fi
-    AS=("${as[@]}")
+    AS=("${as[@]}" prlimit --nproc=1:1)
     full v 40 40
     run "${as[@]}" "$TESTTMP/sockleak" attach "$pid"
     [ "$status" -eq 1 ]
-    [ "$output" = "sockleak attach: process $pid (full) has no descriptor left, and its limit of 40 cannot be raised: that takes CAP_SYS_RESOURCE, run this as root; 'sockleak scan $pid' says what holds them" ]
+    [ "$output" = "sockleak attach: process $pid (full) has no descriptor left; it may make no thread that loads the library (Resource temporarily unavailable), and its limit of 40 cannot be raised: that takes CAP_SYS_RESOURCE, run this as root; 'sockleak scan $pid' says what holds them" ]
     lacks "/proc/$pid/maps" libsockleak
     contains "/proc/$pid/limits" "^Max open files +40 +40 "
 }

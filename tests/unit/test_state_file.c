@@ -146,6 +146,69 @@ static void no_descriptor_stays_open(void **state)
     assert_int_equal(before, after);
 }
 
+#define LIMIT 16
+
+/* So that LEFT numbers are free; the limit that there was. */
+static struct rlimit leave_descriptors(int left)
+{
+    struct rlimit was, r;
+    for (int fd = 0; fd < LIMIT - left; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            dup2(0, fd);
+    for (int fd = LIMIT - left; fd < LIMIT; fd++)
+        close(fd);
+    getrlimit(RLIMIT_NOFILE, &was);
+    r = (struct rlimit){LIMIT, was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+    return was;
+}
+
+static void without_a_descriptor_the_file_is_made_all_the_same(void **state)
+{
+    (void)state;
+    char path[600];
+    for (int left = 0; left < 2; left++) {
+        assert_true(state_file_make(NULL)); /* by an earlier image of this process */
+        struct state_header first = *table_head;
+        struct state_view old;
+        table_forget(&old);
+        struct rlimit was = leave_descriptors(left);
+        bool made = state_file_make(NULL);
+        int next = dup(0);
+        setrlimit(RLIMIT_NOFILE, &was);
+        close(next);
+        assert_true(made);
+        assert_int_equal(next >= 0, left);
+        assert_string_equal(noted, "");
+        assert_true(state_dir_file_path(path, sizeof path));
+        assert_int_equal(access(path, F_OK), 0);
+        assert_int_equal(table_head->pid, getpid());
+        assert_int_equal(table_head->ppid, getppid());
+        assert_int_equal(table_head->start_ticks, first.start_ticks);
+        assert_int_equal(entries(), 1);
+        assert_true(state_dir_take_old(&old));
+        state_dir_remove_file();
+        table_forget(&old);
+    }
+}
+
+static void without_a_descriptor_or_a_child_the_table_is_in_memory(void **state)
+{
+    (void)state;
+    char path[600];
+    this_thread.works_for = (uint32_t)getpid(); /* so that no child is made */
+    struct rlimit was = leave_descriptors(1);
+    bool made = state_file_make(NULL);
+    int next = dup(0);
+    setrlimit(RLIMIT_NOFILE, &was);
+    close(next);
+    this_thread.works_for = 0;
+    assert_true(made);
+    assert_true(next >= 0);
+    assert_false(state_dir_file_path(path, sizeof path));
+    assert_non_null(strstr(noted, "no state file"));
+}
+
 static void without_a_directory_the_table_is_in_memory_and_the_reason_is_noted(void **state)
 {
     (void)state;
@@ -214,6 +277,8 @@ int main(void)
         TEST(what_the_parent_knew_is_not_asked_again),
         TEST(the_limit_on_descriptors_is_noted),
         TEST(no_descriptor_stays_open),
+        TEST(without_a_descriptor_the_file_is_made_all_the_same),
+        TEST(without_a_descriptor_or_a_child_the_table_is_in_memory),
         TEST(without_a_directory_the_table_is_in_memory_and_the_reason_is_noted),
         TEST(where_the_name_is_taken_nothing_is_overwritten_or_left_behind),
         TEST(a_file_size_limit_leaves_the_table_in_memory),

@@ -43,14 +43,18 @@ static int child_main(void *arg)
     return 0;
 }
 
+/* Work may have two open at a time. */
 static bool is_full(void)
 {
     if (descriptors_are_own() || sys_in_sandbox())
         return false;
     long fd = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    long second = fd >= 0 ? SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0) : fd;
+    if (second >= 0)
+        sys_close((int)second);
     if (fd >= 0)
         sys_close((int)fd);
-    return fd == -EMFILE;
+    return second == -EMFILE;
 }
 
 static bool run_in_child(struct errand *e)

@@ -22,6 +22,7 @@
 #include "../base/errno_text.h"
 #include "../base/options.h"
 #include "../base/proc_files.h"
+#include "../base/spare.h"
 #include "../base/sys.h"
 
 static char directory[600];   /* the candidate in use; empty: none */
@@ -90,18 +91,21 @@ static int find_directory(const char **why)
 static uint64_t read_start_ticks(void)
 {
     char buf[1024];
-    return proc_read(buf, sizeof buf, "/proc/self/stat") > 0 ? statedir_start_ticks(buf) : 0;
+    /* not by its number: the folder may be another pid namespace's */
+    long n = this_thread.works_for ? proc_read(buf, sizeof buf, "/proc/%u/stat", this_thread.works_for)
+                                   : proc_read(buf, sizeof buf, "/proc/self/stat");
+    return n > 0 ? statedir_start_ticks(buf) : 0;
 }
 
 static struct state_view old_file; /* base NULL: none */
 
-/* The file that an earlier program of this same process has left, if it is one of ours. */
-static void map_old(int dir, const char *name)
+/* The file that an earlier program of this same process has left, if it is one of ours. 0, or -errno of its opening. */
+static long map_old(int dir, const char *name)
 {
     struct stat st;
     long fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
     if (fd < 0)
-        return;
+        return fd;
     if (sys_stat_at((int)fd, "", &st, AT_EMPTY_PATH) >= 0 && S_ISREG(st.st_mode) && st.st_uid == (uint32_t)SYS0(SYS_geteuid) &&
         st.st_size >= (off_t)STATE_BODY_OFFSET && st.st_size <= (off_t)STATE_MAX_SIZE) {
         void *p = sys_mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, (int)fd, 0);
@@ -111,6 +115,7 @@ static void map_old(int dir, const char *name)
         }
     }
     sys_close((int)fd);
+    return 0;
 }
 
 bool state_dir_take_old(struct state_view *old)
@@ -135,15 +140,18 @@ int state_dir_open(char *name, size_t cap, uint64_t *start_ticks, const char **w
     *why = "";
     *start_ticks = read_start_ticks();
     struct out o = {.buf = name, .cap = cap - 1};
-    statedir_file(&o, (uint32_t)sys_getpid(), *start_ticks);
+    statedir_file(&o, spare_pid(), *start_ticks);
     name[o.len] = 0;
     int dir = find_directory(why);
     if (dir < 0) {
         file_name[0] = 0;
         return dir;
     }
+    if (map_old(dir, name) == -EMFILE) { /* the directory has taken the last descriptor */
+        sys_close(dir);
+        return -EMFILE;
+    }
     set_file_name(name);
-    map_old(dir, name);
     /* Left by an earlier program of this same process, which an exec has replaced. */
     SYS3(SYS_unlinkat, dir, name, 0);
     return dir;

@@ -6,6 +6,7 @@
  */
 #include "state_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,6 +22,7 @@
 #include "../base/options.h"
 #include "../base/program_path.h"
 #include "../base/proc_files.h"
+#include "../base/spare.h"
 #include "../base/sys.h"
 #include "bound.h"
 #include "state_dir.h"
@@ -71,15 +73,15 @@ void state_file_take_options(void)
     h->interval_given = agent_options.interval_set;
 }
 
-static void fill_header(struct state_header *h, const struct state_header *parent, uint64_t start_ticks)
+static void fill_header(struct state_header *h, const struct state_header *parent, uint32_t ppid, uint64_t start_ticks)
 {
     h->version = STATE_VERSION;
     h->byte_order = STATE_BYTE_ORDER;
     h->header_size = sizeof *h;
     h->slot_size = sizeof(struct state_slot);
     h->word_bits = 64;
-    h->pid = (uint32_t)sys_getpid();
-    h->ppid = (uint32_t)SYS0(SYS_getppid);
+    h->pid = spare_pid();
+    h->ppid = ppid;
     h->uid = (uint32_t)SYS0(SYS_getuid);
     h->start_ticks = start_ticks;
     h->opened_mono_ns = clock_now();
@@ -98,40 +100,66 @@ static void fill_header(struct state_header *h, const struct state_header *paren
     memcpy(h->magic, STATE_MAGIC, 8);
 }
 
+struct making {
+    const struct state_header *parent;
+    uint32_t ppid;
+    bool last_try; /* else no table is made when there is no descriptor for its file */
+    bool full, made;
+};
+
 /*
  * The file gets its name when its header is complete: a process that is killed before leaves no
- * unreadable file under that name.
+ * unreadable file under that name. Returns the directory, for the caller to close; -errno: none.
  */
-bool state_file_make(const struct state_header *parent)
+static int make_in(struct making *m)
 {
     char name[64], unfinished[72];
     const char *why;
     uint64_t ticks;
-    int error;
     int dir = state_dir_open(name, sizeof name, &ticks, &why);
     struct out o = {.buf = unfinished, .cap = sizeof unfinished - 1};
     out_fmt(&o, "%s" STATEDIR_UNFINISHED, name);
     unfinished[o.len] = 0;
-    int r = table_open(dir, unfinished, &error);
+    int error = dir >= 0 ? table_open_file(dir, unfinished) : dir;
+    if (error == -EMFILE && !m->last_try) {
+        m->full = true;
+        return dir;
+    }
+    int r = error < 0 ? table_open(error, NULL, &error) : 0;
     if (r == 0)
-        fill_header(table_head, parent, ticks);
+        fill_header(table_head, m->parent, m->ppid, ticks);
     if (r == 0 && error == 0) {
         error = (int)SYS5(SYS_renameat2, dir, unfinished, dir, name, 0);
         if (error < 0)
             SYS3(SYS_unlinkat, dir, unfinished, 0);
     }
     if (r == 0 && error == 0 && dir >= 0 && !state_dir_is_a_runs())
-        bound_directory(dir, parent);
-    if (dir >= 0)
-        sys_close(dir);
-    if (r < 0)
-        return false;
-    if (error < 0) {
+        bound_directory(dir, m->parent);
+    m->made = r == 0;
+    if (r == 0 && error < 0) {
         state_dir_no_file();
         log_later("no state file: the table stays in memory, and `sockleak report` sees the sockets of this process without stacks: ",
                   dir < 0 && *why ? why : errno_text(-error));
-    } else if (*why) {
+    } else if (r == 0 && *why) {
         log_later("$XDG_RUNTIME_DIR/sockleak is not used, the state file lies in /dev/shm: ", why);
     }
-    return true;
+    return dir;
+}
+
+static void make(void *arg)
+{
+    int dir = make_in(arg);
+    if (dir >= 0)
+        sys_close(dir);
+}
+
+bool state_file_make(const struct state_header *parent)
+{
+    struct making m = {.parent = parent, .ppid = (uint32_t)SYS0(SYS_getppid)};
+    make(&m);
+    if (m.full) {
+        m.last_try = true;
+        spare_run(make, &m);
+    }
+    return m.made;
 }

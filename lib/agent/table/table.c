@@ -124,9 +124,17 @@ static int map_file(int dir, const char *name)
     return r < 0 ? (int)r : 0;
 }
 
+int table_open_file(int dir, const char *name)
+{
+    int error = map_file(dir, name);
+    if (error == 0)
+        table_head = (struct state_header *)base;
+    return error;
+}
+
 int table_open(int dir, const char *name, int *file_error)
 {
-    *file_error = dir >= 0 ? map_file(dir, name) : dir;
+    *file_error = dir >= 0 ? table_open_file(dir, name) : dir;
     if (*file_error < 0 && !map(-1, affordable(false)))
         return -1;
     table_head = (struct state_header *)base;

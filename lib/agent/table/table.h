@@ -3,7 +3,7 @@
  * table.h: the live table: a shared mapping of the state file, its extents, and the slots by
  * descriptor number.
  *
- * Lock-free; every function but table_open and table_forget may run in any thread and in signal
+ * Lock-free; every function but table_open* and table_forget may run in any thread and in signal
  * handlers. Memory is taken from the mapping page by page, and only after the kernel has allocated
  * it (sys_touch): on a full tmpfs a record is dropped and counted, and there is never a SIGBUS.
  */
@@ -28,6 +28,8 @@ extern _Atomic bool table_overflowed;
  * 0, or -1 when there is no memory either.
  */
 int table_open(int dir, const char *name, int *file_error);
+/* The same with a file alone: 0, or -errno and there is no table. */
+int table_open_file(int dir, const char *name);
 /*
  * Forgets the mapping without unmapping it, for a forked child: the parent's table stays readable
  * through OLD, also what the parent adds later. table_head becomes NULL.

@@ -25,6 +25,7 @@
 #include "room.h"
 #include "safe_point.h"
 #include "seccomp.h"
+#include "twin.h"
 
 #define SAFE_LIMIT_MS 5000
 
@@ -46,10 +47,9 @@ static const char *call_entry(struct tracee *t, const char *name, const char *te
     return call_refused(t, c, why);
 }
 
-static const char *check_filters(struct tracee *t, const struct process_facts *p, bool *in_memory, struct refusal *why)
+static const char *check_filters(struct tracee *t, const struct process_facts *p, struct seccomp_answer *filters, struct refusal *why)
 {
-    const char *forbidden;
-    int err = seccomp_check(t, &forbidden, in_memory);
+    int err = seccomp_check(t, filters);
     pid_t pid = t->r->pid;
     if ((err == -EACCES || err == -EPERM) && geteuid() == 0)
         return refuse(why,
@@ -67,9 +67,9 @@ static const char *check_filters(struct tracee *t, const struct process_facts *p
                       "process %d (%s) runs under a seccomp filter that this kernel does not show (%s); start it with libsockleak.so "
                       "preloaded and enabled=0 instead",
                       pid, p->name, strerror(-err));
-    if (forbidden)
+    if (filters->forbidden)
         return refuse(why, "process %d (%s) runs under a seccomp filter that would kill it for %s; use `sockleak scan %d`", pid, p->name,
-                      forbidden, pid);
+                      filters->forbidden, pid);
     return NULL;
 }
 
@@ -116,14 +116,32 @@ struct agent_work {
     const char *entry, *text;
     struct agent_done *done; /* NULL: not asked for */
     struct load_work load;   /* library: NULL if it is mapped */
+    bool twin;               /* its filters let it make one */
 };
+
+/* In a process without a descriptor left a twin loads it, or else ROOM is made. */
+static const char *load_in_room(struct tracee *t, struct remote *r, struct agent_work *w, struct room *room, struct refusal *why)
+{
+    struct tracee twin;
+    int error = EPERM; /* its filter would kill it for that */
+    if (!room_is_short(w->process, room))
+        return load_agent(t, r, w->process, &w->load, &w->done->way, why);
+    if (room_twin_helps(room) && w->twin) {
+        if (twin_begin(t, &twin)) {
+            const char *refused = load_agent(&twin, r, w->process, &w->load, &w->done->way, why);
+            twin_end(t, &twin);
+            return refused;
+        }
+        error = t->error;
+    }
+    const char *refused = room_make(w->process, room, error, why);
+    return refused ? refused : load_agent(t, r, w->process, &w->load, &w->done->way, why);
+}
 
 static const char *load_and_call(struct tracee *t, struct remote *r, struct agent_work *w, int32_t *result, struct refusal *why)
 {
     struct room room = {.raised = false};
-    const char *refused = w->may_load ? room_make(w->process, &room, why) : NULL;
-    if (!refused && w->load.library)
-        refused = load_agent(t, r, w->process, &w->load, &w->done->way, why);
+    const char *refused = w->load.library ? load_in_room(t, r, w, &room, why) : NULL;
     if (!refused)
         refused = call_entry(t, w->entry, w->text, w->done ? &w->done->stats : NULL, result, why);
     room_give_back(w->process, &room);
@@ -134,7 +152,10 @@ static const char *run_held(struct tracee *t, struct remote *r, struct agent_wor
 {
     const struct process_facts *p = w->process;
     int32_t result = 0;
-    const char *refused = check_filters(t, p, &w->load.in_memory, why);
+    struct seccomp_answer filters;
+    const char *refused = check_filters(t, p, &filters, why);
+    w->load.in_memory = filters.in_memory;
+    w->twin = filters.twin;
     if (!refused)
         refused = call_refused(t, call_prepare(t), why);
     if (!refused)

@@ -104,7 +104,9 @@ static enum call_result wait_syscall_stop(struct tracee *t, int limit_ms)
         int err = ptrace_wait_stop(t, &status, limit_ms);
         if (err)
             return err == -ESRCH ? CALL_GONE : CALL_STUCK;
-        if (ptrace_is_syscall_stop(status) || (!ptrace_is_event_stop(status) && !postpone_signal(t, WSTOPSIG(status)))) {
+        if (status >> 16 == PTRACE_EVENT_CLONE)
+            ptrace(PTRACE_GETEVENTMSG, t->tid, NULL, &t->cloned);
+        if (ptrace_is_syscall_stop(status) || (!ptrace_is_event(status) && !postpone_signal(t, WSTOPSIG(status)))) {
             t->stopped = true;
             t->fault = ptrace_is_syscall_stop(status) ? 0 : WSTOPSIG(status);
             return t->fault ? CALL_CRASHED : CALL_DONE;

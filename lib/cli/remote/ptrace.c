@@ -90,6 +90,8 @@ int ptrace_wait_stop(struct tracee *t, int *status, int limit_ms)
 
 bool ptrace_is_event_stop(int status) { return status >> 16 == PTRACE_EVENT_STOP; }
 
+bool ptrace_is_event(int status) { return status >> 16 != 0; }
+
 bool ptrace_is_syscall_stop(int status) { return WSTOPSIG(status) == (SIGTRAP | 0x80); }
 
 bool ptrace_get_regs(struct tracee *t, arch_regs *regs)
@@ -120,7 +122,7 @@ int ptrace_to_event_stop(struct tracee *t, int limit_ms)
             return err;
         if (ptrace_is_event_stop(status))
             return 0;
-        int sig = ptrace_is_syscall_stop(status) ? 0 : WSTOPSIG(status);
+        int sig = ptrace_is_syscall_stop(status) || ptrace_is_event(status) ? 0 : WSTOPSIG(status);
         /* any other stop cancels the interrupt that was asked for */
         ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
         if (ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)sig) < 0)

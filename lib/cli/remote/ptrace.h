@@ -36,8 +36,9 @@ struct tracee {
     int errno_value;
     int owed_signal; /* came during the call, to be sent again */
     int error;
-    int fault;         /* the signal of CALL_CRASHED */
-    unsigned syscalls; /* that the present call has made */
+    int fault;            /* the signal of CALL_CRASHED */
+    unsigned long cloned; /* the thread that it has made, where that is traced (twin.h) */
+    unsigned syscalls;    /* that the present call has made */
     long last_syscall;
 };
 
@@ -64,6 +65,8 @@ int ptrace_wait_stop(struct tracee *t, int *status, int limit_ms);
  */
 int ptrace_to_event_stop(struct tracee *t, int limit_ms);
 bool ptrace_is_event_stop(int status);
+/* Any stop that ptrace makes for an event, none for a signal. */
+bool ptrace_is_event(int status);
 bool ptrace_is_syscall_stop(int status);
 /* False: T's `error` says why. */
 bool ptrace_get_regs(struct tracee *t, arch_regs *regs);

@@ -2,9 +2,9 @@
 /*
  * room.c: loading the library opens files in the process, one after the other, and the state file.
  *
- * Where the process has no number left, its soft limit is raised for as long as that takes. The
- * numbers that the program gets meanwhile stay valid afterwards: a limit holds for new ones only
- * (getrlimit(2)).
+ * Where the process has no number left, and no thread with a table of its own can be made there
+ * (twin.c), its soft limit is raised for as long as that takes. The numbers that the program gets
+ * meanwhile stay valid afterwards: a limit holds for new ones only (getrlimit(2)).
  */
 #include "room.h"
 
@@ -33,15 +33,18 @@ static unsigned free_numbers(pid_t pid, rlim_t limit)
     return used + NEEDED <= limit ? NEEDED : limit > used ? (unsigned)(limit - used) : 0;
 }
 
-const char *room_make(const struct process_facts *p, struct room *room, struct refusal *why)
+bool room_is_short(const struct process_facts *p, struct room *room)
+{
+    room->raised = false;
+    /* not known: the refusal of what follows says more */
+    return prlimit(p->pid, RLIMIT_NOFILE, NULL, &room->was) == 0 && free_numbers(p->pid, room->was.rlim_cur) < NEEDED;
+}
+
+bool room_twin_helps(const struct room *room) { return room->was.rlim_cur >= NEEDED; }
+
+const char *room_make(const struct process_facts *p, struct room *room, int twin_error, struct refusal *why)
 {
     pid_t pid = p->pid;
-    room->raised = false;
-    if (prlimit(pid, RLIMIT_NOFILE, NULL, &room->was) != 0)
-        return NULL; /* not known; the refusal of what follows says more */
-    unsigned left = free_numbers(pid, room->was.rlim_cur);
-    if (left >= NEEDED)
-        return NULL;
     struct rlimit more = room->was;
     more.rlim_cur += 2 * NEEDED;
     if (more.rlim_max < more.rlim_cur)
@@ -52,12 +55,12 @@ const char *room_make(const struct process_facts *p, struct room *room, struct r
         more.rlim_cur = more.rlim_max;
         room->raised = prlimit(pid, RLIMIT_NOFILE, &more, NULL) == 0;
     }
-    if (room->raised || left)
+    if (room->raised || free_numbers(pid, room->was.rlim_cur))
         return NULL;
     return refuse(why,
-                  "process %d (%s) has no descriptor left, and its limit of %llu cannot be raised: that takes CAP_SYS_RESOURCE%s; "
-                  "'sockleak scan %d' says what holds them",
-                  pid, p->name, (unsigned long long)room->was.rlim_cur,
+                  "process %d (%s) has no descriptor left; it may make no thread that loads the library (%s), and its limit of %llu cannot "
+                  "be raised: that takes CAP_SYS_RESOURCE%s; 'sockleak scan %d' says what holds them",
+                  pid, p->name, strerror(twin_error), (unsigned long long)room->was.rlim_cur,
                   geteuid() ? ", run this as root" : ", which root has outside of a container", pid);
 }
 

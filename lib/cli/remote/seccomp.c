@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -73,8 +74,13 @@ static const struct planned_call planned_calls[] = {
     {"write", SYS_write, {2, 4096, 1}},
 };
 
-/* Only where the library has to be handed over, which has another way too. */
+/* Only where the library has to be handed over, or descriptors are used up; both have another way. */
 static const struct planned_call in_memory_call = {"memfd_create", SYS_memfd_create, {4096, 1}};
+static const struct planned_call twin_calls[] = {
+    {"clone", SYS_clone, {CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM}},
+    {"close_range", 436, {3, ~0u, 0}},
+    {"exit", SYS_exit, {0}},
+};
 
 struct filter_machine {
     uint32_t a, x, mem[BPF_MEMWORDS];
@@ -187,15 +193,26 @@ static bool kills(const struct tracee *t, const struct sock_filter *f, size_t n,
     return is_deadly(run_filter(f, n, &d));
 }
 
-int seccomp_check(struct tracee *t, const char **forbidden, bool *in_memory)
+static void examine(const struct tracee *t, const struct sock_filter *f, size_t n, struct seccomp_answer *answer)
+{
+    for (size_t i = 0; !answer->forbidden && i < sizeof(planned_calls) / sizeof(planned_calls[0]); i++)
+        if (kills(t, f, n, &planned_calls[i]))
+            answer->forbidden = planned_calls[i].name;
+    if (kills(t, f, n, &in_memory_call))
+        answer->in_memory = false;
+    for (size_t i = 0; i < sizeof(twin_calls) / sizeof(twin_calls[0]); i++)
+        if (kills(t, f, n, &twin_calls[i]))
+            answer->twin = false;
+}
+
+int seccomp_check(struct tracee *t, struct seccomp_answer *answer)
 {
     struct process_facts facts;
-    *forbidden = NULL;
-    *in_memory = true;
+    *answer = (struct seccomp_answer){NULL, true, true};
     if (!process_read(t->tid, &facts) || facts.seccomp <= SECCOMP_MODE_DISABLED)
         return 0;
     if (facts.seccomp == SECCOMP_MODE_STRICT) {
-        *forbidden = "everything but read and write";
+        answer->forbidden = "everything but read and write";
         return 0;
     }
     for (unsigned which = 0; which < 64; which++) {
@@ -207,14 +224,9 @@ int seccomp_check(struct tracee *t, const char **forbidden, bool *in_memory)
             free(f);
             return -EIO;
         }
-        for (size_t i = 0; !*forbidden && i < sizeof(planned_calls) / sizeof(planned_calls[0]); i++) {
-            if (kills(t, f, (size_t)n, &planned_calls[i]))
-                *forbidden = planned_calls[i].name;
-        }
-        if (kills(t, f, (size_t)n, &in_memory_call))
-            *in_memory = false;
+        examine(t, f, (size_t)n, answer);
         free(f);
-        if (*forbidden)
+        if (answer->forbidden)
             return 0;
     }
     return 0;

@@ -8,10 +8,13 @@
 
 #include "ptrace.h"
 
-/*
- * *FORBIDDEN names the call, NULL: no. *IN_MEMORY: memfd_create(2) is not among those that kill. 0,
- * or -errno: it has filters that this user may not read.
- */
-int seccomp_check(struct tracee *t, const char **forbidden, bool *in_memory);
+struct seccomp_answer {
+    const char *forbidden; /* the call that would kill; NULL: none of those that are always made */
+    bool in_memory;        /* memfd_create(2) would not (handover.h) */
+    bool twin;             /* nor would clone(2) without CLONE_FILES and close_range(2) (twin.h) */
+};
+
+/* 0, or -errno: it has filters that this user may not read. */
+int seccomp_check(struct tracee *t, struct seccomp_answer *answer);
 
 #endif
