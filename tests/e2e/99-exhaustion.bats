@@ -99,6 +99,18 @@ time.sleep(1) # for the watcher: the end closes them'
     contains "$(whole)" "fcntl failed: no descriptor left from 35 on \(limit 40"
 }
 
+@test "a program that cannot be started, and a file that cannot be opened anew, for want of a descriptor" {
+    same "" "$VICTIMS/exhaust" popen 40
+    contains "$output" "popen: Too many open files"
+    contains "$(whole)" "popen failed: no descriptor left \(limit 40, 1 is a socket\)"
+    same "" "$VICTIMS/exhaust" spawn 40
+    contains "$output" "posix_spawnp: Too many open files"
+    contains "$(whole)" "posix_spawnp failed: no descriptor left \(limit 20, 1 is a socket\)"
+    same "" "$VICTIMS/exhaust" freopen 40
+    contains "$output" "freopen: Too many open files"
+    contains "$(whole)" "freopen failed: no descriptor left \(limit 20, 1 is a socket\)"
+}
+
 @test "a child of fork has a report of its own" {
     same "" "$VICTIMS/exhaust" child 40
     reports 2

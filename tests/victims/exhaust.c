@@ -7,6 +7,7 @@
  *        exhaust dup LIMIT        copies one socket
  *        exhaust high LIMIT       as dup, by fcntl, from LIMIT - 5 on
  *        exhaust files LIMIT      opens a file again and again, then a socket
+ *        exhaust popen|spawn|freopen LIMIT   as files, but then this call
  *        exhaust child LIMIT      as server, then again in a child
  *        exhaust quiet LIMIT      as server, but ends without an exit handler half a second later
  *        exhaust connect|bind|datagram   until no port is left
@@ -14,6 +15,7 @@
  *        exhaust once             calls socket and connect once each
  */
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -67,6 +69,31 @@ static int leak(int listener, int limit)
     return n;
 }
 
+static void start_without_descriptors(const char *mode, int n)
+{
+    if (!strcmp(mode, "popen")) {
+        popen("true", "r");
+        failed("popen", n);
+    } else if (!strcmp(mode, "freopen")) {
+        FILE *file = fdopen(30, "r");
+        MUST(setrlimit(RLIMIT_NOFILE, &(struct rlimit){20, 20}));
+        freopen("/etc/passwd", "r", file);
+        failed("freopen", n);
+    } else {
+        posix_spawn_file_actions_t actions;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_addopen(&actions, 30, "/etc/passwd", O_RDONLY, 0);
+        MUST(setrlimit(RLIMIT_NOFILE, &(struct rlimit){20, 20}));
+        char *const argv[] = {(char[]){"true"}, NULL};
+        errno = 0;
+        int error = posix_spawnp(NULL, "true", &actions, NULL, argv, argv + 1), left = errno;
+        errno = error;
+        failed("posix_spawnp", n);
+        errno = left;
+        failed("errno", n);
+    }
+}
+
 static void use_up_descriptors(const char *mode, int limit, int count)
 {
     int listener = listen_loopback(), fd = 0, n = 0;
@@ -85,6 +112,10 @@ static void use_up_descriptors(const char *mode, int limit, int count)
             n++;
         fd = socket(AF_INET, SOCK_STREAM, 0);
         failed("socket", n);
+    } else if (!strcmp(mode, "popen") || !strcmp(mode, "spawn") || !strcmp(mode, "freopen")) {
+        while (open("/etc/passwd", O_RDONLY) >= 0)
+            n++;
+        start_without_descriptors(mode, n);
     } else if (!strcmp(mode, "child")) {
         leak(listener, limit);
         fflush(stdout);

@@ -84,6 +84,14 @@ void exhausted_note(enum call call, int from)
     errno = error;
 }
 
+void exhausted_note_error(enum call call, int error)
+{
+    int kept = errno;
+    errno = error;
+    exhausted_note(call, 0);
+    errno = kept;
+}
+
 static unsigned port_of(const struct sockaddr *sa, socklen_t len)
 {
     if (sa->sa_family == AF_INET && len >= sizeof(struct sockaddr_in))

@@ -22,6 +22,8 @@
  * a system call only for the first of a series of failures.
  */
 void exhausted_note(enum call call, int from);
+/* The same of a call that returns its ERROR, and leaves errno alone (posix_spawn(3)). */
+void exhausted_note_error(enum call call, int error);
 /* The same of connect and bind on FD, with the address that the kernel has read. */
 void exhausted_note_address(enum call call, int fd, const struct sockaddr *to, socklen_t len);
 

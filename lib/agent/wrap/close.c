@@ -109,7 +109,10 @@ CLOSE_FILE(pclose, CALL_PCLOSE)
         int fd = descriptor_of(file);                                       \
         if (fd >= 0)                                                        \
             track_closing_by(fd, CALL_FREOPEN, CLOSER);                     \
-        return real.name(path, mode, file);                                 \
+        FILE *again = real.name(path, mode, file);                          \
+        if (!again)                                                         \
+            exhausted_note(CALL_FREOPEN, 0);                                \
+        return again;                                                       \
     }
 REOPEN_FILE(freopen)
 REOPEN_FILE(freopen64)

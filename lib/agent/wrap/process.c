@@ -232,6 +232,8 @@ CLONE(__clone)
         starts_end(started, r == 0 ? (uint32_t)child : 0);                                                                  \
         if (r == 0 && pid)                                                                                                  \
             *pid = child;                                                                                                   \
+        if (r != 0)                                                                                                         \
+            exhausted_note_error(id, r);                                                                                    \
         return r;                                                                                                           \
     }
 SPAWN(posix_spawn, CALL_POSIX_SPAWN)
@@ -243,6 +245,8 @@ SPAWN(posix_spawnp, CALL_POSIX_SPAWNP)
         uint32_t started = starts_begin(CALL_POPEN);               \
         FILE *file = real.name(command, mode);                     \
         starts_end(started, 0);                                    \
+        if (!file)                                                 \
+            exhausted_note(CALL_POPEN, 0);                         \
         return file;                                               \
     }
 POPEN(popen)
