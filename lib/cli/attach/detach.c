@@ -19,7 +19,7 @@
 
 const char usage_detach[] = "usage: sockleak detach PID\n"
                             "\n"
-                            "Stops recording and undoes every redirection. The library stays mapped, dormant; `sockleak attach`\n"
+                            "Stops recording and undoes every redirection. The agent stays mapped, dormant; `sockleak attach`\n"
                             "wakes it again. The state file keeps what was recorded: `sockleak report` still shows it.\n"
                             "\n"
                             "  -h, --help\n"
