@@ -263,6 +263,42 @@ attached_at_its_limit()
     SOCKLEAK_LIBRARY=$TESTTMP/there/libsockleak.so attached_at_its_limit 40 "the agent was loaded from memory, as the library is not visible there"
 }
 
+@test "F5: a python3 and a node server are attached to at their limit, and serve on" {
+    cat >"$TESTTMP/server.py" <<'PY'
+import socket, time
+kept, listener = [], socket.create_server(("127.0.0.1", 0), backlog=100)
+while True:
+    try:
+        kept.append(socket.create_connection(listener.getsockname()))
+        kept.append(listener.accept()[0])
+    except OSError:
+        print("full", flush=True)
+        time.sleep(0.1)
+PY
+    cat >"$TESTTMP/server.js" <<'JS'
+const net = require('net'), kept = [];
+const server = net.createServer(socket => kept.push(socket)).listen(0, '127.0.0.1', more);
+function more() {
+    const client = net.connect(server.address().port, '127.0.0.1', () => { kept.push(client); more(); });
+    client.on('error', () => { console.log('full'); setTimeout(more, 100); });
+}
+JS
+    for program in "python3 $TESTTMP/server.py" "node $TESTTMP/server.js"; do
+        command -v "${program%% *}" >/dev/null || continue
+        start v bash -c "ulimit -n 40; exec $program"
+        wait_for 20 grep -q full "$TESTTMP/v.out"
+        run "$SOCKLEAK" attach "$pid"
+        [ "$status" -eq 0 ]
+        contains "$output" "the agent was loaded, and records"
+        contains "/proc/$pid/limits" "^Max open files +40 +40 "
+        : >"$TESTTMP/v.out"
+        wait_for 20 grep -q full "$TESTTMP/v.out"
+        run "$SOCKLEAK" report --kinds all --min-age 0 "$pid"
+        contains "$output" '[0-9]+ sockets (still open|not connected)'
+        kill "$pid"
+    done
+}
+
 @test "F5: where no thread can be made the limit is raised for the moment" {
     AS=("$VICTIMS/call_kills" close_range)
     full v 40 60
