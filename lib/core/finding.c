@@ -200,6 +200,7 @@ static uint32_t add_last_use(struct finding *f, const struct state_view *view, s
 static void add_life(struct finding *f, const struct state_view *view, struct state_finder *find, const struct state_life *life)
 {
     uint32_t gen = life->gen, rare = life->rare;
+    f->told_elsewhere = rare & LIFE_TOLD_ELSEWHERE;
     add_event(f, view, EVENT_EPOLL_ADD, life->epoll_add, false, false);
     add_first_use(f, view, find, gen, EVENT_FIRST_RECEIVE, life->receive, rare & LIFE_RECEIVED_ELSEWHERE);
     add_first_use(f, view, find, gen, EVENT_FIRST_SEND, life->send, rare & LIFE_SENT_ELSEWHERE);

@@ -160,6 +160,8 @@ void group_told_fill(struct group *g, struct finding *f, size_t n)
                          .site = f[i].told_site,
                          .siteid = f[i].told_id,
                          .count = end - i};
+        for (size_t k = i; k < end; k++)
+            t.n_elsewhere += t.site && f[k].told_elsewhere;
         if (t.event)
             group_told_enter(g, &t);
         for (size_t k = i; k < end; k++) /* its stack is the error's */

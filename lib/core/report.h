@@ -82,6 +82,7 @@ struct finding {
     bool used; /* an inherited one: this process has called on it */
     uint32_t tid;
     uint32_t receive_tid, send_tid; /* the threads that received and sent last; 0: not known, or nothing was */
+    bool told_elsewhere;            /* another thread than opened it saw the EOF or the error */
     bool until_exit;                /* the end of the program closed it, and nothing before */
     bool parent_ended;              /* else it has closed its copy */
     uint32_t parent;                /* inherited, and reported here because PARENT holds it no more; 0: neither */

@@ -507,7 +507,8 @@ enum life_flag {
     LIFE_RECEIVED_ELSEWHERE = 1u << 24, /* first received by another thread than opened it */
     LIFE_SENT_ELSEWHERE = 1u << 25,     /* and first sent */
     LIFE_ON_EPOLL = 1u << 26,           /* the last of its calls of epoll_ctl was an ADD */
-    LIFE_DELETED_AGAIN = 1u << 27       /* epoll_del is not the stack of the last DEL */
+    LIFE_DELETED_AGAIN = 1u << 27,      /* epoll_del is not the stack of the last DEL */
+    LIFE_TOLD_ELSEWHERE = 1u << 28      /* another thread than opened it saw the EOF or error of told_site */
 };
 
 /*

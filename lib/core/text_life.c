@@ -161,6 +161,17 @@ static void put_user(struct out *o, const struct group *g, const struct told *t,
         out_str(o, t->n_elsewhere == 1 ? "another thread" : "other threads");
 }
 
+static bool is_end(unsigned event) { return event == EVENT_EOF || event == EVENT_ERROR || event == EVENT_CONNECT_FAILED; }
+
+/* Another thread than opened them has received or sent first: that is said there. */
+static bool was_handed_over(const struct group *g)
+{
+    for (unsigned i = 0; i < g->n_told; i++)
+        if ((g->told[i].event == EVENT_FIRST_RECEIVE || g->told[i].event == EVENT_FIRST_SEND) && g->told[i].n_elsewhere)
+            return true;
+    return false;
+}
+
 /* What else is known of T, or of it and LAST: how its stack is known, and where else its sockets are. */
 static void put_remarks(struct out *o, const struct group *g, const struct told *t, const struct told *last, bool is_told_here)
 {
@@ -168,6 +179,8 @@ static void put_remarks(struct out *o, const struct group *g, const struct told 
         out_str(o, "; as known from an earlier call");
     if (is_last(t->event))
         put_user(o, g, t, NULL);
+    else if (is_end(t->event) && was_handed_over(g))
+        ;
     else if (t->n_elsewhere && t->n_elsewhere == t->count)
         out_str(o, "; handed to another thread");
     else if (t->n_elsewhere)

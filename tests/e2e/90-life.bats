@@ -50,6 +50,37 @@ alive()
     contains "$output" '^    #1 handshake +.*/life.c:[0-9]+$'
 }
 
+@test "EOF that another thread saw than opened the socket and used it is said to be so" {
+    build_victim handed - -I"$TOP/tests/victims" <<'C'
+#include <pthread.h>
+#include "victim.h"
+static int fd;
+static void *sees_end(void *arg)
+{
+    char c;
+    MUST(recv(fd, &c, 1, 0));
+    return arg;
+}
+int main(void)
+{
+    char c;
+    pthread_t t;
+    int listener = listen_loopback(), peer = connect_loopback();
+    fd = MUST(accept(listener, NULL, NULL));
+    MUST(send(peer, "x", 1, 0));
+    MUST(recv(fd, &c, 1, 0));
+    MUST(close(peer));
+    pthread_create(&t, NULL, sees_end, NULL);
+    pthread_join(t, NULL);
+    return 0;
+}
+C
+    run with_agent leak_check_at_exit=all "$TESTTMP/handed"
+    contains "$output" '^  saw EOF in \(recv returned 0; 1 of 1; handed to another thread\)$'
+    run with_agent "leak_check_at_exit=all:log_format=json:log_path=$TESTTMP/log" "$TESTTMP/handed"
+    says "[e.get('other_thread') for e in h if e['event'] == 'eof']" "[1]" "$(echo "$TESTTMP"/log.*)"
+}
+
 @test "what receives and sends by syscall(2) is named too" {
     left by_number
     says "[(e['call'], e['count']) for e in h][:2]" "[('read', 4), ('write', 4)]"

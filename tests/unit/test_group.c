@@ -274,6 +274,7 @@ static void what_the_program_did_is_counted_for_each_stack(void **state)
         if (i == 3)
             add_event(&f[i], EVENT_DUP, 6, false);
         f[i].events[0].elsewhere = i < 7;
+        f[i].told_elsewhere = i > 0; /* without a stack of that it means nothing */
     }
     assert_int_equal(group_findings(f, 40, g, 100), 1);
     assert_int_equal(g[0].n_told, TOLD_KEPT + 2); /* in the order of the events */
@@ -288,6 +289,7 @@ static void what_the_program_did_is_counted_for_each_stack(void **state)
     assert_int_equal(g[0].told[TOLD_KEPT].descriptors, 2);
     assert_int_equal(g[0].told[TOLD_KEPT + 1].event, EVENT_EOF);
     assert_int_equal(g[0].told[TOLD_KEPT + 1].count, 4);
+    assert_int_equal(g[0].told[TOLD_KEPT + 1].n_elsewhere, 3);
     struct finding all = told(1, 9); /* more stacks than there is room for: the rarest give way */
     for (unsigned event = EVENT_EPOLL_ADD; event < EVENT_COUNT && all.n_events < FINDING_EVENTS; event++)
         if (event != EVENT_EOF && event != EVENT_ERROR)

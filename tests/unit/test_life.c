@@ -292,6 +292,29 @@ static void *uses_it(void *arg)
     return NULL;
 }
 
+static void *is_told(void *arg)
+{
+    life_told(*(int *)arg);
+    return NULL;
+}
+
+static void the_thread_that_saw_the_end_is_the_opening_one_or_another(void **state)
+{
+    (void)state;
+    pthread_t t;
+    int fd = FD, none = FD + 1;
+    open_at(FD);
+    life_told(FD);
+    assert_int_equal(life(FD)->rare, 0);
+    pthread_create(&t, NULL, is_told, &fd);
+    pthread_join(t, NULL);
+    assert_int_equal(life(FD)->rare, LIFE_TOLD_ELSEWHERE);
+    life_told(FD); /* an error after EOF: its stack is the one that is kept */
+    assert_int_equal(life(FD)->rare, 0);
+    is_told(&none);
+    track_closing(FD);
+}
+
 static void a_first_use_by_another_thread_is_known_as_such(void **state)
 {
     (void)state;
@@ -444,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom),
         cmocka_unit_test(epoll_keeps_the_first_of_each_and_whether_it_is_on),
         cmocka_unit_test(the_first_shutdown_and_the_stacks_of_dup_are_kept),
+        cmocka_unit_test(the_thread_that_saw_the_end_is_the_opening_one_or_another),
         cmocka_unit_test(a_first_use_by_another_thread_is_known_as_such),
         cmocka_unit_test(the_thread_that_used_it_last_is_known),
         cmocka_unit_test(a_vfork_child_keeps_nothing),

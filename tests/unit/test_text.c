@@ -362,6 +362,10 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
         {{EVENT_SHUTDOWN, CALL_SHUTDOWN, 0, 0, 0, 37, 1, .frames = in_loop}, "  shut down by (37 of 37)\n    #0"},
         {{EVENT_LAST_RECEIVE, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 37},
          "  last received in (read; 37 of 37; as known from an earlier call)\n    #0"},
+        {{EVENT_EOF, CALL_READ, 0, 0, 0, 37, 1, .frames = in_loop, .n_elsewhere = 37},
+         "  saw EOF in (read returned 0; 37 of 37; handed to another thread)\n    #0"},
+        {{EVENT_ERROR, CALL_READ, 104, 0, 0, 37, 1, .frames = in_loop, .n_elsewhere = 3},
+         "  saw the error in (read: ECONNRESET; 37 of 37; 3 handed to another thread)\n    #0"},
         {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop}, "  last sent in (send; 37 of 37)\n    #0"},
         {{EVENT_LAST_SEND, CALL_SEND, 0, 0, 0, 37, 1, .frames = in_loop, .n_inferred = 37, .n_elsewhere = 37, .tid = 77},
          "  last sent in (send; 37 of 37; as known from an earlier call; by thread 77 \"flusher\", now in poll)\n    #0"},
@@ -407,6 +411,8 @@ static void a_life_is_told_in_order_and_each_stack_once(void **state)
     group.told[3].n_opener = 37;
     assert_non_null(strstr(rendered(&r), "  first and last sent in (send; 37 of 37)\n"));
     group.told[1].n_elsewhere = 37;
+    group.told[2].n_elsewhere = 36; /* no news any more */
+    assert_null(strstr(rendered(&r), "; 36 handed"));
     assert_non_null(strstr(rendered(&r), "in (send; 37 of 37; handed to another thread; last by the one that opened it)\n"));
     group.told[3].n_opener = 36;
     assert_non_null(strstr(rendered(&r), "in (send; 37 of 37; handed to another thread)\n"));

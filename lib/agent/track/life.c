@@ -145,6 +145,19 @@ void life_shut_down(int fd)
         ;
 }
 
+void life_told(int fd)
+{
+    struct state_slot *slot;
+    struct state_life *life = live(fd, &slot);
+    if (!life)
+        return;
+    bool before = atomic_load(&life->rare) & LIFE_TOLD_ELSEWHERE, now = in_other_thread(slot);
+    if (now && !before)
+        atomic_fetch_or(&life->rare, LIFE_TOLD_ELSEWHERE);
+    else if (before && !now)
+        atomic_fetch_and(&life->rare, ~(uint32_t)LIFE_TOLD_ELSEWHERE);
+}
+
 void life_duped(struct state_share *share)
 {
     state_ref site = site_of_event(), none = 0;

@@ -46,6 +46,8 @@ void life_copy(int old, int copy);
 /* epoll_ctl has put FD on an epoll, or (else) taken it off. */
 void life_registered(int fd, bool added);
 void life_shut_down(int fd);
+/* This thread has seen EOF or an error on FD. */
+void life_told(int fd);
 void life_duped(struct state_share *share);
 /*
  * FD, just imported, is the socket of SLOT, a copy of the same descriptor's in OLD, another table:

@@ -28,7 +28,7 @@
 #include "probe.h"
 #include "start_set.h"
 
-static void set_told(struct state_slot *slot, uint16_t flag, int err)
+static void set_told(int fd, struct state_slot *slot, uint16_t flag, int err)
 {
     bool in_signal;
     int saved = errno;
@@ -43,6 +43,7 @@ static void set_told(struct state_slot *slot, uint16_t flag, int err)
         atomic_store(&slot->told_site, site);
         if (share)
             atomic_store(&share->told_site, site);
+        life_told(fd);
     }
     atomic_store(&slot->told_ns, clock_now());
     if (err)
@@ -123,7 +124,7 @@ void track_connected(int fd, int result, int err, const struct sockaddr *to, soc
             atomic_store(&slot->told_ns, clock_now()); /* since when it hangs, if it does */
         }
     } else if (err != EBADF && err != ENOTSOCK && err != EFAULT) {
-        set_told(slot, SLOT_TOLD_ERROR, err);
+        set_told(fd, slot, SLOT_TOLD_ERROR, err);
         if (SLOT_TYPE(slot) != SOCK_DGRAM)
             keep_attempt(fd, slot, ATTEMPT_CONNECT, err, to, len);
     }
@@ -171,20 +172,20 @@ static bool is_end(int err)
     }
 }
 
-static void set_error(struct state_slot *slot, int err)
+static void set_error(int fd, struct state_slot *slot, int err)
 {
     uint16_t f = atomic_load(&slot->flags);
     slot_used(slot);
     if (SLOT_TYPE(slot) == SOCK_DGRAM || ((f & SLOT_TOLD_ERROR) && (!err || atomic_load(&slot->told_errno))))
         return;
-    set_told(slot, SLOT_TOLD_ERROR, err);
+    set_told(fd, slot, SLOT_TOLD_ERROR, err);
 }
 
 void track_told_error(int fd, int err)
 {
     struct state_slot *slot = slot_live(fd);
     if (slot && (!err || is_end(err)))
-        set_error(slot, err);
+        set_error(fd, slot, err);
 }
 
 void track_unwatched(int fd)
@@ -228,7 +229,7 @@ void track_hung_up(int fd, unsigned revents)
     if (!(revents & POLLHUP) && sys_in_sandbox())
         track_unwatched(fd);
     else if ((revents & POLLHUP) || !has_unread(fd))
-        set_told(slot, SLOT_TOLD_EOF, 0);
+        set_told(fd, slot, SLOT_TOLD_EOF, 0);
 }
 
 void track_sent(int fd, ssize_t result, int err)
@@ -243,7 +244,7 @@ void track_sent(int fd, ssize_t result, int err)
     if (result >= 0)
         slot_used(slot);
     else
-        set_error(slot, err);
+        set_error(fd, slot, err);
 }
 
 /*
@@ -294,7 +295,7 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
         return;
     slot_used(slot);
     if (result < 0) {
-        set_error(slot, err);
+        set_error(fd, slot, err);
         return;
     }
     /*
@@ -302,5 +303,5 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
      * counts.
      */
     if (SLOT_TYPE(slot) != SOCK_DGRAM && !(slot_flags(slot) & (SLOT_TOLD_EOF | SLOT_SHUT_RD)))
-        set_told(slot, SLOT_TOLD_EOF, 0);
+        set_told(fd, slot, SLOT_TOLD_EOF, 0);
 }
