@@ -120,9 +120,8 @@ blind()
 
 installed()
 {
-    # a build of its own, for all tests of this file: another prefix compiles anew, and other suites use $BUILD at this moment
     local at=$BATS_FILE_TMPDIR
-    make -s -C "$TOP" B="$at/b" PREFIX="$at/usr" install
+    [ -e "$at/usr" ] || make -s -C "$TOP" B="$BUILD" PREFIX="$at/usr" install
     export CMAKE_PREFIX_PATH=$at/usr PKG_CONFIG_PATH=$at/usr/lib/pkgconfig
 }
 

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 
 @test "make install below DESTDIR brings library, command, header, manuals, completions and build files; make uninstall leaves nothing" {
-    make -s -C "$TOP" B="$TESTTMP/b" PREFIX=/usr DESTDIR="$TESTTMP/root" install
+    make -s -C "$TOP" B="$BUILD" PREFIX=/usr DESTDIR="$TESTTMP/root" install
     local f
     for f in bin/sockleak lib/libsockleak.so.0 lib/libsockleak.so include/sockleak.h lib/pkgconfig/sockleak.pc lib/cmake/sockleak/sockleakConfig.cmake \
         share/man/man1/sockleak.1 share/man/man3/sockleak.3 share/bash-completion/completions/sockleak \
@@ -15,13 +15,13 @@ load helpers
     done
     LD_PRELOAD=$TESTTMP/root/usr/lib/libsockleak.so run --separate-stderr "$TESTTMP/root/usr/bin/sockleak" --version
     [ "$status" -eq 0 ]
-    make -s -C "$TOP" B="$TESTTMP/b" PREFIX=/usr DESTDIR="$TESTTMP/root" uninstall
+    make -s -C "$TOP" B="$BUILD" PREFIX=/usr DESTDIR="$TESTTMP/root" uninstall
     [ "$(find "$TESTTMP/root" ! -type d)" = '' ]
 }
 
 @test "the examples are installed, all of them, and build and run from there with what was installed" {
     local root=$TESTTMP/root out=$TESTTMP/out examples
-    make -s -C "$TOP" B="$TESTTMP/b" PREFIX=/usr DESTDIR="$root" install
+    make -s -C "$TOP" B="$BUILD" PREFIX=/usr DESTDIR="$root" install
     examples=$root/usr/share/doc/sockleak/examples
     diff <(cd "$TOP" && git ls-files examples | grep -v '/\.gitignore$' | sort) <(cd "$examples/.." && find examples -type f | sort)
     [ -x "$examples/cmocka/run" ]
