@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "../../arch/cpu.h"
+#include "../../arch/numbers.h"
 
 /*
  * A table that may grow large, or that most processes never touch. The linker orders by alignment

@@ -285,7 +285,8 @@ static void verify(const struct runtime_stack *s, bool right)
 
 enum runtime_answer php_walk(struct runtime_stack *s)
 {
-    struct walk w = {.s = s, .by_kernel = !atomic_load_explicit(&is_verified, memory_order_relaxed)};
+    bool verified = atomic_load_explicit(&is_verified, memory_order_relaxed);
+    struct walk w = {.s = s, .by_kernel = !verified};
     s->n = s->n_marks = 0;
     s->cut = false;
     s->is_of_thread = s->hides_generated = true;

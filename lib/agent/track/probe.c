@@ -10,7 +10,6 @@
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>
-#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
@@ -18,6 +17,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+/* before 5.11 it needs sys/socket.h first */
+#include <linux/vm_sockets.h>
 
 #include "../../core/hash.h"
 #include "../../core/out.h"

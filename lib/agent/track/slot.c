@@ -91,12 +91,11 @@ bool track_is_awaited(const struct state_slot *parents)
 
 struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
 {
-    return (struct leaving){.gen = SLOT_GEN(word),
-                            .watch_gen = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed),
-                            .site = slot->site,
-                            .share = slot->share,
-                            .detail = atomic_load_explicit(&slot->detail, memory_order_relaxed),
-                            .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
+    uint32_t watched = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed);
+    state_ref detail = atomic_load_explicit(&slot->detail, memory_order_relaxed);
+    uint16_t flags = atomic_load_explicit(&slot->flags, memory_order_relaxed);
+    return (struct leaving){
+        .gen = SLOT_GEN(word), .watch_gen = watched, .site = slot->site, .share = slot->share, .detail = detail, .flags = flags};
 }
 
 static void after_leaving(struct leaving *was, int fd)

@@ -10,8 +10,9 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "../../arch/numbers.h"
 
 int open_below(const char *root, const char *path, int flags)
 {

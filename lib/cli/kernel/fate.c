@@ -14,15 +14,9 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
+#include "../../arch/numbers.h"
 
 /* The family of a TCP socket by the name of its protocol; 0: it is something else. */
 uint8_t fate_family(const char *protocol)

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "../../arch/numbers.h"
 #include "process.h"
 
 #ifndef PTRACE_SECCOMP_GET_FILTER
@@ -78,7 +79,7 @@ static const struct planned_call planned_calls[] = {
 static const struct planned_call in_memory_call = {"memfd_create", SYS_memfd_create, {4096, 1}};
 static const struct planned_call twin_calls[] = {
     {"clone", SYS_clone, {CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM}},
-    {"close_range", 436, {3, ~0u, 0}},
+    {"close_range", SYS_close_range, {3, ~0u, 0}},
     {"exit", SYS_exit, {0}},
 };
 

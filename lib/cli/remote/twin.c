@@ -10,13 +10,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 
+#include "../../arch/numbers.h"
 #include "call.h"
-
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 
 #define FLAGS (CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 #define WAIT_MS 60000

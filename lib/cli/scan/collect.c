@@ -7,6 +7,7 @@
  * a process holds but no table lists is checked once more at the end. So a socket that was opened
  * or closed in between is never taken for a dead one.
  */
+#include "../../core/kinds.h"
 #include "collect.h"
 
 #include <errno.h>
@@ -170,7 +171,7 @@ static int dump_diag(struct table_read *u, struct mnl_socket *nl)
         if (e == 0 || families[i] == AF_INET)
             error = e; /* a kernel without IPv6 is no failure */
         /* absent before Linux 5.10 and where not configured */
-        sockdiag_inet(nl, families[i], IPPROTO_MPTCP, ~0u, false, on_tcp, u);
+        sockdiag_inet(nl, families[i], PROTOCOL_MPTCP, ~0u, false, on_tcp, u);
     }
     if (error == 0)
         sockdiag_unix(nl, on_unix, u); /* absent where unix_diag is neither built in nor a module */
