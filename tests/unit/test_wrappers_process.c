@@ -4,6 +4,9 @@
  */
 #include "wrappers_notes.h"
 
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static int last_status;
@@ -97,6 +100,29 @@ static void a_program_that_libc_starts_is_told_with_its_pid_where_that_is_known(
     noted("start(system) started(9,?) ");
     assert_true(wrap_system(NULL)); /* asks whether there is a shell, and starts none */
     noted("started(0,?) ");
+}
+
+static void a_program_that_cannot_be_started_for_want_of_a_descriptor_is_noted(void **state)
+{
+    (void)state;
+    char *argv[] = {(char *)"true", NULL};
+    struct rlimit was, none;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 9, "/dev/null", O_RDONLY, 0);
+    getrlimit(RLIMIT_NOFILE, &was);
+    none = (struct rlimit){0, was.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    FILE *f = wrap_popen("true", "r");
+    bool popen_noted = strcmp(notes, "start(popen) started(9,?) exhausted(popen,24,0) ") == 0;
+    notes[0] = 0;
+    errno = 77;
+    int error = wrap_posix_spawn(NULL, "/bin/true", &actions, NULL, argv, environ);
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_null(f);
+    assert_true(popen_noted);
+    assert_int_equal(error, EMFILE);
+    noted("start(posix_spawn) started(9,?) exhausted(posix_spawn,24) ");
 }
 
 static void dlclose_is_enclosed(void **state)
@@ -459,6 +485,7 @@ int main(void)
         CASE(the_end_is_told_and_its_status_may_change),
         CASE(an_exec_that_fails_is_told_and_taken_back),
         CASE(a_program_that_libc_starts_is_told_with_its_pid_where_that_is_known),
+        CASE(a_program_that_cannot_be_started_for_want_of_a_descriptor_is_noted),
         CASE(dlclose_is_enclosed),
         CASE(what_needs_one_thread_alone_is_done_without_the_watcher),
         CASE(a_sandbox_that_was_put_on_is_told_and_the_watcher_stays_out_of_it),

@@ -111,6 +111,11 @@ void exhausted_note(enum call call, int from)
     if (exhaustion_of(call, errno))
         note("exhausted(%s,%d,%d) ", call_name(call), errno, from);
 }
+void exhausted_note_error(enum call call, int error)
+{
+    if (exhaustion_of(call, error))
+        note("exhausted(%s,%d) ", call_name(call), error);
+}
 void exhausted_note_address(enum call call, int fd, const struct sockaddr *to, socklen_t len)
 {
     if (to && exhaustion_of(call, errno) == EXHAUSTION_PORTS)
