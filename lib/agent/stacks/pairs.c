@@ -34,7 +34,7 @@ uint32_t pairs_common(uint32_t word) { return word + this_thread.pair_base - (ui
 uint32_t pairs_own(uint32_t common)
 {
     uint32_t stands = (uint32_t)arch_thread_pointer();
-    this_thread.pair_base = stands - LIFE_THREAD(thread_tid());
+    this_thread.pair_base = stands - LIFE_THREAD(thread_number());
     return common + stands - this_thread.pair_base;
 }
 

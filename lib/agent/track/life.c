@@ -23,13 +23,13 @@
 static struct state_life *live(int fd, struct state_slot **slot)
 {
     *slot = slot_live(fd);
-    struct state_life *life = *slot && !gate_is_vfork_child() ? life_of(fd) : NULL;
+    struct state_life *life = *slot && !gate_in_vfork_child() ? life_of(fd) : NULL;
     return life && atomic_load(&life->gen) == SLOT_GEN(atomic_load(&(*slot)->word)) ? life : NULL;
 }
 
 static bool in_other_thread(const struct state_slot *slot)
 {
-    uint32_t tid = thread_tid();
+    uint32_t tid = thread_number();
     return tid && slot->tid && slot->tid != tid;
 }
 

@@ -204,8 +204,8 @@ static uint32_t take(struct state_slot *slot, int fd)
 
 struct state_slot *slot_enter(int fd, const struct opening *o)
 {
-    struct state_slot *slot = slot_make(fd);
-    if (!slot) {
+    struct state_slot *slot = slot_find(fd);
+    if (__builtin_expect(!slot, 0) && !(slot = slot_make(fd))) {
         atomic_store(&track_lost_ns, clock_now());
         return NULL;
     }
@@ -213,7 +213,7 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     atomic_thread_fence(memory_order_release); /* readers see FILLING before any of what follows */
     uint16_t flags =
         o->flags | (this_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
-    slot->tid = o->like ? o->like->tid : thread_tid();
+    slot->tid = o->like ? o->like->tid : thread_number();
     slot->tag = o->like ? o->like->tag : this_thread.tag;
     fill_slot(slot, o, flags);
     life_begin(fd, gen);
@@ -279,7 +279,7 @@ struct state_slot *slot_live(int fd)
 {
     if (!gate_has_table() && !(inherited_set_has(fd) && gate_ready()))
         return NULL;
-    struct state_slot *slot = slot_of(fd);
+    struct state_slot *slot = slot_find(fd);
     return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
 }
 
