@@ -540,10 +540,15 @@ static void stacks_stay_right_while_libraries_are_unloaded(void **state)
  * Two ways to one place: the same function, at the same depth of stack, called from two places that
  * differ only further out.
  */
+static unsigned kind;
+
 static __attribute__((noinline)) unsigned noted_here(struct capture_ticket *t)
 {
     uint64_t pcs[MAX];
-    unsigned flags, n = capture_stack_noted(pcs, MAX, &flags, t);
+    struct arch_frame from;
+    arch_caller(&from);
+    unsigned flags, n = capture_stack_noted(&from, kind, pcs, MAX, &flags, t);
+    assert_true(kind || t->note == capture_note_of(&from, kind, MAX));
     __asm__ volatile("" ::: "memory");
     return n;
 }

@@ -23,6 +23,16 @@ struct stack_cache_found {
 };
 
 /*
+ * MAX of what follows: the most addresses (below 256), and in the bits from STACK_CACHE_KIND on
+ * whatever else its caller tells walks apart by. Walks of different kinds have entries of their own.
+ */
+#define STACK_CACHE_KIND 8
+/*
+ * The note of the stack from FROM: 0, there is none, or its entry is another thread's at this moment.
+ * For what is done again and again: it does nothing else of stack_cache_recall.
+ */
+uint64_t stack_cache_note_of(const struct arch_frame *from, unsigned max, unsigned epoch);
+/*
  * True: the cache has the result of a walk of MAX addresses from FROM, and *R describes it. Its
  * addresses are copied to PCS; those of a stack with a note only when ALWAYS.
  */
