@@ -26,7 +26,7 @@
 
 /* ---- opening ---- */
 
-static void enter_opened(int fd, struct opening *o)
+static inline __attribute__((always_inline)) void enter_opened(int fd, struct opening *o)
 {
     bool in_signal;
     int saved = errno;

@@ -46,7 +46,7 @@ static void count_opened(state_ref site)
  * BY +1 at a close, -1 when that close has failed. False: another descriptor still holds the
  * socket.
  */
-static bool count_closed(const struct leaving *was, int by)
+static inline __attribute__((always_inline)) bool count_closed(const struct leaving *was, int by)
 {
     struct state_share *share = table_at(was->share);
     if (share) {
@@ -99,12 +99,13 @@ struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
                             .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
 }
 
-static void after_leaving(struct leaving *was, int fd)
+static inline __attribute__((always_inline)) void after_leaving(struct leaving *was, int fd)
 {
     was->last = count_closed(was, 1);
     was->fd = fd;
     settle_use(was->flags);
-    retract_note(was, fd, was->last);
+    if (__builtin_expect(was->watch_gen == was->gen, 0))
+        retract_note(was, fd, was->last);
     close_bell_ring();
 }
 
@@ -166,7 +167,7 @@ void slot_settle_many(struct state_slot *slot, bool failed)
 static uint8_t type_and_origin(const struct opening *o) { return (uint8_t)((o->type & 15) | (int)o->origin << 4); }
 
 /* Fills all but the word; the caller has made sure that no other thread fills this slot. */
-static void fill_slot(struct state_slot *slot, const struct opening *o, uint16_t flags)
+static inline __attribute__((always_inline)) void fill_slot(struct state_slot *slot, const struct opening *o, uint16_t flags)
 {
     const struct state_slot *like = o->like;
     slot->opened_ns = o->now;
@@ -275,13 +276,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 
 /* ---- the live slot ---- */
 
-struct state_slot *slot_live(int fd)
-{
-    if (!gate_has_table() && !(inherited_set_has(fd) && gate_ready()))
-        return NULL;
-    struct state_slot *slot = slot_find(fd);
-    return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
-}
+bool slot_make_table(int fd) { return inherited_set_has(fd) && gate_ready(); }
 
 /* At once, not at the next check: the parent may ask before that. */
 static void tell_family(const struct state_slot *slot)
