@@ -137,13 +137,15 @@ static __attribute__((noinline)) bool is_nested(const struct arch_frame *from)
 {
     uint64_t pcs[64];
     struct walk w = {.at = *from, .max = 64, .pcs = pcs};
-    struct mark *mark = current_mark;
+    const volatile struct mark *mark = current_mark;
 
     if (!readable((uintptr_t)mark) || mark->self != (uintptr_t)mark)
         return false;
+    /* read before the walk: what is left of an old mark may lie where the walk writes */
+    uintptr_t caller = mark->caller;
     enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
     for (unsigned i = 1; i < w.n; i++)
-        if (pcs[i] == mark->caller)
+        if (pcs[i] == caller)
             return true;
     return end == WALK_LOST || end == WALK_GENERATED;
 }
