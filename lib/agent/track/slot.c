@@ -89,14 +89,24 @@ bool track_is_awaited(const struct state_slot *parents)
 
 /* ---- leaving ---- */
 
+/* Field by field: no copy, which would wait for these stores. */
+static inline __attribute__((always_inline)) void take_leaving(struct leaving *was, const struct state_slot *slot, uint64_t word)
+{
+    was->gen = SLOT_GEN(word);
+    was->watch_gen = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed);
+    was->site = slot->site;
+    was->share = slot->share;
+    was->detail = atomic_load_explicit(&slot->detail, memory_order_relaxed);
+    was->flags = atomic_load_explicit(&slot->flags, memory_order_relaxed);
+    was->fd = -1;
+    was->last = false;
+}
+
 struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
 {
-    return (struct leaving){.gen = SLOT_GEN(word),
-                            .watch_gen = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed),
-                            .site = slot->site,
-                            .share = slot->share,
-                            .detail = atomic_load_explicit(&slot->detail, memory_order_relaxed),
-                            .flags = atomic_load_explicit(&slot->flags, memory_order_relaxed)};
+    struct leaving was;
+    take_leaving(&was, slot, word);
+    return was;
 }
 
 static inline __attribute__((always_inline)) void after_leaving(struct leaving *was, int fd)
@@ -115,7 +125,7 @@ uint64_t slot_leave_with(struct state_slot *slot, int fd, unsigned phase, struct
     do {
         if (SLOT_PHASE(word) != SLOT_LIVE)
             return 0;
-        *was = slot_leaving(slot, word);
+        take_leaving(was, slot, word);
     } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
     after_leaving(was, fd);
     return word;

@@ -25,10 +25,10 @@ _Static_assert(MEMO_WORDS % RUN == 0, "an entry ends with a run");
 
 struct stack_memo {
     _Atomic uint32_t seq; /* odd: being written */
-    uint32_t epoch, max;
     bool needs_fp;
     uint8_t n, words; /* WORDS: a multiple of RUN, the last word repeated */
     uint8_t end; /* enum walk_end */
+    uint64_t key; /* key_of */
     uintptr_t pc, sp, fp;
     _Atomic uint64_t note;
     uint16_t at[MEMO_WORDS]; /* distance from sp, in words */
@@ -46,7 +46,9 @@ static _Atomic unsigned next_way;
 
 static unsigned set_of(uintptr_t sp) { return (unsigned)((sp >> 4 ^ sp >> 12) % SETS); }
 
-static uint64_t begin_of(const struct arch_frame *from, unsigned max) { return from->sp ^ from->pc << 16 ^ (uint64_t)max << 40; }
+static inline uint64_t key_of(unsigned max, unsigned epoch) { return (uint64_t)max << 32 | epoch; }
+
+static inline uint64_t begin_of(const struct arch_frame *from, uint64_t key) { return from->sp ^ from->pc << 16 ^ key << 8; }
 
 /*
  * True when all words are the same, and all of them lie where the stack is known to be readable.
@@ -57,11 +59,12 @@ static inline __attribute__((always_inline)) bool same_words(const struct stack_
     const uint64_t *stack = (const uint64_t *)sp;
     const volatile uint16_t *at = m->at;
     const uint64_t *word = m->word;
-    uintptr_t place, words = stack_span_from(sp).len / UNIT, n = m->words;
-    if (n > MEMO_WORDS)
+    uintptr_t place, words = stack_words_from(sp);
+    unsigned n = m->words;
+    if (n - 1 >= MEMO_WORDS) /* none was read: it is walked again */
         return false;
-#define DIFFERS(k) ((place = at[i + (k)]) >= words || stack[place] != word[i + (k)])
-    for (uintptr_t i = 0; i < n; i += RUN)
+#define DIFFERS(k) ((place = at[k]) >= words || stack[place] != word[k])
+    for (const uint64_t *end = word + n; word < end; word += RUN, at += RUN)
         if (DIFFERS(0) || DIFFERS(1) || DIFFERS(2) || DIFFERS(3))
             return false;
 #undef DIFFERS
@@ -70,18 +73,17 @@ static inline __attribute__((always_inline)) bool same_words(const struct stack_
 
 /* Whether M was the stack from FROM, as its sequence number was read before. */
 static inline __attribute__((always_inline)) bool is_stack(const struct stack_memo *m, uint32_t seq, const struct arch_frame *from,
-                                                           unsigned max, unsigned epoch)
+                                                           uint64_t key)
 {
-    if ((seq & 1) || m->sp != from->sp || m->pc != from->pc || m->epoch != epoch || m->max != max || (m->needs_fp && m->fp != from->fp))
+    if ((seq & 1) || m->sp != from->sp || m->pc != from->pc || m->key != key || (m->needs_fp && m->fp != from->fp))
         return false;
     return same_words(m, from->sp);
 }
 
-static inline __attribute__((always_inline)) uint64_t note_in(const struct stack_memo *m, const struct arch_frame *from, unsigned max,
-                                                              unsigned epoch)
+static inline __attribute__((always_inline)) uint64_t note_in(const struct stack_memo *m, const struct arch_frame *from, uint64_t key)
 {
     uint32_t seq = atomic_load_explicit(&m->seq, memory_order_acquire);
-    if (!is_stack(m, seq, from, max, epoch))
+    if (!is_stack(m, seq, from, key))
         return 0;
     uint64_t note = atomic_load_explicit(&m->note, memory_order_relaxed);
     atomic_thread_fence(memory_order_acquire);
@@ -105,22 +107,29 @@ static __attribute__((noinline)) void search_first(unsigned set, unsigned way)
     atomic_store_explicit(&orders[set], (uint8_t)order, memory_order_relaxed);
 }
 
+/* Another stack that begins alike is searched before. */
+static __attribute__((noinline)) uint64_t note_of_later(const struct arch_frame *from, uint64_t key)
+{
+    unsigned set = set_of(from->sp), order = atomic_load_explicit(&orders[set], memory_order_relaxed);
+    for (unsigned i = 0; i < WAYS; i++, order >>= 2) {
+        uint64_t note = note_in(&memos[set * WAYS + (order & 3)], from, key);
+        if (note) {
+            search_first(set, order & 3);
+            return note;
+        }
+    }
+    return 0;
+}
+
 uint64_t stack_cache_note_of(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
     unsigned set = set_of(from->sp), order = atomic_load_explicit(&orders[set], memory_order_relaxed) | 1u << 2 * WAYS;
-    uint64_t begin = begin_of(from, max);
-    bool others = false;
+    uint64_t key = key_of(max, epoch), begin = begin_of(from, key);
     for (; order != 1; order >>= 2) {
-        unsigned way = order & 3;
-        if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin)
+        if (atomic_load_explicit(&begins[set][order & 3], memory_order_relaxed) != begin)
             continue;
-        uint64_t note = note_in(&memos[set * WAYS + way], from, max, epoch);
-        if (__builtin_expect(note != 0, 1)) {
-            if (__builtin_expect(others, 0))
-                search_first(set, way);
-            return note;
-        }
-        others = true;
+        uint64_t note = note_in(&memos[set * WAYS + (order & 3)], from, key);
+        return __builtin_expect(note != 0, 1) ? note : note_of_later(from, key);
     }
     return 0;
 }
@@ -129,13 +138,13 @@ bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned ep
                         struct stack_cache_found *r)
 {
     unsigned set = set_of(from->sp);
-    uint64_t begin = begin_of(from, max);
+    uint64_t key = key_of(max, epoch), begin = begin_of(from, key);
     for (unsigned way = 0; way < WAYS; way++) {
         struct stack_memo *m = &memos[set * WAYS + way];
         if (atomic_load_explicit(&begins[set][way], memory_order_relaxed) != begin)
             continue;
         uint32_t seq = atomic_load_explicit(&m->seq, memory_order_acquire);
-        if (!is_stack(m, seq, from, max, epoch))
+        if (!is_stack(m, seq, from, key))
             continue;
         *r = (struct stack_cache_found){
             .n = m->n, .end = m->end, .note = atomic_load_explicit(&m->note, memory_order_relaxed), .memo = m, .seq = seq};
@@ -176,11 +185,10 @@ struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max
     m->pc = from->pc;
     m->sp = from->sp;
     m->fp = from->fp;
-    m->epoch = epoch;
-    m->max = max;
+    m->key = key_of(max, epoch);
     m->needs_fp = false;
     m->words = 0;
-    atomic_store_explicit(&begins[set][way], begin_of(from, max), memory_order_relaxed);
+    atomic_store_explicit(&begins[set][way], begin_of(from, m->key), memory_order_relaxed);
     writing = m;
     return m;
 }

@@ -23,14 +23,18 @@ void stack_memory_init(void);
  * per thread.
  */
 struct span stack_span(uintptr_t sp);
-/* The same, inline for a place on the first thread's stack, whose end this is (0: not known). */
+/* The end of the first thread's stack; 0: not known. */
 extern uintptr_t stack_first_end __attribute__((visibility("hidden")));
 #define STACK_FIRST_FREE (64u << 20) /* the kernel keeps so much below its top free of other mappings, at least */
-static inline struct span stack_span_from(uintptr_t sp)
+/* The number of words from SP on that this says to be readable. */
+static inline uintptr_t stack_words_from(uintptr_t sp)
 {
-    if (__builtin_expect(stack_first_end - sp < STACK_FIRST_FREE, 1))
-        return (struct span){.lo = sp & ~(uintptr_t)7, .len = stack_first_end - (sp & ~(uintptr_t)7)};
-    return stack_span(sp);
+    uintptr_t bytes = stack_first_end - sp;
+    if (__builtin_expect(bytes >= STACK_FIRST_FREE, 0)) {
+        struct span s = stack_span(sp);
+        bytes = s.lo + s.len - sp;
+    }
+    return bytes / sizeof(uintptr_t);
 }
 /*
  * Makes the 8 bytes at A part of the span, or begins a new span with them. False: they are not
