@@ -61,7 +61,7 @@ static inline __attribute__((always_inline)) bool same_words(const struct stack_
     const uint64_t *word = m->word;
     uintptr_t place, words = stack_words_from(sp);
     unsigned n = m->words;
-    if (n - 1 >= MEMO_WORDS) /* none was read: it is walked again */
+    if (n > MEMO_WORDS)
         return false;
 #define DIFFERS(k) ((place = at[k]) >= words || stack[place] != word[k])
     for (const uint64_t *end = word + n; word < end; word += RUN, at += RUN)
