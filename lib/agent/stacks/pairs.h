@@ -49,8 +49,8 @@ uint32_t pairs_used(uint32_t common, unsigned call, int fd, uint32_t gen);
 /*
  * Walks the stack, as one of CALL, and returns the number of a pair that stands for it alone; 0:
  * none. For the first use of a socket in a program with a runtime: the functions of an interpreter
- * may all be called at one place of one native stack, so that a pair does not tell them apart. Keeps
- * errno.
+ * may all be called at one place of one native stack, so that a pair does not tell them apart.
+ * Keeps errno.
  */
 uint32_t pairs_of_stack(unsigned call);
 /*

@@ -101,7 +101,8 @@ static uint64_t key_of(state_ref site, unsigned call, struct closer by)
 }
 
 /* The place in PLACE's record, if that is of SITE. */
-static inline __attribute__((always_inline)) struct state_closes *recall(const struct remembered *r, uint64_t key, state_ref site, unsigned *place)
+static inline __attribute__((always_inline)) struct state_closes *recall(const struct remembered *r, uint64_t key, state_ref site,
+                                                                         unsigned *place)
 {
     uint64_t at = atomic_load_explicit(&r->key, memory_order_acquire) == key ? atomic_load_explicit(&r->place, memory_order_acquire) : 0;
     struct state_closes *c = table_at((state_ref)at);

@@ -27,8 +27,8 @@ struct stack_memo {
     _Atomic uint32_t seq; /* odd: being written */
     bool needs_fp;
     uint8_t n, words; /* WORDS: a multiple of RUN, the last word repeated */
-    uint8_t end; /* enum walk_end */
-    uint64_t key; /* key_of */
+    uint8_t end;      /* enum walk_end */
+    uint64_t key;     /* key_of */
     uintptr_t pc, sp, fp;
     _Atomic uint64_t note;
     uint16_t at[MEMO_WORDS]; /* distance from sp, in words */

@@ -25,7 +25,8 @@ void stack_memory_init(void);
 struct span stack_span(uintptr_t sp);
 /* The end of the first thread's stack; 0: not known. */
 extern uintptr_t stack_first_end __attribute__((visibility("hidden")));
-#define STACK_FIRST_FREE (64u << 20) /* the kernel keeps so much below its top free of other mappings, at least */
+/* The kernel keeps so much below its top free of other mappings, at least. */
+#define STACK_FIRST_FREE (64u << 20)
 /* The number of words from SP on that this says to be readable. */
 static inline uintptr_t stack_words_from(uintptr_t sp)
 {

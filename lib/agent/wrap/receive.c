@@ -127,7 +127,7 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
         return wrapper_received_iov(&call, result, id, pair);                 \
     }
 
-/* No socket can be read at a place (ESPIPE): data has come from a file, and of a file nothing is kept. */
+/* No socket can be read at a place (ESPIPE): data came from a file, of which nothing is kept. */
 static SLOW ssize_t has_read_at(const struct reading *call, ssize_t result, enum call name)
 {
     received(call->fd, result, call->wanted, 0, name);
