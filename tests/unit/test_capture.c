@@ -543,7 +543,11 @@ static void stacks_stay_right_while_libraries_are_unloaded(void **state)
 static __attribute__((noinline)) unsigned noted_here(struct capture_ticket *t)
 {
     uint64_t pcs[MAX];
-    unsigned flags, n = capture_stack_noted(pcs, MAX, &flags, t);
+    struct arch_frame from;
+    arch_caller(&from);
+    unsigned flags, n = capture_stack_noted(&from, 5, pcs, MAX, &flags, t);
+    assert_int_equal(capture_note_of(&from, 5, MAX), t->note);
+    assert_int_equal(capture_note_of(&from, 6, MAX), 0);
     __asm__ volatile("" ::: "memory");
     return n;
 }

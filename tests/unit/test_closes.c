@@ -14,6 +14,7 @@
 #include "agent/stacks/sites.h"
 #include "agent/track/closes.h"
 #include "agent/track/dup.h"
+#include "agent/track/ending.h"
 #include "agent/track/life.h"
 
 #define FD 700
@@ -316,6 +317,21 @@ static int begin(void **state)
     return live_start() ? 0 : -1;
 }
 
+/* It comes last: from here on this process ends. */
+static void the_end_of_the_program_is_seen_in_each_stack(void **state)
+{
+    (void)state;
+    state_ref site = a_site();
+    uint64_t *address = (uint64_t *)(void *)(sites_at(site) + 1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_false(ending_is_in(site));
+    assert_false(ending_is_in(0));
+    *address = (uint64_t)(uintptr_t)&exit + 8;
+    atomic_fetch_add(&sites_generation, 1); /* another table's stack has that place */
+    assert_true(ending_is_in(site));
+    assert_true(ending_is_in(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_life_that_another_thread_is_keeping_is_left_to_it),
         cmocka_unit_test(errno_is_kept),
         cmocka_unit_test(what_a_table_knew_is_forgotten_with_it),
+        cmocka_unit_test(the_end_of_the_program_is_seen_in_each_stack),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }

@@ -663,6 +663,37 @@ static void a_note_goes_with_its_stack(void **state)
     assert_int_equal(r.note, 0);
 }
 
+static uint64_t note_of(unsigned kind)
+{
+    unsigned epoch;
+    return walk_may_recall(&epoch) ? stack_cache_note_of(&from, 64 | kind << STACK_CACHE_KIND, epoch) : 0;
+}
+
+static void the_note_of_each_stack_that_begins_alike_is_found(void **state)
+{
+    (void)state;
+    uintptr_t way[2] = {AT(end_ret), AT(fp_ret)};
+    from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s, .fp = (uintptr_t)&s[6]};
+    s[7] = AT(end_ret);
+    for (unsigned i = 0; i < 2; i++) {
+        s[3] = way[i];
+        assert_true(remembered(64));
+        stack_cache_note(&r, 11 * (i + 1));
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        s[3] = way[i / 2 % 2];
+        assert_int_equal(note_of(0), 11 * (i / 2 % 2 + 1));
+        assert_int_equal(note_of(1), 0); /* of another kind */
+    }
+    s[3] = AT(sp_ret);
+    assert_int_equal(note_of(0), 0);
+    s[3] = way[0];
+    walk_dlclose_begin();
+    assert_int_equal(note_of(0), 0);
+    walk_dlclose_end();
+    assert_int_equal(note_of(0), 0); /* its code may be another's */
+}
+
 /* ---- code that a runtime has generated -------------------------------------------------------------------------- */
 
 #define GENERATED CALLED /* its frames are of four words, and have no frame pointer */
@@ -799,6 +830,7 @@ int main(void)
         CASE(a_remembered_stack_is_compared_only_where_the_present_one_can_be_read),
         CASE(an_entry_in_the_making_is_neither_recalled_nor_taken),
         CASE(a_note_goes_with_its_stack),
+        CASE(the_note_of_each_stack_that_begins_alike_is_found),
         CASE_GENERATED(a_walk_that_collects_goes_on_behind_generated_code),
         CASE_GENERATED(a_walk_without_ends_where_generated_code_begins_and_is_remembered),
         CASE_GENERATED(generated_code_is_left_by_its_frame_pointer_where_the_stack_pointer_may_be_wrong),

@@ -8,6 +8,6 @@
 
 #include "../../core/options.h"
 
-extern struct options agent_options;
+extern struct options agent_options __attribute__((visibility("hidden")));
 
 #endif

@@ -52,5 +52,11 @@ static inline bool thread_inside(void) { return this_thread.inside > 0; }
 
 /* gettid, cached. 0 in a sandbox, unless it was cached before. */
 uint32_t thread_tid(void);
+/* The same, inline where it is cached. */
+static inline uint32_t thread_number(void)
+{
+    uint32_t tid = this_thread.tid;
+    return __builtin_expect(tid != 0, 1) ? tid : thread_tid();
+}
 
 #endif

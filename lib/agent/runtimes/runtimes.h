@@ -28,7 +28,7 @@ void runtimes_forget(uint64_t start);
 /* In a forked child, before its first stack: no other thread runs there. */
 void runtimes_fork_child(void);
 /* 0 while there is no active runtime: for paths on which an instruction counts. */
-extern _Atomic uint32_t runtimes_found;
+extern _Atomic uint32_t runtimes_found __attribute__((visibility("hidden")));
 /* The runtime of this process; NULL: none was found. One is read, the first that is met. */
 const struct runtime *runtimes_active(void);
 /* True when the active runtime's interpreter holds the code at ADDR. */

@@ -137,13 +137,15 @@ static __attribute__((noinline)) bool is_nested(const struct arch_frame *from)
 {
     uint64_t pcs[64];
     struct walk w = {.at = *from, .max = 64, .pcs = pcs};
-    struct mark *mark = current_mark;
+    const volatile struct mark *mark = current_mark;
 
     if (!readable((uintptr_t)mark) || mark->self != (uintptr_t)mark)
         return false;
+    /* read before the walk: what is left of an old mark may lie where the walk writes */
+    uintptr_t caller = mark->caller;
     enum walk_end end = walk_available() ? walk_run(&w) : WALK_LOST;
     for (unsigned i = 1; i < w.n; i++)
-        if (pcs[i] == mark->caller)
+        if (pcs[i] == caller)
             return true;
     return end == WALK_LOST || end == WALK_GENERATED;
 }
@@ -155,10 +157,10 @@ static unsigned flags_of(enum walk_end end, bool in_signal)
 }
 
 /* Walks from FROM, and stores the result in the stack cache for the next time. */
-static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, struct stack_cache_found *r)
+static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, unsigned kind, struct stack_cache_found *r)
 {
     unsigned epoch, now;
-    struct stack_memo *memo = walk_may_recall(&epoch) ? stack_cache_begin(from, w->max, epoch) : NULL;
+    struct stack_memo *memo = walk_may_recall(&epoch) ? stack_cache_begin(from, w->max | kind, epoch) : NULL;
     w->memo = memo;
     enum walk_end end = walk_run(w);
     if (memo)
@@ -166,8 +168,8 @@ static enum walk_end walk_anew(struct walk *w, const struct arch_frame *from, st
     return end;
 }
 
-static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned max, const struct arch_frame *from, unsigned *flags,
-                                                       struct stack_cache_found *r)
+static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned max, const struct arch_frame *from, unsigned kind,
+                                                       unsigned *flags, struct stack_cache_found *r)
 {
     struct walk w = {.at = *from, .max = max, .pcs = pcs, .hidden = own_text};
     struct counters *c = my_counters();
@@ -175,7 +177,7 @@ static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned m
 
     current_mark = (struct mark *)&mark;
     atomic_signal_fence(memory_order_seq_cst);
-    enum walk_end end = walk_available() ? walk_anew(&w, from, r) : WALK_LOST;
+    enum walk_end end = walk_available() ? walk_anew(&w, from, kind, r) : WALK_LOST;
     if (__builtin_expect(end == WALK_LOST, 0)) {
         end = second_tier(&w, from, c);
         if (end == WALK_LOST)
@@ -188,43 +190,60 @@ static __attribute__((noinline)) unsigned capture_anew(uint64_t *pcs, unsigned m
     return w.n;
 }
 
-/* Inlined into both functions below: the stack begins at their caller. */
-static inline __attribute__((always_inline)) unsigned capture_common(uint64_t *pcs, unsigned max, unsigned *flags, bool always,
-                                                                     struct stack_cache_found *r)
+static unsigned capture_from(const struct arch_frame *from, unsigned kind, uint64_t *pcs, unsigned max, unsigned *flags, bool always,
+                             struct stack_cache_found *r)
 {
-    struct counters *c = my_counters();
-    struct arch_frame from;
     unsigned epoch;
 
     r->memo = NULL;
     r->note = 0;
-    arch_caller(&from);
     max = max < 64 ? max : 64;
-    if (__builtin_expect(current_mark != NULL, 0) && is_nested(&from)) {
+    if (__builtin_expect(current_mark != NULL, 0) && is_nested(from)) {
         *flags = CAPTURE_NESTED;
         return 0;
     }
     if (__builtin_expect(!atomic_load_explicit(&initialized, memory_order_acquire), 0))
         capture_init();
-    count_one(&c->captures);
-    if (walk_may_recall(&epoch) && stack_cache_recall(&from, max, epoch, always, pcs, r)) {
+    count_one(&my_counters()->captures);
+    if (walk_may_recall(&epoch) && stack_cache_recall(from, max | kind, epoch, always, pcs, r)) {
         *flags = flags_of(r->end, false);
         return r->n;
     }
-    return capture_anew(pcs, max, &from, flags, r);
+    return capture_anew(pcs, max, from, kind, flags, r);
 }
 
+/* The stack begins at its caller. */
 __attribute__((noinline)) unsigned capture_stack(uint64_t *pcs, unsigned max, unsigned *flags)
 {
     struct stack_cache_found r;
+    struct arch_frame from;
     unsigned ignored;
-    return capture_common(pcs, max, flags ? flags : &ignored, true, &r);
+    arch_caller(&from);
+    return capture_from(&from, 0, pcs, max, flags ? flags : &ignored, true, &r);
 }
 
-__attribute__((noinline)) unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *t)
+uint64_t capture_note_of(const struct arch_frame *from, unsigned kind, unsigned max)
+{
+    unsigned epoch;
+    if (__builtin_expect(current_mark != NULL, 0) || !walk_may_recall(&epoch))
+        return 0;
+    uint64_t note = stack_cache_note_of(from, max | kind << STACK_CACHE_KIND, epoch);
+    if (note)
+        count_one(&my_counters()->captures);
+    return note;
+}
+
+unsigned capture_again(const struct arch_frame *from, unsigned kind, uint64_t *pcs, unsigned max, unsigned *flags)
 {
     struct stack_cache_found r;
-    unsigned n = capture_common(pcs, max, flags, false, &r);
+    return capture_from(from, kind << STACK_CACHE_KIND, pcs, max, flags, true, &r);
+}
+
+unsigned capture_stack_noted(const struct arch_frame *from, unsigned kind, uint64_t *pcs, unsigned max, unsigned *flags,
+                             struct capture_ticket *t)
+{
+    struct stack_cache_found r;
+    unsigned n = capture_from(from, kind << STACK_CACHE_KIND, pcs, max, flags, false, &r);
     *t = (struct capture_ticket){.note = r.note, .place = r.memo, .seq = r.seq};
     return n;
 }

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../arch/cpu.h"
+
 enum capture_flag {
     CAPTURE_IN_SIGNAL = 1, /* a signal frame was passed: the caller runs in a signal handler */
     CAPTURE_CUT = 2,       /* the stack is deeper than MAX */
@@ -46,10 +48,20 @@ struct capture_ticket {
     uint32_t seq;
 };
 /*
- * As capture_stack, and fills TICKET. The addresses of a stack that has a note are not written to
- * PCS, only counted: its caller needs just the note.
+ * As capture_stack, of the stack from FROM, a frame of the calling thread that is under way
+ * (arch_caller), and fills TICKET. The addresses of a stack that has a note are not written to PCS,
+ * only counted: its caller needs just the note. Captures of different KINDs, below 2^24, have notes
+ * of their own.
  */
-unsigned capture_stack_noted(uint64_t *pcs, unsigned max, unsigned *flags, struct capture_ticket *ticket);
+unsigned capture_stack_noted(const struct arch_frame *from, unsigned kind, uint64_t *pcs, unsigned max, unsigned *flags,
+                             struct capture_ticket *ticket);
+/* The same without a ticket: its addresses are written in any case. */
+unsigned capture_again(const struct arch_frame *from, unsigned kind, uint64_t *pcs, unsigned max, unsigned *flags);
+/*
+ * The note alone, where the stack from FROM is remembered with one, and has no signal frame; 0:
+ * capture_stack_noted says more. MAX: at most 64.
+ */
+uint64_t capture_note_of(const struct arch_frame *from, unsigned kind, unsigned max);
 /*
  * Stores NOTE, which is not 0, with the stack that TICKET was filled for. The note may be lost at
  * any time; it is never returned with another stack.

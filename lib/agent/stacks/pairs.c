@@ -7,10 +7,10 @@
  */
 #include "pairs.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "../../arch/cpu.h"
 #include "../base/sys.h"
 #include "../table/table.h"
 #include "sites.h"
@@ -29,17 +29,8 @@ static _Atomic(struct state_pair *) records[PAIRS] LARGE_TABLE;
 static _Atomic uint16_t places[PLACES] LARGE_TABLE;
 static _Atomic uint32_t n_records;
 
-uint32_t pairs_common(uint32_t word) { return word + this_thread.pair_base - (uint32_t)arch_thread_pointer(); }
-
-uint32_t pairs_own(uint32_t common)
-{
-    uint32_t stands = (uint32_t)arch_thread_pointer();
-    this_thread.pair_base = stands - LIFE_THREAD(thread_tid());
-    return common + stands - this_thread.pair_base;
-}
-
 /* Where WORD is, or would be: its place has 0 then. */
-static _Atomic uint16_t *place_of(uint32_t word, struct state_pair **record)
+static inline __attribute__((always_inline)) _Atomic uint16_t *place_of(uint32_t word, struct state_pair **record)
 {
     uint32_t at = (word ^ word >> 16) % PLACES;
     for (;; at = (at + 1) % PLACES) {
@@ -110,36 +101,43 @@ static void keep(struct state_pair *p, state_ref site, int fd, uint32_t gen)
 }
 
 /* The code of its only stack was unloaded: something else may lie at its place now. */
-static bool is_unloaded(struct state_pair *p)
+static inline bool is_unloaded(struct state_pair *p)
 {
     const struct state_site *s = sites_at(atomic_load_explicit(&p->stack[0].site, memory_order_relaxed));
     return s && atomic_load_explicit(&s->stale, memory_order_relaxed) && !atomic_load_explicit(&p->stack[1].site, memory_order_relaxed);
 }
 
+static state_ref walk(unsigned call)
+{
+    int saved = errno;
+    state_ref site = sites_here_of(call, NULL);
+    errno = saved;
+    return site;
+}
+
+/* P is one that is still sampled, or not known yet, or its code is gone. */
+static __attribute__((noinline)) uint32_t sample(struct state_pair *p, uint32_t common, unsigned call, int fd, uint32_t gen)
+{
+    if (!p && !(p = common ? add(common) : NULL))
+        return 0;
+    uint32_t uses = atomic_fetch_add_explicit(&p->uses, 1, memory_order_relaxed) + 1;
+    state_ref site = (uses & (uses - 1)) && !is_unloaded(p) ? 0 : walk(call);
+    if (site)
+        keep(p, site, fd, gen);
+    return atomic_load_explicit(&p->number, memory_order_relaxed);
+}
+
 uint32_t pairs_used(uint32_t common, unsigned call, int fd, uint32_t gen)
 {
     struct state_pair *p = common ? pairs_find(common) : NULL;
-    if (!p && common)
-        p = add(common);
-    if (!p)
-        return 0;
-    uint32_t number = atomic_load_explicit(&p->number, memory_order_relaxed);
-    uint32_t uses = atomic_load_explicit(&p->uses, memory_order_relaxed);
-    bool unloaded = is_unloaded(p);
-    if (uses >= SAMPLED && !unloaded)
-        return number;
-    uses = atomic_fetch_add_explicit(&p->uses, 1, memory_order_relaxed) + 1;
-    if ((uses & (uses - 1)) && !unloaded)
-        return number;
-    state_ref site = sites_here_of(call, NULL);
-    if (site)
-        keep(p, site, fd, gen);
-    return number;
+    if (p && atomic_load_explicit(&p->uses, memory_order_relaxed) >= SAMPLED && !is_unloaded(p))
+        return atomic_load_explicit(&p->number, memory_order_relaxed);
+    return sample(p, common, call, fd, gen);
 }
 
 uint32_t pairs_of_stack(unsigned call)
 {
-    state_ref site = sites_here_of(call, NULL);
+    state_ref site = walk(call);
     uint32_t word = site * 0x9e3779b1u; /* odd: no two sites have the same */
     struct state_pair *p = site ? pairs_find(word) : NULL;
     if (p)

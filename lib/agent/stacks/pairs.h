@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../arch/cpu.h"
 #include "../../core/state.h"
 #include "../base/thread.h"
 
@@ -28,22 +29,28 @@ static inline __attribute__((always_inline)) uint32_t pairs_word(const void *sp,
     return (uint32_t)place - this_thread.pair_base;
 }
 /* What is the same for all threads of WORD, one of the calling thread: the word of a struct state_pair. */
-uint32_t pairs_common(uint32_t word);
+static inline uint32_t pairs_common(uint32_t word) { return word + this_thread.pair_base - (uint32_t)arch_thread_pointer(); }
 /* The calling thread's word of the pair COMMON; from now on pairs_word gives it. Not in a vfork child. */
-uint32_t pairs_own(uint32_t common);
+static inline uint32_t pairs_own(uint32_t common)
+{
+    uint32_t stands = (uint32_t)arch_thread_pointer();
+    this_thread.pair_base = stands - LIFE_THREAD(thread_number());
+    return common + stands - this_thread.pair_base;
+}
 
 /* Whether NUMBER is that of the pair COMMON. */
 bool pairs_is(uint32_t number, uint32_t common);
 /*
  * The calling thread has used a socket, GEN of the descriptor FD, by the pair COMMON, and its last
  * one was another. Walks the stack, as one of CALL, if the process does not know the pair yet, and
- * at each 2^k-th call for this pair. Returns its number; 0: there was no room for it.
+ * at each 2^k-th call for this pair. Returns its number; 0: there was no room for it. Keeps errno.
  */
 uint32_t pairs_used(uint32_t common, unsigned call, int fd, uint32_t gen);
 /*
  * Walks the stack, as one of CALL, and returns the number of a pair that stands for it alone; 0:
  * none. For the first use of a socket in a program with a runtime: the functions of an interpreter
  * may all be called at one place of one native stack, so that a pair does not tell them apart.
+ * Keeps errno.
  */
 uint32_t pairs_of_stack(unsigned call);
 /*

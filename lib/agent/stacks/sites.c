@@ -34,8 +34,6 @@ static uint64_t *pcs_of(struct state_site *s) { return (uint64_t *)(void *)(s + 
 
 static uint16_t *modules_of_site(struct state_site *s) { return (uint16_t *)(void *)(pcs_of(s) + s->nframes); }
 
-struct state_site *sites_at(state_ref ref) { return table_at(ref); }
-
 bool sites_are_many(void) { return atomic_load_explicit(&n_sites, memory_order_relaxed) >= MANY_SITES; }
 
 uint64_t sites_hash(const uint64_t *pcs, unsigned n)

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "../../core/state.h"
+#include "../table/table.h"
 
 /*
  * The ref of the site with these frames (N 0..64) and CALL (calls.h; 0: not known), made now if
@@ -26,10 +26,10 @@ static inline state_ref sites_intern(const uint64_t *pcs, unsigned n) { return s
 state_ref sites_here_of(unsigned call, bool *in_signal);
 /* The same with the call of the event that this thread records now (base/thread.h). */
 state_ref sites_here(bool *in_signal);
-struct state_site *sites_at(state_ref ref);
+static inline struct state_site *sites_at(state_ref ref) { return table_at(ref); }
 uint64_t sites_hash(const uint64_t *pcs, unsigned n);
 /* Of the table: a ref of another generation is not valid here. */
-extern _Atomic uint32_t sites_generation;
+extern _Atomic uint32_t sites_generation __attribute__((visibility("hidden")));
 /* Only this many innermost frames are kept from now on: the program's stacks never repeat. */
 #define SITES_FEW_FRAMES 6u
 bool sites_are_many(void);

@@ -19,10 +19,10 @@
  * A stack's note holds its site's ref and the table's generation. Returns the ref; 0: of another
  * table, or stale.
  */
-static state_ref site_of_note(uint64_t note)
+static inline __attribute__((always_inline)) state_ref site_of_note(uint64_t note)
 {
     state_ref ref = (state_ref)note;
-    if (!note || note >> 32 != atomic_load_explicit(&sites_generation, memory_order_relaxed))
+    if (!ref || note >> 32 != atomic_load_explicit(&sites_generation, memory_order_relaxed))
         return 0;
     return atomic_load_explicit(&sites_at(ref)->stale, memory_order_relaxed) ? 0 : ref;
 }
@@ -43,6 +43,7 @@ static state_ref site_of_note(uint64_t note)
 static _Atomic uint32_t native_limit = NATIVE_FRAMES_MAX;
 
 struct captured {
+    struct arch_frame from; /* where the walk begins */
     unsigned n, flags, call;
     struct capture_ticket ticket;
     uint64_t pcs[NATIVE_FRAMES_MAX];
@@ -61,7 +62,7 @@ static __attribute__((noinline)) state_ref native_anew(struct captured *c, bool 
 {
     unsigned limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
     if (!filled)
-        c->n = capture_stack(c->pcs, NATIVE_FRAMES_MAX, &c->flags);
+        c->n = capture_again(&c->from, c->call, c->pcs, NATIVE_FRAMES_MAX, &c->flags);
     if (in_signal)
         *in_signal = c->flags & CAPTURE_IN_SIGNAL;
     if (!c->n)
@@ -138,7 +139,7 @@ static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const 
     if (agent_options.native_frames != NATIVE_FRAMES_MAX) {
         atomic_store(&native_limit, agent_options.native_frames);
         agent_options.native_frames = NATIVE_FRAMES_MAX;
-        c->n = capture_stack_noted(c->pcs, NATIVE_FRAMES_MAX, &c->flags, &c->ticket);
+        c->n = capture_stack_noted(&c->from, c->call, c->pcs, NATIVE_FRAMES_MAX, &c->flags, &c->ticket);
     }
     uint64_t note = c->ticket.note, generation = atomic_load_explicit(&sites_generation, memory_order_relaxed);
     if (c->flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED))
@@ -148,7 +149,7 @@ static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const 
     bool filled = !note;
     if (!(note & NOTE_OF_NATIVE)) {
         if (note) /* of another table, or of the time before the runtime was found */
-            c->n = capture_stack(c->pcs, NATIVE_FRAMES_MAX, &c->flags);
+            c->n = capture_again(&c->from, c->call, c->pcs, NATIVE_FRAMES_MAX, &c->flags);
         filled = true;
         note = note_of(c);
         capture_note(&c->ticket, note);
@@ -167,25 +168,22 @@ static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const 
     return ref;
 }
 
-state_ref sites_here_of(unsigned call, bool *in_signal)
+static __attribute__((noinline)) state_ref capture_here(const struct arch_frame *from, unsigned call, bool *in_signal)
 {
     struct captured c;
+    c.from = *from;
     c.call = call;
     c.flags = 0;
-    if (in_signal)
-        *in_signal = false;
-    if (!agent_options.native_frames)
-        return 0;
-    c.n = capture_stack_noted(c.pcs, agent_options.native_frames, &c.flags, &c.ticket);
-    state_ref ref = site_of_note(c.ticket.note);
-    if (ref && sites_at(ref)->call == call)
-        return ref;
+    c.n = capture_stack_noted(from, call, c.pcs, agent_options.native_frames, &c.flags, &c.ticket);
     const struct runtime *runtime = runtimes_active();
     if (runtime)
         return mixed_here(&c, runtime, in_signal);
-    /* of another table or another call, or its code was unloaded: get the addresses themselves */
+    state_ref ref = site_of_note(c.ticket.note);
+    if (ref)
+        return ref;
+    /* of another table, or its code was unloaded: get the addresses themselves */
     if (c.ticket.note)
-        c.n = capture_stack(c.pcs, agent_options.native_frames, &c.flags);
+        c.n = capture_again(from, call, c.pcs, agent_options.native_frames, &c.flags);
     if (in_signal)
         *in_signal = c.flags & CAPTURE_IN_SIGNAL;
     if (!c.n)
@@ -196,6 +194,23 @@ state_ref sites_here_of(unsigned call, bool *in_signal)
     if (ref)
         capture_note(&c.ticket, (uint64_t)atomic_load_explicit(&sites_generation, memory_order_relaxed) << 32 | ref);
     return ref;
+}
+
+/*
+ * Most are noted, by the call too: the stack that begins at this function's caller is compared, and
+ * nothing else is done.
+ */
+__attribute__((noinline)) state_ref sites_here_of(unsigned call, bool *in_signal)
+{
+    struct arch_frame from;
+    if (in_signal)
+        *in_signal = false;
+    if (!agent_options.native_frames)
+        return 0;
+    arch_caller(&from);
+    bool native = !atomic_load_explicit(&runtimes_found, memory_order_relaxed);
+    state_ref ref = native ? site_of_note(capture_note_of(&from, call, agent_options.native_frames)) : 0;
+    return ref ? ref : capture_here(&from, call, in_signal);
 }
 
 state_ref sites_here(bool *in_signal) { return sites_here_of(this_thread.call, in_signal); }

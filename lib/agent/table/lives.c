@@ -15,14 +15,6 @@
 struct lives lives_table LARGE_TABLE;
 static _Atomic uint32_t top; /* the highest chunk in use + 1 */
 
-struct state_life *life_of(int fd)
-{
-    uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK;
-    intptr_t distance = fd >= 0 && number < LIVES_CHUNKS ? __atomic_load_n(&lives_table.chunks[number], __ATOMIC_ACQUIRE) : 0;
-    struct state_life *chunk = (struct state_life *)(void *)((char *)&lives_table + distance);
-    return distance ? &chunk[(uint32_t)fd % LIVES_PER_CHUNK] : NULL;
-}
-
 struct state_life *life_make(int fd)
 {
     uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK, first;
@@ -43,8 +35,8 @@ struct state_life *life_make(int fd)
 
 void life_begin(int fd, uint32_t gen)
 {
-    struct state_life *life = life_make(fd);
-    if (!life)
+    struct state_life *life = life_of(fd);
+    if (__builtin_expect(!life, 0) && !(life = life_make(fd)))
         return;
     atomic_store_explicit(&life->gen, 0, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);

@@ -39,7 +39,13 @@ static inline const struct state_life *lives_near(const int *fd, uint8_t *place)
 }
 
 /* NULL: its chunk was never made, or it has none (FD < 0, or too large). */
-struct state_life *life_of(int fd);
+static inline struct state_life *life_of(int fd)
+{
+    uint32_t number = (uint32_t)fd / LIVES_PER_CHUNK;
+    intptr_t distance = number < LIVES_CHUNKS ? __atomic_load_n(&lives_table.chunks[number], __ATOMIC_ACQUIRE) : 0;
+    struct state_life *chunk = (struct state_life *)(void *)((char *)&lives_table + distance);
+    return distance ? &chunk[(uint32_t)fd % LIVES_PER_CHUNK] : NULL;
+}
 /* The same, made now; NULL: there is no memory (not counted: a report then tells less). */
 struct state_life *life_make(int fd);
 /* FD has just become the socket GEN: nothing was done with it. Before its slot is live. */

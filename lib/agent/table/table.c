@@ -16,7 +16,7 @@
 #include "../base/sys.h"
 
 #define CHUNK_SHIFT 6 /* descriptors a chunk: one extent of slots */
-#define LOW_CHUNKS 16384u
+#define LOW_CHUNKS SLOT_LOW_CHUNKS
 #define HIGH_CHUNKS (1u << (31 - CHUNK_SHIFT))
 _Static_assert(STATE_SLOTS_PER_EXTENT == 1u << CHUNK_SHIFT, "one extent of slots is one chunk");
 
@@ -28,7 +28,7 @@ _Atomic bool table_overflowed;
 static unsigned char *base;
 static uint64_t mapped;
 static uint32_t max_extents;
-static chunk_ptr low[LOW_CHUNKS] LARGE_TABLE;
+chunk_ptr slot_chunks[LOW_CHUNKS] LARGE_TABLE;
 /* for descriptors from 2^20 on: mapped when the first one comes */
 static _Atomic(chunk_ptr *) high;
 static _Atomic uint32_t top_chunk; /* number of the highest chunk in use + 1 */
@@ -151,13 +151,13 @@ void table_forget(struct state_view *old)
         table_refresh(old);
     else
         old->n_extents = 0;
-    table_head = NULL;
-    base = NULL;
-    mapped = 0;
     unsigned top = atomic_load(&top_chunk);
     chunk_ptr *far = atomic_load(&high);
     for (unsigned i = 0; i < top && i < LOW_CHUNKS; i++)
-        atomic_store_explicit(&low[i], NULL, memory_order_relaxed);
+        atomic_store_explicit(&slot_chunks[i], NULL, memory_order_relaxed);
+    table_head = NULL;
+    base = NULL;
+    mapped = 0;
     if (far)
         sys_munmap(far, HIGH_CHUNKS * sizeof *far);
     atomic_store(&high, NULL);
@@ -249,8 +249,6 @@ static uint32_t new_extents(enum state_extent_type type, uint32_t parameter, uns
 
 static uint32_t new_extent(enum state_extent_type type, uint32_t parameter) { return new_extents(type, parameter, 1); }
 
-void *table_at(state_ref ref) { return ref ? base + (uint64_t)ref * STATE_REF_UNIT : NULL; }
-
 void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref)
 {
     const unsigned room = STATE_EXTENT_SIZE / STATE_REF_UNIT;
@@ -299,7 +297,7 @@ uint16_t slot_flags(const struct state_slot *slot)
 static chunk_ptr *chunk_of(unsigned chunk, bool make)
 {
     if (chunk < LOW_CHUNKS)
-        return &low[chunk];
+        return &slot_chunks[chunk];
     chunk_ptr *far = atomic_load_explicit(&high, memory_order_acquire);
     if (!far && make) {
         void *p = sys_mmap(NULL, HIGH_CHUNKS * sizeof *far, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -16,7 +16,7 @@
  * The header of this process' table; NULL: no table yet. For table/ alone: other folders call the
  * functions of header.h.
  */
-extern struct state_header *table_head;
+extern struct state_header *table_head __attribute__((visibility("hidden")));
 /*
  * The file system is full: some extents are in private memory, readers of the file do not see them.
  */
@@ -53,8 +53,11 @@ void *table_alloc(enum state_extent_type type, unsigned units, state_ref *ref);
  */
 void *table_take(enum state_extent_type type, uint32_t parameter, unsigned count, uint32_t *first);
 void table_give_back(uint32_t first, unsigned count);
-/* The record at REF, which must be one of this table; NULL for 0. */
-void *table_at(state_ref ref);
+/*
+ * The record at REF, which must be one of this table; NULL for 0. Inline, as what follows: each
+ * event does it several times.
+ */
+static inline void *table_at(state_ref ref) { return ref ? (char *)table_head + (uint64_t)ref * STATE_REF_UNIT : NULL; }
 /*
  * The first record of the NTH extent of TYPE, from 0 on; NULL when there is none. For types whose
  * records have numbers: modules and tags.
@@ -66,6 +69,16 @@ void *table_nth(enum state_extent_type type, unsigned nth);
  * counted). FD < 0 gives NULL.
  */
 struct state_slot *slot_of(int fd);
+/* The same, inline. The chunks are table.c's: of the slots of descriptors below 2^20. */
+#define SLOT_LOW_CHUNKS 16384u
+extern _Atomic(struct state_slot *) slot_chunks[SLOT_LOW_CHUNKS] __attribute__((visibility("hidden")));
+static inline struct state_slot *slot_find(int fd)
+{
+    if (__builtin_expect((unsigned)fd >= SLOT_LOW_CHUNKS * STATE_SLOTS_PER_EXTENT, 0))
+        return slot_of(fd);
+    struct state_slot *slots = atomic_load_explicit(&slot_chunks[(unsigned)fd / STATE_SLOTS_PER_EXTENT], memory_order_acquire);
+    return slots ? &slots[(unsigned)fd % STATE_SLOTS_PER_EXTENT] : NULL;
+}
 /*
  * The flags of SLOT, or of a copy of it, with what came by other descriptors of the same socket:
  * shutdowns, EOF, errors.

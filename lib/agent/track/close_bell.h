@@ -12,7 +12,7 @@
 #include "../base/sys.h"
 
 extern _Atomic uint32_t close_bell;
-extern _Atomic uint32_t close_bell_waiters;
+extern _Atomic uint32_t close_bell_waiters __attribute__((visibility("hidden")));
 
 /* Called at every close. One load when no check waits. Async-signal-safe. */
 static inline void close_bell_ring(void)

@@ -101,7 +101,8 @@ static uint64_t key_of(state_ref site, unsigned call, struct closer by)
 }
 
 /* The place in PLACE's record, if that is of SITE. */
-static struct state_closes *recall(const struct remembered *r, uint64_t key, state_ref site, unsigned *place)
+static inline __attribute__((always_inline)) struct state_closes *recall(const struct remembered *r, uint64_t key, state_ref site,
+                                                                         unsigned *place)
 {
     uint64_t at = atomic_load_explicit(&r->key, memory_order_acquire) == key ? atomic_load_explicit(&r->place, memory_order_acquire) : 0;
     struct state_closes *c = table_at((state_ref)at);
@@ -116,7 +117,7 @@ static void remember(struct remembered *r, uint64_t key, state_ref record, unsig
     atomic_store_explicit(&r->key, key, memory_order_release);
 }
 
-static bool is_to_be_walked(const struct state_closes *c, unsigned place)
+static inline __attribute__((always_inline)) bool is_to_be_walked(const struct state_closes *c, unsigned place)
 {
     uint64_t n = atomic_load_explicit(&c->count[place], memory_order_relaxed);
     bool about = atomic_load_explicit(&c->about, memory_order_relaxed) | atomic_load_explicit(&runtimes_found, memory_order_relaxed);
@@ -144,12 +145,8 @@ static __attribute__((noinline)) void walk(const struct leaving *was, unsigned c
     errno = saved;
 }
 
-void closes_count(const struct leaving *was, unsigned call, struct closer by)
+static inline __attribute__((always_inline)) void count_close(const struct leaving *was, unsigned call, struct closer by)
 {
-    if (!was->site || !was->last || was->flags & SLOT_UNCOUNTED)
-        return;
-    if (atomic_load_explicit(&runtimes_found, memory_order_relaxed) && runtimes_are_ending())
-        return;
     uint64_t key = key_of(was->site, call, by);
     struct remembered *r = &remembered[hash_spread(key) >> 32 & (REMEMBERED - 1)];
     unsigned place;
@@ -158,6 +155,23 @@ void closes_count(const struct leaving *was, unsigned call, struct closer by)
         count(c, place);
     else
         walk(was, call, by, r, key, c ? place : STATE_CLOSERS);
+}
+
+static __attribute__((noinline)) void count_in_runtime(const struct leaving *was, unsigned call, struct closer by)
+{
+    if (!runtimes_are_ending())
+        count_close(was, call, by);
+}
+
+/* The two ways are apart, so that the common one keeps nothing over a call. */
+void closes_count(const struct leaving *was, unsigned call, struct closer by)
+{
+    if (!was->site || !was->last || was->flags & SLOT_UNCOUNTED)
+        return;
+    if (__builtin_expect(atomic_load_explicit(&runtimes_found, memory_order_relaxed), 0))
+        count_in_runtime(was, call, by);
+    else
+        count_close(was, call, by);
 }
 
 void closes_reset(void)

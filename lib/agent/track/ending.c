@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "../../core/hash.h"
 #include "../base/thread.h"
 #include "../runtimes/runtimes.h"
 #include "../stacks/capture.h"
@@ -48,11 +49,28 @@ bool ending_closes(const uint64_t *pcs, unsigned n)
     return false;
 }
 
-bool ending_is_in(state_ref site)
+/*
+ * Sites without a frame of exit(3), each with its table's generation: a program's events come from
+ * the same few stacks. May forget. Of a runtime that is seen to end by its code more is asked.
+ */
+#define ORDINARY 64u
+static _Atomic uint64_t ordinary[ORDINARY];
+
+static bool site_ends(state_ref site)
 {
+    uint64_t key = (uint64_t)atomic_load_explicit(&sites_generation, memory_order_relaxed) << 32 | site;
+    _Atomic uint64_t *known = &ordinary[hash_spread(site) >> 32 & (ORDINARY - 1)];
+    bool in_code = runtimes_end_in_code();
+    if (!in_code && atomic_load_explicit(known, memory_order_relaxed) == key)
+        return false;
     const struct state_site *s = sites_at(site);
-    return ending_closes(s ? (const uint64_t *)(const void *)(s + 1) : NULL, s ? s->nframes : 0);
+    bool ends = ending_closes((const uint64_t *)(const void *)(s + 1), s->nframes);
+    if (!ends && !in_code)
+        atomic_store_explicit(known, key, memory_order_relaxed);
+    return ends;
 }
+
+bool ending_is_in(state_ref site) { return has_begun() || (site && site_ends(site)); }
 
 static bool end_has_begun(void)
 {

@@ -27,38 +27,38 @@ static _Atomic int phase;
  * is this process'.
  */
 static unsigned char never;
-static unsigned char *alive = &never;
+unsigned char *gate_alive = &never;
 
-static _Atomic bool shares_memory;
+_Atomic bool gate_memory_is_shared;
 
-void gate_shares_memory(void) { atomic_store(&shares_memory, true); }
+void gate_shares_memory(void) { atomic_store(&gate_memory_is_shared, true); }
 
 bool gate_is_vfork_child(void)
 {
     if (this_thread.in_vfork)
         return true;
-    return __builtin_expect(atomic_load_explicit(&shares_memory, memory_order_relaxed), 0) && table_exists() &&
+    return __builtin_expect(atomic_load_explicit(&gate_memory_is_shared, memory_order_relaxed), 0) && table_exists() &&
            (uint32_t)sys_getpid() != table_pid();
 }
 
 bool gate_open(void)
 {
-    if (alive == &never) {
+    if (gate_alive == &never) {
         void *p = sys_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (sys_failed(p))
             return false;
         SYS3(SYS_madvise, p, PAGE_BYTES, MADV_WIPEONFORK);
-        alive = p;
+        gate_alive = p;
     }
-    *alive = 1;
+    *gate_alive = 1;
     return true;
 }
 
-bool gate_is_open(void) { return *alive; }
+bool gate_is_open(void) { return *gate_alive; }
 
 void gate_reset(void)
 {
-    *alive = 0; /* a kernel without MADV_WIPEONFORK has not cleared it */
+    *gate_alive = 0; /* a kernel without MADV_WIPEONFORK has not cleared it */
     atomic_store(&phase, FRESH);
 }
 
@@ -99,35 +99,32 @@ static bool may_have_table(void)
     if (thread_inside())
         return false;
     int p = atomic_load(&phase);
-    if (p == READY && !*alive)
+    if (p == READY && !*gate_alive)
         gate_hooks.forked_child();
     return p != FAILED;
 }
 
-bool gate_has_table(void)
+/*
+ * In a new child an event on an inherited connection makes the table: slot_live() asks
+ * inherited_set_has() and then gate_ready().
+ */
+bool gate_look_for_fork(void)
 {
-    if (__builtin_expect(*alive, 1))
-        return !thread_inside() && table_is_enabled();
-    if (!may_have_table())
-        return false;
-    /*
-     * In a new child an event on an inherited connection makes the table: slot_live() asks
-     * inherited_set_has() and then gate_ready().
-     */
+    may_have_table();
     return false;
 }
 
 bool gate_has_failed(void) { return atomic_load(&phase) == FAILED; }
 
-bool gate_owns_table(void) { return *alive && !thread_inside() && !gate_is_vfork_child(); }
+bool gate_owns_table(void) { return *gate_alive && !thread_inside() && !gate_is_vfork_child(); }
 
-bool gate_start(void) { return *alive || (may_have_table() && (atomic_load(&phase) == READY || start_once())); }
+bool gate_start(void) { return *gate_alive || (may_have_table() && (atomic_load(&phase) == READY || start_once())); }
 
 bool gate_ready(void)
 {
-    if (__builtin_expect(!*alive, 0) && (this_thread.in_vfork || !gate_start()))
+    if (__builtin_expect(!*gate_alive, 0) && (this_thread.in_vfork || !gate_start()))
         return false;
-    if (thread_inside() || gate_is_vfork_child())
+    if (thread_inside() || gate_in_vfork_child())
         return false;
     if (__builtin_expect(table_is_enabled(), 1))
         return true;

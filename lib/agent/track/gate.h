@@ -10,7 +10,11 @@
 #ifndef SOCKLEAK_AGENT_GATE_H
 #define SOCKLEAK_AGENT_GATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+
+#include "../base/thread.h"
+#include "../table/header.h"
 
 /*
  * What folders above this one do for the gate, on its slow paths only. process/start.c defines it
@@ -33,8 +37,8 @@ extern const struct gate_hooks gate_hooks;
  * thread. Starts the agent on first use; in a fresh child of fork gives it a table of its own.
  */
 bool gate_ready(void);
-/* The same, but makes nothing: false while there is no table. */
-bool gate_has_table(void);
+/* The same, but makes nothing: false while there is no table. Inline, for each event asks. */
+static inline bool gate_has_table(void);
 /* There was no memory for a table: nothing is recorded, and the end of the process says so. */
 bool gate_has_failed(void);
 /*
@@ -48,6 +52,8 @@ bool gate_owns_table(void);
  * gate_shares_memory().
  */
 bool gate_is_vfork_child(void);
+/* The same, inline. */
+static inline bool gate_in_vfork_child(void);
 /*
  * clone(CLONE_VM) without CLONE_THREAD and CLONE_VFORK was called: from now on only the pid
  * identifies such a child.
@@ -68,5 +74,26 @@ bool gate_is_open(void);
 bool gate_was_started(void);
 /* A child of fork has forgotten its parent's table. */
 void gate_reset(void);
+
+/* ---- for the inline functions above ---- */
+/* A byte that is 1 while the table is this process' own: gate.c. */
+extern unsigned char *gate_alive __attribute__((visibility("hidden")));
+extern _Atomic bool gate_memory_is_shared __attribute__((visibility("hidden")));
+/* There is none: this process may be a child of fork that does not know it yet. */
+bool gate_look_for_fork(void);
+
+static inline bool gate_has_table(void)
+{
+    if (__builtin_expect(!*gate_alive, 0))
+        return gate_look_for_fork();
+    return !thread_inside() && table_is_enabled();
+}
+
+static inline bool gate_in_vfork_child(void)
+{
+    if (__builtin_expect(atomic_load_explicit(&gate_memory_is_shared, memory_order_relaxed), 0))
+        return gate_is_vfork_child();
+    return this_thread.in_vfork;
+}
 
 #endif

@@ -31,7 +31,7 @@
 int hold_copy(int fd);
 
 /* The first number, and in the high half how many; 0: none. */
-extern _Atomic uint64_t hold_numbers;
+extern _Atomic uint64_t hold_numbers __attribute__((visibility("hidden")));
 
 /*
  * From FIRST to LAST. A number without a slot, or whose slot is not LIVE after this, must not be

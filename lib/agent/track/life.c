@@ -20,16 +20,16 @@
 #include "slot.h"
 
 /* The life of the live socket FD, to be added to; NULL: none. */
-static struct state_life *live(int fd, struct state_slot **slot)
+static inline __attribute__((always_inline)) struct state_life *live(int fd, struct state_slot **slot)
 {
     *slot = slot_live(fd);
-    struct state_life *life = *slot && !gate_is_vfork_child() ? life_of(fd) : NULL;
+    struct state_life *life = *slot && !gate_in_vfork_child() ? life_of(fd) : NULL;
     return life && atomic_load(&life->gen) == SLOT_GEN(atomic_load(&(*slot)->word)) ? life : NULL;
 }
 
 static bool in_other_thread(const struct state_slot *slot)
 {
-    uint32_t tid = thread_tid();
+    uint32_t tid = thread_number();
     return tid && slot->tid && slot->tid != tid;
 }
 
@@ -51,24 +51,21 @@ static void forget_last(int fd, _Atomic uint64_t *at)
 static bool is_news(uint64_t last, uint32_t word) { return LIFE_WORD(last) && LIFE_WORD(last) != word && word > LIFE_NOBODY; }
 
 /* After BEFORE, this thread has used the socket FD of SLOT by the pair COMMON, which is its WORD. */
-static uint64_t next_use(uint64_t before, uint32_t word, uint32_t common, int fd, const struct state_slot *slot)
+static inline uint64_t next_use(uint64_t before, uint32_t word, uint32_t common, int fd, const struct state_slot *slot)
 {
     uint32_t last = LIFE_LAST(before), first = LIFE_FIRST(before);
-    if (!pairs_is(last, common)) /* else only the thread is another: its stack is known */
+    if (!last || !pairs_is(last, common)) /* else only the thread is another: its stack is known */
         last = pairs_used(common, this_thread.call, fd, SLOT_GEN(atomic_load(&slot->word)));
     if (LIFE_WORD(before) == LIFE_FRESH) {
-        uint32_t exact = runtimes_active() ? pairs_of_stack(this_thread.call) : 0;
+        uint32_t exact = atomic_load_explicit(&runtimes_found, memory_order_relaxed) ? pairs_of_stack(this_thread.call) : 0;
         first = exact ? exact : last;
     }
     return LIFE_USE(word, last, first);
 }
 
-void track_used(int fd, uint32_t word, enum life_use use)
+static __attribute__((noinline)) void used_anew(int fd, uint32_t word, enum life_use use)
 {
-    struct state_life *life = life_of(fd);
-    /* most calls, where every call is an event */
-    if (!life || !is_news(atomic_load_explicit(use_of(life, use), memory_order_relaxed), word))
-        return;
+    struct state_life *life;
     uint32_t common = pairs_common(word);
     struct state_slot *slot;
     life = live(fd, &slot);
@@ -83,13 +80,19 @@ void track_used(int fd, uint32_t word, enum life_use use)
     uint64_t before = atomic_load(use_of(life, use));
     if (!is_news(before, word)) /* only the word was new: this thread, or child, had not called yet */
         return;
-    int saved = errno;
     uint64_t now = next_use(before, word, common, fd, slot);
     /* not kept: another thread has used it at this moment */
     bool kept = atomic_compare_exchange_strong(use_of(life, use), &before, now);
     if (kept && LIFE_WORD(before) == LIFE_FRESH && in_other_thread(slot))
         atomic_fetch_or(&life->rare, use == LIFE_RECEIVE ? LIFE_RECEIVED_ELSEWHERE : LIFE_SENT_ELSEWHERE);
-    errno = saved;
+}
+
+void track_used(int fd, uint32_t word, enum life_use use)
+{
+    struct state_life *life = life_of(fd);
+    /* else it is one of most calls, where every call is an event */
+    if (life && is_news(atomic_load_explicit(use_of(life, use), memory_order_relaxed), word))
+        used_anew(fd, word, use);
 }
 
 /*
@@ -110,7 +113,7 @@ static state_ref site_of_event(void)
 static void keep_first(_Atomic state_ref *at)
 {
     if (!atomic_load_explicit(at, memory_order_relaxed))
-        atomic_store(at, site_of_event());
+        atomic_store_explicit(at, site_of_event(), memory_order_release);
 }
 
 void life_registered(int fd, bool added)

@@ -26,7 +26,7 @@
 
 /* ---- opening ---- */
 
-static void enter_opened(int fd, struct opening *o)
+static inline __attribute__((always_inline)) void enter_opened(int fd, struct opening *o)
 {
     bool in_signal;
     int saved = errno;
@@ -60,7 +60,7 @@ void track_accepted(int listener, int fd, int flags)
     if (fd < 0 || !gate_ready())
         return;
     struct opening o = {.origin = ORIGIN_ACCEPT, .flags = SLOT_CONNECTED};
-    const struct state_slot *l = slot_of(listener);
+    const struct state_slot *l = slot_find(listener);
     if (l && SLOT_PHASE(atomic_load(&l->word)) == SLOT_LIVE) {
         o.family = l->family;
         o.type = (int)SLOT_TYPE(l);
@@ -125,12 +125,12 @@ uint64_t track_closing_by(int fd, unsigned call, struct closer by)
 {
     if (!gate_has_table())
         return 0;
-    struct state_slot *slot = slot_of(fd);
+    struct state_slot *slot = slot_find(fd);
     if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE) {
         hold_closing(fd); /* the search for unseen sockets asks for every number */
         return 0;
     }
-    if (gate_is_vfork_child())
+    if (gate_in_vfork_child())
         return 0;
     return leave_closing(slot, fd, call, by);
 }

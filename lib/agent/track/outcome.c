@@ -40,14 +40,15 @@ static void set_told(int fd, struct state_slot *slot, uint16_t flag, int err)
      */
     if (flag != SLOT_TOLD_EOF || !(before & SLOT_TOLD_ERROR)) {
         state_ref site = sites_here_of(this_thread.call | (flag == SLOT_TOLD_ERROR ? CALL_FAILED : 0), &in_signal);
-        atomic_store(&slot->told_site, site);
+        atomic_store_explicit(&slot->told_site, site, memory_order_release);
         if (share)
             atomic_store(&share->told_site, site);
         life_told(fd);
     }
-    atomic_store(&slot->told_ns, clock_now());
+    /* the flag comes last, for all to see */
+    atomic_store_explicit(&slot->told_ns, clock_now(), memory_order_release);
     if (err)
-        atomic_store(&slot->told_errno, (uint8_t)err);
+        atomic_store_explicit(&slot->told_errno, (uint8_t)err, memory_order_release);
     if (err && share)
         atomic_store(&share->told_errno, (uint32_t)err);
     atomic_fetch_or(&slot->flags, flag);
@@ -59,10 +60,15 @@ static void set_told(int fd, struct state_slot *slot, uint16_t flag, int err)
 /* The result of an earlier attempt does not concern the connection that exists now. */
 static void forget_told(struct state_slot *slot, uint16_t flags)
 {
-    atomic_fetch_and(&slot->flags, (uint16_t)~flags);
-    atomic_store(&slot->told_errno, 0);
-    atomic_store(&slot->told_site, 0);
-    atomic_store(&slot->told_ns, 0);
+    /* there is none, mostly, and then nothing to be written */
+    if (atomic_load(&slot->flags) & flags)
+        atomic_fetch_and(&slot->flags, (uint16_t)~flags);
+    if (atomic_load(&slot->told_errno))
+        atomic_store(&slot->told_errno, 0);
+    if (atomic_load(&slot->told_site))
+        atomic_store(&slot->told_site, 0);
+    if (atomic_load(&slot->told_ns))
+        atomic_store(&slot->told_ns, 0);
     struct state_share *share = table_at(slot->share);
     if (!share)
         return;

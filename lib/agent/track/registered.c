@@ -94,7 +94,7 @@ static void unchain(int fd, struct registration *r)
 
 static uint32_t generation(int fd)
 {
-    const struct state_slot *slot = table_exists() ? slot_of(fd) : NULL;
+    const struct state_slot *slot = table_exists() ? slot_find(fd) : NULL;
     uint64_t word = slot ? atomic_load(&slot->word) : 0;
     return SLOT_PHASE(word) == SLOT_LIVE ? SLOT_GEN(word) : 0;
 }
@@ -117,7 +117,7 @@ static bool enter(int epfd, int fd, uint64_t data)
 
 void track_registered(int epfd, int op, int fd, uint64_t data)
 {
-    if (thread_inside() || (table_exists() && !table_is_enabled()) || gate_is_vfork_child())
+    if (thread_inside() || (table_exists() && !table_is_enabled()) || gate_in_vfork_child())
         return;
     if (after_close_on && op == EPOLL_CTL_ADD)
         after_close_watched(fd);

@@ -47,7 +47,7 @@ void retract_unmarked(const struct finding *f) { add_note(f->fd, 0, f->kind, f->
 
 void retract_note(const struct leaving *was, int fd, bool last)
 {
-    struct state_detail *d = was->watch_gen == was->gen ? table_at(was->detail) : NULL;
+    struct state_detail *d = table_at(was->detail);
     if (!d || atomic_load(&d->gen) != was->gen)
         return;
     struct state_share *share = table_at(was->share);

@@ -11,8 +11,9 @@
 /* Takes the oldest retraction out of the ring; false: there is none. With the watch lock held. */
 bool retract_next(struct release *r);
 /*
- * The program is closing a socket: if it was reported, keeps a retraction, unless another
- * descriptor still holds it (not LAST). Wait-free; any thread, signal handlers too.
+ * The program is closing a socket that a check has looked at (WATCH_GEN is its generation): if it
+ * was reported, keeps a retraction, unless another descriptor still holds it (not LAST). Wait-free;
+ * any thread, signal handlers too.
  */
 void retract_note(const struct leaving *was, int fd, bool last);
 /*

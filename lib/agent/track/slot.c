@@ -46,7 +46,7 @@ static void count_opened(state_ref site)
  * BY +1 at a close, -1 when that close has failed. False: another descriptor still holds the
  * socket.
  */
-static bool count_closed(const struct leaving *was, int by)
+static inline __attribute__((always_inline)) bool count_closed(const struct leaving *was, int by)
 {
     struct state_share *share = table_at(was->share);
     if (share) {
@@ -89,21 +89,33 @@ bool track_is_awaited(const struct state_slot *parents)
 
 /* ---- leaving ---- */
 
-struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
+/* Field by field: no copy, which would wait for these stores. */
+static inline __attribute__((always_inline)) void take_leaving(struct leaving *was, const struct state_slot *slot, uint64_t word)
 {
-    uint32_t watched = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed);
-    state_ref detail = atomic_load_explicit(&slot->detail, memory_order_relaxed);
-    uint16_t flags = atomic_load_explicit(&slot->flags, memory_order_relaxed);
-    return (struct leaving){
-        .gen = SLOT_GEN(word), .watch_gen = watched, .site = slot->site, .share = slot->share, .detail = detail, .flags = flags};
+    was->gen = SLOT_GEN(word);
+    was->watch_gen = atomic_load_explicit(&slot->watch_gen, memory_order_relaxed);
+    was->site = slot->site;
+    was->share = slot->share;
+    was->detail = atomic_load_explicit(&slot->detail, memory_order_relaxed);
+    was->flags = atomic_load_explicit(&slot->flags, memory_order_relaxed);
+    was->fd = -1;
+    was->last = false;
 }
 
-static void after_leaving(struct leaving *was, int fd)
+struct leaving slot_leaving(const struct state_slot *slot, uint64_t word)
+{
+    struct leaving was;
+    take_leaving(&was, slot, word);
+    return was;
+}
+
+static inline __attribute__((always_inline)) void after_leaving(struct leaving *was, int fd)
 {
     was->last = count_closed(was, 1);
     was->fd = fd;
     settle_use(was->flags);
-    retract_note(was, fd, was->last);
+    if (__builtin_expect(was->watch_gen == was->gen, 0))
+        retract_note(was, fd, was->last);
     close_bell_ring();
 }
 
@@ -113,7 +125,7 @@ uint64_t slot_leave_with(struct state_slot *slot, int fd, unsigned phase, struct
     do {
         if (SLOT_PHASE(word) != SLOT_LIVE)
             return 0;
-        *was = slot_leaving(slot, word);
+        take_leaving(was, slot, word);
     } while (!atomic_compare_exchange_weak(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), phase)));
     after_leaving(was, fd);
     return word;
@@ -165,7 +177,7 @@ void slot_settle_many(struct state_slot *slot, bool failed)
 static uint8_t type_and_origin(const struct opening *o) { return (uint8_t)((o->type & 15) | (int)o->origin << 4); }
 
 /* Fills all but the word; the caller has made sure that no other thread fills this slot. */
-static void fill_slot(struct state_slot *slot, const struct opening *o, uint16_t flags)
+static inline __attribute__((always_inline)) void fill_slot(struct state_slot *slot, const struct opening *o, uint16_t flags)
 {
     const struct state_slot *like = o->like;
     slot->opened_ns = o->now;
@@ -203,8 +215,8 @@ static uint32_t take(struct state_slot *slot, int fd)
 
 struct state_slot *slot_enter(int fd, const struct opening *o)
 {
-    struct state_slot *slot = slot_make(fd);
-    if (!slot) {
+    struct state_slot *slot = slot_find(fd);
+    if (__builtin_expect(!slot, 0) && !(slot = slot_make(fd))) {
         atomic_store(&track_lost_ns, clock_now());
         return NULL;
     }
@@ -212,7 +224,7 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
     atomic_thread_fence(memory_order_release); /* readers see FILLING before any of what follows */
     uint16_t flags =
         o->flags | (this_thread.paused && !o->like ? SLOT_IGNORED | SLOT_UNCOUNTED : 0) | (o->type & SOCK_CLOEXEC ? SLOT_CLOEXEC : 0);
-    slot->tid = o->like ? o->like->tid : thread_tid();
+    slot->tid = o->like ? o->like->tid : thread_number();
     slot->tag = o->like ? o->like->tag : this_thread.tag;
     fill_slot(slot, o, flags);
     life_begin(fd, gen);
@@ -274,13 +286,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
 
 /* ---- the live slot ---- */
 
-struct state_slot *slot_live(int fd)
-{
-    if (!gate_has_table() && !(inherited_set_has(fd) && gate_ready()))
-        return NULL;
-    struct state_slot *slot = slot_of(fd);
-    return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
-}
+bool slot_make_table(int fd) { return inherited_set_has(fd) && gate_ready(); }
 
 /* At once, not at the next check: the parent may ask before that. */
 static void tell_family(const struct state_slot *slot)

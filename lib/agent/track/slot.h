@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "../../core/state.h"
+#include "../table/table.h"
+#include "gate.h"
 #include "leaving.h"
 #include "quiet.h"
 
@@ -62,8 +64,19 @@ void slot_settle_many(struct state_slot *slot, bool failed);
  * The live slot of FD, or NULL. In a forked child that has no table yet, an event on an inherited
  * socket makes it.
  */
-struct state_slot *slot_live(int fd);
+static inline struct state_slot *slot_live(int fd);
 /* The program has used SLOT's socket: inherited ones count as its own from now on. */
 void slot_used(struct state_slot *slot);
+
+/* ---- for slot_live ---- */
+/* There is no table: made now if FD was inherited. */
+bool slot_make_table(int fd);
+static inline struct state_slot *slot_live(int fd)
+{
+    if (__builtin_expect(!gate_has_table(), 0) && !slot_make_table(fd))
+        return NULL;
+    struct state_slot *slot = slot_find(fd);
+    return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
+}
 
 #endif

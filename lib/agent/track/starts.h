@@ -18,7 +18,7 @@
  * When a child was last started that has all descriptors, and one that executes another program at
  * once, which does not have those that are close-on-exec; monotonic, 0: never.
  */
-extern _Atomic uint64_t starts_forked_ns, starts_spawned_ns;
+extern _Atomic uint64_t starts_forked_ns __attribute__((visibility("hidden"))), starts_spawned_ns __attribute__((visibility("hidden")));
 
 /* Around a call (enum call) that starts a process. Returns a token for starts_end; 0: not kept. */
 uint32_t starts_begin(unsigned call);

@@ -23,6 +23,16 @@ struct stack_cache_found {
 };
 
 /*
+ * MAX of what follows: the most addresses (below 256), and in the bits from STACK_CACHE_KIND on
+ * whatever else its caller tells walks apart by: each kind has entries of its own.
+ */
+#define STACK_CACHE_KIND 8
+/*
+ * The note of the stack from FROM; 0: there is none, or another thread writes its entry now. For
+ * what is done again and again: it does nothing else of what stack_cache_recall does.
+ */
+uint64_t stack_cache_note_of(const struct arch_frame *from, unsigned max, unsigned epoch);
+/*
  * True: the cache has the result of a walk of MAX addresses from FROM, and *R describes it. Its
  * addresses are copied to PCS; those of a stack with a note only when ALWAYS.
  */

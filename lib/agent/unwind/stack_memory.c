@@ -15,8 +15,6 @@
 #include "../base/pages.h"
 #include "../base/readable.h"
 
-/* The kernel keeps at least this much below the top of the first stack free of other mappings. */
-#define FIRST_STACK (64u << 20)
 /* No thread's stack is smaller (PTHREAD_STACK_MIN), its control block (about 2.3 KiB) included. */
 #define SMALLEST_STACK (12u << 10)
 /* How far below the control block the thread's stack is probed, once. */
@@ -24,7 +22,8 @@
 
 extern void *__libc_stack_end __attribute__((weak));
 
-static uintptr_t first_stack_end, first_thread;
+uintptr_t stack_first_end;
+static uintptr_t first_thread;
 
 /*
  * This thread's stack is readable from own_low up to its control block; the page at own_hole is not
@@ -34,7 +33,7 @@ static __thread uintptr_t own_low, own_hole;
 
 void stack_memory_init(void)
 {
-    first_stack_end = &__libc_stack_end ? (uintptr_t)__libc_stack_end & ~(uintptr_t)7 : 0;
+    stack_first_end = &__libc_stack_end ? (uintptr_t)__libc_stack_end & ~(uintptr_t)7 : 0;
     if (sys_gettid() == sys_getpid())
         first_thread = arch_thread_pointer();
 }
@@ -61,8 +60,8 @@ struct span stack_span(uintptr_t sp)
 {
     uintptr_t lo = sp & ~(uintptr_t)7, thread = arch_thread_pointer();
 
-    if (first_stack_end - sp < FIRST_STACK)
-        return span_of(lo, first_stack_end);
+    if (stack_first_end - sp < STACK_FIRST_FREE)
+        return span_of(lo, stack_first_end);
     if (thread != first_thread && thread - sp < PROBE_LIMIT) {
         thread &= ~(uintptr_t)7;
         if (thread - sp < SMALLEST_STACK || (own_low && own_low <= sp) || probe_own_stack(sp, thread))

@@ -23,6 +23,20 @@ void stack_memory_init(void);
  * per thread.
  */
 struct span stack_span(uintptr_t sp);
+/* The end of the first thread's stack; 0: not known. */
+extern uintptr_t stack_first_end __attribute__((visibility("hidden")));
+/* The kernel keeps so much below its top free of other mappings, at least. */
+#define STACK_FIRST_FREE (64u << 20)
+/* The number of words from SP on that this says to be readable. */
+static inline uintptr_t stack_words_from(uintptr_t sp)
+{
+    uintptr_t bytes = stack_first_end - sp;
+    if (__builtin_expect(bytes >= STACK_FIRST_FREE, 0)) {
+        struct span s = stack_span(sp);
+        bytes = s.lo + s.len - sp;
+    }
+    return bytes / sizeof(uintptr_t);
+}
 /*
  * Makes the 8 bytes at A part of the span, or begins a new span with them. False: they are not
  * readable.

@@ -28,8 +28,7 @@
 
 static _Atomic uint64_t rule_table[PAGES * PAGE_WORDS] __attribute__((aligned(PAGE_BYTES)));
 static _Atomic uint64_t touched_pages[PAGES / 64];
-static _Atomic unsigned dlcloses_running; /* dlclose calls under way */
-static _Atomic unsigned epoch;            /* changes when a dlclose begins and when one ends */
+_Atomic unsigned walk_dlcloses, walk_epoch;
 
 _Atomic(const struct generated_code *) generated_code;
 
@@ -66,7 +65,7 @@ static void cache_rule(uintptr_t entry, uint32_t rule, unsigned since)
 {
     uint32_t at = home_place(entry), page = at / PAGE_WORDS, i;
 
-    if (entry >= ADDRESS_END || atomic_load(&epoch) != since)
+    if (entry >= ADDRESS_END || atomic_load(&walk_epoch) != since)
         return;
     if (!(atomic_load_explicit(&touched_pages[page / 64], memory_order_relaxed) >> page % 64 & 1))
         atomic_fetch_or(&touched_pages[page / 64], (uint64_t)1 << page % 64);
@@ -74,14 +73,14 @@ static void cache_rule(uintptr_t entry, uint32_t rule, unsigned since)
         ;
     at ^= i == LINE ? 0 : i;
     atomic_store(&rule_table[at], (uint64_t)entry << RULE_BITS | rule);
-    if (atomic_load(&epoch) != since)
+    if (atomic_load(&walk_epoch) != since)
         atomic_store(&rule_table[at], 0);
 }
 
 void walk_dlclose_begin(void)
 {
-    atomic_fetch_add(&dlcloses_running, 1);
-    atomic_fetch_add(&epoch, 1);
+    atomic_fetch_add(&walk_dlcloses, 1);
+    atomic_fetch_add(&walk_epoch, 1);
 }
 
 void walk_dlclose_end(void)
@@ -93,14 +92,8 @@ void walk_dlclose_end(void)
         for (unsigned i = 0; i < PAGE_WORDS; i++)
             atomic_store_explicit(&rule_table[page * PAGE_WORDS + i], 0, memory_order_relaxed);
     }
-    atomic_fetch_add(&epoch, 1);
-    atomic_fetch_sub(&dlcloses_running, 1);
-}
-
-bool walk_may_recall(unsigned *now)
-{
-    *now = atomic_load_explicit(&epoch, memory_order_acquire);
-    return atomic_load_explicit(&dlcloses_running, memory_order_relaxed) == 0;
+    atomic_fetch_add(&walk_epoch, 1);
+    atomic_fetch_sub(&walk_dlcloses, 1);
 }
 
 /*
@@ -224,8 +217,8 @@ static inline __attribute__((always_inline)) struct stack_memo *memo_used_fp(str
  */
 enum walk_end walk_run(struct walk *w)
 {
-    unsigned since = atomic_load_explicit(&epoch, memory_order_acquire), n = w->n, max = w->max, hidden = 0;
-    bool remembering = atomic_load_explicit(&dlcloses_running, memory_order_relaxed) == 0, end = false;
+    unsigned since = atomic_load_explicit(&walk_epoch, memory_order_acquire), n = w->n, max = w->max, hidden = 0;
+    bool remembering = atomic_load_explicit(&walk_dlcloses, memory_order_relaxed) == 0, end = false;
     uintptr_t entry = w->at.pc + w->exact, sp = w->at.sp, fp = w->at.fp, cfa;
     uintptr_t hidden_lo = w->hidden.lo, hidden_len = w->hidden.len;
     uint64_t *pcs = w->pcs;

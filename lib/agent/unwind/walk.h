@@ -13,6 +13,7 @@
 #ifndef SOCKLEAK_AGENT_WALK_H
 #define SOCKLEAK_AGENT_WALK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,8 +37,16 @@ void walk_dlclose_end(void);
  * False while a dlclose runs: then nothing may be cached or recalled. *EPOCH changes when one
  * begins and when one ends.
  */
-bool walk_may_recall(unsigned *epoch);
+static inline bool walk_may_recall(unsigned *now);
 /* The number of rules made since the start. */
 uint64_t walk_rules_parsed(void);
+
+/* walk.c's: calls of dlclose that are under way, and the epoch */
+extern _Atomic unsigned walk_dlcloses __attribute__((visibility("hidden"))), walk_epoch __attribute__((visibility("hidden")));
+static inline bool walk_may_recall(unsigned *now)
+{
+    *now = atomic_load_explicit(&walk_epoch, memory_order_acquire);
+    return atomic_load_explicit(&walk_dlcloses, memory_order_relaxed) == 0;
+}
 
 #endif

@@ -19,12 +19,13 @@ void walk_init(void) {}
 enum walk_end walk_run(struct walk *w) { return (void)w, WALK_LOST; }
 /* for the readers of generated code, which no walk asks */
 bool stack_reach(struct span *s, uintptr_t a) { return (void)s, (void)a, false; }
-bool walk_may_recall(unsigned *epoch) { return (void)epoch, false; }
+_Atomic unsigned walk_dlcloses = 1, walk_epoch; /* nothing is recalled */
 bool stack_cache_recall(const struct arch_frame *from, unsigned max, unsigned epoch, bool always, uint64_t *pcs,
                         struct stack_cache_found *r)
 {
     return (void)from, (void)max, (void)epoch, (void)always, (void)pcs, (void)r, false;
 }
+uint64_t stack_cache_note_of(const struct arch_frame *from, unsigned max, unsigned epoch) { return (void)from, (void)max, (void)epoch, 0; }
 struct stack_memo *stack_cache_begin(const struct arch_frame *from, unsigned max, unsigned epoch)
 {
     return (void)from, (void)max, (void)epoch, NULL;

@@ -127,14 +127,42 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
         return wrapper_received_iov(&call, result, id, pair);                 \
     }
 
+/* No socket can be read at a place (ESPIPE): data came from a file, of which nothing is kept. */
+static SLOW ssize_t has_read_at(const struct reading *call, ssize_t result, enum call name)
+{
+    received(call->fd, result, call->wanted, 0, name);
+    RETURN(result);
+}
+static SLOW ssize_t has_read_iov_at(const struct receive_iov *call, ssize_t result, enum call name)
+{
+    received(call->fd, result, result == 0 ? iov_size(call->iov, (size_t)call->count) : 0, 0, name);
+    RETURN(result);
+}
+#define READ_AT(name, parameters, arguments, id)                                       \
+    WRAPPER(ssize_t, name, parameters)                                                 \
+    {                                                                                  \
+        struct reading call = {fd, n};                                                 \
+        KEEP(call);                                                                    \
+        ssize_t result = real.name arguments;                                          \
+        return likely(result > track_quiet) ? result : has_read_at(&call, result, id); \
+    }
+#define READ_IOV_AT(name, parameters, arguments, id)                                       \
+    WRAPPER(ssize_t, name, parameters)                                                     \
+    {                                                                                      \
+        struct receive_iov call = {fd, count, iov};                                        \
+        KEEP(call);                                                                        \
+        ssize_t result = real.name arguments;                                              \
+        return likely(result > track_quiet) ? result : has_read_iov_at(&call, result, id); \
+    }
+
 READ(read, (int fd, void *buf, size_t n), (fd, buf, n), CALL_READ)
 READ(__read, (int fd, void *buf, size_t n), (fd, buf, n), CALL_READ)
 READ(__read_chk, (int fd, void *buf, size_t n, size_t room), (fd, buf, n, room), CALL_READ)
-READ(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
-READ(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
-READ(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
-READ(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), CALL_PREAD)
-READ(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), CALL_PREAD)
+READ_AT(pread, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
+READ_AT(pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
+READ_AT(__pread64, (int fd, void *buf, size_t n, off_t at), (fd, buf, n, at), CALL_PREAD)
+READ_AT(__pread_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), CALL_PREAD)
+READ_AT(__pread64_chk, (int fd, void *buf, size_t n, off_t at, size_t room), (fd, buf, n, at, room), CALL_PREAD)
 RECEIVE(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags, CALL_RECV)
 RECEIVE(__recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags), n, flags, CALL_RECV)
 RECEIVE(__recv_chk, (int fd, void *buf, size_t n, size_t room, int flags), (fd, buf, n, room, flags), n, flags, CALL_RECV)
@@ -144,8 +172,8 @@ RECEIVE(__recvfrom_chk, (int fd, void *buf, size_t n, size_t room, int flags, st
         (fd, buf, n, room, flags, from, len), n, flags, CALL_RECVFROM)
 
 RECEIVE_IOV(readv, (int fd, const struct iovec *iov, int count), (fd, iov, count), CALL_READV)
-RECEIVE_IOV(preadv, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), CALL_PREADV)
-RECEIVE_IOV(preadv64, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), CALL_PREADV)
+READ_IOV_AT(preadv, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), CALL_PREADV)
+READ_IOV_AT(preadv64, (int fd, const struct iovec *iov, int count, off_t at), (fd, iov, count, at), CALL_PREADV)
 RECEIVE_IOV(preadv2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags), CALL_PREADV2)
 RECEIVE_IOV(preadv64v2, (int fd, const struct iovec *iov, int count, off_t at, int flags), (fd, iov, count, at, flags), CALL_PREADV2)
 
