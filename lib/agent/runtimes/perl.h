@@ -28,6 +28,7 @@ struct perl_layout {
 struct perl {
     struct perl_layout layout;
     const uint32_t *key;   /* of the calling thread's interpreter */
+    void *(*specific)(pthread_key_t); /* pthread_getspecific */
     const uintptr_t *main; /* the first interpreter */
     uint64_t evaluator, evaluator_end;
 };
