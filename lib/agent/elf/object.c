@@ -22,6 +22,7 @@
 #include "../base/readable.h"
 #include "../base/sys.h"
 #include "object_list.h"
+#include "segments.h"
 #include "symbol_tables.h"
 
 /* As glibc's struct dl_find_object is since 2.35, with room for what a later one may add. */
@@ -34,29 +35,21 @@ struct found_object {
 };
 typedef int find_object_function(void *address, struct found_object *result);
 
-/*
- * _dl_find_object, which is looked up here so that a loader without it can load this library; NULL:
- * it is one without.
- */
-static find_object_function *_Atomic loaders;
-static _Atomic bool asked_loader;
+/* _dl_find_object, which is not imported, so that a C library without it can load this one. */
+static find_object_function *_Atomic finder; /* NULL: libc has none */
+static _Atomic bool is_known;
+
+void object_use(void *find)
+{
+    atomic_store_explicit(&finder, (find_object_function *)(uintptr_t)find, memory_order_relaxed);
+    atomic_store_explicit(&is_known, true, memory_order_release);
+}
 
 static find_object_function *find_object(void)
 {
-    if (__builtin_expect(!atomic_load_explicit(&asked_loader, memory_order_acquire), 0)) {
-        atomic_store_explicit(&loaders, (find_object_function *)symbol_tables_loaders("_dl_find_object"), memory_order_relaxed);
-        atomic_store_explicit(&asked_loader, true, memory_order_release);
-    }
-    return atomic_load_explicit(&loaders, memory_order_relaxed);
-}
-
-/* Widens O by one segment; segments come in ascending order. */
-static void add_segment(struct object *o, uint64_t from, uint64_t size)
-{
-    const uint64_t mask = PAGE_BYTES - 1;
-    o->holes |= o->end != 0 && (from & ~mask) > ((o->end + mask) & ~mask);
-    o->start = from < o->start ? from : o->start;
-    o->end = from + size > o->end ? from + size : o->end;
+    if (__builtin_expect(!atomic_load_explicit(&is_known, memory_order_acquire), 0))
+        object_use(symbol_tables_libcs(OBJECT_FINDER));
+    return atomic_load_explicit(&finder, memory_order_relaxed);
 }
 
 /*
@@ -71,7 +64,7 @@ static struct {
 static bool measure_program(find_object_function *find, const struct link_map *map)
 {
     struct found_object f;
-    struct object o = {.start = UINT64_MAX};
+    struct segments range = {.start = UINT64_MAX};
     const ElfW(Phdr) *p = (const void *)(uintptr_t)auxv_get(AT_PHDR);
     uint64_t n = auxv_get(AT_PHNUM), size = n * sizeof *p;
     if (!p || find((void *)(uintptr_t)p, &f) != 0 || f.map != map || size > f.end - (uintptr_t)p)
@@ -81,11 +74,11 @@ static bool measure_program(find_object_function *find, const struct link_map *m
             return false;
     for (uint64_t i = 0; i < n; i++)
         if (p[i].p_type == PT_LOAD)
-            add_segment(&o, map->l_addr + p[i].p_vaddr, p[i].p_memsz);
-    if (o.end == 0)
+            segments_add(&range, map->l_addr + p[i].p_vaddr, p[i].p_memsz);
+    if (range.end == 0)
         return false;
-    atomic_store_explicit(&whole_program.start, o.start & ~(uint64_t)(PAGE_BYTES - 1), memory_order_relaxed);
-    atomic_store_explicit(&whole_program.end, o.end, memory_order_relaxed);
+    atomic_store_explicit(&whole_program.start, range.start, memory_order_relaxed);
+    atomic_store_explicit(&whole_program.end, range.end, memory_order_relaxed);
     atomic_store_explicit(&whole_program.map, map, memory_order_release);
     return true;
 }
@@ -107,12 +100,27 @@ static void take_whole_object(find_object_function *find, struct object *o, cons
     o->holes = true;
 }
 
+static bool take_listed(uint64_t addr, struct object *o)
+{
+    struct listed_object l;
+    if (!object_list_at(addr, &l))
+        return false;
+    *o = (struct object){.start = l.range.start,
+                         .end = l.range.end,
+                         .bias = l.bias,
+                         .holes = l.range.holes,
+                         .eh_frame_hdr = l.eh_frame_hdr,
+                         .name = l.name,
+                         .key = {l.map, (const void *)(uintptr_t)l.eh_frame_hdr}};
+    return true;
+}
+
 bool object_at(uint64_t addr, struct object *o)
 {
     find_object_function *find = find_object();
     struct found_object f;
     if (!find)
-        return object_list_at(addr, o);
+        return take_listed(addr, o);
     if (find((void *)(uintptr_t)addr, &f) != 0 || !f.map)
         return false;
     *o = (struct object){.start = f.start,

@@ -23,6 +23,12 @@ struct object {
     const void *key[2];
 };
 
+/*
+ * The C library's function by which object_at finds them, and where it is; NULL: there is none. For
+ * who looks up names in any case (libc/real.c); else object_at looks for it itself.
+ */
+#define OBJECT_FINDER "_dl_find_object"
+void object_use(void *find);
 /* Fills O with the object that holds ADDR; false: no object does. */
 bool object_at(uint64_t addr, struct object *o);
 /*

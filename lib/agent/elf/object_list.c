@@ -19,12 +19,11 @@
 #include "../base/pages.h"
 #include "../base/peek.h"
 #include "../base/sys.h"
-#include "object.h"
 
 #define MOST_OBJECTS 4096u
-#define AT_ONCE 16u         /* entries of the loader's list that are copied by one system call */
-#define HEADERS_AT_ONCE 8u  /* program headers */
-#define PAGES_BEFORE 4096u  /* in which an object's first page is searched */
+#define AT_ONCE 16u        /* entries of the loader's list that are copied by one system call */
+#define HEADERS_AT_ONCE 8u /* program headers */
+#define PAGES_BEFORE 4096u /* in which an object's first page is searched */
 #define MOST_HEADERS 256u
 
 /* What the loader has of an object: the beginning of struct link_map. */
@@ -41,7 +40,7 @@ struct entry {
 #define WORDS (sizeof(struct entry) / sizeof(uint64_t))
 
 static _Atomic uint64_t entries[MOST_OBJECTS * WORDS] LARGE_TABLE;
-static _Atomic uint32_t count, version; /* odd: it is being written */
+static _Atomic uint32_t count, version;          /* odd: it is being written */
 static _Atomic uint32_t dlcloses, dlcloses_then; /* that had ended: now, and when the table was made */
 
 static struct entry entry_of(uint32_t i)
@@ -78,14 +77,6 @@ static bool headers_at(uint64_t first_page, struct headers *h)
     return true;
 }
 
-static void add_segment(struct entry *e, uint64_t from, uint64_t size)
-{
-    const uint64_t mask = PAGE_BYTES - 1;
-    e->holes |= e->end != 0 && (from & ~mask) > ((e->end + mask) & ~mask);
-    e->start = from < e->start ? from : e->start;
-    e->end = from + size > e->end ? from + size : e->end;
-}
-
 /*
  * Takes E's range from its headers. *INSIDE: ADDR lies in one of its segments. False: these are not
  * the headers of that object.
@@ -93,9 +84,9 @@ static void add_segment(struct entry *e, uint64_t from, uint64_t size)
 static bool take_headers(struct entry *e, const struct headers *h, uint64_t addr, bool *inside)
 {
     ElfW(Phdr) p[HEADERS_AT_ONCE];
+    struct segments range = {.start = UINT64_MAX};
     bool same = false;
-    e->start = UINT64_MAX;
-    e->end = e->eh_frame_hdr = e->holes = 0;
+    e->eh_frame_hdr = 0;
     *inside = false;
     for (unsigned i = 0; i < h->n && i < MOST_HEADERS; i++) {
         unsigned left = h->n - i < HEADERS_AT_ONCE ? h->n - i : HEADERS_AT_ONCE;
@@ -109,9 +100,11 @@ static bool take_headers(struct entry *e, const struct headers *h, uint64_t addr
         if (s->p_type != PT_LOAD)
             continue;
         *inside |= addr - at < s->p_memsz;
-        add_segment(e, at, s->p_memsz);
+        segments_add(&range, at, s->p_memsz);
     }
-    e->start &= ~(uint64_t)(PAGE_BYTES - 1);
+    e->start = range.start;
+    e->end = range.end;
+    e->holes = range.holes;
     return same && e->end;
 }
 
@@ -135,15 +128,13 @@ static bool measure(struct entry *e, bool program, uint64_t addr, bool *inside)
     return false;
 }
 
-static void describe(const struct entry *e, struct object *o)
+static void describe(const struct entry *e, struct listed_object *o)
 {
-    *o = (struct object){.start = e->start,
-                         .end = e->end,
-                         .bias = e->listed.bias,
-                         .holes = e->holes,
-                         .eh_frame_hdr = e->eh_frame_hdr,
-                         .name = (const char *)(uintptr_t)e->listed.name,
-                         .key = {(const void *)(uintptr_t)e->at, (const void *)(uintptr_t)e->eh_frame_hdr}};
+    *o = (struct listed_object){.range = {e->start, e->end, e->holes},
+                                .bias = e->listed.bias,
+                                .eh_frame_hdr = e->eh_frame_hdr,
+                                .name = (const char *)(uintptr_t)e->listed.name,
+                                .map = (const void *)(uintptr_t)e->at};
 }
 
 /* ---- the loader's list ----------------------------------------------------------------------- */
@@ -151,7 +142,7 @@ static void describe(const struct entry *e, struct object *o)
 static uint64_t first_listed(void) { return (uint64_t)(uintptr_t)_r_debug.r_map; }
 
 /* Follows the list itself to the object that holds ADDR. */
-static bool search_list(uint64_t addr, struct object *o)
+static bool search_list(uint64_t addr, struct listed_object *o)
 {
     struct entry e = {.at = first_listed()};
     for (unsigned i = 0; e.at && i < MOST_OBJECTS; i++, e.at = e.listed.next) {
@@ -211,7 +202,7 @@ static bool is_as_listed(uint32_t n)
 
 enum answer { FOUND, NOT_THERE, OUT_OF_DATE };
 
-static enum answer search_table(uint64_t addr, struct object *o)
+static enum answer search_table(uint64_t addr, struct listed_object *o)
 {
     uint32_t v = atomic_load_explicit(&version, memory_order_acquire), n = atomic_load_explicit(&count, memory_order_relaxed);
     enum answer answer = NOT_THERE;
@@ -231,7 +222,7 @@ static enum answer search_table(uint64_t addr, struct object *o)
     return atomic_load_explicit(&version, memory_order_relaxed) == v ? answer : OUT_OF_DATE;
 }
 
-bool object_list_at(uint64_t addr, struct object *o)
+bool object_list_at(uint64_t addr, struct listed_object *o)
 {
     enum answer answer = search_table(addr, o);
     if (answer == OUT_OF_DATE && fill_table())

@@ -14,10 +14,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct object;
+#include "segments.h"
 
-/* As object_at. */
-bool object_list_at(uint64_t addr, struct object *o);
+struct listed_object {
+    struct segments range;
+    uint64_t bias, eh_frame_hdr; /* the header of its unwind tables; 0: it has none */
+    const char *name;            /* the loader's */
+    const void *map;             /* the loader's entry */
+};
+
+/* Fills O with the object that holds ADDR; false: no object does. */
+bool object_list_at(uint64_t addr, struct listed_object *o);
 /*
  * A dlclose has ended: the table is made anew, even if the list looks the same. For another object
  * may have come to the same place, and be listed in the same memory.

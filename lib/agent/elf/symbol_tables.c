@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dynamic.h"
+#include "link_maps.h"
 
 bool symbol_tables_read(struct symbol_tables *t, uint64_t bias, const Elf64_Dyn *section, bool *odd)
 {
@@ -62,23 +63,28 @@ const Elf64_Sym *symbol_tables_find(const struct symbol_tables *t, const char *n
     }
 }
 
-void *symbol_tables_loaders(const char *name)
+struct libc_search {
+    const char *name;
+    void *found;
+};
+
+static bool search_part(void *arg, const void *at, const struct link_map *map, const char *path)
 {
-    const ElfW(Ehdr) *e = (const void *)_r_debug.r_ldbase;
+    struct libc_search *s = arg;
     struct symbol_tables t;
     bool odd;
-    if (!e)
-        return NULL;
-    /* the loader is linked to address 0 */
-    const ElfW(Phdr) *p = (const void *)((uintptr_t)e + e->e_phoff);
-    for (unsigned i = 0; i < e->e_phnum; i++) {
-        if (p[i].p_type != PT_DYNAMIC)
-            continue;
-        const Elf64_Dyn *section = (const void *)((uintptr_t)e + p[i].p_vaddr);
-        if (!symbol_tables_read(&t, (uint64_t)(uintptr_t)e, section, &odd))
-            return NULL;
-        const Elf64_Sym *s = symbol_tables_find(&t, name, dynamic_hash(name));
-        return s ? (void *)(uintptr_t)(t.bias + s->st_value) : NULL;
-    }
-    return NULL;
+    (void)at;
+    if (!link_maps_is_libc(path) || !symbol_tables_read(&t, map->l_addr, map->l_ld, &odd))
+        return true;
+    const Elf64_Sym *there = symbol_tables_find(&t, s->name, dynamic_hash(s->name));
+    if (there)
+        s->found = (void *)(uintptr_t)(t.bias + there->st_value);
+    return !there;
+}
+
+void *symbol_tables_libcs(const char *name)
+{
+    struct libc_search s = {name, NULL};
+    link_maps_each(search_part, &s);
+    return s.found;
 }

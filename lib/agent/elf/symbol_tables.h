@@ -31,9 +31,9 @@ bool symbol_tables_read(struct symbol_tables *t, uint64_t bias, const Elf64_Dyn 
 /* The default version of NAME, whose hash is dynamic_hash(NAME); NULL: T does not define it. */
 const Elf64_Sym *symbol_tables_find(const struct symbol_tables *t, const char *name, uint32_t hash);
 /*
- * The address of what the dynamic loader itself exports as NAME, for names that older ones lack;
- * NULL: this one does.
+ * The address of what the C library or its loader exports as NAME, for names that older ones lack;
+ * NULL: these do.
  */
-void *symbol_tables_loaders(const char *name);
+void *symbol_tables_libcs(const char *name);
 
 #endif

@@ -20,17 +20,19 @@ static void *load_and_find(const char *library, const char *name)
     void *(*load)(const char *, int) = (void *(*)(const char *, int))(uintptr_t)exports_find_anywhere("__libc_dlopen_mode");
     if (!load || !load(library, RTLD_NOW | RTLD_GLOBAL | RTLD_LIBC_PRIVATE))
         return NULL;
-    return exports_find_anywhere(name);
+    return libdl_loaded(name);
 }
+
+void *libdl_loaded(const char *name) { return exports_find_anywhere(name); }
 
 void *libdl_function(const char *name)
 {
-    void *found = exports_find_anywhere(name);
+    void *found = libdl_loaded(name);
     return found ? found : load_and_find("libdl.so.2", name);
 }
 
 void *libpthread_function(const char *name)
 {
-    void *found = exports_find_anywhere(name);
+    void *found = libdl_loaded(name);
     return found ? found : load_and_find("libpthread.so.0", name);
 }

@@ -7,9 +7,13 @@
 #define SOCKLEAK_AGENT_LIBDL_H
 
 /*
- * Both look NAME up in what is loaded. If it is not there they load libdl or libpthread, as
- * dlopen(3) would. NULL: it cannot be had. For a thread of the program, outside of signal handlers;
- * errno may change.
+ * Looks NAME up in what is loaded, as a call of the program's would be bound; NULL: it is not
+ * there. Async-signal-safe; errno may change.
+ */
+void *libdl_loaded(const char *name);
+/*
+ * These load libdl or libpthread if need be, as dlopen(3) would. NULL: it cannot be had. For a
+ * thread of the program, outside of signal handlers; errno may change.
  */
 void *libdl_function(const char *name);
 void *libpthread_function(const char *name);

@@ -19,7 +19,7 @@
 
 #include "../base/auxv.h"
 #include "../base/sys.h"
-#include "../elf/exports.h"
+#include "../elf/object.h"
 #include "libdl.h"
 #include "next_symbol.h"
 
@@ -76,7 +76,7 @@ typedef void *dlsym_function(void *handle, const char *name);
 
 static void forget_dlerror(void)
 {
-    char *(*error)(void) = (char *(*)(void))(uintptr_t)exports_find_anywhere("dlerror");
+    char *(*error)(void) = (char *(*)(void))(uintptr_t)libdl_loaded("dlerror");
     if (error)
         error();
 }
@@ -86,7 +86,7 @@ static void *look_again(const char *name)
 {
     struct next_symbol again = {name, NULL};
     next_symbol_find(&again, 1);
-    dlsym_function *ask = again.found ? NULL : (dlsym_function *)(uintptr_t)exports_find_anywhere("dlsym");
+    dlsym_function *ask = again.found ? NULL : (dlsym_function *)(uintptr_t)libdl_loaded("dlsym");
     if (!ask)
         return again.found;
     void *found = ask(RTLD_NEXT, name);
@@ -99,14 +99,14 @@ static void *look_again(const char *name)
 
 #define WRAP(type, name, parameters, arguments, plain) \
     static type plain_##name parameters { return (type)libc_result(plain); }
-#define WRAP_LIBC(type, name, parameters, arguments, failure)                 \
-    static type plain_##name parameters                                       \
-    {                                                                         \
-        type(*found) parameters = (__typeof__(found))look_again(#name);       \
-        if (found)                                                            \
-            return found arguments;                                           \
-        errno = ENOSYS;                                                       \
-        return failure;                                                       \
+#define WRAP_LIBC(type, name, parameters, arguments, failure)           \
+    static type plain_##name parameters                                 \
+    {                                                                   \
+        type(*found) parameters = (__typeof__(found))look_again(#name); \
+        if (found)                                                      \
+            return found arguments;                                     \
+        errno = ENOSYS;                                                 \
+        return failure;                                                 \
     }
 #define WRAP_LISTED(type, name, parameters)
 #include "wrapped.def"
@@ -153,7 +153,7 @@ static void *ask_for(dlsym_function *ask, bool behind_us, const char *name)
 {
     void *p = NULL;
     if (!ask)
-        return behind_us ? NULL : exports_find_anywhere(name);
+        return behind_us ? NULL : libdl_loaded(name);
     if (!behind_us)
         p = ask(RTLD_DEFAULT, name);
     return p && !in_this_library(p) ? p : ask(RTLD_NEXT, name);
@@ -165,7 +165,7 @@ static void *ask_for(dlsym_function *ask, bool behind_us, const char *name)
  */
 static void resolve_all(bool behind_us)
 {
-    struct next_symbol names[WANTED];
+    struct next_symbol names[WANTED + 1];
     int saved = errno;
     bool missed = false, complete = false;
     dlsym_function *ask = NULL;
@@ -175,9 +175,12 @@ static void resolve_all(bool behind_us)
     auxv_take();
     for (size_t i = 0; i < WANTED; i++)
         names[i] = (struct next_symbol){wanted[i].name, NULL};
+    names[WANTED] = (struct next_symbol){OBJECT_FINDER, NULL};
     if (behind_us)
-        complete = next_symbol_find(names, WANTED);
-    if (!complete)
+        complete = next_symbol_find(names, WANTED + 1);
+    if (complete)
+        object_use(names[WANTED].found);
+    else
         ask = (dlsym_function *)(uintptr_t)libdl_function("dlsym");
     for (size_t i = 0; i < WANTED; i++) {
         void *p = names[i].found;

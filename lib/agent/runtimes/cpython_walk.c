@@ -43,7 +43,7 @@ void cpython_walk_reset(void)
 {
     atomic_store(&is_verified, false);
     atomic_store(&n_wrong, 0);
-    atomic_store(&rseq_offset, (const ptrdiff_t *)symbol_tables_loaders("__rseq_offset"));
+    atomic_store(&rseq_offset, (const ptrdiff_t *)symbol_tables_libcs("__rseq_offset"));
     cpython_tasks_reset();
 }
 
