@@ -8,8 +8,10 @@
 #include "exports.h"
 
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 
+#include "../base/peek.h"
 #include "../base/readable.h"
 #include "dynamic.h"
 #include "link_maps.h"
@@ -34,7 +36,10 @@ static bool take(struct exports *e, uint64_t a, void *to, size_t n)
 
 bool exports_of(struct exports *e, const struct object *o)
 {
-    uint64_t at = (uint64_t)(uintptr_t)((const struct link_map *)o->key[0])->l_ld, hash = 0;
+    struct link_map map = {0};
+    /* of an object that another thread unloads meanwhile even that may be gone */
+    (void)peek((uintptr_t)o->key[0], &map, offsetof(struct link_map, l_next));
+    uint64_t at = (uint64_t)(uintptr_t)map.l_ld, hash = 0;
     *e = (struct exports){.start = o->start, .end = o->end, .bias = o->bias};
     for (unsigned i = 0; at && i < MAX_ENTRIES; i++) {
         Elf64_Dyn d;
