@@ -78,7 +78,7 @@ CORE_PIC := $(call obj,pic,$(CORE_SRC))
 AGENT_PIC := $(call obj,pic,$(AGENT_SRC))
 # What runs for a report, at the start or on the watcher alone is kept small: much of it is in each process' memory.
 AGENT_SELDOM := $(filter-out $(B)/obj/pic/core/state.o $(B)/obj/pic/core/judge.o,$(CORE_PIC)) $(call obj,pic,lib/agent/api.c \
-	$(addprefix lib/agent/,base/log.c base/clocks.c base/proc_files.c base/descriptors.c elf/exports.c libc/next_symbol.c stacks/modules.c track/start_set.c report/counts.c \
+	$(addprefix lib/agent/,base/log.c base/clocks.c base/proc_files.c base/descriptors.c elf/exports.c elf/object_list.c elf/symbol_tables.c libc/libdl.c libc/next_symbol.c stacks/modules.c track/start_set.c report/counts.c \
 	watch/reporter.c watch/blocked.c watch/connection.c watch/discover.c watch/held_check.c watch/holders.c watch/last_thread.c \
 	watch/marker.c watch/rights.c watch/waiters.c watch/watcher.c table/bound.c unwind/libunwind_walk.c unwind/libunwind_load.c table/state_dir.c table/state_file.c \
 	table/program_defaults.c elf/elf.c elf/dynamic.c report/build.c report/select.c report/forecast.c report/generated.c report/idle.c report/suppressions.c report/watched.c) \

@@ -139,7 +139,8 @@ static void make(void)
     *context(contexts, 2) =
         (struct perl_context){.type = PERL_CX_EVAL, .depth_and_op = 345 << 7, .old_cop = statement("f.pl", 5), .return_op = op};
     main_interpreter = (uintptr_t)interpreter;
-    perl = (struct perl){.layout = l, .key = &key_word, .main = &main_interpreter, .evaluator = 1, .evaluator_end = 2};
+    perl = (struct perl){
+        .layout = l, .key = &key_word, .specific = pthread_getspecific, .main = &main_interpreter, .evaluator = 1, .evaluator_end = 2};
     assert_int_equal(pthread_setspecific(key, interpreter), 0);
     perl_walk_reset();
 }

@@ -3,7 +3,7 @@
  * test_real.c: the originals are found before, while and after they are looked up, and where libc
  * lacks them.
  *
- * The program has a dlsym of its own, which real.c is bound to: it can hide names, and can call
+ * The program has a dlsym of its own, which real.c uses: it can hide names, and can call
  * wrapped calls while a look-up is running, as an allocator in another preload library does.
  */
 #include <setjmp.h>
@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/libc/libdl.h"
 #include "agent/libc/next_symbol.h"
 #include "agent/libc/real.h"
 
@@ -54,6 +55,13 @@ void *dlsym(void *restrict handle, const char *restrict name)
     }
     return libc_dlsym(handle == RTLD_DEFAULT ? RTLD_DEFAULT : dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), name);
 }
+
+/* real.c is bound to it here, for a look-up would find the C library's. */
+void *libdl_loaded(const char *name)
+{
+    return strcmp(name, "dlsym") == 0 ? (void *)dlsym : strcmp(name, "dlerror") == 0 ? (void *)dlerror : NULL;
+}
+void *libdl_function(const char *name) { return libdl_loaded(name); }
 
 static int setup(void **state)
 {

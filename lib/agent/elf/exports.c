@@ -8,10 +8,13 @@
 #include "exports.h"
 
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 
+#include "../base/peek.h"
 #include "../base/readable.h"
 #include "dynamic.h"
+#include "link_maps.h"
 
 #define MAX_ENTRIES 512u
 #define MAX_CHAIN 4096u
@@ -31,17 +34,12 @@ static bool take(struct exports *e, uint64_t a, void *to, size_t n)
     return true;
 }
 
-static uint64_t dynamic_section(const struct object *o)
-{
-    /* what object_at says: the loader's record of the object, or its dynamic section itself */
-    if (!object_lookup_is_free())
-        return (uint64_t)(uintptr_t)o->key[1];
-    return (uint64_t)(uintptr_t)((const struct link_map *)o->key[0])->l_ld;
-}
-
 bool exports_of(struct exports *e, const struct object *o)
 {
-    uint64_t at = dynamic_section(o), hash = 0;
+    struct link_map map = {0};
+    /* of an object that another thread unloads meanwhile even that may be gone */
+    (void)peek((uintptr_t)o->key[0], &map, offsetof(struct link_map, l_next));
+    uint64_t at = (uint64_t)(uintptr_t)map.l_ld, hash = 0;
     *e = (struct exports){.start = o->start, .end = o->end, .bias = o->bias};
     for (unsigned i = 0; at && i < MAX_ENTRIES; i++) {
         Elf64_Dyn d;
@@ -99,4 +97,27 @@ uint64_t exports_find(struct exports *e, const char *name, uint64_t *size)
             return 0;
     }
     return 0;
+}
+
+struct name_search {
+    const char *name;
+    uint64_t found;
+};
+
+static bool search_listed(void *arg, const void *at, const struct link_map *map, const char *path)
+{
+    struct name_search *s = arg;
+    struct object o;
+    struct exports e;
+    (void)path;
+    if (map->l_ld != _DYNAMIC && object_at((uintptr_t)map->l_ld, &o) && o.key[0] == at && exports_of(&e, &o))
+        s->found = exports_find(&e, s->name, NULL);
+    return !s->found;
+}
+
+void *exports_find_anywhere(const char *name)
+{
+    struct name_search s = {name, 0};
+    link_maps_each(search_listed, &s);
+    return (void *)(uintptr_t)s.found;
 }

@@ -23,5 +23,10 @@ struct exports {
 bool exports_of(struct exports *e, const struct object *o);
 /* The address of NAME, and its size in *SIZE (may be NULL); 0: E does not define it. */
 uint64_t exports_find(struct exports *e, const char *name, uint64_t *size);
+/*
+ * The same in all objects of the program, in the order of the search for symbols, but not in this
+ * library. For what nobody unloads: the C library's parts, and what depends on a runtime.
+ */
+void *exports_find_anywhere(const char *name);
 
 #endif

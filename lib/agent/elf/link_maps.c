@@ -29,17 +29,19 @@ void link_maps_each(link_map_call *call, void *arg)
     }
 }
 
-static bool is_libc(const char *path)
+static bool is_libc(const char *name) { return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-", 5) == 0; }
+
+bool link_maps_is_libc(const char *path)
 {
     const char *name = text_base_name(path);
-    return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-", 5) == 0;
+    return is_libc(name) || strncmp(name, "ld-", 3) == 0;
 }
 
 static bool find_first(void *arg, const void *at, const struct link_map *map, const char *path)
 {
     (void)at;
     *(bool *)arg = map->l_ld == _DYNAMIC;
-    return map->l_ld != _DYNAMIC && !is_libc(path);
+    return map->l_ld != _DYNAMIC && !is_libc(text_base_name(path));
 }
 
 bool link_maps_are_before_libc(void)

@@ -19,6 +19,8 @@ typedef bool link_map_call(void *arg, const void *at, const struct link_map *map
 void link_maps_each(link_map_call *call, void *arg);
 /* A preloaded object comes before the C library, and symbols are found here first. */
 bool link_maps_are_before_libc(void);
+/* PATH is the C library's, or its loader's. */
+bool link_maps_is_libc(const char *path);
 /* An object whose file's name begins with PREFIX. */
 bool link_maps_have(const char *prefix);
 

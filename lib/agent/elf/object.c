@@ -9,7 +9,6 @@
  */
 #include "object.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -22,55 +21,37 @@
 #include "../base/program_path.h"
 #include "../base/readable.h"
 #include "../base/sys.h"
+#include "object_list.h"
+#include "segments.h"
+#include "symbol_tables.h"
 
-#ifdef DLFO_STRUCT_HAS_EH_DBASE /* built against glibc >= 2.35; may still run with an older glibc */
-extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
-#define HAVE_FIND_OBJECT (_dl_find_object != NULL)
-#else
-#define HAVE_FIND_OBJECT 0
-#endif
-
-bool object_lookup_is_free(void) { return HAVE_FIND_OBJECT; }
-
-/* Widens O by one segment; segments come in ascending order. */
-static void add_segment(struct object *o, uint64_t from, uint64_t size)
-{
-    const uint64_t mask = PAGE_BYTES - 1;
-    o->holes |= o->end != 0 && (from & ~mask) > ((o->end + mask) & ~mask);
-    o->start = from < o->start ? from : o->start;
-    o->end = from + size > o->end ? from + size : o->end;
-}
-
-struct address_search {
-    uint64_t addr;
-    struct object *o;
+/* As glibc's struct dl_find_object is since 2.35, with room for what a later one may add. */
+struct found_object {
+    uint64_t flags;
+    uint64_t start, end;
+    const struct link_map *map;
+    uint64_t eh_frame_hdr;
+    uint64_t reserved[8];
 };
+typedef int find_object_function(void *address, struct found_object *result);
 
-static int match_object(struct dl_phdr_info *info, size_t size, void *arg)
+/* _dl_find_object, which is not imported, so that a C library without it can load this one. */
+static find_object_function *_Atomic finder; /* NULL: libc has none */
+static _Atomic bool is_known;
+
+void object_use(void *find)
 {
-    (void)size;
-    struct address_search *s = arg;
-    struct object o = {.start = UINT64_MAX, .bias = info->dlpi_addr, .name = info->dlpi_name, .key = {info->dlpi_name}};
-    bool inside = false;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        uint64_t at = info->dlpi_addr + p->p_vaddr;
-        if (p->p_type == PT_DYNAMIC)
-            o.key[1] = (const void *)(uintptr_t)at;
-        if (p->p_type == PT_GNU_EH_FRAME)
-            o.eh_frame_hdr = at;
-        if (p->p_type != PT_LOAD)
-            continue;
-        inside |= s->addr - at < p->p_memsz;
-        add_segment(&o, at, p->p_memsz);
-    }
-    o.start &= ~(uint64_t)(PAGE_BYTES - 1);
-    if (inside)
-        *s->o = o;
-    return inside;
+    atomic_store_explicit(&finder, (find_object_function *)(uintptr_t)find, memory_order_relaxed);
+    atomic_store_explicit(&is_known, true, memory_order_release);
 }
 
-#ifdef DLFO_STRUCT_HAS_EH_DBASE
+static find_object_function *find_object(void)
+{
+    if (__builtin_expect(!atomic_load_explicit(&is_known, memory_order_acquire), 0))
+        object_use(symbol_tables_libcs(OBJECT_FINDER));
+    return atomic_load_explicit(&finder, memory_order_relaxed);
+}
+
 /*
  * The range of a program with holes between its segments, from its program headers. Computed once:
  * the program is never unloaded, and every thread computes the same.
@@ -80,25 +61,24 @@ static struct {
     _Atomic uint64_t start, end;
 } whole_program;
 
-static bool measure_program(const struct link_map *map)
+static bool measure_program(find_object_function *find, const struct link_map *map)
 {
-    struct dl_find_object f;
-    struct object o = {.start = UINT64_MAX};
+    struct found_object f;
+    struct segments range = {.start = UINT64_MAX};
     const ElfW(Phdr) *p = (const void *)(uintptr_t)auxv_get(AT_PHDR);
     uint64_t n = auxv_get(AT_PHNUM), size = n * sizeof *p;
-    if (!p || _dl_find_object((void *)(uintptr_t)p, &f) != 0 || f.dlfo_link_map != map ||
-        size > (uint64_t)((uintptr_t)f.dlfo_map_end - (uintptr_t)p))
+    if (!p || find((void *)(uintptr_t)p, &f) != 0 || f.map != map || size > f.end - (uintptr_t)p)
         return false;
     for (uint64_t at = (uintptr_t)p & ~(uint64_t)7; at < (uintptr_t)p + size; at += PAGE_BYTES)
         if (!readable(at))
             return false;
     for (uint64_t i = 0; i < n; i++)
         if (p[i].p_type == PT_LOAD)
-            add_segment(&o, map->l_addr + p[i].p_vaddr, p[i].p_memsz);
-    if (o.end == 0)
+            segments_add(&range, map->l_addr + p[i].p_vaddr, p[i].p_memsz);
+    if (range.end == 0)
         return false;
-    atomic_store_explicit(&whole_program.start, o.start & ~(uint64_t)(PAGE_BYTES - 1), memory_order_relaxed);
-    atomic_store_explicit(&whole_program.end, o.end, memory_order_relaxed);
+    atomic_store_explicit(&whole_program.start, range.start, memory_order_relaxed);
+    atomic_store_explicit(&whole_program.end, range.end, memory_order_relaxed);
     atomic_store_explicit(&whole_program.map, map, memory_order_release);
     return true;
 }
@@ -108,37 +88,49 @@ static bool measure_program(const struct link_map *map)
  * the program can have holes: the loader fills those of a library. One segment alone does not hold
  * both the dynamic section and the unwind tables, which a whole object does.
  */
-static void take_whole_object(struct object *o, const struct link_map *map)
+static void take_whole_object(find_object_function *find, struct object *o, const struct link_map *map)
 {
     const uint64_t size = o->end - o->start;
     if ((uintptr_t)map->l_ld - o->start < size && (!o->eh_frame_hdr || o->eh_frame_hdr - o->start < size))
         return;
-    if (atomic_load_explicit(&whole_program.map, memory_order_acquire) != map && !measure_program(map))
+    if (atomic_load_explicit(&whole_program.map, memory_order_acquire) != map && !measure_program(find, map))
         return;
     o->start = atomic_load_explicit(&whole_program.start, memory_order_relaxed);
     o->end = atomic_load_explicit(&whole_program.end, memory_order_relaxed);
     o->holes = true;
 }
-#endif
+
+static bool take_listed(uint64_t addr, struct object *o)
+{
+    struct listed_object l;
+    if (!object_list_at(addr, &l))
+        return false;
+    *o = (struct object){.start = l.range.start,
+                         .end = l.range.end,
+                         .bias = l.bias,
+                         .holes = l.range.holes,
+                         .eh_frame_hdr = l.eh_frame_hdr,
+                         .name = l.name,
+                         .key = {l.map, (const void *)(uintptr_t)l.eh_frame_hdr}};
+    return true;
+}
 
 bool object_at(uint64_t addr, struct object *o)
 {
-#ifdef DLFO_STRUCT_HAS_EH_DBASE
-    struct dl_find_object f;
-    if (HAVE_FIND_OBJECT) {
-        if (_dl_find_object((void *)(uintptr_t)addr, &f) != 0 || !f.dlfo_link_map)
-            return false;
-        *o = (struct object){.start = (uint64_t)(uintptr_t)f.dlfo_map_start,
-                             .end = (uint64_t)(uintptr_t)f.dlfo_map_end,
-                             .bias = f.dlfo_link_map->l_addr,
-                             .eh_frame_hdr = (uint64_t)(uintptr_t)f.dlfo_eh_frame,
-                             .name = f.dlfo_link_map->l_name,
-                             .key = {f.dlfo_link_map, f.dlfo_eh_frame}};
-        take_whole_object(o, f.dlfo_link_map);
-        return true;
-    }
-#endif
-    return dl_iterate_phdr(match_object, &(struct address_search){addr, o}) != 0;
+    find_object_function *find = find_object();
+    struct found_object f;
+    if (!find)
+        return take_listed(addr, o);
+    if (find((void *)(uintptr_t)addr, &f) != 0 || !f.map)
+        return false;
+    *o = (struct object){.start = f.start,
+                         .end = f.end,
+                         .bias = f.map->l_addr,
+                         .eh_frame_hdr = f.eh_frame_hdr,
+                         .name = f.map->l_name,
+                         .key = {f.map, (const void *)(uintptr_t)f.eh_frame_hdr}};
+    take_whole_object(find, o, f.map);
+    return true;
 }
 
 unsigned object_identity(const struct object *o, uint8_t id[ELF_BUILD_ID], uint64_t *fingerprint)

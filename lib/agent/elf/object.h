@@ -2,9 +2,8 @@
 /*
  * object.h: finds the loaded object at an address, from what the dynamic loader knows.
  *
- * Async-signal-safe with glibc >= 2.35 (_dl_find_object, no lock). With an older glibc object_at
- * takes the loader's lock (dl_iterate_phdr): never call it while holding one of our locks. errno
- * may change; no allocation.
+ * By _dl_find_object, which glibc has since 2.35, else by a table of our own (object_list.h). No
+ * lock, no allocation; async-signal-safe. errno may change.
  */
 #ifndef SOCKLEAK_AGENT_LOADED_H
 #define SOCKLEAK_AGENT_LOADED_H
@@ -17,11 +16,19 @@ struct object {
     /* the address of its unwind tables' header (.eh_frame_hdr); 0: it has none */
     uint64_t eh_frame_hdr;
     const char *name; /* belongs to the loader; valid as long as the object is loaded */
-    /* most likely different when another object is loaded at the same place */
+    /*
+     * Most likely different when another object is loaded at the same place: its struct link_map,
+     * which belongs to the loader too, and its unwind tables.
+     */
     const void *key[2];
 };
 
-bool object_lookup_is_free(void); /* True when object_at takes no lock. */
+/*
+ * The C library's function by which object_at finds them, and where it is; NULL: there is none. For
+ * who looks up names in any case (libc/real.c); else object_at looks for it itself.
+ */
+#define OBJECT_FINDER "_dl_find_object"
+void object_use(void *find);
 /* Fills O with the object that holds ADDR; false: no object does. */
 bool object_at(uint64_t addr, struct object *o);
 /*

@@ -26,12 +26,20 @@
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../elf/dynamic.h"
+#include "../libc/libdl.h"
 #include "../libc/real.h"
 #include "dlsym.h"
 #include "redirect.h"
 #include "targets.h"
 
 void *deepbind_dlopen;
+
+static void *no_dlopen(const char *path, int mode)
+{
+    (void)path;
+    (void)mode;
+    return NULL;
+}
 
 static _Atomic bool done;
 
@@ -168,7 +176,9 @@ void deepbind_opening(const char *path, int mode)
     if (__builtin_expect(!deepbind_dlopen, 0)) {
         real_resolve();
         void *original = (void *)real.dlopen;
-        __atomic_store_n(&deepbind_dlopen, original ? original : dlsym(RTLD_NEXT, "dlopen"), __ATOMIC_RELAXED);
+        if (!original)
+            original = libdl_function("dlopen");
+        __atomic_store_n(&deepbind_dlopen, original ? original : (void *)no_dlopen, __ATOMIC_RELAXED);
     }
     if ((mode & RTLD_DEEPBIND) && !atomic_load(&done))
         redirect_alone(lead_libc);

@@ -11,11 +11,12 @@
 #ifndef SOCKLEAK_AGENT_NEXT_H
 #define SOCKLEAK_AGENT_NEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct next_symbol {
     const char *name;
-    void *found; /* NULL: ask dlsym */
+    void *found; /* NULL: dlsym may find it, or nobody defines it */
 };
 
 /*
@@ -23,8 +24,9 @@ struct next_symbol {
  * NULL where the tables alone do not give the answer: a name that no object behind us defines; one
  * that is chosen at run time (STT_GNU_IFUNC); every name when an auditor (LD_AUDIT) may choose, or
  * when an object on the way has no GNU hash table, or when this library was loaded after the start
- * and is the last one.
+ * and is the last one. True: some were found, and all
+ * others are defined nowhere behind us.
  */
-void next_symbol_find(struct next_symbol *names, size_t n);
+bool next_symbol_find(struct next_symbol *names, size_t n);
 
 #endif

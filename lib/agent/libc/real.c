@@ -19,6 +19,8 @@
 
 #include "../base/auxv.h"
 #include "../base/sys.h"
+#include "../elf/object.h"
+#include "libdl.h"
 #include "next_symbol.h"
 
 static __thread bool resolving;
@@ -68,18 +70,43 @@ static long kernel_closefrom(int first)
     return 0;
 }
 
+/* ---- asking the loader where its tables do not give the answer ---- */
+
+typedef void *dlsym_function(void *handle, const char *name);
+
+static void forget_dlerror(void)
+{
+    char *(*error)(void) = (char *(*)(void))(uintptr_t)libdl_loaded("dlerror");
+    if (error)
+        error();
+}
+
+/* For a name that a look-up of all did not find: what has it may have been loaded since. */
+static void *look_again(const char *name)
+{
+    struct next_symbol again = {name, NULL};
+    next_symbol_find(&again, 1);
+    dlsym_function *ask = again.found ? NULL : (dlsym_function *)(uintptr_t)libdl_loaded("dlsym");
+    if (!ask)
+        return again.found;
+    void *found = ask(RTLD_NEXT, name);
+    if (!found)
+        forget_dlerror();
+    return found;
+}
+
 /* ---- for every name: its plain form, and the pointer's first value ---- */
 
 #define WRAP(type, name, parameters, arguments, plain) \
     static type plain_##name parameters { return (type)libc_result(plain); }
-#define WRAP_LIBC(type, name, parameters, arguments, failure)                 \
-    static type plain_##name parameters                                       \
-    {                                                                         \
-        type(*found) parameters = (__typeof__(found))dlsym(RTLD_NEXT, #name); \
-        if (found)                                                            \
-            return found arguments;                                           \
-        errno = ENOSYS;                                                       \
-        return failure;                                                       \
+#define WRAP_LIBC(type, name, parameters, arguments, failure)           \
+    static type plain_##name parameters                                 \
+    {                                                                   \
+        type(*found) parameters = (__typeof__(found))look_again(#name); \
+        if (found)                                                      \
+            return found arguments;                                     \
+        errno = ENOSYS;                                                 \
+        return failure;                                                 \
     }
 #define WRAP_LISTED(type, name, parameters)
 #include "wrapped.def"
@@ -121,12 +148,15 @@ static bool in_this_library(const void *p) { return (const char *)p >= __ehdr_st
 
 #define WANTED (sizeof wanted / sizeof wanted[0])
 
-static void *next_in_order(const char *name) { return dlsym(RTLD_NEXT, name); }
-
-static void *first_in_order(const char *name)
+/* ASK: NULL: there is no dlsym, and nothing in the process depends on its order. */
+static void *ask_for(dlsym_function *ask, bool behind_us, const char *name)
 {
-    void *p = dlsym(RTLD_DEFAULT, name);
-    return p && !in_this_library(p) ? p : next_in_order(name);
+    void *p = NULL;
+    if (!ask)
+        return behind_us ? NULL : libdl_loaded(name);
+    if (!behind_us)
+        p = ask(RTLD_DEFAULT, name);
+    return p && !in_this_library(p) ? p : ask(RTLD_NEXT, name);
 }
 
 /*
@@ -135,29 +165,35 @@ static void *first_in_order(const char *name)
  */
 static void resolve_all(bool behind_us)
 {
-    struct next_symbol names[WANTED];
+    struct next_symbol names[WANTED + 1];
     int saved = errno;
-    bool missed = false;
+    bool missed = false, complete = false;
+    dlsym_function *ask = NULL;
     if (resolving)
         return;
     resolving = true;
     auxv_take();
     for (size_t i = 0; i < WANTED; i++)
         names[i] = (struct next_symbol){wanted[i].name, NULL};
+    names[WANTED] = (struct next_symbol){OBJECT_FINDER, NULL};
     if (behind_us)
-        next_symbol_find(names, WANTED);
+        complete = next_symbol_find(names, WANTED + 1);
+    if (complete)
+        object_use(names[WANTED].found);
+    else
+        ask = (dlsym_function *)(uintptr_t)libdl_function("dlsym");
     for (size_t i = 0; i < WANTED; i++) {
         void *p = names[i].found;
-        if (!p)
-            p = behind_us ? next_in_order(wanted[i].name) : first_in_order(wanted[i].name);
-        missed |= !p;
+        if (!p && !complete)
+            p = ask_for(ask, behind_us, wanted[i].name);
+        missed |= !p && ask;
         if (p && in_this_library(p)) /* libc's own table leads to us by now (inject/deepbind.c) */
             continue;
         __atomic_store_n(wanted[i].slot, p ? p : wanted[i].plain, __ATOMIC_RELAXED);
     }
     if (missed)
         /* without this the program's next dlerror() would report the failure of our search */
-        dlerror();
+        forget_dlerror();
     errno = saved;
     resolving = false;
 }

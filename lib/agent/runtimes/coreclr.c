@@ -20,8 +20,6 @@ static bool coreclr_find(struct exports *e)
     const char *wrong = coreclr_map_find();
     if (!CORECLR_HAS_FRAMES)
         wrong = "its frames on this processor are not known";
-    else if (!object_lookup_is_free())
-        wrong = "this C library is too old for the native part of its stacks";
     if (wrong)
         return runtime_refuse(&runtime_coreclr, wrong);
     atomic_store_explicit(&generated_code, &code, memory_order_release);

@@ -20,15 +20,8 @@
 #include "../../arch/cpu.h"
 #include "../../arch/rseq.h"
 #include "../base/peek.h"
+#include "../elf/symbol_tables.h"
 #include "cpython.h"
-
-#if ARCH_HAS_RSEQ && defined(__has_include)
-#if __has_include(<sys/rseq.h>)
-#include <sys/rseq.h>
-extern const ptrdiff_t __rseq_offset __attribute__((weak));
-#define HAVE_RSEQ 1
-#endif
-#endif
 
 #define TRIES 16u         /* of a restartable sequence that is interrupted again and again */
 #define MAX_ENTRIES 4096u /* of a chain, the evaluator's own included */
@@ -43,20 +36,24 @@ enum { C_FIRST, C_NAME, C_FILE, C_LINES, C_WORDS };
 
 static _Atomic bool is_verified; /* a whole chain was right, and each of its frames has a name */
 static _Atomic unsigned n_wrong;
+/* The loader's __rseq_offset, which it has since glibc 2.35; NULL: it has none. */
+static const ptrdiff_t *_Atomic rseq_offset;
 
 void cpython_walk_reset(void)
 {
     atomic_store(&is_verified, false);
     atomic_store(&n_wrong, 0);
+    atomic_store(&rseq_offset, (const ptrdiff_t *)symbol_tables_libcs("__rseq_offset"));
     cpython_tasks_reset();
 }
 
 /* This thread's area for restartable sequences; NULL: it has none. */
 static void *rseq_area(void)
 {
-#ifdef HAVE_RSEQ
-    if (&__rseq_offset) {
-        char *area = (char *)arch_thread_pointer() + __rseq_offset;
+#if ARCH_HAS_RSEQ
+    const ptrdiff_t *offset = atomic_load_explicit(&rseq_offset, memory_order_relaxed);
+    if (offset) {
+        char *area = (char *)arch_thread_pointer() + *offset;
         int32_t cpu = *(volatile int32_t *)(area + ARCH_RSEQ_CPU_ID);
         return cpu >= 0 ? area : NULL;
     }

@@ -225,8 +225,6 @@ static bool hotspot_find(struct exports *e)
     const char *wrong = NULL;
     if (!ARCH_HAS_JAVA_FRAMES)
         wrong = "its frames on this processor are not known";
-    else if (!object_lookup_is_free())
-        wrong = "this C library is too old for the native part of its stacks";
     else if (missing_field(&l))
         wrong = without(missing_field(&l));
     else if (!has_each(&l))

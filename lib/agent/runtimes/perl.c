@@ -80,7 +80,7 @@ static const struct perl_layout layouts[] = {
 
 #define CURRENT_OP 8u /* in struct interpreter, in every version */
 
-uintptr_t perl_interpreter(void) { return perl.key ? (uintptr_t)pthread_getspecific((pthread_key_t)*perl.key) : 0; }
+uintptr_t perl_interpreter(void) { return perl.key ? (uintptr_t)perl.specific((pthread_key_t)*perl.key) : 0; }
 
 static bool perl_find(struct exports *e)
 {
@@ -95,7 +95,8 @@ static bool perl_find(struct exports *e)
     found.main = (const uintptr_t *)exports_find(e, "PL_curinterp", NULL);
     size_at = exports_find(e, "PL_interp_size", NULL);
     version_at = exports_find(e, "PL_version", NULL);
-    if (!found.key)
+    found.specific = (void *(*)(pthread_key_t))(uintptr_t)exports_find_anywhere("pthread_getspecific");
+    if (!found.key || !found.specific)
         return runtime_refuse(&runtime_perl, "it is a build without threads");
     if (!found.main || !size_at || !version_at || !peek(size_at, &size, sizeof size) || !peek(version_at, &version, sizeof version))
         return runtime_refuse(&runtime_perl, "it does not export what is needed");

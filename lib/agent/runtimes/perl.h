@@ -9,6 +9,7 @@
 #ifndef SOCKLEAK_AGENT_PERL_H
 #define SOCKLEAK_AGENT_PERL_H
 
+#include <pthread.h>
 #include <string.h>
 
 #include "../base/peek.h"
@@ -27,8 +28,9 @@ struct perl_layout {
 
 struct perl {
     struct perl_layout layout;
-    const uint32_t *key;   /* of the calling thread's interpreter */
-    const uintptr_t *main; /* the first interpreter */
+    const uint32_t *key;              /* of the calling thread's interpreter */
+    void *(*specific)(pthread_key_t); /* pthread_getspecific */
+    const uintptr_t *main;            /* the first interpreter */
     uint64_t evaluator, evaluator_end;
 };
 extern struct perl perl;

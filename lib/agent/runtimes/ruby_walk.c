@@ -22,12 +22,16 @@
 static _Atomic bool is_verified;     /* a whole stack was right */
 static _Atomic uintptr_t machine;    /* where it is not exported */
 static _Atomic unsigned threads_key; /* of pthread_getspecific, plus 1; 0: not known yet */
+/* pthread_getspecific, which before glibc 2.34 is in an object that a program may not have */
+typedef void *specific_function(pthread_key_t);
+static specific_function *_Atomic specific;
 
 void ruby_walk_reset(void)
 {
     atomic_store(&is_verified, false);
     atomic_store(&machine, 0);
     atomic_store(&threads_key, 0);
+    atomic_store(&specific, (specific_function *)(uintptr_t)exports_find_anywhere("pthread_getspecific"));
 }
 
 struct walk {
@@ -239,13 +243,15 @@ uintptr_t ruby_machine(void) { return ruby.vm ? *ruby.vm : atomic_load_explicit(
 static uintptr_t thread_by_key(void)
 {
     unsigned k = atomic_load_explicit(&threads_key, memory_order_relaxed);
-    return k ? (uintptr_t)pthread_getspecific((pthread_key_t)k - 1) : 0;
+    specific_function *get = atomic_load_explicit(&specific, memory_order_relaxed);
+    return k && get ? (uintptr_t)get((pthread_key_t)k - 1) : 0;
 }
 
 static void learn_key(uintptr_t thread)
 {
-    for (unsigned k = 0; k < MAX_KEYS; k++)
-        if ((uintptr_t)pthread_getspecific((pthread_key_t)k) == thread)
+    specific_function *get = atomic_load_explicit(&specific, memory_order_relaxed);
+    for (unsigned k = 0; get && k < MAX_KEYS; k++)
+        if ((uintptr_t)get((pthread_key_t)k) == thread)
             atomic_store_explicit(&threads_key, k + 1, memory_order_relaxed);
 }
 

@@ -110,7 +110,7 @@ static bool meet_library(void *arg, const void *at, const struct link_map *map, 
 void runtimes_meet_generated(void)
 {
     static _Atomic unsigned searches;
-    if (agent_options.runtimes && !runtimes_active() && object_lookup_is_free() && atomic_fetch_add(&searches, 1) < MAX_SEARCHES)
+    if (agent_options.runtimes && !runtimes_active() && atomic_fetch_add(&searches, 1) < MAX_SEARCHES)
         link_maps_each(meet_library, NULL);
 }
 

@@ -16,6 +16,7 @@
 #include "../base/readable.h"
 #include "../base/sys.h"
 #include "../elf/object.h"
+#include "../elf/object_list.h"
 #include "../unwind/libunwind_walk.h"
 #include "../unwind/stack_cache.h"
 #include "../unwind/walk.h"
@@ -293,7 +294,11 @@ void capture_dlclose_end(void) { walk_dlclose_end(); }
 
 void capture_fork_prepare(void) { unwind_fork_prepare(); }
 void capture_fork_parent(void) { unwind_fork_done(false); }
-void capture_fork_child(void) { unwind_fork_done(true); }
+void capture_fork_child(void)
+{
+    object_list_forked_child();
+    unwind_fork_done(true);
+}
 
 void capture_get_stats(struct capture_stats *s)
 {

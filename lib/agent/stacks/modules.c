@@ -319,34 +319,13 @@ static unsigned find_or_record(const struct object *o)
     return STATE_NO_MODULE;
 }
 
-/*
- * Searches the index first. Without the lock-free look-up of glibc 2.35 this avoids taking the
- * loader's lock twice for the same place.
- */
-static unsigned indexed_number(uint64_t addr)
-{
-    for (unsigned i = 0; i < MAX_MODULES; i++) {
-        uint64_t start = atomic_load_explicit(&module_places[i].start, memory_order_acquire);
-        if (start == 0)
-            break;
-        if (addr >= start && atomic_load_explicit(&module_places[i].state, memory_order_acquire) == READY &&
-            addr < atomic_load_explicit(&module_places[i].end, memory_order_relaxed) &&
-            atomic_load_explicit(&module_places[i].checked, memory_order_relaxed) == atomic_load(&epoch) &&
-            atomic_load(&dlcloses_running) == 0)
-            return i;
-    }
-    return STATE_NO_MODULE;
-}
-
 unsigned modules_of(uint64_t addr)
 {
     if (!table_exists() || atomic_load_explicit(&resetting, memory_order_relaxed))
         return STATE_NO_MODULE;
     int saved = errno;
     struct object o;
-    unsigned number = object_lookup_is_free() ? STATE_NO_MODULE : indexed_number(addr);
-    if (number == STATE_NO_MODULE && object_at(addr, &o))
-        number = find_or_record(&o);
+    unsigned number = object_at(addr, &o) ? find_or_record(&o) : STATE_NO_MODULE;
     errno = saved;
     return number;
 }

@@ -3,9 +3,8 @@
  * modules.h: finds the object that an address belongs to, and records it in the state file, so that
  * a stack can be explained after the process has ended.
  *
- * Runs in the program's threads, when a new site is recorded. With glibc >= 2.35 it uses
- * _dl_find_object (no lock), else dl_iterate_phdr (never under one of our locks). Build-ids and
- * bounds are read from the mapped ELF headers. No allocation but records from the table.
+ * Runs in the program's threads, when a new site is recorded. Build-ids and bounds are read from
+ * the mapped ELF headers. No lock; no allocation but records from the table.
  */
 #ifndef SOCKLEAK_AGENT_MODULES_H
 #define SOCKLEAK_AGENT_MODULES_H

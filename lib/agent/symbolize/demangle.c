@@ -7,7 +7,6 @@
  */
 #include "demangle.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../elf/exports.h"
 #include "../elf/link_maps.h"
 
 /*
@@ -60,11 +60,9 @@ static bool find_demangler(struct demangler *d)
     if (d->searched)
         return d->stack;
     d->searched = true;
-    d->function = (char *(*)(const char *, char *, size_t *, int *))(uintptr_t)dlsym(RTLD_DEFAULT, "__cxa_demangle");
-    if (!d->function) {
-        (void)dlerror(); /* so that the program's next dlerror() does not return our failure */
+    d->function = (char *(*)(const char *, char *, size_t *, int *))(uintptr_t)exports_find_anywhere("__cxa_demangle");
+    if (!d->function)
         return false;
-    }
     void *p = sys_mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (sys_failed(p))
         return false;

@@ -20,6 +20,7 @@
 #include "../../arch/cpu.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
+#include "../elf/exports.h"
 
 #define LIBRARY "libunwind-" ARCH_UNWIND_NAME ".so.8"
 #define LOADING_YIELDS 2000u /* yields */
@@ -128,13 +129,15 @@ static bool load_libunwind(void)
         {NAME("get_reg"), &unwind_lib.get_reg},
         {NAME("dwarf_search_unwind_table"), &unwind_lib.search},
     };
-    struct link_map *map;
-    void *lib = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+    /* what the loader gives as a handle is its entry of the object: the look-up must agree */
+    const struct link_map *map = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+    struct object o;
+    struct exports e;
 
-    if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map) != 0 || !restrict_calls(map))
+    if (!map || !object_at((uintptr_t)map->l_ld, &o) || o.key[0] != map || !exports_of(&e, &o) || !restrict_calls(map))
         return false;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        void *f = dlsym(lib, wanted[i].name);
+        uint64_t f = exports_find(&e, wanted[i].name, NULL);
         if (!f)
             return false;
         memcpy(wanted[i].to, &f, sizeof f);

@@ -3,9 +3,8 @@
  * rule.c: makes a rule of 17 bits for a code address: finds the object that holds it and reads that
  * object's tables.
  *
- * Called for addresses that are not in the walk's cache. Objects are found through _dl_find_object
- * (glibc 2.35), which takes no lock and is async-signal-safe. The tables are not trusted: reads
- * stay within the object's readable segments.
+ * Called for addresses that are not in the walk's cache. Objects are found without a lock
+ * (elf/object.h). The tables are not trusted: reads stay within the object's readable segments.
  */
 #include "rule.h"
 

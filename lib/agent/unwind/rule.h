@@ -2,8 +2,7 @@
 /*
  * rule.h: makes a rule for a code address: how to step from its frame to the caller's.
  *
- * Any thread, signal handlers too: no allocation, and no lock where objects are found without one
- * (object_lookup_is_free).
+ * Any thread, signal handlers too: no allocation, and no lock.
  */
 #ifndef SOCKLEAK_AGENT_RULE_H
 #define SOCKLEAK_AGENT_RULE_H

@@ -19,7 +19,7 @@
 
 #include "step.h"
 
-/* False: this C library has no _dl_find_object, or this build has no walk. */
+/* False: this build has no walk. */
 bool walk_available(void);
 /* Called once, before the first walk. */
 void walk_init(void);

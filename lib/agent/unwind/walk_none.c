@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * walk_none.c: replaces the first tier in a build in which libunwind alone captures the stacks
- * (make CAPTURE=unwind, other processors, C libraries before glibc 2.35).
+ * (make CAPTURE=unwind, other processors).
  *
  * Linked in place of walk.c, step.c, rule.c, stack_cache.c and stack_memory.c.
  */

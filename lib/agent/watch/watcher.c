@@ -24,7 +24,6 @@
 #include "../base/scratch.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
-#include "../elf/object.h"
 #include "../inject/follow.h"
 #include "../report/counts.h"
 #include "../report/forecast.h"
@@ -375,12 +374,11 @@ static bool create(bool known)
  */
 static bool libc_refuses(void) { return &__tsan_init && reporter_in_forked_child(); }
 
-/* Without _dl_find_object (before glibc 2.35) an object is found under the loader's lock alone. */
 static bool create_any(bool minds)
 {
     minding = minds;
     atomic_store(&parting, AWAITED);
-    bool ok = (!atomic_load(&libcs_only) && object_lookup_is_free() && create(false)) || (!libc_refuses() && create(true));
+    bool ok = (!atomic_load(&libcs_only) && create(false)) || (!libc_refuses() && create(true));
     atomic_store(&joinable, ok);
     if (!ok)
         rights_watcher_ends();

@@ -21,6 +21,7 @@
 #include "../../arch/plt.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
+#include "../elf/object_list.h"
 #include "../inject/deepbind.h"
 #include "../process/exec.h"
 #include "../process/exit.h"
@@ -159,8 +160,14 @@ static void watch_forks(void) { pthread_atfork(NULL, parent_of_daemon, NULL); }
 
 WRAPPER(int, daemon, (int nochdir, int noclose))
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
+    static _Atomic int once; /* 1: a thread is about to do it; not pthread_once: libc/libdl.h */
+    int not_yet = 0;
+    if (atomic_compare_exchange_strong(&once, &not_yet, 1)) {
+        watch_forks();
+        atomic_store(&once, 2);
+    }
+    while (atomic_load(&once) == 1)
+        SYS0(SYS_sched_yield);
     daemonizing = true;
     int r = real.daemon(nochdir, noclose);
     daemonizing = false;
@@ -344,6 +351,7 @@ WRAPPER(int, dlclose, (void *handle))
     sites_dlclose_begin();
     capture_dlclose_begin();
     int r = real.dlclose(handle);
+    object_list_forget();
     capture_dlclose_end();
     sites_dlclose_done();
     return r;
