@@ -114,6 +114,8 @@ bool gate_look_for_fork(void)
     return false;
 }
 
+bool gate_has_table(void) { return gate_is_recording(); }
+
 bool gate_has_failed(void) { return atomic_load(&phase) == FAILED; }
 
 bool gate_owns_table(void) { return *gate_alive && !thread_inside() && !gate_is_vfork_child(); }

@@ -37,8 +37,10 @@ extern const struct gate_hooks gate_hooks;
  * thread. Starts the agent on first use; in a fresh child of fork gives it a table of its own.
  */
 bool gate_ready(void);
-/* The same, but makes nothing: false while there is no table. Inline, for each event asks. */
-static inline bool gate_has_table(void);
+/* The same, but makes nothing: false while there is no table. */
+bool gate_has_table(void);
+/* The same, inline. */
+static inline bool gate_is_recording(void);
 /* There was no memory for a table: nothing is recorded, and the end of the process says so. */
 bool gate_has_failed(void);
 /*
@@ -82,7 +84,7 @@ extern _Atomic bool gate_memory_is_shared __attribute__((visibility("hidden")));
 /* There is none: this process may be a child of fork that does not know it yet. */
 bool gate_look_for_fork(void);
 
-static inline bool gate_has_table(void)
+static inline bool gate_is_recording(void)
 {
     if (__builtin_expect(!*gate_alive, 0))
         return gate_look_for_fork();

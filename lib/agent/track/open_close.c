@@ -123,7 +123,7 @@ static __attribute__((noinline)) uint64_t leave_closing(struct state_slot *slot,
 
 uint64_t track_closing_by(int fd, unsigned call, struct closer by)
 {
-    if (!gate_has_table())
+    if (!gate_is_recording())
         return 0;
     struct state_slot *slot = slot_find(fd);
     if (!slot || SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) != SLOT_LIVE) {

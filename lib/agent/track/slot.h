@@ -73,7 +73,7 @@ void slot_used(struct state_slot *slot);
 bool slot_make_table(int fd);
 static inline struct state_slot *slot_live(int fd)
 {
-    if (__builtin_expect(!gate_has_table(), 0) && !slot_make_table(fd))
+    if (__builtin_expect(!gate_is_recording(), 0) && !slot_make_table(fd))
         return NULL;
     struct state_slot *slot = slot_find(fd);
     return slot && SLOT_PHASE(atomic_load_explicit(&slot->word, memory_order_acquire)) == SLOT_LIVE ? slot : NULL;
