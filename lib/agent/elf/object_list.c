@@ -49,6 +49,7 @@ static struct entry entry_of(uint32_t i)
     struct entry e;
     for (unsigned k = 0; k < WORDS; k++)
         w[k] = atomic_load_explicit(&entries[i * WORDS + k], memory_order_relaxed);
+    /* cppcheck-suppress uninitvar -- the loop fills all of it */
     memcpy(&e, w, sizeof e);
     return e;
 }
