@@ -25,7 +25,10 @@ for tier in walk unwind; do
     walk) parts="walk rule step stack_cache stack_memory cfi cfi_program cfi_expr" ;;
     *) parts=walk_none ;;
     esac
-    sources="$root/lib/agent/stacks/capture.c $root/lib/agent/elf/object.c $root/lib/agent/elf/elf.c $root/lib/agent/base/sys.c $root/lib/agent/base/auxv.c $root/lib/agent/base/program_path.c $root/lib/core/out.c"
+    sources="$root/lib/agent/stacks/capture.c $root/lib/core/out.c $root/lib/core/textstack.c $root/lib/core/runtime_name.c"
+    for f in elf/object elf/object_list elf/symbol_tables elf/exports elf/link_maps elf/dynamic elf/elf base/sys base/peek base/pages base/auxv base/program_path; do
+        sources="$sources $root/lib/agent/$f.c"
+    done
     for f in libunwind_walk libunwind_load $parts; do sources="$sources $root/lib/agent/unwind/$f.c"; done
     # shellcheck disable=SC2086
     $cc $agent -shared -o "$out/$tier/libcheck.so" "$here/check.c" $sources -Wl,-z,now -lgcc_s -lunwind -ldl -lpthread || die "the capture does not compile"
