@@ -203,7 +203,7 @@ bool group_told_reads_the_same(const struct told *a, const struct told *b)
 
 bool group_same_stack(const struct told *a, const struct told *b) { return a->n_frames && same_frames(a, b); }
 
-static bool is_of_end(const struct told *t) { return t->event == EVENT_CONNECT_FAILED || t->event == EVENT_EOF || t->event == EVENT_ERROR; }
+static bool is_of_end(const struct told *t) { return event_is_end(t->event); }
 
 const struct told *group_told_like(const struct group *g, unsigned nth)
 {

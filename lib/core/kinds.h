@@ -9,6 +9,7 @@
 #ifndef SOCKLEAK_CORE_KINDS_H
 #define SOCKLEAK_CORE_KINDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* IPPROTO_SMC and IPPROTO_MPTCP, which older C libraries do not name (linux/in.h). */
@@ -99,6 +100,8 @@ enum event {
     EVENT_PARTED,   /* what one of these did, and the group's own did elsewhere */
     EVENT_COUNT
 };
+/* The program was told that the connection is over, or never came to be. */
+static inline bool event_is_end(unsigned event) { return event == EVENT_CONNECT_FAILED || event == EVENT_EOF || event == EVENT_ERROR; }
 /* Why a report was made. */
 enum reason { REASON_EXIT = 0, REASON_GRACE, REASON_CHECK, REASON_SIGNAL, REASON_REQUEST, REASON_EXHAUSTED, REASON_COUNT };
 

@@ -161,8 +161,6 @@ static void put_user(struct out *o, const struct group *g, const struct told *t,
         out_str(o, t->n_elsewhere == 1 ? "another thread" : "other threads");
 }
 
-static bool is_end(unsigned event) { return event == EVENT_EOF || event == EVENT_ERROR || event == EVENT_CONNECT_FAILED; }
-
 /* Another thread than opened them has received or sent first: that is said there. */
 static bool was_handed_over(const struct group *g)
 {
@@ -179,7 +177,7 @@ static void put_remarks(struct out *o, const struct group *g, const struct told 
         out_str(o, "; as known from an earlier call");
     if (is_last(t->event))
         put_user(o, g, t, NULL);
-    else if (is_end(t->event) && was_handed_over(g))
+    else if (event_is_end(t->event) && was_handed_over(g))
         ;
     else if (t->n_elsewhere && t->n_elsewhere == t->count)
         out_str(o, "; handed to another thread");

@@ -300,7 +300,7 @@ JS
 }
 
 @test "F5: where no thread can be made the limit is raised for the moment" {
-    AS=("$VICTIMS/call_kills" close_range)
+    AS=("$VICTIMS/close_range_refused" kill)
     full v 40 60
     root_only
     attached_at_its_limit 40 "the agent was loaded"

@@ -99,7 +99,10 @@ static uint64_t read_start_ticks(void)
 
 static struct state_view old_file; /* base NULL: none */
 
-/* The file that an earlier program of this same process has left, if it is one of ours. 0, or -errno of its opening. */
+/*
+ * The file that an earlier program of this same process has left, if it is one of ours. 0, or
+ * -errno: it cannot be opened.
+ */
 static long map_old(int dir, const char *name)
 {
     struct stat st;

@@ -41,7 +41,7 @@ static bool is_only_one(const struct group *g, const struct told *t)
 bool story_times(const struct story *s, const struct group *g, const struct told *t, uint64_t *least, uint64_t *most)
 {
     bool known = false, only = is_only_one(g, t);
-    if (t->event != EVENT_CONNECT_FAILED && t->event != EVENT_EOF && t->event != EVENT_ERROR)
+    if (!event_is_end(t->event))
         return false;
     for (size_t i = 0; i < g->n_findings; i++) {
         const struct finding *f = &g->findings[i];
