@@ -1,0 +1,3 @@
+module sockleak.example/go
+
+go 1.16

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+
+// A client of a server that answers and closes: go test -exec 'sockleak run --exitcode 7 --' ./leaking
+package leaking
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// server answers one request with more than a client needs, and closes.
+func server(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		bufio.NewReader(c).ReadString('\n')
+		c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + strings.Repeat("x", 20000)))
+		c.Close()
+		l.Close()
+	}()
+	return "http://" + l.Addr().String()
+}
+
+func status(t *testing.T, url string) int {
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode
+}
+
+func TestStatus(t *testing.T) {
+	if got := status(t, server(t)); got != 200 {
+		t.Errorf("status %d", got)
+	}
+}
