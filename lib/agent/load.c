@@ -53,9 +53,9 @@ __attribute__((constructor)) static void load(void)
 {
     follow_use(wrapped_table, wrapped_count);
     unchanged_begin();
-    lines_begin();
     descriptors_init();
     real_resolve(); /* so that no first call does it later, in a signal handler or a vfork child */
+    lines_begin();  /* behind it: it has found the loader's function for objects */
     configure();
     thread_enter();
     if (agent_options.help)

@@ -18,8 +18,9 @@
  *
  * ARCH_VFORK_ENTRY: defines the hidden function NAME, exported as EXPORTED and ALSO, in the shape
  * of vfork(2). While the child runs, the int at the beginning of the calling thread's variable
- * COUNT (initial-exec TLS, which the child shares) is one higher. On failure it jumps to
- * FAILED(errno). The child returns first, over the same stack. So nothing of ours may lie on the
+ * COUNT (which the child shares) is one higher. OFFSET says how the variable is found:
+ * ARCH_OFFSET_STATIC (initial-exec TLS) or ARCH_OFFSET_DYNAMIC (a TLS descriptor). On failure it
+ * jumps to FAILED(errno). The child returns first, over the same stack. So nothing of ours may lie on the
  * stack, and the return address is kept in a register.
  *
  * ARCH_CALL_ON_STACK: defines the hidden function void NAME(void *top, void (*call)(void *), void

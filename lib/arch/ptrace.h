@@ -9,6 +9,7 @@
  *   ARCH_NAME, ARCH_ELF_MACHINE  the processor, in words and as e_machine of its ELF files
  *   ARCH_FP_NOTE           the register set that holds the floating point and vector registers
  *   ARCH_AUDIT             AUDIT_ARCH_* of linux/audit.h: seccomp filters test it
+ *   ARCH_CLONE_TLS         which argument of clone, from 0, is the new thread's control block
  *   arch_regs              the general registers, as the kernel's NT_PRSTATUS set has them
  *   arch_syscall_insn      the bytes of the system call instruction
  *   arch_pc, arch_sp, arch_result  program counter, stack pointer, result of a call

@@ -14,6 +14,7 @@
 #include "clean.h"
 #include "diff/diff.h"
 #include "explain/explain.h"
+#include "export/export.h"
 #include "help.h"
 #include "report/report.h"
 #include "run/run.h"
@@ -25,6 +26,7 @@ static const struct command commands[] = {
     {"report", "report of live or dead processes from their state files", cmd_report, usage_report},
     {"explain", "one site or socket: its life, its siblings, who holds its number", cmd_explain, usage_explain},
     {"diff", "two reports: which sites are new, gone, grown or shrunk", cmd_diff, usage_diff},
+    {"export", "metrics and profiles of all processes, for Prometheus, OpenTelemetry and pprof", cmd_export, usage_export},
     {"attach", "start recording in a running process", cmd_attach, usage_attach},
     {"detach", "stop recording and undo every redirection", cmd_detach, usage_detach},
     {"scan", "every process's stuck sockets from the kernel's tables, no agent needed", cmd_scan, usage_scan},

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "frame_role.h"
 #include "advice_place.h"
 #include "advice_siblings.h"
 #include "own_frames.h"
@@ -347,6 +348,8 @@ bool advice_of(struct out *o, const char *before, const struct group *g)
     typedef bool rule(struct out * o, const char *before, const struct group *g);
     static rule *const of_sockets[] = {advise_shutdown,  advise_edge,     advice_parting, advise_end,
                                        advise_put_aside, advice_siblings, advise_last_use};
+    if (frame_role_is_either(g->frames, g->n_frames)) /* what is true of one of its stacks need not be of the other */
+        return false;
     switch (g->kind) {
     case KIND_HELD_BY_CHILD:
         return advise_held(o, before, g);

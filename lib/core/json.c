@@ -135,6 +135,18 @@ static void put_variant(struct out *o, const struct group *g)
         json_put_u64(o, "site_count", g->site_count);
 }
 
+static void put_growth(struct out *o, const struct report *r, const struct group *g)
+{
+    json_put_key(o, "growth");
+    for (size_t i = 0; i < g->n_growth; i++) {
+        out_str(o, i ? ",{\"age_s\":" : "[{\"age_s\":");
+        out_seconds(o, age(r, g->growth[i].at_ns));
+        json_put_u64(o, "count", g->growth[i].count);
+        out_char(o, '}');
+    }
+    out_char(o, ']');
+}
+
 void json_group(struct out *o, const struct report *r, const struct group *g)
 {
     put_start(o, r, "leak");
@@ -180,6 +192,8 @@ void json_group(struct out *o, const struct report *r, const struct group *g)
         json_put_bool(o, "until_exit", true);
     json_put_siblings(o, g);
     asked_json(o, r, g);
+    if (g->n_growth)
+        put_growth(o, r, g);
     put_advice(o, g);
     out_str(o, "}\n");
 }

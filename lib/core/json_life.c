@@ -6,6 +6,7 @@
  */
 #include "json_life.h"
 
+#include "frame_role.h"
 #include "json_put.h"
 #include "parting.h"
 #include "users.h"
@@ -49,6 +50,8 @@ void json_put_frames(struct out *o, const char *key, const struct frame *frames,
             json_put_u64(o, "column", f->column);
         if (f->generated_file)
             put_generated(o, f);
+        if (frame_role_name(f->role))
+            json_put_string(o, "role", frame_role_name(f->role));
         if (f->line_of_function)
             json_put_bool(o, "line_of_function", true);
         if (f->interpreter)
@@ -94,11 +97,30 @@ static void put_one_event(struct out *o, const struct group *g, const struct tol
     out_char(o, '}');
 }
 
+/* Who created the goroutine that opened a group's sockets, and who waited for it: parts of the opening stack. */
+static void put_part(struct out *o, const struct group *g, unsigned role, const char **before)
+{
+    const struct frame *frames = g->whole ? g->whole : g->frames;
+    size_t n = g->whole ? g->n_whole : g->n_frames, at = 0, found = frame_role_part(frames, n, role, &at);
+    if (!found)
+        return;
+    out_fmt(o, "%s{\"event\":\"%s\"", *before, frame_role_name(role));
+    *before = ",";
+    json_put_string(o, "call", NULL);
+    json_put_u64(o, "count", g->count);
+    json_put_error(o, "errno", 0);
+    json_put_bool(o, "inferred", false);
+    json_put_frames(o, "frames", frames + at, found, NULL, 0);
+    out_char(o, '}');
+}
+
 void json_put_history(struct out *o, const struct group *g)
 {
     const char *before = "";
     json_put_key(o, "history");
     out_char(o, '[');
+    put_part(o, g, FRAME_ROLE_CREATED_BY, &before);
+    put_part(o, g, FRAME_ROLE_WAITED_FOR_BY, &before);
     for (unsigned i = 0; i < g->n_told; i++) {
         const struct told *t = &g->told[i];
         if (t->event >= EVENT_SIBLINGS)

@@ -65,7 +65,7 @@ static const struct {
     }
 static const struct {
     unsigned number;
-    const char *name;
+    char name[16];
 } errors[] = {
     ERROR(ECONNRESET),  ERROR(ETIMEDOUT), ERROR(EPIPE),     ERROR(ECONNREFUSED), ERROR(ECONNABORTED), ERROR(EHOSTUNREACH),
     ERROR(ENETUNREACH), ERROR(EHOSTDOWN), ERROR(ENETDOWN),  ERROR(ENETRESET),    ERROR(ENOTCONN),     ERROR(EADDRNOTAVAIL),

@@ -26,7 +26,7 @@ void opener_set_name(struct opener *t, const char *comm, size_t len)
 /* Calls in which threads wait. Nothing is said of others. */
 static const struct {
     unsigned number;
-    const char *name;
+    char name[20];
 } calls[] = {
 #ifdef SYS_poll
     {SYS_poll, "poll"},

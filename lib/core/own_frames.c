@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "frame_role.h"
 #include "prefix.h"
 #include "runtime_files.h"
 #include "textstack.h"
@@ -65,8 +66,18 @@ static bool is_fortified(const char *file)
     return begins_with(below, "bits/") || begins_with(below, "fortify/");
 }
 
+/* What stands between Go's packages and the system call, as the C library does elsewhere. */
+static bool is_inner_of_go(const struct frame *f)
+{
+    static const char *const packages[] = {"syscall.",          "runtime.",       "runtime/internal/",
+                                           "internal/runtime/", "internal/poll.", "internal/syscall/"};
+    return f->runtime == RUNTIME_GO && f->symbol && begins_with_one(f->symbol, packages, sizeof packages / sizeof *packages);
+}
+
 static bool is_inner(const struct frame *f)
 {
+    if (f->of_libc || is_inner_of_go(f))
+        return true;
     return (f->inlined && f->file && is_fortified(f->file)) || (f->module && own_frames_is_inner_object(f->module));
 }
 
@@ -98,6 +109,7 @@ bool own_frames_is_library(const struct frame *f, bool packages_too)
 
 size_t own_frames_name(const struct frame *frames, size_t n)
 {
+    n = frame_role_first(frames, n);
     for (size_t i = 0; i < n; i++)
         if (is_of_runtime(&frames[i]) && !frames[i].interpreter && !own_frames_is_library(&frames[i], true))
             return i;
@@ -115,6 +127,8 @@ void own_frames_settle(struct frame *frames, size_t n)
 
 static bool is_start(const struct frame *f)
 {
+    if (f->runtime == RUNTIME_GO)
+        return f->symbol && begins_with(f->symbol, "runtime.");
     return is_of_runtime(f) ? f->runtime == RUNTIME_JAVASCRIPT && own_frames_is_library(f, false) : f->interpreter || is_inner(f);
 }
 
@@ -143,10 +157,11 @@ static size_t without_start(const struct frame *frames, size_t n)
 static size_t library_front(const struct frame *frames, size_t n)
 {
     size_t front = 0;
-    while (front < n && (frames[front].interpreter || is_inner(&frames[front]) ||
-                         (is_of_runtime(&frames[front]) && own_frames_is_library(&frames[front], false))))
+    while (front < n && !frames[front].role &&
+           (frames[front].interpreter || is_inner(&frames[front]) ||
+            (is_of_runtime(&frames[front]) && own_frames_is_library(&frames[front], false))))
         front++;
-    for (size_t i = front; i < n; i++)
+    for (size_t i = front; i < n && !frames[i].role; i++)
         if (is_of_runtime(&frames[i]))
             return front;
     return 0;

@@ -94,6 +94,8 @@ static enum place place_of(const struct frame *f)
 {
     if (f->interpreter)
         return PLACE_LIBRARY;
+    if (f->of_libc)
+        return PLACE_THIN;
     if (f->runtime != RUNTIME_NATIVE)
         return own_frames_is_library(f, true) ? PLACE_LIBRARY : PLACE_OWN;
     return place_of_native(f);

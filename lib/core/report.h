@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "calls.h"
+#include "growth_ring.h"
 #include "state.h"
 #include "transfer.h"
 
@@ -107,6 +108,7 @@ struct finding {
     struct finding_event events[FINDING_EVENTS]; /* n_events of them */
     uint32_t did;                                /* bits by event, of a closed socket alone: whether or not the stack is known */
     uint32_t variant;                            /* among those of its site; group.c's own */
+    uint32_t handled;                            /* the command's own: which of its model's lists of handlers, from 1; 0: none */
     /* where it was left: names of the program's own part of these stacks, 0 not known (variants.h) */
     uint64_t ends[VARIANT_ENDS];
     /* of KIND_USE_AFTER_CLOSE: EVENT_CLOSED first; the threads that closed, called, and opened again */
@@ -136,6 +138,9 @@ struct frame {
     uint32_t line;   /* 0 unknown */
     uint32_t column; /* 0 unknown */
     uint8_t runtime; /* enum runtime_number */
+    uint8_t role;    /* enum frame_role: the part of the stack that it belongs to */
+    bool begins;     /* it is the first of that part */
+    bool of_libc;    /* of a C library that is linked into the program: not shown */
     bool inlined;
     bool line_of_function; /* LINE is where the function begins: the call's is not known */
     /* of the interpreter that runs the frames of a runtime, or of what stands around it: not shown */
@@ -229,6 +234,9 @@ struct group {
     uint64_t fd_limit, fd_limit_in_s; /* forecast; fd_limit 0: none; in_s 0: never, or reached */
     uint64_t ports, ports_in_s;       /* ephemeral ports towards `ports_peer`; 0: none */
     const char *ports_peer;
+    /* how many of the site were stuck, in the order of time; none: not known (the command's alone) */
+    size_t n_growth;
+    const struct growth_point *growth;
     uint64_t oldest_ns, youngest_ns; /* ages of the condition */
     size_t n_findings;               /* == count, unless the list was cut */
     const struct finding *findings;

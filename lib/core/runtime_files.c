@@ -177,6 +177,33 @@ static enum runtime_code java_code(const char *function)
 /* Mono's assemblies, and those of the global cache. */
 static enum runtime_code dotnet_code(const char *file) { return strstr(file, "/lib/mono/") ? RUNTIME_CODE_LIBRARY : RUNTIME_CODE_PROGRAM; }
 
+/* ---- Go ---- */
+
+/* The first part of the names of the packages that come with Go: net/http.(*Client).Do is of net. */
+static const char go_own[][12] = {"archive", "bufio",   "bytes",    "cmp",      "compress", "container", "context", "crypto",  "database",
+                                  "debug",   "embed",   "encoding", "errors",   "expvar",   "flag",      "fmt",     "go",      "hash",
+                                  "html",    "image",   "index",    "internal", "io",       "iter",      "log",     "maps",    "math",
+                                  "mime",    "net",     "os",       "path",     "plugin",   "reflect",   "regexp",  "runtime", "slices",
+                                  "sort",    "strconv", "strings",  "structs",  "sync",     "syscall",   "testing", "text",    "time",
+                                  "unicode", "unique",  "unsafe",   "vendor",   "weak"};
+
+static enum runtime_code go_code(const char *file, const char *function)
+{
+    size_t n = function ? strcspn(function, "/.") : 0;
+    for (unsigned i = 0; i < sizeof go_own / sizeof *go_own; i++)
+        if (n && strlen(go_own[i]) == n && strncmp(function, go_own[i], n) == 0)
+            return RUNTIME_CODE_LIBRARY;
+    bool package = file && (strstr(file, "/pkg/mod/") || strstr(file, "/vendor/") || strstr(file, "@v"));
+    return package ? RUNTIME_CODE_PACKAGE : RUNTIME_CODE_PROGRAM;
+}
+
+/* Below the folder of modules, or of Go's own sources or a workspace's. */
+static const char *go_stable(const char *file)
+{
+    static const char *const roots[] = {"/pkg/mod/", "/src/"};
+    return BELOW_LAST(file, roots);
+}
+
 /* ---- all ---- */
 
 enum runtime_code runtime_files_code(unsigned runtime, const char *file, const char *function)
@@ -187,6 +214,8 @@ enum runtime_code runtime_files_code(unsigned runtime, const char *file, const c
     };
     if (runtime == RUNTIME_JAVA)
         return java_code(function);
+    if (runtime == RUNTIME_GO)
+        return go_code(file, function);
     return runtime < RUNTIME_COUNT && code[runtime] && file ? code[runtime](file) : RUNTIME_CODE_PROGRAM;
 }
 
@@ -194,7 +223,7 @@ const char *runtime_files_stable(unsigned runtime, const char *file)
 {
     static const char *(*const stable[RUNTIME_COUNT])(const char *) = {
         [RUNTIME_PYTHON] = python_stable, [RUNTIME_JAVASCRIPT] = node_stable, [RUNTIME_RUBY] = ruby_stable,
-        [RUNTIME_PHP] = php_stable,       [RUNTIME_PERL] = perl_stable,
+        [RUNTIME_PHP] = php_stable,       [RUNTIME_PERL] = perl_stable,       [RUNTIME_GO] = go_stable,
     };
     const char *part = runtime < RUNTIME_COUNT && stable[runtime] ? stable[runtime](file) : NULL;
     return part ? part : last_parts(file);

@@ -3,8 +3,8 @@
  * runtime_files.h: what the name of a source file of a language runtime says: whose code it is, and
  * which part of it is the same on every host.
  *
- * FILE is as the runtime names it (core/state.h); FUNCTION is needed for java alone, whose files have
- * no folder. RUNTIME is an enum runtime_number. Pure; nothing is allocated.
+ * FILE is as the runtime names it (core/state.h); FUNCTION is needed for java, whose files have
+ * no folder, and for Go. RUNTIME is an enum runtime_number. Pure; nothing is allocated.
  */
 #ifndef SOCKLEAK_CORE_RUNTIME_FILES_H
 #define SOCKLEAK_CORE_RUNTIME_FILES_H

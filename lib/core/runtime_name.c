@@ -10,13 +10,14 @@
 
 #include "word.h"
 
-static const char *const runtime_names[RUNTIME_COUNT] = {"native", "python", "java", "javascript", "ruby", "php", "perl", "dotnet"};
+static const char *const runtime_names[RUNTIME_COUNT] = {"native", "python", "java",   "javascript", "ruby",
+                                                         "php",    "perl",   "dotnet", "native"};
 
 const char *runtime_name(unsigned number) { return number < RUNTIME_COUNT ? runtime_names[number] : NULL; }
 
 static uint32_t mask_of(const char *s, size_t len)
 {
-    for (unsigned r = RUNTIME_NATIVE + 1; r < RUNTIME_COUNT; r++)
+    for (unsigned r = RUNTIME_NATIVE + 1; r < RUNTIME_GO; r++)
         if (word_is(s, len, runtime_names[r]))
             return RUNTIME_BIT(r);
     return word_is(s, len, "all") ? RUNTIMES_ALL : 0;

@@ -21,12 +21,14 @@ enum runtime_number {
     RUNTIME_PHP,
     RUNTIME_PERL,
     RUNTIME_DOTNET,
+    RUNTIME_GO, /* compiled too, but named by its own tables: from outside (lib/cli/trace) */
     RUNTIME_COUNT
 };
 #define RUNTIME_BIT(r) (1u << (r))
-#define RUNTIMES_ALL (RUNTIME_BIT(RUNTIME_COUNT) - 2)
+/* those whose frames the agent reads; Go comes behind them */
+#define RUNTIMES_ALL (RUNTIME_BIT(RUNTIME_GO) - 2)
 
-/* "python"; NULL: there is no such runtime. */
+/* "python"; Go's is "native", for it is compiled code; NULL: there is no such runtime. */
 const char *runtime_name(unsigned number);
 /* A list of names, or "all" or "none", as a mask of RUNTIME_BIT. False: one of the words is none. */
 bool runtime_parse(const char *s, size_t len, uint32_t *mask);

@@ -353,6 +353,18 @@ const struct state_use *state_next_use(const struct state_view *view, uint64_t *
     return NULL;
 }
 
+const struct state_growth *state_next_growth(const struct state_view *view, uint64_t *pos)
+{
+    const unsigned char *at;
+    uint32_t size;
+    while ((at = next_closes(view, pos, &size)) != NULL) {
+        const struct state_growth *g = (const struct state_growth *)(const void *)at;
+        if (size >= sizeof *g && __atomic_load_n(&g->format, __ATOMIC_RELAXED) == STATE_CLOSES_GROWTH)
+            return g;
+    }
+    return NULL;
+}
+
 bool state_frame_at(const struct state_view *view, uint64_t pc, struct state_frame_view *out)
 {
     uint32_t left = 0;

@@ -75,7 +75,7 @@ enum state_extent_type {
     EXTENT_TEXT,
     EXTENT_INDEX,    /* the writer's own hash heads; readers skip it */
     EXTENT_ATTEMPTS, /* 32 struct state_attempt by descriptor; parameter: the first one / 32 */
-    EXTENT_CHILDREN, /* 32 struct state_child */
+    EXTENT_CHILDREN, /* 21 struct state_child */
     EXTENT_FRAMES,   /* struct state_frame records, one after the other, each `size` bytes long */
     EXTENT_LIVES,    /* 128 struct state_life by descriptor; parameter: the first one / 128 */
     EXTENT_PAIRS,    /* 64 struct state_pair */
@@ -96,6 +96,8 @@ enum state_extent_type {
 enum state_drop { DROP_TABLE_FULL = 0, DROP_SITE_FULL, DROP_NESTED, DROP_NO_STACK, DROP_RELEASE_RING, DROP_LOG, DROP_LOOK, DROP_COUNT };
 /* a killed process stays END_RUNNING */
 enum state_end { END_RUNNING = 0, END_EXIT, END_EXEC, END_ABORT };
+
+#define STATE_STATUS_UNKNOWN INT32_MIN
 
 #define STATE_HEADER_FIRST 1064u /* sizeof(struct state_header) in version 0.1 */
 struct state_header {
@@ -132,8 +134,8 @@ struct state_header {
     /* those without a stack: the others are counted at their sites */
     _Atomic uint64_t sockets_opened;
     _Atomic uint64_t sockets_closed;
-    _Atomic uint32_t end; /* enum state_end */
-    _Atomic uint32_t exit_status;
+    _Atomic uint32_t end;            /* enum state_end */
+    _Atomic uint32_t exit_status;    /* STATE_STATUS_UNKNOWN: the C library did not say it */
     _Atomic uint32_t nofile_limit;   /* RLIMIT_NOFILE's soft value at the last check; 0 unknown */
     _Atomic uint32_t inherited_from; /* pid of the parent that forked us with sockets; 0: none */
     _Atomic uint32_t watcher_tid;
@@ -159,6 +161,8 @@ struct state_header {
      * maps the file may get SIGBUS in their places.
      */
     _Atomic uint32_t overflowed;
+    /* 1: written from outside, by a tracer: stacks begin where the system call is made, in the C library too */
+    uint32_t traced;
 };
 
 /*
@@ -335,6 +339,18 @@ struct state_frame {
     uint64_t hash;                     /* writer's key */
 };
 enum frame_flag { FRAME_LINE_OF_FUNCTION = 1 /* the line is where the function begins: the call's is not certain */ };
+/*
+ * The part of the stack that the frame belongs to, in the high byte of its flags: zero in older
+ * files. OR: no frame, but the place between two stacks of which one is the socket's, nobody knows
+ * which.
+ */
+enum frame_role { FRAME_ROLE_STACK = 0, FRAME_ROLE_CREATED_BY, FRAME_ROLE_WAITED_FOR_BY, FRAME_ROLE_OR, FRAME_ROLE_COUNT };
+#define FRAME_ROLE(role) ((uint16_t)((role) << 8))
+static inline unsigned state_frame_role(const struct state_frame *f)
+{
+    unsigned role = (unsigned)__atomic_load_n(&f->flags, __ATOMIC_RELAXED) >> 8;
+    return role < FRAME_ROLE_COUNT ? role : FRAME_ROLE_STACK;
+}
 /* Its column; 0: not known. A bundle that is one line of a megabyte has wide ones. */
 static inline uint32_t state_frame_column(const struct state_frame *f)
 {
@@ -388,6 +404,27 @@ struct state_use { /* 384 bytes */
 };
 #define STATE_CLOSES_USE 2u
 enum use_flag { USE_UNDER_WAY = 1, /* the call had begun before the close */ USE_MPTCP = 2 };
+
+/*
+ * How many sockets of one site and kind were stuck, from check to check, in EXTENT_CLOSES too: of
+ * sites that had one past grace, and of no more than STATE_GROWTH_RECORDS of them. Between two points
+ * the count is that of the first. growth_ring.h writes and reads the points.
+ */
+#define STATE_GROWTH_POINTS 64u
+#define STATE_GROWTH_RECORDS 1024u /* that the writer makes at most */
+struct state_growth {              /* 576 bytes */
+    _Atomic uint32_t size;
+    _Atomic uint32_t ready; /* 1 once complete */
+    uint8_t format;         /* STATE_CLOSES_GROWTH */
+    uint8_t kind;           /* enum kind */
+    uint8_t pad[2];
+    state_ref site;     /* of the stack that opened them; 0: no stack */
+    _Atomic uint32_t n; /* points */
+    uint32_t pad2[11];
+    /* milliseconds of CLOCK_MONOTONIC << 24 | sockets, in the order of time */
+    _Atomic uint64_t points[STATE_GROWTH_POINTS];
+};
+#define STATE_CLOSES_GROWTH 4u
 
 /*
  * How many bytes came and went on a TCP connection, as the last check saw it (transfer.h). Behind
@@ -564,13 +601,16 @@ static inline uint32_t state_pair_thread(const struct state_pair *p, uint64_t us
  * writes it, through the mapping that it shares with its parent.
  */
 #define STATE_CHILD_FDS 832u
-struct state_child {             /* 128 bytes */
+#define STATE_CHILD_TOLD 8u
+struct state_child {             /* 192 bytes */
     _Atomic uint32_t pid;        /* 0: free; STATE_CHILD_UNBORN: reserved for a fork that is under way */
     state_ref started;           /* the stack of the fork, in the parent's table; 0: not known */
     _Atomic uint64_t since_ns;   /* when it was reserved */
     _Atomic uint64_t leaving_ns; /* as in struct state_family */
     /* the inherited descriptors that it has used and still holds, a bit each */
     _Atomic uint64_t used[STATE_CHILD_FDS / 64];
+    /* cookies of the inherited sockets that it reports at its end, as the last that holds them; 0: none */
+    _Atomic uint64_t told[STATE_CHILD_TOLD];
 };
 #define STATE_CHILD_UNBORN UINT32_MAX
 
@@ -651,7 +691,7 @@ _Static_assert(EXTENT_COUNT <= 16, "the type is 4 bits of an extent's word");
 _Static_assert(sizeof(struct state_header) <= STATE_LOG_OFFSET, "the place of the log follows in the same page");
 _Static_assert(STATE_LOG_OFFSET + sizeof(struct state_log) <= STATE_FAMILY_OFFSET, "the family follows in the same page");
 _Static_assert(STATE_FAMILY_OFFSET + sizeof(struct state_family) <= STATE_PAGE, "the header is one page");
-_Static_assert(sizeof(struct state_child) == 128, "32 children an extent");
+_Static_assert(sizeof(struct state_child) == 192, "21 children an extent");
 _Static_assert(sizeof(struct state_holder) == 64, "4 holders in a record");
 _Static_assert(sizeof(struct state_held) == 512, "8 records of closed sockets an extent");
 _Static_assert(sizeof(struct state_text) == STATE_EXTENT_SIZE, "one an extent");
@@ -661,6 +701,7 @@ _Static_assert(sizeof(struct state_frame) == 32, "the strings follow");
 _Static_assert(sizeof(struct state_closes) == 128, "two units of a ref");
 _Static_assert(sizeof(struct state_closed) == 64, "one unit of a ref");
 _Static_assert(sizeof(struct state_use) == 384, "six units of a ref");
+_Static_assert(sizeof(struct state_growth) == 576, "nine units of a ref");
 _Static_assert(STATE_FRAME_SIZE(STATE_FUNCTION_MAX + STATE_FILE_MAX) <= STATE_EXTENT_SIZE, "a frame lies in one extent");
 
 /* ---- the decoder (state.c) ------------------------------------------------------------------- */
@@ -744,6 +785,8 @@ bool state_closed_by(const struct state_view *view, const struct state_closes *c
 bool state_next_held(const struct state_view *view, uint64_t *pos, struct state_held *copy);
 /* The same of uses after a close. */
 const struct state_use *state_next_use(const struct state_view *view, uint64_t *pos);
+/* The same of counts over time. */
+const struct state_growth *state_next_growth(const struct state_view *view, uint64_t *pos);
 /* NULL when NUMBER is no module. */
 const struct state_module *state_module_at(const struct state_view *view, unsigned number);
 /* True when the address PC of a stack stands for a frame of a language runtime. */

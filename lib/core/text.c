@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "frame_role.h"
 #include "advice.h"
 #include "asked.h"
 #include "exhaustion.h"
@@ -363,6 +364,18 @@ void text_group(struct out *o, const struct report *r, const struct group *g)
         out_char(o, '\n');
 }
 
+/* " or listen_on (src/db.c:60)": the other stacks, where it is not known which of them is the sockets'. */
+static void put_others(struct out *o, const struct group *g)
+{
+    size_t at = 0;
+    for (size_t n; (n = frame_role_part(g->frames, g->n_frames, FRAME_ROLE_OR, &at)) != 0; at += n) {
+        const struct frame *f = g->frames + at + own_frames_name(g->frames + at, n);
+        out_str(o, " or ");
+        text_clean(o, f->symbol && *f->symbol ? f->symbol : "??");
+        text_source(o, f);
+    }
+}
+
 /* "; most: 37 at db_connect (src/db.c:42)", where that has a name. */
 static void put_most(struct out *o, const struct report *r)
 {
@@ -376,6 +389,7 @@ static void put_most(struct out *o, const struct report *r)
     out_fmt(o, "; most: %lu at ", (unsigned long)group_site_count(most));
     text_clean(o, f->symbol);
     text_source(o, f);
+    put_others(o, most);
 }
 
 void text_summary(struct out *o, const struct report *r)

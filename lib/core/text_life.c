@@ -5,6 +5,7 @@
  *
  * Called by text.c, and for single headings by the command's own views. Only reads the group.
  */
+#include "frame_role.h"
 #include "text_life.h"
 
 #include <string.h>
@@ -55,6 +56,8 @@ void text_opened(struct out *o, const struct group *g)
         out_str(o, "opened in");
     else
         out_fmt(o, "%s by %s", call == CALL_RECVMSG || call == CALL_RECVMMSG ? "received" : "opened", call_name(call));
+    if (frame_role_is_either(g->frames, g->n_frames))
+        out_str(o, " at");
     put_opener(o, &g->opener);
 }
 

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "frame_role.h"
 #include "utf8.h"
 
 /*
@@ -169,6 +170,8 @@ static void put_source(struct out *o, const struct frame *f)
 void text_stack(struct out *o, const struct text_columns *c, const struct frame *frames, size_t n, const struct frame *own)
 {
     for (size_t i = 0; i < n; i++) {
+        if (frame_role_heading(&frames[i]))
+            out_fmt(o, "  %s\n", frame_role_heading(&frames[i]));
         out_str(o, own == &frames[i] ? BOLD : "");
         put_frame(o, c, &frames[i], i, n);
         out_str(o, own == &frames[i] ? PLAIN "\n" : "\n");

@@ -176,7 +176,7 @@ void watched_events(struct out *o, uint32_t events)
 {
     static const struct {
         uint32_t bit;
-        const char *name;
+        char name[12];
     } names[] = {{EPOLLIN, "IN"},           {EPOLLPRI, "PRI"},       {EPOLLOUT, "OUT"},   {EPOLLRDNORM, "RDNORM"}, {EPOLLRDBAND, "RDBAND"},
                  {EPOLLWRNORM, "WRNORM"},   {EPOLLWRBAND, "WRBAND"}, {EPOLLMSG, "MSG"},   {EPOLLRDHUP, "RDHUP"},   {EPOLLET, "ET"},
                  {EPOLLONESHOT, "ONESHOT"}, {1u << 28, "EXCLUSIVE"}, {1u << 29, "WAKEUP"}};

@@ -2,7 +2,9 @@
 """callgrind.py: runs a program under Valgrind's callgrind and counts its instructions, thread by thread and object by object.
 
 Each thread has a file of its own (--separate-threads=yes), so that the watcher's thread can be told from the program's. The program's first thread is
-number 1. In these files a line of costs belongs to the object of the last line "ob="; the line behind "calls=" is the callee's cost and is none of it.
+number 1. Valgrind runs one thread at a time: with --fair-sched a waiting thread has the next turn.
+
+In these files a line of costs belongs to the object of the last line "ob="; the line behind "calls=" is the callee's cost and is none of it.
 """
 import glob
 import os
@@ -34,7 +36,7 @@ def count(command, environment, directory):
     base = os.path.join(directory, "callgrind")
     for old in glob.glob(base + "*"):
         os.unlink(old)
-    subprocess.run(["valgrind", "--tool=callgrind", "--separate-threads=yes", "--callgrind-out-file=" + base] + command, env=environment,
+    subprocess.run(["valgrind", "--tool=callgrind", "--separate-threads=yes", "--fair-sched=try", "--callgrind-out-file=" + base] + command, env=environment,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     threads = []
     for path in sorted(glob.glob(base + "-*")):

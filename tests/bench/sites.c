@@ -20,7 +20,7 @@ static void leak(void)
     static __attribute__((noinline)) void site_##n(void) \
     {                                                    \
         leak();                                          \
-        __asm__ volatile("" ::"i"(1));                   \
+        __asm__ volatile("" ::"i"(__COUNTER__));         \
     }
 #define S10(n) S(n##0) S(n##1) S(n##2) S(n##3) S(n##4) S(n##5) S(n##6) S(n##7) S(n##8) S(n##9)
 #define S100(n) S10(n##0) S10(n##1) S10(n##2) S10(n##3) S10(n##4) S10(n##5) S10(n##6) S10(n##7) S10(n##8) S10(n##9)

@@ -25,7 +25,7 @@ for tier in walk unwind; do
     walk) parts="walk rule step stack_cache stack_memory cfi cfi_program cfi_expr" ;;
     *) parts=walk_none ;;
     esac
-    sources="$root/lib/agent/stacks/capture.c $root/lib/core/out.c $root/lib/core/textstack.c $root/lib/core/runtime_name.c"
+    sources="$root/lib/agent/stacks/capture.c $root/lib/core/out.c $root/lib/core/frame_role.c $root/lib/core/textstack.c $root/lib/core/runtime_name.c"
     for f in elf/object elf/object_list elf/symbol_tables elf/exports elf/link_maps elf/dynamic elf/elf base/sys base/peek base/pages base/auxv base/program_path; do
         sources="$sources $root/lib/agent/$f.c"
     done

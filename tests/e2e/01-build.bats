@@ -39,7 +39,7 @@ plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory
 
 @test "make help names every target of the README" {
     run plain_make help
-    for target in all agent cli examples victims unit unit-pure demo check check-hosts bench bench-quick fuzz lint tidy setup install uninstall dist deb \
+    for target in all agent cli examples victims unit unit-pure demo check check-hosts bench bench-quick fuzz lint tidy setup install uninstall dist dist-bin deb \
         help clean; do contains "$output" "^ +make $target +[^ ]"; done
     grep -qF 'V=1 DEBUG=1 SAN=address,undefined|thread CC=' <<<"$output"
 }
@@ -125,7 +125,7 @@ path_without()
 {
     mkdir "$TESTTMP/bin"
     local tool
-    for tool in bash env cat uname tail rm mktemp gcc ar make pkg-config ss python3 g++ pgrep apt-get apt-cache; do
+    for tool in bash env cat uname tail rm mktemp gcc ar make pkg-config protoc-c ss python3 g++ pgrep apt-get apt-cache; do
         [[ $tool == "$1" ]] || ln -s "$(command -v "$tool" || echo /nonexistent)" "$TESTTMP/bin/$tool"
     done
 }
@@ -299,7 +299,7 @@ runner_tree()
     cp "$TOP/scripts/check" "$TESTTMP/tree/scripts/"
     printf '#!/bin/sh\n' >"$TESTTMP/tree/scripts/check-layers"
     chmod +x "$TESTTMP/tree/scripts/check-layers"
-    printf 'all examples victims unit unit-pure:\n\t@true\n' >"$TESTTMP/tree/Makefile"
+    printf 'all examples victims unit unit-pure print-unit-pure:\n\t@true\n' >"$TESTTMP/tree/Makefile"
 }
 
 @test "the runner's last line counts what passed, failed and was skipped, and a failure gives a status" {

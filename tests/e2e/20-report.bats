@@ -338,6 +338,7 @@ PY
 @test "a process without the agent, or none at all, is one line and status 1" {
     sleep 100 3>&- 4>&- &
     STARTED+=($!)
+    wait_for 60 grep -qx sleep "/proc/$!/comm" # before that it is still bash
     run "$SOCKLEAK" report $!
     [ "$status" -eq 1 ]
     [ "${#lines[@]}" -eq 1 ]

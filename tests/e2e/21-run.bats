@@ -354,12 +354,12 @@ SH
     done
 }
 
-@test "a static program is refused with the reason, and does not run" {
+@test "a static program is refused with the reason where it is not to be traced, and does not run" {
     echo 'int puts(const char *); int main(void) { puts("ran"); return 0; }' >"$TESTTMP/static.c"
     build_victim static "$TESTTMP/static.c" -static
-    run runs -- "$TESTTMP/static"
+    run runs --no-trace -- "$TESTTMP/static"
     [ "$status" -eq 1 ]
-    [ "$output" = "sockleak run: $TESTTMP/static is statically linked: no library can be preloaded into it; 'sockleak scan' sees its sockets without an agent" ]
+    [ "$output" = "sockleak run: $TESTTMP/static is statically linked: no library can be preloaded into it; 'sockleak run --trace' watches it from outside, 'sockleak scan' sees its sockets without an agent" ]
 }
 
 @test "programs of another processor, class or libc are refused" {
@@ -380,15 +380,15 @@ PY
         [ "${#lines[@]}" -eq 1 ]
         contains "$output" "${change#*:}"
     done
-    python3 - "$VICTIMS/run_leak" "$TESTTMP/musl" <<'PY'
+    python3 - "$VICTIMS/run_leak" "$TESTTMP/other" <<'PY'
 import re, sys
 data = open(sys.argv[1], "rb").read()
 path = re.search(rb"/lib[^\0]*/ld-[^\0]*\0", data).group()
-musl = b"/lib/ld-musl-x.so.1\0"
-open(sys.argv[2], "wb").write(data.replace(path, musl + bytes(len(path) - len(musl)), 1))
+other = b"/lib/ld-uClibc.so.1\0"
+open(sys.argv[2], "wb").write(data.replace(path, other + bytes(len(path) - len(other)), 1))
 PY
-    chmod +x "$TESTTMP/musl"
-    run runs -- "$TESTTMP/musl"
+    chmod +x "$TESTTMP/other"
+    run runs -- "$TESTTMP/other"
     [ "$status" -eq 1 ]
     contains "$output" 'another libc'
 }
@@ -436,7 +436,7 @@ PY
     nothing_left || [ ! -e "$XDG_RUNTIME_DIR/sockleak" ]
 }
 
-@test "shell scripts run, with and without their first line; a static interpreter is refused" {
+@test "shell scripts run, with and without their first line; a static interpreter is traced, or refused" {
     printf '#!/bin/sh\n"%s" 1\n' "$VICTIMS/run_leak" >"$TESTTMP/script"
     printf '"%s" 1\n' "$VICTIMS/run_leak" >"$TESTTMP/bare"
     printf '#!/usr/bin/env -S bash -e\n"%s" 1\n' "$VICTIMS/run_leak" >"$TESTTMP/env"
@@ -450,6 +450,8 @@ PY
         contains "$output" '1 socket leaked at 1 site'
     done
     run runs -- "$TESTTMP/bad"
+    [ "$status $output" = "0 " ]
+    run runs --no-trace -- "$TESTTMP/bad"
     [ "$status" -eq 1 ]
     contains "$output" 'statically linked'
 }

@@ -24,7 +24,7 @@ options_of() { "$SOCKLEAK" help "$1" | sed '/^EXAMPLES/,$d' | grep -oE '(^ +|, )
         [ "$status" -eq 0 ]
         contains "${lines[0]}" "^usage: sockleak $c"
     done
-    [ "$n" -eq 10 ]
+    [ "$n" -eq 11 ]
     run "$SOCKLEAK" --help
     [ "$status" -eq 0 ]
     contains "$output" "^EXAMPLES"

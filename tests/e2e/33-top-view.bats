@@ -189,6 +189,7 @@ C
     wait_for 90 colored $'\033\\[(0;)?(1;)?3[13]m.*(growing|descriptors out|used up)'
     wait_for 90 colored $'\033\\[(0;)?(1;)?31m.*(out in|used up|descriptors [0-9]+ of 400)'
     tm kill-server
+    TMUX_SOCKET=$TESTTMP/tmux.2 # the first server may still be ending
     tm -u -f /dev/null new-session -d -x 80 -y 24 "NO_COLOR=1 '$SOCKLEAK' top $pid; exec cat" 3>&- 4>&-
     see '^opened [0-9]'
     lacks "$(tm capture-pane -pe)" $'\033\\[(0;)?(1;)?3[13]m'

@@ -205,7 +205,7 @@ C
     start bare "$TESTTMP/bare"
     wait_for 20 grep -q "^bare$" "/proc/$pid/comm"
     run "$SOCKLEAK" report "$pid"
-    contains "$output" '\(the agent cannot be loaded: it does not run on glibc\)$'
+    contains "$output" '\(the agent cannot be loaded: it runs neither on glibc nor on musl\)$'
 }
 
 @test "a dead process' file is found though the asking shell has another runtime directory, or names a state directory" {

@@ -97,8 +97,10 @@ print("ready", flush=True)'
     kill -0 "$pid"
 }
 
-@test "a program of another C library (musl)" {
+@test "a program of another C library (musl) for which there is no agent" {
     command -v musl-gcc >/dev/null || skip "no musl-gcc"
+    cp "$SOCKLEAK" "$AGENT" "$TESTTMP"
+    SOCKLEAK=$TESTTMP/sockleak
     musl-gcc -D_GNU_SOURCE -idirafter /usr/include -idirafter "/usr/include/$(gcc -dumpmachine)" -o "$TESTTMP/musl" "$TOP/$REFUSES"
     start_fed musl "$TESTTMP/musl"
     refused 'musl'

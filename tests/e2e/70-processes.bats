@@ -175,8 +175,8 @@ has_logged() { logged "$1" | grep -q "$2"; }
     cat >"$TESTTMP/p.py" <<'END'
 import os, socket, sys, time
 c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+os.chroot(sys.argv[2]) # before the fork: the child's table may be made at once
 if (child := os.fork()) == 0:
-    os.chroot(sys.argv[2])
     print("at", os.getpid(), flush=True)
     while os.path.exists("/stay"): time.sleep(0.05)
     os._exit(0)

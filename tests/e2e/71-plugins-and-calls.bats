@@ -353,10 +353,10 @@ END
     ((n > 1)) || skip "none of them is installed"
 }
 
-# refused PROGRAM: run says that it is a Go program, and does not start it
+# refused PROGRAM: run --no-trace says that it is a Go program, and does not start it
 refused()
 {
-    run "$SOCKLEAK" run -- "$1"
+    run "$SOCKLEAK" run --no-trace -- "$1"
     echo "$output"
     [ "$status" = 1 ]
     [ "${#lines[@]}" = 1 ]
@@ -364,7 +364,7 @@ refused()
     lacks "$output" 'statically linked'
 }
 
-@test "F3: run refuses a program that Go has made, by its note or its table of functions, dynamic or static" {
+@test "F3: run watches a program that Go has made from outside, and refuses it with --no-trace: by its note or its table of functions, dynamic or static" {
     cat >"$TESTTMP/note.s" <<'END'
 .section .note.go.buildid, "a", @note
 .p2align 2
@@ -392,7 +392,7 @@ END
     refused "$TESTTMP/script"
 }
 
-@test "F3: run refuses what the Go compiler makes, with cgo and without, stripped" {
+@test "F3: so with what the Go compiler makes, with cgo and without, stripped" {
     command -v go >/dev/null || skip "no go"
     local cgo
     mkdir "$TESTTMP/g"

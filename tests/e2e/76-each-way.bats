@@ -219,14 +219,23 @@ killed()
 @test "RTLD_DEEPBIND, with run" { under_run plugin; }
 @test "io_uring, with run" { under_run uring; }
 
-@test "cgo, with run: refused, with the reason" {
+@test "cgo, with run: watched from outside; refused with --no-trace, with the reason" {
     program cgo
-    run "$SOCKLEAK" run -- "${program[@]}"
+    run "$SOCKLEAK" run --no-trace -- "${program[@]}"
     echo "$output"
     [ "$status" = 1 ]
     [ "${#lines[@]}" = 1 ]
     contains "$output" "^sockleak run: $TESTTMP/holds is a Go program: .*'sockleak scan'"
-    by_ss=0 line cgo run "$(sed "s#$TESTTMP/##; s/ (.*//" <<<"$output")"
+    start v "$SOCKLEAK" run --grace 300ms -- "${program[@]}"
+    local run=$pid
+    asleep "$n"
+    peer_closes
+    wait_for 20 find_holder
+    wait_for 20 report_of "$holder"
+    end_all TERM
+    wait_for 20 ended "$run"
+    frame=main.main tells "$TESTTMP/v.err"
+    line cgo run "$said"
 }
 
 @test "daemon(3), attached" { attached daemon; }
@@ -235,7 +244,16 @@ killed()
 @test "exec'd helper, attached" { attached_over_exec; }
 @test "RTLD_DEEPBIND, attached" { attached plugin; }
 @test "io_uring, attached" { attached uring; }
-@test "cgo, attached" { attached cgo; }
+@test "cgo, attached: refused, and what watches it is named" {
+    program cgo
+    start v "${program[@]}"
+    asleep "$n"
+    run "$SOCKLEAK" attach "$pid"
+    echo "$output"
+    [ "$status" = 1 ]
+    contains "$output" 'is a Go program.*`sockleak run --trace`, or use `sockleak scan '
+    end_all TERM
+}
 
 @test "daemon(3), attached when it holds them" { attached_late daemon; }
 @test "double fork, attached when it holds them" { attached_late double; }
@@ -243,7 +261,6 @@ killed()
 @test "exec'd helper, attached when it holds them" { attached_late exec; }
 @test "RTLD_DEEPBIND, attached when it holds them" { attached_late plugin; }
 @test "io_uring, attached when it holds them" { attached_late uring; }
-@test "cgo, attached when it holds them" { attached_late cgo; }
 
 @test "daemon(3), killed" { killed daemon; }
 @test "double fork, killed" { killed double; }

@@ -97,7 +97,7 @@ finish()
     printf '%s\n' '.section .note.go.buildid, "a", @note' '.p2align 2' '.long 4, 4, 4' '.asciz "Go\0"' '.ascii "abcd"' '.section .note.GNU-stack, "", @progbits' >"$TESTTMP/note.s"
     echo 'int main(void) { return 0; }' >"$TESTTMP/m.c"
     "${CC:-gcc}" -o "$TESTTMP/cgo" "$TESTTMP/m.c" "$TESTTMP/note.s"
-    run "$SOCKLEAK" run -- "$TESTTMP/cgo"
+    run "$SOCKLEAK" run --no-trace -- "$TESTTMP/cgo"
     [ "$status" = 1 ]
     said 'is a Go program'
     row F3 "run of a Go program that is linked with libc" "nothing, and status 0"

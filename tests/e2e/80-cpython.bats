@@ -94,10 +94,10 @@ two_groups()
     [ "$(json "$TESTTMP/log" '{f["line"] for l in leaks for f in l["frames"] if f["symbol"] == "task_leaks"}')" = "{$leaky}" ]
 }
 
-@test "behind a task of a group, or that is shielded, or that has a time limit, stand the coroutines that await it" {
+@test "behind a task of a group, of as_completed, of an asynchronous generator, or that is shielded or has a time limit, stand the coroutines that await it" {
     leaks groups log_format=json
     [ "$(json "$TESTTMP/log" 'sorted([f["symbol"] for f in l["frames"] if (f["file"] or "").endswith("cpython_leak.py")] for l in leaks)')" = \
-        "[['task_leaks', 'creates_in_group', 'groups', '<module>'], ['task_leaks', 'creates_in_time', 'groups', '<module>'], ['task_leaks', 'creates_shielded', 'groups', '<module>']]" ]
+        "[['task_leaks', 'creates_completed', 'groups', '<module>'], ['task_leaks', 'creates_in_group', 'groups', '<module>'], ['task_leaks', 'creates_in_time', 'groups', '<module>'], ['task_leaks', 'creates_shielded', 'groups', '<module>'], ['task_leaks', 'yields', 'creates_for_generator', 'groups', '<module>']]" ]
 }
 
 @test "a forked child has its parent's frames, and its own" {

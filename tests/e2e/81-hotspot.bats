@@ -202,3 +202,30 @@ C
     contains "$output" "SUMMARY: .* most: 3 at Leaking.logIn \(Leaking.java:$line\)"
     fixed java -cp "$TESTTMP/example" Fixed
 }
+
+@test "the example with java.net.http.HttpClient: the leaking one is named by its own line, the fixed one is silent" {
+    local line
+    javac -d "$TESTTMP/example" "$TOP"/examples/java-leak/*.java
+    line=$(grep -n 'client\.send' "$TOP/examples/java-leak/LeakingClient.java" | cut -d: -f1)
+    service java -cp "$TESTTMP/example" Service 30000
+    leaking java -cp "$TESTTMP/example" LeakingClient
+    contains "$output" '3 sockets stuck in CLOSE_WAIT'
+    contains "$output" "LeakingClient.logIn +LeakingClient.java:$line\$"
+    contains "$output" "SUMMARY: .* most: 3 at LeakingClient.logIn \(LeakingClient.java:$line\)"
+    fixed java -cp "$TESTTMP/example" FixedClient
+}
+
+@test "Scala's functions are named with their lines: two guilty ones are two groups, the innocent one is none" {
+    local source=$BATS_TEST_DIRNAME/../victims/ScalaLeaks.scala library=${SCALA_LIBRARY:-/usr/share/java/scala-library.jar} a b
+    command -v scalac >/dev/null || skip "scalac is missing (scala)"
+    mkdir "$TESTTMP/scala"
+    scalac -d "$TESTTMP/scala" "$source"
+    a=$(grep -n 'def guiltyA' "$source" | cut -d: -f1) b=$(grep -n 'def guiltyB' "$source" | cut -d: -f1)
+    PROGRAM=(java -cp "$TESTTMP/scala:$library" ScalaLeaks)
+    leaks plain
+    three_and_two "$TESTTMP/log"
+    # of the class of an object Scala writes a $ behind its name
+    contains "$TESTTMP/log" "#0 ScalaLeaks..*connect +ScalaLeaks.scala:"
+    contains "$TESTTMP/log" "#1 ScalaLeaks..guiltyA +ScalaLeaks.scala:$((a + 1))\$"
+    contains "$TESTTMP/log" "#1 ScalaLeaks..guiltyB +ScalaLeaks.scala:$((b + 1))\$"
+}

@@ -197,6 +197,31 @@ compared()
     "$NODE" --no-warnings "$STACKS" compare "$TESTTMP/answers" "$TESTTMP/report"
 }
 
+@test "a version that is not known, and node 26, are refused with one line, and shown as native code" {
+    local version
+    for version in 14:6 99:0; do
+        # a program with all the constants that such a node has
+        python3 - "$BATS_TEST_DIRNAME/../../lib/core" >"$TESTTMP/unknown.c" <<'END'
+import re
+import sys
+text = open(sys.argv[1] + "/v8_layout.c").read()
+known = dict(re.findall(r'\{"([\w|]+)", (\w+)\}', text))
+print('#include "%s/v8_layout.h"' % sys.argv[1])
+for name in sorted({n for names in re.findall(r'"([A-Za-z]\w+(?:\|\w+)*)"', text) for n in names.split("|")} - {"v8dbg_"}):
+    print("int v8dbg_%s = %s;" % (name, next((v for names, v in known.items() if name in names.split("|")), 1)))
+END
+        printf '%s\n' '#include <sys/socket.h>' "int _ZN2v88internal7Version6major_E = ${version%:*};" "int _ZN2v88internal7Version6minor_E = ${version#*:};" \
+            'int main(void) { return socket(AF_INET, SOCK_STREAM, 0) < 0; }' >>"$TESTTMP/unknown.c"
+        gcc -g -rdynamic "$TESTTMP/unknown.c" -o "$TESTTMP/unknown"
+        rm -f "$TESTTMP"/log.*
+        with_agent "interval=0:verbosity=1:kinds=all:leak_check_at_exit=all:log_path=$TESTTMP/log" "$TESTTMP/unknown"
+        cat "$TESTTMP"/log.* >"$TESTTMP/log"
+        contains "$TESTTMP/log" "the frames of this program's javascript are not read: its version is not known\$"
+        [ "$(grep -c 'are not read' "$TESTTMP/log")" = 1 ]
+        contains "$TESTTMP/log" '#0 +main '
+    done
+}
+
 @test "every frame is what Error().stack says: interpreted, compiled, inlined, compiled in a loop" {
     ulimit -n "$(ulimit -Hn)"
     compared 1 400 0

@@ -231,6 +231,41 @@ END
     contains "$output" "JS:[^ ]*login $TESTTMP/listens.js:2:15 +\\(0x"
 }
 
+@test "LuaJIT's compiled loops have the names of a map that the program writes; two of them in one site have none" {
+    command -v luajit >/dev/null || skip "luajit is missing (luajit); Debian's writes no map by itself"
+    local word
+    mkfifo "$TESTTMP/word"
+    for word in one both; do
+        rm -f "${MAP:-$TESTTMP/none}"
+        # shellcheck disable=SC2016 # it is the inner shell's
+        start_agent luajit leak_check_at_exit=0 sh -c 'exec "$@" <>"$0"' "$TESTTMP/word" luajit "$BATS_TEST_DIRNAME/../victims/luajit_leak.lua" $word
+        MAP=/tmp/perf-$pid.map
+        wait_for 20 grep -q ready "$TESTTMP/luajit.out"
+        names "$pid"
+        case $word in
+        one) [ "$(<"$TESTTMP/names")" = "[('login', None, 'native', 3)]" ] ;;
+        both) [ "$(<"$TESTTMP/names")" = "[('-', None, 'native', 5)]" ] ;;
+        esac
+        stop "$pid" KILL || :
+    done
+}
+
+# Erlang's own frames are on a stack of its own, which no walk goes to: what is named is the code of the JIT that calls out of it.
+@test "BEAM's own map names what its JIT has generated" {
+    command -v erlc >/dev/null || skip "erlc is missing (erlang-base)"
+    erlc -o "$TESTTMP" "$BATS_TEST_DIRNAME/../victims/beam_leak.erl"
+    # it does not come to code that it has generated itself where it has no JIT
+    [ "$(erl -noshell -eval 'io:put_chars(atom_to_list(erlang:system_info(emu_flavor))), halt().')" = jit ] || skip "this Erlang has no JIT"
+    start_agent erl leak_check_at_exit=0 erl +S 1:1 +JPperf true -noshell -pa "$TESTTMP" -s beam_leak main
+    MAP=/tmp/perf-$pid.map
+    wait_for 60 grep -q ready "$TESTTMP/erl.out"
+    [ -s "$MAP" ]
+    names "$pid"
+    contains "$TESTTMP/names" "'\\\$global::call_nif_shared', None, 'native', 3"
+    contains "$TESTTMP/names" "'\\\$global::call_light_bif_shared', None, 'native', 2"
+    lacks "$TESTTMP/names" "'-'"
+}
+
 @test "where one site is two functions of generated code, neither is named, and what both share is" {
     begin map alike
     [ "$(names "$pid")" = "[('-', None, 'native', 4)]" ]

@@ -39,6 +39,50 @@ watcher_of()
 }
 lists_two() { [ "$(find "$1" -mindepth 1 | wc -l)" -eq 2 ]; }
 
+# Were a copy left there, the port would stay taken, and the peer would not see the end.
+@test "the watcher of a forked child keeps no copy of what the child has inherited" {
+    cat >"$TESTTMP/p.py" <<'END'
+import os, socket, sys, time
+def listener(at):
+    l = socket.socket()
+    l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    l.bind(at)
+    l.listen(1)
+    return l
+l = listener(("127.0.0.1", 0))
+c = socket.create_connection(l.getsockname())
+s = l.accept()[0]
+end, stays = os.pipe()
+if os.fork() == 0:
+    os.close(stays)
+    l.close()
+    s.close()
+    print("child", os.getpid(), flush=True)
+    os.read(end, 1)
+    os._exit(0)
+address = l.getsockname()
+l.close()
+s.close()
+while not os.path.exists(sys.argv[1]): # the child's watcher has made its table
+    time.sleep(0.02)
+c.settimeout(5)
+print("read", len(c.recv(1)), flush=True)
+listener(address)
+print("bound", flush=True)
+END
+    start_agent v "grace=60s:interval=60s:leak_check_at_exit=0" python3 "$TESTTMP/p.py" "$TESTTMP/go"
+    wait_for 20 grep -q '^child' "$TESTTMP/v.out"
+    local child
+    child=$(sed -n 's/^child //p' "$TESTTMP/v.out")
+    has_table() { compgen -G "$XDG_RUNTIME_DIR/sockleak/$child.*.sockleak" >/dev/null; }
+    wait_for 20 has_table
+    watcher_of "$child"
+    wait_for 20 lists_two "/proc/$child/task/$watcher/fd"
+    touch "$TESTTMP/go"
+    wait_for 20 grep -q '^bound' "$TESTTMP/v.out"
+    grep -q '^read 0' "$TESTTMP/v.out"
+}
+
 # A profile of a container may kill for a call that it does not know, so under a filter none of them is made.
 @test "under a seccomp filter it shares the table and reports the same" {
     run "$VICTIMS/close_range_refused" 1 env LD_PRELOAD="$AGENT" SOCKLEAK_OPTIONS="$(options)" "$VICTIMS/own_table" "$TESTTMP/log"

@@ -71,7 +71,8 @@ same()
     whole >"$TESTTMP/log"
     [ "$(json "$TESTTMP/log" '[(l["type"], l.get("call"), l.get("errno"), l.get("resource"), l.get("limit"), l.get("peer")) for l in lines][0]')" = \
         "('exhausted', 'accept4', 'EMFILE', 'descriptors', 40, None)" ]
-    [ "$(json "$TESTTMP/log" 'lines[0]["used"] >= 40 and 0 < lines[0]["sockets"] < lines[0]["used"]')" = True ]
+    # of the 40 the program closes three, and opens them again as others, while the report is made; one more at its end
+    [ "$(json "$TESTTMP/log" 'lines[0]["used"] >= 36 and 0 < lines[0]["sockets"] < lines[0]["used"]')" = True ]
     [ "$(json "$TESTTMP/log" '{l["reason"] for l in leaks}')" = "{'exhausted'}" ]
     [ "$(json "$TESTTMP/log" 'leaks[0]["frames"][0]["symbol"]')" = serve_one ]
     [ "$(json "$TESTTMP/log" 'sum(l["type"] == "exhausted" for l in lines)')" = 1 ]
@@ -142,15 +143,14 @@ time.sleep(1) # for the watcher: the end closes them'
     contains "$(whole)" "==[0-9]+==WARNING: sockleak: [0-9]+ of 40 descriptors are in use \(threshold\), [0-9]+ are sockets. Who holds them:"
     contains "$(whole)" "20 of this site are open"
     exec 9>&-
+    wait "${STARTED[0]}" # what it writes as it ends is not the next one's
     same "interval=50ms:threshold=100%" "$VICTIMS/exhaust" fill 40 20 </dev/null
-    run grep -c "Who holds" "$TESTTMP"/log.*
-    [ "$output" = 0 ] || [ ! -e "$(echo "$TESTTMP"/log.*)" ]
+    reports 0
 }
 
 @test "a number and a share of the threshold are seen at the next look; 0 is none" {
     run with_agent "log_path=$TESTTMP/log:interval=50ms:threshold=0" bash -c "ulimit -n 40; (sleep 0.5; echo) | $VICTIMS/exhaust fill 40 33"
-    run grep -c "Who holds" "$TESTTMP"/log.*
-    lacks "$output" "[1-9]$"
+    reports 0
     rm -f "$TESTTMP"/log.*
     run with_agent "log_path=$TESTTMP/log:interval=50ms" bash -c "(sleep 0.5; echo) | $VICTIMS/exhaust fill 40 34"
     contains "$(whole)" "of 40 descriptors are in use"

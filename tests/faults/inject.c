@@ -219,6 +219,13 @@ static void at_syscall(pid_t tid)
         skip_call(tid);
 }
 
+/* What runs on once its only call has failed need not stop any more: half of all stops. */
+static void resume(pid_t tid, int signal)
+{
+    bool is_done = nth && !every && calls >= nth && !thread_of(tid)->error;
+    ptrace(is_done ? PTRACE_CONT : PTRACE_SYSCALL, tid, NULL, (void *)(long)signal);
+}
+
 static int run(pid_t root)
 {
     int status, result = 125;
@@ -245,7 +252,7 @@ static int run(pid_t root)
             thread_of(tid)->runs = true; /* each new thread's first stop */
             signal = 0;
         }
-        ptrace(PTRACE_SYSCALL, tid, NULL, (void *)(long)signal);
+        resume(tid, signal);
     }
     return result;
 }

@@ -13,6 +13,7 @@
 
 #include "core/finding.h"
 #include "core/group.h"
+#include "core/growth_ring.h"
 #include "core/parting.h"
 #include "core/siblings.h"
 #include "core/siteid.h"
@@ -136,6 +137,19 @@ static void touch_finding(const struct state_view *v, struct state_finder *find,
         sink ^= parting_of(&g, &g.told[i], &p);
 }
 
+/* How many sockets of a site were stuck over time. */
+static void touch_growth(const struct state_view *v)
+{
+    struct growth_point points[STATE_GROWTH_POINTS];
+    const struct state_growth *g;
+    for (uint64_t pos = 0; (g = state_next_growth(v, &pos)) != NULL;) {
+        unsigned n = growth_ring_read(g, points);
+        for (unsigned i = 1; i < n; i++)
+            if (points[i].at_ns <= points[i - 1].at_ns)
+                abort();
+    }
+}
+
 static void read_all(const struct state_view *v)
 {
     struct state_finder find = {0};
@@ -196,6 +210,7 @@ static void read_all(const struct state_view *v)
         if (state_frame_at(v, STATE_FRAME_BIT | at, &f))
             touch_frame(&f);
     }
+    touch_growth(v);
     struct state_held held;
     pos = 0;
     while (state_next_held(v, &pos, &held)) {

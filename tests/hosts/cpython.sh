@@ -42,9 +42,7 @@ work()
     for t; do
         echo "== $t"
         if [[ -e $DIR/$t.second ]]; then
-            # An outcome that is better the second time counts.
-            awk 'function rank(s) { return s == "ok" ? 3 : s == "skipped" ? 2 : 1 }
-                 $1 != "the" { if (!($1 in best) || rank($2) > rank(best[$1])) best[$1] = $2 } END { for (k in best) print k, best[k] }' "$DIR/$t".first "$DIR/$t".second | sort
+            best_of "$DIR/$t.first" "$DIR/$t.second"
             grep -h '^the file' "$DIR/$t.second"
         else
             cat "$DIR/$t.first"

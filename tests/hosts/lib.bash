@@ -20,8 +20,10 @@ STARTED=()
 with_env()
 {
     WITH=()
+    # the containers' way: bare and preloaded, all of it under the filter that Docker puts on a container
+    [[ ${HOSTS_CONTAINER-} ]] && WITH=("$HERE/../containers/in_profile")
     [[ $MODE == bare ]] && return
-    WITH=(env "LD_PRELOAD=$LIB" "SOCKLEAK_OPTIONS=grace=1s:interval=250ms:log_format=json:print_suppressions=0:log_path=$DIR/log/%e.%p:closes=${HOSTS_CLOSES:-0}")
+    WITH+=(env "LD_PRELOAD=$LIB" "SOCKLEAK_OPTIONS=grace=1s:interval=250ms:log_format=json:print_suppressions=0:log_path=$DIR/log/%e.%p:closes=${HOSTS_CLOSES:-0}")
 }
 
 # client NAME COMMAND...: in the foreground; output to $DIR/NAME.out, .err. `with COMMAND...` leaves the output alone.
@@ -96,6 +98,26 @@ look()
 {
     [[ $MODE == bare ]] && return
     python3 "$HERE/audit.py" "$LIB" "$SOCKLEAK" "$DIR" >>"$DIR/audit" || echo "audit failed" >>"$DIR/audit"
+}
+
+# looks PID: again and again, until PID has ended: programs that live for a moment are met in the middle of some of them
+looks()
+{
+    [[ $MODE == bare ]] && return
+    until gone "$1"; do look && sleep 2; done
+}
+# best_of FILE...: of lines "NAME ok|skipped|failed|error" the best of each name: what passes when it is run once more has passed. Not of "the file ended with N"
+best_of()
+{
+    cat "$@" 2>/dev/null | awk 'function rank(s) { return s == "ok" ? 3 : s == "skipped" ? 2 : 1 }
+        $1 != "the" { if (!($1 in best) || rank($2) > rank(best[$1])) best[$1] = $2 } END { for (k in best) print k, best[k] }' | sort
+}
+# own_source COMMAND PATH...: $SOURCE is a folder with these paths of the source of COMMAND's package. 1, and the host is skipped: it cannot be had.
+own_source()
+{
+    SOURCE=$("$HERE/source" "$BUILD/sources/$1" "$@" 2>"$DIR/source.log") && return
+    echo "skip: $(tail -n 1 "$DIR/source.log")"
+    return 1
 }
 
 # expect KIND REGEX WHY: the program does that: a use_after_close or held_by_child whose line (told.py) the regex matches is no false one. Prove it first.

@@ -13,10 +13,7 @@ work()
     expect use_after_close '; closed close TestIOStreamMixin\.test_inline_read_error<' 'the test closes the number below a stream, which it then reads and closes'
     one first
     grep -qE ' (failed|error)$|^the file' "$DIR/first" && one second
-    # An outcome that is better the second time counts.
-    cat "$DIR/first" "$DIR/second" 2>/dev/null |
-        awk 'function rank(s) { return s == "ok" ? 3 : s == "skipped" ? 2 : 1 }
-             $1 != "the" { if (!($1 in best) || rank($2) > rank(best[$1])) best[$1] = $2 } END { for (k in best) print k, best[k] }' | grep -v '^[^ ]*\.SimpleHTTPSClientTestCase\.test_request_timeout ' | sort
+    best_of "$DIR/first" "$DIR/second" | grep -v '^[^ ]*\.SimpleHTTPSClientTestCase\.test_request_timeout '
     tail -n 1 "$DIR/first" "$DIR/second" 2>/dev/null | grep '^the file'
 }
 # one WHICH: the outcomes, one a line, in $DIR/WHICH

@@ -56,7 +56,7 @@ done < <(cpython_programs)
 cpython_in_root()
 {
     local release=$1 name=$2 root version
-    root=$(tests/runtimes/root "$release" "${SOCKLEAK_ROOTS:-build/roots}/$release" "$name" libdw1t64 libelf1t64 libunwind8 libmnl0 libjansson4 libncursesw6 2>"$WORK/why") || {
+    root=$(tests/runtimes/root "$release" "${SOCKLEAK_ROOTS:-build/roots}/$release" "$name" libdw1t64 libelf1t64 libunwind8 libmnl0 libjansson4 libprotobuf-c1 zlib1g libncursesw6 2>"$WORK/why") || {
         row "Debian $release: $(<"$WORK/why")" skipped
         return
     }

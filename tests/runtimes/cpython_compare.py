@@ -56,9 +56,17 @@ def ended_by(callback):
         if sys.version_info < (3, 13) and callback.__self__ in in_dicts:
             return []  # a limit: its attributes are not read there
         return [callback.__self__._on_completed_fut]
+    if name == "as_completed.<locals>._on_completion":
+        return only_getter(next(c.cell_contents for c in callback.__closure__ if isinstance(c.cell_contents, asyncio.Queue)))
+    if name == "_AsCompletedIterator._handle_completion":
+        return only_getter(callback.__self__._done)
     if name in ("gather.<locals>._done_callback", "shield.<locals>._inner_done_callback", "_wait.<locals>._on_completion"):
         return [cell.cell_contents for cell in callback.__closure__]
     return []
+
+
+def only_getter(queue):
+    return list(queue._getters) if len(queue._getters) == 1 else []
 
 
 def waiting_for(future, depth=1):
@@ -74,11 +82,24 @@ def waiting_for(future, depth=1):
                     yield from waiting_for(f, depth + 1)
 
 
+def sends_to(driver):
+    """The coroutine or generator that DRIVER, of no interest itself, sends to; else DRIVER."""
+    for _ in range(2):
+        if type(driver).__name__ in ("async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"):
+            driver = next(o for o in gc.get_referents(driver) if type(o).__name__ in
+                          ("async_generator", "coroutine", "generator", "async_generator_asend", "async_generator_athrow"))
+    return driver
+
+
 def frames_that_wait(task):
     frames, at = [], task.get_coro()
-    while hasattr(at, "cr_await"):
-        frames.insert(0, entry_of(at.cr_frame))
-        at = at.cr_await
+    while True:
+        at = sends_to(at)
+        kind = {"coroutine": "cr_", "async_generator": "ag_", "generator": "gi_"}.get(type(at).__name__)
+        if kind is None:
+            break
+        frames.insert(0, entry_of(getattr(at, kind + "frame")))
+        at = getattr(at, kind + ("yieldfrom" if kind == "gi_" else "await"))
     return frames if type(at).__name__ == "FutureIter" and len(frames) <= 32 else None
 
 
@@ -599,6 +620,76 @@ async def gathers_later(r, depth):
     await future
 
 
+async def yields_later(r, depth):
+    try:
+        yield await later(r, depth)
+        yield 2
+    finally:
+        maker.set(asyncio.current_task())  # the loop's own, where nobody has closed it
+        await asyncio.ensure_future(nest(r, 0))
+
+
+async def iterates_later(r, depth):
+    async for _ in yields_later(r, depth):
+        if r.randrange(2):
+            break
+
+
+async def sends_later(r, depth):
+    generator = yields_later(r, depth)
+    await r.choice((lambda: generator.asend(None), lambda: anext(generator), lambda: anext(generator, 1)))()
+    if r.randrange(2):
+        await generator.aclose()
+        return
+    try:
+        await generator.athrow(KeyError())
+    except KeyError:
+        pass
+
+
+@contextlib.asynccontextmanager
+async def context(r, depth):
+    await asyncio.ensure_future(nest(r, depth))
+    yield
+
+
+async def in_context(r, depth):
+    async with context(r, depth):
+        pass
+
+
+class Awaitable:
+    def __init__(self, r, depth, by_generator):
+        self.wait = later(r, depth).__await__, asyncio.ensure_future(nest(r, 0)).__await__
+        self.by_generator = by_generator
+
+    def __await__(self):
+        return self.generates() if self.by_generator else self.wait[0]()
+
+    def generates(self):
+        yield from self.wait[1]()
+        return (yield from self.wait[0]())
+
+
+async def awaits_object(r, depth):
+    await Awaitable(r, depth, r.randrange(2))
+
+
+async def completes(r, depth):
+    for done in asyncio.as_completed([nest(r, depth), nest(r, 0)]):
+        await done
+
+
+async def of_another(r, depth):
+    maker.set(asyncio.current_task())  # not the task that has made it awaits it
+    await nest(r, depth)
+
+
+async def completes_together(r, depth):
+    """Two tasks wait for whatever comes first."""
+    await asyncio.gather(*asyncio.as_completed([of_another(r, depth), of_another(r, 0)]))
+
+
 async def deeply(r, depth, n):
     await (deeply(r, depth, n - 1) if n else asyncio.ensure_future(nest(r, depth)))
 
@@ -684,6 +775,12 @@ if AWAITING:
         ("busy group", lambda r, d: in_busy_group(r, d)),
         ("known group", lambda r, d: in_known_group(r, d)),
         ("timeout", lambda r, d: in_time(r, d)),
+        ("iterates later", lambda r, d: iterates_later(r, d)),
+        ("sends later", lambda r, d: sends_later(r, d)),
+        ("context", lambda r, d: in_context(r, d)),
+        ("object", lambda r, d: awaits_object(r, d)),
+        ("completes", lambda r, d: completes(r, d)),
+        ("completes together", lambda r, d: completes_together(r, d)),
     ]
 
 

@@ -38,6 +38,21 @@ hotspot_stacks()
     python3 "$TOP/tests/runtimes/hotspot_compare.py" "$out"/hotspot.* "$out/stacks" "$@"
 }
 
+# hotspot_stressed RUNS HOME: so many runs, each collector in its turn, of few stacks and much garbage; none may crash, and each one's stacks are compared.
+hotspot_stressed()
+{
+    local i runs=$1 home=$2 collectors=(G1 Serial Parallel Z Shenandoah) flags
+    for ((i = 0; i < runs; i++)); do
+        flags="-XX:+UnlockExperimentalVMOptions -XX:+Use${collectors[i % 5]}GC -Xmx512m"
+        SEED=$((1000 + i)) hotspot_stacks "$home" 300 "$flags" churn >"$WORK/stressed" 2>&1 || {
+            cat "$WORK/stressed"
+            echo "run $((i + 1)) of $runs with $flags has failed"
+            return 1
+        }
+    done
+    echo "$runs runs under the collectors' stress in good order"
+}
+
 hotspot_version()
 {
     local version=$1 home=$2 flags
@@ -64,6 +79,7 @@ hotspot_version()
 
 while read -r hotspot_number hotspot_home; do
     hotspot_version "$hotspot_number" "$hotspot_home"
+    [[ $long ]] && compare "HotSpot $hotspot_number" hotspot_stressed 100 "$hotspot_home"
 done < <(hotspot_homes)
 
 # In the root of a newer release, with this build, which its C library can run.

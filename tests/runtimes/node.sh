@@ -56,6 +56,21 @@ node_tiers() # NODE
     node_tier "$1" 2 --stress-maglev --expose-gc
 }
 
+# node_stressed RUNS NODE: so many runs while V8 collects and moves objects and drops code all the time, each third with workers; none may crash, and each one's
+# stacks are compared.
+node_stressed()
+{
+    local i runs=$1 node=$2 ways=(--stress-compaction --stress-flush-code)
+    for ((i = 0; i < runs; i++)); do
+        node_stacks "$node" 100 $((1000 + i)) $((i % 3 == 2 ? 2 : 0)) --expose-gc "${ways[i % 2]}" >"$WORK/stressed" 2>&1 || {
+            cat "$WORK/stressed"
+            echo "run $((i + 1)) of $runs with ${ways[i % 2]} has failed"
+            return 1
+        }
+    done
+    echo "$runs runs under the collector's stress in good order"
+}
+
 # node_example NODE: the program of examples/node-leak is named by its own lines, and the fixed one is silent.
 node_example()
 {
@@ -92,6 +107,7 @@ node_once() # NODE: each version once
 
 if command -v node >/dev/null; then
     node_once node
+    [[ $long ]] && compare "node $(node --version)" node_stressed 100 node
 else
     row 'JavaScript: there is no node' failed
 fi

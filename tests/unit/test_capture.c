@@ -605,7 +605,7 @@ static void what_a_jump_left_half_written_is_free_again(void **state)
 {
     (void)state;
     const struct arch_frame from = {.pc = 4711, .sp = 4712};
-    uint64_t pcs[MAX] = {1};
+    uint64_t pcs[MAX] = {4711};
     struct stack_cache_found found;
     for (int i = 0; i < 8; i++) { /* there are fewer of them for one place of the stack */
         stack_cache_end(stack_cache_begin(&from, MAX, 1), &(struct walk){.n = 1, .pcs = pcs}, WALK_FULL, true, &found);

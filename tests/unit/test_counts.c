@@ -8,6 +8,7 @@
 #include "agent/stacks/sites.h"
 #include "agent/base/sys.h"
 #include "agent/report/counts.h"
+#include "core/growth_ring.h"
 #include "agent/track/gate.h"
 
 #define S 1000000000ull
@@ -111,6 +112,78 @@ static void a_thousand_sites_of_every_kind_keep_counts_of_their_own(void **state
                 assert_int_equal(counts_of(at, kind)->lasting, kind + 1);
     }
     counts_reset();
+}
+
+/* ---- the ring in the state file ---- */
+
+static const struct state_growth *record_of(const struct state_view *view, state_ref of, unsigned kind)
+{
+    const struct state_growth *g;
+    for (uint64_t pos = 0; (g = state_next_growth(view, &pos)) != NULL;)
+        if (g->site == of && g->kind == kind)
+            return g;
+    return NULL;
+}
+
+static unsigned ring(state_ref of, unsigned kind, struct growth_point points[STATE_GROWTH_POINTS])
+{
+    struct state_view view = table_view();
+    const struct state_growth *g = record_of(&view, of, kind);
+    return g ? growth_ring_read(g, points) : 0;
+}
+
+static void only_a_site_with_stuck_sockets_keeps_its_counts_over_time(void **state)
+{
+    (void)state;
+    struct growth_point p[STATE_GROWTH_POINTS];
+    look(KIND_DEAD, 3, 0, 8);
+    look(KIND_DEAD, 3, 0, 8);
+    assert_int_equal(ring(site, KIND_DEAD, p), 0);
+    look(KIND_DEAD, 3, 3, 8);
+    look(KIND_DEAD, 5, 4, 8);
+    look(KIND_DEAD, 0, 0, 8);
+    assert_int_equal(ring(site, KIND_HANGUP, p), 0);
+    assert_int_equal(ring(site, KIND_DEAD, p), 4);
+    static const uint32_t counts[] = {0, 3, 4, 0};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(p[i].at_ns, now - (3 - i) * 8 * S); /* from the look before on, which saw none */
+        assert_int_equal(p[i].count, counts[i]);
+    }
+    site = 0; /* without a stack */
+    look(KIND_CLOSE_WAIT, 2, 2, 8);
+    assert_int_equal(ring(0, KIND_CLOSE_WAIT, p), 2);
+    assert_int_equal(p[1].count, 2);
+}
+
+static void the_first_look_of_all_has_none_before_it(void **state)
+{
+    (void)state;
+    struct growth_point p[STATE_GROWTH_POINTS];
+    look(KIND_HANGUP, 2, 2, 8);
+    assert_int_equal(ring(site, KIND_HANGUP, p), 1);
+    assert_int_equal(p[0].count, 2);
+    struct state_view view = table_view();
+    assert_int_equal(record_of(&view, site, KIND_HANGUP)->n, 1);
+}
+
+static void no_more_than_so_many_sites_keep_them(void **state)
+{
+    (void)state;
+    struct growth_point p[STATE_GROWTH_POINTS];
+    uint32_t before = table_view().n_extents;
+    const state_ref first = 1000000, last = first + STATE_GROWTH_RECORDS + 100; /* such refs are no site's: none is written to */
+    for (int turn = 0; turn < 2; turn++) {
+        now += 8 * S;
+        counts_begin();
+        for (state_ref i = first; i < last; i++)
+            counts_add(&(struct counted){.site = i * 16, .kind = KIND_USE_AFTER_CLOSE, .lasting = true, .past = true});
+        counts_end(now, 8 * S);
+    }
+    unsigned kept = 0;
+    for (state_ref i = first; i < last; i++)
+        kept += ring(i * 16, KIND_USE_AFTER_CLOSE, p) > 0;
+    assert_int_equal(kept, STATE_GROWTH_RECORDS);
+    assert_in_range(table_view().n_extents - before, 140, 150); /* seven records each */
 }
 
 /* ---- what is due ---- */
@@ -318,6 +391,9 @@ int main(void)
         CASE(the_counts_are_those_of_the_last_look),
         CASE(sockets_without_a_stack_are_counted_too),
         CASE(a_thousand_sites_of_every_kind_keep_counts_of_their_own),
+        CASE(only_a_site_with_stuck_sockets_keeps_its_counts_over_time),
+        CASE(the_first_look_of_all_has_none_before_it),
+        CASE(no_more_than_so_many_sites_keep_them),
         CASE(a_group_is_due_an_interval_past_grace_and_then_past_each_doubling),
         CASE(a_group_that_was_gone_is_new_when_it_comes_back),
         CASE(a_kind_that_is_not_asked_for_is_neither_due_nor_reported),

@@ -590,6 +590,8 @@ static void find_types_of_tasks(void)
     cpython.closure = 72;
     cpython.arguments = 24;
     cpython.coroutine_type = new_type("coroutine");
+    cpython.generator_type = new_type("generator");
+    cpython.async_generator_type = new_type("async_generator");
     cpython.c_function_type = new_type("builtin_function_or_method");
     cpython.function_type = new_type("function");
     cpython.method_type = new_type("method");
@@ -712,10 +714,10 @@ static void behind_a_task_stand_the_coroutines_that_await_it(void **state)
     }
 }
 
-/* A group with attributes, whose future is FUTURE, and one more word that is none of its. */
-static uintptr_t new_group(uintptr_t future)
+/* An object with three attributes, and one more word that is none of its. */
+static uintptr_t new_having(const char *name, uintptr_t first, uintptr_t second, uintptr_t third)
 {
-    uintptr_t type = new_type("TaskGroup"), at, group;
+    uintptr_t type = new_type(name), at, group;
     take(64);
     group = take(160);
     put(group, CPYTHON_OB_TYPE, type);
@@ -730,12 +732,15 @@ static uintptr_t new_group(uintptr_t future)
         put(at - 8, 0, (uint64_t)40 << 56 | (uint64_t)3 << 48);
         put(group - 32, cpython.version == 0x030b ? 0 : 8, cpython.version == 0x030b ? at : at - 1);
     }
-    put(at, 0, tasks.outer_task);
-    put(at, 8, 0);
-    put(at, 16, future);
+    put(at, 0, first);
+    put(at, 8, second);
+    put(at, 16, third);
     put(at, 24, 8);
     return group;
 }
+
+/* A group whose future is FUTURE. */
+static uintptr_t new_group(uintptr_t future) { return new_having("TaskGroup", tasks.outer_task, 0, future); }
 
 /* The task that runs is one of GROUP. */
 static void be_in_group(uintptr_t group, const char *method, const char *callback)
@@ -775,6 +780,82 @@ static void behind_a_task_of_a_group_stands_the_task_that_waits_for_the_group(vo
         put(group - 32, 0, 0);
         put(group - 32, 8, group);
         put(group, 24, 30 | 3 << 8 | 1 << 16);
+        assert_string_equal(functions(), ALONE);
+    }
+}
+
+/* What sends to OBJECT, for `async for` and its like. */
+static uintptr_t new_driver(const char *type, uintptr_t object) { return new_object(new_type(type), 16, object); }
+
+static void outer_awaits(uintptr_t object)
+{
+    put(tasks.outer + cpython.coroutine_frame, cpython.variables + 8, object | (cpython.tag_mask & 1));
+}
+
+static void an_asynchronous_generator_stands_between_its_task_and_what_it_awaits(void **state)
+{
+    (void)state;
+    static const char *const drivers[] = {"async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"};
+    for (unsigned i = 0; i < N_LAYOUTS; i++) {
+        make_tasks_of(layouts_of_tasks[i]);
+        put(tasks.middle, CPYTHON_OB_TYPE, cpython.async_generator_type);
+        for (unsigned n = 0; n < 4; n++) {
+            outer_awaits(new_driver(drivers[n], tasks.middle));
+            assert_string_equal(functions(), AWAITED);
+        }
+        outer_awaits(new_driver(drivers[2], new_driver(drivers[0], tasks.middle)));
+        assert_string_equal(functions(), AWAITED);
+        outer_awaits(new_driver(drivers[2], new_driver(drivers[2], new_driver(drivers[0], tasks.middle))));
+        assert_string_equal(functions(), ALONE);
+        outer_awaits(new_driver("another", tasks.middle));
+        assert_string_equal(functions(), ALONE);
+        outer_awaits(tasks.middle);
+        put(tasks.middle, CPYTHON_OB_TYPE, cpython.generator_type);
+        assert_string_equal(functions(), AWAITED);
+        put(tasks.middle, CPYTHON_OB_TYPE, new_type("generator"));
+        assert_string_equal(functions(), ALONE);
+    }
+}
+
+static uintptr_t new_deque(uint64_t n, uintptr_t item)
+{
+    uintptr_t block = take(64), deque = new_object(new_type("collections.deque"), CPYTHON_OB_SIZE, n);
+    put(block, 8 + 8 * 5, item);
+    put(deque, 24, block);
+    put(deque, 40, 5);
+    return deque;
+}
+
+/* The task that runs is one of as_completed, which puts it into QUEUE; outer waits for what comes there. */
+static void be_completed(uintptr_t queue, bool old)
+{
+    uintptr_t bound = new_object(cpython.method_type, 16, new_function("_AsCompletedIterator._handle_completion", 0));
+    put(bound, 24, new_having("_AsCompletedIterator", 0, queue, 0));
+    put(tasks.inner_task, 24, old ? new_function("as_completed.<locals>._on_completion", queue) : bound);
+    put(tasks.middle_code, cpython.name, new_string("Queue.get"));
+    put(tasks.middle + cpython.coroutine_frame, cpython.variables, queue | (cpython.tag_mask & 1));
+}
+
+static void behind_a_task_of_as_completed_stands_the_only_one_that_waits_for_the_next(void **state)
+{
+    (void)state;
+    static const char told[] = "inner Queue.get outer Handle._run";
+    for (unsigned i = 0; i < 2 * N_LAYOUTS; i++) {
+        make_tasks_of(layouts_of_tasks[i / 2]);
+        uintptr_t future = awaited_future("_asyncio.Future", 0), getter = new_deque(1, future), none = new_deque(0, 0);
+        be_completed(new_having("Queue", getter, none, new_deque(1, tasks.inner_task)), i % 2);
+        assert_string_equal(functions(), told);
+        be_completed(new_having("Queue", new_deque(2, future), none, 0), i % 2); /* which of two comes first? */
+        assert_string_equal(functions(), ALONE);
+        be_completed(new_having("Queue", getter, new_deque(1, new_object(new_type("_asyncio.Future"), 24, 0)), 0), i % 2);
+        assert_string_equal(functions(), ALONE);
+        put(getter, 40, 64); /* no block has so many */
+        be_completed(new_having("Queue", getter, none, 0), i % 2);
+        assert_string_equal(functions(), ALONE);
+        be_completed(new_having("Queue", new_deque(1, future), none, 0), i % 2);
+        put(tasks.middle_code, cpython.name, new_string("Queue.put"));
+        assert_string_equal(functions(), ALONE);
+        be_completed(new_having("Another", new_deque(1, future), none, 0), i % 2);
         assert_string_equal(functions(), ALONE);
     }
 }
@@ -1109,6 +1190,8 @@ int main(void)
         cmocka_unit_test(what_is_no_string_of_the_usual_form_gives_no_name),
         cmocka_unit_test(behind_a_task_stand_the_coroutines_that_await_it),
         cmocka_unit_test(behind_a_task_of_a_group_stands_the_task_that_waits_for_the_group),
+        cmocka_unit_test(an_asynchronous_generator_stands_between_its_task_and_what_it_awaits),
+        cmocka_unit_test(behind_a_task_of_as_completed_stands_the_only_one_that_waits_for_the_next),
         cmocka_unit_test(a_callback_that_is_not_asyncios_own_leads_nowhere),
         cmocka_unit_test(futures_that_end_one_another_have_an_end),
         cmocka_unit_test(a_task_that_does_not_lead_to_the_one_that_runs_gives_no_frames),

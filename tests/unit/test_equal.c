@@ -88,6 +88,24 @@ static void equal_ones_are_one_and_all_is_added(void **state)
     }
 }
 
+static void the_growth_of_equal_ones_is_added(void **state)
+{
+    (void)state;
+    static const struct growth_point first[] = {{10000000, 0}, {20000000, 3}, {40000000, 5}}, second[] = {{20000000, 1}, {30000000, 4}};
+    groups[0].growth = first;
+    groups[0].n_growth = 3;
+    groups[2].growth = second;
+    groups[2].n_growth = 2;
+    assert_int_equal(merged(), 1);
+    const struct group *g = &m.report.groups[0];
+    static const struct growth_point want[] = {{10000000, 0}, {20000000, 4}, {30000000, 7}, {40000000, 9}};
+    assert_int_equal(g->n_growth, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(g->growth[i].at_ns, want[i].at_ns);
+        assert_int_equal(g->growth[i].count, want[i].count);
+    }
+}
+
 static void what_differs_in_a_line_a_file_a_function_or_an_unexplained_frame_stays_apart(void **state)
 {
     (void)state;
@@ -204,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(equal_ones_are_one_and_all_is_added),
+        CASE(the_growth_of_equal_ones_is_added),
         CASE(what_differs_in_a_line_a_file_a_function_or_an_unexplained_frame_stays_apart),
         CASE(where_no_line_is_known_the_site_decides),
         CASE(generated_code_at_another_address_stays_apart),

@@ -44,7 +44,7 @@ struct state_slot *slot_of(int fd)
     (void)fd;
     return NULL;
 }
-void probe_address_text(char out[96], const void *sockaddr, unsigned len)
+void address_text(char out[96], const void *sockaddr, unsigned len)
 {
     (void)sockaddr, (void)len;
     memcpy(out, "10.0.0.5:1433", 14);

@@ -161,26 +161,81 @@ static void a_child_holds_a_socket_by_its_number_and_inode(void **state)
     /* Whoever uses it goes first, be it a child; else a brother or sister with a smaller number. */
     struct state_child c = {0};
     atomic_store(&c.pid, (uint32_t)pid);
-    assert_false(goes_first(&c, true, fd, &st));
-    assert_int_equal(goes_first(&c, false, fd, &st), pid < getpid());
+    assert_false(goes_first(&c, true, fd, &st, 0));
+    assert_int_equal(goes_first(&c, false, fd, &st, 0), pid < getpid());
     atomic_store(&c.used[fd / 64], 1ull << fd % 64);
-    assert_true(goes_first(&c, true, fd, &st));
-    assert_true(goes_first(&c, false, fd, &st));
+    assert_true(goes_first(&c, true, fd, &st, 0));
+    assert_true(goes_first(&c, false, fd, &st, 0));
     atomic_store(&c.used[fd / 64], 0);
     /* At the end the one that leaves last. */
     atomic_store(&written()->leaving_ns, 100);
-    assert_true(goes_first(&c, true, fd, &st)); /* which has not yet begun to */
+    assert_true(goes_first(&c, true, fd, &st, 0)); /* which has not yet begun to */
     atomic_store(&c.leaving_ns, 99);
-    assert_false(goes_first(&c, true, fd, &st));
+    assert_false(goes_first(&c, true, fd, &st, 0));
     atomic_store(&c.leaving_ns, 100);
-    assert_true(goes_first(&c, true, fd, &st));
+    assert_true(goes_first(&c, true, fd, &st, 0));
     atomic_store(&c.pid, STATE_CHILD_UNBORN);
-    assert_false(goes_first(&c, true, fd, &st));
+    assert_false(goes_first(&c, true, fd, &st, 0));
     atomic_store(&c.pid, (uint32_t)getpid());
-    assert_false(goes_first(&c, true, fd, &st));
+    assert_false(goes_first(&c, true, fd, &st, 0));
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     close(fd);
+}
+
+static void what_one_reports_and_then_ends_no_other_that_ended_with_it_reports_again(void **state)
+{
+    (void)state;
+    struct stat st;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    struct state_child c = {0};
+    struct state_slot slot = {.cookie = 7};
+    const struct state_slot other = {.cookie = 8};
+    /* it began its last check after ours, reported, and has ended by now */
+    atomic_store(&c.pid, DEAD);
+    atomic_store(&c.leaving_ns, 101);
+    own = &c;
+    tell(slot.cookie); /* while it runs, it is the last of those that stay */
+    assert_int_equal(atomic_load(&c.told[0]), 0);
+    atomic_store(&written()->leaving_ns, 101);
+    tell(0);
+    tell(slot.cookie);
+    tell(slot.cookie); /* looked at again */
+    own = NULL;
+    assert_true(atomic_load(&c.told[0]) == 7 && atomic_load(&c.told[1]) == 0);
+    atomic_store(&written()->leaving_ns, 100);
+    assert_true(goes_first(&c, false, fd, &st, slot.cookie));
+    assert_true(goes_first(&c, true, fd, &st, slot.cookie));
+    assert_false(goes_first(&c, false, fd, &st, other.cookie)); /* another socket under that number */
+    assert_false(goes_first(&c, false, fd, &st, 0));
+    /* of those that end one after the other each has the finding; and so has one that stays */
+    atomic_store(&written()->leaving_ns, 102);
+    assert_false(goes_first(&c, false, fd, &st, slot.cookie));
+    atomic_store(&written()->leaving_ns, 0);
+    assert_false(goes_first(&c, false, fd, &st, slot.cookie));
+    /* its record lasts for a while, and one of a process that has told nothing does not */
+    assert_false(is_free(&c, DEAD, 101 + TOLD_NS - 1));
+    assert_true(is_free(&c, DEAD, 101 + TOLD_NS));
+    reserve(&c, DEAD, 1);
+    assert_int_equal(atomic_load(&c.told[0]), 0);
+    assert_true(is_free(&c, DEAD, 1));
+    close(fd);
+}
+
+static void more_than_a_record_has_room_for_may_be_told_twice(void **state)
+{
+    (void)state;
+    struct state_child c = {0};
+    own = &c;
+    atomic_store(&written()->leaving_ns, 5);
+    for (uint64_t cookie = 1; cookie <= STATE_CHILD_TOLD + 1; cookie++)
+        tell(cookie);
+    own = NULL;
+    atomic_store(&c.leaving_ns, 6);
+    assert_true(has_told(&c, 1) && has_told(&c, STATE_CHILD_TOLD));
+    assert_false(has_told(&c, STATE_CHILD_TOLD + 1));
+    assert_int_equal(atomic_load(&c.leaving_ns), 6);
 }
 
 static void an_ancestor_goes_first_that_holds_the_socket(void **state)
@@ -270,6 +325,8 @@ int main(void)
         TEST(a_record_whose_fork_failed_is_free_after_a_while),
         TEST(records_end_at_their_limit),
         TEST(a_child_holds_a_socket_by_its_number_and_inode),
+        TEST(what_one_reports_and_then_ends_no_other_that_ended_with_it_reports_again),
+        TEST(more_than_a_record_has_room_for_may_be_told_twice),
         TEST(an_ancestor_goes_first_that_holds_the_socket),
         TEST(what_a_child_uses_is_in_its_record),
         TEST(a_child_knows_its_parent_and_the_ancestors_of_that),

@@ -496,6 +496,19 @@ static void forecasts_are_decimals_as_all_times_are(void **state)
     assert_non_null(strstr(text, "\"ports_in_s\":0.0,"));
 }
 
+static void the_counts_over_time_stand_with_their_ages_where_they_are_known(void **state)
+{
+    (void)state;
+    static const struct growth_point growth[] = {{200 * S, 0}, {999900000000ull, 37}, {2000 * S, 38}};
+    struct report r = example();
+    assert_null(strstr(rendered(&r), "\"growth\""));
+    group.growth = growth;
+    group.n_growth = 3;
+    const char *text = rendered(&r);
+    objects_in(text);
+    assert_non_null(strstr(text, "\"growth\":[{\"age_s\":800.0,\"count\":0},{\"age_s\":0.1,\"count\":37},{\"age_s\":0.0,\"count\":38}]"));
+}
+
 static void the_trend_stands_behind_the_sockets(void **state)
 {
     (void)state;
@@ -670,6 +683,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checker_itself_is_strict),
         cmocka_unit_test(the_documented_keys_stand_in_their_order),
+        cmocka_unit_test(the_counts_over_time_stand_with_their_ages_where_they_are_known),
         cmocka_unit_test(what_the_program_was_told_is_counted_for_each_stack),
         cmocka_unit_test(the_stacks_that_closed_the_other_sockets_are_no_history),
         cmocka_unit_test(a_closed_one_is_compared_where_its_life_was_kept),

@@ -112,6 +112,51 @@ static void a_number_that_is_a_file_by_now_is_no_news_any_more(void **state)
     track_closing(FD);
 }
 
+/* As the wrappers of calls that may be of files ask. */
+static bool asked(int fd) { return lives_may_have(&fd); }
+
+static void a_number_is_asked_for_from_its_socket_to_the_first_file(void **state)
+{
+    (void)state;
+    assert_false(asked(FD + 1));
+    open_at(FD);
+    assert_true(asked(FD));
+    track_used(FD, pairs_own(1007), LIFE_RECEIVE);
+    assert_true(asked(FD));
+    uint64_t closing = track_closing(FD);
+    assert_true(asked(FD)); /* the call has not returned: who waits in it may still receive */
+    track_used(FD, pairs_own(1008), LIFE_RECEIVE);
+    assert_false(asked(FD)); /* as for a file */
+    track_close_failed(FD, closing);
+    assert_true(asked(FD));
+    track_closing(FD);
+    track_used(FD, pairs_own(1008), LIFE_SEND);
+    assert_false(asked(FD)); /* a file's first write is enough */
+    open_at(FD);
+    assert_true(asked(FD));
+    track_closing(FD);
+}
+
+static void a_number_that_shares_its_bit_stays_with_it(void **state)
+{
+    (void)state;
+    const int high = LIVES_BITS + FD;
+    open_at(FD);
+    track_used(FD, pairs_own(1007), LIFE_RECEIVE);
+    track_closing(FD);
+    open_at(high);
+    track_used(FD, pairs_own(1008), LIFE_RECEIVE);
+    assert_true(asked(high));
+    track_closing(high);
+    lives_forget();
+    assert_false(asked(high));
+    open_at(FD);
+    track_used(FD, pairs_own(1007), LIFE_RECEIVE);
+    track_closing(FD);
+    track_used(FD, pairs_own(1008), LIFE_RECEIVE);
+    assert_false(asked(FD)); /* the high one is forgotten with the rest */
+}
+
 static void a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom(void **state)
 {
     (void)state;
@@ -223,6 +268,23 @@ static void there_is_an_end_to_the_pairs_and_none_to_what_is_known(void **state)
     pairs_reset();
     assert_false(pairs_is(LIFE_FIRST(life(FD)->receive), 1u << 20));
     assert_null(pairs_find(1u << 20));
+    track_closing(FD);
+}
+
+/* As in a child of a child of a child ..., each of which has a table of its own. */
+static void a_new_table_has_none_of_the_pairs_before(void **state)
+{
+    (void)state;
+    open_at(FD);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_null(pairs_find(3001));
+        use_at(0, FD, 3001, LIFE_SEND);
+        use_at(0, FD, 3002 + i, LIFE_SEND); /* so that each table has another number for it */
+        assert_non_null(pairs_find(3001));
+        assert_non_null(pairs_find(3002 + i));
+        pairs_reset();
+        assert_null(pairs_find(3002 + i));
+    }
     track_closing(FD);
 }
 
@@ -464,6 +526,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_and_the_last_receive_and_send_are_kept_apart),
         cmocka_unit_test(a_number_that_is_a_file_by_now_is_no_news_any_more),
+        cmocka_unit_test(a_number_is_asked_for_from_its_socket_to_the_first_file),
+        cmocka_unit_test(a_number_that_shares_its_bit_stays_with_it),
         cmocka_unit_test(a_pair_is_walked_when_it_is_new_and_then_ever_more_seldom),
         cmocka_unit_test(epoll_keeps_the_first_of_each_and_whether_it_is_on),
         cmocka_unit_test(the_first_shutdown_and_the_stacks_of_dup_are_kept),
@@ -476,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_word_made_from_a_stack_stands_for_it_alone),
         cmocka_unit_test(a_word_that_a_pair_has_by_chance_is_not_a_stacks),
         cmocka_unit_test(there_is_an_end_to_the_pairs_and_none_to_what_is_known),
+        cmocka_unit_test(a_new_table_has_none_of_the_pairs_before), /* the last one: the file keeps its pairs */
     };
     wants_frames();
     return live_end(cmocka_run_group_tests(tests, NULL, NULL));

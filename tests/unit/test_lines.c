@@ -279,15 +279,24 @@ static void what_is_known_is_not_asked_again_and_failures_are_known_too(void **s
     assert_string_equal(group.told[0].frames[0].symbol, "told");
 }
 
-static void one_frame_that_is_not_known_and_all_are_asked_for(void **state)
+static void only_frames_that_are_not_known_are_asked_for(void **state)
 {
     (void)state;
     answer = "0 9\tb.c\touter\t\n0 0\t\t\t\n";
     assert_true(resolve(&scratch, &report));
     group = (struct group){.frames = frames, .n_frames = 2, .n_told = 1, .told = {{.frames = frames + 2, .n_frames = 1}}};
     assert_false(lines_known(&scratch, &report)); /* the frame without a build-id */
+    answer = "1 7\ta.c\tinner\t\n0 3\tc.c\tother\t\n";
     assert_true(resolve(&scratch, &report));
     assert_int_equal(asked, 2);
+    assert_null(strstr(question, "/bin/one"));
+    assert_non_null(strstr(question, "/bin/two"));
+    assert_int_equal(group.n_frames, 2);
+    assert_string_equal(group.frames[0].symbol, "outer");
+    assert_string_equal(group.frames[0].file, "b.c");
+    assert_int_equal(group.told[0].n_frames, 2);
+    assert_string_equal(group.told[0].frames[0].symbol, "inner");
+    assert_string_equal(group.told[0].frames[1].symbol, "other");
 }
 
 static void nobody_is_asked_of_nothing(void **state)
@@ -380,7 +389,7 @@ int main(void)
         TEST(an_answer_that_does_not_fit_the_question_changes_nothing),
         TEST(a_command_that_fails_changes_nothing),
         TEST(what_is_known_is_not_asked_again_and_failures_are_known_too),
-        TEST(one_frame_that_is_not_known_and_all_are_asked_for),
+        TEST(only_frames_that_are_not_known_are_asked_for),
         TEST(nobody_is_asked_of_nothing),
         TEST(the_command_is_looked_for_beside_the_library_and_where_it_is_installed),
         TEST(no_command_no_absolute_path_or_valgrind_and_nobody_is_asked),

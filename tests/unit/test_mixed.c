@@ -72,7 +72,10 @@ static const char *words(const uint64_t *pcs, unsigned n)
 static const char *merged(const struct runtime_stack *s, const struct mixed_native *native, unsigned max, bool with_interpreter)
 {
     uint64_t out[STATE_MAX_FRAMES];
-    return words(out, mixed_merge(&made_up, s, native, max, with_interpreter, out));
+    struct runtime_stack copy = *s;
+    struct mixed x;
+    mixed_begin(&x, native, max, false);
+    return words(out, mixed_place(&x, &made_up, &copy) ? mixed_merge(&x, with_interpreter, out) : 0);
 }
 
 static uint64_t of_interpreter(void) { return (uint64_t)(uintptr_t)&of_interpreter + 8; }
@@ -231,7 +234,7 @@ static void no_more_frames_are_named_than_are_kept(void **state)
     fill_native(&native, (uint64_t[]){OTHER}, 1);
     n_named = 0;
     assert_string_equal(merged(&s, &native, 4, true), "N f1 f2 f3");
-    assert_int_equal(n_named, 3);
+    assert_int_equal(n_named, 4);
 }
 
 static void a_frame_that_cannot_be_read_leaves_the_native_stack_alone(void **state)
@@ -250,19 +253,129 @@ static void a_frame_that_cannot_be_read_leaves_the_native_stack_alone(void **sta
     hides = 0;
 }
 
+/* Two runtimes: the frames of B, which are called b1, b2 ..., stand at EVALUATOR_B. */
+#define EVALUATOR_B 0x5000u
+static bool name_of_b(const struct runtime_frame *f, struct runtime_name *out, bool *hidden)
+{
+    bool ok = name_of(f, out, hidden);
+    out->function[0] = 'b';
+    return ok;
+}
+static const struct runtime another = {.number = RUNTIME_PERL, .name = name_of_b};
+
+static const char *merged_with(struct runtime_stack a, struct runtime_stack b, const struct mixed_native *native, bool b_first)
+{
+    uint64_t out[STATE_MAX_FRAMES];
+    struct mixed x;
+    mixed_begin(&x, native, STATE_MAX_FRAMES, true);
+    bool any = b_first && mixed_place(&x, &another, &b);
+    any |= mixed_place(&x, &made_up, &a);
+    any |= !b_first && mixed_place(&x, &another, &b);
+    return words(out, any ? mixed_merge(&x, true, out) : 0);
+}
+
+static void fill_b(struct runtime_stack *s, unsigned n)
+{
+    fill(s, n);
+    s->evaluator = EVALUATOR_B;
+    s->evaluator_end = EVALUATOR_B + 0x1000;
+}
+
+static void frames_of_two_runtimes_stand_each_where_its_own_interpreter_does(void **state)
+{
+    (void)state;
+    struct runtime_stack a, b;
+    struct mixed_native native;
+    fill(&a, 3);
+    fill_b(&b, 2);
+    fill_native(&native, (uint64_t[]){EVALUATOR + 9, EVALUATOR_B + 9, OTHER, EVALUATOR + 9, EVALUATOR_B + 9, EVALUATOR + 9, OTHER}, 7);
+    for (int first = 0; first < 2; first++)
+        assert_string_equal(merged_with(a, b, &native, first), "f1 E b1 N N f2 E b2 N f3 E N");
+}
+
+static void of_several_runtimes_no_frame_stands_where_it_is_not_known_to(void **state)
+{
+    (void)state;
+    struct runtime_stack a, b;
+    struct mixed_native native;
+    fill(&a, 3);
+    fill_b(&b, 2);
+    fill_native(&native, (uint64_t[]){EVALUATOR + 9, EVALUATOR_B + 9, EVALUATOR + 9}, 3);
+    native.complete = false; /* f3 or b2 comes next */
+    assert_string_equal(merged_with(a, b, &native, false), "f1 E b1 N f2 E");
+    native.complete = true; /* no evaluator runs f3 and b2: they may stand anywhere */
+    assert_string_equal(merged_with(a, b, &native, false), "");
+    fill(&a, 2);
+    assert_string_equal(merged_with(a, b, &native, false), "f1 E N f2 E");
+}
+
+static void behind_frames_in_generated_code_stand_none_of_another_runtime(void **state)
+{
+    (void)state;
+    struct runtime_stack a, b;
+    struct mixed_native native;
+    uint64_t in = of_interpreter();
+    fill(&a, 3);
+    a.evaluator = in - 1;
+    a.evaluator_end = in;
+    fill_b(&b, 2);
+    b.generated = true;
+    b.evaluator = b.evaluator_end = 0;
+    fill_native(&native, (uint64_t[]){in, in + 1, in, OTHER, in}, 5);
+    for (int first = 0; first < 2; first++)
+        assert_string_equal(merged_with(a, b, &native, first), "f1 I I f2 I b1 b2");
+    native.n = 3; /* no generated code is there */
+    a.n = 2;
+    assert_string_equal(merged_with(a, b, &native, false), "f1 I I f2 I");
+}
+
+static void of_frames_that_run_at_once_the_place_is_known_in_a_whole_stack_alone(void **state)
+{
+    (void)state;
+    struct runtime_stack a, b;
+    struct mixed_native native;
+    fill(&a, 1);
+    fill_b(&b, 3);
+    b.n_marks = 1;
+    b.marks[0].count = 3;
+    fill_native(&native, (uint64_t[]){EVALUATOR + 9, EVALUATOR_B + 9, EVALUATOR_B + 9}, 3);
+    assert_string_equal(merged_with(a, b, &native, false), "f1 E b1 b2 b3 N N");
+    native.complete = false;
+    assert_string_equal(merged_with(a, b, &native, false), "f1 E N N");
+}
+
+static void where_there_is_no_room_for_all_the_outermost_go(void **state)
+{
+    (void)state;
+    struct runtime_stack a, b;
+    struct mixed_native native;
+    fill(&a, 120);
+    fill_b(&b, 20);
+    a.n_marks = b.n_marks = 1;
+    a.marks[0].count = 120;
+    b.marks[0].count = 20;
+    fill_native(&native, (uint64_t[]){EVALUATOR_B + 9, EVALUATOR + 9}, 2);
+    for (int first = 0; first < 2; first++) {
+        const char *text = merged_with(a, b, &native, first);
+        assert_non_null(strstr(text, "b19 b20 N f1 f2 "));
+        assert_non_null(strstr(text, " f107"));
+        assert_null(strstr(text, " f108"));
+    }
+}
+
 static void a_key_is_of_the_frames_the_call_and_the_table(void **state)
 {
     (void)state;
     struct runtime_stack s;
     fill(&s, 2);
-    uint64_t key = mixed_key(7, &s, 1, 1);
-    assert_int_equal(mixed_key(7, &s, 1, 1), key);
-    assert_int_not_equal(mixed_key(8, &s, 1, 1), key);
-    assert_int_not_equal(mixed_key(7, &s, 2, 1), key);
-    assert_int_not_equal(mixed_key(7, &s, 1, 2), key);
-    assert_int_not_equal(mixed_key(7, NULL, 1, 1), key);
+    uint64_t key = mixed_key_with(mixed_key(7, 1, 1), &s);
+    assert_int_equal(mixed_key_with(mixed_key(7, 1, 1), &s), key);
+    assert_int_not_equal(mixed_key_with(mixed_key(8, 1, 1), &s), key);
+    assert_int_not_equal(mixed_key_with(mixed_key(7, 2, 1), &s), key);
+    assert_int_not_equal(mixed_key_with(mixed_key(7, 1, 2), &s), key);
+    assert_int_not_equal(mixed_key(7, 1, 1), key);
     s.frames[1].hash++;
-    assert_int_not_equal(mixed_key(7, &s, 1, 1), key);
+    assert_int_not_equal(mixed_key_with(mixed_key(7, 1, 1), &s), key);
     assert_int_equal(mixed_recall(key), 0);
     mixed_remember(key, 42);
     assert_int_equal(mixed_recall(key), 42);
@@ -347,6 +460,11 @@ int main(void)
         cmocka_unit_test(frames_in_generated_code_stand_for_all_that_is_further_out),
         cmocka_unit_test(no_more_frames_are_named_than_are_kept),
         cmocka_unit_test(a_frame_that_cannot_be_read_leaves_the_native_stack_alone),
+        cmocka_unit_test(frames_of_two_runtimes_stand_each_where_its_own_interpreter_does),
+        cmocka_unit_test(of_several_runtimes_no_frame_stands_where_it_is_not_known_to),
+        cmocka_unit_test(behind_frames_in_generated_code_stand_none_of_another_runtime),
+        cmocka_unit_test(of_frames_that_run_at_once_the_place_is_known_in_a_whole_stack_alone),
+        cmocka_unit_test(where_there_is_no_room_for_all_the_outermost_go),
         cmocka_unit_test(a_key_is_of_the_frames_the_call_and_the_table),
         cmocka_unit_test(equal_names_have_one_record_and_another_table_its_own),
         cmocka_unit_test(a_column_of_a_long_line_is_kept_whole),

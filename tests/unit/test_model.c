@@ -407,10 +407,50 @@ static void handlers_of_two_processes_are_added_up_and_the_commonest_of_all_are_
     arena_free(&a);
 }
 
+static void each_variant_of_a_site_is_told_the_handlers_of_its_own_sockets(void **state)
+{
+    (void)state;
+    struct frame names[4];
+    struct told handled[2][2] = {{handler(&names[0], "a", 1, 0), handler(&names[1], "b", 2, 0)},
+                                 {handler(&names[2], "b", 2, 0), handler(&names[3], "a", 1, 0)}};
+    struct finding f[2][3];
+    struct group g[2][2];
+    struct model parts[2], all;
+    memset(f, 0, sizeof f);
+    memset(g, 0, sizeof g);
+    memset(parts, 0, sizeof parts);
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned k = 0; k < 3; k++) { /* the third has come to the second's end; of it no handlers are known */
+            f[i][k] = (struct finding){.fd = 3 + (int)k, .kind = KIND_CLOSE_WAIT, .siteid = 77, .since_ns = SECOND, .told_eof = true};
+            f[i][k].ends[0] = k ? 2 : 1;
+            f[i][k].handled = k == 2 ? 0 : i ? 2 - k : 1 + k;
+        }
+        g[i][0] = (struct group){.kind = KIND_CLOSE_WAIT, .siteid = 77, .variants = 2, .variant = 1, .findings = f[i], .n_findings = 1};
+        g[i][1] = (struct group){.kind = KIND_CLOSE_WAIT, .siteid = 77, .variants = 2, .variant = 2, .findings = f[i] + 1, .n_findings = 2};
+        parts[i].report = (struct report){.pid = 100 + i, .now_ns = 5 * SECOND, .groups = g[i], .n_groups = 2};
+        parts[i].handled = handled[i];
+        parts[i].n_handled = 2;
+    }
+    model_merge(&all, parts, 2, 17, "/bin/cmd", &options);
+    assert_int_equal(all.report.n_groups, 2);
+    for (unsigned i = 0; i < 2; i++) { /* the one with more sockets first */
+        const struct group *one = &all.report.groups[i];
+        assert_int_equal(one->variants, 2);
+        assert_int_equal(one->count, i ? 2 : 4);
+        assert_int_equal(one->n_handlers, 1);
+        assert_int_equal(one->handlers[0].count, 2);
+        assert_string_equal(one->handlers[0].frames[0].symbol, i ? "a" : "b");
+        assert_int_equal(one->n_told, 2); /* and the EOF */
+        assert_int_equal(one->told[1].event, EVENT_HANDLED_BY);
+    }
+    model_free(&all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handlers_of_two_processes_are_added_up_and_the_commonest_of_all_are_told),
+        cmocka_unit_test(each_variant_of_a_site_is_told_the_handlers_of_its_own_sockets),
         cmocka_unit_test_setup_teardown(a_dead_process_is_reported_as_its_last_look_saw_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_dead_process_was_told_after_its_last_look_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(kinds_age_and_flags_leave_out_what_they_should, setup, teardown),

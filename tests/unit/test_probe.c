@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "agent/track/probe.h"
+#include "core/address.h"
 #include "agent/track/dup.h"
 #include "agent/track/gate.h"
 #include "agent/track/open_close.h"
@@ -526,7 +527,7 @@ static const char *text(const void *address, unsigned len)
 {
     static char out[97];
     memset(out, 'x', sizeof out);
-    probe_address_text(out, address, len);
+    address_text(out, address, len);
     assert_int_equal(out[96], 'x');
     assert_in_range(strlen(out), 0, 95);
     return out;

@@ -126,7 +126,7 @@ static void its_number_is_where_libc_has_that_of_each_thread(void **state)
 {
     (void)state;
     size_t at = place_of_tid();
-    assert_true(at >= TID_FROM);
+    assert_true(at >= LIBC_TID_FROM);
     assert_int_equal(*(int *)(arch_thread_pointer() + at), gettid());
     begin_one();
     assert_int_equal(*(int *)(pointer_there + at), tid);

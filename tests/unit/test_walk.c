@@ -507,6 +507,53 @@ static void a_remembered_stack_is_recognized_by_every_word_that_its_walk_went_by
     assert_true(recalled(64));
 }
 
+/* From an entry that held a stack without hidden frames, and of one whose first frame alone is hidden. */
+static void the_addresses_of_a_remembered_stack_leave_out_the_hidden_frames(void **state)
+{
+    (void)state;
+    unsigned epoch;
+    s[3] = AT(fp_ret);
+    s[6] = (uint64_t)&s[20];
+    s[7] = AT(fp_ret);
+    s[21] = AT(end_ret);
+    from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s, .fp = (uintptr_t)&s[6]};
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(remembered(64));
+    assert_true(recalled(64));
+    assert_int_equal(r.n, 4);
+    assert_int_equal(pcs[0], AT(sp_ret));
+    for (unsigned i = 0; i < 4; i++) {
+        walk_may_recall(&epoch);
+        struct stack_memo *memo = stack_cache_begin(&from, 64, epoch);
+        w = (struct walk){.memo = memo, .at = from, .max = 64, .pcs = pcs, .hidden = {AT(sp_ret), 1}};
+        end = walk_run(&w);
+        assert_int_equal(w.n, 3);
+        stack_cache_end(memo, &w, end, true, &r);
+    }
+    assert_true(recalled(64));
+    assert_int_equal(r.n, 3);
+    assert_int_equal(pcs[0], AT(fp_ret));
+    assert_int_equal(pcs[2], AT(end_ret));
+    assert_int_equal(pcs[3], 0);
+}
+
+static void a_stack_with_an_address_that_its_walk_did_not_read_is_not_remembered(void **state)
+{
+    (void)state;
+    unsigned epoch;
+    s[3] = AT(end_ret);
+    from = (struct arch_frame){.pc = AT(sp_ret), .sp = (uintptr_t)s};
+    walk_may_recall(&epoch);
+    struct stack_memo *memo = stack_cache_begin(&from, 64, epoch);
+    w = (struct walk){.memo = memo, .at = from, .max = 64, .pcs = pcs};
+    end = walk_run(&w);
+    assert_int_equal(w.n, 2);
+    pcs[w.n++] = 4711;
+    stack_cache_end(memo, &w, end, true, &r);
+    assert_null(r.memo);
+    assert_false(recalled(64));
+}
+
 static void a_stack_that_did_not_need_its_frame_pointer_is_recognized_without(void **state)
 {
     (void)state;
@@ -823,6 +870,8 @@ int main(void)
         CASE(a_threads_stack_reaches_as_far_down_as_it_can_be_read),
         CASE(a_word_is_reached_only_at_a_whole_address_that_can_be_read),
         CASE(a_remembered_stack_is_recognized_by_every_word_that_its_walk_went_by),
+        CASE(the_addresses_of_a_remembered_stack_leave_out_the_hidden_frames),
+        CASE(a_stack_with_an_address_that_its_walk_did_not_read_is_not_remembered),
         CASE(a_stack_that_did_not_need_its_frame_pointer_is_recognized_without),
         CASE(no_stack_is_recalled_while_a_library_is_unloaded_nor_from_before),
         CASE(what_a_stack_cannot_be_recognized_by_is_not_remembered),

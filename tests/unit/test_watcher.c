@@ -165,6 +165,16 @@ void __tsan_init(void) {} /* ThreadSanitizer's runtime is there */
 void reporter_hold_notes(void) {}
 bool capture_in_handler(void) { return in_handler; }
 void hold_reset(void) {}
+
+/* The numbers that are held, and those that were when the thread left the table. */
+static _Atomic int held_until, was_held_until;
+void hold_range(int first, int last)
+{
+    assert_int_equal(first, 0);
+    assert_false(watch_lock(0)); /* who holds numbers has it */
+    held_until = last + 1;
+}
+void hold_end(void) { held_until = 0; }
 void capture_init(void) {}
 void forecast_refresh(void) { did('f'); }
 static _Atomic unsigned forgotten;
@@ -230,6 +240,7 @@ static _Atomic unsigned asked_to_leave;
 static _Atomic bool has_left, copies_lost;
 enum descriptors_way descriptors_leave(void)
 {
+    was_held_until = (int)held_until;
     unsigned nth = asked_to_leave++;
     enum descriptors_way way = nth < sizeof ways / sizeof *ways ? ways[nth] : DESCRIPTORS_SHARED;
     if (way == DESCRIPTORS_OWN) {
@@ -265,6 +276,7 @@ void check_reset(void) { resets++; }
 void retract_reset(void) { resets++; }
 void scratch_keep(bool keep) { resets += !keep; }
 void reporter_troubles(void) { did('t'); }
+bool reporter_is_blind(void) { return false; }
 void reporter_releases(void) { did('r'); }
 void reporter_due(void) { did('d'); }
 void exhausted_report(bool its_last)
@@ -499,6 +511,47 @@ static void a_child_that_has_connections_gets_its_table_from_the_watcher(void **
     assert_true(watcher_running());
     WAIT_FOR(scans >= 1);
     assert_int_equal(tables_made, 1);
+}
+
+static void a_watcher_that_only_minds_sleeps_first_and_leaves_the_table_under_a_hold(void **state)
+{
+    (void)state;
+    agent_options.interval_ns = S;
+    agent_options.enabled = true;
+    gate_closed = gate_starts = true;
+    held_until = was_held_until = 0;
+    uint64_t before = sys_clock(CLOCK_MONOTONIC);
+    watcher_mind();
+    WAIT_FOR(scans >= 1);
+    assert_true(sys_clock(CLOCK_MONOTONIC) - before >= SETTLE_NS);
+    assert_int_equal(asked_to_leave, 1);
+    assert_int_equal(was_held_until, LOWEST);
+    assert_int_equal(held_until, 0);
+}
+
+static void a_watcher_that_only_minds_and_is_stopped_leaves_no_table(void **state)
+{
+    (void)state;
+    agent_options.interval_ns = S;
+    agent_options.enabled = true;
+    gate_closed = gate_starts = true;
+    watcher_mind();
+    assert_true(watcher_stop());
+    assert_int_equal(asked_to_leave, 0);
+    assert_int_equal(tables_made, 0);
+}
+
+static void a_watcher_that_only_minds_is_libcs_at_once_where_it_must_be(void **state)
+{
+    (void)state;
+    agent_options.interval_ns = S;
+    agent_options.enabled = true;
+    gate_closed = gate_starts = late = true;
+    libcs_only = false;
+    watcher_mind();
+    assert_true(libcs_only); /* were it another's, it would end, and no event make the next */
+    assert_true(watcher_stop());
+    libcs_only = late = false;
 }
 
 static void a_child_that_gets_no_table_keeps_no_watcher(void **state)
@@ -1156,6 +1209,9 @@ int main(void)
         CASE(the_watcher_looks_when_it_is_poked_with_the_lock_and_as_the_agent),
         CASE(what_a_child_of_fork_has_open_before_is_inherited),
         CASE(a_child_that_has_connections_gets_its_table_from_the_watcher),
+        CASE(a_watcher_that_only_minds_sleeps_first_and_leaves_the_table_under_a_hold),
+        CASE(a_watcher_that_only_minds_and_is_stopped_leaves_no_table),
+        CASE(a_watcher_that_only_minds_is_libcs_at_once_where_it_must_be),
         CASE(a_child_that_gets_no_table_keeps_no_watcher),
         CASE(a_watcher_that_wakes_for_nothing_does_not_look),
         CASE(while_another_looks_the_watcher_waits),

@@ -91,6 +91,7 @@ void track_received(int fd, ssize_t result, int err, size_t wanted, int flags)
     note("received(%d,%zd,%d,%zu,%d) ", fd, result, err, wanted, flags);
 }
 struct lives lives_table;
+struct arch_bits lives_kept;
 static uint32_t used_word; /* of the last event */
 void track_used(int fd, uint32_t word, enum life_use use)
 {

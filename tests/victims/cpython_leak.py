@@ -87,8 +87,23 @@ async def creates_in_time():
         await asyncio.create_task(task_leaks())
 
 
+async def creates_completed():
+    for done in asyncio.as_completed([task_leaks()]):
+        await done
+
+
+async def yields():
+    await asyncio.create_task(task_leaks())
+    yield
+
+
+async def creates_for_generator():
+    async for _ in yields():
+        pass
+
+
 async def groups():
-    for create in creates_in_group, creates_shielded, creates_in_time:
+    for create in creates_in_group, creates_shielded, creates_in_time, creates_completed, creates_for_generator:
         await create()
 
 

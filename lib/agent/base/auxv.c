@@ -10,16 +10,22 @@
 #include <errno.h>
 #include <sys/auxv.h>
 
-#define LAST AT_SYSINFO_EHDR
-static uint64_t values[LAST + 1];
+static const unsigned types[] = {AT_PHDR, AT_PHNUM, AT_BASE, AT_RANDOM, AT_EXECFN, AT_SYSINFO_EHDR};
+#define TYPES (sizeof types / sizeof types[0])
+static uint64_t values[TYPES];
 
 __attribute__((constructor(101))) void auxv_take(void)
 {
-    static const unsigned types[] = {AT_PHDR, AT_PHNUM, AT_BASE, AT_RANDOM, AT_EXECFN, AT_SYSINFO_EHDR};
     int saved = errno;
-    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
-        __atomic_store_n(&values[types[i]], getauxval(types[i]), __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < TYPES; i++)
+        __atomic_store_n(&values[i], getauxval(types[i]), __ATOMIC_RELAXED);
     errno = saved;
 }
 
-uint64_t auxv_get(unsigned type) { return type <= LAST ? __atomic_load_n(&values[type], __ATOMIC_RELAXED) : 0; }
+uint64_t auxv_get(unsigned type)
+{
+    for (unsigned i = 0; i < TYPES; i++)
+        if (types[i] == type)
+            return __atomic_load_n(&values[i], __ATOMIC_RELAXED);
+    return 0;
+}

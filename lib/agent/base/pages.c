@@ -7,6 +7,7 @@
  */
 #include "pages.h"
 
+#include <stdint.h>
 #include <sys/mman.h>
 
 #include "sys.h"
@@ -18,3 +19,14 @@ void *pages_alloc(size_t size)
 }
 
 void pages_free(void *p, size_t size) { sys_munmap(p, size); }
+
+/* On a page's boundary. From the linker (resident.ld): without that script there are none. */
+extern const char read_once_begin[] __attribute__((weak, visibility("hidden")));
+extern const char read_once_end[] __attribute__((weak, visibility("hidden")));
+
+void pages_drop_read_once(void)
+{
+    uintptr_t begin = (uintptr_t)read_once_begin, end = (uintptr_t)read_once_end;
+    if (begin < end)
+        SYS3(SYS_madvise, begin, end - begin, MADV_DONTNEED);
+}

@@ -17,4 +17,10 @@
 void *pages_alloc(size_t size);
 void pages_free(void *p, size_t size);
 
+/*
+ * Gives back the pages of this library's file that were read to load it: the relocations, and what
+ * the kernel has mapped around them (resident.ld). They are read again where that is needed.
+ */
+void pages_drop_read_once(void);
+
 #endif

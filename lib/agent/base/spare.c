@@ -12,13 +12,12 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "close_all.h"
 #include "descriptors.h"
 #include "pages.h"
 
 #define STACK_SIZE 262144u
 #define KEPT 3
-/* Where the kernel cannot close all at once, so many are enough. */
-#define ENOUGH 64
 
 /* libc's clone may be another library's. */
 long spare_clone(unsigned long flags, void *top, int (*run)(void *), void *arg);
@@ -35,9 +34,7 @@ static int child_main(void *arg)
 {
     struct errand *e = arg;
     SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (SYS3(SYS_close_range, KEPT, ~0u, 0) < 0)
-        for (int fd = KEPT; fd < KEPT + ENOUGH; fd++)
-            sys_close(fd);
+    close_all_from(KEPT);
     e->work(e->arg);
     e->done = true;
     return 0;

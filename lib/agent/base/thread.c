@@ -8,7 +8,7 @@
 
 #include "sys.h"
 
-__thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
+__thread struct this_thread this_thread __attribute__((tls_model(LIBC_TLS_MODEL)));
 
 uint32_t thread_tid(void)
 {

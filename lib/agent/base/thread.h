@@ -2,14 +2,16 @@
 /*
  * thread.h: what the agent keeps for each thread.
  *
- * Zeroed in each new thread. The offsets are static (initial-exec), so no access allocates and all
- * of it is async-signal-safe.
+ * Zeroed in each new thread. No access allocates (LIBC_TLS_MODEL), and all of it is
+ * async-signal-safe.
  */
 #ifndef SOCKLEAK_AGENT_THREAD_H
 #define SOCKLEAK_AGENT_THREAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "../../libc/libc.h"
 
 /* the consecutive numbers that a thread has closed in one go (track/after_close.c) */
 struct closing_run {
@@ -43,7 +45,7 @@ struct this_thread {
     uint32_t fork_start; /* between the fork handlers: what starts_begin returned */
     struct closing_run closing;
 };
-extern __thread struct this_thread this_thread __attribute__((tls_model("initial-exec")));
+extern __thread struct this_thread this_thread __attribute__((tls_model(LIBC_TLS_MODEL)));
 
 /* Around agent code that calls functions which the agent wraps. Nests. */
 static inline void thread_enter(void) { this_thread.inside++; }

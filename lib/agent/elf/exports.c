@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../../libc/libc.h"
 #include "../base/peek.h"
 #include "../base/readable.h"
 #include "dynamic.h"

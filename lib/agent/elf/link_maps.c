@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../core/textstack.h"
+#include "../../libc/libc.h"
 #include "../base/peek.h"
 
 #define MOST_OBJECTS 4096u
@@ -16,7 +17,7 @@
 
 void link_maps_each(link_map_call *call, void *arg)
 {
-    uintptr_t at = (uintptr_t)_r_debug.r_map;
+    uintptr_t at = (uintptr_t)libc_first_object();
     for (unsigned i = 0; at && i < MOST_OBJECTS; i++) {
         struct link_map map;
         char path[PATH_ROOM] = "";
@@ -29,7 +30,11 @@ void link_maps_each(link_map_call *call, void *arg)
     }
 }
 
-static bool is_libc(const char *name) { return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-", 5) == 0; }
+/* musl's loader and its C library are one file. */
+static bool is_libc(const char *name)
+{
+    return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-", 5) == 0 || strncmp(name, "ld-musl", 7) == 0;
+}
 
 bool link_maps_is_libc(const char *path)
 {

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../../libc/libc.h"
 #include "../base/auxv.h"
 #include "../base/pages.h"
 #include "../base/peek.h"
@@ -140,7 +141,7 @@ static void describe(const struct entry *e, struct listed_object *o)
 
 /* ---- the loader's list ----------------------------------------------------------------------- */
 
-static uint64_t first_listed(void) { return (uint64_t)(uintptr_t)_r_debug.r_map; }
+static uint64_t first_listed(void) { return (uint64_t)(uintptr_t)libc_first_object(); }
 
 /* Follows the list itself to the object that holds ADDR. */
 static bool search_list(uint64_t addr, struct listed_object *o)

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../../libc/libc.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../elf/dynamic.h"

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../../libc/libc.h"
 #include "../base/sys.h"
 #include "../elf/dynamic.h"
 
@@ -102,7 +103,7 @@ static int find_originals_in(struct dl_phdr_info *info, size_t size, void *arg)
     }
     if (program)
         find_aliases(&d);
-    s->libc_seen |= dynamic_lookup(&d, "gnu_get_libc_version", dynamic_hash("gnu_get_libc_version")) != NULL;
+    s->libc_seen |= dynamic_lookup(&d, LIBC_OWN_NAME, dynamic_hash(LIBC_OWN_NAME)) != NULL;
     for (unsigned i = 0; i < n_targets; i++) {
         void *p = s->settled[i] ? NULL : dynamic_lookup(&d, targets[i].name, hashes[i]);
         if (!p)

@@ -130,13 +130,14 @@ struct real real = {
 
 /* ---- looking up ---- */
 
-static const struct {
-    const char *name;
-    void **slot;
-    void *plain;
-} wanted[] = {
-#define WRAP(type, name, parameters, arguments, plain) {#name, (void **)&real.name, (void *)plain_##name},
-#define WRAP_LISTED(type, name, parameters) {#name, (void **)&real.name, NULL},
+/* In the order of struct real. No pointers to the names: each is a word that the loader would write in every process. */
+static const char wanted[][24] = {
+#define WRAP(type, name, parameters, arguments, plain) #name,
+#include "wrapped.def"
+};
+static void *const plain_calls[] = {
+#define WRAP(type, name, parameters, arguments, plain) (void *)plain_##name,
+#define WRAP_LISTED(type, name, parameters) NULL,
 #include "wrapped.def"
 };
 
@@ -174,7 +175,7 @@ static void resolve_all(bool behind_us)
     resolving = true;
     auxv_take();
     for (size_t i = 0; i < WANTED; i++)
-        names[i] = (struct next_symbol){wanted[i].name, NULL};
+        names[i] = (struct next_symbol){wanted[i], NULL};
     names[WANTED] = (struct next_symbol){OBJECT_FINDER, NULL};
     if (behind_us)
         complete = next_symbol_find(names, WANTED + 1);
@@ -185,11 +186,11 @@ static void resolve_all(bool behind_us)
     for (size_t i = 0; i < WANTED; i++) {
         void *p = names[i].found;
         if (!p && !complete)
-            p = ask_for(ask, behind_us, wanted[i].name);
+            p = ask_for(ask, behind_us, wanted[i]);
         missed |= !p && ask;
         if (p && in_this_library(p)) /* libc's own table leads to us by now (inject/deepbind.c) */
             continue;
-        __atomic_store_n(wanted[i].slot, p ? p : wanted[i].plain, __ATOMIC_RELAXED);
+        __atomic_store_n((void **)&real + i, p ? p : plain_calls[i], __ATOMIC_RELAXED);
     }
     if (missed)
         /* without this the program's next dlerror() would report the failure of our search */

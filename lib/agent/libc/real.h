@@ -23,6 +23,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "../../libc/libc.h"
+
 /*
  * Every call reads it, and it is written once: so it has cache lines of its own. It is also hidden
  * where it is only declared, so that it is reached without the GOT.

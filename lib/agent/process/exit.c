@@ -8,7 +8,6 @@
 #include "exit.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 #include "../base/log.h"
 #include "../base/notes.h"
@@ -24,6 +23,7 @@
 #include "../track/probe.h"
 #include "../track/start_set.h"
 #include "../watch/reporter.h"
+#include "exit_call.h"
 #include "inherit.h"
 
 static _Atomic bool finished;
@@ -115,31 +115,11 @@ void exit_aborting(void)
 
 void exit_forked_child(void) { atomic_store(&finished, false); }
 
-/*
- * Registered before any other exit handler, so it runs after all of them and after every
- * destructor. It can change the exit status only by calling exit(3) again; that call does what is
- * left, the flush of stdio. When attach has brought the library, the program's handlers were
- * registered before ours and run after it. There our destructor makes the report, since it runs
- * after them.
- */
-static int late_status;
-
-static void at_exit(int status, void *arg)
+static void at_exit(int status)
 {
-    (void)arg;
-    if (follow_came_late()) {
-        late_status = status;
-        return;
-    }
     int changed = finish(status, END_EXIT, true);
-    if (changed != status)
-        exit(changed);
+    if (changed != status && !follow_came_late())
+        exit_again(changed);
 }
 
-__attribute__((destructor)) static void at_late_exit(void)
-{
-    if (follow_came_late())
-        finish(late_status, END_EXIT, true);
-}
-
-void exit_register(void) { on_exit(at_exit, NULL); }
+void exit_register(void) { exit_call(at_exit, follow_came_late); }

@@ -23,6 +23,7 @@
 #include "../track/life.h"
 #include "../track/adopt.h"
 #include "../track/family.h"
+#include "../track/hold.h"
 #include "../track/inherited_set.h"
 #include "../track/probe.h"
 #include "../track/slot.h"
@@ -192,11 +193,16 @@ void inherit_import(void)
 {
     const struct state_view *old = family_parent_view();
     struct state_finder find = {0};
+    bool holds = descriptors_are_own(); /* then copies are asked, which end with the hold */
     for (unsigned i = 0; i < inherit_count(); i++) {
         struct inherited_slot *e = &inherited->entries[i];
+        if (holds)
+            hold_range(e->fd, e->fd);
         uint64_t cookie = track_still(e->fd, &e->slot);
         if (cookie && track_import(e->fd, &e->slot, sites_import(old, e->slot.site), cookie))
             life_import(e->fd, old, &find, &e->slot, sites_import);
+        if (holds)
+            hold_end();
     }
     drop_entries();
 }

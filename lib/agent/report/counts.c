@@ -7,16 +7,19 @@
  */
 #include "counts.h"
 
+#include "../../core/growth_ring.h"
 #include "../../core/hash.h"
 #include "../base/clock.h"
 #include "../base/pages.h"
 #include "../stacks/sites.h"
 #include "../table/header.h"
+#include "../table/table.h"
 
 #define FIRST_ROOM 64
 
 static struct counts *table;
 static size_t n_taken, room; /* room: a power of two */
+static unsigned n_rings;
 
 static struct counts *find(struct counts *in, size_t size, state_ref site, unsigned kind)
 {
@@ -57,7 +60,9 @@ void counts_begin(void)
                                    .reported = table[i].reported,
                                    .due_ns = table[i].due_ns,
                                    .ripe = table[i].ripe,
-                                   .growth = table[i].growth};
+                                   .growth = table[i].growth,
+                                   .ring = table[i].ring,
+                                   .seen_none_ns = table[i].seen_none_ns};
 }
 
 static struct counts *entry_of(state_ref site, unsigned kind)
@@ -67,7 +72,7 @@ static struct counts *entry_of(state_ref site, unsigned kind)
     struct counts *t = find(table, room, site, kind);
     if (!t->taken) {
         *t = (struct counts){.taken = true, .site = site, .kind = (uint8_t)kind};
-        t->growth.lower_ns = table_last_look_ns(); /* that check saw none */
+        t->growth.lower_ns = t->seen_none_ns = table_last_look_ns(); /* that check saw none */
         n_taken++;
     }
     return t;
@@ -129,6 +134,37 @@ static void write_trend(const struct counts *t)
     atomic_store(&s->trend[t->kind], counts_trend(t));
 }
 
+/* It begins with the last check, which saw none. */
+static struct state_growth *new_ring(const struct counts *t)
+{
+    state_ref ref;
+    if (n_rings++ >= STATE_GROWTH_RECORDS)
+        return NULL;
+    struct state_growth *g = table_alloc(EXTENT_CLOSES, sizeof *g / STATE_REF_UNIT, &ref);
+    if (!g) {
+        n_rings = STATE_GROWTH_RECORDS; /* full: it is not tried for each site again */
+        return NULL;
+    }
+    g->format = STATE_CLOSES_GROWTH;
+    g->kind = t->kind;
+    g->site = t->site;
+    if (t->seen_none_ns)
+        growth_ring_add(g, t->seen_none_ns, 0);
+    atomic_store_explicit(&g->size, sizeof *g, memory_order_release);
+    atomic_store_explicit(&g->ready, 1, memory_order_release);
+    return g;
+}
+
+static void write_ring(struct counts *t, uint64_t now_ns)
+{
+    if (t->past && !t->ring && n_rings < STATE_GROWTH_RECORDS)
+        t->ring = new_ring(t);
+    if (t->ring)
+        growth_ring_add(t->ring, now_ns, t->past);
+    else
+        t->seen_none_ns = now_ns;
+}
+
 void counts_forget_trends(void)
 {
     for (size_t i = 0; i < room; i++) {
@@ -167,6 +203,7 @@ void counts_end(uint64_t now_ns, uint64_t period_ns)
             t->reported = 0;
         ripen(t, now_ns, period_ns);
         write_trend(t);
+        write_ring(t, now_ns);
     }
 }
 
@@ -202,4 +239,5 @@ void counts_reset(void)
     /* Not freed: another thread of the parent may have been growing it. */
     table = NULL;
     n_taken = room = 0;
+    n_rings = 0; /* those are in the parent's table */
 }

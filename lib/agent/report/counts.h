@@ -25,6 +25,8 @@ struct counts {
     uint64_t due_ns;            /* the look that first found it due; 0: it is not */
     bool ripe;                  /* due for an interval: a wave is over by then, and is one report */
     struct growth growth;
+    uint64_t seen_none_ns;     /* the last check before RING that saw none past grace */
+    struct state_growth *ring; /* its counts over the life of the process; NULL: none yet, or no room */
 };
 
 /* One socket, as a look has found it. */
@@ -39,7 +41,7 @@ struct counted {
 /* Around the sockets of one check: sets the counts of this check to 0; each socket is added. */
 void counts_begin(void);
 void counts_add(const struct counted *c);
-/* Samples growth, once a period, and writes the counts into the sites' records. */
+/* Samples growth, once a period, and writes the counts into the sites' records and rings. */
 void counts_end(uint64_t now_ns, uint64_t period_ns);
 /* NULL: nothing was ever counted there, or there was no memory. */
 struct counts *counts_of(state_ref site, unsigned kind);

@@ -20,10 +20,7 @@ static bool coreclr_find(struct exports *e)
     const char *wrong = coreclr_map_find();
     if (!CORECLR_HAS_FRAMES)
         wrong = "its frames on this processor are not known";
-    if (wrong)
-        return runtime_refuse(&runtime_coreclr, wrong);
-    atomic_store_explicit(&generated_code, &code, memory_order_release);
-    return true;
+    return wrong ? runtime_refuse(&runtime_coreclr, wrong) : true;
 }
 
 /* The launcher, and what lies beside the runtime and its library. */
@@ -43,12 +40,13 @@ static bool coreclr_owns(const char *path, bool is_program)
 /* It closes nothing at its end. */
 static bool coreclr_is_ending(void) { return false; }
 
-static void coreclr_forget(void) { atomic_store(&generated_code, NULL); }
+static void coreclr_forget(void) {}
 
 const struct runtime runtime_coreclr = {
     .number = RUNTIME_DOTNET,
     .library = "libcoreclr.so",
     .find = coreclr_find,
+    .generated = &code,
     .owns = coreclr_owns,
     .walk = coreclr_walk,
     .name = coreclr_name,

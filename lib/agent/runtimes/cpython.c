@@ -137,14 +137,16 @@ static void find_tasks(struct cpython_layout *l, struct exports *e)
 {
     uint32_t at = l->version == 0x030b ? 80 : 72;
     l->coroutine_type = exports_find(e, "PyCoro_Type", NULL);
+    l->generator_type = exports_find(e, "PyGen_Type", NULL);
+    l->async_generator_type = exports_find(e, "PyAsyncGen_Type", NULL);
     l->c_function_type = exports_find(e, "PyCFunction_Type", NULL);
     l->function_type = exports_find(e, "PyFunction_Type", NULL);
     l->method_type = exports_find(e, "PyMethod_Type", NULL);
     l->cell_type = exports_find(e, "PyCell_Type", NULL);
     l->tuple_type = exports_find(e, "PyTuple_Type", NULL);
     l->list_type = exports_find(e, "PyList_Type", NULL);
-    if (!l->coroutine_type || !l->c_function_type || !l->function_type || !l->method_type || !l->cell_type || !l->tuple_type ||
-        !l->list_type || l->tuple_items > STATE_PAGE || l->version < 0x030b ||
+    if (!l->coroutine_type || !l->generator_type || !l->async_generator_type || !l->c_function_type || !l->function_type ||
+        !l->method_type || !l->cell_type || !l->tuple_type || !l->list_type || l->tuple_items > STATE_PAGE || l->version < 0x030b ||
         word_at(l->coroutine_type + CPYTHON_TP_BASICSIZE) != at + l->variables)
         return;
     l->closure = cpython_member(l->function_type, "__closure__");

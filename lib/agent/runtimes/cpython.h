@@ -30,7 +30,8 @@ struct cpython_layout {
     uint32_t coroutine_frame, closure, arguments; /* ... how many arguments a code object takes */
     uint32_t variables;                           /* of a frame; behind them stand the values that it works with */
     uint32_t tuple_items;
-    uintptr_t coroutine_type, c_function_type, function_type, method_type, cell_type, tuple_type, list_type;
+    uintptr_t coroutine_type, generator_type, async_generator_type, c_function_type, function_type, method_type, cell_type, tuple_type,
+        list_type;
     uint32_t string_length, string_state, string_ascii, string_compact;
 };
 extern struct cpython_layout cpython;

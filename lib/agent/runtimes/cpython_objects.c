@@ -18,10 +18,16 @@
 
 #define LIST_ITEMS 24u
 
+/* Behind the number of items: the first block, the last, and where in the first they begin. */
+#define DEQUE_FIRST 24u
+#define DEQUE_BEGIN 40u
+#define DEQUE_BLOCK 64u
+#define BLOCK_ITEMS 8u
+
 /* ---- types ----------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name;
+    char name[32];
     enum cpython_kind kind;
 } names[] = {
     {"Handle", HANDLE},
@@ -33,6 +39,12 @@ static const struct {
     {"FutureIter", FUTURE_ITERATOR},
     {"_asyncio.FutureIter", FUTURE_ITERATOR},
     {"functools.partial", PARTIAL},
+    {"async_generator_asend", DRIVER},
+    {"async_generator_athrow", DRIVER},
+    {"anext_awaitable", DRIVER},
+    {"coroutine_wrapper", DRIVER},
+    {"Queue", QUEUE},
+    {"collections.deque", DEQUE},
 };
 
 /*
@@ -104,6 +116,15 @@ uint64_t cpython_item(const struct cpython_loader *l, uint64_t sequence, unsigne
         return 0;
     return is_list ? cpython_follow(l, cpython_follow(l, sequence, LIST_ITEMS), 8 * i)
                    : cpython_follow(l, sequence, cpython.tuple_items + 8 * i);
+}
+
+uint64_t cpython_only_item(const struct cpython_loader *l, uint64_t deque)
+{
+    uint64_t n, begin, block;
+    if (!cpython_load(l, deque, CPYTHON_OB_SIZE, &n) || n != 1 || !cpython_load(l, deque, DEQUE_FIRST, &block) ||
+        !cpython_load(l, deque, DEQUE_BEGIN, &begin) || begin >= DEQUE_BLOCK)
+        return 0;
+    return cpython_follow(l, block, BLOCK_ITEMS + 8 * (uint32_t)begin);
 }
 
 bool cpython_is_text(const struct cpython_loader *l, uint64_t string, const char *text)

@@ -11,9 +11,11 @@
  * - A callback of the task wakes another task up; or it is a function of asyncio's own that ends a
  *   future: those of gather, wait and shield have it in their closure, that of wait_for in 3.11 in a
  *   partial, and a callback of that future goes on in the same way. Or it is the method of a
- *   TaskGroup that ends a future among the group's attributes.
- * - That other task's coroutine is suspended. From one coroutine to the one that it awaits, the last
- *   one waits for that very task or future: a group's in the group's own method.
+ *   TaskGroup that ends a future among the group's attributes; or that of as_completed, which has a
+ *   queue: where one future alone waits for what comes, it is ended.
+ * - That other task's coroutine is suspended. From one coroutine or generator to the one that it
+ *   awaits, the last one waits for that very task or future: a group's or a queue's in their own
+ *   method.
  *
  * All these belong to the thread of the loop, which is inside of a C call now; it holds them. Where
  * a step is none of these there are no more frames: nobody waits (yet), or it is not known who does.
@@ -41,6 +43,7 @@
 #define MAX_CALLBACKS 64u /* that are looked at for one task */
 #define MAX_DEPTH 32u     /* of the coroutines of one task */
 #define MAX_CELLS 16u
+#define MAX_DRIVERS 2u /* anext() with a default sends to one that sends to the generator */
 #define MAX_ATTRIBUTES 32u
 #define MAX_VALUES 4096u
 
@@ -133,18 +136,23 @@ static bool is_function(const struct cpython_loader *l, uint64_t function, const
     return is && cpython_is_text(l, is, name);
 }
 
-/* The future that FUNCTION closes over, if it is one of asyncio's own that then ends it. */
+/* What FUNCTION, one of asyncio's own, closes over and ends, or puts its task into: a future, or a queue. */
 static uint64_t closed_over(const struct cpython_loader *l, uint64_t function)
 {
-    static const char *const ends[] = {"gather.<locals>._done_callback", "shield.<locals>._inner_done_callback",
-                                       "_wait.<locals>._on_completion"};
-    unsigned i = 0;
-    while (i < sizeof ends / sizeof *ends && !is_function(l, function, ends[i]))
-        i++;
-    uint64_t cells = i < sizeof ends / sizeof *ends ? cpython_follow(l, function, cpython.closure) : 0, cell, content;
-    for (i = 0; cells && i < MAX_CELLS && (cell = cpython_item(l, cells, i)); i++)
+    static const struct {
+        const char *name;
+        enum cpython_kind kind;
+    } ends[] = {{"gather.<locals>._done_callback", FUTURE},
+                {"shield.<locals>._inner_done_callback", FUTURE},
+                {"_wait.<locals>._on_completion", FUTURE},
+                {"as_completed.<locals>._on_completion", QUEUE}};
+    unsigned e = 0;
+    while (e < sizeof ends / sizeof *ends && !is_function(l, function, ends[e].name))
+        e++;
+    uint64_t cells = e < sizeof ends / sizeof *ends ? cpython_follow(l, function, cpython.closure) : 0, cell, content;
+    for (unsigned i = 0; cells && i < MAX_CELLS && (cell = cpython_item(l, cells, i)); i++)
         if (cpython_is_of(l, cell, cpython.cell_type) && (content = cpython_follow(l, cell, CPYTHON_OB_FIRST)) &&
-            cpython_kind_of(l, content) == FUTURE)
+            cpython_kind_of(l, content) == ends[e].kind)
             return content;
     return 0;
 }
@@ -167,20 +175,54 @@ static uint64_t future_of_group(const struct cpython_loader *l, uint64_t group)
     return 0;
 }
 
-/* The future that CALLBACK ends. *GROUP: the task group whose it is; 0: no group's. */
+/* The future of the only one that waits for what comes into QUEUE. */
+static uint64_t future_of_queue(const struct cpython_loader *l, uint64_t queue)
+{
+    uint64_t attributes[MAX_ATTRIBUTES], future = 0, item;
+    for (unsigned n = cpython_attributes(l, queue, attributes, MAX_ATTRIBUTES); n > 0; n--) {
+        uint64_t a = attributes[n - 1];
+        if (!a || cpython_kind_of(l, a) != DEQUE || !(item = cpython_only_item(l, a)) || cpython_kind_of(l, item) != FUTURE)
+            continue;
+        if (future)
+            return 0;
+        future = item;
+    }
+    return future;
+}
+
+/* The queue of as_completed among the attributes of what goes through its tasks, from 3.13 on. */
+static uint64_t queue_of(const struct cpython_loader *l, uint64_t completed)
+{
+    uint64_t attributes[MAX_ATTRIBUTES];
+    for (unsigned n = cpython_attributes(l, completed, attributes, MAX_ATTRIBUTES); n > 0; n--)
+        if (attributes[n - 1] && cpython_kind_of(l, attributes[n - 1]) == QUEUE)
+            return attributes[n - 1];
+    return 0;
+}
+
+/* The future that CALLBACK ends. *GROUP: the task group or queue whose it is; 0: of none. */
 static uint64_t ended_by(const struct cpython_loader *l, uint64_t callback, uint64_t *group)
 {
+    uint64_t function, self, ended = 0;
     *group = 0;
-    if (cpython_is_of(l, callback, cpython.function_type))
-        return closed_over(l, callback);
-    if (cpython_is_of(l, callback, cpython.method_type)) {
-        uint64_t function = cpython_follow(l, callback, METHOD_FUNCTION), self = cpython_follow(l, callback, METHOD_SELF);
-        if (!function || !self || !is_function(l, function, "TaskGroup._on_task_done"))
-            return 0;
-        *group = self;
-        return future_of_group(l, self);
+    if (cpython_is_of(l, callback, cpython.function_type)) {
+        ended = closed_over(l, callback);
+    } else if (cpython_is_of(l, callback, cpython.method_type)) {
+        function = cpython_follow(l, callback, METHOD_FUNCTION);
+        self = cpython_follow(l, callback, METHOD_SELF);
+        if (function && self && is_function(l, function, "TaskGroup._on_task_done")) {
+            *group = self;
+            return future_of_group(l, self);
+        }
+        if (function && self && is_function(l, function, "_AsCompletedIterator._handle_completion"))
+            ended = queue_of(l, self);
+    } else if (cpython_kind_of(l, callback) == PARTIAL) {
+        return argument_of(l, callback);
     }
-    return cpython_kind_of(l, callback) == PARTIAL ? argument_of(l, callback) : 0;
+    if (!ended || cpython_kind_of(l, ended) != QUEUE)
+        return ended;
+    *group = ended;
+    return future_of_queue(l, ended);
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -199,23 +241,35 @@ static uint64_t awaited_by(const struct cpython_loader *l, uint64_t frame)
     return top && top < MAX_VALUES ? cpython_in_frame(l, frame, cpython.variables + 8 * (uint32_t)(top - 1)) : 0;
 }
 
-/* Whether the coroutine of FRAME is the one in which GROUP waits for its tasks. */
+/* The coroutine or generator that OBJECT is, or sends to; 0: it is none. */
+static uint64_t coroutine_of(const struct cpython_loader *l, uint64_t object)
+{
+    for (unsigned i = 0; i < MAX_DRIVERS && cpython_kind_of(l, object) == DRIVER; i++)
+        object = cpython_follow(l, object, CPYTHON_OB_FIRST);
+    bool is_one = cpython_is_of(l, object, cpython.coroutine_type) || cpython_is_of(l, object, cpython.generator_type) ||
+                  cpython_is_of(l, object, cpython.async_generator_type);
+    return is_one ? object : 0;
+}
+
+/* Whether the coroutine of FRAME is the one in which GROUP waits for its tasks, or in which one waits for a queue. */
 static bool is_end_of_group(const struct cpython_loader *l, uint64_t frame, uint64_t group)
 {
     uint64_t code = cpython_in_frame(l, frame, cpython.code), name = code ? cpython_follow(l, code, cpython.name) : 0;
-    return name && (cpython_is_text(l, name, "TaskGroup.__aexit__") || cpython_is_text(l, name, "TaskGroup._aexit")) &&
+    return name &&
+           (cpython_is_text(l, name, "TaskGroup.__aexit__") || cpython_is_text(l, name, "TaskGroup._aexit") ||
+            cpython_is_text(l, name, "Queue.get")) &&
            cpython_in_frame(l, frame, cpython.variables) == group;
 }
 
 /* Adds the frames of TASK, which waits for AWAITED, innermost first. False: they do not lead there. */
 static bool add_task(const struct cpython_loader *l, struct runtime_stack *s, uint64_t task, uint64_t awaited, uint64_t group)
 {
-    uint64_t frames[MAX_DEPTH], at = cpython_follow(l, task, atomic_load_explicit(&coroutine_place, memory_order_relaxed));
+    uint64_t frames[MAX_DEPTH], at = cpython_follow(l, task, atomic_load_explicit(&coroutine_place, memory_order_relaxed)), coroutine;
     unsigned n = 0;
-    for (; at && cpython_is_of(l, at, cpython.coroutine_type); at = awaited_by(l, frames[n - 1])) {
+    for (; at && (coroutine = coroutine_of(l, at)); at = awaited_by(l, frames[n - 1])) {
         if (n == MAX_DEPTH)
             return false;
-        frames[n++] = at + cpython.coroutine_frame;
+        frames[n++] = coroutine + cpython.coroutine_frame;
     }
     if (!n || !at || cpython_kind_of(l, at) != FUTURE_ITERATOR || cpython_follow(l, at, CPYTHON_OB_FIRST) != awaited ||
         (group && !is_end_of_group(l, frames[n - 1], group)))

@@ -12,7 +12,8 @@
 /* The first member behind an object's head: of a step its task, of a future's iterator the future. */
 #define CPYTHON_OB_FIRST 16u
 
-enum cpython_kind { OTHER, HANDLE, STEP, TASK, FUTURE, FUTURE_ITERATOR, PARTIAL };
+/* DRIVER: its first member is what it sends to, as `async for` and anext() send to a generator. */
+enum cpython_kind { OTHER, HANDLE, STEP, TASK, FUTURE, FUTURE_ITERATOR, PARTIAL, DRIVER, QUEUE, DEQUE };
 
 enum cpython_kind cpython_kind_of(const struct cpython_loader *l, uint64_t object);
 bool cpython_is_of(const struct cpython_loader *l, uint64_t object, uintptr_t type);
@@ -25,6 +26,8 @@ uint64_t cpython_in_frame(const struct cpython_loader *l, uint64_t frame, uint32
 
 /* Item I of a tuple, or of a list; 0: there is none, or it is neither. */
 uint64_t cpython_item(const struct cpython_loader *l, uint64_t sequence, unsigned i);
+/* What is in a deque that has one item; 0: it has none, or several. */
+uint64_t cpython_only_item(const struct cpython_loader *l, uint64_t deque);
 /* Whether STRING has these characters, all of them ASCII. */
 bool cpython_is_text(const struct cpython_loader *l, uint64_t string, const char *text);
 

@@ -31,7 +31,7 @@ enum need { VARIABLE, NEEDED, OPTIONAL };
 
 #define AT(member) offsetof(struct hotspot_layout, member)
 static const struct field {
-    const char *type, *name;
+    char type[24], name[32];
     enum need need; /* VARIABLE: an address, and needed */
     uint16_t member;
 } fields[] = {
@@ -235,7 +235,6 @@ static bool hotspot_find(struct exports *e)
         return runtime_refuse(&runtime_hotspot, wrong);
     l.version = (unsigned)major;
     hotspot = l;
-    atomic_store_explicit(&generated_code, &code, memory_order_release);
     return true;
 }
 
@@ -261,12 +260,13 @@ static bool hotspot_owns(const char *path, bool is_program)
 /* The virtual machine does not close sockets at its end: what hooks for it close, the program does. */
 static bool hotspot_is_ending(void) { return false; }
 
-static void hotspot_forget(void) { atomic_store(&generated_code, NULL); }
+static void hotspot_forget(void) {}
 
 const struct runtime runtime_hotspot = {
     .number = RUNTIME_JAVA,
     .library = "libjvm.so",
     .find = hotspot_find,
+    .generated = &code,
     .owns = hotspot_owns,
     .walk = hotspot_walk,
     .name = hotspot_name,

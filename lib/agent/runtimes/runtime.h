@@ -16,10 +16,15 @@
  * becomes a frame record of the state file, and the runtime's frames are put among the native ones
  * where the interpreter that runs them stands.
  *
+ * A process may have several runtimes, and a stack frames of each: every one that has code on the
+ * stack is asked, and its frames stand where its own interpreter's do. Of one runtime there is one
+ * reader's worth: a second copy of the same interpreter is not read.
+ *
  * A runtime that generates code without unwind tables has its own part in the native walk
  * (unwind/generated.h), which puts the words into the same structure on its way; its walk then only
  * checks them. As such code is what is met first, its library is searched by name at the first
- * address that lies in no object.
+ * address that lies in no object. Only its runtime knows whose such code is: of two such runtimes in
+ * one process the one that is met first is read, and the other refused.
  *
  * What a reader must keep:
  * - walk and name run in any thread of the program, without the runtime's lock, inside of a C call
@@ -123,6 +128,8 @@ enum runtime_answer {
     RUNTIME_FRAMES,
 };
 
+struct generated_code;
+
 struct runtime {
     uint8_t number;      /* enum runtime_number */
     const char *library; /* the object to search for where generated code is met first; NULL: none */
@@ -131,6 +138,8 @@ struct runtime {
      * now on. Called once for each object, by one thread at a time, before the others get to know.
      */
     bool (*find)(struct exports *e);
+    /* Its part in the native walk, from when it was found until it is forgotten; NULL: it has none. */
+    const struct generated_code *generated;
     /* Whether the file PATH is part of the interpreter, so that its frames are none of the program's. */
     bool (*owns)(const char *path, bool is_program);
     enum runtime_answer (*walk)(struct runtime_stack *s);

@@ -27,14 +27,21 @@ void runtimes_meet_generated(void);
 void runtimes_forget(uint64_t start);
 /* In a forked child, before its first stack: no other thread runs there. */
 void runtimes_fork_child(void);
-/* 0 while there is no active runtime: for paths on which an instruction counts. */
+/* The runtimes that were found: a bit for each. 0 while there is none: for paths on which an instruction counts. */
 extern _Atomic uint32_t runtimes_found __attribute__((visibility("hidden")));
-/* The runtime of this process; NULL: none was found. One is read, the first that is met. */
-const struct runtime *runtimes_active(void);
-/* True when the active runtime's interpreter holds the code at ADDR. */
-bool runtimes_hold(uint64_t addr);
-/* Why the frames of a runtime of this process are not read, and its name; NULL: it has none such. */
-const char *runtimes_refusal(const char **name);
+#define RUNTIMES_MAX 8u
+/* The runtime of each bit. */
+extern const struct runtime *const runtimes_readers[RUNTIMES_MAX] __attribute__((visibility("hidden")));
+/* Another number when one was found, or is gone. */
+extern _Atomic uint32_t runtimes_changed __attribute__((visibility("hidden")));
+static inline uint32_t runtimes_changes(void) { return atomic_load_explicit(&runtimes_changed, memory_order_acquire); }
+/* The bits of those whose interpreter's object holds the code at ADDR. */
+uint32_t runtimes_holding(uint64_t addr);
+bool runtimes_holds(const struct runtime *r, uint64_t addr);
+/* The bit of the one that has a part in the native walk; 0: none has. */
+uint32_t runtimes_generating(void);
+/* Why the frames of the runtime with that NUMBER, which this process has, are not read; NULL: it is not so. */
+const char *runtimes_refusal(unsigned number);
 /* A runtime of this process has begun to end. */
 bool runtimes_are_ending(void);
 /* The same can only be seen from the closing thread's stack, by a return address: runtimes_end_in. */

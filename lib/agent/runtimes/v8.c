@@ -112,11 +112,12 @@ static bool v8_owns(const char *path, bool is_program)
 /* process.exit() closes nothing. */
 static bool v8_is_ending(void) { return false; }
 
-static void v8_forget(void) { v8_walk_end(); }
+static void v8_forget(void) {}
 
 const struct runtime runtime_v8 = {
     .number = RUNTIME_JAVASCRIPT,
     .find = v8_find,
+    .generated = &v8_generated,
     .owns = v8_owns,
     .walk = v8_walk,
     .name = v8_name,

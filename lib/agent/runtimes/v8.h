@@ -146,7 +146,7 @@ bool v8_program_ends(void);
 /* ---- v8_walk.c, v8_name.c ---- */
 
 void v8_walk_begin(void);
-void v8_walk_end(void);
+extern const struct generated_code v8_generated;
 enum runtime_answer v8_walk(struct runtime_stack *s);
 bool v8_name(const struct runtime_frame *f, struct runtime_name *out, bool *hidden);
 

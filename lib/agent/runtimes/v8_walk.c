@@ -225,7 +225,7 @@ static enum generated_step v8_step(struct walk *w)
     return GENERATED_PASSED;
 }
 
-static const struct generated_code code_of_v8 = {.holds = v8_holds, .step = v8_step};
+const struct generated_code v8_generated = {.holds = v8_holds, .step = v8_step};
 
 void v8_walk_begin(void)
 {
@@ -234,9 +234,6 @@ void v8_walk_begin(void)
     for (unsigned i = 0; i < COPIES; i++)
         atomic_store_explicit(&copies[i], 0, memory_order_relaxed);
     v8_code_reset();
-    atomic_store_explicit(&generated_code, &code_of_v8, memory_order_release);
 }
-
-void v8_walk_end(void) { atomic_store_explicit(&generated_code, NULL, memory_order_release); }
 
 enum runtime_answer v8_walk(struct runtime_stack *s) { return s->scratch[IS_LOST] || !s->n ? RUNTIME_NO_FRAMES : RUNTIME_FRAMES; }

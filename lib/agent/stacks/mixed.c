@@ -2,14 +2,13 @@
 /*
  * mixed.c: stacks of native frames and frames of a runtime, as one.
  *
- * Called by sites.c in the program's threads. The key of a stack is looked up for every socket; two
+ * Called by sites_here.c in the program's threads. The key of a stack is looked up for every socket; two
  * stacks are merged only when their key is new.
  */
 #include "mixed.h"
 
 #include <string.h>
 
-#include "../../core/hash.h"
 #include "../../core/own_frames.h"
 #include "../../core/textstack.h"
 #include "../base/sys.h"
@@ -21,14 +20,6 @@
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 static struct known known[KNOWN_ENTRIES] LARGE_TABLE; /* stacks whose site is known by their key */
-
-uint64_t mixed_key(uint64_t note, const struct runtime_stack *s, unsigned call, uint64_t generation)
-{
-    uint64_t h = hash_mix(note, generation << 8 | call);
-    for (unsigned i = 0; s && i < s->n; i++)
-        h = hash_mix(h, s->frames[i].hash);
-    return h ? h : 1;
-}
 
 state_ref mixed_recall(uint64_t key)
 {
@@ -58,19 +49,19 @@ static bool begins_another_stack(uint64_t pc)
 
 static bool is_in_no_object(uint64_t pc) { return modules_of(pc - 1) == STATE_NO_MODULE; }
 
-/* ---- merging --------------------------------------------------------------------------------- */
+/* ---- where the frames stand ------------------------------------------------------------------ */
 
+/* The frames of one runtime. */
 struct merge {
     const struct runtime *runtime;
     const struct runtime_stack *s;
     const struct mixed_native *native;
-    unsigned n_native;   /* of this stack */
-    bool complete, full; /* full: a frame that was wanted found no room */
-    bool at_once;        /* all of the runtime's frames stand at one place */
-    unsigned place;      /* where at the earliest: behind it the evaluator's frame, if that is known */
+    bool several;
+    unsigned n_native; /* of this stack */
+    bool complete;
+    bool at_once;   /* all of the runtime's frames stand at one place */
+    unsigned place; /* where at the earliest: behind it the evaluator's frame, if that is known */
     unsigned next, mark;
-    unsigned n, shown, max;
-    uint64_t *out;
 };
 
 static bool runs_frames(const struct merge *m, unsigned i)
@@ -111,16 +102,21 @@ static unsigned reached_at(struct merge *m, unsigned i)
 static bool is_of_end(const struct merge *m, unsigned i)
 {
     const struct state_module *module = modules_at(modules_of(m->native->pcs[i] - 1));
-    return is_generated(m, i) || (module && (module->interpreter || own_frames_is_inner_object(module->path)));
+    bool interpreter = module && (m->several ? module->interpreter == m->runtime->number : module->interpreter);
+    return is_generated(m, i) || interpreter || (module && own_frames_is_inner_object(module->path));
 }
 
-/* The innermost frame of the interpreter behind all that is not its own. */
+static bool is_of_runtime(const struct merge *m, unsigned i) { return runtimes_holds(m->runtime, m->native->pcs[i] - 1); }
+
+/* The innermost frame of the interpreter behind all that is not its own; what another has called is not behind it. */
 static unsigned place_in_interpreter(const struct merge *m)
 {
     unsigned place = m->n_native;
+    while (m->several && place && !is_of_runtime(m, place - 1))
+        place--;
     while (place && is_of_end(m, place - 1))
         place--;
-    while (place < m->n_native && !runtimes_hold(m->native->pcs[place] - 1))
+    while (place < m->n_native && !is_of_runtime(m, place))
         place++;
     return place;
 }
@@ -162,59 +158,139 @@ static bool belong_together(struct merge *m)
     return m->s->cut || evaluators <= m->s->n;
 }
 
-/* False: a frame has no name that can be read. */
-static bool put_runtime_frames(struct merge *m, unsigned until)
+/* Puts what stands for each frame of S into its first word; 0: it is not shown. False: one has no name that can be read. */
+static bool name_frames(const struct runtime *runtime, struct runtime_stack *s, unsigned max)
 {
-    for (; m->next < until && m->next < m->s->n; m->next++) {
-        m->full |= m->shown < m->max && m->n == STATE_MAX_FRAMES;
-        if (m->shown == m->max || m->full)
-            continue;
-        uint64_t pc = frames_of(m->runtime, &m->s->frames[m->next]);
+    for (unsigned i = 0, shown = 0; i < s->n; i++) {
+        uint64_t pc = shown == max ? 0 : frames_of(runtime, &s->frames[i]);
         if (pc == FRAMES_UNREADABLE)
             return false;
-        if (!pc)
-            continue;
-        m->out[m->n++] = pc;
-        m->shown++;
+        s->frames[i].word[0] = pc;
+        shown += pc != 0;
     }
     return true;
 }
 
-static void put_native_frame(struct merge *m, uint64_t pc, bool with_interpreter)
+/* Behind those that stand before the same native frame. Where there is no more room the outermost goes. */
+static void insert(struct mixed *x, uint64_t pc, unsigned before)
 {
-    bool interpreter = is_interpreter(pc);
-    if (m->s->hides_generated && is_in_no_object(pc))
+    unsigned at = x->n;
+    while (at && x->before[at - 1] > before)
+        at--;
+    if (at == STATE_MAX_FRAMES)
         return;
-    if (m->shown == m->max || (interpreter && !with_interpreter))
-        return;
-    m->full |= m->n == STATE_MAX_FRAMES;
-    if (m->full)
-        return;
-    m->out[m->n++] = pc;
-    m->shown += !interpreter;
+    unsigned last = x->n < STATE_MAX_FRAMES ? x->n++ : STATE_MAX_FRAMES - 1;
+    for (; last > at; last--) {
+        x->pcs[last] = x->pcs[last - 1];
+        x->before[last] = x->before[last - 1];
+    }
+    x->pcs[at] = pc;
+    x->before[at] = (uint8_t)before;
 }
 
-unsigned mixed_merge(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native, unsigned max,
-                     bool with_interpreter, uint64_t out[STATE_MAX_FRAMES])
+/* Those before UNTIL stand before native frame I. */
+static void insert_until(struct mixed *x, struct merge *m, unsigned until, unsigned i)
 {
-    struct merge m = {
-        .runtime = runtime, .s = s, .native = native, .n_native = native->n, .complete = native->complete, .max = max, .out = out};
-    for (unsigned i = 0; i < native->n; i++) {
-        if (s->generated ? !is_in_no_object(native->pcs[i]) : !begins_another_stack(native->pcs[i]))
+    for (; m->next < until && m->next < m->s->n; m->next++)
+        if (m->s->frames[m->next].word[0])
+            insert(x, m->s->frames[m->next].word[0], i);
+}
+
+/* What is not of this stack: that of another greenlet, or what lies behind generated code. */
+static void find_end(struct merge *m)
+{
+    for (unsigned i = 0; i < m->native->n; i++) {
+        if (m->s->generated ? !is_in_no_object(m->native->pcs[i]) : !begins_another_stack(m->native->pcs[i]))
             continue;
-        m.n_native = i;
-        m.complete = true;
+        m->n_native = i;
+        m->complete = true;
         break;
     }
-    if (!belong_together(&m))
-        return 0;
-    for (unsigned i = 0; i < m.n_native; i++) {
-        if (!put_runtime_frames(&m, reached_at(&m, i)))
-            return 0;
-        put_native_frame(&m, native->pcs[i], with_interpreter);
+}
+
+/* Another runtime has called this one, which has called it in turn. */
+static bool is_split(const struct merge *m)
+{
+    bool own = false, other = false;
+    for (unsigned i = 0; i < m->n_native; i++) {
+        bool here = is_of_runtime(m, i);
+        if (here && other)
+            return true;
+        own |= here;
+        other |= own && !here && runtimes_holding(m->native->pcs[i] - 1);
     }
-    /* the native stack was cut before those that run the others */
-    if (!put_runtime_frames(&m, s->n))
+    return false;
+}
+
+/* How many of the frames have a place that is known for sure, where other runtimes have frames too. */
+static unsigned count_placed(struct merge m)
+{
+    unsigned placed = 0;
+    if (m.at_once && (!m.complete || is_split(&m)))
         return 0;
-    return m.full && with_interpreter ? mixed_merge(runtime, s, native, max, false, out) : m.n;
+    for (unsigned i = 0; i < m.n_native; i++)
+        placed = m.next = reached_at(&m, i);
+    return placed;
+}
+
+bool mixed_place(struct mixed *x, const struct runtime *runtime, struct runtime_stack *s)
+{
+    struct merge m = {
+        .runtime = runtime, .s = s, .native = x->native, .several = x->several, .n_native = x->native->n, .complete = x->native->complete};
+    find_end(&m);
+    if (!belong_together(&m))
+        return false;
+    /* where the native stack was cut it is not known which runtime's frames come next */
+    unsigned placed = x->several && !s->generated ? count_placed(m) : s->n;
+    if (!placed || (placed < s->n && m.complete) || !name_frames(runtime, s, x->max))
+        return false;
+    for (unsigned i = 0; i < m.n_native; i++)
+        insert_until(x, &m, reached_at(&m, i), i);
+    insert_until(x, &m, placed, m.n_native);
+    x->end = m.n_native < x->end ? m.n_native : x->end;
+    x->hides_generated |= s->hides_generated;
+    return true;
+}
+
+/* ---- merging --------------------------------------------------------------------------------- */
+
+void mixed_begin(struct mixed *x, const struct mixed_native *native, unsigned max, bool several)
+{
+    x->native = native;
+    x->max = max;
+    x->several = several;
+    x->hides_generated = false;
+    x->end = native->n;
+    x->n = 0;
+}
+
+struct merged {
+    unsigned n, shown, max;
+    bool full; /* a frame that was wanted found no room */
+    uint64_t *out;
+};
+
+static void put(struct merged *m, uint64_t pc, bool counts)
+{
+    m->full |= m->shown < m->max && m->n == STATE_MAX_FRAMES;
+    if (m->shown == m->max || m->full)
+        return;
+    m->out[m->n++] = pc;
+    m->shown += counts;
+}
+
+unsigned mixed_merge(const struct mixed *x, bool with_interpreter, uint64_t out[STATE_MAX_FRAMES])
+{
+    struct merged m = {.max = x->max, .out = out};
+    unsigned next = 0;
+    for (unsigned i = 0; i <= x->end; i++) {
+        for (; next < x->n && x->before[next] == i; next++)
+            put(&m, x->pcs[next], true);
+        if (i == x->end || (x->hides_generated && is_in_no_object(x->native->pcs[i])))
+            continue;
+        bool interpreter = is_interpreter(x->native->pcs[i]);
+        if (with_interpreter || !interpreter)
+            put(&m, x->native->pcs[i], !interpreter);
+    }
+    return m.full && with_interpreter ? mixed_merge(x, false, out) : m.n;
 }

@@ -25,16 +25,29 @@
 #define SAMPLED 1024u
 
 static _Atomic(struct state_pair *) records[PAIRS] LARGE_TABLE;
-/* open addressing by word: the record's number + 1; 0: free */
+/*
+ * Open addressing by word: the record's number + 1, and above it the generation; one of another
+ * generation is free. A child of fork begins a new one, and so writes to no page of this.
+ */
 static _Atomic uint16_t places[PLACES] LARGE_TABLE;
+#define NUMBER_BITS 13
+#define GENERATIONS (1u << (16 - NUMBER_BITS))
+_Static_assert(PAIRS < 1u << NUMBER_BITS, "a place holds each number + 1");
+static uint16_t generation;
 static _Atomic uint32_t n_records;
 
-/* Where WORD is, or would be: its place has 0 then. */
-static inline __attribute__((always_inline)) _Atomic uint16_t *place_of(uint32_t word, struct state_pair **record)
+static inline __attribute__((always_inline)) uint16_t number_in(uint16_t place)
+{
+    return place >> NUMBER_BITS == generation ? place & ((1u << NUMBER_BITS) - 1) : 0;
+}
+
+/* Where WORD is, or would be: RECORD is NULL then, and THERE what the free place has. */
+static inline __attribute__((always_inline)) _Atomic uint16_t *place_of(uint32_t word, struct state_pair **record, uint16_t *there)
 {
     uint32_t at = (word ^ word >> 16) % PLACES;
     for (;; at = (at + 1) % PLACES) {
-        uint16_t number = atomic_load_explicit(&places[at], memory_order_acquire);
+        *there = atomic_load_explicit(&places[at], memory_order_acquire);
+        uint16_t number = number_in(*there);
         *record = number ? atomic_load_explicit(&records[number - 1], memory_order_relaxed) : NULL;
         if (!number || atomic_load_explicit(&(*record)->word, memory_order_relaxed) == word)
             return &places[at];
@@ -44,7 +57,8 @@ static inline __attribute__((always_inline)) _Atomic uint16_t *place_of(uint32_t
 struct state_pair *pairs_find(uint32_t common)
 {
     struct state_pair *p;
-    place_of(common, &p);
+    uint16_t there;
+    place_of(common, &p, &there);
     return p;
 }
 
@@ -72,10 +86,9 @@ static struct state_pair *add(uint32_t word)
     atomic_store_explicit(&p->number, number + 1, memory_order_release);
     atomic_store_explicit(&records[number], p, memory_order_relaxed);
     for (;;) {
-        uint16_t none = 0;
-        _Atomic uint16_t *place = place_of(word, &there);
-        if (!there &&
-            atomic_compare_exchange_strong_explicit(place, &none, (uint16_t)(number + 1), memory_order_acq_rel, memory_order_acquire))
+        uint16_t free, mine = (uint16_t)(generation << NUMBER_BITS | (number + 1));
+        _Atomic uint16_t *place = place_of(word, &there, &free);
+        if (!there && atomic_compare_exchange_strong_explicit(place, &free, mine, memory_order_acq_rel, memory_order_acquire))
             return p;
         if (there) {
             atomic_store(&p->word, 0);
@@ -175,7 +188,8 @@ void pairs_reset(void)
 {
     if (!atomic_load(&n_records))
         return;
-    for (uint32_t i = 0; i < PLACES; i++)
+    generation = (generation + 1) % GENERATIONS;
+    for (uint32_t i = 0; !generation && i < PLACES; i++)
         atomic_store_explicit(&places[i], 0, memory_order_relaxed);
     atomic_store(&n_records, 0);
 }

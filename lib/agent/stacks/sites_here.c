@@ -30,11 +30,13 @@ static inline __attribute__((always_inline)) state_ref site_of_note(uint64_t not
 /* ---- with frames of a runtime ---- */
 
 /*
- * Once a runtime was found the note of a stack is a hash of its native frames, which no table's
- * generation can be taken for.
+ * Once a runtime was found the note of a stack is a hash of its native frames, with a bit for each
+ * runtime whose interpreter has some of them; no table's generation can be taken for it. Three bits
+ * say which runtimes were known by then.
  */
 #define NOTE_OF_NATIVE (1ull << 63)
-#define NOTE_HAS_INTERPRETER (1ull << 62)
+#define NOTE_CHANGES_SHIFT 60
+#define NOTE_RUNTIMES_SHIFT (NOTE_CHANGES_SHIFT - RUNTIMES_MAX)
 
 /*
  * How many frames a stack without frames of the runtime keeps. Native frames are captured in full
@@ -49,14 +51,23 @@ struct captured {
     uint64_t pcs[NATIVE_FRAMES_MAX];
 };
 
-static uint64_t note_of(const struct captured *c)
+static uint64_t head_of_notes(uint32_t changes) { return NOTE_OF_NATIVE >> NOTE_CHANGES_SHIFT | (changes & 7); }
+
+static uint32_t interpreters_of(const uint64_t *pcs, unsigned n)
 {
-    uint64_t note = sites_hash(c->pcs, c->n) >> 2 | NOTE_OF_NATIVE;
-    for (unsigned i = 0; i < c->n; i++)
-        if (runtimes_hold(c->pcs[i] - 1))
-            return note | NOTE_HAS_INTERPRETER;
-    return note;
+    uint32_t which = 0;
+    for (unsigned i = 0; i < n; i++)
+        which |= runtimes_holding(pcs[i] - 1);
+    return which;
 }
+
+static uint64_t note_of(const struct captured *c, uint32_t changes)
+{
+    uint64_t which = interpreters_of(c->pcs, c->n), hash = sites_hash(c->pcs, c->n);
+    return head_of_notes(changes) << NOTE_CHANGES_SHIFT | which << NOTE_RUNTIMES_SHIFT | hash >> (64 - NOTE_RUNTIMES_SHIFT);
+}
+
+static uint32_t runtimes_of(uint64_t note) { return (uint32_t)(note >> NOTE_RUNTIMES_SHIFT) & ((1u << RUNTIMES_MAX) - 1); }
 
 static __attribute__((noinline)) state_ref native_anew(struct captured *c, bool filled, bool *in_signal)
 {
@@ -70,23 +81,58 @@ static __attribute__((noinline)) state_ref native_anew(struct captured *c, bool 
     return sites_intern_call(c->pcs, c->n < limit ? c->n : limit, c->call);
 }
 
-static state_ref intern_merged(const struct runtime *runtime, const struct runtime_stack *s, const struct mixed_native *native,
-                               unsigned call)
+/* The runtimes that have frames in a stack, a bit for each; and the last one that was asked, whose walk is in S. */
+struct present {
+    struct runtime_stack *s;
+    uint32_t which;
+    unsigned last;
+};
+
+static inline bool walk_again(struct runtime_stack *s, unsigned i)
 {
+    runtime_stack_begin(s, agent_options.max_frames);
+    return runtimes_readers[i]->walk(s) == RUNTIME_FRAMES;
+}
+
+/* Asks those of WHICH, and adds their frames to KEY; *LAST is the one that was asked last. Returns those that have some. */
+static inline __attribute__((always_inline)) uint32_t walk_each(struct runtime_stack *s, uint32_t which, unsigned *last, uint64_t *key)
+{
+    uint32_t there = 0;
+    for (; which; which &= which - 1) {
+        *last = (unsigned)__builtin_ctz(which);
+        if (!walk_again(s, *last))
+            continue;
+        there |= which & -which;
+        *key = mixed_key_with(*key, s);
+    }
+    return there;
+}
+
+/* One structure holds a walk: with several runtimes each but the last one is walked once more. */
+static state_ref intern_merged(struct present *p, const struct mixed_native *native, unsigned call)
+{
+    struct mixed x;
     uint64_t pcs[STATE_MAX_FRAMES];
     unsigned max = agent_options.max_frames;
-    bool many = sites_are_many();
-    unsigned n = mixed_merge(runtime, s, native, many && max > SITES_FEW_FRAMES ? SITES_FEW_FRAMES : max, !many, pcs);
+    bool many = sites_are_many(), any = false;
+    mixed_begin(&x, native, many && max > SITES_FEW_FRAMES ? SITES_FEW_FRAMES : max, p->which & (p->which - 1));
+    if (p->which & 1u << p->last)
+        any = mixed_place(&x, runtimes_readers[p->last], p->s);
+    for (uint32_t left = p->which & ~(1u << p->last); left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+        any |= walk_again(p->s, i) && mixed_place(&x, runtimes_readers[i], p->s);
+    }
+    unsigned n = any ? mixed_merge(&x, !many, pcs) : 0;
     return n ? sites_intern_call(pcs, n, call) : 0;
 }
 
-static __attribute__((noinline)) state_ref mixed_anew(const struct runtime *runtime, const struct runtime_stack *s, unsigned call)
+static __attribute__((noinline)) state_ref mixed_anew(struct present *p, unsigned call)
 {
     struct mixed_native native;
     unsigned flags;
     native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, NULL);
     native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
-    return intern_merged(runtime, s, &native, call);
+    return intern_merged(p, &native, call);
 }
 
 /* The site of KEY, if it is still known and valid. */
@@ -97,29 +143,38 @@ static state_ref recall_site(uint64_t key)
 }
 
 /*
- * The stack goes through code that RUNTIME has generated. Nothing of it is remembered by the
+ * The stack goes through code that runtime OWN has generated. Nothing of it is remembered by the
  * addresses there, as other code may take their place: it is walked each time, by the native walk,
  * which has the runtime's frames collected on its way. A new stack is walked once more, for the
  * places of its native frames.
  */
-static __attribute__((noinline)) state_ref generated_here(struct captured *c, const struct runtime *runtime)
+static __attribute__((noinline)) state_ref generated_here(struct captured *c, unsigned own)
 {
     struct mixed_native native;
     struct runtime_stack s;
+    struct present p = {.s = &s, .last = own};
     runtime_stack_begin(&s, agent_options.max_frames);
     unsigned flags, limit = atomic_load_explicit(&native_limit, memory_order_relaxed);
     native.n = capture_collect(native.pcs, NATIVE_FRAMES_MAX, &flags, &s);
-    bool mixed = runtime->walk(&s) == RUNTIME_FRAMES;
-    uint64_t key = mixed_key(sites_hash(native.pcs, native.n), mixed ? &s : NULL, c->call,
-                             atomic_load_explicit(&sites_generation, memory_order_relaxed));
+    uint64_t key = mixed_key(sites_hash(native.pcs, native.n), c->call, atomic_load_explicit(&sites_generation, memory_order_relaxed));
+    if (runtimes_readers[own]->walk(&s) == RUNTIME_FRAMES) {
+        p.which = 1u << own;
+        key = mixed_key_with(key, &s);
+    }
+    uint32_t others = atomic_load_explicit(&runtimes_found, memory_order_relaxed) & ~(1u << own);
+    if (others)
+        p.which |= walk_each(&s, interpreters_of(native.pcs, native.n) & others, &p.last, &key);
     state_ref ref = recall_site(key);
     if (ref)
         return ref;
-    if (mixed) {
+    if (p.which) {
         runtime_stack_begin(&s, agent_options.max_frames);
         native.n = capture_places(native.pcs, native.sps, NATIVE_FRAMES_MAX, &flags, &s);
         native.complete = !(flags & (CAPTURE_CUT | CAPTURE_BROKEN | CAPTURE_GENERATED));
-        ref = runtime->walk(&s) == RUNTIME_FRAMES ? intern_merged(runtime, &s, &native, c->call) : 0;
+        p.last = own;
+        if (runtimes_readers[own]->walk(&s) != RUNTIME_FRAMES)
+            p.which &= ~(1u << own);
+        ref = intern_merged(&p, &native, c->call);
     }
     if (!ref)
         ref = sites_intern_call(native.pcs, native.n < limit ? native.n : limit, c->call);
@@ -128,44 +183,59 @@ static __attribute__((noinline)) state_ref generated_here(struct captured *c, co
     return ref;
 }
 
-/*
- * The native stack comes first: its memo never holds one with a signal frame, and it says whether
- * the interpreter is on it, between two of its own calls. In a signal handler it may have been
- * interrupted anywhere.
- */
-static __attribute__((noinline)) state_ref mixed_here(struct captured *c, const struct runtime *runtime, bool *in_signal)
+/* Of the stack as it was captured, with the runtimes that are known by now. */
+static inline __attribute__((always_inline)) state_ref mixed_known(struct captured *c, uint32_t changes, bool *in_signal)
 {
     struct runtime_stack s;
-    if (agent_options.native_frames != NATIVE_FRAMES_MAX) {
-        atomic_store(&native_limit, agent_options.native_frames);
-        agent_options.native_frames = NATIVE_FRAMES_MAX;
-        c->n = capture_stack_noted(&c->from, c->call, c->pcs, NATIVE_FRAMES_MAX, &c->flags, &c->ticket);
-    }
+    unsigned last = 0;
     uint64_t note = c->ticket.note, generation = atomic_load_explicit(&sites_generation, memory_order_relaxed);
     if (c->flags & (CAPTURE_IN_SIGNAL | CAPTURE_NESTED))
         return native_anew(c, true, in_signal);
-    if (c->flags & CAPTURE_GENERATED)
-        return generated_here(c, runtime);
+    uint32_t generating = c->flags & CAPTURE_GENERATED ? runtimes_generating() : 0;
+    if (generating)
+        return generated_here(c, (unsigned)__builtin_ctz(generating));
     bool filled = !note;
-    if (!(note & NOTE_OF_NATIVE)) {
-        if (note) /* of another table, or of the time before the runtime was found */
+    if (note >> NOTE_CHANGES_SHIFT != head_of_notes(changes)) {
+        if (note) /* of another table, or of the time before a runtime was found */
             c->n = capture_again(&c->from, c->call, c->pcs, NATIVE_FRAMES_MAX, &c->flags);
         filled = true;
-        note = note_of(c);
+        note = note_of(c, changes);
         capture_note(&c->ticket, note);
     }
-    runtime_stack_begin(&s, agent_options.max_frames);
-    bool mixed = note & NOTE_HAS_INTERPRETER && runtime->walk(&s) == RUNTIME_FRAMES;
-    uint64_t key = mixed_key(note, mixed ? &s : NULL, c->call, generation);
+    uint64_t key = mixed_key(note, c->call, generation);
+    uint32_t there = walk_each(&s, runtimes_of(note), &last, &key);
     state_ref ref = recall_site(key);
     if (ref)
         return ref;
-    ref = mixed ? mixed_anew(runtime, &s, c->call) : 0;
+    ref = there ? mixed_anew(&(struct present){.s = &s, .which = there, .last = last}, c->call) : 0;
     if (!ref)
         ref = native_anew(c, filled, in_signal);
     if (ref)
         mixed_remember(key, ref);
     return ref;
+}
+
+/*
+ * The native stack comes first: its memo never holds one with a signal frame, and it says whether
+ * an interpreter is on it, between two of its own calls. In a signal handler it may have been
+ * interrupted anywhere. ANEW: a runtime was met in this very stack, which may go through code that this
+ * one has generated.
+ */
+static __attribute__((noinline)) state_ref mixed_here(struct captured *c, bool anew, bool *in_signal)
+{
+    if (agent_options.native_frames != NATIVE_FRAMES_MAX) {
+        atomic_store(&native_limit, agent_options.native_frames);
+        agent_options.native_frames = NATIVE_FRAMES_MAX;
+        anew = true;
+    }
+    for (unsigned tries = 1;; tries++, anew = true) {
+        uint32_t changes = runtimes_changes();
+        if (anew)
+            c->n = capture_stack_noted(&c->from, c->call, c->pcs, NATIVE_FRAMES_MAX, &c->flags, &c->ticket);
+        state_ref ref = mixed_known(c, changes, in_signal);
+        if (tries == RUNTIMES_MAX || runtimes_changes() == changes)
+            return ref;
+    }
 }
 
 static __attribute__((noinline)) state_ref capture_here(const struct arch_frame *from, unsigned call, bool *in_signal)
@@ -175,9 +245,8 @@ static __attribute__((noinline)) state_ref capture_here(const struct arch_frame 
     c.call = call;
     c.flags = 0;
     c.n = capture_stack_noted(from, call, c.pcs, agent_options.native_frames, &c.flags, &c.ticket);
-    const struct runtime *runtime = runtimes_active();
-    if (runtime)
-        return mixed_here(&c, runtime, in_signal);
+    if (atomic_load_explicit(&runtimes_found, memory_order_acquire))
+        return mixed_here(&c, false, in_signal);
     state_ref ref = site_of_note(c.ticket.note);
     if (ref)
         return ref;
@@ -189,8 +258,8 @@ static __attribute__((noinline)) state_ref capture_here(const struct arch_frame 
     if (!c.n)
         table_drop(c.flags & CAPTURE_NESTED ? DROP_NESTED : DROP_NO_STACK);
     ref = sites_intern_call(c.pcs, c.n, call);
-    if ((runtime = runtimes_active()) != NULL) /* it was met in this very stack */
-        return mixed_here(&c, runtime, in_signal);
+    if (atomic_load_explicit(&runtimes_found, memory_order_acquire))
+        return mixed_here(&c, true, in_signal);
     if (ref)
         capture_note(&c.ticket, (uint64_t)atomic_load_explicit(&sites_generation, memory_order_relaxed) << 32 | ref);
     return ref;

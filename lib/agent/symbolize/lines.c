@@ -76,26 +76,19 @@ static bool is_asked(const struct frame *f, const struct frame *own)
     return (f->module && f->module[0] == '/') || is_asked_source(f, own);
 }
 
-static size_t write_questions(struct out *o, const struct frame *frames, size_t n)
+/* OWN: the frame that stands for the program. */
+static void write_question(struct out *o, const struct frame *f, const struct frame *own)
 {
-    const struct frame *own = program_frame_first(frames, n);
-    size_t asked = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_asked(&frames[i], own))
-            continue;
-        asked++;
-        if (is_asked_source(&frames[i], own)) {
-            out_fmt(o, "@%u %s\n", frames[i].line, frames[i].file);
-            continue;
-        }
-        out_hex(o, frames[i].offset, 1);
-        out_char(o, ' ');
-        out_str(o, frames[i].build_id ? frames[i].build_id : "-");
-        out_char(o, ' ');
-        out_str(o, frames[i].module);
-        out_char(o, '\n');
+    if (is_asked_source(f, own)) {
+        out_fmt(o, "@%u %s\n", f->line, f->file);
+        return;
     }
-    return asked;
+    out_hex(o, f->offset, 1);
+    out_char(o, ' ');
+    out_str(o, f->build_id ? f->build_id : "-");
+    out_char(o, ' ');
+    out_str(o, f->module);
+    out_char(o, '\n');
 }
 
 /* Not strtoul, which asks the locale of the calling thread. */
@@ -202,13 +195,14 @@ static bool take_answers(struct scratch **scratch, struct report *r, char *text,
 
 /* ---- what is known already ---- */
 
-typedef bool (*frame_call)(void *arg, const struct frame *f);
+/* OWN: the frame that stands for the program, in the stack of F. */
+typedef bool (*frame_call)(void *arg, const struct frame *f, const struct frame *own);
 
 static bool for_each_of(const struct frame *frames, size_t n, frame_call call, void *arg)
 {
     const struct frame *own = program_frame_first(frames, n);
     for (size_t i = 0; i < n; i++)
-        if (is_asked(&frames[i], own) && !call(arg, &frames[i]))
+        if (is_asked(&frames[i], own) && !call(arg, &frames[i], own))
             return false;
     return true;
 }
@@ -235,10 +229,11 @@ struct answers {
     size_t len;
 };
 
-static bool add_cached(void *arg, const struct frame *f)
+static bool add_cached(void *arg, const struct frame *f, const struct frame *own)
 {
     struct answers *k = arg;
     size_t len;
+    (void)own;
     const char *text = line_cache_get(f, &len);
     if (!text)
         return false;
@@ -281,28 +276,12 @@ bool lines_known(struct scratch **scratch, struct report *r)
     return known;
 }
 
-/* Puts the lines of one frame into the cache: the last of them is no inlined call. */
-static bool cache_answer(void *arg, const struct frame *f)
-{
-    struct answers *rest = arg;
-    const char *first = rest->text;
-    for (bool inlined = true; inlined;) {
-        const char *newline = memchr(rest->text, '\n', rest->len);
-        if (!newline)
-            return false;
-        inlined = rest->text[0] == '1';
-        rest->len -= (size_t)(newline + 1 - rest->text);
-        rest->text += newline + 1 - rest->text;
-    }
-    line_cache_put(f, first, (size_t)(rest->text - first));
-    return true;
-}
-
-static bool cache_name(void *arg, const struct frame *f)
+static bool cache_name(void *arg, const struct frame *f, const struct frame *own)
 {
     char line[600];
     struct out o = {.buf = line, .cap = sizeof line};
     (void)arg;
+    (void)own;
     out_str(&o, "0 0\t\t");
     out_str(&o, f->symbol ? f->symbol : "");
     out_char(&o, '\n');
@@ -313,20 +292,89 @@ static bool cache_name(void *arg, const struct frame *f)
 
 /* ---- asking ---- */
 
-static bool ask_command(struct scratch **scratch, struct report *r)
+/*
+ * What is known of each frame, in the order of the questions. Only the others are asked about: a
+ * second report often has a frame or two of its own, and to read again what the rest is of, such as
+ * the C library's lines, takes most of the command's time.
+ */
+struct question {
+    const char *text; /* NULL: it is asked */
+    size_t len;
+};
+struct asking {
+    struct out in;
+    struct question *all;
+    size_t n, asked;
+    struct answers rest; /* of the command's answer */
+    struct out merged;
+};
+
+/* Where only a name is kept, asking may have been in vain: it costs little to ask once more. */
+static bool has_line(const struct question *q) { return q->text && (q->len < 5 || memcmp(q->text, "0 0\t\t", 5) != 0); }
+
+static bool note_question(void *arg, const struct frame *f, const struct frame *own)
+{
+    struct asking *a = arg;
+    struct question *q = &a->all[a->n++];
+    q->text = line_cache_get(f, &q->len);
+    if (!has_line(q)) {
+        q->text = NULL;
+        a->asked++;
+        write_question(&a->in, f, own);
+    }
+    return true;
+}
+
+/* The lines of one frame from the answer: the last of them is no inlined call. */
+static bool next_answer(struct answers *rest, struct question *q)
+{
+    q->text = rest->text;
+    for (bool inlined = true; inlined;) {
+        const char *newline = memchr(rest->text, '\n', rest->len);
+        if (!newline)
+            return false;
+        inlined = rest->text[0] == '1';
+        rest->len -= (size_t)(newline + 1 - rest->text);
+        rest->text += newline + 1 - rest->text;
+    }
+    q->len = (size_t)(rest->text - q->text);
+    return true;
+}
+
+static bool merge_answer(void *arg, const struct frame *f, const struct frame *own)
+{
+    struct asking *a = arg;
+    struct question *q = &a->all[a->n++];
+    (void)own;
+    if (!q->text) {
+        if (!next_answer(&a->rest, q))
+            return false;
+        line_cache_put(f, q->text, q->len);
+    }
+    for (size_t i = 0; i < q->len; i++)
+        out_char(&a->merged, q->text[i]);
+    return true;
+}
+
+static bool take_merged(struct scratch **scratch, struct report *r, struct asking *a)
+{
+    scratch_out(&a->merged);
+    a->n = 0;
+    bool ok = for_each_asked(r, merge_answer, a) && !a->merged.lost;
+    char *text = ok ? scratch_get(scratch, a->merged.len + 1) : NULL;
+    if (text)
+        memcpy(text, a->merged.buf, a->merged.len);
+    ok = text && take_answers(scratch, r, text, a->merged.len, count_frames(r));
+    scratch_out_free(&a->merged);
+    return ok;
+}
+
+static bool run_command(struct scratch **scratch, struct asking *a)
 {
     char command[600], since[32];
-    struct out in, number = {.buf = since, .cap = sizeof since - 1};
-    size_t asked = 0;
+    struct out number = {.buf = since, .cap = sizeof since - 1};
     if (!lines_command(command, sizeof command))
         return false;
-    scratch_out(&in);
-    for (size_t i = 0; i < r->n_groups; i++) {
-        const struct group *g = &r->groups[i];
-        asked += write_questions(&in, g->frames, g->n_frames);
-        for (unsigned k = 0; k < g->n_told; k++)
-            asked += write_questions(&in, g->told[k].frames, g->told[k].n_frames);
-    }
     out_u64(&number, unchanged_since());
     since[number.len] = 0;
     char *argv[] = {command,
@@ -337,20 +385,29 @@ static bool ask_command(struct scratch **scratch, struct report *r)
                     agent_options.source ? (char *)(uintptr_t) "--source" : NULL,
                     NULL};
     char *envp[] = {(char *)(uintptr_t) "LC_ALL=C", NULL};
-    size_t room = asked * BYTES_A_FRAME + 65536;
+    size_t room = a->asked * BYTES_A_FRAME + 65536;
     struct symbolizer_job job = {.path = command,
                                  .argv = argv,
                                  .envp = envp,
-                                 .input = in.buf,
-                                 .input_size = in.len,
+                                 .input = a->in.buf,
+                                 .input_size = a->in.len,
                                  .output_room = room < MAX_OUTPUT ? room : MAX_OUTPUT};
-    job.output = asked ? scratch_get(scratch, job.output_room) : NULL;
-    bool ok = job.output && !in.lost && symbolizer_run(&job, LIMIT_MS);
-    scratch_out_free(&in);
-    if (!ok)
+    job.output = scratch_get(scratch, job.output_room);
+    bool ok = job.output && symbolizer_run(&job, LIMIT_MS);
+    a->rest = (struct answers){job.output, ok ? job.output_size : 0};
+    return ok;
+}
+
+static bool ask_command(struct scratch **scratch, struct report *r)
+{
+    struct asking a = {.all = scratch_get(scratch, (count_frames(r) + 1) * sizeof *a.all)};
+    if (!a.all)
         return false;
-    for_each_asked(r, cache_answer, &(struct answers){job.output, job.output_size});
-    return take_answers(scratch, r, job.output, job.output_size, count_frames(r));
+    scratch_out(&a.in);
+    for_each_asked(r, note_question, &a);
+    bool ok = a.n && !a.in.lost && (!a.asked || run_command(scratch, &a));
+    scratch_out_free(&a.in);
+    return ok && take_merged(scratch, r, &a);
 }
 
 bool lines_resolve(struct scratch **scratch, struct report *r)

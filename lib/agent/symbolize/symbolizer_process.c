@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../base/close_all.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 
@@ -46,12 +47,11 @@ static int filter_main(void *arg)
     struct keeper *k = arg;
     uint64_t none = 0;
     /* First moved above 2, then to 0 and 1: the pipes themselves may have these numbers. */
-    long in = SYS3(SYS_fcntl, k->to[0], F_DUPFD, 10), out = SYS3(SYS_fcntl, k->from[1], F_DUPFD, 10);
+    long in = SYS3(SYS_fcntl, k->to[0], F_DUPFD_CLOEXEC, 10), out = SYS3(SYS_fcntl, k->from[1], F_DUPFD_CLOEXEC, 10);
     SYS3(SYS_dup3, in, 0, 0);
     SYS3(SYS_dup3, out, 1, 0);
-    long null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+    long null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
     SYS3(SYS_dup3, null, 2, 0);
-    SYS3(SYS_close_range, 3, ~0u, 0);
     SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
     SYS3(SYS_execve, k->job->path, k->job->argv, k->job->envp);
@@ -119,7 +119,7 @@ static int keeper_main(void *arg)
      * These are second references to the program's connections: while the keeper has one, the
      * program's close would send no FIN.
      */
-    if (SYS3(SYS_close_range, 0, ~0u, 0) >= 0 && SYS2(SYS_pipe2, k->to, O_CLOEXEC) >= 0 && SYS2(SYS_pipe2, k->from, O_CLOEXEC) >= 0) {
+    if (close_all_from(0) && SYS2(SYS_pipe2, k->to, O_CLOEXEC) >= 0 && SYS2(SYS_pipe2, k->from, O_CLOEXEC) >= 0) {
         long pid = symbolizer_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, k->filter_stack + STACK_SIZE, filter_main, k);
         if (pid > 0) {
             int status = -1;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../../arch/cpu.h"
 #include "../../core/state.h"
 
 #define LIVES_PER_CHUNK (2 * STATE_LIVES_PER_EXTENT)
@@ -37,6 +38,28 @@ static inline const struct state_life *lives_near(const int *fd, uint8_t *place)
     memcpy(place, fd, sizeof *place);
     return (const struct state_life *)(const void *)((const char *)&lives_table + lives_table.chunks[chunk]);
 }
+
+/*
+ * A bit for the lower 16 bits of each number that is or was a socket's, with a life. Most calls that
+ * read or write have a file: they ask here first. Sockets and their copies are entered; a number is
+ * taken out when a file is met under it.
+ */
+#define LIVES_BITS (8u * (uint32_t)sizeof(struct arch_bits))
+extern struct arch_bits lives_kept __attribute__((visibility("hidden")));
+/* False: the descriptor at FD, not negative, has no life. A plain load, as in lives_near. */
+static inline __attribute__((always_inline)) bool lives_may_have(const int *fd)
+{
+    uint16_t low;
+    memcpy(&low, fd, sizeof low);
+    return arch_bit_of(&lives_kept, low);
+}
+/* FD has a life. */
+void lives_keep(int fd);
+/*
+ * FD is of no live socket. If its slot has changed since that was seen, the caller says lives_keep:
+ * whoever enters a socket changes the slot's word before.
+ */
+void lives_drop(int fd);
 
 /* NULL: its chunk was never made, or it has none (FD < 0, or too large). */
 static inline struct state_life *life_of(int fd)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../../core/statedir.h"
+#include "../../libc/libc.h"
 #include "../base/environ.h"
 #include "../base/errno_text.h"
 #include "../base/options.h"

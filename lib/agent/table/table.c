@@ -17,6 +17,12 @@
 
 #define CHUNK_SHIFT 6 /* descriptors a chunk: one extent of slots */
 #define LOW_CHUNKS SLOT_LOW_CHUNKS
+/* What every table needs: slots, lives, sites, a stack, a module and its name. */
+#define FIRST_EXTENTS 6u
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #define HIGH_CHUNKS (1u << (31 - CHUNK_SHIFT))
 _Static_assert(STATE_SLOTS_PER_EXTENT == 1u << CHUNK_SHIFT, "one extent of slots is one chunk");
 
@@ -28,6 +34,7 @@ _Atomic bool table_overflowed;
 static unsigned char *base;
 static uint64_t mapped;
 static uint32_t max_extents;
+static uint32_t committed; /* so many extents are usable before they are taken */
 chunk_ptr slot_chunks[LOW_CHUNKS] LARGE_TABLE;
 /* for descriptors from 2^20 on: mapped when the first one comes */
 static _Atomic(chunk_ptr *) high;
@@ -60,6 +67,21 @@ static bool commit(uint64_t offset, uint64_t size)
             return !sys_failed(sys_mmap(p, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         }
     return true;
+}
+
+static uint64_t offset_of(uint32_t extent) { return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE; }
+
+/*
+ * The extents that every table needs, in two system calls: a process that was forked for one
+ * connection makes a table too. Fails before Linux 5.14, and where the file system has not so much
+ * room: then each is committed when it is taken. Nobody uses the table yet.
+ */
+static void commit_first(void)
+{
+    unsigned char *p = base + offset_of(0);
+    uint64_t size = (uint64_t)FIRST_EXTENTS * STATE_EXTENT_SIZE;
+    bool ok = sys_mprotect(p, size, PROT_READ | PROT_WRITE) >= 0 && SYS3(SYS_madvise, p, size, MADV_POPULATE_WRITE) >= 0;
+    committed = ok ? FIRST_EXTENTS : 0;
 }
 
 static uint64_t limit_of(int resource)
@@ -99,8 +121,10 @@ static bool map(int fd, uint64_t size)
     mapped = size;
     max_extents = (uint32_t)((size - STATE_BODY_OFFSET) / STATE_EXTENT_SIZE);
     atomic_store(&table_overflowed, false);
-    if (commit(0, STATE_PAGE) && table_page(0) && (fd < 0 || !atomic_load(&table_overflowed)))
+    if (commit(0, STATE_PAGE) && table_page(0) && (fd < 0 || !atomic_load(&table_overflowed))) {
+        commit_first();
         return true;
+    }
     sys_munmap(p, size);
     base = NULL;
     atomic_store(&pages[0], 0);
@@ -140,8 +164,6 @@ int table_open(int dir, const char *name, int *file_error)
     table_head = (struct state_header *)base;
     return 0;
 }
-
-static uint64_t offset_of(uint32_t extent) { return STATE_BODY_OFFSET + (uint64_t)extent * STATE_EXTENT_SIZE; }
 
 void table_forget(struct state_view *old)
 {
@@ -218,6 +240,11 @@ static bool table_page(uint32_t extent)
     return true;
 }
 
+static bool commit_extents(uint32_t first, unsigned count)
+{
+    return first + count <= committed || commit(offset_of(first), (uint64_t)count * STATE_EXTENT_SIZE);
+}
+
 /*
  * Takes the next COUNT extents; their words are set before n_extents counts them, so that readers
  * never see one that is not there. UINT32_MAX: full.
@@ -229,7 +256,7 @@ static uint32_t take_extents(enum state_extent_type type, uint32_t parameter, un
         if (e + count > max_extents)
             return UINT32_MAX;
     while (!atomic_compare_exchange_weak(&next_extent, &e, e + count));
-    if (!table_page(e) || !table_page(e + count - 1) || !commit(offset_of(e), (uint64_t)count * STATE_EXTENT_SIZE))
+    if (!table_page(e) || !table_page(e + count - 1) || !commit_extents(e, count))
         return UINT32_MAX;
     for (unsigned i = 0; i < count; i++)
         atomic_store_explicit(word_of(e + i), (uint32_t)type << 28 | (parameter + i), memory_order_release);

@@ -4,7 +4,8 @@
  *
  * Reserving runs on the forking thread, the rest on the thread that looks. Two processes of a
  * family that end together must not leave a finding to each other: each marks first that it leaves,
- * then looks at the marks of the others; the one that marked last reports.
+ * then looks at the marks of the others; the one that marked last reports. It may have done so, and
+ * ended, before another looks: so it notes what it reports in its record, which outlives it.
  */
 #include "family.h"
 
@@ -21,6 +22,7 @@
 
 #define MAX_CHILDREN 1024u
 #define UNBORN_NS (10u * NS_PER_S) /* a fork that takes longer has failed */
+#define TOLD_NS (10u * NS_PER_S)   /* a last check that takes longer may tell again what another has told */
 
 static struct state_child *own;   /* this process' record, in its parent's table */
 static struct state_view parents; /* the parent's table, which stays mapped here */
@@ -37,7 +39,8 @@ static bool is_free(const struct state_child *c, uint32_t pid, uint64_t now)
 {
     if (pid == STATE_CHILD_UNBORN)
         return now - atomic_load(&c->since_ns) > UNBORN_NS;
-    return !pid || is_gone(pid);
+    bool told = pid && atomic_load(&c->told[0]) && now - atomic_load(&c->leaving_ns) < TOLD_NS;
+    return !pid || (!told && is_gone(pid));
 }
 
 static struct state_child *reserve(struct state_child *c, uint32_t pid, uint64_t now)
@@ -48,6 +51,8 @@ static struct state_child *reserve(struct state_child *c, uint32_t pid, uint64_t
     atomic_store(&c->leaving_ns, 0);
     for (unsigned i = 0; i < STATE_CHILD_FDS / 64; i++)
         atomic_store(&c->used[i], 0);
+    for (unsigned i = 0; i < STATE_CHILD_TOLD; i++)
+        atomic_store(&c->told[i], 0);
     return c;
 }
 
@@ -134,9 +139,7 @@ bool family_parent_lives(void) { return family.parent && ((uint32_t)SYS0(SYS_get
 
 void family_look(void)
 {
-    if (!family.parent || atomic_load(&written()->parent_ended))
-        return;
-    if (has_ended())
+    if (family.parent && !atomic_load(&written()->parent_ended) && !family_parent_lives())
         atomic_store(&written()->parent_ended, 1);
 }
 
@@ -215,13 +218,40 @@ static bool uses(const struct state_child *c, int fd)
     return fd < (int)STATE_CHILD_FDS && (atomic_load(&c->used[fd / 64]) >> fd % 64 & 1);
 }
 
+/*
+ * C, whose process began its last check after this one's and may have ended, reports the socket of
+ * this cookie.
+ */
+static bool has_told(const struct state_child *c, uint64_t cookie)
+{
+    uint64_t ours = atomic_load(&written()->leaving_ns);
+    bool told = false;
+    for (unsigned i = 0; cookie && i < STATE_CHILD_TOLD; i++)
+        told |= atomic_load(&c->told[i]) == cookie;
+    return told && ours && atomic_load(&c->leaving_ns) > ours;
+}
+
+/* For the others, in this process' last check: it reports the socket of this cookie. */
+static void tell(uint64_t cookie)
+{
+    if (!own || !cookie || !atomic_load(&written()->leaving_ns))
+        return;
+    unsigned i = 0;
+    while (i < STATE_CHILD_TOLD && atomic_load(&own->told[i]) && atomic_load(&own->told[i]) != cookie)
+        i++;
+    if (i < STATE_CHILD_TOLD) /* else another may tell it again */
+        atomic_store(&own->told[i], cookie);
+}
+
 /* C is a brother or sister, or (BELOW) a child. */
-static bool goes_first(const struct state_child *c, bool below, int fd, const struct stat *mine)
+static bool goes_first(const struct state_child *c, bool below, int fd, const struct stat *mine, uint64_t cookie)
 {
     uint32_t pid = atomic_load(&c->pid), self = table_pid();
     if (!pid || pid == STATE_CHILD_UNBORN || pid == self)
         return false;
     enum holds h = holds(pid, fd, mine);
+    if (has_told(c, cookie)) /* asked after that: it may have ended in between */
+        return true;
     if (h != YES)
         return h == UNKNOWN && uses(c, fd) && !is_gone(pid);
     if (uses(c, fd))
@@ -231,18 +261,18 @@ static bool goes_first(const struct state_child *c, bool below, int fd, const st
     return !below && pid < self;
 }
 
-static bool other_goes_first(int fd, const struct stat *mine)
+static bool other_goes_first(int fd, const struct stat *mine, uint64_t cookie)
 {
     uint64_t pos = 0;
     const struct state_child *c;
     if (parents.base) {
         table_refresh(&parents);
         while ((c = state_next_child(&parents, &pos)))
-            if (c != own && goes_first(c, false, fd, mine))
+            if (c != own && goes_first(c, false, fd, mine, cookie))
                 return true;
     }
     for (unsigned i = 0; i < atomic_load(&n_children) && i < MAX_CHILDREN; i++)
-        if ((c = atomic_load(&children[i])) && goes_first(c, true, fd, mine))
+        if ((c = atomic_load(&children[i])) && goes_first(c, true, fd, mine, cookie))
             return true;
     return false;
 }
@@ -258,7 +288,11 @@ bool family_is_last(int fd, const struct state_slot *slot)
         return false;
     bool known = sys_stat_at(hold_file(fd), "", &mine, AT_EMPTY_PATH) >= 0;
     hold_end();
-    return known && !ancestor_goes_first(fd, slot, &mine) && !other_goes_first(fd, &mine);
+    uint64_t cookie = atomic_load(&slot->cookie);
+    if (!known || ancestor_goes_first(fd, slot, &mine) || other_goes_first(fd, &mine, cookie))
+        return false;
+    tell(cookie);
+    return true;
 }
 
 void family_uses(int fd, bool uses_it)

@@ -43,8 +43,15 @@ static void forget_last(int fd, _Atomic uint64_t *at)
 {
     uint64_t use = atomic_load(at);
     struct state_slot *slot = gate_has_table() && !gate_is_vfork_child() ? slot_of(fd) : NULL;
-    if (slot && SLOT_PHASE(atomic_load(&slot->word)) != SLOT_LIVE)
-        atomic_compare_exchange_strong(at, &use, 0);
+    uint64_t word = slot ? atomic_load(&slot->word) : 0;
+    if (!slot || SLOT_PHASE(word) == SLOT_LIVE)
+        return;
+    atomic_compare_exchange_strong(at, &use, 0);
+    if (SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING)
+        return;
+    lives_drop(fd);
+    if (atomic_load(&slot->word) != word) /* a socket again, meanwhile */
+        lives_keep(fd);
 }
 
 /* WORD is a pair's, and not that of LAST, the last use of a socket that is kept. */

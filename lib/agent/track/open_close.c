@@ -142,7 +142,7 @@ void track_close_failed(int fd, uint64_t token)
         return;
     if (after_close_on)
         after_close_put_back(fd);
-    slot_put_back(slot, token);
+    slot_put_back(slot, fd, token);
 }
 
 bool track_closing_range_by(unsigned first, unsigned last, unsigned call, struct closer by)
@@ -173,7 +173,7 @@ void track_range_closed(unsigned first, unsigned last, bool failed)
 {
     int fd = slot_next((int)first);
     for (; fd >= 0 && last >= (unsigned)fd; fd = slot_next(fd + 1))
-        slot_settle_many(slot_of(fd), failed);
+        slot_settle_many(slot_of(fd), fd, failed);
 }
 
 void track_vanished(int fd, uint32_t gen)

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "../../core/address.h"
 #include "../../core/calls.h"
 #include "../base/clock.h"
 #include "../base/sys.h"
@@ -93,7 +94,7 @@ static void keep_attempt(int fd, const struct state_slot *slot, enum attempt_cal
     a->at_ns = clock_now();
     a->address[0] = 0;
     if (to)
-        probe_address_text(a->address, to, len);
+        address_text(a->address, to, len);
     atomic_store_explicit(&a->gen, gen, memory_order_release);
 }
 

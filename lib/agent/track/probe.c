@@ -21,9 +21,8 @@
 /* before 5.11 it needs sys/socket.h first */
 #include <linux/vm_sockets.h>
 
+#include "../../core/address.h"
 #include "../../core/hash.h"
-#include "../../core/out.h"
-#include "../../core/utf8.h"
 #include "../base/clock.h"
 #include "../base/sys.h"
 #include "../table/header.h"
@@ -58,15 +57,35 @@ static int get_option_int(int fd, int name, int otherwise)
     return get_option(fd, SOL_SOCKET, name, &v, sizeof v) < 0 ? otherwise : v;
 }
 
+static _Atomic bool lacks_cookies;
+
+bool probe_lacks_cookies(void) { return atomic_load(&lacks_cookies); }
+
+/* ENOPROTOOPT is the kernel's answer about a name that it does not know, of any socket. */
+bool probe_is_refused_cookie(long r)
+{
+    if (r == -ENOPROTOOPT)
+        atomic_store(&lacks_cookies, true);
+    return r == -ENOPROTOOPT || probe_is_refusal(r);
+}
+
+static long get_cookie(int fd, uint64_t *cookie)
+{
+    long r = get_option(fd, SOL_SOCKET, SO_COOKIE, cookie, sizeof *cookie);
+    if (r == -ENOPROTOOPT && probe_is_refused_cookie(r))
+        table_drop(DROP_LOOK);
+    return r;
+}
+
 uint64_t probe_cookie(int fd)
 {
     uint64_t c = 0;
-    return get_option(fd, SOL_SOCKET, SO_COOKIE, &c, sizeof c) < 0 ? 0 : c;
+    return get_cookie(fd, &c) < 0 ? 0 : c;
 }
 
 int probe_identity(int fd, struct identity *id)
 {
-    long r = get_option(fd, SOL_SOCKET, SO_COOKIE, &id->cookie, sizeof id->cookie);
+    long r = get_cookie(fd, &id->cookie);
     if (r < 0)
         return (int)r;
     id->family = get_option_int(fd, SO_DOMAIN, 0);
@@ -221,25 +240,11 @@ static void probe_other(int fd, struct observation *o)
     o->signature = mix_signature(o->unread, o->unsent, 1, 1);
 }
 
-/* A local address: a port, a name, or for vsock a port too. */
 static bool has_local_name(int fd)
 {
     struct sockaddr_storage a;
     unsigned len = sizeof a;
-    if (answer(get_name(fd, SYS_getsockname, &a, &len)) < 0)
-        return false;
-    switch (a.ss_family) {
-    case AF_INET:
-        return ((struct sockaddr_in *)&a)->sin_port != 0;
-    case AF_INET6:
-        return ((struct sockaddr_in6 *)&a)->sin6_port != 0;
-    case AF_UNIX:
-        return len > offsetof(struct sockaddr_un, sun_path);
-    case AF_VSOCK:
-        return ((struct sockaddr_vm *)&a)->svm_port != VMADDR_PORT_ANY;
-    default:
-        return false;
-    }
+    return answer(get_name(fd, SYS_getsockname, &a, &len)) >= 0 && address_is_bound(&a, len);
 }
 
 /* What is known of the calls on a socket that has no connection. */
@@ -309,132 +314,16 @@ int probe(int fd, const struct state_slot *s, int revents, struct observation *o
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-static void put_ipv4(struct out *o, const unsigned char a[4])
-{
-    for (int i = 0; i < 4; i++) {
-        if (i)
-            out_char(o, '.');
-        out_u64(o, a[i]);
-    }
-}
-
-/* RFC 5952: the longest run of two or more zero groups becomes "::". */
-static void put_ipv6(struct out *o, const unsigned char a[16])
-{
-    unsigned group[8];
-    int best = -1, best_len = 1;
-    for (int i = 0; i < 8; i++)
-        group[i] = (unsigned)a[2 * i] << 8 | a[2 * i + 1];
-    for (int i = 0; i < 8; i++) {
-        int n = 0;
-        while (i + n < 8 && !group[i + n])
-            n++;
-        if (n > best_len) {
-            best = i;
-            best_len = n;
-        }
-        i += n;
-    }
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-    if (!memcmp(a, mapped, sizeof mapped)) {
-        out_str(o, "::ffff:");
-        put_ipv4(o, a + 12);
-        return;
-    }
-    for (int i = 0; i < 8;) {
-        if (i == best) {
-            out_str(o, "::");
-            i += best_len;
-            continue;
-        }
-        if (i && i != best + best_len)
-            out_char(o, ':');
-        out_hex(o, group[i++], 1);
-    }
-}
-
-static void put_unix(struct out *o, const struct sockaddr_un *u, unsigned len)
-{
-    size_t n = len > offsetof(struct sockaddr_un, sun_path) ? len - offsetof(struct sockaddr_un, sun_path) : 0;
-    if (n > sizeof u->sun_path)
-        n = sizeof u->sun_path;
-    if (!n)
-        return;
-    bool abstract = !u->sun_path[0];
-    if (!abstract)
-        n = strnlen(u->sun_path, n);
-    /* valid UTF-8 as it is, each NUL of an abstract name as ss(8) shows it, the rest as \xNN */
-    for (size_t i = 0; i < n;) {
-        unsigned char c = (unsigned char)u->sun_path[i];
-        unsigned seq = utf8_printable(u->sun_path + i, n - i), room = c && !seq ? 4 : seq ? seq : 1;
-        if (o->cap - o->len < room)
-            break;
-        if (!c) {
-            out_char(o, '@');
-        } else if (!seq) {
-            out_str(o, "\\x");
-            out_hex(o, c, 2);
-        } else {
-            for (unsigned k = 0; k < seq; k++)
-                out_char(o, u->sun_path[i + k]);
-        }
-        i += c && seq ? seq : 1;
-    }
-}
-
-static void put_vsock(struct out *o, const struct sockaddr_vm *vm)
-{
-    switch (vm->svm_cid) {
-    case VMADDR_CID_ANY:
-        out_str(o, "VMADDR_CID_ANY:");
-        break;
-    case 1: /* VMADDR_CID_LOCAL, which older headers do not have */
-        out_str(o, "VMADDR_CID_LOCAL:");
-        break;
-    case VMADDR_CID_HOST:
-        out_str(o, "VMADDR_CID_HOST:");
-        break;
-    default:
-        out_fmt(o, "%u:", vm->svm_cid);
-    }
-    if (vm->svm_port == VMADDR_PORT_ANY)
-        out_str(o, "VMADDR_PORT_ANY");
-    else
-        out_u64(o, vm->svm_port);
-}
-
-void probe_address_text(char out[96], const void *sockaddr, unsigned len)
-{
-    struct out o = {.buf = out, .cap = 95};
-    const struct sockaddr *sa = sockaddr;
-    if (len >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET) {
-        const struct sockaddr_in *in = sockaddr;
-        put_ipv4(&o, (const unsigned char *)&in->sin_addr);
-        out_fmt(&o, ":%u", ntohs(in->sin_port));
-    } else if (len >= sizeof(struct sockaddr_in6) && sa->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = sockaddr;
-        out_char(&o, '[');
-        put_ipv6(&o, in6->sin6_addr.s6_addr);
-        out_fmt(&o, "]:%u", ntohs(in6->sin6_port));
-    } else if (len >= sizeof(sa_family_t) && sa->sa_family == AF_UNIX) {
-        put_unix(&o, sockaddr, len);
-    } else if (len >= sizeof(struct sockaddr_vm) && sa->sa_family == AF_VSOCK) {
-        const struct sockaddr_vm *vm = sockaddr;
-        put_vsock(&o, vm);
-    }
-    out[o.len] = 0;
-}
-
 void probe_addresses(int fd, char local[96], char peer[96])
 {
     struct sockaddr_storage a;
     unsigned len = sizeof a;
     local[0] = peer[0] = 0;
     if (get_name(fd, SYS_getsockname, &a, &len) >= 0)
-        probe_address_text(local, &a, len);
+        address_text(local, &a, len);
     len = sizeof a;
     if (get_name(fd, SYS_getpeername, &a, &len) >= 0) {
-        probe_address_text(peer, &a, len);
+        address_text(peer, &a, len);
         return;
     }
     /*
@@ -444,7 +333,7 @@ void probe_addresses(int fd, char local[96], char peer[96])
     static const unsigned sizes[] = {sizeof(struct sockaddr_in6), sizeof(struct sockaddr_in)};
     for (unsigned i = 0; i < 2; i++)
         if (get_option(fd, SOL_SOCKET, SO_PEERNAME, &a, sizes[i]) > 0) {
-            probe_address_text(peer, &a, sizes[i]);
+            address_text(peer, &a, sizes[i]);
             return;
         }
 }

@@ -19,6 +19,10 @@ struct identity {
  * (DROP_LOOK): who sees that count grow knows nothing.
  */
 bool probe_is_refusal(long r);
+/* The kernel has no SO_COOKIE, which came with Linux 4.12: nothing can be known of any socket. Asked once a socket was. */
+bool probe_lacks_cookies(void);
+/* R, of a getsockopt for SO_COOKIE, says nothing of the one socket, and so will every other. */
+bool probe_is_refused_cookie(long r);
 /* Returns 0, or -errno (EBADF, ENOTSOCK ...). */
 int probe_identity(int fd, struct identity *id);
 /* Cookie alone: one system call. 0 when FD is no socket. */
@@ -30,7 +34,5 @@ uint64_t probe_cookie(int fd);
 int probe(int fd, const struct state_slot *s, int revents, struct observation *o);
 /* Addresses as text (state_detail's form); empty when unknown. */
 void probe_addresses(int fd, char local[96], char peer[96]);
-/* The text for the LEN bytes of SOCKADDR. */
-void probe_address_text(char out[96], const void *sockaddr, unsigned len);
 
 #endif

@@ -149,25 +149,26 @@ bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phas
     return true;
 }
 
-static void put_back_from(struct state_slot *slot, uint64_t closing)
+static void put_back_from(struct state_slot *slot, int fd, uint64_t closing)
 {
     uint64_t word = SLOT_WORD(SLOT_GEN(closing), SLOT_LIVE);
     struct leaving was = slot_leaving(slot, word);
     if (!atomic_compare_exchange_strong(&slot->word, &closing, word))
         return;
+    lives_keep(fd); /* as it was, unless a call of another thread took the number for a file's */
     count_closed(&was, -1);
     await_use(was.flags);
 }
 
-void slot_put_back(struct state_slot *slot, uint64_t word) { put_back_from(slot, SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING)); }
+void slot_put_back(struct state_slot *slot, int fd, uint64_t word) { put_back_from(slot, fd, SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING)); }
 
-void slot_settle_many(struct state_slot *slot, bool failed)
+void slot_settle_many(struct state_slot *slot, int fd, bool failed)
 {
     uint64_t word = atomic_load(&slot->word);
     if (SLOT_PHASE(word) != SLOT_CLOSING_MANY)
         return;
     if (failed)
-        put_back_from(slot, word);
+        put_back_from(slot, fd, word);
     else
         atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(SLOT_GEN(word), SLOT_CLOSING));
 }
@@ -243,11 +244,11 @@ struct state_slot *slot_enter(int fd, const struct opening *o)
  * closed anything. If a check had read the socket's cookie before, the slot gets its old state
  * back, with its stack.
  */
-static bool was_never_closed(struct state_slot *slot, uint64_t word, uint64_t cookie)
+static bool was_never_closed(struct state_slot *slot, int fd, uint64_t word, uint64_t cookie)
 {
     if (SLOT_PHASE(word) != SLOT_CLOSING || atomic_load(&slot->watch_gen) != SLOT_GEN(word) || atomic_load(&slot->cookie) != cookie)
         return false;
-    slot_put_back(slot, SLOT_WORD(SLOT_GEN(word), SLOT_LIVE));
+    slot_put_back(slot, fd, SLOT_WORD(SLOT_GEN(word), SLOT_LIVE));
     return true;
 }
 
@@ -267,7 +268,7 @@ bool slot_enter_unseen(int fd, const struct opening *o, uint64_t cookie)
     uint32_t gen = SLOT_GEN(word) + 1;
     if ((SLOT_PHASE(word) != SLOT_EMPTY && SLOT_PHASE(word) != SLOT_CLOSING) || probe_cookie(fd) != cookie)
         return false;
-    if (was_never_closed(slot, word, cookie))
+    if (was_never_closed(slot, fd, word, cookie))
         return true;
     if (!atomic_compare_exchange_strong(&slot->word, &word, SLOT_WORD(gen, SLOT_ADOPTING)))
         return false;

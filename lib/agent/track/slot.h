@@ -57,9 +57,9 @@ uint64_t slot_leave_with(struct state_slot *slot, int fd, unsigned phase, struct
 /* The same for generation GEN alone; false: the slot is not that socket's any more. */
 bool slot_leave_gen(struct state_slot *slot, int fd, uint32_t gen, unsigned phase);
 /* The close failed: gives SLOT, which was moved to CLOSING, its word WORD again. */
-void slot_put_back(struct state_slot *slot, uint64_t word);
+void slot_put_back(struct state_slot *slot, int fd, uint64_t word);
 /* A call that closes a range has returned: FAILED gives SLOT, if that call has left it, back. */
-void slot_settle_many(struct state_slot *slot, bool failed);
+void slot_settle_many(struct state_slot *slot, int fd, bool failed);
 /*
  * The live slot of FD, or NULL. In a forked child that has no table yet, an event on an inherited
  * socket makes it.

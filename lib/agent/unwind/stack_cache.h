@@ -12,7 +12,7 @@
 
 #include "step.h"
 
-#define MEMO_WORDS 96u /* the most words that a cached walk may have read */
+#define MEMO_WORDS 112u /* the most words that a cached walk may have read */
 
 struct stack_cache_found {
     unsigned n;

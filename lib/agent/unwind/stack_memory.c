@@ -11,12 +11,14 @@
  */
 #include "stack_memory.h"
 
+#include <sys/auxv.h>
+
 #include "../../arch/cpu.h"
+#include "../../libc/libc.h"
+#include "../base/auxv.h"
 #include "../base/pages.h"
 #include "../base/readable.h"
 
-/* No thread's stack is smaller (PTHREAD_STACK_MIN), its control block (about 2.3 KiB) included. */
-#define SMALLEST_STACK (12u << 10)
 /* How far below the control block the thread's stack is probed, once. */
 #define PROBE_LIMIT (1u << 20)
 
@@ -33,7 +35,9 @@ static __thread uintptr_t own_low, own_hole;
 
 void stack_memory_init(void)
 {
-    stack_first_end = &__libc_stack_end ? (uintptr_t)__libc_stack_end & ~(uintptr_t)7 : 0;
+    /* the kernel puts what AT_RANDOM points to above the first frame */
+    uintptr_t end = &__libc_stack_end ? (uintptr_t)__libc_stack_end : auxv_get(AT_RANDOM);
+    stack_first_end = end & ~(uintptr_t)7;
     if (sys_gettid() == sys_getpid())
         first_thread = arch_thread_pointer();
 }
@@ -42,7 +46,7 @@ static struct span span_of(uintptr_t lo, uintptr_t hi) { return (struct span){.l
 
 static bool probe_own_stack(uintptr_t sp, uintptr_t thread)
 {
-    uintptr_t low = own_low ? own_low : (thread - SMALLEST_STACK) & ~(uintptr_t)(PAGE_BYTES - 1);
+    uintptr_t low = own_low ? own_low : (thread - LIBC_SMALLEST_STACK) & ~(uintptr_t)(PAGE_BYTES - 1);
 
     while (low > sp) {
         if (low - PAGE_BYTES == own_hole || !readable(low - PAGE_BYTES)) {
@@ -64,7 +68,7 @@ struct span stack_span(uintptr_t sp)
         return span_of(lo, stack_first_end);
     if (thread != first_thread && thread - sp < PROBE_LIMIT) {
         thread &= ~(uintptr_t)7;
-        if (thread - sp < SMALLEST_STACK || (own_low && own_low <= sp) || probe_own_stack(sp, thread))
+        if (libc_stack_reaches(thread - sp) || (own_low && own_low <= sp) || probe_own_stack(sp, thread))
             return span_of(lo, thread);
     }
     return span_of(lo, (sp & ~(uintptr_t)(PAGE_BYTES - 1)) + PAGE_BYTES);

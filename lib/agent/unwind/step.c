@@ -12,6 +12,7 @@
 
 #include "../base/pages.h"
 #include "../base/readable.h"
+#include "libc_frames.h"
 #include "rule.h"
 
 #define CHAIN_FAR (16u << 10) /* a frame pointer that points further away is taken for a number */
@@ -81,6 +82,12 @@ bool step_unknown(struct walk *w)
     code_around(w->at.pc, code);
     if (arch_is_sigreturn(code + 16))
         return step_signal(w);
+    if (libc_frames_hold(w->at.pc)) {
+        if (w->exact || !libc_frames_begin(w->at.pc, code + 16))
+            return false;
+        w->at.pc = 0; /* nobody has called it */
+        return true;
+    }
     if (w->exact) {
         unsigned pushed = arch_stub(code + 16);
         if (pushed)

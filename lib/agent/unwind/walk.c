@@ -13,6 +13,7 @@
 
 #include "../base/pages.h"
 #include "generated.h"
+#include "libc_frames.h"
 #include "rule.h"
 #include "stack_cache.h"
 
@@ -33,7 +34,11 @@ _Atomic(const struct generated_code *) generated_code;
 
 bool walk_available(void) { return true; }
 
-void walk_init(void) { stack_memory_init(); }
+void walk_init(void)
+{
+    stack_memory_init();
+    libc_frames_init();
+}
 
 uint64_t walk_rules_parsed(void) { return rule_count_parsed(); }
 

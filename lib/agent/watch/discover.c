@@ -151,7 +151,7 @@ static void scan_numbers(struct scan *s)
         hold_range(s->fd, s->fd);
         long r = sys_getsockopt(s->fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
         hold_end();
-        if (probe_is_refusal(r)) { /* of all numbers: the scan would have no end */
+        if (probe_is_refused_cookie(r)) { /* of all numbers: the scan would have no end */
             table_drop(DROP_LOOK);
             s->end = true;
             break;

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../../core/address.h"
 #include "../../core/exhaustion.h"
 #include "../../core/json.h"
 #include "../../core/text.h"
@@ -186,7 +187,7 @@ static bool inquire(struct exhaustion *e, char peer[96])
     e->own = ports.own;
     e->waiting = ports.waiting;
     if (!question.bind) {
-        probe_address_text(peer, &question.peer, sizeof question.peer);
+        address_text(peer, &question.peer, sizeof question.peer);
         e->peer = peer;
     }
     return true;

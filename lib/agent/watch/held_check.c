@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "../../core/address.h"
 #include "../../core/judge.h"
 #include "../base/sys.h"
 #include "../report/counts.h"
@@ -63,11 +64,11 @@ static void put_addresses(struct state_held *h, const struct endpoints *e)
         if (e->family == AF_INET) {
             in.sin_port = side ? e->peer_port : e->local_port;
             memcpy(&in.sin_addr, a, 4);
-            probe_address_text(text, &in, sizeof in);
+            address_text(text, &in, sizeof in);
         } else {
             in6.sin6_port = side ? e->peer_port : e->local_port;
             memcpy(&in6.sin6_addr, a, 16);
-            probe_address_text(text, &in6, sizeof in6);
+            address_text(text, &in6, sizeof in6);
         }
         memcpy(to, text, sizeof h->local - 1); /* an address with its port has at most 47 bytes */
         to[sizeof h->local - 1] = 0;

@@ -8,7 +8,7 @@
 #include "proc_call.h"
 
 #include <string.h>
-#include <sys/poll.h>
+#include <poll.h>
 #include <sys/uio.h>
 
 #include "../../core/cursor.h"

@@ -16,12 +16,13 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../../libc/libc.h"
 #include "../base/clock.h"
 #include "../base/pages.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
 
-#if ARCH_HAS_RAW_THREAD && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if ARCH_HAS_RAW_THREAD && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define POSSIBLE 1
 #else
 #define POSSIBLE 0
@@ -30,13 +31,10 @@
 #if POSSIBLE
 
 #define STACK_SIZE (256u * 1024)
-/* glibc's struct pthread has 2,304 to 2,500 bytes; zero behind it, and the dtv at the end */
+/* libc's struct pthread, zero behind it, but for the dtv */
 #define CONTROL_SIZE (2 * PAGE_BYTES)
 /* More thread-local storage than that below the thread pointer is not believed. */
 #define MOST_STORAGE ((size_t)64 << 20)
-/* Where in struct pthread its thread's number may be. */
-#define TID_FROM 0x80u
-#define TID_TO 0x800u
 
 #define FLAGS                                                                                                                \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
@@ -56,11 +54,15 @@ static void (*body)(void);
 
 static size_t whole_pages(size_t size) { return (size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1); }
 
-/* How far below the thread pointer the lowest variable lies that the thread may use. */
+/*
+ * How far below the thread pointer the lowest variable lies that the thread may use. In whole lines
+ * of the cache: the stack begins in the same page, which a forked child then touches once.
+ */
 static size_t storage_size(void)
 {
     uintptr_t own = (uintptr_t)&this_thread, number = (uintptr_t)&errno;
-    return whole_pages(arch_thread_pointer() - (own < number ? own : number));
+    uintptr_t lowest = own < number ? own : number; /* musl keeps errno in the control block */
+    return (arch_thread_pointer() - lowest + 63) & ~(size_t)63;
 }
 
 /* libc writes the thread's number there, and a debugger's library reads it; 0: not found. */
@@ -68,7 +70,7 @@ static size_t place_of_tid(void)
 {
     uintptr_t tp = arch_thread_pointer();
     uint32_t tid = (uint32_t)sys_gettid();
-    for (size_t at = TID_FROM; at < TID_TO; at += sizeof tid)
+    for (size_t at = LIBC_TID_FROM; at < LIBC_TID_TO; at += sizeof tid)
         if (*(const uint32_t *)(tp + at) == tid)
             return at;
     return 0;
@@ -94,12 +96,11 @@ static bool map_block(size_t size)
 static bool make_block(void)
 {
     size_t storage = storage_size();
-    if (storage > MOST_STORAGE || !map_block(PAGE_BYTES + STACK_SIZE + storage + CONTROL_SIZE))
+    if (storage > MOST_STORAGE || !map_block(PAGE_BYTES + STACK_SIZE + whole_pages(storage) + CONTROL_SIZE))
         return false;
     block.thread_pointer = (uintptr_t)block.at + block.size - CONTROL_SIZE;
     block.top = (unsigned char *)block.thread_pointer - storage;
-    arch_fill_control_block(block.thread_pointer, block.thread_pointer + CONTROL_SIZE - 64);
-    return true;
+    return libc_fill_control_block(block.thread_pointer, CONTROL_SIZE, storage);
 }
 
 static void begin(void)

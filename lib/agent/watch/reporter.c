@@ -28,6 +28,7 @@
 #include "../table/header.h"
 #include "../table/state_dir.h"
 #include "../track/family.h"
+#include "../track/probe.h"
 #include "../track/retract.h"
 #include "check.h"
 #include "held_check.h"
@@ -264,19 +265,21 @@ static void log_state_file(void)
         log_info("%sthere is no state file, the table is in memory", whose);
 }
 
-/* Once: that the frames of a runtime of this process are not read. */
-static void log_refusal(void)
+/* Once for each: that the frames of a runtime of this process are not read. */
+static void log_refusals(void)
 {
-    static _Atomic bool logged;
-    const char *name, *reason = agent_options.verbosity ? runtimes_refusal(&name) : NULL;
-    if (reason && !atomic_exchange(&logged, true))
-        log_info("the frames of this program's %s are not read: %s", name, reason);
+    static _Atomic uint32_t logged;
+    for (unsigned number = 0; agent_options.verbosity && number < RUNTIME_COUNT; number++) {
+        const char *reason = runtimes_refusal(number);
+        if (reason && !(atomic_fetch_or(&logged, RUNTIME_BIT(number)) & RUNTIME_BIT(number)))
+            log_info("the frames of this program's %s are not read: %s", runtime_name(number), reason);
+    }
 }
 
 void reporter_pending(void)
 {
     log_state_file();
-    log_refusal();
+    log_refusals();
     if (atomic_load(&notes_held))
         return;
     log_write_later();
@@ -289,9 +292,19 @@ void reporter_troubles(void)
         log_later("the file system of the state file is full: the table goes on in memory, `sockleak report` sees only a part of it", "");
     if (table_drops(DROP_TABLE_FULL) + table_drops(DROP_SITE_FULL))
         log_later("no memory for more sockets or stacks: some leaks may be missing from the reports", "");
-    if (table_drops(DROP_LOOK))
+    if (table_drops(DROP_LOOK) && !probe_lacks_cookies())
         log_later("the kernel did not answer what a check of a socket asks: some leaks may be missing from the reports", "");
     reporter_pending();
+}
+
+bool reporter_is_blind(void)
+{
+    if (!probe_lacks_cookies())
+        return false;
+    if (table_is_enabled())
+        log_warn("nothing is recorded: this kernel cannot tell one socket from another (no SO_COOKIE), which Linux can from 4.12 on");
+    table_set_enabled(false);
+    return true;
 }
 
 static void print_suppressions(void)
@@ -361,6 +374,7 @@ uint64_t reporter_final(bool its_last)
     if (!family_parent_view()->base || table_looks() >= 2)
         discover_at_end(ORIGIN_UNSEEN);
     check_at_end();
+    reporter_is_blind();
     exhausted_report(true);
     if (agent_options.leak_check_at_exit)
         write_releases(true);

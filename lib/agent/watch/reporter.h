@@ -40,6 +40,8 @@ void reporter_pending(void);
 void reporter_hold_notes(void);
 /* Logs what the agent itself could not do, each thing once; then as reporter_pending. */
 void reporter_troubles(void);
+/* After a check: on this kernel nothing can be known of any socket. Says so, and ends the recording. */
+bool reporter_is_blind(void);
 
 /*
  * Selects sockets opened at or after SINCE_NS (CLOCK_MONOTONIC), of the kinds in the mask KINDS, of

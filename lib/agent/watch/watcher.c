@@ -21,6 +21,7 @@
 #include "../base/log.h"
 #include "../base/notes.h"
 #include "../base/options.h"
+#include "../base/pages.h"
 #include "../base/scratch.h"
 #include "../base/sys.h"
 #include "../base/thread.h"
@@ -60,6 +61,8 @@
 #define SETTLE_NS (100u * MS)
 /* So many steps of 10 ms who makes the thread waits for its choice of a table. */
 #define MOST_TURNS 100u
+/* What the kernel copies of a table that is left: so many numbers. */
+#define LOWEST 64
 /* Who replaces the watcher waits so long: a report may have to wait for names and its reader. */
 #define RENEW_NS (7000u * (uint64_t)MS)
 
@@ -108,6 +111,7 @@ static uint64_t check_and_report(uint64_t interval)
     /* Whoever asks wants to know of the youngest ones too. */
     uint64_t youngest = request != watch_answered() ? 1 : interval < 2000u * MS ? interval : 2000u * MS;
     uint64_t next_grace = check_all(youngest);
+    reporter_is_blind();
     blocked_find();
     /* The cost of the check alone: a report is rare, and may have to wait for its reader. */
     uint64_t cost = (cpu_time() - used) * BUDGET;
@@ -221,15 +225,20 @@ static void park(void)
     log_verbose("awake: sockets are recorded from now on");
 }
 
+/* Most children end or exec at once, and need no thread. */
+static void let_it_live(void)
+{
+    struct timespec settle = {0, SETTLE_NS};
+    if (!atomic_load(&quit))
+        SLEEP(&stirred, sys_futex((volatile void *)&stirred, FUTEX_WAIT, 0, &settle, NULL, 0));
+}
+
 /*
- * In a process that has connections but no table yet (watcher_mind): lets it live for a moment,
- * since most children end or exec at once, then makes the table. False: this thread is not needed.
+ * In a process that has connections but no table yet (watcher_mind): makes the table. False: this
+ * thread is not needed.
  */
 static bool make_table_later(void)
 {
-    struct timespec settle = {0, SETTLE_NS};
-    if (!gate_is_open() && !atomic_load(&quit))
-        SLEEP(&stirred, sys_futex((volatile void *)&stirred, FUTEX_WAIT, 0, &settle, NULL, 0));
     while (!gate_is_open() && !atomic_load(&quit)) {
         serve_rights();
         if (!watch_lock(10000)) /* a fork waits for it: the child must not find a table half made */
@@ -263,17 +272,14 @@ static bool lines_can_ask(void)
 }
 
 /*
- * What this thread may not do if libc does not know it: redirect objects under the loader's lock,
+ * What a thread may not do that libc does not know: redirect objects under the loader's lock,
  * and call the program's demangler where the command cannot be asked instead.
  */
-static bool needs_libc(void)
-{
-    return this_thread.is_raw && (follow_will_be_needed() || (agent_options.symbolize && !lines_can_ask() && demangle_has_library()));
-}
+static bool needs_libc(void) { return follow_will_be_needed() || (agent_options.symbolize && !lines_can_ask() && demangle_has_library()); }
 
 static enum descriptors_way choose_table(void)
 {
-    bool other = needs_libc();
+    bool other = this_thread.is_raw && needs_libc();
     enum descriptors_way way = other ? DESCRIPTORS_NONE : atomic_load(&shared_only) ? DESCRIPTORS_SHARED : descriptors_leave();
     if (way == DESCRIPTORS_NONE)
         end_for_another(other ? &libcs_only : &shared_only);
@@ -282,13 +288,33 @@ static enum descriptors_way choose_table(void)
     return way;
 }
 
+/*
+ * The same when the program runs meanwhile: what it closes then waits (track/hold.h), since the
+ * kernel has a second reference to the lowest numbers.
+ */
+static enum descriptors_way choose_table_later(void)
+{
+    bool holds = watch_lock(10000);
+    if (holds)
+        hold_range(0, LOWEST - 1);
+    enum descriptors_way way = choose_table();
+    if (holds) {
+        hold_end();
+        watch_unlock();
+    }
+    return way;
+}
+
 static void look_later(uint64_t until, uint32_t request) { SLEEP(table_request_word(), watch_sleep(until, request)); }
 
 static void watch(bool minds)
 {
-    if (choose_table() == DESCRIPTORS_NONE)
-        return;
     SYS5(SYS_prctl, PR_SET_NAME, "sockleak", 0, 0, 0);
+    if (minds)
+        let_it_live();
+    if (atomic_load(&quit) || (minds ? choose_table_later() : choose_table()) == DESCRIPTORS_NONE)
+        return;
+    pages_drop_read_once();
     if (minds && !make_table_later())
         return;
     reporter_pending();
@@ -378,6 +404,8 @@ static bool create_any(bool minds)
 {
     minding = minds;
     atomic_store(&parting, AWAITED);
+    if (minds && needs_libc()) /* it finds out when nobody is there to make another */
+        atomic_store(&libcs_only, true);
     bool ok = (!atomic_load(&libcs_only) && create(false)) || (!libc_refuses() && create(true));
     atomic_store(&joinable, ok);
     if (!ok)
@@ -428,7 +456,7 @@ static void launch(bool minds)
     join_ended();
     atomic_store(&chosen, 0);
     bool ok = create_any(minds);
-    if (ok)
+    if (ok && !minds) /* that one sleeps first */
         await_choice();
     thread_leave();
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);

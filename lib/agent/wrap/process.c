@@ -191,7 +191,7 @@ pid_t wrapper_vfork_failed(int err)
     errno = err;
     return -1;
 }
-ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, this_thread, wrapper_vfork_failed);
+ARCH_VFORK_ENTRY(wrap_vfork, vfork, __vfork, this_thread, LIBC_THREAD_OFFSET, wrapper_vfork_failed);
 __asm__(".globl wrap___vfork\n.hidden wrap___vfork\n.set wrap___vfork, wrap_vfork\n");
 
 typedef int clone_function(int (*start)(void *), void *stack, int flags, void *arg, void *parent_tid, void *tls, void *child_tid);

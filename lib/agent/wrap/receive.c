@@ -4,9 +4,9 @@
  * receive, poll(2), and getsockopt(2) of SO_ERROR.
  *
  * They run where wrap.h says. A call that returned data, made where the last one was for its
- * socket, costs two compares. The slow paths read the
- * caller's memory (vectors, messages) only after the call has succeeded: then the kernel has read
- * it too.
+ * socket, costs two compares; one that may be of a file asks for a bit first, and a file's costs
+ * that alone. The slow paths read the caller's memory (vectors, messages) only after the call has
+ * succeeded: then the kernel has read it too.
  */
 #include "wrap.h"
 
@@ -104,27 +104,35 @@ int wrapper_received_mmsg(int fd, const struct mmsghdr *v, int flags, int result
             return result;                                                    \
         return wrapper_received(&call, result, id, pair);                     \
     }
-#define READ(name, parameters, arguments, id)                                 \
-    WRAPPER(ssize_t, name, parameters)                                        \
-    {                                                                         \
-        struct reading call = {fd, n};                                        \
-        KEEP(call);                                                           \
-        ssize_t result = real.name arguments;                                 \
-        uint32_t pair = PAIR(call, id);                                       \
-        if (result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE)) \
-            return result;                                                    \
-        return has_read(&call, result, id, pair);                             \
+#define READ(name, parameters, arguments, id)                   \
+    WRAPPER(ssize_t, name, parameters)                          \
+    {                                                           \
+        struct reading call = {fd, n};                          \
+        KEEP(call);                                             \
+        ssize_t result = real.name arguments;                   \
+        if (unlikely(result <= track_quiet))                    \
+            return has_read(&call, result, id, PAIR(call, id)); \
+        if (!lives_may_have(&call.fd))                          \
+            return result;                                      \
+        uint32_t pair = PAIR(call, id);                         \
+        if (likely(life_knows(&call.fd, pair, LIFE_RECEIVE)))   \
+            return result;                                      \
+        return has_read(&call, result, id, pair);               \
     }
-#define RECEIVE_IOV(name, parameters, arguments, id)                          \
-    WRAPPER(ssize_t, name, parameters)                                        \
-    {                                                                         \
-        struct receive_iov call = {fd, count, iov};                           \
-        KEEP(call);                                                           \
-        ssize_t result = real.name arguments;                                 \
-        uint32_t pair = PAIR(call, id);                                       \
-        if (result > track_quiet && life_knows(&call.fd, pair, LIFE_RECEIVE)) \
-            return result;                                                    \
-        return wrapper_received_iov(&call, result, id, pair);                 \
+#define RECEIVE_IOV(name, parameters, arguments, id)                        \
+    WRAPPER(ssize_t, name, parameters)                                      \
+    {                                                                       \
+        struct receive_iov call = {fd, count, iov};                         \
+        KEEP(call);                                                         \
+        ssize_t result = real.name arguments;                               \
+        if (unlikely(result <= track_quiet))                                \
+            return wrapper_received_iov(&call, result, id, PAIR(call, id)); \
+        if (!lives_may_have(&call.fd))                                      \
+            return result;                                                  \
+        uint32_t pair = PAIR(call, id);                                     \
+        if (likely(life_knows(&call.fd, pair, LIFE_RECEIVE)))               \
+            return result;                                                  \
+        return wrapper_received_iov(&call, result, id, pair);               \
     }
 
 /* No socket can be read at a place (ESPIPE): data came from a file, of which nothing is kept. */

@@ -4,7 +4,7 @@
  * connection is gone; and from where a socket was first and last sent to.
  *
  * They run where wrap.h says. A call that sent something from where its socket was sent to before
- * costs two compares.
+ * costs two compares, as in receive.c.
  */
 #include "../track/held.h"
 #include "wrap.h"
@@ -29,10 +29,25 @@ SLOW ssize_t wrapper_sent(const struct sending *call, ssize_t result, enum call 
             return result;                                                 \
         return (type)wrapper_sent(&call, result, id, pair);                \
     }
+#define WRITE(name, parameters, arguments, id)                      \
+    WRAPPER(ssize_t, name, parameters)                              \
+    {                                                               \
+        struct sending call = {fd};                                 \
+        KEEP(call);                                                 \
+        ssize_t result = real.name arguments;                       \
+        if (unlikely(result <= track_quiet))                        \
+            return wrapper_sent(&call, result, id, PAIR(call, id)); \
+        if (!lives_may_have(&call.fd))                              \
+            return result;                                          \
+        uint32_t pair = PAIR(call, id);                             \
+        if (likely(life_knows(&call.fd, pair, LIFE_SEND)))          \
+            return result;                                          \
+        return wrapper_sent(&call, result, id, pair);               \
+    }
 
-SEND(ssize_t, write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
-SEND(ssize_t, __write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
-SEND(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count), CALL_WRITEV)
+WRITE(write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
+WRITE(__write, (int fd, const void *buf, size_t n), (fd, buf, n), CALL_WRITE)
+WRITE(writev, (int fd, const struct iovec *iov, int count), (fd, iov, count), CALL_WRITEV)
 SEND(ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags), CALL_SEND)
 SEND(ssize_t, __send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags), CALL_SEND)
 SEND(ssize_t, sendto, (int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t len),

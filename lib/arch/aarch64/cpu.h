@@ -67,8 +67,33 @@ static inline void arch_on_stack(void *top, void (*f)(void *), void *arg)
                        "v30", "v31");
 }
 static inline uintptr_t arch_thread_pointer(void) { return (uintptr_t)__builtin_thread_pointer(); }
+/* 65,536 bits. */
+struct arch_bits {
+    uint64_t words[1024];
+};
+/* Bit I, below 65,536, of those at BITS. */
+static inline bool arch_bit_of(const struct arch_bits *bits, uint32_t i)
+{
+    return __atomic_load_n(&bits->words[i / 64], __ATOMIC_RELAXED) >> i % 64 & 1;
+}
+
 /* The signal trampoline's instructions: mov x8, #139; svc #0. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x68\x11\x80\xd2\x01\x00\x00\xd4", 8); }
+
+/*
+ * The 16 bytes of CODE at PC, to which a call returns, hand its result (x0) to the function TO: bl,
+ * behind a sign extension or not.
+ */
+static inline bool arch_passes_result(const unsigned char *code, uint64_t pc, uint64_t *to)
+{
+    uint32_t word[2];
+    memcpy(word, code, sizeof word);
+    unsigned n = word[0] == 0x93407c00; /* sxtw x0, w0 */
+    if ((word[n] & 0xfc000000) != 0x94000000)
+        return false;
+    *to = pc + n * 4 + (uint64_t)((int64_t)((uint64_t)word[n] << 38) >> 36);
+    return true;
+}
 
 /* The ARCH_JUMP_BYTES at CODE, whose address is PC, are a jump to TO. */
 #define ARCH_JUMP_BYTES 4
@@ -91,14 +116,19 @@ static inline bool arch_jump(const unsigned char *code, uint64_t pc, uint64_t *t
             ".cfi_endproc\n.size " #name ", .-" #name "\n"                                                            \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
 /* AArch64 has no vfork: number 220 with 0x4111 is clone(CLONE_VM | CLONE_VFORK | SIGCHLD). */
-#define ARCH_VFORK_ENTRY(name, exported, also, count, failed)                                                                  \
-    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n" \
-            "mrs x9, tpidr_el0\nadrp x10, :gottprel:" #count "\nldr x10, [x10, :gottprel_lo12:" #count "]\nadd x9, x9, x10\n"  \
-            "ldr w11, [x9]\nadd w11, w11, #1\nstr w11, [x9]\n"                                                                 \
-            "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n"                                                              \
-            "cbz x0, 1f\nldr w11, [x9]\nsub w11, w11, #1\nstr w11, [x9]\ncmn x0, #4095\nb.cc 1f\nneg w0, w0\nb " #failed "\n"  \
-            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                             \
-            ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
+/* Thread-local variable COUNT's offset from the thread pointer, into x10. */
+#define ARCH_OFFSET_STATIC(count) "adrp x10, :gottprel:" #count "\nldr x10, [x10, :gottprel_lo12:" #count "]\n"
+#define ARCH_OFFSET_DYNAMIC(count)                                                                                         \
+    "mov x9, x30\nadrp x0, :tlsdesc:" #count "\nldr x1, [x0, :tlsdesc_lo12:" #count "]\nadd x0, x0, :tlsdesc_lo12:" #count \
+    "\n.tlsdesccall " #count "\nblr x1\nmov x30, x9\nmov x10, x0\n"
+#define ARCH_VFORK_ENTRY(name, exported, also, count, offset, failed)                                                                  \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n.cfi_startproc\n" offset( \
+        count) "mrs x9, tpidr_el0\nadd x9, x9, x10\n"                                                                                  \
+               "ldr w11, [x9]\nadd w11, w11, #1\nstr w11, [x9]\n"                                                                      \
+               "mov x0, #0x4111\nmov x1, xzr\nmov x8, #220\nsvc 0\n"                                                                   \
+               "cbz x0, 1f\nldr w11, [x9]\nsub w11, w11, #1\nstr w11, [x9]\ncmn x0, #4095\nb.cc 1f\nneg w0, w0\nb " #failed "\n"       \
+               "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                                  \
+               ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
 #define ARCH_CALL_ON_STACK(name)                                                                                                \
     __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name                        \
             ":\n.cfi_startproc\nstp x29, x30, [sp, #-16]!\n.cfi_def_cfa_offset 16\n.cfi_offset x29, -16\n.cfi_offset x30, -8\n" \

@@ -11,6 +11,7 @@
 #define ARCH_ELF_MACHINE EM_AARCH64
 #define ARCH_FP_NOTE NT_PRFPREG
 #define ARCH_AUDIT 0xc00000b7u
+#define ARCH_CLONE_TLS 3
 typedef struct user_regs_struct arch_regs;
 static const unsigned char arch_syscall_insn[4] = {0x01, 0x00, 0x00, 0xd4}; /* svc #0 */
 

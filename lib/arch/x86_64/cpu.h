@@ -89,6 +89,18 @@ static inline uintptr_t arch_thread_pointer(void)
     return p;
 }
 
+/* 65,536 bits. */
+struct arch_bits {
+    uint64_t words[1024];
+};
+/* Bit I, below 65,536, of those at BITS: one instruction reads it wherever it lies. */
+static inline __attribute__((always_inline)) bool arch_bit_of(const struct arch_bits *bits, uint32_t i)
+{
+    bool set;
+    __asm__("btl %2, %1" : "=@ccc"(set) : "m"(*bits), "r"(i));
+    return set;
+}
+
 /* The signal trampoline's instructions: mov $15, %rax; syscall. */
 static inline bool arch_is_sigreturn(const unsigned char *pc) { return !memcmp(pc, "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", 9); }
 
@@ -101,6 +113,21 @@ static inline bool arch_after_call(const unsigned char *pc)
         if (n != 5 && pc[-n] == 0xff && (pc[-n + 1] & 0x38) == 0x10)
             return true;
     return false;
+}
+
+/*
+ * The 16 bytes of CODE at PC, to which a call returns, hand its result to the function TO as the
+ * first argument: mov or sign extension from eax or rax to edi or rdi, then a call.
+ */
+static inline bool arch_passes_result(const unsigned char *code, uint64_t pc, uint64_t *to)
+{
+    int32_t offset;
+    unsigned n = !memcmp(code, "\x89\xc7", 2) ? 2 : !memcmp(code, "\x48\x89\xc7", 3) || !memcmp(code, "\x48\x63\xf8", 3) ? 3 : 0;
+    if (!n || code[n] != 0xe8)
+        return false;
+    memcpy(&offset, code + n + 1, sizeof offset);
+    *to = pc + n + 5 + (uint64_t)(int64_t)offset;
+    return true;
 }
 
 /*
@@ -153,15 +180,18 @@ static inline unsigned arch_stub(const unsigned char *pc)
             "1: jmp *" #original "(%rip)\n"                                                                 \
             ".cfi_endproc\n.size " #name ", .-" #name "\n"                                                  \
             ".globl " #exported "\n.set " #exported ", " #name "\n")
-#define ARCH_VFORK_ENTRY(name, exported, also, count, failed)                                                                \
-    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name                     \
-            ":\n.cfi_startproc\npop %rdi\n.cfi_adjust_cfa_offset -8\n.cfi_register %rip, %rdi\n"                             \
-            "mov " #count "@gottpoff(%rip), %rdx\nincl %fs:(%rdx)\n"                                                         \
-            "mov $58, %eax\nsyscall\n"                                                                                       \
-            "push %rdi\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rip, -8\n"                                                    \
-            "test %eax, %eax\nje 1f\ndecl %fs:(%rdx)\ncmp $-4096, %eax\njbe 1f\nmov %eax, %edi\nneg %edi\njmp " #failed "\n" \
-            "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                           \
-            ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
+/* Thread-local variable COUNT's offset from the thread pointer, into rdx. */
+#define ARCH_OFFSET_STATIC(count) "mov " #count "@gottpoff(%rip), %rdx\n"
+#define ARCH_OFFSET_DYNAMIC(count) "lea " #count "@tlsdesc(%rip), %rax\ncall *" #count "@tlscall(%rax)\nmov %rax, %rdx\n"
+#define ARCH_VFORK_ENTRY(name, exported, also, count, offset, failed)                                                                   \
+    __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name                                \
+            ":\n.cfi_startproc\npop %rdi\n.cfi_adjust_cfa_offset -8\n.cfi_register %rip, %rdi\n" offset(                                \
+                count) "incl %fs:(%rdx)\n"                                                                                              \
+                       "mov $58, %eax\nsyscall\n"                                                                                       \
+                       "push %rdi\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rip, -8\n"                                                    \
+                       "test %eax, %eax\nje 1f\ndecl %fs:(%rdx)\ncmp $-4096, %eax\njbe 1f\nmov %eax, %edi\nneg %edi\njmp " #failed "\n" \
+                       "1: ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"                                                           \
+                       ".globl " #exported "\n.set " #exported ", " #name "\n.globl " #also "\n.set " #also ", " #name "\n")
 #define ARCH_CALL_ON_STACK(name)                                                                         \
     __asm__(".text\n.p2align 4\n.globl " #name "\n.hidden " #name "\n.type " #name ", @function\n" #name \
             ":\n.cfi_startproc\npush %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n"              \

@@ -11,6 +11,7 @@
 #define ARCH_ELF_MACHINE EM_X86_64
 #define ARCH_FP_NOTE NT_X86_XSTATE
 #define ARCH_AUDIT 0xc000003eu
+#define ARCH_CLONE_TLS 4
 typedef struct user_regs_struct arch_regs;
 static const unsigned char arch_syscall_insn[2] = {0x0f, 0x05};
 

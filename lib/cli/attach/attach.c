@@ -108,6 +108,9 @@ static int change_recording(const struct process_facts *process, struct loaded_f
 {
     const struct state_header *h = state_head(&l->view);
     pid_t pid = process->pid;
+    if (h->traced)
+        return cli_fail("process %d (%s) is watched from outside by `sockleak run` already: see `sockleak report %d`", pid, process->name,
+                        pid);
     if (!w->grace_set && !w->kinds_set && !w->log_set && !w->for_set)
         return cli_fail("process %d (%s) is recording already: see `sockleak report %d`; --grace, --kinds and --log change how", pid,
                         process->name, pid);

@@ -93,7 +93,11 @@ int detach_process(pid_t pid)
         return cli_fail("%s", refused);
     if (attach_load(&l, pid)) {
         int status = CLI_OK;
-        if (atomic_load(&state_head(&l.view)->enabled) || atomic_load(&state_head(&l.view)->attached))
+        if (state_head(&l.view)->traced)
+            status =
+                cli_fail("process %d (%s) is watched from outside by `sockleak run`, which ends with it: its filter cannot be taken off",
+                         pid, process.name);
+        else if (atomic_load(&state_head(&l.view)->enabled) || atomic_load(&state_head(&l.view)->attached))
             status = put_to_sleep(pid, &l);
         else
             cli_warn("process %d (%s) is not recording; nothing to do", pid, process.name);

@@ -113,7 +113,7 @@ bool cli_digits(const char *s, size_t len, uint64_t max, uint64_t *number)
         if (s[i] < '0' || s[i] > '9')
             return false;
         unsigned d = (unsigned)(s[i] - '0');
-        if (n > (max - d) / 10)
+        if (d > max || n > (max - d) / 10)
             return false;
         n = n * 10 + d;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.c: the libsockleak.so that belongs to this command.
+ * library.c: the agents that belong to this command.
  *
  * Called by run, which preloads it, and by attach, which loads it into a process.
  */
@@ -42,13 +42,34 @@ static bool own_directory(char *pattern, size_t cap)
     return true;
 }
 
-const char *library_find(char *path, size_t cap)
+enum library_libc library_of_loader(const char *path)
 {
-    static const char *const places[] = {
-        "/libsockleak.so",   "/../lib/libsockleak.so",   "/../lib64/libsockleak.so",   "/../lib/*/libsockleak.so",
-        "/libsockleak.so.0", "/../lib/libsockleak.so.0", "/../lib64/libsockleak.so.0", "/../lib/*/libsockleak.so.0"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return strncmp(name, "ld-musl", 7) == 0 || strncmp(name, "libc.musl", 9) == 0 ? LIBRARY_MUSL : LIBRARY_GLIBC;
+}
+
+static bool find_below(const char *self, const char *name, char *path, size_t cap)
+{
+    static const char *const folders[] = {"", "/../lib", "/../lib64", "/../lib/*"};
+    char pattern[2 * CLI_PATH_MAX + 64];
+    bool found = false;
+    for (size_t i = 0; !found && i < sizeof folders / sizeof folders[0]; i++) {
+        glob_t g;
+        snprintf(pattern, sizeof pattern, "%s%s/%s", self, folders[i], name);
+        if (glob(pattern, 0, NULL, &g) == 0) {
+            for (size_t k = 0; k < g.gl_pathc && !found; k++)
+                found = is_usable_library(g.gl_pathv[k], path, cap);
+            globfree(&g);
+        }
+    }
+    return found;
+}
+
+const char *library_find(enum library_libc libc, char *path, size_t cap)
+{
+    static const char *const names[][2] = {{"libsockleak.so", "libsockleak.so.0"}, {"libsockleak-musl.so", "libsockleak-musl.so.0"}};
     static char why[CLI_PATH_MAX + 128];
-    char self[2 * CLI_PATH_MAX], pattern[2 * CLI_PATH_MAX + 64];
+    char self[2 * CLI_PATH_MAX];
     const char *given = getenv("SOCKLEAK_LIBRARY");
     if (given && *given) {
         if (is_usable_library(given, path, cap))
@@ -56,17 +77,20 @@ const char *library_find(char *path, size_t cap)
         snprintf(why, sizeof why, "SOCKLEAK_LIBRARY=%s: %s", given, strerror(errno));
         return why;
     }
-    bool found = false, known = own_directory(self, sizeof self);
-    for (size_t i = 0; known && !found && i < sizeof places / sizeof places[0]; i++) {
-        glob_t g;
-        snprintf(pattern, sizeof pattern, "%s%s", self, places[i]);
-        if (glob(pattern, 0, NULL, &g) == 0) {
-            for (size_t k = 0; k < g.gl_pathc && !found; k++)
-                found = is_usable_library(g.gl_pathv[k], path, cap);
-            globfree(&g);
-        }
-    }
-    return found ? NULL
-                 : "libsockleak.so is neither beside this command nor in ../lib; install both together ('make install'), or name it in "
-                   "SOCKLEAK_LIBRARY";
+    if (own_directory(self, sizeof self) && (find_below(self, names[libc][0], path, cap) || find_below(self, names[libc][1], path, cap)))
+        return NULL;
+    snprintf(why, sizeof why,
+             "%s is neither beside this command nor in ../lib; install both together ('make %sinstall'), or name it in SOCKLEAK_LIBRARY",
+             names[libc][0], libc == LIBRARY_MUSL ? "musl " : "");
+    return why;
+}
+
+void library_preload(const char *path, char *list, size_t cap)
+{
+    static const char folder[] = "sockleak-preload/$LIB/libsockleak.so";
+    const char *given = getenv("SOCKLEAK_LIBRARY"), *slash = strrchr(path, '/');
+    if (!(given && *given) && slash && (size_t)snprintf(list, cap, "%.*s%s", (int)(slash + 1 - path), path, folder) < cap &&
+        access(list, R_OK) == 0)
+        return;
+    snprintf(list, cap, "%s", path);
 }

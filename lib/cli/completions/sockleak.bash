@@ -47,7 +47,7 @@ _sockleak()
         prev=${cur%%=*} stem=${cur%%=*}= cur=${cur#*=}
     fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'run report explain diff attach detach scan top clean help --version --help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'run report explain diff export attach detach scan top clean help --version --help' -- "$cur")
         return
     fi
     if [[ $command == run ]]; then
@@ -68,7 +68,7 @@ _sockleak()
         return
         ;;
     --format)
-        [[ $command == diff ]] && words='text json' || words='text json folded junit sarif'
+        [[ $command == diff ]] && words='text json' || words='text json folded junit sarif pprof html'
         mapfile -t COMPREPLY < <(compgen -P "$stem" -W "$words" -- "$cur")
         return
         ;;
@@ -83,7 +83,7 @@ _sockleak()
             return
         fi
         ;;
-    --log)
+    --log | --textfile)
         mapfile -t COMPREPLY < <(compgen -P "$stem" -f -- "$cur")
         return
         ;;
@@ -91,19 +91,20 @@ _sockleak()
         mapfile -t COMPREPLY < <(compgen -P "$stem" -d -- "$cur")
         return
         ;;
-    --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --min | --max-allowed | --max-sockets) return ;;
+    --grace | --min-age | --for | --watch | --delay | --count | --exitcode | --min | --max-allowed | --max-sockets | --listen | --otlp | --interval | --max-sites) return ;;
     esac
     case $command in
-    run) words='--exitcode --max-allowed --kinds --grace --suppressions --no-source --json --output --help --' ;;
+    run) words='--exitcode --max-allowed --kinds --grace --suppressions --no-source --trace --no-trace --json --output --help --' ;;
     report) words='--format --kinds --min-age --sort --max-sockets --suppressions --gen-suppressions --sysroot --debug-dir --no-names --no-source --verbose --exitcode --redact --help' ;;
     diff) words='--format --exitcode --kinds --debug-dir --redact --help' ;;
+    export) words='--once --listen --textfile --otlp --interval --max-sites --help' ;;
     explain) words='--full --json --no-memory --no-names --no-source --help' ;;
     attach) words='--grace --kinds --log --for --help' ;;
     detach) words='--help' ;;
     scan) words='--watch --count --all --json --exitcode --min --help' ;;
     top) words='--delay --sort --help' ;;
     clean) words='--dry-run --help' ;;
-    help) words='run report explain diff attach detach scan top clean help' ;;
+    help) words='run report explain diff export attach detach scan top clean help' ;;
     esac
     if [[ $cur != -* ]]; then
         case $command in

@@ -11,6 +11,7 @@
 #include "../../core/finding.h"
 #include "../../core/group_told.h"
 #include "../../core/own_frames.h"
+#include "../../core/program_frame.h"
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"
 #include "../model/circumstances.h"
@@ -57,20 +58,14 @@ static void put_when(struct out *o, uint64_t least, uint64_t most)
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
-/*
- * The first frames, until one of the program's own with its line is among them; all of them if
- * FULL.
- */
+/* The first frames, until the one that stands for the program is among them; all of them if FULL. */
 static void put_stack(struct out *o, const struct story *s, const struct frame *frames, size_t n)
 {
     struct text_columns c = {0};
     size_t shown = n < FEW_FRAMES ? n : FEW_FRAMES;
-    bool own = false;
-    for (size_t i = 0; i < n && (i < shown || !own); i++) {
-        own |= frames[i].file && frames[i].line;
-        if (i >= shown && own)
-            shown = i + 1;
-    }
+    const struct frame *own = program_frame_first(frames, n);
+    if (own && (size_t)(own - frames) >= shown)
+        shown = (size_t)(own - frames) + 1;
     for (size_t i = 1; i < shown; i++) /* what calls main */
         if (frames[i].module && own_frames_is_inner_object(frames[i].module))
             shown = i;

@@ -20,6 +20,7 @@
 bool program_is_agent(const char *path)
 {
     const char *at = strstr(path, "libsockleak.so");
+    at = at ? at : strstr(path, "libsockleak-musl.so");
     return at && at > path && (at[-1] == '/' || at[-1] == ':');
 }
 
@@ -64,7 +65,7 @@ static enum program by_file(int fd)
 }
 
 struct mapped {
-    bool any, agent, glibc;
+    bool any, agent, libc; /* libc: glibc or musl */
 };
 
 static struct mapped mapped_by(pid_t pid)
@@ -77,7 +78,8 @@ static struct mapped mapped_by(pid_t pid)
     while (f && getline(&line, &cap, f) > 0) {
         is.any = true;
         is.agent |= program_is_agent(line);
-        is.glibc |= strstr(line, "/libc.so.6") || strstr(line, "/libc-2.");
+        is.libc |=
+            strstr(line, "/libc.so.6") || strstr(line, "/libc-2.") || strstr(line, "/ld-musl-") || strstr(line, "-linux-musl/libc.so");
     }
     free(line);
     if (f)
@@ -98,7 +100,7 @@ enum program program_of(pid_t pid)
         return PROGRAM_UNKNOWN;
     enum program program = by_file(fd);
     close(fd);
-    return program == PROGRAM_LOADABLE && !is.glibc ? PROGRAM_OTHER_LIBC : program;
+    return program == PROGRAM_LOADABLE && !is.libc ? PROGRAM_OTHER_LIBC : program;
 }
 
 const char *program_refusal(enum program program)
@@ -109,7 +111,7 @@ const char *program_refusal(enum program program)
     case PROGRAM_GO:
         return "a Go program makes its system calls itself";
     case PROGRAM_OTHER_LIBC:
-        return "it does not run on glibc";
+        return "it runs neither on glibc nor on musl";
     case PROGRAM_OTHER_CPU:
         return "it is a 32-bit program or one for another processor";
     default:

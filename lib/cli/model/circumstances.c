@@ -72,12 +72,20 @@ static void describe_keeps(const struct model *m, char *line, size_t cap)
                  (unsigned long long)m->keeps, m->keeps == 1 ? "" : "s", m->keeps_of, m->keeps == 1 ? "it" : "them", m->keeps_of);
 }
 
+static void describe_status(uint32_t status, char *how, size_t cap)
+{
+    if ((int32_t)status == STATE_STATUS_UNKNOWN)
+        snprintf(how, cap, "exited");
+    else
+        snprintf(how, cap, "exited with status %u", status);
+}
+
 static void describe_end(const struct model *m, char *how, size_t cap)
 {
     const struct loaded_file *l = m->from;
     switch (l->life) {
     case LIFE_EXITED:
-        snprintf(how, cap, "exited with status %u", atomic_load(&state_head(&l->view)->exit_status));
+        describe_status(atomic_load(&state_head(&l->view)->exit_status), how, cap);
         break;
     case LIFE_EXECED:
         snprintf(how, cap, "went on as another program (exec)");

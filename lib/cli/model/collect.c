@@ -211,6 +211,7 @@ static void collect_slot(struct collection *c, int fd, const struct state_slot *
     if (!fill_state(c, &f, s, &slot.inode))
         return;
     f.tag = tag_of(c, s->tag);
+    f.inode = slot.inode;
     uint8_t seen = f.kind;
     bool held = !c->confirm || confirm_socket(c->confirm, &f, &slot, c->kinds & KIND_BIT(KIND_OPEN));
     if (seen != KIND_OPEN && c->kinds & KIND_BIT(seen) && (!held || f.kind == KIND_OPEN))

@@ -14,6 +14,7 @@
 #include "../../core/group_told.h"
 #include "../../core/siblings.h"
 #include "../../core/sort.h"
+#include "growth.h"
 #include "handlers.h"
 
 static bool after_operator(const char *s, const char *begin) { return s - begin >= 8 && strncmp(s - 8, "operator", 8) == 0; }
@@ -179,7 +180,7 @@ static bool is_counted(const struct group *parts, size_t at)
 }
 
 /* What is the whole site's: of the N groups at PARTS, which read the same but for their variants. */
-static struct group sum_site(const struct group *parts, size_t n)
+static struct group sum_site(struct arena *a, const struct group *parts, size_t n)
 {
     struct group sum = {.siteid = parts[0].siteid, .steady = true};
     for (size_t i = 0; i < n; i++) {
@@ -198,6 +199,7 @@ static struct group sum_site(const struct group *parts, size_t n)
         sum.rate_milli += g->rate_milli;
         sum.growing |= g->growing;
         sum.steady &= g->steady;
+        growth_join(&sum, g, a);
     }
     return sum;
 }
@@ -215,12 +217,14 @@ static void set_site(struct group *g, const struct group *site)
     g->rate_milli = site->rate_milli;
     g->growing = site->growing;
     g->steady = site->steady;
+    g->growth = site->growth;
+    g->n_growth = site->n_growth;
 }
 
 /* Makes one of those of the N groups at PARTS that are of one variant; returns how many are left. */
 static size_t merge_site(struct model *m, struct group *parts, size_t n)
 {
-    struct group site = sum_site(parts, n);
+    struct group site = sum_site(&m->arena, parts, n);
     size_t kept = 0;
     for (size_t i = 0, k; i < n; i += k) {
         struct group sum = parts[i];

@@ -48,12 +48,6 @@ static uint64_t number_of(const struct owner_handlers *h)
     return n;
 }
 
-static int by_address(const void *a, const void *b)
-{
-    uintptr_t x = (uintptr_t) * (const struct owner_handlers *const *)a, y = (uintptr_t) * (const struct owner_handlers *const *)b;
-    return x < y ? -1 : x > y;
-}
-
 static int by_number(const void *a, const void *b)
 {
     const struct told *x = a, *y = b;
@@ -113,30 +107,33 @@ void handlers_join(struct arena *a, struct group *to, const struct group *from)
     give(to, all, n);
 }
 
-/* HANDLERS: what is known of each of G's findings, in any order. */
-static void add_to_group(struct model *m, struct symbolizer *sym, struct group *g, const struct owner_handlers **handlers)
+static int by_value(const void *a, const void *b)
 {
-    size_t n = 0;
-    qsort(handlers, g->n_findings, sizeof *handlers, by_address);
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void handlers_tell(struct model *m, struct group *g)
+{
+    size_t n = 0, n_all = 0;
     for (size_t i = 0; i < g->n_findings; i++)
-        n += handlers[i] && (i == 0 || handlers[i] != handlers[i - 1]);
+        n += g->findings[i].handled != 0;
     if (!n)
         return;
+    uint32_t *numbers = arena_array(&m->arena, n, sizeof *numbers);
     struct told *all = arena_array(&m->arena, n, sizeof *all);
     n = 0;
-    for (size_t i = 0, end; i < g->n_findings; i = end) {
-        for (end = i + 1; end < g->n_findings && handlers[end] == handlers[i];)
+    for (size_t i = 0; i < g->n_findings; i++)
+        if (g->findings[i].handled)
+            numbers[n++] = g->findings[i].handled;
+    qsort(numbers, n, sizeof *numbers, by_value);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && numbers[end] == numbers[i];)
             end++;
-        if (!handlers[i])
-            continue;
-        all[n++] = (struct told){.event = EVENT_HANDLED_BY,
-                                 .siteid = number_of(handlers[i]),
-                                 .count = end - i,
-                                 .n_frames = handlers[i]->n,
-                                 .frames = frames_of(m, sym, handlers[i])};
+        all[n_all] = m->handled[numbers[i] - 1];
+        all[n_all++].count = end - i;
     }
-    give(g, all, n);
-    group_told_named(g);
+    give(g, all, n_all);
 }
 
 /* ---- of a process that has ended ---------------------------------------------------------------- */
@@ -192,29 +189,65 @@ static const struct owner_handlers *kept_of(const struct handlers_kept *k, pid_t
 
 /* ---- of all groups ------------------------------------------------------------------------------- */
 
+/* What handles each of the N findings, in an array. */
+static const struct owner_handlers **ask(struct model *m, const struct handlers_kept *kept, struct finding *const *findings, size_t n)
+{
+    int *fds = arena_array(&m->arena, n + 1, sizeof *fds);
+    for (size_t i = 0; i < n; i++)
+        fds[i] = findings[i]->fd;
+    if (load_is_live(m->from))
+        return owner_find(&m->arena, m->from->pid, fds, n);
+    const struct owner_handlers **handlers = arena_array(&m->arena, n + 1, sizeof(const struct owner_handlers *));
+    for (size_t i = 0; i < n; i++)
+        handlers[i] = kept_of(kept, m->from->pid, findings[i]);
+    return handlers;
+}
+
+struct answer {
+    const struct owner_handlers *handlers;
+    struct finding *finding;
+};
+
+static int by_handlers(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const struct answer *)a)->handlers, y = (uintptr_t)((const struct answer *)b)->handlers;
+    return x < y ? -1 : x > y;
+}
+
+/* Makes a list of each of the answers, with its number in their findings. */
+static void make_lists(struct model *m, struct symbolizer *sym, struct answer *answers, size_t n)
+{
+    struct told *lists = arena_array(&m->arena, n + 1, sizeof *lists);
+    qsort(answers, n, sizeof *answers, by_handlers);
+    for (size_t i = 0; i < n; i++) {
+        const struct owner_handlers *h = answers[i].handlers;
+        if (i == 0 || h != answers[i - 1].handlers)
+            lists[m->n_handled++] =
+                (struct told){.event = EVENT_HANDLED_BY, .siteid = number_of(h), .n_frames = h->n, .frames = frames_of(m, sym, h)};
+        answers[i].finding->handled = (uint32_t)m->n_handled;
+    }
+    m->handled = lists;
+}
+
 void handlers_add(struct model *m, struct symbolizer *sym, const struct handlers_kept *kept)
 {
     struct report *r = &m->report;
-    const struct owner_handlers **handlers;
-    size_t n = 0, at = 0;
+    size_t n = 0, known = 0;
     if (!load_is_live(m->from) && !(kept && kept->n))
         return;
-    for (size_t i = 0; i < r->n_groups; i++)
-        n += r->groups[i].n_findings;
-    int *fds = arena_array(&m->arena, n + 1, sizeof *fds);
-    const struct finding **findings = arena_array(&m->arena, n + 1, sizeof(const struct finding *));
-    for (size_t i = 0; i < r->n_groups; i++)
-        for (size_t k = 0; k < r->groups[i].n_findings; k++)
-            findings[at++] = &r->groups[i].findings[k];
-    if (load_is_live(m->from)) {
-        for (size_t i = 0; i < n; i++)
-            fds[i] = findings[i]->fd;
-        handlers = owner_find(&m->arena, m->from->pid, fds, n);
-    } else {
-        handlers = arena_array(&m->arena, n + 1, sizeof(const struct owner_handlers *));
-        for (size_t i = 0; i < n; i++)
-            handlers[i] = kept_of(kept, m->from->pid, findings[i]);
+    struct finding **findings = arena_array(&m->arena, m->n_findings + 1, sizeof(struct finding *));
+    for (size_t i = 0; i < m->n_findings; i++)
+        findings[n++] = &m->findings[i];
+    const struct owner_handlers **handlers = ask(m, kept, findings, n);
+    struct answer *answers = arena_array(&m->arena, n + 1, sizeof *answers);
+    for (size_t i = 0; i < n; i++)
+        if (handlers[i])
+            answers[known++] = (struct answer){handlers[i], findings[i]};
+    if (!known)
+        return;
+    make_lists(m, sym, answers, known);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        handlers_tell(m, &r->groups[i]);
+        group_told_named(&r->groups[i]);
     }
-    for (size_t i = 0; i < r->n_groups; handlers += r->groups[i++].n_findings)
-        add_to_group(m, sym, &r->groups[i], handlers);
 }

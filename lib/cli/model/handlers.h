@@ -24,6 +24,9 @@ void handlers_kept_free(struct handlers_kept *k);
  */
 void handlers_add(struct model *m, struct symbolizer *sym, const struct handlers_kept *kept);
 
+/* Tells of G, a group of M, what its own sockets have. For the groups of several processes, whose lists M has. */
+void handlers_tell(struct model *m, struct group *g);
+
 /*
  * What is known of FROM's sockets, which are put together with TO's, is known of TO's from now on;
  * group_told_named puts it in order.

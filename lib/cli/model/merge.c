@@ -15,6 +15,7 @@
 #include "equal.h"
 #include "handlers.h"
 #include "model.h"
+#include "once.h"
 #include "originals.h"
 
 /* The clock of a merged report: any value from which every age can be taken. */
@@ -93,7 +94,6 @@ static void sum_parts(struct arena *a, struct group *g, const struct keyed *part
         }
         for (unsigned k = 0; k < g->n_told; k++)
             take_frames(a, &g->told[k], p);
-        handlers_join(a, g, p); /* the findings do not have it */
     }
     for (size_t i = 0, end; i < n; i = end) {
         const struct group *p = parts[i].group; /* all of a process have the same siblings, each compared with its own */
@@ -124,12 +124,14 @@ static void add_up(struct model *m, const struct model *from, size_t n, size_t *
 }
 
 /*
- * A finding of one process on the merged clock. Ages, not clocks, are what the processes have in
+ * A finding of one process on the merged clock, with N_HANDLED lists of handlers before that one's. Ages, not clocks, are what the processes have in
  * common: they may have ended at different times.
  */
-static struct finding moved(const struct finding *f, const struct report *one)
+static struct finding moved(const struct finding *f, const struct report *one, size_t n_handled)
 {
     struct finding copy = *f;
+    if (copy.handled)
+        copy.handled += (uint32_t)n_handled;
     copy.pid = one->pid;
     copy.site = copy.told_site = 0; /* of another file */
     for (unsigned i = 0; i < copy.n_events; i++)
@@ -158,22 +160,52 @@ static void find_parts(struct arena *a, struct group *g, const struct keyed *par
     sum_parts(a, g, hit, count);
 }
 
+static size_t count_handled(const struct model *from, size_t n)
+{
+    size_t handled = 0;
+    for (size_t i = 0; i < n; i++)
+        handled += from[i].n_handled;
+    return handled;
+}
+
+/*
+ * The groups, findings and handlers of all, each socket once; returns the number of PARTS. A group
+ * of which nothing is left does not count: its sockets were opened once.
+ */
+static size_t take_parts(struct model *m, const struct model *from, size_t n, struct keyed *parts)
+{
+    size_t place = 0, at = 0, part = 0;
+    struct told *handled = arena_array(&m->arena, count_handled(from, n) + 1, sizeof *handled);
+    m->findings = arena_grow(NULL, m->n_findings + 1, sizeof *m->findings);
+    bool *is_again = arena_grow(NULL, m->n_findings + 1, sizeof *is_again);
+    once_mark(from, n, is_again);
+    for (size_t i = 0; i < n; i++) {
+        const struct report *one = &from[i].report;
+        for (size_t k = 0; k < one->n_groups; k++) {
+            size_t before = at;
+            for (size_t f = 0; f < one->groups[k].n_findings; f++, place++)
+                if (!is_again[place])
+                    m->findings[at++] = moved(&one->groups[k].findings[f], one, m->n_handled);
+            if (at > before || !one->groups[k].n_findings)
+                parts[part++] = (struct keyed){&one->groups[k], i};
+        }
+        for (size_t k = 0; k < from[i].n_handled; k++)
+            handled[m->n_handled++] = from[i].handled[k];
+    }
+    m->handled = handled;
+    m->n_findings = at;
+    free(is_again);
+    return part;
+}
+
 void model_merge(struct model *m, const struct model *from, size_t n, uint32_t pid, const char *exe, const struct model_options *o)
 {
     *m = (struct model){.checked = true};
     struct report *r = &m->report;
-    size_t n_parts, at = 0, part = 0;
+    size_t n_parts;
     add_up(m, from, n, &n_parts);
-    m->findings = arena_grow(NULL, m->n_findings + 1, sizeof *m->findings);
     struct keyed *parts = arena_array(&m->arena, n_parts, sizeof *parts);
-    for (size_t i = 0; i < n; i++) {
-        const struct report *one = &from[i].report;
-        for (size_t k = 0; k < one->n_groups; k++) {
-            parts[part++] = (struct keyed){&one->groups[k], i};
-            for (size_t f = 0; f < one->groups[k].n_findings; f++)
-                m->findings[at++] = moved(&one->groups[k].findings[f], one);
-        }
-    }
+    n_parts = take_parts(m, from, n, parts);
     r->now_ns = MERGED_NOW_NS;
     r->pid = pid;
     r->exe = arena_string(&m->arena, exe);
@@ -185,6 +217,7 @@ void model_merge(struct model *m, const struct model *from, size_t n, uint32_t p
         qsort(parts, n_parts, sizeof *parts, by_process);
     for (size_t i = 0; i < r->n_groups; i++) {
         find_parts(&m->arena, &r->groups[i], parts, n_parts);
+        handlers_tell(m, &r->groups[i]);
         group_told_named(&r->groups[i]);
         r->groups[i].opener.tid = 0; /* of several processes */
     }

@@ -19,6 +19,7 @@
 #include "../base/now.h"
 #include "collect.h"
 #include "equal.h"
+#include "growth.h"
 #include "handlers.h"
 #include "keeps.h"
 #include "opener.h"
@@ -146,9 +147,11 @@ static void add_threads(struct group *g, pid_t pid)
         opener_user_of(&g->users[i], pid, users_since(g));
 }
 
-static void make_groups(struct model *m, struct symbolizer *sym)
+static void make_groups(struct model *m, struct symbolizer *sym, const struct model_options *o)
 {
     struct report *r = &m->report;
+    struct growth_index growth;
+    growth_index(&growth, &m->from->view, &m->arena);
     r->n_groups = group_findings(m->findings, m->n_findings, r->groups, r->now_ns);
     for (size_t i = 0; i < r->n_groups; i++) {
         siblings_find(&r->groups[i], &m->from->view);
@@ -159,13 +162,14 @@ static void make_groups(struct model *m, struct symbolizer *sym)
     for (size_t i = 0; i < r->n_groups; i++) {
         struct group *g = &r->groups[i];
         fill_counters(m, g);
+        growth_find(g, &growth, &m->arena);
         g->frames = stacks_frames(&m->arena, m->from, sym, g->site, &g->n_frames);
         for (unsigned k = 0; k < g->n_told; k++)
             g->told[k].frames = stacks_frames(&m->arena, m->from, sym, g->told[k].site, &g->told[k].n_frames);
         group_told_named(g);
         users_want(g);
         /* in another pid namespace its threads have other numbers */
-        if (load_is_live(m->from) && state_head(&m->from->view)->pid == (uint32_t)m->from->pid)
+        if (!o->no_threads && load_is_live(m->from) && state_head(&m->from->view)->pid == (uint32_t)m->from->pid)
             add_threads(g, m->from->pid);
     }
 }
@@ -208,10 +212,10 @@ void model_build(struct model *m, const struct loaded_file *l, struct symbolizer
     }
 
     r->groups = arena_array(&m->arena, m->n_findings, sizeof *r->groups);
-    make_groups(m, sym);
+    make_groups(m, sym, o);
     if (group_settle_reserves(r->groups, r->n_groups, m->kinds & KIND_BIT(KIND_OPEN) ? KIND_OPEN : KIND_NONE)) {
         m->n_findings = group_drop_settled(m->findings, m->n_findings);
-        make_groups(m, sym);
+        make_groups(m, sym, o);
     }
     name_youngest(m, sym);
     if (!o->no_handlers)

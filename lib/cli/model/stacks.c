@@ -13,6 +13,7 @@
 #include "generated.h"
 #include "originals.h"
 #include "sources.h"
+#include "traced_stack.h"
 
 /* The symbolizer's number for each frame's module; false when the frame has none (JIT code). */
 static bool module_of(const struct loaded_file *l, struct symbolizer *sym, unsigned number, unsigned *module, uint64_t *bias)
@@ -70,6 +71,28 @@ static void take_runtime_frame(struct arena *a, const struct loaded_file *l, str
     frame->line = __atomic_load_n(&f.frame->line, __ATOMIC_RELAXED);
     frame->column = state_frame_column(f.frame);
     frame->line_of_function = __atomic_load_n(&f.frame->flags, __ATOMIC_RELAXED) & FRAME_LINE_OF_FUNCTION;
+    frame->role = (uint8_t)state_frame_role(f.frame);
+}
+
+/* Between two stacks stands a record that is no frame: what follows is the other one. */
+struct parts {
+    bool other, begins;
+    uint8_t role;
+};
+
+/* Puts FRAME into its part. False: it is no frame, but the place between two stacks. */
+static bool take_role(struct parts *p, struct frame *frame)
+{
+    if (frame->role == FRAME_ROLE_OR) {
+        p->other = p->begins = true;
+        return false;
+    }
+    if (p->other && frame->role == FRAME_ROLE_STACK)
+        frame->role = FRAME_ROLE_OR;
+    frame->begins = p->begins || frame->role != p->role;
+    p->begins = false;
+    p->role = frame->role;
+    return true;
 }
 
 static bool is_interpreter(const struct loaded_file *l, unsigned number)
@@ -106,6 +129,7 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
             symbolize_get(sym, last.module, pcs[i] - last.bias, &lines);
         total += lines;
     }
+    struct parts parts = {0};
     struct frame *frames = arena_array(a, total, sizeof *frames);
     struct source_key *keys = arena_array(a, total, sizeof *keys);
     for (unsigned i = 0; i < nframes; i++) {
@@ -120,6 +144,8 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
             frame.interpreter = is_interpreter(l, modules[i]);
         }
         take_runtime_frame(a, l, &frame);
+        if (!take_role(&parts, &frame))
+            continue;
         originals_put(&frame, &originals[i]);
         for (unsigned k = 0; k < lines && *n < total; k++) {
             frames[*n] = frame;
@@ -130,10 +156,15 @@ const struct frame *stacks_frames(struct arena *a, const struct loaded_file *l, 
                 frames[*n].inlined = symbols[k].inlined;
                 keys[*n] = (struct source_key){last.module, &symbols[k]};
             }
+            frame.begins = false;
             ++*n;
         }
     }
     own_frames_settle(frames, *n);
+    if (state_head(&l->view)->traced)
+        traced_stack_mark(frames, *n, site.site->call);
     sources_put(l, sym, frames, *n, keys);
+    if (state_head(&l->view)->traced)
+        *n = traced_stack_settle(frames, *n);
     return frames;
 }

@@ -26,10 +26,12 @@ struct model_options {
     size_t n_own;
     unsigned max_sockets, max_leaks; /* 0: no limit for max_leaks */
     bool color, print_summary;
+    bool redacted;                    /* the report is for others: without what would only fit this machine's */
     bool brief;                       /* as of struct report */
     bool unread;                      /* not all that was asked for could be read: for formats that nobody reads with the messages */
     const struct handlers_kept *kept; /* of processes that have ended; NULL: nothing */
     bool no_watched;                  /* who watches the sockets, and what they transferred, is not asked */
+    bool no_threads;                  /* what /proc shows of the threads that opened and used the sockets is not read */
     bool no_handlers;                 /* what handles the descriptors of a node process is not asked */
     int reason;                       /* enum reason; -1: by what became of the process */
     const int *only_fd;               /* the sockets of this descriptor alone; NULL: all */
@@ -50,6 +52,8 @@ struct model {
     uint64_t unrecorded;  /* that a live process holds, and that are not in its table */
     /* what the kernel shows of those; KIND_OPEN: none that is stuck, or (UNTOLD of them) it does not tell */
     uint64_t unrecorded_by_kind[KIND_COUNT], unrecorded_untold;
+    const struct told *handled; /* lists of functions that would be called, which a finding has the number of */
+    size_t n_handled;
     const struct frame *youngest; /* where the youngest of `young` was opened; NULL: not known */
     uint64_t unjudged;            /* sockets of a live process of which nobody has told the state */
     uint64_t unconfirmed;         /* findings of the last look that the kernel no longer confirms */

@@ -30,7 +30,11 @@
 #define SAFE_LIMIT_MS 5000
 
 /* The agent's library as it is mapped there, even if its file has been renamed since. */
-static struct remote_module *agent_module(const struct remote *r) { return maps_module_named(r, "libsockleak"); }
+static struct remote_module *agent_module(const struct remote *r)
+{
+    struct remote_module *m = maps_module_named(r, "libsockleak");
+    return m ? m : maps_module_named(r, "libsockleak-musl");
+}
 
 static const char *call_entry(struct tracee *t, const char *name, const char *text, struct agent_stats *stats, int32_t *result,
                               struct refusal *why)
@@ -102,7 +106,7 @@ static bool still_the_same(struct remote *r)
     struct remote now;
     if (maps_open(&now, r->pid) < 0)
         return false;
-    const struct remote_module *before = maps_module_named(r, "libc"), *after = maps_module_named(&now, "libc");
+    const struct remote_module *before = maps_libc(r), *after = maps_libc(&now);
     bool same = before && after && before->start == after->start && stack_end(r) == stack_end(&now);
     maps_close(same ? r : &now);
     if (same)
@@ -215,7 +219,7 @@ static const char *check_work(const struct remote *r, struct agent_work *w, char
         return refused;
     if (!w->may_load)
         return refuse(why, "the agent is not loaded in process %d (%s)", p->pid, p->name);
-    refused = library_find(library, PATH_MAX);
+    refused = library_find(check_which_libc(r), library, PATH_MAX);
     w->load.library = library;
     return refused ? refused : check_visible(p, library, w->load.unseen, sizeof w->load.unseen, why);
 }

@@ -78,7 +78,7 @@ static bool block_signals(struct tracee *t)
 
 static bool find_gadget(struct tracee *t)
 {
-    struct remote_module *libc = maps_module_named(t->r, "libc");
+    struct remote_module *libc = maps_libc(t->r);
     unsigned char code[256];
     uint64_t at, size;
     if (!elf_symbol(t->r, libc, "syscall", &at, &size) || size < sizeof(arch_syscall_insn) || size > sizeof(code) ||
@@ -162,7 +162,7 @@ enum call_result call_prepare(struct tracee *t)
     t->stack_size = STACK_SIZE + SCRATCH_SIZE;
     t->scratch = t->stack + STACK_SIZE;
 
-    struct remote_module *libc = maps_module_named(t->r, "libc");
+    struct remote_module *libc = maps_libc(t->r);
     uint64_t where, got;
     if (!elf_symbol(t->r, libc, "__errno_location", &where, NULL))
         return CALL_DONE;

@@ -14,12 +14,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../../arch/ptrace.h"
 #include "../kernel/procfs.h"
+#include "../kernel/program.h"
 #include "elf_symbol.h"
 #include "maps.h"
 
@@ -126,15 +128,40 @@ static const char *check_program(const struct process_facts *p, struct refusal *
     }
     close(fd);
     if (!refused && !has_loader)
-        refused =
-            refuse(why, "process %d (%s) is statically linked, nothing can be loaded into it: use `sockleak scan %d`", pid, p->name, pid);
+        refused = refuse(why,
+                         "process %d (%s) is statically linked, nothing can be loaded into it: start it with `sockleak run --trace`, or "
+                         "use `sockleak scan %d`",
+                         pid, p->name, pid);
+    else if (!refused && program_of(pid) == PROGRAM_GO)
+        refused = refuse(why,
+                         "process %d (%s) is a Go program, which makes its system calls itself: start it with `sockleak run --trace`, or "
+                         "use `sockleak scan %d`",
+                         pid, p->name, pid);
     return refused;
+}
+
+/* The agent tells sockets apart by SO_COOKIE, of Linux 4.12. */
+static const char *check_kernel(const struct process_facts *p, struct refusal *why)
+{
+    uint64_t cookie;
+    socklen_t len = sizeof cookie;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool lacks = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 && errno == ENOPROTOOPT;
+    if (fd >= 0)
+        close(fd);
+    if (!lacks)
+        return NULL;
+    return refuse(why,
+                  "this kernel cannot tell one socket from another (no SO_COOKIE), which Linux can from 4.12 on: use `sockleak scan %d`",
+                  p->pid);
 }
 
 const char *check_kind(const struct process_facts *p, struct refusal *why)
 {
     pid_t pid = p->pid;
     const char *refused = check_program(p, why);
+    if (!refused)
+        refused = check_kernel(p, why);
     if (refused)
         return refused;
     if (p->tracer > 0) {
@@ -152,14 +179,20 @@ const char *check_kind(const struct process_facts *p, struct refusal *why)
     return NULL;
 }
 
+/* musl's loader and C library are one file, which may have either name. */
+enum library_libc check_which_libc(const struct remote *r)
+{
+    struct remote_module *libc = maps_libc(r);
+    uint64_t at;
+    return elf_symbol(r, libc, "_dl_debug_addr", &at, NULL) && !elf_symbol(r, libc, "gnu_get_libc_version", &at, NULL) ? LIBRARY_MUSL
+                                                                                                                       : LIBRARY_GLIBC;
+}
+
 const char *check_libc(const struct remote *r, const struct process_facts *p, struct refusal *why)
 {
     uint64_t at;
-    for (size_t i = 0; i < r->n_modules; i++)
-        if (strncmp(r->modules[i].base_name, "ld-musl", 7) == 0 || strncmp(r->modules[i].base_name, "libc.musl", 9) == 0)
-            return refuse(why, "process %d (%s) runs on another C library (musl): use `sockleak scan %d`", r->pid, p->name, r->pid);
-    if (!elf_symbol(r, maps_module_named(r, "libc"), "gnu_get_libc_version", &at, NULL))
-        return refuse(why, "process %d (%s) has no GNU C library: use `sockleak scan %d`", r->pid, p->name, r->pid);
+    if (check_which_libc(r) != LIBRARY_MUSL && !elf_symbol(r, maps_libc(r), "gnu_get_libc_version", &at, NULL))
+        return refuse(why, "process %d (%s) has neither glibc nor musl: use `sockleak scan %d`", r->pid, p->name, r->pid);
     return NULL;
 }
 

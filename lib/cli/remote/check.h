@@ -9,6 +9,7 @@
 #ifndef SOCKLEAK_CLI_REMOTE_CHECK_H
 #define SOCKLEAK_CLI_REMOTE_CHECK_H
 
+#include "../base/library.h"
 #include "process.h"
 #include "refusal.h"
 #include "remote.h"
@@ -20,7 +21,9 @@ const char *check_exists(const struct process_facts *p, struct refusal *why);
  * traced by somebody else.
  */
 const char *check_kind(const struct process_facts *p, struct refusal *why);
-/* It runs on the GNU C library. */
+/* Which C library it runs on; without any: glibc. */
+enum library_libc check_which_libc(const struct remote *r);
+/* It runs on a C library that there is an agent for. */
 const char *check_libc(const struct remote *r, const struct process_facts *p, struct refusal *why);
 /*
  * Does the process see LIBRARY (an absolute path of ours), or a file with the same contents, under

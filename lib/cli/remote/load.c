@@ -22,10 +22,10 @@
 static bool find_dlopen(const struct remote *r, uint64_t *at, unsigned *flags)
 {
     *flags = RTLD_NOW;
-    if (elf_symbol(r, maps_module_named(r, "libc"), "dlopen", at, NULL) || elf_symbol(r, maps_module_named(r, "libdl"), "dlopen", at, NULL))
+    if (elf_symbol(r, maps_libc(r), "dlopen", at, NULL) || elf_symbol(r, maps_module_named(r, "libdl"), "dlopen", at, NULL))
         return true;
     *flags |= RTLD_LIBC_PRIVATE;
-    return elf_symbol(r, maps_module_named(r, "libc"), "__libc_dlopen_mode", at, NULL);
+    return elf_symbol(r, maps_libc(r), "__libc_dlopen_mode", at, NULL);
 }
 
 static const char *why_not_loaded(struct tracee *t, const char *library, struct refusal *why)
@@ -33,7 +33,7 @@ static const char *why_not_loaded(struct tracee *t, const char *library, struct 
     uint64_t dlerror_at, text = 0;
     const uint64_t none[3] = {0, 0, 0};
     char reason[512] = "";
-    if (elf_symbol(t->r, maps_module_named(t->r, "libc"), "dlerror", &dlerror_at, NULL) ||
+    if (elf_symbol(t->r, maps_libc(t->r), "dlerror", &dlerror_at, NULL) ||
         elf_symbol(t->r, maps_module_named(t->r, "libdl"), "dlerror", &dlerror_at, NULL))
         if (call_run(t, dlerror_at, none, &text, CALL_LIMIT_MS) == CALL_DONE && text)
             memory_string(t->r, text, reason, sizeof(reason));

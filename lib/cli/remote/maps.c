@@ -16,6 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../base/library.h"
 #include "../kernel/procfs.h"
 #include "memory.h"
 
@@ -178,4 +179,13 @@ struct remote_module *maps_module_named(const struct remote *r, const char *pref
             return &r->modules[i];
     }
     return NULL;
+}
+
+struct remote_module *maps_libc(const struct remote *r)
+{
+    struct remote_module *libc = maps_module_named(r, "libc");
+    for (size_t i = 0; !libc && i < r->n_modules; i++)
+        if (library_of_loader(r->modules[i].path) == LIBRARY_MUSL)
+            libc = &r->modules[i];
+    return libc;
 }

@@ -24,5 +24,7 @@ struct remote_module *maps_module_at(const struct remote *r, uint64_t addr);
  * a digit: "libc" finds libc.so.6 and libc-2.31.so.
  */
 struct remote_module *maps_module_named(const struct remote *r, const char *prefix);
+/* The C library; musl's may have the name of its loader, ld-musl-x86_64.so.1. NULL: there is none. */
+struct remote_module *maps_libc(const struct remote *r);
 
 #endif

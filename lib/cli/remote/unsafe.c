@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 
 #include "allocator.h"
+#include "asleep.h"
+#include "check.h"
 #include "elf_symbol.h"
 #include "maps.h"
 #include "memory.h"
@@ -118,6 +120,7 @@ struct unsafe_range {
 struct unsafe_ranges {
     const struct remote *r;
     const struct remote_module *libc;
+    bool no_tables; /* of libc: musl */
     unw_addr_space_t space;
     struct unsafe_range *ranges;
     size_t n;
@@ -167,7 +170,8 @@ struct unsafe_ranges *unsafe_open(const struct remote *r)
     if (!u)
         return NULL;
     u->r = r;
-    u->libc = maps_module_named(r, "libc");
+    u->libc = maps_libc(r);
+    u->no_tables = check_which_libc(r) == LIBRARY_MUSL;
     u->space = tables_space(r);
     for (size_t i = 0; i < r->n_modules; i++) {
         struct remote_module *m = &r->modules[i];
@@ -217,22 +221,6 @@ static bool in_rseq(const struct tracee *t, uint64_t pc)
 #endif
 }
 
-/* It sleeps in a futex, or would if it were not held. */
-static bool in_futex(const struct tracee *t)
-{
-    arch_regs regs;
-    struct iovec v = {&regs, sizeof(regs)};
-    unsigned char insn[sizeof(arch_syscall_insn)];
-    long nr, result;
-    if (ptrace(PTRACE_GETREGSET, t->tid, NT_PRSTATUS, &v) != 0)
-        return false;
-    if (arch_interrupted_call(&regs, &nr, &result))
-        return nr == SYS_futex;
-    /* The kernel may already have moved the thread back, so that the call is made anew. */
-    return memory_read(t->r, arch_pc(&regs), insn, sizeof(insn)) && memcmp(insn, arch_syscall_insn, sizeof(insn)) == 0 &&
-           arch_entry_nr(&regs) == SYS_futex;
-}
-
 /*
  * Is PC outside of libc? Only the end of a thread has frames of libc alone, and it frees the stack
  * as a join does. Every other stack has a frame of somebody who called libc.
@@ -249,6 +237,8 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
     unw_word_t pc = 0, sp = 0, last_sp = 0;
     const char *name = NULL;
     bool foreign = false;
+    if (u->no_tables)
+        return !asleep_safely(u->r, t, where, cap);
     void *upt = _UPT_create(t->tid);
     if (!upt || unw_init_remote(&c, u->space, upt) < 0) {
         snprintf(where, cap, "code whose stack cannot be read");
@@ -267,7 +257,7 @@ bool unsafe_here(const struct unsafe_ranges *u, struct tracee *t, char *where, s
          */
         if (!name)
             name = range_name(u, n && unw_is_signal_frame(&c) <= 0 ? pc - 1 : pc);
-        if (name == a_join && in_futex(t))
+        if (name == a_join && asleep_in(t) == SYS_futex)
             name = NULL;
         foreign |= is_foreign(u, pc);
         if (name || (n && sp <= last_sp))

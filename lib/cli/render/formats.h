@@ -10,9 +10,9 @@
 #include "../../core/out.h"
 #include "../model/types.h"
 
-enum format { FORMAT_TEXT = 0, FORMAT_JSON, FORMAT_FOLDED, FORMAT_JUNIT, FORMAT_SARIF, FORMAT_SUPPRESSIONS };
+enum format { FORMAT_TEXT = 0, FORMAT_JSON, FORMAT_FOLDED, FORMAT_JUNIT, FORMAT_SARIF, FORMAT_PPROF, FORMAT_HTML, FORMAT_SUPPRESSIONS };
 
-/* False when WORD is no format ("text", "json", "folded", "junit", "sarif"). */
+/* False when WORD is no format ("text", "json", "folded", "junit", "sarif", "pprof", "html"). */
 bool format_from_name(const char *word, enum format *format);
 /* CHOICE is an enum color. */
 bool format_use_color(FILE *f, unsigned choice);

@@ -8,6 +8,7 @@
  * lacks.
  */
 #include "junit.h"
+#include "../../core/frame_role.h"
 #include "../../core/own_frames.h"
 
 #include <string.h>
@@ -95,6 +96,8 @@ static void put_case_name(struct out *o, const struct group *g)
         put_xml(o, f->file);
         out_fmt(o, ":%u", f->line);
     }
+    if (frame_role_is_either(g->frames, g->n_frames))
+        out_str(o, " or elsewhere");
     if (!g->siteid) {
         out_str(o, " (no stack)");
         return;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../core/advice.h"
+#include "../../core/frame_role.h"
 #include "../../core/group_told.h"
 #include "../../core/text_life.h"
 #include "../../core/textstack.h"
@@ -166,6 +167,19 @@ static const struct frame *frame_of_location(const struct group *g)
     return best;
 }
 
+/* One for the stack itself, and one for each part that was walked from outside: who created its goroutine, who waits for it. */
+static void put_parts(struct out *o, const char *title, const struct frame *frames, size_t n, const char *srcroot)
+{
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        end = begin + 1;
+        while (end < n && !frame_role_heading(&frames[end]))
+            end++;
+        const char *heading = frame_role_heading(&frames[begin]);
+        out_str(o, begin ? "," : "");
+        put_stack(o, heading ? heading : title, frames + begin, end - begin, srcroot);
+    }
+}
+
 static void put_stacks(struct out *o, const struct group *g, const char *srcroot)
 {
     char heading[256];
@@ -182,7 +196,7 @@ static void put_stacks(struct out *o, const struct group *g, const char *srcroot
             text_opened(&h, g);
         heading[h.len] = 0;
         out_str(o, before);
-        put_stack(o, heading, t ? t->frames : g->frames, n, srcroot);
+        put_parts(o, heading, t ? t->frames : g->frames, n, srcroot);
         before = ",";
     }
     if (*before == ',' && !before[1])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * suppressions.h: a suppression line for each group of all models, each line once.
+ * suppressions.h: a suppression line for each group of all models, each line once; or for one group.
  */
 #ifndef SOCKLEAK_CLI_RENDER_SUPPRESSIONS_H
 #define SOCKLEAK_CLI_RENDER_SUPPRESSIONS_H
@@ -9,5 +9,7 @@
 #include "../model/types.h"
 
 void suppressions_report(struct out *o, const struct model *models, size_t n);
+/* The lines of G alone: one, or for a group without a stack one for each of its peers. */
+void suppressions_of_group(struct out *o, const struct group *g);
 
 #endif

@@ -14,6 +14,7 @@
 #include "../model/model.h"
 #include "../model/shown.h"
 #include "../render/formats.h"
+#include "../render/pprof.h"
 #include "../render/redact.h"
 #include "../state/load_set.h"
 #include "../state/load_words.h"
@@ -30,7 +31,8 @@ const char usage_report[] =
     "A live process is asked for a fresh look; a stopped, hanging or dormant one is judged by the kernel's tables.\n"
     "Of a process that has ended its number finds the state file that it has left.\n"
     "\n"
-    "  --format FORMAT       text (default), json (JSON Lines), folded (flame graphs), junit, sarif\n"
+    "  --format FORMAT       text (default), json (JSON Lines), folded (flame graphs), junit, sarif,\n"
+    "                        pprof (a file for go tool pprof), html (a page)\n"
     "  --kinds KINDS         close_wait,fin_wait_2,dead,never_connected,hangup,held_by_child,\n"
     "                        use_after_close,open or all (default: the process' own)\n"
     "  --min-age TIME        only what has been stuck so long (default: the process' grace; 0 for a dead one)\n"
@@ -52,7 +54,9 @@ const char usage_report[] =
     "EXAMPLES\n"
     "  sockleak report 4242\n"
     "  sockleak report /dev/shm/sockleak-1000/4242.123456.sockleak\n"
+    "  sockleak report --format html > leaks.html\n"
     "  sockleak report --format folded | flamegraph.pl > leaks.svg\n"
+    "  sockleak report --format pprof > leaks.pb.gz && go tool pprof -top leaks.pb.gz\n"
     "  sockleak report --sysroot /mnt/image --debug-dir ./debug 17.4711.sockleak\n";
 
 struct report_request {
@@ -122,7 +126,9 @@ static int take_report_option(struct report_request *a, int c, char **argv)
     switch (c) {
     case REPORT_OPT_FORMAT:
         if (!format_from_name(optarg, &a->format))
-            return cli_misuse("--format %s: not a format; there are text, json, folded, junit, sarif", optarg);
+            return cli_misuse("--format %s: not a format; there are text, json, folded, junit, sarif, pprof, html", optarg);
+        if (a->format == FORMAT_PPROF && pprof_missing())
+            return cli_fail("%s", pprof_missing());
         return -1;
     case REPORT_OPT_KINDS:
         return cli_kinds("--kinds", optarg, &a->model.kinds) ? -1 : CLI_USAGE;
@@ -260,7 +266,8 @@ static uint64_t print_models(struct report_request *a, const struct load_set *se
         if (a->redact)
             redact_model(&redaction, &models[i]);
     }
-    if (set->n || a->format == FORMAT_JUNIT || a->format == FORMAT_SARIF)
+    a->model.redacted = a->redact;
+    if (set->n || a->format == FORMAT_JUNIT || a->format == FORMAT_SARIF || a->format == FORMAT_PPROF || a->format == FORMAT_HTML)
         format_models(stdout, a->format, models, set->n, &a->model);
     if (a->format != FORMAT_TEXT)
         warn_circumstances(models, set->n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check.c: finds out, before a program runs, whether the loader would load the agent into it.
+ * check.c: finds out, before a program runs, whether the loader would load the agent into it, and if
+ * not, whether it can be watched from outside.
  *
  * Called by run.c. Without this check a static or set-user-ID program would run with no agent, and
  * its clean report would be wrong. It compares what the loader compares: class, byte order, machine
@@ -24,6 +25,7 @@
 #include "elf_file.h"
 
 #define INSTEAD "; 'sockleak scan' sees its sockets without an agent"
+#define TRACED "; 'sockleak run --trace' watches it from outside, 'sockleak scan' sees its sockets without an agent"
 #define MAX_SCRIPTS 5 /* the kernel's own limit on interpreters of interpreters is 4 */
 
 static char sentence[CLI_PATH_MAX + 512];
@@ -124,33 +126,40 @@ static enum read_result read_program(const char *path, struct elf_program *p, ch
     return result;
 }
 
-static const char *check_elf(const char *path, const struct elf_program *p, const char *library)
+/* The loader of the C library that the agent belongs to: this command's own, or glibc's where everything is linked into the command. */
+static void loader_of_agent(struct elf_program *self)
 {
-    struct elf_program agent, self;
-    char first[256];
-    if (read_program(library, &agent, first) != READ_ELF || read_program("/proc/self/exe", &self, first) != READ_ELF)
-        return NULL;
+    if (!self->interp[0])
+        snprintf(self->interp, sizeof self->interp, "%s", self->machine == EM_AARCH64 ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2");
+}
+
+/* A program of another processor: neither the library nor the tracer can do anything with it. */
+static const char *check_processor(const char *path, const struct elf_program *p, const struct elf_program *self)
+{
     const char *what = NULL;
-    if (p->ident[EI_CLASS] != agent.ident[EI_CLASS])
+    if (p->ident[EI_CLASS] != self->ident[EI_CLASS])
         what = p->ident[EI_CLASS] == ELFCLASS32 ? "a 32-bit program, the agent is 64-bit" : "a 64-bit program, the agent is 32-bit";
-    else if (p->ident[EI_DATA] != agent.ident[EI_DATA] || p->machine != agent.machine)
+    else if (p->ident[EI_DATA] != self->ident[EI_DATA] || p->machine != self->machine)
         what = "built for another processor than the agent";
-    if (what) {
-        snprintf(sentence, sizeof sentence, "%s is %s: build the agent for it" INSTEAD, path, what);
-        return sentence;
-    }
-    if (!p->readable) /* damaged: execve will say so */
+    if (!what)
         return NULL;
-    if (!p->interp[0]) {
-        /* the loader itself, run by hand */
-        if (p->type == ET_DYN && strncmp(text_base_name(path), "ld", 2) == 0)
-            return NULL;
-        snprintf(sentence, sizeof sentence, "%s is statically linked: no library can be preloaded into it" INSTEAD, path);
-        return sentence;
-    }
-    if (strcmp(text_base_name(p->interp), text_base_name(self.interp)) != 0) {
+    snprintf(sentence, sizeof sentence, "%s is %s: build the agent for it" INSTEAD, path, what);
+    return sentence;
+}
+
+static bool is_static(const char *path, const struct elf_program *p)
+{
+    bool loader = p->type == ET_DYN && strncmp(text_base_name(path), "ld", 2) == 0; /* run by hand */
+    return p->readable && !p->interp[0] && !loader;
+}
+
+static const char *check_loader(const char *path, const struct elf_program *p, const struct elf_program *self)
+{
+    if (!p->readable || !p->interp[0]) /* damaged: execve will say so */
+        return NULL;
+    if (library_of_loader(p->interp) == LIBRARY_GLIBC && strcmp(text_base_name(p->interp), text_base_name(self->interp)) != 0) {
         snprintf(sentence, sizeof sentence, "%s runs on another libc (its loader is %s, the agent needs %s): build the agent there" INSTEAD,
-                 path, p->interp, text_base_name(self.interp));
+                 path, p->interp, text_base_name(self->interp));
         return sentence;
     }
     if (access(p->interp, F_OK) != 0) {
@@ -161,25 +170,11 @@ static const char *check_elf(const char *path, const struct elf_program *p, cons
 }
 
 /*
- * A Go program makes its system calls itself, also where cgo links it with the C library: the agent
- * would see few of them or none.
- */
-static const char *check_go(const char *path)
-{
-    if (!elf_file_is_go(path))
-        return NULL;
-    snprintf(sentence, sizeof sentence,
-             "%s is a Go program: Go makes its system calls itself, and not through the C library, where the agent records them" INSTEAD,
-             path);
-    return sentence;
-}
-
-/*
  * When a program gives its user other rights, the kernel sets AT_SECURE and the loader ignores
  * LD_PRELOAD. Whether that happens depends on who runs it and on the mount; so a set-user-ID or
  * set-group-ID program is always refused.
  */
-static const char *check_privileges(const char *path)
+static const char *check_privileges(const char *path, bool traced)
 {
     struct stat st;
     struct statvfs fs;
@@ -195,8 +190,12 @@ static const char *check_privileges(const char *path)
     }
     if (!what)
         return NULL;
+    if (traced && !changes)
+        return NULL;
     snprintf(sentence, sizeof sentence, "%s is %s: %s; run a copy without it" INSTEAD, path, what,
-             changes ? "the loader ignores preloads there" : "for any user whose rights it changes the loader ignores preloads");
+             traced    ? "nobody may look into such a program but root, and under the tracer it may not get those rights"
+             : changes ? "the loader ignores preloads there"
+                       : "for any user whose rights it changes the loader ignores preloads");
     return sentence;
 }
 
@@ -224,26 +223,66 @@ static bool script_interpreter(char *first, char *interp, size_t cap)
     return true;
 }
 
-static const char *check_depth(const char *path, const char *library, unsigned depth)
+/*
+ * Static programs load no library. A Go program makes its system calls itself, also where cgo links
+ * it with the C library: the agent would see few of them or none.
+ */
+static enum run_way check_elf(const char *path, const struct elf_program *p, const char *library, const char **why)
+{
+    struct elf_program self;
+    char first[256];
+    *why = check_privileges(path, false);
+    if (*why || read_program("/proc/self/exe", &self, first) != READ_ELF)
+        return *why ? RUN_REFUSE : RUN_PRELOAD;
+    loader_of_agent(&self);
+    if ((*why = check_processor(path, p, &self)))
+        return RUN_REFUSE;
+    bool go = elf_file_is_go(path);
+    if (go)
+        snprintf(sentence, sizeof sentence,
+                 "%s is a Go program: Go makes its system calls itself, and not through the C library, where the agent records them" TRACED,
+                 path);
+    else if (is_static(path, p))
+        snprintf(sentence, sizeof sentence, "%s is statically linked: no library can be preloaded into it" TRACED, path);
+    else if (library && (*why = check_loader(path, p, &self)))
+        return RUN_REFUSE;
+    else
+        return RUN_PRELOAD;
+    *why = sentence;
+    return RUN_TRACE;
+}
+
+static enum run_way check_depth(const char *path, const char *library, unsigned depth, const char **why)
 {
     struct elf_program p;
     char first[256], interp[CLI_PATH_MAX];
+    *why = NULL;
     switch (read_program(path, &p, first)) {
-    case READ_ELF: {
-        const char *why = check_privileges(path);
-        why = why ? why : check_go(path);
-        return why ? why : check_elf(path, &p, library);
-    }
+    case READ_ELF:
+        return check_elf(path, &p, library, why);
     case READ_OTHER:
         if (depth < MAX_SCRIPTS && script_interpreter(first, interp, sizeof interp) && strcmp(interp, path) != 0)
-            return check_depth(interp, library, depth + 1);
-        return NULL;
+            return check_depth(interp, library, depth + 1, why);
+        return RUN_PRELOAD;
     default:
-        return check_privileges(path);
+        *why = check_privileges(path, false);
+        return *why ? RUN_REFUSE : RUN_PRELOAD;
     }
 }
 
-const char *run_check(const char *path, const char *library) { return check_depth(path, library, 0); }
+enum run_way run_check(const char *path, const char *library, const char **why) { return check_depth(path, library, 0, why); }
+
+const char *run_check_traced(const char *path)
+{
+    struct elf_program p, self;
+    char first[256], elf[CLI_PATH_MAX];
+    if (!run_elf(path, elf, sizeof elf))
+        return check_privileges(path, true);
+    const char *why = check_privileges(elf, true);
+    if (why || read_program(elf, &p, first) != READ_ELF || read_program("/proc/self/exe", &self, first) != READ_ELF)
+        return why;
+    return check_processor(elf, &p, &self);
+}
 
 bool run_elf(const char *path, char *elf, size_t cap)
 {
@@ -259,4 +298,13 @@ bool run_elf(const char *path, char *elf, size_t cap)
             return false;
     }
     return false;
+}
+
+enum library_libc run_libc(const char *path)
+{
+    struct elf_program p;
+    char first[256], elf[CLI_PATH_MAX];
+    if (!run_elf(path, elf, sizeof elf) || read_program(elf, &p, first) != READ_ELF)
+        return LIBRARY_GLIBC;
+    return library_of_loader(p.interp[0] ? p.interp : elf); /* the loader may be run by hand */
 }

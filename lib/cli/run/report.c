@@ -222,11 +222,11 @@ static void remove_aside(const char *dir)
         closedir(d);
 }
 
-/* Removes the state files of processes that are gone. */
-static void remove_files(const struct load_set *set, const char *dir)
+/* Removes the state files of processes that are gone; ALL: of the others too, which nobody writes to any more. */
+static void remove_files(const struct load_set *set, const char *dir, bool all)
 {
     for (size_t i = 0; i < set->n; i++)
-        if (!load_is_live(&set->items[i]))
+        if (all || !load_is_live(&set->items[i]))
             unlink(set->items[i].path);
     remove_aside(dir);
 }
@@ -283,10 +283,10 @@ static void drop_directory(const struct run_report *r, const struct load_set *se
     struct survivors alive;
     survivors_find(&alive, set, r->dir);
     if (!r->keep)
-        remove_files(set, r->dir);
-    if (!r->keep && !alive.n)
+        remove_files(set, r->dir, r->traced);
+    if (!r->keep && (!alive.n || r->traced))
         rmdir(r->dir);
-    survivors_print(&alive, r->dir);
+    survivors_print(&alive, r->dir, r->traced);
 }
 
 /* ---- the last word of a program that a signal has ended, and that has no report -------------- */

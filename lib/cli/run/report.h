@@ -28,6 +28,7 @@ struct run_report {
     uint64_t grace_ns;
     bool grace_set;
     bool no_source;
+    bool traced; /* from outside, by this command: what still runs is not recorded any more */
     /*
      * Set by run_report_print: the options of all programs, over them those of the program that was
      * started, over them those of the environment.

@@ -25,6 +25,7 @@
 #include "check.h"
 #include "elf_file.h"
 #include "report.h"
+#include "traced.h"
 #include "wait.h"
 
 const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
@@ -43,6 +44,9 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
                          "  --json FILE           write the report as JSON Lines to FILE too ('-': standard output)\n"
                          "  --output DIR          keep the state files in DIR, beside those of earlier runs; 'sockleak report DIR' reads\n"
                          "                        them all\n"
+                         "  --trace               watch the program from outside, with no library in it: static and Go programs are\n"
+                         "                        watched so in any case\n"
+                         "  --no-trace            refuse them instead\n"
                          "  -h, --help\n"
                          "\n"
                          "The exit status is CMD's own, 128+N when signal N ended it, 1 when CMD could not be run.\n"
@@ -56,7 +60,7 @@ const char usage_run[] = "usage: sockleak run [options] [--] CMD [ARG...]\n"
 struct run_request {
     uint32_t kinds;
     uint64_t grace_ns;
-    bool grace_set, exitcode_set, max_allowed_set, no_source;
+    bool grace_set, exitcode_set, max_allowed_set, no_source, trace, no_trace;
     uint64_t exitcode, max_allowed;
     const char *kinds_word, *grace_word, *json, *output;
     struct suppression_files suppressions;
@@ -70,7 +74,9 @@ enum {
     RUN_OPT_SUPPRESSIONS,
     RUN_OPT_JSON,
     RUN_OPT_OUTPUT,
-    RUN_OPT_NO_SOURCE
+    RUN_OPT_NO_SOURCE,
+    RUN_OPT_TRACE,
+    RUN_OPT_NO_TRACE
 };
 
 static const struct option run_options[] = {
@@ -82,6 +88,8 @@ static const struct option run_options[] = {
     {"json", required_argument, NULL, RUN_OPT_JSON},
     {"output", required_argument, NULL, RUN_OPT_OUTPUT},
     {"no-source", no_argument, NULL, RUN_OPT_NO_SOURCE},
+    {"trace", no_argument, NULL, RUN_OPT_TRACE},
+    {"no-trace", no_argument, NULL, RUN_OPT_NO_TRACE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -114,6 +122,12 @@ static int take_run_option(struct run_request *a, int c, char **argv)
         return -1;
     case RUN_OPT_NO_SOURCE:
         a->no_source = true;
+        return -1;
+    case RUN_OPT_TRACE:
+        a->trace = true;
+        return -1;
+    case RUN_OPT_NO_TRACE:
+        a->no_trace = true;
         return -1;
     case 'h':
         return cli_help();
@@ -329,6 +343,7 @@ static void look_before_the_end(void *report, bool surely)
     load_set_free(&set);
 }
 
+/* LIBRARY: NULL, where the program is traced. */
 static int run_in_directory(struct run_request *a, const char *dir, const char *library, const char *path, char **argv)
 {
     struct arena arena = {0};
@@ -341,8 +356,11 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
                            .grace_set = a->grace_set,
                            .no_source = a->no_source,
                            .started_ns = now_mono_ns()};
-    char **envp = make_environment(&arena, a, library, dir, path, &users);
+    char **envp = library ? make_environment(&arena, a, library, dir, path, &users) : NULL;
     struct run_end end = {0};
+    r.traced = !library;
+    if (!library)
+        traced_options(&users);
     if (users.suppressions[0])
         suppression_files_add(&a->suppressions, users.suppressions);
     r.suppressions = &a->suppressions;
@@ -355,7 +373,8 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
     r.exe = path;
     if (users.help)
         print_options();
-    const char *why = run_program(path, argv, envp, look_before_the_end, &r, &end);
+    const char *why = library ? run_program(path, argv, envp, NULL, look_before_the_end, &r, &end)
+                              : traced_run(path, argv, dir, &users, a->kinds, a->grace_set ? a->grace_ns : users.grace_ns, &end);
     if (why) {
         if (!a->output)
             rmdir(dir);
@@ -377,10 +396,39 @@ static int run_in_directory(struct run_request *a, const char *dir, const char *
     return status == 0 && leaks > allowed ? (int)exitcode : status;
 }
 
+/*
+ * How the program at PATH is to be watched: LIBRARY, which it loads, or an empty one: it is traced.
+ * False: not at all, and an error is printed.
+ */
+static bool choose_way(const struct run_request *a, const char *path, char library[CLI_PATH_MAX])
+{
+    const char *why = NULL;
+    if (a->trace) {
+        library[0] = 0;
+        why = run_check_traced(path);
+        return why ? cli_fail("%s", why), false : true;
+    }
+    const char *missing = library_find(run_libc(path), library, CLI_PATH_MAX);
+    enum run_way way = run_check(path, missing ? NULL : library, &why);
+    if (way == RUN_TRACE && !a->no_trace) {
+        library[0] = 0;
+        return true;
+    }
+    if (way == RUN_PRELOAD && missing)
+        why = missing;
+    if (why)
+        cli_fail("%s", why);
+    else if (strpbrk(library, " :\t"))
+        cli_fail("the loader cannot preload '%s': a blank or ':' in its path separates libraries; move it", library);
+    else
+        return true;
+    return false;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_request a = {0};
-    char library[CLI_PATH_MAX], path[CLI_PATH_MAX];
+    char library[CLI_PATH_MAX], preload[CLI_PATH_MAX], path[CLI_PATH_MAX];
     int c;
     while ((c = getopt_long(argc, argv, "+:h", run_options, NULL)) != -1) {
         int end = take_run_option(&a, c, argv);
@@ -389,22 +437,19 @@ int cmd_run(int argc, char **argv)
     }
     if (optind == argc)
         return cli_misuse("no command to run");
+    if (a.trace && a.no_trace)
+        return cli_misuse("--trace and --no-trace exclude each other");
     char **cmd = argv + optind;
     const char *why = run_find(cmd[0], path, sizeof path);
     if (why)
         return cli_fail("cannot run %s: %s", cmd[0], why);
-    why = library_find(library, sizeof library);
-    if (why)
-        return cli_fail("%s", why);
-    if (strpbrk(library, " :\t"))
-        return cli_fail("the loader cannot preload '%s': a blank or ':' in its path separates libraries; move it", library);
-    why = run_check(path, library);
-    if (why)
-        return cli_fail("%s", why);
+    if (!choose_way(&a, path, library))
+        return CLI_FAILED;
     char *dir = make_directory(&a);
     if (!dir)
         return CLI_FAILED;
-    int status = run_in_directory(&a, dir, library, path, cmd);
+    library_preload(library, preload, sizeof preload);
+    int status = run_in_directory(&a, dir, library[0] ? preload : NULL, path, cmd);
     free(dir);
     free(a.suppressions.paths);
     return status;

@@ -57,7 +57,8 @@ static bool look_at(void *arg, pid_t pid)
     struct procfs_stat st;
     if (has_file(search->set, pid) || procfs_stat(pid, &st) != 0 || st.state == 'Z' || st.kernel_thread || st.ending)
         return true;
-    if (was_started_with(pid, search->option) && procfs_maps_file(pid, "/libsockleak.so"))
+    if (was_started_with(pid, search->option) &&
+        (procfs_maps_file(pid, "/libsockleak.so") || procfs_maps_file(pid, "/libsockleak-musl.so")))
         add(search->found, pid);
     return true;
 }
@@ -74,7 +75,7 @@ void survivors_find(struct survivors *s, const struct load_set *set, const char 
     procfs_each_pid(look_at, &search);
 }
 
-void survivors_print(const struct survivors *s, const char *dir)
+void survivors_print(const struct survivors *s, const char *dir, bool traced)
 {
     char pids[SURVIVORS_LISTED * 12 + 32];
     size_t len = 0;
@@ -84,7 +85,10 @@ void survivors_print(const struct survivors *s, const char *dir)
         len += (size_t)snprintf(pids + len, sizeof pids - len, "%s%d", i ? ", " : "", (int)s->pids[i]);
     if (s->n > SURVIVORS_LISTED)
         snprintf(pids + len, sizeof pids - len, " and %zu more", s->n - SURVIVORS_LISTED);
-    if (s->n == 1)
+    if (traced)
+        cli_warn("%zu process%s of the run live%s on (%s) and %s not recorded any more: 'sockleak scan' counts %s sockets", s->n,
+                 s->n == 1 ? "" : "es", s->n == 1 ? "s" : "", pids, s->n == 1 ? "is" : "are", s->n == 1 ? "its" : "their");
+    else if (s->n == 1)
         cli_warn("a process of the run lives on (%s): 'sockleak report %s' reports on it", pids, pids);
     else
         cli_warn("%zu processes of the run live on (%s): 'sockleak report PID' reports on one, 'sockleak report %s' on all that have "

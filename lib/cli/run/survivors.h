@@ -23,6 +23,6 @@ struct survivors {
  */
 void survivors_find(struct survivors *s, const struct load_set *set, const char *dir);
 /* One line that names them and says how to ask for their report; none: nothing. */
-void survivors_print(const struct survivors *s, const char *dir);
+void survivors_print(const struct survivors *s, const char *dir, bool traced);
 
 #endif

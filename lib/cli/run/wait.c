@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,8 +30,11 @@ static void choose_signals(sigset_t *set)
 }
 
 /* In the child, on its way to exec. */
-static _Noreturn void become(const char *path, char **argv, char **envp, const sigset_t *mask, const struct sigaction *on_child, int report)
+static _Noreturn void become(const char *path, char **argv, char **envp, const struct run_watch *watch, const sigset_t *mask,
+                             const struct sigaction *on_child, int report)
 {
+    if (watch && watch->child(watch->arg) != 0)
+        _exit(127); /* the parent knows why */
     environ = envp;
     sigaction(SIGCHLD, on_child, NULL);
     sigprocmask(SIG_SETMASK, mask, NULL);
@@ -65,7 +69,7 @@ static bool still_stopped(pid_t pid)
 }
 
 /* True when the program has ended and END says how. */
-static bool reap(pid_t pid, struct run_end *end)
+static bool reap(pid_t pid, const struct run_watch *watch, struct run_end *end)
 {
     siginfo_t si = {0};
     if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG) == 0 && si.si_pid == pid) {
@@ -75,8 +79,13 @@ static bool reap(pid_t pid, struct run_end *end)
     }
     si.si_pid = 0;
     if (still_stopped(pid) && waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOHANG) == 0 && si.si_pid == pid &&
-        (si.si_status == SIGTSTP || si.si_status == SIGTTIN || si.si_status == SIGTTOU))
+        (si.si_status == SIGTSTP || si.si_status == SIGTTIN || si.si_status == SIGTTOU)) {
+        if (watch)
+            watch->away(watch->arg, true);
         stop_like(si.si_status);
+        if (watch)
+            watch->away(watch->arg, false);
+    }
     return false;
 }
 
@@ -156,11 +165,49 @@ static void pass_on(pid_t pid, const siginfo_t *si, run_before *before, void *ar
     kill(pid, si->si_signo);
 }
 
-const char *run_program(const char *path, char **argv, char **envp, run_before *before, void *arg, struct run_end *end)
+/* The next signal of SET, or false: there is none, but the caller may look what became of the program. */
+static bool next_signal(const sigset_t *set, const struct run_watch *watch, int signals, siginfo_t *si)
+{
+    static const struct timespec zero = {0};
+    if (!watch)
+        return sigwaitinfo(set, si) >= 0;
+    watch->serve(watch->arg, signals);
+    return sigtimedwait(set, si, &zero) >= 0;
+}
+
+/* The program is under way: passes on what comes for it until it has ended. */
+static void wait_for(pid_t pid, const sigset_t *set, const struct run_watch *watch, run_before *before, void *arg, struct run_end *end)
+{
+    int signals = watch ? signalfd(-1, set, SFD_CLOEXEC) : -1;
+    while (!reap(pid, watch, end)) {
+        siginfo_t si;
+        if (next_signal(set, watch, signals, &si) && si.si_signo != SIGCHLD)
+            pass_on(pid, &si, before, arg);
+    }
+    if (signals >= 0)
+        close(signals);
+}
+
+/* How the start of PID went: NULL, or why it failed; then it is gone. REPORT: what the child tells of exec. */
+static const char *started(pid_t pid, const struct run_watch *watch, int report)
+{
+    int err = 0;
+    const char *why = watch ? watch->take(watch->arg, pid) : NULL;
+    if (!why && watch)
+        watch->serve(watch->arg, report); /* its exec is a call that stops, too */
+    if (!why && read(report, &err, sizeof err) == sizeof err)
+        why = strerror(err);
+    if (why)
+        waitpid(pid, NULL, 0);
+    return why;
+}
+
+const char *run_program(const char *path, char **argv, char **envp, const struct run_watch *watch, run_before *before, void *arg,
+                        struct run_end *end)
 {
     sigset_t set, mask;
     struct sigaction on_child, dfl = {.sa_handler = SIG_DFL};
-    int report[2], err = 0;
+    int report[2];
     if (pipe2(report, O_CLOEXEC) != 0)
         return strerror(errno);
     choose_signals(&set);
@@ -170,25 +217,20 @@ const char *run_program(const char *path, char **argv, char **envp, run_before *
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0)
-        become(path, argv, envp, &mask, &on_child, report[1]);
-    err = pid < 0 ? errno : 0;
+        become(path, argv, envp, watch, &mask, &on_child, report[1]);
+    const char *why = pid < 0 ? strerror(errno) : NULL;
     close(report[1]);
-    if (pid > 0 && read(report[0], &err, sizeof err) != sizeof err)
-        err = 0;
+    if (!why)
+        why = started(pid, watch, report[0]);
     close(report[0]);
-    if (pid > 0 && err)
-        waitpid(pid, NULL, 0);
     *end = (struct run_end){.pid = pid};
-    while (!err && !reap(pid, end)) {
-        siginfo_t si;
-        if (sigwaitinfo(&set, &si) >= 0 && si.si_signo != SIGCHLD)
-            pass_on(pid, &si, before, arg);
-    }
+    if (!why)
+        wait_for(pid, &set, watch, before, arg, end);
     /* The ctrl-C that ended the program is not meant for the report. */
     struct timespec zero = {0};
     while (sigtimedwait(&set, NULL, &zero) > 0)
         ;
     sigaction(SIGCHLD, &on_child, NULL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
-    return err ? strerror(err) : NULL;
+    return why;
 }

@@ -50,6 +50,34 @@ static bool try_path(struct loaded_file *l, pid_t pid, const char *path, char *w
 }
 
 /*
+ * A process that is traced from outside has no table of its own: an ancestor, the `sockleak run` that
+ * traces it, has mapped it under its name.
+ */
+static bool from_tracer(struct loaded_file *l, pid_t pid, uint64_t start, char *why, size_t cap)
+{
+    char path[CLI_PATH_MAX], *line = NULL;
+    size_t room = 0;
+    bool found = false;
+    struct procfs_stat st;
+    for (pid_t at = pid; !found && procfs_stat(at, &st) == 0 && st.ppid > 1; at = st.ppid) {
+        snprintf(path, sizeof path, "/proc/%d/maps", (int)st.ppid);
+        FILE *f = fopen(path, "re");
+        while (f && !found && getline(&line, &room, f) > 0) {
+            line[strcspn(line, "\n")] = 0;
+            char *name = strchr(line, '/');
+            pid_t named;
+            uint64_t its_start;
+            if (name && paths_state_name(strrchr(name, '/') + 1, &named, &its_start) && named == pid && its_start == start)
+                found = try_path(l, pid, name, why, cap);
+        }
+        if (f)
+            fclose(f);
+    }
+    free(line);
+    return found;
+}
+
+/*
  * The process' own mapping shows where its table is, whatever state_dir, chroot or namespace it
  * has.
  */
@@ -138,7 +166,8 @@ const char *load_process(struct loaded_file *l, pid_t pid, bool *nothing)
         return "no such process";
     if (state == 'Z')
         return "it has ended (a zombie that its parent has not waited for); report its state file instead";
-    if (from_maps(l, pid, &has_agent, &unreadable, why, sizeof why) || from_usual_places(l, pid, start, why, sizeof why))
+    if (from_maps(l, pid, &has_agent, &unreadable, why, sizeof why) || from_usual_places(l, pid, start, why, sizeof why) ||
+        from_tracer(l, pid, start, why, sizeof why))
         return NULL;
     if (why[0])
         return why;

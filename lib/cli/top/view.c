@@ -12,6 +12,7 @@
 
 #include "../../core/advice.h"
 #include "../../core/group_told.h"
+#include "../../core/frame_role.h"
 #include "../../core/own_frames.h"
 #include "../../core/text.h"
 #include "../../core/text_life.h"
@@ -345,6 +346,8 @@ static void add_stack(struct top_page *p, const char *title, const struct frame 
     line_add_body(p, line_make(p, true, "%s", title));
     for (size_t i = 0; i < n; i++) {
         const struct frame *f = &frames[i];
+        if (frame_role_heading(f))
+            line_add_body(p, line_make(p, true, "%s", frame_role_heading(f)));
         const char *name = f->symbol ? f->symbol : "??", *module = f->module ? text_base_name(f->module) : "?";
         if (f->on)
             line_add_body(p, line_make(p, false, " #%zu %s  %s:%u  (%s)", i, name, f->file, f->line, f->on));
