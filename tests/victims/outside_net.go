@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// One for each connection that the peer has closed.
+var closed = make(chan bool)
+
 // The peer of clients: answers with more than a client reads, and closes.
 func peer() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,6 +36,7 @@ func peer() string {
 				bufio.NewReader(c).ReadString('\n')
 				c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + fmt.Sprintf("%05000d", 1)))
 				c.Close()
+				closed <- true
 			}()
 		}
 	}()
@@ -118,6 +122,7 @@ func query(db *sql.DB) {
 
 func main() {
 	n, _ := strconv.Atoi(os.Args[2])
+	ends := n
 	switch os.Args[1] {
 	case "client":
 		address := peer()
@@ -126,6 +131,7 @@ func main() {
 		}
 	case "server":
 		serve(n)
+		ends = 0
 	case "pool":
 		db := sql.OpenDB(database(peer()))
 		for i := 0; i < n; i++ {
@@ -141,7 +147,10 @@ func main() {
 			r.Body.Close()
 		}
 	}
-	time.Sleep(100 * time.Millisecond) // the peers' ends arrive
+	for ; ends > 0; ends-- {
+		<-closed
+	}
+	time.Sleep(100 * time.Millisecond) // the ends arrive, and are looked at
 	if len(os.Args) > 3 {
 		s, _ := strconv.Atoi(os.Args[3])
 		time.Sleep(time.Duration(s) * time.Second)

@@ -14,6 +14,7 @@
 #define SUDOG_WORDS 16u
 #define READS 160u /* at most in one search */
 #define STACK_MAX 32768u
+#define FREELY 16u /* searches that find nothing before they are made more rarely */
 #define RARELY 256u /* a search that never finds anything is made this rarely at last */
 
 struct search {
@@ -149,13 +150,14 @@ bool waiter_find(struct waiter_hints *h, const struct go_tables *t, const struct
         hint->failures = 0;
         return true;
     }
-    /* the waiter may not be parked yet; where there is never one, look the more rarely */
-    if (hint->failures && ++hint->left_out < hint->failures)
+    /* The waiter may not be parked yet, on a busy machine several times one after the other; where there is never one, look the more rarely. */
+    if (hint->failures > FREELY && ++hint->left_out < hint->failures)
         return false;
     hint->left_out = 0;
     s.reads = 0;
     if (!search(&s, sample, NULL)) {
-        hint->failures = hint->failures ? (hint->failures < RARELY ? (uint16_t)(hint->failures * 2) : RARELY) : 1;
+        if (hint->failures < RARELY)
+            hint->failures = (uint16_t)(hint->failures < FREELY ? hint->failures + 1 : hint->failures * 2);
         return false;
     }
     *hint = (struct waiter_hint){.first = first, .is_found = true, .word = s.at.word, .field = s.at.field, .queue = s.at.queue};
