@@ -11,7 +11,9 @@ setup()
     helpers_setup
     cp -r "$TOP/examples" "$TESTTMP/ex"
     EX=$TESTTMP/ex
-    export SOCKLEAK OUT=$TESTTMP/out CFLAGS="-I$TOP/include" UNDER="$SOCKLEAK run --" PATH=$PATH:$HOME/.cargo/bin
+    export SOCKLEAK OUT=$TESTTMP/out UNDER="$SOCKLEAK run --" PATH=$PATH:$HOME/.cargo/bin
+    # Not exported: with other flags `make install` would build everything again, below the other tests.
+    FLAGS=-I$TOP/include
     export PYTHON=/usr/bin/python3
     unset LOGIN
 }
@@ -30,7 +32,7 @@ example()
 {
     local unset=() name
     for name in ${!BATS_@}; do unset+=(-u "$name"); done
-    env "${unset[@]}" PATH="${PATH#"$BATS_LIBEXEC":}" timeout 120 "$EX/$1/run" "$2" 3>&- 4>&-
+    env "${unset[@]}" CFLAGS="$FLAGS" PATH="${PATH#"$BATS_LIBEXEC":}" timeout 120 "$EX/$1/run" "$2" 3>&- 4>&-
 }
 
 # shows HARNESS REGEX...: the leaking test fails and shows all of that, the fixed one passes.
@@ -162,7 +164,7 @@ installed()
     needs cmd pkg-config pkg-config
     installed
     [ "$(pkg-config --libs sockleak)" = '' ]
-    CFLAGS=$(pkg-config --cflags sockleak) run example cmocka fixed
+    FLAGS=$(pkg-config --cflags sockleak) run example cmocka fixed
     [ "$status" -eq 0 ]
     [ -e "$(pkg-config --variable=preload sockleak)" ]
 }
