@@ -131,3 +131,32 @@ SH
     contains "$TESTTMP/metrics" '^sockleak_sockets_opened_total\{.*function="leak_plainly".*\} 1$'
     [ "$(cat least)" = 0 ] # nothing was loaded into the one without the library
 }
+
+@test "a served exporter sees the pods that come after its first look, each as itself, also of those whose process 1 started at the same time" {
+    [ "$(id -u)" = 0 ] || skip 'needs root'
+    unshare -p -m -n -f --mount-proc true 2>/dev/null || skip 'no namespaces here'
+    export AGENT SOCKLEAK VICTIMS
+    cat >"$TESTTMP/node" <<'SH'
+mount -t tmpfs none /dev/shm && ip link set lo up || exit 1
+soon() { n=0; until "$@"; do n=$((n + 1)); [ "$n" -lt 600 ] || exit 1; sleep 0.1; done; }
+pod() { mkfifo "in.$1"; unshare -p -m -f --mount-proc sh -c 'mount -t tmpfs none /dev/shm && exec env LD_PRELOAD=$AGENT "$VICTIMS/attach_leaks"' <>"in.$1" >"out.$1" 2>&1 & }
+"$SOCKLEAK" export --listen 127.0.0.1:0 >served 2>&1 &
+soon grep -q listening served
+metrics() { curl -s -m 60 "http://$(sed -n 's/.*listening on //p' served)/metrics" >metrics; grep "$1" metrics | sort -u | wc -l; }
+is() { [ "$(metrics '^sockleak_open_sockets{.*exe="[^"]*attach_leaks"')" -eq "$1" ]; }
+metrics none >/dev/null
+for p in 1 2 3 4 5 6 7 8; do pod "$p"; done
+for p in 1 2 3 4 5 6 7 8; do soon test -s "out.$p"; echo open >"in.$p"; done
+all_opened() { metrics none >/dev/null; grep -q '^sockleak_sockets_opened_total{.*function="leak_plainly".*} 8$' metrics; }
+soon is 8
+soon all_opened
+kill -KILL $(pgrep -x attach_leaks | head -n 1)
+soon is 7
+pod 9
+soon is 8
+SH
+    cd "$TESTTMP"
+    run env -u XDG_RUNTIME_DIR unshare -p -m -n -f --mount-proc sh node 3>&- 4>&-
+    cat "$TESTTMP"/out.* served metrics
+    [ "$status" -eq 0 ]
+}

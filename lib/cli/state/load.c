@@ -9,7 +9,6 @@
 #include "load.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,6 +24,7 @@
 #include "../../core/start_time.h"
 #include "../base/now.h"
 #include "../kernel/procfs.h"
+#include "inner.h"
 
 uint64_t load_to_real(const struct loaded_file *l, uint64_t mono_ns)
 {
@@ -130,63 +130,6 @@ static bool same_boot(const struct state_header *h)
            h->boot_id_hash == hash_bytes(HASH_START, text, bare);
 }
 
-/* The last number of NSpid: the pid in the process' own namespace. */
-static pid_t innermost_pid(pid_t pid)
-{
-    char path[32], line[512];
-    pid_t inner = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f)) {
-        if (strncmp(line, "NSpid:", 6) == 0) {
-            char *last = strrchr(line, '\t');
-            inner = last ? (pid_t)atoi(last + 1) : 0;
-            break;
-        }
-    }
-    if (f)
-        fclose(f);
-    return inner;
-}
-
-/*
- * A process of an inner pid namespace: the one whose innermost pid and start time are the file's. 0
- * when there is none.
- */
-static pid_t find_inner(const struct state_header *h)
-{
-    static struct {
-        pid_t pid;
-        uint64_t start;
-    } * all;
-    static size_t n;
-    if (!all) { /* read once: often many files belong to processes that have ended */
-        size_t cap = 0;
-        DIR *proc = opendir("/proc");
-        for (struct dirent *e; proc && (e = readdir(proc));) {
-            char state, *end;
-            long pid = strtol(e->d_name, &end, 10);
-            uint64_t start;
-            if (pid <= 0 || *end || !load_stat((pid_t)pid, &start, &state))
-                continue;
-            if (n == cap) {
-                void *more = realloc(all, (cap = cap ? cap * 2 : 256) * sizeof *all);
-                if (!more)
-                    break;
-                all = more;
-            }
-            all[n].pid = (pid_t)pid;
-            all[n++].start = start;
-        }
-        if (proc)
-            closedir(proc);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (all[i].start == h->start_ticks && all[i].pid != (pid_t)h->pid && innermost_pid(all[i].pid) == (pid_t)h->pid)
-            return all[i].pid;
-    return 0;
-}
-
 /*
  * Is it the process of the file, by the time that it started at? A process without /proc (a chroot)
  * could not tell that time: then it is the one of that number which was there before the file.
@@ -244,15 +187,16 @@ void load_recheck(struct loaded_file *l)
     load_grown(l);
     const struct state_header *h = state_head(&l->view);
     uint32_t end = atomic_load_explicit(&h->end, memory_order_relaxed);
+    pid_t known = load_is_live(l) ? l->pid : 0; /* by an earlier look */
     l->pid = (pid_t)h->pid;
     l->same_boot = same_boot(h);
     /* END_EXIT: it may still be on its way out */
     if (l->same_boot && (end == END_RUNNING || end == END_EXIT)) {
         char state;
-        pid_t pid = (pid_t)h->pid;
+        pid_t pid = known ? known : (pid_t)h->pid;
         bool found = has_started_so(pid, h, &state);
-        if (!found) {
-            pid = find_inner(h);
+        if (!found && !known) {
+            pid = inner_find(h, l->dev, l->ino);
             found = has_started_so(pid, h, &state);
         }
         if (found && state != 'Z' && state != 'X') {
