@@ -14,7 +14,7 @@
 #define SUDOG_WORDS 16u
 #define READS 160u /* at most in one search */
 #define STACK_MAX 32768u
-#define FREELY 16u /* searches that find nothing before they are made more rarely */
+#define FREELY 16u  /* searches that find nothing before they are made more rarely */
 #define RARELY 256u /* a search that never finds anything is made this rarely at last */
 
 struct search {
