@@ -106,6 +106,14 @@ go_program()
     [ "$(json "$TESTTMP/json" 'sorted({f["symbol"] for l in leaks for f in l["frames"] if f.get("role") == "or"} & {"first", "second"}).__len__()')" = 1 ]
 }
 
+@test "a listener that takes the descriptor of another one is not taken for it" {
+    SOCKLEAK_OPTIONS=interval=100ms outside relisten 0.5
+    [ "$status" = 0 ]
+    contains "$stderr" '2 sockets leaked at 2 sites \(2 close_wait\)'
+    contains "$stderr" '#[0-9]+ accepts_first '
+    contains "$stderr" '#[0-9]+ accepts_second '
+}
+
 @test "a forked child reports what its parent has closed, with the parent's stack" {
     outside fork
     [ "$status" = 0 ]

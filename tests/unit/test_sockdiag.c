@@ -226,6 +226,59 @@ static void a_unix_socket_whose_peer_is_gone_is_told_from_a_healthy_one(void **s
     close(pair[0]);
 }
 
+/* The ID of FD, a socket of FAMILY, with its peer where it has one. */
+static struct socket_id id_of(int fd, int family)
+{
+    struct socket_id id = {.family = (uint8_t)family};
+    struct sockaddr_in6 a = {0};
+    socklen_t size = sizeof a, eight = sizeof id.cookie;
+    unsigned char *const to[2] = {id.local, id.peer};
+    uint16_t *const port[2] = {&id.local_port, &id.peer_port};
+    for (int i = 0; i < 2; i++) {
+        size = sizeof a;
+        if ((i ? getpeername : getsockname)(fd, (struct sockaddr *)&a, &size) != 0)
+            continue;
+        *port[i] = ntohs(a.sin6_port); /* at the same place in both */
+        memcpy(to[i], family == AF_INET ? (void *)&((struct sockaddr_in *)&a)->sin_addr : (void *)&a.sin6_addr, family == AF_INET ? 4 : 16);
+    }
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &id.cookie, &eight), 0);
+    return id;
+}
+
+static void one_socket_is_found_by_its_addresses_and_its_cookie(void **state)
+{
+    (void)state;
+    static const int families[] = {AF_INET, AF_INET6};
+    struct mnl_socket *nl = sockdiag_open();
+    assert_non_null(nl);
+    for (unsigned i = 0; i < 2; i++) {
+        struct sockaddr_in6 a = {.sin6_family = (sa_family_t)families[i]};
+        socklen_t size = families[i] == AF_INET ? sizeof(struct sockaddr_in) : sizeof a;
+        int listener = socket(families[i], SOCK_STREAM, 0), fd = socket(families[i], SOCK_STREAM, 0);
+        if (bind(listener, (struct sockaddr *)&a, size) != 0) /* no IPv6 here */
+            continue;
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &size), 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&a, size), 0); /* to any address: loopback */
+        int peer = accept(listener, NULL, NULL);
+        struct socket_id l = id_of(listener, families[i]), c = id_of(fd, families[i]), other = c;
+        assert_int_equal(sockdiag_state(nl, &l), TCP_LISTEN);
+        assert_int_equal(sockdiag_state(nl, &c), TCP_ESTABLISHED);
+        other.cookie++;
+        assert_true(sockdiag_state(nl, &other) < 0);
+        other = l;
+        other.local_port ^= 1;
+        assert_true(sockdiag_state(nl, &other) < 0);
+        close(peer);
+        assert_int_equal(sockdiag_state(nl, &c), TCP_CLOSE_WAIT);
+        close(fd);
+        assert_true(sockdiag_state(nl, &c) != TCP_ESTABLISHED);
+        close(listener);
+        assert_int_equal(sockdiag_state(nl, &l), -ENOENT);
+    }
+    sockdiag_close(nl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +289,7 @@ int main(void)
         cmocka_unit_test(addresses_are_written_as_people_write_them),
         cmocka_unit_test(a_close_wait_socket_of_ours_is_in_the_table),
         cmocka_unit_test(a_unix_socket_whose_peer_is_gone_is_told_from_a_healthy_one),
+        cmocka_unit_test(one_socket_is_found_by_its_addresses_and_its_cookie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,24 @@ static void equal_stacks_are_one_site_with_the_parts_of_their_frames(void **stat
     assert_int_equal(state_sites_intern(w, getpid(), &walk, CALL_SOCKET, 64), 0);
 }
 
+static void a_walk_with_a_number_is_the_site_that_it_was_with_this_call(void **state)
+{
+    (void)state;
+    struct walk walk = go_stack(), other = go_stack();
+    walk.known = 1;
+    other.known = 1 + STATE_KNOWN_WALKS; /* at the same place */
+    other.frames[0].line++;
+    for (int i = 0; i < 2; i++) {
+        state_ref a = state_sites_intern(w, getpid(), &walk, CALL_SOCKET, 64);
+        assert_int_equal(state_sites_intern(w, getpid(), &walk, CALL_SOCKET, 64), a);
+        assert_int_not_equal(state_sites_intern(w, getpid(), &walk, CALL_ACCEPT, 64), a);
+        assert_int_not_equal(state_sites_intern(w, getpid(), &other, CALL_SOCKET, 64), a);
+        walk.known = 0;
+        assert_int_equal(state_sites_intern(w, getpid(), &walk, CALL_SOCKET, 64), a);
+        walk.known = 1;
+    }
+}
+
 static void where_frames_are_few_those_who_wait_stay(void **state)
 {
     (void)state;
@@ -245,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_command_reads_what_the_tracer_writes),
         CASE(equal_stacks_are_one_site_with_the_parts_of_their_frames),
+        CASE(a_walk_with_a_number_is_the_site_that_it_was_with_this_call),
         CASE(where_frames_are_few_those_who_wait_stay),
         CASE(a_stack_gets_its_waiter_later),
         CASE(either_of_two_is_both_with_a_mark_between),

@@ -4,6 +4,7 @@
  *
  *   outside leak N [SECONDS]     N connections whose peer closes, and stays for SECONDS
  *   outside hidden N             as leak N, undumpable
+ *   outside relisten SECONDS     one connection accepted from each of two listeners, of which the second takes the first one's descriptor
  *   outside either N             N sockets from each of two functions in two threads, none connected
  *   outside threads N M          N threads that open M leaking connections each, half of them in either of two functions
  *   outside fork                 a connection that only a forked child still has
@@ -244,6 +245,26 @@ static void churn(double seconds, const char *file)
     fclose(f);
 }
 
+static int accepts_first(int listener) { return accept(listener, NULL, NULL); }
+static int accepts_second(int listener) { return accept(listener, NULL, NULL); }
+
+static void relisten(double seconds)
+{
+    int listener = listens();
+    int to = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(to, (struct sockaddr *)&at, sizeof at) || accepts_first(listener) < 0)
+        exit(93);
+    close(to);
+    stay(seconds); /* a look sees it */
+    close(listener);
+    if (listens() != listener)
+        exit(94);
+    to = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(to, (struct sockaddr *)&at, sizeof at) || accepts_second(listener) < 0)
+        exit(95);
+    close(to);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -251,6 +272,8 @@ int main(int argc, char **argv)
         leak(atoi(argv[2]), argc > 3 ? atof(argv[3]) : 0);
     else if (strcmp(what, "hidden") == 0 && prctl(PR_SET_DUMPABLE, 0) == 0)
         leak(atoi(argv[2]), 0);
+    else if (strcmp(what, "relisten") == 0)
+        relisten(atof(argv[2]));
     else if (strcmp(what, "either") == 0)
         either(atoi(argv[2]));
     else if (strcmp(what, "threads") == 0)

@@ -257,6 +257,42 @@ int sockdiag_inet(struct mnl_socket *nl, int family, int protocol, uint32_t stat
     return run_dump(nl, &r, sizeof r, protocol > 255 ? (uint32_t)protocol : 0, &d);
 }
 
+static int take_state(const struct nlmsghdr *message, void *data)
+{
+    struct sockdiag_socket s;
+    if (sockdiag_parse_inet(message, &s))
+        *(int *)data = s.state;
+    return MNL_CB_OK;
+}
+
+int sockdiag_state(struct mnl_socket *nl, const struct socket_id *id)
+{
+    unsigned char buf[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
+    struct inet_diag_req_v2 r = {.sdiag_family = id->family,
+                                 .sdiag_protocol = IPPROTO_TCP,
+                                 .idiag_states = ~0u,
+                                 .id = {.idiag_sport = htons(id->local_port),
+                                        .idiag_dport = htons(id->peer_port),
+                                        .idiag_cookie = {(uint32_t)id->cookie, (uint32_t)(id->cookie >> 32)}}};
+    memcpy(r.id.idiag_src, id->local, sizeof id->local);
+    memcpy(r.id.idiag_dst, id->peer, sizeof id->peer);
+    struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+    h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    h->nlmsg_flags = NLM_F_REQUEST;
+    static unsigned last; /* an answer to an earlier question that was given up is told apart by its number */
+    unsigned seq = h->nlmsg_seq = ++last;
+    int state = -ENOENT;
+    memcpy(mnl_nlmsg_put_extra_header(h, sizeof r), &r, sizeof r);
+    if (mnl_socket_sendto(nl, h, h->nlmsg_len) < 0)
+        return -errno;
+    for (;;) {
+        ssize_t n = mnl_socket_recvfrom(nl, buf, sizeof buf);
+        if (n < 0 && errno == EINTR)
+            continue;
+        return n < 0 || mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), take_state, &state) < 0 ? -errno : state;
+    }
+}
+
 int sockdiag_unix(struct mnl_socket *nl, sockdiag_each each, void *arg)
 {
     struct unix_diag_req r = {

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "socket_id.h"
+
 struct nlmsghdr;
 struct mnl_socket;
 
@@ -79,6 +81,11 @@ void sockdiag_close(struct mnl_socket *nl);
  * times as large). Returns 0 or -errno (-ENOENT: the kernel has no such table).
  */
 int sockdiag_inet(struct mnl_socket *nl, int family, int protocol, uint32_t states, bool with_info, sockdiag_each each, void *arg);
+/*
+ * The TCP_* state of the socket ID, or -errno (-ENOENT, -ESTALE: there is no such one). A listener
+ * that shares its port (SO_REUSEPORT) may not be found.
+ */
+int sockdiag_state(struct mnl_socket *nl, const struct socket_id *id);
 /* Every Unix socket. */
 int sockdiag_unix(struct mnl_socket *nl, sockdiag_each each, void *arg);
 

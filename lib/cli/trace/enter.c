@@ -225,8 +225,7 @@ bool enter_socket(struct looks *all, struct process *p, int fd, int copy, uint64
 void enter_leave(struct looks *all, struct process *p, int fd)
 {
     struct state_slot *slot = state_writer_slot(p->file, fd, false);
-    free(p->seen[fd].asked);
-    p->seen[fd].asked = NULL;
+    process_forget_seen(&p->seen[fd]);
     if (!slot)
         return;
     uint64_t cookie = atomic_load(&slot->cookie);

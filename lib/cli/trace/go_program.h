@@ -12,9 +12,10 @@
 struct go_program {
     struct go_tables tables;
     uint64_t address; /* of the table in the process; 0: the program is none of Go's */
-    /* As goroutine.h has found them: in a thread's own storage, in m; 0: not yet. */
-    uint32_t place_of_g, word_of_g;
-    void *copy; /* of a table that the process has relocated; NULL: the file's serves */
+    /* As goroutine.h has found them: in a thread's own storage, in m, in g; 0: not yet. */
+    uint32_t place_of_g, word_of_g, word_of_entry;
+    uint64_t last_g; /* the address of the last one that was read */
+    void *copy;      /* of a table that the process has relocated; NULL: the file's serves */
 };
 
 /* Reads N bytes of the process that the image belongs to. */

@@ -32,11 +32,19 @@ bool goroutine_has_own_stack(const struct goroutine *g)
     return size >= 2048 && !(size & (size - 1)) && !(g->words[G_STACK_LOW] & 1023);
 }
 
+/* Reads the thread's word at AT and the g that it had before, at once. True: it has the same one now, and G is that. */
+static bool read_again(pid_t tid, uint64_t at, uint64_t last, struct goroutine *g)
+{
+    uint64_t word;
+    g->address = last;
+    return process_memory_two(tid, at, &word, sizeof word, last, g->words, sizeof g->words) && word == last;
+}
+
 /*
  * The executable's block ends at the thread pointer; where C has no variables in it, Go's word is
  * its last.
  */
-bool goroutine_of_thread(const struct sample *s, uint64_t tls_size, uint32_t *place, struct goroutine *g)
+bool goroutine_of_thread(const struct sample *s, uint64_t tls_size, uint32_t *place, uint64_t *last, struct goroutine *g)
 {
     uint64_t words[TLS_WORDS];
     unsigned first = 0, n = tls_size > 8 ? (tls_size + 7) / 8 < TLS_WORDS ? (unsigned)(tls_size + 7) / 8 : TLS_WORDS : 1;
@@ -44,12 +52,15 @@ bool goroutine_of_thread(const struct sample *s, uint64_t tls_size, uint32_t *pl
         first = *place / 8 - 1;
         n = first + 1;
     }
+    if (*place && *last && s->thread_pointer && read_again(s->tid, s->thread_pointer - *place, *last, g) && holds(g, s->sp))
+        return true;
     if (!s->thread_pointer || !process_memory_read(s->tid, s->thread_pointer - 8ull * n, words, 8ull * (n - first)))
         return false;
     for (unsigned i = first; i < n; i++)
         if (read_g(s->tid, words[n - 1 - i], g) && holds(g, s->sp)) {
             if (goroutine_has_own_stack(g)) /* beyond doubt */
                 *place = 8 * (i + 1);
+            *last = g->address;
             return true;
         }
     return false;
@@ -89,18 +100,28 @@ bool goroutine_in_c(pid_t pid, const struct go_tables *t, const struct goroutine
     return false;
 }
 
-bool goroutine_creator(const struct go_tables *t, const struct goroutine *g, uint64_t *first, uint64_t *creator)
+/* Word I of G is the entry of a function, and two words before it stands where a call returns to. */
+static bool is_creator(const struct go_tables *t, const struct goroutine *g, unsigned i, uint64_t *first, uint64_t *creator)
 {
-    for (unsigned i = CREATOR_FIRST; i < G_WORDS; i++) {
-        struct go_function f;
-        uint64_t pc = g->words[i - 2];
-        if (!go_function_at(t, g->words[i], &f) || f.entry != g->words[i])
-            continue;
-        *first = f.entry;
-        if (!go_function_at(t, pc, &f) || f.entry == pc)
-            continue;
-        *creator = pc;
+    struct go_function f;
+    uint64_t pc = g->words[i - 2];
+    if (!go_function_at(t, g->words[i], &f) || f.entry != g->words[i])
+        return false;
+    *first = f.entry;
+    if (!go_function_at(t, pc, &f) || f.entry == pc)
+        return false;
+    *creator = pc;
+    return true;
+}
+
+bool goroutine_creator(const struct go_tables *t, const struct goroutine *g, uint32_t *word, uint64_t *first, uint64_t *creator)
+{
+    if (*word && is_creator(t, g, *word, first, creator))
         return true;
-    }
+    for (unsigned i = CREATOR_FIRST; i < G_WORDS; i++)
+        if (is_creator(t, g, i, first, creator)) {
+            *word = i;
+            return true;
+        }
     return false;
 }

@@ -25,9 +25,10 @@ struct goroutine {
 /*
  * The g that the stopped thread of sample S has in its thread-local storage. *PLACE: how far below
  * the thread pointer it stands, once it has been found; 0 at first. TLS_SIZE: of the executable's
- * block.
+ * block. *LAST: the address of the one that was found last, which is read with the word, for a
+ * goroutine often makes several calls one after the other; 0 at first.
  */
-bool goroutine_of_thread(const struct sample *s, uint64_t tls_size, uint32_t *place, struct goroutine *g);
+bool goroutine_of_thread(const struct sample *s, uint64_t tls_size, uint32_t *place, uint64_t *last, struct goroutine *g);
 /* True: G's stack is one that Go made, not the thread's. */
 bool goroutine_has_own_stack(const struct goroutine *g);
 /*
@@ -38,8 +39,9 @@ bool goroutine_has_own_stack(const struct goroutine *g);
 bool goroutine_in_c(pid_t pid, const struct go_tables *t, const struct goroutine *g, uint32_t *word, struct goroutine *out, uint64_t *pc,
                     uint64_t *sp);
 /*
- * Entry of G's first function, and return address of the go statement. False: they are not found.
+ * Entry of G's first function, and return address of the go statement. *WORD: of g, where the entry
+ * stands, once it has been found; 0 at first. False: they are not found.
  */
-bool goroutine_creator(const struct go_tables *t, const struct goroutine *g, uint64_t *first, uint64_t *creator);
+bool goroutine_creator(const struct go_tables *t, const struct goroutine *g, uint32_t *word, uint64_t *first, uint64_t *creator);
 
 #endif

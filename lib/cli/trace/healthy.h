@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * healthy.h: the TCP sockets that listen or are connected, from the kernel's tables.
+ * healthy.h: which TCP sockets listen or are connected, by the kernel's tables.
  *
  * A look need not touch what is in order: a copy of a descriptor, even for a moment, keeps a socket
  * open that the program may just be closing.
@@ -13,7 +13,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../kernel/socket_id.h"
+
+struct mnl_socket;
+
 struct healthy {
+    struct mnl_socket *nl; /* NULL: not opened yet, or it cannot be */
+    unsigned asked;        /* in this round */
+    bool read;             /* the tables are, in this round */
     struct healthy_socket {
         uint32_t inode;
         uint64_t cookie;
@@ -22,10 +29,14 @@ struct healthy {
     uint64_t own_netns;
 };
 
-/* Reads the tables of our own network namespace anew. Where that fails nothing is known to be healthy. */
-void healthy_read(struct healthy *h);
-/* The socket INODE of process PID is this COOKIE, and was in order when the tables were read. */
-bool healthy_has(const struct healthy *h, uint64_t netns, uint32_t inode, uint64_t cookie);
+/* A round of looks begins: what was known of the one before is forgotten. */
+void healthy_begin(struct healthy *h);
+/*
+ * The socket ID, with INODE in the network namespace NETNS, is there and in order. It is asked for by
+ * its addresses; where many are asked for, or a listener is not found so, the tables are read, which
+ * takes the kernel some ms. Where the kernel does not tell, nothing is known to be healthy.
+ */
+bool healthy_has(struct healthy *h, uint64_t netns, uint32_t inode, const struct socket_id *id);
 void healthy_free(struct healthy *h);
 
 #endif

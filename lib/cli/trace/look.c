@@ -100,12 +100,25 @@ void look_stop(struct look *l)
 /* ---- one descriptor -------------------------------------------------------------------------- */
 
 /* It is the socket that it was, in no condition, and the kernel's tables say that it still is not: it is left alone. */
-static bool is_in_order(const struct looks *all, struct process *p, int fd, uint32_t inode)
+static bool is_in_order(struct looks *all, struct process *p, int fd, uint32_t inode)
 {
     const struct seen *s = &p->seen[fd];
     const struct state_slot *slot = s->entered && s->inode == inode ? state_writer_slot(p->file, fd, false) : NULL;
-    return slot && !atomic_load(&slot->detail) && (atomic_load(&slot->flags) & SLOT_CONNECTED || s->listens) &&
-           !(atomic_load(&p->file->head->kinds) & KIND_BIT(KIND_OPEN)) && healthy_has(&all->healthy, p->netns, inode, s->cookie);
+    return slot && s->id && !atomic_load(&slot->detail) && (atomic_load(&slot->flags) & SLOT_CONNECTED || s->listens) &&
+           !(atomic_load(&p->file->head->kinds) & KIND_BIT(KIND_OPEN)) && healthy_has(&all->healthy, p->netns, inode, s->id);
+}
+
+/* By which the next look asks for it, if it is a TCP socket that is in order. */
+static void take_id(struct process *p, int fd, int copy)
+{
+    struct seen *s = &p->seen[fd];
+    const struct state_slot *slot = state_writer_slot(p->file, fd, false);
+    struct socket_id id = {.cookie = s->cookie};
+    if (!slot || atomic_load(&slot->detail) || !probe_id(copy, &id))
+        return;
+    s->id = s->id ? s->id : malloc(sizeof *s->id);
+    if (s->id)
+        *s->id = id;
 }
 
 static void look_at(struct looks *all, struct look *l, int fd, uint32_t inode)
@@ -136,10 +149,12 @@ static void look_at(struct looks *all, struct look *l, int fd, uint32_t inode)
         s->look = p->look;
         if (!s->entered)
             s->entered = enter_socket(all, p, fd, copy, cookie, again);
-        if (s->entered)
+        if (s->entered) {
             observe_socket(p, fd, copy, inode, l->ending);
-        else
+            take_id(p, fd, copy);
+        } else {
             l->unknown += !owners_find(&all->owners, cookie);
+        }
     }
     close(copy);
 }

@@ -16,7 +16,7 @@
 
 struct entry {
     struct entry *next;
-    uint64_t pc;
+    uint64_t known, pc;
     int nr;
     enum walk_end end;
     uint32_t n_frames, n_words, beside_bytes;
@@ -70,6 +70,7 @@ bool memo_find(struct memo *m, const struct stack_view *v, struct walk *out, enu
         *at = e->next;
         e->next = *list;
         *list = e;
+        out->known = e->known;
         out->n = e->n_frames;
         memcpy(out->frames, e->frames, e->n_frames * sizeof *e->frames);
         *end = e->end;
@@ -89,8 +90,9 @@ static void drop_last(struct entry **list)
         }
 }
 
-void memo_add(struct memo *m, const struct stack_view *v, const struct walk *walk, enum walk_end end)
+void memo_add(struct memo *m, const struct stack_view *v, struct walk *walk, enum walk_end end)
 {
+    static uint64_t last;
     const struct sample *s = v->sample;
     const struct trail *t = v->trail;
     if (!m || t->is_cut || s->beside_bytes > SAMPLE_BESIDE)
@@ -102,7 +104,9 @@ void memo_add(struct memo *m, const struct stack_view *v, const struct walk *wal
     struct entry **list = list_of(m, s);
     drop_last(list);
     unsigned char *room = (unsigned char *)(e + 1);
+    walk->known = ++last;
     *e = (struct entry){.next = *list,
+                        .known = walk->known,
                         .pc = s->pc,
                         .nr = s->nr,
                         .end = end,

@@ -16,7 +16,7 @@ void memo_free(struct memo *m);
 void memo_clear(struct memo *m);
 /* The walk of a sample that has the same words where they count. Fills OUT and *END. */
 bool memo_find(struct memo *m, const struct stack_view *v, struct walk *out, enum walk_end *end);
-/* Remembers the walk that V's trail belongs to. */
-void memo_add(struct memo *m, const struct stack_view *v, const struct walk *walk, enum walk_end end);
+/* Remembers the walk that V's trail belongs to, and gives it its number. */
+void memo_add(struct memo *m, const struct stack_view *v, struct walk *walk, enum walk_end end);
 
 #endif

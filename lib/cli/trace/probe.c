@@ -60,16 +60,21 @@ static bool has_peer(int copy)
     return getpeername(copy, (struct sockaddr *)&a, &size) == 0;
 }
 
+socklen_t probe_local(int copy, struct sockaddr_storage *local)
+{
+    socklen_t size = sizeof *local;
+    return getsockname(copy, (struct sockaddr *)local, &size) == 0 ? size : 0;
+}
+
 void probe_identify(int copy, struct probe_identity *id)
 {
-    *id = (struct probe_identity){.local_size = sizeof id->local};
+    *id = (struct probe_identity){0};
     id->family = option(copy, SO_DOMAIN, 0);
     id->type = option(copy, SO_TYPE, 0);
     id->protocol = option(copy, SO_PROTOCOL, 0);
     id->listening = option(copy, SO_ACCEPTCONN, 0) == 1;
     id->has_peer = has_peer(copy);
-    if (getsockname(copy, (struct sockaddr *)&id->local, &id->local_size) != 0)
-        id->local_size = 0;
+    id->local_size = probe_local(copy, &id->local);
 }
 
 /* ---- the observation ------------------------------------------------------------------------- */
@@ -139,8 +144,8 @@ static void observe_other(int copy, struct observation *o)
 static bool is_bound(int copy)
 {
     struct sockaddr_storage a;
-    socklen_t size = sizeof a;
-    return getsockname(copy, (struct sockaddr *)&a, &size) == 0 && address_is_bound(&a, size);
+    socklen_t size = probe_local(copy, &a);
+    return size && address_is_bound(&a, size);
 }
 
 void probe_observe(int copy, const struct state_slot *s, struct observation *o)
@@ -171,6 +176,33 @@ void probe_observe(int copy, const struct state_slot *s, struct observation *o)
     o->seen_all = SLOT_ORIGIN(s) == ORIGIN_SOCKET && !(flags & SLOT_ADOPTED);
 }
 
+/* ---- by which it is found ---------------------------------------------------------------------- */
+
+/* An address of A, 0: of none, and its port. */
+static void put_address(const struct sockaddr_storage *a, unsigned char address[16], uint16_t *port)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)a;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
+    if (a->ss_family == AF_INET)
+        memcpy(address, &in->sin_addr, sizeof in->sin_addr);
+    else
+        memcpy(address, &in6->sin6_addr, sizeof in6->sin6_addr);
+    *port = ntohs(a->ss_family == AF_INET ? in->sin_port : in6->sin6_port);
+}
+
+bool probe_id(int copy, struct socket_id *id)
+{
+    struct sockaddr_storage local, peer;
+    socklen_t size = sizeof peer;
+    id->family = (uint8_t)option(copy, SO_DOMAIN, 0);
+    if ((id->family != AF_INET && id->family != AF_INET6) || option(copy, SO_PROTOCOL, 0) != IPPROTO_TCP || !probe_local(copy, &local))
+        return false;
+    put_address(&local, id->local, &id->local_port);
+    if (getpeername(copy, (struct sockaddr *)&peer, &size) == 0)
+        put_address(&peer, id->peer, &id->peer_port);
+    return id->peer_port || option(copy, SO_ACCEPTCONN, 0) == 1;
+}
+
 /* ---- addresses ------------------------------------------------------------------------------- */
 
 void probe_addresses(int copy, char local[96], char peer[96])
@@ -179,9 +211,7 @@ void probe_addresses(int copy, char local[96], char peer[96])
     socklen_t size = sizeof a;
     static const socklen_t sizes[] = {sizeof(struct sockaddr_in6), sizeof(struct sockaddr_in)};
     local[0] = peer[0] = 0;
-    if (getsockname(copy, (struct sockaddr *)&a, &size) == 0)
-        address_text(local, &a, size);
-    size = sizeof a;
+    address_text(local, &a, probe_local(copy, &a));
     if (getpeername(copy, (struct sockaddr *)&a, &size) == 0)
         address_text(peer, &a, size);
     /* of a TCP connection that is over the kernel still has the address, for the exact size */

@@ -70,6 +70,14 @@ struct process *processes_of(struct processes *all, pid_t pid)
     return p ? p : enter(all, pid);
 }
 
+void process_forget_seen(struct seen *s)
+{
+    free(s->asked);
+    free(s->id);
+    s->asked = NULL;
+    s->id = NULL;
+}
+
 static void free_process(struct process *p)
 {
     state_writer_close(p->file, false);
@@ -81,7 +89,7 @@ static void free_process(struct process *p)
     trends_free(&p->trends);
     free(p->pointers);
     for (size_t i = 0; i < p->n_seen; i++)
-        free(p->seen[i].asked);
+        process_forget_seen(&p->seen[i]);
     free(p->seen);
     free(p);
 }

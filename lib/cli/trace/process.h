@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../kernel/socket_id.h"
 #include "match.h"
 #include "state_writer.h"
 #include "trends.h"
@@ -28,6 +29,7 @@ struct seen {
     uint32_t inode;
     uint32_t look;             /* the last that has seen it */
     struct match_asked *asked; /* NULL: no connect of it was seen since it was entered */
+    struct socket_id *id;      /* of a TCP socket that listens or is connected; NULL: not known yet */
     bool listens;
     bool entered; /* it is in the table; else another process' socket, or not told apart yet */
 };
@@ -76,6 +78,8 @@ struct state_writer *process_file(const struct processes *all, struct process *p
 struct walker *process_walker(struct process *p);
 /* Finds out whether an execve has made another program of it since it was called; true: it has just been found so. */
 bool process_executed(struct process *p);
+/* What was kept of the socket that S has seen goes. */
+void process_forget_seen(struct seen *s);
 /* P exits of its own accord, with this STATUS: its file says so. */
 void process_exits(struct process *p, int status);
 /*

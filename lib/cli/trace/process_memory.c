@@ -16,6 +16,12 @@ static ssize_t read_once(pid_t pid, uint64_t at, void *to, size_t n)
 
 bool process_memory_read(pid_t pid, uint64_t at, void *to, size_t n) { return read_once(pid, at, to, n) == (ssize_t)n; }
 
+bool process_memory_two(pid_t pid, uint64_t at, void *to, size_t n, uint64_t then, void *to_then, size_t m)
+{
+    struct iovec here[2] = {{to, n}, {to_then, m}}, there[2] = {{(void *)(uintptr_t)at, n}, {(void *)(uintptr_t)then, m}};
+    return process_vm_readv(pid, here, 2, there, 2, 0) == (ssize_t)(n + m);
+}
+
 size_t process_memory_some(pid_t pid, uint64_t at, void *to, size_t n)
 {
     /*

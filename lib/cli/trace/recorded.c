@@ -4,6 +4,7 @@
  *
  * Called by the supervisor when no call waits, and by stopped.c when the queue is full.
  */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,20 +16,27 @@
 #include "state_sites.h"
 #include "stopped.h"
 
+/* The address of a listener that the last look has seen there, as match_address has it; 0: it has seen none. */
+static uint64_t seen_listener(const struct process *p, int fd)
+{
+    const struct seen *s = (size_t)fd < p->n_seen ? &p->seen[fd] : NULL;
+    if (!s || !s->entered || !s->listens || !s->id)
+        return 0;
+    const struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(s->id->local_port)}; /* of IPv6 the port counts too */
+    return match_address(&a, sizeof a);
+}
+
 /* Of a descriptor that the call names: its address, or (COOKIE) which socket it is. 0: it is closed by now. */
 static uint64_t of_descriptor(const struct process *p, int fd, bool cookie)
 {
-    struct probe_identity id;
+    struct sockaddr_storage local;
+    uint64_t seen = fd >= 0 && !cookie ? seen_listener(p, fd) : 0;
+    if (seen)
+        return seen;
     int copy = p->pidfd >= 0 && fd >= 0 ? probe_copy(p->pidfd, fd) : -1;
-    uint64_t found = 0;
     if (copy < 0)
         return 0;
-    if (cookie) {
-        found = probe_cookie(copy);
-    } else {
-        probe_identify(copy, &id);
-        found = match_address(&id.local, id.local_size);
-    }
+    uint64_t found = cookie ? probe_cookie(copy) : match_address(&local, probe_local(copy, &local));
     close(copy);
     return found;
 }

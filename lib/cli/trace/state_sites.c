@@ -154,6 +154,9 @@ static unsigned own_kept(const struct walk *walk, unsigned max_frames)
 state_ref state_sites_intern(struct state_writer *w, pid_t pid, const struct walk *walk, unsigned call, unsigned max_frames)
 {
     struct stack s = {.call = call};
+    struct state_known *known = &w->known[(walk->known * CALL_COUNT + call) % STATE_KNOWN_WALKS];
+    if (walk->known && known->walk == walk->known && known->call == call)
+        return known->site;
     if (max_frames > STATE_MAX_FRAMES)
         max_frames = STATE_MAX_FRAMES;
     if (!walk->n || !max_frames)
@@ -167,7 +170,10 @@ state_ref state_sites_intern(struct state_writer *w, pid_t pid, const struct wal
         s.pcs[s.n] = named ? intern_frame(w, f, f->role) : f->pc;
         s.modules[s.n++] = (uint16_t)(named ? STATE_NO_MODULE : state_modules_of(w, pid, f->pc - 1));
     }
-    return intern(w, &s);
+    state_ref ref = intern(w, &s);
+    if (ref && walk->known)
+        *known = (struct state_known){walk->known, call, ref};
+    return ref;
 }
 
 static void append(struct stack *to, const struct state_site_view *v)

@@ -15,6 +15,8 @@
 
 #include "../../core/state.h"
 
+#define STATE_KNOWN_WALKS 64u
+
 struct state_index { /* of sites, of frames: open addressing; ref 0: free */
     struct state_index_entry {
         uint64_t hash;
@@ -39,6 +41,11 @@ struct state_writer {
     state_ref *free_details;
     size_t n_free_details, cap_free_details;
     struct state_index sites, frames;
+    struct state_known { /* sites of walks that were made before, by their number (struct walk) */
+        uint64_t walk;
+        unsigned call;
+        state_ref site;
+    } known[STATE_KNOWN_WALKS];
     uint32_t n_modules;
 };
 

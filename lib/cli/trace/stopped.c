@@ -111,6 +111,15 @@ static void name_socket(struct process *p, struct queued *c)
     close(copy);
 }
 
+/* Another socket may listen there from now on: the next look has to see it. */
+static void forget_listener(struct process *p, const struct seccomp_notif *n)
+{
+    size_t fd = (size_t)(uint32_t)n->data.args[stopped_names(n->data.nr) ? 0 : 1];
+    bool other = n->data.nr == SYS_listen || n->data.nr == SYS_bind || stopped_call(n->data.nr) == CALL_DUP2 || n->data.nr == SYS_dup3;
+    if (other && fd < p->n_seen)
+        p->seen[fd].listens = false;
+}
+
 static bool take(struct supervisor *s, const struct seccomp_notif *n, struct queued *c, struct process **p)
 {
     struct thread *th = thread_of(s, (pid_t)n->pid, false, p);
@@ -156,6 +165,8 @@ static void serve_socket_call(struct supervisor *s, const struct seccomp_notif *
     c->cookie = 0;
     c->walkable = false;
     bool known = take(s, n, c, &p);
+    if (known)
+        forget_listener(p, n);
     if (known && stopped_names(n->data.nr))
         name_socket(p, c);
     if (known && n->data.nr == SYS_connect)

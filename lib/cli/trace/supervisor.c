@@ -144,7 +144,7 @@ static void prepare_looks(struct supervisor *s)
             stopped_returned(s, p);
     }
     s->forked = false;
-    healthy_read(&s->looks.healthy);
+    healthy_begin(&s->looks.healthy);
     processes_sweep(&s->processes);
 }
 

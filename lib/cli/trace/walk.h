@@ -44,6 +44,7 @@ struct walk_frame {
 };
 enum walk_end { WALK_WHOLE = 0, WALK_PREFIX, WALK_NOTHING };
 struct walk {
+    uint64_t known; /* the same number for each walk of the same stack; 0: it was not remembered */
     uint32_t n;
     struct walk_frame frames[STATE_MAX_FRAMES]; /* innermost first; strings live as long as the walker */
 };

@@ -207,7 +207,7 @@ bool walker_sample(struct walker *w, struct sample *s)
         return true;
     const struct go_tables *t = &program->go.tables;
     struct go_function f;
-    if (!goroutine_of_thread(s, program->image.tls_size, &program->go.place_of_g, &own))
+    if (!goroutine_of_thread(s, program->image.tls_size, &program->go.place_of_g, &program->go.last_g, &own))
         return true;
     if (go_function_at(t, s->pc, &f)) {
         if (!goroutine_has_own_stack(&own))
@@ -218,7 +218,7 @@ bool walker_sample(struct walker *w, struct sample *s)
         return true;
     }
     s->goroutine = g.address;
-    if (goroutine_creator(t, &g, &b.first, &b.creator))
+    if (goroutine_creator(t, &g, &program->go.word_of_entry, &b.first, &b.creator))
         take_waiter(w, t, s, &g, &b);
     s->beside_bytes = BESIDE_BYTES(b.n_rest + b.n_waiter);
     memcpy(s->beside, &b, s->beside_bytes);
@@ -309,6 +309,7 @@ enum walk_end walker_walk(struct walker *w, const struct sample *s, struct walk 
     enum walk_end end;
     refresh(w);
     out->n = 0;
+    out->known = 0;
     trail = (struct trail){.n = 0};
     if (memo_find(w->memo, &v, out, &end))
         return end;
