@@ -204,7 +204,8 @@ $(B)/libcore_test.a: $(CORE_PIC) $(B)/lists
 	$(Q)rm -f $@ && ar rcs $@ $(CORE_PIC)
 
 # WERROR=1, for lint: it is none of the stamp's flags, so that what was made with it is not made again.
-compile = $(Q)mkdir -p $(@D) && $(CC) $(1) -MMD -MP -MF $@.d -MT $@ $(CPPFLAGS) $(CFLAGS) $(if $(WERROR),-Werror)
+# The target in the .d file has $(B) as it is written: the same folder may have another name the next time (B=$PWD/build).
+compile = $(Q)mkdir -p $(@D) && $(CC) $(1) -MMD -MP -MF $@.d -MT '$$(B)/$(@:$(B)/%=%)' $(CPPFLAGS) $(CFLAGS) $(if $(WERROR),-Werror)
 # -U again, last: packagers put -D_FORTIFY_SOURCE=2 into CPPFLAGS.
 $(B)/obj/pic/%.o: lib/%.c $(B)/flags $(KERNEL_HEADERS)
 	$(call say,CC,$<)
