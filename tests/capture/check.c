@@ -50,10 +50,12 @@ static bool own(uint64_t pc)
     return pc >= lo && pc < hi;
 }
 
+/* dladdr too: the loader's range of an object may have a hole, in which something else is mapped. */
 static bool in_object(uint64_t pc)
 {
     struct dl_find_object o;
-    return _dl_find_object((void *)(pc - 1), &o) == 0;
+    Dl_info d;
+    return _dl_find_object((void *)(pc - 1), &o) == 0 && dladdr((void *)(pc - 1), &d) != 0;
 }
 
 static bool trampoline(uint64_t pc)
