@@ -284,6 +284,102 @@ for s in json.load(open(sys.argv[1]))["runs"][0]["results"][0]["stacks"]: print(
     contains "$stderr" '#[0-9]+ main.query +.*/leaks.go:[0-9]+$'
 }
 
+@test "Go: the kept table as folded stacks, profile, JUnit and SARIF, and in top: the line of the program is in each" {
+    go_program
+    one_at_a_time
+    runs --output "$TESTTMP/kept" -- "$TESTTMP/go" client 3 2>/dev/null
+    local format
+    report() { "$SOCKLEAK" report --format "$1" "$TESTTMP"/kept/*.sockleak; }
+    report folded >"$TESTTMP/folded"
+    [ "$(wc -l <"$TESTTMP/folded")" -eq 1 ]
+    contains "$TESTTMP/folded" 'main\.main.*;main\.fetch.* 3$'
+    report junit >"$TESTTMP/junit"
+    contains "$TESTTMP/junit" 'main\.fetch.*leaks\.go:[0-9]+'
+    report sarif >"$TESTTMP/sarif"
+    [ "$(python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+print(r["artifactLocation"]["uri"].endswith("/leaks.go"), r["region"]["startLine"] > 0)' "$TESTTMP/sarif")" = 'True True' ]
+    if command -v go >/dev/null && report pprof >"$TESTTMP/pprof" 2>/dev/null; then
+        contains "$(go tool pprof -top -cum "$TESTTMP/pprof" 2>&1)" ' main\.fetch$'
+    fi
+    start live "$SOCKLEAK" run -- "$TESTTMP/go" client 3 60
+    in_top() { local p; p=$(pgrep -P "$pid" -x go) && "$SOCKLEAK" top "$p" | grep -Eq 'main\.fetch.*leaks\.go:[0-9]+'; }
+    wait_for 30 in_top
+    kill -TERM "$pid"
+    wait_for 30 ended "$pid"
+}
+
+@test "Go with C: a socket that C opens for a goroutine has the frames of both" {
+    command -v go >/dev/null || skip 'go is missing (golang-go)'
+    cat >"$TESTTMP/leaks.go" <<'GO'
+package main
+
+/*
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+__attribute__((noinline)) static int c_dials(int port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return connect(fd, (struct sockaddr *)&to, sizeof to) ? -1 : fd;
+}
+*/
+import "C"
+
+import (
+	"net"
+	"time"
+)
+
+//go:noinline
+func leak(port int) {
+	if C.c_dials(C.int(port)) < 0 {
+		panic("connect")
+	}
+}
+
+func main() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	done := make(chan bool)
+	for i := 0; i < 3; i++ {
+		go func() { leak(l.Addr().(*net.TCPAddr).Port); done <- true }()
+		c, err := l.Accept()
+		if err != nil {
+			panic(err)
+		}
+		<-done
+		c.Close()
+	}
+	time.Sleep(100 * time.Millisecond)
+}
+GO
+    (cd "$TESTTMP" && CGO_ENABLED=1 GO111MODULE=off GOCACHE=${GOCACHE:-$BATS_FILE_TMPDIR/go-cache} go build -o go leaks.go) || skip 'go cannot build with C here'
+    run --separate-stderr runs -- "$TESTTMP/go"
+    contains "$stderr" '3 sockets stuck in CLOSE_WAIT'
+    contains "$stderr" '#[0-9]+ c_dials '
+    contains "$stderr" '#[0-9]+ main\.leak +.*/leaks\.go:[0-9]+$'
+    contains "$stderr" 'created by'
+}
+
+@test "static and position-independent at once, and with all optimisations: the same lines" {
+    local flags line
+    line=$(grep -n '^static int dials' "$TOP/tests/victims/outside.c" | cut -d: -f1)
+    for flags in -static-pie '-static -O2 -fno-inline' '-static -O1 -fomit-frame-pointer -fno-inline'; do
+        # shellcheck disable=SC2086
+        "${CC:-gcc}" -std=gnu11 -g -D_GNU_SOURCE -pthread $flags -o "$TESTTMP/outside" "$TOP/tests/victims/outside.c" || skip "no static C library"
+        run --separate-stderr runs -- "$TESTTMP/outside" leak 3
+        [ "$status" = 0 ]
+        contains "$stderr" '3 sockets stuck in CLOSE_WAIT'
+        contains "$stderr" "#0 dials .*outside\\.c:$((line + 2))\$"
+        contains "$stderr" '#1 leak .*outside\.c:[0-9]+$'
+        contains "$stderr" '#2 main .*outside\.c:[0-9]+$'
+    done
+}
+
 @test "Go: stripped, static and position-independent programs are told alike" {
     local way first='' site
     for way in '-ldflags=-s -w' '-buildmode=pie'; do
