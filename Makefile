@@ -137,7 +137,7 @@ EXAMPLES := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all agent musl cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts check-runtimes check-trace check-containers guards mutate bench bench-quick pictures fuzz lint tidy install uninstall dist dist-bin deb help clean FORCE
+.PHONY: all agent musl cli examples victims unit unit-pure print-unit-pure setup demo check check-hosts check-runtimes check-trace check-containers check-platforms guards mutate bench bench-quick pictures fuzz lint tidy install uninstall dist dist-bin deb help clean FORCE
 
 all: agent cli ## build build/libsockleak.so and build/sockleak
 agent: $(B)/$(LIBRARY) ## build/libsockleak.so alone
@@ -288,6 +288,10 @@ check-containers: ## attach from outside into containers of other Debian release
 	@scripts/setup --check --runtimes
 	@$(MAKE) --no-print-directory $(jobs) all
 	@SOCKLEAK_BUILD=$(B) tests/containers/run $(RELEASES)
+check-platforms: ## build, demo and the main parts of check in other releases; needs root and a mirror (PLATFORMS='bullseye trixie sid jammy noble')
+	@scripts/setup --check --runtimes
+	@$(MAKE) --no-print-directory $(jobs) all
+	@SOCKLEAK_BUILD=$(B) tests/platforms/run $(PLATFORMS)
 guards: ## take out each guard of tests/guards/*.list, one after the other: a test must fail (GUARDS=PATTERN)
 	@scripts/setup --check
 	@scripts/mutate --guards '$(GUARDS)'

@@ -33,6 +33,8 @@
 
 #include <linux/ptrace.h>
 
+#include "../newer.h"
+
 #define OPTIONS \
     (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
 

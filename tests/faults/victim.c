@@ -14,6 +14,8 @@ static int failed;
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../newer.h"
+
 static void leave_one(void)
 {
     int fd[2];

@@ -53,7 +53,7 @@ void *dlsym(void *restrict handle, const char *restrict name)
         libc_dlsym(RTLD_DEFAULT, "no such name"); /* for the text that it leaves behind */
         return NULL;
     }
-    return libc_dlsym(handle == RTLD_DEFAULT ? RTLD_DEFAULT : dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), name);
+    return libc_dlsym(handle == RTLD_DEFAULT ? RTLD_DEFAULT : RTLD_NEXT, name);
 }
 
 /* real.c is bound to it here, for a look-up would find the C library's. */
@@ -82,10 +82,22 @@ static int setup_tables(void **state)
     return 0;
 }
 
+/* Until glibc 2.34 the library has parts, and the version in the names of their files. */
 static bool in_libc(const void *p)
 {
     Dl_info info;
-    return p && dladdr(p, &info) && strstr(info.dli_fname, "libc.so");
+    return p && dladdr(p, &info) &&
+           (strstr(info.dli_fname, "/libc.so") || strstr(info.dli_fname, "/libc-") || strstr(info.dli_fname, "/libpthread") ||
+            strstr(info.dli_fname, "/libdl"));
+}
+
+/* This C library has the function. */
+static bool has(const char *name)
+{
+    unsigned before = lookups;
+    bool found = dlsym(RTLD_NEXT, name) != NULL;
+    lookups = before;
+    return found;
 }
 
 static void the_first_call_is_passed_on(void **state)
@@ -108,7 +120,7 @@ static void one_call_finds_them_all(void **state)
     (void)state;
     real.close(-1);
     unsigned n = lookups;
-#define WRAP(type, name, parameters, arguments, plain) assert_true(in_libc((void *)real.name));
+#define WRAP(type, name, parameters, arguments, plain) assert_true(!has(#name) || in_libc((void *)real.name));
 #include "agent/libc/wrapped.def"
     real.dup(-1);
     assert_int_equal(lookups, n);
@@ -217,7 +229,7 @@ static void a_name_that_libc_lacks_leaves_no_text_for_dlerror(void **state)
     setup(state);
     hidden = "close_range";
     real.close(-1);
-    assert_true(in_libc((void *)real.closefrom));
+    assert_true(!has("closefrom") || in_libc((void *)real.closefrom));
     assert_int_equal(real.close_range(UINT_MAX - 1, UINT_MAX, 0), 0);
 }
 
@@ -267,8 +279,11 @@ static void the_tables_say_what_dlsym_says(void **state)
     };
     const size_t n = sizeof names / sizeof *names;
     next_symbol_find(names, n);
-    for (size_t i = 0; i < n; i++)
-        assert_ptr_equal(names[i].found, dlsym(RTLD_NEXT, names[i].name));
+    for (size_t i = 0; i < n; i++) {
+        void *by_dlsym = dlsym(RTLD_NEXT, names[i].name);
+        if (names[i].found != by_dlsym)
+            fail_msg("%s: %p, by dlsym %p", names[i].name, names[i].found, by_dlsym);
+    }
     lookups = 0;
     real_resolve();
     assert_int_equal(lookups, 0);

@@ -26,6 +26,8 @@
 #include "cli/trace/process_memory.h"
 #include "cli/trace/walk.h"
 
+#include "../newer.h"
+
 #define TRACED_ARCH_SET_FS 0x1002
 #define TRACED_WAIT_KILLABLE (1u << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19 */
 #define TRACED_POINTERS 256u

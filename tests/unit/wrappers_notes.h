@@ -43,6 +43,8 @@ static void note_sandbox(void);
 #include "agent/wrap/receive.c"
 #include "agent/wrap/send.c"
 #include "agent/wrap/syscall.c"
+
+#include "../newer.h"
 /* NOLINTEND(bugprone-suspicious-include) */
 #undef sys_enter_sandbox
 

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../newer.h"
+
 static int listener, peers[64], n_peers;
 
 /* A connection; its peer stays open. */

@@ -5,6 +5,8 @@
 
 #include "victim.h"
 
+#include "../newer.h"
+
 /* Closes FD in a table that may be a new one, and tells whether the peer hears of it. */
 static void close_is_heard(int fd, int peer)
 {

@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../newer.h"
+
 static int pair[2], word;
 
 static double now(void)

@@ -13,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../newer.h"
+
 static int pair[2];
 
 static long call(const char *name)

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../newer.h"
+
 int main(int argc, char **argv)
 {
     if (argc < 3)

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "../newer.h"
+
 static int listener;
 
 /* A connection whose peer has closed: FD is this side. */

@@ -18,6 +18,8 @@
 
 #include "hard_unwinder.h"
 
+#include "../newer.h"
+
 static int opens(void) { return (int)MUST(socket(AF_INET, SOCK_STREAM, 0)); }
 static int opens_and_closes(void) { return close(opens()); }
 /* So many pages further down the stack, where no capture has been yet. */

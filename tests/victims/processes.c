@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../newer.h"
+
 static int listener;
 
 /* A connection that the peer has closed and this process has not. */

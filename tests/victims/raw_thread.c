@@ -17,7 +17,8 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-extern char __libc_single_threaded;
+extern char __libc_single_threaded __attribute__((weak)); /* glibc 2.32 and later */
+#define SINGLE_THREADED(otherwise) (&__libc_single_threaded ? __libc_single_threaded : (otherwise))
 
 static int has_watcher(void)
 {
@@ -78,7 +79,7 @@ static void use_libc_again(void)
     pthread_create(&t, NULL, allocate, null);
     allocate(null);
     pthread_join(t, NULL);
-    say(__libc_single_threaded ? "WRONG: libc thinks that it is alone" : "libc knows two threads");
+    say(SINGLE_THREADED(0) ? "WRONG: libc thinks that it is alone" : "libc knows two threads");
 }
 
 static void forks(int n)
@@ -89,7 +90,7 @@ static void forks(int n)
         pid_t pid = fork();
         if (pid == 0) {
             leak_and_await();
-            exit(__libc_single_threaded == 1 ? 0 : 1);
+            exit(SINGLE_THREADED(1) == 1 ? 0 : 1);
         }
         good += waitpid(pid, &status, 0) == pid && status == 0;
     }
@@ -126,7 +127,7 @@ int main(int argc, char **argv)
         loads(atoi(argv[2]), argv[3]);
     } else if (strcmp(what, "alone") == 0) {
         usleep(600000);
-        say(__libc_single_threaded == 1 ? "libc thinks that it is alone" : "libc knows a second thread");
+        say(SINGLE_THREADED(1) == 1 ? "libc thinks that it is alone" : "libc knows a second thread");
     } else if (strcmp(what, "libc_again") == 0) {
         use_libc_again();
     } else {

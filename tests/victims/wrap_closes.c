@@ -9,6 +9,8 @@
 #include <linux/close_range.h>
 #include <sys/syscall.h>
 
+#include "../newer.h"
+
 int __close(int);
 int __dup2(int, int);
 

@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "../newer.h"
+
 #define SHOW(call)                                         \
     do {                                                   \
         errno = 12345;                                     \
