@@ -258,7 +258,9 @@ static bool reads_the_same(const struct group *a, const struct group *b)
         return false;
     for (size_t i = 0; i < a->n_frames; i++) {
         const struct frame *x = &a->frames[i], *y = &b->frames[i];
-        if (!x->symbol || !same_text(x->symbol, y->symbol) || x->line != y->line || (x->line && !same_text(x->file, y->file)))
+        bool named = x->symbol || y->symbol; /* a C library without debug symbols has functions without a name */
+        if (named ? !same_text(x->symbol, y->symbol) || x->line != y->line || (x->line && !same_text(x->file, y->file))
+                  : x->pc != y->pc || x->offset != y->offset || !same_text(x->module, y->module))
             return false;
     }
     return true;

@@ -577,6 +577,15 @@ static void two_stacks_that_read_the_same_are_one_site_for_a_reserve(void **stat
     g[1].frames = b;
     g[0].n_frames = g[1].n_frames = 2;
     assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 0);
+    /* the outermost is in a C library that names it nowhere: the same place there is the same frame */
+    a[1] = b[1] = (struct frame){.module = "/lib/libc.so.6", .pc = 0x7000, .offset = 0x29ca8};
+    assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 0);
+    b[1].offset++;
+    assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 2);
+    for (int i = 0; i < 2; i++)
+        f[i] = (struct finding){.fd = 3 + i, .kind = KIND_NEVER_CONNECTED, .never = NEVER_UNTRIED, .siteid = (uint64_t)i + 1};
+    a[1] = b[1] = (struct frame){.symbol = "main", .file = "a.c", .line = 9};
+    assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 0);
     b[1].line = 10;
     assert_int_equal(group_settle_reserves(g, 2, KIND_NONE), 2);
 }
