@@ -106,6 +106,16 @@ go_program()
     [ "$(json "$TESTTMP/json" 'sorted({f["symbol"] for l in leaks for f in l["frames"] if f.get("role") == "or"} & {"first", "second"}).__len__()')" = 1 ]
 }
 
+@test "what was in order at the last look and is not at the end is found, of few and of many" {
+    local n
+    for n in 3 1100; do
+        SOCKLEAK_OPTIONS=interval=1s outside late "$n" 2.5 # two looks before
+        [ "$status" = 0 ]
+        contains "$stderr" "$n sockets stuck in CLOSE_WAIT"
+        contains "$stderr" '#0 dials '
+    done
+}
+
 @test "a listener that takes the descriptor of another one is not taken for it" {
     SOCKLEAK_OPTIONS=interval=100ms outside relisten 0.5
     [ "$status" = 0 ]

@@ -4,6 +4,7 @@
  *
  *   outside leak N [SECONDS]     N connections whose peer closes, and stays for SECONDS
  *   outside hidden N             as leak N, undumpable
+ *   outside late N SECONDS       N connections whose peer closes after SECONDS, in the program's last moment
  *   outside relisten SECONDS     one connection accepted from each of two listeners, of which the second takes the first one's descriptor
  *   outside either N             N sockets from each of two functions in two threads, none connected
  *   outside threads N M          N threads that open M leaking connections each, half of them in either of two functions
@@ -245,6 +246,18 @@ static void churn(double seconds, const char *file)
     fclose(f);
 }
 
+static void late(int n, double seconds)
+{
+    int listener = listens(), *peers = calloc((size_t)n, sizeof *peers);
+    for (int i = 0; i < n; i++) {
+        dials();
+        peers[i] = accept(listener, NULL, NULL);
+    }
+    stay(seconds);
+    for (int i = 0; i < n; i++)
+        close(peers[i]);
+}
+
 static int accepts_first(int listener) { return accept(listener, NULL, NULL); }
 static int accepts_second(int listener) { return accept(listener, NULL, NULL); }
 
@@ -272,6 +285,8 @@ int main(int argc, char **argv)
         leak(atoi(argv[2]), argc > 3 ? atof(argv[3]) : 0);
     else if (strcmp(what, "hidden") == 0 && prctl(PR_SET_DUMPABLE, 0) == 0)
         leak(atoi(argv[2]), 0);
+    else if (strcmp(what, "late") == 0)
+        late(atoi(argv[2]), atof(argv[3]));
     else if (strcmp(what, "relisten") == 0)
         relisten(atof(argv[2]));
     else if (strcmp(what, "either") == 0)

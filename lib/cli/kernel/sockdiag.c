@@ -289,7 +289,10 @@ int sockdiag_state(struct mnl_socket *nl, const struct socket_id *id)
         ssize_t n = mnl_socket_recvfrom(nl, buf, sizeof buf);
         if (n < 0 && errno == EINTR)
             continue;
-        return n < 0 || mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), take_state, &state) < 0 ? -errno : state;
+        if (n >= 0 && mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), take_state, &state) >= 0)
+            return state;
+        if (n < 0 || errno != EPROTO) /* EPROTO: the answer to another question */
+            return -errno;
     }
 }
 

@@ -234,6 +234,7 @@ static unsigned look_through(struct looks *all, struct process *p, bool ending, 
 void look_last(struct looks *all, struct process *p)
 {
     struct process *parent = processes_find(all->processes, p->parent);
+    healthy_begin(&all->healthy); /* what was in order at the last round may not be any more */
     if (!look_through(all, p, true, false) || !parent)
         return;
     look_through(all, parent, false, false);
