@@ -86,7 +86,10 @@ tells()
     lacks "$1" 'nothing is stuck|opened no socket'
     said=$(grep -om 1 '[0-9]* sockets* stuck in CLOSE_WAIT' "$1")
 }
-report_of() { "$SOCKLEAK" report --min-age 0 "$1" >"$TESTTMP/report" 2>&1 && grep -q 'CLOSE_WAIT' "$TESTTMP/report"; }
+report_of()
+{
+    "$SOCKLEAK" report --min-age 0 "$1" >"$TESTTMP/report" 2>&1 && grep -q 'CLOSE_WAIT' "$TESTTMP/report" && { [ ! "$frame" ] || by_agent "$TESTTMP/report"; }
+}
 in_logs() { cat "$TESTTMP"/log* 2>/dev/null | grep -q "3 sockets stuck in CLOSE_WAIT"; }
 # line WORD MODE TEXT: of the table
 line() { printf '# %-8s %-10s ss: %s CLOSE_WAIT   told: %s\n' "$1" "$2" "$by_ss" "$3" >&3; }

@@ -38,5 +38,8 @@ peer_closes()
     wait_for 20 grep -q closed "$TESTTMP/peer.out"
 }
 
+# by_agent REPORT: it is of the process' own table. A child makes that when its agent has looked, and is judged by the kernel's tables until then.
+by_agent() { ! grep -q 'it has no state file\|it has not looked yet' "$1"; }
+
 # ss_has PID: how many connections to the peer in CLOSE_WAIT ss(8) finds with that process
 ss_has() { ss -Htnp state close-wait "dport = :$port" | grep -c "pid=$1,"; }
